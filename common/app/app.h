@@ -1,0 +1,114 @@
+/*
+ * One way to boot: settings, log, loop, bus, stores, /health /ready /metrics, orderly stop.
+ *
+ *   int main(int argc, char *argv[])
+ *   {
+ *       struct x x = X_NULL;
+ *       int r = app_open(&x.app, &x_spec, argc, argv);   (prints --help, or one line on a problem)
+ *       if (r == 0) r = x_start(&x);
+ *       if (r == 0) r = app_run(x.app);                   (until SIGTERM, SIGINT or app_fail())
+ *       x_stop(&x);
+ *       return app_close(x.app, r);                       (the exit code)
+ *   }
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/clock.h"
+#include "common/base/err.h"
+#include "common/base/rng.h"
+#include "common/base/settings.h"
+#include "common/io/bus.h"
+#include "common/io/http_client.h"
+#include "common/io/http_server.h"
+#include "common/io/loop.h"
+#include "proto/message.h"
+
+/* Settings every program has (table app_settings): ZAPKEEP_DATA_DIR, ZAPKEEP_BUS_IN, ZAPKEEP_BUS_OUT,
+ * ZAPKEEP_LOG, ZAPKEEP_LOG_FORMAT. */
+struct app_settings {
+    const char *data_dir;
+    const char *bus_in, *bus_out;
+    const char *log_level, *log_format;
+};
+/* Settings of whoever talks to the bridge (table bridge_settings). */
+struct bridge_settings {
+    const char *url;     /* WHATSAPP_API_URL */
+    const char *api_key; /* WHATSAPP_API_KEY, or _FILE */
+    const char *driver;  /* WHATSAPP_BRIDGE */
+    const char *name;    /* WHATSAPP_BRIDGE_NAME */
+};
+/* Rows at offset 0 of a struct that starts with struct app_settings, followed (if listed) by struct
+ * bridge_settings: a program's settings struct begins { struct app_settings app; struct bridge_settings
+ * bridge; … }. */
+extern const struct setting app_settings_table[];
+extern const struct setting bridge_settings_table[];
+
+struct app;
+
+struct app_spec {
+    const char *service;                 /* "monitor": log lines, metrics, src on the bus */
+    const char *program;                 /* "zapkeep-monitor" */
+    const char *what;                    /* first line of --help */
+    const struct setting *const *tables; /* NULL-ended: app_settings_table first */
+    void *settings;                      /* filled by app_open() */
+    const struct setting *admin_row; /* the row of ZAPKEEP_ADMIN_LISTEN with this service's default port, or
+                                        NULL: no admin server */
+    const char *const *admin_listen; /* the field that row fills */
+    bool
+        admin_any_port; /* when the default port is taken take a free one (workers: several on one machine) */
+    struct settings_args *args; /* filled with the arguments that are not flags; NULL: there may be none */
+    bool needs_data_dir;        /* make sure it is there and can be written */
+    bool no_publisher;          /* the service never speaks on the bus */
+};
+
+/* Parts of /ready, /health. A part's pointer fields are read at every request. */
+struct app_check {
+    const char *name; /* "store", "bus", "bridge" */
+    /* 0: fine; else words in @ret_why (n bytes). Must not block. */
+    int (*check)(void *ctx, char *ret_why, size_t n);
+    void *ctx;
+    bool ready; /* counts for /ready (503 when not fine); otherwise it is only shown */
+};
+
+/* Prints help or a problem by itself. Returns 0, or > 0: stop now, app_close(NULL or app, r) gives the exit
+ * code. */
+int app_open(const struct app_spec *spec, int argc, char *const argv[], struct app **ret);
+int app_run(struct app *a);
+/* Stops the loop with this exit code, for faults that cannot be survived; logs nothing. */
+void app_fail(struct app *a, enum exit_code code);
+/* Closes what app_open() opened; NULL is nothing. Returns the exit code for main. */
+int app_close(struct app *a, int r);
+
+struct loop *app_loop(struct app *a);
+struct clock *app_clock(struct app *a);
+struct rng *app_rng(struct app *a);
+/* Opened at the first call, up to @max_connections of the first caller. */
+int app_http_client(struct app *a, int max_connections, struct http_client **ret);
+void app_check_add(struct app *a, const struct app_check *check); /* copied; at most 8 */
+/* Called once at SIGTERM, before the loop ends: the service stops accepting, finishes within 10 s and calls
+ * app_stopped(). Without one the loop stops at once. */
+void app_on_stop(struct app *a, void (*fn)(void *ctx), void *ctx);
+void app_stopped(struct app *a);
+bool app_stopping(const struct app *a);
+/* Handles GET /health, /ready, /metrics; returns false for another path. For services with an HTTP server of
+ * their own. */
+bool app_admin_serve(struct app *a, struct http_req *r);
+
+/* Fills id ("msg_…"), at, src and v where unset, encodes and hands to the bus. Drops are counted
+ * (zapkeep_bus_dropped_total), never an error: a bell. @m->bridge should be set. */
+void app_ring(struct app *a, struct message *m);
+
+/* Doubling backoff for "waits for what it needs": 250 ms … 5 s, and a log line at the 1st, 2nd, 4th, 8th …
+ * failure. */
+struct backoff {
+    int64_t delay_ms;
+    int tries;
+};
+#define BACKOFF_MIN_MS 250
+#define BACKOFF_MAX_MS 5000
+int64_t backoff_next_ms(struct backoff *b);    /* counts a failure, says how long to wait */
+bool backoff_is_news(const struct backoff *b); /* is this failure worth a line? */
+void backoff_reset(struct backoff *b);

@@ -1,0 +1,1 @@
+#include "common/app/consumer.h"

@@ -1,0 +1,48 @@
+/*
+ * Following the event log: cursor, bell, gap found by seq, catch-up from the log. The monitor, the forwarder
+ * and the CLI share this.
+ *
+ * A bell (any event message or log.head on the bus) or the slow sweep makes it read rows after its position
+ * from events.db, in seq order, in batches. Whatever the bus loses, on_batch sees every row once per run;
+ * after a crash it starts again from the cursor that the consumer saved, so at least once. Waits by itself
+ * until events.db exists.
+ */
+#pragma once
+
+#include "common/app/app.h"
+#include "common/store/events.h"
+
+/* Without a bell the log is looked at this often: the latency a lost bell costs at most. */
+#define CONSUMER_SWEEP_MS 2000
+
+struct consumer;
+
+struct consumer_options {
+    const char *dir;
+    int64_t after_seq;          /* position: rows with a greater seq are delivered. From cursor_find(), or
+                                   event_seq_at() - 1. */
+    struct event_filter filter; /* applied in the store */
+    struct bus_sub *sub;        /* NULL: the consumer subscribes by itself, on @bus_out */
+    const char *bus_out;
+};
+
+enum consumer_flow {
+    CONSUMER_MORE = 0,  /* go on */
+    CONSUMER_PAUSE = 1, /* hold until consumer_resume() (all rows of this batch were taken) */
+};
+
+/*
+ * @on_batch: rows->n >= 1 rows that match, or n = 0 when only the position moved (rows->next_seq - 1 is done
+ * with). Rows live until it returns. A negative return stops the consumer and is given to @on_error.
+ * @on_error: the log could not be read: told once per state change with words, then retried with backoff. May
+ * be NULL.
+ */
+int consumer_open(struct app *app, const struct consumer_options *o,
+                  int (*on_batch)(void *ctx, const struct event_rows *rows),
+                  void (*on_error)(void *ctx, int r, const char *words), void *ctx, struct consumer **ret);
+void consumer_resume(struct consumer *c);
+void consumer_ring(struct consumer *c);              /* look now */
+int64_t consumer_position(const struct consumer *c); /* newest seq handed out */
+int64_t consumer_head(const struct consumer *c);     /* newest seq heard of */
+bool consumer_is_live(const struct consumer *c);     /* position has reached the head */
+void consumer_close(struct consumer *c);

@@ -1,0 +1,22 @@
+/*
+ * What a function may return.
+ *
+ *   0    done
+ *   < 0  -errno: fatal here, pass it up unchanged
+ *   > 0  a named answer of that function: handle it where it is called
+ *
+ * Codes of SQLite, curl, nng, libuv, microhttpd and msgpack are translated in the one module that wraps
+ * each and never leave it. Libraries (common/) return; programs (services/) log.
+ */
+#pragma once
+
+/* Text for a negative return ("Permission denied"); for r >= 0 "no error". Static storage. */
+const char *err_text(int r);
+
+/* Exit codes of every program. */
+enum exit_code {
+    EXIT_DONE = 0,        /* done, or stopped on request */
+    EXIT_NOT_SO = 1,      /* the thing asked about is not so; a service: it could not go on */
+    EXIT_USAGE = 2,       /* wrong usage, a setting that makes no sense */
+    EXIT_UNREACHABLE = 3, /* cannot reach, open or own what is needed (port, store, bridge) */
+};

@@ -1,0 +1,42 @@
+/*
+ * The one door to the allocator, so that every allocation can be made to fail once, and ownership in words.
+ *
+ * CLEANUP(f) on a declaration: f(&var) runs when the variable leaves its scope. TAKE(p): gives the value of
+ * p away and leaves NULL, at the one place where ownership moves.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#define CLEANUP(f) __attribute__((cleanup(f)))
+#define TAKE(p)                    \
+    ({                             \
+        __typeof__(p) take_ = (p); \
+        (p) = NULL;                \
+        take_;                     \
+    })
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+#define ARRAY_LEN(a)                    (sizeof(a) / sizeof((a)[0]))
+
+/* All return NULL when memory is short; the caller returns -ENOMEM. mem_free(NULL) is nothing. */
+void *mem_alloc(size_t size);
+void *mem_zalloc(size_t size);
+void *mem_realloc(void *p, size_t size);
+char *mem_strdup(const char *s);
+char *mem_strndup(const char *s, size_t n);
+void mem_free(void *p);
+
+/* For CLEANUP on any pointer that mem_free may free. */
+void mem_freep(void *pp);
+
+/* Tests: the allocation after the next n succeeds not (n = 0: the next one fails); -1: none fails. */
+void mem_fail_after(long n);
+/* Tests: how many blocks of ours are allocated now. */
+long mem_live(void);
+
+/*
+ * After start-up: returns freed heap and the clean, file-backed pages that only start-up touched (dynamic
+ * linking, library initialisation) to the kernel. They come back from the page cache when used. Keeps an
+ * idle service small: 30-odd shared libraries cost 8 MiB of resident pages that are never used again.
+ */
+void mem_trim_startup(void);

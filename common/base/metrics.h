@@ -1,0 +1,41 @@
+/*
+ * Counters, gauges and histograms with fixed labels, printed as Prometheus text.
+ *
+ * A metric is a static object, registered once by metrics_add(); its values are plain int64 that the owning
+ * thread changes. A counter that another thread reads is read without a lock: on the machines we run on an
+ * aligned 64-bit value is never torn; use metric_add() (relaxed atomic) everywhere.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "common/base/buf.h"
+
+enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
+
+#define METRIC_SERIES_MAX  16 /* label values of one metric, all named in its table row */
+#define METRIC_BUCKETS_MAX 16
+
+struct metric {
+    const char *name; /* zapkeep_ingest_requests_total */
+    const char *help;
+    enum metric_kind kind;
+    const char *label;                     /* label name, or NULL: one series */
+    const char *values[METRIC_SERIES_MAX]; /* label values, in the order of the index */
+    double bounds[METRIC_BUCKETS_MAX];     /* histogram: upper bounds, ascending, 0 ends */
+    double scale; /* printed value = value * scale; 0 means 1 (0.001: ms kept, s printed) */
+    int64_t value[METRIC_SERIES_MAX];       /* counters and gauges */
+    int64_t bucket[METRIC_BUCKETS_MAX + 1]; /* histogram, not cumulative */
+    int64_t sum, count;
+    struct metric *next;
+};
+
+void metrics_add(struct metric *m); /* once per object; kept, not copied */
+void metric_add(struct metric *m, int series, int64_t n);
+void metric_set(struct metric *m, int series, int64_t v);
+int64_t metric_get(const struct metric *m, int series);
+void metric_observe(struct metric *m, int64_t v); /* histogram; v in the unscaled unit, bounds are scaled */
+
+/* Appends all registered metrics, plus zapkeep_build_info{version,service}, process resident bytes and start
+ * time. */
+void metrics_print(const char *service, struct buf *out);

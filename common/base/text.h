@@ -1,0 +1,55 @@
+/*
+ * Text in, values out: numbers, durations, sizes, rates, ids, UTF-8. Pure; nothing allocates.
+ * All parse functions take the whole string or fail with -EINVAL (not such a value) or -ERANGE.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A borrowed run of bytes, not NUL-terminated. {NULL, 0} is absent; {"", 0} is empty. */
+struct str {
+    const char *p;
+    size_t n;
+};
+#define STR_NULL   ((struct str){ NULL, 0 })
+#define STR_LIT(s) ((struct str){ "" s, sizeof(s) - 1 })
+
+struct str str_from(const char *s); /* NULL gives STR_NULL */
+bool str_eq(struct str a, const char *b);
+bool str_starts(struct str a, const char *prefix);
+
+int text_to_i64(const char *s, int64_t *ret);
+/* "250ms", "60s", "5m", "2h", "7d"; a bare number is seconds. */
+int text_to_duration_ms(const char *s, int64_t *ret_ms);
+/* "512", "64k", "256M", "10G" with an optional "iB" ("10GiB"); powers of 1024. */
+int text_to_bytes(const char *s, int64_t *ret_bytes);
+/* "2/s", "0.5/s", "120/m", "30/h"; a bare number is per second. Result in thousandths of one per second. */
+int text_to_rate_milli(const char *s, int64_t *ret_milli_per_s);
+/* 2026-11-22T10:04:35Z, 2026-11-22T10:04:35.123Z, 2026-11-22 (midnight UTC) -> ms since the epoch. */
+int text_to_time_ms(const char *s, int64_t *ret_ms);
+
+/* Each writes at most n bytes with a NUL and returns ret, for use in a printf. */
+char *text_duration(int64_t ms, char *ret, size_t n);   /* "250ms", "4.2s", "5m", "2h", "3d" */
+char *text_bytes(int64_t bytes, char *ret, size_t n);   /* "1.5 MiB" */
+char *text_time(int64_t epoch_ms, char *ret, size_t n); /* "2026-11-22T10:04:35.123Z" */
+
+/* A session id or a bridge name that is safe in a URL path, a topic and a file name: [A-Za-z0-9_-]{1,64}.
+ * The released zapw does not check ids ("../evil" makes a directory): we do, before every call. */
+bool text_is_id(struct str s);
+
+bool text_is_utf8(const char *p, size_t n);
+
+/* "http://host:8000/path?x#y" -> parts; absent parts are STR_NULL, port 0 when not given. -EINVAL unless
+ * the scheme is http or https and a host is there. Parts point into @url. */
+struct url {
+    bool https;
+    struct str user, password, host, path, query; /* path includes the leading '/', or is STR_NULL */
+    uint16_t port;
+};
+int text_to_url(const char *url, struct url *ret);
+
+/* "127.0.0.1:8000", "[::1]:8000", ":8000" (all addresses), "8000" (loopback) -> host (n bytes at least 64)
+ * and port. Port 0 asks the kernel for a free one. */
+int text_to_listen(const char *s, char *ret_host, size_t n, uint16_t *ret_port);

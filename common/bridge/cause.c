@@ -1,0 +1,1 @@
+#include "common/bridge/cause.h"

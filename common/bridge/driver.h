@@ -1,0 +1,133 @@
+/*
+ * A bridge is a driver: pure functions that build requests and read answers for one kind of bridge, one row
+ * of a table. Nothing here touches a socket, a clock or a store.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/base/text.h"
+#include "common/bridge/webhook.h"
+
+/* Session states, ours (DESIGN section 3). */
+#define SESSION_STATES(X)           \
+    X(STARTING, "starting")         \
+    X(QR_PENDING, "qr_pending")     \
+    X(CONNECTED, "connected")       \
+    X(DISCONNECTED, "disconnected") \
+    X(LOGGED_OUT, "logged_out")     \
+    X(FAILED, "failed")             \
+    X(LOST, "lost")
+
+enum session_state {
+#define X(name, text) SESSION_##name,
+    SESSION_STATES(X)
+#undef X
+        SESSION_STATE_N
+};
+const char *session_state_text(enum session_state s);
+int session_state_find(struct str text); /* -1: none of ours */
+
+/* The base and the key of one bridge, as set by the operator; kept by reference. */
+struct bridge_target {
+    const char *base_url; /* "http://127.0.0.1:3000", a trailing slash is ignored */
+    const char *api_key;  /* "" : none is sent */
+};
+
+/* One call, ready for the HTTP client. Texts are owned; request_fini() frees. Empty is legal. */
+struct bridge_request {
+    const char *method; /* static: "GET", "POST", "DELETE" */
+    struct buf url;
+    struct buf headers; /* "Name: value\n" lines; holds the key: never log it */
+    struct buf body;    /* empty: none */
+};
+#define BRIDGE_REQUEST_NULL ((struct bridge_request){ 0 })
+void bridge_request_fini(struct bridge_request *r); /* also for CLEANUP */
+
+/* An answer: http status (0: none came) and body. */
+struct bridge_answer {
+    int status;
+    struct str content_type;
+    struct str body;
+};
+
+/* One session as a bridge shows it. */
+struct bridge_session {
+    char id[65];
+    enum session_state state;
+    char raw_status[32]; /* the bridge's own word */
+    char phone[32];      /* "" unknown */
+    char name[128];
+    bool reconnectable; /* false: the bridge says itself that reconnecting is pointless */
+};
+
+/* Named answers of the readers (> 0). Each has words for a log line in bridge_answer_text(). */
+enum bridge_answer_kind {
+    BRIDGE_NO_ANSWER = 1, /* status 0: transport */
+    BRIDGE_UNAUTHORIZED,  /* 401, 403: the key is refused */
+    BRIDGE_NO_ROUTE,      /* this bridge has no such call (404 that is not about the session, 405, 501) */
+    BRIDGE_NO_SESSION,    /* 404 about the session */
+    BRIDGE_CONFLICT,      /* 409: it exists already */
+    BRIDGE_REFUSED,       /* other 4xx, or a 200 that says error */
+    BRIDGE_BROKEN,        /* 5xx */
+    BRIDGE_GARBAGE,       /* not the JSON that was expected */
+};
+const char *bridge_answer_text(int kind);
+/* True for NO_ANSWER, BROKEN, GARBAGE: the bridge's fault as a whole, not the session's. */
+bool bridge_answer_is_transport(int kind);
+
+/* What came of creating a session. */
+struct bridge_created {
+    struct bridge_session session;
+    struct buf qr; /* PNG data URL or raw QR text; empty when the answer has none */
+};
+
+struct bridge_driver {
+    const char *name;        /* the value of WHATSAPP_BRIDGE */
+    const char *what;        /* one line for --help and doctor */
+    bool has_list;           /* one call lists all sessions (contract: tried, BRIDGE_NO_ROUTE says no) */
+    bool has_status;         /* a call without side effects asks for one session */
+    bool has_reconnect;      /* the bridge can reconnect a session by HTTP */
+    bool has_create_webhook; /* create takes a webhook URL and events */
+    bool has_event_id;       /* webhooks carry an id of their own */
+
+    /* Builders: return 0, -EINVAL (the id is not text_is_id()), -ENOMEM, -ENOTSUP (no such call on this
+     * bridge). */
+    int (*build_health)(const struct bridge_target *t, struct bridge_request *ret);
+    int (*build_list)(const struct bridge_target *t, struct bridge_request *ret);
+    int (*build_status)(const struct bridge_target *t, const char *id, struct bridge_request *ret);
+    int (*build_create)(const struct bridge_target *t, const char *id, const char *webhook_url,
+                        struct bridge_request *ret);
+    int (*build_delete)(const struct bridge_target *t, const char *id, struct bridge_request *ret);
+    int (*build_reconnect)(const struct bridge_target *t, const char *id, struct bridge_request *ret);
+    /* Only for an operator who asked for the QR code: on zapw this call has side effects. */
+    int (*build_qr)(const struct bridge_target *t, const char *id, struct bridge_request *ret);
+
+    /* Readers: return 0, a bridge_answer_kind, or -ENOMEM. */
+    int (*read_health)(const struct bridge_answer *a);
+    /* Calls on_session for each session of the list, in order; its non-zero return stops and is passed up.
+     * Entries without a usable id or with an unknown status word are skipped and counted in *ret_skipped. */
+    int (*read_list)(const struct bridge_answer *a,
+                     int (*on_session)(void *ctx, const struct bridge_session *s), void *ctx,
+                     int *ret_skipped);
+    int (*read_status)(const struct bridge_answer *a, const char *id, struct bridge_session *ret);
+    int (*read_create)(const struct bridge_answer *a, struct bridge_created *ret);
+    int (*read_delete)(const struct bridge_answer *a);    /* BRIDGE_NO_SESSION: it was gone already */
+    int (*read_reconnect)(const struct bridge_answer *a); /* 0: the attempt was started, no more (R6) */
+    int (*read_qr)(const struct bridge_answer *a, struct buf *ret_qr, struct bridge_session *ret);
+
+    /* Reads one webhook. Returns 0, a webhook_answer, or -ENOMEM. */
+    int (*read_webhook)(const struct webhook_request *req, struct str bridge_name, struct webhook *ret);
+    /* Signature schemes whose headers this bridge may send (signature.h), 0-ended; NULL: token only. */
+    const int *signatures;
+};
+
+/* By the value of WHATSAPP_BRIDGE, NULL when there is none of that name ("auto" is none). */
+const struct bridge_driver *bridge_driver_find(const char *name);
+/* Row i, NULL past the end. */
+const struct bridge_driver *bridge_driver_at(int i);
+
+/* Events that create asks for, where the bridge takes them: "message.received", …, NULL. */
+extern const char *const bridge_webhook_events[];

@@ -1,0 +1,1 @@
+#include "common/bridge/driver.h"

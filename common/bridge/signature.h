@@ -1,0 +1,45 @@
+/*
+ * Is this webhook from whom it should be? Tokens and signatures, pure, constant-time.
+ */
+#pragma once
+
+#include "common/bridge/webhook.h"
+
+/* Two live tokens at most are for rotation; more is taken for a mistake. */
+#define TOKENS_MAX 2
+
+struct tokens {
+    struct str token[TOKENS_MAX];
+    int n; /* 0: open */
+};
+/* Splits "a,b" (white space around each dropped). Points into @s. -E2BIG: more than two; -EINVAL: an empty
+ * one. */
+int tokens_parse(const char *s, struct tokens *ret);
+
+enum signature_scheme {
+    SIGNATURE_STANDARD =
+        1,              /* webhook-id, webhook-timestamp, webhook-signature: "v1,<base64>" space separated */
+    SIGNATURE_HUB_256,  /* X-Hub-Signature-256: sha256=<hex> */
+    SIGNATURE_WAHA_512, /* X-Webhook-Hmac: <hex HMAC-SHA512 over the raw body> */
+};
+/* ± around now for SIGNATURE_STANDARD (its specification). */
+#define SIGNATURE_TOLERANCE_MS (5 * 60 * 1000)
+
+enum auth_answer {
+    AUTH_MISSING = 1, /* nothing was presented */
+    AUTH_WRONG = 2,   /* a token or signature that does not match */
+    AUTH_STALE = 3,   /* right signature, timestamp out of tolerance */
+};
+
+/*
+ * @query is the URL's query string without '?', or STR_NULL. Accepted: Authorization: Bearer, Basic password,
+ * X-Webhook-Token, ?token=, and the signatures of @schemes (0-ended, may be NULL) with the token as key
+ * ("whsec_" + base64 for SIGNATURE_STANDARD, raw text otherwise). With no tokens everything passes.
+ * Returns 0 or an auth_answer.
+ */
+int auth_check(const struct tokens *tokens, const int *schemes, const struct webhook_request *req,
+               struct str query, int64_t now_ms);
+
+/* Builds "v1,<base64>" over "<id>.<timestamp_s>.<body>" into @ret (room for 64 bytes). -EINVAL: no whsec_
+ * key. */
+int signature_standard(const char *secret, struct str id, int64_t timestamp_s, struct str body, char ret[64]);

@@ -1,0 +1,47 @@
+/*
+ * What a webhook says, in our words. Pure: bytes in, values out.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/base/text.h"
+#include "proto/topic.h"
+
+/* WhatsApp message ids are at most about 40 characters; room for others' composed ones. */
+#define WEBHOOK_MESSAGE_ID_MAX 256
+/* Deepest JSON nesting that is taken; real webhooks nest under 10, jansson's own limit is 2048. */
+#define WEBHOOK_DEPTH_MAX 64
+
+/* Identity of an event for deduplication: same key = the same event sent again. */
+struct webhook_key {
+    int64_t time_ms;    /* a time that is the same in every retry (so that keys cluster in time); 0: none */
+    uint8_t digest[16]; /* SHA-256 over bridge name and the event's id, or over bridge name and whole body;
+                           cut to 16 */
+};
+
+struct webhook {
+    enum topic_type type; /* TOPIC_EVENT_OTHER for a type the driver does not know */
+    char session[65];     /* text_is_id() form; "" when the webhook names none, or one that is no such id */
+    int64_t occurred_at;  /* the bridge's time, ms since the epoch; 0: it names none */
+    char message_id[WEBHOOK_MESSAGE_ID_MAX]; /* "" when there is none; longer ones are cut */
+    struct webhook_key key;
+    /* session.disconnected only */
+    int code;              /* disconnect code (408, 428, 440, …), 0: none given */
+    bool should_reconnect; /* the bridge's own flag; true when absent */
+    bool has_should_reconnect;
+};
+
+enum webhook_answer {
+    WEBHOOK_NOT_JSON = 1,   /* not JSON at all: a 400 */
+    WEBHOOK_UNREADABLE = 2, /* JSON, but no object or without the envelope: kept as rejected, 400 */
+};
+
+/* A header of the request, by lower-case name; STR_NULL when absent. */
+struct webhook_request {
+    struct str body;
+    struct str (*header)(void *ctx, const char *name);
+    void *ctx;
+};

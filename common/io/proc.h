@@ -1,0 +1,16 @@
+/*
+ * Running one program (the exec: and systemd: restart hooks), bounded in time.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "common/io/loop.h"
+
+/* argv[0] is a path or is looked up in PATH. stdout and stderr are ours. After timeout_ms it is killed. @done
+ * fires once, never before proc_run() has returned, with the exit status, or -ETIMEDOUT, or -EINTR when a
+ * signal ended it.
+ * @env: extra "NAME=value" entries, NULL-ended, or NULL. Returns 0 or -errno (ENOENT, EACCES: it cannot be
+ * run). */
+int proc_run(struct loop *l, const char *const argv[], const char *const env[], int64_t timeout_ms,
+             void (*done)(void *ctx, int status), void *ctx);

@@ -1,0 +1,70 @@
+/*
+ * One SQLite file: opening, migrations, transactions, codes. Every other file of this folder builds on it;
+ * nobody outside sees SQLite.
+ *
+ * events.db  WAL, synchronous=FULL, page cache small; written and checkpointed by exactly one connection of
+ * exactly one process (webhook-ingest holds the lock file events.lock). Readers open it with auto-checkpoint
+ * off and no checkpoint on close. state.db   rollback journal (TRUNCATE), synchronous=FULL, written by
+ * several processes; never WAL (SQLite 3.40.1 has the WAL-reset race, which needs a second writing
+ * connection). Busy timeout 10 s. A third file of a single owner (forward.db) uses the same rules as
+ * state.db.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/clock.h"
+
+struct db;
+
+/* Answers of this folder besides 0 and -errno. SQLite's codes become: BUSY/LOCKED -EAGAIN, FULL -ENOSPC,
+ * READONLY -EROFS, IOERR -EIO (fsync failed: DB_SYNC_FAILED), CANTOPEN -ENOENT or -EACCES, CORRUPT/NOTADB
+ * -EBADMSG, NOMEM -ENOMEM, anything else -EPROTO (our mistake). */
+#define STATE_DB_FILE  "state.db"
+#define EVENTS_DB_FILE "events.db"
+
+/* One step of a schema: user_version N becomes N + 1 by running sql[N]. */
+struct db_schema {
+    const char *const *sql; /* NULL-ended */
+};
+extern const struct db_schema state_schema; /* all tables of state.db, in state_schema.c */
+
+/* Opens or creates @dir/@file with the rules of state.db and migrates it. Returns 0, or a negative: -EACCES,
+ * -ENOENT (no directory), -EROFS, -ENOSPC, -EBADMSG (not a database), -EPROTONOSUPPORT (written by a newer
+ * zapkeep). */
+int db_open_state(const char *dir, struct db **ret);
+int db_open(const char *dir, const char *file, const struct db_schema *schema, struct db **ret);
+/* In memory, for tests. */
+int db_open_memory(const struct db_schema *schema, struct db **ret);
+void db_close(struct db *db); /* NULL is nothing; an open transaction is rolled back */
+
+/* One transaction at a time. db_begin takes the write lock (BEGIN IMMEDIATE). Return 0 or -errno. */
+int db_begin(struct db *db);
+int db_commit(struct db *db);    /* on failure the transaction is rolled back */
+void db_rollback(struct db *db); /* nothing without a transaction */
+bool db_in_transaction(const struct db *db);
+
+/* Words of the last failure, for a log line. */
+const char *db_error(const struct db *db);
+/* For tests and doctor: 0 when it can write and sync a row now. */
+int db_check_writable(struct db *db);
+/* Copies the file to @path while others write (online backup), then verifies by quick_check. */
+int db_backup(struct db *db, const char *path);
+
+/*
+ * Steady time: ms that never run backwards nor jump forward when somebody sets the clock, the same in every
+ * process that shares state.db, and that go on after a restart of the machine. Kept in state.db as (boot id,
+ * boot ms, steady ms); within a boot it is steady + elapsed CLOCK_BOOTTIME, in a new boot it goes on from the
+ * last value stored plus the time since the boot: never more than what has really passed, so a spacing
+ * measured with it is never too short. Every interval of the policy (due, spacing, lease, breaker, bucket) is
+ * in steady ms; what people read is in wall ms.
+ */
+struct now {
+    int64_t wall_ms;
+    int64_t steady_ms;
+};
+/* Reads the time; inside a transaction (db_begin) it also stores the anchor when it is of another boot or
+ * older than 1 s, so that whatever is committed with this time is never ahead of a later steady time. Returns
+ * 0 or -errno. */
+int steady_now(struct db *db, struct clock *clock, struct now *ret);

@@ -1,0 +1,80 @@
+/*
+ * The event log, events.db: append-only, dense seq from 1. Rows only.
+ *
+ * The writer (struct event_log) belongs to webhook-ingest alone and is used from its commit thread. Readers
+ * (struct event_reader) are anybody's; a read never holds a snapshot longer than one call.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/base/clock.h"
+#include "common/base/text.h"
+
+#define EVENT_ID_MAX 40 /* "evt_<8 hex of the log>_<seq>" and its NUL */
+
+/* One row. Texts are borrowed from whoever filled it. */
+struct event {
+    int64_t seq;
+    char id[EVENT_ID_MAX];
+    int64_t at;                                   /* received, ms since the epoch */
+    int64_t occurred_at;                          /* the bridge's time, 0: none */
+    struct str type, bridge, session, message_id; /* empty text when there is none */
+    struct str body;
+};
+
+/* ---- reading --------------------------------------------------------------------------------------------
+ */
+
+struct event_reader;
+
+/* What to read: seq >= from_seq (or the newest `last` rows), and of those the ones that match. Absent parts
+ * match all. */
+struct event_filter {
+    struct str type_prefix; /* "message." */
+    struct str session;
+    struct str bridge;
+    int64_t since_at, until_at; /* at >= since_at, at < until_at; 0: no bound */
+};
+
+/* Returns 0, -ENOENT (no events.db yet), -EACCES, -EBADMSG, -EPROTONOSUPPORT. */
+int event_reader_open(const char *dir, struct event_reader **ret);
+void event_reader_close(struct event_reader *r);
+
+/* Rows of one read; init with EVENT_ROWS_NULL, reuse, fini. */
+struct event_rows {
+    struct event *rows;
+    int n;
+    int64_t next_seq; /* where the next read starts: one past the last row looked at, matching or not */
+    int64_t head_seq; /* newest seq in the log at that time, 0: empty */
+    struct buf bytes; /* what the rows point into */
+    int cap;
+};
+#define EVENT_ROWS_NULL ((struct event_rows){ 0 })
+void event_rows_fini(struct event_rows *rows);
+
+/* The most a single read returns: it bounds the time a snapshot is held and the memory of a reader. */
+#define EVENT_READ_ROWS_MAX  256
+#define EVENT_READ_BYTES_MAX (4 * 1024 * 1024)
+
+/* Reads up to min(limit, EVENT_READ_ROWS_MAX) matching rows with seq >= from_seq, looking at no more than
+ * 20,000 rows (a filter that matches nothing comes back with n = 0 and next_seq moved on). At the end of the
+ * log n = 0 and next_seq = head_seq + 1. When rows were removed by retention, it starts at the oldest.
+ * Returns 0 or -errno. */
+int event_read(struct event_reader *r, int64_t from_seq, const struct event_filter *filter, int limit,
+               struct event_rows *ret);
+/* Oldest and newest seq, 0 and 0 when empty. */
+int event_bounds(struct event_reader *r, int64_t *ret_oldest, int64_t *ret_head);
+/* The first seq whose at >= at_ms (binary search; head + 1 when none). */
+int event_seq_at(struct event_reader *r, int64_t at_ms, int64_t *ret_seq);
+
+/* Authenticated but not decodable, newest first: kept, capped. */
+struct rejected {
+    int64_t id, at;
+    struct str bridge, reason, body;
+};
+int event_read_rejected(struct event_reader *r, int limit,
+                        int (*on_row)(void *ctx, const struct rejected *row), void *ctx);

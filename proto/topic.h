@@ -1,0 +1,53 @@
+/*
+ * Topics of the bus: <type>/<bridge>/<session>, so that a prefix selects by type.
+ *
+ * Types are one list; what is in it is the whole vocabulary. Session is empty for messages about a bridge
+ * ("bridge.up/main/") and both are empty for log.head ("log.head//").
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/base/text.h"
+
+/* X(NAME, text) */
+#define TOPIC_TYPES(X)                              \
+    X(MESSAGE_RECEIVED, "message.received")         \
+    X(MESSAGE_SENT, "message.sent")                 \
+    X(MESSAGE_DELIVERED, "message.delivered")       \
+    X(MESSAGE_READ, "message.read")                 \
+    X(SESSION_CONNECTED, "session.connected")       \
+    X(SESSION_DISCONNECTED, "session.disconnected") \
+    X(SESSION_QR, "session.qr")                     \
+    X(SESSION_STATUS, "session.status")             \
+    X(EVENT_OTHER, "event.other")                   \
+    X(LOG_HEAD, "log.head")                         \
+    X(BRIDGE_UP, "bridge.up")                       \
+    X(BRIDGE_DOWN, "bridge.down")                   \
+    X(SESSION_STATE, "session.state")               \
+    X(RECONNECT_DUE, "reconnect.due")               \
+    X(RECONNECT_STARTED, "reconnect.started")       \
+    X(RECONNECT_SUCCEEDED, "reconnect.succeeded")   \
+    X(RECONNECT_FAILED, "reconnect.failed")         \
+    X(RECONNECT_PARKED, "reconnect.parked")         \
+    X(ALERT, "alert")
+
+enum topic_type {
+#define X(name, text) TOPIC_##name,
+    TOPIC_TYPES(X)
+#undef X
+        TOPIC_TYPE_N
+};
+
+/* type + bridge + session, two slashes and the NUL: 24 + 64 + 64 + 3, with room. */
+#define TOPIC_MAX 192
+
+const char *topic_type_text(enum topic_type t);
+/* -1 when it is none of ours. */
+int topic_type_find(struct str text);
+/* True for the types of events.db (message.*, session.connected/disconnected/qr/status, event.other). */
+bool topic_type_is_event(enum topic_type t);
+
+/* Writes "type/bridge/session"; -EMSGSIZE when a part is too long for TOPIC_MAX. Returns 0. */
+int topic_format(const char *type, struct str bridge, struct str session, char ret[TOPIC_MAX]);

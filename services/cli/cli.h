@@ -1,0 +1,44 @@
+/*
+ * The CLI's one table and what its commands share. A command is one file cmd_<name>.c and one row in
+ * commands.c.
+ *
+ * A command gets its arguments after its own name, reads them by a settings table of its own (flag_only rows)
+ * on top of app_settings_table and bridge_settings_table, prints to stdout and returns an exit code of err.h:
+ * 0 done, 1 the thing asked about is not so, 2 wrong usage, 3 cannot reach what is needed. Problems are one
+ * line on stderr: cli_problem(). With --json every result is one JSON object a line.
+ */
+#pragma once
+
+#include "common/app/app.h"
+
+struct cli_command {
+    const char *name;                   /* "session show": a name of two words */
+    const char *args;                   /* "ID [--json]" */
+    const char *what;                   /* one line */
+    int (*run)(int argc, char *argv[]); /* argv[0] is the command's name */
+};
+extern const struct cli_command cli_commands[]; /* ended by a row without a name */
+
+/* The settings struct of a command begins with this; its own rows follow. */
+struct cli_settings {
+    struct app_settings app;
+    struct bridge_settings bridge;
+    bool json;
+};
+extern const struct setting cli_settings_table[]; /* --json */
+
+/*
+ * Reads the settings of a command without booting an app. @own may be NULL. Returns -1: go on; else the exit
+ * code to return at once (help was printed, or the problem was).
+ */
+int cli_read(const struct cli_command *cmd, const struct setting *own, int argc, char *argv[], void *ret,
+             struct settings_args *ret_args);
+void cli_free(const struct setting *own, void *settings);
+/* The row of cli_commands whose run is this one (for help texts). */
+const struct cli_command *cli_command_of(int (*run)(int argc, char *argv[]));
+
+/* "zapkeep: <words>" on stderr; returns @code. */
+int cli_problem(enum exit_code code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Words for a store or bridge that cannot be opened, with what to do about it; returns EXIT_UNREACHABLE. */
+int cli_store_problem(const char *dir, const char *file, int r);
+bool cli_is_tty(void); /* stdout is a terminal */
