@@ -79,7 +79,8 @@ int app_open(const struct app_spec *spec, int argc, char *const argv[], struct a
 int app_run(struct app *a);
 /* Stops the loop with this exit code, for faults that cannot be survived; logs nothing. */
 void app_fail(struct app *a, enum exit_code code);
-/* Closes what app_open() opened; NULL is nothing. Returns the exit code for main. */
+/* Closes what app_open() opened; NULL is nothing. @r is what came last: 0 (the code of app_fail() or done),
+ * APP_EXIT(…), or a negative (one line with its text, EXIT_NOT_SO). Returns the exit code for main. */
 int app_close(struct app *a, int r);
 
 struct loop *app_loop(struct app *a);
