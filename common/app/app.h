@@ -73,14 +73,18 @@ struct app_check {
     bool ready; /* counts for /ready (503 when not fine); otherwise it is only shown */
 };
 
-/* Prints help or a problem by itself. Returns 0, or > 0: stop now, app_close(NULL or app, r) gives the exit
- * code. */
+/* What app_open() and a service's start return to end the program with an exit code: > 0, understood by
+ * app_close(). */
+#define APP_EXIT(code) (1 + (int)(code))
+
+/* Prints help or a problem by itself. Returns 0, or APP_EXIT(...): stop now; *ret is untouched then. */
 int app_open(const struct app_spec *spec, int argc, char *const argv[], struct app **ret);
 int app_run(struct app *a);
 /* Stops the loop with this exit code, for faults that cannot be survived; logs nothing. */
 void app_fail(struct app *a, enum exit_code code);
-/* Closes what app_open() opened; NULL is nothing. @r is what came last: 0 (the code of app_fail() or done),
- * APP_EXIT(…), or a negative (one line with its text, EXIT_NOT_SO). Returns the exit code for main. */
+/* Closes what app_open() opened; NULL is nothing. @r is what came last: 0 (then the code of app_fail(), or
+ * done), APP_EXIT(...), or a negative (one line with its text, EXIT_NOT_SO). Returns the exit code for main.
+ */
 int app_close(struct app *a, int r);
 
 struct loop *app_loop(struct app *a);
