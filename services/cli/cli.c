@@ -1,0 +1,92 @@
+#include "services/cli/cli.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+
+#define WORDS_MAX (64 * 1024)
+
+const struct setting cli_settings_table[] = {
+    {.name = "JSON",
+     .kind = SETTING_BOOL,
+     .at = offsetof(struct cli_settings, json),
+     .def = "false",
+     .flag_only = true,
+     .help = "one JSON object a line" },
+    { 0},
+};
+
+const struct cli_command *cli_command_of(int (*run)(int argc, char *argv[]))
+{
+    const struct cli_command *c = cli_commands;
+
+    while (c->name && c->run != run)
+        c++;
+    return c;
+}
+
+int cli_problem(enum exit_code code, const char *fmt, ...)
+{
+    va_list ap;
+
+    (void)fprintf(stderr, "zapkeep: ");
+    va_start(ap, fmt);
+    (void)vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    (void)fputc('\n', stderr);
+    return (int)code;
+}
+
+int cli_store_problem(const char *dir, const char *file, int r)
+{
+    if (r == -ENOENT)
+        return cli_problem(
+            EXIT_UNREACHABLE,
+            "there is no %s in %s yet; start zapkeep, or set ZAPKEEP_DATA_DIR (--data-dir) to its folder",
+            file, dir);
+    return cli_problem(EXIT_UNREACHABLE, "cannot open %s/%s: %s", dir, file, err_text(r));
+}
+
+bool cli_is_tty(void)
+{
+    return isatty(STDOUT_FILENO) == 1;
+}
+
+static int print_help(const struct cli_command *cmd, const struct setting *const *tables)
+{
+    CLEANUP(buf_fini) struct buf help = BUF_INIT(WORDS_MAX);
+
+    settings_help(tables, &help);
+    printf("zapkeep %s %s\n%s\n\n%s", cmd->name, cmd->args, cmd->what, buf_str(&help));
+    return EXIT_DONE;
+}
+
+int cli_read(const struct cli_command *cmd, const struct setting *own, int argc, char *argv[], void *ret,
+             struct settings_args *ret_args)
+{
+    const struct setting *tables[] = { cli_settings_table, app_settings_table, bridge_settings_table, own,
+                                       NULL };
+    CLEANUP(buf_fini) struct buf problem = BUF_INIT(WORDS_MAX);
+    int r = settings_read(tables, argc, argv, &problem, ret, ret_args);
+
+    if (r == 0)
+        return -1;
+    if (r == SETTINGS_HELP)
+        return print_help(cmd, tables);
+    if (r == SETTINGS_VERSION) {
+        printf("zapkeep %s\n", ZK_VERSION);
+        return EXIT_DONE;
+    }
+    return cli_problem(EXIT_USAGE, "%s: %s", cmd->name, r == -EINVAL ? buf_str(&problem) : err_text(r));
+}
+
+void cli_free(const struct setting *own, void *settings)
+{
+    const struct setting *tables[] = { cli_settings_table, app_settings_table, bridge_settings_table, own,
+                                       NULL };
+
+    settings_free(tables, settings);
+}

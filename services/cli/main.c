@@ -1,0 +1,57 @@
+/* zapkeep: the operator's tool. Finds the command and runs it. */
+#include <stdio.h>
+#include <string.h>
+
+#include "services/cli/cli.h"
+
+static void print_commands(FILE *f)
+{
+    (void)fprintf(f,
+                  "zapkeep - look at and steer a running zapkeep\n\nusage: zapkeep COMMAND [ARGUMENTS]\n\n");
+    for (const struct cli_command *c = cli_commands; c->name; c++)
+        (void)fprintf(f, "  %-18s %-34s %s\n", c->name, c->args, c->what);
+    (void)fprintf(
+        f,
+        "\n  zapkeep COMMAND --help shows its settings. Exit codes: 0 done, 1 it is not so, 2 wrong usage,\n"
+        "  3 cannot reach what is needed.\n");
+}
+
+/* How many words of argv the command's name takes; 0: it is another. */
+static int name_matches(const char *name, int argc, char *argv[])
+{
+    const char *space = strchr(name, ' ');
+
+    if (!space)
+        return argc > 0 && strcmp(argv[0], name) == 0 ? 1 : 0;
+    if (argc < 2 || strlen(argv[0]) != (size_t)(space - name) || strncmp(argv[0], name, strlen(argv[0])) != 0)
+        return 0;
+    return strcmp(argv[1], space + 1) == 0 ? 2 : 0;
+}
+
+static int run(int argc, char *argv[])
+{
+    for (const struct cli_command *c = cli_commands; c->name; c++) {
+        int words = name_matches(c->name, argc, argv);
+
+        if (words > 0)
+            return c->run(argc - words + 1, argv + words - 1);
+    }
+    return cli_problem(EXIT_USAGE, "there is no command \"%s\"; zapkeep --help lists them", argv[0]);
+}
+
+int main(int argc, char *argv[])
+{
+    if (argc < 2) {
+        print_commands(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "-h") == 0) {
+        print_commands(stdout);
+        return EXIT_DONE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("zapkeep %s\n", ZK_VERSION);
+        return EXIT_DONE;
+    }
+    return run(argc - 1, argv + 1);
+}
