@@ -1,1 +1,356 @@
+/*
+ * Opening, migrating and transactions of one SQLite file, and the one place where SQLite's codes become ours.
+ */
 #include "common/store/db.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "common/store/sql.h"
+#include "common/store/sql_internal.h"
+
+/* A writer of state.db holds the lock for one small transaction, an fsync or two: 10 s covers a slow disk. */
+#define BUSY_TIMEOUT_MS 10000
+/* Pages in memory per connection; the working set of a state.db is smaller, a log is read once. */
+#define CACHE_PRAGMA "PRAGMA cache_size = -1024;"
+
+static int cantopen_code(sqlite3 *handle)
+{
+    switch (sqlite3_system_errno(handle)) {
+    case EACCES:
+    case EPERM:
+        return -EACCES;
+    case EROFS:
+        return -EROFS;
+    case ENOSPC:
+    case EDQUOT:
+        return -ENOSPC;
+    case EMFILE:
+    case ENFILE:
+        return -EMFILE;
+    default:
+        return -ENOENT;
+    }
+}
+
+static int ioerr_code(sqlite3 *handle, int extended)
+{
+    if (extended == SQLITE_IOERR_NOMEM)
+        return -ENOMEM;
+    switch (sqlite3_system_errno(handle)) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return -ENOSPC;
+    case EROFS:
+        return -EROFS;
+    default:
+        return -EIO;
+    }
+}
+
+static bool is_sync_failure(int extended)
+{
+    return extended == SQLITE_IOERR_FSYNC || extended == SQLITE_IOERR_DIR_FSYNC;
+}
+
+static int translate(sqlite3 *handle, int extended)
+{
+    switch (extended & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_ROW:
+    case SQLITE_DONE:
+        return 0;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return -EAGAIN;
+    case SQLITE_FULL:
+        return -ENOSPC;
+    case SQLITE_READONLY:
+        return -EROFS;
+    case SQLITE_IOERR:
+        return is_sync_failure(extended) ? -EIO : ioerr_code(handle, extended);
+    case SQLITE_CANTOPEN:
+        return cantopen_code(handle);
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+        return -EACCES;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return -EBADMSG;
+    case SQLITE_NOMEM:
+        return -ENOMEM;
+    default:
+        return -EPROTO;
+    }
+}
+
+int sql_error(struct db *db, int rc)
+{
+    int r = translate(db->handle, rc);
+
+    if (r != 0) {
+        (void)snprintf(db->words, sizeof db->words, "%s", sqlite3_errmsg(db->handle));
+        db->sync_failed = db->sync_failed || is_sync_failure(rc);
+    }
+    return r;
+}
+
+/* ---- migrations ------------------------------------------------------------------------------------------
+ */
+
+static int schema_version(const struct db_schema *schema)
+{
+    int n = 0;
+
+    while (schema->sql[n])
+        n++;
+    return n;
+}
+
+static int read_version(struct db *db, int *ret)
+{
+    int64_t version = 0;
+    int r = sql_get_int(db, "PRAGMA user_version", &version, "");
+
+    if (r == 0)
+        *ret = (int)version;
+    return r;
+}
+
+static int run_steps(struct db *db, const struct db_schema *schema, int from, int to)
+{
+    char pragma[64];
+    int r = 0;
+
+    for (int i = from; r == 0 && i < to; i++)
+        r = sql_exec(db, schema->sql[i]);
+    if (r != 0 || from >= to)
+        return r;
+    (void)snprintf(pragma, sizeof pragma, "PRAGMA user_version = %d", to);
+    return sql_exec(db, pragma);
+}
+
+static int migrate(struct db *db, const struct db_schema *schema)
+{
+    int to = schema_version(schema);
+    int from = 0;
+    int r = read_version(db, &from);
+
+    if (r != 0 || from == to)
+        return r;
+    if (from > to)
+        return -EPROTONOSUPPORT;
+    r = db_begin(db);
+    if (r == 0)
+        r = read_version(db, &from); /* another process may have been faster */
+    if (r == 0 && from > to)
+        r = -EPROTONOSUPPORT;
+    if (r == 0)
+        r = run_steps(db, schema, from, to);
+    if (r == 0)
+        return db_commit(db);
+    db_rollback(db);
+    return r;
+}
+
+static int check_version(struct db *db, int version_max)
+{
+    int version = 0;
+    int r = read_version(db, &version);
+
+    if (r == 0 && version == 0)
+        return -ENOENT; /* made, not filled yet: its owner is just starting */
+    return r == 0 && version > version_max ? -EPROTONOSUPPORT : r;
+}
+
+/* ---- opening ---------------------------------------------------------------------------------------------
+ */
+
+static int set_rules(struct db *db, enum sql_rules rules)
+{
+    int r = sql_exec(db, CACHE_PRAGMA "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;");
+
+    if (r == 0 && rules == SQL_STATE)
+        r = sql_exec(db, "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL;");
+    if (r == 0 && rules == SQL_LOG_WRITER)
+        r = sql_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
+    if (rules != SQL_STATE) {
+        (void)sqlite3_wal_autocheckpoint(db->handle, 0);
+        (void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    }
+    return r;
+}
+
+/* SQLite quietly opens a file read-only that it may not write. */
+static int check_writable_open(struct db *db, const char *path)
+{
+    if (sqlite3_db_readonly(db->handle, "main") != 1)
+        return 0;
+    return access(path, W_OK) != 0 && errno == EROFS ? -EROFS : -EACCES;
+}
+
+static int open_handle(struct db *db, const char *path, enum sql_rules rules)
+{
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+                (rules == SQL_LOG_READER ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    int rc = sqlite3_open_v2(path, &db->handle, flags, NULL);
+
+    if (!db->handle)
+        return -ENOMEM;
+    (void)sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
+    if (rc != SQLITE_OK)
+        return sql_error(db, rc);
+    return rules == SQL_LOG_READER ? 0 : check_writable_open(db, path);
+}
+
+int sql_open(const char *path, enum sql_rules rules, const struct db_schema *schema, int version_max,
+             struct db **ret)
+{
+    struct db *db = mem_zalloc(sizeof *db);
+    int r;
+
+    if (!db)
+        return -ENOMEM;
+    r = open_handle(db, path, rules);
+    if (r == 0)
+        r = set_rules(db, rules);
+    if (r == 0 && schema)
+        r = migrate(db, schema);
+    if (r == 0 && version_max > 0)
+        r = check_version(db, version_max);
+    if (r == 0)
+        *ret = db;
+    else
+        db_close(db);
+    return r;
+}
+
+int db_open(const char *dir, const char *file, const struct db_schema *schema, struct db **ret)
+{
+    char *path = sqlite3_mprintf("%s/%s", dir, file);
+    int r = path ? sql_open(path, SQL_STATE, schema, 0, ret) : -ENOMEM;
+
+    sqlite3_free(path);
+    return r;
+}
+
+int db_open_state(const char *dir, struct db **ret)
+{
+    return db_open(dir, STATE_DB_FILE, &state_schema, ret);
+}
+
+int db_open_memory(const struct db_schema *schema, struct db **ret)
+{
+    return sql_open(":memory:", SQL_STATE, schema, 0, ret);
+}
+
+void db_close(struct db *db)
+{
+    if (!db)
+        return;
+    sql_cache_free(db);
+    (void)sqlite3_close_v2(db->handle); /* rolls an open transaction back */
+    mem_free(db);
+}
+
+/* ---- transactions ----------------------------------------------------------------------------------------
+ */
+
+int db_begin(struct db *db)
+{
+    return sql_run(db, "BEGIN IMMEDIATE", "");
+}
+
+int db_commit(struct db *db)
+{
+    int r = sql_run(db, "COMMIT", "");
+
+    if (r != 0)
+        db_rollback(db);
+    return r;
+}
+
+void db_rollback(struct db *db)
+{
+    if (db_in_transaction(db))
+        (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL); /* keeps the words of what failed */
+}
+
+bool db_in_transaction(const struct db *db)
+{
+    return sqlite3_get_autocommit(db->handle) == 0;
+}
+
+const char *db_error(const struct db *db)
+{
+    return db->words;
+}
+
+bool db_sync_failed(const struct db *db)
+{
+    return db->sync_failed;
+}
+
+/* Writes the version that stands there already: a page, a journal and the syncs of a real commit. */
+int db_check_writable(struct db *db)
+{
+    char pragma[64];
+    int version = 0;
+    int r = db_begin(db);
+
+    if (r == 0)
+        r = read_version(db, &version);
+    if (r == 0) {
+        (void)snprintf(pragma, sizeof pragma, "PRAGMA user_version = %d", version);
+        r = sql_exec(db, pragma);
+    }
+    if (r == 0)
+        return db_commit(db);
+    db_rollback(db);
+    return r;
+}
+
+/* ---- online backup ---------------------------------------------------------------------------------------
+ */
+
+static int quick_check(struct db *db)
+{
+    CLEANUP(sql_done) struct sql *q = NULL;
+    int r = sql_query(db, "PRAGMA quick_check(1)", &q, "");
+
+    if (r == 0)
+        r = sql_next(q);
+    if (r != SQL_ROW)
+        return r < 0 ? r : -EBADMSG;
+    return str_eq(sql_text(q, 0), "ok") ? 0 : -EBADMSG;
+}
+
+static int copy_pages(struct db *from, struct db *to)
+{
+    sqlite3_backup *copy = sqlite3_backup_init(to->handle, "main", from->handle, "main");
+    int rc;
+
+    if (!copy)
+        return sql_error(to, sqlite3_errcode(to->handle));
+    rc = sqlite3_backup_step(copy, -1); /* one snapshot: a state.db is small */
+    (void)sqlite3_backup_finish(copy);
+    return rc == SQLITE_DONE ? 0 : sql_error(from, rc);
+}
+
+int db_backup(struct db *db, const char *path)
+{
+    struct db *to = NULL;
+    int r = sql_open(path, SQL_STATE, NULL, 0, &to);
+
+    if (r == 0)
+        r = copy_pages(db, to);
+    if (r == 0)
+        r = quick_check(to);
+    db_close(to);
+    return r;
+}

@@ -19,8 +19,9 @@
 struct db;
 
 /* Answers of this folder besides 0 and -errno. SQLite's codes become: BUSY/LOCKED -EAGAIN, FULL -ENOSPC,
- * READONLY -EROFS, IOERR -EIO (fsync failed: DB_SYNC_FAILED), CANTOPEN -ENOENT or -EACCES, CORRUPT/NOTADB
- * -EBADMSG, NOMEM -ENOMEM, anything else -EPROTO (our mistake). */
+ * READONLY -EROFS, IOERR -EIO (or -ENOSPC when the system says so; a failed fsync: db_sync_failed()),
+ * CANTOPEN -ENOENT or -EACCES, CORRUPT/NOTADB -EBADMSG, NOMEM -ENOMEM, anything else -EPROTO (our mistake).
+ */
 #define STATE_DB_FILE  "state.db"
 #define EVENTS_DB_FILE "events.db"
 
@@ -47,6 +48,8 @@ bool db_in_transaction(const struct db *db);
 
 /* Words of the last failure, for a log line. */
 const char *db_error(const struct db *db);
+/* True from the first fsync that failed on: what is on disk is unknown, only opening again tells. */
+bool db_sync_failed(const struct db *db);
 /* For tests and doctor: 0 when it can write and sync a row now. */
 int db_check_writable(struct db *db);
 /* Copies the file to @path while others write (online backup), then verifies by quick_check. */

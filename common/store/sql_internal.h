@@ -1,0 +1,18 @@
+/* The inside of struct db, shared by db.c and sql.c alone. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "common/store/db.h"
+
+struct sqlite3;
+struct sql;
+
+struct db {
+    struct sqlite3 *handle;
+    struct sql *cache; /* prepared statements, most of them not in use */
+    bool sync_failed;
+    char words[256]; /* of the last failure */
+};
+
+void sql_cache_free(struct db *db);
