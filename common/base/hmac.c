@@ -1,1 +1,129 @@
 #include "common/base/hmac.h"
+
+#include <errno.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+#include <stdio.h>
+#include <string.h>
+
+int digest_sha256(const void *p, size_t n, uint8_t ret[SHA256_BYTES])
+{
+    static const EVP_MD *md; /* fetched once: looking the algorithm up costs more than a short digest */
+    EVP_MD *fetched;
+
+    if (!md) {
+        fetched = EVP_MD_fetch(NULL, "SHA256", NULL);
+        md = fetched ? fetched : EVP_sha256();
+    }
+    return EVP_Digest(p, n, ret, NULL, md, NULL) == 1 ? 0 : -ENOMEM;
+}
+
+/* HMAC over the parts one after the other. */
+static int hmac(const char *digest, struct str key, const struct str *parts, int n_parts, uint8_t *ret,
+                size_t size)
+{
+    char name[16];
+    OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
+                            OSSL_PARAM_construct_end() };
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    EVP_MAC_CTX *ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
+    size_t len;
+    int ok;
+
+    (void)snprintf(name, sizeof name, "%s", digest);
+    ok = ctx && EVP_MAC_init(ctx, (const unsigned char *)(key.p ? key.p : ""), key.n, params) == 1;
+    for (int i = 0; ok && i < n_parts; i++)
+        ok = EVP_MAC_update(ctx, (const unsigned char *)parts[i].p, parts[i].n) == 1;
+    ok = ok && EVP_MAC_final(ctx, ret, &len, size) == 1;
+    EVP_MAC_CTX_free(ctx);
+    EVP_MAC_free(mac);
+    return ok ? 0 : -ENOMEM;
+}
+
+int hmac_sha256(struct str key, const struct str *parts, int n_parts, uint8_t ret[SHA256_BYTES])
+{
+    return hmac("SHA256", key, parts, n_parts, ret, SHA256_BYTES);
+}
+
+int hmac_sha512(struct str key, const struct str *parts, int n_parts, uint8_t ret[SHA512_BYTES])
+{
+    return hmac("SHA512", key, parts, n_parts, ret, SHA512_BYTES);
+}
+
+bool secret_equal(struct str a, struct str b)
+{
+    return a.n == b.n && (a.n == 0 || CRYPTO_memcmp(a.p, b.p, a.n) == 0);
+}
+
+void hex_encode(const void *p, size_t n, char *ret)
+{
+    static const char digits[] = "0123456789abcdef";
+    const uint8_t *b = p;
+
+    for (size_t i = 0; i < n; i++) {
+        ret[2 * i] = digits[b[i] >> 4];
+        ret[2 * i + 1] = digits[b[i] & 15];
+    }
+    ret[2 * n] = '\0';
+}
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+int hex_decode(struct str s, uint8_t *ret, size_t n)
+{
+    if (s.n != 2 * n)
+        return -EINVAL;
+    for (size_t i = 0; i < s.n; i++) {
+        if (hex_digit(s.p[i]) < 0)
+            return -EINVAL;
+    }
+    for (size_t i = 0; i < n; i++)
+        ret[i] = (uint8_t)(hex_digit(s.p[2 * i]) << 4 | hex_digit(s.p[2 * i + 1]));
+    return 0;
+}
+
+static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+void base64_encode(const void *p, size_t n, char *ret)
+{
+    (void)EVP_EncodeBlock((unsigned char *)ret, p, (int)n);
+}
+
+int base64_decode(struct str s, uint8_t *ret, size_t max, size_t *ret_len)
+{
+    uint32_t bits = 0;
+    int n_bits = 0;
+    size_t len = 0;
+
+    while (s.n > 0 && s.p[s.n - 1] == '=')
+        s.n--;
+    if (s.n % 4 == 1)
+        return -EINVAL;
+    for (size_t i = 0; i < s.n; i++) {
+        const char *digit = s.p[i] ? strchr(base64_digits, s.p[i]) : NULL;
+
+        if (!digit)
+            return -EINVAL;
+        bits = bits << 6 | (uint32_t)(digit - base64_digits);
+        n_bits += 6;
+        if (n_bits < 8)
+            continue;
+        if (len == max)
+            return -EMSGSIZE;
+        n_bits -= 8;
+        ret[len++] = (uint8_t)(bits >> n_bits);
+    }
+    *ret_len = len;
+    return 0;
+}

@@ -1,1 +1,390 @@
 #include "common/base/text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define SECOND ((int64_t)1000)
+#define MINUTE (60 * SECOND)
+#define HOUR   (60 * MINUTE)
+#define DAY    (24 * HOUR)
+
+/* A unit and what one of it is in the base unit. Longer names stand before those they begin with. */
+struct unit {
+    const char *name;
+    int64_t factor;
+};
+
+struct str str_from(const char *s)
+{
+    return s ? (struct str){ s, strlen(s) } : STR_NULL;
+}
+
+bool str_eq(struct str a, const char *b)
+{
+    size_t n = strlen(b);
+
+    return a.p && a.n == n && memcmp(a.p, b, n) == 0;
+}
+
+bool str_starts(struct str a, const char *prefix)
+{
+    size_t n = strlen(prefix);
+
+    return a.p && a.n >= n && memcmp(a.p, prefix, n) == 0;
+}
+
+/* ---- numbers with units ----------------------------------------------------------------------------------
+ */
+
+int text_to_i64(const char *s, int64_t *ret)
+{
+    char *end;
+    long long v;
+
+    if (!isdigit((unsigned char)s[0]) && !(s[0] == '-' && isdigit((unsigned char)s[1])))
+        return -EINVAL;
+    errno = 0;
+    v = strtoll(s, &end, 10);
+    if (*end != '\0')
+        return -EINVAL;
+    if (errno == ERANGE)
+        return -ERANGE;
+    *ret = v;
+    return 0;
+}
+
+/* "12.5" at the start of s: its value in thousandths, and where it ends. */
+static int parse_milli(const char *s, int64_t *ret_milli, const char **ret_end)
+{
+    int64_t v = 0;
+    int64_t place = 1000;
+    bool point = false;
+
+    if (!isdigit((unsigned char)*s))
+        return -EINVAL;
+    for (; isdigit((unsigned char)*s) || (*s == '.' && !point); s++) {
+        if (*s == '.') {
+            point = true;
+            continue;
+        }
+        if (point) {
+            place /= 10;
+            v += (*s - '0') * place;
+        } else if (v > (INT64_MAX / 10 - 9000)) {
+            return -ERANGE;
+        } else {
+            v = v * 10 + (int64_t)(*s - '0') * 1000;
+        }
+    }
+    *ret_milli = v;
+    *ret_end = s;
+    return 0;
+}
+
+static int parse_with_unit(const char *s, const struct unit *units, int64_t *ret)
+{
+    const char *end;
+    int64_t milli;
+    int r = parse_milli(s, &milli, &end);
+
+    if (r != 0)
+        return r;
+    for (const struct unit *u = units; u->name; u++) {
+        if (strcmp(end, u->name) != 0)
+            continue;
+        if (milli / 1000 >= INT64_MAX / u->factor)
+            return -ERANGE;
+        *ret = milli / 1000 * u->factor + milli % 1000 * u->factor / 1000;
+        return 0;
+    }
+    return -EINVAL;
+}
+
+int text_to_duration_ms(const char *s, int64_t *ret_ms)
+{
+    static const struct unit units[] = {
+        {"ms",  1     },
+        { "s",  SECOND},
+        { "m",  MINUTE},
+        { "h",  HOUR  },
+        { "d",  DAY   },
+        { "",   SECOND},
+        { NULL, 0     }
+    };
+
+    return parse_with_unit(s, units, ret_ms);
+}
+
+int text_to_bytes(const char *s, int64_t *ret_bytes)
+{
+    static const struct unit units[] = {
+        {"",     1               },
+        { "k",   1 << 10         },
+        { "K",   1 << 10         },
+        { "M",   1 << 20         },
+        { "G",   1 << 30         },
+        { "T",   1LL << 40       },
+        { "KiB", 1 << 10         },
+        { "kiB", 1 << 10         },
+        { "MiB", 1 << 20         },
+        { "GiB", 1 << 30         },
+        { "TiB", (int64_t)1 << 40},
+        { NULL,  0               },
+    };
+
+    return parse_with_unit(s, units, ret_bytes);
+}
+
+int text_to_rate_milli(const char *s, int64_t *ret_milli_per_s)
+{
+    const char *end;
+    int64_t milli;
+    int r = parse_milli(s, &milli, &end);
+
+    if (r != 0)
+        return r;
+    if (strcmp(end, "/s") == 0 || *end == '\0')
+        *ret_milli_per_s = milli;
+    else if (strcmp(end, "/m") == 0)
+        *ret_milli_per_s = milli / 60;
+    else if (strcmp(end, "/h") == 0)
+        *ret_milli_per_s = milli / 3600;
+    else
+        return -EINVAL;
+    return 0;
+}
+
+int text_to_time_ms(const char *s, int64_t *ret_ms)
+{
+    struct tm tm = { 0 };
+    const char *end = strptime(s, "%Y-%m-%d", &tm);
+    int64_t milli = 0;
+
+    if (!end)
+        return -EINVAL;
+    if (*end == 'T' || *end == ' ') {
+        end = strptime(end + 1, "%H:%M:%S", &tm);
+        if (!end)
+            return -EINVAL;
+        if (*end == '.') {
+            char seconds[24] = "0";
+            size_t digits = strspn(end + 1, "0123456789");
+
+            if (digits == 0 || digits > 9)
+                return -EINVAL;
+            memcpy(seconds + 1, end, digits + 1);
+            if (parse_milli(seconds, &milli, &(const char *){ NULL }) != 0)
+                return -EINVAL;
+            end += digits + 1;
+        }
+        if (*end++ != 'Z')
+            return -EINVAL;
+    }
+    if (*end != '\0')
+        return -EINVAL;
+    *ret_ms = (int64_t)timegm(&tm) * 1000 + milli;
+    return 0;
+}
+
+/* ---- values as text --------------------------------------------------------------------------------------
+ */
+
+char *text_duration(int64_t ms, char *ret, size_t n)
+{
+    static const struct unit units[] = {
+        {"d",  DAY   },
+        { "h", HOUR  },
+        { "m", MINUTE},
+        { "s", SECOND}
+    };
+
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        int64_t f = units[i].factor;
+
+        if (ms < f)
+            continue;
+        if (ms % f == 0 || ms >= 10 * f)
+            (void)snprintf(ret, n, "%lld%s", (long long)((ms + f / 2) / f), units[i].name);
+        else
+            (void)snprintf(ret, n, "%.1f%s", (double)ms / (double)f, units[i].name);
+        return ret;
+    }
+    (void)snprintf(ret, n, "%lldms", (long long)ms);
+    return ret;
+}
+
+char *text_bytes(int64_t bytes, char *ret, size_t n)
+{
+    static const char *const names[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+    double v = (double)bytes;
+    size_t i = 0;
+
+    while (v >= 1024 && i + 1 < sizeof names / sizeof *names) {
+        v /= 1024;
+        i++;
+    }
+    (void)snprintf(ret, n, i == 0 ? "%.0f %s" : "%.1f %s", v, names[i]);
+    return ret;
+}
+
+char *text_time(int64_t epoch_ms, char *ret, size_t n)
+{
+    int64_t ms = epoch_ms % 1000;
+    time_t t = (time_t)(epoch_ms / 1000);
+    struct tm tm;
+    char day[32];
+
+    if (ms < 0) {
+        ms += 1000;
+        t--;
+    }
+    if (!gmtime_r(&t, &tm) || strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &tm) == 0)
+        (void)snprintf(day, sizeof day, "?");
+    (void)snprintf(ret, n, "%s.%03dZ", day, (int)ms);
+    return ret;
+}
+
+/* ---- ids, UTF-8, addresses -------------------------------------------------------------------------------
+ */
+
+bool text_is_id(struct str s)
+{
+    if (!s.p || s.n < 1 || s.n > 64)
+        return false;
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+
+        if (!isalnum(c) && c != '_' && c != '-')
+            return false;
+    }
+    return true;
+}
+
+/* Length of the sequence at p (1 to 4), or 0 when it is not one: overlong forms, surrogates and values past
+ * U+10FFFF are none. */
+static size_t utf8_length(const unsigned char *p, size_t n)
+{
+    size_t len;
+
+    if (p[0] < 0x80)
+        return 1;
+    len = p[0] >= 0xc2 && p[0] <= 0xdf ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4 : 0;
+    if (len == 0 || len > n)
+        return 0;
+    for (size_t i = 1; i < len; i++) {
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    }
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) || (p[0] == 0xf0 && p[1] < 0x90) ||
+        (p[0] == 0xf4 && p[1] > 0x8f))
+        return 0;
+    return len;
+}
+
+bool text_is_utf8(const char *p, size_t n)
+{
+    for (size_t i = 0; i < n;) {
+        size_t len = utf8_length((const unsigned char *)p + i, n - i);
+
+        if (len == 0)
+            return false;
+        i += len;
+    }
+    return true;
+}
+
+static int parse_port(const char *p, size_t n, uint16_t *ret)
+{
+    char text[8];
+    int64_t v;
+
+    if (n == 0 || n >= sizeof text)
+        return -EINVAL;
+    memcpy(text, p, n);
+    text[n] = '\0';
+    if (text_to_i64(text, &v) != 0 || v < 0 || v > 65535)
+        return -EINVAL;
+    *ret = (uint16_t)v;
+    return 0;
+}
+
+/* "host:port" or "[v6]:port" or a host alone. */
+static int parse_host_port(const char *p, size_t n, struct str *ret_host, uint16_t *ret_port)
+{
+    const char *colon = memrchr(p, ':', n);
+    const char *close = memchr(p, ']', n);
+
+    if (close && colon && colon < close)
+        colon = NULL;
+    *ret_port = 0;
+    *ret_host = (struct str){ p, colon ? (size_t)(colon - p) : n };
+    if (ret_host->n >= 2 && p[0] == '[' && p[ret_host->n - 1] == ']')
+        *ret_host = (struct str){ p + 1, ret_host->n - 2 };
+    return colon ? parse_port(colon + 1, (size_t)(p + n - colon - 1), ret_port) : 0;
+}
+
+int text_to_url(const char *url, struct url *ret)
+{
+    struct url u = { 0 };
+    const char *p = url;
+    const char *at;
+    size_t n;
+
+    for (const char *c = url; *c; c++) {
+        if ((unsigned char)*c <= ' ' || *c == 0x7f)
+            return -EINVAL;
+    }
+    if (strncasecmp(p, "https://", 8) == 0)
+        u.https = true;
+    else if (strncasecmp(p, "http://", 7) != 0)
+        return -EINVAL;
+    p += u.https ? 8 : 7;
+    n = strcspn(p, "/?#");
+    at = memrchr(p, '@', n);
+    if (at) {
+        const char *colon = memchr(p, ':', (size_t)(at - p));
+
+        u.user = (struct str){ p, (size_t)((colon ? colon : at) - p) };
+        if (colon)
+            u.password = (struct str){ colon + 1, (size_t)(at - colon - 1) };
+        n -= (size_t)(at + 1 - p);
+        p = at + 1;
+    }
+    if (parse_host_port(p, n, &u.host, &u.port) != 0 || u.host.n == 0)
+        return -EINVAL;
+    p += n;
+    if (*p == '/') {
+        u.path = (struct str){ p, strcspn(p, "?#") };
+        p += u.path.n;
+    }
+    if (*p == '?')
+        u.query = (struct str){ p + 1, strcspn(p + 1, "#") };
+    *ret = u;
+    return 0;
+}
+
+int text_to_listen(const char *s, char *ret_host, size_t n, uint16_t *ret_port)
+{
+    struct str host;
+    uint16_t port;
+    const char *name;
+
+    if (s[0] != '\0' && s[strspn(s, "0123456789")] == '\0') {
+        if (parse_port(s, strlen(s), &port) != 0)
+            return -EINVAL;
+        host = STR_LIT("127.0.0.1");
+    } else if (!strchr(s, ':') || parse_host_port(s, strlen(s), &host, &port) != 0) {
+        return -EINVAL;
+    }
+    name = host.n == 0 ? "0.0.0.0" : host.p;
+    if ((host.n == 0 ? strlen(name) : host.n) >= n)
+        return -EINVAL;
+    (void)snprintf(ret_host, n, "%.*s", (int)(host.n == 0 ? strlen(name) : host.n), name);
+    *ret_port = port;
+    return 0;
+}
