@@ -1,1 +1,129 @@
 #include "common/base/metrics.h"
+
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct metric *first;
+static time_t started;
+
+void metrics_add(struct metric *m)
+{
+    struct metric **at = &first;
+
+    if (started == 0)
+        started = time(NULL);
+    while (*at && *at != m)
+        at = &(*at)->next;
+    if (!*at) {
+        m->next = NULL;
+        *at = m;
+    }
+}
+
+void metric_add(struct metric *m, int series, int64_t n)
+{
+    (void)__atomic_fetch_add(&m->value[series], n, __ATOMIC_RELAXED);
+}
+
+void metric_set(struct metric *m, int series, int64_t v)
+{
+    __atomic_store_n(&m->value[series], v, __ATOMIC_RELAXED);
+}
+
+int64_t metric_get(const struct metric *m, int series)
+{
+    return __atomic_load_n(&m->value[series], __ATOMIC_RELAXED);
+}
+
+static double scale_of(const struct metric *m)
+{
+    return m->scale > 0 ? m->scale : 1;
+}
+
+void metric_observe(struct metric *m, int64_t v)
+{
+    int i = 0;
+
+    while (i < METRIC_BUCKETS_MAX && m->bounds[i] > 0 && (double)v * scale_of(m) > m->bounds[i])
+        i++;
+    (void)__atomic_fetch_add(&m->bucket[i], 1, __ATOMIC_RELAXED);
+    (void)__atomic_fetch_add(&m->sum, v, __ATOMIC_RELAXED);
+    (void)__atomic_fetch_add(&m->count, 1, __ATOMIC_RELAXED);
+}
+
+static void print_histogram(const struct metric *m, struct buf *out)
+{
+    int64_t below = 0;
+    int i = 0;
+
+    for (; i < METRIC_BUCKETS_MAX && m->bounds[i] > 0; i++) {
+        below += __atomic_load_n(&m->bucket[i], __ATOMIC_RELAXED);
+        (void)buf_addf(out, "%s_bucket{le=\"%g\"} %lld\n", m->name, m->bounds[i], (long long)below);
+    }
+    below += __atomic_load_n(&m->bucket[i], __ATOMIC_RELAXED);
+    (void)buf_addf(out, "%s_bucket{le=\"+Inf\"} %lld\n", m->name, (long long)below);
+    (void)buf_addf(out, "%s_sum %.9g\n", m->name,
+                   (double)__atomic_load_n(&m->sum, __ATOMIC_RELAXED) * scale_of(m));
+    (void)buf_addf(out, "%s_count %lld\n", m->name, (long long)below);
+}
+
+static void print_value(const struct metric *m, int i, struct buf *out)
+{
+    if (m->scale > 0)
+        (void)buf_addf(out, " %.9g\n", (double)metric_get(m, i) * m->scale);
+    else
+        (void)buf_addf(out, " %lld\n", (long long)metric_get(m, i));
+}
+
+static void print_series(const struct metric *m, struct buf *out)
+{
+    if (!m->label) {
+        (void)buf_adds(out, m->name);
+        print_value(m, 0, out);
+        return;
+    }
+    for (int i = 0; i < METRIC_SERIES_MAX && m->values[i]; i++) {
+        (void)buf_addf(out, "%s{%s=\"%s\"}", m->name, m->label, m->values[i]);
+        print_value(m, i, out);
+    }
+}
+
+static void print_process(const char *service, struct buf *out)
+{
+    long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "re");
+
+    if (f) {
+        if (fscanf(f, "%*s %ld", &pages) != 1)
+            pages = 0;
+        (void)fclose(f);
+    }
+    (void)buf_addf(out,
+                   "# HELP zapkeep_build_info Version of the program\n# TYPE zapkeep_build_info gauge\n"
+                   "zapkeep_build_info{version=\"%s\",service=\"%s\"} 1\n",
+                   ZK_VERSION, service);
+    (void)buf_addf(
+        out,
+        "# HELP process_resident_memory_bytes Resident memory\n# TYPE process_resident_memory_bytes gauge\n"
+        "process_resident_memory_bytes %lld\n",
+        (long long)pages * sysconf(_SC_PAGESIZE));
+    (void)buf_addf(out,
+                   "# HELP process_start_time_seconds When the process started\n"
+                   "# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds %lld\n",
+                   (long long)started);
+}
+
+void metrics_print(const char *service, struct buf *out)
+{
+    static const char *const kinds[] = { "counter", "gauge", "histogram" };
+
+    for (const struct metric *m = first; m; m = m->next) {
+        (void)buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", m->name, m->help, m->name, kinds[m->kind]);
+        if (m->kind == METRIC_HISTOGRAM)
+            print_histogram(m, out);
+        else
+            print_series(m, out);
+    }
+    print_process(service, out);
+}
