@@ -1,1 +1,165 @@
+/*
+ * One table of the fields drives both directions; msgpack-c packs, and unpacks without copying texts.
+ */
 #include "proto/message.h"
+
+#include <errno.h>
+#include <msgpack.h>
+#include <string.h>
+
+#include "common/base/mem.h"
+
+enum field_kind { KIND_STR, KIND_BIN, KIND_INT };
+
+struct field {
+    const char *name;
+    enum field_kind kind;
+    size_t at;
+};
+
+static const struct field fields[] = {
+#define X(kind, name) { #name, KIND_##kind, offsetof(struct message, name) },
+    MESSAGE_FIELDS(X)
+#undef X
+};
+
+void message_init(struct message *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        if (fields[i].kind == KIND_INT)
+            *(int64_t *)((char *)ret + fields[i].at) = MESSAGE_UNSET;
+    }
+    ret->v = MESSAGE_VERSION;
+}
+
+static bool is_set(const struct message *m, const struct field *f)
+{
+    const void *at = (const char *)m + f->at;
+
+    return f->kind == KIND_INT ? *(const int64_t *)at != MESSAGE_UNSET : ((const struct str *)at)->p != NULL;
+}
+
+/* ---- encoding --------------------------------------------------------------------------------------------
+ */
+
+static int write_buf(void *data, const char *bytes, size_t n)
+{
+    return buf_add(data, bytes, n) == 0 ? 0 : -1;
+}
+
+static void pack_field(msgpack_packer *pk, const struct message *m, const struct field *f)
+{
+    const void *at = (const char *)m + f->at;
+    const struct str *text = at;
+
+    (void)msgpack_pack_str_with_body(pk, f->name, strlen(f->name));
+    if (f->kind == KIND_INT)
+        (void)msgpack_pack_int64(pk, *(const int64_t *)at);
+    else if (f->kind == KIND_STR)
+        (void)msgpack_pack_str_with_body(pk, text->p, text->n);
+    else
+        (void)msgpack_pack_bin_with_body(pk, text->p, text->n);
+}
+
+int message_encode(const struct message *m, struct buf *out)
+{
+    char type[TOPIC_MAX], topic[TOPIC_MAX];
+    msgpack_packer pk;
+    size_t n = 0;
+    int r;
+
+    if (m->type.n >= sizeof type)
+        return -EMSGSIZE;
+    memcpy(type, m->type.p, m->type.n);
+    type[m->type.n] = '\0';
+    r = topic_format(type, m->bridge, m->session, topic);
+    if (r != 0)
+        return r;
+    (void)buf_add(out, topic, strlen(topic) + 1);
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++)
+        n += is_set(m, &fields[i]);
+    msgpack_packer_init(&pk, out, write_buf);
+    (void)msgpack_pack_map(&pk, n);
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        if (is_set(m, &fields[i]))
+            pack_field(&pk, m, &fields[i]);
+    }
+    return buf_error(out);
+}
+
+/* ---- decoding --------------------------------------------------------------------------------------------
+ */
+
+static const struct field *find_field(const msgpack_object_str *key)
+{
+    for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+        if (str_eq((struct str){ key->ptr, key->size }, fields[i].name))
+            return &fields[i];
+    }
+    return NULL;
+}
+
+static int read_int(const msgpack_object *o, int64_t *ret)
+{
+    if (o->type == MSGPACK_OBJECT_NEGATIVE_INTEGER)
+        *ret = o->via.i64;
+    else if (o->type == MSGPACK_OBJECT_POSITIVE_INTEGER && o->via.u64 <= INT64_MAX)
+        *ret = (int64_t)o->via.u64;
+    else
+        return -EBADMSG;
+    return 0;
+}
+
+static int read_field(const msgpack_object_kv *kv, struct message *m)
+{
+    const struct field *f;
+    void *at;
+
+    if (kv->key.type != MSGPACK_OBJECT_STR)
+        return -EBADMSG;
+    f = find_field(&kv->key.via.str);
+    if (!f)
+        return 0;
+    at = (char *)m + f->at;
+    if (f->kind == KIND_INT)
+        return read_int(&kv->val, at);
+    if (kv->val.type != (f->kind == KIND_STR ? MSGPACK_OBJECT_STR : MSGPACK_OBJECT_BIN))
+        return -EBADMSG;
+    *(struct str *)at = (struct str){ kv->val.via.bin.ptr ? kv->val.via.bin.ptr : "", kv->val.via.bin.size };
+    return 0;
+}
+
+static int read_map(const msgpack_object *o, struct message *ret)
+{
+    struct message m;
+    int r = 0;
+
+    if (o->type != MSGPACK_OBJECT_MAP)
+        return -EBADMSG;
+    message_init(&m);
+    m.v = MESSAGE_UNSET;
+    for (uint32_t i = 0; i < o->via.map.size && r == 0; i++)
+        r = read_field(&o->via.map.ptr[i], &m);
+    if (r == 0 && m.v != MESSAGE_VERSION)
+        r = -EBADMSG;
+    if (r == 0)
+        *ret = m;
+    return r;
+}
+
+int message_decode(struct str bytes, struct message *ret)
+{
+    const char *nul = bytes.n ? memchr(bytes.p, '\0', bytes.n) : NULL;
+    size_t at = nul ? (size_t)(nul - bytes.p) + 1 : 0;
+    msgpack_unpacked unpacked;
+    int r = -EBADMSG;
+
+    if (!nul)
+        return -EBADMSG;
+    msgpack_unpacked_init(&unpacked);
+    if (msgpack_unpack_next(&unpacked, bytes.p, bytes.n, &at) == MSGPACK_UNPACK_SUCCESS && at == bytes.n)
+        r = read_map(&unpacked.data, ret);
+    msgpack_unpacked_destroy(&unpacked);
+    return r;
+}
