@@ -1,0 +1,8 @@
+/* The libuv loop inside a struct loop; for files of common/io (and load tools of tests/) only. */
+#pragma once
+
+#include <uv.h>
+
+#include "common/io/loop.h"
+
+uv_loop_t *loop_uv(struct loop *l);
