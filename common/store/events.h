@@ -31,8 +31,7 @@ struct event {
 
 struct event_reader;
 
-/* What to read: seq >= from_seq (or the newest `last` rows), and of those the ones that match. Absent parts
- * match all. */
+/* What to read: seq >= from_seq, and of those the ones that match. Absent parts match all. */
 struct event_filter {
     struct str type_prefix; /* "message." */
     struct str session;
@@ -43,6 +42,13 @@ struct event_filter {
 /* Returns 0, -ENOENT (no events.db yet), -EACCES, -EBADMSG, -EPROTONOSUPPORT. */
 int event_reader_open(const char *dir, struct event_reader **ret);
 void event_reader_close(struct event_reader *r);
+/* Words of the last failure. */
+const char *event_reader_error(const struct event_reader *r);
+/* True when events.db was removed or replaced since: open again. The id of the log that is read: 8 hex
+ * digits.
+ */
+bool event_reader_is_stale(const struct event_reader *r);
+const char *event_reader_log_id(const struct event_reader *r);
 
 /* Rows of one read; init with EVENT_ROWS_NULL, reuse, fini. */
 struct event_rows {
@@ -62,13 +68,14 @@ void event_rows_fini(struct event_rows *rows);
 
 /* Reads up to min(limit, EVENT_READ_ROWS_MAX) matching rows with seq >= from_seq, looking at no more than
  * 20,000 rows (a filter that matches nothing comes back with n = 0 and next_seq moved on). At the end of the
- * log n = 0 and next_seq = head_seq + 1. When rows were removed by retention, it starts at the oldest.
- * Returns 0 or -errno. */
+ * log n = 0 and next_seq = head_seq + 1, also when from_seq is past that. When rows were removed by
+ * retention, it starts at the oldest. @filter may be NULL. Returns 0 or -errno. */
 int event_read(struct event_reader *r, int64_t from_seq, const struct event_filter *filter, int limit,
                struct event_rows *ret);
 /* Oldest and newest seq, 0 and 0 when empty. */
 int event_bounds(struct event_reader *r, int64_t *ret_oldest, int64_t *ret_head);
-/* The first seq whose at >= at_ms (binary search; head + 1 when none). */
+/* The first seq whose at >= at_ms (binary search; head + 1 when none). Near enough where somebody set the
+ * clock back. */
 int event_seq_at(struct event_reader *r, int64_t at_ms, int64_t *ret_seq);
 
 /* Authenticated but not decodable, newest first: kept, capped. */

@@ -1,1 +1,352 @@
-#include "common/store/events.h"
+/*
+ * Reading the event log. A read is one short transaction: the newest seq and the rows come from one snapshot,
+ * the rows are copied out, the snapshot is let go. Nothing a reader does can hold the WAL back for longer.
+ */
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/base/mem.h"
+#include "common/store/events_internal.h"
+#include "common/store/sql.h"
+
+#define PATH_BYTES 4200
+/* Rows looked at in one read: some 10 ms when none of them matches. */
+#define SCAN_ROWS_MAX 20000
+/* A reader's buffer is kept between reads, but not the one a giant body made. */
+#define KEEP_BYTES (256 * 1024)
+
+struct event_reader {
+    struct db *db;
+    char id[LOG_ID_MAX];
+    char path[PATH_BYTES];
+    dev_t dev;
+    ino_t inode;
+};
+
+/* ---- opening ---------------------------------------------------------------------------------------------
+ */
+
+static int load_id(struct event_reader *r)
+{
+    CLEANUP(sql_done) struct sql *q = NULL;
+    int rc = sql_query(r->db, "SELECT value FROM meta WHERE key = 'id'", &q, "");
+
+    if (rc == 0)
+        rc = sql_next(q);
+    if (rc != SQL_ROW)
+        return rc < 0 ? rc : -EBADMSG;
+    (void)snprintf(r->id, sizeof r->id, "%.8s", sql_text(q, 0).p);
+    return 0;
+}
+
+static int open_file(struct event_reader *r)
+{
+    struct stat st;
+    int rc;
+
+    if (stat(r->path, &st) != 0)
+        return -errno;
+    r->dev = st.st_dev;
+    r->inode = st.st_ino;
+    rc = sql_open(r->path, SQL_LOG_READER, NULL, EVENTS_VERSION, &r->db);
+    return rc == 0 ? load_id(r) : rc;
+}
+
+int event_reader_open(const char *dir, struct event_reader **ret)
+{
+    struct event_reader *r = mem_zalloc(sizeof *r);
+    int rc;
+
+    if (!r)
+        return -ENOMEM;
+    (void)snprintf(r->path, sizeof r->path, "%s/%s", dir, EVENTS_DB_FILE);
+    rc = open_file(r);
+    if (rc == 0)
+        *ret = r;
+    else
+        event_reader_close(r);
+    return rc;
+}
+
+void event_reader_close(struct event_reader *r)
+{
+    if (!r)
+        return;
+    db_close(r->db);
+    mem_free(r);
+}
+
+const char *event_reader_error(const struct event_reader *r)
+{
+    return db_error(r->db);
+}
+
+bool event_reader_is_stale(const struct event_reader *r)
+{
+    struct stat st;
+
+    return stat(r->path, &st) != 0 || st.st_ino != r->inode || st.st_dev != r->dev;
+}
+
+const char *event_reader_log_id(const struct event_reader *r)
+{
+    return r->id;
+}
+
+/* ---- one snapshot ----------------------------------------------------------------------------------------
+ */
+
+static int snapshot_begin(struct event_reader *r)
+{
+    return sql_run(r->db, "BEGIN", "");
+}
+
+static void snapshot_end(struct event_reader *r)
+{
+    db_rollback(r->db); /* nothing was written */
+}
+
+static int read_head(struct event_reader *r, int64_t *ret)
+{
+    return sql_get_int(r->db, "SELECT coalesce(max(seq), 0) FROM event", ret, "");
+}
+
+/* ---- rows ------------------------------------------------------------------------------------------------
+ */
+
+void event_rows_fini(struct event_rows *rows)
+{
+    mem_free(rows->rows);
+    buf_fini(&rows->bytes);
+    *rows = EVENT_ROWS_NULL;
+}
+
+static int rows_prepare(struct event_rows *rows)
+{
+    rows->n = 0;
+    if (rows->bytes.cap > KEEP_BYTES)
+        buf_fini(&rows->bytes);
+    if (!rows->bytes.data)
+        buf_init(&rows->bytes, SIZE_MAX / 2); /* bounded by EVENT_READ_BYTES_MAX and one row */
+    buf_reset(&rows->bytes);
+    if (rows->cap > 0)
+        return 0;
+    rows->rows = mem_alloc(EVENT_READ_ROWS_MAX * sizeof *rows->rows);
+    if (!rows->rows)
+        return -ENOMEM;
+    rows->cap = EVENT_READ_ROWS_MAX;
+    return 0;
+}
+
+/* While rows are added their texts are offsets into bytes, which may move; rows_settle() makes them point. */
+static struct str add_text(struct event_rows *rows, struct str s)
+{
+    size_t at = rows->bytes.len;
+
+    (void)buf_add(&rows->bytes, s.p ? s.p : "", s.n); /* a failure sticks, seen at the end */
+    return (struct str){ (const char *)at, s.n };     // NOLINT(performance-no-int-to-ptr)
+}
+
+static void settle(const struct event_rows *rows, struct str *s)
+{
+    s->p = buf_str(&rows->bytes) + (size_t)s->p;
+}
+
+static void rows_settle(struct event_rows *rows)
+{
+    for (int i = 0; i < rows->n; i++) {
+        struct event *e = &rows->rows[i];
+
+        settle(rows, &e->type);
+        settle(rows, &e->bridge);
+        settle(rows, &e->session);
+        settle(rows, &e->message_id);
+        settle(rows, &e->body);
+    }
+}
+
+enum { COL_SEQ, COL_AT, COL_OCCURRED_AT, COL_TYPE, COL_BRIDGE, COL_SESSION, COL_MESSAGE_ID, COL_BODY };
+
+static void add_row(struct event_reader *r, const struct sql *q, struct event_rows *rows)
+{
+    struct event *e = &rows->rows[rows->n++];
+
+    e->seq = sql_int(q, COL_SEQ);
+    event_id_format(r->id, e->seq, e->id);
+    e->at = sql_int(q, COL_AT);
+    e->occurred_at = sql_int(q, COL_OCCURRED_AT);
+    e->type = add_text(rows, sql_text(q, COL_TYPE));
+    e->bridge = add_text(rows, sql_text(q, COL_BRIDGE));
+    e->session = add_text(rows, sql_text(q, COL_SESSION));
+    e->message_id = add_text(rows, sql_text(q, COL_MESSAGE_ID));
+    e->body = add_text(rows, sql_blob(q, COL_BODY));
+}
+
+static bool str_same(struct str a, struct str b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+static bool has_prefix(struct str s, struct str prefix)
+{
+    return s.n >= prefix.n && str_same((struct str){ s.p, prefix.n }, prefix);
+}
+
+static bool matches(const struct event_filter *f, const struct sql *q)
+{
+    int64_t at = sql_int(q, COL_AT);
+
+    if ((f->since_at && at < f->since_at) || (f->until_at && at >= f->until_at))
+        return false;
+    if (f->type_prefix.n && !has_prefix(sql_text(q, COL_TYPE), f->type_prefix))
+        return false;
+    if (f->session.n && !str_same(sql_text(q, COL_SESSION), f->session))
+        return false;
+    return !f->bridge.n || str_same(sql_text(q, COL_BRIDGE), f->bridge);
+}
+
+/* Returns 0 or -errno; rows->next_seq is one past the last row looked at. */
+static int scan(struct event_reader *r, int64_t from_seq, const struct event_filter *filter, int limit,
+                struct event_rows *rows)
+{
+    CLEANUP(sql_done) struct sql *q = NULL;
+    int rc = sql_query(r->db,
+                       "SELECT seq, at, occurred_at, type, bridge, session, message_id, body FROM event"
+                       " WHERE seq >= ?1 ORDER BY seq LIMIT ?2",
+                       &q, "ii", from_seq, (int64_t)SCAN_ROWS_MAX);
+
+    while (rc == 0 && rows->n < limit && rows->bytes.len < EVENT_READ_BYTES_MAX &&
+           (rc = sql_next(q)) == SQL_ROW) {
+        rows->next_seq = sql_int(q, COL_SEQ) + 1;
+        if (!filter || matches(filter, q))
+            add_row(r, q, rows);
+        rc = buf_error(&rows->bytes);
+    }
+    return rc;
+}
+
+int event_read(struct event_reader *r, int64_t from_seq, const struct event_filter *filter, int limit,
+               struct event_rows *ret)
+{
+    int rc = rows_prepare(ret);
+
+    if (limit > EVENT_READ_ROWS_MAX)
+        limit = EVENT_READ_ROWS_MAX;
+    if (rc == 0)
+        rc = snapshot_begin(r);
+    if (rc == 0)
+        rc = read_head(r, &ret->head_seq);
+    ret->next_seq = from_seq <= ret->head_seq ? from_seq : ret->head_seq + 1;
+    if (rc == 0 && from_seq <= ret->head_seq)
+        rc = scan(r, from_seq, filter, limit, ret);
+    snapshot_end(r);
+    rows_settle(ret);
+    if (rc != 0)
+        ret->n = 0;
+    return rc;
+}
+
+/* ---- bounds ----------------------------------------------------------------------------------------------
+ */
+
+int event_bounds(struct event_reader *r, int64_t *ret_oldest, int64_t *ret_head)
+{
+    int64_t oldest = 0;
+    int64_t head = 0;
+    int rc = snapshot_begin(r);
+
+    if (rc == 0)
+        rc = read_head(r, &head);
+    if (rc == 0)
+        rc = sql_get_int(r->db, "SELECT coalesce(min(seq), 0) FROM event", &oldest, "");
+    snapshot_end(r);
+    if (rc != 0)
+        return rc;
+    *ret_oldest = oldest;
+    *ret_head = head;
+    return 0;
+}
+
+/* The first row with seq >= @seq: rows may be removed while we search. Returns 0, SQL_NO_ROW or -errno. */
+static int read_at(struct event_reader *r, int64_t seq, int64_t *ret_at)
+{
+    return sql_get_int(r->db, "SELECT at FROM event WHERE seq >= ?1 ORDER BY seq LIMIT 1", ret_at, "i", seq);
+}
+
+int event_seq_at(struct event_reader *r, int64_t at_ms, int64_t *ret_seq)
+{
+    int64_t low = 0;
+    int64_t high = 0;
+    int rc = event_bounds(r, &low, &high);
+
+    if (rc != 0)
+        return rc;
+    high++; /* the answer is in [low, high] */
+    if (low == 0)
+        low = high;
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        int64_t at = 0;
+
+        rc = read_at(r, middle, &at);
+        if (rc < 0)
+            return rc;
+        if (rc == 0 && at >= at_ms)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    *ret_seq = low;
+    return 0;
+}
+
+/* ---- rejected --------------------------------------------------------------------------------------------
+ */
+
+/* Copies a row out, so that no snapshot is held while the caller looks at it. Returns 0, SQL_NO_ROW, -errno.
+ */
+static int read_rejected(struct event_reader *r, int64_t before, struct buf *bytes, struct rejected *ret)
+{
+    CLEANUP(sql_done) struct sql *q = NULL;
+    int rc = sql_query(r->db,
+                       "SELECT id, at, bridge, reason, body FROM rejected WHERE id < ?1"
+                       " ORDER BY id DESC LIMIT 1",
+                       &q, "i", before);
+
+    if (rc == 0)
+        rc = sql_next(q);
+    if (rc != SQL_ROW)
+        return rc < 0 ? rc : SQL_NO_ROW;
+    buf_reset(bytes);
+    for (int column = 2; column <= 4; column++) {
+        struct str s = sql_blob(q, column);
+
+        (void)buf_add(bytes, s.p ? s.p : "", s.n);
+    }
+    if (buf_error(bytes) != 0)
+        return buf_error(bytes);
+    ret->id = sql_int(q, 0);
+    ret->at = sql_int(q, 1);
+    ret->bridge = (struct str){ buf_str(bytes), sql_text(q, 2).n };
+    ret->reason = (struct str){ ret->bridge.p + ret->bridge.n, sql_text(q, 3).n };
+    ret->body = (struct str){ ret->reason.p + ret->reason.n, sql_blob(q, 4).n };
+    return 0;
+}
+
+int event_read_rejected(struct event_reader *r, int limit,
+                        int (*on_row)(void *ctx, const struct rejected *row), void *ctx)
+{
+    CLEANUP(buf_fini) struct buf bytes = BUF_INIT(EVENT_REJECTED_BODY_MAX + 64 * 1024);
+    struct rejected row = { .id = INT64_MAX };
+    int rc = 0;
+
+    for (int i = 0; rc == 0 && i < limit; i++) {
+        rc = read_rejected(r, row.id, &bytes, &row);
+        if (rc == 0)
+            rc = on_row(ctx, &row);
+    }
+    return rc == SQL_NO_ROW ? 0 : rc;
+}

@@ -1,0 +1,39 @@
+/* The inside of the event log, for the files events_*.c alone. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/store/db.h"
+#include "common/store/events_log.h"
+
+extern const struct db_schema events_schema;
+#define EVENTS_VERSION 1 /* steps in events_schema */
+
+#define LOG_ID_MAX 9 /* 8 hex digits and a NUL */
+
+/* Where the expiry of deduplication keys stands: the key it looked at last. */
+struct key_cursor {
+    int64_t time_ms;
+    uint8_t digest[EVENT_DIGEST_BYTES];
+};
+
+struct event_log {
+    struct db *db;
+    char *dir;
+    int lock_fd;
+    char id[LOG_ID_MAX];
+    int64_t head, oldest;         /* committed */
+    int64_t new_head, new_oldest; /* with the open transaction */
+    int64_t mark_at;              /* time of the newest horizon mark, 0: none yet */
+    int64_t new_mark_at;
+    int64_t rejected_rows, rejected_bytes; /* -1: to be counted */
+    struct key_cursor expiry;
+    struct event_wal wal;
+};
+
+/* A horizon mark says: everything up to seq was received by this time. */
+int event_log_mark(struct event_log *l, int64_t now_ms);
+/* Reads what a crash left of the WAL and writes it again, with an fsync; see events_wal.c. */
+int event_wal_rewrite(const char *dir);
+void event_wal_watch(struct event_log *l);

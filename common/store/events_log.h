@@ -1,0 +1,109 @@
+/*
+ * Writing the event log. One process, one connection, one thread at a time: webhook-ingest's commit thread.
+ *
+ *   event_log_begin → event_log_append × n, event_log_reject × n, event_log_tend → event_log_commit
+ *
+ * Nothing is in the log before event_log_commit() has returned 0; then it is on disk (WAL, synchronous=FULL).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/text.h"
+#include "common/store/events.h"
+
+struct event_log;
+
+#define EVENT_DIGEST_BYTES 16
+
+/* A sender's retry is known for this long. zapw gives up after 4 s, others retry for 3 days. */
+#define EVENT_DEDUPE_HORIZON_MS (96LL * 3600 * 1000)
+
+/* What was authenticated and could not be read is kept for a person to look at: the newest of it. */
+#define EVENT_REJECTED_ROWS_MAX  1000
+#define EVENT_REJECTED_BYTES_MAX (16LL * 1024 * 1024)
+/* Of one body no more is kept than shows what it was. */
+#define EVENT_REJECTED_BODY_MAX (64 * 1024)
+
+enum event_log_answer {
+    EVENT_LOG_TAKEN = 1, /* another process writes this log */
+    EVENT_DUPLICATE = 2, /* this event is in the log already */
+};
+
+/*
+ * Takes @dir/events.lock, opens or creates @dir/events.db, brings what a crash left of the WAL to disk again.
+ * Returns 0, EVENT_LOG_TAKEN (*ret_pid: whose it is, 0 unknown), or a negative of db_open_state().
+ */
+int event_log_open(const char *dir, struct event_log **ret, int64_t *ret_pid);
+/* Rolls back what is open, moves the WAL into the file if no reader is in the way. NULL is nothing. */
+void event_log_close(struct event_log *l);
+
+/* Words of the last failure, and whether an fsync failed: then stop, what is on disk is unknown. */
+const char *event_log_error(const struct event_log *l);
+bool event_log_sync_failed(const struct event_log *l);
+/* Newest seq committed, 0: none. Oldest kept, 0: none. The log's id: 8 hex digits. */
+int64_t event_log_head(const struct event_log *l);
+int64_t event_log_oldest(const struct event_log *l);
+const char *event_log_id(const struct event_log *l);
+/* "evt_<log>_<seq>" */
+void event_id_format(const char *log_id, int64_t seq, char ret[EVENT_ID_MAX]);
+
+struct event_new {
+    int64_t at, occurred_at;
+    struct str type, bridge, session, message_id, body;
+    int64_t key_time_ms; /* a time that is the same in every retry: keys cluster by it */
+    const uint8_t *key_digest;
+};
+
+int event_log_begin(struct event_log *l);
+/* Returns 0 and the new seq, EVENT_DUPLICATE and the seq the event has already (maybe of this transaction),
+ * or -errno: roll back. */
+int event_log_append(struct event_log *l, const struct event_new *e, int64_t *ret_seq);
+int event_log_reject(struct event_log *l, int64_t at, struct str bridge, const char *reason, struct str body);
+/* Writes a row that means nothing, for "can it commit?". */
+int event_log_probe(struct event_log *l, int64_t now_ms);
+int event_log_commit(struct event_log *l); /* on failure everything since begin is rolled back */
+void event_log_rollback(struct event_log *l);
+
+/* ---- the write-ahead log ---------------------------------------------------------------------------------
+ */
+
+struct event_wal {
+    int64_t frames;     /* pages in the WAL */
+    int64_t backfilled; /* of those, moved into the file; short of frames: a reader holds an old snapshot */
+    int64_t bytes;      /* of the frames */
+};
+/* As of the last commit or checkpoint. */
+void event_log_wal(const struct event_log *l, struct event_wal *ret);
+/* Moves what it can into the file without waiting for a reader (PASSIVE); not inside a transaction. When all
+ * of it was moved and no reader is in it, the next commit starts the WAL over. Returns 0 or -errno. */
+int event_log_checkpoint(struct event_log *l);
+/* Process ids that hold a snapshot of this WAL now (our own is left out); 0 stands for one that cannot be
+ * seen from here (another container). Returns how many, at most @max. */
+int event_log_holders(const struct event_log *l, int64_t *ret_pids, int max);
+
+/* ---- retention -------------------------------------------------------------------------------------------
+ */
+
+struct event_retention {
+    int64_t age_ms;     /* older rows go; 0: never */
+    int64_t size_bytes; /* beyond this the oldest rows go; 0: never */
+    int64_t hard_bytes; /* beyond this they go although a consumer has not read them; 0: never */
+    int64_t cursor_min; /* newest seq that every registered consumer is done with; INT64_MAX: no consumer */
+};
+
+struct event_tended {
+    int64_t rows;   /* events removed */
+    int64_t forced; /* of those, not yet read by a registered consumer */
+    int64_t keys;   /* deduplication keys that expired */
+    bool held;      /* rows are due and stay because of a consumer's cursor */
+    bool more;      /* there is more to remove: call again */
+};
+
+/* Removes a slice (at most @rows_max events and keys), inside a transaction. The newest event always stays,
+ * so that seq goes on after it. Pages freed are used again, the file does not shrink. */
+int event_log_tend(struct event_log *l, const struct event_retention *rule, int64_t now_ms, int rows_max,
+                   struct event_tended *ret);
+/* Bytes of the file that hold rows (freed pages not counted). */
+int event_log_used_bytes(struct event_log *l, int64_t *ret);
