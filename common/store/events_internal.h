@@ -32,8 +32,6 @@ struct event_log {
     struct event_wal wal;
 };
 
-/* A horizon mark says: everything up to seq was received by this time. */
-int event_log_mark(struct event_log *l, int64_t now_ms);
 /* Reads what a crash left of the WAL and writes it again, with an fsync; see events_wal.c. */
 int event_wal_rewrite(const char *dir);
 void event_wal_watch(struct event_log *l);

@@ -88,7 +88,7 @@ int event_log_holders(const struct event_log *l, int64_t *ret_pids, int max);
 
 struct event_retention {
     int64_t age_ms;     /* older rows go; 0: never */
-    int64_t size_bytes; /* beyond this the oldest rows go; 0: never */
+    int64_t size_bytes; /* of the events, without their keys: beyond this the oldest rows go; 0: never */
     int64_t hard_bytes; /* beyond this they go although a consumer has not read them; 0: never */
     int64_t cursor_min; /* newest seq that every registered consumer is done with; INT64_MAX: no consumer */
 };
@@ -105,5 +105,5 @@ struct event_tended {
  * so that seq goes on after it. Pages freed are used again, the file does not shrink. */
 int event_log_tend(struct event_log *l, const struct event_retention *rule, int64_t now_ms, int rows_max,
                    struct event_tended *ret);
-/* Bytes of the file that hold rows (freed pages not counted). */
+/* Bytes of the file that are in use (freed pages are not). */
 int event_log_used_bytes(struct event_log *l, int64_t *ret);

@@ -16,13 +16,16 @@
 
 /* One mark each ten minutes: 576 rows over the horizon, and a key lives at most that much longer. */
 #define MARK_EVERY_MS (10LL * 60 * 1000)
+/* What a key takes in its table, measured: keys live for the horizon whatever the size of the
+ * log, so they do not count for its limits; else a fast sender's keys would push all events out. */
+#define KEY_BYTES 37
 /* Keys whose time is further ahead than this were made by a wrong clock. */
 #define FUTURE_MS (60LL * 60 * 1000)
 
 /* ---- how old is a seq? -----------------------------------------------------------------------------------
  */
 
-int event_log_mark(struct event_log *l, int64_t now_ms)
+static int mark(struct event_log *l, int64_t now_ms)
 {
     int r;
 
@@ -103,15 +106,15 @@ static void expiry_advance(struct event_log *l, const struct key_row *rows, int 
         expiry_jump(l, now_ms + FUTURE_MS);
 }
 
-static int expire_keys(struct event_log *l, int64_t now_ms, int max, struct event_tended *ret)
+static int expire_keys(struct event_log *l, int64_t now_ms, int64_t horizon, int max,
+                       struct event_tended *ret)
 {
     CLEANUP(mem_freep) struct key_row *rows = NULL;
-    int64_t horizon = 0;
     int n = 0;
-    int r = horizon_seq(l, now_ms, &horizon);
+    int r;
 
-    if (r != 0 || horizon == 0)
-        return r;
+    if (horizon == 0)
+        return 0;
     rows = mem_alloc((size_t)max * sizeof *rows);
     if (!rows)
         return -ENOMEM;
@@ -143,6 +146,17 @@ int event_log_used_bytes(struct event_log *l, int64_t *ret)
         r = sql_get_int(l->db, "PRAGMA page_size", &size, "");
     if (r == 0)
         *ret = (pages - unused) * size;
+    return r;
+}
+
+static int events_bytes(struct event_log *l, int64_t horizon_seq, int64_t *ret)
+{
+    int64_t keys = (l->new_head - horizon_seq) * KEY_BYTES;
+    int64_t used = 0;
+    int r = event_log_used_bytes(l, &used);
+
+    if (r == 0)
+        *ret = used > keys ? used - keys : 0;
     return r;
 }
 
@@ -201,13 +215,13 @@ static struct removal plan_removal(const struct event_log *l, const struct event
     return plan;
 }
 
-static int remove_events(struct event_log *l, const struct event_retention *rule, int64_t now_ms, int max,
-                         struct event_tended *ret)
+static int remove_events(struct event_log *l, const struct event_retention *rule, int64_t now_ms,
+                         int64_t horizon, int max, struct event_tended *ret)
 {
     struct removal plan;
     int64_t used = 0;
     int64_t due = 0;
-    int r = event_log_used_bytes(l, &used);
+    int r = events_bytes(l, horizon, &used);
 
     if (r == 0)
         r = due_by_age(l, rule, now_ms, max, &due);
@@ -226,12 +240,15 @@ int event_log_tend(struct event_log *l, const struct event_retention *rule, int6
                    struct event_tended *ret)
 {
     struct event_tended tended = { 0 };
-    int r = event_log_mark(l, now_ms);
+    int64_t horizon = 0;
+    int r = mark(l, now_ms);
 
     if (r == 0)
-        r = expire_keys(l, now_ms, rows_max, &tended);
+        r = horizon_seq(l, now_ms, &horizon);
     if (r == 0)
-        r = remove_events(l, rule, now_ms, rows_max, &tended);
+        r = expire_keys(l, now_ms, horizon, rows_max, &tended);
+    if (r == 0)
+        r = remove_events(l, rule, now_ms, horizon, rows_max, &tended);
     if (r == 0)
         *ret = tended;
     return r;
