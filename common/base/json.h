@@ -1,5 +1,5 @@
 /*
- * Writing JSON. (Reading is common/bridge's, by jansson.) The writer puts commas and escapes; the caller
+ * Writing JSON. (Reading is json_in.h.) The writer puts commas and escapes; the caller
  * opens and closes. Invalid UTF-8 in a text becomes U+FFFD. Errors stick in the buf.
  */
 #pragma once
