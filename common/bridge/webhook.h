@@ -7,19 +7,20 @@
 #include <stdint.h>
 
 #include "common/base/buf.h"
+#include "common/base/json_in.h"
 #include "common/base/text.h"
 #include "proto/topic.h"
 
 /* WhatsApp message ids are at most about 40 characters; room for others' composed ones. */
 #define WEBHOOK_MESSAGE_ID_MAX 256
-/* Deepest JSON nesting that is taken; real webhooks nest under 10, jansson's own limit is 2048. */
-#define WEBHOOK_DEPTH_MAX 64
+/* Deepest JSON nesting that is taken; real webhooks nest under 10. */
+#define WEBHOOK_DEPTH_MAX JSON_IN_DEPTH_MAX
 
 /* Identity of an event for deduplication: same key = the same event sent again. */
 struct webhook_key {
     int64_t time_ms;    /* a time that is the same in every retry (so that keys cluster in time); 0: none */
-    uint8_t digest[16]; /* SHA-256 over bridge name and the event's id, or over bridge name and whole body;
-                           cut to 16 */
+    uint8_t digest[16]; /* SHA-256 over the bridge's name and the whole body, or, when the sender gives the
+                           event an id, over bridge, id, type, session and message; cut to 16 */
 };
 
 struct webhook {
@@ -36,7 +37,8 @@ struct webhook {
 
 enum webhook_answer {
     WEBHOOK_NOT_JSON = 1,   /* not JSON at all: a 400 */
-    WEBHOOK_UNREADABLE = 2, /* JSON, but no object or without the envelope: kept as rejected, 400 */
+    WEBHOOK_UNREADABLE = 2, /* JSON, but no object, without an event type or nested deeper than
+                               WEBHOOK_DEPTH_MAX: kept as rejected, 400 */
 };
 
 /* A header of the request, by lower-case name; STR_NULL when absent. */
@@ -45,3 +47,11 @@ struct webhook_request {
     struct str (*header)(void *ctx, const char *name);
     void *ctx;
 };
+
+/*
+ * Reads zapw's envelope and the flat form of the contract; drivers name it in their row. The event's id is
+ * that of a header X-Webhook-Id or webhook-id, or an envelope "id" that starts with evt_; without an event
+ * type in the body X-Webhook-Event is taken. Returns 0, a webhook_answer, or -ENOMEM; @ret is untouched
+ * unless 0.
+ */
+int webhook_read(const struct webhook_request *req, struct str bridge_name, struct webhook *ret);
