@@ -1,1 +1,195 @@
-#include "common/bridge/driver.h"
+/*
+ * The contract that the integration was first written against, and zapw with zapkeep's extension:
+ *
+ *   POST /sessions {"id","webhook":{"url","events"}}   GET /sessions/:id/status   POST
+ * /sessions/:id/reconnect
+ *
+ * Answers of it differ in their envelopes, so they are read generously; a list is taken in any shape that
+ * holds one, and a bridge without a list says BRIDGE_NO_ROUTE.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "common/base/json.h"
+#include "common/base/json_in.h"
+#include "common/base/mem.h"
+#include "common/bridge/answer.h"
+#include "common/bridge/drivers.h"
+#include "common/bridge/request.h"
+#include "common/bridge/signature.h"
+
+/* -- requests -- */
+
+static int build_health(const struct bridge_target *t, struct bridge_request *ret)
+{
+    return request_build(t, "GET", "/health", NULL, ret);
+}
+
+static int build_list(const struct bridge_target *t, struct bridge_request *ret)
+{
+    return request_build(t, "GET", "/sessions", NULL, ret);
+}
+
+static int build_status(const struct bridge_target *t, const char *id, struct bridge_request *ret)
+{
+    return request_build(t, "GET", "/sessions/%s/status", id, ret);
+}
+
+static void put_webhook(struct json_out *j, const char *url)
+{
+    json_open(j, "webhook", '{');
+    json_texts(j, "url", url);
+    json_open(j, "events", '[');
+    for (const char *const *event = bridge_webhook_events; *event; event++)
+        json_texts(j, NULL, *event);
+    json_close(j, ']');
+    json_close(j, '}');
+}
+
+static int build_create(const struct bridge_target *t, const char *id, const char *webhook_url,
+                        struct bridge_request *ret)
+{
+    struct buf body = BUF_INIT(REQUEST_BODY_MAX);
+    struct json_out j = JSON_OUT(&body);
+
+    if (!text_is_id(str_from(id)))
+        return -EINVAL;
+    json_open(&j, NULL, '{');
+    json_texts(&j, "id", id);
+    if (webhook_url && *webhook_url)
+        put_webhook(&j, webhook_url);
+    json_close(&j, '}');
+    return request_build_json(t, "POST", "/sessions", NULL, &body, ret);
+}
+
+static int build_delete(const struct bridge_target *t, const char *id, struct bridge_request *ret)
+{
+    return request_build(t, "DELETE", "/sessions/%s", id, ret);
+}
+
+static int build_reconnect(const struct bridge_target *t, const char *id, struct bridge_request *ret)
+{
+    return request_build(t, "POST", "/sessions/%s/reconnect", id, ret);
+}
+
+static int build_qr(const struct bridge_target *t, const char *id, struct bridge_request *ret)
+{
+    return request_build(t, "GET", "/sessions/%s", id, ret);
+}
+
+/* -- answers -- */
+
+static int read_list(const struct bridge_answer *a,
+                     int (*on_session)(void *ctx, const struct bridge_session *s), void *ctx,
+                     int *ret_skipped)
+{
+    static const struct json_path paths[] = {
+        {0,  { "data" }            },
+        { 0, { "sessions" }        },
+        { 0, { "data", "sessions" }},
+        { 0, { NULL }              },
+    };
+    struct json_value v[ARRAY_LEN(paths)], list;
+    int r = answer_status(a);
+
+    if (r)
+        return r == BRIDGE_REFUSED ? BRIDGE_NO_ROUTE : r;
+    if (json_in_find(a->body, paths, ARRAY_LEN(paths), v))
+        return BRIDGE_GARBAGE;
+    list = json_in_first(paths, v, ARRAY_LEN(paths), 0, JSON_ARRAY);
+    if (list.kind != JSON_ARRAY)
+        return BRIDGE_NO_ROUTE;
+    return answer_each(list, on_session, ctx, ret_skipped);
+}
+
+static int read_status(const struct bridge_answer *a, const char *id, struct bridge_session *ret)
+{
+    struct bridge_session s;
+    int r = answer_status_of_session(a);
+
+    if (r == 0)
+        r = answer_session(a->body, &s, NULL);
+    if (r)
+        return r;
+    (void)snprintf(s.id, sizeof s.id, "%s", id);
+    *ret = s;
+    return 0;
+}
+
+/* The answer may be anything from nothing to a whole session: without a word for its state it is starting. */
+static int read_create(const struct bridge_answer *a, struct bridge_created *ret)
+{
+    struct bridge_created c = {
+        .session = {.state = SESSION_STARTING, .reconnectable = true}
+    };
+    int r = answer_status(a);
+
+    if (r)
+        return r;
+    if (a->body.n && !answer_is_json(a))
+        return BRIDGE_GARBAGE;
+    if (answer_says_error(a))
+        return BRIDGE_REFUSED;
+    r = answer_session(a->body, &c.session, &c.qr);
+    if (r < 0)
+        return r;
+    *ret = c;
+    return 0;
+}
+
+static int read_reconnect(const struct bridge_answer *a)
+{
+    int r = answer_status_of_session(a);
+
+    if (r)
+        return r;
+    if (a->body.n && !answer_is_json(a))
+        return BRIDGE_GARBAGE;
+    return answer_says_error(a) ? BRIDGE_REFUSED : 0;
+}
+
+/* The answer to GET /sessions/:id, or to the status call where that carries the code. */
+static int read_qr(const struct bridge_answer *a, struct buf *ret_qr, struct bridge_session *ret)
+{
+    CLEANUP(buf_fini) struct buf qr = BUF_NULL;
+    int r = answer_status_of_session(a);
+
+    if (r == 0)
+        r = answer_session(a->body, ret, &qr);
+    if (r)
+        return r;
+    *ret_qr = BUF_NULL;
+    if (ret->state == SESSION_QR_PENDING) {
+        *ret_qr = qr;
+        qr = BUF_NULL;
+    }
+    return 0;
+}
+
+static const int signatures[] = { SIGNATURE_STANDARD, SIGNATURE_HUB_256, 0 };
+
+const struct bridge_driver bridge_contract = {
+    .name = "contract",
+    .what = "zapw with zapkeep's extension, or a bridge with status, reconnect and a webhook per session",
+    .has_list = true,
+    .has_status = true,
+    .has_reconnect = true,
+    .has_create_webhook = true,
+    .has_event_id = true,
+    .build_health = build_health,
+    .build_list = build_list,
+    .build_status = build_status,
+    .build_create = build_create,
+    .build_delete = build_delete,
+    .build_reconnect = build_reconnect,
+    .build_qr = build_qr,
+    .read_health = answer_read_health,
+    .read_list = read_list,
+    .read_status = read_status,
+    .read_create = read_create,
+    .read_delete = answer_read_delete,
+    .read_reconnect = read_reconnect,
+    .read_qr = read_qr,
+    .read_webhook = webhook_read,
+    .signatures = signatures,
+};

@@ -1,1 +1,82 @@
-#include "common/bridge/driver.h"
+/*
+ * Requests as texts: URL, headers, body. The id goes into the path only when it is text_is_id(), so nothing
+ * in it needs escaping.
+ */
+#include "common/bridge/request.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/base/mem.h"
+
+void bridge_request_fini(struct bridge_request *r)
+{
+    buf_fini(&r->url);
+    buf_fini(&r->headers);
+    buf_fini(&r->body);
+    r->method = NULL;
+}
+
+/* "http://host/base/" and "/sessions/%s/status" -> one URL. */
+static int put_url(const char *base, const char *path, const char *id, struct buf *out)
+{
+    const char *hole = id ? strstr(path, "%s") : NULL;
+    size_t n = strlen(base);
+
+    while (n > 0 && base[n - 1] == '/')
+        n--;
+    (void)buf_add(out, base, n);
+    if (!hole) {
+        (void)buf_adds(out, path);
+        return buf_error(out);
+    }
+    (void)buf_add(out, path, (size_t)(hole - path));
+    (void)buf_adds(out, id);
+    (void)buf_adds(out, hole + 2);
+    return buf_error(out);
+}
+
+static int put_headers(const char *key, bool body, struct buf *out)
+{
+    if (strpbrk(key, "\r\n"))
+        return -EINVAL;
+    (void)buf_adds(out, "Accept: application/json\n");
+    if (*key)
+        (void)buf_addf(out, "Authorization: Bearer %s\n", key);
+    if (body)
+        (void)buf_adds(out, "Content-Type: application/json\n");
+    return buf_error(out);
+}
+
+int request_build_json(const struct bridge_target *t, const char *method, const char *path, const char *id,
+                       struct buf *body, struct bridge_request *ret)
+{
+    CLEANUP(bridge_request_fini)
+    struct bridge_request req = { .method = method,
+                                  .url = BUF_INIT(REQUEST_URL_MAX),
+                                  .headers = BUF_INIT(REQUEST_HEAD_MAX) };
+    int r = buf_error(body);
+
+    req.body = *body;
+    *body = BUF_NULL;
+    if (r)
+        return r;
+    if (id && !text_is_id(str_from(id)))
+        return -EINVAL;
+    r = put_url(t->base_url ? t->base_url : "", path, id, &req.url);
+    if (r == 0)
+        r = put_headers(t->api_key ? t->api_key : "", req.body.len > 0, &req.headers);
+    if (r)
+        return r;
+    *ret = req;
+    req = BRIDGE_REQUEST_NULL;
+    return 0;
+}
+
+int request_build(const struct bridge_target *t, const char *method, const char *path, const char *id,
+                  struct bridge_request *ret)
+{
+    struct buf none = BUF_NULL;
+
+    return request_build_json(t, method, path, id, &none, ret);
+}

@@ -1,1 +1,143 @@
-#include "common/bridge/driver.h"
+/*
+ * The released zapw (contracts/zapw.md). Its list is the only call that tells states without side effects:
+ * GET /sessions/:id may restart a QR round, so it is asked for an operator only. There is no reconnecting
+ * over HTTP and no status route. POST /sessions ignores unknown keys and makes up an id when "sessionId" is
+ * missing, so it always gets one.
+ */
+#include <errno.h>
+
+#include "common/base/json.h"
+#include "common/base/json_in.h"
+#include "common/base/mem.h"
+#include "common/bridge/answer.h"
+#include "common/bridge/drivers.h"
+#include "common/bridge/request.h"
+
+/* -- requests -- */
+
+static int build_health(const struct bridge_target *t, struct bridge_request *ret)
+{
+    return request_build(t, "GET", "/health", NULL, ret);
+}
+
+static int build_list(const struct bridge_target *t, struct bridge_request *ret)
+{
+    return request_build(t, "GET", "/sessions", NULL, ret);
+}
+
+static int build_create(const struct bridge_target *t, const char *id, const char *webhook_url,
+                        struct bridge_request *ret)
+{
+    struct buf body = BUF_INIT(REQUEST_BODY_MAX);
+    struct json_out j = JSON_OUT(&body);
+
+    if (!text_is_id(str_from(id)))
+        return -EINVAL;
+    json_open(&j, NULL, '{');
+    json_texts(&j, "sessionId", id);
+    json_close(&j, '}');
+    return request_build_json(t, "POST", "/sessions", NULL, &body, ret);
+}
+
+static int build_delete(const struct bridge_target *t, const char *id, struct bridge_request *ret)
+{
+    return request_build(t, "DELETE", "/sessions/%s", id, ret);
+}
+
+static int build_qr(const struct bridge_target *t, const char *id, struct bridge_request *ret)
+{
+    return request_build(t, "GET", "/sessions/%s", id, ret);
+}
+
+static int build_nothing(const struct bridge_target *t, const char *id, struct bridge_request *ret)
+{
+    return -ENOTSUP;
+}
+
+/* -- answers -- */
+
+static int read_list(const struct bridge_answer *a,
+                     int (*on_session)(void *ctx, const struct bridge_session *s), void *ctx,
+                     int *ret_skipped)
+{
+    static const struct json_path paths[] = {
+        {0, { "data" }}
+    };
+    struct json_value data;
+    int r = answer_status(a);
+
+    if (r)
+        return r;
+    if (json_in_find(a->body, paths, 1, &data))
+        return BRIDGE_GARBAGE;
+    if (data.kind != JSON_ARRAY)
+        return answer_says_error(a) ? BRIDGE_REFUSED : BRIDGE_GARBAGE;
+    return answer_each(data, on_session, ctx, ret_skipped);
+}
+
+static int read_status(const struct bridge_answer *a, const char *id, struct bridge_session *ret)
+{
+    return BRIDGE_NO_ROUTE;
+}
+
+static int read_reconnect(const struct bridge_answer *a)
+{
+    return BRIDGE_NO_ROUTE;
+}
+
+static int read_create(const struct bridge_answer *a, struct bridge_created *ret)
+{
+    CLEANUP(buf_fini) struct buf qr = BUF_NULL;
+    struct bridge_session s;
+    int r = answer_status(a);
+
+    if (r == 0)
+        r = answer_session(a->body, &s, &qr);
+    if (r)
+        return r;
+    if (!s.id[0])
+        return BRIDGE_GARBAGE;
+    *ret = (struct bridge_created){ .session = s, .qr = qr };
+    qr = BUF_NULL;
+    return 0;
+}
+
+/* A QR code stays in the answer when it has long expired: it counts only while one is waited for. */
+static int read_qr(const struct bridge_answer *a, struct buf *ret_qr, struct bridge_session *ret)
+{
+    CLEANUP(buf_fini) struct buf qr = BUF_NULL;
+    int r = answer_status_of_session(a);
+
+    if (r)
+        return r;
+    r = answer_session(a->body, ret, &qr);
+    if (r)
+        return r;
+    *ret_qr = BUF_NULL;
+    if (ret->state == SESSION_QR_PENDING) {
+        *ret_qr = qr;
+        qr = BUF_NULL;
+    }
+    return 0;
+}
+
+const struct bridge_driver bridge_zapw = {
+    .name = "zapw",
+    .what = "the released zapw: states by its list, no reconnecting over HTTP (RECONNECT_HOOK restarts it)",
+    .has_list = true,
+    .build_health = build_health,
+    .build_list = build_list,
+    .build_status = build_nothing,
+    .build_create = build_create,
+    .build_delete = build_delete,
+    .build_reconnect = build_nothing,
+    .build_qr = build_qr,
+    .read_health = answer_read_health,
+    .read_list = read_list,
+    .read_status = read_status,
+    .read_create = read_create,
+    .read_delete = answer_read_delete,
+    .read_reconnect = read_reconnect,
+    .read_qr = read_qr,
+    .read_webhook = webhook_read,
+};

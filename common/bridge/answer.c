@@ -1,0 +1,267 @@
+/*
+ * Answers of bridges: the HTTP status first, then what the body says, then the fields of a session.
+ */
+#include "common/bridge/answer.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/base/json_in.h"
+#include "common/base/mem.h"
+
+/* -- HTTP status -- */
+
+int answer_status(const struct bridge_answer *a)
+{
+    int s = a->status;
+
+    if (s >= 200 && s < 300)
+        return 0;
+    if (s == 0)
+        return BRIDGE_NO_ANSWER;
+    if (s == 401 || s == 403)
+        return BRIDGE_UNAUTHORIZED;
+    if (s == 404 || s == 405 || s == 501)
+        return BRIDGE_NO_ROUTE;
+    if (s == 409)
+        return BRIDGE_CONFLICT;
+    if (s >= 500)
+        return BRIDGE_BROKEN;
+    return s >= 400 ? BRIDGE_REFUSED : BRIDGE_GARBAGE;
+}
+
+int answer_status_of_session(const struct bridge_answer *a)
+{
+    if (a->status == 404 && (a->body.n == 0 || !answer_is_unrouted(a)))
+        return BRIDGE_NO_SESSION;
+    return answer_status(a);
+}
+
+bool answer_is_json(const struct bridge_answer *a)
+{
+    return json_in_find(a->body, NULL, 0, NULL) == 0;
+}
+
+bool answer_is_framework_miss(const struct bridge_answer *a)
+{
+    static const char *const words[] = { "Cannot GET ", "Cannot POST ",  "Cannot DELETE ",  "Route GET:",
+                                         "Route POST:", "Route DELETE:", "no Route matched" };
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (a->body.n && memmem(a->body.p, a->body.n, words[i], strlen(words[i])))
+            return true;
+    }
+    return false;
+}
+
+bool answer_is_unrouted(const struct bridge_answer *a)
+{
+    if (a->status == 405 || a->status == 501)
+        return true;
+    return !answer_is_json(a) || (a->status == 404 && answer_is_framework_miss(a));
+}
+
+/* -- what a body says -- */
+
+bool answer_says_error(const struct bridge_answer *a)
+{
+    enum { ERROR, FINE, STATUS };
+    static const struct json_path paths[] = {
+        {ERROR,   { "error" }  },
+        { FINE,   { "success" }},
+        { FINE,   { "ok" }     },
+        { FINE,   { "healthy" }},
+        { STATUS, { "status" } },
+    };
+    static const char *const bad[] = { "error", "failed", "fail", "down", "unhealthy" };
+    struct json_value v[ARRAY_LEN(paths)];
+    char word[16];
+
+    if (json_in_find(a->body, paths, ARRAY_LEN(paths), v))
+        return false;
+    if (v[0].kind == JSON_TRUE || v[0].kind == JSON_OBJECT || (v[0].kind == JSON_TEXT && v[0].raw.n))
+        return true;
+    if (v[1].kind == JSON_FALSE || v[2].kind == JSON_FALSE || v[3].kind == JSON_FALSE)
+        return true;
+    json_in_text(v[4], word, sizeof word);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        if (strcasecmp(word, bad[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* -- a session -- */
+
+enum field { TOP, ID, STATUS, PHONE, NAME, AGAIN, QR };
+
+#define ANYWHERE(field, key)           \
+    {                                  \
+        field, {"data", key}         \
+    },                                 \
+        { field, { "session", key } }, \
+    {                                  \
+        field,                         \
+        {                              \
+            key                        \
+        }                              \
+    }
+
+static const struct json_path paths[] = {
+    {TOP, { NULL }                },
+    ANYWHERE(ID, "id"),
+    ANYWHERE(ID, "sessionId"),
+    ANYWHERE(ID, "session_id"),
+    ANYWHERE(STATUS, "status"),
+    ANYWHERE(STATUS, "state"),
+    ANYWHERE(PHONE, "phoneNumber"),
+    ANYWHERE(PHONE, "phone"),
+    ANYWHERE(NAME, "name"),
+    ANYWHERE(AGAIN, "reconnectable"),
+    ANYWHERE(AGAIN, "shouldReconnect"),
+    ANYWHERE(QR, "qr"),
+    ANYWHERE(QR, "qrCode"),
+    ANYWHERE(QR, "qr_code"),
+    ANYWHERE(QR, "qrcode"),
+    { QR, { "data", "qr", "code" }},
+    { QR, { "qr", "code" }        },
+};
+#define PATHS ((int)ARRAY_LEN(paths))
+
+static const struct {
+    const char *word;
+    enum session_state state;
+} state_words[] = {
+    {"initializing",  SESSION_STARTING    },
+    { "connecting",   SESSION_STARTING    },
+    { "starting",     SESSION_STARTING    },
+    { "reconnecting", SESSION_STARTING    },
+    { "qr_waiting",   SESSION_QR_PENDING  },
+    { "qr_pending",   SESSION_QR_PENDING  },
+    { "connected",    SESSION_CONNECTED   },
+    { "disconnected", SESSION_DISCONNECTED},
+    { "logged_out",   SESSION_LOGGED_OUT  },
+    { "failed",       SESSION_FAILED      },
+};
+
+int answer_state_find(const char *word)
+{
+    for (size_t i = 0; i < ARRAY_LEN(state_words); i++) {
+        if (strcasecmp(word, state_words[i].word) == 0)
+            return (int)state_words[i].state;
+    }
+    return -1;
+}
+
+static struct json_value first(const struct json_value *v, enum field field, enum json_kind kind)
+{
+    return json_in_first(paths, v, PATHS, (int)field, kind);
+}
+
+/* The first status whose word is known: {"status":"success","data":{"status":"connected"}} has two. */
+static int read_state(const struct json_value *v, struct bridge_session *s)
+{
+    for (int i = 0; i < PATHS; i++) {
+        int state;
+
+        if (paths[i].field != STATUS)
+            continue;
+        state = answer_state_find(json_in_text(v[i], s->raw_status, sizeof s->raw_status));
+        if (state < 0)
+            continue;
+        s->state = (enum session_state)state;
+        return 0;
+    }
+    return BRIDGE_GARBAGE;
+}
+
+static void read_id(const struct json_value *v, char ret[65])
+{
+    char text[66]; /* one more than fits, so that a longer id is seen to be too long */
+
+    json_in_text(first(v, ID, JSON_TEXT), text, sizeof text);
+    if (text_is_id(str_from(text)))
+        memcpy(ret, text, strlen(text) + 1);
+}
+
+static int read_qr(const struct json_value *v, struct buf *ret)
+{
+    CLEANUP(buf_fini) struct buf qr = BUF_INIT(ANSWER_QR_MAX);
+    int r = json_in_text_add(first(v, QR, JSON_TEXT), &qr);
+
+    if (r)
+        return r == -EMSGSIZE ? BRIDGE_GARBAGE : r;
+    *ret = qr;
+    qr = BUF_NULL;
+    return 0;
+}
+
+int answer_session(struct str json, struct bridge_session *ret, struct buf *ret_qr)
+{
+    struct json_value v[ARRAY_LEN(paths)];
+    struct bridge_session s = { 0 };
+    int r = json_in_find(json, paths, PATHS, v);
+
+    if (r || v[0].kind != JSON_OBJECT || read_state(v, &s))
+        return BRIDGE_GARBAGE;
+    read_id(v, s.id);
+    json_in_text(first(v, PHONE, JSON_TEXT), s.phone, sizeof s.phone);
+    json_in_text(first(v, NAME, JSON_TEXT), s.name, sizeof s.name);
+    s.reconnectable = s.state != SESSION_LOGGED_OUT && first(v, AGAIN, JSON_TRUE).kind != JSON_FALSE;
+    r = ret_qr ? read_qr(v, ret_qr) : 0;
+    if (r == 0)
+        *ret = s;
+    return r;
+}
+
+/* -- a list -- */
+
+struct each {
+    int (*on_session)(void *ctx, const struct bridge_session *s);
+    void *ctx;
+    int skipped;
+};
+
+static int on_item(void *ctx, struct json_value item)
+{
+    struct each *e = ctx;
+    struct bridge_session s;
+
+    if (item.kind != JSON_OBJECT || answer_session(item.raw, &s, NULL) || !s.id[0]) {
+        e->skipped++;
+        return 0;
+    }
+    return e->on_session(e->ctx, &s);
+}
+
+int answer_each(struct json_value list, int (*on_session)(void *ctx, const struct bridge_session *s),
+                void *ctx, int *ret_skipped)
+{
+    struct each e = { .on_session = on_session, .ctx = ctx };
+    int r = json_in_each(list, on_item, &e);
+
+    if (r == 0)
+        *ret_skipped = e.skipped;
+    return r;
+}
+
+/* -- readers that all share -- */
+
+int answer_read_health(const struct bridge_answer *a)
+{
+    int r = answer_status(a);
+
+    if (r)
+        return r;
+    return answer_says_error(a) ? BRIDGE_BROKEN : 0;
+}
+
+int answer_read_delete(const struct bridge_answer *a)
+{
+    int r = answer_status_of_session(a);
+
+    if (r)
+        return r;
+    return answer_says_error(a) ? BRIDGE_REFUSED : 0;
+}

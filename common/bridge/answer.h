@@ -1,0 +1,41 @@
+/*
+ * What the drivers share in reading answers. Used inside common/bridge only. Bridges wrap the same few fields
+ * in different envelopes ({"data":{…}}, {"session":{…}}, bare): one table of paths reads all of them.
+ */
+#pragma once
+
+#include "common/bridge/driver.h"
+
+/* A PNG of a QR code is 2 to 10 KiB as a data URL; more is not one. */
+#define ANSWER_QR_MAX (256 * 1024)
+
+/* 0 for 2xx, else the bridge_answer_kind of the HTTP status; every 404 is BRIDGE_NO_ROUTE. */
+int answer_status(const struct bridge_answer *a);
+/* The same for a call about one session: a 404 that the bridge's own code wrote (JSON or an empty body, and
+ * no "Cannot GET" of a web framework) is BRIDGE_NO_SESSION. */
+int answer_status_of_session(const struct bridge_answer *a);
+
+/* Is the body JSON, all of it? */
+bool answer_is_json(const struct bridge_answer *a);
+/* Did a web framework write this, because no handler of the bridge was there ("Cannot GET /x")? */
+bool answer_is_framework_miss(const struct bridge_answer *a);
+/* A 404 of the web framework, or something that is no JSON: nobody of the bridge handled this path. */
+bool answer_is_unrouted(const struct bridge_answer *a);
+/* A good status with a body that says error all the same ({"error":true}, {"success":false}, …)? */
+bool answer_says_error(const struct bridge_answer *a);
+
+/* The state for a bridge's word, any case; -1 when nobody uses that word. */
+int answer_state_find(const char *word);
+
+/* Reads the session in a JSON object. Returns 0; BRIDGE_GARBAGE: no JSON object, or no word for its status
+ * that is known. Without a usable id ret->id is "". @ret_qr (may be NULL) gets the QR code if there is one;
+ * -ENOMEM. */
+int answer_session(struct str json, struct bridge_session *ret, struct buf *ret_qr);
+
+/* The shape of every list: calls on_session for each entry of the array. See driver.h, read_list. */
+int answer_each(struct json_value list, int (*on_session)(void *ctx, const struct bridge_session *s),
+                void *ctx, int *ret_skipped);
+
+/* Readers that are the same for all drivers. */
+int answer_read_health(const struct bridge_answer *a);
+int answer_read_delete(const struct bridge_answer *a);
