@@ -1,1 +1,280 @@
+/*
+ * Following the event log.
+ *
+ * One look, when all goes well:
+ *   on_timer   the bell (at once) or the sweep (after 2 s) is due
+ *   look       reads the rows after the position, one snapshot, at most 256
+ *   deliver    hands them to the owner, moves the position on
+ *   schedule   at once again while there is more, else the sweep
+ * When it does not: no events.db yet, or it cannot be read -> told once, tried again with backoff, a bell
+ * tries at once. The file was replaced -> it is another log: from its start. The owner pauses -> nothing is
+ * read until it resumes. A message on the bus is never looked into: what it says stands in the log.
+ */
 #include "common/app/consumer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/mem.h"
+
+#define PREFIX_MAX 64
+
+struct consumer {
+    struct app *app;
+    struct event_filter filter;
+    char *dir;
+    int (*on_batch)(void *ctx, const struct event_rows *rows);
+    void (*on_error)(void *ctx, int r, const char *words);
+    void *ctx;
+
+    struct event_reader *reader;
+    struct bus_sub *sub;
+    struct timer *timer;
+    struct event_rows rows;
+    struct backoff backoff;
+    int64_t position, head;
+    char log_id[16]; /* of the log the position belongs to, "" unknown */
+    char prefix[PREFIX_MAX];
+    bool looked;  /* the head is known */
+    bool failing; /* the owner was told */
+    bool paused, stopped;
+    bool rung; /* the timer is set to fire at once */
+};
+
+/* ---- scheduling ------------------------------------------------------------------------------------------
+ */
+
+static void schedule(struct consumer *c, int64_t after_ms)
+{
+    c->rung = after_ms == 0;
+    timer_start(c->timer, after_ms);
+}
+
+void consumer_ring(struct consumer *c)
+{
+    if (!c->rung && !c->paused && !c->stopped)
+        schedule(c, 0);
+}
+
+void consumer_resume(struct consumer *c)
+{
+    c->paused = false;
+    consumer_ring(c);
+}
+
+static void on_message(void *ctx, struct str message)
+{
+    (void)message;
+    consumer_ring(ctx);
+}
+
+/* The hub is back: what was rung meanwhile is lost. */
+static void on_link(void *ctx, bool up)
+{
+    if (up)
+        consumer_ring(ctx);
+}
+
+/* ---- failing and coming back -----------------------------------------------------------------------------
+ */
+
+static void tell(struct consumer *c, int r, const char *words)
+{
+    if (c->on_error)
+        c->on_error(c->ctx, r, words);
+}
+
+static void stop(struct consumer *c, int r)
+{
+    c->stopped = true;
+    timer_stop(c->timer);
+    tell(c, r, err_text(r));
+}
+
+static void fail(struct consumer *c, int r, const char *words)
+{
+    if (!c->failing)
+        tell(c, r, words);
+    c->failing = true;
+    event_reader_close(c->reader);
+    c->reader = NULL;
+    schedule(c, backoff_next_ms(&c->backoff));
+}
+
+static void recovered(struct consumer *c)
+{
+    backoff_reset(&c->backoff);
+    if (c->failing)
+        tell(c, 0, "reading the event log");
+    c->failing = false;
+}
+
+static void start_over(struct consumer *c)
+{
+    tell(c, -ESTALE, "the event log is another one than before: reading it from its start");
+    c->position = 0;
+    c->head = 0;
+}
+
+/* ---- reading ---------------------------------------------------------------------------------------------
+ */
+
+static const char *open_words(int r)
+{
+    return r == -ENOENT ? "there is no events.db yet, waiting for webhook-ingest to make it" : err_text(r);
+}
+
+static int open_reader(struct consumer *c)
+{
+    const char *id;
+    int r;
+
+    if (c->reader && event_reader_is_stale(c->reader)) {
+        event_reader_close(c->reader);
+        c->reader = NULL;
+    }
+    if (c->reader)
+        return 0;
+    r = event_reader_open(c->dir, &c->reader);
+    if (r != 0)
+        return r;
+    id = event_reader_log_id(c->reader);
+    if (c->log_id[0] && strcmp(c->log_id, id) != 0)
+        start_over(c);
+    (void)snprintf(c->log_id, sizeof c->log_id, "%s", id);
+    return 0;
+}
+
+/* Returns the owner's answer, or 0 when there was nothing to tell. */
+static int deliver(struct consumer *c)
+{
+    int64_t position = c->rows.next_seq - 1;
+
+    if (c->rows.n == 0 && position <= c->position)
+        return CONSUMER_MORE;
+    c->position = position;
+    return c->on_batch(c->ctx, &c->rows);
+}
+
+static void took(struct consumer *c)
+{
+    int flow = deliver(c);
+
+    if (flow < 0) {
+        stop(c, flow);
+        return;
+    }
+    c->paused = c->paused || flow == CONSUMER_PAUSE;
+    if (!c->paused)
+        schedule(c, c->position < c->head ? 0 : CONSUMER_SWEEP_MS);
+}
+
+static void look(struct consumer *c)
+{
+    int r = open_reader(c);
+
+    if (r != 0) {
+        fail(c, r, open_words(r));
+        return;
+    }
+    r = event_read(c->reader, c->position + 1, &c->filter, EVENT_READ_ROWS_MAX, &c->rows);
+    if (r != 0) {
+        fail(c, r, event_reader_error(c->reader));
+        return;
+    }
+    recovered(c);
+    if (c->position > c->rows.head_seq) { /* the cursor is of a log that is gone */
+        start_over(c);
+        schedule(c, 0);
+        return;
+    }
+    c->head = c->rows.head_seq;
+    c->looked = true;
+    took(c);
+}
+
+static void on_timer(void *ctx)
+{
+    struct consumer *c = ctx;
+
+    c->rung = false;
+    if (!c->paused && !c->stopped)
+        look(c);
+}
+
+/* ---- opening ---------------------------------------------------------------------------------------------
+ */
+
+/* Only what the filter lets through rings; log.head once a second moves the position over the rest. */
+static int subscribe(struct consumer *c, const char *bus_out)
+{
+    const char *prefixes[] = { "log.head", "message.", "session.", "event." };
+    int n = ARRAY_LEN(prefixes);
+
+    if (c->filter.type_prefix.n > 0 && c->filter.type_prefix.n < PREFIX_MAX) {
+        (void)snprintf(c->prefix, sizeof c->prefix, "%.*s", (int)c->filter.type_prefix.n,
+                       c->filter.type_prefix.p);
+        prefixes[1] = c->prefix;
+        n = 2;
+    }
+    return bus_sub_open(app_loop(c->app), bus_out, prefixes, n, on_message, on_link, c, &c->sub);
+}
+
+int consumer_open(struct app *app, const struct consumer_options *o,
+                  int (*on_batch)(void *ctx, const struct event_rows *rows),
+                  void (*on_error)(void *ctx, int r, const char *words), void *ctx, struct consumer **ret)
+{
+    struct consumer *c = mem_zalloc(sizeof *c);
+    int r = 0;
+
+    if (!c)
+        return -ENOMEM;
+    c->app = app;
+    c->filter = o->filter;
+    c->on_batch = on_batch;
+    c->on_error = on_error;
+    c->ctx = ctx;
+    c->position = o->after_seq;
+    c->dir = mem_strdup(o->dir);
+    if (!c->dir)
+        r = -ENOMEM;
+    if (r == 0)
+        r = timer_open(app_loop(app), on_timer, c, &c->timer);
+    if (r == 0 && !o->sub)
+        r = subscribe(c, o->bus_out);
+    if (r != 0) {
+        consumer_close(c);
+        return r;
+    }
+    schedule(c, 0);
+    *ret = c;
+    return 0;
+}
+
+void consumer_close(struct consumer *c)
+{
+    if (!c)
+        return;
+    bus_sub_close(c->sub);
+    timer_close(c->timer);
+    event_reader_close(c->reader);
+    event_rows_fini(&c->rows);
+    mem_free(c->dir);
+    mem_free(c);
+}
+
+int64_t consumer_position(const struct consumer *c)
+{
+    return c->position;
+}
+
+int64_t consumer_head(const struct consumer *c)
+{
+    return c->head;
+}
+
+bool consumer_is_live(const struct consumer *c)
+{
+    return c->looked && !c->failing && c->position >= c->head;
+}

@@ -21,8 +21,9 @@ struct consumer_options {
     const char *dir;
     int64_t after_seq;          /* position: rows with a greater seq are delivered. From cursor_find(), or
                                    event_seq_at() - 1. */
-    struct event_filter filter; /* applied in the store */
-    struct bus_sub *sub;        /* NULL: the consumer subscribes by itself, on @bus_out */
+    struct event_filter filter; /* applied in the store; its texts are kept by reference */
+    struct bus_sub *sub;        /* NULL: the consumer subscribes by itself, on @bus_out; else the owner of the
+                                   subscription calls consumer_ring() */
     const char *bus_out;
 };
 
@@ -34,8 +35,10 @@ enum consumer_flow {
 /*
  * @on_batch: rows->n >= 1 rows that match, or n = 0 when only the position moved (rows->next_seq - 1 is done
  * with). Rows live until it returns. A negative return stops the consumer and is given to @on_error.
- * @on_error: the log could not be read: told once per state change with words, then retried with backoff. May
- * be NULL.
+ * @on_error: the log could not be read: told once per state change with words, then retried with backoff, and
+ * told with r = 0 when it can be read again. -ESTALE: events.db is another log than before (or the position
+ * is past its end), it is read from its start. May be NULL. The consumer must not be closed from its own
+ * callbacks.
  */
 int consumer_open(struct app *app, const struct consumer_options *o,
                   int (*on_batch)(void *ctx, const struct event_rows *rows),
