@@ -1,1 +1,458 @@
+/*
+ * libcurl's multi interface on the loop. One call, when all goes well:
+ *   http_call        copies the request into a pooled easy handle and adds it to the multi handle
+ *   on_socket        curl names a descriptor, uv_poll watches it
+ *   on_poll/on_timer readiness or time goes back to curl
+ *   finish           the answer is handed to done(), the easy handle returns to the pool
+ * A failure of any kind ends in finish() as well, with an http_error.
+ */
 #include "common/io/http_client.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <uv.h>
+
+#include "common/base/buf.h"
+#include "common/base/clock.h"
+#include "common/base/list.h"
+#include "common/base/mem.h"
+#include "common/io/loop_uv.h"
+
+/* Kept easy handles: as many as calls that are commonly in flight; each costs some 5 KiB. */
+#define POOL_MAX 64
+
+struct http_client {
+    struct loop *loop;
+    CURLM *multi;
+    uv_timer_t *timer;
+    struct list calls; /* in flight */
+    CURL *pool[POOL_MAX];
+    int n_pool;
+    bool closing;
+};
+
+struct http_call {
+    struct list in_client;
+    struct http_client *client;
+    CURL *easy;
+    struct curl_slist *headers;
+    char *body;
+    char error[CURL_ERROR_SIZE];
+    struct buf answer;
+    int64_t started_us;
+    bool too_big, cancelled;
+    void (*done)(void *ctx, const struct http_answer *answer);
+    void *ctx;
+};
+
+/* A descriptor of curl's and its watcher. */
+struct watch {
+    uv_poll_t poll;
+    struct http_client *client;
+    curl_socket_t fd;
+};
+
+const char *http_error_text(enum http_error e)
+{
+    static const char *const texts[] = {
+        [HTTP_OK] = "no error",
+        [HTTP_E_CONNECT] = "cannot connect",
+        [HTTP_E_RESOLVE] = "the host name is unknown",
+        [HTTP_E_TIMEOUT] = "no answer in time",
+        [HTTP_E_TOO_BIG] = "the answer is too big",
+        [HTTP_E_BROKEN] = "the connection broke in mid-answer",
+        [HTTP_E_URL] = "the URL makes no sense",
+        [HTTP_E_CANCELLED] = "cancelled",
+    };
+
+    return texts[e];
+}
+
+/* ---- the answer ------------------------------------------------------------------------------------------
+ */
+
+static enum http_error error_of(const struct http_call *call, CURLcode code)
+{
+    if (call->cancelled)
+        return HTTP_E_CANCELLED;
+    if (call->too_big)
+        return HTTP_E_TOO_BIG;
+    switch (code) {
+    case CURLE_OK:
+        return HTTP_OK;
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        return HTTP_E_RESOLVE;
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+        return HTTP_E_CONNECT;
+    case CURLE_OPERATION_TIMEDOUT:
+        return HTTP_E_TIMEOUT;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        return HTTP_E_URL;
+    default:
+        return HTTP_E_BROKEN;
+    }
+}
+
+static void read_answer(struct http_call *call, CURLcode code, struct http_answer *ret)
+{
+    char *type = NULL;
+    long status = 0;
+    curl_off_t retry_after = 0, pretransfer = 0;
+    struct curl_header *header;
+
+    *ret = (struct http_answer){ .error = error_of(call, code), .retry_after_s = -1, .sent_ms = -1 };
+    (void)curl_easy_getinfo(call->easy, CURLINFO_PRETRANSFER_TIME_T, &pretransfer);
+    if (pretransfer > 0)
+        ret->sent_ms = pretransfer / 1000;
+    ret->took_ms = (clock_mono_us() - call->started_us) / 1000;
+    if (ret->error != HTTP_OK) {
+        (void)snprintf(ret->detail, sizeof ret->detail, "%.127s",
+                       call->error[0] ? call->error : curl_easy_strerror(code));
+        return;
+    }
+    (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    (void)curl_easy_getinfo(call->easy, CURLINFO_CONTENT_TYPE, &type);
+    ret->status = (int)status;
+    ret->content_type = str_from(type);
+    ret->body = (struct str){ buf_str(&call->answer), call->answer.len };
+    if (curl_easy_header(call->easy, "Retry-After", 0, CURLH_HEADER, -1, &header) == CURLHE_OK &&
+        header->value[0] >= '0' && header->value[0] <= '9' &&
+        curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK)
+        ret->retry_after_s = retry_after;
+}
+
+static size_t on_body(char *data, size_t size, size_t n, void *ctx)
+{
+    struct http_call *call = ctx;
+
+    if (buf_add(&call->answer, data, size * n) == 0)
+        return size * n;
+    call->too_big = true;
+    return 0;
+}
+
+/* ---- the end of a call -----------------------------------------------------------------------------------
+ */
+
+static void free_call(struct http_call *call)
+{
+    struct http_client *c = call->client;
+
+    list_remove(&call->in_client);
+    curl_slist_free_all(call->headers);
+    if (call->easy && c->n_pool < POOL_MAX && !c->closing) {
+        curl_easy_reset(call->easy);
+        c->pool[c->n_pool++] = call->easy;
+    } else {
+        curl_easy_cleanup(call->easy);
+    }
+    mem_free(call->body);
+    buf_fini(&call->answer);
+    mem_free(call);
+}
+
+static void finish(struct http_call *call, CURLcode code)
+{
+    struct http_answer answer;
+
+    read_answer(call, code, &answer);
+    (void)curl_multi_remove_handle(call->client->multi, call->easy);
+    call->done(call->ctx, &answer);
+    free_call(call);
+}
+
+static void take_finished(struct http_client *c)
+{
+    CURLMsg *msg;
+    int left;
+
+    while ((msg = curl_multi_info_read(c->multi, &left))) {
+        struct http_call *call = NULL;
+        CURLcode code = msg->data.result;
+
+        if (msg->msg != CURLMSG_DONE)
+            continue;
+        (void)curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, (char **)&call);
+        finish(call, code);
+    }
+}
+
+/* ---- curl on libuv ---------------------------------------------------------------------------------------
+ */
+
+static void drive(struct http_client *c, curl_socket_t fd, int events)
+{
+    int running;
+
+    (void)curl_multi_socket_action(c->multi, fd, events, &running);
+    take_finished(c);
+}
+
+static void cancel_marked(struct http_client *c)
+{
+    LIST_FOR(it, &c->calls)
+    {
+        struct http_call *call = container_of(it, struct http_call, in_client);
+
+        if (call->cancelled)
+            finish(call, CURLE_ABORTED_BY_CALLBACK);
+    }
+}
+
+static void on_timer(uv_timer_t *t)
+{
+    struct http_client *c = t->data;
+
+    cancel_marked(c);
+    drive(c, CURL_SOCKET_TIMEOUT, 0);
+}
+
+static int on_curl_timer(CURLM *multi, long ms, void *ctx)
+{
+    struct http_client *c = ctx;
+
+    if (ms < 0)
+        (void)uv_timer_stop(c->timer);
+    else
+        (void)uv_timer_start(c->timer, on_timer, (uint64_t)ms, 0);
+    return 0;
+}
+
+static void on_poll(uv_poll_t *p, int status, int events)
+{
+    struct watch *w = container_of(p, struct watch, poll);
+    int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0) | (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
+
+    drive(w->client, w->fd, status < 0 ? CURL_CSELECT_ERR : flags);
+}
+
+static void on_watch_closed(uv_handle_t *h)
+{
+    mem_free(container_of((uv_poll_t *)h, struct watch, poll));
+}
+
+static struct watch *watch_new(struct http_client *c, curl_socket_t fd)
+{
+    struct watch *w = mem_zalloc(sizeof *w);
+
+    if (!w || uv_poll_init_socket(loop_uv(c->loop), &w->poll, fd) != 0) {
+        mem_free(w);
+        return NULL;
+    }
+    w->client = c;
+    w->fd = fd;
+    (void)curl_multi_assign(c->multi, fd, w);
+    return w;
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *socket_ctx)
+{
+    struct http_client *c = ctx;
+    struct watch *w = socket_ctx;
+
+    if (what == CURL_POLL_REMOVE) {
+        if (w) {
+            (void)uv_poll_stop(&w->poll);
+            uv_close((uv_handle_t *)&w->poll, on_watch_closed);
+            (void)curl_multi_assign(c->multi, fd, NULL);
+        }
+        return 0;
+    }
+    if (!w)
+        w = watch_new(c, fd);
+    if (!w)
+        return -1;
+    return uv_poll_start(&w->poll,
+                         (what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0),
+                         on_poll);
+}
+
+/* ---- the start of a call ---------------------------------------------------------------------------------
+ */
+
+static int add_headers(struct http_call *call, const char *lines)
+{
+    bool has_type = false;
+
+    for (const char *p = lines; p && *p;) {
+        size_t n = strcspn(p, "\n");
+        char *line = memchr(p, '\r', n) ? NULL : mem_strndup(p, n);
+        struct curl_slist *more = line ? curl_slist_append(call->headers, line) : NULL;
+
+        has_type = has_type || strncasecmp(p, "content-type:", 13) == 0;
+        mem_free(line);
+        if (!more)
+            return memchr(p, '\r', n) ? -EINVAL : -ENOMEM;
+        call->headers = more;
+        p += n + (p[n] == '\n');
+    }
+    if (!has_type && call->body)
+        call->headers = curl_slist_append(call->headers, "Content-Type: application/json");
+    /* No waiting for a "100 Continue" that small servers never send. */
+    call->headers = curl_slist_append(call->headers, "Expect:");
+    return call->headers ? 0 : -ENOMEM;
+}
+
+static void set_limits(CURL *e, const struct http_request *req)
+{
+    (void)curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
+    (void)curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+    (void)curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+    (void)curl_easy_setopt(
+        e, CURLOPT_CONNECTTIMEOUT_MS,
+        (long)(req->connect_timeout_ms ? req->connect_timeout_ms : HTTP_CONNECT_TIMEOUT_MS));
+    (void)curl_easy_setopt(e, CURLOPT_TIMEOUT_MS,
+                           (long)(req->timeout_ms ? req->timeout_ms : HTTP_CALL_TIMEOUT_MS));
+    (void)curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
+                           (long)(req->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+    if (req->unix_socket)
+        (void)curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, req->unix_socket);
+}
+
+static void set_request(struct http_call *call, const struct http_request *req)
+{
+    CURL *e = call->easy;
+
+    (void)curl_easy_setopt(e, CURLOPT_PRIVATE, call);
+    (void)curl_easy_setopt(e, CURLOPT_ERRORBUFFER, call->error);
+    (void)curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
+    (void)curl_easy_setopt(e, CURLOPT_WRITEDATA, call);
+    (void)curl_easy_setopt(e, CURLOPT_URL, req->url);
+    (void)curl_easy_setopt(e, CURLOPT_HTTPHEADER, call->headers);
+    if (call->body) {
+        (void)curl_easy_setopt(e, CURLOPT_POSTFIELDS, call->body);
+        (void)curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body.n);
+    } else if (strcmp(req->method, "POST") == 0) {
+        (void)curl_easy_setopt(e, CURLOPT_POSTFIELDS, "");
+        (void)curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)0);
+    }
+    (void)curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, req->method);
+    set_limits(e, req);
+}
+
+static int fill_call(struct http_call *call, const struct http_request *req)
+{
+    struct http_client *c = call->client;
+    int r;
+
+    if (strpbrk(req->url, "\r\n"))
+        return -EINVAL;
+    call->easy = c->n_pool > 0 ? c->pool[--c->n_pool] : curl_easy_init();
+    call->body = req->body.p ? mem_strndup(req->body.p, req->body.n) : NULL;
+    if (!call->easy || (req->body.p && !call->body))
+        return -ENOMEM;
+    r = add_headers(call, req->headers);
+    if (r != 0)
+        return r;
+    set_request(call, req);
+    return curl_multi_add_handle(c->multi, call->easy) == CURLM_OK ? 0 : -ENOMEM;
+}
+
+int http_call(struct http_client *c, const struct http_request *req,
+              void (*done)(void *ctx, const struct http_answer *answer), void *ctx,
+              struct http_call **ret_call)
+{
+    struct http_call *call = c->closing ? NULL : mem_zalloc(sizeof *call);
+    int r;
+
+    if (!call)
+        return c->closing ? -ESHUTDOWN : -ENOMEM;
+    call->client = c;
+    call->done = done;
+    call->ctx = ctx;
+    call->started_us = clock_mono_us();
+    buf_init(&call->answer, (size_t)(req->answer_bytes_max ? req->answer_bytes_max : HTTP_ANSWER_BYTES_MAX));
+    list_append(&c->calls, &call->in_client);
+    r = fill_call(call, req);
+    if (r != 0) {
+        free_call(call);
+        return r;
+    }
+    if (ret_call)
+        *ret_call = call;
+    return 0;
+}
+
+void http_call_cancel(struct http_call *call)
+{
+    call->cancelled = true;
+    (void)uv_timer_start(call->client->timer, on_timer, 0, 0);
+}
+
+/* ---- open and close --------------------------------------------------------------------------------------
+ */
+
+static void on_timer_closed(uv_handle_t *h)
+{
+    mem_free(h);
+}
+
+static int open_multi(struct http_client *c, int max_connections)
+{
+    static bool global;
+
+    if (!global && curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return -ENOMEM;
+    global = true;
+    c->multi = curl_multi_init();
+    if (!c->multi)
+        return -ENOMEM;
+    (void)curl_multi_setopt(c->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    (void)curl_multi_setopt(c->multi, CURLMOPT_SOCKETDATA, c);
+    (void)curl_multi_setopt(c->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
+    (void)curl_multi_setopt(c->multi, CURLMOPT_TIMERDATA, c);
+    (void)curl_multi_setopt(c->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)max_connections);
+    (void)curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)max_connections);
+    return 0;
+}
+
+int http_client_open(struct loop *l, int max_connections, struct http_client **ret)
+{
+    struct http_client *c = mem_zalloc(sizeof *c);
+    int r;
+
+    if (!c)
+        return -ENOMEM;
+    c->loop = l;
+    list_init(&c->calls);
+    c->timer = mem_zalloc(sizeof *c->timer);
+    if (!c->timer) {
+        mem_free(c);
+        return -ENOMEM;
+    }
+    (void)uv_timer_init(loop_uv(l), c->timer);
+    c->timer->data = c;
+    r = open_multi(c, max_connections);
+    if (r != 0) {
+        http_client_close(c);
+        return r;
+    }
+    *ret = c;
+    return 0;
+}
+
+void http_client_close(struct http_client *c)
+{
+    if (!c)
+        return;
+    c->closing = true;
+    LIST_FOR(it, &c->calls)
+    {
+        container_of(it, struct http_call, in_client)->cancelled = true;
+    }
+    cancel_marked(c);
+    while (c->n_pool > 0)
+        curl_easy_cleanup(c->pool[--c->n_pool]);
+    if (c->multi)
+        (void)curl_multi_cleanup(c->multi);
+    uv_close((uv_handle_t *)c->timer, on_timer_closed);
+    mem_free(c);
+}

@@ -62,7 +62,7 @@ void http_client_close(struct http_client *c);
 /*
  * Starts a call. All of @req is copied. @done fires exactly once, never before http_call() has returned, in
  * the loop's thread; @answer lives until it returns. @ret_call may be NULL; it is valid until @done fires.
- * Returns 0, -ENOMEM, -EINVAL (URL or header with a line break).
+ * Returns 0, -ENOMEM, -EINVAL (URL or header with a line break), -ESHUTDOWN (the client is being closed).
  */
 int http_call(struct http_client *c, const struct http_request *req,
               void (*done)(void *ctx, const struct http_answer *answer), void *ctx,

@@ -21,7 +21,7 @@ struct http_limits {
     int64_t header_bytes_max; /* 431 beyond */
     int64_t body_bytes_max;   /* 413 beyond */
     int64_t header_ms;   /* from the first byte (or the connection) to the end of the header; then closed */
-    int64_t body_ms;     /* to the end of the body; then 408 and closed */
+    int64_t body_ms;     /* to the end of the body; then closed */
     int64_t idle_ms;     /* keep-alive without a request; then closed */
     int connections_max; /* further ones wait in the backlog */
 };
