@@ -1,0 +1,83 @@
+#include "services/monitor/incident.h"
+
+#include <string.h>
+
+static bool begin(struct incident *i, enum incident_kind kind, int64_t now_ms)
+{
+    if (i->kind != INCIDENT_NONE)
+        return false;
+    i->kind = kind;
+    i->since_ms = now_ms;
+    i->good_sweeps = 0;
+    return true;
+}
+
+/* Forgets the slots between the newest one known and now. */
+static void turn(struct incident *i, int64_t now_ms)
+{
+    int64_t slot = now_ms / INCIDENT_SLOT_MS;
+
+    if (slot - i->slot >= INCIDENT_SLOTS)
+        memset(i->drops, 0, sizeof i->drops);
+    else
+        for (int64_t s = i->slot + 1; s <= slot; s++)
+            i->drops[s % INCIDENT_SLOTS] = 0;
+    if (slot > i->slot)
+        i->slot = slot;
+}
+
+bool incident_drops(struct incident *i, int n, int connected, int64_t now_ms)
+{
+    int sum = 0;
+
+    turn(i, now_ms);
+    i->drops[i->slot % INCIDENT_SLOTS] += n;
+    for (int s = 0; s < INCIDENT_SLOTS; s++)
+        sum += i->drops[s];
+    if (sum < INCIDENT_DROPS_MIN || sum < connected) /* sum ≥ half of (connected before = connected + sum) */
+        return false;
+    return begin(i, INCIDENT_MASS_DROP, now_ms);
+}
+
+bool incident_call(struct incident *i, bool transport_ok, int64_t now_ms)
+{
+    if (transport_ok) {
+        i->failures = 0;
+        return false;
+    }
+    if (i->failures < INCIDENT_TRANSPORT_FAILURES)
+        i->failures++;
+    if (i->failures < INCIDENT_TRANSPORT_FAILURES)
+        return false;
+    return begin(i, INCIDENT_TRANSPORT, now_ms);
+}
+
+bool incident_down(struct incident *i, int64_t now_ms)
+{
+    return begin(i, INCIDENT_DOWN, now_ms);
+}
+
+bool incident_sweep(struct incident *i, bool good, int drops)
+{
+    if (i->kind == INCIDENT_NONE)
+        return false;
+    i->good_sweeps = good && drops == 0 ? i->good_sweeps + 1 : 0;
+    if (i->good_sweeps < INCIDENT_GOOD_SWEEPS)
+        return false;
+    *i = (struct incident){ .slot = i->slot };
+    return true;
+}
+
+const char *incident_text(enum incident_kind k)
+{
+    switch (k) {
+    case INCIDENT_MASS_DROP:
+        return "half of its sessions dropped at once";
+    case INCIDENT_TRANSPORT:
+        return "calls fail in transport";
+    case INCIDENT_DOWN:
+        return "its health check fails";
+    default:
+        return "none";
+    }
+}

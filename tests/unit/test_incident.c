@@ -1,0 +1,145 @@
+/* When is it the bridge rather than its sessions, and when is it over. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/base/mem.h"
+#include "services/monitor/incident.h"
+
+#define S 1000
+
+struct drop {
+    int64_t at_ms;
+    int n, connected; /* connected after it */
+};
+
+static const struct {
+    const char *what;
+    struct drop drops[4];
+    bool begins; /* with the last drop, and not before */
+} mass[] = {
+    {"4 of 4 are not enough",    { { 100 * S, 4, 0 } },                                       false},
+    { "5 of 5",                  { { 100 * S, 5, 0 } },                                       true },
+    { "5 of 10: half",           { { 100 * S, 5, 5 } },                                       true },
+    { "5 of 11: less than half", { { 100 * S, 5, 6 } },                                       false},
+    { "one by one",              { { 100 * S, 2, 8 }, { 110 * S, 2, 6 }, { 120 * S, 1, 5 } }, true },
+    { "29 s apart",              { { 100 * S, 3, 3 }, { 129 * S, 3, 0 } },                    true },
+    { "30 s apart: forgotten",   { { 100 * S, 3, 3 }, { 130 * S, 3, 0 } },                    false},
+    { "long ago",                { { 100 * S, 4, 3 }, { 9000 * S, 3, 0 } },                   false},
+    { "500 of 10,000",           { { 100 * S, 500, 9500 } },                                  false},
+    { "5000 of 10,000",          { { 100 * S, 2500, 7500 }, { 101 * S, 2500, 5000 } },        true },
+};
+
+static void test_mass_drop(void **state)
+{
+    for (size_t i = 0; i < ARRAY_LEN(mass); i++) {
+        struct incident in = { 0 };
+        bool begins = false;
+
+        for (size_t d = 0; d < ARRAY_LEN(mass[i].drops) && mass[i].drops[d].n; d++) {
+            const struct drop *drop = &mass[i].drops[d];
+
+            if (begins)
+                fail_msg("%s: began too early", mass[i].what);
+            begins = incident_drops(&in, drop->n, drop->connected, drop->at_ms);
+        }
+        if (begins != mass[i].begins || (in.kind == INCIDENT_MASS_DROP) != begins)
+            fail_msg("%s", mass[i].what);
+    }
+}
+
+static void test_transport(void **state)
+{
+    static const struct {
+        const char *calls; /* + and - */
+        bool begins;
+    } cases[] = {
+        {"----",       false},
+        { "-----",     true },
+        { "----+----", false},
+        { "+-----",    true }
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct incident in = { 0 };
+        bool begins = false;
+
+        for (const char *c = cases[i].calls; *c; c++)
+            begins |= incident_call(&in, *c == '+', 100 * S);
+        if (begins != cases[i].begins)
+            fail_msg("%s", cases[i].calls);
+    }
+}
+
+static void test_begins_once(void **state)
+{
+    struct incident in = { 0 };
+
+    assert_true(incident_down(&in, 100 * S));
+    assert_int_equal(in.since_ms, 100 * S);
+    assert_false(incident_down(&in, 101 * S));
+    assert_false(incident_drops(&in, 100, 0, 101 * S));
+    for (int n = 0; n < 10; n++)
+        assert_false(incident_call(&in, false, 101 * S));
+    assert_int_equal(in.kind, INCIDENT_DOWN);
+    assert_int_equal(in.since_ms, 100 * S);
+}
+
+/* g: good sweep; b: bad one; d: good, with a new drop. */
+static void test_ends(void **state)
+{
+    static const struct {
+        const char *sweeps;
+        bool ends; /* with the last one */
+    } cases[] = {
+        {"g",     false},
+        { "gg",   true },
+        { "gbg",  false},
+        { "gdg",  false},
+        { "bgg",  true },
+        { "dgg",  true },
+        { "gbgg", true }
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct incident in = { 0 };
+        bool ended = false;
+
+        assert_false(incident_sweep(&in, true, 0)); /* nothing to end */
+        incident_down(&in, 100 * S);
+        for (const char *c = cases[i].sweeps; *c; c++) {
+            assert_false(ended);
+            ended = incident_sweep(&in, *c != 'b', *c == 'd');
+        }
+        if (ended != cases[i].ends)
+            fail_msg("%s", cases[i].sweeps);
+        if (ended)
+            assert_true(incident_down(&in, 200 * S)); /* and may begin again */
+    }
+}
+
+/* Drops that made the incident do not make the next one. */
+static void test_counts_afresh(void **state)
+{
+    struct incident in = { 0 };
+
+    assert_true(incident_drops(&in, 5, 0, 100 * S));
+    incident_sweep(&in, true, 0);
+    assert_true(incident_sweep(&in, true, 0));
+    assert_false(incident_drops(&in, 1, 4, 101 * S));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_mass_drop),     cmocka_unit_test(test_transport),
+        cmocka_unit_test(test_begins_once),   cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_counts_afresh),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
