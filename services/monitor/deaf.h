@@ -1,0 +1,49 @@
+/*
+ * A connected session that used to hear something and no longer does, measured against its own rhythm. Pure;
+ * times in wall ms, because a rhythm follows people's days.
+ *
+ * Per hour of the week we keep in how many of its six 10-minute slots the session usually hears at least one
+ * message (slots, because one chat of a hundred messages is one sign of life). While it hears nothing, the
+ * slots that should have heard something add up; at 12 or more, and a quarter more than the longest silence
+ * that ended by itself, it is deaf. An hour never watched adds nothing: nothing is told in the first week,
+ * nor of a session that is always quiet, nor at night when nights are quiet.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define DEAF_HOURS     168 /* of a week */
+#define DEAF_HOUR_MS   (60 * 60 * 1000)
+#define DEAF_SLOTS     6 /* of an hour */
+#define DEAF_UNWATCHED UINT16_MAX
+/* Slots are kept as 1/4096: 6 × 4096 fits. */
+#define DEAF_UNIT 4096
+/* If slots were independent, 12 expected ones stay empty once in e^12 = 160,000 silences. */
+#define DEAF_EXPECTED_MIN 12.0F
+/* Slots are not independent (holidays, a shop closed for a day): the session's own longest silence is the
+ * measure, with a quarter on top. */
+#define DEAF_LONGEST_FACTOR 1.25F
+/* A new week counts a quarter: a changed rhythm is learned in a month. */
+#define DEAF_LEARN_DIVISOR 4
+/* Per hour; half of the longest silence is forgotten in four weeks (0.5^(1/672)). */
+#define DEAF_LONGEST_KEEP 0.998969F
+
+struct deaf {
+    uint16_t rate[DEAF_HOURS]; /* DEAF_UNWATCHED, or slots of that hour that hear something, × DEAF_UNIT */
+    int64_t since_ms;          /* accounted up to here; 0: not listening */
+    int64_t slot;              /* number of the newest slot that heard something */
+    int32_t hour_slots;        /* slots of the current hour that heard something */
+    bool hour_whole;           /* we have listened since the hour began */
+    bool deaf;
+    float expected; /* slots that should have heard something since the last message */
+    float longest;  /* largest `expected` that a message ended */
+};
+
+void deaf_init(struct deaf *d);
+/* A message came in. Returns true when the session was deaf until now. @hour_ms: DEAF_HOUR_MS (tests: less).
+ */
+bool deaf_heard(struct deaf *d, int64_t hour_ms, int64_t now_ms);
+/* Time goes on. @listening: the session is connected and its messages would reach us; silence counts only
+ * while it does. Returns true when the session becomes deaf with it. */
+bool deaf_tick(struct deaf *d, int64_t hour_ms, bool listening, int64_t now_ms);

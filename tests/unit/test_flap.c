@@ -1,0 +1,98 @@
+/* Flap damping: penalty, decay, suppression and its end. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/base/mem.h"
+#include "services/monitor/flap.h"
+
+#define MIN (60 * 1000LL)
+#define T0  (1000 * MIN)
+
+static void test_decay(void **state)
+{
+    static const struct {
+        int64_t after_ms;
+        int32_t score;
+    } cases[] = {
+        {0,           1000},
+        { 15 * MIN,   500 },
+        { 30 * MIN,   250 },
+        { 45 * MIN,   125 },
+        { 9999 * MIN, 0   },
+        { -5 * MIN,   1000}
+    };
+    struct flap f = { 0 };
+
+    flap_drop(&f, T0);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_int_equal(flap_score(&f, T0 + cases[i].after_ms), cases[i].score);
+}
+
+static void test_suppresses(void **state)
+{
+    static const struct {
+        const char *what;
+        int drops;
+        int64_t every_ms;
+        int suppressed_by; /* number of the drop, 0: none */
+    } cases[] = {
+        {"a drop an hour is life",                  100, 60 * MIN, 0},
+        { "every 15 min: the sum stays under 2000", 100, 15 * MIN, 0},
+        { "at the same moment",                     3,   0,        3},
+        { "every minute",                           10,  MIN,      4},
+        { "every 5 min",                            10,  5 * MIN,  5},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct flap f = { 0 };
+        int by = 0;
+
+        for (int n = 1; n <= cases[i].drops; n++)
+            if (flap_drop(&f, T0 + n * cases[i].every_ms)) {
+                assert_int_equal(by, 0); /* told once */
+                by = n;
+            }
+        if (by != cases[i].suppressed_by)
+            fail_msg("%s: suppressed by drop %d, not %d", cases[i].what, by, cases[i].suppressed_by);
+    }
+}
+
+static void test_reuse(void **state)
+{
+    struct flap f = { 0 };
+
+    assert_int_equal(flap_until_ms(&f), 0);
+    for (int n = 0; n < 3; n++)
+        flap_drop(&f, T0);
+    assert_int_equal(flap_until_ms(&f), T0 + 30 * MIN); /* 3000 to 750: two half-lives */
+    assert_false(flap_relax(&f, T0 + 30 * MIN - 1));
+    assert_true(flap_relax(&f, T0 + 30 * MIN));
+    assert_false(flap_relax(&f, T0 + 30 * MIN));
+    assert_int_equal(flap_until_ms(&f), 0);
+}
+
+/* A session that never rests is still tried once an hour. */
+static void test_at_most_an_hour(void **state)
+{
+    struct flap f = { 0 };
+
+    for (int n = 0; n < 100; n++)
+        flap_drop(&f, T0 + n * MIN / 2);
+    assert_int_equal(f.score, FLAP_SCORE_MAX);
+    assert_int_equal(flap_until_ms(&f), f.suppressed_ms + 60 * MIN);
+    assert_true(flap_relax(&f, f.suppressed_ms + 60 * MIN));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_decay), cmocka_unit_test(test_suppresses),
+                                        cmocka_unit_test(test_reuse),
+                                        cmocka_unit_test(test_at_most_an_hour) };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
