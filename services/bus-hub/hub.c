@@ -1,0 +1,83 @@
+#include "services/bus-hub/hub.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "common/base/log.h"
+#include "common/base/metrics.h"
+
+/* How often the peers are counted for the metrics; a scrape comes every 15 s or so. */
+#define COUNT_MS 5000
+
+static const struct setting hub_table[] = {
+    {.name = "ZAPKEEP_ADMIN_LISTEN",
+     .kind = SETTING_LISTEN,
+     .at = offsetof(struct hub_settings, admin_listen),
+     .def = "127.0.0.1:8001",
+     .help = "/health, /ready and /metrics of the hub; off: none" },
+    { 0},
+};
+
+static const struct setting *const tables[] = { app_settings_table, hub_table, NULL };
+
+static struct metric peers = {
+    .name = "zapkeep_hub_peers",
+    .help = "Connections to the hub",
+    .kind = METRIC_GAUGE,
+    .label = "side",
+    .values = {"publisher", "subscriber"},
+};
+
+static void on_count(void *ctx)
+{
+    struct hub *h = ctx;
+    int publishers, subscribers;
+
+    bus_hub_peers(h->bus, &publishers, &subscribers);
+    metric_set(&peers, 0, publishers);
+    metric_set(&peers, 1, subscribers);
+    timer_start(h->count, COUNT_MS);
+}
+
+static int say_failed(const struct hub *h, const char *url, int r)
+{
+    (void)fprintf(stderr, "zapkeep-hub: cannot listen on %s %s: %s; set another address\n",
+                  url == h->settings.app.bus_in ? "ZAPKEEP_BUS_IN" : "ZAPKEEP_BUS_OUT", url,
+                  r == -EINVAL ? "no address of nng, as tcp://127.0.0.1:5550" : err_text(r));
+    return APP_EXIT(r == -EINVAL ? EXIT_USAGE : EXIT_UNREACHABLE);
+}
+
+int hub_open(struct hub *h, int argc, char *argv[])
+{
+    static struct app_spec spec = { .service = "bus-hub",
+                                    .program = "zapkeep-hub",
+                                    .what = "carries messages from publishers to subscribers",
+                                    .tables = tables,
+                                    .admin_row = &hub_table[0],
+                                    .no_publisher = true };
+    const char *failed;
+    int r;
+
+    spec.settings = &h->settings;
+    spec.admin_listen = &h->settings.admin_listen;
+    r = app_open(&spec, argc, argv, &h->app);
+    if (r != 0)
+        return r;
+    r = bus_hub_open(h->settings.app.bus_in, h->settings.app.bus_out, &h->bus, &failed);
+    if (r != 0)
+        return say_failed(h, failed, r);
+    metrics_add(&peers);
+    r = timer_open(app_loop(h->app), on_count, h, &h->count);
+    if (r != 0)
+        return r;
+    on_count(h);
+    log_info("hub-open", "publishers and subscribers may dial", KS("in", h->settings.app.bus_in),
+             KS("out", h->settings.app.bus_out));
+    return 0;
+}
+
+void hub_close(struct hub *h)
+{
+    timer_close(h->count);
+    bus_hub_close(h->bus);
+}

@@ -1,0 +1,23 @@
+/*
+ * The hub: publishers dial ZAPKEEP_BUS_IN, subscribers ZAPKEEP_BUS_OUT; what comes in goes out to whom it
+ * matches. It keeps nothing: whoever misses a message finds the row.
+ */
+#pragma once
+
+#include "common/app/app.h"
+
+struct hub_settings {
+    struct app_settings app;
+    const char *admin_listen;
+};
+
+struct hub {
+    struct app *app;
+    struct hub_settings settings;
+    struct bus_hub *bus;
+    struct timer *count;
+};
+#define HUB_NULL ((struct hub){ 0 })
+
+int hub_open(struct hub *h, int argc, char *argv[]); /* 0, APP_EXIT(…) or negative */
+void hub_close(struct hub *h);
