@@ -1,1 +1,301 @@
+/*
+ * Everything that was presented is tried, against every token, and one match is enough: a sender may carry a
+ * token and a signature, and during a rotation both tokens are right.
+ */
 #include "common/bridge/signature.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/base/hmac.h"
+#include "common/base/mem.h"
+
+/* Longest token, as presented; settings take 4096 for both. */
+#define TOKEN_MAX 2048
+/* Longest key inside "whsec_"; the specification says 24 to 64 bytes. */
+#define KEY_MAX 256
+/* Room for "webhook-timestamp" in digits. */
+#define TIMESTAMP_MAX 24
+
+/* -- tokens -- */
+
+static struct str trim(struct str s)
+{
+    while (s.n && (*s.p == ' ' || *s.p == '\t')) {
+        s.p++;
+        s.n--;
+    }
+    while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+        s.n--;
+    return s;
+}
+
+int tokens_parse(const char *s, struct tokens *ret)
+{
+    struct tokens t = { 0 };
+
+    while (s && *s) {
+        const char *comma = strchrnul(s, ',');
+        struct str token = trim((struct str){ s, (size_t)(comma - s) });
+
+        if (!token.n)
+            return -EINVAL;
+        if (t.n == TOKENS_MAX)
+            return -E2BIG;
+        t.token[t.n++] = token;
+        if (*comma && !comma[1])
+            return -EINVAL;
+        s = *comma ? comma + 1 : comma;
+    }
+    *ret = t;
+    return 0;
+}
+
+static int check_token(const struct tokens *tokens, struct str presented)
+{
+    int found = 0;
+
+    if (!presented.p)
+        return AUTH_MISSING;
+    for (int i = 0; i < tokens->n; i++)
+        found |= secret_equal(tokens->token[i], presented);
+    return found ? 0 : AUTH_WRONG;
+}
+
+/* -- where a token may be -- */
+
+static struct str header(const struct webhook_request *req, const char *name)
+{
+    return req->header ? req->header(req->ctx, name) : STR_NULL;
+}
+
+/* What follows the scheme's name in an Authorization header. */
+static struct str after_scheme(struct str value, const char *scheme)
+{
+    size_t n = strlen(scheme);
+
+    if (value.n <= n || strncasecmp(value.p, scheme, n) != 0 || value.p[n] != ' ')
+        return STR_NULL;
+    return trim((struct str){ value.p + n, value.n - n });
+}
+
+static int check_basic(const struct tokens *tokens, struct str value)
+{
+    uint8_t plain[TOKEN_MAX];
+    const char *colon;
+    size_t n;
+
+    if (!value.p)
+        return AUTH_MISSING;
+    if (base64_decode(value, plain, sizeof plain, &n))
+        return AUTH_WRONG;
+    colon = memchr(plain, ':', n);
+    if (!colon)
+        return AUTH_WRONG;
+    return check_token(tokens, (struct str){ colon + 1, (size_t)((const char *)plain + n - colon - 1) });
+}
+
+/* The value of token= in a query string. */
+static struct str find_in_query(struct str query)
+{
+    while (query.n) {
+        const char *amp = memchr(query.p, '&', query.n);
+        size_t n = amp ? (size_t)(amp - query.p) : query.n;
+
+        if (str_starts((struct str){ query.p, n }, "token="))
+            return (struct str){ query.p + 6, n - 6 };
+        query.p += amp ? n + 1 : n;
+        query.n -= amp ? n + 1 : n;
+    }
+    return STR_NULL;
+}
+
+/* Undoes %41 and '+'; -EINVAL when it is not so encoded or too long. */
+static int percent_decode(struct str s, char ret[TOKEN_MAX], size_t *ret_n)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s.n; i++) {
+        uint8_t byte = (uint8_t)(s.p[i] == '+' ? ' ' : s.p[i]);
+
+        if (n == TOKEN_MAX)
+            return -EINVAL;
+        if (byte == '%') {
+            if (s.n - i < 3 || hex_decode((struct str){ s.p + i + 1, 2 }, &byte, 1))
+                return -EINVAL;
+            i += 2;
+        }
+        ret[n++] = (char)byte;
+    }
+    *ret_n = n;
+    return 0;
+}
+
+static int check_query(const struct tokens *tokens, struct str query)
+{
+    struct str value = find_in_query(query);
+    char plain[TOKEN_MAX];
+    size_t n;
+
+    if (!value.p)
+        return AUTH_MISSING;
+    if (check_token(tokens, value) == 0) /* a '+' that was meant as one */
+        return 0;
+    if (percent_decode(value, plain, &n))
+        return AUTH_WRONG;
+    return check_token(tokens, (struct str){ plain, n });
+}
+
+/* -- signatures -- */
+
+static int standard_key(struct str secret, uint8_t ret[KEY_MAX], size_t *ret_n)
+{
+    if (!str_starts(secret, "whsec_"))
+        return -EINVAL;
+    return base64_decode((struct str){ secret.p + 6, secret.n - 6 }, ret, KEY_MAX, ret_n) ? -EINVAL : 0;
+}
+
+/* "v1,<base64>" over id.timestamp.body. */
+static int standard_sign(struct str secret, struct str id, struct str timestamp, struct str body,
+                         char ret[64])
+{
+    uint8_t key[KEY_MAX], mac[SHA256_BYTES];
+    const struct str parts[] = { id, STR_LIT("."), timestamp, STR_LIT("."), body };
+    size_t n;
+    int r = standard_key(secret, key, &n);
+
+    if (r == 0)
+        r = hmac_sha256((struct str){ (const char *)key, n }, parts, ARRAY_LEN(parts), mac);
+    if (r)
+        return r;
+    memcpy(ret, "v1,", 3);
+    base64_encode(mac, sizeof mac, ret + 3);
+    return 0;
+}
+
+int signature_standard(const char *secret, struct str id, int64_t timestamp_s, struct str body, char ret[64])
+{
+    char timestamp[TIMESTAMP_MAX];
+
+    (void)snprintf(timestamp, sizeof timestamp, "%lld", (long long)timestamp_s);
+    return standard_sign(str_from(secret), id, str_from(timestamp), body, ret);
+}
+
+/* Is one of the space-separated signatures this one? */
+static bool is_among(struct str list, const char *signature)
+{
+    bool found = false;
+
+    while (list.n) {
+        const char *space = memchr(list.p, ' ', list.n);
+        size_t n = space ? (size_t)(space - list.p) : list.n;
+
+        found |= secret_equal((struct str){ list.p, n }, str_from(signature));
+        list.p += space ? n + 1 : n;
+        list.n -= space ? n + 1 : n;
+    }
+    return found;
+}
+
+static bool is_stale(struct str timestamp, int64_t now_ms)
+{
+    char text[TIMESTAMP_MAX];
+    int64_t s;
+
+    if (timestamp.n >= sizeof text)
+        return true;
+    memcpy(text, timestamp.p, timestamp.n);
+    text[timestamp.n] = '\0';
+    if (text_to_i64(text, &s) || s < 0 || s > INT64_MAX / 1000)
+        return true;
+    return s * 1000 < now_ms - SIGNATURE_TOLERANCE_MS || s * 1000 > now_ms + SIGNATURE_TOLERANCE_MS;
+}
+
+static int check_standard(struct str token, const struct webhook_request *req, int64_t now_ms)
+{
+    struct str id = header(req, "webhook-id"), timestamp = header(req, "webhook-timestamp");
+    struct str given = header(req, "webhook-signature");
+    char right[64];
+
+    if (!id.n || !timestamp.n || !given.n)
+        return AUTH_MISSING;
+    if (standard_sign(token, id, timestamp, req->body, right) || !is_among(given, right))
+        return AUTH_WRONG;
+    return is_stale(timestamp, now_ms) ? AUTH_STALE : 0;
+}
+
+static int check_hub(struct str token, const struct webhook_request *req)
+{
+    struct str given = header(req, "x-hub-signature-256");
+    uint8_t right[SHA256_BYTES], mac[SHA256_BYTES];
+
+    if (!given.n)
+        return AUTH_MISSING;
+    if (!str_starts(given, "sha256=") ||
+        hex_decode((struct str){ given.p + 7, given.n - 7 }, mac, sizeof mac) ||
+        hmac_sha256(token, &req->body, 1, right))
+        return AUTH_WRONG;
+    return secret_equal((struct str){ (char *)mac, sizeof mac }, (struct str){ (char *)right, sizeof right })
+               ? 0
+               : AUTH_WRONG;
+}
+
+static int check_waha(struct str token, const struct webhook_request *req)
+{
+    struct str given = header(req, "x-webhook-hmac");
+    uint8_t right[SHA512_BYTES], mac[SHA512_BYTES];
+
+    if (!given.n)
+        return AUTH_MISSING;
+    if (hex_decode(given, mac, sizeof mac) || hmac_sha512(token, &req->body, 1, right))
+        return AUTH_WRONG;
+    return secret_equal((struct str){ (char *)mac, sizeof mac }, (struct str){ (char *)right, sizeof right })
+               ? 0
+               : AUTH_WRONG;
+}
+
+static int check_signature(int scheme, struct str token, const struct webhook_request *req, int64_t now_ms)
+{
+    switch (scheme) {
+    case SIGNATURE_STANDARD:
+        return check_standard(token, req, now_ms);
+    case SIGNATURE_HUB_256:
+        return check_hub(token, req);
+    case SIGNATURE_WAHA_512:
+        return check_waha(token, req);
+    default:
+        return AUTH_MISSING;
+    }
+}
+
+/* -- all of it -- */
+
+/* Of two answers the one that says more: right, then stale, then wrong, then missing. */
+static int better(int a, int b)
+{
+    if (a == 0 || b == 0)
+        return 0;
+    return a > b ? a : b;
+}
+
+int auth_check(const struct tokens *tokens, const int *schemes, const struct webhook_request *req,
+               struct str query, int64_t now_ms)
+{
+    struct str authorization = header(req, "authorization");
+    int answer;
+
+    if (tokens->n == 0)
+        return 0;
+    answer = check_token(tokens, after_scheme(authorization, "Bearer"));
+    answer = better(answer, check_basic(tokens, after_scheme(authorization, "Basic")));
+    answer = better(answer, check_token(tokens, header(req, "x-webhook-token")));
+    answer = better(answer, check_query(tokens, query));
+    for (int i = 0; answer && schemes && schemes[i]; i++) {
+        for (int t = 0; t < tokens->n; t++)
+            answer = better(answer, check_signature(schemes[i], tokens->token[t], req, now_ms));
+    }
+    /* A header of another scheme is something presented. */
+    return answer == AUTH_MISSING && authorization.n ? AUTH_WRONG : answer;
+}

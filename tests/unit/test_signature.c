@@ -1,0 +1,186 @@
+/* Tokens and signatures: what is let in, what is not, and what the sender is told. */
+#include "fixture.h"
+
+#include <errno.h>
+
+#include "common/base/hmac.h"
+#include "common/base/mem.h"
+#include "common/bridge/signature.h"
+
+#define NOW_MS INT64_C(1614265330000)
+
+/* Headers as "name: value" lines, for webhook_request.header. */
+static struct str line_header(void *ctx, const char *name)
+{
+    const char *p = ctx;
+    size_t n = strlen(name);
+
+    for (; *p; p = *strchrnul(p, '\n') ? strchrnul(p, '\n') + 1 : strchrnul(p, '\n')) {
+        if (strncmp(p, name, n) == 0 && strncmp(p + n, ": ", 2) == 0)
+            return (struct str){ p + n + 2, (size_t)(strchrnul(p, '\n') - p) - n - 2 };
+    }
+    return STR_NULL;
+}
+
+static const int all_schemes[] = { SIGNATURE_STANDARD, SIGNATURE_HUB_256, SIGNATURE_WAHA_512, 0 };
+
+static int check(const char *tokens, const int *schemes, const char *headers, const char *query,
+                 const char *body, int64_t now_ms)
+{
+    struct webhook_request req = { .body = str_from(body),
+                                   .header = line_header,
+                                   .ctx = (void *)(uintptr_t)headers };
+    struct tokens t;
+
+    assert_int_equal(tokens_parse(tokens, &t), 0);
+    return auth_check(&t, schemes, &req, str_from(query), now_ms);
+}
+
+static const struct {
+    const char *tokens, *headers, *query;
+    int answer;
+} presented[] = {
+    {"",        "",                                                 NULL,               0           }, /* open */
+    { "t1",     "",                                                 NULL,               AUTH_MISSING},
+    { "t1",     "",                                                 "a=b",              AUTH_MISSING},
+    { "t1",     "authorization: Bearer t1",                         NULL,               0           },
+    { "t1",     "authorization: bearer  t1",                        NULL,               0           },
+    { "t1",     "authorization: Bearer t2",                         NULL,               AUTH_WRONG  },
+    { "t1",     "authorization: Bearer t1x",                        NULL,               AUTH_WRONG  },
+    { "t1",     "authorization: Bearer",                            NULL,               AUTH_WRONG  },
+    { "t1",     "authorization: Digest t1",                         NULL,               AUTH_WRONG  },
+    { "t1, t2", "authorization: Bearer t2",                         NULL,               0           },
+    { "t1, t2", "authorization: Bearer t1",                         NULL,               0           },
+    { "t1, t2", "authorization: Bearer t1, t2",                     NULL,               AUTH_WRONG  },
+    { "t1",     "authorization: Basic emFwa2VlcDp0MQ==",            NULL,               0           }, /* zapkeep:t1 */
+    { "t1",     "authorization: Basic emFwa2VlcDp0MTI=",            NULL,               AUTH_WRONG  }, /* zapkeep:t12 */
+    { "t:1",    "authorization: Basic eDp0OjE=",                    NULL,               0           }, /* x:t:1 */
+    { "t1",     "authorization: Basic dDE=",                        NULL,               AUTH_WRONG  }, /* t1, no colon */
+    { "t1",     "authorization: Basic !!",                          NULL,               AUTH_WRONG  },
+    { "t1",     "x-webhook-token: t1",                              NULL,               0           },
+    { "t1",     "x-webhook-token: t2",                              NULL,               AUTH_WRONG  },
+    { "t1",     "",                                                 "token=t1",         0           },
+    { "t1",     "",                                                 "a=b&token=t1&c=d", 0           },
+    { "t1",     "",                                                 "token=%741",       0           },
+    { "t+1",    "",                                                 "token=t+1",        0           },
+    { "t 1",    "",                                                 "token=t+1",        0           },
+    { "t1",     "",                                                 "token=t2",         AUTH_WRONG  },
+    { "t1",     "",                                                 "token=%7",         AUTH_WRONG  },
+    { "t1",     "",                                                 "token=",           AUTH_WRONG  },
+    { "t1",     "",                                                 "xtoken=t1",        AUTH_MISSING},
+    { "t1",     "authorization: Bearer wrong\nx-webhook-token: t1", NULL,               0           }, /* one match is enough */
+};
+
+static void tokens_are_taken_where_they_may_be(void **state)
+{
+    for (size_t i = 0; i < ARRAY_LEN(presented); i++) {
+        if (check(presented[i].tokens, NULL, presented[i].headers, presented[i].query, "{}", NOW_MS) !=
+            presented[i].answer)
+            fail_msg("row %zu: tokens \"%s\", %s, ?%s", i, presented[i].tokens, presented[i].headers,
+                     presented[i].query ? presented[i].query : "");
+    }
+}
+
+static void two_tokens_are_the_most(void **state)
+{
+    struct tokens t = { .n = -1 };
+
+    assert_int_equal(tokens_parse("a,b,c", &t), -E2BIG);
+    assert_int_equal(tokens_parse("a,", &t), -EINVAL);
+    assert_int_equal(tokens_parse(",a", &t), -EINVAL);
+    assert_int_equal(tokens_parse("a, ,b", &t), -EINVAL);
+    assert_int_equal(tokens_parse(" ", &t), -EINVAL);
+    assert_int_equal(t.n, -1);
+    assert_int_equal(tokens_parse(NULL, &t), 0);
+    assert_int_equal(t.n, 0);
+    assert_int_equal(tokens_parse(" a\t,  b ", &t), 0);
+    assert_int_equal(t.n, 2);
+    assert_true(str_eq(t.token[0], "a") && str_eq(t.token[1], "b"));
+}
+
+/* The example of the Standard Webhooks specification. */
+#define STANDARD_SECRET "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+#define STANDARD_BODY   "{\"test\": 2432232314}"
+#define STANDARD_HEAD \
+    "webhook-id: msg_p5jXN8AQM9LWM0D4loKWxJek\nwebhook-timestamp: 1614265330\nwebhook-signature: "
+#define STANDARD_SIGN "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+/* The vector of WAHA's documentation. */
+#define WAHA_BODY "{\"event\":\"message\",\"session\":\"default\",\"engine\":\"WEBJS\"}"
+#define WAHA_SIGN                                                      \
+    "208f8a55dde9e05519e898b10b89bf0d0b3b0fdf11fdbf09b6b90476301b98d8" \
+    "097c462b2b17a6ce93b6b47a136cf2e78a33a63f6752c2c1631777076153fa89"
+/* The example of GitHub's documentation for this header. */
+#define HUB_SIGN "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+
+static const struct {
+    const char *token, *headers, *body;
+    int64_t now_ms;
+    int answer;
+} signed_[] = {
+    {STANDARD_SECRET,               STANDARD_HEAD STANDARD_SIGN,                    STANDARD_BODY,            NOW_MS,                              0           },
+    { STANDARD_SECRET,              STANDARD_HEAD "v1,AAAA " STANDARD_SIGN " v2,x", STANDARD_BODY,            NOW_MS,                              0           },
+    { "other," STANDARD_SECRET,     STANDARD_HEAD STANDARD_SIGN,                    STANDARD_BODY,            NOW_MS,                              0           },
+    { STANDARD_SECRET,              STANDARD_HEAD STANDARD_SIGN,                    "{\"test\": 2432232315}", NOW_MS,                              AUTH_WRONG  },
+    { STANDARD_SECRET,              STANDARD_HEAD "v1,AAAA",                        STANDARD_BODY,            NOW_MS,                              AUTH_WRONG  },
+    { "not-a-whsec",                STANDARD_HEAD STANDARD_SIGN,                    STANDARD_BODY,            NOW_MS,                              AUTH_WRONG  },
+    { STANDARD_SECRET,              STANDARD_HEAD STANDARD_SIGN,                    STANDARD_BODY,            NOW_MS + SIGNATURE_TOLERANCE_MS,     0           },
+    { STANDARD_SECRET,              STANDARD_HEAD STANDARD_SIGN,                    STANDARD_BODY,            NOW_MS + SIGNATURE_TOLERANCE_MS + 1,
+     AUTH_STALE                                                                                                                                                },
+    { STANDARD_SECRET,              STANDARD_HEAD STANDARD_SIGN,                    STANDARD_BODY,            NOW_MS - SIGNATURE_TOLERANCE_MS - 1,
+     AUTH_STALE                                                                                                                                                },
+    { STANDARD_SECRET,              "webhook-signature: " STANDARD_SIGN,            STANDARD_BODY,            NOW_MS,                              AUTH_MISSING},
+    { "my-secret-key",              "x-webhook-hmac: " WAHA_SIGN,                   WAHA_BODY,                NOW_MS,                              0           },
+    { "my-secret-kez",              "x-webhook-hmac: " WAHA_SIGN,                   WAHA_BODY,                NOW_MS,                              AUTH_WRONG  },
+    { "my-secret-key",              "x-webhook-hmac: 20",                           WAHA_BODY,                NOW_MS,                              AUTH_WRONG  },
+    { "It's a Secret to Everybody", "x-hub-signature-256: " HUB_SIGN,               "Hello, World!",          NOW_MS,                              0           },
+    { "It's a Secret to Everybody", "x-hub-signature-256: " HUB_SIGN,               "Hello, World",           NOW_MS,                              AUTH_WRONG  },
+    { "It's a Secret to Everybody", "x-hub-signature-256: sha1=00",                 "Hello, World!",          NOW_MS,                              AUTH_WRONG  },
+    { "t",                          "",                                             "{}",                     NOW_MS,                              AUTH_MISSING},
+};
+
+static void signatures_are_verified(void **state)
+{
+    for (size_t i = 0; i < ARRAY_LEN(signed_); i++) {
+        int r = check(signed_[i].token, all_schemes, signed_[i].headers, NULL, signed_[i].body,
+                      signed_[i].now_ms);
+
+        if (r != signed_[i].answer)
+            fail_msg("row %zu: %s: answer %d", i, signed_[i].headers, r);
+    }
+}
+
+static void only_the_schemes_of_the_bridge_count(void **state)
+{
+    static const int hub[] = { SIGNATURE_HUB_256, 0 };
+
+    assert_int_equal(check("my-secret-key", hub, "x-webhook-hmac: " WAHA_SIGN, NULL, WAHA_BODY, NOW_MS),
+                     AUTH_MISSING);
+    assert_int_equal(check("my-secret-key", NULL, "x-webhook-hmac: " WAHA_SIGN, NULL, WAHA_BODY, NOW_MS),
+                     AUTH_MISSING);
+}
+
+static void a_signature_is_built_as_it_is_verified(void **state)
+{
+    char sign[64] = "";
+
+    assert_int_equal(signature_standard(STANDARD_SECRET, STR_LIT("msg_p5jXN8AQM9LWM0D4loKWxJek"), 1614265330,
+                                        STR_LIT(STANDARD_BODY), sign),
+                     0);
+    assert_string_equal(sign, STANDARD_SIGN);
+    assert_int_equal(signature_standard("plain", STR_LIT("a"), 1, STR_LIT(""), sign), -EINVAL);
+    assert_int_equal(signature_standard("whsec_%%", STR_LIT("a"), 1, STR_LIT(""), sign), -EINVAL);
+    assert_string_equal(sign, STANDARD_SIGN);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tokens_are_taken_where_they_may_be),
+        cmocka_unit_test(two_tokens_are_the_most),
+        cmocka_unit_test(signatures_are_verified),
+        cmocka_unit_test(only_the_schemes_of_the_bridge_count),
+        cmocka_unit_test(a_signature_is_built_as_it_is_verified),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
