@@ -1,0 +1,45 @@
+/*
+ * The circuit breaker of a bridge, shared by all workers through one row.
+ *
+ *   CLOSED --too many bridge faults--> OPEN --its time is over--> HALF_OPEN --4 of 5 probes answered-->
+ * CLOSED
+ *                                        ^------------2 of 5 probes failed------------'
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/policy/policy.h"
+#include "common/policy/why.h"
+
+enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN };
+const char *breaker_state_text(enum breaker_state s); /* "closed", "open", "half-open" */
+
+struct breaker {
+    enum breaker_state state;
+    int64_t until;  /* steady ms: open until then */
+    int64_t opens;  /* in a row, without a close between */
+    int64_t gen;    /* counts changes of state: results of an older period do not count */
+    int64_t row;    /* bridge faults in a row */
+    int64_t since;  /* steady ms of the last change: older answers are not counted */
+    int64_t probes; /* half open: let through, answered well, failed */
+    int64_t probes_ok, probes_bad;
+};
+
+/* May a call be made? WHY_READY, WHY_BREAKER_OPEN, WHY_BREAKER_PROBING. */
+struct verdict breaker_verdict(const struct policy *p, const struct breaker *b, int64_t now);
+/* A call is made (the verdict was ready): counts a probe, turns OPEN whose time is over into HALF_OPEN.
+ * The call remembers the gen of the result. */
+struct breaker breaker_take(const struct policy *p, const struct breaker *b, int64_t now);
+
+/* Answers in the last breaker_window_ms (and since breaker.since), this one included. */
+struct breaker_window {
+    int64_t n, bad;
+};
+/* A call that began in period @gen was answered, well or with a fault of the bridge. @spread in [0, 1000] is
+ * drawn by the caller. */
+struct breaker breaker_answer(const struct policy *p, const struct breaker *b, int64_t gen, bool fault,
+                              struct breaker_window window, unsigned spread, int64_t now);
+/* A call that began in period @gen will never be answered (its worker died): a probe may go instead. */
+struct breaker breaker_forget(const struct breaker *b, int64_t gen);

@@ -1,0 +1,212 @@
+/*
+ * What is to be done about one session, and when: the life of its reconnection. Pure: values to values, time
+ * and randomness handed in. The store keeps a struct retry per session and lets these functions change it
+ * inside a transaction; nothing else does.
+ *
+ *                    .------- dropped -----.
+ *                    v                     |
+ *   IDLE --dropped--> DUE --claim--> CALLING --called--> VERIFYING --connected--> IDLE
+ *                      ^                |  |                 |
+ *                      |<- lease lapsed-'  '-- call failed   |
+ *                      |<--------------------------'         |
+ *                      |<------- still not connected --------'
+ *   any --connected--> IDLE      any --a cause or 20 failures or an operator--> PARKED --unpark--> DUE or
+ * IDLE
+ *
+ * DUE is only a session that is recorded disconnected (or deaf): a queue of hopeless rows would hide the
+ * others.
+ *
+ * All times are steady ms (common/store/db.h), 0 is never.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/bridge/cause.h"
+#include "common/bridge/driver.h"
+#include "common/policy/breaker.h"
+#include "common/policy/bucket.h"
+#include "common/policy/policy.h"
+#include "common/policy/why.h"
+
+/* X(NAME, text) */
+#define RETRY_PHASES(X)       \
+    X(IDLE, "idle")           \
+    X(DUE, "due")             \
+    X(CALLING, "calling")     \
+    X(VERIFYING, "verifying") \
+    X(PARKED, "parked")
+enum retry_phase {
+#define X(name, text) RETRY_##name,
+    RETRY_PHASES(X)
+#undef X
+        RETRY_PHASE_N
+};
+const char *retry_phase_text(enum retry_phase p);
+
+/* Why the next (or running) attempt is wanted. X(NAME, text) */
+#define RETRY_REASONS(X)                                                           \
+    X(NONE, "none")                                                                \
+    X(DROP, "drop")         /* first attempt after a drop */                       \
+    X(AT_ONCE, "at-once")   /* the cause asks for it (515): outside the spacing */ \
+    X(SLOW, "slow")         /* one late retry (440), then parked */                \
+    X(AGAIN, "again")       /* the one before failed */                            \
+    X(OPERATOR, "operator") /* asked for by hand */                                \
+    X(DEAF, "deaf")         /* connected but hears nothing, and DEAF_RECONNECT is on */
+enum retry_reason {
+#define X(name, text) RETRY_FOR_##name,
+    RETRY_REASONS(X)
+#undef X
+        RETRY_REASON_N
+};
+const char *retry_reason_text(enum retry_reason r);
+
+/* X(NAME, text, words) */
+#define RETRY_PARKS(X)                                                                                      \
+    X(NONE, "", "")                                                                                         \
+    X(OPERATOR, "operator", "parked by hand")                                                               \
+    X(FAILURES, "failures", "too many attempts in a row failed")                                            \
+    X(TWO_OWNERS, "two-owners",                                                                             \
+      "another client uses the same credentials: stop one of the two, then unpark")                         \
+    X(CAUSE, "cause", "the cause of the drop allows no attempt")                                            \
+    X(OUTDATED, "outdated", "WhatsApp refuses the bridge's client version: update the bridge, then unpark") \
+    X(NO_WAY, "no-way", "this bridge has no reconnect call: set RECONNECT_HOOK to restart it")
+enum retry_park {
+#define X(name, text, words) RETRY_PARK_##name,
+    RETRY_PARKS(X)
+#undef X
+        RETRY_PARK_N
+};
+const char *retry_park_text(enum retry_park p);
+const char *retry_park_words(enum retry_park p);
+
+struct retry {
+    enum retry_phase phase;
+    enum retry_reason reason;
+    enum retry_park park;
+    int64_t due_at;       /* DUE: not before; 1 for an operator's request, so that it goes first. Kept when
+                             IDLE: a backoff that was drawn holds for the next drop too */
+    int64_t attempts;     /* since the counters began (the drop), this one included */
+    int64_t failures;     /* in a row */
+    int64_t last_sent;    /* the newest attempt's request left the worker then, at the latest */
+    int64_t claimed_at;   /* CALLING: when, by the attempt with this token */
+    int64_t token;        /* fence: only the attempt with this token may record */
+    int64_t lease_until;  /* CALLING: lapses then */
+    int64_t called_at;    /* VERIFYING: the call was answered then … */
+    int64_t verify_until; /* … and the monitor judges it at this time, at the latest */
+    bool at_once_used;    /* the one attempt outside the spacing is spent */
+    bool slow_used;       /* the one slow retry is spent */
+    bool forced;          /* operator, --force: the spacing does not hold */
+};
+
+/* ---- what the monitor reports ----------------------------------------------------------------------------
+ */
+
+struct retry_change {
+    enum session_state from, to;
+    const struct cause *cause; /* of the new state; NULL: unknown */
+    int64_t connected_ms;      /* how long it had been connected before, 0: it was not */
+    bool deaf;                 /* to is CONNECTED, and an attempt is wanted nevertheless */
+};
+
+/* What came of it beyond the new struct retry. */
+struct retry_effect {
+    bool confirmed;       /* the attempt with retry.token has succeeded */
+    bool closed;          /* the attempt with retry.token has failed: the session needs a person now */
+    bool bridge_outdated; /* the whole bridge is parked (405) */
+    bool bridge_current;  /* it connected: a bridge parked as outdated is not so any more */
+};
+
+/* The state or the cause of a session changed. CALLING stays CALLING (the lease decides), whatever happens.
+ */
+struct retry retry_follow(const struct policy *p, const struct retry *r, const struct retry_change *change,
+                          int64_t now, struct retry_effect *ret_effect);
+/* The monitor looked when the verification ended and the session was in @state, not connected: that attempt
+ * failed. @draw is any random number. Call it for VERIFYING only. */
+struct retry retry_not_connected(const struct policy *p, const struct retry *r, enum session_state state,
+                                 uint64_t draw, int64_t now);
+
+/* ---- what a worker does ----------------------------------------------------------------------------------
+ */
+
+/* Of the session and its bridge, all that decides. */
+struct retry_session {
+    enum session_state state;
+    int64_t suppressed_until; /* flap damping; steady ms */
+};
+struct retry_bridge {
+    bool known; /* a row and a driver */
+    int health; /* enum bridge_health of common/store/bridges.h: 0 unknown, 1 up, 2 down */
+    bool incident, outdated;
+    int64_t swept_at;    /* end of the monitor's last good sweep */
+    int64_t fresh_until; /* the monitor vouches for what it wrote until then */
+    int64_t in_flight;   /* claims now, lapsed ones not counted */
+    int64_t hook_until;  /* bridges that are restarted: not before, 0: no limit */
+    struct bucket bucket;
+    struct breaker breaker;
+};
+
+/* May this session be attempted (its own side only)? */
+struct verdict retry_session_verdict(const struct policy *p, const struct retry *r,
+                                     const struct retry_session *s, const struct retry_bridge *b,
+                                     int64_t now);
+/* May any session of this bridge be attempted? */
+struct verdict retry_bridge_verdict(const struct policy *p, const struct retry_bridge *b, int64_t now);
+
+/* Claimed under @token; both verdicts were ready. */
+struct retry retry_claim(const struct policy *p, const struct retry *r, int64_t token, int64_t now);
+
+/* What an attempt came to. X(NAME, text) */
+#define ATTEMPT_OUTCOMES(X)                                                                      \
+    X(CALLING, "calling")             /* not answered yet */                                     \
+    X(CALLED, "called")               /* the bridge took it; whether it works is watched */      \
+    X(SUCCEEDED, "succeeded")         /* the bridge reported the session connected (R6) */       \
+    X(REFUSED, "refused")             /* the bridge said no: counts against the session */       \
+    X(NOT_CONNECTED, "not-connected") /* taken, but it did not connect: counts */                \
+    X(BRIDGE_FAULT, "bridge-fault")   /* no answer, 5xx, garbage, key refused: does not count */ \
+    X(UNCONFIRMED, "unconfirmed")     /* nobody looked whether it connected: does not count */   \
+    X(WORKER_LOST, "worker-lost")     /* the worker died: does not count */                      \
+    X(NOT_SENT, "not-sent")           /* given up before the call: does not count */             \
+    X(NO_WAY, "no-way")               /* this bridge cannot reconnect: parked */
+enum attempt_outcome {
+#define X(name, text) ATTEMPT_##name,
+    ATTEMPT_OUTCOMES(X)
+#undef X
+        ATTEMPT_OUTCOME_N
+};
+const char *attempt_outcome_text(enum attempt_outcome o);
+bool attempt_outcome_is_open(enum attempt_outcome o); /* CALLING, CALLED */
+
+struct retry_call {
+    enum attempt_outcome outcome; /* CALLED, REFUSED, BRIDGE_FAULT, NOT_SENT or NO_WAY */
+    int64_t sent_after_ms;        /* from the claim until the request went out; -1: it never did */
+};
+/* The call of the attempt with r->token is over. @state is what is recorded of the session by now: when that
+ * is CONNECTED, the attempt has succeeded. *ret_outcome is what the attempt came to. */
+struct retry retry_called(const struct policy *p, const struct retry *r, const struct retry_call *call,
+                          enum session_state state, uint64_t draw, int64_t now,
+                          enum attempt_outcome *ret_outcome);
+/* CALLING past its lease (the worker died), or VERIFYING past its time and the vouch time (nobody looked). */
+bool retry_is_lapsed(const struct policy *p, const struct retry *r, int64_t now);
+/* Ends a lapsed attempt: WORKER_LOST, UNCONFIRMED, or SUCCEEDED when it is recorded connected. */
+struct retry retry_repair(const struct policy *p, const struct retry *r, enum session_state state,
+                          uint64_t draw, int64_t now, enum attempt_outcome *ret_outcome);
+
+/* ---- what an operator does -------------------------------------------------------------------------------
+ */
+
+/* May an operator's attempt be put up? Like the two verdicts above, but the flap damping, the time it is due
+ * and the bucket do not refuse it, and with @force the spacing does not either. */
+struct verdict retry_ask_verdict(const struct policy *p, const struct retry *r, const struct retry_session *s,
+                                 const struct retry_bridge *b, bool force, int64_t now);
+struct retry retry_ask(const struct retry *r, bool force);
+/* Kept through everything but unpark and a connect. While CALLING or VERIFYING only .park is set, and the
+ * attempt's end parks it. */
+struct retry retry_park(const struct retry *r, enum retry_park park);
+/* Counters start again; DUE when the session is disconnected, else IDLE. */
+struct retry retry_unpark(const struct policy *p, const struct retry *r, enum session_state state,
+                          int64_t now);
+
+/* Full-jitter exponential backoff, or the interval: the steady ms before which no next attempt starts. */
+int64_t retry_next_at(const struct policy *p, const struct retry *r, uint64_t draw);

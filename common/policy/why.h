@@ -1,0 +1,53 @@
+/*
+ * Why a session is not attempted now: every "no" of the policy has a name, words for a person and, where it
+ * is known, a time.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/* X(NAME, key, words) */
+#define WHY(X)                                                                                              \
+    X(READY, "ready", "it can be attempted now")                                                            \
+    X(CONNECTED, "connected", "it is connected")                                                            \
+    X(STARTING, "starting", "the bridge is starting it")                                                    \
+    X(QR_PENDING, "qr-pending", "it waits for somebody to scan its QR code")                                \
+    X(LOGGED_OUT, "logged-out", "it is logged out: delete it, create it again and scan its QR code")        \
+    X(FAILED, "failed", "WhatsApp refuses this account or client: see its cause")                           \
+    X(LOST, "lost", "the bridge does not know it any more: create it again")                                \
+    X(PARKED, "parked", "it is parked until `zapkeep session unpark`")                                      \
+    X(NOT_WANTED, "not-wanted", "nobody has put it up for an attempt")                                      \
+    X(CALLING, "calling", "an attempt is being made")                                                       \
+    X(VERIFYING, "verifying", "an attempt was made; whether it worked is being watched")                    \
+    X(SPACING, "spacing", "its last attempt is too short ago")                                              \
+    X(NOT_DUE, "not-due", "its time has not come")                                                          \
+    X(FLAPPING, "flapping", "it drops so often that it is left alone for a while")                          \
+    X(NOT_SEEN, "not-seen", "the monitor has not looked at it since its last attempt")                      \
+    X(NO_DRIVER, "no-driver", "it is not known yet what the bridge speaks")                                 \
+    X(BRIDGE_UNKNOWN, "bridge-unknown", "the monitor has not found the bridge healthy yet")                 \
+    X(BRIDGE_DOWN, "bridge-down", "the bridge is down")                                                     \
+    X(INCIDENT, "incident", "the bridge has an incident: many sessions or calls fail at once")              \
+    X(OUTDATED, "outdated", "WhatsApp refuses the bridge's client version: update the bridge, then unpark") \
+    X(MONITOR_SILENT, "monitor-silent", "the monitor has not looked at the bridge lately")                  \
+    X(BREAKER_OPEN, "breaker-open", "the bridge failed too many calls: the breaker is open")                \
+    X(BREAKER_PROBING, "breaker-probing", "a few probes are out to see whether the bridge is back")         \
+    X(IN_FLIGHT_MAX, "in-flight-max", "as many calls as allowed are in flight")                             \
+    X(BUCKET_EMPTY, "bucket-empty", "the bridge's rate of attempts is used up")                             \
+    X(HOOK_SPACING, "hook-spacing", "the bridge was restarted a short while ago")
+
+enum why {
+#define X(name, key, words) WHY_##name,
+    WHY(X)
+#undef X
+        WHY_N
+};
+
+const char *why_key(enum why w);   /* "bridge-down" */
+const char *why_words(enum why w); /* one clause, no full stop */
+
+/* An answer of the policy: WHY_READY, or a no and the steady ms when to ask again (0: not known, something
+ * has to happen first). */
+struct verdict {
+    enum why why;
+    int64_t until;
+};

@@ -1,0 +1,64 @@
+/*
+ * One row per bridge in state.db: its health as the monitor sees it, the bucket and the breaker that all
+ * workers share, the policy in force. A row appears with the first function that writes to it.
+ *
+ * Writers: the monitor (health, incident, swept, driver), the workers (policy in force, bucket and breaker by
+ * reconnects_claim() and reconnects_called()). Every function runs inside the caller's transaction if there
+ * is one, else in its own.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/policy/retry.h"
+#include "common/store/db.h"
+
+#define BRIDGES_NAME_MAX  65 /* text_is_id() and its NUL */
+#define BRIDGES_WORDS_MAX 160
+
+#define BRIDGES_NONE 1 /* answer: no such row */
+
+enum bridge_health { BRIDGE_HEALTH_UNKNOWN, BRIDGE_HEALTH_UP, BRIDGE_HEALTH_DOWN };
+const char *bridge_health_text(enum bridge_health h); /* "unknown", "up", "down" */
+
+struct bridge_row {
+    char name[BRIDGES_NAME_MAX];
+    char driver[16]; /* a bridge_driver's name; "": not known yet */
+    enum bridge_health health;
+    int64_t health_since; /* wall ms */
+    char health_words[BRIDGES_WORDS_MAX];
+    int64_t incident_since; /* wall ms, 0: none */
+    char incident_words[BRIDGES_WORDS_MAX];
+    int64_t outdated_since; /* wall ms; 405: all attempts rest until unpark or until a session connects */
+    int64_t swept_at;       /* steady ms: end of the last good sweep … */
+    int64_t swept_wall;     /* … for people … */
+    int64_t fresh_until;    /* … and until when what it wrote may be acted upon */
+    struct bucket bucket;
+    struct breaker breaker;
+    int64_t hook_at;   /* steady ms: start of the last restart of the bridge by the hook, 0: never */
+    int64_t hook_runs; /* restarts in a row that did not bring their session back */
+    /* The policy in force, as the last worker that started has it; 0 when none ever did. */
+    int64_t interval_ms, rate_milli, burst;
+};
+
+/* Returns 0, BRIDGES_NONE, or -errno. */
+int bridges_find(struct db *db, const char *name, struct bridge_row *ret);
+/* In order of name; a non-zero return of @on_row stops and is passed up. */
+int bridges_each(struct db *db, int (*on_row)(void *ctx, const struct bridge_row *row), void *ctx);
+
+int bridges_set_driver(struct db *db, const char *name, const char *driver);
+/* Coming UP from DOWN begins the slow start of the bucket. @words: why, for people. */
+int bridges_set_health(struct db *db, const struct now *now, const char *name, enum bridge_health health,
+                       const char *words);
+/* While an incident lasts nothing is claimed; its end begins the slow start. @words: what was seen. */
+int bridges_set_incident(struct db *db, const struct now *now, const char *name, bool on, const char *words);
+/* A good sweep has ended: what is recorded of this bridge's sessions may be acted upon for @vouch_ms more
+ * (three sweeps, say). One small write per sweep. */
+int bridges_set_swept(struct db *db, const struct now *now, const char *name, int64_t vouch_ms);
+/* Written by a worker at its start, and read by bridges_policy(). */
+int bridges_set_policy(struct db *db, const char *name, const struct policy *p);
+/* The policy as far as it is known from the row, the rest as in policy_default: for the CLI. */
+struct policy bridges_policy(const struct bridge_row *row);
+/* The row as the policy sees it. @in_flight as counted by reconnects_count_in_flight(). */
+struct retry_bridge bridges_view(const struct bridge_row *row, int64_t in_flight);

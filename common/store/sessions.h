@@ -1,0 +1,69 @@
+/*
+ * One row per session in state.db, as the monitor sees it, and the history of its changes. Only the monitor
+ * writes here (the CLI removes a session that it deleted).
+ *
+ * Every function runs inside the caller's transaction if there is one, else in its own.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/bridge/driver.h"
+#include "common/store/db.h"
+
+#define SESSIONS_ID_MAX 65
+/* History kept per session: two weeks of a session that drops three times a day. */
+#define SESSIONS_CHANGES_MAX 50
+
+#define SESSIONS_NONE 1 /* answer: no such row */
+
+struct session_row {
+    char bridge[SESSIONS_ID_MAX], id[SESSIONS_ID_MAX];
+    enum session_state state;
+    char cause[32];       /* a cause's name (common/bridge/cause.h), "": none */
+    int code;             /* the disconnect code, 0: none */
+    int64_t since;        /* wall ms: in this state */
+    int64_t since_steady; /* the same, steady ms: for "starting longer than 120 s" */
+    int64_t first_seen;   /* wall ms */
+    int64_t occurred_at;  /* the bridge's time of the newest session.* webhook that was taken, 0: none */
+    char raw_status[32];  /* the bridge's own word */
+    char phone[32], name[128];
+    int64_t stable_since;     /* steady ms: connected without a break since, 0: not connected */
+    int64_t flap_score;       /* as of flap_at; 1000 per drop */
+    int64_t flap_at;          /* steady ms */
+    int64_t suppressed_until; /* steady ms; no attempt before (an operator's excepted), 0: none */
+    int64_t deaf_since;       /* wall ms, 0: it hears */
+    int64_t heard_at;         /* wall ms: newest message.* event, 0: never */
+    int64_t heard_gap_ms; /* its rhythm: a typical gap between two of them (the monitor's judge says how) */
+    int64_t heard_spread_ms; /* how much the gaps differ */
+    int64_t heard_n;         /* events that went into the rhythm */
+};
+
+/* Returns 0, SESSIONS_NONE, or -errno. */
+int sessions_find(struct db *db, const char *bridge, const char *id, struct session_row *ret);
+/* Inserts, or overwrites all columns. */
+int sessions_save(struct db *db, const struct session_row *row);
+/* The session, its history and its reconnection are forgotten. SESSIONS_NONE when there was none. */
+int sessions_remove(struct db *db, const char *bridge, const char *id);
+/* In order of bridge and id; @bridge NULL: all. A non-zero return of @on_row stops and is passed up.
+ * @on_row must not write to the same db. */
+int sessions_each(struct db *db, const char *bridge, int (*on_row)(void *ctx, const struct session_row *row),
+                  void *ctx);
+/* How many are in each state; @bridge NULL: all. */
+int sessions_count(struct db *db, const char *bridge, int64_t ret[SESSION_STATE_N]);
+
+/* One step of the history. */
+struct session_change {
+    int64_t at;   /* wall ms, when we recorded it */
+    int from, to; /* enum session_state; from -1: first seen */
+    char cause[32];
+    int code;
+    char source[16]; /* "webhook", "poll", "attempt", "operator" */
+    char words[160]; /* for people, may be "" */
+};
+/* Appends; only the newest SESSIONS_CHANGES_MAX are kept. */
+int sessions_add_change(struct db *db, const char *bridge, const char *id, const struct session_change *c);
+/* Newest first. */
+int sessions_each_change(struct db *db, const char *bridge, const char *id, int limit,
+                         int (*on_change)(void *ctx, const struct session_change *c), void *ctx);
