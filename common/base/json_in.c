@@ -191,7 +191,7 @@ static uint64_t narrow(const struct walk *w, uint64_t here, struct str key)
     if (key.n == 0 || key.n >= KEY_MAX * 6)
         return 0;
     if (memchr(key.p, '\\', key.n))
-        key = str_from(json_in_text((struct json_value){ JSON_TEXT, key }, plain, sizeof plain));
+        key = str_from(json_in_text((struct json_value){ JSON_IN_TEXT, key }, plain, sizeof plain));
     for (uint64_t left = here; left; left &= left - 1) {
         int i = __builtin_ctzll(left);
         const char *part = w->paths[i].part[w->depth - 1];
@@ -266,25 +266,25 @@ static int walk_by_kind(struct walk *w, uint64_t here, struct json_value *v)
 {
     switch (*w->p) {
     case '{':
-        v->kind = JSON_OBJECT;
+        v->kind = JSON_IN_OBJECT;
         return walk_many(w, w->depth < JSON_IN_PARTS_MAX ? here : 0, '}', walk_member);
     case '[':
-        v->kind = JSON_ARRAY;
+        v->kind = JSON_IN_ARRAY;
         return walk_many(w, 0, ']', walk_element);
     case '"':
-        v->kind = JSON_TEXT;
+        v->kind = JSON_IN_TEXT;
         return walk_text(w, &v->raw);
     case 't':
-        v->kind = JSON_TRUE;
+        v->kind = JSON_IN_TRUE;
         return walk_word(w, "true");
     case 'f':
-        v->kind = JSON_FALSE;
+        v->kind = JSON_IN_FALSE;
         return walk_word(w, "false");
     case 'n':
-        v->kind = JSON_NULL;
+        v->kind = JSON_IN_NULL;
         return walk_word(w, "null");
     default:
-        v->kind = JSON_NUMBER;
+        v->kind = JSON_IN_NUMBER;
         return walk_number(w);
     }
 }
@@ -302,7 +302,7 @@ static int walk_value(struct walk *w, uint64_t here, struct json_value *ret)
     r = walk_by_kind(w, here, &v);
     if (r)
         return r;
-    if (v.kind != JSON_TEXT)
+    if (v.kind != JSON_IN_TEXT)
         v.raw = (struct str){ start, (size_t)(w->p - start) };
     if (here)
         note(w, here, &v);
@@ -336,10 +336,10 @@ int json_in_find(struct str json, const struct json_path *paths, int n, struct j
 }
 
 struct json_value json_in_first(const struct json_path *paths, const struct json_value *values, int n,
-                                int field, enum json_kind kind)
+                                int field, enum json_in_kind kind)
 {
     for (int i = 0; i < n; i++) {
-        enum json_kind k = values[i].kind == JSON_FALSE ? JSON_TRUE : values[i].kind;
+        enum json_in_kind k = values[i].kind == JSON_IN_FALSE ? JSON_IN_TRUE : values[i].kind;
 
         if (paths[i].field == field && k == kind)
             return values[i];
@@ -351,7 +351,7 @@ int json_in_each(struct json_value array, int (*on_item)(void *ctx, struct json_
 {
     struct walk w = { .p = array.raw.p, .end = array.raw.p };
 
-    if (array.kind == JSON_ARRAY) {
+    if (array.kind == JSON_IN_ARRAY) {
         w.p++;
         w.end += array.raw.n;
     }
@@ -445,7 +445,7 @@ static size_t take_point(const char **p, const char *end, char out[4])
 
 static struct str text_of(struct json_value v)
 {
-    return v.kind == JSON_TEXT ? v.raw : STR_LIT("");
+    return v.kind == JSON_IN_TEXT ? v.raw : STR_LIT("");
 }
 
 char *json_in_text(struct json_value v, char *ret, size_t n)
@@ -493,7 +493,7 @@ bool json_in_is(struct json_value v, const char *text)
 {
     char plain[KEY_MAX];
 
-    return v.kind == JSON_TEXT && strcmp(json_in_text(v, plain, sizeof plain), text) == 0;
+    return v.kind == JSON_IN_TEXT && strcmp(json_in_text(v, plain, sizeof plain), text) == 0;
 }
 
 int json_in_i64(struct json_value v, int64_t *ret)
@@ -501,7 +501,7 @@ int json_in_i64(struct json_value v, int64_t *ret)
     char text[NUMBER_MAX];
     double d;
 
-    if (v.kind != JSON_NUMBER)
+    if (v.kind != JSON_IN_NUMBER)
         return -EINVAL;
     if (v.raw.n >= sizeof text)
         return -ERANGE;

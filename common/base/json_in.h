@@ -21,21 +21,21 @@
 #define JSON_IN_PARTS_MAX 6
 #define JSON_IN_PATHS_MAX 64
 
-enum json_kind {
-    JSON_ABSENT, /* no such path */
-    JSON_NULL,
-    JSON_FALSE,
-    JSON_TRUE,
-    JSON_NUMBER,
-    JSON_TEXT,
-    JSON_OBJECT,
-    JSON_ARRAY,
+enum json_in_kind {
+    JSON_IN_ABSENT, /* no such path */
+    JSON_IN_NULL,
+    JSON_IN_FALSE,
+    JSON_IN_TRUE,
+    JSON_IN_NUMBER,
+    JSON_IN_TEXT,
+    JSON_IN_OBJECT,
+    JSON_IN_ARRAY,
 };
 
 struct json_value {
-    enum json_kind kind;
+    enum json_in_kind kind;
     struct str
-        raw; /* JSON_TEXT: what is between the quotes, escapes as they are; else the value's own text */
+        raw; /* JSON_IN_TEXT: what is between the quotes, escapes as they are; else the value's own text */
 };
 
 /* Where a field may be: keys from the top down, NULL-ended: { FIELD_ID, { "data", "id" } }. { FIELD, { NULL }
@@ -52,24 +52,24 @@ enum json_in_answer {
 
 /*
  * Checks all of @json and fills @ret[i] with the value at @paths[i] (n of them, at most JSON_IN_PATHS_MAX;
- * JSON_ABSENT where there is none; of a key that is there twice, the last). Returns 0 or a json_in_answer;
- * then @ret is all JSON_ABSENT.
+ * JSON_IN_ABSENT where there is none; of a key that is there twice, the last). Returns 0 or a json_in_answer;
+ * then @ret is all JSON_IN_ABSENT.
  */
 int json_in_find(struct str json, const struct json_path *paths, int n, struct json_value *ret);
 
-/* The first of the values that is of this field and kind (JSON_TRUE stands for JSON_FALSE too), or a
- * JSON_ABSENT one. */
+/* The first of the values that is of this field and kind (JSON_IN_TRUE stands for JSON_IN_FALSE too), or a
+ * JSON_IN_ABSENT one. */
 struct json_value json_in_first(const struct json_path *paths, const struct json_value *values, int n,
-                                int field, enum json_kind kind);
+                                int field, enum json_in_kind kind);
 
 /* Calls on_item for each element of an array that json_in_find() gave; its non-zero return stops and is
  * passed up. Nothing for another kind. */
 int json_in_each(struct json_value array, int (*on_item)(void *ctx, struct json_value item), void *ctx);
 
 /* The text with its escapes undone, at most n bytes with the NUL, cut between code points; "" unless it is
- * JSON_TEXT. A lone surrogate becomes U+FFFD; U+0000 ends the text. Returns @ret. */
+ * JSON_IN_TEXT. A lone surrogate becomes U+FFFD; U+0000 ends the text. Returns @ret. */
 char *json_in_text(struct json_value v, char *ret, size_t n);
-/* Appends the text likewise; nothing unless it is JSON_TEXT. Returns 0 or the buf's error. */
+/* Appends the text likewise; nothing unless it is JSON_IN_TEXT. Returns 0 or the buf's error. */
 int json_in_text_add(struct json_value v, struct buf *out);
 bool json_in_is(struct json_value v, const char *text);
 

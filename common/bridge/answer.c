@@ -80,9 +80,9 @@ bool answer_says_error(const struct bridge_answer *a)
 
     if (json_in_find(a->body, paths, ARRAY_LEN(paths), v))
         return false;
-    if (v[0].kind == JSON_TRUE || v[0].kind == JSON_OBJECT || (v[0].kind == JSON_TEXT && v[0].raw.n))
+    if (v[0].kind == JSON_IN_TRUE || v[0].kind == JSON_IN_OBJECT || (v[0].kind == JSON_IN_TEXT && v[0].raw.n))
         return true;
-    if (v[1].kind == JSON_FALSE || v[2].kind == JSON_FALSE || v[3].kind == JSON_FALSE)
+    if (v[1].kind == JSON_IN_FALSE || v[2].kind == JSON_IN_FALSE || v[3].kind == JSON_IN_FALSE)
         return true;
     json_in_text(v[4], word, sizeof word);
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
@@ -154,7 +154,7 @@ int answer_state_find(const char *word)
     return -1;
 }
 
-static struct json_value first(const struct json_value *v, enum field field, enum json_kind kind)
+static struct json_value first(const struct json_value *v, enum field field, enum json_in_kind kind)
 {
     return json_in_first(paths, v, PATHS, (int)field, kind);
 }
@@ -180,7 +180,7 @@ static void read_id(const struct json_value *v, char ret[65])
 {
     char text[66]; /* one more than fits, so that a longer id is seen to be too long */
 
-    json_in_text(first(v, ID, JSON_TEXT), text, sizeof text);
+    json_in_text(first(v, ID, JSON_IN_TEXT), text, sizeof text);
     if (text_is_id(str_from(text)))
         memcpy(ret, text, strlen(text) + 1);
 }
@@ -188,7 +188,7 @@ static void read_id(const struct json_value *v, char ret[65])
 static int read_qr(const struct json_value *v, struct buf *ret)
 {
     CLEANUP(buf_fini) struct buf qr = BUF_INIT(ANSWER_QR_MAX);
-    int r = json_in_text_add(first(v, QR, JSON_TEXT), &qr);
+    int r = json_in_text_add(first(v, QR, JSON_IN_TEXT), &qr);
 
     if (r)
         return r == -EMSGSIZE ? BRIDGE_GARBAGE : r;
@@ -203,12 +203,12 @@ int answer_session(struct str json, struct bridge_session *ret, struct buf *ret_
     struct bridge_session s = { 0 };
     int r = json_in_find(json, paths, PATHS, v);
 
-    if (r || v[0].kind != JSON_OBJECT || read_state(v, &s))
+    if (r || v[0].kind != JSON_IN_OBJECT || read_state(v, &s))
         return BRIDGE_GARBAGE;
     read_id(v, s.id);
-    json_in_text(first(v, PHONE, JSON_TEXT), s.phone, sizeof s.phone);
-    json_in_text(first(v, NAME, JSON_TEXT), s.name, sizeof s.name);
-    s.reconnectable = s.state != SESSION_LOGGED_OUT && first(v, AGAIN, JSON_TRUE).kind != JSON_FALSE;
+    json_in_text(first(v, PHONE, JSON_IN_TEXT), s.phone, sizeof s.phone);
+    json_in_text(first(v, NAME, JSON_IN_TEXT), s.name, sizeof s.name);
+    s.reconnectable = s.state != SESSION_LOGGED_OUT && first(v, AGAIN, JSON_IN_TRUE).kind != JSON_IN_FALSE;
     r = ret_qr ? read_qr(v, ret_qr) : 0;
     if (r == 0)
         *ret = s;
@@ -228,7 +228,7 @@ static int on_item(void *ctx, struct json_value item)
     struct each *e = ctx;
     struct bridge_session s;
 
-    if (item.kind != JSON_OBJECT || answer_session(item.raw, &s, NULL) || !s.id[0]) {
+    if (item.kind != JSON_IN_OBJECT || answer_session(item.raw, &s, NULL) || !s.id[0]) {
         e->skipped++;
         return 0;
     }

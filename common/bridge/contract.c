@@ -96,8 +96,8 @@ static int read_list(const struct bridge_answer *a,
         return r == BRIDGE_REFUSED ? BRIDGE_NO_ROUTE : r;
     if (json_in_find(a->body, paths, ARRAY_LEN(paths), v))
         return BRIDGE_GARBAGE;
-    list = json_in_first(paths, v, ARRAY_LEN(paths), 0, JSON_ARRAY);
-    if (list.kind != JSON_ARRAY)
+    list = json_in_first(paths, v, ARRAY_LEN(paths), 0, JSON_IN_ARRAY);
+    if (list.kind != JSON_IN_ARRAY)
         return BRIDGE_NO_ROUTE;
     return answer_each(list, on_session, ctx, ret_skipped);
 }

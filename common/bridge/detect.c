@@ -36,7 +36,7 @@ static bool is_zapw_list(const struct bridge_answer *list)
     int skipped = 0;
 
     return answer_status(list) == 0 && json_in_find(list->body, paths, 2, v) == 0 &&
-           json_in_is(v[0], "success") && v[1].kind == JSON_ARRAY &&
+           json_in_is(v[0], "success") && v[1].kind == JSON_IN_ARRAY &&
            answer_each(v[1], on_any, NULL, &skipped) == 0;
 }
 

@@ -60,7 +60,7 @@ static const struct json_path paths[] = {
 };
 #define PATHS ((int)ARRAY_LEN(paths))
 
-static struct json_value first(const struct json_value *v, enum field field, enum json_kind kind)
+static struct json_value first(const struct json_value *v, enum field field, enum json_in_kind kind)
 {
     return json_in_first(paths, v, PATHS, (int)field, kind);
 }
@@ -78,12 +78,12 @@ static int64_t time_of(struct json_value v)
     char text[40];
     int64_t t = 0;
 
-    if (v.kind == JSON_NUMBER && json_in_i64(v, &t) == 0) {
+    if (v.kind == JSON_IN_NUMBER && json_in_i64(v, &t) == 0) {
         if (!is_time(t) && t > 0 && t < TIME_MAX_MS / 1000)
             t *= 1000;
         return is_time(t) ? t : 0;
     }
-    if (v.kind == JSON_TEXT && text_to_time_ms(json_in_text(v, text, sizeof text), &t) == 0)
+    if (v.kind == JSON_IN_TEXT && text_to_time_ms(json_in_text(v, text, sizeof text), &t) == 0)
         return is_time(t) ? t : 0;
     return 0;
 }
@@ -111,12 +111,12 @@ static struct str header(const struct webhook_request *req, const char *name)
 /* Returns 0, or WEBHOOK_UNREADABLE when nothing says what type it is. */
 static int read_type(const struct webhook_request *req, const struct json_value *v, enum topic_type *ret)
 {
-    struct json_value type = first(v, TYPE, JSON_TEXT);
+    struct json_value type = first(v, TYPE, JSON_IN_TEXT);
     struct str word = STR_NULL;
     char text[64];
     int t;
 
-    if (type.kind == JSON_TEXT)
+    if (type.kind == JSON_IN_TEXT)
         word = str_from(json_in_text(type, text, sizeof text));
     else
         word = header(req, "x-webhook-event");
@@ -131,20 +131,20 @@ static void read_session(const struct json_value *v, char ret[65])
 {
     char text[66]; /* one more than fits, so that a longer id is seen to be too long */
 
-    json_in_text(first(v, SESSION, JSON_TEXT), text, sizeof text);
+    json_in_text(first(v, SESSION, JSON_IN_TEXT), text, sizeof text);
     if (text_is_id(str_from(text)))
         memcpy(ret, text, strlen(text) + 1);
 }
 
 static void read_cause(const struct json_value *v, struct webhook *w)
 {
-    struct json_value should = first(v, SHOULD, JSON_TRUE);
+    struct json_value should = first(v, SHOULD, JSON_IN_TRUE);
     int64_t code = 0;
 
-    if (json_in_i64(first(v, CODE, JSON_NUMBER), &code) == 0 && code > 0 && code <= CODE_MAX)
+    if (json_in_i64(first(v, CODE, JSON_IN_NUMBER), &code) == 0 && code > 0 && code <= CODE_MAX)
         w->code = (int)code;
-    w->has_should_reconnect = should.kind != JSON_ABSENT;
-    w->should_reconnect = should.kind != JSON_FALSE;
+    w->has_should_reconnect = should.kind != JSON_IN_ABSENT;
+    w->should_reconnect = should.kind != JSON_IN_FALSE;
 }
 
 /* -- the key -- */
@@ -162,7 +162,7 @@ static void read_event_id(const struct webhook_request *req, const struct json_v
         memcpy(ret, id.p, id.n);
         ret[id.n] = '\0';
     } else if (!id.n) {
-        json_in_text(first(v, EVENT_ID, JSON_TEXT), ret, EVENT_ID_MAX + 1);
+        json_in_text(first(v, EVENT_ID, JSON_IN_TEXT), ret, EVENT_ID_MAX + 1);
         if (!str_starts(str_from(ret), "evt_"))
             ret[0] = '\0';
     }
@@ -213,7 +213,7 @@ static int read_fields(const struct webhook_request *req, const struct json_valu
         return r;
     read_session(v, w->session);
     read_times(v, &w->key.time_ms, &w->occurred_at);
-    json_in_text(first(v, MESSAGE, JSON_TEXT), w->message_id, sizeof w->message_id);
+    json_in_text(first(v, MESSAGE, JSON_IN_TEXT), w->message_id, sizeof w->message_id);
     w->should_reconnect = true;
     if (w->type == TOPIC_SESSION_DISCONNECTED)
         read_cause(v, w);
@@ -229,7 +229,7 @@ int webhook_read(const struct webhook_request *req, struct str bridge_name, stru
 
     if (r == JSON_IN_BAD)
         return WEBHOOK_NOT_JSON;
-    if (r == JSON_IN_DEEP || v[0].kind != JSON_OBJECT)
+    if (r == JSON_IN_DEEP || v[0].kind != JSON_IN_OBJECT)
         return WEBHOOK_UNREADABLE;
     r = read_fields(req, v, &w);
     if (r)

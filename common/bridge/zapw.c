@@ -70,7 +70,7 @@ static int read_list(const struct bridge_answer *a,
         return r;
     if (json_in_find(a->body, paths, 1, &data))
         return BRIDGE_GARBAGE;
-    if (data.kind != JSON_ARRAY)
+    if (data.kind != JSON_IN_ARRAY)
         return answer_says_error(a) ? BRIDGE_REFUSED : BRIDGE_GARBAGE;
     return answer_each(data, on_session, ctx, ret_skipped);
 }
