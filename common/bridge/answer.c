@@ -160,7 +160,7 @@ static struct json_value first(const struct json_value *v, enum field field, enu
 }
 
 /* The first status whose word is known: {"status":"success","data":{"status":"connected"}} has two. */
-static int read_state(const struct json_value *v, struct bridge_session *s)
+static void read_state(const struct json_value *v, struct bridge_session *s)
 {
     for (int i = 0; i < PATHS; i++) {
         int state;
@@ -171,9 +171,9 @@ static int read_state(const struct json_value *v, struct bridge_session *s)
         if (state < 0)
             continue;
         s->state = (enum session_state)state;
-        return 0;
+        return;
     }
-    return BRIDGE_GARBAGE;
+    s->raw_status[0] = '\0';
 }
 
 static void read_id(const struct json_value *v, char ret[65])
@@ -197,13 +197,17 @@ static int read_qr(const struct json_value *v, struct buf *ret)
     return 0;
 }
 
-int answer_session(struct str json, struct bridge_session *ret, struct buf *ret_qr)
+int answer_session(struct str json, enum session_state otherwise, struct bridge_session *ret,
+                   struct buf *ret_qr)
 {
     struct json_value v[ARRAY_LEN(paths)];
-    struct bridge_session s = { 0 };
+    struct bridge_session s = { .state = otherwise };
     int r = json_in_find(json, paths, PATHS, v);
 
-    if (r || v[0].kind != JSON_IN_OBJECT || read_state(v, &s))
+    if (r || v[0].kind != JSON_IN_OBJECT)
+        return BRIDGE_GARBAGE;
+    read_state(v, &s);
+    if (s.state == SESSION_STATE_N)
         return BRIDGE_GARBAGE;
     read_id(v, s.id);
     json_in_text(first(v, PHONE, JSON_IN_TEXT), s.phone, sizeof s.phone);
@@ -228,7 +232,7 @@ static int on_item(void *ctx, struct json_value item)
     struct each *e = ctx;
     struct bridge_session s;
 
-    if (item.kind != JSON_IN_OBJECT || answer_session(item.raw, &s, NULL) || !s.id[0]) {
+    if (item.kind != JSON_IN_OBJECT || answer_session(item.raw, SESSION_STATE_N, &s, NULL) || !s.id[0]) {
         e->skipped++;
         return 0;
     }

@@ -27,10 +27,12 @@ bool answer_says_error(const struct bridge_answer *a);
 /* The state for a bridge's word, any case; -1 when nobody uses that word. */
 int answer_state_find(const char *word);
 
-/* Reads the session in a JSON object. Returns 0; BRIDGE_GARBAGE: no JSON object, or no word for its status
- * that is known. Without a usable id ret->id is "". @ret_qr (may be NULL) gets the QR code if there is one;
- * -ENOMEM. */
-int answer_session(struct str json, struct bridge_session *ret, struct buf *ret_qr);
+/* Reads the session in a JSON object. Without a word for its status that is known it is in state @otherwise,
+ * or, with SESSION_STATE_N, BRIDGE_GARBAGE, as without a JSON object. Without a usable id ret->id is "".
+ * @ret_qr (may be NULL) gets the QR code if there is one. Returns 0, BRIDGE_GARBAGE or -ENOMEM; both are
+ * untouched unless 0. */
+int answer_session(struct str json, enum session_state otherwise, struct bridge_session *ret,
+                   struct buf *ret_qr);
 
 /* The shape of every list: calls on_session for each entry of the array. See driver.h, read_list. */
 int answer_each(struct json_value list, int (*on_session)(void *ctx, const struct bridge_session *s),

@@ -108,7 +108,7 @@ static int read_status(const struct bridge_answer *a, const char *id, struct bri
     int r = answer_status_of_session(a);
 
     if (r == 0)
-        r = answer_session(a->body, &s, NULL);
+        r = answer_session(a->body, SESSION_STATE_N, &s, NULL);
     if (r)
         return r;
     (void)snprintf(s.id, sizeof s.id, "%s", id);
@@ -119,21 +119,20 @@ static int read_status(const struct bridge_answer *a, const char *id, struct bri
 /* The answer may be anything from nothing to a whole session: without a word for its state it is starting. */
 static int read_create(const struct bridge_answer *a, struct bridge_created *ret)
 {
-    struct bridge_created c = {
-        .session = {.state = SESSION_STARTING, .reconnectable = true}
-    };
+    CLEANUP(buf_fini) struct buf qr = BUF_NULL;
+    struct bridge_session s = { .state = SESSION_STARTING, .reconnectable = true };
     int r = answer_status(a);
 
     if (r)
         return r;
-    if (a->body.n && !answer_is_json(a))
-        return BRIDGE_GARBAGE;
     if (answer_says_error(a))
         return BRIDGE_REFUSED;
-    r = answer_session(a->body, &c.session, &c.qr);
-    if (r < 0)
+    if (a->body.n)
+        r = answer_session(a->body, SESSION_STARTING, &s, &qr);
+    if (r)
         return r;
-    *ret = c;
+    *ret = (struct bridge_created){ .session = s, .qr = qr };
+    qr = BUF_NULL;
     return 0;
 }
 
@@ -155,7 +154,7 @@ static int read_qr(const struct bridge_answer *a, struct buf *ret_qr, struct bri
     int r = answer_status_of_session(a);
 
     if (r == 0)
-        r = answer_session(a->body, ret, &qr);
+        r = answer_session(a->body, SESSION_STATE_N, ret, &qr);
     if (r)
         return r;
     *ret_qr = BUF_NULL;

@@ -92,7 +92,7 @@ static int read_create(const struct bridge_answer *a, struct bridge_created *ret
     int r = answer_status(a);
 
     if (r == 0)
-        r = answer_session(a->body, &s, &qr);
+        r = answer_session(a->body, SESSION_STATE_N, &s, &qr);
     if (r)
         return r;
     if (!s.id[0])
@@ -110,7 +110,7 @@ static int read_qr(const struct bridge_answer *a, struct buf *ret_qr, struct bri
 
     if (r)
         return r;
-    r = answer_session(a->body, ret, &qr);
+    r = answer_session(a->body, SESSION_STATE_N, ret, &qr);
     if (r)
         return r;
     *ret_qr = BUF_NULL;

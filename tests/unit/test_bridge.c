@@ -1,0 +1,583 @@
+/* The drivers: requests to the letter, and every recorded answer read. */
+#include "fixture.h"
+
+#include <errno.h>
+
+#include "common/base/mem.h"
+#include "common/bridge/detect.h"
+#include "common/bridge/driver.h"
+
+static const struct bridge_target target = { .base_url = "http://b:3000/", .api_key = "k1" };
+
+static const struct bridge_driver *driver(const char *name)
+{
+    const struct bridge_driver *d = bridge_driver_find(name);
+
+    assert_non_null(d);
+    return d;
+}
+
+/* -- requests -- */
+
+#define HEAD "Accept: application/json\nAuthorization: Bearer k1\n"
+
+static void assert_request(int r, struct bridge_request *req, const char *method, const char *url,
+                           const char *headers, const char *body)
+{
+    assert_int_equal(r, 0);
+    assert_string_equal(req->method, method);
+    assert_string_equal(buf_str(&req->url), url);
+    assert_string_equal(buf_str(&req->headers), headers);
+    assert_string_equal(buf_str(&req->body), body);
+    bridge_request_fini(req);
+    bridge_request_fini(req); /* twice is legal */
+}
+
+static void requests_are_built_to_the_letter(void **state)
+{
+    const struct bridge_driver *z = driver("zapw"), *c = driver("contract");
+    struct bridge_request q = BRIDGE_REQUEST_NULL;
+
+    assert_request(z->build_health(&target, &q), &q, "GET", "http://b:3000/health", HEAD, "");
+    assert_request(z->build_list(&target, &q), &q, "GET", "http://b:3000/sessions", HEAD, "");
+    assert_request(z->build_create(&target, "a-1", "http://h/w", &q), &q, "POST", "http://b:3000/sessions",
+                   HEAD "Content-Type: application/json\n", "{\"sessionId\":\"a-1\"}");
+    assert_request(z->build_delete(&target, "a", &q), &q, "DELETE", "http://b:3000/sessions/a", HEAD, "");
+    assert_request(z->build_qr(&target, "a", &q), &q, "GET", "http://b:3000/sessions/a", HEAD, "");
+    assert_request(c->build_status(&target, "a", &q), &q, "GET", "http://b:3000/sessions/a/status", HEAD, "");
+    assert_request(c->build_reconnect(&target, "a", &q), &q, "POST", "http://b:3000/sessions/a/reconnect",
+                   HEAD, "");
+    assert_request(c->build_create(&target, "a", NULL, &q), &q, "POST", "http://b:3000/sessions",
+                   HEAD "Content-Type: application/json\n", "{\"id\":\"a\"}");
+    assert_request(c->build_create(&target, "a", "http://h/w", &q), &q, "POST", "http://b:3000/sessions",
+                   HEAD "Content-Type: application/json\n",
+                   "{\"id\":\"a\",\"webhook\":{\"url\":\"http://h/w\",\"events\":[\"message.received\","
+                   "\"message.sent\",\"message.delivered\",\"message.read\",\"session.connected\","
+                   "\"session.disconnected\",\"session.qr\"]}}");
+}
+
+static void the_base_url_may_have_a_path_and_no_key(void **state)
+{
+    const struct bridge_target open = { .base_url = "https://b/wa//", .api_key = "" };
+    struct bridge_request q = BRIDGE_REQUEST_NULL;
+
+    assert_request(driver("zapw")->build_list(&open, &q), &q, "GET", "https://b/wa/sessions",
+                   "Accept: application/json\n", "");
+}
+
+static void what_would_be_dangerous_is_not_built(void **state)
+{
+    static const char *const bad[] = {
+        "",    "../evil", "a/b",      "a b",
+        "a?b", "a%2e",    "\xc3\xa9", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+    };
+    const struct bridge_target split = { .base_url = "http://b", .api_key = "k\r\nX-Evil: 1" };
+    struct bridge_request q = BRIDGE_REQUEST_NULL;
+
+    for (int i = 0; bridge_driver_at(i); i++) {
+        const struct bridge_driver *d = bridge_driver_at(i);
+
+        for (size_t b = 0; b < ARRAY_LEN(bad); b++) {
+            assert_int_equal(d->build_create(&target, bad[b], NULL, &q), -EINVAL);
+            assert_int_equal(d->build_delete(&target, bad[b], &q), -EINVAL);
+            assert_int_equal(d->build_qr(&target, bad[b], &q), -EINVAL);
+            assert_int_equal(d->build_status(&target, bad[b], &q), d->has_status ? -EINVAL : -ENOTSUP);
+            assert_int_equal(d->build_reconnect(&target, bad[b], &q), d->has_reconnect ? -EINVAL : -ENOTSUP);
+        }
+        assert_int_equal(d->build_list(&split, &q), -EINVAL);
+    }
+    assert_null(q.method);
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    long before = mem_live();
+
+    for (long n = 0;; n++) {
+        struct bridge_request q = BRIDGE_REQUEST_NULL;
+        int r;
+
+        mem_fail_after(n);
+        r = driver("contract")->build_create(&target, "a", "http://h/w", &q);
+        mem_fail_after(-1);
+        if (r == 0) {
+            bridge_request_fini(&q);
+            break;
+        }
+        assert_int_equal(r, -ENOMEM);
+        assert_null(q.method);
+        assert_int_equal(mem_live(), before);
+    }
+    assert_int_equal(mem_live(), before);
+}
+
+/* -- recorded answers -- */
+
+static struct bridge_answer answer_of(const struct fixture *f)
+{
+    return (struct bridge_answer){ .status = f->status, .body = f->body };
+}
+
+struct listed {
+    struct bridge_session s[16];
+    int n, stop_at;
+};
+
+static int on_session(void *ctx, const struct bridge_session *s)
+{
+    struct listed *l = ctx;
+
+    assert_true(l->n < 16);
+    l->s[l->n++] = *s;
+    return l->n == l->stop_at ? 42 : 0;
+}
+
+static void every_recorded_list_is_read(void **state)
+{
+    static const struct {
+        const char *file;
+        int n;
+        const char *id[4];
+        enum session_state state[4];
+    } rows[] = {
+        {"api-04-list-empty",          0, { 0 },                              { 0 }                },
+        { "api-09-list-connected",     1, { "alpha" },                        { SESSION_CONNECTED }},
+        { "api-18-list-after-closes",
+         4,                               { "s440", "s401", "s515", "s408" },
+         { SESSION_DISCONNECTED, SESSION_DISCONNECTED, SESSION_STARTING, SESSION_DISCONNECTED }    },
+        { "api-20-list-515-restarted",
+         4,                               { "s440", "s401", "s515", "s408" },
+         { SESSION_DISCONNECTED, SESSION_DISCONNECTED, SESSION_QR_PENDING, SESSION_DISCONNECTED }  },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows) * 2; i++) {
+        const struct bridge_driver *d = bridge_driver_at((int)(i & 1)); /* both dialects read it */
+        struct fixture f = fixture_load(rows[i / 2].file);
+        struct bridge_answer a = answer_of(&f);
+        struct listed l = { 0 };
+        int skipped = -1;
+
+        assert_int_equal(d->read_list(&a, on_session, &l, &skipped), 0);
+        assert_int_equal(skipped, 0);
+        assert_int_equal(l.n, rows[i / 2].n);
+        for (int k = 0; k < l.n; k++) {
+            assert_string_equal(l.s[k].id, rows[i / 2].id[k]);
+            assert_int_equal(l.s[k].state, rows[i / 2].state[k]);
+            assert_string_equal(l.s[k].phone, "5511999");
+            assert_string_equal(l.s[k].name, "Bob");
+            assert_true(l.s[k].reconnectable);
+        }
+        fixture_free(&f);
+    }
+}
+
+static void what_on_session_says_is_passed_up(void **state)
+{
+    struct fixture f = fixture_load("api-18-list-after-closes");
+    struct bridge_answer a = answer_of(&f);
+    struct listed l = { .stop_at = 2 };
+    int skipped = -1;
+
+    assert_int_equal(driver("zapw")->read_list(&a, on_session, &l, &skipped), 42);
+    assert_int_equal(l.n, 2);
+    fixture_free(&f);
+}
+
+static void every_recorded_answer_is_read(void **state)
+{
+    static const struct {
+        const char *file;
+        char what; /* health, list, create, qr, delete, status, reconnect: by first letter */
+        int kind;
+    } rows[] = {
+        {"api-01-health",                         'h', 0                  },
+        { "api-02-unauthorized",                  'l', BRIDGE_UNAUTHORIZED},
+        { "api-03-wrong-key",                     'l', BRIDGE_UNAUTHORIZED},
+        { "api-05-create",                        'c', 0                  },
+        { "api-06-create-conflict",               'c', BRIDGE_CONFLICT    },
+        { "api-07-get-qr-waiting",                'q', 0                  },
+        { "api-08-get-connected",                 'q', 0                  },
+        { "api-10-get-missing",                   'q', BRIDGE_NO_SESSION  },
+        { "api-11-status-path-does-not-exist",    's', BRIDGE_NO_ROUTE    },
+        { "api-12-reconnect-path-does-not-exist", 'r', BRIDGE_NO_ROUTE    },
+        { "api-14-get-disconnected",              'q', 0                  },
+        { "api-16-delete",                        'd', 0                  },
+        { "api-17-delete-missing",                'd', BRIDGE_NO_SESSION  },
+        { "api-19-bad-json",                      'c', BRIDGE_BROKEN      },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows) * 2; i++) {
+        const struct bridge_driver *d = bridge_driver_at((int)(i & 1));
+        struct fixture f = fixture_load(rows[i / 2].file);
+        struct bridge_answer a = answer_of(&f);
+        struct bridge_created c = { 0 };
+        struct bridge_session s = { 0 };
+        struct listed l = { 0 };
+        CLEANUP(buf_fini) struct buf qr = BUF_NULL;
+        int skipped, r = -1;
+
+        switch (rows[i / 2].what) {
+        case 'h':
+            r = d->read_health(&a);
+            break;
+        case 'l':
+            r = d->read_list(&a, on_session, &l, &skipped);
+            break;
+        case 'c':
+            r = d->read_create(&a, &c);
+            buf_fini(&c.qr);
+            break;
+        case 'q':
+            r = d->read_qr(&a, &qr, &s);
+            break;
+        case 'd':
+            r = d->read_delete(&a);
+            break;
+        case 's':
+            r = d->read_status(&a, "x", &s);
+            break;
+        case 'r':
+            r = d->read_reconnect(&a);
+            break;
+        }
+        if (r != rows[i / 2].kind)
+            fail_msg("%s by %s: %s", rows[i / 2].file, d->name, bridge_answer_text(r));
+        fixture_free(&f);
+    }
+}
+
+static void a_created_session_comes_with_its_qr(void **state)
+{
+    for (int i = 0; bridge_driver_at(i); i++) {
+        struct fixture f = fixture_load("api-05-create");
+        struct bridge_answer a = answer_of(&f);
+        struct bridge_created c = { 0 };
+
+        assert_int_equal(bridge_driver_at(i)->read_create(&a, &c), 0);
+        assert_string_equal(c.session.id, "alpha");
+        assert_int_equal(c.session.state, SESSION_QR_PENDING);
+        assert_string_equal(c.session.raw_status, "qr_waiting");
+        assert_true(str_starts(str_from(buf_str(&c.qr)), "data:image/png;base64,iVBORw0KGgo"));
+        buf_fini(&c.qr);
+        fixture_free(&f);
+    }
+}
+
+static void a_qr_counts_only_while_it_is_waited_for(void **state)
+{
+    static const struct {
+        const char *body;
+        bool qr;
+    } rows[] = {
+        {"{\"status\":\"success\",\"data\":{\"id\":\"a\",\"status\":\"qr_waiting\",\"qrCode\":\"2@x\"}}",
+         true },
+        { "{\"status\":\"success\",\"data\":{\"id\":\"a\",\"status\":\"disconnected\",\"qrCode\":\"2@x\"}}",
+         false},
+        { "{\"status\":\"success\",\"data\":{\"id\":\"a\",\"status\":\"connected\",\"qrCode\":\"2@x\"}}",
+         false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows) * 2; i++) {
+        struct bridge_answer a = { .status = 200, .body = str_from(rows[i / 2].body) };
+        CLEANUP(buf_fini) struct buf qr = BUF_NULL;
+        struct bridge_session s;
+
+        assert_int_equal(bridge_driver_at((int)(i & 1))->read_qr(&a, &qr, &s), 0);
+        assert_string_equal(buf_str(&qr), rows[i / 2].qr ? "2@x" : "");
+    }
+}
+
+/* -- answers of others -- */
+
+static void transport_is_told_from_the_session(void **state)
+{
+    static const struct {
+        int status;
+        const char *body;
+        int reconnect, health; /* kinds of the contract driver */
+    } rows[] = {
+        {0,    "",                                                    BRIDGE_NO_ANSWER,    BRIDGE_NO_ANSWER   },
+        { 200, "",                                                    0,                   0                  },
+        { 200, "{}",                                                  0,                   0                  },
+        { 202, "{\"status\":\"connecting\"}",                         0,                   0                  },
+        { 200, "{\"error\":false}",                                   0,                   0                  },
+        { 200, "{\"error\":null}",                                    0,                   0                  },
+        { 200, "{\"error\":true,\"message\":\"[object Object]\"}",    BRIDGE_REFUSED,      BRIDGE_BROKEN      },
+        { 200, "{\"error\":\"no such session\"}",                     BRIDGE_REFUSED,      BRIDGE_BROKEN      },
+        { 200, "{\"success\":false}",                                 BRIDGE_REFUSED,      BRIDGE_BROKEN      },
+        { 200, "{\"status\":\"error\"}",                              BRIDGE_REFUSED,      BRIDGE_BROKEN      },
+        { 200, "{\"status\":\"Unhealthy\"}",                          BRIDGE_REFUSED,      BRIDGE_BROKEN      },
+        { 200, "<html>",                                              BRIDGE_GARBAGE,      0                  },
+        { 200, "{\"a\":",                                             BRIDGE_GARBAGE,      0                  },
+        { 301, "",                                                    BRIDGE_GARBAGE,      BRIDGE_GARBAGE     },
+        { 400, "{}",                                                  BRIDGE_REFUSED,      BRIDGE_REFUSED     },
+        { 401, "{}",                                                  BRIDGE_UNAUTHORIZED, BRIDGE_UNAUTHORIZED},
+        { 403, "{}",                                                  BRIDGE_UNAUTHORIZED, BRIDGE_UNAUTHORIZED},
+        { 404, "{\"error\":\"not found\"}",                           BRIDGE_NO_SESSION,   BRIDGE_NO_ROUTE    },
+        { 404, "",                                                    BRIDGE_NO_SESSION,   BRIDGE_NO_ROUTE    },
+        { 404, "404 page not found",                                  BRIDGE_NO_ROUTE,     BRIDGE_NO_ROUTE    },
+        { 404, "{\"message\":\"Cannot POST /sessions/a/reconnect\"}", BRIDGE_NO_ROUTE,     BRIDGE_NO_ROUTE    },
+        { 405, "{}",                                                  BRIDGE_NO_ROUTE,     BRIDGE_NO_ROUTE    },
+        { 409, "{}",                                                  BRIDGE_CONFLICT,     BRIDGE_CONFLICT    },
+        { 429, "{}",                                                  BRIDGE_REFUSED,      BRIDGE_REFUSED     },
+        { 500, "{}",                                                  BRIDGE_BROKEN,       BRIDGE_BROKEN      },
+        { 501, "{}",                                                  BRIDGE_NO_ROUTE,     BRIDGE_NO_ROUTE    },
+        { 503, "",                                                    BRIDGE_BROKEN,       BRIDGE_BROKEN      },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bridge_answer a = { .status = rows[i].status, .body = str_from(rows[i].body) };
+        int r = driver("contract")->read_reconnect(&a), h = driver("contract")->read_health(&a);
+
+        if (r != rows[i].reconnect || h != rows[i].health)
+            fail_msg("%d %s: %s; %s", rows[i].status, rows[i].body, bridge_answer_text(r),
+                     bridge_answer_text(h));
+    }
+}
+
+static void only_faults_of_the_whole_bridge_are_transport(void **state)
+{
+    for (int kind = BRIDGE_NO_ANSWER; kind <= BRIDGE_GARBAGE; kind++) {
+        assert_string_not_equal(bridge_answer_text(kind), "unknown answer");
+        assert_int_equal(bridge_answer_is_transport(kind),
+                         kind == BRIDGE_NO_ANSWER || kind == BRIDGE_BROKEN || kind == BRIDGE_GARBAGE);
+    }
+    assert_string_equal(bridge_answer_text(99), "unknown answer");
+}
+
+static void the_contract_s_status_is_read_generously(void **state)
+{
+    static const struct {
+        const char *body;
+        int kind;
+        enum session_state state;
+        bool reconnectable;
+    } rows[] = {
+        {"{\"status\":\"connected\"}",                                                 0,              SESSION_CONNECTED,    true },
+        { "{\"status\":\"CONNECTED\"}",                                                0,              SESSION_CONNECTED,    true },
+        { "{\"status\":\"connecting\"}",                                               0,              SESSION_STARTING,     true },
+        { "{\"status\":\"initializing\"}",                                             0,              SESSION_STARTING,     true },
+        { "{\"status\":\"qr_pending\"}",                                               0,              SESSION_QR_PENDING,   true },
+        { "{\"status\":\"qr_waiting\"}",                                               0,              SESSION_QR_PENDING,   true },
+        { "{\"status\":\"disconnected\"}",                                             0,              SESSION_DISCONNECTED, true },
+        { "{\"status\":\"disconnected\",\"reconnectable\":false}",                     0,              SESSION_DISCONNECTED, false},
+        { "{\"status\":\"logged_out\"}",                                               0,              SESSION_LOGGED_OUT,   false},
+        { "{\"status\":\"failed\"}",                                                   0,              SESSION_FAILED,       true },
+        { "{\"status\":\"success\",\"data\":{\"id\":\"b\",\"status\":\"connected\"}}", 0,              SESSION_CONNECTED,
+         true                                                                                                                     },
+        { "{\"session\":{\"state\":\"connected\"}}",                                   0,              SESSION_CONNECTED,    true },
+        { "{\"status\":\"sleeping\"}",                                                 BRIDGE_GARBAGE, 0,                    false},
+        { "{\"status\":\"lost\"}",                                                     BRIDGE_GARBAGE, 0,                    false}, /* ours, never a bridge's */
+        { "{}",                                                                        BRIDGE_GARBAGE, 0,                    false},
+        { "[]",                                                                        BRIDGE_GARBAGE, 0,                    false},
+        { "",                                                                          BRIDGE_GARBAGE, 0,                    false},
+        { "<html></html>",                                                             BRIDGE_GARBAGE, 0,                    false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bridge_answer a = { .status = 200, .body = str_from(rows[i].body) };
+        struct bridge_session s = { .id = "untouched" };
+        int r = driver("contract")->read_status(&a, "asked", &s);
+
+        if (r != rows[i].kind)
+            fail_msg("%s: %s", rows[i].body, bridge_answer_text(r));
+        assert_string_equal(s.id, r ? "untouched" : "asked");
+        if (r == 0)
+            assert_true(s.state == rows[i].state && s.reconnectable == rows[i].reconnectable);
+    }
+}
+
+static void the_contract_s_creation_is_read_generously(void **state)
+{
+    static const struct {
+        int status;
+        const char *body;
+        int kind;
+        const char *id, *qr;
+        enum session_state state;
+    } rows[] = {
+        {201,  "{\"id\":\"a\",\"status\":\"qr_pending\",\"qr\":\"2@x\"}",        0,               "a", "2@x", SESSION_QR_PENDING},
+        { 200, "{\"sessionId\":\"a\",\"qrCode\":\"2@x\"}",                       0,               "a", "2@x", SESSION_STARTING  },
+        { 201, "{\"success\":true,\"data\":{\"id\":\"a\",\"qr_code\":\"2@x\"}}", 0,               "a", "2@x",
+         SESSION_STARTING                                                                                                       },
+        { 201, "{\"session\":{\"id\":\"a\",\"status\":\"connected\"}}",          0,               "a", "",    SESSION_CONNECTED },
+        { 201, "",                                                               0,               "",  "",    SESSION_STARTING  },
+        { 200, "{\"id\":\"../evil\"}",                                           0,               "",  "",    SESSION_STARTING  },
+        { 200, "{\"success\":false}",                                            BRIDGE_REFUSED,  "",  "",    0                 },
+        { 200, "<html>",                                                         BRIDGE_GARBAGE,  "",  "",    0                 },
+        { 404, "{}",                                                             BRIDGE_NO_ROUTE, "",  "",    0                 },
+        { 409, "{}",                                                             BRIDGE_CONFLICT, "",  "",    0                 },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bridge_answer a = { .status = rows[i].status, .body = str_from(rows[i].body) };
+        struct bridge_created c = { 0 };
+        int r = driver("contract")->read_create(&a, &c);
+
+        if (r != rows[i].kind || strcmp(c.session.id, rows[i].id) != 0 || c.session.state != rows[i].state ||
+            strcmp(buf_str(&c.qr), rows[i].qr) != 0)
+            fail_msg("%s: %s, id %s, qr %s", rows[i].body, bridge_answer_text(r), c.session.id,
+                     buf_str(&c.qr));
+        buf_fini(&c.qr);
+    }
+}
+
+static void lists_of_others_are_read(void **state)
+{
+    static const struct {
+        int status;
+        const char *body;
+        int zapw, contract, n, skipped;
+    } rows[] = {
+        {200,  "[{\"id\":\"a\",\"status\":\"connected\"}]",                      BRIDGE_GARBAGE,  0,               1, 0 },
+        { 200, "{\"sessions\":[{\"sessionId\":\"a\",\"state\":\"connected\"}]}", BRIDGE_GARBAGE,  0,               1, 0 },
+        { 200,
+         "{\"data\":[{\"id\":\"a\",\"status\":\"sleeping\"},{\"id\":\"../x\",\"status\":\"connected\"},7,"
+          "{\"id\":\"b\",\"status\":\"connected\"}]}",                           0,               0,               1, 3 },
+        { 200, "{\"ok\":true}",                                                  BRIDGE_GARBAGE,  BRIDGE_NO_ROUTE, 0, -1},
+        { 200, "{\"status\":\"error\",\"error\":\"x\"}",                         BRIDGE_REFUSED,  BRIDGE_NO_ROUTE, 0, -1},
+        { 200, "{\"data\":[",                                                    BRIDGE_GARBAGE,  BRIDGE_GARBAGE,  0, -1},
+        { 404, "{\"error\":\"not found\"}",                                      BRIDGE_NO_ROUTE, BRIDGE_NO_ROUTE, 0, -1},
+        { 400, "",                                                               BRIDGE_REFUSED,  BRIDGE_NO_ROUTE, 0, -1},
+        { 500, "{}",                                                             BRIDGE_BROKEN,   BRIDGE_BROKEN,   0, -1},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows) * 2; i++) {
+        const struct bridge_driver *d = driver(i & 1 ? "contract" : "zapw");
+        struct bridge_answer a = { .status = rows[i / 2].status, .body = str_from(rows[i / 2].body) };
+        int want = i & 1 ? rows[i / 2].contract : rows[i / 2].zapw, skipped = -1;
+        struct listed l = { 0 };
+        int r = d->read_list(&a, on_session, &l, &skipped);
+
+        if (r != want)
+            fail_msg("%s by %s: %s", rows[i / 2].body, d->name, bridge_answer_text(r));
+        assert_int_equal(l.n, r ? 0 : rows[i / 2].n);
+        assert_int_equal(skipped, r ? -1 : rows[i / 2].skipped);
+    }
+}
+
+static void states_have_words(void **state)
+{
+    for (int i = 0; i < SESSION_STATE_N; i++)
+        assert_int_equal(session_state_find(str_from(session_state_text((enum session_state)i))), i);
+    assert_int_equal(session_state_find(STR_LIT("qr_waiting")), -1);
+}
+
+/* -- which of them is it -- */
+
+#define ZAPW_LIST "{\"status\":\"success\",\"data\":[]}"
+#define ZAPW_404  "<!DOCTYPE html><pre>Cannot GET /sessions/zapkeep-probe/status</pre>"
+#define MISS      "{\"error\":\"not found\"}"
+#define HEALTHY   "{\"status\":\"ok\"}"
+#define PY_404    "<!DOCTYPE HTML><p>Error code: 404</p>"
+
+static void a_bridge_is_told_by_its_answers(void **state)
+{
+    static const struct {
+        int list_status;
+        const char *list;
+        int status_status;
+        const char *status;
+        int health_status; /* -1: not asked */
+        const char *health;
+        int answer; /* 0: a driver, named in the next field */
+        const char *name;
+    } rows[] = {
+        {200,  ZAPW_LIST,                                404, ZAPW_404,                                                               -1,  "",                   0,                   "zapw"    },
+        { 200, ZAPW_LIST,                                404, ZAPW_404,                                                               200, HEALTHY,              0,                   "zapw"    },
+        { 200, ZAPW_LIST,                                404, "",                                                                     -1,  "",                   0,                   "zapw"    },
+ /* zapw with the extension, the simulated contract */
+        { 200, ZAPW_LIST,                                404, "{\"status\":\"error\",\"error\":\"Session zapkeep-probe not found\"}", -1,  "",
+         0,                                                                                                                                                                           "contract"},
+ /* simple bridges */
+        { 404, MISS,                                     404, MISS,                                                                   -1,  "",                   0,                   "contract"},
+        { 404, "",                                       200, "{\"status\":\"disconnected\"}",                                        -1,  "",                   0,                   "contract"},
+        { 500, "",                                       404, MISS,                                                                   -1,  "",                   0,                   "contract"},
+        { 405, "",                                       404, MISS,                                                                   -1,  "",                   0,                   "contract"},
+        { 200, "[]",                                     404, MISS,                                                                   -1,  "",                   0,                   "contract"},
+        { 404, PY_404,                                   404, PY_404,                                                                 200, HEALTHY,              0,                   "contract"},
+        { 404, "",                                       404, "",                                                                     200, "",                   0,                   "contract"},
+        { 200, "[]",                                     404, PY_404,                                                                 200, HEALTHY,              0,                   "contract"},
+ /* not now */
+        { 0,   "",                                       0,   "",                                                                     -1,  "",                   DETECT_NOT_YET,      NULL      },
+        { 200, ZAPW_LIST,                                0,   "",                                                                     -1,  "",                   DETECT_NOT_YET,      NULL      },
+        { 0,   "",                                       404, ZAPW_404,                                                               -1,  "",                   DETECT_NOT_YET,      NULL      },
+        { 502, "<html>",                                 502, "<html>",                                                               502, "",                   DETECT_NOT_YET,      NULL      },
+        { 429, "{}",                                     404, ZAPW_404,                                                               -1,  "",                   DETECT_NOT_YET,      NULL      },
+ /* the key */
+        { 401, "{}",                                     401, "{}",                                                                   200, HEALTHY,              DETECT_UNAUTHORIZED, NULL      },
+        { 403, "",                                       404, ZAPW_404,                                                               -1,  "",                   DETECT_UNAUTHORIZED, NULL      },
+ /* nobody: a web server, a proxy without its bridge, another kind of bridge */
+        { 404, PY_404,                                   404, PY_404,                                                                 -1,  "",                   DETECT_UNKNOWN,      NULL      },
+        { 404, "404 page not found",                     404, "404 page not found",                                                   404, "404 page not found", DETECT_UNKNOWN,
+         NULL                                                                                                                                                                                   },
+        { 200, "<html>",                                 200, "<html>",                                                               200, "<html>",             DETECT_UNKNOWN,      NULL      },
+        { 404, "{\"message\":\"Cannot GET /sessions\"}", 404, "{\"message\":\"Cannot GET /sessions/x\"}",                             200,
+         HEALTHY,                                                                                                                                                DETECT_UNKNOWN,      NULL      },
+        { 301, "",                                       301, "",                                                                     301, "",                   DETECT_UNKNOWN,      NULL      },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct bridge_answer list = { .status = rows[i].list_status, .body = str_from(rows[i].list) };
+        struct bridge_answer status = { .status = rows[i].status_status, .body = str_from(rows[i].status) };
+        struct bridge_answer health = { .status = rows[i].health_status, .body = str_from(rows[i].health) };
+        const struct bridge_driver *d = NULL;
+        int r = detect_judge(&list, &status, rows[i].health_status < 0 ? NULL : &health, &d);
+
+        if (r != rows[i].answer || (r == 0 && strcmp(d->name, rows[i].name) != 0) || (r && d))
+            fail_msg("row %zu: %d, %s", i, r, d ? d->name : "none");
+    }
+}
+
+static void the_recorded_zapw_is_found(void **state)
+{
+    struct fixture list = fixture_load("api-09-list-connected");
+    struct fixture miss = fixture_load("api-11-status-path-does-not-exist");
+    struct fixture health = fixture_load("api-01-health"), refused = fixture_load("api-03-wrong-key");
+    struct bridge_answer l = answer_of(&list), m = answer_of(&miss), h = answer_of(&health),
+                         u = answer_of(&refused);
+    const struct bridge_driver *d = NULL;
+
+    assert_int_equal(detect_judge(&l, &m, &h, &d), 0);
+    assert_ptr_equal(d, driver("zapw"));
+    assert_int_equal(detect_judge(&u, &u, &h, &d), DETECT_UNAUTHORIZED);
+    fixture_free(&list);
+    fixture_free(&miss);
+    fixture_free(&health);
+    fixture_free(&refused);
+}
+
+static void the_probes_have_no_side_effects(void **state)
+{
+    struct bridge_request q = BRIDGE_REQUEST_NULL;
+
+    assert_request(detect_build_list(&target, &q), &q, "GET", "http://b:3000/sessions", HEAD, "");
+    assert_request(detect_build_status(&target, &q), &q, "GET", "http://b:3000/sessions/zapkeep-probe/status",
+                   HEAD, "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(requests_are_built_to_the_letter),
+        cmocka_unit_test(the_base_url_may_have_a_path_and_no_key),
+        cmocka_unit_test(what_would_be_dangerous_is_not_built),
+        cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(every_recorded_list_is_read),
+        cmocka_unit_test(what_on_session_says_is_passed_up),
+        cmocka_unit_test(every_recorded_answer_is_read),
+        cmocka_unit_test(a_created_session_comes_with_its_qr),
+        cmocka_unit_test(a_qr_counts_only_while_it_is_waited_for),
+        cmocka_unit_test(transport_is_told_from_the_session),
+        cmocka_unit_test(only_faults_of_the_whole_bridge_are_transport),
+        cmocka_unit_test(the_contract_s_status_is_read_generously),
+        cmocka_unit_test(the_contract_s_creation_is_read_generously),
+        cmocka_unit_test(lists_of_others_are_read),
+        cmocka_unit_test(states_have_words),
+        cmocka_unit_test(a_bridge_is_told_by_its_answers),
+        cmocka_unit_test(the_recorded_zapw_is_found),
+        cmocka_unit_test(the_probes_have_no_side_effects),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
