@@ -10,6 +10,7 @@
 #pragma once
 
 #include "common/app/app.h"
+#include "common/store/db.h"
 
 struct cli_command {
     const char *name;                   /* "session show": a name of two words */
@@ -39,6 +40,9 @@ const struct cli_command *cli_command_of(int (*run)(int argc, char *argv[]));
 
 /* "zapkeep: <words>" on stderr; returns @code. */
 int cli_problem(enum exit_code code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Opens state.db of @dir, but never makes one: a file made by an operator's shell could be out of reach for
+ * the services. Returns 0, -ENOENT, or what db_open_state() returns. */
+int cli_open_state(const char *dir, struct db **ret);
 /* Words for a store or bridge that cannot be opened, with what to do about it; returns EXIT_UNREACHABLE. */
 int cli_store_problem(const char *dir, const char *file, int r);
 bool cli_is_tty(void); /* stdout is a terminal */

@@ -4,8 +4,12 @@
  */
 #pragma once
 
+/* clang-format off */
 #define CLI_COMMANDS(X) \
-    X(cmd_probe, "probe", "URL", "ask a /health or /ready URL; exit 0 when it answers 200")
+    X(cmd_wait, "wait", "[--timeout 50s]", "until bridge and stack are ready; exit 1 when they are not in time") \
+    X(cmd_probe, "probe", "URL", "ask a /health or /ready URL; exit 0 when it answers 200") \
+    /* end of the list */
+/* clang-format on */
 
 #define X(run, name, args, what) int run(int argc, char *argv[]);
 CLI_COMMANDS(X)

@@ -1,0 +1,149 @@
+/*
+ * zapkeep wait: until the stack does its work and the bridge is well, for scripts and for humans who just
+ * started it.
+ *
+ * Two facts say so without asking any service: log.head comes over the bus (so the hub carries and
+ * webhook-ingest can commit), and state.db holds a fresh good sweep of the bridge (so the monitor runs and
+ * the bridge answers).
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "common/base/mem.h"
+#include "common/store/bridges.h"
+#include "services/cli/cli.h"
+#include "services/cli/commands.h"
+
+/* state.db is looked at this often while waiting. */
+#define LOOK_MS 250
+
+struct wait_settings {
+    struct cli_settings cli;
+    int64_t timeout_ms;
+};
+
+static const struct setting wait_table[] = {
+    {.name = "TIMEOUT",
+     .kind = SETTING_DURATION,
+     .at = offsetof(struct wait_settings, timeout_ms),
+     .def = "50s",
+     .min = 1,
+     .max = 24LL * 3600 * 1000,
+     .flag_only = true,
+     .help = "give up after this" },
+    { 0},
+};
+
+struct wait {
+    struct wait_settings settings;
+    struct loop *loop;
+    struct clock clock;
+    struct bus_sub *sub;
+    struct timer *look, *timeout;
+    struct db *state;
+    bool head_heard;
+    char missing[256]; /* what the bridge's side lacks, "" when nothing */
+    int code;
+};
+
+static void finish_if_ready(struct wait *w)
+{
+    if (!w->head_heard || w->missing[0])
+        return;
+    w->code = EXIT_DONE;
+    loop_stop(w->loop);
+}
+
+static void on_message(void *ctx, struct str message)
+{
+    struct wait *w = ctx;
+
+    w->head_heard = true;
+    finish_if_ready(w);
+}
+
+/* What stands in the way on the side of the monitor and the bridge, as words; "" when nothing does. */
+static void look_at_bridge(struct wait *w, char *ret, size_t n)
+{
+    const char *name = w->settings.cli.bridge.name;
+    struct bridge_row row;
+    struct now now;
+    int r = w->state ? 0 : cli_open_state(w->settings.cli.app.data_dir, &w->state);
+
+    if (r == 0)
+        r = bridges_find(w->state, name, &row);
+    if (r == 0)
+        r = steady_now(w->state, &w->clock, &now);
+    if (r == -ENOENT)
+        (void)snprintf(ret, n, "there is no state.db in %s yet (is zapkeep-monitor running?)",
+                       w->settings.cli.app.data_dir);
+    else if (r < 0)
+        (void)snprintf(ret, n, "state.db in %s cannot be read: %s", w->settings.cli.app.data_dir,
+                       err_text(r));
+    else if (r == BRIDGES_NONE)
+        (void)snprintf(ret, n, "no monitor has looked at the bridge \"%s\" yet", name);
+    else if (row.health != BRIDGE_HEALTH_UP)
+        (void)snprintf(ret, n, "the bridge \"%s\" is %s%s%s", name, bridge_health_text(row.health),
+                       row.health_words[0] ? ": " : "", row.health_words);
+    else if (now.steady_ms > row.fresh_until)
+        (void)snprintf(ret, n, "the monitor has not seen the sessions of bridge \"%s\" lately", name);
+    else
+        ret[0] = '\0';
+}
+
+static void on_look(void *ctx)
+{
+    struct wait *w = ctx;
+
+    look_at_bridge(w, w->missing, sizeof w->missing);
+    finish_if_ready(w);
+    timer_start(w->look, LOOK_MS);
+}
+
+static void on_timeout(void *ctx)
+{
+    struct wait *w = ctx;
+    const char *bus =
+        w->head_heard ? "" : "no log.head on the bus (is zapkeep-hub running? is zapkeep-ingest?)";
+
+    w->code =
+        cli_problem(EXIT_NOT_SO, "not ready: %s%s%s", bus, *bus && w->missing[0] ? "; " : "", w->missing);
+    loop_stop(w->loop);
+}
+
+static int wait_ready(struct wait *w)
+{
+    static const char *const topics[] = { "log.head" };
+    int r = loop_open(&w->loop);
+
+    if (r == 0)
+        r = bus_sub_open(w->loop, w->settings.cli.app.bus_out, topics, 1, on_message, NULL, w, &w->sub);
+    if (r == 0)
+        r = timer_open(w->loop, on_look, w, &w->look);
+    if (r == 0)
+        r = timer_open(w->loop, on_timeout, w, &w->timeout);
+    if (r == 0) {
+        on_look(w);
+        timer_start(w->timeout, w->settings.timeout_ms);
+        r = loop_run(w->loop);
+    }
+    bus_sub_close(w->sub);
+    timer_close(w->look);
+    timer_close(w->timeout);
+    db_close(w->state);
+    (void)loop_close(w->loop);
+    return r == 0 ? w->code : cli_problem(EXIT_UNREACHABLE, "cannot wait: %s", err_text(r));
+}
+
+int cmd_wait(int argc, char *argv[])
+{
+    struct wait w = { .missing = "?" };
+    int code = cli_read(cli_command_of(cmd_wait), wait_table, argc, argv, &w.settings, NULL);
+
+    if (code >= 0)
+        return code;
+    clock_init(&w.clock);
+    code = wait_ready(&w);
+    cli_free(wait_table, &w.settings);
+    return code;
+}
