@@ -296,6 +296,11 @@ bool db_sync_failed(const struct db *db)
     return db->sync_failed;
 }
 
+int db_data_version(struct db *db, int64_t *ret)
+{
+    return sql_get_int(db, "PRAGMA data_version", ret, "");
+}
+
 /* Writes the version that stands there already: a page, a journal and the syncs of a real commit. */
 int db_check_writable(struct db *db)
 {

@@ -46,6 +46,10 @@ int db_commit(struct db *db);    /* on failure the transaction is rolled back */
 void db_rollback(struct db *db); /* nothing without a transaction */
 bool db_in_transaction(const struct db *db);
 
+/* A number that changes when another connection has committed something, never by a commit of our own: to see
+ * cheaply whether what is held in memory is still what stands there. Returns 0 or -errno. */
+int db_data_version(struct db *db, int64_t *ret);
+
 /* Words of the last failure, for a log line. */
 const char *db_error(const struct db *db);
 /* True from the first fsync that failed on: what is on disk is unknown, only opening again tells. */
