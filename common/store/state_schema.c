@@ -105,6 +105,7 @@ static const char *const steps[] = {
     "CREATE TABLE alert ("
     "  name TEXT NOT NULL, bridge TEXT NOT NULL, session TEXT NOT NULL,"
     "  since INTEGER NOT NULL, cause TEXT NOT NULL DEFAULT '', words TEXT NOT NULL DEFAULT '',"
+    "  grouped INTEGER NOT NULL DEFAULT 0," /* told as one of many, by the row without a session */
     "  PRIMARY KEY (name, bridge, session)"
     ") STRICT, WITHOUT ROWID;"
     "CREATE TABLE alert_outbox ("
@@ -113,7 +114,13 @@ static const char *const steps[] = {
     "  since INTEGER NOT NULL, at INTEGER NOT NULL, cause TEXT NOT NULL, words TEXT NOT NULL,"
     "  tries INTEGER NOT NULL DEFAULT 0"
     ") STRICT;"
-    "CREATE INDEX alert_outbox_of ON alert_outbox (sink, n);",
+    "CREATE INDEX alert_outbox_of ON alert_outbox (sink, n);"
+
+    /* What a session usually hears, hour by hour of the week; the monitor knows the format. */
+    "CREATE TABLE rhythm ("
+    "  bridge TEXT NOT NULL, session TEXT NOT NULL, hours BLOB NOT NULL,"
+    "  PRIMARY KEY (bridge, session)"
+    ") STRICT, WITHOUT ROWID;",
     NULL,
 };
 

@@ -1,0 +1,59 @@
+/*
+ * Alerts in state.db: what is wrong now (one row per root cause), and the outbox of what the sinks have not
+ * taken yet. Only the monitor writes here.
+ *
+ * Every function runs inside the caller's transaction if there is one, else in its own.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/store/db.h"
+#include "common/store/sessions.h"
+
+#define ALERTS_NAME_MAX  32
+#define ALERTS_SINK_MAX  16
+#define ALERTS_WORDS_MAX 512
+/* A sink that stays away for days: the oldest notes go first. 2,000 of them are half a megabyte. */
+#define ALERTS_OUTBOX_MAX 2000
+
+#define ALERTS_NONE 1 /* answer: no such row */
+
+struct alert_row {
+    char name[ALERTS_NAME_MAX];
+    char bridge[SESSIONS_ID_MAX],
+        session[SESSIONS_ID_MAX]; /* session "": of the bridge, or of many sessions */
+    int64_t since;                /* wall ms */
+    char cause[32];
+    char words[ALERTS_WORDS_MAX];
+    bool grouped; /* one of many: told by the row of the same name without a session */
+};
+
+/* Inserts or overwrites. */
+int alerts_raise(struct db *db, const struct alert_row *row);
+/* Returns 0, ALERTS_NONE (it was not raised), or -errno. */
+int alerts_clear(struct db *db, const char *name, const char *bridge, const char *session);
+/* In order of name and session; @bridge NULL: all. A non-zero return of @on_row stops and is passed up. */
+int alerts_each(struct db *db, const char *bridge, int (*on_row)(void *ctx, const struct alert_row *row),
+                void *ctx);
+
+/* One thing to tell one sink. */
+struct alert_note {
+    int64_t n; /* its place in the outbox: ascending */
+    struct alert_row row;
+    bool firing;
+    int64_t at; /* wall ms of the change */
+    int64_t tries;
+};
+
+/* Appends a note for @sink; *ret_dropped grows when an older one had to go for it. */
+int alerts_post(struct db *db, const char *sink, const struct alert_row *row, bool firing, int64_t at,
+                int64_t *ret_dropped);
+/* The oldest note for @sink. Returns 0, ALERTS_NONE, or -errno. */
+int alerts_next(struct db *db, const char *sink, struct alert_note *ret);
+int alerts_sent(struct db *db, int64_t n);   /* takes it out of the outbox */
+int alerts_failed(struct db *db, int64_t n); /* counts a try */
+int alerts_waiting(struct db *db, const char *sink, int64_t *ret);
+/* A sink that is not set any more wants nothing. */
+int alerts_forget_sink(struct db *db, const char *sink);

@@ -1,0 +1,160 @@
+/* Alerts and rhythms in state.db. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/base/mem.h"
+#include "common/store/alerts.h"
+#include "common/store/rhythms.h"
+
+static struct db *open_db(void)
+{
+    struct db *db = NULL;
+
+    assert_int_equal(db_open_memory(&state_schema, &db), 0);
+    return db;
+}
+
+static const struct alert_row lost = {
+    .name = "session-lost", .bridge = "main", .session = "s1", .since = 1000, .cause = "lost", .words = "gone"
+};
+
+static int count(void *ctx, const struct alert_row *row)
+{
+    *(int *)ctx += row->grouped ? 100 : 1;
+    assert_string_equal(row->words, "gone");
+    return 0;
+}
+
+static void test_raise_and_clear(void **state)
+{
+    struct db *db = open_db();
+    struct alert_row grouped = lost;
+    int n = 0;
+
+    grouped.grouped = true;
+    (void)snprintf(grouped.session, sizeof grouped.session, "s2");
+    assert_int_equal(alerts_raise(db, &lost), 0);
+    assert_int_equal(alerts_raise(db, &lost), 0); /* once more changes nothing */
+    assert_int_equal(alerts_raise(db, &grouped), 0);
+    assert_int_equal(alerts_each(db, "main", count, &n), 0);
+    assert_int_equal(n, 101);
+    assert_int_equal(alerts_clear(db, "session-lost", "main", "s1"), 0);
+    assert_int_equal(alerts_clear(db, "session-lost", "main", "s1"), ALERTS_NONE);
+    n = 0;
+    assert_int_equal(alerts_each(db, NULL, count, &n), 0);
+    assert_int_equal(n, 100);
+    assert_int_equal(alerts_each(db, "other", count, &n), 0);
+    assert_int_equal(n, 100);
+    db_close(db);
+}
+
+static void test_outbox_is_a_queue_per_sink(void **state)
+{
+    struct db *db = open_db();
+    struct alert_note note;
+    int64_t dropped = 0, waiting = 0;
+
+    assert_int_equal(alerts_next(db, "ntfy", &note), ALERTS_NONE);
+    assert_int_equal(alerts_post(db, "ntfy", &lost, true, 2000, &dropped), 0);
+    assert_int_equal(alerts_post(db, "ntfy", &lost, false, 3000, &dropped), 0);
+    assert_int_equal(alerts_post(db, "other", &lost, true, 2000, &dropped), 0);
+    assert_int_equal(alerts_next(db, "ntfy", &note), 0);
+    assert_true(note.firing);
+    assert_int_equal(note.at, 2000);
+    assert_string_equal(note.row.session, "s1");
+    assert_int_equal(alerts_failed(db, note.n), 0);
+    assert_int_equal(alerts_next(db, "ntfy", &note), 0); /* a note that failed stays the first */
+    assert_int_equal(note.tries, 1);
+    assert_int_equal(alerts_sent(db, note.n), 0);
+    assert_int_equal(alerts_next(db, "ntfy", &note), 0);
+    assert_false(note.firing);
+    assert_int_equal(alerts_forget_sink(db, "ntfy"), 0);
+    assert_int_equal(alerts_next(db, "ntfy", &note), ALERTS_NONE);
+    assert_int_equal(alerts_waiting(db, "other", &waiting), 0);
+    assert_int_equal(waiting, 1);
+    assert_int_equal(dropped, 0);
+    db_close(db);
+}
+
+static void test_outbox_has_a_ceiling(void **state)
+{
+    struct db *db = open_db();
+    struct alert_note note;
+    int64_t dropped = 0, waiting = 0;
+
+    assert_int_equal(db_begin(db), 0);
+    for (int64_t n = 1; n <= ALERTS_OUTBOX_MAX + 3; n++)
+        assert_int_equal(alerts_post(db, "ntfy", &lost, true, n, &dropped), 0);
+    assert_int_equal(db_commit(db), 0);
+    assert_int_equal(dropped, 3);
+    assert_int_equal(alerts_waiting(db, "ntfy", &waiting), 0);
+    assert_int_equal(waiting, ALERTS_OUTBOX_MAX);
+    assert_int_equal(alerts_next(db, "ntfy", &note), 0);
+    assert_int_equal(note.at, 4); /* the oldest went */
+    db_close(db);
+}
+
+static int take_hours(void *ctx, const char *session, struct str hours)
+{
+    assert_string_equal(session, "s1");
+    (void)snprintf(ctx, 16, "%.*s", (int)hours.n, hours.p);
+    return 0;
+}
+
+static void test_rhythms(void **state)
+{
+    struct db *db = open_db();
+    char hours[16] = "";
+
+    assert_int_equal(rhythms_save(db, "main", "s1", STR_LIT("abc")), 0);
+    assert_int_equal(rhythms_save(db, "main", "s1", STR_LIT("abcd")), 0);
+    assert_int_equal(rhythms_each(db, "main", take_hours, hours), 0);
+    assert_string_equal(hours, "abcd");
+    db_close(db);
+}
+
+/* Another connection's commit is seen, our own is not. */
+static void test_data_version(void **state)
+{
+    char dir[] = "/tmp/zk-alerts-XXXXXX";
+    struct db *ours = NULL, *theirs = NULL;
+    int64_t before = 0, after = 0;
+    char path[64];
+
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(db_open_state(dir, &ours), 0);
+    assert_int_equal(db_open_state(dir, &theirs), 0);
+    assert_int_equal(db_data_version(ours, &before), 0);
+    assert_int_equal(alerts_raise(ours, &lost), 0);
+    assert_int_equal(db_data_version(ours, &after), 0);
+    assert_int_equal(before, after);
+    assert_int_equal(alerts_clear(theirs, lost.name, lost.bridge, lost.session), 0);
+    assert_int_equal(db_data_version(ours, &after), 0);
+    assert_int_not_equal(before, after);
+    db_close(ours);
+    db_close(theirs);
+    (void)snprintf(path, sizeof path, "%s/%s", dir, STATE_DB_FILE);
+    (void)unlink(path);
+    (void)snprintf(path, sizeof path, "%s/%s-journal", dir, STATE_DB_FILE);
+    (void)unlink(path);
+    (void)rmdir(dir);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_raise_and_clear),      cmocka_unit_test(test_outbox_is_a_queue_per_sink),
+        cmocka_unit_test(test_outbox_has_a_ceiling), cmocka_unit_test(test_rhythms),
+        cmocka_unit_test(test_data_version),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
