@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/app/admin.h"
+#include "common/app/notify.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/metrics.h"
@@ -33,7 +34,7 @@ struct app {
     struct admin *admin;
     struct bus_pub *pub;
     struct http_client *client;
-    struct timer *trim, *grace;
+    struct timer *trim, *grace, *watchdog;
     int64_t trim_next_ms;
     void (*on_stop)(void *ctx);
     void *on_stop_ctx;
@@ -196,6 +197,14 @@ static void on_trim(void *ctx)
     a->trim_next_ms = 0;
 }
 
+static void on_watchdog(void *ctx)
+{
+    struct app *a = ctx;
+
+    notify_send("WATCHDOG=1");
+    timer_start(a->watchdog, notify_watchdog_ms());
+}
+
 static void on_grace(void *ctx)
 {
     struct app *a = ctx;
@@ -210,6 +219,7 @@ static void on_signal(void *ctx, int signum)
     bool again = a->stopping;
 
     a->stopping = true;
+    notify_send("STOPPING=1");
     log_info("stopping", again ? "asked again, stopping at once" : "finishing what is in flight",
              KI("signal", signum));
     if (again || !a->on_stop) {
@@ -259,6 +269,8 @@ static int open_loop(struct app *a)
         r = timer_open(a->loop, on_trim, a, &a->trim);
     if (r == 0)
         r = timer_open(a->loop, on_grace, a, &a->grace);
+    if (r == 0)
+        r = timer_open(a->loop, on_watchdog, a, &a->watchdog);
     if (r == 0)
         r = loop_on_stop_signal(a->loop, on_signal, a);
     if (r == 0)
@@ -325,7 +337,12 @@ int app_open(const struct app_spec *spec, int argc, char *const argv[], struct a
 
 int app_run(struct app *a)
 {
-    int r = loop_run(a->loop);
+    int r;
+
+    notify_send("READY=1");
+    if (notify_watchdog_ms() > 0)
+        on_watchdog(a);
+    r = loop_run(a->loop);
 
     if (r == 0 && a->code == EXIT_DONE)
         log_info("stopped", "stopped");
@@ -355,6 +372,7 @@ int app_close(struct app *a, int r)
     admin_free(a->admin);
     timer_close(a->trim);
     timer_close(a->grace);
+    timer_close(a->watchdog);
     buf_fini(&a->ring);
     if (loop_close(a->loop) == -EBUSY)
         log_error("loop-busy", "a handle was never closed");

@@ -1,0 +1,13 @@
+/*
+ * What systemd wants to hear (sd_notify's protocol: a datagram to the socket that NOTIFY_SOCKET names): that
+ * the service is ready, that its loop still turns, that it stops. Without NOTIFY_SOCKET all of it is nothing.
+ * For common/app only.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/* @state as "READY=1". Failures are ignored: who watches will notice the silence. */
+void notify_send(const char *state);
+/* How often "WATCHDOG=1" is due (half of what systemd waits), 0: no watchdog is set for this process. */
+int64_t notify_watchdog_ms(void);
