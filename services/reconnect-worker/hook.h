@@ -1,0 +1,96 @@
+/*
+ * Restarting a bridge that has no reconnect call (the released zapw): RECONNECT_HOOK says how.
+ *
+ *   docker:CONTAINER       POST /containers/CONTAINER/restart of the Docker Engine API at DOCKER_HOST
+ *   systemd:UNIT           systemctl restart --no-block UNIT
+ *   exec:/path/to/program  that program, with the bridge's name as its argument; exit status 0: restarted
+ *
+ * A restart bounces every session of the bridge, so it has a spacing of its own (kept in state.db, held by
+ * reconnects_claim() over all workers and restarts) and a guard.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/base/settings.h"
+#include "common/bridge/driver.h"
+#include "common/io/http_client.h"
+#include "common/io/loop.h"
+
+/* A restart is over or given up before the claim's lease ends (policy.h: 30 s call, 5 s margin). */
+#define HOOK_TIMEOUT_MS (25 * 1000)
+/* How long Docker lets the bridge stop before it kills it; zapw saves its sessions within that. */
+#define HOOK_DOCKER_STOP_S 10
+#define HOOK_TARGET_MAX    256
+
+struct hook_settings {
+    const char *hook;        /* RECONNECT_HOOK, "": none */
+    const char *docker_host; /* DOCKER_HOST */
+    int64_t spacing_ms;      /* RECONNECT_HOOK_INTERVAL */
+    int64_t max_connected;   /* RECONNECT_HOOK_MAX_CONNECTED, percent */
+};
+
+/* The rows for a settings table; @at is the offset of the struct hook_settings. */
+#define HOOK_SETTING_ROWS(at_)                                                                              \
+    { .name = "RECONNECT_HOOK",                                                                             \
+      .kind = SETTING_TEXT,                                                                                 \
+      .at = (at_) + offsetof(struct hook_settings, hook),                                                   \
+      .help = "restarts a bridge without a reconnect call: docker:CONTAINER, systemd:UNIT or exec:/path" }, \
+        { .name = "RECONNECT_HOOK_INTERVAL",                                                                \
+          .kind = SETTING_DURATION,                                                                         \
+          .at = (at_) + offsetof(struct hook_settings, spacing_ms),                                         \
+          .def = "15m",                                                                                     \
+          .min = 1000,                                                                                      \
+          .max = INT64_C(7) * 24 * 3600 * 1000,                                                             \
+          .help = "least time between two restarts of one bridge" },                                        \
+        { .name = "RECONNECT_HOOK_MAX_CONNECTED",                                                           \
+          .kind = SETTING_INT,                                                                              \
+          .at = (at_) + offsetof(struct hook_settings, max_connected),                                      \
+          .def = "20",                                                                                      \
+          .min = 0,                                                                                         \
+          .max = 100,                                                                                       \
+          .help = "percent of its sessions that may be connected when a bridge is restarted" },             \
+    {                                                                                                       \
+        .name = "DOCKER_HOST", .kind = SETTING_TEXT,                                                        \
+        .at = (at_) + offsetof(struct hook_settings, docker_host), .def = "unix:///var/run/docker.sock",    \
+        .help = "the Docker Engine for RECONNECT_HOOK=docker:…: unix:///path or tcp://host:port"          \
+    }
+
+enum hook_kind { HOOK_NONE, HOOK_DOCKER, HOOK_SYSTEMD, HOOK_EXEC };
+
+struct hook {
+    enum hook_kind kind;
+    char target[HOOK_TARGET_MAX];      /* container, unit or path */
+    char docker_url[HOOK_TARGET_MAX];  /* "http://host:port" */
+    char docker_unix[HOOK_TARGET_MAX]; /* path of the socket, "": TCP */
+};
+
+/* Takes RECONNECT_HOOK and DOCKER_HOST apart. Returns 0 (kind HOOK_NONE for an empty one), or -EINVAL with
+ * one line in @problem that says what is allowed. */
+int hook_parse(const struct hook_settings *s, struct buf *problem, struct hook *ret);
+
+/*
+ * The guard: may a bridge with so many sessions in each state be restarted? Not when more than @max_connected
+ * percent of those a restart touches (connected, starting, disconnected) are connected; sessions that need a
+ * person do not count. @ret_percent (may be NULL) gets the share.
+ */
+bool hook_may_restart(const int64_t count[SESSION_STATE_N], int64_t max_connected, int *ret_percent);
+
+/* What came of a restart. */
+struct hook_result {
+    bool restarted;
+    int64_t sent_ms; /* from hook_run() until it was under way; -1: it never was (it may be tried again) */
+    char words[160]; /* for people: "docker restarted container zapw"; what went wrong and what to do */
+};
+
+/*
+ * Restarts the bridge. @h and @client outlive it. @done fires once, never before hook_run() has returned, in
+ * the loop's thread. Returns 0, -EINVAL (HOOK_NONE), -ENOMEM; a program that cannot be run is told by @done.
+ */
+int hook_run(const struct hook *h, struct loop *l, struct http_client *client, const char *bridge,
+             void (*done)(void *ctx, const struct hook_result *r), void *ctx);
+
+/* "set RECONNECT_HOOK=…" in one sentence, for a bridge that cannot be reconnected and has no hook. */
+extern const char hook_missing_words[];

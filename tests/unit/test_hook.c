@@ -1,0 +1,180 @@
+/* Restarting a bridge: how the setting is read, when it is allowed, and what came of it. */
+#include "fixture.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "services/reconnect-worker/hook.h"
+
+#define UNIX "unix:///run/docker.sock"
+
+static void the_setting_is_taken_apart(void **state)
+{
+    static const struct {
+        const char *hook, *docker_host;
+        int r;
+        enum hook_kind kind;
+        const char *target, *url, *socket;
+    } rows[] = {
+        {"",                                  UNIX,               0,       HOOK_NONE,    "",                            "",                  ""                },
+        { "docker:zapw",                      UNIX,               0,       HOOK_DOCKER,  "zapw",                        "http://docker",     "/run/docker.sock"},
+        { "docker:my_zapw-1.a",               "tcp://proxy:2375", 0,       HOOK_DOCKER,  "my_zapw-1.a",                 "http://proxy:2375", ""                },
+        { "systemd:zapw@main.service",        "",                 0,       HOOK_SYSTEMD, "zapw@main.service",           "",                  ""                },
+        { "exec:/usr/local/bin/restart zapw", "",                 0,       HOOK_EXEC,    "/usr/local/bin/restart zapw", "",                  ""                },
+        { "zapw",                             UNIX,               -EINVAL, 0,            "",                            "",                  ""                },
+        { "docker:",                          UNIX,               -EINVAL, 0,            "",                            "",                  ""                },
+        { "docker:../images",                 UNIX,               -EINVAL, 0,            "",                            "",                  ""                },
+        { "docker:a/b",                       UNIX,               -EINVAL, 0,            "",                            "",                  ""                },
+        { "docker:a?b",                       UNIX,               -EINVAL, 0,            "",                            "",                  ""                },
+        { "docker:-a",                        UNIX,               -EINVAL, 0,            "",                            "",                  ""                },
+        { "docker:a",                         "ssh://host",       -EINVAL, 0,            "",                            "",                  ""                },
+        { "docker:a",                         "tcp://host",       -EINVAL, 0,            "",                            "",                  ""                },
+        { "docker:a",                         "tcp://host:1/x",   -EINVAL, 0,            "",                            "",                  ""                },
+        { "docker:a",                         "unix://relative",  -EINVAL, 0,            "",                            "",                  ""                },
+        { "systemd:--user",                   "",                 -EINVAL, 0,            "",                            "",                  ""                },
+        { "systemd:a b",                      "",                 -EINVAL, 0,            "",                            "",                  ""                },
+        { "exec:restart",                     "",                 -EINVAL, 0,            "",                            "",                  ""                },
+        { "exec:",                            "",                 -EINVAL, 0,            "",                            "",                  ""                },
+        { "Docker:a",                         UNIX,               -EINVAL, 0,            "",                            "",                  ""                },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct hook_settings s = { .hook = rows[i].hook, .docker_host = rows[i].docker_host };
+        CLEANUP(buf_fini) struct buf problem = BUF_INIT(1000);
+        struct hook h = { 0 };
+
+        if (hook_parse(&s, &problem, &h) != rows[i].r)
+            fail_msg("%s at %s: %s", rows[i].hook, rows[i].docker_host, buf_str(&problem));
+        assert_int_equal(problem.len > 0, rows[i].r != 0);
+        assert_int_equal(h.kind, rows[i].kind);
+        assert_string_equal(h.target, rows[i].target);
+        assert_string_equal(h.docker_url, rows[i].url);
+        assert_string_equal(h.docker_unix, rows[i].socket);
+    }
+}
+
+static void a_bridge_that_serves_many_is_not_restarted(void **state)
+{
+    static const struct {
+        int64_t connected, starting, disconnected, logged_out, max;
+        bool may;
+        int percent;
+    } rows[] = {
+        {0,    0, 1,   0,   20,  true,  0 },
+        { 1,   0, 4,   0,   20,  true,  20},
+        { 1,   0, 3,   0,   20,  false, 25},
+        { 1,   1, 3,   0,   20,  true,  20},
+        { 0,   0, 1,   0,   0,   true,  0 },
+        { 1,   0, 99,  0,   0,   false, 1 },
+        { 9,   0, 1,   0,   100, true,  90},
+        { 0,   0, 0,   0,   20,  true,  0 },
+ /* a hundred that need a person do not make it right to drop the only good one */
+        { 1,   0, 1,   100, 20,  false, 50},
+        { 2,   0, 8,   0,   20,  true,  20},
+        { 201, 0, 799, 0,   20,  false, 20},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const int64_t count[SESSION_STATE_N] = { [SESSION_CONNECTED] = rows[i].connected,
+                                                 [SESSION_STARTING] = rows[i].starting,
+                                                 [SESSION_DISCONNECTED] = rows[i].disconnected,
+                                                 [SESSION_LOGGED_OUT] = rows[i].logged_out };
+        int percent = -1;
+
+        if (hook_may_restart(count, rows[i].max, &percent) != rows[i].may || percent != rows[i].percent)
+            fail_msg("row %zu: %d percent", i, percent);
+    }
+}
+
+/* -- programs -- */
+
+struct seen {
+    struct loop *loop;
+    struct hook_result result;
+    int n;
+    bool returned;
+};
+
+static void on_done(void *ctx, const struct hook_result *r)
+{
+    struct seen *s = ctx;
+
+    assert_true(s->returned);
+    s->result = *r;
+    s->n++;
+    loop_stop(s->loop);
+}
+
+static struct hook_result run(const char *program)
+{
+    struct hook h = { .kind = HOOK_EXEC };
+    struct seen s = { 0 };
+    long before = mem_live();
+
+    (void)snprintf(h.target, sizeof h.target, "%s", program);
+    assert_int_equal(loop_open(&s.loop), 0);
+    assert_int_equal(hook_run(&h, s.loop, NULL, "main", on_done, &s), 0);
+    s.returned = true;
+    assert_int_equal(loop_run(s.loop), 0);
+    assert_int_equal(s.n, 1);
+    assert_int_equal(loop_close(s.loop), 0);
+    assert_int_equal(mem_live(), before);
+    return s.result;
+}
+
+static void a_program_s_exit_status_is_the_answer(void **state)
+{
+    struct hook_result r = run("/bin/true");
+
+    assert_true(r.restarted);
+    r = run("/bin/false");
+    assert_false(r.restarted);
+    assert_int_equal(r.sent_ms, 0);
+    assert_string_equal(r.words, "/bin/false ended with exit status 1");
+}
+
+static void a_program_that_is_not_there_was_never_run(void **state)
+{
+    struct hook_result r = run("/nonexistent/restart");
+
+    assert_false(r.restarted);
+    assert_int_equal(r.sent_ms, -1);
+    assert_string_equal(r.words, "cannot run /nonexistent/restart: No such file or directory");
+}
+
+static void the_program_is_told_the_bridge(void **state)
+{
+    char path[] = "/tmp/hookXXXXXX";
+    int fd = mkstemp(path);
+    const char *script = "#!/bin/sh\n[ \"$1\" = main ] && [ $# = 1 ]\n";
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, script, strlen(script)), (ssize_t)strlen(script));
+    assert_int_equal(fchmod(fd, 0700), 0);
+    assert_int_equal(close(fd), 0);
+    assert_true(run(path).restarted);
+    (void)unlink(path);
+}
+
+static void no_hook_runs_nothing(void **state)
+{
+    struct hook h = { .kind = HOOK_NONE };
+
+    assert_int_equal(hook_run(&h, NULL, NULL, "main", on_done, NULL), -EINVAL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_setting_is_taken_apart),
+        cmocka_unit_test(a_bridge_that_serves_many_is_not_restarted),
+        cmocka_unit_test(a_program_s_exit_status_is_the_answer),
+        cmocka_unit_test(a_program_that_is_not_there_was_never_run),
+        cmocka_unit_test(the_program_is_told_the_bridge),
+        cmocka_unit_test(no_hook_runs_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
