@@ -66,8 +66,9 @@ static void listen_from(struct deaf *d, int64_t hour_ms, int64_t now_ms)
     account(d, hour_ms, now_ms);
 }
 
-bool deaf_heard(struct deaf *d, int64_t hour_ms, int64_t now_ms)
+bool deaf_heard(const struct rules *rules, struct deaf *d, int64_t now_ms)
 {
+    int64_t hour_ms = rules->deaf_period_ms / DEAF_HOURS;
     int64_t slot = now_ms / (hour_ms / DEAF_SLOTS);
     bool was_deaf;
 
@@ -83,20 +84,54 @@ bool deaf_heard(struct deaf *d, int64_t hour_ms, int64_t now_ms)
     return was_deaf;
 }
 
-static bool is_too_long(const struct deaf *d)
+static bool is_too_long(const struct rules *rules, const struct deaf *d)
 {
-    return d->expected >= DEAF_EXPECTED_MIN && d->expected >= d->longest * DEAF_LONGEST_FACTOR;
+    return d->expected >= (float)rules->deaf_expected &&
+           d->expected * 100 >= d->longest * (float)rules->deaf_percent;
 }
 
-bool deaf_tick(struct deaf *d, int64_t hour_ms, bool listening, int64_t now_ms)
+bool deaf_tick(const struct rules *rules, struct deaf *d, bool listening, int64_t now_ms)
 {
     if (!listening) {
         stop_listening(d);
         return false;
     }
-    listen_from(d, hour_ms, now_ms);
-    if (d->deaf || !is_too_long(d))
+    listen_from(d, rules->deaf_period_ms / DEAF_HOURS, now_ms);
+    if (d->deaf || !is_too_long(rules, d))
         return false;
     d->deaf = true;
+    return true;
+}
+
+/* The bytes: a version, `longest` in thousandths, the rates; all little-endian as on every machine we run on.
+ */
+#define PACK_VERSION 1
+
+struct packed {
+    uint32_t version;
+    uint32_t longest_milli;
+    uint16_t rate[DEAF_HOURS];
+};
+
+int deaf_pack(const struct deaf *d, struct buf *ret)
+{
+    struct packed p = { .version = PACK_VERSION, .longest_milli = (uint32_t)(d->longest * 1000) };
+
+    memcpy(p.rate, d->rate, sizeof p.rate);
+    return buf_add(ret, &p, sizeof p);
+}
+
+bool deaf_unpack(struct str bytes, struct deaf *ret)
+{
+    struct packed p;
+
+    if (bytes.n != sizeof p)
+        return false;
+    memcpy(&p, bytes.p, sizeof p);
+    if (p.version != PACK_VERSION)
+        return false;
+    deaf_init(ret);
+    memcpy(ret->rate, p.rate, sizeof p.rate);
+    ret->longest = (float)p.longest_milli / 1000;
     return true;
 }

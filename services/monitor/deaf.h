@@ -1,6 +1,7 @@
 /*
- * A connected session that used to hear something and no longer does, measured against its own rhythm. Pure;
- * times in wall ms, because a rhythm follows people's days.
+ * A connected session that used to hear something and no longer does, measured against its own rhythm. Pure.
+ * Times are ms since the epoch as they were when the monitor started, and steady from there on: a rhythm
+ * follows people's days, but not somebody who sets the clock.
  *
  * Per hour of the week we keep in how many of its six 10-minute slots the session usually hears at least one
  * message (slots, because one chat of a hundred messages is one sign of life). While it hears nothing, the
@@ -10,20 +11,15 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "common/base/buf.h"
+#include "common/base/text.h"
+#include "services/monitor/rules.h"
 
 #define DEAF_HOURS     168 /* of a week */
-#define DEAF_HOUR_MS   (60 * 60 * 1000)
-#define DEAF_SLOTS     6 /* of an hour */
+#define DEAF_SLOTS     6   /* of an hour */
 #define DEAF_UNWATCHED UINT16_MAX
 /* Slots are kept as 1/4096: 6 × 4096 fits. */
 #define DEAF_UNIT 4096
-/* If slots were independent, 12 expected ones stay empty once in e^12 = 160,000 silences. */
-#define DEAF_EXPECTED_MIN 12.0F
-/* Slots are not independent (holidays, a shop closed for a day): the session's own longest silence is the
- * measure, with a quarter on top. */
-#define DEAF_LONGEST_FACTOR 1.25F
 /* A new week counts a quarter: a changed rhythm is learned in a month. */
 #define DEAF_LEARN_DIVISOR 4
 /* Per hour; half of the longest silence is forgotten in four weeks (0.5^(1/672)). */
@@ -43,7 +39,12 @@ struct deaf {
 void deaf_init(struct deaf *d);
 /* A message came in. Returns true when the session was deaf until now. @hour_ms: DEAF_HOUR_MS (tests: less).
  */
-bool deaf_heard(struct deaf *d, int64_t hour_ms, int64_t now_ms);
+bool deaf_heard(const struct rules *rules, struct deaf *d, int64_t now_ms);
 /* Time goes on. @listening: the session is connected and its messages would reach us; silence counts only
  * while it does. Returns true when the session becomes deaf with it. */
-bool deaf_tick(struct deaf *d, int64_t hour_ms, bool listening, int64_t now_ms);
+bool deaf_tick(const struct rules *rules, struct deaf *d, bool listening, int64_t now_ms);
+
+/* What is learned, as bytes to keep. @ret is appended to. */
+int deaf_pack(const struct deaf *d, struct buf *ret);
+/* False: no such bytes, @ret is untouched. It listens afresh. */
+bool deaf_unpack(struct str bytes, struct deaf *ret);

@@ -2,43 +2,51 @@
 
 #include <math.h>
 
-int32_t flap_score(const struct flap *f, int64_t now_ms)
+int64_t flap_score(const struct rules *rules, const struct flap *f, int64_t now_ms)
 {
     int64_t age_ms = now_ms - f->at_ms;
 
     if (age_ms <= 0)
         return f->score;
-    return (int32_t)lround(f->score * exp2(-(double)age_ms / FLAP_HALF_LIFE_MS));
+    return llround((double)f->score * exp2(-(double)age_ms / (double)rules->flap_half_life_ms));
 }
 
-bool flap_drop(struct flap *f, int64_t now_ms)
+/* From here it takes flap_max_ms down to reuse: a higher score would say nothing more. */
+static int64_t score_max(const struct rules *rules)
 {
-    int32_t score = flap_score(f, now_ms) + FLAP_DROP_PENALTY;
+    return llround((double)rules->flap_reuse *
+                   exp2((double)rules->flap_max_ms / (double)rules->flap_half_life_ms));
+}
 
-    f->score = score > FLAP_SCORE_MAX ? FLAP_SCORE_MAX : score;
+bool flap_drop(const struct rules *rules, struct flap *f, int64_t now_ms)
+{
+    int64_t score = flap_score(rules, f, now_ms) + rules->flap_penalty;
+
+    f->score = score < score_max(rules) ? score : score_max(rules);
     f->at_ms = now_ms;
-    if (f->suppressed_ms || f->score < FLAP_SUPPRESS)
+    if (f->suppressed_ms || f->score < rules->flap_suppress)
         return false;
     f->suppressed_ms = now_ms;
     return true;
 }
 
-int64_t flap_until_ms(const struct flap *f)
+int64_t flap_until_ms(const struct rules *rules, const struct flap *f)
 {
     int64_t calm_ms, limit_ms;
 
     if (!f->suppressed_ms)
         return 0;
-    limit_ms = f->suppressed_ms + FLAP_SUPPRESS_MAX_MS;
-    if (f->score <= FLAP_REUSE)
+    limit_ms = f->suppressed_ms + rules->flap_max_ms;
+    if (f->score <= rules->flap_reuse)
         return f->at_ms < limit_ms ? f->at_ms : limit_ms;
-    calm_ms = f->at_ms + (int64_t)ceil(log2((double)f->score / FLAP_REUSE) * FLAP_HALF_LIFE_MS);
+    calm_ms = f->at_ms + (int64_t)ceil(log2((double)f->score / (double)rules->flap_reuse) *
+                                       (double)rules->flap_half_life_ms);
     return calm_ms < limit_ms ? calm_ms : limit_ms;
 }
 
-bool flap_relax(struct flap *f, int64_t now_ms)
+bool flap_relax(const struct rules *rules, struct flap *f, int64_t now_ms)
 {
-    if (!f->suppressed_ms || now_ms < flap_until_ms(f))
+    if (!f->suppressed_ms || now_ms < flap_until_ms(rules, f))
         return false;
     f->suppressed_ms = 0;
     return true;

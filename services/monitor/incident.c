@@ -13,9 +13,9 @@ static bool begin(struct incident *i, enum incident_kind kind, int64_t now_ms)
 }
 
 /* Forgets the slots between the newest one known and now. */
-static void turn(struct incident *i, int64_t now_ms)
+static void turn(const struct rules *rules, struct incident *i, int64_t now_ms)
 {
-    int64_t slot = now_ms / INCIDENT_SLOT_MS;
+    int64_t slot = now_ms * INCIDENT_SLOTS / rules->incident_window_ms;
 
     if (slot - i->slot >= INCIDENT_SLOTS)
         memset(i->drops, 0, sizeof i->drops);
@@ -26,28 +26,27 @@ static void turn(struct incident *i, int64_t now_ms)
         i->slot = slot;
 }
 
-bool incident_drops(struct incident *i, int n, int connected, int64_t now_ms)
+bool incident_drops(const struct rules *rules, struct incident *i, int64_t n, int64_t connected,
+                    int64_t now_ms)
 {
-    int sum = 0;
+    int64_t sum = 0;
 
-    turn(i, now_ms);
+    turn(rules, i, now_ms);
     i->drops[i->slot % INCIDENT_SLOTS] += n;
     for (int s = 0; s < INCIDENT_SLOTS; s++)
         sum += i->drops[s];
-    if (sum < INCIDENT_DROPS_MIN || sum < connected) /* sum ≥ half of (connected before = connected + sum) */
+    if (sum < rules->incident_min || sum * 100 < (connected + sum) * rules->incident_percent)
         return false;
     return begin(i, INCIDENT_MASS_DROP, now_ms);
 }
 
-bool incident_call(struct incident *i, bool transport_ok, int64_t now_ms)
+bool incident_call(const struct rules *rules, struct incident *i, bool transport_ok, int64_t now_ms)
 {
     if (transport_ok) {
         i->failures = 0;
         return false;
     }
-    if (i->failures < INCIDENT_TRANSPORT_FAILURES)
-        i->failures++;
-    if (i->failures < INCIDENT_TRANSPORT_FAILURES)
+    if (++i->failures < rules->incident_failures)
         return false;
     return begin(i, INCIDENT_TRANSPORT, now_ms);
 }
@@ -57,12 +56,12 @@ bool incident_down(struct incident *i, int64_t now_ms)
     return begin(i, INCIDENT_DOWN, now_ms);
 }
 
-bool incident_sweep(struct incident *i, bool good, int drops)
+bool incident_sweep(const struct rules *rules, struct incident *i, bool good, int64_t drops)
 {
     if (i->kind == INCIDENT_NONE)
         return false;
     i->good_sweeps = good && drops == 0 ? i->good_sweeps + 1 : 0;
-    if (i->good_sweeps < INCIDENT_GOOD_SWEEPS)
+    if (i->good_sweeps < rules->incident_sweeps)
         return false;
     *i = (struct incident){ .slot = i->slot };
     return true;

@@ -9,6 +9,7 @@
 
 #include "common/base/mem.h"
 #include "services/monitor/deaf.h"
+#include "tests/unit/monitor_rules.h"
 
 #define MIN  (60 * 1000LL)
 #define HOUR (60 * MIN)
@@ -46,8 +47,8 @@ static void run(struct deaf *d, rhythm_fn rhythm, int64_t from, int64_t to, int6
     *ret_deaf_min = -1;
     for (int64_t m = from; m < to; m++) {
         if (rhythm(m % (7 * 24 * 60)))
-            deaf_heard(d, HOUR, T0 + m * MIN + 1);
-        if (deaf_tick(d, HOUR, true, T0 + m * MIN + 2) && *ret_deaf_min < 0)
+            deaf_heard(default_rules(), d, T0 + m * MIN + 1);
+        if (deaf_tick(default_rules(), d, true, T0 + m * MIN + 2) && *ret_deaf_min < 0)
             *ret_deaf_min = m;
     }
 }
@@ -101,7 +102,7 @@ static void test_learns_from_a_false_alarm(void **state)
     run(&d, office_hours, 0, AT(3, 2, 0), &deaf_min);
     run(&d, never, AT(3, 2, 0), AT(3, 3, 0), &deaf_min); /* a holiday on Wednesday */
     assert_true(deaf_min > 0);
-    assert_true(deaf_heard(&d, HOUR, T0 + AT(3, 3, 9) * MIN));
+    assert_true(deaf_heard(default_rules(), &d, T0 + AT(3, 3, 9) * MIN));
     run(&d, office_hours, AT(3, 3, 9), AT(4, 2, 0), &deaf_min);
     assert_int_equal(deaf_min, -1);
     run(&d, never, AT(4, 2, 0), AT(4, 3, 0), &deaf_min);
@@ -117,7 +118,7 @@ static void test_not_listening(void **state)
     deaf_init(&d);
     run(&d, always, 0, AT(2, 0, 0), &deaf_min);
     for (int64_t m = AT(2, 0, 0); m < AT(2, 1, 0); m++)
-        assert_false(deaf_tick(&d, HOUR, false, T0 + m * MIN));
+        assert_false(deaf_tick(default_rules(), &d, false, T0 + m * MIN));
     run(&d, never, AT(2, 1, 0), AT(2, 1, 1), &deaf_min);
     assert_int_equal(deaf_min, -1);
     run(&d, never, AT(2, 1, 1), AT(2, 1, 4), &deaf_min);
@@ -135,11 +136,30 @@ static void test_clock_steps(void **state)
 
         deaf_init(&d);
         run(&d, always, 0, AT(2, 0, 0), &deaf_min);
-        (void)deaf_tick(&d, HOUR, true, T0 + AT(2, 0, 0) * MIN + step[i]);
+        (void)deaf_tick(default_rules(), &d, true, T0 + AT(2, 0, 0) * MIN + step[i]);
         assert_in_range(d.since_ms, 1, T0 + AT(2, 0, 0) * MIN + step[i]);
-        deaf_heard(&d, HOUR, T0 + AT(2, 0, 0) * MIN + step[i]);
+        deaf_heard(default_rules(), &d, T0 + AT(2, 0, 0) * MIN + step[i]);
         assert_false(d.deaf);
     }
+}
+
+/* What is learned survives a restart; what was being listened to does not. */
+static void test_packs(void **state)
+{
+    CLEANUP(buf_fini) struct buf b = BUF_INIT(4096);
+    struct deaf d, again;
+    int64_t deaf_min;
+
+    deaf_init(&d);
+    run(&d, office_hours, 0, AT(3, 0, 0), &deaf_min);
+    assert_int_equal(deaf_pack(&d, &b), 0);
+    assert_true(deaf_unpack((struct str){ b.data, b.len }, &again));
+    assert_memory_equal(again.rate, d.rate, sizeof d.rate);
+    assert_int_equal(again.since_ms, 0);
+    assert_true(again.longest > d.longest * 0.99F && again.longest <= d.longest);
+    assert_false(deaf_unpack((struct str){ b.data, b.len - 1 }, &again));
+    b.data[0]++;
+    assert_false(deaf_unpack((struct str){ b.data, b.len }, &again));
 }
 
 int main(void)
@@ -147,7 +167,7 @@ int main(void)
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_rhythms),
                                         cmocka_unit_test(test_learns_from_a_false_alarm),
                                         cmocka_unit_test(test_not_listening),
-                                        cmocka_unit_test(test_clock_steps) };
+                                        cmocka_unit_test(test_clock_steps), cmocka_unit_test(test_packs) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 
 #include "common/base/mem.h"
 #include "services/monitor/flap.h"
+#include "tests/unit/monitor_rules.h"
 
 #define MIN (60 * 1000LL)
 #define T0  (1000 * MIN)
@@ -28,9 +29,9 @@ static void test_decay(void **state)
     };
     struct flap f = { 0 };
 
-    flap_drop(&f, T0);
+    flap_drop(default_rules(), &f, T0);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-        assert_int_equal(flap_score(&f, T0 + cases[i].after_ms), cases[i].score);
+        assert_int_equal(flap_score(default_rules(), &f, T0 + cases[i].after_ms), cases[i].score);
 }
 
 static void test_suppresses(void **state)
@@ -53,7 +54,7 @@ static void test_suppresses(void **state)
         int by = 0;
 
         for (int n = 1; n <= cases[i].drops; n++)
-            if (flap_drop(&f, T0 + n * cases[i].every_ms)) {
+            if (flap_drop(default_rules(), &f, T0 + n * cases[i].every_ms)) {
                 assert_int_equal(by, 0); /* told once */
                 by = n;
             }
@@ -66,14 +67,14 @@ static void test_reuse(void **state)
 {
     struct flap f = { 0 };
 
-    assert_int_equal(flap_until_ms(&f), 0);
+    assert_int_equal(flap_until_ms(default_rules(), &f), 0);
     for (int n = 0; n < 3; n++)
-        flap_drop(&f, T0);
-    assert_int_equal(flap_until_ms(&f), T0 + 30 * MIN); /* 3000 to 750: two half-lives */
-    assert_false(flap_relax(&f, T0 + 30 * MIN - 1));
-    assert_true(flap_relax(&f, T0 + 30 * MIN));
-    assert_false(flap_relax(&f, T0 + 30 * MIN));
-    assert_int_equal(flap_until_ms(&f), 0);
+        flap_drop(default_rules(), &f, T0);
+    assert_int_equal(flap_until_ms(default_rules(), &f), T0 + 30 * MIN); /* 3000 to 750: two half-lives */
+    assert_false(flap_relax(default_rules(), &f, T0 + 30 * MIN - 1));
+    assert_true(flap_relax(default_rules(), &f, T0 + 30 * MIN));
+    assert_false(flap_relax(default_rules(), &f, T0 + 30 * MIN));
+    assert_int_equal(flap_until_ms(default_rules(), &f), 0);
 }
 
 /* A session that never rests is still tried once an hour. */
@@ -82,10 +83,10 @@ static void test_at_most_an_hour(void **state)
     struct flap f = { 0 };
 
     for (int n = 0; n < 100; n++)
-        flap_drop(&f, T0 + n * MIN / 2);
-    assert_int_equal(f.score, FLAP_SCORE_MAX);
-    assert_int_equal(flap_until_ms(&f), f.suppressed_ms + 60 * MIN);
-    assert_true(flap_relax(&f, f.suppressed_ms + 60 * MIN));
+        flap_drop(default_rules(), &f, T0 + n * MIN / 2);
+    assert_int_equal(f.score, 12000);
+    assert_int_equal(flap_until_ms(default_rules(), &f), f.suppressed_ms + 60 * MIN);
+    assert_true(flap_relax(default_rules(), &f, f.suppressed_ms + 60 * MIN));
 }
 
 int main(void)

@@ -10,6 +10,7 @@
 
 #include "common/base/mem.h"
 #include "services/monitor/health.h"
+#include "tests/unit/monitor_rules.h"
 
 static const struct {
     const char *checks, *news;
@@ -32,7 +33,7 @@ static void test_news(void **state)
         struct health h = { 0 };
 
         for (size_t n = 0; cases[i].checks[n]; n++) {
-            enum health_news news = health_check(&h, cases[i].checks[n] == '+');
+            enum health_news news = health_check(default_rules(), &h, cases[i].checks[n] == '+');
             char is = news == HEALTH_WENT_UP ? 'u' : news == HEALTH_WENT_DOWN ? 'd' : '.';
 
             if (is != cases[i].news[n])

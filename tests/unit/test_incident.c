@@ -9,6 +9,7 @@
 
 #include "common/base/mem.h"
 #include "services/monitor/incident.h"
+#include "tests/unit/monitor_rules.h"
 
 #define S 1000
 
@@ -45,7 +46,7 @@ static void test_mass_drop(void **state)
 
             if (begins)
                 fail_msg("%s: began too early", mass[i].what);
-            begins = incident_drops(&in, drop->n, drop->connected, drop->at_ms);
+            begins = incident_drops(default_rules(), &in, drop->n, drop->connected, drop->at_ms);
         }
         if (begins != mass[i].begins || (in.kind == INCIDENT_MASS_DROP) != begins)
             fail_msg("%s", mass[i].what);
@@ -69,7 +70,7 @@ static void test_transport(void **state)
         bool begins = false;
 
         for (const char *c = cases[i].calls; *c; c++)
-            begins |= incident_call(&in, *c == '+', 100 * S);
+            begins |= incident_call(default_rules(), &in, *c == '+', 100 * S);
         if (begins != cases[i].begins)
             fail_msg("%s", cases[i].calls);
     }
@@ -82,9 +83,9 @@ static void test_begins_once(void **state)
     assert_true(incident_down(&in, 100 * S));
     assert_int_equal(in.since_ms, 100 * S);
     assert_false(incident_down(&in, 101 * S));
-    assert_false(incident_drops(&in, 100, 0, 101 * S));
+    assert_false(incident_drops(default_rules(), &in, 100, 0, 101 * S));
     for (int n = 0; n < 10; n++)
-        assert_false(incident_call(&in, false, 101 * S));
+        assert_false(incident_call(default_rules(), &in, false, 101 * S));
     assert_int_equal(in.kind, INCIDENT_DOWN);
     assert_int_equal(in.since_ms, 100 * S);
 }
@@ -109,11 +110,11 @@ static void test_ends(void **state)
         struct incident in = { 0 };
         bool ended = false;
 
-        assert_false(incident_sweep(&in, true, 0)); /* nothing to end */
+        assert_false(incident_sweep(default_rules(), &in, true, 0)); /* nothing to end */
         incident_down(&in, 100 * S);
         for (const char *c = cases[i].sweeps; *c; c++) {
             assert_false(ended);
-            ended = incident_sweep(&in, *c != 'b', *c == 'd');
+            ended = incident_sweep(default_rules(), &in, *c != 'b', *c == 'd');
         }
         if (ended != cases[i].ends)
             fail_msg("%s", cases[i].sweeps);
@@ -127,10 +128,10 @@ static void test_counts_afresh(void **state)
 {
     struct incident in = { 0 };
 
-    assert_true(incident_drops(&in, 5, 0, 100 * S));
-    incident_sweep(&in, true, 0);
-    assert_true(incident_sweep(&in, true, 0));
-    assert_false(incident_drops(&in, 1, 4, 101 * S));
+    assert_true(incident_drops(default_rules(), &in, 5, 0, 100 * S));
+    incident_sweep(default_rules(), &in, true, 0);
+    assert_true(incident_sweep(default_rules(), &in, true, 0));
+    assert_false(incident_drops(default_rules(), &in, 1, 4, 101 * S));
 }
 
 int main(void)

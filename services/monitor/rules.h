@@ -1,0 +1,39 @@
+/*
+ * The numbers of the monitor's decisions, all in one struct that is handed to every pure function. Each is a
+ * setting; its default and the reason for it stand in settings.c.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct rules {
+    int64_t check_ms;          /* from the start of one sweep to the start of the next */
+    int64_t soon_ms;           /* after a session.* event: look again so soon */
+    int64_t incident_check_ms; /* while the bridge is in trouble: from the end of one sweep to the next */
+    int64_t in_flight;         /* calls at once, where each session is asked for by itself */
+    int64_t start_ms;          /* a session that is starting for longer is down */
+
+    int64_t health_timeout_ms; /* a health check that takes longer is bad */
+    int64_t health_bad;        /* checks in a row that say "down" … */
+    int64_t health_good;       /* … and "up" again */
+
+    int64_t incident_percent;   /* of the connected sessions … */
+    int64_t incident_min;       /* … and at least so many … */
+    int64_t incident_window_ms; /* … turn bad within this time: the bridge's trouble */
+    int64_t incident_failures;  /* or so many calls in a row fail in transport */
+    int64_t incident_sweeps;    /* good ones in a row, without a new drop, that end it */
+
+    int64_t flap_penalty;      /* per drop */
+    int64_t flap_suppress;     /* from this score on a session is left alone … */
+    int64_t flap_reuse;        /* … until it has decayed to this … */
+    int64_t flap_half_life_ms; /* … with this half-life … */
+    int64_t flap_max_ms;       /* … and no longer than this */
+
+    int64_t deaf_period_ms; /* the rhythm that repeats, in 168 parts: a week */
+    int64_t deaf_expected;  /* active slots that should have been there in a silence, at least … */
+    int64_t deaf_percent;   /* … and this share of the longest silence that ended by itself */
+    bool deaf_reconnect;    /* a deaf session is reconnected, once */
+
+    int64_t alert_group; /* more sessions than this with the same alert at once are one alert */
+};

@@ -1,0 +1,20 @@
+/*
+ * The monitor's settings (table monitor_settings_table), on top of those every program has.
+ */
+#pragma once
+
+#include "common/app/app.h"
+#include "common/app/policy_settings.h"
+#include "services/monitor/rules.h"
+
+struct monitor_settings {
+    struct app_settings app;
+    struct bridge_settings bridge;
+    struct policy_settings policy;
+    struct rules rules;
+    const char *admin_listen;
+    const char *alert_url, *alert_ntfy_url, *heartbeat_url;
+    int64_t heartbeat_ms;
+};
+
+extern const struct setting monitor_settings_table[];
