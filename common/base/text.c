@@ -38,6 +38,15 @@ bool str_starts(struct str a, const char *prefix)
     return a.p && a.n >= n && memcmp(a.p, prefix, n) == 0;
 }
 
+void str_copy(struct str s, char *ret, size_t n)
+{
+    size_t len = s.n < n - 1 ? s.n : n - 1;
+
+    if (len > 0)
+        memcpy(ret, s.p, len);
+    ret[len] = '\0';
+}
+
 /* ---- numbers with units ----------------------------------------------------------------------------------
  */
 
