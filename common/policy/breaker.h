@@ -43,3 +43,5 @@ struct breaker breaker_answer(const struct policy *p, const struct breaker *b, i
                               struct breaker_window window, unsigned spread, int64_t now);
 /* A call that began in period @gen will never be answered (its worker died): a probe may go instead. */
 struct breaker breaker_forget(const struct breaker *b, int64_t gen);
+/* The monitor found the bridge well again: an open breaker lets its probes go now. */
+struct breaker breaker_hint_up(const struct breaker *b, int64_t now);

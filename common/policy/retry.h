@@ -95,6 +95,7 @@ struct retry {
     int64_t lease_until;  /* CALLING: lapses then */
     int64_t called_at;    /* VERIFYING: the call was answered then … */
     int64_t verify_until; /* … and the monitor judges it at this time, at the latest */
+    int64_t seen_at;      /* the monitor saw it not connected then: newer than last_sent, or no attempt */
     bool at_once_used;    /* the one attempt outside the spacing is spent */
     bool slow_used;       /* the one slow retry is spent */
     bool forced;          /* operator, --force: the spacing does not hold */
@@ -130,6 +131,9 @@ struct retry retry_not_connected(const struct policy *p, const struct retry *r, 
 /* ---- what a worker does ----------------------------------------------------------------------------------
  */
 
+enum bridge_health { BRIDGE_HEALTH_UNKNOWN, BRIDGE_HEALTH_UP, BRIDGE_HEALTH_DOWN };
+const char *bridge_health_text(enum bridge_health h); /* "unknown", "up", "down" */
+
 /* Of the session and its bridge, all that decides. */
 struct retry_session {
     enum session_state state;
@@ -137,7 +141,7 @@ struct retry_session {
 };
 struct retry_bridge {
     bool known; /* a row and a driver */
-    int health; /* enum bridge_health of common/store/bridges.h: 0 unknown, 1 up, 2 down */
+    enum bridge_health health;
     bool incident, outdated;
     int64_t swept_at;    /* end of the monitor's last good sweep */
     int64_t fresh_until; /* the monitor vouches for what it wrote until then */

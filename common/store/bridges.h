@@ -19,9 +19,6 @@
 
 #define BRIDGES_NONE 1 /* answer: no such row */
 
-enum bridge_health { BRIDGE_HEALTH_UNKNOWN, BRIDGE_HEALTH_UP, BRIDGE_HEALTH_DOWN };
-const char *bridge_health_text(enum bridge_health h); /* "unknown", "up", "down" */
-
 struct bridge_row {
     char name[BRIDGES_NAME_MAX];
     char driver[16]; /* a bridge_driver's name; "": not known yet */

@@ -1,0 +1,428 @@
+/*
+ * The transitions of one session's reconnection; the drawing stands in retry.h. What forbids an attempt is in
+ * verdict.c.
+ */
+#include "common/policy/retry.h"
+
+/* Doubling stops here: MIN..MAX is cut by MAX long before. */
+#define BACKOFF_DOUBLINGS_MAX 30
+
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* ---- when ------------------------------------------------------------------------------------------------
+ */
+
+static int64_t spaced_at(const struct policy *p, const struct retry *r, int64_t now)
+{
+    return r->last_sent > 0 ? later(now, r->last_sent + policy_spacing_ms(p)) : now;
+}
+
+int64_t retry_next_at(const struct policy *p, const struct retry *r, uint64_t draw)
+{
+    int64_t doublings = r->attempts < BACKOFF_DOUBLINGS_MAX ? r->attempts : BACKOFF_DOUBLINGS_MAX;
+    int64_t window = p->backoff_max_ms;
+
+    if (p->backoff_min_ms <= 0)
+        return r->last_sent + p->interval_ms;
+    if (p->backoff_min_ms < p->backoff_max_ms >> doublings)
+        window = p->backoff_min_ms << doublings;
+    if (window < p->backoff_min_ms)
+        window = p->backoff_min_ms;
+    return r->last_sent + p->backoff_min_ms + (int64_t)(draw % (uint64_t)(window - p->backoff_min_ms + 1));
+}
+
+/* ---- small steps -----------------------------------------------------------------------------------------
+ */
+
+static void set_idle(struct retry *r)
+{
+    r->phase = RETRY_IDLE;
+    r->reason = RETRY_FOR_NONE;
+    r->forced = false;
+}
+
+static void set_due(struct retry *r, enum retry_reason reason, int64_t due_at)
+{
+    r->phase = RETRY_DUE;
+    r->reason = reason;
+    r->due_at = due_at;
+    r->forced = false;
+}
+
+static void set_parked(struct retry *r, enum retry_park park)
+{
+    r->phase = RETRY_PARKED;
+    r->reason = RETRY_FOR_NONE;
+    r->park = park;
+    r->forced = false;
+}
+
+static void reset_counters(struct retry *r)
+{
+    r->attempts = 0;
+    r->failures = 0;
+    r->at_once_used = false;
+    r->slow_used = false;
+}
+
+static bool has_attempt(const struct retry *r)
+{
+    return r->phase == RETRY_CALLING || r->phase == RETRY_VERIFYING;
+}
+
+/* ---- the end of an attempt that did not connect
+ * ------------------------------------------------------------
+ */
+
+static enum retry_park park_after(const struct policy *p, const struct retry *r, enum session_state state,
+                                  bool counts)
+{
+    if (r->park != RETRY_PARK_NONE)
+        return r->park;
+    if (counts && r->reason == RETRY_FOR_SLOW)
+        return RETRY_PARK_TWO_OWNERS;
+    if (r->failures >= p->failures_max)
+        return RETRY_PARK_FAILURES;
+    return state == SESSION_FAILED ? RETRY_PARK_CAUSE : RETRY_PARK_NONE;
+}
+
+/* @counts: it is the session's failure, not the bridge's nor ours. */
+static void end_attempt(const struct policy *p, struct retry *r, enum session_state state, bool counts,
+                        uint64_t draw)
+{
+    bool slow_again = r->reason == RETRY_FOR_SLOW && !counts;
+    enum retry_park park;
+
+    r->failures += counts && r->reason != RETRY_FOR_AT_ONCE ? 1 : 0;
+    park = park_after(p, r, state, counts);
+    r->due_at = retry_next_at(p, r, draw);
+    if (park != RETRY_PARK_NONE) {
+        set_parked(r, park);
+    } else if (state == SESSION_DISCONNECTED) {
+        r->slow_used = r->slow_used && !slow_again; /* its one retry has not been had yet */
+        set_due(r, slow_again ? RETRY_FOR_SLOW : RETRY_FOR_AGAIN, r->due_at);
+    } else {
+        set_idle(r);
+    }
+}
+
+/* ---- what the monitor reports ----------------------------------------------------------------------------
+ */
+
+static void follow_connected(struct retry *r, struct retry_effect *effect)
+{
+    effect->bridge_current = true;
+    effect->confirmed = r->phase == RETRY_VERIFYING;
+    r->park = RETRY_PARK_NONE;
+    if (r->phase != RETRY_CALLING)
+        set_idle(r);
+}
+
+static void drop_by_plan(const struct policy *p, struct retry *r, enum cause_plan plan, int64_t now)
+{
+    if (plan == PLAN_AT_ONCE && !r->at_once_used)
+        set_due(r, RETRY_FOR_AT_ONCE, now);
+    else if (plan == PLAN_SLOW && r->slow_used)
+        set_parked(r, RETRY_PARK_TWO_OWNERS);
+    else if (plan == PLAN_SLOW)
+        set_due(r, RETRY_FOR_SLOW, spaced_at(p, r, now + p->slow_ms));
+    else
+        set_due(r, r->failures > 0 ? RETRY_FOR_AGAIN : RETRY_FOR_DROP,
+                later(spaced_at(p, r, now + p->grace_ms), r->failures > 0 ? r->due_at : 0));
+}
+
+/* A plan that changes what is planned already: 515 brings it forward, 440 puts it off. */
+static bool plan_changes(const struct retry *r, enum cause_plan plan)
+{
+    return (plan == PLAN_AT_ONCE && !r->at_once_used && r->reason != RETRY_FOR_AT_ONCE) ||
+           (plan == PLAN_SLOW && r->reason != RETRY_FOR_SLOW && r->reason != RETRY_FOR_OPERATOR);
+}
+
+static void follow_disconnected(const struct policy *p, struct retry *r, enum cause_plan plan, int64_t now,
+                                struct retry_effect *effect)
+{
+    bool at_once = plan == PLAN_AT_ONCE && !r->at_once_used;
+
+    r->seen_at = now;
+    switch (r->phase) {
+    case RETRY_IDLE:
+        drop_by_plan(p, r, plan, now);
+        break;
+    case RETRY_DUE:
+        if (plan_changes(r, plan))
+            drop_by_plan(p, r, plan, now);
+        break;
+    case RETRY_VERIFYING: /* the restart that a login asks for ends the attempt; other drops may be followed
+                             by a connect of the bridge's own */
+        if (at_once) {
+            effect->closed = true;
+            drop_by_plan(p, r, plan, now);
+        }
+        break;
+    case RETRY_CALLING:
+        if (at_once)
+            r->reason = RETRY_FOR_AT_ONCE; /* remembered until the call is over */
+        break;
+    default:
+        break;
+    }
+}
+
+/* A person has to act, or the bridge starts it by itself: nothing is planned. */
+static void follow_waiting(struct retry *r, enum session_state to, struct retry_effect *effect)
+{
+    if (r->phase == RETRY_DUE)
+        set_idle(r);
+    if (r->phase != RETRY_VERIFYING || to == SESSION_STARTING)
+        return;
+    effect->closed = true;
+    if (r->park != RETRY_PARK_NONE)
+        set_parked(r, r->park);
+    else
+        set_idle(r);
+}
+
+static void follow_failed(struct retry *r, const struct cause *cause, struct retry_effect *effect)
+{
+    bool of_bridge = cause && cause->scope == SCOPE_BRIDGE;
+
+    effect->bridge_outdated = of_bridge;
+    effect->closed = r->phase == RETRY_VERIFYING;
+    if (r->phase == RETRY_PARKED)
+        return;
+    r->park = of_bridge ? RETRY_PARK_OUTDATED : RETRY_PARK_CAUSE;
+    if (r->phase != RETRY_CALLING)
+        set_parked(r, r->park);
+}
+
+struct retry retry_follow(const struct policy *p, const struct retry *r, const struct retry_change *change,
+                          int64_t now, struct retry_effect *ret_effect)
+{
+    struct retry n = *r;
+    struct retry_effect effect = { 0 };
+
+    if (change->to != SESSION_CONNECTED && change->connected_ms >= p->stable_ms)
+        reset_counters(&n);
+    if (change->to == SESSION_CONNECTED && !change->deaf)
+        follow_connected(&n, &effect);
+    else if (change->to == SESSION_CONNECTED && n.phase == RETRY_IDLE)
+        set_due(&n, RETRY_FOR_DEAF, spaced_at(p, &n, now));
+    else if (change->to == SESSION_DISCONNECTED)
+        follow_disconnected(p, &n, change->cause ? change->cause->plan : PLAN_NORMAL, now, &effect);
+    else if (change->to == SESSION_FAILED)
+        follow_failed(&n, change->cause, &effect);
+    else if (change->to != SESSION_CONNECTED)
+        follow_waiting(&n, change->to, &effect);
+    *ret_effect = effect;
+    return n;
+}
+
+struct retry retry_not_connected(const struct policy *p, const struct retry *r, enum session_state state,
+                                 uint64_t draw, int64_t now)
+{
+    struct retry n = *r;
+
+    n.seen_at = now;
+    end_attempt(p, &n, state, true, draw);
+    return n;
+}
+
+/* ---- what a worker does ----------------------------------------------------------------------------------
+ */
+
+struct retry retry_claim(const struct policy *p, const struct retry *r, int64_t token, int64_t now)
+{
+    struct retry n = *r;
+
+    n.phase = RETRY_CALLING;
+    n.token = token;
+    n.claimed_at = now;
+    n.lease_until = now + p->lease_ms;
+    n.last_sent = now + p->sent_ms; /* should this worker die, nobody knows better */
+    n.attempts++;
+    n.at_once_used = r->at_once_used || r->reason == RETRY_FOR_AT_ONCE;
+    n.slow_used = r->slow_used || r->reason == RETRY_FOR_SLOW;
+    return n;
+}
+
+/* With a short interval the next attempt does not wait for the verification of the last. */
+static int64_t verify_ms(const struct policy *p)
+{
+    int64_t spacing = policy_spacing_ms(p);
+
+    return p->verify_ms < spacing ? p->verify_ms : spacing;
+}
+
+static enum attempt_outcome taken(const struct policy *p, struct retry *r, enum session_state state,
+                                  uint64_t draw, int64_t now)
+{
+    if (state == SESSION_DISCONNECTED && r->reason == RETRY_FOR_AT_ONCE && !r->at_once_used) {
+        set_due(r, RETRY_FOR_AT_ONCE, now);
+        return ATTEMPT_NOT_CONNECTED;
+    }
+    if (state != SESSION_DISCONNECTED && state != SESSION_STARTING) {
+        end_attempt(p, r, state, true, draw);
+        return ATTEMPT_NOT_CONNECTED;
+    }
+    r->phase = RETRY_VERIFYING;
+    r->called_at = now;
+    r->verify_until = now + verify_ms(p);
+    return ATTEMPT_CALLED;
+}
+
+struct retry retry_called(const struct policy *p, const struct retry *r, const struct retry_call *call,
+                          enum session_state state, uint64_t draw, int64_t now,
+                          enum attempt_outcome *ret_outcome)
+{
+    struct retry n = *r;
+
+    n.last_sent = r->claimed_at + (call->sent_after_ms > 0 ? call->sent_after_ms : 0);
+    *ret_outcome = call->outcome;
+    if (state == SESSION_CONNECTED && (r->reason != RETRY_FOR_DEAF || call->outcome == ATTEMPT_CALLED)) {
+        set_idle(&n);
+        *ret_outcome = ATTEMPT_SUCCEEDED;
+    } else if (call->outcome == ATTEMPT_CALLED) {
+        *ret_outcome = taken(p, &n, state, draw, now);
+    } else if (call->outcome == ATTEMPT_NO_WAY) {
+        set_parked(&n, RETRY_PARK_NO_WAY);
+    } else {
+        end_attempt(p, &n, state, call->outcome == ATTEMPT_REFUSED, draw);
+    }
+    return n;
+}
+
+bool retry_is_lapsed(const struct policy *p, const struct retry *r, int64_t now)
+{
+    return (r->phase == RETRY_CALLING && now >= r->lease_until) ||
+           (r->phase == RETRY_VERIFYING && now >= r->verify_until + p->vouch_ms);
+}
+
+struct retry retry_repair(const struct policy *p, const struct retry *r, enum session_state state,
+                          uint64_t draw, int64_t now, enum attempt_outcome *ret_outcome)
+{
+    struct retry n = *r;
+
+    if (state == SESSION_CONNECTED && r->reason != RETRY_FOR_DEAF) {
+        set_idle(&n);
+        *ret_outcome = ATTEMPT_SUCCEEDED;
+        return n;
+    }
+    *ret_outcome = r->phase == RETRY_CALLING ? ATTEMPT_WORKER_LOST : ATTEMPT_UNCONFIRMED;
+    end_attempt(p, &n, state, false, draw);
+    return n;
+}
+
+/* ---- what an operator does -------------------------------------------------------------------------------
+ */
+
+struct retry retry_ask(const struct retry *r, bool force)
+{
+    struct retry n = *r;
+
+    set_due(&n, RETRY_FOR_OPERATOR, 1);
+    n.forced = force;
+    return n;
+}
+
+struct retry retry_park(const struct retry *r, enum retry_park park)
+{
+    struct retry n = *r;
+
+    if (has_attempt(r))
+        n.park = park;
+    else if (r->phase != RETRY_PARKED)
+        set_parked(&n, park);
+    return n;
+}
+
+struct retry retry_unpark(const struct policy *p, const struct retry *r, enum session_state state,
+                          int64_t now)
+{
+    struct retry n = *r;
+
+    reset_counters(&n);
+    n.park = RETRY_PARK_NONE;
+    if (has_attempt(r))
+        return n;
+    if (state == SESSION_DISCONNECTED)
+        set_due(&n, RETRY_FOR_DROP, spaced_at(p, &n, now));
+    else if (state == SESSION_FAILED) /* a person says that the cause is gone */
+        set_due(&n, RETRY_FOR_OPERATOR, spaced_at(p, &n, now));
+    else
+        set_idle(&n);
+    return n;
+}
+
+/* ---- texts
+ * -------------------------------------------------------------------------------------------------
+ */
+
+const char *retry_phase_text(enum retry_phase p)
+{
+    static const char *const texts[] = {
+#define X(name, text) [RETRY_##name] = (text),
+        RETRY_PHASES(X)
+#undef X
+    };
+
+    return texts[p];
+}
+
+const char *retry_reason_text(enum retry_reason r)
+{
+    static const char *const texts[] = {
+#define X(name, text) [RETRY_FOR_##name] = (text),
+        RETRY_REASONS(X)
+#undef X
+    };
+
+    return texts[r];
+}
+
+const char *retry_park_text(enum retry_park p)
+{
+    static const char *const texts[] = {
+#define X(name, text, words) [RETRY_PARK_##name] = (text),
+        RETRY_PARKS(X)
+#undef X
+    };
+
+    return texts[p];
+}
+
+const char *retry_park_words(enum retry_park p)
+{
+    static const char *const texts[] = {
+#define X(name, text, words) [RETRY_PARK_##name] = (words),
+        RETRY_PARKS(X)
+#undef X
+    };
+
+    return texts[p];
+}
+
+const char *attempt_outcome_text(enum attempt_outcome o)
+{
+    static const char *const texts[] = {
+#define X(name, text) [ATTEMPT_##name] = (text),
+        ATTEMPT_OUTCOMES(X)
+#undef X
+    };
+
+    return texts[o];
+}
+
+bool attempt_outcome_is_open(enum attempt_outcome o)
+{
+    return o == ATTEMPT_CALLING || o == ATTEMPT_CALLED;
+}
+
+const char *bridge_health_text(enum bridge_health h)
+{
+    static const char *const texts[] = { "unknown", "up", "down" };
+
+    return texts[h];
+}

@@ -1,0 +1,140 @@
+/*
+ * Every reason not to attempt a session now, in the order in which a person wants to hear them: what has to
+ * be done by hand, what is going on, what time heals. The first that holds is the verdict.
+ */
+#include "common/policy/retry.h"
+
+#define READY(now)     ((struct verdict){ WHY_READY, (now) })
+#define NO(why, until) ((struct verdict){ WHY_##why, (until) })
+
+static struct verdict phase_verdict(const struct retry *r)
+{
+    switch (r->phase) {
+    case RETRY_PARKED:
+        return NO(PARKED, 0);
+    case RETRY_CALLING:
+        return NO(CALLING, r->lease_until);
+    case RETRY_VERIFYING:
+        return NO(VERIFYING, r->verify_until);
+    default:
+        return READY(0);
+    }
+}
+
+static struct verdict state_verdict(enum session_state s)
+{
+    switch (s) {
+    case SESSION_STARTING:
+        return NO(STARTING, 0);
+    case SESSION_QR_PENDING:
+        return NO(QR_PENDING, 0);
+    case SESSION_CONNECTED:
+        return NO(CONNECTED, 0);
+    case SESSION_LOGGED_OUT:
+        return NO(LOGGED_OUT, 0);
+    case SESSION_FAILED:
+        return NO(FAILED, 0);
+    case SESSION_LOST:
+        return NO(LOST, 0);
+    default:
+        return READY(0);
+    }
+}
+
+/* The two states in which an attempt may be wanted nevertheless. */
+static bool is_exempt(const struct retry *r, enum session_state s)
+{
+    return r->phase == RETRY_DUE && ((r->reason == RETRY_FOR_DEAF && s == SESSION_CONNECTED) ||
+                                     (r->reason == RETRY_FOR_OPERATOR && s == SESSION_FAILED));
+}
+
+static struct verdict spacing_verdict(const struct policy *p, const struct retry *r, int64_t now)
+{
+    int64_t next = r->last_sent + policy_spacing_ms(p);
+
+    return r->last_sent > 0 && now < next ? NO(SPACING, next) : READY(now);
+}
+
+static bool is_spaced(const struct retry *r)
+{
+    return !r->forced && r->reason != RETRY_FOR_AT_ONCE;
+}
+
+/* Time heals these. */
+static struct verdict time_verdict(const struct policy *p, const struct retry *r,
+                                   const struct retry_session *s, const struct retry_bridge *b, int64_t now)
+{
+    struct verdict v = is_spaced(r) ? spacing_verdict(p, r, now) : READY(now);
+    bool seen = r->last_sent == 0 || r->seen_at > r->last_sent || b->swept_at > r->last_sent;
+
+    if (v.why != WHY_READY)
+        return v;
+    if (now < r->due_at)
+        return NO(NOT_DUE, r->due_at);
+    if (now < s->suppressed_until && r->reason != RETRY_FOR_OPERATOR)
+        return NO(FLAPPING, s->suppressed_until);
+    return seen || !is_spaced(r) ? READY(now) : NO(NOT_SEEN, 0);
+}
+
+struct verdict retry_session_verdict(const struct policy *p, const struct retry *r,
+                                     const struct retry_session *s, const struct retry_bridge *b, int64_t now)
+{
+    struct verdict v = phase_verdict(r);
+
+    if (v.why == WHY_READY && !is_exempt(r, s->state))
+        v = state_verdict(s->state);
+    if (v.why != WHY_READY)
+        return v;
+    if (r->phase == RETRY_IDLE)
+        return NO(NOT_WANTED, 0);
+    return time_verdict(p, r, s, b, now);
+}
+
+/* R4's part of the bridge. */
+static struct verdict health_verdict(const struct retry_bridge *b, int64_t now)
+{
+    if (!b->known)
+        return NO(NO_DRIVER, 0);
+    if (b->health == BRIDGE_HEALTH_UNKNOWN)
+        return NO(BRIDGE_UNKNOWN, 0);
+    if (b->health == BRIDGE_HEALTH_DOWN)
+        return NO(BRIDGE_DOWN, 0);
+    if (b->incident)
+        return NO(INCIDENT, 0);
+    if (b->outdated)
+        return NO(OUTDATED, 0);
+    return now >= b->fresh_until ? NO(MONITOR_SILENT, 0) : READY(now);
+}
+
+struct verdict retry_bridge_verdict(const struct policy *p, const struct retry_bridge *b, int64_t now)
+{
+    struct verdict v = health_verdict(b, now);
+
+    if (v.why == WHY_READY)
+        v = breaker_verdict(p, &b->breaker, now);
+    if (v.why != WHY_READY)
+        return v;
+    if (now < b->hook_until)
+        return NO(HOOK_SPACING, b->hook_until);
+    if (b->in_flight >= p->in_flight_max)
+        return NO(IN_FLIGHT_MAX, 0);
+    if (bucket_level(p, &b->bucket, now) < 1)
+        return NO(BUCKET_EMPTY, bucket_ready_at(p, &b->bucket, now));
+    return READY(now);
+}
+
+struct verdict retry_ask_verdict(const struct policy *p, const struct retry *r, const struct retry_session *s,
+                                 const struct retry_bridge *b, bool force, int64_t now)
+{
+    struct verdict v = phase_verdict(r);
+
+    if (v.why == WHY_READY && !is_exempt(r, s->state))
+        v = state_verdict(s->state);
+    if (v.why == WHY_READY)
+        v = health_verdict(b, now);
+    if (v.why == WHY_READY && b->breaker.state == BREAKER_OPEN)
+        v = breaker_verdict(p, &b->breaker, now);
+    if (v.why == WHY_READY && !force)
+        v = spacing_verdict(p, r, now);
+    return v;
+}
