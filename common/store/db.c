@@ -13,8 +13,8 @@
 #include "common/store/sql.h"
 #include "common/store/sql_internal.h"
 
-/* A writer of state.db holds the lock for one small transaction, an fsync or two: 10 s covers a slow disk. */
-#define BUSY_TIMEOUT_MS 10000
+/* Who only looks may not stop for it. */
+#define LOOK_TIMEOUT_MS 100
 /* Pages in memory per connection; the working set of a state.db is smaller, a log is read once. */
 #define CACHE_PRAGMA "PRAGMA cache_size = -1024;"
 
@@ -171,6 +171,11 @@ static int check_version(struct db *db, int version_max)
 /* ---- opening ---------------------------------------------------------------------------------------------
  */
 
+static bool is_reader(enum sql_rules rules)
+{
+    return rules == SQL_LOG_READER || rules == SQL_STATE_READER;
+}
+
 static int set_rules(struct db *db, enum sql_rules rules)
 {
     int r = sql_exec(db, CACHE_PRAGMA "PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF;");
@@ -179,7 +184,7 @@ static int set_rules(struct db *db, enum sql_rules rules)
         r = sql_exec(db, "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL;");
     if (r == 0 && rules == SQL_LOG_WRITER)
         r = sql_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
-    if (rules != SQL_STATE) {
+    if (rules == SQL_LOG_WRITER || rules == SQL_LOG_READER) {
         (void)sqlite3_wal_autocheckpoint(db->handle, 0);
         (void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     }
@@ -197,15 +202,15 @@ static int check_writable_open(struct db *db, const char *path)
 static int open_handle(struct db *db, const char *path, enum sql_rules rules)
 {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
-                (rules == SQL_LOG_READER ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+                (is_reader(rules) ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     int rc = sqlite3_open_v2(path, &db->handle, flags, NULL);
 
     if (!db->handle)
         return -ENOMEM;
-    (void)sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
+    (void)sqlite3_busy_timeout(db->handle, rules == SQL_STATE_READER ? LOOK_TIMEOUT_MS : SQL_BUSY_TIMEOUT_MS);
     if (rc != SQLITE_OK)
         return sql_error(db, rc);
-    return rules == SQL_LOG_READER ? 0 : check_writable_open(db, path);
+    return is_reader(rules) ? 0 : check_writable_open(db, path);
 }
 
 int sql_open(const char *path, enum sql_rules rules, const struct db_schema *schema, int version_max,
@@ -230,13 +235,24 @@ int sql_open(const char *path, enum sql_rules rules, const struct db_schema *sch
     return r;
 }
 
-int db_open(const char *dir, const char *file, const struct db_schema *schema, struct db **ret)
+static int open_in(const char *dir, const char *file, enum sql_rules rules, const struct db_schema *schema,
+                   struct db **ret)
 {
     char *path = sqlite3_mprintf("%s/%s", dir, file);
-    int r = path ? sql_open(path, SQL_STATE, schema, 0, ret) : -ENOMEM;
+    int r = path ? sql_open(path, rules, schema, 0, ret) : -ENOMEM;
 
     sqlite3_free(path);
     return r;
+}
+
+int db_open(const char *dir, const char *file, const struct db_schema *schema, struct db **ret)
+{
+    return open_in(dir, file, SQL_STATE, schema, ret);
+}
+
+int db_open_state_reader(const char *dir, struct db **ret)
+{
+    return open_in(dir, STATE_DB_FILE, SQL_STATE_READER, NULL, ret);
 }
 
 int db_open_state(const char *dir, struct db **ret)

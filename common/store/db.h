@@ -35,6 +35,9 @@ extern const struct db_schema state_schema; /* all tables of state.db, in state_
  * -ENOENT (no directory), -EROFS, -ENOSPC, -EBADMSG (not a database), -EPROTONOSUPPORT (written by a newer
  * zapkeep). */
 int db_open_state(const char *dir, struct db **ret);
+/* Read-only, for who only looks at it now and then and may not wait: -EAGAIN after 100 ms. -ENOENT: not there
+ * yet. */
+int db_open_state_reader(const char *dir, struct db **ret);
 int db_open(const char *dir, const char *file, const struct db_schema *schema, struct db **ret);
 /* In memory, for tests. */
 int db_open_memory(const struct db_schema *schema, struct db **ret);

@@ -147,7 +147,7 @@ void event_log_close(struct event_log *l)
     if (l->db) {
         event_log_rollback(l);
         if (!event_log_sync_failed(l))
-            (void)event_log_checkpoint(l);
+            (void)event_log_truncate(l);
     }
     db_close(l->db);
     if (l->lock_fd >= 0)

@@ -79,6 +79,8 @@ void event_log_wal(const struct event_log *l, struct event_wal *ret);
 /* Moves what it can into the file without waiting for a reader (PASSIVE); not inside a transaction. When all
  * of it was moved and no reader is in it, the next commit starts the WAL over. Returns 0 or -errno. */
 int event_log_checkpoint(struct event_log *l);
+/* Moves all and empties the WAL file, if no reader is in it. Returns 0, -EAGAIN (one is) or -errno. */
+int event_log_truncate(struct event_log *l);
 /* Process ids that hold a snapshot of this WAL now (our own is left out); 0 stands for one that cannot be
  * seen from here (another container). Returns how many, at most @max. */
 int event_log_holders(const struct event_log *l, int64_t *ret_pids, int max);

@@ -48,17 +48,36 @@ void event_log_wal(const struct event_log *l, struct event_wal *ret)
     ret->bytes = l->wal.frames * WAL_FRAME_BYTES;
 }
 
-int event_log_checkpoint(struct event_log *l)
+static int checkpoint(struct event_log *l, int mode)
 {
     int frames = -1;
     int moved = -1;
-    int rc = sqlite3_wal_checkpoint_v2(sql_handle(l->db), NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &moved);
+    int rc = sqlite3_wal_checkpoint_v2(sql_handle(l->db), NULL, mode, &frames, &moved);
 
     if (frames >= 0 && moved >= 0) {
         l->wal.frames = frames;
         l->wal.backfilled = moved;
     }
-    return rc == SQLITE_BUSY ? 0 : sql_error(l->db, rc); /* busy: a reader, next time */
+    return sql_error(l->db, rc);
+}
+
+int event_log_checkpoint(struct event_log *l)
+{
+    int r = checkpoint(l, SQLITE_CHECKPOINT_PASSIVE);
+
+    return r == -EAGAIN ? 0 : r; /* a reader is in the way: next time */
+}
+
+int event_log_truncate(struct event_log *l)
+{
+    int r = checkpoint(l, SQLITE_CHECKPOINT_PASSIVE);
+
+    if (r != 0)
+        return r;
+    (void)sqlite3_busy_timeout(sql_handle(l->db), 0); /* we do not wait for a reader */
+    r = checkpoint(l, SQLITE_CHECKPOINT_TRUNCATE);
+    (void)sqlite3_busy_timeout(sql_handle(l->db), SQL_BUSY_TIMEOUT_MS);
+    return r;
 }
 
 /* ---- who holds a snapshot --------------------------------------------------------------------------------

@@ -21,11 +21,15 @@
 struct sqlite3;
 struct sql;
 
+/* A writer of state.db holds the lock for one small transaction, an fsync or two: 10 s covers a slow disk. */
+#define SQL_BUSY_TIMEOUT_MS 10000
+
 #define SQL_ROW 1 /* answer of sql_next(): there is a row */
 
 /* The rules a file is opened with; see db.h. */
 enum sql_rules {
-    SQL_STATE,      /* rollback journal, several writers */
+    SQL_STATE, /* rollback journal, several writers */
+    SQL_STATE_READER,
     SQL_LOG_WRITER, /* WAL, the one writer: no checkpoint unless asked for, none at close */
     SQL_LOG_READER, /* WAL, read-only, never checkpoints */
 };

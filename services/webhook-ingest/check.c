@@ -1,0 +1,104 @@
+#include "services/webhook-ingest/check.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define DEFAULT_PATH  "/api/v1/messages/webhook"
+#define BRIDGE_PREFIX "/webhook/"
+
+/* "application/json", "Application/JSON; charset=utf-8"; an absent one is taken for it. */
+static bool is_json(struct str type)
+{
+    static const char json[] = "application/json";
+    const size_t n = sizeof json - 1;
+
+    if (!type.p)
+        return true;
+    return type.n >= n && strncasecmp(type.p, json, n) == 0 &&
+           (type.n == n || type.p[n] == ';' || type.p[n] == ' ');
+}
+
+static bool is_plain(struct str encoding)
+{
+    return !encoding.p || (encoding.n == 8 && strncasecmp(encoding.p, "identity", 8) == 0);
+}
+
+struct str check_bridge(struct str path, struct str default_bridge)
+{
+    const size_t n = sizeof BRIDGE_PREFIX - 1;
+    struct str name;
+
+    if (str_eq(path, DEFAULT_PATH))
+        return default_bridge;
+    if (!str_starts(path, BRIDGE_PREFIX))
+        return STR_NULL;
+    name = (struct str){ path.p + n, path.n - n };
+    return text_is_id(name) ? name : STR_NULL;
+}
+
+static bool has_signature(const struct check_input *in)
+{
+    static const struct {
+        int scheme;
+        const char *header;
+    } of[] = {
+        {SIGNATURE_STANDARD,  "webhook-signature"  },
+        { SIGNATURE_HUB_256,  "x-hub-signature-256"},
+        { SIGNATURE_WAHA_512, "x-webhook-hmac"     }
+    };
+
+    for (const int *scheme = in->schemes; scheme && *scheme; scheme++) {
+        for (size_t i = 0; i < sizeof of / sizeof of[0]; i++) {
+            if (of[i].scheme == *scheme && in->headers.header(in->headers.ctx, of[i].header).p)
+                return true;
+        }
+    }
+    return false;
+}
+
+struct verdict check_refused(int auth)
+{
+    static const char *const details[] = {
+        [AUTH_MISSING] = "present WEBHOOK_AUTH_TOKEN: Authorization: Bearer, the password of a URL, "
+                         "X-Webhook-Token, or ?token=",
+        [AUTH_WRONG] = "the token or signature presented is not one of WEBHOOK_AUTH_TOKEN",
+        [AUTH_STALE] = "the signature's timestamp is more than 5 minutes off; set the clocks",
+    };
+
+    return (struct verdict){ .status = 401,
+                             .error = "unauthorized",
+                             .detail = details[auth],
+                             .headers = "WWW-Authenticate: Bearer\n" };
+}
+
+static struct verdict refuse(int status, const char *error, const char *detail, const char *headers)
+{
+    return (struct verdict){ .status = status, .error = error, .detail = detail, .headers = headers };
+}
+
+static struct str header(const struct check_input *in, const char *name)
+{
+    return in->headers.header(in->headers.ctx, name);
+}
+
+struct verdict check_request(const struct check_input *in)
+{
+    struct str bridge = check_bridge(in->path, in->default_bridge);
+    int auth;
+
+    if (!bridge.p)
+        return refuse(404, "not_found",
+                      "webhooks go to " DEFAULT_PATH " or " BRIDGE_PREFIX "<bridge>; here are also /health, "
+                      "/ready and /metrics",
+                      NULL);
+    if (!str_eq(in->method, "POST"))
+        return refuse(405, "method_not_allowed", "webhooks are sent by POST", "Allow: POST\n");
+    auth = auth_check(in->tokens, NULL, &in->headers, in->query, 0);
+    if (auth != 0 && !has_signature(in))
+        return check_refused(auth);
+    if (!is_json(header(in, "content-type")))
+        return refuse(415, "unsupported_media_type", "send Content-Type: application/json", NULL);
+    if (!is_plain(header(in, "content-encoding")))
+        return refuse(415, "unsupported_encoding", "send the body as it is, without Content-Encoding", NULL);
+    return (struct verdict){ .bridge = bridge, .is_signed = auth != 0 };
+}

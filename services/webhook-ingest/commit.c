@@ -1,0 +1,61 @@
+#include "services/webhook-ingest/commit.h"
+
+#include "common/base/mem.h"
+
+static int write_item(struct event_log *l, struct commit_item *item)
+{
+    const struct event_new *e = &item->event;
+    int r;
+
+    if (item->kind == COMMIT_REJECTED)
+        r = event_log_reject(l, e->at, e->bridge, item->reason, e->body);
+    else
+        r = event_log_append(l, e, &item->seq);
+    item->result = r;
+    return r < 0 ? r : 0;
+}
+
+static int write_items(struct event_log *l, struct list *items)
+{
+    int r = 0;
+
+    LIST_FOR(it, items)
+    {
+        r = write_item(l, container_of(it, struct commit_item, link));
+        if (r != 0)
+            break;
+    }
+    return r;
+}
+
+static int count_and_fail(struct list *items, int r)
+{
+    int n = 0;
+
+    LIST_FOR(it, items)
+    {
+        if (r != 0) /* a duplicate too: its first may have been in this batch */
+            container_of(it, struct commit_item, link)->result = r;
+        n++;
+    }
+    return n;
+}
+
+void commit_batch(struct event_log *l, struct list *items, const struct event_retention *tend, int64_t now_ms,
+                  struct commit_done *ret)
+{
+    struct commit_done done = { 0 };
+    int r = event_log_begin(l);
+
+    if (r == 0)
+        r = write_items(l, items);
+    if (r == 0 && tend)
+        r = event_log_tend(l, tend, now_ms, COMMIT_TEND_ROWS, &done.tended);
+    if (r == 0)
+        r = event_log_commit(l);
+    else
+        event_log_rollback(l);
+    done.result = r;
+    done.n = count_and_fail(items, r);
+    *ret = done;
+}

@@ -1,0 +1,464 @@
+/*
+ * One turn of the commit thread, when all goes well:
+ *   wait      for items, a probe, or the second to be over
+ *   take      what has queued, at most 256 items or 1 MiB
+ *   commit    one transaction, one fsync (commit.c), with a slice of retention
+ *   give back the items with their results; the loop answers them
+ *   tidy      a small checkpoint when the WAL has grown
+ * When it does not: the commit fails -> every item comes back with the error, the next turn tries anew. An
+ * fsync failed -> nothing is tried any more, the process ends. A reader's snapshot keeps the WAL beyond its
+ * cap
+ * -> items come back at once until it is gone. The log could not be opened (full disk) -> tried each second.
+ */
+#include "services/webhook-ingest/committer.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/base/err.h"
+#include "common/base/mem.h"
+#include "common/store/cursors.h"
+#include "services/webhook-ingest/ingest_metrics.h"
+
+/* Idle turns: retention, expiry, a checkpoint of the rest. */
+#define IDLE_NS 1000000000L
+/* While the WAL is held: how often it is tried. */
+#define HELD_RETRY_NS 100000000L
+/* How often the cursors of the consumers are looked up. */
+#define CURSORS_EVERY_US (5 * 1000 * 1000)
+
+struct committer {
+    struct committer_options o;
+    struct wakeup *wakeup;
+    struct thread *thread;
+    struct event_log *log;
+    int64_t cursors_at_us;
+    int64_t checkpoint_at; /* frames at which the next one is due */
+    int64_t idle_at_us;    /* when the last idle turn was */
+
+    pthread_mutex_t lock; /* of all below */
+    pthread_cond_t more;
+    struct list queue, done;
+    int items;     /* added and not given back */
+    int64_t bytes; /* of those */
+    bool shedding, probe, stop;
+    struct committer_status status;
+};
+
+/* ---- the loop's side -------------------------------------------------------------------------------------
+ */
+
+static int64_t item_bytes(const struct commit_item *item)
+{
+    return (int64_t)item->event.body.n;
+}
+
+bool committer_accepts(struct committer *c)
+{
+    bool shedding;
+
+    (void)pthread_mutex_lock(&c->lock);
+    if (c->items >= COMMITTER_ITEMS_MAX || c->bytes >= COMMITTER_BYTES_MAX)
+        c->shedding = true;
+    else if (c->items < COMMITTER_ITEMS_MAX * COMMITTER_RESUME_PART &&
+             c->bytes < COMMITTER_BYTES_MAX * COMMITTER_RESUME_PART)
+        c->shedding = false;
+    shedding = c->shedding;
+    (void)pthread_mutex_unlock(&c->lock);
+    return !shedding;
+}
+
+void committer_add(struct committer *c, struct commit_item *item)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    list_append(&c->queue, &item->link);
+    c->items++;
+    c->bytes += item_bytes(item);
+    (void)pthread_cond_signal(&c->more);
+    (void)pthread_mutex_unlock(&c->lock);
+}
+
+void committer_probe(struct committer *c)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    c->probe = true;
+    (void)pthread_cond_signal(&c->more);
+    (void)pthread_mutex_unlock(&c->lock);
+}
+
+void committer_status(struct committer *c, struct committer_status *ret)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    *ret = c->status;
+    (void)pthread_mutex_unlock(&c->lock);
+}
+
+int committer_waiting(struct committer *c)
+{
+    int n;
+
+    (void)pthread_mutex_lock(&c->lock);
+    n = c->items;
+    (void)pthread_mutex_unlock(&c->lock);
+    return n;
+}
+
+static void on_wakeup(void *ctx)
+{
+    struct committer *c = ctx;
+    struct list done;
+
+    list_init(&done);
+    (void)pthread_mutex_lock(&c->lock);
+    list_splice(&done, &c->done);
+    LIST_FOR(it, &done)
+    {
+        c->items--;
+        c->bytes -= item_bytes(container_of(it, struct commit_item, link));
+    }
+    (void)pthread_mutex_unlock(&c->lock);
+    c->o.on_done(c->o.ctx, &done);
+}
+
+/* ---- the thread's side: status ---------------------------------------------------------------------------
+ */
+
+/* The log's numbers, and how the last attempt went. */
+static void note(struct committer *c, int r, const char *words)
+{
+    struct committer_status *s = &c->status;
+
+    (void)pthread_mutex_lock(&c->lock);
+    s->result = r;
+    if (r != 0)
+        (void)snprintf(s->words, sizeof s->words, "%s", words);
+    s->open = c->log != NULL;
+    if (c->log) {
+        s->head = event_log_head(c->log);
+        s->oldest = event_log_oldest(c->log);
+        s->fatal = event_log_sync_failed(c->log);
+        event_log_wal(c->log, &s->wal);
+        (void)snprintf(s->log_id, sizeof s->log_id, "%s", event_log_id(c->log));
+    }
+    (void)pthread_mutex_unlock(&c->lock);
+}
+
+static void give_back(struct committer *c, struct list *items)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    list_splice(&c->done, items);
+    (void)pthread_mutex_unlock(&c->lock);
+    wakeup_send(c->wakeup);
+}
+
+static void set_busy(struct committer *c)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    c->status.busy_since_us = clock_mono_us();
+    (void)pthread_mutex_unlock(&c->lock);
+}
+
+/* @wrote: it was more than a look at whether something is due. */
+static int64_t set_idle(struct committer *c, bool wrote)
+{
+    int64_t now_us = clock_mono_us();
+    int64_t took_us;
+
+    (void)pthread_mutex_lock(&c->lock);
+    took_us = now_us - c->status.busy_since_us;
+    c->status.busy_since_us = 0;
+    if (wrote) {
+        c->status.last_took_us = took_us;
+        c->status.last_commit_us = now_us;
+    }
+    (void)pthread_mutex_unlock(&c->lock);
+    return took_us;
+}
+
+/* ---- the thread's side: the WAL --------------------------------------------------------------------------
+ */
+
+static void set_held(struct committer *c, bool held, bool large)
+{
+    int64_t pids[ARRAY_LEN(c->status.holders)];
+    int n = large ? event_log_holders(c->log, pids, ARRAY_LEN(pids)) : 0;
+
+    (void)pthread_mutex_lock(&c->lock);
+    c->status.held = held;
+    c->status.wal_large = large;
+    c->status.n_holders = n;
+    memcpy(c->status.holders, pids, (size_t)n * sizeof pids[0]);
+    (void)pthread_mutex_unlock(&c->lock);
+}
+
+/* Returns true while the WAL is beyond its cap and cannot be started over. */
+static bool wal_is_held(struct committer *c)
+{
+    struct event_wal wal;
+    bool held;
+
+    event_log_wal(c->log, &wal);
+    if (wal.bytes * 2 < c->o.wal_cap_bytes && !c->status.wal_large)
+        return false;
+    held = wal.bytes >= c->o.wal_cap_bytes && event_log_truncate(c->log) != 0;
+    event_log_wal(c->log, &wal);
+    set_held(c, held, wal.bytes * 2 >= c->o.wal_cap_bytes);
+    return held;
+}
+
+static int tidy(struct committer *c, bool idle)
+{
+    struct event_wal wal;
+    int64_t start_us = clock_mono_us();
+    int r;
+
+    event_log_wal(c->log, &wal);
+    if (wal.frames < COMMIT_CHECKPOINT_FRAMES)
+        c->checkpoint_at = COMMIT_CHECKPOINT_FRAMES; /* it has started over */
+    if (wal.frames < c->checkpoint_at && !(idle && wal.backfilled < wal.frames))
+        return 0;
+    r = event_log_checkpoint(c->log);
+    metric_observe(&ingest_metrics.checkpoint_seconds, clock_mono_us() - start_us);
+    event_log_wal(c->log, &wal);
+    c->checkpoint_at =
+        wal.frames + COMMIT_CHECKPOINT_FRAMES; /* a reader was in the way: not at each commit */
+    return r;
+}
+
+/* ---- the thread's side: one turn -------------------------------------------------------------------------
+ */
+
+/* state.db is others' to write. Unknown (it is locked, or broken): as before. */
+static void look_up_cursors(struct committer *c)
+{
+    int64_t now_us = clock_mono_us();
+    struct db *state = NULL;
+    int64_t min = INT64_MAX;
+    int r;
+
+    if (c->cursors_at_us != 0 && now_us - c->cursors_at_us < CURSORS_EVERY_US)
+        return;
+    c->cursors_at_us = now_us;
+    r = db_open_state_reader(c->o.dir, &state);
+    if (r == 0)
+        r = cursor_min(state, &min);
+    if (r == 0 || r == -ENOENT)
+        c->o.retention.cursor_min = min;
+    db_close(state);
+}
+
+static void count_commit(struct committer *c, const struct commit_done *done, int64_t took_us)
+{
+    if (done->result != 0) {
+        metric_add(&ingest_metrics.commit_failures, 0, 1);
+        return;
+    }
+    if (done->n > 0) {
+        metric_observe(&ingest_metrics.commit_seconds, took_us);
+        metric_observe(&ingest_metrics.batch_events, done->n);
+    }
+    metric_add(&ingest_metrics.removed, REMOVED_EVENTS, done->tended.rows);
+    metric_add(&ingest_metrics.removed, REMOVED_UNREAD, done->tended.forced);
+    metric_add(&ingest_metrics.removed, REMOVED_KEYS, done->tended.keys);
+    (void)pthread_mutex_lock(&c->lock);
+    c->status.retention_held = done->tended.held;
+    (void)pthread_mutex_unlock(&c->lock);
+}
+
+static void commit(struct committer *c, struct list *items)
+{
+    struct commit_done done;
+
+    look_up_cursors(c);
+    set_busy(c);
+    commit_batch(c->log, items, &c->o.retention, c->o.clock->wall_ms(c->o.clock), &done);
+    count_commit(c, &done, set_idle(c, done.n > 0));
+    note(c, done.result, event_log_error(c->log));
+}
+
+static void probe(struct committer *c)
+{
+    int64_t now_ms = c->o.clock->wall_ms(c->o.clock);
+    int r;
+
+    set_busy(c);
+    r = event_log_begin(c->log);
+    if (r == 0)
+        r = event_log_probe(c->log, now_ms);
+    if (r == 0)
+        r = event_log_commit(c->log);
+    else
+        event_log_rollback(c->log);
+    (void)set_idle(c, true);
+    note(c, r, event_log_error(c->log));
+}
+
+/* A full disk at the start: the log is opened as soon as there is room. */
+static bool have_log(struct committer *c)
+{
+    int64_t pid = 0;
+    int r;
+
+    if (c->log)
+        return true;
+    r = event_log_open(c->o.dir, &c->log, &pid);
+    note(c, r > 0 ? -EBUSY : r, err_text(r));
+    return r == 0;
+}
+
+static void refuse(struct list *items, int r)
+{
+    LIST_FOR(it, items)
+    container_of(it, struct commit_item, link)->result = r;
+}
+
+static void turn(struct committer *c, struct list *items, bool probe_wanted)
+{
+    bool idle = list_empty(items);
+
+    if (c->status.fatal || !have_log(c)) {
+        refuse(items, c->status.result);
+    } else if (wal_is_held(c)) {
+        refuse(items, -EBUSY);
+    } else if (!idle) {
+        commit(c, items);
+    } else if (probe_wanted) {
+        probe(c);
+    }
+    give_back(c, items);
+    if (c->log && !c->status.fatal && tidy(c, idle) != 0)
+        note(c, -EIO, event_log_error(c->log));
+}
+
+/* Retention goes on without traffic; and what failed is tried until it works again. */
+static void idle_turn(struct committer *c)
+{
+    bool failing = c->status.result != 0;
+    struct list none;
+
+    list_init(&none);
+    turn(c, &none, failing);
+    if (c->status.result == 0 && !c->status.held)
+        commit(c, &none);
+}
+
+/* ---- the thread ------------------------------------------------------------------------------------------
+ */
+
+static void wait_for_work(struct committer *c)
+{
+    long ns = c->status.held ? HELD_RETRY_NS : IDLE_NS;
+    struct timespec until;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += ns;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000L;
+    }
+    while (list_empty(&c->queue) && !c->probe && !c->stop) {
+        if (pthread_cond_timedwait(&c->more, &c->lock, &until) == ETIMEDOUT)
+            return;
+    }
+}
+
+static void take(struct committer *c, struct list *items)
+{
+    int64_t bytes = 0;
+
+    for (int n = 0; n < COMMIT_EVENTS_MAX && bytes < COMMIT_BYTES_MAX && !list_empty(&c->queue); n++) {
+        struct list *it = list_pop(&c->queue);
+
+        bytes += item_bytes(container_of(it, struct commit_item, link));
+        list_append(items, it);
+    }
+}
+
+static void run(void *ctx)
+{
+    struct committer *c = ctx;
+    bool stop = false;
+
+    while (!stop) {
+        struct list items;
+        bool probe_wanted;
+
+        list_init(&items);
+        (void)pthread_mutex_lock(&c->lock);
+        wait_for_work(c);
+        take(c, &items);
+        probe_wanted = c->probe;
+        c->probe = false;
+        stop = c->stop && list_empty(&items);
+        (void)pthread_mutex_unlock(&c->lock);
+        if (list_empty(&items) && !probe_wanted)
+            idle_turn(c);
+        else
+            turn(c, &items, probe_wanted);
+    }
+}
+
+/* ---- opening ---------------------------------------------------------------------------------------------
+ */
+
+static int init_lock(struct committer *c)
+{
+    pthread_condattr_t attr;
+
+    (void)pthread_mutex_init(&c->lock, NULL);
+    if (pthread_condattr_init(&attr) != 0)
+        return -ENOMEM;
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&c->more, &attr);
+    (void)pthread_condattr_destroy(&attr);
+    return 0;
+}
+
+int committer_open(struct loop *l, const struct committer_options *o, struct committer **ret,
+                   int64_t *ret_pid)
+{
+    struct committer *c = mem_zalloc(sizeof *c);
+    int r;
+
+    if (!c)
+        return -ENOMEM;
+    c->o = *o;
+    c->o.retention.cursor_min = 0; /* nothing is known: nothing goes */
+    list_init(&c->queue);
+    list_init(&c->done);
+    c->checkpoint_at = COMMIT_CHECKPOINT_FRAMES;
+    r = init_lock(c);
+    if (r == 0)
+        r = event_log_open(o->dir, &c->log, ret_pid);
+    note(c, r > 0 ? -EBUSY : r, err_text(r));
+    if (r == -ENOSPC)
+        r = 0;
+    if (r == 0)
+        r = wakeup_open(l, on_wakeup, c, &c->wakeup);
+    if (r == 0)
+        r = thread_start(run, c, &c->thread);
+    if (r == 0)
+        *ret = c;
+    else
+        committer_close(c);
+    return r;
+}
+
+void committer_close(struct committer *c)
+{
+    if (!c)
+        return;
+    (void)pthread_mutex_lock(&c->lock);
+    c->stop = true;
+    (void)pthread_cond_signal(&c->more);
+    (void)pthread_mutex_unlock(&c->lock);
+    thread_join(c->thread);
+    wakeup_close(c->wakeup);
+    event_log_close(c->log);
+    (void)pthread_cond_destroy(&c->more);
+    (void)pthread_mutex_destroy(&c->lock);
+    mem_free(c);
+}

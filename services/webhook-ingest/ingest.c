@@ -1,0 +1,301 @@
+#include "services/webhook-ingest/ingest.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "services/webhook-ingest/activation.h"
+#include "services/webhook-ingest/ingest_metrics.h"
+
+#define SECOND_MS 1000
+/* How often it is looked whether the last answer went out, at the end. */
+#define STOP_LOOK_MS 20
+
+/* ---- settings --------------------------------------------------------------------------------------------
+ */
+
+#define AT(field) offsetof(struct ingest_settings, field)
+
+static const struct setting ingest_table[] = {
+    {.name = "ZAPKEEP_INGEST_LISTEN",
+     .kind = SETTING_LISTEN,
+     .at = AT(listen),
+     .def = "127.0.0.1:8000",
+     .help = "where webhooks come in; a socket from systemd wins" },
+    { .name = "WEBHOOK_AUTH_TOKEN",
+     .at = AT(token),
+     .secret = true,
+     .help =
+          "what a webhook must present; two, comma-separated, while one replaces the other; empty: open" },
+    { .name = "ZAPKEEP_INGEST_HEADER_TIMEOUT",
+     .kind = SETTING_DURATION,
+     .at = AT(header_ms),
+     .def = "10s",
+     .min = 100,
+     .max = 600000,
+     .help = "for the header of a request; slower senders are cut off" },
+    { .name = "ZAPKEEP_INGEST_BODY_TIMEOUT",
+     .kind = SETTING_DURATION,
+     .at = AT(body_ms),
+     .def = "30s",
+     .min = 100,
+     .max = 600000,
+     .help = "for the body of a request" },
+    { .name = "ZAPKEEP_INGEST_IDLE_TIMEOUT",
+     .kind = SETTING_DURATION,
+     .at = AT(idle_ms),
+     .def = "75s",
+     .min = 100,
+     .max = 3600000,
+     .help = "of a connection between two requests; longer than a proxy keeps it" },
+    { .name = "ZAPKEEP_INGEST_CONNECTIONS",
+     .kind = SETTING_INT,
+     .at = AT(connections),
+     .def = "16384",
+     .min = 1,
+     .max = 100000,
+     .help = "open at once; more wait in the backlog" },
+    { .name = "ZAPKEEP_RETENTION_AGE",
+     .kind = SETTING_DURATION,
+     .at = AT(retention_age_ms),
+     .def = "7d",
+     .min = 60000,
+     .max = INT64_MAX,
+     .help = "events are kept this long" },
+    { .name = "ZAPKEEP_RETENTION_SIZE",
+     .kind = SETTING_BYTES,
+     .at = AT(retention_bytes),
+     .def = "10GiB",
+     .min = 1048576,
+     .max = INT64_MAX,
+     .help = "of the events; beyond it the oldest go, unless a registered consumer has not read them" },
+    { .name = "ZAPKEEP_RETENTION_HARD_SIZE",
+     .kind = SETTING_BYTES,
+     .at = AT(retention_hard_bytes),
+     .def = "20GiB",
+     .min = 1048576,
+     .max = INT64_MAX,
+     .help = "beyond it the oldest go although a consumer has not read them: a full disk would lose more" },
+    { .name = "ZAPKEEP_WAL_SIZE",
+     .kind = SETTING_BYTES,
+     .at = AT(wal_bytes),
+     .def = "1GiB",
+     .min = 1048576,
+     .max = INT64_MAX,
+     .help = "of the write-ahead log when a reader's old snapshot makes it grow; beyond it: 503" },
+    { 0                                    },
+};
+
+static const struct setting *const tables[] = { app_settings_table, bridge_settings_table, ingest_table,
+                                                NULL };
+
+static int stop_with(enum exit_code code, const char *words)
+{
+    (void)fprintf(stderr, "zapkeep-ingest: %s\n", words);
+    return APP_EXIT(code);
+}
+
+static int read_tokens(struct ingest *in)
+{
+    if (!in->settings.token[0]) {
+        log_warn(
+            "webhook-open",
+            "WEBHOOK_AUTH_TOKEN is empty: anybody who can reach this port can put webhooks into the log");
+        return 0;
+    }
+    switch (tokens_parse(in->settings.token, &in->tokens)) {
+    case 0:
+        return 0;
+    case -E2BIG:
+        return stop_with(EXIT_USAGE, "WEBHOOK_AUTH_TOKEN has more than two tokens; two are for rotation, the "
+                                     "new one and the old one, comma-separated");
+    default:
+        return stop_with(EXIT_USAGE, "WEBHOOK_AUTH_TOKEN has an empty token beside a comma");
+    }
+}
+
+/* A signature made with the token proves no less than the token: with "auto" those of every driver count. */
+static void choose_driver(struct ingest *in)
+{
+    const struct bridge_driver *only = bridge_driver_find(in->settings.bridge.driver);
+    int n = 0;
+
+    in->driver = only ? only : bridge_driver_at(0);
+    for (int i = 0; bridge_driver_at(i); i++) {
+        const struct bridge_driver *d = bridge_driver_at(i);
+
+        for (const int *s = d->signatures; s && *s && (!only || d == only) && n < INGEST_SCHEMES_MAX - 1; s++)
+            in->schemes[n++] = *s;
+    }
+    in->schemes[n] = 0;
+}
+
+/* ---- the log ---------------------------------------------------------------------------------------------
+ */
+
+static void on_done(void *ctx, struct list *items)
+{
+    struct ingest *in = ctx;
+
+    watch_status(in);
+    receive_committed(in, items);
+}
+
+static int open_log(struct ingest *in)
+{
+    const struct ingest_settings *s = &in->settings;
+    const struct committer_options o = {
+        .dir = s->app.data_dir,
+        .clock = app_clock(in->app),
+        .retention = {.age_ms = s->retention_age_ms,
+                      .size_bytes = s->retention_bytes,
+                      .hard_bytes = s->retention_hard_bytes},
+        .wal_cap_bytes = s->wal_bytes,
+        .on_done = on_done,
+        .ctx = in
+    };
+    char words[512];
+    int64_t pid = 0;
+    int r = committer_open(app_loop(in->app), &o, &in->committer, &pid);
+
+    if (r == 0 || r == -ENOMEM)
+        return r;
+    if (r == EVENT_LOG_TAKEN)
+        (void)snprintf(
+            words, sizeof words,
+            "another zapkeep-ingest (pid %lld) writes %s/events.db; there can be only one: stop it, "
+            "or set another ZAPKEEP_DATA_DIR",
+            (long long)pid, s->app.data_dir);
+    else if (r == -EPROTONOSUPPORT)
+        (void)snprintf(words, sizeof words, "%s/events.db was written by a newer zapkeep; use that one",
+                       s->app.data_dir);
+    else
+        (void)snprintf(words, sizeof words, "cannot open %s/events.db: %s", s->app.data_dir, err_text(r));
+    return stop_with(EXIT_UNREACHABLE, words);
+}
+
+/* ---- listening -------------------------------------------------------------------------------------------
+ */
+
+/* A connection is a descriptor; the usual soft limit of 1024 is less than our own. */
+static void raise_descriptors(void)
+{
+    struct rlimit l;
+
+    if (getrlimit(RLIMIT_NOFILE, &l) != 0 || l.rlim_cur == l.rlim_max)
+        return;
+    l.rlim_cur = l.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &l);
+}
+
+static int open_server(struct ingest *in)
+{
+    const struct ingest_settings *s = &in->settings;
+    struct http_limits limits = http_limits_default;
+    int fd = activation_fd();
+    char words[256];
+    char host[64];
+    uint16_t port;
+    int r = text_to_listen(s->listen, host, sizeof host, &port);
+
+    limits.header_ms = s->header_ms;
+    limits.body_ms = s->body_ms;
+    limits.idle_ms = s->idle_ms;
+    limits.connections_max = (int)s->connections;
+    raise_descriptors();
+    if (r == 0)
+        r = http_server_open(app_loop(in->app), host, port, fd, &limits, &receive_handlers, in, &in->server);
+    if (r == 0) {
+        log_info("listening", fd >= 0 ? "takes webhooks on the socket it was given" : "takes webhooks",
+                 KS("listen", s->listen), KI("port", http_server_port(in->server)));
+        return 0;
+    }
+    if (r == -ENOMEM)
+        return r;
+    (void)snprintf(words, sizeof words, "cannot listen on ZAPKEEP_INGEST_LISTEN %s: %s; set another address",
+                   s->listen, err_text(r));
+    return stop_with(EXIT_UNREACHABLE, words);
+}
+
+/* ---- running and stopping --------------------------------------------------------------------------------
+ */
+
+static void on_second(void *ctx)
+{
+    struct ingest *in = ctx;
+
+    watch_second(in);
+    if (in->told.fatal && committer_waiting(in->committer) == 0)
+        app_fail(in->app, EXIT_NOT_SO); /* all were answered 503 */
+    timer_start(in->second, SECOND_MS);
+}
+
+static void on_stop_look(void *ctx)
+{
+    struct ingest *in = ctx;
+
+    if (http_server_pending(in->server) == 0)
+        app_stopped(in->app);
+    else
+        timer_start(in->stop, STOP_LOOK_MS);
+}
+
+static void on_stop(void *ctx)
+{
+    struct ingest *in = ctx;
+
+    http_server_quiesce(in->server);
+    timer_start(in->stop, STOP_LOOK_MS);
+}
+
+static int start_timers(struct ingest *in)
+{
+    int r = timer_open(app_loop(in->app), on_second, in, &in->second);
+
+    if (r == 0)
+        r = timer_open(app_loop(in->app), on_stop_look, in, &in->stop);
+    if (r == 0)
+        timer_start(in->second, SECOND_MS);
+    return r;
+}
+
+int ingest_open(struct ingest *in, int argc, char *argv[])
+{
+    static struct app_spec spec = { .service = "webhook-ingest",
+                                    .program = "zapkeep-ingest",
+                                    .what = "takes the bridge's webhooks, stores them, answers, rings",
+                                    .tables = tables,
+                                    .needs_data_dir = true };
+    int r;
+
+    spec.settings = &in->settings;
+    r = app_open(&spec, argc, argv, &in->app);
+    if (r != 0)
+        return r;
+    choose_driver(in);
+    ingest_metrics_add();
+    r = read_tokens(in);
+    if (r == 0)
+        r = bells_open(in->app, &in->bells);
+    if (r == 0)
+        r = open_log(in);
+    if (r != 0)
+        return r;
+    watch_status(in);
+    app_check_add(in->app, &(struct app_check){ "store", watch_ready, in, true });
+    app_on_stop(in->app, on_stop, in);
+    r = open_server(in);
+    return r == 0 ? start_timers(in) : r;
+}
+
+void ingest_close(struct ingest *in)
+{
+    http_server_close(in->server);
+    committer_close(in->committer);
+    bells_close(in->bells);
+    timer_close(in->second);
+    timer_close(in->stop);
+}

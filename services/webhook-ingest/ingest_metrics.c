@@ -1,0 +1,89 @@
+#include "services/webhook-ingest/ingest_metrics.h"
+
+/* Time is kept in microseconds and shown in seconds. */
+#define US 0.000001
+
+static const int codes[] = { 200, 400, 401, 404, 405, 408, 413, 415, 431, 503, 0 };
+#define CODES    (sizeof codes / sizeof codes[0])
+#define CODE_ANY CODES /* the series of every other code */
+
+struct ingest_metrics ingest_metrics = {
+    .requests = {.name = "zapkeep_ingest_requests_total",
+                 .help = "Requests to the webhook paths by the code of their answer; closed: none was given",
+                 .kind = METRIC_COUNTER,
+                 .label = "code",
+                 .values = { "200", "400", "401", "404", "405", "408", "413", "415", "431", "503", "closed",
+                              "other" } },
+    .events = { .name = "zapkeep_ingest_events_total",
+                 .help = "Webhooks by what came of them",
+                 .kind = METRIC_COUNTER,
+                 .label = "result",
+                 .values = { "accepted", "duplicate", "rejected" } },
+    .commit_seconds = { .name = "zapkeep_ingest_commit_seconds",
+                 .help = "Time of a commit, fsync included",
+                 .kind = METRIC_HISTOGRAM,
+                 .scale = US,
+                 .bounds = { 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5,
+                                    10 } },
+    .checkpoint_seconds = { .name = "zapkeep_ingest_checkpoint_seconds",
+                 .help = "Time of a checkpoint",
+                 .kind = METRIC_HISTOGRAM,
+                 .scale = US,
+                 .bounds = { 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10 } },
+    .batch_events = { .name = "zapkeep_ingest_batch_events",
+                 .help = "Webhooks in one commit",
+                 .kind = METRIC_HISTOGRAM,
+                 .bounds = { 1, 2, 4, 8, 16, 32, 64, 128, 256 } },
+    .commit_failures = { .name = "zapkeep_ingest_commit_failures_total",
+                 .help = "Commits that failed; their webhooks were answered 503",
+                 .kind = METRIC_COUNTER                                                                  },
+    .removed = { .name = "zapkeep_ingest_removed_total",
+                 .help = "Removed by retention: events, of those unread by a consumer, deduplication keys",
+                 .kind = METRIC_COUNTER,
+                 .label = "what",
+                 .values = { "events", "unread_events", "keys" } },
+    .waiting = { .name = "zapkeep_ingest_waiting",
+                 .help = "Webhooks that wait for their commit",
+                 .kind = METRIC_GAUGE                                                                                  },
+    .connections = { .name = "zapkeep_ingest_connections",                                            .help = "Open connections",                                                   .kind = METRIC_GAUGE                                                        },
+    .head = { .name = "zapkeep_ingest_head_seq",                               .help = "Newest seq in the log",                                              .kind = METRIC_GAUGE                                                                                               },
+    .oldest = { .name = "zapkeep_ingest_oldest_seq", .help = "Oldest seq kept",                                                                         .kind = METRIC_GAUGE                                         },
+    .wal_pages = { .name = "zapkeep_ingest_wal_pages",
+                 .help = "Pages in the write-ahead log",
+                 .kind = METRIC_GAUGE},
+    .disk_free = { .name = "zapkeep_ingest_disk_free_bytes",
+                 .help = "Free on the disk of the data directory",
+                 .kind = METRIC_GAUGE},
+    .writable = { .name = "zapkeep_ingest_writable",
+                 .help = "1 when the last commit went well, 0 when webhooks are answered 503",
+                 .kind = METRIC_GAUGE},
+    .bells_dropped = { .name = "zapkeep_ingest_bells_dropped_total",
+                 .help = "Bells not rung because too many waited; the rows are in the log",
+                 .kind = METRIC_COUNTER                                                                                                                                                                                  },
+};
+
+void ingest_metrics_add(void)
+{
+    struct metric *all[] = {
+        &ingest_metrics.requests,       &ingest_metrics.events,
+        &ingest_metrics.commit_seconds, &ingest_metrics.checkpoint_seconds,
+        &ingest_metrics.batch_events,   &ingest_metrics.commit_failures,
+        &ingest_metrics.removed,        &ingest_metrics.waiting,
+        &ingest_metrics.connections,    &ingest_metrics.head,
+        &ingest_metrics.oldest,         &ingest_metrics.wal_pages,
+        &ingest_metrics.disk_free,      &ingest_metrics.writable,
+        &ingest_metrics.bells_dropped,
+    };
+
+    for (unsigned long i = 0; i < sizeof all / sizeof all[0]; i++)
+        metrics_add(all[i]);
+}
+
+void ingest_metrics_answered(int status)
+{
+    unsigned long i = 0;
+
+    while (i < CODES && codes[i] != status)
+        i++;
+    metric_add(&ingest_metrics.requests, i < CODES ? (int)i : (int)CODE_ANY, 1);
+}
