@@ -7,6 +7,8 @@
 /* clang-format off */
 #define CLI_COMMANDS(X) \
     X(cmd_wait, "wait", "[--timeout 50s]", "until bridge and stack are ready; exit 1 when they are not in time") \
+    X(cmd_tap, "tap", "[PREFIX...] [--json] [--last N] [--since 10m]", "what happens, as it happens") \
+    X(cmd_events, "events", "[--from SEQ] [--type PREFIX] [--session ID] [--limit N]", "what is in the event log") \
     X(cmd_probe, "probe", "URL", "ask a /health or /ready URL; exit 0 when it answers 200") \
     /* end of the list */
 /* clang-format on */

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -180,17 +179,6 @@ static int open_log(struct ingest *in)
 /* ---- listening -------------------------------------------------------------------------------------------
  */
 
-/* A connection is a descriptor; the usual soft limit of 1024 is less than our own. */
-static void raise_descriptors(void)
-{
-    struct rlimit l;
-
-    if (getrlimit(RLIMIT_NOFILE, &l) != 0 || l.rlim_cur == l.rlim_max)
-        return;
-    l.rlim_cur = l.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &l);
-}
-
 static int open_server(struct ingest *in)
 {
     const struct ingest_settings *s = &in->settings;
@@ -205,7 +193,6 @@ static int open_server(struct ingest *in)
     limits.body_ms = s->body_ms;
     limits.idle_ms = s->idle_ms;
     limits.connections_max = (int)s->connections;
-    raise_descriptors();
     if (r == 0)
         r = http_server_open(app_loop(in->app), host, port, fd, &limits, &receive_handlers, in, &in->server);
     if (r == 0) {

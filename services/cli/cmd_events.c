@@ -1,0 +1,196 @@
+/*
+ * zapkeep events: what is in the log, oldest first. It only reads events.db; nothing needs to run.
+ *
+ * Without --from and --since: the newest 20 that match (--last N: another number). With one of them: all from
+ * there. --limit N ends after N; 0 is all.
+ */
+#include <errno.h>
+#include <signal.h>
+
+#include "common/base/mem.h"
+#include "services/cli/cli.h"
+#include "services/cli/commands.h"
+#include "services/cli/history.h"
+#include "services/cli/print.h"
+
+#define LAST_DEFAULT 20
+/* A limit that was not given. */
+#define NO_LIMIT (-1)
+
+struct events_settings {
+    struct cli_settings cli;
+    struct history history;
+    int64_t limit;
+    const char *type, *session;
+    bool rejected;
+};
+
+#define AT(field) offsetof(struct events_settings, field)
+
+static const struct setting events_table[] = {
+    {.name = "FROM",
+     .kind = SETTING_INT,
+     .at = AT(history.from),
+     .def = "0",
+     .min = 0,
+     .max = INT64_MAX,
+     .flag_only = true,
+     .help = "seq to begin with" },
+    { .name = "SINCE",
+     .at = AT(history.since),
+     .def = "",
+     .flag_only = true,
+     .help = "begin this long ago (10m, 2h, 3d) or at this time (2026-11-22T10:04:35Z)" },
+    { .name = "LAST",
+     .kind = SETTING_INT,
+     .at = AT(history.last),
+     .def = "0",
+     .min = 0,
+     .max = INT64_MAX,
+     .flag_only = true,
+     .help = "the newest N that match (20 unless --from, --since or --limit is given)" },
+    { .name = "LIMIT",
+     .kind = SETTING_INT,
+     .at = AT(limit),
+     .def = "-1",
+     .min = -1,
+     .max = INT64_MAX,
+     .flag_only = true,
+     .help = "at most this many; alone: the newest; 0: all there are" },
+    { .name = "TYPE",
+     .at = AT(type),
+     .def = "",
+     .flag_only = true,
+     .help = "prefix of the type: message. or session.disconnected" },
+    { .name = "SESSION", .at = AT(session), .def = "", .flag_only = true, .help = "of this session only" },
+    { .name = "REJECTED",
+     .kind = SETTING_BOOL,
+     .at = AT(rejected),
+     .def = "false",
+     .flag_only = true,
+     .help = "instead: webhooks that could not be read, newest first" },
+    { 0                     },
+};
+
+/* ---- events ----------------------------------------------------------------------------------------------
+ */
+
+static void print_rows(const struct event_rows *rows, bool json, int64_t *skip, int64_t *left,
+                       struct buf *out)
+{
+    for (int i = 0; i<rows->n && * left> 0; i++) {
+        if (*skip > 0) {
+            --*skip;
+            continue;
+        }
+        print_event(&rows->rows[i], json, out);
+        --*left;
+    }
+}
+
+static int print_from(struct event_reader *r, const struct events_settings *s,
+                      const struct event_filter *filter, int64_t seq, int64_t skip)
+{
+    CLEANUP(event_rows_fini) struct event_rows rows = EVENT_ROWS_NULL;
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(SIZE_MAX / 2); /* the lines of one read */
+    int64_t left = s->limit > 0 ? s->limit : INT64_MAX;
+    int64_t head = 0;
+    int rc = 0;
+
+    do { /* up to what was the head at first: it may grow faster than we print */
+        rc = event_read(r, seq, filter, EVENT_READ_ROWS_MAX, &rows);
+        if (rc != 0)
+            return rc;
+        head = head ? head : rows.head_seq;
+        seq = rows.next_seq;
+        print_rows(&rows, s->cli.json, &skip, &left, &out);
+        rc = print_flush(&out);
+    } while (rc == 0 && left > 0 && seq <= head);
+    return rc;
+}
+
+/* What was not said: the newest 20; a limit alone is the newest that many. */
+static struct history what_to_show(const struct events_settings *s)
+{
+    struct history h = s->history;
+
+    if (h.from > 0 || h.since[0] || h.last > 0)
+        return h;
+    if (s->limit == 0)
+        h.from = 1;
+    else
+        h.last = s->limit > 0 ? s->limit : LAST_DEFAULT;
+    return h;
+}
+
+static int show_events(struct event_reader *r, const struct events_settings *s)
+{
+    const struct event_filter filter = { .type_prefix = str_from(s->type), .session = str_from(s->session) };
+    const struct history h = what_to_show(s);
+    struct clock clock;
+    int64_t seq = 0;
+    int64_t skip = 0;
+    int rc;
+
+    clock_init(&clock);
+    rc = history_start(r, &h, &filter, clock.wall_ms(&clock), &seq, &skip);
+    return rc == 0 ? print_from(r, s, &filter, seq, skip) : rc;
+}
+
+/* ---- rejected --------------------------------------------------------------------------------------------
+ */
+
+static int on_rejected(void *ctx, const struct rejected *row)
+{
+    const bool *json = ctx;
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(PRINT_LINE_MAX);
+
+    print_rejected(row, *json, &out);
+    return print_flush(&out);
+}
+
+static int show_rejected(struct event_reader *r, struct events_settings *s)
+{
+    int limit = s->limit > 0 && s->limit < INT32_MAX ? (int)s->limit : INT32_MAX;
+
+    return event_read_rejected(r, limit, on_rejected, &s->cli.json);
+}
+
+/* ---- the command -----------------------------------------------------------------------------------------
+ */
+
+static int show(struct events_settings *s)
+{
+    const char *dir = s->cli.app.data_dir;
+    struct event_reader *r = NULL;
+    int rc = event_reader_open(dir, &r);
+
+    if (rc != 0)
+        return cli_store_problem(dir, "events.db", rc);
+    rc = s->rejected ? show_rejected(r, s) : show_events(r, s);
+    event_reader_close(r);
+    if (rc == 0 || rc == -EPIPE) /* whoever read our lines has enough */
+        return EXIT_DONE;
+    if (rc == -EINVAL)
+        return cli_problem(EXIT_USAGE, "--since is \"%s\"; it takes a duration as 10m or a time as %s",
+                           s->history.since, "2026-11-22T10:04:35Z");
+    return cli_problem(EXIT_UNREACHABLE, "cannot read %s/events.db: %s", dir, err_text(rc));
+}
+
+int cmd_events(int argc, char *argv[])
+{
+    struct events_settings s;
+    struct settings_args args;
+    int code = cli_read(cli_command_of(cmd_events), events_table, argc, argv, &s, &args);
+
+    if (code >= 0)
+        return code;
+    (void)signal(SIGPIPE, SIG_IGN);
+    code = args.n == 0 ? show(&s)
+                       : cli_problem(EXIT_USAGE,
+                                     "events takes options only, not \"%s\"; see zapkeep events "
+                                     "--help",
+                                     args.arg[0]);
+    cli_free(events_table, &s);
+    return code;
+}

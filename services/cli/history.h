@@ -1,0 +1,21 @@
+/* Where in the event log to begin: --from SEQ, --since 10m or a time, --last N; the newest N that match. */
+#pragma once
+
+#include "common/store/events.h"
+
+struct history {
+    int64_t from;      /* 0: not given */
+    const char *since; /* "": not given */
+    int64_t last;      /* 0: not given */
+};
+
+/* "10m" (that long ago), 2026-11-22, 2026-11-22T10:04:35Z -> ms since the epoch. -EINVAL. */
+int history_since_ms(const char *text, int64_t now_ms, int64_t *ret_ms);
+
+/*
+ * The seq to read from, and how many matching rows to leave out first (--last N: the newest N that @filter
+ * lets through). Nothing given: one past the head. Returns 0, -EINVAL (--since makes no sense) or a negative
+ * of the reader.
+ */
+int history_start(struct event_reader *r, const struct history *h, const struct event_filter *filter,
+                  int64_t now_ms, int64_t *ret_seq, int64_t *ret_skip);

@@ -1,0 +1,273 @@
+#include "services/cli/print.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/base/json.h"
+#include "common/base/json_in.h"
+#include "common/base/mem.h"
+
+/* Of a body a terminal shows this much; --json has all of it. */
+#define BODY_SHOWN 160
+
+/* ---- for a person ----------------------------------------------------------------------------------------
+ */
+
+/* C0, DEL and C1 (U+0080 to U+009F) can start an escape sequence. */
+static void add_safe(struct buf *out, struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        bool c1 = c == 0xc2 && i + 1 < s.n && (unsigned char)s.p[i + 1] < 0xa0;
+
+        if (c < 0x20 || c == 0x7f || c1)
+            (void)buf_add(out, "?", 1);
+        else
+            (void)buf_add(out, s.p + i, 1);
+        i += c1;
+    }
+}
+
+static void add_time(struct buf *out, int64_t at)
+{
+    char text[40];
+
+    (void)buf_adds(out, text_time(at, text, sizeof text));
+}
+
+static void add_type(struct buf *out, struct str type)
+{
+    static const char spaces[] = "                      ";
+
+    add_safe(out, type);
+    if (type.n < sizeof spaces - 1)
+        (void)buf_add(out, spaces, sizeof spaces - 1 - type.n);
+}
+
+static void add_names(struct buf *out, struct str bridge, struct str session)
+{
+    add_safe(out, bridge);
+    if (session.n) {
+        (void)buf_add(out, "/", 1);
+        add_safe(out, session);
+    }
+}
+
+/* Cut between characters. */
+static void add_body(struct buf *out, struct str body)
+{
+    CLEANUP(buf_fini) struct buf line = BUF_INIT(PRINT_LINE_MAX);
+    size_t n;
+
+    json_compact(&line, body);
+    n = line.len < BODY_SHOWN ? line.len : BODY_SHOWN;
+    while (n > 0 && n < line.len && ((unsigned char)line.data[n] & 0xc0) == 0x80)
+        n--;
+    add_safe(out, (struct str){ buf_str(&line), n });
+    if (n < line.len)
+        (void)buf_adds(out, "...");
+}
+
+static void event_text(const struct event *e, struct buf *out)
+{
+    (void)buf_addf(out, "%8" PRId64 "  ", e->seq);
+    add_time(out, e->at);
+    (void)buf_adds(out, "  ");
+    add_type(out, e->type);
+    (void)buf_adds(out, "  ");
+    add_names(out, e->bridge, e->session);
+    (void)buf_adds(out, "  ");
+    add_safe(out, e->message_id.n ? e->message_id : STR_LIT("-"));
+    (void)buf_adds(out, "  ");
+    add_body(out, e->body);
+}
+
+/* ---- for a program ---------------------------------------------------------------------------------------
+ */
+
+static struct str or_null(struct str s)
+{
+    return s.n ? s : STR_NULL;
+}
+
+static bool is_json(struct str s)
+{
+    static const struct json_path whole = { 0, { NULL } };
+    struct json_value v;
+
+    return json_in_find(s, &whole, 1, &v) == 0;
+}
+
+/* The body stays the JSON it was, on one line; what is none becomes a text. */
+static void json_body(struct json_out *j, struct str body)
+{
+    CLEANUP(buf_fini) struct buf line = BUF_INIT(PRINT_LINE_MAX);
+
+    if (!is_json(body)) {
+        json_text(j, "body", body);
+        return;
+    }
+    json_compact(&line, body);
+    json_raw(j, "body", (struct str){ buf_str(&line), line.len });
+}
+
+static void event_json(const struct event *e, struct buf *out)
+{
+    struct json_out j = JSON_OUT(out);
+
+    json_open(&j, NULL, '{');
+    json_int(&j, "seq", e->seq);
+    json_texts(&j, "id", e->id);
+    json_int(&j, "at", e->at);
+    if (e->occurred_at)
+        json_int(&j, "occurred_at", e->occurred_at);
+    json_text(&j, "type", e->type);
+    json_text(&j, "bridge", e->bridge);
+    json_text(&j, "session", or_null(e->session));
+    json_text(&j, "message_id", or_null(e->message_id));
+    json_body(&j, e->body);
+    json_close(&j, '}');
+}
+
+void print_event(const struct event *e, bool json, struct buf *out)
+{
+    if (json)
+        event_json(e, out);
+    else
+        event_text(e, out);
+    (void)buf_add(out, "\n", 1);
+}
+
+/* ---- rejected --------------------------------------------------------------------------------------------
+ */
+
+void print_rejected(const struct rejected *r, bool json, struct buf *out)
+{
+    struct json_out j = JSON_OUT(out);
+
+    if (json) {
+        json_open(&j, NULL, '{');
+        json_int(&j, "id", r->id);
+        json_int(&j, "at", r->at);
+        json_text(&j, "bridge", r->bridge);
+        json_text(&j, "reason", r->reason);
+        json_text(&j, "body", r->body);
+        json_close(&j, '}');
+    } else {
+        (void)buf_addf(out, "%8" PRId64 "  ", r->id);
+        add_time(out, r->at);
+        (void)buf_adds(out, "  ");
+        add_safe(out, r->bridge);
+        (void)buf_adds(out, "  ");
+        add_safe(out, r->reason);
+        (void)buf_adds(out, ": ");
+        add_safe(out, (struct str){ r->body.p, r->body.n < BODY_SHOWN ? r->body.n : BODY_SHOWN });
+    }
+    (void)buf_add(out, "\n", 1);
+}
+
+/* ---- messages --------------------------------------------------------------------------------------------
+ */
+
+static void add_str(struct buf *out, const char *key, struct str v)
+{
+    if (!v.n)
+        return;
+    (void)buf_addf(out, "  %s=", key);
+    add_safe(out, v);
+}
+
+static void add_int(struct buf *out, const char *key, int64_t v)
+{
+    if (v != MESSAGE_UNSET)
+        (void)buf_addf(out, "  %s=%" PRId64, key, v);
+}
+
+static void add_bin(struct buf *out, const char *key, struct str v)
+{
+    (void)key;
+    if (!v.p)
+        return;
+    (void)buf_adds(out, "  ");
+    add_body(out, v);
+}
+
+static void message_text(const struct message *m, struct buf *out)
+{
+    struct message rest = *m; /* without what the line begins with */
+
+    add_time(out, m->at == MESSAGE_UNSET ? 0 : m->at);
+    (void)buf_adds(out, "  ");
+    add_type(out, m->type);
+    (void)buf_adds(out, "  ");
+    add_names(out, m->bridge, m->session);
+    rest.v = rest.at = MESSAGE_UNSET;
+    rest.type = rest.bridge = rest.session = rest.id = rest.src = STR_NULL;
+#define STR(name)     add_str(out, #name, rest.name);
+#define INT(name)     add_int(out, #name, rest.name);
+#define BIN(name)     add_bin(out, #name, rest.name);
+#define X(kind, name) kind(name)
+    MESSAGE_FIELDS(X)
+#undef X
+#undef BIN
+#undef INT
+#undef STR
+}
+
+static void field_str(struct json_out *j, const char *key, struct str v)
+{
+    if (v.p)
+        json_text(j, key, v);
+}
+
+static void field_int(struct json_out *j, const char *key, int64_t v)
+{
+    if (v != MESSAGE_UNSET)
+        json_int(j, key, v);
+}
+
+static void field_bin(struct json_out *j, const char *key, struct str v)
+{
+    (void)key;
+    if (v.p)
+        json_body(j, v);
+}
+
+static void message_json(const struct message *m, struct buf *out)
+{
+    struct json_out j = JSON_OUT(out);
+
+    json_open(&j, NULL, '{');
+#define STR(name)     field_str(&j, #name, m->name);
+#define INT(name)     field_int(&j, #name, m->name);
+#define BIN(name)     field_bin(&j, #name, m->name);
+#define X(kind, name) kind(name)
+    MESSAGE_FIELDS(X)
+#undef X
+#undef BIN
+#undef INT
+#undef STR
+    json_close(&j, '}');
+}
+
+void print_message(const struct message *m, bool json, struct buf *out)
+{
+    if (json)
+        message_json(m, out);
+    else
+        message_text(m, out);
+    (void)buf_add(out, "\n", 1);
+}
+
+int print_flush(struct buf *out)
+{
+    int r = buf_error(out);
+
+    if (r == 0 && fwrite(buf_str(out), 1, out->len, stdout) != out->len)
+        r = -EPIPE;
+    if (fflush(stdout) != 0)
+        r = -EPIPE;
+    buf_reset(out);
+    return r;
+}

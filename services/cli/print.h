@@ -1,0 +1,24 @@
+/*
+ * Lines about events and messages, as a person or a program reads them. A JSON line of an event has seq, id,
+ * at, occurred_at, type, bridge, session, message_id and body: the body is the JSON it was. What a sender
+ * wrote cannot steer a terminal: control characters are shown as '?'.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "common/base/buf.h"
+#include "common/store/events.h"
+#include "proto/message.h"
+
+/* The longest line: a body of 1 MiB whose every byte is escaped, and the rest. */
+#define PRINT_LINE_MAX (8 * 1024 * 1024)
+
+/* Each appends one line to @out; errors stick in it. */
+void print_event(const struct event *e, bool json, struct buf *out);
+void print_rejected(const struct rejected *r, bool json, struct buf *out);
+/* Any message of the bus. */
+void print_message(const struct message *m, bool json, struct buf *out);
+
+/* Writes the lines to stdout now and empties @out. Returns 0, or negative: nobody reads any more. */
+int print_flush(struct buf *out);
