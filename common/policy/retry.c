@@ -4,6 +4,8 @@
  */
 #include "common/policy/retry.h"
 
+/* A due session that must not be attempted until the monitor has looked at it is due again so much later. */
+#define LOOK_AGAIN_MS 5000
 /* Doubling stops here: MIN..MAX is cut by MAX long before. */
 #define BACKOFF_DOUBLINGS_MAX 30
 
@@ -232,6 +234,19 @@ struct retry retry_not_connected(const struct policy *p, const struct retry *r, 
 
 /* ---- what a worker does ----------------------------------------------------------------------------------
  */
+
+struct retry retry_put_off(const struct retry *r, struct verdict v, int64_t now)
+{
+    struct retry n = *r;
+
+    if (v.until > now)
+        n.due_at = v.until;
+    else if (v.why == WHY_NOT_SEEN)
+        n.due_at = now + LOOK_AGAIN_MS;
+    else
+        set_idle(&n);
+    return n;
+}
 
 struct retry retry_claim(const struct policy *p, const struct retry *r, int64_t token, int64_t now)
 {

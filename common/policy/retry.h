@@ -158,6 +158,11 @@ struct verdict retry_session_verdict(const struct policy *p, const struct retry 
 /* May any session of this bridge be attempted? */
 struct verdict retry_bridge_verdict(const struct policy *p, const struct retry_bridge *b, int64_t now);
 
+/* DUE, but the session's verdict is no: due again when that ends or, if only time is missing, a little later;
+ * else out of the queue until the monitor reports a drop again. Keeps what cannot be attempted from standing
+ * before the others. */
+struct retry retry_put_off(const struct retry *r, struct verdict v, int64_t now);
+
 /* Claimed under @token; both verdicts were ready. */
 struct retry retry_claim(const struct policy *p, const struct retry *r, int64_t token, int64_t now);
 

@@ -41,6 +41,8 @@ struct reconnect_row {
     char worker[RECONNECTS_WORKER_MAX]; /* who holds or held the newest attempt */
     int64_t parked_since;               /* wall ms, 0: not parked */
     char park_detail[RECONNECTS_DETAIL_MAX];
+    bool park_told; /* the bus has heard that it is parked */
+    int64_t place;  /* random: the order of those that are due at the same time */
 };
 /* Returns 0, RECONNECTS_NONE, or -errno. */
 int reconnects_find(struct db *db, const char *bridge, const char *session, struct reconnect_row *ret);

@@ -72,6 +72,7 @@ static const char *const steps[] = {
     "  last_sent INTEGER NOT NULL DEFAULT 0, claimed_at INTEGER NOT NULL DEFAULT 0,"
     "  token INTEGER NOT NULL DEFAULT 0, lease_until INTEGER NOT NULL DEFAULT 0,"
     "  called_at INTEGER NOT NULL DEFAULT 0, verify_until INTEGER NOT NULL DEFAULT 0,"
+    "  seen_at INTEGER NOT NULL DEFAULT 0,"
     "  at_once_used INTEGER NOT NULL DEFAULT 0, slow_used INTEGER NOT NULL DEFAULT 0,"
     "  forced INTEGER NOT NULL DEFAULT 0,"
     "  worker TEXT NOT NULL DEFAULT '', parked_since INTEGER NOT NULL DEFAULT 0,"

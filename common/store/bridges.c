@@ -1,0 +1,260 @@
+/*
+ * The row of a bridge is small and read and written as a whole, inside a transaction that holds the write
+ * lock: no column can be lost to another process.
+ */
+#include "common/store/bridges.h"
+
+#include <stdio.h>
+
+#include "common/base/mem.h"
+#include "common/store/rows.h"
+
+#define COLUMNS                                                                                         \
+    "name, driver, health, health_since, health_words, incident_since, incident_words, outdated_since," \
+    " swept_at, swept_wall, fresh_until, bucket_micro, bucket_at, slow_from, breaker, breaker_until,"   \
+    " breaker_opens, breaker_gen, breaker_row, breaker_since, probes, probes_ok, probes_bad, hook_at,"  \
+    " hook_runs, interval_ms, rate_milli, burst"
+
+/* ---- transactions, time ----------------------------------------------------------------------------------
+ */
+
+int txn_begin(struct txn *t, struct db *db)
+{
+    *t = (struct txn){ .db = db, .own = !db_in_transaction(db) };
+    return t->own ? db_begin(db) : 0;
+}
+
+int txn_end(const struct txn *t, int r)
+{
+    int c = 0;
+
+    if (t->own && r < 0)
+        db_rollback(t->db);
+    else if (t->own)
+        c = db_commit(t->db);
+    return c != 0 ? c : r;
+}
+
+int64_t steady_to_wall(const struct now *now, int64_t steady_ms)
+{
+    return now->wall_ms + steady_ms - now->steady_ms;
+}
+
+/* ---- the row ---------------------------------------------------------------------------------------------
+ */
+
+static void read_row(const struct sql *q, struct bridge_row *ret)
+{
+    *ret = (struct bridge_row){
+        .health = (enum bridge_health)sql_int(q, 2),
+        .health_since = sql_int(q, 3),
+        .incident_since = sql_int(q, 5),
+        .outdated_since = sql_int(q, 7),
+        .swept_at = sql_int(q, 8),
+        .swept_wall = sql_int(q, 9),
+        .fresh_until = sql_int(q, 10),
+        .bucket = {.micro = sql_int(q,  11), .at = sql_int(q, 12), .slow_from = sql_int(q, 13)},
+        .breaker = { .state = (enum breaker_state)sql_int(q, 14),
+                   .until = sql_int(q, 15),
+                   .opens = sql_int(q, 16),
+                   .gen = sql_int(q, 17),
+                   .row = sql_int(q, 18),
+                   .since = sql_int(q, 19),
+                   .probes = sql_int(q, 20),
+                   .probes_ok = sql_int(q, 21),
+                   .probes_bad = sql_int(q, 22) },
+        .hook_at = sql_int(q, 23),
+        .hook_runs = sql_int(q, 24),
+        .interval_ms = sql_int(q, 25),
+        .rate_milli = sql_int(q, 26),
+        .burst = sql_int(q, 27),
+    };
+    str_copy(sql_text(q, 0), ret->name, sizeof ret->name);
+    str_copy(sql_text(q, 1), ret->driver, sizeof ret->driver);
+    str_copy(sql_text(q, 4), ret->health_words, sizeof ret->health_words);
+    str_copy(sql_text(q, 6), ret->incident_words, sizeof ret->incident_words);
+}
+
+int bridges_find(struct db *db, const char *name, struct bridge_row *ret)
+{
+    CLEANUP(sql_done) struct sql *q = NULL;
+    int r = sql_query(db, "SELECT " COLUMNS " FROM bridge WHERE name = ?1", &q, "s", name);
+
+    if (r == 0)
+        r = sql_next(q);
+    if (r != SQL_ROW)
+        return r < 0 ? r : BRIDGES_NONE;
+    read_row(q, ret);
+    return 0;
+}
+
+int bridges_each(struct db *db, int (*on_row)(void *ctx, const struct bridge_row *row), void *ctx)
+{
+    CLEANUP(sql_done) struct sql *q = NULL;
+    struct bridge_row row;
+    int r = sql_query(db, "SELECT " COLUMNS " FROM bridge ORDER BY name", &q, "");
+
+    while (r == 0 && (r = sql_next(q)) == SQL_ROW) {
+        read_row(q, &row);
+        r = on_row(ctx, &row);
+    }
+    return r;
+}
+
+int bridges_get(struct db *db, const char *name, struct bridge_row *ret)
+{
+    int r = bridges_find(db, name, ret);
+
+    if (r != BRIDGES_NONE)
+        return r;
+    *ret = (struct bridge_row){ 0 };
+    str_copy(str_from(name), ret->name, sizeof ret->name);
+    return 0;
+}
+
+int bridges_save(struct db *db, const struct bridge_row *b)
+{
+    return sql_run(db,
+                   "INSERT OR REPLACE INTO bridge (" COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
+                   " ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26,"
+                   " ?27, ?28)",
+                   "ssiisisiiiiiiiiiiiiiiiiiiiii", b->name, b->driver, (int64_t)b->health, b->health_since,
+                   b->health_words, b->incident_since, b->incident_words, b->outdated_since, b->swept_at,
+                   b->swept_wall, b->fresh_until, b->bucket.micro, b->bucket.at, b->bucket.slow_from,
+                   (int64_t)b->breaker.state, b->breaker.until, b->breaker.opens, b->breaker.gen,
+                   b->breaker.row, b->breaker.since, b->breaker.probes, b->breaker.probes_ok,
+                   b->breaker.probes_bad, b->hook_at, b->hook_runs, b->interval_ms, b->rate_milli, b->burst);
+}
+
+/* ---- what is set
+ * -------------------------------------------------------------------------------------------
+ */
+
+/* The bridge works again: open probes at once, and slowly. */
+static void recover(struct bridge_row *row, const struct now *now)
+{
+    struct policy p = bridges_policy(row);
+
+    row->bucket = bucket_slow_start(&p, &row->bucket, now->steady_ms);
+    row->breaker = breaker_hint_up(&row->breaker, now->steady_ms);
+}
+
+static int end_with_row(const struct txn *t, int r, const struct bridge_row *row)
+{
+    if (r == 0)
+        r = bridges_save(t->db, row);
+    return txn_end(t, r);
+}
+
+int bridges_set_driver(struct db *db, const char *name, const char *driver)
+{
+    struct bridge_row row;
+    struct txn t;
+    int r = txn_begin(&t, db);
+
+    if (r != 0)
+        return r;
+    r = bridges_get(db, name, &row);
+    str_copy(str_from(driver), row.driver, sizeof row.driver);
+    return end_with_row(&t, r, &row);
+}
+
+int bridges_set_health(struct db *db, const struct now *now, const char *name, enum bridge_health health,
+                       const char *words)
+{
+    struct bridge_row row;
+    struct txn t;
+    int r = txn_begin(&t, db);
+
+    if (r != 0)
+        return r;
+    r = bridges_get(db, name, &row);
+    if (r == 0 && row.health == BRIDGE_HEALTH_DOWN && health == BRIDGE_HEALTH_UP)
+        recover(&row, now);
+    if (r == 0 && row.health != health)
+        row.health_since = now->wall_ms;
+    row.health = health;
+    str_copy(str_from(words), row.health_words, sizeof row.health_words);
+    return end_with_row(&t, r, &row);
+}
+
+int bridges_set_incident(struct db *db, const struct now *now, const char *name, bool on, const char *words)
+{
+    struct bridge_row row;
+    struct txn t;
+    int r = txn_begin(&t, db);
+
+    if (r != 0)
+        return r;
+    r = bridges_get(db, name, &row);
+    if (r == 0 && row.incident_since > 0 && !on)
+        recover(&row, now);
+    if (!on)
+        row.incident_since = 0;
+    else if (row.incident_since == 0)
+        row.incident_since = now->wall_ms;
+    str_copy(str_from(words), row.incident_words, sizeof row.incident_words);
+    return end_with_row(&t, r, &row);
+}
+
+int bridges_set_swept(struct db *db, const struct now *now, const char *name, int64_t vouch_ms)
+{
+    struct bridge_row row;
+    struct txn t;
+    int r = txn_begin(&t, db);
+
+    if (r != 0)
+        return r;
+    r = bridges_get(db, name, &row);
+    row.swept_at = now->steady_ms;
+    row.swept_wall = now->wall_ms;
+    row.fresh_until = now->steady_ms + vouch_ms;
+    return end_with_row(&t, r, &row);
+}
+
+int bridges_set_policy(struct db *db, const char *name, const struct policy *p)
+{
+    struct bridge_row row;
+    struct txn t;
+    int r = txn_begin(&t, db);
+
+    if (r != 0)
+        return r;
+    r = bridges_get(db, name, &row);
+    row.interval_ms = policy_spacing_ms(p);
+    row.rate_milli = p->rate_milli;
+    row.burst = p->burst;
+    return end_with_row(&t, r, &row);
+}
+
+/* ---- what is read
+ * ------------------------------------------------------------------------------------------
+ */
+
+struct policy bridges_policy(const struct bridge_row *row)
+{
+    struct policy p = policy_default;
+
+    if (row->interval_ms > 0)
+        p.interval_ms = row->interval_ms;
+    if (row->rate_milli > 0)
+        p.rate_milli = row->rate_milli;
+    if (row->burst > 0)
+        p.burst = row->burst;
+    return p;
+}
+
+struct retry_bridge bridges_view(const struct bridge_row *row, int64_t in_flight)
+{
+    return (struct retry_bridge){
+        .known = row->driver[0] != '\0',
+        .health = row->health,
+        .incident = row->incident_since > 0,
+        .outdated = row->outdated_since > 0,
+        .swept_at = row->swept_at,
+        .fresh_until = row->fresh_until,
+        .in_flight = in_flight,
+        .bucket = row->bucket,
+        .breaker = row->breaker,
+    };
+}
