@@ -627,22 +627,67 @@ static void resume(struct http_req *r)
     timer_start(r->server->run, 0);
 }
 
-void http_respond(struct http_req *r, int status, const char *content_type, struct str body,
-                  const char *extra_headers)
+/* The handler's part is over: with a response it is sent, without one the connection is closed. */
+static void answer_with(struct http_req *r, int status, struct MHD_Response *response)
 {
+    r->response = response;
+    r->status = status;
+    if (r->phase != PHASE_HANDLED)
+        return;
+    r->server->pending--;
+    resume(r);
+}
+
+void http_respond(struct http_req *r, int status, const char *content_type, struct str body, const char *extra_headers)
+{
+    struct MHD_Response *response;
+
     if (r->response)
         return; /* answered already (refused while the body was read) */
-    r->response = MHD_create_response_from_buffer(body.n, (void *)body.p, MHD_RESPMEM_MUST_COPY);
-    r->status = status;
-    if (r->response) {
+    response = MHD_create_response_from_buffer(body.n, (void *)body.p, MHD_RESPMEM_MUST_COPY);
+    if (response) {
         if (content_type)
-            (void)MHD_add_response_header(r->response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
-        add_headers(r->response, extra_headers);
+            (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+        add_headers(response, extra_headers);
     }
-    if (r->phase == PHASE_HANDLED) {
-        r->server->pending--;
-        resume(r); /* without a response on_access says MHD_NO: the connection is closed */
+    answer_with(r, status, response);
+}
+
+/* Gives out half of the body, then says that it failed. */
+static ssize_t read_half(void *ctx, uint64_t pos, char *ret, size_t max)
+{
+    const struct buf *body = ctx;
+    size_t half = body->len / 2;
+
+    if (pos >= half)
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    if (max > half - pos)
+        max = half - pos;
+    memcpy(ret, body->data + pos, max);
+    return (ssize_t)max;
+}
+
+static void free_body(void *ctx)
+{
+    struct buf *body = ctx;
+
+    buf_fini(body);
+    mem_free(body);
+}
+
+void http_respond_cut(struct http_req *r, int status, const char *content_type, struct str body)
+{
+    struct buf *copy = mem_zalloc(sizeof *copy);
+    struct MHD_Response *response = NULL;
+
+    if (copy) {
+        buf_init(copy, body.n);
+        (void)buf_add(copy, body.p, body.n);
+        response = MHD_create_response_from_callback(body.n, 4096, read_half, copy, free_body);
     }
+    if (response)
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
+    answer_with(r, status, response);
 }
 
 void http_respond_error(struct http_req *r, int status, const char *error, const char *detail,

@@ -77,3 +77,5 @@ void http_respond(struct http_req *r, int status, const char *content_type, stru
 /* {"error":"<code>","detail":"<detail>"} */
 void http_respond_error(struct http_req *r, int status, const char *error, const char *detail,
                         const char *extra_headers);
+/* For simulated peers: sends the header and about half of the body, then breaks the connection. */
+void http_respond_cut(struct http_req *r, int status, const char *content_type, struct str body);
