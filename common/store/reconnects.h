@@ -116,10 +116,11 @@ int reconnects_called(struct db *db, struct clock *clock, struct rng *rng, const
                       const char *bridge, const char *session, int64_t token,
                       const struct call_result *result);
 
-/* Parks every session that is due, because nothing can be done for it (no reconnect call and no hook), and
- * the other way round: unparks those that were parked so. Return how many in @ret_n. */
-int reconnects_park_no_way(struct db *db, const struct now *now, const char *bridge, const char *detail,
-                           int64_t *ret_n);
+/* Parks every session that has been due for @waited_ms, because nothing can be done for it (no reconnect call
+ * and no hook), and the other way round: unparks those that were parked so. Both only read when there is
+ * nothing to do. How many: *ret_n. */
+int reconnects_park_no_way(struct db *db, const struct now *now, const char *bridge, int64_t waited_ms,
+                           const char *detail, int64_t *ret_n);
 int reconnects_unpark_no_way(struct db *db, const struct policy *p, const struct now *now, const char *bridge,
                              int64_t *ret_n);
 

@@ -12,9 +12,12 @@
  * write lock is held. */
 #define REPAIR_MAX 64
 #define LOOK_MAX   64
-/* Restarting the bridge as a whole is spaced by the interval, doubled for each run in a row that did not
- * bring its session back, up to 16 times: 80 min at 300 s. */
-#define HOOK_DOUBLINGS_MAX 4
+/* Restarting the bridge as a whole: the spacing doubles for each restart in a row that did not bring its
+ * session back, up to 4 times (an hour at 15 min). */
+#define HOOK_DOUBLINGS_MAX 2
+/* A bridge that has no reconnect call restarts a session after 515 by itself (zapw: within 2 s): restarting
+ * all of it would only be in the way. */
+#define HOOK_AT_ONCE_WAIT_MS 10000
 
 struct claiming {
     struct db *db;
@@ -29,10 +32,12 @@ struct claiming {
 static struct retry_bridge view_of(const struct claiming *c)
 {
     struct retry_bridge v = bridges_view(&c->bridge, c->in_flight);
-    int64_t runs = c->bridge.hook_runs < HOOK_DOUBLINGS_MAX ? c->bridge.hook_runs : HOOK_DOUBLINGS_MAX;
+    int64_t futile = c->bridge.hook_runs > 0 ? c->bridge.hook_runs - 1 : 0;
 
+    if (futile > HOOK_DOUBLINGS_MAX)
+        futile = HOOK_DOUBLINGS_MAX;
     if (c->o->by_hook && c->bridge.hook_at > 0)
-        v.hook_until = c->bridge.hook_at + (c->o->hook_spacing_ms << runs);
+        v.hook_until = c->bridge.hook_at + (c->o->hook_spacing_ms << futile);
     return v;
 }
 
@@ -162,6 +167,9 @@ static int look_at(struct claiming *c, struct reconnect_row *row, const struct r
     if (r != 0)
         return r;
     v = retry_session_verdict(c->o->policy, &row->retry, &session, view, c->now.steady_ms);
+    if (v.why == WHY_READY && c->o->by_hook && row->retry.reason == RETRY_FOR_AT_ONCE &&
+        c->now.steady_ms < row->retry.seen_at + HOOK_AT_ONCE_WAIT_MS)
+        v = (struct verdict){ WHY_NOT_DUE, row->retry.seen_at + HOOK_AT_ONCE_WAIT_MS };
     return v.why == WHY_READY ? take(c, row, cause) : put_off(c, row, v);
 }
 

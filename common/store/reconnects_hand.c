@@ -172,11 +172,12 @@ int reconnects_unpark(struct db *db, const struct policy *p, const struct now *n
 /* ---- a bridge that cannot reconnect ----------------------------------------------------------------------
  */
 
-static int first_due(struct db *db, const char *bridge, char ret[SESSIONS_ID_MAX])
+static int first_due(struct db *db, const char *bridge, int64_t due_before, char ret[SESSIONS_ID_MAX])
 {
     CLEANUP(sql_done) struct sql *q = NULL;
-    int r = sql_query(db, "SELECT session FROM reconnect WHERE phase = 1 AND bridge = ?1 LIMIT 1", &q, "s",
-                      bridge);
+    int r = sql_query(
+        db, "SELECT session FROM reconnect WHERE phase = 1 AND bridge = ?1 AND due_at <= ?2 LIMIT 1", &q,
+        "si", bridge, due_before);
 
     if (r == 0)
         r = sql_next(q);
@@ -186,15 +187,15 @@ static int first_due(struct db *db, const char *bridge, char ret[SESSIONS_ID_MAX
     return 0;
 }
 
-static int park_all_due(struct db *db, const struct now *now, const char *bridge, const char *detail,
-                        int64_t *ret_n)
+static int park_all_due(struct db *db, const struct now *now, const char *bridge, int64_t due_before,
+                        const char *detail, int64_t *ret_n)
 {
     char session[SESSIONS_ID_MAX];
     int64_t n = 0;
     int r = 0;
 
     for (; r == 0; n++) {
-        r = first_due(db, bridge, session);
+        r = first_due(db, bridge, due_before, session);
         if (r == 0)
             r = park(db, now, bridge, session, RETRY_PARK_NO_WAY, detail);
     }
@@ -202,26 +203,32 @@ static int park_all_due(struct db *db, const struct now *now, const char *bridge
     return r == RECONNECTS_NONE ? 0 : r;
 }
 
-int reconnects_park_no_way(struct db *db, const struct now *now, const char *bridge, const char *detail,
-                           int64_t *ret_n)
+int reconnects_park_no_way(struct db *db, const struct now *now, const char *bridge, int64_t waited_ms,
+                           const char *detail, int64_t *ret_n)
 {
+    int64_t due_before = now->steady_ms - waited_ms;
     char session[SESSIONS_ID_MAX];
     struct txn t;
-    int r = first_due(db, bridge, session);
+    int r = first_due(db, bridge, due_before, session);
 
     *ret_n = 0;
-    if (r != 0) /* the common case costs no write lock */
+    if (r != 0)
         return r == RECONNECTS_NONE ? 0 : r;
     r = txn_begin(&t, db);
-    return r == 0 ? txn_end(&t, park_all_due(db, now, bridge, detail, ret_n)) : r;
+    return r == 0 ? txn_end(&t, park_all_due(db, now, bridge, due_before, detail, ret_n)) : r;
 }
 
 int reconnects_unpark_no_way(struct db *db, const struct policy *p, const struct now *now, const char *bridge,
                              int64_t *ret_n)
 {
+    char session[SESSIONS_ID_MAX];
     struct txn t;
-    int r = txn_begin(&t, db);
+    int r = first_parked(db, bridge, RETRY_PARK_NO_WAY, session);
 
+    *ret_n = 0;
+    if (r != 0)
+        return r == RECONNECTS_NONE ? 0 : r;
+    r = txn_begin(&t, db);
     if (r != 0)
         return r;
     return txn_end(&t, reconnects_unpark_all(db, p, now, bridge, RETRY_PARK_NO_WAY, 0, ret_n));
