@@ -1,0 +1,258 @@
+"""What process tests share: the real binaries, started on free ports with a data folder of their own.
+
+A test uses the `stack` fixture (conftest.py) or makes a Stack; whatever it started is killed at the end, the logs are
+printed when the test failed, and a process that is left over fails the test.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BIN = os.environ.get("ZK_BIN", os.path.join(ROOT, "build", "bin"))
+# Two shared cores and a sanitizer: "did it happen at all" gets this long, never a time to be measured.
+PATIENCE = 60.0
+
+
+def free_port():
+    """A port nobody listens on now, below the range the kernel gives to outgoing connections."""
+    while True:
+        port = 10000 + int.from_bytes(os.urandom(2), "big") % 20000
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+
+
+def wait_until(what, condition, patience=PATIENCE, step=0.05):
+    """Calls condition() until it is true and returns its value; fails with `what` when it never is."""
+    end = time.monotonic() + patience
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {patience:.0f} s in vain until {what}")
+        time.sleep(step)
+
+
+def http(method, url, body=None, headers=None, timeout=10):
+    """(status, headers, body bytes); status 0 when no answer came."""
+    data = body.encode() if isinstance(body, str) else body
+    request = urllib.request.Request(url, data=data, method=method, headers=headers or {})
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=timeout) as answer:
+            return answer.status, dict(answer.headers), answer.read()
+    except urllib.error.HTTPError as e:
+        return e.code, dict(e.headers), e.read()
+    except (OSError, urllib.error.URLError):
+        return 0, {}, b""
+
+
+class Process:
+    """One program under test. Its stderr goes to a file that text() reads."""
+
+    def __init__(self, name, argv, env, log_dir):
+        self.name = name
+        self.argv = argv
+        self.log_path = os.path.join(log_dir, f"{name}.log")
+        self.log = open(self.log_path, "ab")
+        self.popen = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+
+    @property
+    def pid(self):
+        return self.popen.pid
+
+    def text(self):
+        with open(self.log_path, errors="replace") as f:
+            return f.read()
+
+    def running(self):
+        return self.popen.poll() is None
+
+    def kill(self):
+        """kill -9, as an out-of-memory killer would."""
+        if self.running():
+            self.popen.send_signal(signal.SIGKILL)
+        self.popen.wait()
+        self.log.close()
+
+    def stop(self, patience=PATIENCE):
+        """SIGTERM; the exit code."""
+        if self.running():
+            self.popen.send_signal(signal.SIGTERM)
+        code = self.popen.wait(patience)
+        self.log.close()
+        return code
+
+    def rss_kib(self):
+        with open(f"/proc/{self.pid}/status") as f:
+            return next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
+
+
+class Stack:
+    """A zapkeep of its own. Nothing is started until asked for: hub(), ingest(), monitor(), worker(), sim()."""
+
+    def __init__(self, **settings):
+        self.dir = tempfile.mkdtemp(prefix="zk-test-")
+        self.data = os.path.join(self.dir, "data")
+        self.logs = os.path.join(self.dir, "logs")
+        os.mkdir(self.data)
+        os.mkdir(self.logs)
+        self.ports = {name: free_port() for name in ("in", "out", "ingest", "hub", "monitor", "api", "control")}
+        self.token, self.key = "hook-token", "api-key"
+        self.processes = {}
+        self.workers = 0
+        self.env = {
+            "PATH": os.environ["PATH"],
+            "ZAPKEEP_DATA_DIR": self.data,
+            "ZAPKEEP_BUS_IN": f"tcp://127.0.0.1:{self.ports['in']}",
+            "ZAPKEEP_BUS_OUT": f"tcp://127.0.0.1:{self.ports['out']}",
+            "ZAPKEEP_INGEST_LISTEN": f"127.0.0.1:{self.ports['ingest']}",
+            "WHATSAPP_API_URL": f"http://127.0.0.1:{self.ports['api']}",
+            "WHATSAPP_API_KEY": self.key,
+            "WEBHOOK_AUTH_TOKEN": self.token,
+            "CHECK_INTERVAL": "1s",
+            "RECONNECT_INTERVAL": "3s",
+        }
+        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
+            if name in os.environ:
+                self.env[name] = os.environ[name]
+        self.env.update(settings)
+
+    # ---- starting ---------------------------------------------------------------------------------------------
+
+    def start(self, name, program, *args, **env):
+        old = self.processes.get(name)
+        assert old is None or not old.running(), f"{name} runs already"
+        argv = [os.path.join(BIN, program), *args]
+        self.processes[name] = Process(name, argv, {**self.env, **env}, self.logs)
+        return self.processes[name]
+
+    def hub(self, **env):
+        return self.start("hub", "zapkeep-hub", "--admin-listen", f"127.0.0.1:{self.ports['hub']}", **env)
+
+    def ingest(self, ready=True, **env):
+        p = self.start("ingest", "zapkeep-ingest", **env)
+        if ready:
+            wait_until("ingest is ready", lambda: self.get_ingest("/ready")[0] == 200)
+        return p
+
+    def monitor(self, **env):
+        return self.start("monitor", "zapkeep-monitor", "--admin-listen", f"127.0.0.1:{self.ports['monitor']}", **env)
+
+    def worker(self, name=None, **env):
+        if name is None:
+            self.workers += 1
+            name = f"worker-{self.workers}"
+        return self.start(name, "zapkeep-reconnect", "--admin-listen", "off", **env)
+
+    def sim(self, dialect="contract", *args, **env):
+        hook = f"http://127.0.0.1:{self.ports['ingest']}/api/v1/messages/webhook"
+        if dialect == "zapw":  # the released zapw can only be given a URL
+            hook = hook.replace("//", f"//zapkeep:{self.token}@")
+        p = self.start("sim", "zapkeep-bridge-sim", "--dialect", dialect, "--port", str(self.ports["api"]),
+                       "--control-port", str(self.ports["control"]), "--api-key", self.key, "--webhook-url", hook,
+                       "--webhook-auth-token", self.token, *args, **env)
+        wait_until("the simulated bridge answers", lambda: self.control("GET", "/state", check=False))
+        return p
+
+    def all(self, dialect="contract", *sim_args, workers=1, **env):
+        """The whole stack in its usual order, ready."""
+        self.hub(**env)
+        self.ingest(**env)
+        self.sim(dialect, *sim_args)
+        self.monitor(**env)
+        for _ in range(workers):
+            self.worker(**env)
+        self.cli("wait", "--timeout", "60s", check=True)
+
+    # ---- asking -----------------------------------------------------------------------------------------------
+
+    def cli(self, *args, check=False, stdin=None, timeout=PATIENCE, **env):
+        """Runs zapkeep; the CompletedProcess with text."""
+        done = subprocess.run([os.path.join(BIN, "zapkeep"), *args], env={**self.env, **env}, input=stdin, text=True,
+                              stdin=None if stdin is not None else subprocess.DEVNULL, capture_output=True,
+                              timeout=timeout)
+        if check:
+            assert done.returncode == 0, f"zapkeep {' '.join(args)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+        return done
+
+    def cli_json(self, *args, **env):
+        """The objects that a command prints with --json."""
+        return [json.loads(line) for line in self.cli(*args, "--json", check=True, **env).stdout.splitlines()]
+
+    def events(self, *args):
+        return self.cli_json("events", "--limit", "0", *args)
+
+    def session(self, session_id):
+        """The row of one session as `zapkeep sessions --json` shows it, or None."""
+        done = self.cli("sessions", "--json")
+        rows = [json.loads(line) for line in done.stdout.splitlines()] if done.returncode == 0 else []
+        return next((row for row in rows if row["session"] == session_id), None)
+
+    def wait_session(self, session_id, state, patience=PATIENCE):
+        return wait_until(f"session {session_id} is {state}",
+                          lambda: (self.session(session_id) or {}).get("state") == state, patience, 0.2)
+
+    def get_ingest(self, path):
+        return http("GET", f"http://127.0.0.1:{self.ports['ingest']}{path}")
+
+    def post(self, body, path="/api/v1/messages/webhook", headers=None, token=True):
+        all_headers = {"Content-Type": "application/json"}
+        if token:
+            all_headers["Authorization"] = f"Bearer {self.token}"
+        all_headers.update(headers or {})
+        return http("POST", f"http://127.0.0.1:{self.ports['ingest']}{path}", body, all_headers)
+
+    # ---- the simulated bridge ---------------------------------------------------------------------------------
+
+    def control(self, method, path, check=True):
+        """An order or a question to the control port; the JSON of its answer, or None."""
+        status, _, body = http(method, f"http://127.0.0.1:{self.ports['control']}{path}")
+        assert not check or status == 200, f"{method} {path}: {status} {body!r}"
+        return json.loads(body) if status == 200 else None
+
+    def state(self):
+        return self.control("GET", "/state")
+
+    def calls(self, session_id):
+        """When the bridge was asked to reconnect this session ("" : to restart), in seconds of one clock."""
+        return [c["at_ms"] / 1000 for c in self.control("GET", "/calls") if c["session"] == session_id]
+
+    # ---- the end ----------------------------------------------------------------------------------------------
+
+    def kill_all(self):
+        for p in self.processes.values():
+            if p.running():
+                p.popen.send_signal(signal.SIGKILL)
+        for p in self.processes.values():
+            p.kill()
+
+    def print_logs(self):
+        for p in self.processes.values():
+            print(f"---- {p.name} ----\n{p.text()[-6000:]}")
+
+    def check_sanitizers(self):
+        for p in self.processes.values():
+            text = p.text()
+            assert "ERROR: AddressSanitizer" not in text and "ERROR: LeakSanitizer" not in text and \
+                "runtime error:" not in text, f"{p.name} was caught by a sanitizer:\n{text[-6000:]}"
+
+
+def webhook(session="alpha", event="message.received", message_id="M1", at=None, **data):
+    """A webhook body as zapw sends it."""
+    at = int(time.time() * 1000) if at is None else at
+    body = {"sessionId": session, "origin": "5511999", "eventType": event, "timestamp": at, "data": data}
+    if message_id is not None:
+        body["data"] = {"messageId": message_id, **data}
+    return json.dumps(body, separators=(",", ":"))
