@@ -92,6 +92,7 @@ struct bridge_driver {
     bool has_reconnect;      /* the bridge can reconnect a session by HTTP */
     bool has_create_webhook; /* create takes a webhook URL and events */
     bool has_event_id;       /* webhooks carry an id of their own */
+    int create_apart_ms;     /* sessions are created one at a time and this far apart; 0: as they come */
 
     /* Builders: return 0, -EINVAL (the id is not text_is_id()), -ENOMEM, -ENOTSUP (no such call on this
      * bridge). */

@@ -13,6 +13,9 @@
 #include "common/bridge/drivers.h"
 #include "common/bridge/request.h"
 
+/* It keeps its list in one file without a lock; creations closer together than this lost entries. */
+#define CREATE_APART_MS 1000
+
 /* -- requests -- */
 
 static int build_health(const struct bridge_target *t, struct bridge_request *ret)
@@ -125,6 +128,7 @@ const struct bridge_driver bridge_zapw = {
     .name = "zapw",
     .what = "the released zapw: states by its list, no reconnecting over HTTP (RECONNECT_HOOK restarts it)",
     .has_list = true,
+    .create_apart_ms = CREATE_APART_MS,
     .build_health = build_health,
     .build_list = build_list,
     .build_status = build_nothing,

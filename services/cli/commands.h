@@ -9,6 +9,9 @@
     X(cmd_wait, "wait", "[--timeout 50s]", "until bridge and stack are ready; exit 1 when they are not in time") \
     X(cmd_tap, "tap", "[PREFIX...] [--json] [--last N] [--since 10m]", "what happens, as it happens") \
     X(cmd_events, "events", "[--from SEQ] [--type PREFIX] [--session ID] [--limit N]", "what is in the event log") \
+    X(cmd_session_create, "session create", "ID [--wait] [--json]", "make a session and show its QR code until it is scanned") \
+    X(cmd_session_qr, "session qr", "ID [--wait] [--json]", "show the QR code of a session that waits for one") \
+    X(cmd_session_delete, "session delete", "ID [--yes]", "remove a session from the bridge, for good") \
     X(cmd_probe, "probe", "URL", "ask a /health or /ready URL; exit 0 when it answers 200") \
     /* end of the list */
 /* clang-format on */

@@ -1,0 +1,221 @@
+/*
+ * A call: cli_bridge_call() starts it and runs the loop; on_answer keeps the answer and stops the loop.
+ */
+#include "services/cli/bridge.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "common/base/json_in.h"
+#include "common/base/mem.h"
+
+struct call {
+    struct cli_bridge *bridge;
+    struct cli_reply *reply;
+    int result;
+};
+
+/* -- one call -- */
+
+void cli_reply_fini(struct cli_reply *r)
+{
+    buf_fini(&r->body);
+    *r = CLI_REPLY_NULL;
+}
+
+static void on_answer(void *ctx, const struct http_answer *a)
+{
+    struct call *c = ctx;
+    struct cli_reply *r = c->reply;
+
+    cli_reply_fini(r);
+    buf_init(&r->body, HTTP_ANSWER_BYTES_MAX);
+    if (a->body.n)
+        c->result = buf_add(&r->body, a->body.p, a->body.n);
+    r->answer.status = a->error == HTTP_OK ? a->status : 0;
+    r->answer.body = (struct str){ buf_str(&r->body), r->body.len };
+    r->error = a->error;
+    r->took_ms = a->took_ms;
+    (void)snprintf(r->detail, sizeof r->detail, "%s", a->detail);
+    loop_stop(c->bridge->loop);
+}
+
+int cli_bridge_call(struct cli_bridge *b, struct bridge_request *req, int64_t timeout_ms,
+                    struct cli_reply *ret)
+{
+    CLEANUP(bridge_request_fini) struct bridge_request owned = *req;
+    const struct http_request http = {
+        .method = owned.method,
+        .url = buf_str(&owned.url),
+        .headers = buf_str(&owned.headers),
+        .body = {owned.body.data, owned.body.len},
+        .timeout_ms = timeout_ms
+    };
+    struct call c = { .bridge = b, .reply = ret };
+    int r;
+
+    *req = BRIDGE_REQUEST_NULL;
+    r = http_call(b->client, &http, on_answer, &c, NULL);
+    if (r == 0)
+        r = loop_run(b->loop);
+    return r ? r : c.result;
+}
+
+static void on_slept(void *ctx)
+{
+    loop_stop(ctx);
+}
+
+int cli_bridge_sleep(struct cli_bridge *b, int64_t ms)
+{
+    struct timer *t;
+    int r = timer_open(b->loop, on_slept, b->loop, &t);
+
+    if (r)
+        return r;
+    timer_start(t, ms);
+    r = loop_run(b->loop);
+    timer_close(t);
+    return r;
+}
+
+/* -- words -- */
+
+char *cli_bridge_place(const struct cli_bridge *b, char *ret, size_t n)
+{
+    struct url u;
+
+    if (text_to_url(b->target.base_url, &u))
+        (void)snprintf(ret, n, "the bridge");
+    else if (u.port)
+        (void)snprintf(ret, n, "%s://%.*s:%u", u.https ? "https" : "http", (int)u.host.n, u.host.p, u.port);
+    else
+        (void)snprintf(ret, n, "%s://%.*s", u.https ? "https" : "http", (int)u.host.n, u.host.p);
+    return ret;
+}
+
+/* What the bridge itself says was wrong, if it says so in JSON. */
+static void own_words(const struct cli_reply *reply, char *ret, size_t n)
+{
+    static const struct json_path paths[] = {
+        {0,  { "message" }},
+        { 0, { "error" }  },
+        { 0, { "detail" } }
+    };
+    struct json_value v[ARRAY_LEN(paths)];
+
+    (void)json_in_find(reply->answer.body, paths, ARRAY_LEN(paths), v);
+    json_in_text(json_in_first(paths, v, ARRAY_LEN(paths), 0, JSON_IN_TEXT), ret, n);
+}
+
+int cli_bridge_problem(const struct cli_bridge *b, const char *what, int kind, const struct cli_reply *reply)
+{
+    char place[300], own[160] = "";
+
+    (void)cli_bridge_place(b, place, sizeof place);
+    if (kind > 0)
+        own_words(reply, own, sizeof own);
+    if (kind < 0)
+        return cli_problem(EXIT_UNREACHABLE, "%s: %s", what, err_text(kind));
+    if (kind == BRIDGE_NO_ANSWER)
+        return cli_problem(EXIT_UNREACHABLE, "%s: no answer from %s (%s); is the bridge running?", what,
+                           place, reply->detail[0] ? reply->detail : http_error_text(reply->error));
+    if (kind == BRIDGE_UNAUTHORIZED)
+        return cli_problem(EXIT_UNREACHABLE,
+                           "%s: the bridge at %s refuses the API key (%d); set WHATSAPP_API_KEY", what, place,
+                           reply->answer.status);
+    return cli_problem(bridge_answer_is_transport(kind) ? EXIT_UNREACHABLE : EXIT_NOT_SO, "%s: %s (%d%s%s)",
+                       what, bridge_answer_text(kind), reply->answer.status, own[0] ? ": " : "", own);
+}
+
+/* -- which bridge -- */
+
+static int ask(struct cli_bridge *b, int (*build)(const struct bridge_target *t, struct bridge_request *ret),
+               struct cli_reply *ret)
+{
+    struct bridge_request req = BRIDGE_REQUEST_NULL;
+    int r = build(&b->target, &req);
+
+    return r ? r : cli_bridge_call(b, &req, 0, ret);
+}
+
+static void move(struct cli_reply *from, struct cli_reply *to)
+{
+    cli_reply_fini(to);
+    *to = *from;
+    *from = CLI_REPLY_NULL;
+}
+
+int cli_bridge_detect(struct cli_bridge *b, struct cli_reply *ret, const struct bridge_driver **ret_driver)
+{
+    CLEANUP(cli_reply_fini) struct cli_reply list = CLI_REPLY_NULL;
+    CLEANUP(cli_reply_fini) struct cli_reply status = CLI_REPLY_NULL;
+    CLEANUP(cli_reply_fini) struct cli_reply health = CLI_REPLY_NULL;
+    int r = ask(b, detect_build_list, &list);
+
+    if (r == 0 && list.answer.status)
+        r = ask(b, detect_build_status, &status);
+    if (r == 0 && list.answer.status)
+        r = ask(b, bridge_driver_at(0)->build_health, &health);
+    if (r)
+        return r;
+    r = detect_judge(&list.answer, &status.answer, &health.answer, ret_driver);
+    move(&list, ret);
+    return r;
+}
+
+int cli_bridge_find_driver(struct cli_bridge *b)
+{
+    CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
+    char place[300];
+    int r;
+
+    b->driver = bridge_driver_find(b->settings->driver);
+    if (b->driver)
+        return -1;
+    r = cli_bridge_detect(b, &reply, &b->driver);
+    if (r == 0)
+        return -1;
+    if (r == DETECT_UNAUTHORIZED)
+        return cli_bridge_problem(b, "cannot ask the bridge", BRIDGE_UNAUTHORIZED, &reply);
+    if (r == DETECT_NOT_YET || r < 0)
+        return cli_bridge_problem(b, "cannot ask the bridge",
+                                  r < 0                 ? r
+                                  : reply.answer.status ? BRIDGE_BROKEN
+                                                        : BRIDGE_NO_ANSWER,
+                                  &reply);
+    return cli_problem(
+        EXIT_UNREACHABLE,
+        "%s answers, but not like a bridge that is known (GET /sessions: %d); check WHATSAPP_API_URL, or "
+        "name the bridge by WHATSAPP_BRIDGE",
+        cli_bridge_place(b, place, sizeof place), reply.answer.status);
+}
+
+/* -- open and close -- */
+
+int cli_bridge_open(const struct bridge_settings *settings, struct cli_bridge *ret)
+{
+    struct cli_bridge b = {
+        .settings = settings, .target = {.base_url = settings->url, .api_key = settings->api_key}
+    };
+    int r;
+
+    if (!*settings->url)
+        return cli_problem(EXIT_USAGE, "WHATSAPP_API_URL is not set; set it to the bridge's base URL");
+    r = loop_open(&b.loop);
+    if (r == 0)
+        r = http_client_open(b.loop, 1, &b.client);
+    if (r) {
+        cli_bridge_close(&b);
+        return cli_problem(EXIT_NOT_SO, "cannot start: %s", err_text(r));
+    }
+    *ret = b;
+    return -1;
+}
+
+void cli_bridge_close(struct cli_bridge *b)
+{
+    http_client_close(b->client);
+    (void)loop_close(b->loop);
+    *b = CLI_BRIDGE_NULL;
+}

@@ -1,0 +1,51 @@
+/*
+ * The bridge, for commands: one call after the other, each awaited, with the problem in words.
+ */
+#pragma once
+
+#include "common/bridge/detect.h"
+#include "services/cli/cli.h"
+
+struct cli_bridge {
+    const struct bridge_settings *settings; /* kept by reference */
+    struct bridge_target target;
+    const struct bridge_driver *driver; /* NULL until cli_bridge_find_driver() */
+    struct loop *loop;
+    struct http_client *client;
+};
+#define CLI_BRIDGE_NULL ((struct cli_bridge){ 0 })
+
+/* Both print a problem themselves. Return -1: go on; else the exit code. */
+int cli_bridge_open(const struct bridge_settings *settings, struct cli_bridge *ret);
+/* The driver that WHATSAPP_BRIDGE names, or for "auto" the one that the bridge's answers tell. */
+int cli_bridge_find_driver(struct cli_bridge *b);
+void cli_bridge_close(struct cli_bridge *b); /* CLI_BRIDGE_NULL is nothing */
+
+/* One answer; answer.body points into body. */
+struct cli_reply {
+    struct bridge_answer answer;
+    enum http_error error;
+    int64_t took_ms;
+    char detail[128];
+    struct buf body;
+};
+#define CLI_REPLY_NULL ((struct cli_reply){ 0 })
+void cli_reply_fini(struct cli_reply *r); /* also for CLEANUP */
+
+/* Makes the call and frees @req. @timeout_ms 0: the usual one. @ret is filled anew (its old body is freed).
+ * Returns 0, also when no answer came (answer.status 0), or a negative. */
+int cli_bridge_call(struct cli_bridge *b, struct bridge_request *req, int64_t timeout_ms,
+                    struct cli_reply *ret);
+/* Lets time pass. */
+int cli_bridge_sleep(struct cli_bridge *b, int64_t ms);
+
+/* Words for what came of a call, with what to do about it: a bridge_answer_kind or a negative. Prints one
+ * line
+ * "<what>: …" and returns the exit code (unreachable for transport and a refused key, else not so). */
+int cli_bridge_problem(const struct cli_bridge *b, const char *what, int kind, const struct cli_reply *reply);
+/* "http://host:3000", without user and password. */
+char *cli_bridge_place(const struct cli_bridge *b, char *ret, size_t n);
+
+/* What the bridge says of itself: asks the two probes and /health. Returns 0 and the driver, a detect_answer
+ * (with the reply that tells most in @ret), or a negative. */
+int cli_bridge_detect(struct cli_bridge *b, struct cli_reply *ret, const struct bridge_driver **ret_driver);

@@ -1,0 +1,83 @@
+/*
+ * zapkeep session qr ID: shows the QR code of a session that waits for one, as `session create` does.
+ */
+#include <stdio.h>
+
+#include "common/base/mem.h"
+#include "services/cli/commands.h"
+#include "services/cli/pairing.h"
+
+struct qr_settings {
+    struct cli_settings cli;
+    bool wait;
+    int64_t timeout_ms;
+};
+
+static const struct setting table[] = {
+    {.name = "WAIT",
+     .kind = SETTING_BOOL,
+     .at = offsetof(struct qr_settings, wait),
+     .def = "false",
+     .flag_only = true,
+     .help = "wait for the scan also with --json and without a terminal" },
+    { .name = "TIMEOUT",
+     .kind = SETTING_DURATION,
+     .at = offsetof(struct qr_settings, timeout_ms),
+     .def = PAIRING_TIMEOUT_DEFAULT,
+     .min = 1,
+     .max = INT64_C(24) * 3600 * 1000,
+     .flag_only = true,
+     .help = "give up waiting for the scan after this" },
+    { 0                   },
+};
+
+static int show(const struct qr_settings *s, struct cli_bridge *b, const char *id)
+{
+    CLEANUP(pairing_fini)
+    struct pairing p = { .bridge = b,
+                         .id = id,
+                         .data_dir = s->cli.app.data_dir,
+                         .json = s->cli.json,
+                         .watch = s->wait || (cli_is_tty() && !s->cli.json),
+                         .timeout_ms = s->timeout_ms };
+    CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
+    int r = pairing_ask(&p, &reply), code;
+
+    if (r == BRIDGE_NO_SESSION)
+        return cli_problem(EXIT_NOT_SO, "the bridge has no session %s; `zapkeep session create %s` makes it",
+                           id, id);
+    if (r)
+        return cli_bridge_problem(b, "cannot ask for the QR code", r, &reply);
+    code = pairing_run(&p);
+    return code == EXIT_DONE && !p.watch && !p.qr.len ? EXIT_NOT_SO : code;
+}
+
+static int run(const struct qr_settings *s, const struct settings_args *args)
+{
+    struct cli_bridge b = CLI_BRIDGE_NULL;
+    int code;
+
+    if (args->n != 1 || !text_is_id(str_from(args->arg[0])))
+        return cli_problem(EXIT_USAGE, "session qr takes one ID of letters, digits, '-' and '_', 64 at most");
+    code = cli_bridge_open(&s->cli.bridge, &b);
+    if (code >= 0)
+        return code;
+    code = cli_bridge_find_driver(&b);
+    if (code < 0)
+        code = show(s, &b, args->arg[0]);
+    cli_bridge_close(&b);
+    return code;
+}
+
+int cmd_session_qr(int argc, char *argv[])
+{
+    struct qr_settings s;
+    struct settings_args args;
+    int code = cli_read(cli_command_of(cmd_session_qr), table, argc, argv, &s, &args);
+
+    if (code >= 0)
+        return code;
+    code = run(&s, &args);
+    cli_free(table, &s);
+    return code;
+}

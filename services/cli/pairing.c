@@ -1,0 +1,230 @@
+/*
+ * Watching, when all goes well:
+ *   show   draws the code, over the old one on a terminal
+ *   sleep  3 s
+ *   ask    session and code anew: another code is drawn, `connected` ends it
+ * When it does not: a bridge that does not answer for five times in a row ends it; a session that is gone or
+ * logged out does so at once.
+ */
+#include "services/cli/pairing.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "common/base/json.h"
+#include "common/base/mem.h"
+#include "common/qr/qr.h"
+#include "services/cli/qr_event.h"
+
+/* Faults in a row that are taken for a hiccup. */
+#define FAULTS_MAX 4
+/* A drawing of the largest code in half blocks with colours. */
+#define DRAWING_MAX (256 * 1024)
+#define QR_TEXT_MAX (256 * 1024)
+
+void pairing_fini(struct pairing *p)
+{
+    buf_fini(&p->qr);
+    buf_fini(&p->shown);
+}
+
+/* -- asking -- */
+
+static int ask(struct pairing *p,
+               int (*build)(const struct bridge_target *t, const char *id, struct bridge_request *r),
+               struct cli_reply *ret)
+{
+    struct bridge_request req = BRIDGE_REQUEST_NULL;
+    struct cli_bridge *b = p->bridge;
+    struct bridge_session session;
+    struct buf qr = BUF_NULL;
+    int r = build(&b->target, p->id, &req);
+
+    if (r == 0)
+        r = cli_bridge_call(b, &req, 0, ret);
+    if (r == 0)
+        r = b->driver->read_qr(&ret->answer, &qr, &session);
+    if (r)
+        return r;
+    p->session = session;
+    buf_fini(&p->qr);
+    p->qr = qr;
+    return 0;
+}
+
+static int ask_event_log(struct pairing *p)
+{
+    struct clock clock;
+
+    clock_init(&clock);
+    buf_fini(&p->qr);
+    return qr_event_find(p->data_dir, p->bridge->settings->name, p->id, clock.wall_ms(&clock), &p->qr);
+}
+
+int pairing_ask(struct pairing *p, struct cli_reply *ret)
+{
+    const struct bridge_driver *d = p->bridge->driver;
+    int r = ask(p, d->build_qr, ret);
+
+    /* The contract promises no route for the code: then the status must do. */
+    if (d->has_status && (r == BRIDGE_NO_ROUTE || r == BRIDGE_GARBAGE || r == BRIDGE_NO_SESSION))
+        r = ask(p, d->build_status, ret);
+    if (r == 0 && p->session.state == SESSION_QR_PENDING && !p->qr.len)
+        r = ask_event_log(p);
+    return r;
+}
+
+/* -- showing -- */
+
+static struct str text_or_null(const char *s)
+{
+    return *s ? str_from(s) : STR_NULL;
+}
+
+static void show_json(const struct pairing *p)
+{
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(QR_TEXT_MAX * 2);
+    struct json_out j = JSON_OUT(&out);
+
+    json_open(&j, NULL, '{');
+    json_texts(&j, "id", p->id);
+    json_texts(&j, "bridge", p->bridge->settings->name);
+    json_texts(&j, "status", session_state_text(p->session.state));
+    json_text(&j, "phone", text_or_null(p->session.phone));
+    json_text(&j, "name", text_or_null(p->session.name));
+    json_text(&j, "qr", text_or_null(buf_str(&p->qr)));
+    json_close(&j, '}');
+    puts(buf_str(&out));
+}
+
+static int terminal_columns(void)
+{
+    struct winsize size = { 0 };
+
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 80;
+}
+
+static void go_back_up(struct pairing *p)
+{
+    if (p->lines)
+        printf("\033[%dA\033[J", p->lines);
+    p->lines = 0;
+}
+
+/* Returns the lines that were printed. */
+static int draw(const struct pairing *p, const struct qr *qr, bool tty)
+{
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(DRAWING_MAX);
+    int width = qr->side + 2 * QR_QUIET, lines;
+
+    if (tty && terminal_columns() < width) {
+        printf("The code is %d columns wide and the terminal %d: make it wider, or use a smaller font.\n",
+               width, terminal_columns());
+        return 1;
+    }
+    lines = qr_draw(qr, tty, &out);
+    fputs(buf_str(&out), stdout);
+    return lines < 0 ? 0 : lines;
+}
+
+static void show_code(struct pairing *p)
+{
+    CLEANUP(mem_freep) struct qr *qr = mem_zalloc(sizeof *qr);
+    bool tty = cli_is_tty();
+    int r = qr ? qr_read((struct str){ buf_str(&p->qr), p->qr.len }, qr) : -ENOMEM;
+
+    if (tty)
+        go_back_up(p);
+    if (r) { /* not a code that can be drawn: somebody else may know what to do with it */
+        printf("%s\n", buf_str(&p->qr));
+        return;
+    }
+    p->lines = draw(p, qr, tty);
+    printf("Scan this with WhatsApp for session %s: Settings, Linked devices, Link a device.\n", p->id);
+    p->lines++;
+}
+
+static void show(struct pairing *p)
+{
+    if (p->json)
+        show_json(p);
+    else if (p->qr.len)
+        show_code(p);
+    else if (p->session.state != SESSION_CONNECTED)
+        printf("session %s is %s; there is no QR code yet\n", p->id, session_state_text(p->session.state));
+    (void)fflush(stdout);
+}
+
+/* Keeps what is shown; false when it is the same as before. */
+static bool is_new(struct pairing *p)
+{
+    if (p->shown.len == p->qr.len && strcmp(buf_str(&p->shown), buf_str(&p->qr)) == 0)
+        return false;
+    buf_fini(&p->shown);
+    buf_init(&p->shown, QR_TEXT_MAX);
+    (void)buf_add(&p->shown, buf_str(&p->qr), p->qr.len);
+    return true;
+}
+
+/* -- the end -- */
+
+static int paired(const struct pairing *p)
+{
+    if (p->json) {
+        show_json(p);
+        return EXIT_DONE;
+    }
+    printf("session %s is connected%s%s%s%s\n", p->id, p->session.phone[0] ? " as " : "", p->session.phone,
+           p->session.name[0] ? ", " : "", p->session.name);
+    return EXIT_DONE;
+}
+
+/* -1: go on. */
+static int is_over(const struct pairing *p)
+{
+    if (p->session.state == SESSION_CONNECTED)
+        return paired(p);
+    if (p->session.state == SESSION_LOGGED_OUT || p->session.state == SESSION_FAILED)
+        return cli_problem(EXIT_NOT_SO, "session %s is %s: delete it and create it again", p->id,
+                           session_state_text(p->session.state));
+    if (p->waited_ms >= p->timeout_ms)
+        return cli_problem(
+            EXIT_NOT_SO,
+            "nobody scanned the code of session %s in time; `zapkeep session qr %s` shows it again", p->id,
+            p->id);
+    return -1;
+}
+
+static int watch(struct pairing *p)
+{
+    CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
+    int faults = 0;
+
+    for (;;) {
+        int code = is_over(p), r;
+
+        if (code >= 0)
+            return code;
+        r = cli_bridge_sleep(p->bridge, PAIRING_POLL_MS);
+        p->waited_ms += PAIRING_POLL_MS;
+        if (r == 0)
+            r = pairing_ask(p, &reply);
+        faults = r ? faults + 1 : 0;
+        if (r < 0 || faults > FAULTS_MAX || (r && !bridge_answer_is_transport(r)))
+            return cli_bridge_problem(p->bridge, "cannot watch the session", r, &reply);
+        if (r == 0 && p->qr.len && is_new(p))
+            show(p);
+    }
+}
+
+int pairing_run(struct pairing *p)
+{
+    (void)is_new(p);
+    if (p->session.state == SESSION_CONNECTED)
+        return paired(p);
+    show(p);
+    return p->watch ? watch(p) : EXIT_DONE;
+}

@@ -1,0 +1,36 @@
+/*
+ * Showing a session's QR code until a phone has scanned it, for `session create` and `session qr`.
+ */
+#pragma once
+
+#include "services/cli/bridge.h"
+
+/* WhatsApp changes the code every 20 s (the first after 60 s): a shown one is never older than this and a
+ * bit. */
+#define PAIRING_POLL_MS (3 * 1000)
+/* WhatsApp gives up after about 160 s, and zapw begins anew. */
+#define PAIRING_TIMEOUT_DEFAULT "5m"
+
+struct pairing {
+    struct cli_bridge *bridge;
+    const char *id;
+    const char *data_dir; /* of the event log, for bridges that tell the code by webhook only */
+    bool json;
+    bool watch; /* go on until it is paired; otherwise what there is is shown once */
+    int64_t timeout_ms;
+    /* its own */
+    struct bridge_session session;
+    struct buf qr;    /* as the bridge sent it, "": none */
+    struct buf shown; /* what is on the screen */
+    int lines;        /* of the drawing on the terminal, to go back up */
+    int64_t waited_ms;
+};
+void pairing_fini(struct pairing *p); /* also for CLEANUP */
+
+/* Asks the bridge for session and QR code. Only for an operator who asked: on zapw the call has side effects
+ * once a code has expired. Returns 0, a bridge_answer_kind (the reply in @ret), or a negative. */
+int pairing_ask(struct pairing *p, struct cli_reply *ret);
+/* Shows what pairing_ask() or the caller put into session and qr, and watches if told to. Returns the exit
+ * code: done when it is paired, or shown once; not so when it needs something else than a scan, or nobody
+ * scanned in time. */
+int pairing_run(struct pairing *p);
