@@ -11,7 +11,7 @@
 #include "services/cli/cli.h"
 #include "services/cli/commands.h"
 #include "services/cli/history.h"
-#include "services/cli/print.h"
+#include "services/cli/lines.h"
 
 #define LAST_DEFAULT 20
 /* A limit that was not given. */
@@ -83,7 +83,7 @@ static void print_rows(const struct event_rows *rows, bool json, int64_t *skip, 
             --*skip;
             continue;
         }
-        print_event(&rows->rows[i], json, out);
+        lines_event(&rows->rows[i], json, out);
         --*left;
     }
 }
@@ -104,7 +104,7 @@ static int print_from(struct event_reader *r, const struct events_settings *s,
         head = head ? head : rows.head_seq;
         seq = rows.next_seq;
         print_rows(&rows, s->cli.json, &skip, &left, &out);
-        rc = print_flush(&out);
+        rc = lines_flush(&out);
     } while (rc == 0 && left > 0 && seq <= head);
     return rc;
 }
@@ -143,10 +143,10 @@ static int show_events(struct event_reader *r, const struct events_settings *s)
 static int on_rejected(void *ctx, const struct rejected *row)
 {
     const bool *json = ctx;
-    CLEANUP(buf_fini) struct buf out = BUF_INIT(PRINT_LINE_MAX);
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(LINES_LINE_MAX);
 
-    print_rejected(row, *json, &out);
-    return print_flush(&out);
+    lines_rejected(row, *json, &out);
+    return lines_flush(&out);
 }
 
 static int show_rejected(struct event_reader *r, struct events_settings *s)

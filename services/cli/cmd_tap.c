@@ -16,7 +16,7 @@
 #include "services/cli/cli.h"
 #include "services/cli/commands.h"
 #include "services/cli/history.h"
-#include "services/cli/print.h"
+#include "services/cli/lines.h"
 
 /* A hub on this machine is there at once; after this long somebody should hear why nothing comes. */
 #define HUB_PATIENCE_MS 2000
@@ -121,7 +121,7 @@ static bool count_line(struct tap *t)
 
 static void flush(struct tap *t, bool more)
 {
-    if (print_flush(&t->out) != 0 || !more)
+    if (lines_flush(&t->out) != 0 || !more)
         stop(t, EXIT_DONE); /* whoever reads has enough */
 }
 
@@ -139,7 +139,7 @@ static int on_batch(void *ctx, const struct event_rows *rows)
         if (t->skip > 0) {
             t->skip--;
         } else if (wanted(t, e->type, e->bridge, e->session)) {
-            print_event(e, t->json, &t->out);
+            lines_event(e, t->json, &t->out);
             more = count_line(t);
         }
     }
@@ -184,7 +184,7 @@ static void on_message(void *ctx, struct str bytes)
     }
     if (t->args.n == 0 && str_eq(m.type, "log.head")) /* only for who asks for it */
         return;
-    print_message(&m, t->json, &t->out);
+    lines_message(&m, t->json, &t->out);
     more = count_line(t);
     flush(t, more);
 }
