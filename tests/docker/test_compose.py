@@ -1,0 +1,134 @@
+"""docker-compose.yml as an operator uses it, with the simulated bridge in the bridge's place: everything is looked at from
+outside, through published ports, `docker-compose exec` and the engine."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tests", "process"))
+import zk  # noqa: E402
+
+COMPOSE = ["docker", "compose"] if subprocess.run(["docker", "compose", "version"], capture_output=True).returncode == 0 \
+    else ["docker-compose"]
+FILES = ["-f", "docker-compose.yml", "-f", "deploy/compose.sim.yml"]
+SERVICES = ["bus-hub", "webhook-ingest", "monitor", "reconnect-worker"]
+INTERVAL = 20  # seconds; long enough to be told from the noise of containers that start
+
+
+class Compose:
+    def __init__(self):
+        self.control_port = zk.free_port()
+        self.env = {**os.environ, "COMPOSE_PROJECT_NAME": "zapkeeptest", "WHATSAPP_API_KEY": "k1",
+                    "WEBHOOK_AUTH_TOKEN": "t1", "CHECK_INTERVAL": "2s", "RECONNECT_INTERVAL": f"{INTERVAL}s",
+                    "SIM_CONTROL_PORT": str(self.control_port), "SIM_DROP_EVERY": "0", "SIM_RATE": "20/s",
+                    "SIM_RETRIES": "0"}
+
+    def run(self, *args, check=True, timeout=900):
+        done = subprocess.run([*COMPOSE, *FILES, *args], cwd=ROOT, env=self.env, text=True, capture_output=True,
+                              timeout=timeout, stdin=subprocess.DEVNULL)
+        assert not check or done.returncode == 0, f"{args}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
+        return done
+
+    def zapkeep(self, *args, check=True):
+        return self.run("exec", "-T", "monitor", "zapkeep", *args, check=check)
+
+    def control(self, method, path):
+        status, _, body = zk.http(method, f"http://127.0.0.1:{self.control_port}{path}")
+        return json.loads(body) if status == 200 else None
+
+    def containers(self, service):
+        return self.run("ps", "-q", service).stdout.split()
+
+    def inspect(self, container):
+        return json.loads(subprocess.run(["docker", "inspect", container], text=True, capture_output=True,
+                                         check=True).stdout)[0]
+
+    def kill_9(self, service):
+        """As the kernel would: the engine sees the process die and its restart policy acts."""
+        for container in self.containers(service):
+            subprocess.run(["kill", "-9", str(self.inspect(container)["State"]["Pid"])], check=True)
+
+    def stored(self):
+        lines = self.zapkeep("events", "--limit", "0", "--json", "--type", "message.").stdout.splitlines()
+        return {json.loads(line)["message_id"] for line in lines}
+
+    def acknowledged(self):
+        return {f"SIM{n}" for first, last in self.control("GET", "/acknowledged") for n in range(first, last + 1)}
+
+    def all_connected(self):
+        state = self.control("GET", "/state")
+        return state and set(state["sessions"].values()) == {"connected"}
+
+
+@pytest.fixture(scope="module")
+def compose():
+    c = Compose()
+    c.run("down", "-v", "--remove-orphans")
+    try:
+        c.run("up", "-d", "--build")
+        c.zapkeep("wait", "--timeout", "90s")
+        yield c
+        print(c.run("logs", "--tail=40", check=False).stdout)
+    finally:
+        c.run("down", "-v", "--remove-orphans", check=False)
+
+
+def test_every_service_becomes_healthy(compose):
+    for service in [*SERVICES, "whatsapp-bridge"]:
+        for container in compose.containers(service):
+            zk.wait_until(f"{service} is healthy",
+                          lambda c=container: compose.inspect(c)["State"]["Health"]["Status"] == "healthy", 120)
+
+
+def test_containers_have_no_rights_they_do_not_need(compose):
+    for service in SERVICES:
+        host = compose.inspect(compose.containers(service)[0])
+        assert host["HostConfig"]["ReadonlyRootfs"] is True
+        assert host["HostConfig"]["CapDrop"] == ["ALL"]
+        assert host["Config"]["User"] not in ("", "0", "root")
+        assert host["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+
+
+def test_a_dropped_session_comes_back(compose):
+    compose.control("POST", "/drop?session=demo-1&code=428")
+    zk.wait_until("demo-1 is back", compose.all_connected, 120)
+    assert len([c for c in compose.control("GET", "/calls") if c["session"] == "demo-1"]) == 1
+
+
+def test_nothing_acknowledged_is_lost_and_no_attempt_is_early_while_containers_die(compose):
+    compose.run("up", "-d", "--scale", "reconnect-worker=3")
+    assert len(compose.containers("reconnect-worker")) == 3
+    for service in ("webhook-ingest", "monitor", "reconnect-worker", "bus-hub"):
+        compose.control("POST", "/drop?share=1&code=428")
+        compose.kill_9(service)
+        zk.wait_until(f"all sessions are back after {service} died", compose.all_connected, 180)
+    compose.control("POST", "/traffic?rate=0")
+    zk.wait_until("every webhook is taken", lambda: compose.control("GET", "/state")["waiting"] == 0, 120)
+    assert compose.acknowledged() and compose.acknowledged() <= compose.stored()
+    calls = compose.control("GET", "/calls")
+    for session in {c["session"] for c in calls}:
+        times = [c["at_ms"] / 1000 for c in calls if c["session"] == session]
+        assert all(b - a >= INTERVAL - 0.1 for a, b in zip(times, times[1:])), (session, times)
+
+
+def test_events_and_sessions_survive_down_and_up(compose):
+    before = compose.stored()
+    compose.run("down")
+    compose.run("up", "-d")
+    compose.zapkeep("wait", "--timeout", "90s")
+    assert before <= compose.stored()
+    rows = [json.loads(line) for line in compose.zapkeep("sessions", "--json").stdout.splitlines()]
+    assert {f"demo-{n}" for n in range(1, 6)} <= {row["session"] for row in rows}
+
+
+def test_the_compose_file_alone_is_valid():
+    assert shutil.which(COMPOSE[0])
+    env = {**os.environ, "WHATSAPP_API_KEY": "k"}
+    done = subprocess.run([*COMPOSE, "config"], cwd=ROOT, env=env, text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert "tonylampada/zapw" in done.stdout
