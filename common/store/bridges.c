@@ -126,6 +126,11 @@ int bridges_save(struct db *db, const struct bridge_row *b)
                    b->breaker.probes_bad, b->hook_at, b->hook_runs, b->interval_ms, b->rate_milli, b->burst);
 }
 
+int bridges_hook_helped(struct db *db, const char *name)
+{
+    return sql_run(db, "UPDATE bridge SET hook_runs = 0 WHERE name = ?1 AND hook_runs > 0", "s", name);
+}
+
 /* ---- what is set
  * -------------------------------------------------------------------------------------------
  */

@@ -168,7 +168,7 @@ static int end_attempts(struct db *db, const struct now *now, const char *bridge
     if (f->effect.confirmed)
         r = attempts_end(db, now, f->before.token, ATTEMPT_SUCCEEDED, &f->after, NULL);
     if (r == 0 && f->effect.confirmed)
-        r = sql_run(db, "UPDATE bridge SET hook_runs = 0 WHERE name = ?1 AND hook_runs > 0", "s", bridge);
+        r = bridges_hook_helped(db, bridge);
     return r;
 }
 

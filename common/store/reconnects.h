@@ -87,6 +87,7 @@ struct claims {
     struct claim claim[RECONNECTS_CLAIM_MAX];
     int n;
     struct verdict verdict; /* why no more: WHY_READY: nothing else is due */
+    struct now now;         /* when it was decided */
     int64_t next_at;        /* steady ms when something may be due next, 0: not known */
     int64_t repaired;       /* attempts of dead workers and the like that were ended by the way */
 };

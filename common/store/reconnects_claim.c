@@ -62,6 +62,8 @@ static int repair_one(struct claiming *c, struct reconnect_row *row)
         c->bridge.breaker = breaker_forget(&c->bridge.breaker, gen);
     if (r == 0)
         r = attempts_end(c->db, &c->now, row->retry.token, outcome, &next, NULL);
+    if (outcome == ATTEMPT_SUCCEEDED)
+        c->bridge.hook_runs = 0;
     c->out->repaired++;
     return r == 0 ? reconnects_save(c->db, &c->now, row, &next, NULL, draw) : r;
 }
@@ -285,6 +287,7 @@ int reconnects_claim(struct db *db, struct clock *clock, struct rng *rng, const 
         else
             db_rollback(db);
     }
+    out.now = c.now;
     if (r == 0)
         *ret = out;
     return r;
@@ -344,6 +347,8 @@ static int record(struct calling *c, struct reconnect_row *row)
                         &outcome);
     if (!attempt_outcome_is_open(outcome))
         r = attempts_end(c->db, &c->now, row->retry.token, outcome, &next, NULL);
+    if (r == 0 && outcome == ATTEMPT_SUCCEEDED)
+        r = bridges_hook_helped(c->db, row->bridge);
     return r == 0 ? reconnects_save(c->db, &c->now, row, &next, NULL, draw) : r;
 }
 

@@ -22,6 +22,8 @@ int txn_end(const struct txn *t, int r);
 /* The row, or a new one that is not in the table yet. */
 int bridges_get(struct db *db, const char *name, struct bridge_row *ret);
 int bridges_save(struct db *db, const struct bridge_row *row);
+/* A session connected: if a restart by the hook was meant to do that, the next need not wait longer. */
+int bridges_hook_helped(struct db *db, const char *name);
 
 int64_t steady_to_wall(const struct now *now, int64_t steady_ms);
 

@@ -1,0 +1,272 @@
+#include "services/reconnect-worker/call.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "common/base/err.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "services/reconnect-worker/store.h"
+#include "services/reconnect-worker/tell.h"
+#include "services/reconnect-worker/worker_metrics.h"
+
+/* A claim whose request cannot leave before the time that others count with is given up: less than this is
+ * left to connect. */
+#define CONNECT_LEAST_MS 500
+/* A bridge that was restarted loads for a while before its sessions log in. */
+#define HOOK_VERIFY_MS (60 * 1000)
+
+struct call {
+    struct worker *worker;
+    struct list link;
+    struct claim claim;
+    int64_t began_ms;      /* boot ms before the claim */
+    int64_t sent_after_ms; /* from there to the call's start */
+    struct http_call *http;
+    struct call_result result;
+    char detail[RECONNECTS_DETAIL_MAX];
+    struct timer *retry;
+    const struct bridge_driver *driver; /* when it was claimed */
+    bool by_hook;
+    bool waiting; /* for an answer */
+};
+
+static int64_t boot_ms(const struct worker *w)
+{
+    struct clock *clock = app_clock(w->app);
+
+    return clock->boot_ms(clock);
+}
+
+static void call_free(struct call *c)
+{
+    struct worker *w = c->worker;
+
+    list_remove(&c->link);
+    w->n_calls--;
+    metric_set(&worker_in_flight, 0, w->n_calls);
+    if (c->retry)
+        timer_close(c->retry);
+    mem_free(c);
+}
+
+/* ---- recording
+ * ---------------------------------------------------------------------------------------------
+ */
+
+static void log_called(const struct call *c)
+{
+    log_info("reconnect-called", c->detail, KS("session", c->claim.session), KI("attempt", c->claim.attempt),
+             KS("outcome", attempt_outcome_text(c->result.call.outcome)),
+             KI("http_status", c->result.http_status), KI("took_ms", c->result.took_ms));
+}
+
+static void on_recorded(struct call *c)
+{
+    struct worker *w = c->worker;
+
+    call_free(c);
+    (void)tell(w); /* what fails here is told by the next look */
+    if (app_stopping(w->app) && w->n_calls == 0)
+        app_stopped(w->app);
+    else
+        worker_look(w, 0);
+}
+
+static int record_now(struct call *c)
+{
+    struct worker *w = c->worker;
+    struct policy p = w->settings.policy.policy;
+    int r = store_open(w);
+
+    if (c->by_hook)
+        p.verify_ms = HOOK_VERIFY_MS;
+    if (r != 0)
+        return r;
+    return reconnects_called(w->db, app_clock(w->app), app_rng(w->app), &p, w->settings.bridge.name,
+                             c->claim.session, c->claim.token, &c->result);
+}
+
+/* Until it is recorded or the lease has ended: then another has, and the fence is closed. */
+static void record(void *ctx)
+{
+    struct call *c = ctx;
+    struct worker *w = c->worker;
+    int r = record_now(c);
+
+    if (r < 0 && boot_ms(w) - c->began_ms < w->settings.policy.policy.lease_ms) {
+        timer_start(c->retry, store_failed(w, r));
+        return;
+    }
+    if (r == RECONNECTS_STALE)
+        log_warn("reconnect-late", "the lease had ended; nothing is recorded",
+                 KS("session", c->claim.session), KI("token", c->claim.token));
+    else if (r < 0)
+        log_error("reconnect-unrecorded", "state.db was not to be had before the lease ended",
+                  KS("session", c->claim.session), KS("error", err_text(r)));
+    on_recorded(c);
+}
+
+static void end(struct call *c, enum attempt_outcome outcome, int64_t sent_ms, const char *detail)
+{
+    c->result.call.outcome = outcome;
+    c->result.call.sent_after_ms = sent_ms < 0 ? -1 : c->sent_after_ms + sent_ms;
+    c->result.detail = c->detail;
+    str_copy(str_from(detail), c->detail, sizeof c->detail);
+    log_called(c);
+    metric_observe(&worker_call_seconds, c->result.took_ms > 0 ? c->result.took_ms : 0);
+    record(c);
+}
+
+/* ---- calling
+ * -----------------------------------------------------------------------------------------------
+ */
+
+enum attempt_outcome call_outcome(int taken)
+{
+    switch (taken) {
+    case 0:
+        return ATTEMPT_CALLED;
+    case BRIDGE_NO_ROUTE:
+        return ATTEMPT_NO_WAY;
+    case BRIDGE_UNAUTHORIZED: /* the key is wrong for all sessions: not this one's failure */
+        return ATTEMPT_BRIDGE_FAULT;
+    default:
+        return bridge_answer_is_transport(taken) ? ATTEMPT_BRIDGE_FAULT : ATTEMPT_REFUSED;
+    }
+}
+
+static void on_cancelled(struct call *c, const struct http_answer *a)
+{
+    if (a->sent_ms >= 0)
+        end(c, ATTEMPT_CALLED, a->sent_ms, "stopped while waiting for the answer");
+    else
+        end(c, ATTEMPT_NOT_SENT, -1, "stopped before it was sent");
+}
+
+static void on_answer(void *ctx, const struct http_answer *a)
+{
+    struct call *c = ctx;
+    struct bridge_answer answer = { .status = a->status, .content_type = a->content_type, .body = a->body };
+    char words[RECONNECTS_DETAIL_MAX];
+    int taken = BRIDGE_NO_ANSWER;
+
+    c->http = NULL;
+    c->waiting = false;
+    if (c->worker->closing) {
+        call_free(c);
+        return;
+    }
+    c->result.http_status = a->status;
+    c->result.took_ms = a->took_ms;
+    if (a->error == HTTP_E_CANCELLED) {
+        on_cancelled(c, a);
+        return;
+    }
+    if (a->error == HTTP_OK)
+        taken = c->driver->read_reconnect(&answer);
+    if (a->error != HTTP_OK)
+        (void)snprintf(words, sizeof words, "%s: %s", http_error_text(a->error), a->detail);
+    else
+        (void)snprintf(words, sizeof words, "%s", taken > 0 ? bridge_answer_text(taken) : "taken");
+    end(c, call_outcome(taken), a->sent_ms, words);
+}
+
+static int call_bridge(struct call *c, int64_t spent_ms)
+{
+    CLEANUP(bridge_request_fini) struct bridge_request built = BRIDGE_REQUEST_NULL;
+    const struct worker *w = c->worker;
+    const struct policy *p = &w->settings.policy.policy;
+    struct bridge_target target = { w->settings.bridge.url, w->settings.bridge.api_key };
+    struct http_request req = { .connect_timeout_ms = p->sent_ms - spent_ms,
+                                .timeout_ms = p->call_ms - spent_ms };
+    int r = c->driver->build_reconnect(&target, c->claim.session, &built);
+
+    if (r != 0)
+        return r;
+    req.method = built.method;
+    req.url = buf_str(&built.url);
+    req.headers = buf_str(&built.headers);
+    if (built.body.len > 0)
+        req.body = (struct str){ built.body.data, built.body.len };
+    return http_call(w->client, &req, on_answer, c, &c->http);
+}
+
+static void on_hook(void *ctx, const struct hook_result *h)
+{
+    struct call *c = ctx;
+
+    c->waiting = false;
+    if (c->worker->closing) {
+        call_free(c);
+        return;
+    }
+    c->result.took_ms = boot_ms(c->worker) - c->began_ms;
+    end(c, h->restarted ? ATTEMPT_CALLED : ATTEMPT_BRIDGE_FAULT, h->sent_ms, h->words);
+}
+
+static int call_now(struct call *c)
+{
+    struct worker *w = c->worker;
+    int64_t spent_ms = boot_ms(w) - c->began_ms;
+
+    c->sent_after_ms = spent_ms;
+    if (w->settings.policy.policy.sent_ms - spent_ms < CONNECT_LEAST_MS)
+        return -ETIMEDOUT;
+    if (c->by_hook)
+        return hook_run(&w->hook, app_loop(w->app), w->client, w->settings.bridge.name, on_hook, c);
+    return call_bridge(c, spent_ms);
+}
+
+void call_start(struct worker *w, const struct claim *claim, int64_t began_ms)
+{
+    struct call *c = mem_zalloc(sizeof *c);
+    int r;
+
+    if (!c || timer_open(app_loop(w->app), record, c, &c->retry) != 0) {
+        log_error("no-memory", "a claim is left to lapse", KS("session", claim->session));
+        mem_free(c);
+        return;
+    }
+    c->worker = w;
+    c->driver = w->driver;
+    c->by_hook = w->by_hook;
+    c->claim = *claim;
+    c->began_ms = began_ms;
+    list_append(&w->calls, &c->link);
+    w->n_calls++;
+    metric_set(&worker_in_flight, 0, w->n_calls);
+    r = call_now(c);
+    c->waiting = r == 0;
+    tell_started(w, claim);
+    if (r != 0)
+        end(c, ATTEMPT_NOT_SENT, -1, r == -ETIMEDOUT ? "the claim took too long" : err_text(r));
+}
+
+/* ---- stopping
+ * ----------------------------------------------------------------------------------------------
+ */
+
+void call_let_all_go(struct worker *w)
+{
+    LIST_FOR(it, &w->calls)
+    {
+        struct call *c = container_of(it, struct call, link);
+
+        if (c->http)
+            http_call_cancel(c->http);
+    }
+}
+
+void call_drop_all(struct worker *w)
+{
+    w->closing =
+        true; /* who waits for an answer is freed by the answer, at the latest by the client's close */
+    LIST_FOR(it, &w->calls)
+    {
+        struct call *c = container_of(it, struct call, link);
+
+        if (!c->waiting)
+            call_free(c);
+    }
+}

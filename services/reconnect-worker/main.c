@@ -1,0 +1,12 @@
+#include "services/reconnect-worker/worker.h"
+
+int main(int argc, char *argv[])
+{
+    struct worker w = WORKER_NULL;
+    int r = worker_open(&w, argc, argv);
+
+    if (r == 0)
+        r = app_run(w.app);
+    worker_close(&w);
+    return app_close(w.app, r);
+}

@@ -1,0 +1,85 @@
+#include "services/reconnect-worker/tell.h"
+
+#include "common/base/log.h"
+#include "services/reconnect-worker/worker_metrics.h"
+
+/* The message's own words for "there is none". */
+static struct str text_or_none(const char *s)
+{
+    return *s ? str_from(s) : STR_NULL;
+}
+
+static void ring(struct worker *w, enum topic_type type, struct message *m, const char *session)
+{
+    m->type = str_from(topic_type_text(type));
+    m->bridge = str_from(w->settings.bridge.name);
+    m->session = str_from(session);
+    app_ring(w->app, m);
+}
+
+void tell_started(struct worker *w, const struct claim *claim)
+{
+    struct message m;
+
+    log_info("reconnect-started", "an attempt begins", KS("session", claim->session),
+             KI("attempt", claim->attempt), KS("reason", retry_reason_text(claim->reason)),
+             KS("cause", claim->cause), KI("token", claim->token));
+    message_init(&m);
+    m.attempt = claim->attempt;
+    m.worker = str_from(w->name);
+    m.cause = text_or_none(claim->cause);
+    ring(w, TOPIC_RECONNECT_STARTED, &m, claim->session);
+}
+
+static void tell_attempt(void *ctx, const struct attempt_row *a)
+{
+    bool succeeded = a->outcome == ATTEMPT_SUCCEEDED;
+    struct worker *w = ctx;
+    struct message m;
+
+    metric_add(&worker_attempts, (int)a->outcome, 1);
+    log_event(succeeded ? LOG_LEVEL_INFO : LOG_LEVEL_WARN,
+              succeeded ? "reconnect-succeeded" : "reconnect-failed",
+              succeeded ? "the bridge reports it connected" : "the attempt did not bring it back",
+              (const struct log_kv[]){ KS("session", a->session), KI("attempt", a->attempt),
+                                       KS("outcome", attempt_outcome_text(a->outcome)),
+                                       KS("detail", a->detail), KS("worker", a->worker) },
+              5);
+    message_init(&m);
+    m.attempt = a->attempt;
+    m.http_status = a->http_status;
+    if (a->took_ms >= 0)
+        m.took_ms = a->took_ms;
+    if (a->next_at > 0)
+        m.next_at = a->next_at;
+    m.worker = str_from(a->worker);
+    m.cause = str_from(attempt_outcome_text(a->outcome));
+    m.text = text_or_none(a->detail);
+    ring(w, succeeded ? TOPIC_RECONNECT_SUCCEEDED : TOPIC_RECONNECT_FAILED, &m, a->session);
+}
+
+static void tell_park(void *ctx, const struct told_park *park)
+{
+    struct worker *w = ctx;
+    struct message m;
+
+    metric_add(&worker_parked, 0, 1);
+    log_warn("reconnect-parked", park->detail, KS("session", park->session),
+             KS("reason", retry_park_text(park->park)), KI("attempts", park->attempts));
+    message_init(&m);
+    m.attempt = park->attempts;
+    m.worker = str_from(w->name);
+    m.cause = str_from(retry_park_text(park->park));
+    m.text = text_or_none(park->detail);
+    ring(w, TOPIC_RECONNECT_PARKED, &m, park->session);
+}
+
+int tell(struct worker *w)
+{
+    bool more = true;
+    int r = 0;
+
+    while (r == 0 && more)
+        r = reconnects_collect(w->db, w->settings.bridge.name, tell_attempt, tell_park, w, &more);
+    return r;
+}

@@ -1,0 +1,41 @@
+/*
+ * zapkeep-reconnect: claims sessions that are due, calls the bridge, records, tells. Any number may run.
+ */
+#pragma once
+
+#include "common/app/app.h"
+#include "common/base/list.h"
+#include "common/bridge/driver.h"
+#include "common/store/reconnects.h"
+#include "services/reconnect-worker/settings.h"
+
+/* Without a bell the queue is looked at this often, less up to a fifth at random so that workers do not look
+ * in step: with the hub dead a session is attempted within 5 s of being due. */
+#define WORKER_SWEEP_MS 5000
+
+struct call;
+
+struct worker {
+    struct app *app;
+    struct worker_settings settings;
+    char name[RECONNECTS_WORKER_MAX];
+    struct db *db; /* NULL: not open yet */
+    struct backoff db_backoff;
+    struct http_client *client;
+    struct bus_sub *sub;
+    struct timer *look; /* the next look at the queue */
+    struct timer *stop; /* calls that outlast a stop are let go */
+    struct hook hook;
+    const struct bridge_driver *driver; /* as last read from the bridge's row; NULL: not known yet */
+    bool by_hook;                       /* the driver has no reconnect call */
+    bool no_way_settled; /* what was parked for want of a way has been looked at with this driver */
+    struct list calls;   /* in flight */
+    int n_calls;
+    bool closing; /* nothing is recorded any more */
+};
+#define WORKER_NULL ((struct worker){ 0 })
+
+int worker_open(struct worker *w, int argc, char *const argv[]);
+void worker_close(struct worker *w);
+/* Looks at the queue now, or @after_ms from now if that is sooner than planned. */
+void worker_look(struct worker *w, int64_t after_ms);
