@@ -1,0 +1,37 @@
+#!/usr/bin/python3
+"""Holds every service's DESIGN.md against its folder: its section "Code structure" names each source file, and no other."""
+
+import os
+import re
+import sys
+
+HEADINGS = ["Invocation", "Settings", "What it does", "What is true at all times", "Code structure"]
+
+
+def check(root):
+    problems = []
+    services = os.path.join(root, "services")
+    for service in sorted(os.listdir(services)):
+        folder = os.path.join(services, service)
+        if not os.path.isdir(folder) or not os.path.exists(os.path.join(folder, "CMakeLists.txt")):
+            continue
+        design = os.path.join(folder, "DESIGN.md")
+        if not os.path.exists(design):
+            problems.append(f"services/{service}: has no DESIGN.md")
+            continue
+        with open(design) as f:
+            text = f.read()
+        problems += [f"services/{service}/DESIGN.md: has no section \"{h}\"" for h in HEADINGS
+                     if not re.search(rf"^## {h}", text, re.M)]
+        structure = text.partition("## Code structure")[2]
+        named = set(re.findall(r"`([\w.-]+\.[ch])`", structure))
+        there = {name for name in os.listdir(folder) if name.endswith((".c", ".h"))}
+        problems += [f"services/{service}/DESIGN.md: names {n}, which is not there" for n in sorted(named - there)]
+        problems += [f"services/{service}/DESIGN.md: does not name {n}" for n in sorted(there - named)]
+    return problems
+
+
+if __name__ == "__main__":
+    found = check(sys.argv[1])
+    print("\n".join(found))
+    sys.exit(1 if found else 0)

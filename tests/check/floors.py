@@ -1,0 +1,93 @@
+#!/usr/bin/python3
+"""Reads the include lines and says which of them break the floors of ARCHITECTURE.md.
+
+Each folder may include itself and what is listed here; each foreign library is included from one folder. Tests may include
+everything. `floors.py ROOT` prints the broken lines and exits 1 when there are any.
+"""
+
+import os
+import re
+import sys
+
+# folder -> folders below it that it may use
+FLOORS = {
+    "common/base": [],
+    "proto": ["common/base"],
+    "common/bridge": ["common/base", "proto"],
+    "common/policy": ["common/base", "proto", "common/bridge"],
+    "common/io": ["common/base", "proto"],
+    "common/qr": ["common/base"],
+    "common/store": ["common/base", "common/policy", "common/bridge"],
+    "common/app": ["common/base", "common/policy", "proto", "common/bridge", "common/io", "common/store"],
+}
+SERVICE_USES = [*FLOORS]
+
+# header of a foreign library -> the folder that may include it
+FOREIGN = {
+    r"openssl/": "common/base",
+    r"msgpack": "proto",
+    r"uv\.h": "common/io",
+    r"curl/": "common/io",
+    r"nng/": "common/io",
+    r"microhttpd\.h": "common/io",
+    r"sqlite3\.h": "common/store",
+    r"qrencode\.h": "common/qr",
+    r"png\.h": "common/qr",
+}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
+
+
+def folder_of(path):
+    parts = path.split("/")
+    if parts[0] in ("common", "services"):
+        return "/".join(parts[:2])
+    return parts[0]
+
+
+def allowed(folder):
+    return SERVICE_USES if folder.startswith("services/") else FLOORS[folder]
+
+
+def problem_of(path, kind, name):
+    """What is wrong with this include line of this file, or None."""
+    folder = folder_of(path)
+    if folder == "tests":
+        return None
+    if kind == "<":
+        for pattern, home in FOREIGN.items():
+            if re.match(pattern, name) and folder != home:
+                return f"<{name}> may be included from {home} only"
+        return None
+    target = folder_of(name)
+    if "/" not in name:
+        return f'"{name}" is not rooted: write the folder, as "common/base/mem.h"'
+    if target == folder or target in allowed(folder):
+        return None
+    return f"{folder} may not use {target}"
+
+
+def check(root):
+    problems = []
+    for top in ("common", "proto", "services"):
+        for where, _, files in os.walk(os.path.join(root, top)):
+            for name in sorted(files):
+                if not name.endswith((".c", ".h")):
+                    continue
+                path = os.path.relpath(os.path.join(where, name), root)
+                if folder_of(path) not in FLOORS and not path.startswith("services/"):
+                    problems.append(f"{path}: its folder is on no floor")
+                    continue
+                with open(os.path.join(where, name), errors="replace") as f:
+                    for number, line in enumerate(f, 1):
+                        m = INCLUDE.match(line)
+                        problem = problem_of(path, *m.groups()) if m else None
+                        if problem:
+                            problems.append(f"{path}:{number}: {problem}")
+    return problems
+
+
+if __name__ == "__main__":
+    found = check(sys.argv[1])
+    print("\n".join(found))
+    sys.exit(1 if found else 0)

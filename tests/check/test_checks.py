@@ -1,0 +1,47 @@
+"""The checks themselves: each has to see what it is there for."""
+
+import os
+
+import designs
+import floors
+
+
+def write(root, path, text):
+    os.makedirs(os.path.dirname(root / path), exist_ok=True)
+    (root / path).write_text(text)
+
+
+def test_a_lower_floor_may_not_include_a_higher_one(tmp_path):
+    write(tmp_path, "common/base/a.c", '#include "common/io/loop.h"\n')
+    assert floors.check(tmp_path) == ["common/base/a.c:1: common/base may not use common/io"]
+
+
+def test_services_do_not_include_each_other(tmp_path):
+    write(tmp_path, "services/monitor/a.c", '#include <stdio.h>\n#include "services/cli/cli.h"\n')
+    assert floors.check(tmp_path) == ["services/monitor/a.c:2: services/monitor may not use services/cli"]
+
+
+def test_a_foreign_library_has_one_home(tmp_path):
+    write(tmp_path, "common/io/a.c", "#include <sqlite3.h>\n#include <uv.h>\n")
+    assert floors.check(tmp_path) == ["common/io/a.c:1: <sqlite3.h> may be included from common/store only"]
+
+
+def test_includes_are_rooted(tmp_path):
+    write(tmp_path, "proto/a.c", '#include "topic.h"\n')
+    assert len(floors.check(tmp_path)) == 1
+
+
+def test_a_new_folder_needs_a_floor(tmp_path):
+    write(tmp_path, "common/new/a.c", "")
+    assert floors.check(tmp_path) == ["common/new/a.c: its folder is on no floor"]
+
+
+def test_a_design_names_every_file_and_no_other(tmp_path):
+    write(tmp_path, "services/x/CMakeLists.txt", "")
+    write(tmp_path, "services/x/a.c", "")
+    sections = "".join(f"## {h}\n" for h in designs.HEADINGS)
+    write(tmp_path, "services/x/DESIGN.md", sections + "- `b.c`: gone\n")
+    assert designs.check(tmp_path) == ["services/x/DESIGN.md: names b.c, which is not there",
+                                       "services/x/DESIGN.md: does not name a.c"]
+    write(tmp_path, "services/x/DESIGN.md", sections + "- `a.c`: all of it\n")
+    assert designs.check(tmp_path) == []
