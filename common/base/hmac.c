@@ -89,7 +89,7 @@ int hex_decode(struct str s, uint8_t *ret, size_t n)
             return -EINVAL;
     }
     for (size_t i = 0; i < n; i++)
-        ret[i] = (uint8_t)(hex_digit(s.p[2 * i]) << 4 | hex_digit(s.p[2 * i + 1]));
+        ret[i] = (uint8_t)((unsigned)hex_digit(s.p[2 * i]) << 4 | (unsigned)hex_digit(s.p[2 * i + 1]));
     return 0;
 }
 

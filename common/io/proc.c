@@ -12,8 +12,6 @@
 /* Entries of our own environment that are passed on, at most. */
 #define ENV_MAX 512
 
-extern char **environ;
-
 struct proc {
     uv_process_t process;
     uv_timer_t timer;

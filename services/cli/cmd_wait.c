@@ -66,8 +66,8 @@ static void on_message(void *ctx, struct str message)
 static void look_at_bridge(struct wait *w, char *ret, size_t n)
 {
     const char *name = w->settings.cli.bridge.name;
-    struct bridge_row row;
-    struct now now;
+    struct bridge_row row = { 0 };
+    struct now now = { 0 };
     int r = w->state ? 0 : cli_open_state(w->settings.cli.app.data_dir, &w->state);
 
     if (r == 0)

@@ -56,7 +56,7 @@ void hook_message(struct sim *s, const struct sim_session *x)
         &body,
         "{\"from\":\"551188@s.whatsapp.net\",\"to\":\"5511999:7@s.whatsapp.net\",\"messageId\":\"SIM%lld\","
         "\"timestamp\":%lld,\"isGroup\":false,\"type\":\"text\",\"text\":\"hi",
-        (long long)number, (long long)(sim_wall(s) / 1000 * 1000));
+        (long long)number, (long long)sim_wall(s) / 1000 * 1000);
     while ((int64_t)body.len + 3 < s->settings.body_bytes && buf_adds(&body, " there") == 0)
         continue;
     (void)buf_adds(&body, "\"}}");
