@@ -1,0 +1,51 @@
+'use strict';
+/*
+ * What the extension remembers of each session: {webhook: {url, events}, seenAt}. Read once, kept in memory, written
+ * after each change. Losing it costs a session's own webhook URL, never a session.
+ */
+const fs = require('fs');
+const path = require('path');
+const { AtomicFile } = require('./atomic_file');
+
+class Notes {
+  constructor(file, log) {
+    this.log = log;
+    fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+    this.file = new AtomicFile(file);
+    this.all = new Map(Object.entries(this.load(file)));
+  }
+
+  load(file) {
+    try {
+      return JSON.parse(fs.readFileSync(file, 'utf8'));
+    } catch (error) {
+      if (error.code === 'ENOENT') return {};
+      fs.renameSync(file, `${file}.unreadable-${Date.now()}`);
+      this.log.error('notes-unreadable', 'set aside; sessions use WEBHOOK_URL until created again', { file });
+      return {};
+    }
+  }
+
+  get(id) {
+    return this.all.get(id) ?? {};
+  }
+
+  set(id, changes) {
+    this.all.set(id, { ...this.get(id), ...changes });
+    return this.save();
+  }
+
+  drop(id) {
+    return this.all.delete(id) ? this.save() : Promise.resolve();
+  }
+
+  async save() {
+    try {
+      await this.file.save(() => JSON.stringify(Object.fromEntries(this.all)));
+    } catch (error) {
+      this.log.error('notes-unsaved', error.message);
+    }
+  }
+}
+
+module.exports = { Notes };
