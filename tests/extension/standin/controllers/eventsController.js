@@ -1,0 +1,3 @@
+'use strict';
+exports.stored = [];
+exports.storeWebhookEvent = (sessionId, eventType, data) => exports.stored.push({ sessionId, eventType, data });
