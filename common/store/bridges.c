@@ -185,7 +185,7 @@ int bridges_set_health(struct db *db, const struct now *now, const char *name, e
 
 int bridges_set_incident(struct db *db, const struct now *now, const char *name, bool on, const char *words)
 {
-    struct bridge_row row;
+    struct bridge_row row = { 0 };
     struct txn t;
     int r = txn_begin(&t, db);
 
