@@ -59,7 +59,7 @@ struct bucket bucket_fill(const struct policy *p, const struct bucket *b, int64_
     if (b->at == 0) {
         n.micro = size_micro(p, b, now);
         n.at = now;
-    } else if (now > b->at) {
+    } else if (now >= b->at) { /* also at the same time: the size may have been set anew */
         n.micro = clamp(b->micro + income(p, b, b->at, now), 0, size_micro(p, b, now));
         n.at = now;
     }

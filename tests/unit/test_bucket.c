@@ -1,0 +1,141 @@
+/* The token bucket: levels, slow start, and that nothing looked at more often gives more. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "common/base/mem.h"
+#include "common/base/rng.h"
+#include "common/policy/bucket.h"
+
+#define T0 ((int64_t)1000 * 1000)
+
+static struct policy policy(int64_t rate_milli, int64_t burst)
+{
+    struct policy p = policy_default;
+
+    p.rate_milli = rate_milli;
+    p.burst = burst;
+    return p;
+}
+
+static void test_level(void **state)
+{
+    static const struct {
+        int64_t micro, at, now, level;
+    } cases[] = {
+        {0,        0,  T0,               5}, /* never used: full */
+        { 0,       T0, T0,               0},
+        { 0,       T0, T0 + 499,         0},
+        { 0,       T0, T0 + 500,         1},
+        { 0,       T0, T0 + 2400,        4},
+        { 0,       T0, T0 + 3600 * 1000, 5}, /* never over its size */
+        { 0,       T0, INT64_MAX / 2,    5},
+        { 999999,  T0, T0 + 1,           1}, /* fractions are kept */
+        { 5000000, T0, T0 - 3600 * 1000, 5}, /* time that runs backwards */
+        { 0,       T0, T0 - 3600 * 1000, 0},
+    };
+    struct policy p = policy(2000, 5);
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct bucket b = { .micro = cases[i].micro, .at = cases[i].at };
+
+        assert_int_equal(bucket_level(&p, &b, cases[i].now), cases[i].level);
+    }
+}
+
+static void test_ready_at(void **state)
+{
+    static const struct {
+        int64_t rate_milli, micro, slow_from, wait_ms;
+    } cases[] = {
+        {2000,   1000000, 0,  0          },
+        { 2000,  0,       0,  500        },
+        { 2000,  500000,  0,  250        },
+        { 1,     0,       0,  1000 * 1000},
+        { 10000, 0,       0,  100        },
+        { 10000, 0,       T0, 935        }, /* the ramp: 10 % of the rate, growing */
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct policy p = policy(cases[i].rate_milli, 5);
+        struct bucket b = { .micro = cases[i].micro, .at = T0, .slow_from = cases[i].slow_from };
+        int64_t at = bucket_ready_at(&p, &b, T0);
+
+        assert_in_range(at - T0, cases[i].wait_ms, cases[i].wait_ms + 5);
+        assert_true(bucket_level(&p, &b, at) >= 1);
+        assert_true(at == T0 || bucket_level(&p, &b, at - 1) < 1);
+    }
+}
+
+/* Taken as fast as it gives, looked at at random: no window of time sees more than burst + rate * time, and
+ * nothing is lost by looking often. */
+static void test_never_over_its_rate(void **state)
+{
+    struct policy p = policy(10000, 5);
+    struct rng rng;
+
+    rng_init(&rng, 1);
+    for (int slow = 0; slow <= 1; slow++) {
+        struct bucket b = { .micro = 5000000, .at = T0 };
+        int64_t now = T0, taken = 0, in_full = slow ? 33 * 10 : 60 * 10; /* the ramp brings 55 % */
+
+        if (slow)
+            b = bucket_slow_start(&p, &b, now);
+        for (; now < T0 + 60 * 1000; now += (int64_t)rng_below(&rng, 40)) {
+            b = bucket_fill(&p, &b, now);
+            while (bucket_level(&p, &b, now) >= 1) {
+                b = bucket_take(&p, &b, now);
+                taken++;
+            }
+        }
+        assert_in_range(taken, in_full - 2, in_full + 5);
+    }
+}
+
+static void test_slow_start(void **state)
+{
+    static const struct {
+        int64_t after_ms, size;
+    } cases[] = {
+        {0,       10 },
+        { 30000,  55 },
+        { 59999,  99 },
+        { 60000,  100},
+        { 100000, 100},
+    };
+    struct policy p = policy(1000 * 1000, 100); /* fills at once: what is seen is its size */
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct bucket full = { .micro = 100 * 1000000, .at = T0 };
+        struct bucket b = bucket_slow_start(&p, &full, T0);
+
+        assert_int_equal(bucket_level(&p, &b, T0 + cases[i].after_ms), cases[i].size);
+    }
+}
+
+static void test_small_bucket_still_gives(void **state)
+{
+    struct policy p = policy(1000, 1);
+    struct bucket full = { .micro = 1000000, .at = T0 };
+    struct bucket b = bucket_slow_start(&p, &full, T0);
+
+    assert_int_equal(bucket_level(&p, &b, T0), 1);
+    b = bucket_take(&p, &b, T0);
+    assert_in_range(bucket_ready_at(&p, &b, T0) - T0, 5000, 10000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_level),
+        cmocka_unit_test(test_ready_at),
+        cmocka_unit_test(test_never_over_its_rate),
+        cmocka_unit_test(test_slow_start),
+        cmocka_unit_test(test_small_bucket_still_gives),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,630 @@
+/*
+ * The store's side of reconnections: claims under contention, the fence, repairs, who is told, parks, limits
+ * of history. What is decided is tested in test_retry and test_verdict; here, that it is decided on the right
+ * rows and written as a whole.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/base/mem.h"
+#include "common/store/reconnects.h"
+
+#define S ((int64_t)1000)
+#define B "main"
+
+struct fx {
+    char dir[64];
+    struct db *db, *other; /* two processes */
+    struct clock_stepped clock;
+    struct rng rng;
+    struct policy p;
+};
+
+static struct now now_of(struct fx *f)
+{
+    struct now now = { 0 };
+
+    assert_int_equal(steady_now(f->db, &f->clock.clock, &now), 0);
+    return now;
+}
+
+static void sweep(struct fx *f)
+{
+    struct now now = now_of(f);
+
+    assert_int_equal(bridges_set_swept(f->db, &now, B, 3600 * S), 0);
+}
+
+static int setup(void **state)
+{
+    struct fx *f = calloc(1, sizeof *f);
+    struct now now;
+
+    (void)snprintf(f->dir, sizeof f->dir, "/tmp/zk-test-XXXXXX");
+    assert_non_null(mkdtemp(f->dir));
+    assert_int_equal(db_open_state(f->dir, &f->db), 0);
+    assert_int_equal(db_open_state(f->dir, &f->other), 0);
+    clock_stepped_init(&f->clock, 1795340484332, 1000 * S, "boot");
+    rng_init(&f->rng, 1);
+    f->p = policy_default;
+    f->p.rate_milli = 1000 * 1000;
+    f->p.burst = 100;
+    now = now_of(f);
+    assert_int_equal(bridges_set_policy(f->db, B, &f->p), 0);
+    assert_int_equal(bridges_set_driver(f->db, B, "contract"), 0);
+    assert_int_equal(bridges_set_health(f->db, &now, B, BRIDGE_HEALTH_UP, ""), 0);
+    sweep(f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fx *f = *state;
+    char path[128];
+
+    db_close(f->db);
+    db_close(f->other);
+    (void)snprintf(path, sizeof path, "%s/" STATE_DB_FILE, f->dir);
+    (void)unlink(path);
+    (void)strcat(path, "-journal");
+    (void)unlink(path);
+    assert_int_equal(rmdir(f->dir), 0);
+    free(f);
+    return 0;
+}
+
+/* What the monitor does when it sees a state. */
+static struct reconnect_followed see(struct fx *f, const char *id, enum session_state to, int code)
+{
+    struct session_row row = { .state = SESSION_CONNECTED };
+    struct retry_change change = { .to = to, .cause = code ? cause_find(code) : NULL };
+    struct reconnect_followed ret = { 0 };
+    struct now now = now_of(f);
+
+    (void)sessions_find(f->db, B, id, &row);
+    change.from = row.state;
+    row.state = to;
+    str_copy(STR_LIT(B), row.bridge, sizeof row.bridge);
+    str_copy(str_from(id), row.id, sizeof row.id);
+    str_copy(str_from(change.cause ? change.cause->name : ""), row.cause, sizeof row.cause);
+    assert_int_equal(db_begin(f->db), 0);
+    assert_int_equal(sessions_save(f->db, &row), 0);
+    assert_int_equal(reconnects_follow(f->db, &f->p, &now, B, id, &change, rng_next(&f->rng), &ret), 0);
+    assert_int_equal(db_commit(f->db), 0);
+    return ret;
+}
+
+static struct claims claim(struct fx *f, struct db *db, int max)
+{
+    struct claim_options o = { .policy = &f->p, .bridge = B, .worker = "w1", .max = max };
+    struct claims c = { 0 };
+
+    assert_int_equal(reconnects_claim(db, &f->clock.clock, &f->rng, &o, &c), 0);
+    return c;
+}
+
+static int called(struct fx *f, const struct claim *c, enum attempt_outcome o)
+{
+    struct call_result result = {
+        .call = {.outcome = o, .sent_after_ms = 0},
+          .http_status = 200
+    };
+
+    return reconnects_called(f->db, &f->clock.clock, &f->rng, &f->p, B, c->session, c->token, &result);
+}
+
+static struct reconnect_row find(struct fx *f, const char *id)
+{
+    struct reconnect_row row = { 0 };
+
+    assert_int_equal(reconnects_find(f->db, B, id, &row), 0);
+    return row;
+}
+
+/* ---- collecting ---- */
+
+struct heard {
+    int attempts, parks;
+    enum attempt_outcome outcome;
+    enum retry_park park;
+    char detail[RECONNECTS_DETAIL_MAX];
+};
+
+static void on_attempt(void *ctx, const struct attempt_row *row)
+{
+    struct heard *h = ctx;
+
+    h->attempts++;
+    h->outcome = row->outcome;
+}
+
+static void on_park(void *ctx, const struct told_park *park)
+{
+    struct heard *h = ctx;
+
+    h->parks++;
+    h->park = park->park;
+    str_copy(str_from(park->detail), h->detail, sizeof h->detail);
+}
+
+static struct heard hear(struct fx *f, struct db *db)
+{
+    struct heard h = { 0 };
+    bool more = true;
+
+    while (more)
+        assert_int_equal(reconnects_collect(db, B, on_attempt, on_park, &h, &more), 0);
+    return h;
+}
+
+/* ---- tests ---- */
+
+static void test_happy(void **state)
+{
+    struct fx *f = *state;
+    struct reconnect_followed fo = see(f, "s1", SESSION_DISCONNECTED, 428);
+    struct claims c;
+    struct heard h;
+
+    assert_int_equal(fo.after.phase, RETRY_DUE);
+    assert_int_equal(fo.due_wall, 1795340484332);
+    c = claim(f, f->db, 16);
+    assert_int_equal(c.n, 1);
+    assert_string_equal(c.claim[0].session, "s1");
+    assert_string_equal(c.claim[0].cause, "connection-closed");
+    assert_int_equal(called(f, &c.claim[0], ATTEMPT_CALLED), 0);
+    assert_int_equal(hear(f, f->db).attempts, 0); /* a 200 is no success */
+    fo = see(f, "s1", SESSION_CONNECTED, 0);
+    assert_true(fo.effect.confirmed);
+    h = hear(f, f->other);
+    assert_int_equal(h.attempts, 1);
+    assert_int_equal(h.outcome, ATTEMPT_SUCCEEDED);
+    assert_int_equal(hear(f, f->db).attempts, 0); /* told once */
+    assert_int_equal(find(f, "s1").retry.phase, RETRY_IDLE);
+}
+
+/* R1: whoever looks second finds nothing; R2: nor does anybody for 300 s from when it was sent. */
+static void test_claimed_once(void **state)
+{
+    struct fx *f = *state;
+    struct claims c;
+
+    (void)see(f, "s1", SESSION_DISCONNECTED, 428);
+    c = claim(f, f->db, 16);
+    assert_int_equal(c.n, 1);
+    assert_int_equal(claim(f, f->other, 16).n, 0);
+    clock_step(&f->clock, 2 * S);
+    assert_int_equal(called(f, &c.claim[0], ATTEMPT_REFUSED), 0);
+    assert_int_equal(claim(f, f->other, 16).n, 0);
+    clock_step(&f->clock, 298 * S - 1);
+    f->clock.wall += (int64_t)86400 * S; /* somebody sets the clock */
+    sweep(f);
+    assert_int_equal(claim(f, f->other, 16).n, 0);
+    clock_step(&f->clock, 1);
+    assert_int_equal(claim(f, f->other, 16).n, 1);
+}
+
+/* A worker that died: repaired after its lease; coming back late it records nothing. */
+static void test_fence(void **state)
+{
+    struct fx *f = *state;
+    struct claims a, b;
+    struct heard h;
+
+    (void)see(f, "s1", SESSION_DISCONNECTED, 428);
+    a = claim(f, f->db, 16);
+    clock_step(&f->clock, 35 * S);
+    assert_int_equal(claim(f, f->other, 16).repaired, 1);
+    h = hear(f, f->db);
+    assert_int_equal(h.outcome, ATTEMPT_WORKER_LOST);
+    assert_int_equal(called(f, &a.claim[0], ATTEMPT_REFUSED), RECONNECTS_STALE);
+    clock_step(&f->clock, 270 * S);
+    sweep(f);
+    b = claim(f, f->other, 16);
+    assert_int_equal(b.n, 1);
+    assert_true(b.claim[0].token > a.claim[0].token);
+    assert_int_equal(called(f, &a.claim[0], ATTEMPT_REFUSED), RECONNECTS_STALE);
+    assert_int_equal(find(f, "s1").retry.phase, RETRY_CALLING);
+    assert_int_equal(find(f, "s1").retry.failures, 0);
+    assert_int_equal(called(f, &b.claim[0], ATTEMPT_CALLED), 0);
+}
+
+/* A lease that has lapsed but that nobody has repaired yet still lets its worker record. */
+static void test_late_but_first(void **state)
+{
+    struct fx *f = *state;
+    struct claims c;
+
+    (void)see(f, "s1", SESSION_DISCONNECTED, 428);
+    c = claim(f, f->db, 16);
+    clock_step(&f->clock, 40 * S);
+    assert_int_equal(called(f, &c.claim[0], ATTEMPT_CALLED), 0);
+}
+
+static void test_limits(void **state)
+{
+    struct fx *f = *state;
+    char id[16];
+    struct claims c;
+
+    for (int i = 0; i < 40; i++) {
+        (void)snprintf(id, sizeof id, "s%d", i);
+        (void)see(f, id, SESSION_DISCONNECTED, 428);
+    }
+    c = claim(f, f->db, 10);
+    assert_int_equal(c.n, 10);
+    assert_int_equal(c.verdict.why, WHY_READY);
+    c = claim(f, f->other, 16); /* in flight: 16 over all workers */
+    assert_int_equal(c.n, 6);
+    assert_int_equal(c.verdict.why, WHY_IN_FLIGHT_MAX);
+    f->p.in_flight_max = 1000;
+    f->p.rate_milli = 2000; /* the bucket: what is left of it, and then one each 500 ms */
+    f->p.burst = 5;
+    c = claim(f, f->other, 16);
+    assert_int_equal(c.n, 5);
+    assert_int_equal(c.verdict.why, WHY_BUCKET_EMPTY);
+    assert_int_equal(c.next_at, c.now.steady_ms + 500);
+    assert_int_equal(claim(f, f->db, 16).n, 0);
+    clock_step(&f->clock, 1000);
+    assert_int_equal(claim(f, f->db, 16).n, 2);
+}
+
+/* The longest due goes first; an operator's request before it. */
+static void test_order(void **state)
+{
+    struct fx *f = *state;
+    struct verdict v;
+    struct now now;
+
+    (void)see(f, "old", SESSION_DISCONNECTED, 428);
+    clock_step(&f->clock, 10);
+    (void)see(f, "new", SESSION_DISCONNECTED, 428);
+    (void)see(f, "hand", SESSION_DISCONNECTED, 428);
+    now = now_of(f);
+    assert_int_equal(reconnects_ask(f->db, &f->p, &now, B, "hand", false, &v), 0);
+    assert_string_equal(claim(f, f->db, 1).claim[0].session, "hand");
+    assert_string_equal(claim(f, f->db, 1).claim[0].session, "old");
+    assert_string_equal(claim(f, f->db, 1).claim[0].session, "new");
+}
+
+/* What must not be attempted does not stand before what may. */
+static void test_hopeless_rows_step_aside(void **state)
+{
+    struct fx *f = *state;
+    struct session_row row = { 0 };
+    char id[16];
+
+    for (int i = 0; i < 100; i++) {
+        (void)snprintf(id, sizeof id, "flap%d", i);
+        (void)see(f, id, SESSION_DISCONNECTED, 428);
+        assert_int_equal(sessions_find(f->db, B, id, &row), 0);
+        row.suppressed_until = now_of(f).steady_ms + 60 * S;
+        assert_int_equal(sessions_save(f->db, &row), 0);
+    }
+    clock_step(&f->clock, 10);
+    (void)see(f, "good", SESSION_DISCONNECTED, 428);
+    for (int i = 0; i < 2 && claim(f, f->db, 1).n == 0; i++)
+        ;
+    assert_int_equal(find(f, "good").retry.phase, RETRY_CALLING);
+}
+
+static void test_refusals(void **state)
+{
+    struct fx *f = *state;
+    struct verdict v = { 0 };
+    struct now now = now_of(f);
+    struct claims c;
+
+    assert_int_equal(reconnects_ask(f->db, &f->p, &now, B, "none", false, &v), RECONNECTS_NONE);
+    (void)see(f, "s1", SESSION_CONNECTED, 0);
+    assert_int_equal(reconnects_ask(f->db, &f->p, &now, B, "s1", true, &v), RECONNECTS_REFUSED);
+    assert_int_equal(v.why, WHY_CONNECTED);
+    (void)see(f, "s1", SESSION_DISCONNECTED, 428);
+    c = claim(f, f->db, 1);
+    assert_int_equal(reconnects_ask(f->db, &f->p, &now, B, "s1", true, &v), RECONNECTS_REFUSED);
+    assert_int_equal(v.why, WHY_CALLING);
+    assert_int_equal(called(f, &c.claim[0], ATTEMPT_REFUSED), 0);
+    assert_int_equal(reconnects_ask(f->db, &f->p, &now, B, "s1", false, &v), RECONNECTS_REFUSED);
+    assert_int_equal(v.why, WHY_SPACING);
+    assert_int_equal(v.until, now.steady_ms + 300 * S);
+    assert_int_equal(reconnects_ask(f->db, &f->p, &now, B, "s1", true, &v), 0);
+    assert_int_equal(claim(f, f->db, 1).n, 1);
+}
+
+static void test_parking(void **state)
+{
+    struct fx *f = *state;
+    struct now now = now_of(f);
+    struct heard h;
+
+    (void)see(f, "s1", SESSION_DISCONNECTED, 428);
+    assert_int_equal(reconnects_unpark(f->db, &f->p, &now, B, "s1"), RECONNECTS_REFUSED);
+    assert_int_equal(reconnects_park(f->db, &now, B, "s1", "on holiday"), 0);
+    h = hear(f, f->db);
+    assert_int_equal(h.parks, 1);
+    assert_string_equal(h.detail, "on holiday");
+    assert_int_equal(claim(f, f->db, 16).n, 0);
+    assert_int_equal(reconnects_unpark(f->db, &f->p, &now, B, "s1"), 0);
+    assert_int_equal(claim(f, f->db, 16).n, 1);
+    assert_int_equal(hear(f, f->db).parks, 0);
+    assert_int_equal(reconnects_park(f->db, &now, B, "none", ""), RECONNECTS_NONE);
+}
+
+/* 405: the bridge as a whole, told once; the first session that connects ends it for all. */
+static void test_outdated(void **state)
+{
+    struct fx *f = *state;
+    struct bridge_row row = { 0 };
+
+    (void)see(f, "s1", SESSION_FAILED, 405);
+    (void)see(f, "s2", SESSION_FAILED, 405);
+    (void)see(f, "s3", SESSION_DISCONNECTED, 428);
+    assert_int_equal(hear(f, f->db).parks, 1);
+    assert_int_equal(claim(f, f->db, 16).n, 0);
+    assert_int_equal(claim(f, f->db, 16).verdict.why, WHY_OUTDATED);
+    (void)see(f, "s1", SESSION_CONNECTED, 0);
+    assert_int_equal(bridges_find(f->db, B, &row), 0);
+    assert_int_equal(row.outdated_since, 0);
+    assert_int_equal(find(f, "s2").retry.phase, RETRY_DUE);
+    assert_int_equal(claim(f, f->db, 16).n, 2);
+}
+
+static void test_unpark_outdated_by_hand(void **state)
+{
+    struct fx *f = *state;
+    struct now now = now_of(f);
+
+    (void)see(f, "s1", SESSION_FAILED, 405);
+    (void)see(f, "s2", SESSION_FAILED, 405);
+    assert_int_equal(reconnects_unpark(f->db, &f->p, &now, B, "s2"), 0);
+    assert_int_equal(claim(f, f->db, 16).n, 2);
+}
+
+static void test_no_way(void **state)
+{
+    struct fx *f = *state;
+    struct now now;
+    int64_t n = 0;
+
+    (void)see(f, "s1", SESSION_DISCONNECTED, 428);
+    now = now_of(f);
+    assert_int_equal(reconnects_park_no_way(f->db, &now, B, 60 * S, "set a hook", &n), 0);
+    assert_int_equal(n, 0);
+    clock_step(&f->clock, 60 * S);
+    now = now_of(f);
+    assert_int_equal(reconnects_park_no_way(f->db, &now, B, 60 * S, "set a hook", &n), 0);
+    assert_int_equal(n, 1);
+    assert_string_equal(hear(f, f->db).detail, "set a hook");
+    assert_int_equal(reconnects_unpark_no_way(f->db, &f->p, &now, B, &n), 0);
+    assert_int_equal(n, 1);
+    assert_int_equal(claim(f, f->db, 16).n, 1);
+}
+
+/* Restarting the whole bridge: one at a time and spaced, longer when it did not help. */
+static void test_by_hook(void **state)
+{
+    struct fx *f = *state;
+    struct claim_options o = {
+        .policy = &f->p, .bridge = B, .worker = "w1", .max = 16, .by_hook = true, .hook_spacing_ms = 900 * S
+    };
+    struct claims c = { 0 };
+
+    (void)see(f, "s1", SESSION_DISCONNECTED, 428);
+    (void)see(f, "s2", SESSION_DISCONNECTED, 428);
+    assert_int_equal(reconnects_claim(f->db, &f->clock.clock, &f->rng, &o, &c), 0);
+    assert_int_equal(c.n, 1);
+    assert_int_equal(c.verdict.why, WHY_HOOK_SPACING);
+    assert_int_equal(called(f, &c.claim[0], ATTEMPT_CALLED), 0);
+    clock_step(&f->clock, 900 * S - 1);
+    assert_int_equal(reconnects_claim(f->other, &f->clock.clock, &f->rng, &o, &c), 0);
+    assert_int_equal(c.n, 0);
+    clock_step(&f->clock, 1);
+    sweep(f);
+    assert_int_equal(reconnects_claim(f->other, &f->clock.clock, &f->rng, &o, &c), 0);
+    assert_int_equal(c.n, 1);
+    clock_step(&f->clock, 900 * S);
+    assert_int_equal(reconnects_claim(f->other, &f->clock.clock, &f->rng, &o, &c), 0);
+    assert_int_equal(c.n, 0);
+}
+
+/* Faults of the bridge open the breaker for all workers; an incident's end lets its probes go. */
+static void test_breaker_is_shared(void **state)
+{
+    struct fx *f = *state;
+    struct bridge_row row = { 0 };
+    struct claims c;
+    struct now now;
+    char id[16];
+
+    for (int i = 0; i < 20; i++) {
+        (void)snprintf(id, sizeof id, "s%d", i);
+        (void)see(f, id, SESSION_DISCONNECTED, 428);
+    }
+    c = claim(f, f->db, 5);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(called(f, &c.claim[i], ATTEMPT_BRIDGE_FAULT), 0);
+    c = claim(f, f->other, 5);
+    assert_int_equal(c.n, 0);
+    assert_int_equal(c.verdict.why, WHY_BREAKER_OPEN);
+    assert_true(c.next_at >= c.now.steady_ms + 24 * S && c.next_at <= c.now.steady_ms + 36 * S);
+    now = now_of(f);
+    assert_int_equal(bridges_set_incident(f->db, &now, B, true, "five"), 0);
+    assert_int_equal(claim(f, f->other, 5).verdict.why, WHY_INCIDENT);
+    assert_int_equal(bridges_set_incident(f->db, &now, B, false, ""), 0);
+    c = claim(f, f->other, 16);
+    assert_int_equal(c.n, 5);
+    assert_int_equal(c.verdict.why, WHY_BREAKER_PROBING);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(called(f, &c.claim[i], ATTEMPT_CALLED), 0);
+    assert_int_equal(bridges_find(f->db, B, &row), 0);
+    assert_int_equal(row.breaker.state, BREAKER_CLOSED);
+    assert_true(row.bucket.slow_from > 0);
+}
+
+/* The end of the watch: the monitor's word, or after a while nobody's. */
+static void test_not_connected(void **state)
+{
+    struct fx *f = *state;
+    struct now now;
+    struct claims c;
+
+    (void)see(f, "s1", SESSION_DISCONNECTED, 428);
+    c = claim(f, f->db, 1);
+    assert_int_equal(called(f, &c.claim[0], ATTEMPT_CALLED), 0);
+    clock_step(&f->clock, 20 * S);
+    now = now_of(f);
+    assert_int_equal(reconnects_not_connected(f->db, &f->p, &now, B, "s1", c.claim[0].token + 1,
+                                              SESSION_DISCONNECTED, "x", 0),
+                     RECONNECTS_STALE);
+    assert_int_equal(reconnects_not_connected(f->db, &f->p, &now, B, "s1", c.claim[0].token,
+                                              SESSION_DISCONNECTED, "still down", 0),
+                     0);
+    assert_int_equal(hear(f, f->db).outcome, ATTEMPT_NOT_CONNECTED);
+    assert_int_equal(find(f, "s1").retry.failures, 1);
+}
+
+static void test_unconfirmed(void **state)
+{
+    struct fx *f = *state;
+    struct claims c;
+
+    (void)see(f, "s1", SESSION_DISCONNECTED, 428);
+    c = claim(f, f->db, 1);
+    assert_int_equal(called(f, &c.claim[0], ATTEMPT_CALLED), 0);
+    clock_step(&f->clock, 30 * S - 1);
+    assert_int_equal(claim(f, f->db, 1).repaired, 0);
+    clock_step(&f->clock, 1);
+    assert_int_equal(claim(f, f->db, 1).repaired, 1);
+    assert_int_equal(hear(f, f->db).outcome, ATTEMPT_UNCONFIRMED);
+    assert_int_equal(find(f, "s1").retry.failures, 0);
+}
+
+static void test_outlook(void **state)
+{
+    struct fx *f = *state;
+    struct reconnect_outlook o = { 0 };
+    struct reconnect_queue q = { 0 };
+    struct now now;
+
+    f->p.rate_milli = 2000;
+    f->p.burst = 1;
+    (void)see(f, "s1", SESSION_DISCONNECTED, 428);
+    clock_step(&f->clock, 1);
+    (void)see(f, "s2", SESSION_DISCONNECTED, 428);
+    clock_step(&f->clock, 1);
+    (void)see(f, "s3", SESSION_DISCONNECTED, 428);
+    assert_int_equal(claim(f, f->db, 16).n, 1);
+    now = now_of(f);
+    assert_int_equal(reconnects_why(f->db, &f->p, &now, B, "s3", &o), 0);
+    assert_int_equal(o.session.why, WHY_READY);
+    assert_int_equal(o.bridge.why, WHY_BUCKET_EMPTY);
+    assert_int_equal(o.ahead, 1);
+    assert_int_equal(o.next_at, now.steady_ms + 1000);
+    assert_int_equal(reconnects_why(f->db, &f->p, &now, B, "s1", &o), 0);
+    assert_int_equal(o.session.why, WHY_CALLING);
+    assert_int_equal(reconnects_why(f->db, &f->p, &now, B, "none", &o), RECONNECTS_NONE);
+    assert_int_equal(reconnects_queue(f->db, &now, B, &q), 0);
+    assert_int_equal(q.phase[RETRY_CALLING], 1);
+    assert_int_equal(q.waiting, 2);
+    assert_int_equal(q.oldest_due_at, now.steady_ms - 1);
+}
+
+static int count_row(void *ctx, const struct attempt_row *row)
+{
+    int *n = ctx;
+
+    (*n)++;
+    return 0;
+}
+
+static int count_change(void *ctx, const struct session_change *c)
+{
+    int *n = ctx;
+
+    if (*n == 0)
+        assert_int_equal(c->at, 79);
+    (*n)++;
+    return 0;
+}
+
+static void test_history_is_bounded(void **state)
+{
+    struct fx *f = *state;
+    struct session_change change = { 0 };
+    int attempts = 0, changes = 0;
+
+    (void)see(f, "s1", SESSION_DISCONNECTED, 428);
+    f->p.failures_max = 1000;
+    for (int i = 0; i < 80; i++) {
+        struct claims c = claim(f, f->db, 1);
+
+        assert_int_equal(c.n, 1);
+        assert_int_equal(called(f, &c.claim[0], ATTEMPT_REFUSED), 0);
+        clock_step(&f->clock, 300 * S);
+        sweep(f);
+        change.at = i;
+        assert_int_equal(sessions_add_change(f->db, B, "s1", &change), 0);
+    }
+    assert_int_equal(reconnects_each_attempt(f->db, B, "s1", 1000, count_row, &attempts), 0);
+    assert_int_equal(attempts, RECONNECTS_ATTEMPTS_MAX);
+    assert_int_equal(sessions_each_change(f->db, B, "s1", 1000, count_change, &changes), 0);
+    assert_int_equal(changes, SESSIONS_CHANGES_MAX);
+    assert_int_equal(sessions_remove(f->db, B, "s1"), 0);
+    assert_int_equal(sessions_remove(f->db, B, "s1"), SESSIONS_NONE);
+    attempts = 0;
+    assert_int_equal(reconnects_each_attempt(f->db, B, "s1", 1000, count_row, &attempts), 0);
+    assert_int_equal(attempts, 0);
+}
+
+/* Looking at an empty or a blocked queue writes nothing: other processes may hold the write lock for hours.
+ */
+static void test_looking_does_not_write(void **state)
+{
+    struct fx *f = *state;
+    struct now now = now_of(f);
+
+    (void)see(f, "s1", SESSION_DISCONNECTED, 428);
+    assert_int_equal(bridges_set_health(f->db, &now, B, BRIDGE_HEALTH_DOWN, "gone"), 0);
+    assert_int_equal(db_begin(f->other), 0);
+    assert_int_equal(claim(f, f->db, 16).verdict.why, WHY_BRIDGE_DOWN);
+    assert_int_equal(hear(f, f->db).attempts, 0);
+    db_rollback(f->other);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        T(test_happy),
+        T(test_claimed_once),
+        T(test_fence),
+        T(test_late_but_first),
+        T(test_limits),
+        T(test_order),
+        T(test_refusals),
+        T(test_hopeless_rows_step_aside),
+        T(test_parking),
+        T(test_outdated),
+        T(test_no_way),
+        T(test_unpark_outdated_by_hand),
+        T(test_by_hook),
+        T(test_breaker_is_shared),
+        T(test_not_connected),
+        T(test_unconfirmed),
+        T(test_outlook),
+        T(test_history_is_bounded),
+        T(test_looking_does_not_write),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
