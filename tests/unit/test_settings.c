@@ -1,0 +1,219 @@
+/* Settings: where a value comes from, what is refused and in which words. */
+#include "tests/unit/cmocka_all.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "common/base/settings.h"
+
+struct values {
+    const char *text, *secret, *choice, *url, *listen;
+    int64_t number, duration, bytes, rate;
+    bool flag;
+};
+
+#define AT(field) offsetof(struct values, field)
+
+static const struct setting table[] = {
+    {.name = "ZKT_TEXT",    .at = AT(text), .def = "default", .help = "a text" },
+    { .name = "ZKT_SECRET",     .at = AT(secret), .secret = true, .help = "a secret" },
+    { .name = "ZKT_CHOICE",
+     .kind = SETTING_CHOICE,
+     .at = AT(choice),
+     .def = "a",
+     .choices = "a bc",
+     .help = "one" },
+    { .name = "ZKT_URL", .kind = SETTING_URL, .at = AT(url), .help = "a URL" },
+    { .name = "ZAPKEEP_ZKT_LISTEN",   .kind = SETTING_LISTEN, .at = AT(listen), .def = "off", .help = "where" },
+    { .name = "ZKT_NUMBER",
+     .kind = SETTING_INT,
+     .at = AT(number),
+     .def = "5",
+     .min = 1,
+     .max = 10,
+     .help = "a number" },
+    { .name = "ZKT_DURATION",
+     .kind = SETTING_DURATION,
+     .at = AT(duration),
+     .def = "60s",
+     .min = 1000,
+     .max = 3600000,
+     .help = "time" },
+    { .name = "ZKT_BYTES",     .kind = SETTING_BYTES, .at = AT(bytes), .def = "1MiB", .help = "size" },
+    { .name = "ZKT_RATE",                    .kind = SETTING_RATE, .at = AT(rate), .def = "2/s", .help = "rate" },
+    { .name = "JSON",
+     .kind = SETTING_BOOL,
+     .at = AT(flag),
+     .def = "false",
+     .flag_only = true,
+     .help = "a flag" },
+    { 0     },
+};
+static const struct setting *const tables[] = { table, NULL };
+
+static struct buf problem = { .max = 4096 };
+static struct settings_args args;
+
+static int read_with(struct values *v, int argc, const char *const *argv)
+{
+    buf_reset(&problem);
+    return settings_read(tables, argc, (char *const *)argv, &problem, v, &args);
+}
+#define READ(v, ...)                                                               \
+    read_with(v, (int)ARRAY_LEN(((const char *const[]){ "prog", ##__VA_ARGS__ })), \
+              (const char *const[]){ "prog", ##__VA_ARGS__, NULL })
+
+static void defaults_are_taken(void **state)
+{
+    struct values v;
+
+    assert_int_equal(READ(&v), 0);
+    assert_string_equal(v.text, "default");
+    assert_string_equal(v.secret, "");
+    assert_string_equal(v.listen, "off");
+    assert_int_equal(v.number, 5);
+    assert_int_equal(v.duration, 60000);
+    assert_int_equal(v.bytes, 1 << 20);
+    assert_int_equal(v.rate, 2000);
+    assert_false(v.flag);
+    settings_free(tables, &v);
+}
+
+static void a_flag_wins_over_the_environment(void **state)
+{
+    struct values v;
+
+    (void)setenv("ZKT_TEXT", "from env", 1);
+    (void)setenv("JSON", "true", 1); /* a flag of a command is no business of the environment */
+    assert_int_equal(READ(&v), 0);
+    assert_string_equal(v.text, "from env");
+    assert_false(v.flag);
+    settings_free(tables, &v);
+    assert_int_equal(READ(&v, "--zkt-text=from flag", "--json", "one", "--zkt-number", "7", "--", "--two"),
+                     0);
+    assert_string_equal(v.text, "from flag");
+    assert_int_equal(v.number, 7);
+    assert_true(v.flag);
+    assert_int_equal(args.n, 2);
+    assert_string_equal(args.arg[0], "one");
+    assert_string_equal(args.arg[1], "--two");
+    settings_free(tables, &v);
+    (void)setenv("ZKT_TEXT", "", 1); /* empty is not set */
+    assert_int_equal(READ(&v), 0);
+    assert_string_equal(v.text, "default");
+    settings_free(tables, &v);
+    (void)unsetenv("ZKT_TEXT");
+    (void)unsetenv("JSON");
+}
+
+static void a_secret_may_stand_in_a_file(void **state)
+{
+    char path[] = "/tmp/zk-secret-XXXXXX";
+    int fd = mkstemp(path);
+    struct values v;
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, "s3cret\nmore\n", 12), 12);
+    (void)close(fd);
+    (void)setenv("ZKT_SECRET", "from env", 1);
+    (void)setenv("ZKT_SECRET_FILE", path, 1);
+    assert_int_equal(READ(&v), 0);
+    assert_string_equal(v.secret, "s3cret");
+    settings_free(tables, &v);
+    (void)unlink(path);
+    assert_int_equal(READ(&v), -EINVAL);
+    assert_non_null(strstr(buf_str(&problem), "ZKT_SECRET_FILE"));
+    (void)unsetenv("ZKT_SECRET_FILE");
+    (void)unsetenv("ZKT_SECRET");
+}
+
+static void what_makes_no_sense_is_said_in_one_line(void **state)
+{
+    static const struct {
+        const char *arg, *words[3];
+    } cases[] = {
+        {"--zkt-number=11",       { "ZKT_NUMBER", "11", "from 1 to 10" }    },
+        { "--zkt-number=x",       { "ZKT_NUMBER", "whole number" }          },
+        { "--zkt-duration=1ms",   { "ZKT_DURATION", "1ms", "from 1s to 1h" }},
+        { "--zkt-duration=soon",  { "ZKT_DURATION", "soon", "60s" }         },
+        { "--zkt-choice=b",       { "ZKT_CHOICE", "\"b\"", "a bc" }         },
+        { "--zkt-url=host:3000",  { "ZKT_URL", "host:3000", "http://" }     },
+        { "--zkt-listen=nowhere", { "ZAPKEEP_ZKT_LISTEN", "nowhere", "off" }},
+        { "--zkt-bytes=1XB",      { "ZKT_BYTES", "1XB" }                    },
+        { "--zkt-rate=fast",      { "ZKT_RATE", "fast", "2/s" }             },
+        { "--nothing",            { "--nothing", "--help" }                 },
+        { "--zkt-number",         { "--zkt-number", "needs a value" }       },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct values v;
+
+        assert_int_equal(READ(&v, cases[i].arg), -EINVAL);
+        for (size_t w = 0; w < 3 && cases[i].words[w]; w++)
+            assert_non_null(strstr(buf_str(&problem), cases[i].words[w]));
+        assert_null(strchr(buf_str(&problem), '\n'));
+    }
+}
+
+static void a_secret_is_never_shown(void **state)
+{
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(4096);
+    struct values v;
+
+    assert_int_equal(READ(&v, "--zkt-secret", "hush"), 0);
+    settings_dump(tables, &v, &out);
+    assert_null(strstr(buf_str(&out), "hush"));
+    assert_non_null(strstr(buf_str(&out), "ZKT_SECRET=(set)"));
+    assert_non_null(strstr(buf_str(&out), "ZKT_DURATION=1m"));
+    settings_free(tables, &v);
+}
+
+static void help_is_asked_for(void **state)
+{
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(8192);
+    struct values v;
+
+    assert_int_equal(READ(&v, "--help"), SETTINGS_HELP);
+    assert_int_equal(READ(&v, "--version"), SETTINGS_VERSION);
+    settings_help(tables, &out);
+    for (const struct setting *row = table; row->name; row++)
+        assert_non_null(strstr(buf_str(&out), row->help));
+}
+
+static void no_allocation_is_lost_when_one_fails(void **state)
+{
+    long live = mem_live();
+    struct values v;
+    int r = -ENOMEM;
+
+    for (long n = 0; r == -ENOMEM; n++) {
+        mem_fail_after(n);
+        r = READ(&v);
+        mem_fail_after(-1);
+        if (r != 0)
+            assert_int_equal(mem_live(), live);
+    }
+    assert_int_equal(r, 0);
+    settings_free(tables, &v);
+    assert_int_equal(mem_live(), live);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults_are_taken),
+        cmocka_unit_test(a_flag_wins_over_the_environment),
+        cmocka_unit_test(a_secret_may_stand_in_a_file),
+        cmocka_unit_test(what_makes_no_sense_is_said_in_one_line),
+        cmocka_unit_test(a_secret_is_never_shown),
+        cmocka_unit_test(help_is_asked_for),
+        cmocka_unit_test(no_allocation_is_lost_when_one_fails),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+    buf_fini(&problem);
+    return failed;
+}

@@ -1,0 +1,218 @@
+/* Text in, values out. */
+#include "tests/unit/cmocka_all.h"
+
+#include <errno.h>
+
+#include "common/base/mem.h"
+#include "common/base/text.h"
+
+static void durations(void **state)
+{
+    static const struct {
+        const char *text;
+        int r;
+        int64_t ms;
+    } cases[] = {
+        {"250ms",                  0,       250      },
+        { "60s",                   0,       60000    },
+        { "60",                    0,       60000    },
+        { "5m",                    0,       300000   },
+        { "2h",                    0,       7200000  },
+        { "7d",                    0,       604800000},
+        { "1.5s",                  0,       1500     },
+        { "0",                     0,       0        },
+        { "",                      -EINVAL, 0        },
+        { "s",                     -EINVAL, 0        },
+        { "-1s",                   -EINVAL, 0        },
+        { "5 m",                   -EINVAL, 0        },
+        { "5mm",                   -EINVAL, 0        },
+        { "1e3s",                  -EINVAL, 0        },
+        { "1.2.3s",                -EINVAL, 0        },
+        { " 5s",                   -EINVAL, 0        },
+        { "99999999999999999999h", -ERANGE, 0        },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int64_t ms = -1;
+
+        assert_int_equal(text_to_duration_ms(cases[i].text, &ms), cases[i].r);
+        assert_int_equal(ms, cases[i].r == 0 ? cases[i].ms : -1); /* untouched on failure */
+    }
+}
+
+static void sizes_and_rates(void **state)
+{
+    int64_t v;
+
+    assert_int_equal(text_to_bytes("512", &v), 0);
+    assert_int_equal(v, 512);
+    assert_int_equal(text_to_bytes("10GiB", &v), 0);
+    assert_int_equal(v, INT64_C(10) << 30);
+    assert_int_equal(text_to_bytes("1.5k", &v), 0);
+    assert_int_equal(v, 1536);
+    assert_int_equal(text_to_bytes("10GB", &v), -EINVAL);
+    assert_int_equal(text_to_rate_milli("2/s", &v), 0);
+    assert_int_equal(v, 2000);
+    assert_int_equal(text_to_rate_milli("0.5", &v), 0);
+    assert_int_equal(v, 500);
+    assert_int_equal(text_to_rate_milli("120/m", &v), 0);
+    assert_int_equal(v, 2000);
+    assert_int_equal(text_to_rate_milli("2/d", &v), -EINVAL);
+}
+
+static void whole_numbers(void **state)
+{
+    int64_t v;
+
+    assert_int_equal(text_to_i64("-42", &v), 0);
+    assert_int_equal(v, -42);
+    assert_int_equal(text_to_i64("9223372036854775808", &v), -ERANGE);
+    assert_int_equal(text_to_i64("12x", &v), -EINVAL);
+    assert_int_equal(text_to_i64("+1", &v), -EINVAL);
+    assert_int_equal(text_to_i64("", &v), -EINVAL);
+}
+
+static void times(void **state)
+{
+    static const struct {
+        const char *text;
+        int r;
+        int64_t ms;
+    } cases[] = {
+        {"1970-01-01",                0,       0            },
+        { "2026-11-22T10:04:35Z",     0,       1795341875000},
+        { "2026-11-22T10:04:35.391Z", 0,       1795341875391},
+        { "2026-11-22 10:04:35Z",     0,       1795341875000},
+        { "2026-11-22T10:04:35",      -EINVAL, 0            },
+        { "2026-13-22",               -EINVAL, 0            },
+        { "2026-11-22T10:04:35.Z",    -EINVAL, 0            },
+        { "yesterday",                -EINVAL, 0            },
+    };
+    char text[40];
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int64_t ms = -1;
+
+        assert_int_equal(text_to_time_ms(cases[i].text, &ms), cases[i].r);
+        assert_int_equal(ms, cases[i].r == 0 ? cases[i].ms : -1);
+    }
+    assert_string_equal(text_time(1795341875391, text, sizeof text), "2026-11-22T10:04:35.391Z");
+    assert_string_equal(text_time(-1, text, sizeof text), "1969-12-31T23:59:59.999Z");
+}
+
+static void values_as_text(void **state)
+{
+    char text[40];
+
+    assert_string_equal(text_duration(250, text, sizeof text), "250ms");
+    assert_string_equal(text_duration(4200, text, sizeof text), "4.2s");
+    assert_string_equal(text_duration(300000, text, sizeof text), "5m");
+    assert_string_equal(text_duration(INT64_C(3) * 24 * 3600 * 1000, text, sizeof text), "3d");
+    assert_string_equal(text_bytes(512, text, sizeof text), "512 B");
+    assert_string_equal(text_bytes(1572864, text, sizeof text), "1.5 MiB");
+}
+
+static void ids(void **state)
+{
+    char long_id[66];
+
+    memset(long_id, 'a', sizeof long_id);
+    assert_true(text_is_id(STR_LIT("Shop_1-b")));
+    assert_true(text_is_id((struct str){ long_id, 64 }));
+    assert_false(text_is_id((struct str){ long_id, 65 }));
+    assert_false(text_is_id(STR_LIT("")));
+    assert_false(text_is_id(STR_NULL));
+    assert_false(text_is_id(STR_LIT("../evil")));
+    assert_false(text_is_id(STR_LIT("a b")));
+    assert_false(text_is_id((struct str){ "a\0b", 3 }));
+}
+
+static void utf8(void **state)
+{
+    static const char *const good[] = {
+        "", "plain", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf"
+    };
+    static const char *const bad[] = {
+        "\x80",
+        "\xc3",
+        "\xc0\x80",
+        "\xe0\x80\x80",
+        "\xed\xa0\x80",
+        "\xf4\x90\x80\x80",
+        "\xf8\x88\x80\x80\x80",
+        "\xe2\x82",
+        "a\xff",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(good); i++)
+        assert_true(text_is_utf8(good[i], strlen(good[i])));
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_false(text_is_utf8(bad[i], strlen(bad[i])));
+}
+
+static void urls(void **state)
+{
+    struct url u;
+
+    assert_int_equal(text_to_url("http://zapkeep:to:ken@host:8000/a/b?x=1#f", &u), 0);
+    assert_false(u.https);
+    assert_true(str_eq(u.user, "zapkeep"));
+    assert_true(str_eq(u.password, "to:ken"));
+    assert_true(str_eq(u.host, "host"));
+    assert_int_equal(u.port, 8000);
+    assert_true(str_eq(u.path, "/a/b"));
+    assert_true(str_eq(u.query, "x=1"));
+    assert_int_equal(text_to_url("https://[::1]", &u), 0);
+    assert_true(u.https);
+    assert_true(str_eq(u.host, "::1"));
+    assert_int_equal(u.port, 0);
+    assert_null(u.path.p);
+    assert_int_equal(text_to_url("ftp://host", &u), -EINVAL);
+    assert_int_equal(text_to_url("http://", &u), -EINVAL);
+    assert_int_equal(text_to_url("http://host:99999", &u), -EINVAL);
+    assert_int_equal(text_to_url("http://ho st", &u), -EINVAL);
+    assert_int_equal(text_to_url("http://host/\r\nX: y", &u), -EINVAL);
+    assert_int_equal(text_to_url("host:3000", &u), -EINVAL);
+}
+
+static void listening_addresses(void **state)
+{
+    static const struct {
+        const char *text, *host;
+        int port;
+    } good[] = {
+        {"127.0.0.1:8000", "127.0.0.1", 8000},
+        { "[::1]:8000",    "::1",       8000},
+        { ":8000",         "0.0.0.0",   8000},
+        { "8000",          "127.0.0.1", 8000},
+        { "localhost:0",   "localhost", 0   },
+    };
+    static const char *const bad[] = { "", "localhost", "127.0.0.1:", "127.0.0.1:70000", "1:2:3x" };
+    char host[64];
+    uint16_t port;
+
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        assert_int_equal(text_to_listen(good[i].text, host, sizeof host, &port), 0);
+        assert_string_equal(host, good[i].host);
+        assert_int_equal(port, good[i].port);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_int_equal(text_to_listen(bad[i], host, sizeof host, &port), -EINVAL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(durations),
+        cmocka_unit_test(sizes_and_rates),
+        cmocka_unit_test(whole_numbers),
+        cmocka_unit_test(times),
+        cmocka_unit_test(values_as_text),
+        cmocka_unit_test(ids),
+        cmocka_unit_test(utf8),
+        cmocka_unit_test(urls),
+        cmocka_unit_test(listening_addresses),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
