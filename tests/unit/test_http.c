@@ -1,0 +1,332 @@
+/* The HTTP client against our own server, and against peers that misbehave; both on one loop. */
+#include "tests/unit/cmocka_all.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "common/io/http_client.h"
+#include "common/io/http_server.h"
+
+/* Nothing here takes longer; a test that hangs fails. */
+#define PATIENCE_MS 20000
+
+struct world {
+    struct loop *loop;
+    struct http_server *server;
+    struct http_client *client;
+    struct timer *patience;
+    struct http_req *held; /* a request that is answered later */
+    bool hold;
+    int seen, dropped, answers;
+    struct http_answer answer; /* the newest, its texts copied */
+    char body[256], seen_body[256], seen_query[64], seen_path[64];
+};
+
+static void on_patience(void *ctx)
+{
+    fail_msg("nothing happened");
+}
+
+static void copy(struct str s, char *ret, size_t n)
+{
+    (void)snprintf(ret, n, "%.*s", (int)s.n, s.p ? s.p : "");
+}
+
+static enum http_begin on_begin(void *ctx, struct http_req *r)
+{
+    if (!str_eq(http_req_path(r), "/forbidden"))
+        return HTTP_BEGIN_READ;
+    http_respond_error(r, 401, "unauthorized", "present a token", NULL);
+    return HTTP_BEGIN_ANSWERED;
+}
+
+static void on_request(void *ctx, struct http_req *r)
+{
+    struct world *w = ctx;
+
+    w->seen++;
+    copy(http_req_body(r), w->seen_body, sizeof w->seen_body);
+    copy(http_req_query(r), w->seen_query, sizeof w->seen_query);
+    copy(http_req_path(r), w->seen_path, sizeof w->seen_path);
+    if (w->hold)
+        w->held = r;
+    else if (str_eq(http_req_path(r), "/cut"))
+        http_respond_cut(r, 200, "text/plain", STR_LIT("0123456789"));
+    else
+        http_respond(r, 200, "text/plain", STR_LIT("hello"), "Retry-After: 7\n");
+}
+
+static void on_dropped(void *ctx, int status)
+{
+    ((struct world *)ctx)->dropped = status;
+}
+
+static int open_world(void **state)
+{
+    static const struct http_handlers handlers = { .on_begin = on_begin,
+                                                   .on_request = on_request,
+                                                   .on_dropped = on_dropped };
+    struct http_limits limits = http_limits_default;
+    struct world *w = mem_zalloc(sizeof *w);
+
+    limits.body_bytes_max = 1000;
+    assert_int_equal(loop_open(&w->loop), 0);
+    assert_int_equal(timer_open(w->loop, on_patience, w, &w->patience), 0);
+    assert_int_equal(http_server_open(w->loop, "127.0.0.1", 0, -1, &limits, &handlers, w, &w->server), 0);
+    assert_int_equal(http_client_open(w->loop, 8, &w->client), 0);
+    *state = w;
+    return 0;
+}
+
+static int close_world(void **state)
+{
+    struct world *w = *state;
+
+    http_client_close(w->client);
+    http_server_close(w->server);
+    timer_close(w->patience);
+    assert_int_equal(loop_close(w->loop), 0);
+    mem_free(w);
+    assert_int_equal(mem_live(), 0);
+    return 0;
+}
+
+static void on_answer(void *ctx, const struct http_answer *a)
+{
+    struct world *w = ctx;
+
+    w->answers++;
+    w->answer = *a;
+    copy(a->body, w->body, sizeof w->body);
+    loop_stop(w->loop);
+}
+
+/* One call to a port of this machine, until it is answered. */
+static void call(struct world *w, struct http_request req, int port, const char *path)
+{
+    char url[128];
+
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%d%s", port, path);
+    req.url = url;
+    if (!req.method)
+        req.method = "GET";
+    assert_int_equal(http_call(w->client, &req, on_answer, w, NULL), 0);
+    timer_start(w->patience, PATIENCE_MS);
+    (void)loop_run(w->loop);
+    timer_stop(w->patience);
+}
+
+static void a_call_is_answered(void **state)
+{
+    struct world *w = *state;
+
+    call(w, (struct http_request){ .method = "POST", .headers = "X-A: b\n", .body = STR_LIT("{\"x\":1}") },
+         http_server_port(w->server), "/p%20q?a=1&b=%32");
+    assert_int_equal(w->answer.error, HTTP_OK);
+    assert_int_equal(w->answer.status, 200);
+    assert_string_equal(w->body, "hello");
+    assert_int_equal(w->answer.retry_after_s, 7);
+    assert_true(w->answer.sent_ms >= 0 && w->answer.sent_ms <= w->answer.took_ms);
+    assert_string_equal(w->seen_body, "{\"x\":1}");
+    assert_string_equal(w->seen_query, "a=1&b=%32"); /* as it was sent */
+    assert_string_equal(w->seen_path, "/p%20q");
+}
+
+static void a_request_may_be_answered_later(void **state)
+{
+    struct world *w = *state;
+    char url[64];
+    const struct http_request req = { .method = "GET", .url = url };
+
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%d/", http_server_port(w->server));
+    w->hold = true;
+    assert_int_equal(http_call(w->client, &req, on_answer, w, NULL), 0);
+    timer_start(w->patience, PATIENCE_MS);
+    for (int i = 0; i < 1000000 && !w->held; i++) {
+        struct timer *turn = NULL;
+
+        assert_int_equal(timer_open(w->loop, (timer_fn)loop_stop, w->loop, &turn), 0);
+        timer_start(turn, 1);
+        (void)loop_run(w->loop);
+        timer_close(turn);
+    }
+    assert_non_null(w->held);
+    assert_int_equal(http_server_pending(w->server), 1);
+    http_respond(w->held, 202, "text/plain", STR_LIT("late"), NULL);
+    assert_int_equal(http_server_pending(w->server), 0);
+    (void)loop_run(w->loop);
+    assert_int_equal(w->answer.status, 202);
+    assert_string_equal(w->body, "late");
+}
+
+static void a_held_request_does_not_stop_the_closing(void **state)
+{
+    struct world *w = *state;
+    char url[64];
+    const struct http_request req = { .method = "GET", .url = url, .timeout_ms = 200 };
+
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%d/", http_server_port(w->server));
+    w->hold = true;
+    assert_int_equal(http_call(w->client, &req, on_answer, w, NULL), 0);
+    (void)loop_run(w->loop);
+    assert_int_equal(w->answer.error, HTTP_E_TIMEOUT);
+    assert_non_null(w->held); /* close_world() closes the server with it */
+}
+
+static void too_large_a_body_is_413_and_the_connection_lives(void **state)
+{
+    struct world *w = *state;
+    char big[5000];
+
+    memset(big, 'x', sizeof big);
+    call(w,
+         (struct http_request){
+             .method = "POST", .body = {big, sizeof big}
+    },
+         http_server_port(w->server), "/");
+    assert_int_equal(w->answer.status, 413);
+    assert_int_equal(w->seen, 0);
+    assert_int_equal(w->dropped, 413);
+    call(w,
+         (struct http_request){
+             .method = "POST", .body = {big, 1000}
+    },
+         http_server_port(w->server), "/");
+    assert_int_equal(w->answer.status, 200);
+    assert_int_equal(http_server_connections(w->server), 1);
+}
+
+static void a_chunked_body_has_the_same_limit(void **state)
+{
+    struct world *w = *state;
+    char big[5000];
+
+    memset(big, 'x', sizeof big);
+    call(w,
+         (struct http_request){
+             .method = "POST", .headers = "Transfer-Encoding: chunked\n", .body = {big, sizeof big}
+    },
+         http_server_port(w->server), "/");
+    assert_int_equal(w->answer.status, 413);
+    assert_int_equal(w->seen, 0);
+}
+
+static void a_refusal_before_the_body_is_read(void **state)
+{
+    struct world *w = *state;
+
+    call(w, (struct http_request){ .method = "POST", .body = STR_LIT("secret") }, http_server_port(w->server),
+         "/forbidden");
+    assert_int_equal(w->answer.status, 401);
+    assert_string_equal(w->body, "{\"error\":\"unauthorized\",\"detail\":\"present a token\"}");
+    assert_int_equal(w->seen, 0);
+}
+
+/* A listening socket that nobody accepts from, or that is closed at once. */
+static int listener(int *ret_port)
+{
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t n = sizeof a;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
+    *ret_port = ntohs(a.sin_port);
+    return fd;
+}
+
+static void each_failure_has_its_name(void **state)
+{
+    struct world *w = *state;
+    int port;
+    int fd = listener(&port);
+
+    call(w, (struct http_request){ .timeout_ms = 100 }, port, "/");
+    assert_int_equal(w->answer.error, HTTP_E_TIMEOUT);
+    assert_int_equal(w->answer.status, 0);
+    (void)close(fd);
+    call(w, (struct http_request){ 0 }, port, "/");
+    assert_int_equal(w->answer.error, HTTP_E_CONNECT);
+    assert_int_equal(w->answer.sent_ms, -1); /* it never went out */
+    assert_true(w->answer.detail[0] != '\0');
+    call(w, (struct http_request){ 0 }, http_server_port(w->server), "/cut");
+    assert_int_equal(w->answer.error, HTTP_E_BROKEN);
+    call(w, (struct http_request){ .answer_bytes_max = 3 }, http_server_port(w->server), "/");
+    assert_int_equal(w->answer.error, HTTP_E_TOO_BIG);
+}
+
+static void a_url_or_header_with_a_line_break_is_refused(void **state)
+{
+    struct world *w = *state;
+    const struct http_request bad_url = { .method = "GET", .url = "http://127.0.0.1/\r\nX: y" };
+    const struct http_request bad_header = { .method = "GET",
+                                             .url = "http://127.0.0.1/",
+                                             .headers = "A: b\rC: d\n" };
+    const struct http_request ftp = { .method = "GET", .url = "file:///etc/passwd" };
+
+    assert_int_equal(http_call(w->client, &bad_url, on_answer, w, NULL), -EINVAL);
+    assert_int_equal(http_call(w->client, &bad_header, on_answer, w, NULL), -EINVAL);
+    assert_int_equal(w->answers, 0);
+    assert_int_equal(http_call(w->client, &ftp, on_answer, w, NULL), 0);
+    (void)loop_run(w->loop);
+    assert_int_equal(w->answer.error, HTTP_E_URL);
+}
+
+static void cancelling_is_told_once(void **state)
+{
+    struct world *w = *state;
+    char url[64];
+    const struct http_request req = { .method = "GET", .url = url };
+    struct http_call *c;
+
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%d/", http_server_port(w->server));
+    w->hold = true;
+    assert_int_equal(http_call(w->client, &req, on_answer, w, &c), 0);
+    http_call_cancel(c);
+    assert_int_equal(w->answers, 0); /* never before it returns */
+    (void)loop_run(w->loop);
+    assert_int_equal(w->answers, 1);
+    assert_int_equal(w->answer.error, HTTP_E_CANCELLED);
+    assert_int_equal(http_call(w->client, &req, on_answer, w, NULL),
+                     0); /* this one is ended by the closing */
+}
+
+static void a_port_in_use_is_said(void **state)
+{
+    static const struct http_handlers handlers = { .on_request = on_request };
+    struct world *w = *state;
+    struct http_server *second;
+    uint16_t port = http_server_port(w->server);
+
+    assert_int_equal(
+        http_server_open(w->loop, "127.0.0.1", port, -1, &http_limits_default, &handlers, w, &second),
+        -EADDRINUSE);
+    assert_int_equal(
+        http_server_open(w->loop, "no such host", port, -1, &http_limits_default, &handlers, w, &second),
+        -EINVAL);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_call_is_answered),
+        TEST(a_request_may_be_answered_later),
+        TEST(a_held_request_does_not_stop_the_closing),
+        TEST(too_large_a_body_is_413_and_the_connection_lives),
+        TEST(a_chunked_body_has_the_same_limit),
+        TEST(a_refusal_before_the_body_is_read),
+        TEST(each_failure_has_its_name),
+        TEST(a_url_or_header_with_a_line_break_is_refused),
+        TEST(cancelling_is_told_once),
+        TEST(a_port_in_use_is_said),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
