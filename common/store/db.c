@@ -255,6 +255,11 @@ int db_open_state_reader(const char *dir, struct db **ret)
     return open_in(dir, STATE_DB_FILE, SQL_STATE_READER, NULL, ret);
 }
 
+const char *db_engine_version(void)
+{
+    return sqlite3_libversion();
+}
+
 int db_open_state(const char *dir, struct db **ret)
 {
     return db_open(dir, STATE_DB_FILE, &state_schema, ret);

@@ -57,6 +57,8 @@ int db_data_version(struct db *db, int64_t *ret);
 const char *db_error(const struct db *db);
 /* True from the first fsync that failed on: what is on disk is unknown, only opening again tells. */
 bool db_sync_failed(const struct db *db);
+/* "3.40.1": the SQLite that is linked. */
+const char *db_engine_version(void);
 /* For tests and doctor: 0 when it can write and sync a row now. */
 int db_check_writable(struct db *db);
 /* Copies the file to @path while others write (online backup), then verifies by quick_check. */

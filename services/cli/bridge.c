@@ -81,6 +81,15 @@ int cli_bridge_sleep(struct cli_bridge *b, int64_t ms)
 
 /* -- words -- */
 
+char *cli_plain(char *text)
+{
+    for (char *p = text; *p; p++) {
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            *p = '?';
+    }
+    return text;
+}
+
 char *cli_bridge_place(const struct cli_bridge *b, char *ret, size_t n)
 {
     struct url u;
@@ -105,7 +114,7 @@ static void own_words(const struct cli_reply *reply, char *ret, size_t n)
     struct json_value v[ARRAY_LEN(paths)];
 
     (void)json_in_find(reply->answer.body, paths, ARRAY_LEN(paths), v);
-    json_in_text(json_in_first(paths, v, ARRAY_LEN(paths), 0, JSON_IN_TEXT), ret, n);
+    (void)cli_plain(json_in_text(json_in_first(paths, v, ARRAY_LEN(paths), 0, JSON_IN_TEXT), ret, n));
 }
 
 int cli_bridge_problem(const struct cli_bridge *b, const char *what, int kind, const struct cli_reply *reply)
@@ -193,24 +202,31 @@ int cli_bridge_find_driver(struct cli_bridge *b)
 
 /* -- open and close -- */
 
-int cli_bridge_open(const struct bridge_settings *settings, struct cli_bridge *ret)
+int cli_bridge_start(const struct bridge_settings *settings, struct cli_bridge *ret)
 {
     struct cli_bridge b = {
         .settings = settings, .target = {.base_url = settings->url, .api_key = settings->api_key}
     };
-    int r;
+    int r = loop_open(&b.loop);
 
-    if (!*settings->url)
-        return cli_problem(EXIT_USAGE, "WHATSAPP_API_URL is not set; set it to the bridge's base URL");
-    r = loop_open(&b.loop);
     if (r == 0)
         r = http_client_open(b.loop, 1, &b.client);
     if (r) {
         cli_bridge_close(&b);
-        return cli_problem(EXIT_NOT_SO, "cannot start: %s", err_text(r));
+        return r;
     }
     *ret = b;
-    return -1;
+    return 0;
+}
+
+int cli_bridge_open(const struct bridge_settings *settings, struct cli_bridge *ret)
+{
+    int r;
+
+    if (!*settings->url)
+        return cli_problem(EXIT_USAGE, "WHATSAPP_API_URL is not set; set it to the bridge's base URL");
+    r = cli_bridge_start(settings, ret);
+    return r ? cli_problem(EXIT_NOT_SO, "cannot start: %s", err_text(r)) : -1;
 }
 
 void cli_bridge_close(struct cli_bridge *b)

@@ -15,7 +15,9 @@ struct cli_bridge {
 };
 #define CLI_BRIDGE_NULL ((struct cli_bridge){ 0 })
 
-/* Both print a problem themselves. Return -1: go on; else the exit code. */
+/* Loop and client, also without WHATSAPP_API_URL. Returns 0 or a negative. */
+int cli_bridge_start(const struct bridge_settings *settings, struct cli_bridge *ret);
+/* These two print a problem themselves. Return -1: go on; else the exit code. */
 int cli_bridge_open(const struct bridge_settings *settings, struct cli_bridge *ret);
 /* The driver that WHATSAPP_BRIDGE names, or for "auto" the one that the bridge's answers tell. */
 int cli_bridge_find_driver(struct cli_bridge *b);
@@ -43,6 +45,8 @@ int cli_bridge_sleep(struct cli_bridge *b, int64_t ms);
  * line
  * "<what>: …" and returns the exit code (unreachable for transport and a refused key, else not so). */
 int cli_bridge_problem(const struct cli_bridge *b, const char *what, int kind, const struct cli_reply *reply);
+/* Replaces what could steer a terminal; returns @text. */
+char *cli_plain(char *text);
 /* "http://host:3000", without user and password. */
 char *cli_bridge_place(const struct cli_bridge *b, char *ret, size_t n);
 

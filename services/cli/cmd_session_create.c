@@ -17,7 +17,10 @@
 #include "common/store/sessions.h"
 #include "services/cli/commands.h"
 #include "services/cli/pairing.h"
+#include "services/cli/webhook_url.h"
 
+/* Between two tries to take the lock. */
+#define CREATE_LOCK_MS 50
 /* zapw waits up to 30 s for the first QR code before it answers. */
 #define CREATE_TIMEOUT_MS (45 * 1000)
 
@@ -29,31 +32,23 @@ struct create_settings {
 };
 
 static const struct setting table[] = {
-    {.name = "WEBHOOK_URL",
-     .kind = SETTING_URL,
-     .at = offsetof(struct create_settings, webhook_url),
-     .help = "where the bridge shall post this session's webhooks (where it takes one); default: "
-              "webhook-ingest" },
-    { .name = "ZAPKEEP_INGEST_LISTEN",
-     .kind = SETTING_LISTEN,
-     .at = offsetof(struct create_settings, ingest_listen),
-     .def = "127.0.0.1:8000",
-     .help = "address of webhook-ingest" },
-    { .name = "WAIT",
-     .kind = SETTING_BOOL,
-     .at = offsetof(struct create_settings, wait),
-     .def = "false",
-     .flag_only = true,
-     .help = "wait for the scan also with --json and without a terminal" },
+    WEBHOOK_URL_ROWS(offsetof(struct create_settings, webhook_url),
+                     offsetof(struct create_settings, ingest_listen)),
+    {.name = "WAIT",
+                                              .kind = SETTING_BOOL,
+                                              .at = offsetof(struct create_settings, wait),
+                                              .def = "false",
+                                              .flag_only = true,
+                                              .help = "wait for the scan also with --json and without a terminal" },
     { .name = "TIMEOUT",
-     .kind = SETTING_DURATION,
-     .at = offsetof(struct create_settings, timeout_ms),
-     .def = PAIRING_TIMEOUT_DEFAULT,
-     .min = 1,
-     .max = INT64_C(24) * 3600 * 1000,
-     .flag_only = true,
-     .help = "give up waiting for the scan after this" },
-    { 0},
+                                              .kind = SETTING_DURATION,
+                                              .at = offsetof(struct create_settings, timeout_ms),
+                                              .def = PAIRING_TIMEOUT_DEFAULT,
+                                              .min = 1,
+                                              .max = INT64_C(24) * 3600 * 1000,
+                                              .flag_only = true,
+                                              .help = "give up waiting for the scan after this" },
+    { 0                       },
 };
 
 /* -- one at a time -- */
@@ -72,9 +67,10 @@ static int take_turn(const struct create_settings *s, struct cli_bridge *b, stru
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
     if (fd < 0)
         return -1;
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        (void)fprintf(stderr, "zapkeep: another session is being created; waiting\n");
-        (void)flock(fd, LOCK_EX);
+    for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; tries++) {
+        if (tries == 0)
+            (void)fprintf(stderr, "zapkeep: another session is being created; waiting\n");
+        (void)cli_bridge_sleep(b, CREATE_LOCK_MS); /* not in flock(): the loop's time would stand still */
     }
     now = clock->boot_ms(clock);
     if (pread(fd, &last, sizeof last, 0) == (ssize_t)sizeof last && last <= now && now - last < apart_ms)
@@ -96,24 +92,6 @@ static void end_turn(int fd, struct cli_bridge *b, struct clock *clock)
 
 /* -- the call -- */
 
-/* Where the bridge shall post: what was set, or webhook-ingest on this machine. */
-static void webhook_url(const struct create_settings *s, char *ret, size_t n)
-{
-    const char *name = s->cli.bridge.name;
-    char host[64];
-    uint16_t port;
-
-    if (*s->webhook_url)
-        (void)snprintf(ret, n, "%s", s->webhook_url);
-    else if (text_to_listen(s->ingest_listen, host, sizeof host, &port) == 0)
-        (void)snprintf(ret, n, strchr(host, ':') ? "http://[%s]:%u%s%s" : "http://%s:%u%s%s",
-                       strcmp(host, "0.0.0.0") == 0 || !*host ? "127.0.0.1" : host, port,
-                       strcmp(name, "main") == 0 ? "/api/v1/messages/webhook" : "/webhook/",
-                       strcmp(name, "main") == 0 ? "" : name);
-    else
-        ret[0] = '\0';
-}
-
 static int call(const struct create_settings *s, struct cli_bridge *b, const char *id,
                 struct cli_reply *reply, struct bridge_created *ret)
 {
@@ -121,7 +99,7 @@ static int call(const struct create_settings *s, struct cli_bridge *b, const cha
     char url[SETTINGS_VALUE_MAX];
     int r;
 
-    webhook_url(s, url, sizeof url);
+    webhook_url(s->webhook_url, s->ingest_listen, s->cli.bridge.name, url, sizeof url);
     r = b->driver->build_create(&b->target, id, url, &req);
     if (r == 0)
         r = cli_bridge_call(b, &req, CREATE_TIMEOUT_MS, reply);

@@ -139,7 +139,7 @@ static void show_code(struct pairing *p)
     if (tty)
         go_back_up(p);
     if (r) { /* not a code that can be drawn: somebody else may know what to do with it */
-        printf("%s\n", buf_str(&p->qr));
+        printf("%s\n", cli_plain(p->qr.data));
         return;
     }
     p->lines = draw(p, qr, tty);
@@ -171,19 +171,19 @@ static bool is_new(struct pairing *p)
 
 /* -- the end -- */
 
-static int paired(const struct pairing *p)
+static int paired(struct pairing *p)
 {
     if (p->json) {
         show_json(p);
         return EXIT_DONE;
     }
-    printf("session %s is connected%s%s%s%s\n", p->id, p->session.phone[0] ? " as " : "", p->session.phone,
-           p->session.name[0] ? ", " : "", p->session.name);
+    printf("session %s is connected%s%s%s%s\n", p->id, p->session.phone[0] ? " as " : "",
+           cli_plain(p->session.phone), p->session.name[0] ? ", " : "", cli_plain(p->session.name));
     return EXIT_DONE;
 }
 
 /* -1: go on. */
-static int is_over(const struct pairing *p)
+static int is_over(struct pairing *p)
 {
     if (p->session.state == SESSION_CONNECTED)
         return paired(p);

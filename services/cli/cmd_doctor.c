@@ -1,0 +1,165 @@
+/*
+ * zapkeep doctor: looks at every link of the chain and says what to do. Nothing is changed, but for one event
+ * of type zapkeep.probe in the event log (--no-probe: not even that).
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/json.h"
+#include "common/base/mem.h"
+#include "common/bridge/signature.h"
+#include "services/cli/commands.h"
+#include "services/cli/doctor.h"
+#include "services/cli/webhook_url.h"
+
+static const struct setting table[] = {
+    WEBHOOK_URL_ROWS(offsetof(struct doctor_settings, webhook_url),
+                     offsetof(struct doctor_settings, ingest_listen)),
+    {.name = "WEBHOOK_AUTH_TOKEN",
+                                              .at = offsetof(struct doctor_settings, token),
+                                              .secret = true,
+                                              .help = "what webhooks present, as zapkeep-ingest has it" },
+    { .name = "RECONNECT_HOOK",
+                                              .at = offsetof(struct doctor_settings, hook),
+                                              .help = "as zapkeep-reconnect has it" },
+    { .name = "NO_PROBE",
+                                              .kind = SETTING_BOOL,
+                                              .at = offsetof(struct doctor_settings, no_probe),
+                                              .def = "false",
+                                              .flag_only = true,
+                                              .help = "do not put a zapkeep.probe event into the log" },
+    { 0                                },
+};
+
+/* In the order of the chain; later ones use what earlier ones found. */
+static const struct {
+    const char *name;
+    doctor_check *check;
+} checks[] = {
+    {"bridge",     doctor_bridge   },
+    { "key",       doctor_key      },
+    { "dialect",   doctor_dialect  },
+    { "extension", doctor_extension},
+    { "reconnect", doctor_reconnect},
+    { "folder",    doctor_folder   },
+    { "disk",      doctor_disk     },
+    { "sqlite",    doctor_sqlite   },
+    { "state",     doctor_state    },
+    { "arrival",   doctor_arrival  },
+    { "ingest",    doctor_ingest   },
+    { "token",     doctor_token    },
+    { "hub",       doctor_hub      },
+    { "probe",     doctor_probe    },
+    { "monitor",   doctor_monitor  },
+    { "workers",   doctor_workers  },
+    { "clock",     doctor_clock    },
+};
+
+const char *finding_level_text(enum finding_level l)
+{
+    static const char *const texts[] = { "ok", "note", "warn", "bad", "skip" };
+
+    return (size_t)l < ARRAY_LEN(texts) ? texts[l] : "?";
+}
+
+void finding_set(struct finding *f, enum finding_level level, const char *advice, const char *fmt, ...)
+{
+    va_list ap;
+
+    f->level = level;
+    (void)snprintf(f->advice, sizeof f->advice, "%s", advice);
+    va_start(ap, fmt);
+    (void)vsnprintf(f->words, sizeof f->words, fmt, ap);
+    va_end(ap);
+}
+
+static void print_json(const char *name, const struct finding *f)
+{
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(16 * 1024);
+    struct json_out j = JSON_OUT(&out);
+
+    json_open(&j, NULL, '{');
+    json_texts(&j, "check", name);
+    json_texts(&j, "level", finding_level_text(f->level));
+    json_texts(&j, "words", f->words);
+    json_text(&j, "advice", f->advice[0] ? str_from(f->advice) : STR_NULL);
+    json_close(&j, '}');
+    puts(buf_str(&out));
+}
+
+static void print_text(const char *name, const struct finding *f)
+{
+    printf("%-4s  %-9s  %s\n", finding_level_text(f->level), name, f->words);
+    if (f->advice[0])
+        printf("                 -> %s\n", f->advice);
+}
+
+/* Returns the exit code. */
+static int examine(struct doctor *d)
+{
+    int bad = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
+        struct finding f = { 0 };
+
+        checks[i].check(d, &f);
+        if (d->settings.cli.json)
+            print_json(checks[i].name, &f);
+        else
+            print_text(checks[i].name, &f);
+        (void)fflush(stdout);
+        bad += f.level == FINDING_BAD;
+    }
+    return bad ? EXIT_NOT_SO : EXIT_DONE;
+}
+
+/* The first of the tokens, as a text of its own. */
+static int take_token(struct doctor *d)
+{
+    struct tokens t;
+
+    if (tokens_parse(d->settings.token, &t))
+        return cli_problem(EXIT_USAGE, "WEBHOOK_AUTH_TOKEN: at most two tokens with a comma between them");
+    if (t.n)
+        (void)snprintf(d->token_text, sizeof d->token_text, "%.*s", (int)t.token[0].n, t.token[0].p);
+    d->token = d->token_text;
+    return -1;
+}
+
+static int run(struct doctor *d)
+{
+    int code = take_token(d), r;
+
+    if (code >= 0)
+        return code;
+    r = cli_bridge_start(&d->settings.cli.bridge, &d->bridge);
+    if (r)
+        return cli_problem(EXIT_NOT_SO, "cannot start: %s", err_text(r));
+    webhook_url(d->settings.webhook_url, d->settings.ingest_listen, d->settings.cli.bridge.name,
+                d->webhook_url, sizeof d->webhook_url);
+    code = examine(d);
+    bus_sub_close(d->sub);
+    cli_reply_fini(&d->health);
+    cli_bridge_close(&d->bridge);
+    return code;
+}
+
+int cmd_doctor(int argc, char *argv[])
+{
+    struct doctor *d = mem_zalloc(sizeof *d);
+    int code;
+
+    if (!d)
+        return cli_problem(EXIT_NOT_SO, "out of memory");
+    d->sessions = d->connected = -1;
+    d->bell_seq = -1;
+    clock_init(&d->clock);
+    code = cli_read(cli_command_of(cmd_doctor), table, argc, argv, &d->settings, NULL);
+    if (code < 0) {
+        code = run(d);
+        cli_free(table, &d->settings);
+    }
+    mem_free(d);
+    return code;
+}

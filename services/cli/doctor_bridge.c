@@ -1,0 +1,232 @@
+/* The bridge, as far as it can be asked without side effects. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/timex.h>
+
+#include "common/base/json_in.h"
+#include "common/base/mem.h"
+#include "services/cli/doctor.h"
+
+#define SKIP_NO_BRIDGE(d, f)                                                      \
+    if (!(d)->health.answer.status) {                                             \
+        finding_set((f), FINDING_SKIP, "", "not asked: the bridge is not there"); \
+        return;                                                                   \
+    }
+
+static int ask(struct doctor *d, const char *path, struct cli_reply *ret)
+{
+    struct bridge_request req = { .method = "GET",
+                                  .url = BUF_INIT(SETTINGS_VALUE_MAX + 64),
+                                  .headers = BUF_INIT(SETTINGS_VALUE_MAX + 64) };
+    const char *url = d->settings.cli.bridge.url, *key = d->settings.cli.bridge.api_key;
+    size_t n = strlen(url);
+
+    while (n > 0 && url[n - 1] == '/')
+        n--;
+    (void)buf_addf(&req.url, "%.*s%s", (int)n, url, path);
+    if (*key)
+        (void)buf_addf(&req.headers, "Authorization: Bearer %s\n", key);
+    return cli_bridge_call(&d->bridge, &req, 0, ret);
+}
+
+void doctor_bridge(struct doctor *d, struct finding *f)
+{
+    char place[300];
+    int r;
+
+    if (!*d->settings.cli.bridge.url) {
+        finding_set(f, FINDING_BAD, "set WHATSAPP_API_URL to the bridge's base URL, as http://127.0.0.1:3000",
+                    "WHATSAPP_API_URL is not set");
+        return;
+    }
+    (void)cli_bridge_place(&d->bridge, place, sizeof place);
+    r = ask(d, "/health", &d->health);
+    if (r || !d->health.answer.status) {
+        finding_set(f, FINDING_BAD, "start the bridge, or correct WHATSAPP_API_URL", "no answer from %s: %s",
+                    place,
+                    r                     ? err_text(r)
+                    : d->health.detail[0] ? d->health.detail
+                                          : http_error_text(d->health.error));
+        return;
+    }
+    r = bridge_driver_at(0)->read_health(&d->health.answer);
+    if (r)
+        finding_set(f, FINDING_BAD, "look at the bridge's own log; is this the bridge's base URL?",
+                    "%s answers /health with %d: %s", place, d->health.answer.status, bridge_answer_text(r));
+    else
+        finding_set(f, FINDING_OK, "", "%s is healthy, answered in %lld ms", place,
+                    (long long)d->health.took_ms);
+}
+
+/* The list is behind the key on every bridge; whether it exists does not matter here. */
+void doctor_key(struct doctor *d, struct finding *f)
+{
+    CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
+    bool has_key = *d->settings.cli.bridge.api_key;
+
+    SKIP_NO_BRIDGE(d, f)
+    if (ask(d, "/sessions", &reply) || !reply.answer.status) {
+        finding_set(f, FINDING_BAD, "look at the bridge's own log", "GET /sessions is not answered: %s",
+                    http_error_text(reply.error));
+        return;
+    }
+    d->key_good = reply.answer.status != 401 && reply.answer.status != 403;
+    if (!d->key_good)
+        finding_set(f, FINDING_BAD, "set WHATSAPP_API_KEY to the bridge's API_KEY",
+                    has_key ? "the bridge refuses WHATSAPP_API_KEY (%d)"
+                            : "the bridge wants a key (%d), and none is set",
+                    reply.answer.status);
+    else if (!has_key)
+        finding_set(f, FINDING_WARN, "set API_KEY at the bridge and WHATSAPP_API_KEY here",
+                    "the bridge asks for no key: whoever reaches its port commands the sessions");
+    else
+        finding_set(f, FINDING_OK, "", "the bridge takes WHATSAPP_API_KEY");
+}
+
+/* -- which one -- */
+
+static int on_session(void *ctx, const struct bridge_session *s)
+{
+    struct doctor *d = ctx;
+
+    d->sessions++;
+    d->connected += s->state == SESSION_CONNECTED;
+    return 0;
+}
+
+static void count_sessions(struct doctor *d, const struct cli_reply *list)
+{
+    int skipped;
+
+    d->sessions = d->connected = 0;
+    if (d->bridge.driver->read_list(&list->answer, on_session, d, &skipped))
+        d->sessions = d->connected = -1;
+}
+
+static void describe(struct doctor *d, struct finding *f, const char *told_by)
+{
+    char sessions[64] = "";
+
+    if (d->sessions >= 0)
+        (void)snprintf(sessions, sizeof sessions, "; %lld of %lld sessions connected",
+                       (long long)d->connected, (long long)d->sessions);
+    finding_set(f, FINDING_OK, "", "%s, %s: %s%s", d->bridge.driver->name, told_by, d->bridge.driver->what,
+                sessions);
+}
+
+void doctor_dialect(struct doctor *d, struct finding *f)
+{
+    CLEANUP(cli_reply_fini) struct cli_reply list = CLI_REPLY_NULL;
+    const struct bridge_driver *told = NULL, *set = bridge_driver_find(d->settings.cli.bridge.driver);
+    int r;
+
+    SKIP_NO_BRIDGE(d, f)
+    r = cli_bridge_detect(&d->bridge, &list, &told);
+    d->bridge.driver = set ? set : told;
+    if (d->bridge.driver && list.answer.status)
+        count_sessions(d, &list);
+    if (set && told && set != told)
+        finding_set(f, FINDING_BAD, "set WHATSAPP_BRIDGE=auto, or to what the bridge speaks",
+                    "WHATSAPP_BRIDGE is %s, but the bridge answers like %s", set->name, told->name);
+    else if (d->bridge.driver)
+        describe(d, f, set ? "as set" : "by its answers");
+    else if (r == DETECT_UNAUTHORIZED)
+        finding_set(f, FINDING_SKIP, "", "not known: the key is refused");
+    else if (r == DETECT_NOT_YET || r < 0)
+        finding_set(f, FINDING_BAD, "look at the bridge's own log",
+                    "the bridge does not answer its session calls");
+    else
+        finding_set(f, FINDING_BAD, "check WHATSAPP_API_URL, or name the bridge by WHATSAPP_BRIDGE",
+                    "it answers like none of the bridges that are known (GET /sessions: %d)",
+                    list.answer.status);
+}
+
+void doctor_extension(struct doctor *d, struct finding *f)
+{
+    CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
+    char words[300];
+    int off;
+
+    SKIP_NO_BRIDGE(d, f)
+    if (!d->key_good || ask(d, "/extension", &reply) || !reply.answer.status) {
+        finding_set(f, FINDING_SKIP, "", "not asked");
+        return;
+    }
+    off = reply.answer.status == 200 ? doctor_read_features(reply.answer.body, words, sizeof words) : -1;
+    if (off == 0)
+        finding_set(f, FINDING_OK, "", "zapkeep's extension is loaded, all of it; %s", words);
+    else if (off > 0)
+        finding_set(f, FINDING_WARN,
+                    "the bridge's log says why at its start; this zapw may be newer than the extension",
+                    "zapkeep's extension is loaded, not all of it; %s", words);
+    else
+        finding_set(
+            f, d->bridge.driver && d->bridge.driver->has_reconnect ? FINDING_NOTE : FINDING_WARN,
+            "use the image of deploy/whatsapp-bridge: it reconnects without a restart and loses no webhook",
+            "the bridge runs without zapkeep's extension");
+}
+
+void doctor_reconnect(struct doctor *d, struct finding *f)
+{
+    const struct bridge_driver *driver = d->bridge.driver;
+
+    if (!driver)
+        finding_set(f, FINDING_SKIP, "", "not known: what the bridge speaks is not known");
+    else if (driver->has_reconnect)
+        finding_set(f, FINDING_OK, "", "the bridge reconnects a session over HTTP");
+    else if (*d->settings.hook)
+        finding_set(f, FINDING_OK, "", "this bridge is restarted by RECONNECT_HOOK=%s", d->settings.hook);
+    else
+        finding_set(f, FINDING_WARN,
+                    "set RECONNECT_HOOK=docker:CONTAINER, systemd:UNIT or exec:/path for zapkeep-reconnect "
+                    "(and here), or use "
+                    "the image of deploy/whatsapp-bridge",
+                    "this bridge cannot reconnect a session over HTTP, and RECONNECT_HOOK is not set here");
+}
+
+/* -- clocks -- */
+
+/* The bridge's own time, in the "timestamp" of its health; 0 when it has none. */
+static int64_t bridge_time(const struct doctor *d)
+{
+    static const struct json_path paths[] = {
+        {0, { "timestamp" }}
+    };
+    struct json_value v;
+    char text[40];
+    int64_t ms = 0;
+
+    (void)json_in_find(d->health.answer.body, paths, 1, &v);
+    if (v.kind == JSON_IN_TEXT)
+        (void)text_to_time_ms(json_in_text(v, text, sizeof text), &ms);
+    return ms;
+}
+
+static bool is_synchronised(void)
+{
+    struct timex t = { 0 };
+
+    return adjtimex(&t) != TIME_ERROR && !(t.status & STA_UNSYNC);
+}
+
+void doctor_clock(struct doctor *d, struct finding *f)
+{
+    int64_t theirs = d->health.answer.status ? bridge_time(d) : 0,
+            skew = theirs - d->clock.wall_ms(&d->clock);
+    enum finding_level level = theirs ? doctor_judge_skew(skew) : FINDING_OK;
+    char off[32];
+
+    if (level != FINDING_OK)
+        finding_set(
+            f, level, "let both machines keep their time by NTP: newer webhooks are told from older by it",
+            "the bridge's clock is %s %s ours", text_duration(skew < 0 ? -skew : skew, off, sizeof off),
+            skew < 0 ? "behind" : "ahead of");
+    else if (!is_synchronised())
+        finding_set(f, FINDING_NOTE,
+                    "switch on systemd-timesyncd, chrony or the like, if nothing else sets this clock",
+                    "the system does not say that its clock is synchronised%s",
+                    theirs ? "; the bridge's clock agrees" : "");
+    else
+        finding_set(f, FINDING_OK, "", "the clock is synchronised%s",
+                    theirs ? ", and the bridge's agrees" : "");
+}

@@ -1,0 +1,304 @@
+/*
+ * The way of a webhook: webhook-ingest, its token, the log, the bell. The probe goes it from end to end: an
+ * event of a type of its own (zapkeep.probe, stored as event.other), without a session.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/json.h"
+#include "common/base/json_in.h"
+#include "common/base/mem.h"
+#include "common/bridge/signature.h"
+#include "common/store/events.h"
+#include "services/cli/doctor.h"
+
+/* nng connects within this time when the hub is there; log.head comes every second. */
+#define HUB_WAIT_MS 3500
+/* Rows looked through for the bridge's newest webhook. */
+#define NEWEST_ROWS EVENT_READ_ROWS_MAX
+#define PROBE_TYPE  "zapkeep.probe"
+
+/* -- asking webhook-ingest -- */
+
+static void add_token(const struct doctor *d, struct buf *headers)
+{
+    if (*d->token)
+        (void)buf_addf(headers, "X-Webhook-Token: %s\n", d->token);
+}
+
+static int post(struct doctor *d, bool with_token, const char *content_type, struct str body,
+                struct cli_reply *ret)
+{
+    struct bridge_request req = { .method = "POST",
+                                  .url = BUF_INIT(SETTINGS_VALUE_MAX),
+                                  .headers = BUF_INIT(SETTINGS_VALUE_MAX),
+                                  .body = BUF_INIT(SETTINGS_VALUE_MAX) };
+
+    (void)buf_adds(&req.url, d->webhook_url);
+    (void)buf_addf(&req.headers, "Content-Type: %s\n", content_type);
+    if (with_token)
+        add_token(d, &req.headers);
+    (void)buf_add(&req.body, body.p, body.n);
+    return cli_bridge_call(&d->bridge, &req, 0, ret);
+}
+
+/* The URL without its path, and this one in its place. */
+static int get(struct doctor *d, const char *path, struct cli_reply *ret)
+{
+    struct bridge_request req = { .method = "GET", .url = BUF_INIT(SETTINGS_VALUE_MAX) };
+    struct url u;
+
+    if (text_to_url(d->webhook_url, &u) == 0)
+        (void)buf_add(&req.url, d->webhook_url,
+                      (size_t)((u.path.p    ? u.path.p
+                                : u.query.p ? u.query.p - 1
+                                            : d->webhook_url + strlen(d->webhook_url)) -
+                               d->webhook_url));
+    (void)buf_adds(&req.url, path);
+    return cli_bridge_call(&d->bridge, &req, 0, ret);
+}
+
+static const char *transport_words(int r, const struct cli_reply *reply)
+{
+    if (r)
+        return err_text(r);
+    return reply->detail[0] ? reply->detail : http_error_text(reply->error);
+}
+
+void doctor_ingest(struct doctor *d, struct finding *f)
+{
+    CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
+    int r;
+
+    if (!*d->webhook_url) {
+        finding_set(f, FINDING_BAD, "set WEBHOOK_URL to where the bridge posts its webhooks",
+                    "WEBHOOK_URL is not known");
+        return;
+    }
+    r = get(d, "/ready", &reply);
+    if (r || !reply.answer.status) {
+        finding_set(f, FINDING_BAD, "start zapkeep-ingest, or set WEBHOOK_URL to where it listens",
+                    "webhook-ingest is not there (%s): %s", d->settings.webhook_url,
+                    transport_words(r, &reply));
+        return;
+    }
+    d->ingest_good = reply.answer.status == 200;
+    if (d->ingest_good)
+        finding_set(f, FINDING_OK, "", "webhook-ingest is ready, answered in %lld ms",
+                    (long long)reply.took_ms);
+    else
+        finding_set(f, FINDING_BAD, "look at zapkeep-ingest's log: what it lacks is in this answer",
+                    "webhook-ingest is not ready (%d): %.200s", reply.answer.status,
+                    reply.body.data ? cli_plain(reply.body.data) : "");
+}
+
+/* A body that is not JSON by its Content-Type is refused after the token was judged, and nothing is kept. */
+void doctor_token(struct doctor *d, struct finding *f)
+{
+    CLEANUP(cli_reply_fini) struct cli_reply with = CLI_REPLY_NULL, without = CLI_REPLY_NULL;
+
+    if (!d->ingest_good) {
+        finding_set(f, FINDING_SKIP, "", "not tried: webhook-ingest is not ready");
+        return;
+    }
+    if (post(d, true, "text/plain", STR_LIT("probe"), &with) ||
+        post(d, false, "text/plain", STR_LIT("probe"), &without)) {
+        finding_set(f, FINDING_BAD, "", "webhook-ingest does not answer");
+        return;
+    }
+    d->token_good = with.answer.status == 415;
+    if (with.answer.status == 401)
+        finding_set(f, FINDING_BAD,
+                    "use the same WEBHOOK_AUTH_TOKEN here, at zapkeep-ingest and at the bridge",
+                    *d->token ? "webhook-ingest refuses this WEBHOOK_AUTH_TOKEN"
+                              : "webhook-ingest wants a token, and WEBHOOK_AUTH_TOKEN is not set here");
+    else if (!d->token_good)
+        finding_set(f, FINDING_BAD, "is WEBHOOK_URL that of zapkeep-ingest, with its path?",
+                    "%.200s answers a webhook with %d", d->settings.webhook_url, with.answer.status);
+    else if (without.answer.status == 415)
+        finding_set(f, FINDING_WARN, "set WEBHOOK_AUTH_TOKEN at zapkeep-ingest and at the bridge",
+                    "webhook-ingest takes webhooks from anybody who reaches its port");
+    else
+        finding_set(f, FINDING_OK, "", "the token is taken, and nothing without one");
+}
+
+/* -- the bus -- */
+
+static void on_message(void *ctx, struct str bytes)
+{
+    struct doctor *d = ctx;
+    struct message m;
+
+    if (message_decode(bytes, &m))
+        return;
+    if (m.seq != MESSAGE_UNSET && m.seq > d->bell_seq)
+        d->bell_seq = m.seq;
+    if (d->bell_seq >= d->wait_seq)
+        loop_stop(d->bridge.loop);
+}
+
+/* Waits until the bus has told of this seq or a later one. */
+static bool wait_for_bell(struct doctor *d, int64_t seq)
+{
+    d->wait_seq = seq;
+    if (d->bell_seq < seq)
+        (void)cli_bridge_sleep(&d->bridge, HUB_WAIT_MS);
+    d->wait_seq = INT64_MAX;
+    return d->bell_seq >= seq;
+}
+
+void doctor_hub(struct doctor *d, struct finding *f)
+{
+    static const char *const topics[] = { "" };
+    const char *url = d->settings.cli.app.bus_out;
+    int r = bus_sub_open(d->bridge.loop, url, topics, 1, on_message, NULL, d, &d->sub);
+
+    if (r) {
+        finding_set(f, FINDING_BAD, "correct ZAPKEEP_BUS_OUT", "cannot dial %s: %s", url, err_text(r));
+        return;
+    }
+    if (wait_for_bell(d, 0))
+        finding_set(f, FINDING_OK, "", "the hub at %s carries bells", url);
+    else if (bus_sub_connected(d->sub))
+        finding_set(f, FINDING_BAD, "is zapkeep-ingest running, with ZAPKEEP_BUS_IN at the same hub?",
+                    "the hub at %s is there, but no log.head came within %d ms", url, HUB_WAIT_MS);
+    else
+        finding_set(f, FINDING_BAD,
+                    "start zapkeep-hub, or correct ZAPKEEP_BUS_OUT; without it everything works, but later",
+                    "no hub at %s", url);
+}
+
+/* -- the probe -- */
+
+static int send_probe(struct doctor *d, struct cli_reply *ret)
+{
+    CLEANUP(buf_fini) struct buf body = BUF_INIT(SETTINGS_VALUE_MAX);
+    struct json_out j = JSON_OUT(&body);
+    uint64_t nonce;
+
+    rng_secret(&nonce, sizeof nonce);
+    json_open(&j, NULL, '{');
+    json_texts(&j, "eventType", PROBE_TYPE);
+    json_int(&j, "timestamp", d->clock.wall_ms(&d->clock));
+    json_open(&j, "data", '{');
+    json_int(&j, "nonce", (int64_t)(nonce >> 1));
+    json_close(&j, '}');
+    json_close(&j, '}');
+    return post(d, true, "application/json", (struct str){ body.data, body.len }, ret);
+}
+
+static int64_t read_seq(const struct cli_reply *reply)
+{
+    static const struct json_path paths[] = {
+        {0, { "seq" }}
+    };
+    struct json_value v;
+    int64_t seq = 0;
+
+    (void)json_in_find(reply->answer.body, paths, 1, &v);
+    return reply->answer.status == 200 && json_in_i64(v, &seq) == 0 ? seq : 0;
+}
+
+/* Is that event in the log of our data directory? 0: yes; 1: another log is there; a negative: none can be
+ * read. */
+static int look_into_log(const struct doctor *d, int64_t seq)
+{
+    CLEANUP(event_rows_fini) struct event_rows rows = EVENT_ROWS_NULL;
+    struct event_reader *reader = NULL;
+    int r = event_reader_open(d->settings.cli.app.data_dir, &reader);
+
+    if (r == 0)
+        r = event_read(reader, seq, NULL, 1, &rows);
+    if (r == 0)
+        r = rows.n == 1 && memmem(rows.rows[0].body.p, rows.rows[0].body.n, PROBE_TYPE, sizeof PROBE_TYPE - 1)
+                ? 0
+                : 1;
+    event_reader_close(reader);
+    return r;
+}
+
+void doctor_probe(struct doctor *d, struct finding *f)
+{
+    CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
+    int r, log;
+
+    if (d->settings.no_probe || !d->token_good) {
+        finding_set(f, FINDING_SKIP, "",
+                    d->settings.no_probe ? "not sent: --no-probe" : "not sent: it would be refused");
+        return;
+    }
+    r = send_probe(d, &reply);
+    d->probe_seq = r ? 0 : read_seq(&reply);
+    if (!d->probe_seq) {
+        finding_set(f, FINDING_BAD, "look at zapkeep-ingest's log", "a webhook was not taken (%d): %s",
+                    reply.answer.status, transport_words(r, &reply));
+        return;
+    }
+    log = look_into_log(d, d->probe_seq);
+    if (log == 1)
+        finding_set(f, FINDING_BAD,
+                    "set ZAPKEEP_DATA_DIR (--data-dir) to the folder that zapkeep-ingest uses",
+                    "a webhook was stored as seq %lld, but not in %s", (long long)d->probe_seq,
+                    d->settings.cli.app.data_dir);
+    else if (d->sub && bus_sub_connected(d->sub) && !wait_for_bell(d, d->probe_seq))
+        finding_set(f, FINDING_BAD,
+                    "let ZAPKEEP_BUS_IN of zapkeep-ingest and ZAPKEEP_BUS_OUT here point to one hub",
+                    "a webhook was stored as seq %lld, but its bell did not ring", (long long)d->probe_seq);
+    else
+        finding_set(f, FINDING_OK, "", "a webhook was stored as seq %lld in %lld ms%s%s",
+                    (long long)d->probe_seq, (long long)reply.took_ms, log == 0 ? ", stands in the log" : "",
+                    d->bell_seq >= d->probe_seq ? " and rang its bell" : "");
+}
+
+/* -- what the bridge sends -- */
+
+/* When the newest webhook that is not a probe came, 0: none among the newest rows. Returns 0 or a negative.
+ */
+static int newest_webhook(const struct doctor *d, int64_t *ret_at, int64_t *ret_head)
+{
+    const struct event_filter filter = { .bridge = str_from(d->settings.cli.bridge.name) };
+    CLEANUP(event_rows_fini) struct event_rows rows = EVENT_ROWS_NULL;
+    struct event_reader *reader = NULL;
+    int64_t oldest = 0, head = 0;
+    int r = event_reader_open(d->settings.cli.app.data_dir, &reader);
+
+    if (r == 0)
+        r = event_bounds(reader, &oldest, &head);
+    if (r == 0)
+        r = event_read(reader, head > NEWEST_ROWS ? head - NEWEST_ROWS + 1 : 1, &filter, NEWEST_ROWS, &rows);
+    event_reader_close(reader);
+    if (r)
+        return r;
+    *ret_at = 0;
+    *ret_head = head;
+    for (int i = 0; i < rows.n; i++) {
+        const struct event *e = &rows.rows[i];
+
+        if (!str_eq(e->type, "event.other") ||
+            !memmem(e->body.p, e->body.n, PROBE_TYPE, sizeof PROBE_TYPE - 1))
+            *ret_at = e->at;
+    }
+    return 0;
+}
+
+void doctor_arrival(struct doctor *d, struct finding *f)
+{
+    int64_t at = 0, head = 0;
+    char when[40];
+    int r = newest_webhook(d, &at, &head);
+
+    if (r)
+        finding_set(f, FINDING_SKIP, "run doctor where events.db is (ZAPKEEP_DATA_DIR)",
+                    "the event log cannot be read: %s", err_text(r));
+    else if (at)
+        finding_set(f, FINDING_OK, "", "the bridge's newest webhook came at %s",
+                    text_time(at, when, sizeof when));
+    else if (head > NEWEST_ROWS)
+        finding_set(f, FINDING_NOTE, "", "none of the newest %d events is the bridge's", NEWEST_ROWS);
+    else
+        finding_set(
+            f, d->connected > 0 ? FINDING_BAD : FINDING_NOTE,
+            "set WEBHOOK_URL at the bridge to where it reaches zapkeep-ingest; the released zapw needs "
+            "ENABLE_WEBHOOK=true as well, and its token in the URL (http://zapkeep:TOKEN@host:8000/…)",
+            "no webhook of bridge \"%s\" has ever arrived", d->settings.cli.bridge.name);
+}

@@ -1,0 +1,194 @@
+/* The stores, the disk below them, and those who write there. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "common/bridge/cause.h"
+#include "services/cli/doctor.h"
+
+/* The header of a SQLite file. */
+#define HEAD_BYTES 100
+
+static const char *dir_of(const struct doctor *d)
+{
+    return d->settings.cli.app.data_dir;
+}
+
+/* File systems that do not give what SQLite needs: locks that hold and shared memory. */
+static const char *network_name(long type)
+{
+    static const struct {
+        long type;
+        const char *name;
+    } known[] = {
+        {0x6969,      "NFS"   },
+        { 0xff534d42, "CIFS"  },
+        { 0xfe534d42, "SMB"   },
+        { 0x517b,     "SMB"   },
+        { 0x01021997, "9p"    },
+        { 0x5346414f, "AFS"   },
+        { 0x00c36400, "Ceph"  },
+        { 0x0bd00bd0, "Lustre"}
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+        if ((unsigned long)known[i].type == ((unsigned long)type & 0xffffffff))
+            return known[i].name;
+    }
+    return NULL;
+}
+
+void doctor_folder(struct doctor *d, struct finding *f)
+{
+    struct statfs fs;
+
+    if (statfs(dir_of(d), &fs) != 0)
+        finding_set(f, FINDING_BAD, "start zapkeep, or set ZAPKEEP_DATA_DIR (--data-dir) to its folder",
+                    "%s: %s", dir_of(d), err_text(-errno));
+    else if (network_name(fs.f_type))
+        finding_set(f, FINDING_BAD, "put the data directory on a disk of this machine",
+                    "%s is on %s: SQLite's locks and shared memory do not hold there", dir_of(d),
+                    network_name(fs.f_type));
+    else if (access(dir_of(d), R_OK | W_OK | X_OK) != 0)
+        finding_set(f, FINDING_BAD, "run doctor as the user of the services, or give that user the folder",
+                    "%s: %s", dir_of(d), err_text(-errno));
+    else
+        finding_set(f, FINDING_OK, "", "%s can be written", dir_of(d));
+}
+
+void doctor_disk(struct doctor *d, struct finding *f)
+{
+    char free_text[32], total_text[32];
+    enum finding_level level;
+    int64_t free_bytes, total;
+    struct statfs fs;
+
+    if (statfs(dir_of(d), &fs) != 0) {
+        finding_set(f, FINDING_SKIP, "", "no folder to look at");
+        return;
+    }
+    free_bytes = (int64_t)fs.f_bavail * fs.f_bsize;
+    total = (int64_t)fs.f_blocks * fs.f_bsize;
+    level = doctor_judge_disk(free_bytes, total);
+    finding_set(f, level, level == FINDING_OK ? "" : "make room: with a full disk webhooks are answered 503",
+                "%s of %s free", text_bytes(free_bytes, free_text, sizeof free_text),
+                text_bytes(total, total_text, sizeof total_text));
+}
+
+/* 1: in WAL mode; 0: not; a negative: cannot be read. */
+static int is_wal(const struct doctor *d, const char *file)
+{
+    char path[SETTINGS_VALUE_MAX + 32];
+    uint8_t head[HEAD_BYTES];
+    ssize_t n;
+    int fd;
+
+    (void)snprintf(path, sizeof path, "%s/%s", dir_of(d), file);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    n = read(fd, head, sizeof head);
+    (void)close(fd);
+    return n < 0 ? -EIO : doctor_is_wal(head, (size_t)n);
+}
+
+void doctor_sqlite(struct doctor *d, struct finding *f)
+{
+    const char *version = db_engine_version();
+    bool race = doctor_has_wal_reset_race(version);
+
+    if (is_wal(d, STATE_DB_FILE) == 1)
+        finding_set(f, race ? FINDING_BAD : FINDING_WARN,
+                    "stop zapkeep and run: sqlite3 state.db 'PRAGMA journal_mode=DELETE'",
+                    "state.db was switched to WAL by another program%s",
+                    race ? ", and this SQLite has the WAL-reset race" : "");
+    else if (race)
+        finding_set(
+            f, FINDING_NOTE, "let no other program write to events.db or state.db, not even sqlite3's shell",
+            "SQLite %s has the WAL-reset race; zapkeep is safe: one writer in events.db, no WAL in state.db",
+            version);
+    else
+        finding_set(f, FINDING_OK, "", "SQLite %s is without the WAL-reset race", version);
+}
+
+void doctor_state(struct doctor *d, struct finding *f)
+{
+    struct db *db = NULL;
+    int r = cli_open_state(dir_of(d), &db);
+
+    if (r == 0)
+        r = db_check_writable(db);
+    if (r == -ENOENT)
+        finding_set(f, FINDING_BAD, "start zapkeep-monitor and zapkeep-reconnect: they make it",
+                    "there is no state.db yet");
+    else if (r)
+        finding_set(f, FINDING_BAD, "run doctor as the user of the services; look at permissions and disk",
+                    "state.db cannot be written: %s", err_text(r));
+    else
+        finding_set(f, FINDING_OK, "", "state.db takes a row and keeps it");
+    db_close(db);
+}
+
+/* -- the services that write -- */
+
+/* Returns 0, BRIDGES_NONE, or a negative. */
+static int read_row(struct doctor *d, struct bridge_row *ret, struct now *ret_now)
+{
+    struct db *db = NULL;
+    int r = cli_open_state(dir_of(d), &db);
+
+    if (r == 0)
+        r = steady_now(db, &d->clock, ret_now);
+    if (r == 0)
+        r = bridges_find(db, d->settings.cli.bridge.name, ret);
+    db_close(db);
+    return r;
+}
+
+void doctor_monitor(struct doctor *d, struct finding *f)
+{
+    struct bridge_row row = { 0 };
+    char when[40];
+    struct now now;
+    int r = read_row(d, &row, &now);
+
+    if (r < 0)
+        finding_set(f, FINDING_SKIP, "", "state.db cannot be read: %s", err_text(r));
+    else if (r == BRIDGES_NONE || row.swept_at == 0)
+        finding_set(f, FINDING_BAD,
+                    "start zapkeep-monitor, with this WHATSAPP_BRIDGE_NAME; its log says what it waits for",
+                    "no monitor has seen the sessions of bridge \"%s\" yet", d->settings.cli.bridge.name);
+    else if (now.steady_ms > row.fresh_until)
+        finding_set(f, FINDING_BAD, "start zapkeep-monitor, or look at its log",
+                    "the monitor saw the bridge's sessions last at %s",
+                    text_time(row.swept_wall, when, sizeof when));
+    else if (row.health == BRIDGE_HEALTH_DOWN || row.incident_since || row.outdated_since)
+        finding_set(f, FINDING_WARN, row.outdated_since ? cause_find(405)->meaning : "",
+                    "the monitor is at work and says: the bridge is %s%s%s", bridge_health_text(row.health),
+                    row.incident_since ? ", has an incident" : "", row.outdated_since ? ", is outdated" : "");
+    else
+        finding_set(f, FINDING_OK, "", "the monitor saw the bridge's sessions at %s",
+                    text_time(row.swept_wall, when, sizeof when));
+}
+
+void doctor_workers(struct doctor *d, struct finding *f)
+{
+    struct bridge_row row = { 0 };
+    struct now now;
+    int r = read_row(d, &row, &now);
+
+    if (r < 0)
+        finding_set(f, FINDING_SKIP, "", "state.db cannot be read: %s", err_text(r));
+    else if (r == BRIDGES_NONE || row.interval_ms == 0)
+        finding_set(f, FINDING_BAD, "start zapkeep-reconnect: nobody brings dropped sessions back",
+                    "no reconnect-worker has ever started for bridge \"%s\"", d->settings.cli.bridge.name);
+    else if (row.breaker.state != BREAKER_CLOSED)
+        finding_set(f, FINDING_WARN, "the bridge fails reconnect calls: look at its log",
+                    "the workers' breaker is %s", breaker_state_text(row.breaker.state));
+    else
+        finding_set(f, FINDING_OK, "", "a reconnect-worker has set its policy; the breaker is closed");
+}

@@ -1,0 +1,30 @@
+#include "services/cli/webhook_url.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/text.h"
+
+/* The path of the bridge that is called "main" by default is the one that bridges are configured with. */
+#define DEFAULT_BRIDGE "main"
+#define DEFAULT_PATH   "/api/v1/messages/webhook"
+#define BRIDGE_PREFIX  "/webhook/"
+
+void webhook_url(const char *set, const char *listen, const char *bridge, char *ret, size_t n)
+{
+    bool is_default = strcmp(bridge, DEFAULT_BRIDGE) == 0;
+    const char *path = is_default ? DEFAULT_PATH : BRIDGE_PREFIX, *rest = is_default ? "" : bridge;
+    char host[64];
+    uint16_t port;
+
+    if (*set)
+        (void)snprintf(ret, n, "%s", set);
+    else if (text_to_listen(listen, host, sizeof host, &port) || port == 0)
+        ret[0] = '\0';
+    else if (!*host || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0) /* all addresses */
+        (void)snprintf(ret, n, "http://127.0.0.1:%u%s%s", port, path, rest);
+    else
+        (void)snprintf(ret, n, strchr(host, ':') ? "http://[%s]:%u%s%s" : "http://%s:%u%s%s", host, port,
+                       path, rest);
+}

@@ -1,0 +1,113 @@
+"""zapkeep doctor: each broken link is found, and told apart from the others."""
+
+import json
+import os
+import sqlite3
+
+import pytest
+
+import zk
+
+
+def findings(stack, *args, code=None, **env):
+    done = stack.cli("doctor", "--json", *args, **env)
+    assert done.returncode in (0, 1), done.stderr
+    rows = {row["check"]: row for row in map(json.loads, done.stdout.splitlines())}
+    assert done.returncode == (1 if any(r["level"] == "bad" for r in rows.values()) else 0)
+    assert code is None or done.returncode == code, done.stdout
+    for row in rows.values():
+        assert row["level"] != "bad" or row["advice"] or row["check"] == "token", row
+    return rows
+
+
+@pytest.mark.parametrize("dialect", ["zapw", "contract"])
+def test_a_whole_stack_is_well(stack, dialect):
+    stack.all(dialect, "--sessions", "3", "--rate", "5/s")
+    zk.wait_until("a webhook is stored", lambda: stack.events("--type", "message."))
+    rows = findings(stack, code=0)
+    for check in ("bridge", "key", "dialect", "folder", "disk", "state", "arrival", "ingest", "token", "hub", "probe",
+                  "monitor", "workers"):
+        assert rows[check]["level"] == "ok", rows[check]
+    assert rows["dialect"]["words"].startswith(dialect) and "3 of 3 sessions" in rows["dialect"]["words"]
+    assert rows["reconnect"]["level"] == ("warn" if dialect == "zapw" else "ok")
+    assert "rang its bell" in rows["probe"]["words"]
+    [probe] = [e for e in stack.events("--type", "event.other") if e["body"]["eventType"] == "zapkeep.probe"]
+    assert probe["session"] in ("", None)
+    text = stack.cli("doctor", "--no-probe", check=True).stdout
+    assert "ok    bridge" in text
+
+
+def test_nothing_runs(stack):
+    rows = findings(stack, code=1)
+    for check in ("bridge", "ingest", "hub", "state"):
+        assert rows[check]["level"] == "bad", rows[check]
+    for check in ("key", "dialect", "token", "probe"):
+        assert rows[check]["level"] == "skip", rows[check]
+
+
+def test_keys_and_tokens(stack):
+    stack.hub()
+    stack.ingest()
+    stack.sim("contract")
+    assert findings(stack, WHATSAPP_API_KEY="wrong")["key"]["level"] == "bad"
+    assert "none is set" in findings(stack, WHATSAPP_API_KEY="")["key"]["words"]
+    rows = findings(stack, WEBHOOK_AUTH_TOKEN="wrong")
+    assert rows["token"]["level"] == "bad" and rows["probe"]["level"] == "skip"
+    rows = findings(stack, WEBHOOK_AUTH_TOKEN=f"{stack.token},next")
+    assert rows["token"]["level"] == "ok" and rows["probe"]["level"] == "ok"
+
+
+def test_an_open_ingest_is_told(stack):
+    stack.ingest(WEBHOOK_AUTH_TOKEN="")
+    assert findings(stack, WEBHOOK_AUTH_TOKEN="")["token"]["level"] == "warn"
+
+
+def test_the_wrong_dialect_is_told(stack):
+    stack.sim("zapw")
+    row = findings(stack, WHATSAPP_BRIDGE="contract")["dialect"]
+    assert row["level"] == "bad" and "answers like zapw" in row["words"]
+
+
+def test_no_webhook_ever_arrived(stack):
+    stack.hub()
+    stack.ingest()
+    stack.sim("zapw", "--webhook-url", "http://127.0.0.1:1/", "--sessions", "2")
+    row = findings(stack)["arrival"]
+    assert row["level"] == "bad" and "ENABLE_WEBHOOK" in row["advice"]
+    assert findings(stack)["arrival"]["level"] == "bad"  # doctor's own probe is no webhook of the bridge
+
+
+def test_another_data_folder_is_told(stack, tmp_path):
+    stack.hub()
+    stack.ingest()
+    stack.sim("zapw")
+    other = zk.Stack()
+    try:
+        other.ingest()
+        row = findings(stack, ZAPKEEP_DATA_DIR=other.data)["probe"]
+    finally:
+        other.kill_all()
+    assert row["level"] == "bad" and "ZAPKEEP_DATA_DIR" in row["advice"]
+
+
+def test_state_db_in_wal_mode_is_told(stack):
+    path = os.path.join(stack.data, "state.db")
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute("CREATE TABLE x (y)")
+    db.commit()
+    db.close()
+    row = findings(stack)["sqlite"]
+    assert row["level"] in ("bad", "warn") and "WAL" in row["words"]
+
+
+def test_the_probe_is_left_out_on_request(stack):
+    stack.ingest()
+    assert findings(stack, "--no-probe")["probe"]["level"] == "skip"
+    assert stack.events() == []
+
+
+def test_hooks_are_seen(stack):
+    stack.sim("zapw")
+    row = findings(stack, RECONNECT_HOOK="docker:zapw")["reconnect"]
+    assert row["level"] == "ok" and "docker:zapw" in row["words"]
