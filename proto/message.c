@@ -91,6 +91,106 @@ int message_encode(const struct message *m, struct buf *out)
 /* ---- decoding --------------------------------------------------------------------------------------------
  */
 
+/*
+ * msgpack-c makes room for as many elements as a container claims to have: five bytes can ask for 256 GiB.
+ * So the shape is walked first, with nothing allocated: every length has to fit into the bytes that are
+ * there.
+ */
+
+/* Nesting in values of keys that we do not know; ours do not nest. */
+#define DEPTH_MAX 16
+
+struct walk {
+    const uint8_t *p, *end;
+};
+
+static int take_length(struct walk *w, size_t width, uint64_t *ret)
+{
+    uint64_t n = 0;
+
+    if ((size_t)(w->end - w->p) < width)
+        return -EBADMSG;
+    for (size_t i = 0; i < width; i++)
+        n = n << 8 | *w->p++;
+    *ret = n;
+    return 0;
+}
+
+/* What follows a first byte of 0xc0 to 0xdf: the width of a length, bytes beside it, elements per length. */
+static const struct shape {
+    uint8_t length_width, extra, per_length; /* per_length 0: the length counts bytes */
+} shapes[0x20] = {
+    [0x04] = {1,  0,  0},
+      [0x05] = { 2, 0,  0},
+      [0x06] = { 4, 0,  0}, /* bin */
+    [0x07] = { 1, 1,  0},
+      [0x08] = { 2, 1,  0},
+      [0x09] = { 4, 1,  0}, /* ext */
+    [0x0a] = { 0, 4,  0},
+      [0x0b] = { 0, 8,  0}, /* floats */
+    [0x0c] = { 0, 1,  0},
+      [0x0d] = { 0, 2,  0},
+      [0x0e] = { 0, 4,  0},
+      [0x0f] = { 0, 8,  0}, /* unsigned */
+    [0x10] = { 0, 1,  0},
+      [0x11] = { 0, 2,  0},
+      [0x12] = { 0, 4,  0},
+      [0x13] = { 0, 8,  0}, /* signed */
+    [0x14] = { 0, 2,  0},
+      [0x15] = { 0, 3,  0},
+      [0x16] = { 0, 5,  0}, /* fixext */
+    [0x17] = { 0, 9,  0},
+      [0x18] = { 0, 17, 0},
+      [0x19] = { 1, 0,  0},
+      [0x1a] = { 2, 0,  0},
+    [0x1b] = { 4, 0,  0}, /* str */
+    [0x1c] = { 2, 0,  1},
+      [0x1d] = { 4, 0,  1}, /* array */
+    [0x1e] = { 2, 0,  2},
+      [0x1f] = { 4, 0,  2}, /* map */
+};
+
+/* Reads one first byte: how many bytes follow it and how many elements are inside. */
+static int walk_head(struct walk *w, uint64_t *ret_bytes, uint64_t *ret_elements)
+{
+    uint8_t first = *w->p++;
+    uint64_t length = 0;
+    const struct shape *s;
+    int r;
+
+    *ret_bytes = *ret_elements = 0;
+    if (first < 0x80 || first >= 0xe0)
+        return 0; /* a small number */
+    if (first < 0xa0) {
+        *ret_elements = (uint64_t)(first & 15) * (first < 0x90 ? 2 : 1);
+        return 0;
+    }
+    if (first < 0xc0) {
+        *ret_bytes = first & 31;
+        return 0;
+    }
+    s = &shapes[first - 0xc0];
+    r = take_length(w, s->length_width, &length);
+    *ret_bytes = s->extra + (s->per_length ? 0 : length);
+    *ret_elements = length * s->per_length;
+    return r;
+}
+
+static int walk_value(struct walk *w, int depth)
+{
+    uint64_t bytes, elements;
+
+    if (w->p == w->end || depth > DEPTH_MAX || walk_head(w, &bytes, &elements) != 0 ||
+        bytes > (uint64_t)(w->end - w->p) || elements > (uint64_t)(w->end - w->p) - bytes)
+        return -EBADMSG;
+    w->p += bytes;
+    for (; elements > 0; elements--) {
+        if (walk_value(w, depth + 1) != 0)
+            return -EBADMSG;
+    }
+    return 0;
+}
+
 static const struct field *find_field(const msgpack_object_str *key)
 {
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
@@ -152,10 +252,11 @@ int message_decode(struct str bytes, struct message *ret)
 {
     const char *nul = bytes.n ? memchr(bytes.p, '\0', bytes.n) : NULL;
     size_t at = nul ? (size_t)(nul - bytes.p) + 1 : 0;
+    struct walk walk = { (const uint8_t *)bytes.p + at, (const uint8_t *)bytes.p + bytes.n };
     msgpack_unpacked unpacked;
     int r = -EBADMSG;
 
-    if (!nul)
+    if (!nul || walk_value(&walk, 0) != 0 || walk.p != walk.end)
         return -EBADMSG;
     msgpack_unpacked_init(&unpacked);
     if (msgpack_unpack_next(&unpacked, bytes.p, bytes.n, &at) == MSGPACK_UNPACK_SUCCESS && at == bytes.n)

@@ -5,7 +5,6 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
-#include <stdio.h>
 #include <string.h>
 
 int digest_sha256(const void *p, size_t n, uint8_t ret[SHA256_BYTES])
@@ -24,16 +23,13 @@ int digest_sha256(const void *p, size_t n, uint8_t ret[SHA256_BYTES])
 static int hmac(const char *digest, struct str key, const struct str *parts, int n_parts, uint8_t *ret,
                 size_t size)
 {
-    char name[16];
-    OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
+    OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)digest, 0),
                             OSSL_PARAM_construct_end() };
     EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     EVP_MAC_CTX *ctx = mac ? EVP_MAC_CTX_new(mac) : NULL;
     size_t len;
-    int ok;
+    int ok = ctx && EVP_MAC_init(ctx, (const unsigned char *)(key.p ? key.p : ""), key.n, params) == 1;
 
-    (void)snprintf(name, sizeof name, "%s", digest);
-    ok = ctx && EVP_MAC_init(ctx, (const unsigned char *)(key.p ? key.p : ""), key.n, params) == 1;
     for (int i = 0; ok && i < n_parts; i++)
         ok = EVP_MAC_update(ctx, (const unsigned char *)parts[i].p, parts[i].n) == 1;
     ok = ok && EVP_MAC_final(ctx, ret, &len, size) == 1;

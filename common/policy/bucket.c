@@ -31,10 +31,11 @@ static int64_t ramp_area(const struct policy *p, int64_t elapsed_ms)
 /* What came in between two times; a day is more than any bucket holds. */
 static int64_t income(const struct policy *p, const struct bucket *b, int64_t from, int64_t to)
 {
-    int64_t area = (to - from) * 1000;
+    int64_t area;
 
     if (to - from > DAY_MS)
         return INT64_MAX / 4;
+    area = (to - from) * 1000;
     if (b->slow_from > 0 && from - b->slow_from < p->slow_start_ms)
         area = ramp_area(p, to - b->slow_from) - ramp_area(p, from - b->slow_from);
     return area / 1000 * p->rate_milli + area % 1000 * p->rate_milli / 1000;
