@@ -68,12 +68,12 @@ static void features_are_told_apart(void **state)
         const char *words;
     } rows[] = {
         {"{\"extension\":\"zapkeep\",\"version\":1,\"features\":{\"reconnect\":true,\"status\":true}}", 0,
-         "on: status, reconnect"                                                                                                                        },
+         "on: status, reconnect"                                                                                                          },
         { "{\"extension\":\"zapkeep\",\"features\":{\"status\":true,\"offline\":false,\"qr\":false,\"new\":"
-         "true}}",                                                                                              2,                                                                                         "on: status; off: qr, offline"                                       },
-        { "{\"extension\":\"zapkeep\",\"features\":{}}",                                                                                            0,                                                ""},
-        { "{\"error\":\"not found\"}",                                                                                            -1,                                                                  NULL                                                        },
-        { "<html>",                                                                                            -1,                                                                                     NULL},
+          "true}}",                                                                            2,  "on: status; off: qr, offline"},
+        { "{\"extension\":\"zapkeep\",\"features\":{}}",                                                0,  ""                            },
+        { "{\"error\":\"not found\"}",                                                                  -1, NULL                          },
+        { "<html>",                                                                                     -1, NULL                          },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
