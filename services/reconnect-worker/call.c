@@ -66,11 +66,12 @@ static void on_recorded(struct call *c)
     struct worker *w = c->worker;
 
     call_free(c);
-    (void)tell(w); /* what fails here is told by the next look */
-    if (app_stopping(w->app) && w->n_calls == 0)
+    if (app_stopping(w->app) && w->n_calls == 0) {
+        (void)tell(w); /* what fails here is told by another worker */
         app_stopped(w->app);
-    else
+    } else {
         worker_look(w, 0);
+    }
 }
 
 static int record_now(struct call *c)

@@ -76,7 +76,7 @@ static void tell_park(void *ctx, const struct told_park *park)
 
 int tell(struct worker *w)
 {
-    bool more = true;
+    bool more = w->db != NULL;
     int r = 0;
 
     while (r == 0 && more)

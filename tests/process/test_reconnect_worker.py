@@ -1,0 +1,170 @@
+"""zapkeep-reconnect by itself: rows put up in state.db as the monitor does, the simulated bridge, no hub."""
+
+import os
+import sqlite3
+import time
+
+import pytest
+
+import zk
+
+CONNECTED, DISCONNECTED = 2, 3
+DUE, CALLING, VERIFYING = 1, 2, 3
+
+
+class Rows:
+    """Stands in for the monitor."""
+
+    def __init__(self, stack, driver="contract"):
+        self.path = os.path.join(stack.data, "state.db")
+        # a worker makes the tables
+        probe = stack.worker("maker")
+        zk.wait_until("state.db is there", lambda: self.find("SELECT count(*) FROM sqlite_master")[0][0] > 5)
+        probe.stop()
+        self.run("INSERT OR REPLACE INTO bridge (name, driver, health, swept_at, fresh_until)"
+                 " VALUES ('main', ?, 1, 1 << 60, 1 << 60)", driver)
+
+    def run(self, sql, *args):
+        with sqlite3.connect(self.path, timeout=20) as db:
+            db.execute(sql, args)
+        db.close()
+
+    def find(self, sql, *args):
+        try:
+            with sqlite3.connect(self.path, timeout=20) as db:
+                rows = db.execute(sql, args).fetchall()
+            db.close()
+            return rows
+        except sqlite3.OperationalError:
+            return [(0,)]
+
+    def drop(self, session):
+        self.run("INSERT OR REPLACE INTO session (bridge, id, state, since, since_steady, first_seen)"
+                 " VALUES ('main', ?, ?, 0, 0, 0)", session, DISCONNECTED)
+        self.run("INSERT OR REPLACE INTO reconnect (bridge, session, phase, reason, due_at)"
+                 " VALUES ('main', ?, ?, 1, 2)", session, DUE)
+
+    def phase(self, session):
+        return self.find("SELECT phase FROM reconnect WHERE session = ?", session)[0][0]
+
+    def outcomes(self):
+        return [row[0] for row in self.find("SELECT outcome FROM attempt ORDER BY token")]
+
+
+def make_sessions(stack, n):
+    stack.control("POST", f"/sessions?n={n}&prefix=s&connected=1")
+    stack.control("POST", "/drop?share=1&code=428")
+    return [f"s{i}" for i in range(1, n + 1)]
+
+
+def test_without_a_hub_each_session_is_called_once_by_any_of_four_workers(make_stack):
+    stack = make_stack(RECONNECT_RATE="1000", RECONNECT_BURST="1000", RECONNECT_INTERVAL="300s")
+    stack.sim("contract")
+    rows = Rows(stack)
+    sessions = make_sessions(stack, 40)
+    for s in sessions:
+        rows.drop(s)
+    for _ in range(4):
+        stack.worker()
+    zk.wait_until("all were called", lambda: all(stack.calls(s) for s in sessions))
+    zk.wait_until("all are recorded", lambda: all(rows.phase(s) == VERIFYING for s in sessions))
+    time.sleep(2)
+    assert [len(stack.calls(s)) for s in sessions] == [1] * len(sessions)
+
+
+def test_a_stop_lets_the_call_end_and_records_it(stack):
+    stack.sim("contract")
+    rows = Rows(stack)
+    make_sessions(stack, 1)
+    stack.control("POST", "/fault?kind=slow&n=2000")
+    rows.drop("s1")
+    worker = stack.worker()
+    zk.wait_until("the call is made", lambda: rows.phase("s1") == CALLING)
+    assert worker.stop() == 0
+    assert rows.phase("s1") == VERIFYING
+    assert len(stack.calls("s1")) == 1
+
+
+def test_a_hanging_call_does_not_hold_up_the_stop(stack):
+    stack.sim("contract")
+    rows = Rows(stack)
+    make_sessions(stack, 1)
+    stack.control("POST", "/fault?kind=hang")
+    rows.drop("s1")
+    worker = stack.worker()
+    zk.wait_until("the call is made", lambda: rows.phase("s1") == CALLING)
+    time.sleep(1)
+    began = time.monotonic()
+    assert worker.stop() == 0
+    assert time.monotonic() - began < 11
+    assert rows.phase("s1") == VERIFYING  # it was sent: whether it worked is for the monitor to see
+
+
+def test_a_killed_worker_is_repaired_and_the_spacing_holds(make_stack):
+    stack = make_stack(RECONNECT_INTERVAL="40s")
+    stack.sim("contract")
+    rows = Rows(stack)
+    make_sessions(stack, 1)
+    stack.control("POST", "/fault?kind=hang&count=1")
+    rows.drop("s1")
+    worker = stack.worker()
+    zk.wait_until("the call is made", lambda: rows.phase("s1") == CALLING)
+    first = time.monotonic()
+    time.sleep(1)
+    worker.kill()
+    stack.worker()
+    zk.wait_until("it is called again", lambda: len(rows.outcomes()) == 2, patience=120)
+    assert time.monotonic() - first >= 40
+    assert rows.find("SELECT failures FROM reconnect")[0][0] == 0
+    assert rows.outcomes()[0] == 7  # worker-lost
+
+
+def test_a_bridge_that_fails_opens_the_breaker_for_all_workers(make_stack):
+    stack = make_stack(RECONNECT_RATE="1000", RECONNECT_BURST="1000")
+    stack.sim("contract")
+    rows = Rows(stack)
+    sessions = make_sessions(stack, 60)
+    stack.control("POST", "/fault?kind=status&n=500")
+    for s in sessions:
+        rows.drop(s)
+    for _ in range(3):
+        stack.worker()
+    zk.wait_until("the breaker is open", lambda: rows.find("SELECT breaker FROM bridge")[0][0] == 1)
+    time.sleep(6)
+    assert 5 <= len(rows.outcomes()) <= 20  # 5 in a row, and what was in flight (16 over all workers)
+    assert rows.find("SELECT max(failures) FROM reconnect")[0][0] == 0
+
+
+def test_zapw_is_restarted_by_the_hook_once(make_stack):
+    stack = make_stack()
+    mark = os.path.join(stack.dir, "restarted")
+    hook = os.path.join(stack.dir, "hook")
+    with open(hook, "w") as f:
+        f.write(f"#!/bin/sh\necho $1 >> {mark}\n")
+    os.chmod(hook, 0o755)
+    rows = Rows(stack, "zapw")
+    for s in ("s1", "s2", "s3"):
+        rows.drop(s)
+    for _ in range(2):
+        stack.worker(RECONNECT_HOOK=f"exec:{hook}")
+    zk.wait_until("the hook has run", lambda: os.path.exists(mark))
+    time.sleep(7)
+    with open(mark) as f:
+        assert f.read() == "main\n"
+    assert sorted(rows.phase(s) for s in ("s1", "s2", "s3")) == [DUE, DUE, VERIFYING]
+
+
+@pytest.mark.parametrize("setting, words", [
+    ({"WHATSAPP_API_URL": ""}, "WHATSAPP_API_URL"),
+    ({"WHATSAPP_API_URL": "ftp://x"}, "WHATSAPP_API_URL"),
+    ({"RECONNECT_BACKOFF": "30s"}, "RECONNECT_BACKOFF"),
+    ({"RECONNECT_BACKOFF": "30s..10s"}, "RECONNECT_BACKOFF"),
+    ({"RECONNECT_RATE": "0/s"}, "RECONNECT_RATE"),
+    ({"RECONNECT_HOOK": "dcoker:zapw"}, "RECONNECT_HOOK"),
+    ({"WHATSAPP_BRIDGE_NAME": "a/b"}, "WHATSAPP_BRIDGE_NAME"),
+])
+def test_a_setting_that_makes_no_sense(stack, setting, words):
+    worker = stack.worker(**setting)
+    assert worker.popen.wait(zk.PATIENCE) == 2
+    lines = worker.text().splitlines()
+    assert words in lines[-1]
