@@ -24,9 +24,11 @@ static const struct setting *const tables[] = { app_settings_table, bridge_setti
 static void test_defaults_agree(void **state)
 {
     CLEANUP(buf_fini) struct buf problem = BUF_INIT(1024);
+    char name[] = "x";
+    char *argv[] = { name, NULL };
     struct program s = { 0 };
 
-    assert_int_equal(settings_read(tables, 1, (char *const[]){ "x", NULL }, &problem, &s, NULL), 0);
+    assert_int_equal(settings_read(tables, 1, argv, &problem, &s, NULL), 0);
     assert_int_equal(policy_settings_check(&s.policy, &problem), 0);
     assert_memory_equal(&s.policy.policy, &policy_default, sizeof policy_default);
     settings_free(tables, &s);
