@@ -114,6 +114,11 @@ static void what_is_no_code_is_refused(void **state)
     assert_int_equal(qr_from_png(png, n, &qr), -EINVAL);
     assert_int_equal(qr_from_png(png, n / 2, &qr), -EINVAL); /* cut off */
     mem_free(png);
+    assert_int_equal(qr_encode(TEXT, &broken), 0);
+    broken.dark[6 * broken.side + 10] ^= 1; /* a timing line */
+    png = picture_of(&broken, 256, 4, 255, 0, &n);
+    assert_int_equal(qr_from_png(png, n, &qr), -EINVAL);
+    mem_free(png);
     memset(broken.dark, 0, sizeof broken.dark); /* nothing dark */
     png = picture_of(&broken, 256, 4, 255, 0, &n);
     assert_int_equal(qr_from_png(png, n, &qr), -EINVAL);

@@ -1,0 +1,175 @@
+"""The released zapw cannot be reconnected over HTTP: the bridge is restarted, by hook, rarely, and not when it serves."""
+
+import http.server
+import os
+import socketserver
+import stat
+import threading
+import time
+
+import pytest
+
+import zk
+
+# Short enough for a test, long enough to be told from "at once".
+SPACING = 8
+
+
+def program(stack, name, text):
+    path = os.path.join(stack.dir, name)
+    with open(path, "w") as f:
+        f.write(text)
+    os.chmod(path, stat.S_IRWXU)
+    return path
+
+
+def restart_url(stack):
+    return f"http://127.0.0.1:{stack.ports['control']}/restart"
+
+
+def restarter(stack, name="restart"):
+    """A program that restarts the simulated bridge and notes how it was called."""
+    return program(stack, name, f"""#!/usr/bin/python3
+import sys, urllib.request
+open({os.path.join(stack.dir, 'called')!r}, "a").write(" ".join(sys.argv[1:]) + "\\n")
+urllib.request.urlopen(urllib.request.Request({restart_url(stack)!r}, method="POST")).read()
+""")
+
+
+def called(stack):
+    path = os.path.join(stack.dir, "called")
+    return open(path).read().splitlines() if os.path.exists(path) else []
+
+
+def all_connected(stack):
+    return set(stack.state()["sessions"].values()) == {"connected"}
+
+
+def start(stack, sessions, **env):
+    stack.all("zapw", "--sessions", str(sessions), RECONNECT_HOOK_INTERVAL=f"{SPACING}s", **env)
+    for session in stack.state()["sessions"]:
+        stack.wait_session(session, "connected")
+
+
+def drop_all(stack):
+    for session in stack.state()["sessions"]:
+        stack.control("POST", f"/drop?session={session}&code=428")
+
+
+def test_one_restart_for_all_and_the_next_one_later(stack):
+    start(stack, 3, RECONNECT_HOOK=f"exec:{restarter(stack)}")
+    drop_all(stack)
+    zk.wait_until("the bridge was restarted", lambda: stack.calls(""))
+    zk.wait_until("all are back", lambda: all_connected(stack))
+    assert called(stack) == ["main"]
+    for session in stack.state()["sessions"]:
+        stack.wait_session(session, "connected")
+    drop_all(stack)
+    time.sleep(1)
+    stack.processes["worker-1"].kill()  # the spacing outlives the worker
+    stack.worker(RECONNECT_HOOK=f"exec:{restarter(stack)}", RECONNECT_HOOK_INTERVAL=f"{SPACING}s")
+    zk.wait_until("it was restarted again", lambda: len(stack.calls("")) == 2)
+    first, second = stack.calls("")
+    assert second - first >= SPACING - 0.5
+    zk.wait_until("all are back again", lambda: all_connected(stack))
+
+
+def test_many_workers_are_one(stack):
+    start(stack, 2, workers=3, RECONNECT_HOOK=f"exec:{restarter(stack)}")
+    drop_all(stack)
+    zk.wait_until("the bridge was restarted", lambda: stack.calls(""))
+    zk.wait_until("all are back", lambda: all_connected(stack))
+    time.sleep(2)
+    assert len(stack.calls("")) == 1
+
+
+def test_a_bridge_that_serves_is_left_alone(stack):
+    start(stack, 4, RECONNECT_HOOK=f"exec:{restarter(stack)}")
+    stack.control("POST", "/drop?session=demo-1&code=428")
+    stack.wait_session("demo-1", "disconnected")
+    time.sleep(6)  # long enough for a worker's sweep
+    assert stack.calls("") == []
+    drop_all(stack)
+    zk.wait_until("the bridge was restarted", lambda: stack.calls(""))
+    zk.wait_until("all are back", lambda: all_connected(stack))
+
+
+def test_a_share_of_its_own_can_be_set(stack):
+    start(stack, 4, RECONNECT_HOOK=f"exec:{restarter(stack)}", RECONNECT_HOOK_MAX_CONNECTED="80")
+    stack.control("POST", "/drop?session=demo-1&code=428")
+    zk.wait_until("the bridge was restarted", lambda: stack.calls(""))
+
+
+class Engine(http.server.BaseHTTPRequestHandler):
+    """As much of the Docker Engine as a restart takes."""
+
+    def do_POST(self):
+        self.server.asked.append(self.path)
+        if self.path.startswith("/containers/zapw/restart?t="):
+            zk.http("POST", self.server.restart_url)
+            self.send_response(204)
+            self.end_headers()
+            return
+        body = b'{"message":"No such container: other"}'
+        self.send_response(404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def address_string(self):
+        return "docker"
+
+    def log_message(self, *args):
+        pass
+
+
+class UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+
+
+class TcpServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    daemon_threads = True
+
+
+@pytest.fixture(params=["unix", "tcp"])
+def engine(request, stack):
+    path = os.path.join(stack.dir, "docker.sock")
+    server = UnixServer(path, Engine) if request.param == "unix" else TcpServer(("127.0.0.1", 0), Engine)
+    server.asked, server.restart_url = [], restart_url(stack)
+    server.host = f"unix://{path}" if request.param == "unix" else "tcp://%s:%d" % server.server_address
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_docker_restarts_the_container(stack, engine):
+    start(stack, 2, RECONNECT_HOOK="docker:zapw", DOCKER_HOST=engine.host)
+    drop_all(stack)
+    zk.wait_until("all are back", lambda: stack.calls("") and all_connected(stack))
+    assert engine.asked == ["/containers/zapw/restart?t=10"]
+
+
+def test_a_container_that_is_not_there_is_told(stack, engine):
+    start(stack, 1, RECONNECT_HOOK="docker:other", DOCKER_HOST=engine.host)
+    drop_all(stack)
+    log = stack.processes["worker-1"]
+    zk.wait_until("the worker says so", lambda: "No such container: other" in log.text())
+
+
+def test_systemd_restarts_the_unit(stack):
+    restart = restarter(stack)
+    folder = os.path.join(stack.dir, "bin")
+    os.mkdir(folder)
+    os.rename(restart, os.path.join(folder, "systemctl"))
+    start(stack, 1, RECONNECT_HOOK="systemd:zapw.service", PATH=f"{folder}:{os.environ['PATH']}")
+    drop_all(stack)
+    zk.wait_until("all are back", lambda: stack.calls("") and all_connected(stack))
+    assert called(stack) == ["restart --no-block zapw.service"]
+
+
+@pytest.mark.parametrize("hook", ["zapw", "docker:a/b", "systemd:--user", "exec:relative"])
+def test_a_hook_that_makes_no_sense_stops_the_worker(stack, hook):
+    worker = stack.worker(RECONNECT_HOOK=hook)
+    assert worker.popen.wait(zk.PATIENCE) == 2
+    assert "RECONNECT_HOOK" in worker.text() and worker.text().count("\n") == 1
