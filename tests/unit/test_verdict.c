@@ -22,15 +22,15 @@ struct world {
 
 static struct world well(void)
 {
-    return (struct world){
-        .r = {.phase = RETRY_DUE,                                                         .reason = RETRY_FOR_DROP, .due_at = NOW - S},
-        .s = { .state = SESSION_DISCONNECTED},
-        .b = {                                                                                                    .known = true,
-              .health = BRIDGE_HEALTH_UP,
-              .swept_at = NOW - S,
-              .fresh_until = NOW + S,
-              .bucket = { .micro = 1000 * 1000, .at = NOW } },
-    };
+    struct world w = { 0 };
+
+    w.r = (struct retry){ .phase = RETRY_DUE, .reason = RETRY_FOR_DROP, .due_at = NOW - S };
+    w.s.state = SESSION_DISCONNECTED;
+    w.b = (struct retry_bridge){ .known = true, .health = BRIDGE_HEALTH_UP };
+    w.b.swept_at = NOW - S;
+    w.b.fresh_until = NOW + S;
+    w.b.bucket = (struct bucket){ .micro = 1000 * 1000, .at = NOW };
+    return w;
 }
 
 struct expect {
