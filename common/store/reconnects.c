@@ -236,6 +236,19 @@ int reconnects_each_open(struct db *db, const char *bridge,
     return r;
 }
 
+int reconnects_each_parked(struct db *db, const char *bridge,
+                           int (*on_row)(void *ctx, const char *session, enum retry_park park), void *ctx)
+{
+    CLEANUP(sql_done) struct sql *q = NULL;
+    int r =
+        sql_query(db, "SELECT session, park FROM reconnect WHERE phase = 4 AND (?1 IS NULL OR bridge = ?1)",
+                  &q, "s", bridge);
+
+    while (r == 0 && (r = sql_next(q)) == SQL_ROW)
+        r = on_row(ctx, sql_text(q, 0).p, (enum retry_park)sql_int(q, 1));
+    return r;
+}
+
 static int not_connected(struct db *db, const struct policy *p, const struct now *now, const char *bridge,
                          const char *session, int64_t token, enum session_state state, const char *detail,
                          uint64_t draw)

@@ -63,6 +63,9 @@ int reconnects_follow(struct db *db, const struct policy *p, const struct now *n
 /* Rows that are CALLING or VERIFYING; @bridge NULL: all. @on_row must not write. */
 int reconnects_each_open(struct db *db, const char *bridge,
                          int (*on_row)(void *ctx, const struct reconnect_row *row), void *ctx);
+/* Sessions that are parked; @bridge NULL: all. @on_row must not write. */
+int reconnects_each_parked(struct db *db, const char *bridge,
+                           int (*on_row)(void *ctx, const char *session, enum retry_park park), void *ctx);
 /* The monitor has asked the bridge at or after retry.verify_until, and the session was in @state. @detail for
  * people. Returns 0, RECONNECTS_STALE (that attempt is over already), -errno. */
 int reconnects_not_connected(struct db *db, const struct policy *p, const struct now *now, const char *bridge,

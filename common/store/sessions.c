@@ -71,6 +71,8 @@ static int remove_all(struct db *db, const char *bridge, const char *id)
     if (r == 0)
         r = sql_run(db, "DELETE FROM reconnect WHERE bridge = ?1 AND session = ?2", "ss", bridge, id);
     if (r == 0)
+        r = sql_run(db, "DELETE FROM rhythm WHERE bridge = ?1 AND session = ?2", "ss", bridge, id);
+    if (r == 0)
         r = sql_run(db, "DELETE FROM attempt WHERE bridge = ?1 AND session = ?2", "ss", bridge, id);
     return r;
 }
