@@ -62,6 +62,15 @@ enum alert_kind alert_of_session(const struct alert_facts *f)
     return f->parked ? ALERT_SESSION_PARKED : of_live(f);
 }
 
+enum alert_kind alert_of_bridge(const struct alert_bridge_facts *f)
+{
+    if (f->down)
+        return ALERT_BRIDGE_DOWN;
+    if (f->key_refused)
+        return ALERT_BRIDGE_KEY_REFUSED;
+    return f->incident ? ALERT_BRIDGE_INCIDENT : ALERT_NONE;
+}
+
 void alert_sentence(enum alert_kind k, bool firing, const char *bridge, const char *session, const char *why,
                     struct buf *out)
 {
@@ -72,4 +81,9 @@ void alert_sentence(enum alert_kind k, bool firing, const char *bridge, const ch
     (void)buf_addf(out, "is %s%s", firing ? "" : "no longer ", kinds[k].words);
     if (firing && why && why[0])
         (void)buf_addf(out, " (%s)", why);
+}
+
+void alert_crowd_sentence(enum alert_kind k, const char *bridge, int64_t n, struct buf *out)
+{
+    (void)buf_addf(out, "%lld sessions on bridge %s are %s", (long long)n, bridge, kinds[k].words);
 }

@@ -52,7 +52,16 @@ enum alert_kind alert_of_session(const struct alert_facts *f);
 /* Parked or failed for a reason that is the bridge's (405): told once, as ALERT_BRIDGE_OUTDATED. */
 bool alert_is_bridges(const struct alert_facts *f);
 
+/* The alert that the bridge as a whole deserves. */
+struct alert_bridge_facts {
+    bool down, key_refused;
+    bool incident; /* one that did not begin with the bridge going down */
+};
+enum alert_kind alert_of_bridge(const struct alert_bridge_facts *f);
+
 /* One sentence for a person. @session "": the alert is the bridge's. @why: the cause's meaning, may be NULL.
  */
 void alert_sentence(enum alert_kind k, bool firing, const char *bridge, const char *session, const char *why,
                     struct buf *out);
+/* "7 sessions on bridge main are …"; names may follow. */
+void alert_crowd_sentence(enum alert_kind k, const char *bridge, int64_t n, struct buf *out);

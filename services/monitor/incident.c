@@ -53,7 +53,15 @@ bool incident_call(const struct rules *rules, struct incident *i, bool transport
 
 bool incident_down(struct incident *i, int64_t now_ms)
 {
-    return begin(i, INCIDENT_DOWN, now_ms);
+    if (i->kind == INCIDENT_NONE)
+        return begin(i, INCIDENT_DOWN, now_ms);
+    i->kind = INCIDENT_DOWN;
+    return false;
+}
+
+void incident_resume(struct incident *i, int64_t now_ms)
+{
+    (void)begin(i, INCIDENT_MASS_DROP, now_ms);
 }
 
 bool incident_sweep(const struct rules *rules, struct incident *i, bool good, int64_t drops)

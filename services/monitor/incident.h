@@ -27,7 +27,10 @@ struct incident {
 bool incident_drops(const struct rules *rules, struct incident *i, int64_t n, int64_t connected,
                     int64_t now_ms);
 bool incident_call(const struct rules *rules, struct incident *i, bool transport_ok, int64_t now_ms);
+/* An incident that is on already becomes one of this kind. */
 bool incident_down(struct incident *i, int64_t now_ms);
+/* One that was on when the monitor stopped. */
+void incident_resume(struct incident *i, int64_t now_ms);
 /* After a sweep: @good when health and every answer were good, @drops new ones since the last sweep. Returns
  * true when the incident ends with it. */
 bool incident_sweep(const struct rules *rules, struct incident *i, bool good, int64_t drops);

@@ -12,154 +12,94 @@
 #define HOUR_MS (60 * 60 * 1000LL)
 #define DAY_MS  (24 * HOUR_MS)
 
-/* clang-format off: a row is a setting */
+/* clang-format off */
 const struct setting monitor_settings_table[] = {
-  /* The original integration's rule; a bridge answers a list in milliseconds, so it is no load. */
-    {.name = "CHECK_INTERVAL",
-     MS(rules.check_ms, 100, DAY_MS),
-     .def = "60s",
-     .help = "between two sweeps of all sessions" },
- /* Time for the bridge to settle after what it has just told, and still within 5 s. */
-    { .name = "CHECK_SOON",
-     MS(rules.soon_ms, 10, HOUR_MS),
-     .def = "3s",
-     .help = "after a session.* event, until the bridge is asked again" },
- /* Short enough to see a bridge come back at once, long enough not to press one that is ill. */
-    { .name = "CHECK_INCIDENT",
-     MS(rules.incident_check_ms, 10, HOUR_MS),
-     .def = "5s",
-     .help = "between two sweeps while the bridge is in trouble" },
- /* A bridge is one process; more at once only makes each answer slower. */
-    { .name = "CHECK_IN_FLIGHT",
-     N(rules.in_flight, 1, 256),
-     .def = "32",
-     .help = "calls at once where sessions are asked for one by one" },
- /* A login takes 2 to 10 s; after two minutes it will not come by itself. */
-    { .name = "START_TIMEOUT",
-     MS(rules.start_ms, 1000, DAY_MS),
-     .def = "120s",
-     .help = "a session that is starting for longer counts as disconnected" },
+    /* The original integration's rule; a bridge answers a list in milliseconds, so it is no load. */
+    { .name = "CHECK_INTERVAL", MS(rules.check_ms, 100, DAY_MS), .def = "60s",
+      .help = "between two sweeps of all sessions" },
+    /* Time for the bridge to settle after what it has just told, and still within 5 s. */
+    { .name = "CHECK_SOON", MS(rules.soon_ms, 10, HOUR_MS), .def = "3s",
+      .help = "after a session.* event, until the bridge is asked again" },
+    /* Short enough to see a bridge come back at once, long enough not to press one that is ill. */
+    { .name = "CHECK_INCIDENT", MS(rules.incident_check_ms, 10, HOUR_MS), .def = "5s",
+      .help = "between two sweeps while the bridge is in trouble" },
+    /* A bridge is one process; more at once only makes each answer slower. */
+    { .name = "CHECK_IN_FLIGHT", N(rules.in_flight, 1, 256), .def = "32",
+      .help = "calls at once where sessions are asked for one by one" },
+    /* A login takes 2 to 10 s; after two minutes it will not come by itself. */
+    { .name = "START_TIMEOUT", MS(rules.start_ms, 1000, DAY_MS), .def = "120s",
+      .help = "a session that is starting for longer counts as disconnected" },
 
- /* A health route answers at once or not at all. */
-    { .name = "HEALTH_TIMEOUT",
-     MS(rules.health_timeout_ms, 100, 60000),
-     .def = "10s",
-     .help = "a health check that takes longer is a bad one" },
- /* One lost packet or one quick restart is no outage. */
-    { .name = "HEALTH_BAD",
-     N(rules.health_bad, 1, 100),
-     .def = "3",
-     .help = "bad health checks in a row until the bridge is down" },
- /* One lucky answer of a bridge that goes up and down is not enough. */
-    { .name = "HEALTH_GOOD",
-     N(rules.health_good, 1, 100),
-     .def = "2",
-     .help = "good health checks in a row until it is up again" },
+    /* A health route answers at once or not at all. */
+    { .name = "HEALTH_TIMEOUT", MS(rules.health_timeout_ms, 100, 60000), .def = "10s",
+      .help = "a health check that takes longer is a bad one" },
+    /* One lost packet or one quick restart is no outage. */
+    { .name = "HEALTH_BAD", N(rules.health_bad, 1, 100), .def = "3",
+      .help = "bad health checks in a row until the bridge is down" },
+    /* One lucky answer of a bridge that goes up and down is not enough. */
+    { .name = "HEALTH_GOOD", N(rules.health_good, 1, 100), .def = "2",
+      .help = "good health checks in a row until it is up again" },
 
- /* When half of them fall together they have one cause, and it is not theirs. */
-    { .name = "INCIDENT_PERCENT",
-     N(rules.incident_percent, 1, 100),
-     .def = "50",
-     .help = "share of the connected sessions that turn bad together: an incident of the bridge" },
- /* Of two sessions one is half. */
-    { .name = "INCIDENT_MIN",
-     N(rules.incident_min, 1, 1000000),
-     .def = "5",
-     .help = "and at least so many sessions" },
- /* A bridge that loses its network tells so session by session, as their keep-alives run out (20 to 30 s).
-  */
-    { .name = "INCIDENT_WINDOW",
-     MS(rules.incident_window_ms, 1000, HOUR_MS),
-     .def = "30s",
-     .help = "and within this time" },
-    { .name = "INCIDENT_FAILURES",
-     N(rules.incident_failures, 1, 1000),
-     .def = "5",
-     .help = "calls to the bridge in a row that fail in transport: an incident, too" },
- /* The first good sweep may have seen a bridge in the middle of its start. */
-    { .name = "INCIDENT_SWEEPS",
-     N(rules.incident_sweeps, 1, 100),
-     .def = "2",
-     .help = "good sweeps in a row without a new drop that end an incident" },
+    /* When half of them fall together they have one cause, and it is not theirs. */
+    { .name = "INCIDENT_PERCENT", N(rules.incident_percent, 1, 100), .def = "50",
+      .help = "share of the connected sessions that turn bad together: an incident of the bridge" },
+    /* Of two sessions one is half. */
+    { .name = "INCIDENT_MIN", N(rules.incident_min, 1, 1000000), .def = "5",
+      .help = "and at least so many sessions" },
+    /* A bridge that loses its network tells so session by session, as their keep-alives run out (20 to 30 s). */
+    { .name = "INCIDENT_WINDOW", MS(rules.incident_window_ms, 1000, HOUR_MS), .def = "30s",
+      .help = "and within this time" },
+    { .name = "INCIDENT_FAILURES", N(rules.incident_failures, 1, 1000), .def = "5",
+      .help = "calls to the bridge in a row that fail in transport: an incident, too" },
+    /* The first good sweep may have seen a bridge in the middle of its start. */
+    { .name = "INCIDENT_SWEEPS", N(rules.incident_sweeps, 1, 100), .def = "2",
+      .help = "good sweeps in a row without a new drop that end an incident" },
 
- /* As routers damp a route (RFC 2439): four drops in about ten minutes are too many. */
-    { .name = "FLAP_PENALTY",
-     N(rules.flap_penalty, 0, 1000000),
-     .def = "1000",
-     .help = "added to a session's flap score per drop; 0: no flap damping" },
-    { .name = "FLAP_SUPPRESS",
-     N(rules.flap_suppress, 1, 1000000),
-     .def = "3000",
-     .help = "score at which a session is left alone" },
- /* Two half-lives below: half an hour of rest. */
-    { .name = "FLAP_REUSE",
-     N(rules.flap_reuse, 1, 1000000),
-     .def = "750",
-     .help = "score at which it is tried again" },
-    { .name = "FLAP_HALF_LIFE",
-     MS(rules.flap_half_life_ms, 1000, DAY_MS),
-     .def = "15m",
-     .help = "in this time a score falls to half" },
- /* Nobody wants to hear that a session was not even tried for longer. */
-    { .name = "FLAP_MAX",
-     MS(rules.flap_max_ms, 1000, 7 * DAY_MS),
-     .def = "60m",
-     .help = "longest time a session is left alone" },
+    /* As routers damp a route (RFC 2439): four drops in about ten minutes are too many. */
+    { .name = "FLAP_PENALTY", N(rules.flap_penalty, 0, 1000000), .def = "1000",
+      .help = "added to a session's flap score per drop; 0: no flap damping" },
+    { .name = "FLAP_SUPPRESS", N(rules.flap_suppress, 1, 1000000), .def = "3000",
+      .help = "score at which a session is left alone" },
+    /* Two half-lives below: half an hour of rest. */
+    { .name = "FLAP_REUSE", N(rules.flap_reuse, 1, 1000000), .def = "750",
+      .help = "score at which it is tried again" },
+    { .name = "FLAP_HALF_LIFE", MS(rules.flap_half_life_ms, 1000, DAY_MS), .def = "15m",
+      .help = "in this time a score falls to half" },
+    /* Nobody wants to hear that a session was not even tried for longer. */
+    { .name = "FLAP_MAX", MS(rules.flap_max_ms, 1000, 7 * DAY_MS), .def = "60m",
+      .help = "longest time a session is left alone" },
 
- /* People's habits repeat by the week. */
-    { .name = "DEAF_PERIOD",
-     MS(rules.deaf_period_ms, 168 * 60, 366 * DAY_MS),
-     .def = "7d",
-     .help = "time after which a session's rhythm repeats" },
- /* If slots of ten minutes were independent, 12 expected ones stay empty once in e^12 = 160,000 silences.
-  */
-    { .name = "DEAF_EXPECTED",
-     N(rules.deaf_expected, 1, 1000000),
-     .def = "12",
-     .help = "active ten-minute slots that a silence should have had, until a session is deaf" },
- /* They are not independent (holidays, a shop closed for a day): its own longest silence, and a quarter.
-  */
-    { .name = "DEAF_PERCENT",
-     N(rules.deaf_percent, 100, 100000),
-     .def = "125",
-     .help = "and at least this share of its longest silence so far" },
-    { .name = "DEAF_RECONNECT",
-     .kind = SETTING_BOOL,
-     .at = AT(rules.deaf_reconnect),
-     .def = "off",
-     .help = "reconnect a deaf session, once" },
+    /* People's habits repeat by the week. */
+    { .name = "DEAF_PERIOD", MS(rules.deaf_period_ms, 168 * 60, 366 * DAY_MS), .def = "7d",
+      .help = "time after which a session's rhythm repeats" },
+    /* If slots of ten minutes were independent, 12 expected ones stay empty once in e^12 = 160,000 silences. */
+    { .name = "DEAF_EXPECTED", N(rules.deaf_expected, 1, 1000000), .def = "12",
+      .help = "active ten-minute slots that a silence should have had, until a session is deaf" },
+    /* They are not independent (holidays, a shop closed for a day): its own longest silence, and a quarter. */
+    { .name = "DEAF_PERCENT", N(rules.deaf_percent, 100, 100000), .def = "125",
+      .help = "and at least this share of its longest silence so far" },
+    { .name = "DEAF_RECONNECT", .kind = SETTING_BOOL, .at = AT(rules.deaf_reconnect), .def = "off",
+      .help = "reconnect a deaf session, once" },
 
- /* A list of ten names is read, one of a hundred is not. */
-    { .name = "ALERT_GROUP",
-     N(rules.alert_group, 1, 100000),
-     .def = "10",
-     .help = "more sessions than this with the same alert at once are told as one" },
-    { .name = "ALERT_URL",
-     .kind = SETTING_URL,
-     .at = AT(alert_url),
-     .secret = true,
-     .help = "alerts are posted there, in the shape of Alertmanager's webhooks (version 4)" },
-    { .name = "ALERT_NTFY_URL",
-     .kind = SETTING_URL,
-     .at = AT(alert_ntfy_url),
-     .secret = true,
-     .help = "alerts are posted to this topic of ntfy, as https://ntfy.sh/mine" },
-    { .name = "HEARTBEAT_URL",
-     .kind = SETTING_URL,
-     .at = AT(heartbeat_url),
-     .secret = true,
-     .help = "fetched while all is well, so that somebody notices when the monitor itself is gone" },
- /* Half of what such services allow at least, and not before a full sweep has said that all is well. */
-    { .name = "HEARTBEAT_INTERVAL",
-     MS(heartbeat_ms, 1000, DAY_MS),
-     .def = "60s",
-     .help = "between two of them, each after a full sweep" },
+    /* A list of ten names is read, one of a hundred is not. */
+    { .name = "ALERT_GROUP", N(rules.alert_group, 1, 100000), .def = "10",
+      .help = "more sessions than this with the same alert at once are told as one" },
+    { .name = "ALERT_URL", .kind = SETTING_URL, .at = AT(alert_url), .secret = true,
+      .help = "alerts are posted there, in the shape of Alertmanager's webhooks (version 4)" },
+    { .name = "ALERT_NTFY_URL", .kind = SETTING_URL, .at = AT(alert_ntfy_url), .secret = true,
+      .help = "alerts are posted to this topic of ntfy, as https://ntfy.sh/mine" },
+    { .name = "HEARTBEAT_URL", .kind = SETTING_URL, .at = AT(heartbeat_url), .secret = true,
+      .help = "fetched while all is well, so that somebody notices when the monitor itself is gone" },
+    /* Half of what such services allow at least, and not before a full sweep has said that all is well. */
+    { .name = "HEARTBEAT_INTERVAL", MS(heartbeat_ms, 1000, DAY_MS), .def = "60s",
+      .help = "between two of them, each after a full sweep" },
 
-    { .name = "ZAPKEEP_ADMIN_LISTEN",
-     .kind = SETTING_LISTEN,
-     .at = AT(admin_listen),
-     .def = "127.0.0.1:8002",
-     .help = "where /health, /ready and /metrics are served, or off" },
-    { 0                                       },
+    { 0 },
+};
+
+const struct setting monitor_admin_table[] = {
+    { .name = "ZAPKEEP_ADMIN_LISTEN", .kind = SETTING_LISTEN, .at = AT(admin_listen), .def = "127.0.0.1:8002",
+      .help = "where /health, /ready and /metrics are served, or off" },
+    { 0 },
 };
 /* clang-format on */

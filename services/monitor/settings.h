@@ -18,3 +18,4 @@ struct monitor_settings {
 };
 
 extern const struct setting monitor_settings_table[];
+extern const struct setting monitor_admin_table[]; /* ZAPKEEP_ADMIN_LISTEN */

@@ -1,0 +1,241 @@
+/*
+ * A batch of the log, when all goes well:
+ *   on_batch   takes out what the webhooks say
+ *   take       compares and records it, cursor included, in one transaction
+ * When it does not: the store is busy or full -> the consumer is paused, the same batch is tried again.
+ */
+#include "services/monitor/hear.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/store/cursors.h"
+#include "services/monitor/monitor.h"
+
+/* A store that is busy is free again after a transaction or two. */
+#define AGAIN_MS 500
+/* The position moves with every event of other types too; it is worth a write this often. */
+#define CURSOR_EVERY_MS (30 * 1000)
+
+static const char received_type[] = "message.received/";
+#define WORKER_TYPE "reconnect."
+
+/* ---- webhooks --------------------------------------------------------------------------------------------
+ */
+
+static struct str no_header(void *ctx, const char *name)
+{
+    return STR_NULL;
+}
+
+static bool read_code(const struct monitor *m, const struct event *e, struct heard *ret)
+{
+    const struct webhook_request req = { .body = e->body, .header = no_header };
+    struct webhook hook;
+
+    if (webhook_read(&req, str_from(m->settings.bridge.name), &hook) != 0)
+        return false;
+    ret->code = hook.code;
+    ret->final = hook.has_should_reconnect && !hook.should_reconnect;
+    return true;
+}
+
+/* False: it says nothing about a state (session.status, or no session is named). */
+static bool read_event(const struct monitor *m, const struct event *e, struct heard *ret)
+{
+    *ret = (struct heard){ .at = e->at, .occurred_at = e->occurred_at };
+    (void)snprintf(ret->id, sizeof ret->id, "%.*s", (int)e->session.n, e->session.p ? e->session.p : "");
+    if (!text_is_id(str_from(ret->id)))
+        return false;
+    if (str_eq(e->type, "session.connected"))
+        ret->state = SESSION_CONNECTED;
+    else if (str_eq(e->type, "session.qr"))
+        ret->state = SESSION_QR_PENDING;
+    else if (str_eq(e->type, "session.disconnected"))
+        ret->state = SESSION_DISCONNECTED;
+    else
+        return false;
+    return ret->state != SESSION_DISCONNECTED || read_code(m, e, ret);
+}
+
+/* A close without a reason, of a session we do not know: somebody has just deleted it. */
+static bool is_farewell(const struct monitor *m, const struct heard *h)
+{
+    return h->state == SESSION_DISCONNECTED && h->code == 0 && !h->final && !book_find(m->book, h->id);
+}
+
+static void say(const struct heard *h)
+{
+    log_debug("heard", "a webhook about a session", KS("session", h->id),
+              KS("state", session_state_text(h->state)), KI("code", h->code));
+}
+
+/* Returns 0, or -errno with nothing taken. */
+static int take(struct hearing *h)
+{
+    struct monitor *m = h->m;
+    int r = monitor_flush(m, 0); /* what is under way is not to fail with this */
+
+    for (int i = 0; r == 0 && i < h->n; i++) {
+        const struct heard *heard = &h->heard[i];
+
+        if (is_farewell(m, heard))
+            continue;
+        say(heard);
+        r = round_hear(monitor_round(m), heard, monitor_is_attempting(m, heard->id));
+        if (r == -ENOSPC)
+            r = 0; /* the book is full; told with the sweep */
+    }
+    if (r == 0)
+        r = monitor_flush(m, h->cursor);
+    else
+        round_undo(&m->round);
+    if (r != 0)
+        return r;
+    h->saved_at_ms = times_steady(&m->times);
+    for (int i = 0; i < h->n; i++)
+        monitor_soon(m, h->heard[i].id);
+    h->n = 0;
+    return 0;
+}
+
+static void on_again(void *ctx)
+{
+    struct hearing *h = ctx;
+
+    if (take(h) == 0)
+        consumer_resume(h->consumer);
+    else
+        timer_start(h->again, AGAIN_MS);
+}
+
+/* Other events move the position, too. */
+static int move_on(struct hearing *h)
+{
+    if (times_steady(&h->m->times) - h->saved_at_ms < CURSOR_EVERY_MS)
+        return CONSUMER_MORE;
+    (void)take(h); /* if not now, then with the next */
+    return CONSUMER_MORE;
+}
+
+static int on_batch(void *ctx, const struct event_rows *rows)
+{
+    struct hearing *h = ctx;
+    bool status = false;
+
+    h->cursor = rows->next_seq - 1;
+    h->n = 0;
+    for (int i = 0; i < rows->n; i++) {
+        if (read_event(h->m, &rows->rows[i], &h->heard[h->n]))
+            h->n++;
+        else
+            status = true;
+    }
+    if (status)
+        monitor_soon(h->m, NULL);
+    gauges_events(h->cursor, rows->head_seq);
+    if (h->n == 0)
+        return move_on(h);
+    if (take(h) == 0)
+        return CONSUMER_MORE;
+    timer_start(h->again, AGAIN_MS);
+    return CONSUMER_PAUSE;
+}
+
+static void on_error(void *ctx, int r, const char *words)
+{
+    if (r == 0)
+        log_info("events", words);
+    else
+        log_warn("events", words, KI("error", r));
+}
+
+/* ---- the bus ---------------------------------------------------------------------------------------------
+ */
+
+static void hear_message(struct monitor *m, const char *id)
+{
+    struct held_session *s = book_find(m->book, id);
+
+    if (!s)
+        return;
+    if (!s->deaf) {
+        s->deaf = mem_alloc(sizeof *s->deaf);
+        if (!s->deaf)
+            return;
+        deaf_init(s->deaf);
+    }
+    s->heard_at = times_wall(&m->times);
+    s->rhythm_dirty = true;
+    if (!deaf_heard(&m->settings.rules, s->deaf, times_day(&m->times)) && !s->deaf_since)
+        return;
+    s->deaf_since = 0;
+    monitor_touch(m, s, true);
+}
+
+/* The topic alone says all; the message is not decoded. */
+static void on_message(void *ctx, struct str message)
+{
+    struct hearing *h = ctx;
+    size_t n = strlen(h->message_topic);
+    char id[SESSIONS_ID_MAX];
+    const char *end;
+
+    if (str_starts(message, WORKER_TYPE)) {
+        monitor_watch_now(h->m);
+        return;
+    }
+    end = message.n > n ? memchr(message.p + n, '\0', message.n - n) : NULL;
+    if (!end || !str_starts(message, h->message_topic))
+        return;
+    n = (size_t)(end - message.p) - n;
+    (void)snprintf(id, sizeof id, "%.*s", (int)n, end - n);
+    hear_message(h->m, id);
+}
+
+/* ---- opening ---------------------------------------------------------------------------------------------
+ */
+
+bool hear_is_live(const struct hearing *h)
+{
+    return h->sub && bus_sub_connected(h->sub);
+}
+
+static int open_consumer(struct hearing *h)
+{
+    const struct monitor_settings *s = &h->m->settings;
+    struct consumer_options o = {
+        .dir = s->app.data_dir,
+        .filter = {.type_prefix = STR_LIT("session."), .bridge = str_from(s->bridge.name)},
+        .bus_out = s->app.bus_out,
+    };
+    int r = cursor_find(h->m->db, MONITOR_CURSOR, &o.after_seq);
+
+    return r == 0 ? consumer_open(h->m->app, &o, on_batch, on_error, h, &h->consumer) : r;
+}
+
+int hear_open(struct hearing *h, struct monitor *m)
+{
+    const char *prefixes[] = { h->message_topic, WORKER_TYPE };
+    int r;
+
+    h->m = m;
+    h->saved_at_ms = times_steady(&m->times);
+    (void)snprintf(h->message_topic, sizeof h->message_topic, "%s%s/", received_type,
+                   m->settings.bridge.name);
+    r = timer_open(app_loop(m->app), on_again, h, &h->again);
+    if (r == 0)
+        r = bus_sub_open(app_loop(m->app), m->settings.app.bus_out, prefixes, ARRAY_LEN(prefixes), on_message,
+                         NULL, h, &h->sub);
+    return r == 0 ? open_consumer(h) : r;
+}
+
+void hear_close(struct hearing *h)
+{
+    consumer_close(h->consumer);
+    bus_sub_close(h->sub);
+    timer_close(h->again);
+}

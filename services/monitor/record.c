@@ -1,0 +1,256 @@
+#include "services/monitor/record.h"
+
+#include "common/store/cursors.h"
+#include <stdio.h>
+
+/* The cursor and the sweep are in one row each; a cursor name is for ever. */
+#define CURSOR "monitor"
+
+/* ---- one session -----------------------------------------------------------------------------------------
+ */
+
+static const char *cause_name(const struct cause *c)
+{
+    return c ? c->name : "";
+}
+
+static int code_of(const struct change *c)
+{
+    if (!c->cause)
+        return 0;
+    return c->code ? c->code : c->cause->code;
+}
+
+/* What the change says goes into the row; the rest of the row stays. */
+static void fill_row(const struct change *c, const struct now *now, struct session_row *row)
+{
+    const struct held_session *s = c->s;
+
+    if (c->moved) {
+        (void)snprintf(row->cause, sizeof row->cause, "%s", cause_name(c->cause));
+        row->code = code_of(c);
+    }
+    if (row->state != c->to || c->fresh) {
+        row->since = c->at_wall;
+        row->since_steady = now->steady_ms;
+    }
+    row->state = c->to;
+    row->stable_since = c->stable_since;
+    row->flap_score = s->flap.score;
+    row->flap_at = s->flap.at_ms;
+    row->deaf_since = s->deaf_since;
+    row->heard_at = s->heard_at;
+    if (c->occurred_at > row->occurred_at)
+        row->occurred_at = c->occurred_at;
+    if (!c->has_shape)
+        return;
+    (void)snprintf(row->raw_status, sizeof row->raw_status, "%s", c->raw_status);
+    (void)snprintf(row->phone, sizeof row->phone, "%s", c->phone);
+    (void)snprintf(row->name, sizeof row->name, "%s", c->name);
+}
+
+static int add_history(const struct recorder *rec, const struct change *c, int from)
+{
+    struct session_change h = { .at = c->at_wall, .from = from, .to = c->to, .code = code_of(c) };
+
+    (void)snprintf(h.cause, sizeof h.cause, "%s", cause_name(c->cause));
+    (void)snprintf(h.source, sizeof h.source, "%s", c->source == JUDGE_POLL ? "poll" : "webhook");
+    if (c->has_shape)
+        (void)snprintf(h.words, sizeof h.words, "the bridge calls it %s", c->raw_status);
+    return sessions_add_change(rec->db, rec->bridge, c->s->id, &h);
+}
+
+static int follow(const struct recorder *rec, const struct now *now, struct round *round, struct change *c,
+                  int from)
+{
+    struct retry_change change = { .from = from < 0 ? SESSION_STARTING : (enum session_state)from,
+                                   .to = c->to,
+                                   .cause = c->cause,
+                                   .deaf = c->deaf,
+                                   .connected_ms = c->before.stable_since > 0
+                                                       ? now->steady_ms - c->before.stable_since
+                                                       : 0 };
+    struct reconnect_followed f;
+    int r = reconnects_follow(rec->db, rec->policy, now, rec->bridge, c->s->id, &change,
+                              rng_next(app_rng(rec->app)), &f);
+
+    if (r == 0 && f.after.phase == RETRY_DUE && f.before.phase != RETRY_DUE)
+        c->due_wall = f.due_wall > 0 ? f.due_wall : now->wall_ms;
+    if (r == 0 && (f.effect.bridge_outdated || f.effect.bridge_current))
+        round->outdated = f.effect.bridge_outdated ? 1 : -1;
+    return r;
+}
+
+static int save(const struct recorder *rec, const struct now *now, struct round *round, struct change *c)
+{
+    struct session_row row = { 0 };
+    int r = sessions_find(rec->db, rec->bridge, c->s->id, &row);
+    int from = r == 0 ? (int)row.state : -1;
+
+    c->s->gone = r == SESSIONS_NONE && !c->fresh;
+    if (r < 0 || c->s->gone)
+        return r < 0 ? r : 0;
+    if (r == SESSIONS_NONE) {
+        (void)snprintf(row.bridge, sizeof row.bridge, "%s", rec->bridge);
+        (void)snprintf(row.id, sizeof row.id, "%s", c->s->id);
+        row.first_seen = c->at_wall;
+    }
+    fill_row(c, now, &row);
+    row.suppressed_until = flap_until_ms(rec->rules, &c->s->flap);
+    r = sessions_save(rec->db, &row);
+    if (r == 0 && c->moved)
+        r = add_history(rec, c, from);
+    return r == 0 && (c->moved || c->follow) ? follow(rec, now, round, c, from) : r;
+}
+
+/* ---- the round -------------------------------------------------------------------------------------------
+ */
+
+/* A restart that WhatsApp asks for is no instability, nor is what the bridge's own trouble does. */
+static void score_drops(const struct recorder *rec, struct round *round, bool quiet)
+{
+    for (int i = 0; i < round->n && !quiet; i++) {
+        struct change *c = &round->changes[i];
+        const struct cause *cause = c->cause;
+
+        if (c->drop && !(cause && cause->plan == PLAN_AT_ONCE))
+            (void)flap_drop(rec->rules, &c->s->flap, round->now);
+    }
+}
+
+static int save_all(const struct recorder *rec, struct round *round, const struct now *now)
+{
+    int r = 0;
+
+    for (int i = 0; r == 0 && i < round->n; i++) {
+        struct change *c = &round->changes[i];
+
+        if (c->row)
+            r = save(rec, now, round, c);
+        else if (c->follow)
+            r = follow(rec, now, round, c, (int)c->to);
+    }
+    return r;
+}
+
+static int save_bridge(const struct recorder *rec, const struct record_also *also, const struct now *now)
+{
+    int r = 0;
+
+    if (also->set_health)
+        r = bridges_set_health(rec->db, now, rec->bridge, also->health, also->health_words);
+    if (r == 0 && also->set_incident)
+        r = bridges_set_incident(rec->db, now, rec->bridge, also->incident, also->incident_words);
+    if (r == 0 && also->swept)
+        r = bridges_set_swept(rec->db, now, rec->bridge, also->vouch_ms);
+    if (r == 0 && also->cursor > 0)
+        r = cursor_save(rec->db, CURSOR, also->cursor, now->wall_ms);
+    return r;
+}
+
+static int tell_of_bridge(const struct recorder *rec, const struct record_also *also, int64_t now_wall)
+{
+    enum alert_kind want = alert_of_bridge(&also->bridge_facts);
+    int r = 0;
+
+    for (enum alert_kind k = ALERT_BRIDGE_DOWN; r == 0 && k <= ALERT_BRIDGE_KEY_REFUSED; k++)
+        r = tell_bridge(rec->teller, rec->db, k, k == want,
+                        k == ALERT_BRIDGE_INCIDENT ? also->incident_words : NULL, now_wall);
+    return r;
+}
+
+/* Sessions that were deleted are told for the last time. */
+static int tell_of_gone(const struct recorder *rec, const struct round *round)
+{
+    int r = 0;
+
+    for (int i = 0; r == 0 && i < round->n; i++)
+        if (round->changes[i].s->gone) {
+            r = tell_forgotten(rec->teller, rec->db, round->changes[i].s, round->now_wall);
+            round->changes[i].s->told = ALERT_NONE;
+        }
+    return r;
+}
+
+static int tell(const struct recorder *rec, const struct round *round, const struct record_also *also)
+{
+    int r = tell_of_gone(rec, round);
+
+    int outdated = round->outdated ? round->outdated : also->outdated;
+
+    if (r == 0)
+        r = tell_of_bridge(rec, also, round->now_wall);
+    if (r == 0 && outdated)
+        r = tell_bridge(rec->teller, rec->db, ALERT_BRIDGE_OUTDATED, outdated > 0, NULL, round->now_wall);
+    return r == 0 && !also->quiet ? tell_sessions(rec->teller, rec->db, round) : r;
+}
+
+static bool has_work(const struct recorder *rec, const struct round *round, const struct record_also *also)
+{
+    enum alert_kind want = alert_of_bridge(&also->bridge_facts);
+
+    if (round->n > 0 || also->cursor > 0 || also->swept || also->set_health || also->set_incident)
+        return true;
+    if (also->outdated && rec->teller->active[ALERT_BRIDGE_OUTDATED] != (also->outdated > 0))
+        return true;
+    for (enum alert_kind k = ALERT_BRIDGE_DOWN; k <= ALERT_BRIDGE_KEY_REFUSED; k++)
+        if (rec->teller->active[k] != (k == want))
+            return true;
+    return false;
+}
+
+static int write_all(const struct recorder *rec, struct round *round, const struct record_also *also)
+{
+    struct now now;
+    int r = steady_now(rec->db, app_clock(rec->app), &now);
+
+    if (r == 0)
+        r = save_all(rec, round, &now);
+    if (r == 0)
+        r = save_bridge(rec, also, &now);
+    return r == 0 ? tell(rec, round, also) : r;
+}
+
+static int in_transaction(const struct recorder *rec, struct round *round, const struct record_also *also)
+{
+    int r = db_begin(rec->db);
+
+    if (r != 0)
+        return r;
+    r = write_all(rec, round, also);
+    if (r == 0)
+        return db_commit(rec->db);
+    db_rollback(rec->db);
+    return r;
+}
+
+static void drop_gone(struct round *round)
+{
+    int kept = 0, n = round->n;
+
+    for (int i = 0; i < n; i++)
+        if (!round->changes[i].s->gone)
+            round->changes[kept++] = round->changes[i];
+    round->n = kept;
+    for (int i = book_count(round->book) - 1; kept < n && i >= 0; i--)
+        if (book_at(round->book, i)->gone)
+            book_remove(round->book, book_at(round->book, i));
+}
+
+int record_round(const struct recorder *rec, struct round *round, const struct record_also *also)
+{
+    struct teller mark = tell_mark(rec->teller);
+    int r;
+
+    if (!has_work(rec, round, also))
+        return 0;
+    score_drops(rec, round, also->quiet);
+    r = in_transaction(rec, round, also);
+    if (r != 0) {
+        tell_undo(rec->teller, &mark);
+        round_undo(round);
+        return r;
+    }
+    drop_gone(round);
+    return 0;
+}

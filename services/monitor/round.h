@@ -1,0 +1,63 @@
+/*
+ * One round of what the bridge says, compared with what is held: the changes, staged in memory until they are
+ * recorded in one transaction. What is held is changed at once, and put back when recording fails.
+ *
+ *   round_begin → round_see, round_missing, round_hear, round_touch … → record_round() → round_done
+ *                                                                    '→ on failure: round_undo
+ */
+#pragma once
+
+#include "services/monitor/book.h"
+
+struct change {
+    struct held_session *s;
+    struct held_session before; /* to put back */
+    bool fresh;                 /* the round has added it */
+    bool moved;                 /* state or cause changed: goes into the history, and reconnection follows */
+    bool row;                   /* its row must be saved */
+    bool follow;                /* reconnection must follow, although nothing moved … */
+    bool deaf;                  /* … because it is deaf */
+    bool drop;                  /* it was connected and is no longer */
+    enum session_state to;      /* what this change made of it; another may follow in the same round */
+    const struct cause *cause;
+    int64_t stable_since;
+    enum judge_source source;
+    int code;            /* of a webhook, 0: none */
+    int64_t at_wall;     /* when it was seen or heard */
+    int64_t occurred_at; /* of a webhook, the bridge's time */
+    bool has_shape;
+    char raw_status[32], phone[32], name[128];
+
+    int64_t due_wall; /* filled by recording: put up for reconnection, about when; 0: it was not */
+};
+
+struct round {
+    struct book *book;
+    int64_t start_ms;      /* rules.start_ms */
+    int64_t now, now_wall; /* steady and wall ms */
+    struct change *changes;
+    int n, cap;
+    int64_t drops;
+    int outdated; /* 1: recording found the bridge too old for WhatsApp (405); -1: not so any more */
+};
+
+void round_begin(struct round *r, struct book *book, int64_t start_ms, int64_t now, int64_t now_wall);
+/* Each returns 0, -ENOMEM, or -ENOSPC (the book is full; the session is not taken in). @asked: steady ms. */
+int round_see(struct round *r, const struct bridge_session *seen, int64_t asked, int64_t sweep,
+              bool attempting);
+int round_missing(struct round *r, struct held_session *s, int64_t asked, bool attempting);
+struct heard {
+    char id[SESSIONS_ID_MAX];
+    enum session_state state;
+    int code;   /* of a disconnect, 0: none */
+    bool final; /* the bridge says that reconnecting is pointless */
+    int64_t at; /* wall ms: received */
+    int64_t occurred_at;
+};
+int round_hear(struct round *r, const struct heard *h, bool attempting);
+/* Its alert is looked at again, and with @row its row is saved. */
+int round_touch(struct round *r, struct held_session *s, bool row);
+
+void round_undo(struct round *r); /* puts all back; the round is empty then */
+void round_done(struct round *r); /* forgets the changes, keeps the memory */
+void round_fini(struct round *r);

@@ -1,0 +1,20 @@
+/*
+ * The times of the monitor. Steady time (common/store/db.h) is boot time plus a constant for as long as a
+ * process lives, so it is read from the store once and needs no look into it afterwards.
+ */
+#pragma once
+
+#include "common/store/db.h"
+
+struct times {
+    struct clock *clock;
+    int64_t steady_minus_boot;
+    int64_t
+        day_minus_steady; /* wall time as it was at the start: for rhythms, which no clock step may touch */
+};
+
+/* Writes the anchor of this boot, so that every process of it counts alike. Returns 0 or -errno. */
+int times_init(struct times *t, struct db *db, struct clock *clock);
+int64_t times_steady(const struct times *t);
+int64_t times_wall(const struct times *t);
+int64_t times_day(const struct times *t);
