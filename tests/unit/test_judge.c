@@ -28,7 +28,8 @@ struct why {
     int code;
     const char *name;
 };
-/* clang-format off: a row stays as it is read */
+/* A row stays as it is read. */
+/* clang-format off */
 #define NONE    \
     {           \
         0, NULL \
