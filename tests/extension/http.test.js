@@ -3,7 +3,7 @@ const test = require('node:test');
 const assert = require('node:assert/strict');
 const fs = require('fs');
 const path = require('path');
-const { startZapw, startReceiver, until, sleep } = require('./zapw');
+const { startZapw, startReceiver, until, sleep, EXPIRED_QR } = require('./zapw');
 
 test('GET /extension says what is active, to those who have the key', async (t) => {
   const zapw = await startZapw(t);
@@ -13,6 +13,11 @@ test('GET /extension says what is active, to those who have the key', async (t) 
   assert.deepEqual([...new Set(Object.values(json.features))], [true], zapw.log);
   for (const [method, where] of [['GET', '/extension'], ['GET', '/sessions/a/status'], ['POST', '/sessions/a/reconnect']])
     assert.equal((await zapw.call(method, where, undefined, {})).status, 401, where);
+
+  await zapw.pair('s1');
+  await zapw.emit('s1', 'close', 428);
+  assert.equal((await zapw.call('POST', '/sessions/s1/reconnect', undefined, { authorization: 'Bearer k2' })).status, 401);
+  assert.equal((await zapw.emit('s1')).made, 1);
 });
 
 test('status: zapw\'s word and what is known, without side effects', async (t) => {
@@ -70,27 +75,26 @@ test('reconnect: a paired session comes back without a QR code', async (t) => {
   assert.equal(await zapw.status('s1'), 'connected');
 });
 
-test('reconnect: two at once are one', async (t) => {
-  const zapw = await startZapw(t);
+test('reconnect: two at once are one, also without the guard of one client per session', async (t) => {
+  const zapw = await startZapw(t, { edit: { 'services/whatsappService': [/clients/g, 'handles'] } });
+  assert.equal((await zapw.call('GET', '/extension')).json.features.oneClient, false);
   await zapw.pair('s1');
   await zapw.emit('s1', 'close', 408);
+  await until(async () => (await zapw.status('s1')) === 'disconnected');
   const answers = await Promise.all([1, 2, 3].map(() => zapw.call('POST', '/sessions/s1/reconnect')));
   assert.deepEqual(answers.map(({ status }) => status), [202, 202, 202]);
   assert.equal(answers.filter(({ json }) => json.reconnect === 'started').length, 1);
   assert.equal((await zapw.emit('s1')).made, 2);
 });
 
-test('reconnect: the attempt it makes on purpose is not told as a disconnect', async (t) => {
+test('reconnect: a client it closes on purpose is gone, and not told as a disconnect', async (t) => {
   const receiver = await startReceiver(t);
-  const zapw = await startZapw(t, { env: { WEBHOOK_URL: receiver.url } });
+  const zapw = await startZapw(t, { env: { WEBHOOK_URL: receiver.url }, edit: EXPIRED_QR });
   await zapw.create('s1');
-  await zapw.emit('s1', 'connection.update', { connection: 'open' });
-  await until(() => receiver.types().includes('session.connected'));
-  await zapw.emit('s1', 'close', 428);
-  await zapw.call('POST', '/sessions/s1/reconnect');
-  await zapw.emit('s1', 'open');
-  await until(() => receiver.of('session.connected').length === 2);
-  assert.equal(receiver.of('session.disconnected').length, 1);
+  assert.equal((await zapw.call('POST', '/sessions/s1/reconnect')).json.reconnect, 'started');
+  assert.deepEqual(await zapw.emit('s1', 'open'), { made: 2, open: 1 });
+  await until(() => receiver.of('session.connected').length === 1);
+  assert.equal(receiver.of('session.disconnected').length, 0);
 });
 
 test('one client: a slow close handler does not drop the client that came after', async (t) => {
@@ -112,7 +116,7 @@ test('one client: zapw\'s restart after 515 does not open a second socket beside
   await zapw.call('POST', '/sessions/s1/reconnect');
   await zapw.emit('s1', 'open');
   await sleep(400); // zapw's restart has come
-  assert.deepEqual(await zapw.emit('s1'), { made: 2, open: true });
+  assert.deepEqual(await zapw.emit('s1'), { made: 2, open: 1 });
   assert.equal(await zapw.status('s1'), 'connected');
 });
 

@@ -1,7 +1,9 @@
 'use strict';
 const test = require('node:test');
 const assert = require('node:assert/strict');
-const { startZapw, startReceiver, until } = require('./zapw');
+const fs = require('fs');
+const path = require('path');
+const { startZapw, startReceiver, until, EXPIRED_QR } = require('./zapw');
 
 const PEER = '551188@s.whatsapp.net';
 const GROUP = '120@g.us';
@@ -92,8 +94,13 @@ test('messages that arrived while the session was down are told, with "offline":
 
 test('messages that arrived while the bridge was dead are told too, and none older', async (t) => {
   const { receiver, zapw } = await startPaired(t);
-  await flush(zapw, receiver);
+  const file = (name) => path.join(zapw.dataPath, name);
+  await zapw.emit('s1', 'close', 428);
+  await until(() => fs.existsSync(file('.zapkeep/sessions.json')));
   await zapw.kill();
+  const list = JSON.parse(fs.readFileSync(file('sessions-metadata.json'), 'utf8'));
+  list.s1.createdAt = new Date(Date.now() - 24 * 3600 * 1000).toISOString();
+  fs.writeFileSync(file('sessions-metadata.json'), JSON.stringify(list));
   const again = await startZapw(t, { env: { WEBHOOK_URL: receiver.url }, data: zapw.dataPath });
   await again.emit('s1', 'messages.upsert', backlog('append'));
   await again.emit('s1', 'open');
@@ -102,10 +109,10 @@ test('messages that arrived while the bridge was dead are told too, and none old
 });
 
 test('a missed message that is handed out when the socket was just closed is not lost', async (t) => {
-  const { receiver, zapw } = await startPaired(t);
-  await zapw.pair('s2');
-  await zapw.emit('s1', 'close', 428);
-  await zapw.emit('s1', 'messages.upsert', backlog('append'));
+  const { receiver, zapw } = await startPaired(t, { edit: EXPIRED_QR });
+  await zapw.emit('s1', 'connection.update', { qr: '2@stale' });
+  await zapw.call('POST', '/sessions/s1/reconnect');
+  await zapw.emit('s1', 'messages.upsert', backlog('append'), 1);
   await until(() => missed(receiver).length === 2);
 });
 

@@ -5,7 +5,7 @@
  *   const zapw = await startZapw(t, { env, moved: ['app'], edit: {'app': [from, to]}, data: folder })
  *   await zapw.call('POST', '/sessions', body)      -> {status, text, json}
  *   await zapw.pair('s1')                           create a session and pair its phone
- *   await zapw.emit('s1', 'close', 428)             -> {made, open}: sockets made, is the newest open
+ *   await zapw.emit('s1', 'close', 428)             -> {made, open}: how many sockets (age 1: on the one before)
  *   await zapw.kill()                               kill -9; start again with the same data folder
  *   const receiver = await startReceiver(t)         takes webhooks: .url, .got, .answer
  *   await until(() => …)                            or the test fails
@@ -64,8 +64,8 @@ async function startZapw(t, { env = {}, moved = [], edit = {}, data } = {}) {
   const started = await Promise.race([message(child), zapw.exited]);
   if (!started?.port) return zapw; // it refused to start
   zapw.call = (method, where, body, headers) => call(started.port, method, where, body, headers);
-  zapw.emit = (id, event, data) => {
-    child.send({ id, event, data });
+  zapw.emit = (id, event, data, age) => {
+    child.send({ id, event, data, age });
     return message(child);
   };
   zapw.create = async (id, more = {}) => {
@@ -120,6 +120,9 @@ function parse(text) {
   }
 }
 
+/* zapw's QR codes are shown too late: a session that waits for a scan is stale at once. */
+const EXPIRED_QR = { 'services/whatsappService': ['60 * 1000', '-1'] };
+
 /* Takes webhooks. @answer(request) gives a status, or [status, headers], or null to hang up. */
 async function startReceiver(t, port = 0) {
   const receiver = { got: [], taken: [], answer: () => 200 };
@@ -157,4 +160,4 @@ async function until(condition, what = 'the condition', deadlineMs = 20000) {
 
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
-module.exports = { startZapw, startReceiver, until, sleep, tempDir, EXTENSION, KEY };
+module.exports = { startZapw, startReceiver, until, sleep, tempDir, EXTENSION, EXPIRED_QR };

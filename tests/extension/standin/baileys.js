@@ -4,8 +4,7 @@ const { EventEmitter } = require('events');
 const path = require('path');
 const fs = require('fs');
 
-const sockets = new Map(); // session -> newest socket
-const made = new Map(); // session -> how many
+const sockets = new Map(); // session -> its sockets, newest first
 
 function makeSocket({ dir }) {
   const id = path.basename(dir);
@@ -21,14 +20,13 @@ function makeSocket({ dir }) {
     },
   };
   fs.mkdirSync(dir, { recursive: true });
-  sockets.set(id, socket);
-  made.set(id, (made.get(id) ?? 0) + 1);
+  sockets.set(id, [socket, ...of(id)]);
   return socket;
 }
 
 /* "open" with paired credentials written, "close" with a code, or any event of Baileys. */
-function emit(id, event, data) {
-  const socket = sockets.get(id);
+function emit(id, event, data, age = 0) {
+  const socket = of(id)[age];
   if (event === 'open') {
     const creds = path.join(process.env.SESSIONS_DATA_PATH, id, 'creds.json');
     fs.writeFileSync(creds, JSON.stringify({ me: socket.user }));
@@ -41,9 +39,11 @@ function emit(id, event, data) {
   }
 }
 
-process.on('message', ({ id, event, data }) => {
-  if (event) emit(id, event, data);
-  process.send({ made: made.get(id) ?? 0, open: !sockets.get(id)?.closed });
+const of = (id) => sockets.get(id) ?? [];
+
+process.on('message', ({ id, event, data, age }) => {
+  if (event) emit(id, event, data, age);
+  process.send({ made: of(id).length, open: of(id).filter((socket) => !socket.closed).length });
 });
 
-module.exports = { makeSocket, emit, sockets, made, DEFAULT_CONNECTION_CONFIG: { logger: { level: 'info' } } };
+module.exports = { makeSocket, DEFAULT_CONNECTION_CONFIG: { logger: { level: 'info' } } };
