@@ -4,6 +4,8 @@ const { get } = require('http');
 
 const PORT = process.env.PORT || 3000;
 
-get({ host: '127.0.0.1', port: PORT, path: '/health', timeout: 3000 }, (res) => process.exit(res.statusCode === 200 ? 0 : 1))
+const asked = { host: '127.0.0.1', port: PORT, path: '/health', timeout: 3000 };
+
+get(asked, (res) => process.exit(res.statusCode === 200 ? 0 : 1))
   .on('timeout', () => process.exit(1))
   .on('error', () => process.exit(1));

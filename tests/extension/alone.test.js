@@ -21,10 +21,14 @@ for (const [file, expected] of Object.entries(MOVED)) {
     const receiver = await startReceiver(t);
     const zapw = await startZapw(t, { moved: [file], env: { WEBHOOK_URL: receiver.url } });
     const { json } = await zapw.call('GET', '/extension');
-    const off = Object.keys(json.features).filter((name) => !json.features[name]).sort();
+    const off = Object.keys(json.features)
+      .filter((name) => !json.features[name])
+      .sort();
     assert.deepEqual(off, expected, zapw.log);
     for (const name of off) {
-      const lines = zapw.log.split('\n').filter((line) => line.includes(`feature-off`) && line.includes(`feature=${name}`));
+      const lines = zapw.log
+        .split('\n')
+        .filter((line) => line.includes(`feature-off`) && line.includes(`feature=${name}`));
       assert.equal(lines.length, 1, name);
       if (file !== 'middleware/authMiddleware') assert.match(lines[0], new RegExp(`dist/${file} `));
     }
@@ -38,9 +42,14 @@ for (const [file, expected] of Object.entries(MOVED)) {
 }
 
 test('a module that lacks one function switches off what needs that function', async (t) => {
-  const zapw = await startZapw(t, { edit: { 'adapters/whatsappAdapter': [/onQR\(/g, 'onCode('], 'services/whatsappService': [/onQR\(/g, 'onCode('] } });
+  const zapw = await startZapw(t, {
+    edit: { 'adapters/whatsappAdapter': [/onQR\(/g, 'onCode('], 'services/whatsappService': [/onQR\(/g, 'onCode('] },
+  });
   const { features } = (await zapw.call('GET', '/extension')).json;
-  assert.deepEqual(Object.keys(features).filter((name) => !features[name]), ['qr']);
+  assert.deepEqual(
+    Object.keys(features).filter((name) => !features[name]),
+    ['qr'],
+  );
   assert.match(zapw.log, /has no BaileysClient\.prototype\.onQR" feature=qr/);
 });
 
@@ -48,8 +57,14 @@ test('a secret that is missing, or a folder that cannot be written, stops the st
   const file = path.join(tempDir(t), 'file');
   fs.writeFileSync(file, '');
   for (const [env, words] of [
-    [{ API_KEY: '', API_KEY_FILE: '/nonexistent' }, /^zapkeep bridge: API_KEY_FILE=\/nonexistent cannot be read \(ENOENT\)\n$/],
-    [{ SESSION_DATA_PATH: `${file}/x` }, /^zapkeep bridge: SESSION_DATA_PATH=.* must be writable by user \d+ \(ENOTDIR\)\n$/],
+    [
+      { API_KEY: '', API_KEY_FILE: '/nonexistent' },
+      /^zapkeep bridge: API_KEY_FILE=\/nonexistent cannot be read \(ENOENT\)\n$/,
+    ],
+    [
+      { SESSION_DATA_PATH: `${file}/x` },
+      /^zapkeep bridge: SESSION_DATA_PATH=.* must be writable by user \d+ \(ENOTDIR\)\n$/,
+    ],
   ]) {
     const zapw = await startZapw(t, { env });
     assert.equal(await zapw.exited, 1);

@@ -11,16 +11,23 @@ test('GET /extension says what is active, to those who have the key', async (t) 
   assert.equal(json.extension, 'zapkeep');
   assert.equal(json.version, 1);
   assert.deepEqual([...new Set(Object.values(json.features))], [true], zapw.log);
-  for (const [method, where] of [['GET', '/extension'], ['GET', '/sessions/a/status'], ['POST', '/sessions/a/reconnect']])
+  for (const [method, where] of [
+    ['GET', '/extension'],
+    ['GET', '/sessions/a/status'],
+    ['POST', '/sessions/a/reconnect'],
+  ])
     assert.equal((await zapw.call(method, where, undefined, {})).status, 401, where);
 
   await zapw.pair('s1');
   await zapw.emit('s1', 'close', 428);
-  assert.equal((await zapw.call('POST', '/sessions/s1/reconnect', undefined, { authorization: 'Bearer k2' })).status, 401);
+  assert.equal(
+    (await zapw.call('POST', '/sessions/s1/reconnect', undefined, { authorization: 'Bearer k2' })).status,
+    401,
+  );
   assert.equal((await zapw.emit('s1')).made, 1);
 });
 
-test('status: zapw\'s word and what is known, without side effects', async (t) => {
+test("status: zapw's word and what is known, without side effects", async (t) => {
   const zapw = await startZapw(t);
   const missing = await zapw.call('GET', '/sessions/zapkeep-probe/status');
   assert.equal(missing.status, 404);
@@ -42,7 +49,13 @@ test('a session id that is none is refused on every route, before zapw sees it',
   const before = fs.readdirSync(path.dirname(zapw.dataPath));
   const bad = ['..', '..%2Fevil', '%2e%2e%2fevil', 'a.b', 'a%20b', '%zz', 'x'.repeat(65), '%C3%A9'];
   for (const id of bad) {
-    for (const [method, where] of [['GET', ''], ['DELETE', ''], ['GET', '/status'], ['POST', '/reconnect'], ['POST', '/messages']]) {
+    for (const [method, where] of [
+      ['GET', ''],
+      ['DELETE', ''],
+      ['GET', '/status'],
+      ['POST', '/reconnect'],
+      ['POST', '/messages'],
+    ]) {
       for (const prefix of ['/sessions/', '/sessions//', '/SESSIONS/']) {
         const { status, json } = await zapw.call(method, prefix + id + where);
         assert.equal(status, 400, `${method} ${prefix}${id}${where}`);
@@ -50,7 +63,13 @@ test('a session id that is none is refused on every route, before zapw sees it',
       }
     }
   }
-  for (const body of [{ sessionId: '../evil' }, { id: '../evil' }, { id: 7 }, { sessionId: ['a'] }, { sessionId: 'a/b', id: 'ok' }])
+  for (const body of [
+    { sessionId: '../evil' },
+    { id: '../evil' },
+    { id: 7 },
+    { sessionId: ['a'] },
+    { sessionId: 'a/b', id: 'ok' },
+  ])
     assert.equal((await zapw.call('POST', '/sessions', body)).status, 400, JSON.stringify(body));
   assert.deepEqual(fs.readdirSync(path.dirname(zapw.dataPath)), before);
   assert.equal((await zapw.call('GET', `/sessions/${'x'.repeat(64)}/status`)).status, 404);
@@ -82,7 +101,10 @@ test('reconnect: two at once are one, also without the guard of one client per s
   await zapw.emit('s1', 'close', 408);
   await until(async () => (await zapw.status('s1')) === 'disconnected');
   const answers = await Promise.all([1, 2, 3].map(() => zapw.call('POST', '/sessions/s1/reconnect')));
-  assert.deepEqual(answers.map(({ status }) => status), [202, 202, 202]);
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [202, 202, 202],
+  );
   assert.equal(answers.filter(({ json }) => json.reconnect === 'started').length, 1);
   assert.equal((await zapw.emit('s1')).made, 2);
 });
@@ -109,7 +131,7 @@ test('one client: a slow close handler does not drop the client that came after'
   assert.deepEqual(json, { id: 's1', status: 'connected', reconnect: 'not needed' });
 });
 
-test('one client: zapw\'s restart after 515 does not open a second socket beside ours', async (t) => {
+test("one client: zapw's restart after 515 does not open a second socket beside ours", async (t) => {
   const zapw = await startZapw(t);
   await zapw.pair('s1');
   await zapw.emit('s1', 'close', 515);
@@ -122,7 +144,11 @@ test('one client: zapw\'s restart after 515 does not open a second socket beside
 
 test('create: {"id","webhook"} names the session; {"sessionId"} is answered as ever', async (t) => {
   const zapw = await startZapw(t);
-  const created = await zapw.create('ignored-by-zapw', { sessionId: undefined, id: 'ignored-by-zapw', webhook: { url: 'http://127.0.0.1:9/' } });
+  const created = await zapw.create('ignored-by-zapw', {
+    sessionId: undefined,
+    id: 'ignored-by-zapw',
+    webhook: { url: 'http://127.0.0.1:9/' },
+  });
   assert.equal(created.status, 201);
   assert.equal(created.json.data.id, 'ignored-by-zapw');
   const plain = await zapw.create('plain');
@@ -130,8 +156,20 @@ test('create: {"id","webhook"} names the session; {"sessionId"} is answered as e
   const twice = await zapw.call('POST', '/sessions', { id: 'plain', webhook: { url: 'http://127.0.0.1:9/' } });
   assert.deepEqual([twice.status, twice.text], [409, '{"status":"error","error":"Session plain already exists"}']);
 
-  for (const webhook of ['http://x/', { url: 'ftp://x/' }, { url: 'x' }, { url: 7 }, { events: 'all' }, { events: [1] }, { url: `http://x/${'y'.repeat(2048)}` }])
-    assert.equal((await zapw.call('POST', '/sessions', { id: 'other', webhook })).status, 400, JSON.stringify(webhook));
+  for (const webhook of [
+    'http://x/',
+    { url: 'ftp://x/' },
+    { url: 'x' },
+    { url: 7 },
+    { events: 'all' },
+    { events: [1] },
+    { url: `http://x/${'y'.repeat(2048)}` },
+  ])
+    assert.equal(
+      (await zapw.call('POST', '/sessions', { id: 'other', webhook })).status,
+      400,
+      JSON.stringify(webhook),
+    );
   assert.equal((await zapw.call('GET', '/sessions/other/status')).status, 404);
 });
 
@@ -140,7 +178,10 @@ test('a promise that fails in one session does not end the process', async (t) =
   await zapw.pair('s1');
   await zapw.pair('s2');
   await zapw.call('DELETE', '/sessions/s1');
-  await zapw.emit('s1', 'messages.upsert', { type: 'notify', messages: [{ key: { remoteJid: 'a@s.whatsapp.net' } }] });
+  await zapw.emit('s1', 'messages.upsert', {
+    type: 'notify',
+    messages: [{ key: { remoteJid: 'a@s.whatsapp.net' } }],
+  });
   assert.equal(await zapw.status('s2'), 'connected');
   await until(() => zapw.log.includes('unhandled'));
 });

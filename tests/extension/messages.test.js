@@ -40,7 +40,8 @@ test('receipts of our own messages are told apart; other updates are none', asyn
     { key: { ...theirs, id: 'IN4' }, update: { status: 4 } }, // read on our own phone
   ]);
   await flush(zapw, receiver);
-  const told = receiver.taken.filter(({ body }) => /sent|delivered|read$/.test(body.eventType))
+  const told = receiver.taken
+    .filter(({ body }) => /sent|delivered|read$/.test(body.eventType))
     .map(({ body }) => [body.eventType, body.data]);
   assert.deepEqual(told, [
     ['message.sent', { messageId: 'M2', status: 2 }],
@@ -63,8 +64,14 @@ test('receipts in a group come per member', async (t) => {
   ]);
   await flush(zapw, receiver);
   const rest = { participant: member, groupId: GROUP };
-  assert.deepEqual(receiver.of('message.delivered').map(({ data }) => data), [{ messageId: 'G1', status: 3, ...rest }]);
-  assert.deepEqual(receiver.of('message.read').map(({ data }) => data), [{ messageId: 'G1', status: 4, ...rest }]);
+  assert.deepEqual(
+    receiver.of('message.delivered').map(({ data }) => data),
+    [{ messageId: 'G1', status: 3, ...rest }],
+  );
+  assert.deepEqual(
+    receiver.of('message.read').map(({ data }) => data),
+    [{ messageId: 'G1', status: 4, ...rest }],
+  );
 });
 
 const backlog = (type) => ({
@@ -73,11 +80,19 @@ const backlog = (type) => ({
     { key: { remoteJid: PEER, id: 'MISSED' }, messageTimestamp: seconds(), message: { conversation: 'hi' } },
     { key: { remoteJid: PEER, id: 'UNDECRYPTED' }, messageTimestamp: seconds(), messageStubType: 2 },
     { key: { remoteJid: PEER, id: 'OLD' }, messageTimestamp: seconds(3600), message: { conversation: 'history' } },
-    { key: { remoteJid: PEER, id: 'OWN', fromMe: true }, messageTimestamp: seconds(), message: { conversation: 'x' } },
+    {
+      key: { remoteJid: PEER, id: 'OWN', fromMe: true },
+      messageTimestamp: seconds(),
+      message: { conversation: 'x' },
+    },
     { key: { remoteJid: GROUP, id: 'SUBJECT' }, messageTimestamp: seconds(), messageStubType: 21 },
   ],
 });
-const missed = (receiver) => receiver.of('message.received').filter(({ data }) => data.offline).map(({ data }) => data.messageId);
+const missed = (receiver) =>
+  receiver
+    .of('message.received')
+    .filter(({ data }) => data.offline)
+    .map(({ data }) => data.messageId);
 
 test('messages that arrived while the session was down are told, with "offline":true', async (t) => {
   const { receiver, zapw } = await startPaired(t);

@@ -18,13 +18,19 @@ function credentials(data, id, creds = { me: { id: '5511999:7@s.whatsapp.net', n
 test('sessions that change at once all stay in the list', async (t) => {
   const zapw = await startZapw(t);
   const ids = Array.from({ length: 25 }, (_, i) => `s${i}`);
-  await Promise.all(ids.map((id) => zapw.call('POST', '/sessions', { sessionId: id })).concat((async () => {
-    for (const id of ids) {
-      await until(async () => (await zapw.emit(id)).made > 0);
-      await zapw.emit(id, 'connection.update', { qr: '2@x' });
-      await zapw.emit(id, 'open');
-    }
-  })()));
+  await Promise.all(
+    ids
+      .map((id) => zapw.call('POST', '/sessions', { sessionId: id }))
+      .concat(
+        (async () => {
+          for (const id of ids) {
+            await until(async () => (await zapw.emit(id)).made > 0);
+            await zapw.emit(id, 'connection.update', { qr: '2@x' });
+            await zapw.emit(id, 'open');
+          }
+        })(),
+      ),
+  );
   await until(async () => (await zapw.status('s24')) === 'connected');
   await until(() => Object.keys(readList(zapw.dataPath)).length === ids.length);
   await zapw.kill();
@@ -36,14 +42,19 @@ test('the list on disk is whole at any moment', async (t) => {
   const zapw = await startZapw(t);
   let reads = 0;
   const timer = setInterval(() => {
-    if (fs.existsSync(path.join(zapw.dataPath, LIST))) readList(zapw.dataPath), (reads += 1);
+    if (fs.existsSync(path.join(zapw.dataPath, LIST))) (readList(zapw.dataPath), (reads += 1));
   }, 1);
   for (let i = 0; i < 15; i++) await zapw.pair(`s${i}`);
   clearInterval(timer);
   assert.ok(reads > 0);
 });
 
-for (const [what, content] of [['torn', '{"s1":{"id"'], ['empty', ''], ['no list', '[]'], ['null', 'null']]) {
+for (const [what, content] of [
+  ['torn', '{"s1":{"id"'],
+  ['empty', ''],
+  ['no list', '[]'],
+  ['null', 'null'],
+]) {
   test(`a list that is unreadable (${what}) is set aside and made again, not taken for empty`, async (t) => {
     const data = tempDir(t);
     credentials(data, 's1');
@@ -74,7 +85,10 @@ test('paired credentials without an entry are listed again; others are not', asy
   credentials(data, 'unpaired', {});
   credentials(data, 'no.id');
   fs.mkdirSync(path.join(data, 'bare'));
-  fs.writeFileSync(path.join(data, LIST), JSON.stringify({ kept: { id: 'kept', createdAt: new Date(0).toISOString() } }));
+  fs.writeFileSync(
+    path.join(data, LIST),
+    JSON.stringify({ kept: { id: 'kept', createdAt: new Date(0).toISOString() } }),
+  );
   const zapw = await startZapw(t, { data });
   assert.deepEqual(await listed(zapw), ['kept', 'lost']);
   assert.equal(readList(data).kept.createdAt, new Date(0).toISOString());

@@ -149,11 +149,21 @@ test('spool: a disk that takes nothing costs durability, not events', (t) => {
 });
 
 function makeSender(t, send, more = {}) {
-  return new Sender({ spool: makeSpool(tempDir(t)), log: makeLog(), url: 'http://x/', token: '', send, delayMs: () => 5, ...more });
+  return new Sender({
+    spool: makeSpool(tempDir(t)),
+    log: makeLog(),
+    url: 'http://x/',
+    token: '',
+    send,
+    delayMs: () => 5,
+    ...more,
+  });
 }
 
 test('sender: sessions side by side, but never more than eight requests, and one per session', async (t) => {
-  let now = 0, most = 0, done = 0;
+  let now = 0,
+    most = 0,
+    done = 0;
   const perSession = new Map();
   const sender = makeSender(t, async (url, headers, body) => {
     const session = body.split(' ')[0];
@@ -186,7 +196,8 @@ test('sender: a refused event (4xx) is tried again, and nothing passes it', asyn
 test('sender: when the receiver is back, nobody waits for the rest of his delay', async (t) => {
   let up = false;
   const taken = [];
-  const send = async (url, headers, body) => (up ? (taken.push(body), { status: 200 }) : Promise.reject(new Error('away')));
+  const send = async (url, headers, body) =>
+    up ? (taken.push(body), { status: 200 }) : Promise.reject(new Error('away'));
   const sender = makeSender(t, send, { delayMs: (attempt, answer, random) => (up ? 5 : random) });
   let delay = 1e8;
   sender.random = () => delay;
@@ -200,12 +211,17 @@ test('sender: when the receiver is back, nobody waits for the rest of his delay'
 });
 
 test('sender: a receiver that fails at one event is not asked for it at every success of others', async (t) => {
-  let poisoned = 0, good = 0;
-  const sender = makeSender(t, async (url, headers, body) => {
-    if (body !== 'poison') return (good += 1), { status: 200 };
-    poisoned += 1;
-    return { status: 500 };
-  }, { delayMs: () => 1e8 });
+  let poisoned = 0,
+    good = 0;
+  const sender = makeSender(
+    t,
+    async (url, headers, body) => {
+      if (body !== 'poison') return ((good += 1), { status: 200 });
+      poisoned += 1;
+      return { status: 500 };
+    },
+    { delayMs: () => 1e8 },
+  );
   sender.add('a', { id: '1', body: 'poison' });
   await until(() => sender.waiting.size === 1);
   for (let n = 0; n < 10; n++) sender.add('b', { id: `${n}`, body: 'good' });
@@ -242,7 +258,10 @@ test('environment: names of the compose file, secrets from files', (t) => {
     [{ SESSION_DATA_PATH: '/a', SESSIONS_DATA_PATH: '/b' }, { SESSIONS_DATA_PATH: '/b' }],
     [{ ENABLE_WEBHOOK: 'false' }, { ENABLE_WEBHOOK: 'false' }],
     [{ ENABLE_WEBHOOK: '' }, { ENABLE_WEBHOOK: 'true' }],
-    [{ API_KEY_FILE: file, WEBHOOK_AUTH_TOKEN_FILE: file }, { API_KEY: 's3cret', WEBHOOK_AUTH_TOKEN: 's3cret' }],
+    [
+      { API_KEY_FILE: file, WEBHOOK_AUTH_TOKEN_FILE: file },
+      { API_KEY: 's3cret', WEBHOOK_AUTH_TOKEN: 's3cret' },
+    ],
     [{ API_KEY_FILE: file, API_KEY: '' }, { API_KEY: 's3cret' }],
     [{ API_KEY_FILE: '', API_KEY: 'k' }, { API_KEY: 'k' }],
   ];

@@ -5,7 +5,9 @@ const { startZapw, startReceiver, until } = require('./zapw');
 
 const text = (id) => ({
   type: 'notify',
-  messages: [{ key: { remoteJid: '551188@s.whatsapp.net', id }, messageTimestamp: 1700000000, message: { conversation: id } }],
+  messages: [
+    { key: { remoteJid: '551188@s.whatsapp.net', id }, messageTimestamp: 1700000000, message: { conversation: id } },
+  ],
 });
 const idsOf = (requests) => requests.map(({ body }) => body.data.messageId).filter(Boolean);
 
@@ -106,14 +108,17 @@ test('a full spool keeps the oldest and says loudly what it loses', async (t) =>
   assert.deepEqual(idsOf(receiver.taken), ['M1', 'M2', 'M3']);
 });
 
-test('a session\'s own URL and events count, over a restart, until it is deleted', async (t) => {
+test("a session's own URL and events count, over a restart, until it is deleted", async (t) => {
   const receiver = await startReceiver(t);
   const webhook = { url: receiver.url.replace('/hook', '/own'), events: ['session.connected', 'message.received'] };
   const zapw = await start(t, { receiver });
   await zapw.pair('own', { webhook });
   await zapw.pair('plain');
   await until(() => receiver.of('session.connected').length === 2);
-  const at = (path) => receiver.taken.filter((request) => request.path === path).map(({ body }) => `${body.sessionId} ${body.eventType}`);
+  const at = (path) =>
+    receiver.taken
+      .filter((request) => request.path === path)
+      .map(({ body }) => `${body.sessionId} ${body.eventType}`);
   assert.deepEqual(at('/own'), ['own session.connected']);
   assert.deepEqual(at('/hook'), ['plain session.qr', 'plain session.connected']);
   await zapw.kill();

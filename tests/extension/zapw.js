@@ -105,7 +105,9 @@ function call(port, method, where, body, headers = { authorization: `Bearer ${KE
     const req = http.request({ host: '127.0.0.1', port, method, path: where, headers }, (res) => {
       let text = '';
       res.on('data', (part) => (text += part));
-      res.on('end', () => resolve({ status: res.statusCode, text, json: parse(text), type: res.headers['content-type'] }));
+      res.on('end', () =>
+        resolve({ status: res.statusCode, text, json: parse(text), type: res.headers['content-type'] }),
+      );
     });
     req.on('error', reject);
     req.end(body && JSON.stringify(body));
@@ -151,7 +153,7 @@ async function startReceiver(t, port = 0) {
 
 /* A generous deadline: whether it happens is what counts. */
 async function until(condition, what = 'the condition', deadlineMs = 20000) {
-  for (const end = Date.now() + deadlineMs; Date.now() < end; ) {
+  for (const end = Date.now() + deadlineMs; Date.now() < end;) {
     if (await condition()) return;
     await sleep(10);
   }

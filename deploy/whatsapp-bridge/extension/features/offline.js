@@ -10,7 +10,7 @@
 const SEEN_EVERY_MS = 60 * 1000;
 /* WhatsApp's clock and ours may differ. */
 const SLACK_MS = 5 * 60 * 1000;
-/* Without content, but news all the same: cannot be decrypted (yet), and missed calls. Others tell of group settings. */
+/* Without content, but news all the same: not decrypted (yet), and missed calls. Others tell of group settings. */
 const STUBS = new Set([2, 40, 41, 45, 46]);
 
 function start(bridge) {

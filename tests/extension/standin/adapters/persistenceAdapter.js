@@ -12,7 +12,10 @@ class PersistenceAdapter {
   }
 
   async load() {
-    return fs.readFile(this.metadataFile, 'utf8').then(JSON.parse).catch(() => ({}));
+    return fs
+      .readFile(this.metadataFile, 'utf8')
+      .then(JSON.parse)
+      .catch(() => ({}));
   }
 
   async saveSessionMetadata(entry) {
@@ -32,7 +35,10 @@ class PersistenceAdapter {
   }
 
   async sessionAuthExists(id) {
-    return fs.access(path.join(this.sessionsDir, id)).then(() => true, () => false);
+    return fs.access(path.join(this.sessionsDir, id)).then(
+      () => true,
+      () => false,
+    );
   }
 
   async deleteSessionAuth(id) {

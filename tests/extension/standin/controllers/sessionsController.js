@@ -9,7 +9,8 @@ const waitMs = () => Number(process.env.STANDIN_QR_WAIT_MS || 300);
 exports.sessionsController = async (req, res, next) => {
   const [, first, id, more] = req.url.split('/').map(decodeURIComponent);
   if (first !== 'sessions' || more) return next();
-  if (req.method === 'GET' && !id) return send(res, 200, { status: 'success', data: sessionManager.getAllSessions() });
+  if (req.method === 'GET' && !id)
+    return send(res, 200, { status: 'success', data: sessionManager.getAllSessions() });
   if (req.method === 'POST' && !id) return create(req.body.sessionId || randomUUID(), res);
   if (req.method === 'DELETE') return remove(id, res);
   return next();
@@ -20,7 +21,8 @@ async function create(id, res) {
   await sessionManager.createSession(id);
   await whatsappService.initializeSession(id);
   const until = Date.now() + waitMs();
-  while (Date.now() < until && !sessionManager.getSession(id)?.qrCode) await new Promise((done) => setTimeout(done, 10));
+  while (Date.now() < until && !sessionManager.getSession(id)?.qrCode)
+    await new Promise((done) => setTimeout(done, 10));
   if (sessionManager.getSession(id)?.qrCode)
     return send(res, 201, { status: 'success', data: sessionManager.getSession(id) });
   await sessionManager.deleteSession(id);

@@ -42,7 +42,8 @@ class WhatsAppService {
     });
     client.onMessageReceived((message) => emit('message.received', message));
     client.onMessageStatusUpdate((update) =>
-      emit(KINDS[update.status] ?? 'message.sent', { messageId: update.key?.id, status: update.status }));
+      emit(KINDS[update.status] ?? 'message.sent', { messageId: update.key?.id, status: update.status }),
+    );
     await sessionManager.updateSession(id, { status: 'connecting' });
     await client.connect();
     this.clients.set(id, client);
