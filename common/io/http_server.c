@@ -43,6 +43,7 @@
 const struct http_limits http_limits_default = {
     .header_bytes_max = 16 * 1024,
     .body_bytes_max = 1024 * 1024,
+    .bodies_bytes_max = 64 * 1024 * 1024,
     .header_ms = 10 * 1000,
     .body_ms = 30 * 1000,
     .idle_ms = 75 * 1000,
@@ -89,6 +90,7 @@ struct http_server {
     struct http_handlers h;
     void *ctx;
     int listen_fd, connections, pending;
+    int64_t bodies_bytes; /* allocated for bodies, over all requests */
     uint16_t port;
     bool closing;
 };
@@ -110,6 +112,8 @@ static void dropped(struct http_server *s, int status)
 
 static int grow_body(struct http_req *r, size_t need)
 {
+    const struct http_limits *l = &r->server->limits;
+    int64_t *total = &r->server->bodies_bytes;
     size_t cap = r->body_cap ? r->body_cap : BODY_KEPT_BYTES;
     char *body;
 
@@ -117,12 +121,23 @@ static int grow_body(struct http_req *r, size_t need)
         return 0;
     while (cap <= need)
         cap *= 2;
+    if (l->bodies_bytes_max > 0 && *total + (int64_t)(cap - r->body_cap) > l->bodies_bytes_max)
+        return -EAGAIN;
     body = mem_realloc(r->body, cap);
     if (!body)
         return -ENOMEM;
+    *total += (int64_t)(cap - r->body_cap);
     r->body = body;
     r->body_cap = cap;
     return 0;
+}
+
+/* The body's memory is no longer the request's. */
+static void forget_body(struct http_req *r)
+{
+    r->server->bodies_bytes -= (int64_t)r->body_cap;
+    r->body = NULL;
+    r->body_len = r->body_cap = 0;
 }
 
 static void too_large(struct http_req *r)
@@ -135,8 +150,16 @@ static void too_large(struct http_req *r)
     dropped(r->server, 413);
 }
 
+static void too_many_bodies(struct http_req *r)
+{
+    http_respond_error(r, 503, "busy", "too many bodies are being read; send it again", "Retry-After: 1\n");
+    dropped(r->server, 503);
+}
+
 static enum MHD_Result take_piece(struct http_req *r, const char *data, size_t n)
 {
+    int grown;
+
     if (r->response) {
         r->dropped += (int64_t)n;
         return r->dropped > DRAIN_BYTES_MAX ? MHD_NO : MHD_YES;
@@ -146,7 +169,15 @@ static enum MHD_Result take_piece(struct http_req *r, const char *data, size_t n
         too_large(r);
         return MHD_YES;
     }
-    if (grow_body(r, r->body_len + n) != 0)
+    grown = grow_body(r, r->body_len + n);
+    if (grown == -EAGAIN) {
+        r->refused = true;
+        mem_free(r->body);
+        forget_body(r);
+        too_many_bodies(r);
+        return MHD_YES;
+    }
+    if (grown != 0)
         return MHD_NO;
     memcpy(r->body + r->body_len, data, n);
     r->body_len += n;
@@ -272,8 +303,8 @@ static void on_completed(void *ctx, struct MHD_Connection *mhd, void **req_ctx,
     if (!r)
         return;
     if (r->body_cap > BODY_KEPT_BYTES) {
-        mem_freep(&r->body);
-        r->body_cap = 0;
+        mem_free(r->body);
+        forget_body(r);
     }
     if (r->response) {
         MHD_destroy_response(r->response);
@@ -305,6 +336,7 @@ static void on_connection(void *ctx, struct MHD_Connection *mhd, void **socket_c
         s->connections--;
         mem_free(r->query);
         mem_free(r->body);
+        forget_body(r);
         mem_free(r);
         *socket_ctx = NULL;
     }
@@ -565,6 +597,15 @@ struct str http_req_body(const struct http_req *r)
     return (struct str){ r->body_len ? r->body : "", r->body_len };
 }
 
+char *http_req_take_body(struct http_req *r, size_t *ret_len)
+{
+    char *body = r->body;
+
+    *ret_len = r->body_len;
+    forget_body(r);
+    return body;
+}
+
 struct str http_req_peer(const struct http_req *r)
 {
     const union MHD_ConnectionInfo *info =
@@ -638,7 +679,8 @@ static void answer_with(struct http_req *r, int status, struct MHD_Response *res
     resume(r);
 }
 
-void http_respond(struct http_req *r, int status, const char *content_type, struct str body, const char *extra_headers)
+void http_respond(struct http_req *r, int status, const char *content_type, struct str body,
+                  const char *extra_headers)
 {
     struct MHD_Response *response;
 

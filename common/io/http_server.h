@@ -20,12 +20,13 @@ struct http_req;
 struct http_limits {
     int64_t header_bytes_max; /* 431 beyond */
     int64_t body_bytes_max;   /* 413 beyond */
+    int64_t bodies_bytes_max; /* of all bodies that are read or with a handler; 503 beyond; 0: no limit */
     int64_t header_ms;   /* from the first byte (or the connection) to the end of the header; then closed */
     int64_t body_ms;     /* to the end of the body; then closed */
     int64_t idle_ms;     /* keep-alive without a request; then closed */
     int connections_max; /* further ones wait in the backlog */
 };
-/* 16 KiB, 1 MiB, 10 s, 30 s, 75 s, 16384 (DESIGN section 5). */
+/* 16 KiB, 1 MiB, 64 MiB, 10 s, 30 s, 75 s, 16384 (DESIGN section 5). */
 extern const struct http_limits http_limits_default;
 
 /* What on_begin says to a request whose header is complete and whose body is not read yet. */
@@ -39,8 +40,8 @@ struct http_handlers {
     /* May be NULL. For 401/404/405/415/503 before the body is read. */
     enum http_begin (*on_begin)(void *ctx, struct http_req *r);
     void (*on_request)(void *ctx, struct http_req *r);
-    /* A request that never reached a handler was answered (400, 408, 413, 431) or closed: for the metrics.
-     * May be NULL.
+    /* A request that never reached a handler was answered (400, 408, 413, 431, 503) or closed: for the
+     * metrics. May be NULL.
      * @status 0: closed without an answer. */
     void (*on_dropped)(void *ctx, int status);
 };
@@ -64,6 +65,9 @@ struct str http_req_path(const struct http_req *r);  /* without the query */
 struct str http_req_query(const struct http_req *r); /* raw, without '?'; STR_NULL when absent */
 struct str http_req_header(const struct http_req *r, const char *name); /* any case; STR_NULL when absent */
 struct str http_req_body(const struct http_req *r);
+/* Gives the body away: mem_free() it; it may be NULL when it is empty. http_req_body() is empty from then on.
+ */
+char *http_req_take_body(struct http_req *r, size_t *ret_len);
 struct str http_req_peer(const struct http_req *r);    /* "127.0.0.1:4711" */
 int64_t http_req_started_us(const struct http_req *r); /* clock_mono_us() when the header was complete */
 /* A pointer of the handler's, NULL at first. */

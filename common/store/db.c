@@ -37,11 +37,27 @@ static int cantopen_code(sqlite3 *handle)
     }
 }
 
+/* What the system said to the file that failed; sqlite3_system_errno() is overwritten by the clean-up after
+ * it. */
+static int last_errno(sqlite3 *handle)
+{
+    sqlite3_file *log = NULL;
+    int e = 0;
+
+    (void)sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER,
+                               &log); /* the journal, or the WAL */
+    if (log && log->pMethods)
+        (void)log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &e);
+    if (e == 0)
+        (void)sqlite3_file_control(handle, "main", SQLITE_FCNTL_LAST_ERRNO, &e);
+    return e;
+}
+
 static int ioerr_code(sqlite3 *handle, int extended)
 {
     if (extended == SQLITE_IOERR_NOMEM)
         return -ENOMEM;
-    switch (sqlite3_system_errno(handle)) {
+    switch (last_errno(handle)) {
     case ENOSPC:
     case EDQUOT:
     case EFBIG:
@@ -201,7 +217,7 @@ static int check_writable_open(struct db *db, const char *path)
 
 static int open_handle(struct db *db, const char *path, enum sql_rules rules)
 {
-    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | (rules == SQL_STATE ? SQLITE_OPEN_URI : 0) |
                 (is_reader(rules) ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     int rc = sqlite3_open_v2(path, &db->handle, flags, NULL);
 
@@ -252,7 +268,12 @@ int db_open(const char *dir, const char *file, const struct db_schema *schema, s
 
 int db_open_state_reader(const char *dir, struct db **ret)
 {
-    return open_in(dir, STATE_DB_FILE, SQL_STATE_READER, NULL, ret);
+    return db_open_reader(dir, STATE_DB_FILE, ret);
+}
+
+int db_open_reader(const char *dir, const char *file, struct db **ret)
+{
+    return open_in(dir, file, SQL_STATE_READER, NULL, ret);
 }
 
 const char *db_engine_version(void)
@@ -344,7 +365,7 @@ int db_check_writable(struct db *db)
 /* ---- online backup ---------------------------------------------------------------------------------------
  */
 
-static int quick_check(struct db *db)
+int db_quick_check(struct db *db)
 {
     CLEANUP(sql_done) struct sql *q = NULL;
     int r = sql_query(db, "PRAGMA quick_check(1)", &q, "");
@@ -376,7 +397,7 @@ int db_backup(struct db *db, const char *path)
     if (r == 0)
         r = copy_pages(db, to);
     if (r == 0)
-        r = quick_check(to);
+        r = db_quick_check(to);
     db_close(to);
     return r;
 }

@@ -38,6 +38,7 @@ int db_open_state(const char *dir, struct db **ret);
 /* Read-only, for who only looks at it now and then and may not wait: -EAGAIN after 100 ms. -ENOENT: not there
  * yet. */
 int db_open_state_reader(const char *dir, struct db **ret);
+int db_open_reader(const char *dir, const char *file, struct db **ret);
 int db_open(const char *dir, const char *file, const struct db_schema *schema, struct db **ret);
 /* In memory, for tests. */
 int db_open_memory(const struct db_schema *schema, struct db **ret);
@@ -61,8 +62,10 @@ bool db_sync_failed(const struct db *db);
 const char *db_engine_version(void);
 /* For tests and doctor: 0 when it can write and sync a row now. */
 int db_check_writable(struct db *db);
-/* Copies the file to @path while others write (online backup), then verifies by quick_check. */
+/* Copies the file to @path while others write (online backup, one snapshot), then verifies by quick_check. */
 int db_backup(struct db *db, const char *path);
+/* SQLite's quick_check: 0, or -EBADMSG. */
+int db_quick_check(struct db *db);
 
 /*
  * Steady time: ms that never run backwards nor jump forward when somebody sets the clock, the same in every

@@ -85,3 +85,11 @@ struct rejected {
 };
 int event_read_rejected(struct event_reader *r, int limit,
                         int (*on_row)(void *ctx, const struct rejected *row), void *ctx);
+
+/* ---- backup ---------------------------------------------------------------------------------------------
+ */
+
+/* Copies @dir/events.db to the new file @path while it is written, without holding the writer back, verifies
+ * the copy by quick_check and syncs it. Returns 0 and how many events it holds, -ENOENT (no events.db), or
+ * another negative. */
+int event_backup(const char *dir, const char *path, int64_t *ret_events);

@@ -13,6 +13,7 @@
     X(cmd_session_qr, "session qr", "ID [--wait] [--json]", "show the QR code of a session that waits for one") \
     X(cmd_session_delete, "session delete", "ID [--yes]", "remove a session from the bridge, for good") \
     X(cmd_doctor, "doctor", "[--no-probe] [--json]", "check every link of the chain and say what to do") \
+    X(cmd_backup, "backup", "DIR", "copy events.db and state.db to DIR while everything runs") \
     X(cmd_probe, "probe", "URL", "ask a /health or /ready URL; exit 0 when it answers 200") \
     /* end of the list */
 /* clang-format on */

@@ -52,7 +52,7 @@ static void ring_next(struct bells *b)
     b->n--;
     b->bytes -= (int64_t)r->item.event.body.n;
     ring(b, r);
-    mem_free(r);
+    request_free(r);
 }
 
 static void on_timer(void *ctx)
@@ -70,7 +70,7 @@ void bells_add(struct bells *b, struct request *r, const char *log_id)
 {
     if (b->n >= WAITING_MAX || b->bytes >= WAITING_BYTES_MAX) {
         metric_add(&ingest_metrics.bells_dropped, 0, 1);
-        mem_free(r);
+        request_free(r);
         return;
     }
     (void)snprintf(b->log_id, sizeof b->log_id, "%s", log_id);

@@ -1,8 +1,10 @@
 #include "services/webhook-ingest/ingest.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -262,6 +264,8 @@ int ingest_open(struct ingest *in, int argc, char *argv[])
     r = app_open(&spec, argc, argv, &in->app);
     if (r != 0)
         return r;
+    (void)umask(0027);              /* the log holds people's messages */
+    (void)signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is met as a full disk, not by dying */
     choose_driver(in);
     ingest_metrics_add();
     r = read_tokens(in);

@@ -50,4 +50,5 @@ void receive_committed(struct ingest *in, struct list *items);
 /* watch.c: state that changed becomes a log line, once; metrics and log.head each second; /ready. */
 void watch_status(struct ingest *in);
 void watch_second(struct ingest *in);
+void watch_gauges(struct ingest *in);                /* before they are shown */
 int watch_ready(void *ctx, char *ret_why, size_t n); /* an app_check, ctx is the struct ingest */

@@ -140,24 +140,6 @@ static int check_signature(struct ingest *in, struct http_req *http)
     return auth_check(&in->tokens, in->schemes, &hook, http_req_query(http), clock->wall_ms(clock));
 }
 
-static struct request *new_request(struct http_req *http, struct str bridge)
-{
-    struct str body = http_req_body(http);
-    struct request *r = mem_alloc(sizeof *r + body.n);
-
-    if (!r)
-        return NULL;
-    r->item = (struct commit_item){ 0 };
-    r->http = http;
-    memcpy(r->bridge, bridge.p, bridge.n); /* text_is_id(): at most 64 */
-    r->bridge[bridge.n] = '\0';
-    if (body.n > 0)
-        memcpy(r->body, body.p, body.n);
-    r->item.event.bridge = (struct str){ r->bridge, bridge.n };
-    r->item.event.body = (struct str){ r->body, body.n };
-    return r;
-}
-
 static void fill_event(struct request *r)
 {
     struct event_new *e = &r->item.event;
@@ -192,11 +174,11 @@ static void on_webhook(struct ingest *in, struct http_req *http)
 {
     struct str bridge = check_bridge(http_req_path(http), str_from(in->settings.bridge.name));
     struct clock *clock = app_clock(in->app);
-    struct request *r = new_request(http, bridge);
+    struct request *r = request_new(http, bridge);
     int answer = r ? decode(in, r) : -ENOMEM;
 
     if (answer != 0) {
-        mem_free(r);
+        request_free(r);
         answer_unwritable(http, answer);
         return;
     }
@@ -210,6 +192,8 @@ static void on_request(void *ctx, struct http_req *http)
     struct verdict v;
     int auth;
 
+    if (is_admin(http_req_path(http)))
+        watch_gauges(in);
     if (app_admin_serve(in->app, http))
         return;
     auth = check_signature(in, http);
@@ -276,6 +260,6 @@ void receive_committed(struct ingest *in, struct list *items)
         if (r->item.kind == COMMIT_EVENT && r->item.result == 0)
             bells_add(in->bells, r, in->told.log_id);
         else
-            mem_free(r);
+            request_free(r);
     }
 }

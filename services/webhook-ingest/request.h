@@ -11,5 +11,14 @@ struct request {
     struct webhook webhook;
     char bridge[65];
     char id[EVENT_ID_MAX];
-    char body[]; /* a copy: the bell rings after the answer, when the request is gone */
+    char *large; /* a large body, taken from the request; a small one is copied behind this struct */
+    char small[];
 };
+
+/* The bell rings after the answer, when the HTTP request is gone: the body has to be the request's own.
+ * Copying a usual one costs less than a second allocation; from here on it is taken over. */
+#define REQUEST_LARGE_BYTES 4096
+
+/* NULL when memory is short. */
+struct request *request_new(struct http_req *http, struct str bridge);
+void request_free(struct request *r);

@@ -87,12 +87,11 @@ void watch_status(struct ingest *in)
 /* ---- each second -----------------------------------------------------------------------------------------
  */
 
-void watch_second(struct ingest *in)
+void watch_gauges(struct ingest *in)
 {
     const struct committer_status *s = &in->told;
     struct statvfs disk;
 
-    watch_status(in);
     metric_set(&ingest_metrics.waiting, 0, committer_waiting(in->committer));
     metric_set(&ingest_metrics.connections, 0, http_server_connections(in->server));
     metric_set(&ingest_metrics.head, 0, s->head);
@@ -101,8 +100,13 @@ void watch_second(struct ingest *in)
     metric_set(&ingest_metrics.writable, 0, s->open && s->result == 0 && !s->held);
     if (statvfs(in->settings.app.data_dir, &disk) == 0)
         metric_set(&ingest_metrics.disk_free, 0, (int64_t)disk.f_bavail * (int64_t)disk.f_frsize);
-    if (s->open)
-        bells_head(in->bells, s->head);
+}
+
+void watch_second(struct ingest *in)
+{
+    watch_status(in);
+    if (in->told.open)
+        bells_head(in->bells, in->told.head);
 }
 
 /* ---- /ready ----------------------------------------------------------------------------------------------
