@@ -9,6 +9,12 @@
     X(cmd_wait, "wait", "[--timeout 50s]", "until bridge and stack are ready; exit 1 when they are not in time") \
     X(cmd_tap, "tap", "[PREFIX...] [--json] [--last N] [--since 10m]", "what happens, as it happens") \
     X(cmd_events, "events", "[--from SEQ] [--type PREFIX] [--session ID] [--limit N]", "what is in the event log") \
+    X(cmd_status, "status", "[--json]", "bridge, breaker, bucket, queue, sessions by state, what is wrong now") \
+    X(cmd_sessions, "sessions", "[--state STATE] [--all] [--json]", "every session as the monitor holds it") \
+    X(cmd_session_show, "session show", "ID [--json]", "one session: why it is so, what was tried, what happens next") \
+    X(cmd_session_reconnect, "session reconnect", "ID [--force] [--json]", "put up an attempt by hand, or hear why not") \
+    X(cmd_session_park, "session park", "ID [--reason TEXT] [--json]", "attempt nothing until it is unparked") \
+    X(cmd_session_unpark, "session unpark", "ID [--json]", "let it be attempted again") \
     X(cmd_session_create, "session create", "ID [--wait] [--json]", "make a session and show its QR code until it is scanned") \
     X(cmd_session_qr, "session qr", "ID [--wait] [--json]", "show the QR code of a session that waits for one") \
     X(cmd_session_delete, "session delete", "ID [--yes]", "remove a session from the bridge, for good") \

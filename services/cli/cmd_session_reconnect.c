@@ -1,0 +1,97 @@
+/*
+ * zapkeep session reconnect ID: puts up an attempt by hand. It respects what the workers respect (R1, R4) and
+ * says what stands in the way; --force lets only the spacing pass.
+ */
+#include <stdio.h>
+
+#include "common/base/json.h"
+#include "common/base/mem.h"
+#include "services/cli/commands.h"
+#include "services/cli/state.h"
+
+struct reconnect_settings {
+    struct cli_settings cli;
+    bool force;
+};
+
+/* clang-format off */
+static const struct setting table[] = {
+    { .name = "FORCE", .kind = SETTING_BOOL, .at = offsetof(struct reconnect_settings, force), .def = "false",
+      .flag_only = true, .help = "also when its last attempt is too short ago; nothing else is overridden" },
+    { 0 },
+};
+/* clang-format on */
+
+static void print_json(const struct cli_state *s, const char *id, bool done, const struct verdict *v)
+{
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(4096);
+    struct json_out j = JSON_OUT(&out);
+
+    json_open(&j, NULL, '{');
+    json_texts(&j, "session", id);
+    json_texts(&j, "bridge", s->settings->bridge.name);
+    json_texts(&j, "result", done ? "due" : "refused");
+    json_texts(&j, "why", why_key(v->why));
+    json_texts(&j, "detail", why_words(v->why));
+    json_int(&j, "until", v->until > 0 && !done ? cli_wall(s, v->until) : 0);
+    json_close(&j, '}');
+    puts(buf_str(&out));
+}
+
+static int refused(const struct cli_state *s, const char *id, const struct verdict *v)
+{
+    int64_t wait_ms = v->until - s->now.steady_ms;
+    const char *hint = v->why == WHY_SPACING ? "; --force does not wait for it" : "";
+    char until[32];
+
+    if (s->settings->json)
+        print_json(s, id, false, v);
+    if (v->until <= 0 || wait_ms <= 0)
+        return cli_problem(EXIT_NOT_SO, "session %s is not attempted: %s", id, why_words(v->why));
+    return cli_problem(EXIT_NOT_SO, "session %s is not attempted: %s (for %s more)%s", id, why_words(v->why),
+                       text_duration((wait_ms + 999) / 1000 * 1000, until, sizeof until), hint);
+}
+
+static int ask(struct cli_state *s, const char *id, bool force)
+{
+    struct verdict v = { 0 };
+    int r = reconnects_ask(s->db, &s->policy, &s->now, s->settings->bridge.name, id, force, &v);
+
+    if (r == RECONNECTS_NONE)
+        return cli_no_session(s, id);
+    if (r == RECONNECTS_REFUSED)
+        return refused(s, id, &v);
+    if (r != 0)
+        return cli_state_problem(s, r);
+    cli_ring_due(s, id);
+    if (s->settings->json)
+        print_json(s, id, true, &v);
+    else
+        printf("session %s is put up for an attempt; `zapkeep session show %s` tells what came of it\n", id,
+               id);
+    return EXIT_DONE;
+}
+
+static int run(const struct reconnect_settings *s, const struct settings_args *args)
+{
+    CLEANUP(cli_state_close) struct cli_state state = CLI_STATE_NULL;
+    const char *id;
+    int code = cli_one_session(args, "session reconnect", &id);
+
+    if (code < 0)
+        code = cli_state_open(&s->cli, &state);
+    return code >= 0 ? code : ask(&state, id, s->force);
+}
+
+int cmd_session_reconnect(int argc, char *argv[])
+{
+    struct reconnect_settings s;
+    struct settings_args args;
+    int code = cli_read(cli_command_of(cmd_session_reconnect), table, argc, argv, &s, &args);
+
+    if (code >= 0)
+        return code;
+    code = run(&s, &args);
+    cli_free(table, &s);
+    return code;
+}

@@ -1,0 +1,287 @@
+/*
+ * zapkeep session show ID: its state and what that means, the last changes, the attempts and what came of
+ * them, what happens next and when, and why not sooner.
+ */
+#include <stdio.h>
+
+#include "common/base/json.h"
+#include "common/base/mem.h"
+#include "services/cli/commands.h"
+#include "services/cli/state.h"
+
+#define CHANGES_SHOWN  20
+#define ATTEMPTS_SHOWN 20
+/* A few hundred bytes a row. */
+#define OUT_MAX (64 * 1024)
+
+struct shown {
+    struct cli_state *state;
+    struct session_row row;
+    struct reconnect_outlook outlook;
+    struct buf text;
+    struct json_out j;
+};
+
+/* ---- what happens next -----------------------------------------------------------------------------------
+ */
+
+/* What stands in the way: the session's own side first. */
+static struct verdict obstacle(const struct reconnect_outlook *o)
+{
+    return o->session.why != WHY_READY ? o->session : o->bridge;
+}
+
+static void write_next(struct shown *s)
+{
+    const struct reconnect_outlook *o = &s->outlook;
+    struct verdict v = obstacle(o);
+    char at[40], in[32];
+    int64_t wait_ms = o->next_at - s->state->now.steady_ms;
+
+    (void)buf_adds(&s->text, "next      ");
+    if (o->row.retry.phase != RETRY_DUE)
+        (void)buf_addf(&s->text, "nothing is planned: %s", why_words(v.why));
+    else if (o->next_at <= 0)
+        (void)buf_addf(&s->text, "an attempt, when this has ended: %s", why_words(v.why));
+    else
+        (void)buf_addf(&s->text, "an attempt at about %s (in %s)",
+                       text_time(cli_wall(s->state, o->next_at), at, sizeof at),
+                       text_duration(wait_ms > 0 ? wait_ms : 0, in, sizeof in));
+    if (o->row.retry.phase == RETRY_DUE && o->next_at > 0 && v.why != WHY_READY)
+        (void)buf_addf(&s->text, "; not sooner because %s", why_words(v.why));
+    if (o->ahead > 0)
+        (void)buf_addf(&s->text, "; %lld are before it", (long long)o->ahead);
+    (void)buf_adds(&s->text, "\n");
+    if (o->row.retry.phase == RETRY_PARKED)
+        (void)buf_addf(&s->text, "parked    since %s: %s\n", text_time(o->row.parked_since, at, sizeof at),
+                       o->row.park_detail);
+}
+
+static void json_next(struct shown *s)
+{
+    const struct reconnect_outlook *o = &s->outlook;
+    struct verdict v = obstacle(o);
+
+    json_open(&s->j, "next", '{');
+    json_texts(&s->j, "phase", retry_phase_text(o->row.retry.phase));
+    json_texts(&s->j, "reason", retry_reason_text(o->row.retry.reason));
+    json_int(&s->j, "at", o->next_at > 0 ? cli_wall(s->state, o->next_at) : 0);
+    json_texts(&s->j, "why_not_sooner", why_key(v.why));
+    json_texts(&s->j, "detail", why_words(v.why));
+    json_int(&s->j, "until", v.until > 0 && v.why != WHY_READY ? cli_wall(s->state, v.until) : 0);
+    json_int(&s->j, "ahead", o->ahead);
+    json_int(&s->j, "attempts", o->row.retry.attempts);
+    json_int(&s->j, "failures", o->row.retry.failures);
+    json_bool(&s->j, "parked", o->row.retry.phase == RETRY_PARKED);
+    json_int(&s->j, "parked_since", o->row.parked_since);
+    json_texts(&s->j, "park_reason", o->row.park_detail);
+    json_close(&s->j, '}');
+}
+
+/* ---- changes and attempts --------------------------------------------------------------------------------
+ */
+
+static const char *from_text(const struct session_change *c)
+{
+    return c->from < 0 ? "" : session_state_text((enum session_state)c->from);
+}
+
+static int on_change(void *ctx, const struct session_change *c)
+{
+    struct shown *s = ctx;
+    char at[40];
+
+    (void)buf_addf(&s->text, "  %s  %s%s%s  %s%s(%s)%s%s\n", text_time(c->at, at, sizeof at), from_text(c),
+                   c->from < 0 ? "" : " -> ", session_state_text((enum session_state)c->to), c->cause,
+                   c->cause[0] ? " " : "", c->source, c->words[0] ? " " : "", c->words);
+    return 0;
+}
+
+static int json_change(void *ctx, const struct session_change *c)
+{
+    struct shown *s = ctx;
+
+    json_open(&s->j, NULL, '{');
+    json_int(&s->j, "at", c->at);
+    json_texts(&s->j, "from", from_text(c));
+    json_texts(&s->j, "to", session_state_text((enum session_state)c->to));
+    json_texts(&s->j, "cause", c->cause);
+    json_int(&s->j, "code", c->code);
+    json_texts(&s->j, "source", c->source);
+    json_texts(&s->j, "words", c->words);
+    json_close(&s->j, '}');
+    return 0;
+}
+
+static int on_attempt(void *ctx, const struct attempt_row *a)
+{
+    struct shown *s = ctx;
+    char at[40];
+
+    (void)buf_addf(&s->text, "  %s  #%lld %s  %s", text_time(a->at, at, sizeof at), (long long)a->attempt,
+                   attempt_outcome_text(a->outcome), retry_reason_text(a->reason));
+    if (a->http_status > 0)
+        (void)buf_addf(&s->text, ", HTTP %d in %lld ms", a->http_status, (long long)a->took_ms);
+    (void)buf_addf(&s->text, ", %s%s%s\n", a->worker, a->detail[0] ? ": " : "", a->detail);
+    return 0;
+}
+
+static int json_attempt(void *ctx, const struct attempt_row *a)
+{
+    struct shown *s = ctx;
+
+    json_open(&s->j, NULL, '{');
+    json_int(&s->j, "at", a->at);
+    json_int(&s->j, "ended", a->ended);
+    json_int(&s->j, "attempt", a->attempt);
+    json_texts(&s->j, "outcome", attempt_outcome_text(a->outcome));
+    json_texts(&s->j, "reason", retry_reason_text(a->reason));
+    json_texts(&s->j, "cause", a->cause);
+    json_texts(&s->j, "worker", a->worker);
+    json_int(&s->j, "http_status", a->http_status);
+    json_int(&s->j, "took_ms", a->took_ms);
+    json_int(&s->j, "next_at", a->next_at);
+    json_bool(&s->j, "parked", a->parked);
+    json_texts(&s->j, "detail", a->detail);
+    json_close(&s->j, '}');
+    return 0;
+}
+
+/* ---- the session -----------------------------------------------------------------------------------------
+ */
+
+static const char *meaning_of(const struct session_row *row)
+{
+    const struct cause *c = row->cause[0] ? cause_by_name(row->cause) : NULL;
+
+    return c ? c->meaning : "";
+}
+
+static void write_state(struct shown *s)
+{
+    const struct session_row *row = &s->row;
+    char at[40], ago[32];
+
+    (void)buf_addf(&s->text, "session   %s on bridge %s\n", row->id, row->bridge);
+    (void)buf_addf(&s->text, "state     %s since %s (%s)", session_state_text(row->state),
+                   text_time(row->since, at, sizeof at), cli_ago(s->state, row->since, ago, sizeof ago));
+    if (row->raw_status[0])
+        (void)buf_addf(&s->text, "; the bridge calls it %s", row->raw_status);
+    (void)buf_adds(&s->text, "\n");
+    if (row->cause[0])
+        (void)buf_addf(&s->text, "cause     %s%s", row->cause, row->code ? "" : ": ");
+    if (row->cause[0] && row->code)
+        (void)buf_addf(&s->text, " (%d): ", row->code);
+    if (row->cause[0])
+        (void)buf_addf(&s->text, "%s\n", meaning_of(row));
+    if (row->phone[0] || row->name[0])
+        (void)buf_addf(&s->text, "phone     %s %s\n", row->phone, row->name);
+    if (row->deaf_since > 0)
+        (void)buf_addf(&s->text, "deaf      since %s\n", text_time(row->deaf_since, at, sizeof at));
+    if (row->suppressed_until > s->state->now.steady_ms)
+        (void)buf_addf(&s->text, "flapping  left alone until %s\n",
+                       text_time(cli_wall(s->state, row->suppressed_until), at, sizeof at));
+}
+
+static void json_state(struct shown *s)
+{
+    const struct session_row *row = &s->row;
+
+    json_texts(&s->j, "session", row->id);
+    json_texts(&s->j, "bridge", row->bridge);
+    json_texts(&s->j, "state", session_state_text(row->state));
+    json_texts(&s->j, "cause", row->cause);
+    json_int(&s->j, "code", row->code);
+    json_texts(&s->j, "meaning", meaning_of(row));
+    json_int(&s->j, "since", row->since);
+    json_int(&s->j, "first_seen", row->first_seen);
+    json_texts(&s->j, "raw_status", row->raw_status);
+    json_texts(&s->j, "phone", row->phone);
+    json_texts(&s->j, "name", row->name);
+    json_int(&s->j, "deaf_since", row->deaf_since);
+    json_int(&s->j, "heard_at", row->heard_at);
+    json_int(&s->j, "suppressed_until",
+             row->suppressed_until > s->state->now.steady_ms ? cli_wall(s->state, row->suppressed_until) : 0);
+}
+
+static int write_text(struct shown *s)
+{
+    struct db *db = s->state->db;
+    int r;
+
+    write_state(s);
+    write_next(s);
+    (void)buf_adds(&s->text, "changes   (newest first)\n");
+    r = sessions_each_change(db, s->row.bridge, s->row.id, CHANGES_SHOWN, on_change, s);
+    (void)buf_adds(&s->text, "attempts  (newest first)\n");
+    if (r == 0)
+        r = reconnects_each_attempt(db, s->row.bridge, s->row.id, ATTEMPTS_SHOWN, on_attempt, s);
+    return r;
+}
+
+static int write_json(struct shown *s)
+{
+    struct db *db = s->state->db;
+    int r;
+
+    json_open(&s->j, NULL, '{');
+    json_state(s);
+    json_next(s);
+    json_open(&s->j, "changes", '[');
+    r = sessions_each_change(db, s->row.bridge, s->row.id, CHANGES_SHOWN, json_change, s);
+    json_close(&s->j, ']');
+    json_open(&s->j, "attempts", '[');
+    if (r == 0)
+        r = reconnects_each_attempt(db, s->row.bridge, s->row.id, ATTEMPTS_SHOWN, json_attempt, s);
+    json_close(&s->j, ']');
+    json_close(&s->j, '}');
+    (void)buf_adds(&s->text, "\n");
+    return r;
+}
+
+static int show(struct cli_state *state, const char *id)
+{
+    CLEANUP(buf_fini) struct buf text = BUF_INIT(OUT_MAX);
+    const char *bridge = state->settings->bridge.name;
+    struct shown s = { .state = state, .text = text };
+    int r = sessions_find(state->db, bridge, id, &s.row);
+
+    if (r == SESSIONS_NONE)
+        return cli_no_session(state, id);
+    if (r == 0)
+        r = reconnects_why(state->db, &state->policy, &state->now, bridge, id, &s.outlook);
+    s.j = JSON_OUT(&s.text);
+    if (r == 0)
+        r = state->settings->json ? write_json(&s) : write_text(&s);
+    if (r == 0)
+        r = buf_error(&s.text);
+    text = s.text;
+    if (r != 0)
+        return cli_state_problem(state, r);
+    (void)fputs(buf_str(&text), stdout);
+    return EXIT_DONE;
+}
+
+static int run(const struct cli_settings *s, const struct settings_args *args)
+{
+    CLEANUP(cli_state_close) struct cli_state state = CLI_STATE_NULL;
+    const char *id;
+    int code = cli_one_session(args, "session show", &id);
+
+    if (code < 0)
+        code = cli_state_open(s, &state);
+    return code >= 0 ? code : show(&state, id);
+}
+
+int cmd_session_show(int argc, char *argv[])
+{
+    struct cli_settings s;
+    struct settings_args args;
+    int code = cli_read(cli_command_of(cmd_session_show), NULL, argc, argv, &s, &args);
+
+    if (code >= 0)
+        return code;
+    code = run(&s, &args);
+    cli_free(NULL, &s);
+    return code;
+}

@@ -1,0 +1,102 @@
+#include "services/cli/state.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "proto/message.h"
+
+/* A hub on the same machine is reached in a few ms; a command does not wait for one that is away. */
+#define RING_WAIT_MS 300
+#define RING_STEP_MS 5
+
+int cli_state_open(const struct cli_settings *settings, struct cli_state *ret)
+{
+    struct cli_state s = { .settings = settings };
+    struct bridge_row row = { 0 };
+    int r = cli_open_state(settings->app.data_dir, &s.db);
+
+    clock_init(&s.clock);
+    if (r == 0)
+        r = steady_now(s.db, &s.clock, &s.now);
+    if (r == 0)
+        r = bridges_find(s.db, settings->bridge.name, &row);
+    if (r < 0) {
+        db_close(s.db);
+        return cli_store_problem(settings->app.data_dir, STATE_DB_FILE, r);
+    }
+    s.policy = bridges_policy(&row);
+    *ret = s;
+    return -1;
+}
+
+void cli_state_close(struct cli_state *s)
+{
+    db_close(s->db);
+    s->db = NULL;
+}
+
+int cli_state_problem(const struct cli_state *s, int r)
+{
+    return cli_store_problem(s->settings->app.data_dir, STATE_DB_FILE, r);
+}
+
+int cli_no_session(const struct cli_state *s, const char *id)
+{
+    return cli_problem(EXIT_NOT_SO, "there is no session %s on bridge %s; `zapkeep sessions` lists them", id,
+                       s->settings->bridge.name);
+}
+
+int cli_one_session(const struct settings_args *args, const char *command, const char **ret)
+{
+    if (args->n != 1 || !text_is_id(str_from(args->arg[0])))
+        return cli_problem(EXIT_USAGE, "%s takes one ID of letters, digits, '-' and '_', 64 at most",
+                           command);
+    *ret = args->arg[0];
+    return -1;
+}
+
+const char *cli_ago(const struct cli_state *s, int64_t wall_ms, char *ret, size_t n)
+{
+    int64_t age_ms = s->now.wall_ms - wall_ms;
+
+    if (wall_ms > 0 && age_ms >= 1000)
+        return text_duration(age_ms / 1000 * 1000, ret, n);
+    (void)snprintf(ret, n, "%s", wall_ms > 0 ? "0s" : "-");
+    return ret;
+}
+
+int64_t cli_wall(const struct cli_state *s, int64_t steady_ms)
+{
+    return s->now.wall_ms + steady_ms - s->now.steady_ms;
+}
+
+static int encode(const struct cli_state *s, const char *session, struct buf *out)
+{
+    char id[48];
+    struct message m;
+
+    (void)snprintf(id, sizeof id, "msg_%llx_%d", (unsigned long long)s->now.wall_ms, (int)getpid());
+    message_init(&m);
+    m.id = str_from(id);
+    m.at = m.due_at = s->now.wall_ms;
+    m.type = str_from(topic_type_text(TOPIC_RECONNECT_DUE));
+    m.bridge = str_from(s->settings->bridge.name);
+    m.session = str_from(session);
+    m.src = STR_LIT("cli");
+    return message_encode(&m, out);
+}
+
+void cli_ring_due(const struct cli_state *s, const char *session)
+{
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(4096);
+    struct bus_pub *pub = NULL;
+
+    if (encode(s, session, &out) != 0 || bus_pub_open(s->settings->app.bus_in, &pub) != 0)
+        return;
+    for (int waited_ms = 0; waited_ms < RING_WAIT_MS && !bus_pub_connected(pub); waited_ms += RING_STEP_MS)
+        (void)usleep(RING_STEP_MS * 1000);
+    (void)bus_pub_send(pub, (struct str){ out.data, out.len });
+    bus_pub_close(pub);
+}

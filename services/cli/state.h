@@ -1,0 +1,37 @@
+/*
+ * What the commands about sessions share: state.db with the time, names and times as people read them, and a
+ * bell for the workers.
+ */
+#pragma once
+
+#include "common/store/bridges.h"
+#include "common/store/reconnects.h"
+#include "common/store/sessions.h"
+#include "services/cli/cli.h"
+
+struct cli_state {
+    const struct cli_settings *settings;
+    struct db *db;
+    struct clock clock;
+    struct now now;
+    struct policy policy; /* in force for the bridge, as far as it is known */
+};
+#define CLI_STATE_NULL ((struct cli_state){ 0 })
+
+/* Returns -1: go on; else the exit code (the problem was printed). */
+int cli_state_open(const struct cli_settings *settings, struct cli_state *ret);
+void cli_state_close(struct cli_state *s); /* also for CLEANUP */
+/* Words for a failed read or write; returns the exit code. */
+int cli_state_problem(const struct cli_state *s, int r);
+int cli_no_session(const struct cli_state *s, const char *id); /* prints, EXIT_NOT_SO */
+/* The one argument that is a session's id. Returns -1: go on (*ret is set), or the exit code. */
+int cli_one_session(const struct settings_args *args, const char *command, const char **ret);
+
+/* "3m", from a wall time until now; "-" for 0. */
+const char *cli_ago(const struct cli_state *s, int64_t wall_ms, char *ret, size_t n);
+/* Wall ms of a steady time. */
+int64_t cli_wall(const struct cli_state *s, int64_t steady_ms);
+
+/* Tells workers that something is due. A bell: without a hub nothing happens, and they find it by themselves.
+ */
+void cli_ring_due(const struct cli_state *s, const char *session);
