@@ -39,7 +39,8 @@ static int fault(const char *call, int fd)
         char name[16], end[128];
         int what;
 
-        if (sscanf(line, "%15s %d %127s", name, &what, end) != 3 || strcmp(name, call) || !ends_with(file, end))
+        if (sscanf(line, "%15s %d %127s", name, &what, end) != 3 || strcmp(name, call) ||
+            !ends_with(file, end))
             continue;
         if (what < 0)
             usleep((useconds_t)-what * 1000);
@@ -51,14 +52,14 @@ static int fault(const char *call, int fd)
 }
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
-#define FAIL(call, fd)                \
-    do {                              \
-        int e = fault(call, fd);      \
-                                      \
-        if (e) {                      \
-            errno = e;                \
-            return -1;                \
-        }                             \
+#define FAIL(call, fd)           \
+    do {                         \
+        int e = fault(call, fd); \
+                                 \
+        if (e) {                 \
+            errno = e;           \
+            return -1;           \
+        }                        \
     } while (0)
 
 int fsync(int fd)
