@@ -305,7 +305,8 @@ static void wire(struct monitor *m)
         .heartbeat_url = s->heartbeat_url,
         .heartbeat_ms = s->heartbeat_ms
     };
-    m->recorder = (struct recorder){ .app = m->app,
+    m->recorder = (struct recorder){ .clock = app_clock(m->app),
+                                     .rng = app_rng(m->app),
                                      .rules = &s->rules,
                                      .policy = &s->policy.policy,
                                      .bridge = s->bridge.name,

@@ -71,8 +71,8 @@ static int follow(const struct recorder *rec, const struct now *now, struct roun
                                                        ? now->steady_ms - c->before.stable_since
                                                        : 0 };
     struct reconnect_followed f;
-    int r = reconnects_follow(rec->db, rec->policy, now, rec->bridge, c->s->id, &change,
-                              rng_next(app_rng(rec->app)), &f);
+    int r =
+        reconnects_follow(rec->db, rec->policy, now, rec->bridge, c->s->id, &change, rng_next(rec->rng), &f);
 
     if (r == 0 && f.after.phase == RETRY_DUE && f.before.phase != RETRY_DUE)
         c->due_wall = f.due_wall > 0 ? f.due_wall : now->wall_ms;
@@ -202,7 +202,7 @@ static bool has_work(const struct recorder *rec, const struct round *round, cons
 static int write_all(const struct recorder *rec, struct round *round, const struct record_also *also)
 {
     struct now now;
-    int r = steady_now(rec->db, app_clock(rec->app), &now);
+    int r = steady_now(rec->db, rec->clock, &now);
 
     if (r == 0)
         r = save_all(rec, round, &now);

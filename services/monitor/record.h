@@ -10,7 +10,8 @@
 #include "services/monitor/tell.h"
 
 struct recorder {
-    struct app *app;
+    struct clock *clock;
+    struct rng *rng;
     struct db *db;
     const struct rules *rules;
     const struct policy *policy;
