@@ -42,7 +42,7 @@
     X(STR, worker)  /* reconnect.*: who tried */                                                   \
     X(STR, alert)   /* alert: its name, "session-logged-out" */                                    \
     X(STR, status)  /* alert: firing or resolved */                                                \
-    X(STR, text)    /* alert: one sentence for a person */
+    X(STR, text)    /* alert, reconnect.*: one sentence for a person */
 
 struct message {
 #define STR(name)     struct str name;
