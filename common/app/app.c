@@ -238,7 +238,7 @@ static int open_admin(struct app *a, int argc, char *const argv[])
 
     if (r != 0 || !spec->admin_row)
         return r;
-    any_port = any_port && !settings_given(spec->admin_row, argc, argv);
+    any_port = any_port && !settings_given(spec->tables, spec->admin_row, argc, argv);
     r = admin_listen(a->admin, a->loop, *spec->admin_listen, any_port);
     if (r == 0 || r == -ENOMEM)
         return r;

@@ -11,11 +11,22 @@
 #include <string.h>
 
 #include "common/base/err.h"
+#include "common/base/json.h"
 #include "common/base/mem.h"
 #include "common/base/text.h"
 
 /* Longest flag with its NUL: "--" and the name. */
 #define FLAG_MAX 64
+/* Of a text from outside this much is shown in the problem line. */
+#define SHOWN_BYTES_MAX 200
+
+/* Quoted, on one line whatever is in it, and cut. */
+static void add_quoted(struct buf *problem, struct str text)
+{
+    struct json_out quoted = JSON_OUT(problem);
+
+    json_text(&quoted, NULL, (struct str){ text.p, text.n < SHOWN_BYTES_MAX ? text.n : SHOWN_BYTES_MAX });
+}
 
 /* ---- names -----------------------------------------------------------------------------------------------
  */
@@ -55,21 +66,23 @@ static const struct setting *row_of_flag(const struct setting *const *tables, co
 /* ---- where a row's text comes from -----------------------------------------------------------------------
  */
 
-/* The text a flag gives to the row, the last one wins; NULL: none does. */
-static const char *from_flags(const struct setting *row, int argc, char *const argv[])
+/* The text a flag gives to the row, the last one wins; NULL: none does. A flag's value is no flag, even if it
+ * looks like one. */
+static const char *from_flags(const struct setting *const *tables, const struct setting *row, int argc,
+                              char *const argv[])
 {
-    const struct setting one[] = { *row, { 0 } };
-    const struct setting *const table[] = { one, NULL };
     const char *found = NULL;
 
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
         const char *value;
+        const struct setting *given = row_of_flag(tables, argv[i], &value);
 
-        if (!row_of_flag(table, argv[i], &value))
+        if (!given)
             continue;
         if (!value)
-            value = row->kind == SETTING_BOOL ? "true" : (i + 1 < argc ? argv[++i] : NULL);
-        found = value;
+            value = given->kind == SETTING_BOOL ? "true" : (i + 1 < argc ? argv[++i] : NULL);
+        if (strcmp(given->name, row->name) == 0)
+            found = value;
     }
     return found;
 }
@@ -97,16 +110,21 @@ static int from_file(const struct setting *row, const char *path, char ret[SETTI
         r = -EIO;
     if (f)
         (void)fclose(f);
+    if (r == 0 && strlen(ret) == SETTINGS_VALUE_MAX - 1)
+        r = -EMSGSIZE;
     ret[strcspn(ret, "\r\n")] = '\0';
     if (r == 0)
         return 0;
-    (void)buf_addf(problem, "%s_FILE is \"%s\", which cannot be read: %s", row->name, path, err_text(r));
+    (void)buf_addf(problem, "%s_FILE is ", row->name);
+    add_quoted(problem, str_from(path));
+    (void)buf_addf(problem, ", which cannot be read: %s", err_text(r));
     return -EINVAL;
 }
 
-bool settings_given(const struct setting *row, int argc, char *const argv[])
+bool settings_given(const struct setting *const *tables, const struct setting *row, int argc,
+                    char *const argv[])
 {
-    const char *text = from_flags(row, argc, argv);
+    const char *text = from_flags(tables, row, argc, argv);
 
     if (!text && file_of(row))
         return true;
@@ -157,7 +175,9 @@ static int complain(const struct setting *row, const char *text, struct buf *pro
 {
     char min[32], max[32];
 
-    (void)buf_addf(problem, "%s is \"%s\", but must be ", row->name, row->secret ? "(secret)" : text);
+    (void)buf_addf(problem, "%s is ", row->name);
+    add_quoted(problem, row->secret ? STR_LIT("(secret)") : str_from(text));
+    (void)buf_adds(problem, ", but must be ");
     if (row->kind == SETTING_CHOICE)
         (void)buf_addf(problem, "one of: %s", row->choices);
     else
@@ -273,11 +293,11 @@ static bool is_text(const struct setting *row)
            row->kind == SETTING_LISTEN;
 }
 
-static int read_row(const struct setting *row, int argc, char *const argv[], struct buf *problem,
-                    void *settings)
+static int read_row(const struct setting *const *tables, const struct setting *row, int argc,
+                    char *const argv[], struct buf *problem, void *settings)
 {
     char from[SETTINGS_VALUE_MAX];
-    const char *text = from_flags(row, argc, argv);
+    const char *text = from_flags(tables, row, argc, argv);
     const char *path = text ? NULL : file_of(row);
 
     if (path) {
@@ -309,10 +329,9 @@ static int add_arg(struct settings_args *args, const char *arg, struct buf *prob
         args->arg[args->n++] = arg;
         return 0;
     }
-    (void)buf_addf(problem,
-                   args ? "too many arguments from \"%s\" on"
-                        : "\"%s\" is not understood here; --help shows what is",
-                   arg);
+    add_quoted(problem, str_from(arg));
+    (void)buf_adds(problem, args ? " and what follows are too many arguments"
+                                 : " is not understood here; --help shows what is");
     return -EINVAL;
 }
 
@@ -337,7 +356,9 @@ static int read_args(const struct setting *const *tables, int argc, char *const 
         } else if (strcmp(arg, "--version") == 0) {
             return SETTINGS_VERSION;
         } else if (!(row = row_of_flag(tables, arg, &value))) {
-            (void)buf_addf(problem, "there is no flag %s; --help lists them", arg);
+            (void)buf_adds(problem, "there is no flag ");
+            add_quoted(problem, (struct str){ arg, strcspn(arg, "=") }); /* the value may be a secret */
+            (void)buf_adds(problem, "; --help lists them");
             r = -EINVAL;
         } else if (!value && row->kind != SETTING_BOOL && ++i >= argc) {
             (void)buf_addf(problem, "%s needs a value: %s", arg, shape_of(row->kind));
@@ -370,7 +391,7 @@ int settings_read(const struct setting *const *tables, int argc, char *const arg
     clear(tables, ret);
     for (const struct setting *const *t = tables; *t && r == 0; t++) {
         for (const struct setting *row = *t; row->name && r == 0; row++)
-            r = read_row(row, argc, argv, problem, ret);
+            r = read_row(tables, row, argc, argv, problem, ret);
     }
     if (r != 0)
         settings_free(tables, ret);

@@ -75,4 +75,5 @@ void settings_help(const struct setting *const *tables, struct buf *out);
 /* Appends "NAME=value" lines, secrets as "(set)" or "(not set)". */
 void settings_dump(const struct setting *const *tables, const void *settings, struct buf *out);
 /* True when the row was given by flag, file or environment, not by its default. */
-bool settings_given(const struct setting *row, int argc, char *const argv[]);
+bool settings_given(const struct setting *const *tables, const struct setting *row, int argc,
+                    char *const argv[]);

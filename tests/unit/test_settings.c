@@ -109,6 +109,48 @@ static void a_flag_wins_over_the_environment(void **state)
     (void)unsetenv("JSON");
 }
 
+static void a_value_is_no_flag_even_if_it_looks_like_one(void **state)
+{
+    struct values v;
+
+    assert_int_equal(READ(&v, "--zkt-secret", "--zkt-number=7", "--zkt-text", "--", "--json"), 0);
+    assert_string_equal(v.secret, "--zkt-number=7");
+    assert_int_equal(v.number, 5);
+    assert_string_equal(v.text, "--");
+    assert_true(v.flag);
+    settings_free(tables, &v);
+}
+
+static void what_was_given_is_told_from_a_default(void **state)
+{
+    const struct setting *number = &table[5], *secret = &table[1];
+    const char *const argv[] = { "prog", "--zkt-secret", "--zkt-number=7", NULL };
+
+    assert_string_equal(number->name, "ZKT_NUMBER");
+    assert_false(settings_given(tables, number, 3, (char *const *)argv));
+    assert_true(settings_given(tables, secret, 3, (char *const *)argv));
+    (void)setenv("ZKT_NUMBER", "7", 1);
+    assert_true(settings_given(tables, number, 3, (char *const *)argv));
+    (void)unsetenv("ZKT_NUMBER");
+}
+
+static void a_secret_that_is_too_long_is_not_cut(void **state)
+{
+    char path[] = "/tmp/zk-secret-XXXXXX", bytes[SETTINGS_VALUE_MAX];
+    int fd = mkstemp(path);
+    struct values v;
+
+    assert_true(fd >= 0);
+    memset(bytes, 'x', sizeof bytes);
+    assert_int_equal(write(fd, bytes, sizeof bytes), sizeof bytes);
+    (void)close(fd);
+    (void)setenv("ZKT_SECRET_FILE", path, 1);
+    assert_int_equal(READ(&v), -EINVAL);
+    assert_non_null(strstr(buf_str(&problem), "too long"));
+    (void)unlink(path);
+    (void)unsetenv("ZKT_SECRET_FILE");
+}
+
 static void a_secret_may_stand_in_a_file(void **state)
 {
     char path[] = "/tmp/zk-secret-XXXXXX";
@@ -135,17 +177,19 @@ static void what_makes_no_sense_is_said_in_one_line(void **state)
     static const struct {
         const char *arg, *words[3];
     } cases[] = {
-        {"--zkt-number=11",       { "ZKT_NUMBER", "11", "from 1 to 10" }    },
-        { "--zkt-number=x",       { "ZKT_NUMBER", "whole number" }          },
-        { "--zkt-duration=1ms",   { "ZKT_DURATION", "1ms", "from 1s to 1h" }},
-        { "--zkt-duration=soon",  { "ZKT_DURATION", "soon", "60s" }         },
-        { "--zkt-choice=b",       { "ZKT_CHOICE", "\"b\"", "a bc" }         },
-        { "--zkt-url=host:3000",  { "ZKT_URL", "host:3000", "http://" }     },
-        { "--zkt-listen=nowhere", { "ZAPKEEP_ZKT_LISTEN", "nowhere", "off" }},
-        { "--zkt-bytes=1XB",      { "ZKT_BYTES", "1XB" }                    },
-        { "--zkt-rate=fast",      { "ZKT_RATE", "fast", "2/s" }             },
-        { "--nothing",            { "--nothing", "--help" }                 },
-        { "--zkt-number",         { "--zkt-number", "needs a value" }       },
+        {"--zkt-number=11",        { "ZKT_NUMBER", "11", "from 1 to 10" }    },
+        { "--zkt-number=x",        { "ZKT_NUMBER", "whole number" }          },
+        { "--zkt-duration=1ms",    { "ZKT_DURATION", "1ms", "from 1s to 1h" }},
+        { "--zkt-duration=soon",   { "ZKT_DURATION", "soon", "60s" }         },
+        { "--zkt-choice=b",        { "ZKT_CHOICE", "\"b\"", "a bc" }         },
+        { "--zkt-url=host:3000",   { "ZKT_URL", "host:3000", "http://" }     },
+        { "--zkt-listen=nowhere",  { "ZAPKEEP_ZKT_LISTEN", "nowhere", "off" }},
+        { "--zkt-bytes=1XB",       { "ZKT_BYTES", "1XB" }                    },
+        { "--zkt-rate=fast",       { "ZKT_RATE", "fast", "2/s" }             },
+        { "--nothing",             { "--nothing", "--help" }                 },
+        { "--zkt-number",          { "--zkt-number", "needs a value" }       },
+        { "--zkt-number=1\n2\x1b", { "ZKT_NUMBER", "1\\n2\\u001b" }          },
+        { "--no\nthing",           { "--no\\nthing", "--help" }              },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -163,6 +207,8 @@ static void a_secret_is_never_shown(void **state)
     CLEANUP(buf_fini) struct buf out = BUF_INIT(4096);
     struct values v;
 
+    assert_int_equal(READ(&v, "--zkt-secert=hush"), -EINVAL);
+    assert_null(strstr(buf_str(&problem), "hush"));
     assert_int_equal(READ(&v, "--zkt-secret", "hush"), 0);
     settings_dump(tables, &v, &out);
     assert_null(strstr(buf_str(&out), "hush"));
@@ -206,7 +252,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_are_taken),
         cmocka_unit_test(a_flag_wins_over_the_environment),
+        cmocka_unit_test(a_value_is_no_flag_even_if_it_looks_like_one),
+        cmocka_unit_test(what_was_given_is_told_from_a_default),
         cmocka_unit_test(a_secret_may_stand_in_a_file),
+        cmocka_unit_test(a_secret_that_is_too_long_is_not_cut),
         cmocka_unit_test(what_makes_no_sense_is_said_in_one_line),
         cmocka_unit_test(a_secret_is_never_shown),
         cmocka_unit_test(help_is_asked_for),
