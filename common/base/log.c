@@ -12,6 +12,7 @@
 /* The longest line; a longer value is cut. PIPE_BUF is 4096: one write of this size stays one line. */
 #define LINE_MAX_BYTES 4096
 #define VALUE_MAX      1024
+#define LINE_END_BYTES 2 /* "}\n" */
 
 static const char *const level_names[] = { "debug", "info", "warn", "error" };
 
@@ -55,6 +56,14 @@ static struct str cut(struct str s)
     return s.n > VALUE_MAX ? (struct str){ s.p, VALUE_MAX } : s;
 }
 
+/* Undoes an append that went over the ceiling. */
+static void undo(struct buf *line, size_t len)
+{
+    line->len = len;
+    line->data[len] = '\0';
+    line->failed = 0;
+}
+
 static void add_logfmt(struct buf *line, const struct log_kv *kv)
 {
     struct json_out quoted = JSON_OUT(line);
@@ -68,53 +77,59 @@ static void add_logfmt(struct buf *line, const struct log_kv *kv)
         json_text(&quoted, NULL, cut(kv->str));
 }
 
-static void write_logfmt(struct buf *line, const char *at, enum log_level level, const char *id,
-                         const char *msg, const struct log_kv *kv, int n)
+static void add_json(struct buf *line, const struct log_kv *kv)
 {
-    const struct log_kv words = { .key = "msg", .str = str_from(msg) };
+    struct json_out j = { .buf = line, .comma = true };
 
-    (void)buf_addf(line, "%s %s %s %s", at, level_names[level], log_service, id);
-    add_logfmt(line, &words);
-    for (int i = 0; i < n; i++)
-        add_logfmt(line, &kv[i]);
+    if (kv->str.p)
+        json_text(&j, kv->key, cut(kv->str));
+    else
+        json_int(&j, kv->key, kv->num);
 }
 
-static void write_json(struct buf *line, const char *at, enum log_level level, const char *id,
-                       const char *msg, const struct log_kv *kv, int n)
+static void write_head(struct buf *line, const char *at, enum log_level level, const char *id)
 {
     struct json_out j = JSON_OUT(line);
 
+    if (log_format == LOG_FORMAT_LOGFMT) {
+        (void)buf_addf(line, "%s %s %s %s", at, level_names[level], log_service, id);
+        return;
+    }
     json_open(&j, NULL, '{');
     json_texts(&j, "at", at);
     json_texts(&j, "level", level_names[level]);
     json_texts(&j, "service", log_service);
     json_texts(&j, "id", id);
-    json_texts(&j, "msg", msg);
-    for (int i = 0; i < n; i++) {
-        if (kv[i].str.p)
-            json_text(&j, kv[i].key, cut(kv[i].str));
-        else
-            json_int(&j, kv[i].key, kv[i].num);
-    }
-    json_close(&j, '}');
+}
+
+/* A pair that does not fit any more is left out; the next may. */
+static void write_pair(struct buf *line, const struct log_kv *kv)
+{
+    size_t len = line->len;
+
+    if (log_format == LOG_FORMAT_JSON)
+        add_json(line, kv);
+    else
+        add_logfmt(line, kv);
+    if (buf_error(line) != 0 && line->data)
+        undo(line, len);
 }
 
 void log_event(enum log_level level, const char *id, const char *msg, const struct log_kv *kv, int n)
 {
-    CLEANUP(buf_fini) struct buf line = BUF_INIT(LINE_MAX_BYTES);
+    CLEANUP(buf_fini) struct buf line = BUF_INIT(LINE_MAX_BYTES - LINE_END_BYTES);
+    const struct log_kv words = { .key = "msg", .str = str_from(msg) };
     struct timespec now;
     char at[40];
 
     (void)clock_gettime(CLOCK_REALTIME, &now);
     (void)text_time((int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000, at, sizeof at);
-    if (log_format == LOG_FORMAT_JSON)
-        write_json(&line, at, level, id, msg, kv, n);
-    else
-        write_logfmt(&line, at, level, id, msg, kv, n);
-    line.failed = 0; /* too long: what fits is written */
-    if (line.len == line.max)
-        line.len--;
-    (void)buf_add(&line, "\n", 1);
+    write_head(&line, at, level, id);
+    write_pair(&line, &words);
+    for (int i = 0; i < n; i++)
+        write_pair(&line, &kv[i]);
+    line.max = LINE_MAX_BYTES;
+    (void)buf_adds(&line, log_format == LOG_FORMAT_JSON ? "}\n" : "\n");
     if (write(STDERR_FILENO, line.data, line.len) < 0)
         return; /* nowhere to say so */
 }

@@ -5,7 +5,8 @@
  *
  * `id` is a constant of the call site that can be searched for. Pairs follow as key, value until NULL:
  *   log_info("bridge-up", "the bridge answers", KS("bridge", name), KI("took_ms", 4));
- * Values are escaped; a line is at most 4 KiB, longer values are cut. Secrets never go into a pair.
+ * Values are escaped and cut at 1 KiB; a line is at most 4 KiB, a pair that does not fit is left out. Secrets
+ * never go into a pair.
  */
 #pragma once
 
