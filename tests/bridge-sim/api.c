@@ -1,21 +1,17 @@
 /*
- * The bridge's HTTP API. zapw: status lines, headers, bodies and order of keys as recorded
- * (tests/fixtures/zapw). contract: the routes that zapw does not have, plain JSON.
+ * The bridge's HTTP API: who may call, which route it is, and answers as the released zapw writes them
+ * (status lines, headers, bodies and order of keys as recorded in tests/fixtures/zapw). In the contract's
+ * dialect the same routes and some more, in plain JSON.
  */
-#include <errno.h>
+#include <openssl/sha.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/buf.h"
-#include "common/base/clock.h"
+#include "common/base/hmac.h"
 #include "common/base/json.h"
 #include "common/base/json_in.h"
 #include "common/base/mem.h"
-#include "tests/bridge-sim/qr_png.h"
 #include "tests/bridge-sim/sim.h"
-
-/* 10,000 sessions with a QR code each are 20 MiB. */
-#define ANSWER_MAX (64 * 1024 * 1024)
 
 #define CSP                                                                                                 \
     "Content-Security-Policy: default-src 'self';script-src 'self' 'unsafe-inline';script-src-attr "        \
@@ -26,19 +22,41 @@
     "Origin-Agent-Cluster: ?1\nReferrer-Policy: no-referrer\nX-Content-Type-Options: nosniff\n" \
     "X-DNS-Prefetch-Control: off\nX-Download-Options: noopen\nX-Frame-Options: SAMEORIGIN\n"    \
     "X-Permitted-Cross-Domain-Policies: none\nX-XSS-Protection: 0\nAccess-Control-Allow-Origin: *\n"
+#define KEEP_ALIVE "Keep-Alive: timeout=5\n"
 
 #define JSON_TYPE "application/json; charset=utf-8"
+/* Express takes JSON bodies up to this. */
+#define BODY_TAKEN_MAX ((size_t)100 * 1024)
+#define EVENTS_MAX     (EVENTS_KEPT * EVENT_KEPT_BYTES * 2)
 
-static void answer_json(struct sim *s, struct http_req *r, int status, const struct buf *body)
+/* ---- answers ---------------------------------------------------------------------------------------------
+ */
+
+/* Express' weak tag: the length in hex and 27 letters of a digest. */
+static void etag(const struct buf *body, char *ret, size_t n)
 {
-    http_respond(r, status, status == 204 ? NULL : JSON_TYPE, (struct str){ buf_str(body), body->len },
-                 s->dialect == SIM_ZAPW ? CSP HELMET : NULL);
+    uint8_t digest[SHA_DIGEST_LENGTH];
+    char text[4 * ((SHA_DIGEST_LENGTH + 2) / 3) + 1];
+
+    (void)SHA1((const uint8_t *)buf_str(body), body->len, digest);
+    base64_encode(digest, sizeof digest, text);
+    (void)snprintf(ret, n, "ETag: W/\"%zx-%.27s\"\n", body->len, text);
 }
 
-static void answer_text(struct sim *s, struct http_req *r, int status, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
+void api_answer_json(struct sim *s, struct http_req *r, int status, const struct buf *body)
+{
+    char headers[2048] = "", tag[80];
 
-static void answer_text(struct sim *s, struct http_req *r, int status, const char *fmt, ...)
+    if (s->dialect == SIM_ZAPW) {
+        etag(body, tag, sizeof tag);
+        (void)snprintf(headers, sizeof headers, "%s%s", CSP HELMET KEEP_ALIVE, status == 204 ? "" : tag);
+    }
+    call_answered(s, r);
+    http_respond(r, status, status == 204 ? NULL : JSON_TYPE, (struct str){ buf_str(body), body->len },
+                 headers);
+}
+
+void api_answer_text(struct sim *s, struct http_req *r, int status, const char *fmt, ...)
 {
     CLEANUP(buf_fini) struct buf body = BUF_INIT(4096);
     va_list ap;
@@ -46,243 +64,110 @@ static void answer_text(struct sim *s, struct http_req *r, int status, const cha
     va_start(ap, fmt);
     (void)buf_vaddf(&body, fmt, ap);
     va_end(ap);
-    answer_json(s, r, status, &body);
+    api_answer_json(s, r, status, &body);
+}
+
+void api_answer_pair(struct sim *s, struct http_req *r, int status, const char *const keys[2],
+                     const char *first, const char *text)
+{
+    CLEANUP(buf_fini) struct buf body = BUF_INIT(4096);
+    struct json_out j = JSON_OUT(&body);
+
+    json_open(&j, NULL, '{');
+    json_texts(&j, keys[0], first);
+    json_texts(&j, keys[1], text);
+    json_close(&j, '}');
+    api_answer_json(s, r, status, &body);
+}
+
+void api_answer_broken(struct sim *s, struct http_req *r)
+{
+    api_answer_text(s, r, 500,
+                    "{\"error\":\"Internal Server Error\",\"message\":\"An unexpected error occurred\","
+                    "\"statusCode\":500}");
 }
 
 /* Express' page for a route that does not exist; the contract says it in JSON. */
-static void answer_no_route(struct sim *s, struct http_req *r)
+void api_answer_no_route(struct sim *s, struct http_req *r)
 {
     struct str method = http_req_method(r);
     struct str path = http_req_path(r);
-    char page[512];
+    char page[1024];
 
     if (s->dialect == SIM_CONTRACT) {
-        answer_text(s, r, 404, "{\"error\":\"not_found\",\"message\":\"no such route\"}");
+        api_answer_text(s, r, 404, "{\"error\":\"not_found\",\"message\":\"no such route\"}");
         return;
     }
     (void)snprintf(page, sizeof page,
                    "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta "
                    "charset=\"utf-8\">\n<title>Error</title>\n</head>\n"
                    "<body>\n<pre>Cannot %.*s %.*s</pre>\n</body>\n</html>\n",
-                   (int)method.n, method.p, (int)path.n, path.p);
+                   (int)method.n, method.p, (int)(path.n < 512 ? path.n : 512), path.p);
+    call_answered(s, r);
     http_respond(r, 404, "text/html; charset=utf-8", str_from(page),
-                 "Content-Security-Policy: default-src 'none'\n" HELMET);
+                 "Content-Security-Policy: default-src 'none'\n" HELMET KEEP_ALIVE);
 }
 
-static void answer_no_session(struct sim *s, struct http_req *r, struct str id)
-{
-    if (s->dialect == SIM_ZAPW)
-        answer_text(s, r, 404, "{\"status\":\"error\",\"error\":\"Session %.*s not found\"}", (int)id.n,
-                    id.p);
-    else
-        answer_text(s, r, 404, "{\"error\":\"not_found\",\"message\":\"Session %.*s not found\"}", (int)id.n,
-                    id.p);
-}
-
-/* ---- a session as JSON -----------------------------------------------------------------------------------
+/* ---- routes without a session ----------------------------------------------------------------------------
  */
 
-static void add_session(struct sim *s, struct json_out *j, const struct sim_session *x)
+static void get_health(struct sim *s, struct http_req *r)
 {
     char at[32];
 
+    api_answer_text(s, r, 200,
+                    "{\"status\":\"ok\",\"timestamp\":\"%s\",\"service\":\"zapw\",\"uptime\":%.3f}",
+                    text_time(sim_wall(s), at, sizeof at), (double)(sim_now(s) - s->started_ms) / 1000);
+}
+
+static void put_event(struct json_out *j, int64_t number, const char *body)
+{
+    static const struct json_path paths[] = {
+        {0,  { "sessionId" }},
+        { 1, { "eventType" }},
+        { 2, { "timestamp" }},
+        { 3, { "data" }     },
+    };
+    struct json_value v[ARRAY_LEN(paths)];
+    char id[32];
+
+    if (json_in_find(str_from(body), paths, ARRAY_LEN(paths), v) != 0)
+        return;
+    (void)snprintf(id, sizeof id, "evt_%lld", (long long)number);
     json_open(j, NULL, '{');
-    json_texts(j, "id", x->id);
-    json_texts(j, "status", session_word(s, x->status));
-    if (x->connected_at) {
-        json_texts(j, "phoneNumber", "5511999");
-        json_texts(j, "name", "Bob");
-    }
-    json_texts(j, "createdAt", text_time(x->created_at, at, sizeof at));
-    if (x->connected_at)
-        json_texts(j, "connectedAt", text_time(x->connected_at, at, sizeof at));
-    if (x->had_qr) {
-        json_texts(j, "qrCode", QR_PNG);
-        json_texts(j, "qrExpiresAt", text_time(x->qr_expires_at, at, sizeof at));
-    }
+    json_texts(j, "id", id);
+    json_text(j, "sessionId", v[0].raw);
+    json_text(j, "eventType", v[1].raw);
+    json_raw(j, "timestamp", v[2].raw);
+    json_raw(j, "data", v[3].raw);
     json_close(j, '}');
 }
 
-static void answer_session(struct sim *s, struct http_req *r, int status, const struct sim_session *x)
+static void get_events(struct sim *s, struct http_req *r)
 {
-    CLEANUP(buf_fini) struct buf body = BUF_INIT(ANSWER_MAX);
+    CLEANUP(buf_fini) struct buf body = BUF_INIT(EVENTS_MAX);
     struct json_out j = JSON_OUT(&body);
 
-    (void)buf_adds(&body, "{\"status\":\"success\",\"data\":");
-    add_session(s, &j, x);
-    (void)buf_adds(&body, "}");
-    answer_json(s, r, status, &body);
-}
-
-static void get_list(struct sim *s, struct http_req *r)
-{
-    CLEANUP(buf_fini) struct buf body = BUF_INIT(ANSWER_MAX);
-    struct json_out j = JSON_OUT(&body);
-
-    if (s->dialect == SIM_CONTRACT && !s->settings.list) {
-        answer_no_route(s, r);
-        return;
-    }
-    (void)buf_adds(&body, "{\"status\":\"success\",\"data\":");
     json_open(&j, NULL, '[');
-    for (int i = 0; i < s->n_sessions; i++)
-        add_session(s, &j, &s->sessions[i]);
+    for (int64_t i = s->n_events > EVENTS_KEPT ? s->n_events - EVENTS_KEPT : 0; i < s->n_events; i++)
+        put_event(&j, i + 1, s->events[i % EVENTS_KEPT]);
     json_close(&j, ']');
-    (void)buf_adds(&body, "}");
-    answer_json(s, r, 200, &body);
+    api_answer_json(s, r, 200, &body);
 }
 
-/* ---- creating --------------------------------------------------------------------------------------------
- */
-
-static void random_uuid(char ret[65])
+static void delete_events(struct sim *s, struct http_req *r)
 {
-    uint8_t b[16];
-
-    rng_secret(b, sizeof b);
-    (void)snprintf(ret, 65, "%02x%02x%02x%02x-%02x%02x-4%x%02x-a%x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
-                   b[2], b[3], b[4], b[5], b[6] & 15, b[7], b[8] & 15, b[9], b[10], b[11], b[12], b[13],
-                   b[14], b[15]);
-}
-
-void api_answer_created(struct sim *s, struct sim_session *x)
-{
-    struct http_req *r = x->creating;
-
-    x->creating = NULL;
-    answer_session(s, r, 201, x);
-}
-
-static void conflict(struct sim *s, struct http_req *r, const char *id)
-{
-    if (s->dialect == SIM_ZAPW)
-        answer_text(s, r, 409, "{\"status\":\"error\",\"error\":\"Session %s already exists\"}", id);
-    else
-        answer_text(s, r, 409, "{\"error\":\"conflict\",\"message\":\"Session %s already exists\"}", id);
-}
-
-static void create(struct sim *s, struct http_req *r)
-{
-    /* zapw reads "sessionId" and ignores all else; the contract says "id". */
-    const struct json_path paths[] = {
-        {0, { s->dialect == SIM_ZAPW ? "sessionId" : "id" }}
-    };
-    struct str body = http_req_body(r);
-    struct json_value v;
-    struct sim_session *x;
-    char id[65];
-    int result;
-
-    if (json_in_find(body.n ? body : STR_LIT("{}"), paths, 1, &v) != 0) {
-        answer_text(s, r, 500,
-                    "{\"error\":\"Internal Server Error\",\"message\":\"An unexpected error "
-                    "occurred\",\"statusCode\":500}");
-        return;
-    }
-    if (v.kind == JSON_IN_TEXT)
-        (void)json_in_text(v, id, sizeof id);
-    else
-        random_uuid(id);
-    result = session_add(s, id, &x);
-    if (result == -EEXIST) {
-        conflict(s, r, id);
-    } else if (result != 0) {
-        answer_text(s, r, 500, "{\"status\":\"error\",\"error\":\"out of memory\"}");
-    } else if (s->dialect == SIM_ZAPW) {
-        x->creating = r; /* zapw answers when it has a QR code */
-    } else {
-        x->status = SIM_QR_WAITING;
-        answer_text(s, r, 201, "{\"id\":\"%s\",\"status\":\"qr_pending\",\"qr\":\"2@simulated,qr,code\"}",
-                    id);
-    }
-}
-
-/* ---- one session -----------------------------------------------------------------------------------------
- */
-
-static void get_status(struct sim *s, struct http_req *r, const struct sim_session *x)
-{
-    answer_text(s, r, 200, "{\"id\":\"%s\",\"status\":\"%s\"}", x->id, session_word(s, x->status));
-}
-
-static void note_call(struct sim *s, const char *session, int status)
-{
-    struct sim_call *call = &s->calls[s->n_calls++ % SIM_CALLS_MAX];
-
-    (void)snprintf(call->session, sizeof call->session, "%s", session);
-    call->at_ms = clock_mono_us() / 1000;
-    call->status = status;
-}
-
-static void post_reconnect(struct sim *s, struct http_req *r, struct sim_session *x)
-{
-    note_call(s, x->id, 200);
-    session_reconnect(s, x);
-    get_status(s, r, x);
-}
-
-static void delete_session(struct sim *s, struct http_req *r, struct sim_session *x)
-{
-    CLEANUP(buf_fini) struct buf none = BUF_INIT(1);
-
-    /* zapw tells of its own local close, without a reason inside. */
-    if (s->dialect == SIM_ZAPW && x->status == SIM_CONNECTED)
-        hook_session(s, x, "session.disconnected", "{\"reason\":{\"shouldReconnect\":true}}");
-    if (x->creating)
-        answer_no_session(s, TAKE(x->creating), str_from(x->id));
-    session_remove(s, x);
-    answer_json(s, r, 204, &none);
-}
-
-static void send_message(struct sim *s, struct http_req *r, const struct sim_session *x)
-{
-    long long at = (long long)sim_wall(s);
-
-    if (x->status != SIM_CONNECTED)
-        answer_text(s, r, 400, "{\"status\":\"error\",\"error\":\"Session not connected\"}");
-    else
-        answer_text(s, r, 200,
-                    "{\"status\":\"success\",\"data\":{\"messageId\":\"MID%lld\",\"timestamp\":%lld,"
-                    "\"status\":\"sent\"}}",
-                    at, at);
-}
-
-/* "/sessions/<id><rest>" */
-static void on_session_path(struct sim *s, struct http_req *r, struct str method, struct str path)
-{
-    const char *from = path.p + strlen("/sessions/");
-    const char *slash = memchr(from, '/', path.n - (size_t)(from - path.p));
-    struct str id = { from, slash ? (size_t)(slash - from) : path.n - (size_t)(from - path.p) };
-    const char *rest = slash ? slash : "";
-    bool contract = s->dialect == SIM_CONTRACT;
-    bool get = str_eq(method, "GET");
-    bool post = str_eq(method, "POST");
-    struct sim_session *x = session_find(s, id);
-    bool routed =
-        (!*rest && (get || str_eq(method, "DELETE"))) || (post && strcmp(rest, "/messages") == 0) ||
-        (contract && ((get && strcmp(rest, "/status") == 0) || (post && strcmp(rest, "/reconnect") == 0)));
-
-    if (!routed)
-        answer_no_route(s, r);
-    else if (!x)
-        answer_no_session(s, r, id);
-    else if (strcmp(rest, "/status") == 0)
-        get_status(s, r, x);
-    else if (strcmp(rest, "/reconnect") == 0)
-        post_reconnect(s, r, x);
-    else if (strcmp(rest, "/messages") == 0)
-        send_message(s, r, x);
-    else if (get)
-        answer_session(s, r, 200, x);
-    else
-        delete_session(s, r, x);
+    s->n_events = 0;
+    api_answer_text(s, r, 200, "{\"status\":\"success\"}");
 }
 
 /* ---- every call ------------------------------------------------------------------------------------------
  */
 
+/* A Bearer is read first, also when it is wrong and another header is right. */
 static bool key_is_right(struct sim *s, struct http_req *r)
 {
+    static const char *const keys[] = { "error", "message" };
     struct str bearer = http_req_header(r, "Authorization");
     struct str given = http_req_header(r, "X-API-Key");
 
@@ -292,37 +177,59 @@ static bool key_is_right(struct sim *s, struct http_req *r)
         given = (struct str){ bearer.p + 7, bearer.n - 7 };
     if (str_eq(given, s->settings.api_key))
         return true;
-    answer_text(s, r, 401, "{\"error\":\"Unauthorized\",\"message\":\"%s\"}",
-                given.p ? "Invalid API key" : "API key is required");
+    api_answer_pair(s, r, 401, keys, "Unauthorized", given.p ? "Invalid API key" : "API key is required");
     return false;
 }
 
-static void health(struct sim *s, struct http_req *r)
-{
-    char at[32];
+static const struct route {
+    const char *method, *path;
+    bool open; /* without a key */
+    void (*serve)(struct sim *s, struct http_req *r);
+} routes[] = {
+    {"GET",     "/health",   true,  get_health         },
+    { "GET",    "/",         true,  api_answer_no_route},
+    { "GET",    "/sessions", false, api_list           },
+    { "POST",   "/sessions", false, api_create         },
+    { "GET",    "/events",   false, get_events         },
+    { "DELETE", "/events",   false, delete_events      },
+};
 
-    answer_text(s, r, 200, "{\"status\":\"ok\",\"timestamp\":\"%s\",\"service\":\"zapw\",\"uptime\":%.9f}",
-                text_time(sim_wall(s), at, sizeof at), (double)clock_mono_us() / 1e6);
+static const struct route *find_route(struct http_req *r)
+{
+    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
+        if (str_eq(http_req_path(r), routes[i].path) && str_eq(http_req_method(r), routes[i].method))
+            return &routes[i];
+    }
+    return NULL;
 }
 
 static void serve(void *ctx, struct http_req *r)
 {
     struct sim *s = ctx;
-    struct str path = http_req_path(r);
-    struct str method = http_req_method(r);
+    const struct route *route = find_route(r);
 
-    if (str_eq(path, "/health") && str_eq(method, "GET"))
-        health(s, r);
-    else if (!key_is_right(s, r))
+    if (!(route && route->open) && !key_is_right(s, r))
         return;
-    else if (str_eq(path, "/sessions") && str_eq(method, "GET"))
-        get_list(s, r);
-    else if (str_eq(path, "/sessions") && str_eq(method, "POST"))
-        create(s, r);
-    else if (str_starts(path, "/sessions/"))
-        on_session_path(s, r, method, path);
+    if (http_req_body(r).n > BODY_TAKEN_MAX)
+        api_answer_broken(s, r);
+    else if (route)
+        route->serve(s, r);
+    else if (str_starts(http_req_path(r), "/sessions/"))
+        api_session(s, r);
     else
-        answer_no_route(s, r);
+        api_answer_no_route(s, r);
+}
+
+/* "/sessions/<id>/reconnect": noted before anything can go wrong with it. */
+static void note_reconnect(struct sim *s, struct http_req *r)
+{
+    const size_t before = strlen("/sessions/"), after = strlen("/reconnect");
+    struct str path = http_req_path(r);
+
+    if (!str_eq(http_req_method(r), "POST") || path.n <= before + after || !str_starts(path, "/sessions/") ||
+        strcmp(path.p + path.n - after, "/reconnect") != 0)
+        return;
+    call_came(s, r, (struct str){ path.p + before, path.n - before - after });
 }
 
 static void on_request(void *ctx, struct http_req *r)
@@ -330,6 +237,7 @@ static void on_request(void *ctx, struct http_req *r)
     struct sim *s = ctx;
 
     s->counters.api_calls++;
+    note_reconnect(s, r);
     if (!fault_takes(s->fault, r, serve, s))
         serve(s, r);
 }

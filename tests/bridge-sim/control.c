@@ -1,28 +1,20 @@
 /*
  * The control port: what tests and demonstrations do to the simulated bridge. Every order is a POST whose
- * arguments are in the query; GET /state, /calls, /acknowledged and /metrics tell.
- *
- *   POST /sessions?n=5[&prefix=demo-][&connected=1]    POST /drop?session=ID|share=0.5[&code=428]
- *   POST /pair?session=ID                              POST /traffic?rate=2[&bytes=400]
- *   POST /fault?kind=hang|slow|status|garbage|cut|none[&n=ms or status][&route=/sessions][&count=3]
- *   POST /lose?n=3                                     POST /refuse        POST /listen
- *   POST /restart                                      POST /reconnect-does-nothing?on=1
- *   POST /reset (counters and calls)
+ * arguments are in the query; questions are GETs (tell.c). GET / lists all of them.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/clock.h"
-#include "common/base/json.h"
 #include "common/base/mem.h"
+#include "tests/bridge-sim/control.h"
 #include "tests/bridge-sim/sim.h"
 
-#define ANSWER_MAX (64 * 1024 * 1024)
+/* ---- arguments -------------------------------------------------------------------------------------------
+ */
 
-/* The value of key in "a=1&b=2" as a text of n bytes, or the default. Values are ids, numbers and paths:
- * nothing is escaped. */
+/* The value of key in "a=1&b=2", or the default. Values are ids, numbers and paths: nothing is escaped. */
 static const char *arg(struct http_req *r, const char *key, const char *def, char *ret, size_t n)
 {
     struct str q = http_req_query(r);
@@ -53,10 +45,24 @@ static void done(struct http_req *r)
     http_respond(r, 200, "application/json", STR_LIT("{\"status\":\"ok\"}\n"), NULL);
 }
 
-static void no_session(struct http_req *r)
+static void refused(struct http_req *r, const char *why)
 {
-    http_respond_error(r, 404, "not_found", "there is no such session", NULL);
+    http_respond_error(r, 400, "bad_order", why, NULL);
 }
+
+/* The session of "session=ID", or NULL: it is answered. */
+static struct sim_session *arg_session(struct sim *s, struct http_req *r)
+{
+    char id[65];
+    struct sim_session *x = session_find(s, str_from(arg(r, "session", "", id, sizeof id)));
+
+    if (!x)
+        http_respond_error(r, 404, "not_found", "there is no such session", NULL);
+    return x;
+}
+
+/* ---- sessions --------------------------------------------------------------------------------------------
+ */
 
 static void add_sessions(struct sim *s, struct http_req *r)
 {
@@ -69,62 +75,139 @@ static void add_sessions(struct sim *s, struct http_req *r)
     for (int64_t i = 1; i <= n; i++) {
         (void)snprintf(id, sizeof id, "%s%lld", prefix, (long long)i);
         if (session_add(s, id, &x) == 0 && connected)
-            session_connect(s, x);
+            whatsapp_connect(s, x);
     }
     done(r);
 }
 
-/* One session, or every k-th of the connected ones so that the share comes out. */
+/* So many of the connected sessions, chosen by chance. */
+static void drop_some(struct sim *s, int64_t n, int code)
+{
+    int64_t left = 0;
+
+    for (int i = 0; i < s->n_sessions; i++)
+        left += s->sessions[i].status == SIM_CONNECTED;
+    for (int i = 0; i < s->n_sessions && n > 0; i++) {
+        if (s->sessions[i].status != SIM_CONNECTED)
+            continue;
+        if ((int64_t)rng_below(&s->rng, (uint64_t)left) < n) {
+            whatsapp_drop(s, &s->sessions[i], code);
+            n--;
+        }
+        left--;
+    }
+}
+
 static void drop(struct sim *s, struct http_req *r)
 {
     char id[65], share_text[16];
     int code = (int)arg_i64(r, "code", 428);
     double share = strtod(arg(r, "share", "0", share_text, sizeof share_text), NULL);
-    struct sim_session *x = session_find(s, str_from(arg(r, "session", "", id, sizeof id)));
-    double owed = 0;
+    int64_t connected = 0;
+    struct sim_session *x;
 
-    if (id[0] && !x) {
-        no_session(r);
-        return;
-    }
-    if (x)
-        session_drop(s, x, code);
-    for (int i = 0; !x && i < s->n_sessions; i++) {
-        if (s->sessions[i].status != SIM_CONNECTED)
-            continue;
-        owed += share;
-        if (owed >= 1) {
-            owed -= 1;
-            session_drop(s, &s->sessions[i], code);
-        }
+    if (*arg(r, "session", "", id, sizeof id)) {
+        x = arg_session(s, r);
+        if (!x)
+            return;
+        if (arg_i64(r, "unpair", 0))
+            x->paired = false;
+        whatsapp_drop(s, x, code);
+    } else {
+        for (int i = 0; i < s->n_sessions; i++)
+            connected += s->sessions[i].status == SIM_CONNECTED;
+        drop_some(s, arg_i64(r, "n", (int64_t)(share * (double)connected + 1e-9)), code);
     }
     done(r);
 }
 
 static void pair(struct sim *s, struct http_req *r)
 {
-    char id[65];
-    struct sim_session *x = session_find(s, str_from(arg(r, "session", "", id, sizeof id)));
+    struct sim_session *x = arg_session(s, r);
 
-    if (!x) {
-        no_session(r);
+    if (!x)
         return;
-    }
-    session_connect(s, x);
+    whatsapp_connect(s, x);
     done(r);
 }
 
+/* Any state, without a webhook: what only a poll can find. */
+static void set_status(struct sim *s, struct http_req *r)
+{
+    struct sim_session *x = arg_session(s, r);
+    char word[16];
+
+    if (!x)
+        return;
+    (void)arg(r, "status", "", word, sizeof word);
+    for (int i = 0; i < SIM_STATUS_N; i++) {
+        if (strcmp(word, session_word(s, (enum sim_status)i)) != 0)
+            continue;
+        x->status = (enum sim_status)i;
+        x->next = SIM_NEXT_NONE;
+        done(r);
+        return;
+    }
+    refused(r, "status is none of this dialect's words");
+}
+
+static void unlist(struct sim *s, struct http_req *r)
+{
+    struct sim_session *x = arg_session(s, r);
+
+    if (!x)
+        return;
+    x->unlisted = arg_i64(r, "on", 1) != 0;
+    done(r);
+}
+
+/* ---- webhooks --------------------------------------------------------------------------------------------
+ */
+
 static void traffic(struct sim *s, struct http_req *r)
 {
-    char rate[16];
+    char text[64];
     int64_t milli;
+    unsigned types = event_bits(arg(r, "types", "", text, sizeof text)) & ((1U << EVENT_MESSAGES) - 1);
 
-    if (text_to_rate_milli(arg(r, "rate", "0", rate, sizeof rate), &milli) == 0)
-        s->settings.rate_milli = milli;
+    if (text[0] && types == 0) {
+        refused(r, "types are received,group,sent,delivered,read");
+        return;
+    }
+    if (text_to_rate_milli(arg(r, "rate", "0", text, sizeof text), &milli) != 0) {
+        refused(r, "rate is a number of messages a second");
+        return;
+    }
+    if (types != 0)
+        s->traffic_types = types;
+    s->settings.rate_milli = milli;
     s->settings.body_bytes = arg_i64(r, "bytes", s->settings.body_bytes);
     s->traffic_debt_micro = 0;
     done(r);
 }
+
+/* A webhook of any type; the body of the order is its data. */
+static void send_hook(struct sim *s, struct http_req *r)
+{
+    struct sim_session *x = arg_session(s, r);
+    struct str data = http_req_body(r);
+    char type[64];
+
+    if (!x)
+        return;
+    (void)arg(r, "type", "message.reaction", type, sizeof type);
+    hook_session(s, x, EVENT_OTHER, type, data.n ? data : STR_LIT("{}"));
+    done(r);
+}
+
+static void lose(struct sim *s, struct http_req *r)
+{
+    s->lose_webhooks = arg_i64(r, "n", 1);
+    done(r);
+}
+
+/* ---- the API's faults ------------------------------------------------------------------------------------
+ */
 
 static void set_fault(struct sim *s, struct http_req *r)
 {
@@ -132,23 +215,30 @@ static void set_fault(struct sim *s, struct http_req *r)
         [FAULT_NONE] = "none",     [FAULT_HANG] = "hang",       [FAULT_SLOW] = "slow",
         [FAULT_STATUS] = "status", [FAULT_GARBAGE] = "garbage", [FAULT_CUT] = "cut"
     };
-    char kind[16], route[128];
+    struct fault_order o = { .count = arg_i64(r, "count", -1) };
+    char kind[16];
+    size_t i = 0;
 
     (void)arg(r, "kind", "none", kind, sizeof kind);
-    (void)arg(r, "route", "", route, sizeof route);
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        if (strcmp(kind, kinds[i]) != 0)
-            continue;
-        fault_set(s->fault, (enum fault_kind)i, arg_i64(r, "n", i == FAULT_STATUS ? 500 : 1000), route,
-                  arg_i64(r, "count", -1));
-        done(r);
+    while (i < ARRAY_LEN(kinds) && strcmp(kind, kinds[i]) != 0)
+        i++;
+    if (i == ARRAY_LEN(kinds)) {
+        refused(r, "kind is one of none, hang, slow, status, garbage, cut");
         return;
     }
-    http_respond_error(r, 400, "unknown_kind", "kind is one of none, hang, slow, status, garbage, cut", NULL);
+    o.kind = (enum fault_kind)i;
+    o.n = arg_i64(r, "n", o.kind == FAULT_STATUS ? 500 : 1000);
+    (void)arg(r, "route", "", o.route, sizeof o.route);
+    (void)arg(r, "method", "", o.method, sizeof o.method);
+    if (fault_set(s->fault, &o) == 0)
+        done(r);
+    else
+        refused(r, "too many faults at once");
 }
 
 static void refuse(struct sim *s, struct http_req *r)
 {
+    s->refusing = true;
     sim_refuse(s);
     done(r);
 }
@@ -163,18 +253,10 @@ static void listen_again(struct sim *s, struct http_req *r)
         http_respond_error(r, 500, "cannot_listen", err_text(result), NULL);
 }
 
-static void lose(struct sim *s, struct http_req *r)
-{
-    s->lose_webhooks = arg_i64(r, "n", 1);
-    done(r);
-}
-
 static void restart(struct sim *s, struct http_req *r)
 {
-    struct sim_call *call = &s->calls[s->n_calls++ % SIM_CALLS_MAX];
-
-    *call = (struct sim_call){ .at_ms = clock_mono_us() / 1000 };
-    session_restart_all(s);
+    call_came(s, NULL, STR_LIT(""));
+    whatsapp_restart_all(s);
     done(r);
 }
 
@@ -191,138 +273,70 @@ static void reset(struct sim *s, struct http_req *r)
     done(r);
 }
 
-/* ---- telling ---------------------------------------------------------------------------------------------
+/* ---- the list --------------------------------------------------------------------------------------------
  */
 
-static void answer(struct http_req *r, const char *type, struct buf *body)
-{
-    http_respond(r, 200, type, (struct str){ buf_str(body), body->len }, NULL);
-}
+static void help(struct sim *s, struct http_req *r);
 
-static void get_state(struct sim *s, struct http_req *r)
-{
-    CLEANUP(buf_fini) struct buf body = BUF_INIT(ANSWER_MAX);
-    struct json_out j = JSON_OUT(&body);
-    const struct sim_counters *c = &s->counters;
+#define HELP_CALLS                                                                            \
+    "calls that asked for a reconnection: session (empty: a restart of all), at_ms, done_ms " \
+    "(CLOCK_MONOTONIC; -1: not answered)"
+#define HELP_DROP                                                                                 \
+    "session=ID | share=0.5 | n=5 [code=428] [unpair=1]: WhatsApp drops them; 401 logs out, 515 " \
+    "comes back by itself (zapw), unpair: with a new QR code"
+#define HELP_TRAFFIC "rate=2 [bytes=400] [types=received,group,sent,delivered,read]: messages a second"
+#define HELP_FAULT                                                                                       \
+    "kind=hang|slow|status|garbage|cut|none [n=MS or STATUS] [route=/sessions] [method=GET] [count=3]: " \
+    "of calls whose path begins with route, or matches it when it holds a *; none without a route ends all"
 
-    json_open(&j, NULL, '{');
-    json_int(&j, "made", c->made);
-    json_int(&j, "acknowledged", c->acknowledged);
-    json_int(&j, "retried", c->retried);
-    json_int(&j, "dropped", c->dropped);
-    json_int(&j, "lost", c->lost);
-    json_int(&j, "waiting", sender_waiting(s->sender));
-    json_int(&j, "messages", s->message_n);
-    json_int(&j, "drops", c->drops);
-    json_int(&j, "reconnects", c->reconnects);
-    json_int(&j, "restarts", c->restarts);
-    json_int(&j, "api_calls", c->api_calls);
-    json_open(&j, "answers", '[');
-    for (size_t i = 0; i < ARRAY_LEN(c->by_class); i++)
-        json_int(&j, NULL, c->by_class[i]);
-    json_close(&j, ']');
-    json_open(&j, "sessions", '{');
-    for (int i = 0; i < s->n_sessions; i++)
-        json_texts(&j, s->sessions[i].id, session_word(s, s->sessions[i].status));
-    json_close(&j, '}');
-    json_close(&j, '}');
-    answer(r, "application/json", &body);
-}
-
-static void get_calls(struct sim *s, struct http_req *r)
-{
-    CLEANUP(buf_fini) struct buf body = BUF_INIT(ANSWER_MAX);
-    struct json_out j = JSON_OUT(&body);
-    int64_t from = s->n_calls > SIM_CALLS_MAX ? s->n_calls - SIM_CALLS_MAX : 0;
-
-    json_open(&j, NULL, '[');
-    for (int64_t i = from; i < s->n_calls; i++) {
-        const struct sim_call *c = &s->calls[i % SIM_CALLS_MAX];
-
-        json_open(&j, NULL, '{');
-        json_texts(&j, "session", c->session);
-        json_int(&j, "at_ms", c->at_ms);
-        json_close(&j, '}');
-    }
-    json_close(&j, ']');
-    answer(r, "application/json", &body);
-}
-
-static bool is_acknowledged(const struct sim *s, int64_t n)
-{
-    return (size_t)n < s->acknowledged_bits && (s->acknowledged[n / 8] >> (n % 8) & 1);
-}
-
-/* Ranges [first, last] of message numbers (SIM<n>) that were answered 2xx. */
-static void get_acknowledged(struct sim *s, struct http_req *r)
-{
-    CLEANUP(buf_fini) struct buf body = BUF_INIT(ANSWER_MAX);
-    struct json_out j = JSON_OUT(&body);
-
-    json_open(&j, NULL, '[');
-    for (int64_t n = 0; n < s->message_n; n++) {
-        int64_t first = n;
-
-        while (n < s->message_n && is_acknowledged(s, n))
-            n++;
-        if (n == first)
-            continue;
-        json_open(&j, NULL, '[');
-        json_int(&j, NULL, first);
-        json_int(&j, NULL, n - 1);
-        json_close(&j, ']');
-    }
-    json_close(&j, ']');
-    answer(r, "application/json", &body);
-}
-
-static void get_metrics(struct sim *s, struct http_req *r)
-{
-    CLEANUP(buf_fini) struct buf body = BUF_INIT(ANSWER_MAX);
-    const struct sim_counters *c = &s->counters;
-
-    (void)buf_addf(&body,
-                   "zapkeep_sim_webhooks_made_total %lld\nzapkeep_sim_webhooks_acknowledged_total %lld\n"
-                   "zapkeep_sim_drops_total %lld\nzapkeep_sim_reconnect_calls_total %lld\n",
-                   (long long)c->made, (long long)c->acknowledged, (long long)c->drops,
-                   (long long)c->reconnects);
-    answer(r, "text/plain; version=0.0.4", &body);
-}
-
-static const struct route {
+static const struct order {
     const char *method, *path;
     void (*serve)(struct sim *s, struct http_req *r);
-} routes[] = {
-    {"POST",  "/sessions",               add_sessions    },
-    { "POST", "/drop",                   drop            },
-    { "POST", "/pair",                   pair            },
-    { "POST", "/traffic",                traffic         },
-    { "POST", "/fault",                  set_fault       },
-    { "POST", "/refuse",                 refuse          },
-    { "POST", "/listen",                 listen_again    },
-    { "POST", "/lose",                   lose            },
-    { "POST", "/restart",                restart         },
-    { "POST", "/reconnect-does-nothing", does_nothing    },
-    { "POST", "/reset",                  reset           },
-    { "GET",  "/state",                  get_state       },
-    { "GET",  "/calls",                  get_calls       },
-    { "GET",  "/acknowledged",           get_acknowledged},
-    { "GET",  "/metrics",                get_metrics     },
+    const char *help;
+} orders[] = {
+    {"GET",   "/",                       help,              "this list"                                                    },
+    { "GET",  "/state",                  tell_state,        "counters, and the status of every session"                    },
+    { "GET",  "/counters",               tell_counters,     "counters alone"                                               },
+    { "GET",  "/calls",                  tell_calls,        HELP_CALLS                                                     },
+    { "GET",  "/acknowledged",           tell_acknowledged,
+     "ranges [first, last] of N of message ids SIM<N> answered 2xx"                                                        },
+    { "GET",  "/metrics",                tell_metrics,      "for Prometheus"                                               },
+    { "POST", "/sessions",               add_sessions,      "n=5 [prefix=demo-] [connected=1]: adds sessions"              },
+    { "POST", "/drop",                   drop,              HELP_DROP                                                      },
+    { "POST", "/pair",                   pair,              "session=ID: somebody scans its QR code"                       },
+    { "POST", "/status",                 set_status,        "session=ID status=connecting: that, without a webhook"        },
+    { "POST", "/unlist",                 unlist,            "session=ID [on=1]: zapw has lost its metadata"                },
+    { "POST", "/traffic",                traffic,           HELP_TRAFFIC                                                   },
+    { "POST", "/hook",                   send_hook,         "session=ID [type=message.reaction]: a webhook; body: its data"},
+    { "POST", "/lose",                   lose,              "n=3: so many webhooks are not sent"                           },
+    { "POST", "/fault",                  set_fault,         HELP_FAULT                                                     },
+    { "POST", "/refuse",                 refuse,            "stops listening, breaks what is open"                         },
+    { "POST", "/listen",                 listen_again,      "listens again"                                                },
+    { "POST", "/restart",                restart,           "away for RESTART_DELAY, then all sessions come back"          },
+    { "POST", "/reconnect-does-nothing", does_nothing,      "[on=1]: reconnecting is answered, and that is all"            },
+    { "POST", "/reset",                  reset,             "counters and calls from 0"                                    },
 };
+
+static void help(struct sim *s, struct http_req *r)
+{
+    CLEANUP(buf_fini) struct buf body = BUF_INIT(16384);
+
+    for (size_t i = 0; i < ARRAY_LEN(orders); i++)
+        (void)buf_addf(&body, "%-4s %-24s %s\n", orders[i].method, orders[i].path, orders[i].help);
+    http_respond(r, 200, "text/plain; charset=utf-8", (struct str){ buf_str(&body), body.len }, NULL);
+}
 
 static void on_request(void *ctx, struct http_req *r)
 {
     struct sim *s = ctx;
 
-    for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-        if (!str_eq(http_req_path(r), routes[i].path) || !str_eq(http_req_method(r), routes[i].method))
+    for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
+        if (!str_eq(http_req_path(r), orders[i].path) || !str_eq(http_req_method(r), orders[i].method))
             continue;
-        routes[i].serve(s, r);
+        orders[i].serve(s, r);
         return;
     }
-    http_respond_error(r, 404, "not_found",
-                       "no such order; zapkeep-bridge-sim --help and tests/bridge-sim/control.c list them",
-                       NULL);
+    http_respond_error(r, 404, "not_found", "no such order; GET / lists them", NULL);
 }
 
 const struct http_handlers control_handlers = { .on_request = on_request };

@@ -5,60 +5,154 @@
 #include "common/base/mem.h"
 #include "tests/bridge-sim/sim.h"
 
-/* Longest body that is made: the largest an ingest has to take, and one more for tests of its limit. */
-#define HOOK_BODY_MAX (2 * 1024 * 1024)
+const char *const event_names[EVENT_N] = {
+    [EVENT_RECEIVED] = "message.received",
+    [EVENT_GROUP] = "message.received",
+    [EVENT_SENT] = "message.sent",
+    [EVENT_DELIVERED] = "message.delivered",
+    [EVENT_READ] = "message.read",
+    [EVENT_CONNECTED] = "session.connected",
+    [EVENT_DISCONNECTED] = "session.disconnected",
+    [EVENT_QR] = "session.qr",
+    [EVENT_OTHER] = "",
+};
 
-static void queue(struct sim *s, const char *event, const struct buf *body, int64_t number)
+const char *const event_words[EVENT_N] = {
+    [EVENT_RECEIVED] = "received",         [EVENT_GROUP] = "group", [EVENT_SENT] = "sent",
+    [EVENT_DELIVERED] = "delivered",       [EVENT_READ] = "read",   [EVENT_CONNECTED] = "connected",
+    [EVENT_DISCONNECTED] = "disconnected", [EVENT_QR] = "qr",       [EVENT_OTHER] = "other",
+};
+
+static unsigned bit_of(struct str word)
 {
-    struct hook *h = s->settings.webhook_url[0] ? mem_alloc(sizeof *h + body->len) : NULL;
-
-    if (!h || buf_error(body) != 0) {
-        mem_free(h);
-        return;
+    for (unsigned i = 0; i < EVENT_N; i++) {
+        if (str_eq(word, event_words[i]))
+            return 1U << i;
     }
-    *h = (struct hook){ .number = number, .n = body->len };
-    (void)snprintf(h->event, sizeof h->event, "%s", event);
-    memcpy(h->body, body->data, body->len);
+    return 0;
+}
+
+unsigned event_bits(const char *words)
+{
+    unsigned bits = 0;
+
+    while (*words) {
+        size_t n = strcspn(words, ",");
+        unsigned bit = bit_of((struct str){ words, n });
+
+        if (bit == 0)
+            return 0;
+        bits |= bit;
+        words += n + (words[n] == ',');
+    }
+    return bits;
+}
+
+/* ---- on its way ------------------------------------------------------------------------------------------
+ */
+
+static void keep(struct sim *s, struct str body)
+{
+    if (body.n < EVENT_KEPT_BYTES)
+        str_copy(body, s->events[s->n_events++ % EVENTS_KEPT], EVENT_KEPT_BYTES);
+}
+
+static struct hook *hook_new(struct str name, struct str body, int64_t number)
+{
+    struct hook *h = mem_alloc(sizeof *h + body.n + name.n);
+
+    if (!h)
+        return NULL;
+    *h = (struct hook){ .number = number, .n = body.n, .event = h->body + body.n, .event_n = name.n };
+    memcpy(h->body, body.p, body.n);
+    memcpy(h->body + body.n, name.p, name.n);
+    return h;
+}
+
+/* What was built in s->body. */
+static void send_body(struct sim *s, const struct sim_session *x, const char *name, int64_t number)
+{
+    struct str body = { buf_str(&s->body), s->body.len };
+    struct hook *h;
+
+    keep(s, body);
+    if (buf_error(&s->body) != 0 || !sender_has_target(s->sender, x->to))
+        return;
     s->counters.made++;
     if (s->lose_webhooks > 0) {
         s->lose_webhooks--;
         s->counters.lost++;
-        mem_free(h);
         return;
     }
-    sender_queue(s->sender, h);
+    h = hook_new(str_from(name), body, number);
+    if (h)
+        sender_queue(s->sender, x->to, h);
 }
 
-static void envelope(struct sim *s, struct buf *body, const struct sim_session *x, const char *event)
+static void open_envelope(struct sim *s, const struct sim_session *x, const char *name)
 {
+    buf_reset(&s->body);
     (void)buf_addf(
-        body,
+        &s->body,
         "{\"sessionId\":\"%s\",\"origin\":\"%s\",\"eventType\":\"%s\",\"timestamp\":%lld,\"data\":", x->id,
-        x->paired ? "5511999" : x->id, event, (long long)sim_wall(s));
+        x->paired ? "5511999" : x->id, name, (long long)sim_wall(s));
 }
 
-void hook_session(struct sim *s, const struct sim_session *x, const char *event, const char *data_json)
-{
-    CLEANUP(buf_fini) struct buf body = BUF_INIT(HOOK_BODY_MAX);
+/* ---- bodies ----------------------------------------------------------------------------------------------
+ */
 
-    envelope(s, &body, x, event);
-    (void)buf_addf(&body, "%s}", data_json);
-    queue(s, event, &body, -1);
+void hook_session(struct sim *s, const struct sim_session *x, enum sim_event event, const char *name,
+                  struct str data_json)
+{
+    if (!(x->events & 1U << event))
+        return;
+    open_envelope(s, x, name);
+    (void)buf_add(&s->body, data_json.p, data_json.n);
+    (void)buf_adds(&s->body, "}");
+    send_body(s, x, name, -1);
 }
 
-void hook_message(struct sim *s, const struct sim_session *x)
+/* A text that makes the body as long as it should be, when it is not longer anyway. */
+static void add_text(struct sim *s)
 {
-    CLEANUP(buf_fini) struct buf body = BUF_INIT(HOOK_BODY_MAX);
-    int64_t number = s->message_n++;
+    static const char filler[] = " there there there there there there there there there there there there";
+    const size_t end = strlen("\"}}");
+    size_t want = (size_t)s->settings.body_bytes;
 
-    envelope(s, &body, x, "message.received");
+    (void)buf_adds(&s->body, "\"isGroup\":false,\"type\":\"text\",\"text\":\"hi");
+    while (s->body.len + end < want && buf_error(&s->body) == 0) {
+        size_t n = want - end - s->body.len;
+
+        (void)buf_add(&s->body, filler, n < sizeof filler - 1 ? n : sizeof filler - 1);
+    }
+    (void)buf_adds(&s->body, "\"}}");
+}
+
+static void add_incoming(struct sim *s, int64_t number, bool group)
+{
     (void)buf_addf(
-        &body,
+        &s->body,
         "{\"from\":\"551188@s.whatsapp.net\",\"to\":\"5511999:7@s.whatsapp.net\",\"messageId\":\"SIM%lld\","
-        "\"timestamp\":%lld,\"isGroup\":false,\"type\":\"text\",\"text\":\"hi",
+        "\"timestamp\":%lld,",
         (long long)number, (long long)sim_wall(s) / 1000 * 1000);
-    while ((int64_t)body.len + 3 < s->settings.body_bytes && buf_adds(&body, " there") == 0)
-        continue;
-    (void)buf_adds(&body, "\"}}");
-    queue(s, "message.received", &body, number);
+    if (group)
+        (void)buf_adds(&s->body, "\"isGroup\":true,\"groupId\":\"120@g.us\"}}");
+    else
+        add_text(s);
+}
+
+void hook_message(struct sim *s, const struct sim_session *x, enum sim_event event)
+{
+    unsigned wanted = event == EVENT_GROUP ? EVENT_RECEIVED : event;
+    int64_t number;
+
+    if (!(x->events & 1U << wanted))
+        return;
+    number = s->message_n++;
+    open_envelope(s, x, event_names[event]);
+    if (event == EVENT_RECEIVED || event == EVENT_GROUP)
+        add_incoming(s, number, event == EVENT_GROUP);
+    else
+        (void)buf_addf(&s->body, "{\"messageId\":\"SIM%lld\"}}", (long long)number);
+    send_body(s, x, event_names[event], number);
 }

@@ -1,4 +1,4 @@
-/* Settings, the tick, traffic, opening and closing. */
+/* The tick, opening and closing. */
 #include "tests/bridge-sim/sim.h"
 
 #include <errno.h>
@@ -9,111 +9,12 @@
 #include "common/base/mem.h"
 
 #define TICK_MS 5
-/* What a tick makes at the most, so that answers get their turn. */
-#define TICK_MESSAGES_MAX 2000
+/* Longest body that is made: the largest an ingest has to take, and as much again for tests of its limit. */
+#define BODY_MAX (2 * 1024 * 1024 + 4096)
+/* Node closes a kept-alive connection that is idle this long. */
+#define IDLE_MS 5000
 
-#define AT(field) offsetof(struct sim_settings, field)
-#define MINUTE    60000
-
-static const struct setting sim_table[] = {
-    {.name = "HOST",                           .at = AT(host), .def = "127.0.0.1", .help = "address to listen on" },
-    { .name = "PORT",
-     .kind = SETTING_INT,
-     .at = AT(port),
-     .def = "3000",
-     .max = 65535,
-     .help = "the bridge's API; 0: any" },
-    { .name = "CONTROL_PORT",
-     .kind = SETTING_INT,
-     .at = AT(control_port),
-     .def = "3001",
-     .max = 65535,
-     .help = "orders for tests; 0: any" },
-    { .name = "DIALECT",
-     .kind = SETTING_CHOICE,
-     .at = AT(dialect),
-     .def = "zapw",
-     .choices = "zapw contract",
-     .help = "what it speaks" },
-    { .name = "LIST",
-     .kind = SETTING_BOOL,
-     .at = AT(list),
-     .def = "true",
-     .help = "contract: GET /sessions exists" },
-    { .name = "API_KEY",       .at = AT(api_key), .secret = true, .help = "what callers have to present" },
-    { .name = "WEBHOOK_URL",
-     .kind = SETTING_URL,
-     .at = AT(webhook_url),
-     .help = "where webhooks go; unset: nowhere" },
-    { .name = "WEBHOOK_AUTH_TOKEN",
-     .at = AT(webhook_token),
-     .secret = true,
-     .help = "contract: sent as Authorization: Bearer" },
-    { .name = "SESSIONS",
-     .kind = SETTING_INT,
-     .at = AT(sessions),
-     .def = "0",
-     .max = 1000000,
-     .help = "connected sessions demo-1 … at start" },
-    { .name = "RATE",
-     .kind = SETTING_RATE,
-     .at = AT(rate_milli),
-     .def = "0",
-     .max = 1000000000,
-     .help = "messages over all sessions" },
-    { .name = "BODY_BYTES",
-     .kind = SETTING_BYTES,
-     .at = AT(body_bytes),
-     .def = "400",
-     .max = 2 << 20,
-     .help = "size of a message's webhook" },
-    { .name = "DROP_EVERY",
-     .kind = SETTING_DURATION,
-     .at = AT(drop_every_ms),
-     .def = "0",
-     .max = 24LL * 60 * MINUTE,
-     .help = "drop a session this often; 0: never" },
-    { .name = "QR_DELAY",
-     .kind = SETTING_DURATION,
-     .at = AT(qr_ms),
-     .def = "100ms",
-     .max = 10LL * MINUTE,
-     .help = "until a new session has its QR code" },
-    { .name = "PAIR_DELAY",
-     .kind = SETTING_DURATION,
-     .at = AT(pair_ms),
-     .def = "0",
-     .max = 60LL * MINUTE,
-     .help = "until somebody scans it; 0: nobody does" },
-    { .name = "RECONNECT_DELAY",
-     .kind = SETTING_DURATION,
-     .at = AT(reconnect_ms),
-     .def = "500ms",
-     .max = 60LL * MINUTE,
-     .help = "contract: until a reconnected session is back" },
-    { .name = "RESTART_DELAY",
-     .kind = SETTING_DURATION,
-     .at = AT(restart_ms),
-     .def = "500ms",
-     .max = 60LL * MINUTE,
-     .help = "until the sessions are back after a restart" },
-    { .name = "CONNECTIONS",
-     .kind = SETTING_INT,
-     .at = AT(connections),
-     .def = "16",
-     .min = 1,
-     .max = 1024,
-     .help = "webhooks under way at once" },
-    { .name = "WEBHOOK_RETRY_ATTEMPTS",
-     .kind = SETTING_INT,
-     .at = AT(retries),
-     .def = "3",
-     .max = 1000000,
-     .help = "tries of one webhook; 0: until it is taken" },
-    { 0                                      },
-};
-
-static const struct setting *const tables[] = { app_settings_table, sim_table, NULL };
+static const struct setting *const tables[] = { app_settings_table, sim_settings_table, NULL };
 
 int64_t sim_wall(struct sim *s)
 {
@@ -122,70 +23,29 @@ int64_t sim_wall(struct sim *s)
     return c->wall_ms(c);
 }
 
-/* ---- the tick --------------------------------------------------------------------------------------------
- */
-
-static struct sim_session *next_connected(struct sim *s)
+int64_t sim_now(struct sim *s)
 {
-    for (int i = 0; i < s->n_sessions; i++) {
-        struct sim_session *x = &s->sessions[s->traffic_at++ % s->n_sessions];
-
-        if (x->status == SIM_CONNECTED)
-            return x;
-    }
-    return NULL;
+    return loop_now_ms(app_loop(s->app));
 }
 
-static void make_traffic(struct sim *s, int64_t ms)
-{
-    struct sim_session *x;
-
-    s->traffic_debt_micro += s->settings.rate_milli * ms;
-    for (int n = 0; s->traffic_debt_micro >= 1000000 && n < TICK_MESSAGES_MAX; n++) {
-        s->traffic_debt_micro -= 1000000;
-        x = next_connected(s);
-        if (x)
-            hook_message(s, x);
-    }
-}
-
-static void drop_one(struct sim *s, int64_t now)
-{
-    struct sim_session *x;
-
-    if (s->settings.drop_every_ms == 0 || now < s->drop_at)
-        return;
-    s->drop_at = now + s->settings.drop_every_ms;
-    x = next_connected(s);
-    if (x)
-        session_drop(s, x, 428);
-}
-
-static void on_tick(void *ctx)
-{
-    struct sim *s = ctx;
-    int64_t now = loop_now_ms(app_loop(s->app));
-
-    session_tick(s, now);
-    make_traffic(s, now - s->last_tick_ms);
-    drop_one(s, now);
-    sender_tick(s->sender, now);
-    s->last_tick_ms = now;
-    timer_start(s->tick, TICK_MS);
-}
-
-/* ---- open and close --------------------------------------------------------------------------------------
+/* ---- the ports -------------------------------------------------------------------------------------------
  */
 
 int sim_listen(struct sim *s)
 {
-    int r = s->api ? 0
-                   : http_server_open(app_loop(s->app), s->settings.host, (uint16_t)s->settings.port, -1,
-                                      &http_limits_default, &api_handlers, s, &s->api);
+    struct http_limits limits = http_limits_default;
+    int r = 0;
 
-    if (r == 0)
-        s->settings.port = http_server_port(s->api); /* the same again, when any was asked for */
-    return r;
+    limits.idle_ms = IDLE_MS;
+    if (!s->api)
+        r = http_server_open(app_loop(s->app), s->settings.host, (uint16_t)s->settings.port, -1, &limits,
+                             &api_handlers, s, &s->api);
+    if (r != 0)
+        return r;
+    s->settings.port = http_server_port(s->api); /* the same again, when any was asked for */
+    s->refusing = false;
+    s->listen_at = 0;
+    return 0;
 }
 
 void sim_refuse(struct sim *s)
@@ -217,6 +77,26 @@ static int open_ports(struct sim *s)
     return 0;
 }
 
+/* ---- the tick --------------------------------------------------------------------------------------------
+ */
+
+static void on_tick(void *ctx)
+{
+    struct sim *s = ctx;
+    int64_t now = sim_now(s);
+
+    if (s->listen_at != 0 && now >= s->listen_at && !s->refusing)
+        (void)sim_listen(s); /* somebody else may have the port for a moment: the next tick tries again */
+    whatsapp_tick(s, now);
+    traffic_tick(s, now);
+    sender_tick(s->sender, now);
+    s->last_tick_ms = now;
+    timer_start(s->tick, TICK_MS);
+}
+
+/* ---- open and close --------------------------------------------------------------------------------------
+ */
+
 static int start_sessions(struct sim *s)
 {
     struct sim_session *x;
@@ -227,7 +107,7 @@ static int start_sessions(struct sim *s)
         (void)snprintf(id, sizeof id, "demo-%lld", (long long)i);
         r = session_add(s, id, &x);
         if (r == 0)
-            session_connect(s, x);
+            whatsapp_connect(s, x);
     }
     return r;
 }
@@ -241,10 +121,6 @@ static int open_parts(struct sim *s)
         r = -ENOMEM;
     if (r == 0)
         r = sender_open(s, &s->sender);
-    if (r == -EHOSTUNREACH) {
-        (void)fprintf(stderr, "zapkeep-bridge-sim: the host of WEBHOOK_URL is unknown\n");
-        return APP_EXIT(EXIT_UNREACHABLE);
-    }
     if (r == 0)
         r = open_ports(s);
     if (r == 0)
@@ -252,6 +128,24 @@ static int open_parts(struct sim *s)
     if (r == 0)
         r = start_sessions(s);
     return r;
+}
+
+/* What the table of settings cannot say. */
+static int read_settings(struct sim *s)
+{
+    const struct sim_settings *o = &s->settings;
+
+    s->dialect = strcmp(o->dialect, "zapw") == 0 ? SIM_ZAPW : SIM_CONTRACT;
+    s->traffic_types = event_bits(o->types) & ((1U << EVENT_MESSAGES) - 1);
+    if (o->seed)
+        rng_init(&s->rng, (uint64_t)o->seed);
+    else
+        rng_init_random(&s->rng);
+    if (s->traffic_types != 0)
+        return 0;
+    (void)fprintf(stderr, "zapkeep-bridge-sim: TYPES=%s: allowed are received,group,sent,delivered,read\n",
+                  o->types);
+    return APP_EXIT(EXIT_USAGE);
 }
 
 int sim_open(struct sim *s, int argc, char *argv[])
@@ -267,10 +161,12 @@ int sim_open(struct sim *s, int argc, char *argv[])
     r = app_open(&spec, argc, argv, &s->app);
     if (r != 0)
         return r;
-    s->dialect = strcmp(s->settings.dialect, "zapw") == 0 ? SIM_ZAPW : SIM_CONTRACT;
-    s->last_tick_ms = loop_now_ms(app_loop(s->app));
+    buf_init(&s->body, BODY_MAX);
+    s->started_ms = s->last_tick_ms = sim_now(s);
     s->drop_at = s->last_tick_ms + s->settings.drop_every_ms;
-    r = open_parts(s);
+    r = read_settings(s);
+    if (r == 0)
+        r = open_parts(s);
     if (r != 0)
         return r;
     timer_start(s->tick, TICK_MS);
@@ -292,5 +188,5 @@ void sim_close(struct sim *s)
     mem_free(s->sessions);
     mem_free(s->index);
     mem_free(s->calls);
-    mem_free(s->acknowledged);
+    buf_fini(&s->body);
 }

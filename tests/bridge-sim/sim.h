@@ -5,13 +5,21 @@
  * contract that the integration was first written against. WhatsApp itself is a table of sessions whose
  * states change by time and by the control port.
  *
- *   api.c      the bridge's HTTP API, both dialects
- *   session.c  the table of sessions: pairing, drops, coming back
- *   hook.c     webhooks: bodies, the queue, retries
- *   sender.c   their way out: kept-alive connections, as fast as the machine allows
- *   fault.c    what is wrong with the API right now
- *   control.c  the control port
- *   sim.c      settings, the clock tick, traffic, opening and closing
+ *   api.c          the bridge's HTTP API: routes, key, answers as zapw writes them
+ *   api_session.c  the routes of one session, both dialects
+ *   session.c      the table of sessions
+ *   whatsapp.c     what happens to a session: pairing, drops, coming back
+ *   call.c         calls that ask for a reconnection, and when
+ *   fault.c        what is wrong with the API right now
+ *   hook.c         webhook bodies
+ *   traffic.c      messages at a rate
+ *   sender.c       webhooks on their way: queues, retries, what was acknowledged
+ *   target.c       a receiver of webhooks
+ *   conn.c         one kept-alive connection to a receiver of webhooks
+ *   control.c      the control port: orders
+ *   tell.c         the control port: questions
+ *   settings.c     the table
+ *   sim.c          the clock tick, opening and closing
  */
 #pragma once
 
@@ -21,21 +29,48 @@
 enum sim_dialect { SIM_ZAPW, SIM_CONTRACT };
 
 enum sim_status { SIM_INITIALIZING, SIM_QR_WAITING, SIM_CONNECTING, SIM_CONNECTED, SIM_DISCONNECTED };
+#define SIM_STATUS_N 5
+
+/* Webhooks by type, in the order of their bits. */
+enum sim_event {
+    EVENT_RECEIVED,
+    EVENT_GROUP, /* message.received of a group's reaction: it has no "type" */
+    EVENT_SENT,
+    EVENT_DELIVERED,
+    EVENT_READ,
+    EVENT_CONNECTED,
+    EVENT_DISCONNECTED,
+    EVENT_QR,
+    EVENT_OTHER,
+};
+#define EVENT_MESSAGES 5 /* the first ones are messages */
+#define EVENT_N        9
 
 struct sim_settings {
     struct app_settings app;
     const char *host;
-    int64_t port, control_port;
+    int64_t port, control_port, seed;
     const char *dialect;
     bool list; /* contract: GET /sessions exists */
     const char *api_key, *webhook_url, *webhook_token;
     int64_t sessions, rate_milli, body_bytes, drop_every_ms;
-    int64_t qr_ms, pair_ms, reconnect_ms, restart_ms;
-    int64_t connections, retries;
+    const char *types;
+    int64_t qr_ms, qr_life_ms, create_ms, pair_ms, reconnect_ms, restart_ms;
+    int64_t connections, retries, retry_ms;
 };
 
+extern const struct setting sim_settings_table[];
+
 /* What the tick does to a session when its time has come. */
-enum sim_next { SIM_NEXT_NONE, SIM_NEXT_QR, SIM_NEXT_PAIR, SIM_NEXT_CONNECT };
+enum sim_next {
+    SIM_NEXT_NONE,
+    SIM_NEXT_QR,      /* shows a QR code */
+    SIM_NEXT_PAIR,    /* somebody scans it */
+    SIM_NEXT_CONNECT, /* is back */
+    SIM_NEXT_REFUSED, /* WhatsApp says 401 again */
+};
+
+struct target;
 
 struct sim_session {
     char id[65];
@@ -43,37 +78,48 @@ struct sim_session {
     bool paired;     /* WhatsApp knows it: it can come back without a QR code */
     bool logged_out; /* the phone removed it */
     bool had_qr;     /* a QR code is shown, also a stale one */
+    bool unlisted;   /* zapw lost its metadata: it is gone until somebody creates it again */
     int64_t created_at, connected_at, qr_expires_at; /* wall ms, 0: never */
     enum sim_next next;
     int64_t next_at;           /* loop ms */
-    int64_t reconnects;        /* calls of its reconnect route */
     struct http_req *creating; /* POST /sessions that waits for the QR code (zapw), or NULL */
+    int64_t creating_until;    /* loop ms */
+    struct target *to;         /* its own webhook URL (contract), or NULL: the one of all */
+    unsigned events;           /* bits of enum sim_event that it wants */
 };
 
-/* One call of a reconnect route or a restart: the tests read R1 and R2 off these. */
+/* One call that asks for a reconnection: the tests read R1 and R2 off these. */
 struct sim_call {
-    char session[65]; /* "" for a restart of the whole bridge */
-    int64_t at_ms;    /* CLOCK_MONOTONIC */
-    int status;
+    char session[65]; /* "": a restart of the whole bridge */
+    int64_t at_ms;    /* CLOCK_MONOTONIC, when it came */
+    int64_t done_ms;  /* when it was answered, -1: it was not */
 };
 /* Calls kept; the oldest are forgotten. */
 #define SIM_CALLS_MAX 65536
 
 struct sim_counters {
     int64_t made, acknowledged, retried, dropped, lost; /* webhooks */
-    int64_t by_class[6];                                /* answers: 0 none, 1xx … 5xx */
+    int64_t by_status[600];                             /* answers to webhooks; 0: none came */
     int64_t drops, reconnects, restarts, api_calls;
 };
 
 struct sim_fault;
 struct sender;
 
+/* The last webhooks, for zapw's GET /events. */
+#define EVENTS_KEPT      10
+#define EVENT_KEPT_BYTES 2048
+
 struct sim {
     struct app *app;
     struct sim_settings settings;
     enum sim_dialect dialect;
+    struct rng rng;
     struct http_server *api, *control;
     struct timer *tick;
+    bool refusing;                /* by order */
+    int64_t listen_at;            /* loop ms when the restarted process is there again, 0: it is */
+    int64_t started_ms;           /* loop ms */
     struct sim_session *sessions; /* in order of creation, as zapw lists them */
     int n_sessions, cap_sessions;
     int *index; /* hash of ids, -1: empty; cap_sessions * 2 slots */
@@ -83,11 +129,14 @@ struct sim {
     int64_t n_calls;
     struct sim_counters counters;
     int64_t last_tick_ms, traffic_debt_micro, drop_at, message_n;
-    int traffic_at; /* the session whose turn it is */
+    unsigned traffic_types; /* bits of enum sim_event */
+    int traffic_type;       /* whose turn it is */
+    int traffic_at;         /* the session whose turn it is */
     int64_t lose_webhooks;
     bool reconnect_does_nothing;
-    uint8_t *acknowledged; /* a bit per message number */
-    size_t acknowledged_bits;
+    char events[EVENTS_KEPT][EVENT_KEPT_BYTES];
+    int64_t n_events;
+    struct buf body; /* of the webhook that is being made, its memory used again */
 };
 #define SIM_NULL ((struct sim){ 0 })
 
@@ -97,37 +146,77 @@ void sim_close(struct sim *s);
 int sim_listen(struct sim *s);
 void sim_refuse(struct sim *s); /* stops listening, breaks what is open */
 int64_t sim_wall(struct sim *s);
+int64_t sim_now(struct sim *s); /* loop ms */
 
 /* ---- sessions --------------------------------------------------------------------------------------------
  */
 struct sim_session *session_find(struct sim *s, struct str id);
-int session_add(struct sim *s, const char *id, struct sim_session **ret); /* -EEXIST, -ENOMEM */
+/* Pointers to sessions live until the next session_add() or session_remove(). -EEXIST, -ENOMEM. */
+int session_add(struct sim *s, const char *id, struct sim_session **ret);
 void session_remove(struct sim *s, struct sim_session *x);
-void session_connect(struct sim *s, struct sim_session *x); /* connected now, and told */
-/* Drops it with a code as WhatsApp would; 515 restarts by itself, 401 logs out. */
-void session_drop(struct sim *s, struct sim_session *x, int code);
-void session_reconnect(struct sim *s, struct sim_session *x); /* as the contract's route does */
-void session_restart_all(struct sim *s);                      /* as a restart of the process does */
-void session_tick(struct sim *s, int64_t now_ms);
 const char *session_word(const struct sim *s, enum sim_status status);
+/* One of the connected sessions in turn, or NULL. */
+struct sim_session *session_next_connected(struct sim *s);
+
+void whatsapp_connect(struct sim *s, struct sim_session *x); /* connected now, and told */
+/* Drops it with a code; 515 restarts by itself (zapw), 401 logs out. */
+void whatsapp_drop(struct sim *s, struct sim_session *x, int code);
+void whatsapp_new_qr(struct sim *s, struct sim_session *x);    /* the old one has expired */
+void whatsapp_revive(struct sim *s, struct sim_session *x);    /* an unlisted one is created again */
+void whatsapp_reconnect(struct sim *s, struct sim_session *x); /* as the contract's route does */
+void whatsapp_restart_all(struct sim *s); /* the process is gone, and all sessions come back at once */
+void whatsapp_tick(struct sim *s, int64_t now_ms);
 
 /* ---- webhooks --------------------------------------------------------------------------------------------
  */
-void hook_session(struct sim *s, const struct sim_session *x, const char *event, const char *data_json);
-void hook_message(struct sim *s, const struct sim_session *x);
+extern const char *const event_names[EVENT_N]; /* "message.received" …, for EVENT_OTHER "" */
+extern const char *const event_words[EVENT_N]; /* "received", "group" …, as settings and orders say it */
+/* "received,sent" -> bits; 0: one of the words is unknown. */
+unsigned event_bits(const char *words);
 
-/* ---- API and faults --------------------------------------------------------------------------------------
+/* @name: the type on the wire. */
+void hook_session(struct sim *s, const struct sim_session *x, enum sim_event event, const char *name,
+                  struct str data_json);
+void hook_message(struct sim *s, const struct sim_session *x, enum sim_event event);
+
+void traffic_tick(struct sim *s, int64_t now_ms);
+
+/* ---- API, calls and faults -------------------------------------------------------------------------------
  */
 extern const struct http_handlers api_handlers, control_handlers;
-void api_answer_created(struct sim *s, struct sim_session *x); /* the QR code is there */
+void api_answer_created(struct sim *s, struct sim_session *x);  /* the QR code is there */
+void api_answer_too_late(struct sim *s, struct sim_session *x); /* it did not come, the session is gone */
+void api_answer_json(struct sim *s, struct http_req *r, int status, const struct buf *body);
+void api_answer_text(struct sim *s, struct http_req *r, int status, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+/* {"<keys[0]>":"<first>","<keys[1]>":"<text>"}: ids of callers may hold anything. */
+void api_answer_pair(struct sim *s, struct http_req *r, int status, const char *const keys[2],
+                     const char *first, const char *text);
+void api_answer_no_route(struct sim *s, struct http_req *r);
+void api_answer_broken(struct sim *s, struct http_req *r); /* zapw's 500 for a body that is no JSON */
+void api_list(struct sim *s, struct http_req *r);
+void api_create(struct sim *s, struct http_req *r);
+void api_session(struct sim *s, struct http_req *r); /* "/sessions/…" */
+
+/* Notes a call before anything is done with it (@r may be NULL: a restart); its end is noted by
+ * call_answered(), before the answer. */
+void call_came(struct sim *s, struct http_req *r, struct str session);
+void call_answered(struct sim *s, struct http_req *r);
 
 enum fault_kind { FAULT_NONE, FAULT_HANG, FAULT_SLOW, FAULT_STATUS, FAULT_GARBAGE, FAULT_CUT };
+struct fault_order {
+    enum fault_kind kind;
+    int64_t n;       /* ms, or status */
+    int64_t count;   /* so many calls suffer, < 0: until cleared */
+    char method[8];  /* "": any */
+    char route[128]; /* a path begins with it, or matches it when it holds a '*' */
+};
 int fault_open(struct sim *s, struct sim_fault **ret);
 void fault_close(struct sim_fault *f);
-/* The next @count calls whose path begins with @route ("" : all) suffer; count < 0: until cleared. @n: ms or
- * status. */
-void fault_set(struct sim_fault *f, enum fault_kind kind, int64_t n, const char *route, int64_t count);
-/* Takes the call when a fault says so; otherwise false. @done: what to do with it after a delay. */
+/* Takes the place of an order for the same route and method; FAULT_NONE only removes it, and all of them when
+ * both are "". What hung under it goes on. -ENOSPC: too many orders. */
+int fault_set(struct sim_fault *f, const struct fault_order *o);
+/* Takes the call when an order says so; otherwise false. @done: what to do with it after a delay. */
 bool fault_takes(struct sim_fault *f, struct http_req *r, void (*done)(void *ctx, struct http_req *r),
                  void *ctx);
 void fault_forget(struct sim_fault *f); /* the held calls are gone with their server */
@@ -140,12 +229,22 @@ struct hook {
     int64_t number;  /* of the message, -1: none */
     int64_t next_at; /* loop ms, for retries */
     int tries;
-    char event[32];
+    const char *event; /* its header; points into body when the name is none of ours */
+    size_t event_n;
     size_t n;
     char body[];
 };
 int sender_open(struct sim *s, struct sender **ret);
 void sender_close(struct sender *x);
-void sender_queue(struct sender *x, struct hook *h); /* owned from here on */
+/* The target of a webhook URL, made when it is new. -EINVAL: no URL; -ENOSPC: too many; -ENOMEM. */
+int sender_target(struct sender *x, const char *url, struct target **ret);
+/* False: there is nowhere to send to. */
+bool sender_has_target(const struct sender *x, const struct target *to);
+/* @to NULL: the target of WEBHOOK_URL. @h is owned from here on. */
+void sender_queue(struct sender *x, struct target *to, struct hook *h);
 void sender_tick(struct sender *x, int64_t now_ms);
+void sender_forget(struct sender *x); /* a process that ends takes its webhooks with it */
 int64_t sender_waiting(const struct sender *x);
+/* Is there enough to do for all connections? Then traffic waits. */
+bool sender_is_full(const struct sender *x);
+bool sender_is_acknowledged(const struct sender *x, int64_t number);

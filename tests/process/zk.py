@@ -32,13 +32,17 @@ def free_port():
                 continue
 
 
-def wait_until(what, condition, patience=PATIENCE, step=0.05):
-    """Calls condition() until it is true and returns its value; fails with `what` when it never is."""
+def wait_until(what, condition, patience=PATIENCE, step=0.05, needs=None):
+    """Calls condition() until it is true and returns its value; fails with `what` when it never is, and at once when the
+    process that it needs has ended."""
     end = time.monotonic() + patience
     while True:
+        ended = needs is not None and not needs.running()
         value = condition()
         if value:
             return value
+        if ended:
+            raise AssertionError(f"{needs.name} ended with {needs.popen.returncode} before {what}")
         if time.monotonic() > end:
             raise AssertionError(f"waited {patience:.0f} s in vain until {what}")
         time.sleep(step)
@@ -144,7 +148,7 @@ class Stack:
     def ingest(self, ready=True, **env):
         p = self.start("ingest", "zapkeep-ingest", **env)
         if ready:
-            wait_until("ingest is ready", lambda: self.get_ingest("/ready")[0] == 200)
+            wait_until("ingest is ready", lambda: self.get_ingest("/ready")[0] == 200, needs=p)
         return p
 
     def monitor(self, **env):
@@ -163,7 +167,7 @@ class Stack:
         p = self.start("sim", "zapkeep-bridge-sim", "--dialect", dialect, "--port", str(self.ports["api"]),
                        "--control-port", str(self.ports["control"]), "--api-key", self.key, "--webhook-url", hook,
                        "--webhook-auth-token", self.token, *args, **env)
-        wait_until("the simulated bridge answers", lambda: self.control("GET", "/state", check=False))
+        wait_until("the simulated bridge answers", lambda: self.control("GET", "/state", check=False), needs=p)
         return p
 
     def all(self, dialect="contract", *sim_args, workers=1, **env):

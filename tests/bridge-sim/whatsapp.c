@@ -1,0 +1,192 @@
+/*
+ * What happens to a session.
+ *
+ *   created ──QR_DELAY──> QR code ──scan──> connected ──drop──> disconnected ──reconnect, restart──┐
+ *                                              ▲  └──515──> connecting ──2 s──┐                     │
+ *                                              └─────────────────────────────┴──RECONNECT_DELAY────┘
+ *
+ * A session that the phone has logged out (401) is refused again at every restart, as dead credentials are.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "tests/bridge-sim/sim.h"
+
+/* zapw opens a new socket by itself this long after a 515. */
+#define RESTART_515_MS 2000
+
+#define LOGGED_OUT 401
+
+static void later(struct sim *s, struct sim_session *x, enum sim_next next, int64_t ms)
+{
+    x->next = next;
+    x->next_at = sim_now(s) + ms;
+}
+
+void whatsapp_connect(struct sim *s, struct sim_session *x)
+{
+    x->status = SIM_CONNECTED;
+    x->paired = true;
+    x->logged_out = x->had_qr = x->unlisted = false;
+    x->next = SIM_NEXT_NONE;
+    x->connected_at = sim_wall(s);
+    if (x->creating)
+        api_answer_created(s, x);
+    hook_session(s, x, EVENT_CONNECTED, event_names[EVENT_CONNECTED],
+                 STR_LIT("{\"phoneNumber\":\"5511999\",\"name\":\"Bob\"}"));
+}
+
+/* ---- drops -----------------------------------------------------------------------------------------------
+ */
+
+/* HTTP's words for the codes, as the recordings have them. */
+static const char *code_words(int code)
+{
+    static const struct {
+        int code;
+        const char *words;
+    } names[] = {
+        {401,  "Unauthorized"         },
+        { 402, "Payment Required"     },
+        { 403, "Forbidden"            },
+        { 405, "Method Not Allowed"   },
+        { 406, "Not Acceptable"       },
+        { 408, "Request Time-out"     },
+        { 411, "Length Required"      },
+        { 428, "Precondition Required"},
+        { 500, "Internal Server Error"},
+        { 503, "Service Unavailable"  },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (names[i].code == code)
+            return names[i].words;
+    }
+    return "Unknown";
+}
+
+/* zapw's data of a drop: a Boom error as Baileys makes it, flattened by JSON. */
+static void tell_drop(struct sim *s, const struct sim_session *x, int code)
+{
+    char data[512];
+
+    (void)snprintf(
+        data, sizeof data,
+        "{\"reason\":{\"reason\":{\"data\":{\"tag\":\"conflict\",\"attrs\":{\"type\":\"replaced\"}},"
+        "\"isBoom\":true,"
+        "\"isServer\":false,\"output\":{\"statusCode\":%d,\"payload\":{\"statusCode\":%d,\"error\":\"%s\","
+        "\"message\":\"Stream Errored (conflict)\"},\"headers\":{}}},\"shouldReconnect\":%s}}",
+        code, code, code_words(code), code == LOGGED_OUT ? "false" : "true");
+    hook_session(s, x, EVENT_DISCONNECTED, event_names[EVENT_DISCONNECTED], str_from(data));
+}
+
+void whatsapp_drop(struct sim *s, struct sim_session *x, int code)
+{
+    s->counters.drops++;
+    if (code == 515 && s->dialect == SIM_ZAPW) { /* nothing is told; it comes back, or wants to be paired */
+        x->status = SIM_CONNECTING;
+        later(s, x, x->paired ? SIM_NEXT_CONNECT : SIM_NEXT_QR, RESTART_515_MS);
+        return;
+    }
+    x->status = SIM_DISCONNECTED;
+    x->next = SIM_NEXT_NONE;
+    x->logged_out = code == LOGGED_OUT;
+    tell_drop(s, x, code);
+}
+
+/* ---- QR codes --------------------------------------------------------------------------------------------
+ */
+
+static void show_qr(struct sim *s, struct sim_session *x)
+{
+    x->status = SIM_QR_WAITING;
+    x->had_qr = true;
+    x->qr_expires_at = sim_wall(s) + s->settings.qr_life_ms;
+    x->next = SIM_NEXT_NONE;
+    if (s->settings.pair_ms > 0)
+        later(s, x, SIM_NEXT_PAIR, s->settings.pair_ms);
+    if (x->creating)
+        api_answer_created(s, x);
+    if (s->dialect == SIM_CONTRACT)
+        hook_session(s, x, EVENT_QR, event_names[EVENT_QR], STR_LIT("{\"qr\":\"2@simulated,qr,code\"}"));
+}
+
+void whatsapp_new_qr(struct sim *s, struct sim_session *x)
+{
+    x->status = SIM_INITIALIZING;
+    later(s, x, SIM_NEXT_QR, s->settings.qr_ms);
+    hook_session(s, x, EVENT_DISCONNECTED, event_names[EVENT_DISCONNECTED],
+                 STR_LIT("{\"reason\":{\"shouldReconnect\":true}}"));
+}
+
+/* ---- coming back -----------------------------------------------------------------------------------------
+ */
+
+static void come_back(struct sim *s, struct sim_session *x, int64_t ms)
+{
+    x->status = SIM_CONNECTING;
+    if (x->logged_out)
+        later(s, x, SIM_NEXT_REFUSED, ms);
+    else
+        later(s, x, x->paired ? SIM_NEXT_CONNECT : SIM_NEXT_QR, ms);
+}
+
+void whatsapp_revive(struct sim *s, struct sim_session *x)
+{
+    x->unlisted = false;
+    come_back(s, x, s->settings.reconnect_ms);
+}
+
+void whatsapp_reconnect(struct sim *s, struct sim_session *x)
+{
+    s->counters.reconnects++;
+    if (!s->reconnect_does_nothing && x->status != SIM_CONNECTED)
+        come_back(s, x, s->settings.reconnect_ms);
+}
+
+void whatsapp_restart_all(struct sim *s)
+{
+    s->counters.restarts++;
+    log_info("sim-restart", "the bridge restarts", KI("away_ms", s->settings.restart_ms));
+    sim_refuse(s);
+    s->listen_at = sim_now(s) + s->settings.restart_ms;
+    if (s->dialect == SIM_ZAPW && s->settings.retries > 0)
+        sender_forget(s->sender);
+    for (int i = 0; i < s->n_sessions && !s->reconnect_does_nothing; i++) {
+        if (!s->sessions[i].unlisted)
+            come_back(s, &s->sessions[i], s->settings.restart_ms + s->settings.reconnect_ms);
+    }
+}
+
+/* ---- time ------------------------------------------------------------------------------------------------
+ */
+
+static void happen(struct sim *s, struct sim_session *x)
+{
+    if (x->next == SIM_NEXT_QR) {
+        show_qr(s, x);
+    } else if (x->next == SIM_NEXT_REFUSED) {
+        x->status = SIM_DISCONNECTED;
+        x->next = SIM_NEXT_NONE;
+        tell_drop(s, x, LOGGED_OUT);
+    } else {
+        whatsapp_connect(s, x);
+    }
+}
+
+void whatsapp_tick(struct sim *s, int64_t now_ms)
+{
+    for (int i = 0; i < s->n_sessions; i++) {
+        struct sim_session *x = &s->sessions[i];
+
+        if (x->next != SIM_NEXT_NONE && now_ms >= x->next_at && !x->unlisted)
+            happen(s, x);
+        if (x->creating && now_ms >= x->creating_until) {
+            api_answer_too_late(s, x);
+            session_remove(s, x);
+            i--;
+        }
+    }
+}
