@@ -325,9 +325,6 @@ int app_open(const struct app_spec *spec, int argc, char *const argv[], struct a
     r = boot(a, argc, argv);
     if (r != 0)
         return APP_EXIT(app_close(a, r));
-    if (admin_port(a->admin) != 0)
-        log_info("listening", "health, readiness and metrics are served", KS("listen", *spec->admin_listen),
-                 KI("port", admin_port(a->admin)));
     *ret = a;
     return 0;
 }
@@ -339,6 +336,9 @@ int app_run(struct app *a)
 {
     int r;
 
+    if (admin_port(a->admin) != 0)
+        log_info("listening", "health, readiness and metrics are served",
+                 KS("listen", *a->spec->admin_listen), KI("port", admin_port(a->admin)));
     notify_send("READY=1");
     if (notify_watchdog_ms() > 0)
         on_watchdog(a);
