@@ -232,7 +232,8 @@ static void drop_gone(struct round *round)
         if (!round->changes[i].s->gone)
             round->changes[kept++] = round->changes[i];
     round->n = kept;
-    if (kept == n) /* also a round that never began, which knows no book: the bridge came up before any session */
+    if (kept ==
+        n) /* also a round that never began, which knows no book: the bridge came up before any session */
         return;
     for (int i = book_count(round->book) - 1; i >= 0; i--)
         if (book_at(round->book, i)->gone)
