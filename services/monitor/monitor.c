@@ -38,6 +38,12 @@ static bool is_quiet(const struct monitor *m)
     return m->incident.kind != INCIDENT_NONE || m->health.state == HEALTH_DOWN;
 }
 
+static void begin_round(struct monitor *m)
+{
+    round_begin(&m->round, m->book, m->settings.rules.start_ms, times_steady(&m->times),
+                times_wall(&m->times));
+}
+
 /* Does a mass of drops in this round make an incident? */
 static void count_drops(struct monitor *m)
 {
@@ -60,6 +66,8 @@ static int record(struct monitor *m, struct record_also *also)
     int64_t drops = m->round.drops;
     int r;
 
+    if (m->round.n == 0)
+        begin_round(m);
     count_drops(m);
     also->set_health = m->owed.set_health;
     also->health = m->owed.health;
@@ -107,8 +115,7 @@ static void on_flush(void *ctx)
 struct round *monitor_round(struct monitor *m)
 {
     if (m->round.n == 0) {
-        round_begin(&m->round, m->book, m->settings.rules.start_ms, times_steady(&m->times),
-                    times_wall(&m->times));
+        begin_round(m);
         timer_start(m->flush, FLUSH_MS);
     }
     return &m->round;
@@ -238,9 +245,10 @@ static void on_health(void *ctx, bool good, const struct sweep_call *c)
         m->bridge_words[0] = '\0';
     else
         put_words(m, c);
-    if (!good)
+    if (!good) {
         wait_for_bridge(m, c);
-    count_call(m, c);
+        count_call(m, c); /* a good one proves little: a bridge that lists nothing may still be alive */
+    }
     if (news != HEALTH_NO_NEWS)
         went(m, news);
     if (news == HEALTH_WENT_UP)
@@ -322,8 +330,7 @@ static int on_list(void *ctx, const struct bridge_driver *driver, const struct b
     struct monitor *m = ctx;
     int r = monitor_flush(m, 0);
 
-    round_begin(&m->round, m->book, m->settings.rules.start_ms, times_steady(&m->times),
-                times_wall(&m->times));
+    begin_round(m);
     m->list_failed = r != 0;
     if (r == 0)
         r = compare(m, driver, answer, asked);

@@ -148,14 +148,20 @@ static int save_bridge(const struct recorder *rec, const struct record_also *als
     return r;
 }
 
+static const char *why_of(const struct record_also *also, enum alert_kind k)
+{
+    if (k == ALERT_BRIDGE_DOWN)
+        return also->health_words;
+    return k == ALERT_BRIDGE_INCIDENT ? also->incident_words : NULL;
+}
+
 static int tell_of_bridge(const struct recorder *rec, const struct record_also *also, int64_t now_wall)
 {
     enum alert_kind want = alert_of_bridge(&also->bridge_facts);
     int r = 0;
 
     for (enum alert_kind k = ALERT_BRIDGE_DOWN; r == 0 && k <= ALERT_BRIDGE_KEY_REFUSED; k++)
-        r = tell_bridge(rec->teller, rec->db, k, k == want,
-                        k == ALERT_BRIDGE_INCIDENT ? also->incident_words : NULL, now_wall);
+        r = tell_bridge(rec->teller, rec->db, k, k == want, why_of(also, k), now_wall);
     return r;
 }
 

@@ -86,6 +86,8 @@ static void tell_health(struct monitor *m, const struct record_also *o)
 
 static void tell_incident(const struct monitor *m, const struct record_also *o)
 {
+    if (o->incident && m->incident.kind == INCIDENT_DOWN)
+        return; /* bridge-down has said it */
     if (o->incident)
         log_error("bridge-incident", "the bridge is in trouble as a whole; its sessions are left alone",
                   KS("bridge", m->settings.bridge.name), KS("why", o->incident_words));
