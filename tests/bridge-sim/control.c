@@ -186,6 +186,26 @@ static void traffic(struct sim *s, struct http_req *r)
     done(r);
 }
 
+static void send_messages(struct sim *s, struct http_req *r)
+{
+    struct sim_session *x = arg_session(s, r);
+    char type[16];
+    int event = 0;
+
+    if (!x)
+        return;
+    (void)arg(r, "type", "received", type, sizeof type);
+    while (event < EVENT_MESSAGES && strcmp(type, event_words[event]) != 0)
+        event++;
+    if (event == EVENT_MESSAGES) {
+        refused(r, "type is one of received, group, sent, delivered, read");
+        return;
+    }
+    for (int64_t n = arg_i64(r, "n", 1); n > 0; n--)
+        hook_message(s, x, (enum sim_event)event);
+    done(r);
+}
+
 /* A webhook of any type; the body of the order is its data. */
 static void send_hook(struct sim *s, struct http_req *r)
 {
@@ -307,6 +327,7 @@ static const struct order {
     { "POST", "/status",                 set_status,        "session=ID status=connecting: that, without a webhook"        },
     { "POST", "/unlist",                 unlist,            "session=ID [on=1]: zapw has lost its metadata"                },
     { "POST", "/traffic",                traffic,           HELP_TRAFFIC                                                   },
+    { "POST", "/messages",               send_messages,     "session=ID [type=received] [n=1]: so many messages, at once"  },
     { "POST", "/hook",                   send_hook,         "session=ID [type=message.reaction]: a webhook; body: its data"},
     { "POST", "/lose",                   lose,              "n=3: so many webhooks are not sent"                           },
     { "POST", "/fault",                  set_fault,         HELP_FAULT                                                     },

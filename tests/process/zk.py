@@ -1,7 +1,7 @@
 """What process tests share: the real binaries, started on free ports with a data folder of their own.
 
-A test uses the `stack` fixture (conftest.py) or makes a Stack; whatever it started is killed at the end, the logs are
-printed when the test failed, and a process that is left over fails the test.
+A test uses the `stack` fixture (conftest.py) or makes a Stack; whatever it started is killed at the end, and the logs are
+printed when the test failed.
 """
 
 import json
@@ -13,6 +13,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.environ.get("ZK_BIN", os.path.join(ROOT, "build", "bin"))
@@ -49,7 +50,7 @@ def wait_until(what, condition, patience=PATIENCE, step=0.05, needs=None):
 
 
 def http(method, url, body=None, headers=None, timeout=10):
-    """(status, headers, body bytes); status 0 when no answer came."""
+    """(status, headers, body bytes); status 0 when no whole answer came."""
     data = body.encode() if isinstance(body, str) else body
     request = urllib.request.Request(url, data=data, method=method, headers=headers or {})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -58,7 +59,7 @@ def http(method, url, body=None, headers=None, timeout=10):
             return answer.status, dict(answer.headers), answer.read()
     except urllib.error.HTTPError as e:
         return e.code, dict(e.headers), e.read()
-    except (OSError, urllib.error.URLError):
+    except (OSError, HTTPException):
         return 0, {}, b""
 
 
@@ -233,6 +234,29 @@ class Stack:
         """When the bridge was asked to reconnect this session ("" : to restart), in seconds of one clock."""
         return [c["at_ms"] / 1000 for c in self.control("GET", "/calls") if c["session"] == session_id]
 
+    def acknowledged(self):
+        """The ids of the messages that were answered 2xx, as the simulated bridge counts them."""
+        return {f"SIM{n}" for first, last in self.control("GET", "/acknowledged") for n in range(first, last + 1)}
+
+    def stored(self):
+        """The ids of the messages in the log; every event is there once, and no seq is missing."""
+        events = self.events()
+        assert [e["seq"] for e in events] == list(range(1, len(events) + 1))
+        ids = [e["message_id"] for e in events if e["type"] == "message.received"]
+        assert len(ids) == len(set(ids)), "a message is stored twice"
+        return set(ids)
+
+    def restart_hook(self):
+        """RECONNECT_HOOK for a bridge without a reconnect call: a program that restarts the simulated bridge."""
+        path = os.path.join(self.dir, "restart-bridge")
+        with open(path, "w") as f:
+            f.write(f"""#!/usr/bin/python3
+import urllib.request
+urllib.request.urlopen(urllib.request.Request("http://127.0.0.1:{self.ports['control']}/restart", method="POST")).read()
+""")
+        os.chmod(path, 0o755)
+        return f"exec:{path}"
+
     # ---- the end ----------------------------------------------------------------------------------------------
 
     def kill_all(self):
@@ -241,6 +265,39 @@ class Stack:
                 p.popen.send_signal(signal.SIGKILL)
         for p in self.processes.values():
             p.kill()
+        for pid in self.living():  # what they had started themselves
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+
+    def stop_all(self):
+        """SIGTERM to all, those who feed the others first; the exit codes by name."""
+        order = sorted(self.processes.values(), key=lambda p: (p.name != "sim", p.name == "hub"))
+        return {p.name: p.stop() for p in order}
+
+    def check_leftovers(self):
+        """Nothing that we started is still there: no process (also none that a process of ours started), no socket."""
+        wait_until("all processes are gone", lambda: not self.living(), 10)
+        for name, port in self.ports.items():
+            with socket.socket() as s:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    s.bind(("127.0.0.1", port))
+                except OSError as e:
+                    raise AssertionError(f"port {port} ({name}) is still in use") from e
+
+    def living(self):
+        """Processes with our data folder in their environment."""
+        mark, found = f"ZAPKEEP_DATA_DIR={self.data}\0".encode(), []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/environ", "rb") as f:
+                    if mark in f.read():
+                        found.append(int(pid))
+            except OSError:
+                continue
+        return found
 
     def print_logs(self):
         for p in self.processes.values():
