@@ -27,6 +27,9 @@
 #define IDLE_NS 1000000000L
 /* While the WAL is held: how often it is tried. */
 #define HELD_RETRY_NS 100000000L
+/* So many go to the thread without waiting for the end of the turn: enough for an fsync to be worth it, and
+ * the loop goes on reading while they are written. */
+#define HAND_OVER_ITEMS 32
 /* How often the cursors of the consumers are looked up. */
 #define CURSORS_EVERY_US (5 * 1000 * 1000)
 
@@ -39,12 +42,18 @@ struct committer {
     int64_t checkpoint_at; /* frames at which the next one is due */
     int64_t idle_at_us;    /* when the last idle turn was */
 
+    /* The loop's thread only. */
+    struct timer *hand_over;
+    struct list staged; /* added in this turn of the loop */
+    int n_staged;
+    int items;     /* added and not given back */
+    int64_t bytes; /* of those */
+    bool shedding;
+
     pthread_mutex_t lock; /* of all below */
     pthread_cond_t more;
     struct list queue, done;
-    int items;     /* added and not given back */
-    int64_t bytes; /* of those */
-    bool shedding, probe, stop;
+    bool probe, stop;
     struct committer_status status;
 };
 
@@ -58,27 +67,36 @@ static int64_t item_bytes(const struct commit_item *item)
 
 bool committer_accepts(struct committer *c)
 {
-    bool shedding;
-
-    (void)pthread_mutex_lock(&c->lock);
     if (c->items >= COMMITTER_ITEMS_MAX || c->bytes >= COMMITTER_BYTES_MAX)
         c->shedding = true;
     else if (c->items < COMMITTER_ITEMS_MAX * COMMITTER_RESUME_PART &&
              c->bytes < COMMITTER_BYTES_MAX * COMMITTER_RESUME_PART)
         c->shedding = false;
-    shedding = c->shedding;
+    return !c->shedding;
+}
+
+static void on_hand_over(void *ctx)
+{
+    struct committer *c = ctx;
+
+    timer_stop(c->hand_over);
+    c->n_staged = 0;
+    (void)pthread_mutex_lock(&c->lock);
+    list_splice(&c->queue, &c->staged);
+    (void)pthread_cond_signal(&c->more);
     (void)pthread_mutex_unlock(&c->lock);
-    return !shedding;
 }
 
 void committer_add(struct committer *c, struct commit_item *item)
 {
-    (void)pthread_mutex_lock(&c->lock);
-    list_append(&c->queue, &item->link);
+    list_append(&c->staged, &item->link);
     c->items++;
     c->bytes += item_bytes(item);
-    (void)pthread_cond_signal(&c->more);
-    (void)pthread_mutex_unlock(&c->lock);
+    c->n_staged++;
+    if (c->n_staged == 1)
+        timer_start(c->hand_over, 0);
+    if (c->n_staged >= HAND_OVER_ITEMS)
+        on_hand_over(c);
 }
 
 void committer_probe(struct committer *c)
@@ -96,14 +114,9 @@ void committer_status(struct committer *c, struct committer_status *ret)
     (void)pthread_mutex_unlock(&c->lock);
 }
 
-int committer_waiting(struct committer *c)
+int committer_waiting(const struct committer *c)
 {
-    int n;
-
-    (void)pthread_mutex_lock(&c->lock);
-    n = c->items;
-    (void)pthread_mutex_unlock(&c->lock);
-    return n;
+    return c->items;
 }
 
 static void on_wakeup(void *ctx)
@@ -427,6 +440,7 @@ int committer_open(struct loop *l, const struct committer_options *o, struct com
         return -ENOMEM;
     c->o = *o;
     c->o.retention.cursor_min = 0; /* nothing is known: nothing goes */
+    list_init(&c->staged);
     list_init(&c->queue);
     list_init(&c->done);
     c->checkpoint_at = COMMIT_CHECKPOINT_FRAMES;
@@ -438,6 +452,8 @@ int committer_open(struct loop *l, const struct committer_options *o, struct com
         r = 0;
     if (r == 0)
         r = wakeup_open(l, on_wakeup, c, &c->wakeup);
+    if (r == 0)
+        r = timer_open(l, on_hand_over, c, &c->hand_over);
     if (r == 0)
         r = thread_start(run, c, &c->thread);
     if (r == 0)
@@ -452,11 +468,13 @@ void committer_close(struct committer *c)
     if (!c)
         return;
     (void)pthread_mutex_lock(&c->lock);
+    list_splice(&c->queue, &c->staged);
     c->stop = true;
     (void)pthread_cond_signal(&c->more);
     (void)pthread_mutex_unlock(&c->lock);
     thread_join(c->thread);
     wakeup_close(c->wakeup);
+    timer_close(c->hand_over);
     event_log_close(c->log);
     (void)pthread_cond_destroy(&c->more);
     (void)pthread_mutex_destroy(&c->lock);

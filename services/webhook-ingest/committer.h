@@ -59,9 +59,10 @@ void committer_close(struct committer *c);
 
 /* False: too much waits, come back later (the item stays the caller's). */
 bool committer_accepts(struct committer *c);
-/* Takes the item; it comes back by on_done. */
+/* Takes the item; it comes back by on_done. It is handed to the thread at the end of this turn of the loop,
+ * with all others that came in by then: a batch begins with what is there, not with the first of it. */
 void committer_add(struct committer *c, struct commit_item *item);
 /* Asks for a commit that writes nothing of value, for /ready. */
 void committer_probe(struct committer *c);
 void committer_status(struct committer *c, struct committer_status *ret);
-int committer_waiting(struct committer *c); /* items not given back yet */
+int committer_waiting(const struct committer *c); /* items not given back yet */
