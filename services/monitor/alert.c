@@ -5,15 +5,14 @@
 #include "common/base/mem.h"
 
 struct kind {
-    const char *text, *severity, *words;
+    const char *text, *severity, *words, *more;
 };
 
-#define X(name, text, severity, words) { text, severity, words },
-static const struct kind kinds[ALERT_KIND_N] = {
-    {"", "", ""},
-    ALERT_KINDS(X)
-};
+/* clang-format off */
+#define X(name, text, severity, words, more) { text, severity, words, more },
+static const struct kind kinds[ALERT_KIND_N] = { { "", "", "", "" }, ALERT_KINDS(X) };
 #undef X
+/* clang-format on */
 
 const char *alert_kind_text(enum alert_kind k)
 {
@@ -78,7 +77,10 @@ void alert_sentence(enum alert_kind k, bool firing, const char *bridge, const ch
         (void)buf_addf(out, "session %s on bridge %s ", session, bridge);
     else
         (void)buf_addf(out, "bridge %s ", bridge);
-    (void)buf_addf(out, "is %s%s", firing ? "" : "no longer ", kinds[k].words);
+    if (!firing)
+        (void)buf_addf(out, "is no longer %s", kinds[k].words);
+    else
+        (void)buf_addf(out, "is %s: %s", kinds[k].words, kinds[k].more);
     if (firing && why && why[0])
         (void)buf_addf(out, " (%s)", why);
 }

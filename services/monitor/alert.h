@@ -14,23 +14,26 @@
 #include "common/bridge/cause.h"
 #include "common/bridge/driver.h"
 
-/* X(NAME, text, severity, words): the words follow "bridge main" or "session s1", or "7 sessions". */
-#define ALERT_KINDS(X)                                                                                      \
-    X(BRIDGE_DOWN, "bridge-down", "critical", "down: its health check fails")                               \
-    X(BRIDGE_INCIDENT, "bridge-incident", "critical", "in trouble as a whole; its sessions are left alone") \
-    X(BRIDGE_KEY_REFUSED, "bridge-key-refused", "critical", "refusing our key; set WHATSAPP_API_KEY")       \
-    X(BRIDGE_OUTDATED, "bridge-client-outdated", "critical", "too old for WhatsApp (405); update it")       \
-    X(SESSION_LOST, "session-lost", "critical", "gone from the bridge")                                     \
-    X(SESSION_BANNED, "session-banned", "critical", "banned or locked by WhatsApp")                         \
-    X(SESSION_LOGGED_OUT, "session-logged-out", "warning", "logged out and needs a new QR scan")            \
-    X(SESSION_PARKED, "session-parked", "warning", "parked: nothing is tried until somebody unparks it")    \
-    X(SESSION_NEEDS_QR, "session-needs-qr", "warning", "waiting for a QR scan")                             \
-    X(SESSION_FLAPPING, "session-flapping", "warning", "dropping again and again; left alone for a while")  \
-    X(SESSION_DEAF, "session-deaf", "warning", "connected, but has not heard anything for too long")
+/* X(NAME, text, severity, words, more): "session s1 is <words>: <more>", "… is no longer <words>". */
+/* clang-format off */
+#define ALERT_KINDS(X)                                                                                            \
+    X(BRIDGE_DOWN, "bridge-down", "critical", "down", "its sessions are left alone until it is back")             \
+    X(BRIDGE_INCIDENT, "bridge-incident", "critical", "in trouble as a whole", "its sessions are left alone")     \
+    X(BRIDGE_KEY_REFUSED, "bridge-key-refused", "critical", "refusing our key", "set WHATSAPP_API_KEY")           \
+    X(BRIDGE_OUTDATED, "bridge-client-outdated", "critical", "too old for WhatsApp (405)",                        \
+      "update the bridge, then unpark a session")                                                                 \
+    X(SESSION_LOST, "session-lost", "critical", "gone from the bridge", "create it again, or delete it here")     \
+    X(SESSION_BANNED, "session-banned", "critical", "refused by WhatsApp", "a person has to see to it")           \
+    X(SESSION_LOGGED_OUT, "session-logged-out", "warning", "logged out", "it needs a new QR scan")                \
+    X(SESSION_PARKED, "session-parked", "warning", "parked", "nothing is tried until somebody unparks it")        \
+    X(SESSION_NEEDS_QR, "session-needs-qr", "warning", "waiting for a QR scan", "`zapkeep session qr` shows it")  \
+    X(SESSION_FLAPPING, "session-flapping", "warning", "dropping again and again", "it is left alone for a while") \
+    X(SESSION_DEAF, "session-deaf", "warning", "deaf", "connected, but it has not heard anything for too long")
+/* clang-format on */
 
 enum alert_kind {
     ALERT_NONE,
-#define X(name, text, severity, words) ALERT_##name,
+#define X(name, text, severity, words, more) ALERT_##name,
     ALERT_KINDS(X)
 #undef X
         ALERT_KIND_N

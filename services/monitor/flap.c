@@ -11,11 +11,15 @@ int64_t flap_score(const struct rules *rules, const struct flap *f, int64_t now_
     return llround((double)f->score * exp2(-(double)age_ms / (double)rules->flap_half_life_ms));
 }
 
+/* Beyond this many half-lives a score says nothing more (and would not fit). */
+#define HALF_LIVES_MAX 20.0
+
 /* From here it takes flap_max_ms down to reuse: a higher score would say nothing more. */
 static int64_t score_max(const struct rules *rules)
 {
-    return llround((double)rules->flap_reuse *
-                   exp2((double)rules->flap_max_ms / (double)rules->flap_half_life_ms));
+    double half_lives = (double)rules->flap_max_ms / (double)rules->flap_half_life_ms;
+
+    return llround((double)rules->flap_reuse * exp2(fmin(half_lives, HALF_LIVES_MAX)));
 }
 
 bool flap_drop(const struct rules *rules, struct flap *f, int64_t now_ms)

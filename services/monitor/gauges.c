@@ -62,7 +62,7 @@ static struct metric told = {
     .name = "zapkeep_alerts_total", .help = "Alerts that began, by name", .kind = METRIC_COUNTER, .label = "alert",
     .values = {
         [ALERT_NONE] = "none",
-#define X(name, text, severity, words) [ALERT_##name] = text,
+#define X(name, text, severity, words, more) [ALERT_##name] = text,
         ALERT_KINDS(X)
 #undef X
     } };

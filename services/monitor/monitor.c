@@ -91,6 +91,8 @@ static int record(struct monitor *m, struct record_also *also)
     m->drops += drops;
     ring_recorded(m, also);
     m->owed = (struct record_also){ 0 };
+    if (m->round.outdated)
+        m->outdated = m->round.outdated;
     round_done(&m->round);
     return 0;
 }

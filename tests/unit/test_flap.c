@@ -89,11 +89,24 @@ static void test_at_most_an_hour(void **state)
     assert_true(flap_relax(default_rules(), &f, f.suppressed_ms + 60 * MIN));
 }
 
+/* A half-life that is short against the longest rest: the ceiling must not run over. */
+static void test_short_half_life(void **state)
+{
+    struct rules rules = *default_rules();
+    struct flap f = { 0 };
+
+    rules.flap_half_life_ms = 1000;
+    assert_false(flap_drop(&rules, &f, T0));
+    assert_false(flap_drop(&rules, &f, T0));
+    assert_true(flap_drop(&rules, &f, T0));
+    assert_int_equal(flap_until_ms(&rules, &f), T0 + 2000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_decay), cmocka_unit_test(test_suppresses),
-                                        cmocka_unit_test(test_reuse),
-                                        cmocka_unit_test(test_at_most_an_hour) };
+                                        cmocka_unit_test(test_reuse), cmocka_unit_test(test_at_most_an_hour),
+                                        cmocka_unit_test(test_short_half_life) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
