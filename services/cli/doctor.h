@@ -2,9 +2,10 @@
  * zapkeep doctor: every link of the chain, one check each, with what to do where it is broken.
  *
  *   doctor_bridge.c   the bridge: reachable, key, dialect, extension, a way to reconnect, its clock
- *   doctor_chain.c    the way in: webhook-ingest, token, a probe from webhook to log and bus, the bridge's
- * own webhooks doctor_store.c    the stores: folder, disk, SQLite, state.db; the monitor and the workers that
- * write there doctor_judge.c    the judgements that need no more than values
+ *   doctor_chain.c    the way in: webhook-ingest, token, hub, a probe from webhook to log and bell
+ *   doctor_arrival.c  the bridge's own webhooks, by a probe that it sends where it can
+ *   doctor_store.c    the stores: folder, disk, SQLite, state.db; monitor and workers, who write there
+ *   doctor_judge.c    the judgements that need no more than values
  */
 #pragma once
 
@@ -39,7 +40,7 @@ struct doctor {
     struct doctor_settings settings;
     struct clock clock;
     struct cli_bridge bridge;
-    bool key_good;
+    bool key_good, has_probe; /* the extension sends one if asked */
     struct cli_reply health;
     int64_t sessions, connected; /* in the bridge's list, -1: not known */
     char webhook_url[SETTINGS_VALUE_MAX];
@@ -52,10 +53,16 @@ struct doctor {
     int64_t probe_seq;
 };
 
+/* The event that doctor sends, or has the bridge send; stored as event.other. */
+#define DOCTOR_PROBE_TYPE "zapkeep.probe"
+
 typedef void doctor_check(struct doctor *d, struct finding *f);
 doctor_check doctor_bridge, doctor_key, doctor_dialect, doctor_extension, doctor_reconnect, doctor_clock;
 doctor_check doctor_ingest, doctor_token, doctor_hub, doctor_probe, doctor_arrival;
 doctor_check doctor_folder, doctor_disk, doctor_sqlite, doctor_state, doctor_monitor, doctor_workers;
+
+/* METHOD base URL + path with the key, as cli_bridge_call(). */
+int doctor_ask(struct doctor *d, const char *method, const char *path, struct cli_reply *ret);
 
 /* ---- judgements -------------------------------------------------------------------------------------------
  */

@@ -13,9 +13,9 @@
         return;                                                                   \
     }
 
-static int ask(struct doctor *d, const char *path, struct cli_reply *ret)
+int doctor_ask(struct doctor *d, const char *method, const char *path, struct cli_reply *ret)
 {
-    struct bridge_request req = { .method = "GET",
+    struct bridge_request req = { .method = method,
                                   .url = BUF_INIT(SETTINGS_VALUE_MAX + 64),
                                   .headers = BUF_INIT(SETTINGS_VALUE_MAX + 64) };
     const char *url = d->settings.cli.bridge.url, *key = d->settings.cli.bridge.api_key;
@@ -40,7 +40,7 @@ void doctor_bridge(struct doctor *d, struct finding *f)
         return;
     }
     (void)cli_bridge_place(&d->bridge, place, sizeof place);
-    r = ask(d, "/health", &d->health);
+    r = doctor_ask(d, "GET", "/health", &d->health);
     if (r || !d->health.answer.status) {
         finding_set(f, FINDING_BAD, "start the bridge, or correct WHATSAPP_API_URL", "no answer from %s: %s",
                     place,
@@ -65,7 +65,7 @@ void doctor_key(struct doctor *d, struct finding *f)
     bool has_key = *d->settings.cli.bridge.api_key;
 
     SKIP_NO_BRIDGE(d, f)
-    if (ask(d, "/sessions", &reply) || !reply.answer.status) {
+    if (doctor_ask(d, "GET", "/sessions", &reply) || !reply.answer.status) {
         finding_set(f, FINDING_BAD, "look at the bridge's own log", "GET /sessions is not answered: %s",
                     http_error_text(reply.error));
         return;
@@ -141,6 +141,17 @@ void doctor_dialect(struct doctor *d, struct finding *f)
                     list.answer.status);
 }
 
+static bool has_probe(const struct cli_reply *about)
+{
+    static const struct json_path paths[] = {
+        {0, { "features", "probe" }}
+    };
+    struct json_value v;
+
+    (void)json_in_find(about->answer.body, paths, 1, &v);
+    return v.kind == JSON_IN_TRUE;
+}
+
 void doctor_extension(struct doctor *d, struct finding *f)
 {
     CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
@@ -148,10 +159,11 @@ void doctor_extension(struct doctor *d, struct finding *f)
     int off;
 
     SKIP_NO_BRIDGE(d, f)
-    if (!d->key_good || ask(d, "/extension", &reply) || !reply.answer.status) {
+    if (!d->key_good || doctor_ask(d, "GET", "/extension", &reply) || !reply.answer.status) {
         finding_set(f, FINDING_SKIP, "", "not asked");
         return;
     }
+    d->has_probe = has_probe(&reply);
     off = reply.answer.status == 200 ? doctor_read_features(reply.answer.body, words, sizeof words) : -1;
     if (off == 0)
         finding_set(f, FINDING_OK, "", "zapkeep's extension is loaded, all of it; %s", words);

@@ -14,9 +14,6 @@
 
 /* nng connects within this time when the hub is there; log.head comes every second. */
 #define HUB_WAIT_MS 3500
-/* Rows looked through for the bridge's newest webhook. */
-#define NEWEST_ROWS EVENT_READ_ROWS_MAX
-#define PROBE_TYPE  "zapkeep.probe"
 
 /* -- asking webhook-ingest -- */
 
@@ -178,7 +175,7 @@ static int send_probe(struct doctor *d, struct cli_reply *ret)
 
     rng_secret(&nonce, sizeof nonce);
     json_open(&j, NULL, '{');
-    json_texts(&j, "eventType", PROBE_TYPE);
+    json_texts(&j, "eventType", DOCTOR_PROBE_TYPE);
     json_int(&j, "timestamp", d->clock.wall_ms(&d->clock));
     json_open(&j, "data", '{');
     json_int(&j, "nonce", (int64_t)(nonce >> 1));
@@ -210,7 +207,8 @@ static int look_into_log(const struct doctor *d, int64_t seq)
     if (r == 0)
         r = event_read(reader, seq, NULL, 1, &rows);
     if (r == 0)
-        r = rows.n == 1 && memmem(rows.rows[0].body.p, rows.rows[0].body.n, PROBE_TYPE, sizeof PROBE_TYPE - 1)
+        r = rows.n == 1 && memmem(rows.rows[0].body.p, rows.rows[0].body.n, DOCTOR_PROBE_TYPE,
+                                  sizeof DOCTOR_PROBE_TYPE - 1)
                 ? 0
                 : 1;
     event_reader_close(reader);
@@ -248,57 +246,4 @@ void doctor_probe(struct doctor *d, struct finding *f)
         finding_set(f, FINDING_OK, "", "a webhook was stored as seq %lld in %lld ms%s%s",
                     (long long)d->probe_seq, (long long)reply.took_ms, log == 0 ? ", stands in the log" : "",
                     d->bell_seq >= d->probe_seq ? " and rang its bell" : "");
-}
-
-/* -- what the bridge sends -- */
-
-/* When the newest webhook that is not a probe came, 0: none among the newest rows. Returns 0 or a negative.
- */
-static int newest_webhook(const struct doctor *d, int64_t *ret_at, int64_t *ret_head)
-{
-    const struct event_filter filter = { .bridge = str_from(d->settings.cli.bridge.name) };
-    CLEANUP(event_rows_fini) struct event_rows rows = EVENT_ROWS_NULL;
-    struct event_reader *reader = NULL;
-    int64_t oldest = 0, head = 0;
-    int r = event_reader_open(d->settings.cli.app.data_dir, &reader);
-
-    if (r == 0)
-        r = event_bounds(reader, &oldest, &head);
-    if (r == 0)
-        r = event_read(reader, head > NEWEST_ROWS ? head - NEWEST_ROWS + 1 : 1, &filter, NEWEST_ROWS, &rows);
-    event_reader_close(reader);
-    if (r)
-        return r;
-    *ret_at = 0;
-    *ret_head = head;
-    for (int i = 0; i < rows.n; i++) {
-        const struct event *e = &rows.rows[i];
-
-        if (!str_eq(e->type, "event.other") ||
-            !memmem(e->body.p, e->body.n, PROBE_TYPE, sizeof PROBE_TYPE - 1))
-            *ret_at = e->at;
-    }
-    return 0;
-}
-
-void doctor_arrival(struct doctor *d, struct finding *f)
-{
-    int64_t at = 0, head = 0;
-    char when[40];
-    int r = newest_webhook(d, &at, &head);
-
-    if (r)
-        finding_set(f, FINDING_SKIP, "run doctor where events.db is (ZAPKEEP_DATA_DIR)",
-                    "the event log cannot be read: %s", err_text(r));
-    else if (at)
-        finding_set(f, FINDING_OK, "", "the bridge's newest webhook came at %s",
-                    text_time(at, when, sizeof when));
-    else if (head > NEWEST_ROWS)
-        finding_set(f, FINDING_NOTE, "", "none of the newest %d events is the bridge's", NEWEST_ROWS);
-    else
-        finding_set(
-            f, d->connected > 0 ? FINDING_BAD : FINDING_NOTE,
-            "set WEBHOOK_URL at the bridge to where it reaches zapkeep-ingest; the released zapw needs "
-            "ENABLE_WEBHOOK=true as well, and its token in the URL (http://zapkeep:TOKEN@host:8000/…)",
-            "no webhook of bridge \"%s\" has ever arrived", d->settings.cli.bridge.name);
 }

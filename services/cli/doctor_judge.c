@@ -67,7 +67,7 @@ enum finding_level doctor_judge_skew(int64_t skew_ms)
 /* One row of features.js each; what it does without the word is in deploy/whatsapp-bridge. */
 static const char *const features[] = { "status",      "reconnect", "create",    "qr",          "webhooks",
                                         "receipts",    "offline",   "oneClient", "keepPairing", "ids",
-                                        "sessionList", "logLevel",  "survive" };
+                                        "sessionList", "logLevel",  "survive",   "probe" };
 
 static void add(char *ret, size_t n, const char *label, const char *word, int count)
 {

@@ -10,7 +10,7 @@ const MOVED = {
   'middleware/authMiddleware': ['create', 'ids', 'keepPairing'],
   'services/sessionManager': ['create', 'offline', 'qr', 'receipts', 'reconnect', 'status'],
   'services/whatsappService': ['oneClient', 'reconnect'],
-  'adapters/webhookAdapter': ['qr', 'receipts', 'webhooks'],
+  'adapters/webhookAdapter': ['probe', 'qr', 'receipts', 'webhooks'],
   'adapters/whatsappAdapter': ['offline', 'qr', 'receipts'],
   'adapters/persistenceAdapter': ['keepPairing', 'sessionList'],
   'controllers/eventsController': [],

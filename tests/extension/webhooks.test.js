@@ -33,6 +33,18 @@ test('a webhook carries the token, and one id in its header and as the last key'
   assert.equal(new Set(ids).size, ids.length);
 });
 
+test('a probe goes the way of every webhook', async (t) => {
+  const receiver = await startReceiver(t);
+  const zapw = await start(t, { receiver });
+  assert.equal((await zapw.call('POST', '/extension/probe', undefined, {})).status, 401);
+  const { status, json } = await zapw.call('POST', '/extension/probe');
+  assert.equal(status, 202);
+  await until(() => receiver.of('zapkeep.probe').length);
+  const [{ headers, body }] = receiver.taken;
+  assert.equal(body.data.nonce, json.nonce);
+  assert.equal(headers.authorization, 'Bearer new');
+});
+
 test('no token is sent when there is none, and a password in the URL arrives', async (t) => {
   const receiver = await startReceiver(t);
   const env = { WEBHOOK_URL: receiver.url.replace('//', '//zapkeep:T%20K@'), WEBHOOK_AUTH_TOKEN: '' };

@@ -1,8 +1,10 @@
 """zapkeep doctor: each broken link is found, and told apart from the others."""
 
+import http.server
 import json
 import os
 import sqlite3
+import threading
 
 import pytest
 
@@ -75,6 +77,58 @@ def test_no_webhook_ever_arrived(stack):
     row = findings(stack)["arrival"]
     assert row["level"] == "bad" and "ENABLE_WEBHOOK" in row["advice"]
     assert findings(stack)["arrival"]["level"] == "bad"  # doctor's own probe is no webhook of the bridge
+
+
+class Extended(http.server.BaseHTTPRequestHandler):
+    """As much of a bridge with the extension as doctor asks for; its webhooks go to server.hook."""
+
+    def answer(self, status, body):
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def do_GET(self):
+        if self.path == "/extension":
+            self.answer(200, {"extension": "zapkeep", "version": 1, "features": {"probe": True, "offline": self.server.whole}})
+        elif self.path in ("/health", "/sessions"):
+            self.answer(200, {"status": "success", "data": []})
+        else:
+            self.answer(404, {"status": "error", "error": "Session zapkeep-probe not found"})
+
+    def do_POST(self):
+        event = {"sessionId": "zapkeep-probe", "eventType": "zapkeep.probe", "data": {"nonce": "n1"}}
+        zk.http("POST", self.server.hook, json.dumps(event), {"Content-Type": "application/json"})
+        self.answer(202, {"nonce": "n1"})
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def extended():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Extended)
+    server.whole, server.hook = True, "http://127.0.0.1:1/"
+    server.url = f"http://127.0.0.1:{server.server_address[1]}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_bridge_with_the_extension_sends_a_probe(stack, extended):
+    stack.hub()
+    stack.ingest()
+    hook = f"http://127.0.0.1:{stack.ports['ingest']}/api/v1/messages/webhook?token="
+    extended.hook = hook + stack.token
+    rows = findings(stack, WHATSAPP_API_URL=extended.url)
+    assert rows["extension"]["level"] == "ok" and "arrived" in rows["arrival"]["words"]
+    extended.hook, extended.whole = hook + "wrong", False
+    rows = findings(stack, WHATSAPP_API_URL=extended.url)
+    assert rows["arrival"]["level"] == "bad" and "did not arrive" in rows["arrival"]["words"]
+    assert rows["extension"]["level"] == "warn" and "off: offline" in rows["extension"]["words"]
 
 
 def test_another_data_folder_is_told(stack, tmp_path):

@@ -18,4 +18,5 @@ module.exports = [
   { name: 'qr', file: './features/session_qr' },
   { name: 'receipts', file: './features/receipts' },
   { name: 'offline', file: './features/offline' },
+  { name: 'probe', file: './features/probe' },
 ];

@@ -37,12 +37,14 @@ function start(bridge) {
   if (enabled) sender.resume();
 }
 
-/* zapw's GET /events shows the last ten of zapw's own kinds; a QR code is for the receiver only. */
+/* Kinds that are not zapw's own: for the receiver only, not for the last ten of zapw's GET /events. */
+const OURS = ['session.qr', 'zapkeep.probe'];
+
 function shower(bridge) {
   try {
     const { storeWebhookEvent } = bridge.need('controllers/eventsController', 'storeWebhookEvent');
     return ({ sessionId, eventType, data }) =>
-      eventType === 'session.qr' || storeWebhookEvent(sessionId, eventType, data);
+      OURS.includes(eventType) || storeWebhookEvent(sessionId, eventType, data);
   } catch {
     return () => {};
   }
