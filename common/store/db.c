@@ -4,6 +4,7 @@
 #include "common/store/db.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
@@ -200,6 +201,8 @@ static int set_rules(struct db *db, enum sql_rules rules)
         r = sql_exec(db, "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL;");
     if (r == 0 && rules == SQL_LOG_WRITER)
         r = sql_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
+    if (r == 0 && rules == SQL_COPY)
+        r = sql_exec(db, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;");
     if (rules == SQL_LOG_WRITER || rules == SQL_LOG_READER) {
         (void)sqlite3_wal_autocheckpoint(db->handle, 0);
         (void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
@@ -217,7 +220,7 @@ static int check_writable_open(struct db *db, const char *path)
 
 static int open_handle(struct db *db, const char *path, enum sql_rules rules)
 {
-    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | (rules == SQL_STATE ? SQLITE_OPEN_URI : 0) |
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | (rules == SQL_COPY ? SQLITE_OPEN_URI : 0) |
                 (is_reader(rules) ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     int rc = sqlite3_open_v2(path, &db->handle, flags, NULL);
 
@@ -389,15 +392,27 @@ static int copy_pages(struct db *from, struct db *to)
     return rc == SQLITE_DONE ? 0 : sql_error(from, rc);
 }
 
+int sql_sync_file(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    int r;
+
+    if (fd < 0)
+        return -errno;
+    r = fsync(fd) == 0 ? 0 : -errno;
+    (void)close(fd);
+    return r;
+}
+
 int db_backup(struct db *db, const char *path)
 {
     struct db *to = NULL;
-    int r = sql_open(path, SQL_STATE, NULL, 0, &to);
+    int r = sql_open(path, SQL_COPY, NULL, 0, &to);
 
     if (r == 0)
         r = copy_pages(db, to);
     if (r == 0)
         r = db_quick_check(to);
     db_close(to);
-    return r;
+    return r == 0 ? sql_sync_file(path) : r;
 }

@@ -7,11 +7,9 @@
  * all events up to the head when the copy began (or what retention left of them), with their keys.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/base/mem.h"
 #include "common/store/events_internal.h"
@@ -137,27 +135,12 @@ static int check_log(struct backup *b)
     return r;
 }
 
-/* The copy is synced once, at its end: half of one is worth nothing. */
-static int sync_file(const char *path)
-{
-    int fd = open(path, O_RDWR | O_CLOEXEC);
-    int r;
-
-    if (fd < 0)
-        return -errno;
-    r = fsync(fd) == 0 ? 0 : -errno;
-    (void)close(fd);
-    return r;
-}
-
 static int copy_all(struct backup *b, const char *dir)
 {
     int r = attach(b, dir);
 
     if (r == 0)
         r = check_log(b);
-    if (r == 0)
-        r = sql_exec(b->db, "PRAGMA main.synchronous = OFF");
     if (r == 0)
         r = copy_events(b);
     if (r == 0)
@@ -171,7 +154,7 @@ int event_backup(const char *dir, const char *path, int64_t *ret_events)
 {
     struct backup b = { 0 };
     int64_t n = 0;
-    int r = sql_open(path, SQL_STATE, &events_schema, 0, &b.db);
+    int r = sql_open(path, SQL_COPY, &events_schema, 0, &b.db);
 
     if (r == 0)
         r = copy_all(&b, dir);
@@ -181,7 +164,7 @@ int event_backup(const char *dir, const char *path, int64_t *ret_events)
         r = db_quick_check(b.db);
     db_close(b.db);
     if (r == 0)
-        r = sync_file(path);
+        r = sql_sync_file(path);
     if (r == 0)
         *ret_events = n;
     return r;

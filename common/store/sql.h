@@ -32,11 +32,14 @@ enum sql_rules {
     SQL_STATE_READER,
     SQL_LOG_WRITER, /* WAL, the one writer: no checkpoint unless asked for, none at close */
     SQL_LOG_READER, /* WAL, read-only, never checkpoints */
+    SQL_COPY,       /* a new file that is worth nothing before it is whole: no journal, no sync */
 };
 
 /* @schema may be NULL (readers: the version is checked against @version_max then, when that is not 0). */
 int sql_open(const char *path, enum sql_rules rules, const struct db_schema *schema, int version_max,
              struct db **ret);
+/* Syncs a file that was written without. Returns 0 or -errno. */
+int sql_sync_file(const char *path);
 struct sqlite3 *sql_handle(struct db *db);
 /* Translates a code of SQLite's, keeps its words for db_error(). 0 for SQLITE_OK, _ROW and _DONE. */
 int sql_error(struct db *db, int rc);

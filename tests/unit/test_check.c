@@ -1,0 +1,134 @@
+/* May this request's body be read? */
+#include "common/base/mem.h"
+#include "services/webhook-ingest/check.h"
+#include "tests/unit/cmocka_all.h"
+
+#define P "/api/v1/messages/webhook"
+
+struct headers {
+    const char *name[4], *value[4];
+};
+
+static struct str header(void *ctx, const char *name)
+{
+    const struct headers *h = ctx;
+
+    for (size_t i = 0; i < ARRAY_LEN(h->name) && h->name[i]; i++) {
+        if (strcmp(h->name[i], name) == 0)
+            return str_from(h->value[i]);
+    }
+    return STR_NULL;
+}
+
+static const int hub_only[] = { SIGNATURE_HUB_256, 0 };
+
+#define BEARER           \
+    { "authorization" }, \
+    {                    \
+        "Bearer t"       \
+    }
+#define NOTHING \
+    { NULL },   \
+    {           \
+        NULL    \
+    }
+#define HUB_SIGN               \
+    { "x-hub-signature-256" }, \
+    {                          \
+        "sha256=00"            \
+    }
+
+static const struct {
+    const char *what, *method, *path, *query;
+    struct headers headers;
+    const int *schemes;
+    int status;
+    const char *bridge; /* status 0 */
+    bool is_signed;
+} rows[] = {
+    {"the default path",              "POST", P,              NULL,      { BEARER },                                       NULL,     0,   "main", false},
+    { "a bridge's path",              "POST", "/webhook/b-2", NULL,      { BEARER },                                       NULL,     0,   "b-2",  false},
+    { "a token in the query",         "POST", P,              "token=t", { NOTHING },                                      NULL,     0,   "main", false},
+    { "another path",                 "POST", P "/",          NULL,      { BEARER },                                       NULL,     404, NULL,   false},
+    { "no bridge",                    "POST", "/webhook/",    NULL,      { BEARER },                                       NULL,     404, NULL,   false},
+    { "no bridge's name",             "POST", "/webhook/a.b", NULL,      { BEARER },                                       NULL,     404, NULL,   false},
+    { "a path before the method",     "GET",  "/x",           NULL,      { BEARER },                                       NULL,     404, NULL,   false},
+    { "a method before the token",    "GET",  P,              NULL,      { NOTHING },                                      NULL,     405, NULL,   false},
+    { "a token before the type",      "POST", P,              NULL,      { { "content-type" }, { "a/b" } },                NULL,     401, NULL,   false},
+    { "a wrong token",                "POST", P,              "token=u", { NOTHING },                                      NULL,     401, NULL,   false},
+    { "a signature nobody checks",    "POST", P,              NULL,      { HUB_SIGN },                                     NULL,     401, NULL,   false},
+    { "a signature to be checked",    "POST", P,              NULL,      { HUB_SIGN },                                     hub_only, 0,   "main", true },
+    { "another signature than those",
+     "POST",                                  P,
+     NULL,                                                               { { "x-webhook-hmac" }, { "00" } },
+     hub_only,                                                                                                                       401,
+     NULL,                                                                                                                                        false},
+    { "a token beside a signature",   "POST", P,              "token=t", { HUB_SIGN },                                     hub_only, 0,   "main", false},
+    { "JSON",                         "POST", P,              "token=t", { { "content-type" }, { "application/json" } },   NULL,     0,   "main", false},
+    { "JSON and more",
+     "POST",                                  P,
+     "token=t",                                                          { { "content-type" }, { "APPLICATION/json;x" } },
+     NULL,                                                                                                                           0,
+     "main",                                                                                                                                      false},
+    { "nearly JSON",
+     "POST",                                  P,
+     "token=t",                                                          { { "content-type" }, { "application/json5" } },
+     NULL,                                                                                                                           415,
+     NULL,                                                                                                                                        false},
+    { "an empty type",                "POST", P,              "token=t", { { "content-type" }, { "" } },                   NULL,     415, NULL,   false},
+    { "gzip",                         "POST", P,              "token=t", { { "content-encoding" }, { "gzip" } },           NULL,     415, NULL,   false},
+    { "identity",                     "POST", P,              "token=t", { { "content-encoding" }, { "Identity" } },       NULL,     0,   "main", false},
+};
+
+static void test_requests(void **state)
+{
+    struct tokens tokens;
+
+    (void)state;
+    assert_int_equal(tokens_parse("t", &tokens), 0);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct headers headers = rows[i].headers;
+        const struct check_input in = {
+            .method = str_from(rows[i].method),
+            .path = str_from(rows[i].path),
+            .query = str_from(rows[i].query),
+            .headers = {.header = header, .ctx = &headers},
+            .tokens = &tokens,
+            .schemes = rows[i].schemes,
+            .default_bridge = STR_LIT("main")
+        };
+        struct verdict v = check_request(&in);
+
+        print_message("%s\n", rows[i].what);
+        assert_int_equal(v.status, rows[i].status);
+        if (v.status == 0) {
+            assert_true(str_eq(v.bridge, rows[i].bridge));
+            assert_int_equal(v.is_signed, rows[i].is_signed);
+        } else {
+            assert_non_null(v.error);
+            assert_non_null(v.detail);
+        }
+    }
+}
+
+static void test_refusals_have_words(void **state)
+{
+    (void)state;
+    for (int auth = AUTH_MISSING; auth <= AUTH_STALE; auth++) {
+        struct verdict v = check_refused(auth);
+
+        assert_int_equal(v.status, 401);
+        assert_non_null(v.detail);
+        assert_non_null(v.headers);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_refusals_have_words),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
