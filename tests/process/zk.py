@@ -81,6 +81,10 @@ class Process:
         with open(self.log_path, errors="replace") as f:
             return f.read()
 
+    def json(self):
+        """What it printed as JSON lines (the last one may be half written)."""
+        return [json.loads(line) for line in self.text().split("\n")[:-1] if line.startswith("{")]
+
     def running(self):
         return self.popen.poll() is None
 
@@ -169,6 +173,12 @@ class Stack:
                        "--control-port", str(self.ports["control"]), "--api-key", self.key, "--webhook-url", hook,
                        "--webhook-auth-token", self.token, *args, **env)
         wait_until("the simulated bridge answers", lambda: self.control("GET", "/state", check=False), needs=p)
+        return p
+
+    def tap(self, *prefixes):
+        """`zapkeep tap --json` in the background; it has heard log.head when this returns, so nothing later is missed."""
+        p = self.start("tap", "zapkeep", "tap", "--json", "log.head", *prefixes)
+        wait_until("tap hears the hub", lambda: p.json(), needs=p)
         return p
 
     def all(self, dialect="contract", *sim_args, workers=1, **env):
