@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "common/base/mem.h"
+#include "common/base/rng.h"
 #include "common/bridge/detect.h"
 #include "common/bridge/driver.h"
 
@@ -456,6 +457,43 @@ static void lists_of_others_are_read(void **state)
     }
 }
 
+static int ignore(void *ctx, const struct bridge_session *s)
+{
+    assert_true(text_is_id(str_from(s->id)) && s->state < SESSION_LOST);
+    return 0;
+}
+
+static void broken_answers_are_answered(void **state)
+{
+    struct fixture f = fixture_load("api-20-list-515-restarted");
+    char *body = malloc(f.body.n);
+    struct rng rng;
+
+    rng_init(&rng, 5);
+    for (int i = 0; i < 10000; i++) {
+        size_t n = f.body.n - (rng_below(&rng, 4) ? 0 : rng_below(&rng, f.body.n));
+        char *end = memcpy(body + f.body.n - n, f.body.p, n);
+        const struct bridge_driver *d = bridge_driver_at(i & 1);
+        struct bridge_answer a = {
+            .status = 200, .body = {end, n}
+        };
+        CLEANUP(buf_fini) struct buf qr = BUF_NULL;
+        struct bridge_created c = { 0 };
+        struct bridge_session s;
+        int skipped;
+
+        for (uint64_t k = rng_below(&rng, 4); n && k; k--)
+            end[rng_below(&rng, n)] = (char)rng_below(&rng, 256);
+        assert_in_range(d->read_list(&a, ignore, NULL, &skipped), 0, BRIDGE_GARBAGE);
+        assert_in_range(d->read_qr(&a, &qr, &s), 0, BRIDGE_GARBAGE);
+        assert_in_range(d->read_create(&a, &c), 0, BRIDGE_GARBAGE);
+        assert_in_range(d->read_reconnect(&a), 0, BRIDGE_GARBAGE);
+        buf_fini(&c.qr);
+    }
+    free(body);
+    fixture_free(&f);
+}
+
 static void states_have_words(void **state)
 {
     for (int i = 0; i < SESSION_STATE_N; i++)
@@ -573,6 +611,7 @@ int main(void)
         cmocka_unit_test(the_contract_s_status_is_read_generously),
         cmocka_unit_test(the_contract_s_creation_is_read_generously),
         cmocka_unit_test(lists_of_others_are_read),
+        cmocka_unit_test(broken_answers_are_answered),
         cmocka_unit_test(states_have_words),
         cmocka_unit_test(a_bridge_is_told_by_its_answers),
         cmocka_unit_test(the_recorded_zapw_is_found),

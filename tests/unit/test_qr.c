@@ -7,6 +7,7 @@
 #include "common/base/hmac.h"
 #include "common/base/json_in.h"
 #include "common/base/mem.h"
+#include "common/base/rng.h"
 #include "common/qr/qr.h"
 
 static const struct str TEXT = STR_LIT("2@Zm9vYmFyYmF6cXV4Zm9vYmFyYmF6cXV4,abc,def,ghi");
@@ -125,6 +126,30 @@ static void what_is_no_code_is_refused(void **state)
     mem_free(png);
 }
 
+static void broken_pictures_are_refused(void **state)
+{
+    static struct qr qr, back;
+    struct rng rng;
+    size_t n;
+    uint8_t *png, *copy;
+
+    assert_int_equal(qr_encode(TEXT, &qr), 0);
+    png = picture_of(&qr, 256, 4, 255, 0, &n);
+    rng_init(&rng, 3);
+    for (int i = 0; i < 2000; i++) {
+        size_t m = n - (rng_below(&rng, 4) ? 0 : rng_below(&rng, n));
+        int r;
+
+        copy = memcpy(malloc(m), png, m);
+        for (uint64_t k = rng_below(&rng, 3); k; k--)
+            copy[rng_below(&rng, m)] = (uint8_t)rng_below(&rng, 256);
+        r = qr_from_png(copy, m, &back);
+        assert_true(r == 0 || r == -EINVAL);
+        free(copy);
+    }
+    mem_free(png);
+}
+
 /* The drawing read back, module by module. */
 static void a_drawing_shows_every_module(void **state)
 {
@@ -160,6 +185,7 @@ int main(void)
         cmocka_unit_test(the_recorded_qr_is_read),
         cmocka_unit_test(a_text_is_encoded),
         cmocka_unit_test(what_is_no_code_is_refused),
+        cmocka_unit_test(broken_pictures_are_refused),
         cmocka_unit_test(a_drawing_shows_every_module),
     };
 

@@ -2,6 +2,7 @@
 #include "fixture.h"
 
 #include "common/base/mem.h"
+#include "common/base/rng.h"
 #include "common/bridge/webhook.h"
 
 static const struct str BRIDGE = STR_LIT("main");
@@ -253,6 +254,40 @@ static void the_header_names_the_type_when_the_body_does_not(void **state)
     fixture_free(&f);
 }
 
+/* -- whatever a sender sends -- */
+
+static void broken_bodies_are_answered(void **state)
+{
+    struct fixture f = fixture_load("hook-07-session.disconnected");
+    char *body = malloc(f.body.n); /* exactly as long, so that a sanitizer sees a step too far */
+    int answers[3] = { 0 };
+    struct rng rng;
+
+    rng_init(&rng, 7);
+    for (int i = 0; i < 50000; i++) {
+        size_t n = f.body.n - (rng_below(&rng, 4) ? 0 : rng_below(&rng, f.body.n));
+        char *end = memcpy(body + f.body.n - n, f.body.p, n);
+        struct webhook_request req = {
+            .body = {end, n},
+              .header = no_header
+        };
+        struct webhook w;
+        int r;
+
+        for (uint64_t k = rng_below(&rng, 3); n && k; k--)
+            end[rng_below(&rng, n)] = (char)rng_below(&rng, 256);
+        r = webhook_read(&req, BRIDGE, &w);
+        assert_in_range(r, 0, WEBHOOK_UNREADABLE);
+        answers[r]++;
+        if (r == 0)
+            assert_true(text_is_utf8(w.message_id, strlen(w.message_id)) && w.code >= 0 &&
+                        w.occurred_at >= 0);
+    }
+    assert_true(answers[0] > 1000 && answers[WEBHOOK_NOT_JSON] > 1000);
+    free(body);
+    fixture_free(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -263,6 +298,7 @@ int main(void)
         cmocka_unit_test(an_id_makes_retries_one_event),
         cmocka_unit_test(an_id_in_the_envelope_counts),
         cmocka_unit_test(the_header_names_the_type_when_the_body_does_not),
+        cmocka_unit_test(broken_bodies_are_answered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
