@@ -70,6 +70,30 @@ static void json_is_written_with_commas_and_escapes(void **state)
                         "\"null\":null,\"l\":[1,\"\",{}],\"raw\":{\"x\":1}}");
 }
 
+/* A document that makes the buffer grow several times; each growth fails once. */
+static void a_document_is_whole_or_an_error(void **state)
+{
+    long live = mem_live();
+    int r = -ENOMEM;
+
+    for (long n = 0; r != 0; n++) {
+        struct buf b = BUF_INIT(1 << 16);
+        struct json_out j = JSON_OUT(&b);
+
+        mem_fail_after(n);
+        json_open(&j, NULL, '[');
+        for (int i = 0; i < 1000; i++)
+            json_texts(&j, NULL, "\x01\xff");
+        json_close(&j, ']');
+        mem_fail_after(-1);
+        r = buf_error(&b);
+        assert_true(r == 0 || r == -ENOMEM);
+        assert_true(r != 0 || b.len == 2 + 1000 * 12 - 1);
+        buf_fini(&b);
+        assert_int_equal(mem_live(), live);
+    }
+}
+
 static void json_is_made_one_line(void **state)
 {
     CLEANUP(buf_fini) struct buf b = BUF_INIT(1 << 16);
@@ -200,6 +224,7 @@ int main(void)
         cmocka_unit_test(a_buffer_keeps_to_its_ceiling),
         cmocka_unit_test(a_buffer_says_when_memory_is_short),
         cmocka_unit_test(json_is_written_with_commas_and_escapes),
+        cmocka_unit_test(a_document_is_whole_or_an_error),
         cmocka_unit_test(json_is_made_one_line),
         cmocka_unit_test(digests_are_those_of_the_standards),
         cmocka_unit_test(secrets_are_compared_whole),

@@ -49,6 +49,43 @@ static void every_field_comes_back(void **state)
 #undef STR
 }
 
+static void every_allocation_fails_once(void **state)
+{
+    long live = mem_live();
+    struct message in;
+    int r = -ENOMEM;
+
+    fill(&in);
+    for (long n = 0; r != 0; n++) {
+        struct buf out = BUF_INIT(MESSAGE_BYTES_MAX);
+
+        mem_fail_after(n);
+        r = message_encode(&in, &out);
+        mem_fail_after(-1);
+        assert_true(r == 0 || (r == -ENOMEM && n < 10));
+        buf_fini(&out);
+        assert_int_equal(mem_live(), live);
+    }
+}
+
+static void what_is_too_long_is_not_sent(void **state)
+{
+    static char long_text[TOPIC_MAX + 1], body[MESSAGE_BYTES_MAX];
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(MESSAGE_BYTES_MAX);
+    struct message m;
+
+    memset(long_text, 'a', sizeof long_text);
+    message_init(&m);
+    m.type = (struct str){ long_text, sizeof long_text };
+    assert_int_equal(message_encode(&m, &out), -EMSGSIZE);
+    m.type = STR_LIT("session.state");
+    m.session = (struct str){ long_text, sizeof long_text };
+    assert_int_equal(message_encode(&m, &out), -EMSGSIZE);
+    m.session = STR_NULL;
+    m.body = (struct str){ body, sizeof body };
+    assert_int_equal(message_encode(&m, &out), -EMSGSIZE);
+}
+
 static void unset_fields_are_not_sent(void **state)
 {
     CLEANUP(buf_fini) struct buf out = BUF_INIT(MESSAGE_BYTES_MAX);
@@ -113,6 +150,7 @@ static void types_are_found_by_their_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_allocation_fails_once),   cmocka_unit_test(what_is_too_long_is_not_sent),
         cmocka_unit_test(every_field_comes_back),        cmocka_unit_test(unset_fields_are_not_sent),
         cmocka_unit_test(what_is_not_ours_is_refused),   cmocka_unit_test(an_unknown_key_is_skipped),
         cmocka_unit_test(types_are_found_by_their_text),
