@@ -24,11 +24,14 @@ target_compile_options(zk_flags INTERFACE
   -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes
   -Wold-style-definition -Wvla -Wformat=2 -Wundef -Wwrite-strings -Wno-unused-parameter
   -fno-common -fstack-protector-strong)
-if(ZK_SANITIZE)
+if(ZK_SANITIZE OR ZK_FUZZ)
   target_compile_options(zk_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(zk_flags INTERFACE -fsanitize=address,undefined)
 else()
   target_compile_definitions(zk_flags INTERFACE $<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=2>)
+endif()
+if(ZK_FUZZ)
+  target_compile_options(zk_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
 # zk_module(NAME SOURCES a.c… USES lower modules and libraries…)

@@ -12,14 +12,15 @@
 struct values {
     const char *text, *secret, *choice, *url, *listen;
     int64_t number, duration, bytes, rate;
+    const char *hook;
     bool flag;
 };
 
 #define AT(field) offsetof(struct values, field)
 
 static const struct setting table[] = {
-    {.name = "ZKT_TEXT",    .at = AT(text), .def = "default", .help = "a text" },
-    { .name = "ZKT_SECRET",     .at = AT(secret), .secret = true, .help = "a secret" },
+    {.name = "ZKT_TEXT",            .at = AT(text), .def = "default", .help = "a text" },
+    { .name = "ZKT_SECRET",             .at = AT(secret), .secret = true, .help = "a secret" },
     { .name = "ZKT_CHOICE",
      .kind = SETTING_CHOICE,
      .at = AT(choice),
@@ -27,7 +28,7 @@ static const struct setting table[] = {
      .choices = "a bc",
      .help = "one" },
     { .name = "ZKT_URL", .kind = SETTING_URL, .at = AT(url), .help = "a URL" },
-    { .name = "ZAPKEEP_ZKT_LISTEN",   .kind = SETTING_LISTEN, .at = AT(listen), .def = "off", .help = "where" },
+    { .name = "ZAPKEEP_ZKT_LISTEN",           .kind = SETTING_LISTEN, .at = AT(listen), .def = "off", .help = "where" },
     { .name = "ZKT_NUMBER",
      .kind = SETTING_INT,
      .at = AT(number),
@@ -42,15 +43,20 @@ static const struct setting table[] = {
      .min = 1000,
      .max = 3600000,
      .help = "time" },
-    { .name = "ZKT_BYTES",     .kind = SETTING_BYTES, .at = AT(bytes), .def = "1MiB", .help = "size" },
-    { .name = "ZKT_RATE",                    .kind = SETTING_RATE, .at = AT(rate), .def = "2/s", .help = "rate" },
+    { .name = "ZKT_BYTES",             .kind = SETTING_BYTES, .at = AT(bytes), .def = "1MiB", .help = "size" },
+    { .name = "ZKT_RATE",                            .kind = SETTING_RATE, .at = AT(rate), .def = "2/s", .help = "rate" },
     { .name = "JSON",
      .kind = SETTING_BOOL,
      .at = AT(flag),
      .def = "false",
      .flag_only = true,
      .help = "a flag" },
-    { 0     },
+    { .name = "ZKT_HOOK",
+     .kind = SETTING_URL,
+     .at = AT(hook),
+     .secret = true,
+     .help = "a URL with a password" },
+    { 0},
 };
 static const struct setting *const tables[] = { table, NULL };
 
@@ -208,6 +214,8 @@ static void a_secret_is_never_shown(void **state)
     struct values v;
 
     assert_int_equal(READ(&v, "--zkt-secert=hush"), -EINVAL);
+    assert_null(strstr(buf_str(&problem), "hush"));
+    assert_int_equal(READ(&v, "--zkt-hook=hush"), -EINVAL);
     assert_null(strstr(buf_str(&problem), "hush"));
     assert_int_equal(READ(&v, "--zkt-secret", "hush"), 0);
     settings_dump(tables, &v, &out);
