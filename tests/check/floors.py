@@ -35,6 +35,10 @@ FOREIGN = {
     r"png\.h": "common/qr",
 }
 
+# What comes with libc and the kernel is for everybody; any other header is of a library, which has one home above.
+STANDARD = re.compile(r"(assert|ctype|errno|fcntl|inttypes|libgen|limits|malloc|math|netdb|poll|pthread|sched|signal|stdarg|stdatomic|"
+                      r"stdbool|stddef|stdint|stdio|stdlib|string|strings|termios|time|unistd)\.h$|(arpa|linux|net|netinet|sys)/")
+
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 
 
@@ -56,9 +60,9 @@ def problem_of(path, kind, name):
         return None
     if kind == "<":
         for pattern, home in FOREIGN.items():
-            if re.match(pattern, name) and folder != home:
-                return f"<{name}> may be included from {home} only"
-        return None
+            if re.match(pattern, name):
+                return None if folder == home else f"<{name}> may be included from {home} only"
+        return None if STANDARD.match(name) else f"<{name}> is of a library that has no home in floors.py"
     target = folder_of(name)
     if "/" not in name:
         return f'"{name}" is not rooted: write the folder, as "common/base/mem.h"'

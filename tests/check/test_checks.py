@@ -1,6 +1,8 @@
 """The checks themselves: each has to see what it is there for."""
 
 import os
+import subprocess
+import sys
 
 import designs
 import floors
@@ -26,6 +28,11 @@ def test_a_foreign_library_has_one_home(tmp_path):
     assert floors.check(tmp_path) == ["common/io/a.c:1: <sqlite3.h> may be included from common/store only"]
 
 
+def test_a_library_that_nobody_named_has_no_home(tmp_path):
+    write(tmp_path, "common/bridge/a.c", "#include <sys/stat.h>\n#include <jansson.h>\n")
+    assert floors.check(tmp_path) == ["common/bridge/a.c:2: <jansson.h> is of a library that has no home in floors.py"]
+
+
 def test_includes_are_rooted(tmp_path):
     write(tmp_path, "proto/a.c", '#include "topic.h"\n')
     assert len(floors.check(tmp_path)) == 1
@@ -45,3 +52,11 @@ def test_a_design_names_every_file_and_no_other(tmp_path):
                                        "services/x/DESIGN.md: does not name a.c"]
     write(tmp_path, "services/x/DESIGN.md", sections + "- `a.c`: all of it\n")
     assert designs.check(tmp_path) == []
+
+
+def test_the_command_says_where_and_fails(tmp_path):
+    write(tmp_path, "proto/a.c", '#include <stdio.h>\n\n#include "services/cli/cli.h"\n')
+    done = subprocess.run([sys.executable, floors.__file__, str(tmp_path)], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "proto/a.c:3: proto may not use services/cli\n")
+    write(tmp_path, "proto/a.c", "")
+    assert subprocess.run([sys.executable, floors.__file__, str(tmp_path)]).returncode == 0
