@@ -59,6 +59,26 @@ static void count_drops(struct monitor *m)
     m->owed.incident_words = incident_text(m->incident.kind);
 }
 
+static void tell_store(struct monitor *m, int r)
+{
+    bool failing = r != 0;
+
+    if (failing)
+        gauges_record_failed();
+    if (failing && db_sync_failed(m->db))
+        monitor_reopen(m);
+    else if (!failing)
+        backoff_reset(&m->reopening);
+    if (failing == m->store_failing)
+        return;
+    m->store_failing = failing;
+    if (failing)
+        log_error("store", "state.db does not take what was seen; it will be seen again",
+                  KS("why", err_text(r)), KS("detail", db_error(m->db)));
+    else
+        log_info("store", "state.db works again");
+}
+
 static int record(struct monitor *m, struct record_also *also)
 {
     struct incident incident = m->incident;
@@ -82,10 +102,12 @@ static int record(struct monitor *m, struct record_also *also)
         m->incident.kind == INCIDENT_MASS_DROP || m->incident.kind == INCIDENT_TRANSPORT;
     also->bridge_facts.key_refused = m->key_refused;
     r = record_round(&m->recorder, &m->round, also);
+    if (r == RECORD_NOTHING)
+        return 0;
+    tell_store(m, r);
     if (r != 0) {
         m->incident = incident;
         m->owed = owed;
-        gauges_record_failed();
         return r;
     }
     m->drops += drops;
@@ -108,10 +130,8 @@ int monitor_flush(struct monitor *m, int64_t cursor)
 static void on_flush(void *ctx)
 {
     struct monitor *m = ctx;
-    int r = monitor_flush(m, 0);
 
-    if (r != 0)
-        log_warn("store", "state.db did not take what was seen; it is seen again", KS("why", err_text(r)));
+    (void)monitor_flush(m, 0);
 }
 
 struct round *monitor_round(struct monitor *m)
@@ -510,7 +530,7 @@ static void on_sweep(void *ctx)
     int r = watch_reload(&m->watch);
 
     if (r != 0) {
-        log_warn("store", "state.db could not be read", KS("why", err_text(r)));
+        tell_store(m, r);
         plan(m, STORE_AGAIN_MS);
         return;
     }

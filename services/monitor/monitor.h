@@ -53,6 +53,9 @@ struct monitor {
     bool reached;               /* the bridge has answered since the start */
     int outdated;               /* 1, -1: the store says so */
     bool key_refused;
+    bool reopen; /* close all and start over */
+    struct backoff reopening;
+    bool store_failing; /* the last round was not taken */
     enum sweep_end last_end;
     char bridge_words[BRIDGES_WORDS_MAX]; /* what is wrong with it, "": nothing */
 };
@@ -66,6 +69,8 @@ void monitor_close(struct monitor *m);
 
 extern const struct sweep_owner monitor_sweep_owner;
 int monitor_open_timers(struct monitor *m);
+/* What is on disk is unknown: everything is closed, opened and read anew, soon. */
+void monitor_reopen(struct monitor *m);
 
 /* ---- for hear.c and watch.c ------------------------------------------------------------------------------
  */

@@ -57,10 +57,10 @@ static int check_store(void *ctx, char *ret_why, size_t n)
 {
     const struct monitor *m = ctx;
 
-    if (m->watch.timer)
+    if (m->watch.timer && !m->store_failing)
         return 0;
     (void)snprintf(ret_why, n, "%s",
-                   m->lock_fd < 0 ? "another monitor is at work" : "state.db cannot be opened");
+                   m->lock_fd < 0 ? "another monitor is at work" : "state.db cannot be opened or written");
     return 1;
 }
 
@@ -225,8 +225,10 @@ static int load(struct monitor *m)
 static int begin(struct monitor *m)
 {
     const struct bridge_driver *fixed = bridge_driver_find(m->settings.bridge.driver);
-    int r = load(m);
+    int r = book_new(&m->book);
 
+    if (r == 0)
+        r = load(m);
     if (r == 0)
         r = sweep_open(m->app, &m->settings.rules, &m->times, &m->target, fixed, &monitor_sweep_owner, m,
                        &m->sweeper);
@@ -258,6 +260,39 @@ static void give_up(struct monitor *m, int r)
     app_fail(m->app, EXIT_UNREACHABLE);
 }
 
+/* All that begin() opens. */
+static void shut(struct monitor *m)
+{
+    hear_close(&m->hear);
+    sweep_close(m->sweeper);
+    watch_close(&m->watch);
+    post_close(m->poster);
+    book_free(m->book);
+    db_close(m->db);
+    m->hear = (struct hearing){ 0 };
+    m->watch = (struct watch){ 0 };
+    m->sweeper = NULL;
+    m->poster = NULL;
+    m->book = NULL;
+    m->db = NULL;
+}
+
+/* After a sync that failed nobody knows what is on disk, nor in the page cache: only reading it again tells.
+ */
+static void start_over(struct monitor *m)
+{
+    m->reopen = false;
+    timer_stop(m->sweep);
+    timer_stop(m->flush);
+    timer_stop(m->rhythm);
+    round_done(&m->round);
+    shut(m);
+    m->health = (struct health){ 0 };
+    m->incident = (struct incident){ 0 };
+    m->owed = (struct record_also){ 0 };
+    m->settled = false;
+}
+
 static int try_start(struct monitor *m)
 {
     int r = m->lock_fd < 0 ? take_lock(m) : 0;
@@ -270,15 +305,19 @@ static int try_start(struct monitor *m)
 static void on_start(void *ctx)
 {
     struct monitor *m = ctx;
-    int r = try_start(m);
+    int r;
 
+    if (m->reopen)
+        start_over(m);
+    r = try_start(m);
+    if (r == 0)
+        r = begin(m);
     if (r == 0) {
         backoff_reset(&m->waiting);
-        r = begin(m);
-        if (r != 0)
-            give_up(m, r);
         return;
     }
+    if (m->db)
+        shut(m);
     if (r < 0 && is_fatal(r)) {
         give_up(m, r);
         return;
@@ -335,9 +374,7 @@ int monitor_open(struct monitor *m, int argc, char *argv[])
     wire(m);
     gauges_add();
     add_checks(m);
-    r = book_new(&m->book);
-    if (r == 0)
-        r = monitor_open_timers(m);
+    r = monitor_open_timers(m);
     if (r == 0)
         r = timer_open(app_loop(m->app), on_rhythm_timer, m, &m->rhythm);
     if (r == 0)
@@ -347,24 +384,29 @@ int monitor_open(struct monitor *m, int argc, char *argv[])
     return r;
 }
 
+void monitor_reopen(struct monitor *m)
+{
+    if (m->reopen)
+        return;
+    m->reopen = true;
+    timer_start(m->start, backoff_next_ms(&m->reopening));
+    if (backoff_is_news(&m->reopening))
+        log_warn("store", "a sync of state.db failed; it is opened and read anew");
+}
+
 void monitor_close(struct monitor *m)
 {
-    hear_close(&m->hear);
-    sweep_close(m->sweeper);
     if (m->watch.timer) {
         (void)monitor_flush(m, 0);
         keep_rhythms(m);
     }
-    watch_close(&m->watch);
-    post_close(m->poster);
+    shut(m);
     timer_close(m->start);
     timer_close(m->sweep);
     timer_close(m->flush);
     timer_close(m->rhythm);
     round_fini(&m->round);
     teller_fini(&m->teller);
-    book_free(m->book);
-    db_close(m->db);
     if (m->lock_fd >= 0)
         (void)close(m->lock_fd);
 }

@@ -252,7 +252,7 @@ int record_round(const struct recorder *rec, struct round *round, const struct r
     int r;
 
     if (!has_work(rec, round, also))
-        return 0;
+        return RECORD_NOTHING;
     score_drops(rec, round, also->quiet);
     r = in_transaction(rec, round, also);
     if (r != 0) {

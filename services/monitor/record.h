@@ -34,7 +34,9 @@ struct record_also {
     int outdated; /* 1, -1: the store says that the bridge is (is no longer) too old for WhatsApp */
 };
 
-/* Returns 0, or -errno (-EAGAIN: the store is busy): then all is as before the round, in the store and in
- * memory. On 0 the round's changes say what to ring; sessions that somebody deleted meanwhile (row gone) are
- * out of the book and out of the round. */
+#define RECORD_NOTHING 1 /* answer: there was nothing to write */
+
+/* Returns 0, RECORD_NOTHING, or -errno (-EAGAIN: the store is busy): then all is as before the round, in the
+ * store and in memory. On 0 the round's changes say what to ring; sessions that somebody deleted meanwhile
+ * (row gone) are out of the book and out of the round. */
 int record_round(const struct recorder *rec, struct round *round, const struct record_also *also);

@@ -54,6 +54,9 @@ int teller_load(struct teller *t, struct db *db, struct book *book)
 {
     struct loading l = { t, book };
 
+    memset(t->active, 0, sizeof t->active);
+    memset(t->grouped, 0, sizeof t->grouped);
+    t->n = 0;
     return alerts_each(db, t->bridge, on_alert, &l);
 }
 

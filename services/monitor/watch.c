@@ -204,11 +204,8 @@ static void on_timer(void *ctx)
     r = look(w);
     if (r == 0) {
         watch_attempts(w);
-        r = monitor_flush(w->m, 0);
+        (void)monitor_flush(w->m, 0);
     }
-    if (r != 0)
-        log_warn("store", "state.db could not be read or written", KS("why", err_text(r)),
-                 KS("detail", db_error(w->m->db)));
     now_ms = times_steady(&w->m->times);
     if (w->n > 0 && w->next_look_ms < now_ms + wait_ms)
         wait_ms = w->next_look_ms > now_ms + RUNG_MS ? w->next_look_ms - now_ms : RUNG_MS;

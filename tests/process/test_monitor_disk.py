@@ -1,0 +1,52 @@
+"""The monitor on a disk that is full or fails: nothing is lost, nothing is told twice, and it goes on by itself."""
+
+import re
+import time
+
+import zk
+from test_ingest_disk import faults  # noqa: F401 (the fixture, and through it `stack`)
+from test_monitor import FAST, sessions, show, states, wait_settled
+
+
+def start(stack, preload, n=3):
+    stack.env.update(FAST)
+    stack.hub()
+    stack.ingest()
+    stack.sim("contract", "--sessions", str(n))
+    monitor = stack.monitor(**preload)
+    wait_settled(stack, n)
+    return monitor
+
+
+def test_a_full_disk_is_waited_for(stack, faults):  # noqa: F811
+    m = start(stack, faults.env)
+    faults("write 28 state.db-journal", "write 28 state.db")
+    zk.wait_until("it says so", lambda: re.search(r"error monitor store ", m.text()))
+    stack.control("POST", "/drop?session=demo-1&code=401")
+    stack.control("POST", "/drop?session=demo-2&code=428")
+    zk.wait_until("the webhooks are on disk", lambda: len(stack.events("--type", "session.disconnected")) == 2)
+    time.sleep(1.5)
+    assert set(states(stack).values()) == {"connected"}  # as recorded
+    assert len(re.findall(r"error monitor store ", m.text())) == 1 and m.running()
+    assert zk.http("GET", f"http://127.0.0.1:{stack.ports['monitor']}/ready")[0] == 503
+    faults()
+    zk.wait_until("all of it is recorded", lambda: states(stack)["demo-1"] == "logged_out" and
+                  states(stack)["demo-2"] == "disconnected")
+    assert sessions(stack)["demo-2"]["code"] == 428
+    assert len(show(stack, "demo-1")["changes"]) <= 3  # a sweep may have been faster than the log
+    assert zk.http("GET", f"http://127.0.0.1:{stack.ports['monitor']}/ready")[0] == 200
+    assert m.text().count("session-logged-out") == 1
+
+
+def test_a_sync_that_fails_opens_the_file_anew(stack, faults):  # noqa: F811
+    m = start(stack, faults.env)
+    faults("sync 5 state.db-journal", "sync 5 state.db")
+    stack.control("POST", "/drop?session=demo-1&code=401")
+    zk.wait_until("it says so", lambda: "it is opened and read anew" in m.text())
+    time.sleep(1)
+    faults()
+    zk.wait_until("it is recorded", lambda: states(stack)["demo-1"] == "logged_out")
+    stack.control("POST", "/drop?session=demo-2&code=428")
+    zk.wait_until("and it goes on", lambda: states(stack)["demo-2"] == "disconnected")
+    assert m.running()
+    assert len([c for c in show(stack, "demo-1")["changes"] if c["to"] == "logged_out"]) == 1
