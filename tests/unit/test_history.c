@@ -1,0 +1,266 @@
+/* Where in the log to begin, and how its rows look as lines. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "common/store/events_log.h"
+#include "services/cli/history.h"
+#include "services/cli/lines.h"
+#include "tests/unit/cmocka_all.h"
+
+#define T0     1800000000000LL
+#define EVENTS 5000
+#define SECOND 1000LL
+
+static char dir[] = "/tmp/zk_history_XXXXXX";
+static struct event_reader *reader;
+
+/* Event n is received n seconds after T0; each hundredth is a session.qr. */
+static int setup(void **state)
+{
+    struct event_log *log = NULL;
+    int64_t pid = 0;
+
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(event_log_open(dir, &log, &pid), 0);
+    assert_int_equal(event_log_begin(log), 0);
+    for (int i = 1; i <= EVENTS; i++) {
+        uint8_t digest[EVENT_DIGEST_BYTES] = { 0 };
+        struct event_new e = { .at = T0 + i * SECOND,
+                               .type = i % 100 == 0 ? STR_LIT("session.qr") : STR_LIT("message.read"),
+                               .bridge = STR_LIT("main"),
+                               .session = STR_LIT("s"),
+                               .message_id = STR_LIT(""),
+                               .body = STR_LIT("{}"),
+                               .key_digest = digest };
+        int64_t seq;
+
+        memcpy(digest, &i, sizeof i);
+        assert_int_equal(event_log_append(log, &e, &seq), 0);
+    }
+    assert_int_equal(event_log_commit(log), 0);
+    event_log_close(log);
+    assert_int_equal(event_reader_open(dir, &reader), 0);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    static const char *const files[] = { "events.db", "events.db-wal", "events.db-shm", "events.lock" };
+    char path[128];
+
+    (void)state;
+    event_reader_close(reader);
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", dir, files[i]);
+        (void)unlink(path);
+    }
+    return rmdir(dir);
+}
+
+static const struct {
+    struct history history;
+    const char *type;
+    int64_t seq, skip;
+} starts[] = {
+    {{ .since = "" },                         "", EVENTS + 1,  0},
+    { { .from = 1, .since = "" },             "", 1,           0},
+    { { .from = 4000, .since = "" },          "", 4000,        0},
+    { { .from = 999999, .since = "" },        "", EVENTS + 1,  0},
+    { { .since = "10s" },                     "", EVENTS - 10, 0},
+    { { .since = "2027-01-15T08:00:00Z" },    "", 1,           0},
+    { { .since = "2027-01-15T08:00:30.5Z" },  "", 31,          0},
+    { { .since = "2099-01-01" },              "", EVENTS + 1,  0},
+    { { .from = 3, .since = "10s" },          "", EVENTS - 10, 0},
+    { { .from = EVENTS - 2, .since = "10s" }, "", EVENTS - 2,  0},
+};
+
+static void test_where_to_begin(void **state)
+{
+    int64_t now = T0 + EVENTS * SECOND;
+
+    for (size_t i = 0; i < ARRAY_LEN(starts); i++) {
+        int64_t seq = -1;
+        int64_t skip = -1;
+
+        assert_int_equal(history_start(reader, &starts[i].history, NULL, now, &seq, &skip), 0);
+        assert_int_equal(seq, starts[i].seq);
+        assert_int_equal(skip, starts[i].skip);
+    }
+}
+
+static void test_since_that_makes_no_sense(void **state)
+{
+    static const char *const bad[] = { "yesterday", "10x", "-5m", "2027-13-01", "12:00" };
+
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct history h = { .since = bad[i] };
+        int64_t seq;
+        int64_t skip;
+
+        assert_int_equal(history_start(reader, &h, NULL, T0, &seq, &skip), -EINVAL);
+    }
+}
+
+/* The newest N that match, wherever they are. */
+static void test_last(void **state)
+{
+    static const struct {
+        int64_t last;
+        const char *type;
+        int64_t first; /* seq of the first that is shown */
+        int64_t n;
+    } rows[] = {
+        {1,      "",         EVENTS,        1     },
+        { 600,   "",         EVENTS - 599,  600   },
+        { 99999, "",         1,             EVENTS},
+        { 1,     "session.", EVENTS,        1     },
+        { 30,    "session.", EVENTS - 2900, 30    },
+        { 99,    "session.", 100,           50    },
+        { 3,     "nothing.", 0,             0     },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        CLEANUP(event_rows_fini) struct event_rows got = EVENT_ROWS_NULL;
+        struct event_filter filter = { .type_prefix = str_from(rows[i].type) };
+        struct history h = { .last = rows[i].last, .since = "" };
+        int64_t seq = 0;
+        int64_t skip = 0;
+        int64_t n = 0;
+        int64_t first = 0;
+
+        assert_int_equal(history_start(reader, &h, &filter, T0, &seq, &skip), 0);
+        do {
+            assert_int_equal(event_read(reader, seq, &filter, 256, &got), 0);
+            for (int k = 0; k < got.n; k++) {
+                if (skip > 0) {
+                    skip--;
+                    continue;
+                }
+                first = first ? first : got.rows[k].seq;
+                n++;
+            }
+            seq = got.next_seq;
+        } while (seq <= got.head_seq);
+        assert_int_equal(first, rows[i].first);
+        assert_int_equal(n, rows[i].n);
+    }
+}
+
+/* ---- lines -----------------------------------------------------------------------------------------------
+ */
+
+static const struct event event = {
+    .seq = 7,
+    .id = "evt_0123abcd_7",
+    .at = T0,
+    .occurred_at = T0 - 1,
+    .type = {"message.received",       16},
+    .bridge = { "main",                  4 },
+    .session = { "s1",                    2 },
+    .message_id = { "A\x1b[31m\xc2\x9b",     8 },
+    .body = { "{ \"a\" :\n [1,  2] }", 18},
+};
+
+static void test_event_as_json(void **state)
+{
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(LINES_LINE_MAX);
+
+    lines_event(&event, true, &out);
+    assert_string_equal(
+        buf_str(&out),
+        "{\"seq\":7,\"id\":\"evt_0123abcd_7\",\"at\":1800000000000,\"occurred_at\":1799999999999,"
+        "\"type\":\"message.received\",\"bridge\":\"main\",\"session\":\"s1\","
+        "\"message_id\":\"A\\u001b[31m\xc2\x9b\",\"body\":{\"a\":[1,2]}}\n");
+}
+
+static void test_event_as_text_cannot_steer_a_terminal(void **state)
+{
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(LINES_LINE_MAX);
+
+    lines_event(&event, false, &out);
+    assert_string_equal(buf_str(&out), "       7  2027-01-15T08:00:00.000Z  message.received        main/s1  "
+                                       "A?[31m?  {\"a\":[1,2]}\n");
+}
+
+static void test_event_without_texts(void **state)
+{
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(LINES_LINE_MAX);
+    struct event e = event;
+
+    e.session = e.message_id = STR_LIT("");
+    e.occurred_at = 0;
+    lines_event(&e, true, &out);
+    assert_non_null(strstr(buf_str(&out), "\"session\":null,\"message_id\":null,"));
+    assert_null(strstr(buf_str(&out), "occurred_at"));
+}
+
+static void test_a_body_that_is_no_json_is_a_text(void **state)
+{
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(LINES_LINE_MAX);
+    struct event e = event;
+
+    e.body = STR_LIT("\xff{");
+    lines_event(&e, true, &out);
+    assert_non_null(strstr(buf_str(&out), "\"body\":\"\xef\xbf\xbd{\"}"));
+}
+
+static void test_a_long_body_is_cut_between_characters(void **state)
+{
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(LINES_LINE_MAX);
+    CLEANUP(buf_fini) struct buf body = BUF_INIT(LINES_LINE_MAX);
+    struct event e = event;
+
+    (void)buf_adds(&body, "\"");
+    for (int i = 0; i < 1000; i++)
+        (void)buf_adds(&body, "\xe2\x82\xac");
+    (void)buf_adds(&body, "\"");
+    e.body = (struct str){ body.data, body.len };
+    lines_event(&e, false, &out);
+    assert_true(out.len < 400);
+    assert_true(text_is_utf8(out.data, out.len));
+    assert_non_null(strstr(buf_str(&out), "...\n"));
+}
+
+static void test_messages(void **state)
+{
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(LINES_LINE_MAX);
+    struct message m;
+
+    message_init(&m);
+    m.type = STR_LIT("session.state");
+    m.at = T0;
+    m.bridge = STR_LIT("main");
+    m.session = STR_LIT("s1");
+    m.from = STR_LIT("connected");
+    m.to = STR_LIT("disconnected");
+    m.attempt = 3;
+    lines_message(&m, false, &out);
+    assert_string_equal(buf_str(&out), "2027-01-15T08:00:00.000Z  session.state           main/s1  "
+                                       "from=connected  to=disconnected  attempt=3\n");
+    buf_reset(&out);
+    lines_message(&m, true, &out);
+    assert_string_equal(buf_str(&out),
+                        "{\"v\":1,\"at\":1800000000000,\"type\":\"session.state\",\"bridge\":\"main\","
+                        "\"session\":\"s1\",\"from\":\"connected\",\"to\":\"disconnected\",\"attempt\":3}\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_where_to_begin),
+        cmocka_unit_test(test_since_that_makes_no_sense),
+        cmocka_unit_test(test_last),
+        cmocka_unit_test(test_event_as_json),
+        cmocka_unit_test(test_event_as_text_cannot_steer_a_terminal),
+        cmocka_unit_test(test_event_without_texts),
+        cmocka_unit_test(test_a_body_that_is_no_json_is_a_text),
+        cmocka_unit_test(test_a_long_body_is_cut_between_characters),
+        cmocka_unit_test(test_messages),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
