@@ -2,7 +2,7 @@
  * Reading JSON without building it: one pass checks the whole text and notes the values at wanted paths.
  * Nothing is allocated and nothing is copied; values point into the text.
  *
- * Why no tree: a body of 1 MiB made of empty objects becomes a tree of 100 MiB, which is not for a sender to
+ * Why no tree: a body of 1 MiB made of empty objects becomes a tree of 75 MiB, which is not for a sender to
  * decide; a list of 10,000 sessions with a QR code each is 20 MiB of which three fields are wanted; and
  * jansson refuses JSON that is valid and comes in practice: a lone surrogate ("\ud83d", what JSON.stringify
  * makes of half an emoji), a NUL in a key, a number beyond a double. Here all of that is read.
