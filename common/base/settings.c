@@ -185,7 +185,10 @@ static int complain(const struct setting *row, const char *text, struct buf *pro
     if (has_range(row)) {
         show_number(row->kind, row->min, min, sizeof min);
         show_number(row->kind, row->max, max, sizeof max);
-        (void)buf_addf(problem, ", from %s to %s", min, max);
+        if (row->max == INT64_MAX)
+            (void)buf_addf(problem, ", at least %s", min);
+        else
+            (void)buf_addf(problem, ", from %s to %s", min, max);
     }
     return -EINVAL;
 }

@@ -218,7 +218,7 @@ char *text_duration(int64_t ms, char *ret, size_t n)
         if (ms < f)
             continue;
         if (ms % f == 0 || ms >= 10 * f)
-            (void)snprintf(ret, n, "%lld%s", (long long)((ms + f / 2) / f), units[i].name);
+            (void)snprintf(ret, n, "%lld%s", (long long)(ms / f + (ms % f >= f / 2)), units[i].name);
         else
             (void)snprintf(ret, n, "%.1f%s", (double)ms / (double)f, units[i].name);
         return ret;
