@@ -99,7 +99,8 @@ def test_kill_9_of_all(world, order):
 
 
 def test_the_spacing_outlives_the_death_of_all(world):
-    world.control("POST", "/reconnect-does-nothing?on=1")
+    # a failure that is known at once: only the spacing keeps the next attempt away
+    world.control("POST", "/fault?kind=status&n=500&route=/sessions/*/reconnect")
     drop_all(world)
     zk.wait_until("each was tried", lambda: len(world.control("GET", "/calls")) >= SESSIONS)
     # a call that dies under way would add its lease to the wait
@@ -111,7 +112,7 @@ def test_the_spacing_outlives_the_death_of_all(world):
     time.sleep(INTERVAL / 2)
     assert len(world.control("GET", "/calls")) == SESSIONS, "nothing is tried again so soon"
     zk.wait_until("each was tried again", lambda: len(world.control("GET", "/calls")) >= 2 * SESSIONS)
-    world.control("POST", "/reconnect-does-nothing?on=0")
+    world.control("POST", "/fault?kind=none")
     zk.wait_until("all sessions are back", lambda: all_connected(world))
     check_attempts(world)
 
