@@ -19,18 +19,12 @@ def world(request, make_stack):
     """A whole stack with two connected sessions. The released zapw has no reconnect call: there the hook restarts it, and a
     restart is an attempt."""
     stack = make_stack(**FAST)
-    stack.dialect = request.param
     if request.param == "zapw":
-        stack.env.update(RECONNECT_HOOK=stack.restart_hook(), RECONNECT_HOOK_INTERVAL=f"{INTERVAL}s",
-                         RECONNECT_HOOK_MAX_CONNECTED="100")
+        stack.restart_by_hook(INTERVAL)
     stack.all(request.param, "--sessions", "2")
     for name in ("demo-1", "demo-2"):
         stack.wait_session(name, "connected")
     return stack
-
-
-def attempts(stack, session):
-    return stack.calls("" if stack.dialect == "zapw" else session)
 
 
 def bridge_status(stack, session):
@@ -50,7 +44,7 @@ def test_a_session_from_its_creation_to_its_end(world):
     world.cli("session", "delete", "alpha", "--yes", check=True)
     assert bridge_status(world, "alpha") is None
     zk.wait_until("it is gone", lambda: world.cli("session", "show", "alpha").returncode == 1)
-    assert attempts(world, "alpha") == []
+    assert world.attempts("alpha") == []
 
 
 def test_webhooks_arrive_are_stored_and_heard(world):
@@ -96,10 +90,10 @@ def test_a_drop_that_only_a_look_finds_is_reconnected_exactly_once(world):
     """The store holds it as connected, the bridge says disconnected, and no webhook told."""
     tap = world.tap("session.state", "reconnect.")
     world.control("POST", "/status?session=demo-1&status=disconnected")
-    zk.wait_until("it is back", lambda: bridge_status(world, "demo-1") == "connected" and attempts(world, "demo-1"))
+    zk.wait_until("it is back", lambda: bridge_status(world, "demo-1") == "connected" and world.attempts("demo-1"))
     zk.wait_until("the success is recorded", lambda: "reconnect.succeeded" in [m["type"] for m in tap.json()])
     time.sleep(INTERVAL + 1)
-    assert len(attempts(world, "demo-1")) == 1
+    assert len(world.attempts("demo-1")) == 1
     told = [m["type"] for m in tap.json() if m["type"].startswith("reconnect.") and m["session"] == "demo-1"]
     assert [t for t in told if t != "reconnect.due"] == ["reconnect.started", "reconnect.succeeded"]
     world.wait_session("demo-1", "connected")
@@ -112,14 +106,14 @@ def test_a_second_attempt_within_the_interval_is_not_made_and_one_after_it_is(wo
         ("/fault?kind=status&n=500&route=/sessions/*/reconnect", "/fault?kind=none")
     world.control("POST", fails)
     world.control("POST", "/drop?session=demo-1&code=428")
-    zk.wait_until("it was tried", lambda: attempts(world, "demo-1"))
+    zk.wait_until("it was tried", lambda: world.attempts("demo-1"))
     world.cli("session", "reconnect", "demo-1")  # asking for it does not make it sooner
     time.sleep(INTERVAL / 2)
-    assert len(attempts(world, "demo-1")) == 1
-    zk.wait_until("it was tried again", lambda: len(attempts(world, "demo-1")) == 2)
+    assert len(world.attempts("demo-1")) == 1
+    zk.wait_until("it was tried again", lambda: len(world.attempts("demo-1")) == 2)
     world.control("POST", works)
     zk.wait_until("it is back", lambda: bridge_status(world, "demo-1") == "connected")
-    times = attempts(world, "demo-1")
+    times = world.attempts("demo-1")
     assert all(b - a >= INTERVAL - 0.05 for a, b in zip(times, times[1:])), times
     world.wait_session("demo-1", "connected")
 
@@ -130,5 +124,5 @@ def test_sessions_that_only_a_person_can_bring_back_are_left_alone(world):
     world.wait_session("demo-1", "logged_out")
     world.wait_session("demo-2", "failed")
     time.sleep(2)
-    assert attempts(world, "demo-1") == attempts(world, "demo-2") == []
+    assert world.attempts("demo-1") == world.attempts("demo-2") == []
     assert json.loads(world.cli("session", "show", "demo-2", "--json", check=True).stdout)["code"] == 403

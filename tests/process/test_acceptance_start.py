@@ -38,10 +38,12 @@ def listen(port):
 @pytest.mark.parametrize("name, setting, value", [
     ("hub", "ZAPKEEP_ADMIN_LISTEN", "nowhere:port"),
     ("hub", "ZAPKEEP_LOG", "loud"),
+    ("hub", "ZAPKEEP_BUS_IN", "http//x"),
     ("ingest", "ZAPKEEP_INGEST_LISTEN", "127.0.0.1:99999"),
     ("ingest", "ZAPKEEP_RETENTION_AGE", "-1d"),
     ("monitor", "CHECK_INTERVAL", "0"),
     ("monitor", "WHATSAPP_API_URL", "ftp://bridge"),
+    ("monitor", "WHATSAPP_API_URL", ""),
     ("monitor", "WHATSAPP_BRIDGE", "telegram"),
     ("worker", "RECONNECT_INTERVAL", "soon"),
     ("worker", "RECONNECT_RATE", "-2/s"),
@@ -69,6 +71,7 @@ def test_a_data_directory_that_cannot_be_written(stack, name):
     ("hub", "in", ("--admin-listen", "off")), ("hub", "out", ("--admin-listen", "off")),
     ("hub", "hub", ("--admin-listen", "127.0.0.1:{hub}")), ("ingest", "ingest", ()),
     ("monitor", "monitor", ("--admin-listen", "127.0.0.1:{monitor}")),
+    ("worker", "monitor", ("--admin-listen", "127.0.0.1:{monitor}")),
 ])
 def test_a_port_in_use(stack, name, port, args):
     with listen(stack.ports[port]):

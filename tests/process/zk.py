@@ -6,6 +6,7 @@ printed when the test failed.
 
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -21,16 +22,24 @@ BIN = os.environ.get("ZK_BIN", os.path.join(ROOT, "build", "bin"))
 PATIENCE = 60.0
 
 
-def free_port():
-    """A port nobody listens on now, below the range the kernel gives to outgoing connections."""
+# Tests that run side by side (pytest -n) look for ports in a range each, below the one the kernel gives to outgoing
+# connections: a port that is free now is still free when the program under test wants it.
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % 8
+PORTS = range(10000 + WORKER * 2500, 10000 + (WORKER + 1) * 2500)
+
+
+def free_port(given=set()):  # noqa: B006 (it remembers)
+    """A port that nobody listens on now and that nobody was given before."""
     while True:
-        port = 10000 + int.from_bytes(os.urandom(2), "big") % 20000
+        port = random.choice(PORTS)
         with socket.socket() as s:
             try:
                 s.bind(("127.0.0.1", port))
-                return port
             except OSError:
                 continue
+        if port not in given or len(given) > len(PORTS) / 2:
+            given.add(port)
+            return port
 
 
 def wait_until(what, condition, patience=PATIENCE, step=0.05, needs=None):
@@ -182,7 +191,8 @@ class Stack:
         return p
 
     def all(self, dialect="contract", *sim_args, workers=1, **env):
-        """The whole stack in its usual order, ready."""
+        """The whole stack in its usual order, ready. The bridge's dialect is kept for attempts()."""
+        self.dialect = dialect
         self.hub(**env)
         self.ingest(**env)
         self.sim(dialect, *sim_args)
@@ -255,6 +265,15 @@ class Stack:
         ids = [e["message_id"] for e in events if e["type"] == "message.received"]
         assert len(ids) == len(set(ids)), "a message is stored twice"
         return set(ids)
+
+    def attempts(self, session_id):
+        """When the bridge was asked to bring this session back: by its reconnect call, or by a restart of all (zapw)."""
+        return self.calls("" if self.dialect == "zapw" else session_id)
+
+    def restart_by_hook(self, interval_s):
+        """For the released zapw, which has no reconnect call: RECONNECT_HOOK restarts it, also while it serves others."""
+        self.env.update(RECONNECT_HOOK=self.restart_hook(), RECONNECT_HOOK_INTERVAL=f"{interval_s}s",
+                        RECONNECT_HOOK_MAX_CONNECTED="100")
 
     def restart_hook(self):
         """RECONNECT_HOOK for a bridge without a reconnect call: a program that restarts the simulated bridge."""
