@@ -1,0 +1,40 @@
+/*
+ * A backend as bad as they come, for tests and benches: of the deliveries it gets it fails a share, hangs on
+ * some, breaks some in the middle of the answer and is slow with others, and it notes all of them.
+ *
+ *   POST /-/faults?fail=20&hang=1&cut=2&slow=5    shares in percent from now on; absent ones are 0
+ *   GET  /-/state                                 counters, as JSON
+ *   POST any other path                           a delivery
+ */
+#pragma once
+
+#include "common/app/app.h"
+#include "common/base/list.h"
+#include "tests/backend-sim/record.h"
+
+struct backend_settings {
+    struct app_settings app;
+    int64_t port, fail, hang, cut, slow, hang_ms, slow_ms, seed;
+    const char *record;
+};
+
+/* In tenths of a percent, so that a hang can be rare. */
+struct faults {
+    int64_t fail, hang, cut, slow;
+};
+
+struct backend {
+    struct app *app;
+    struct backend_settings settings;
+    struct faults faults;
+    struct rng rng;
+    struct http_server *server;
+    struct records *records;
+    struct timer *tick;
+    struct list held; /* requests that are answered later */
+};
+
+extern const struct http_handlers backend_handlers;
+
+/* Answers the held requests whose time has come; @all: forgets all of them, their server is gone. */
+void backend_tick(struct backend *b, bool all);
