@@ -10,14 +10,17 @@ import zk  # noqa: E402
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    outcome = yield
-    setattr(item, "report_" + outcome.get_result().when, outcome.get_result())
+    report = (yield).get_result()
+    setattr(item, "report_" + report.when, report)
+    if report.failed:
+        for stack in getattr(item, "stacks", []):
+            report.sections.append((f"logs in {stack.dir}", stack.logs()))
 
 
 @pytest.fixture
 def make_stack(request):
-    """Makes stacks; at the end all their processes are gone, and their logs shown if the test failed."""
-    stacks = []
+    """Makes stacks; at the end all their processes are gone. The report of a test that failed shows their logs."""
+    stacks = request.node.stacks = []
 
     def make(**settings):
         stacks.append(zk.Stack(**settings))
@@ -27,9 +30,7 @@ def make_stack(request):
     failed = getattr(request.node, "report_call", None) is None or request.node.report_call.failed
     for stack in stacks:
         stack.kill_all()
-        if failed:
-            stack.print_logs()
-        else:
+        if not failed:
             stack.check_sanitizers()
         shutil.rmtree(stack.dir, ignore_errors=True)
 
