@@ -5,6 +5,7 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import forwarding  # noqa: E402
 import zk  # noqa: E402
 
 
@@ -38,3 +39,17 @@ def make_stack(request):
 @pytest.fixture
 def stack(make_stack):
     return make_stack()
+
+
+@pytest.fixture
+def make_backend():
+    """Makes backends that note what they get and answer as told; all are closed at the end."""
+    backends = []
+
+    def make(*args, **kw):
+        backends.append(forwarding.Backend(*args, **kw))
+        return backends[-1]
+
+    yield make
+    for backend in backends:
+        backend.close()

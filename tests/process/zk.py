@@ -122,7 +122,7 @@ class Process:
 
 
 class Stack:
-    """A zapkeep of its own. Nothing is started until asked for: hub(), ingest(), monitor(), worker(), sim()."""
+    """A zapkeep of its own. Nothing is started until asked for: hub(), ingest(), monitor(), worker(), forward(), sim()."""
 
     def __init__(self, **settings):
         self.dir = tempfile.mkdtemp(prefix="zk-test-")
@@ -130,7 +130,7 @@ class Stack:
         self.logs = os.path.join(self.dir, "logs")
         os.mkdir(self.data)
         os.mkdir(self.logs)
-        self.ports = {name: free_port() for name in ("in", "out", "ingest", "hub", "monitor", "api", "control")}
+        self.ports = {name: free_port() for name in ("in", "out", "ingest", "hub", "monitor", "api", "control", "forward")}
         self.token, self.key = "hook-token", "api-key"
         self.processes = {}
         self.workers = 0
@@ -177,6 +177,12 @@ class Stack:
             self.workers += 1
             name = f"worker-{self.workers}"
         return self.start(name, "zapkeep-reconnect", "--admin-listen", "off", **env)
+
+    def forward(self, ready=True, **env):
+        p = self.start("forward", "zapkeep-forward", "--admin-listen", f"127.0.0.1:{self.ports['forward']}", **env)
+        if ready:
+            wait_until("the forwarder is ready", lambda: self.get_forward("/ready")[0] == 200, needs=p)
+        return p
 
     def sim(self, dialect="contract", *args, **env):
         hook = f"http://127.0.0.1:{self.ports['ingest']}/api/v1/messages/webhook"
@@ -236,6 +242,9 @@ class Stack:
     def get_ingest(self, path):
         return http("GET", f"http://127.0.0.1:{self.ports['ingest']}{path}")
 
+    def get_forward(self, path):
+        return http("GET", f"http://127.0.0.1:{self.ports['forward']}{path}")
+
     def post(self, body, path="/api/v1/messages/webhook", headers=None, token=True):
         all_headers = {"Content-Type": "application/json"}
         if token:
@@ -282,6 +291,13 @@ class Stack:
         """For the released zapw, which has no reconnect call: RECONNECT_HOOK restarts it, also while it serves others."""
         self.env.update(RECONNECT_HOOK=self.restart_hook(), RECONNECT_HOOK_INTERVAL=f"{interval_s}s",
                         RECONNECT_HOOK_MAX_CONNECTED="100")
+
+    def file(self, name, text):
+        """A file of the stack's own; its path."""
+        path = os.path.join(self.dir, name)
+        with open(path, "w") as f:
+            f.write(text)
+        return path
 
     def restart_hook(self):
         """RECONNECT_HOOK for a bridge without a reconnect call: a program that restarts the simulated bridge."""
