@@ -123,7 +123,7 @@ void backend_tick(struct backend *b, bool all)
 static enum record_outcome choose(struct backend *b)
 {
     const struct faults *f = &b->faults;
-    int64_t drawn = (int64_t)rng_below(&b->rng, 1000);
+    int64_t drawn = (int64_t)rng_below(&b->rng, 100 * 1000);
 
     if ((drawn -= f->fail) < 0)
         return RECORD_FAILED;
@@ -154,13 +154,13 @@ static void take_delivery(struct backend *b, struct http_req *r)
 /* ---- orders and questions --------------------------------------------------------------------------------
  */
 
-/* "fail=2.5" of "…&fail=2.5&…" in tenths of a percent. */
+/* "fail=2.5" of "…&fail=2.5&…" in thousandths of a percent. */
 static int64_t share(struct http_req *r, const char *key)
 {
     struct str q = http_req_query(r);
     const char *p = q.p ? strstr(q.p, key) : NULL;
 
-    return p ? (int64_t)(strtod(p + strlen(key), NULL) * 10 + 0.5) : 0;
+    return p ? (int64_t)(strtod(p + strlen(key), NULL) * 1000 + 0.5) : 0;
 }
 
 static void set_faults(struct backend *b, struct http_req *r)

@@ -12,15 +12,16 @@
 #include "common/base/list.h"
 #include "tests/backend-sim/record.h"
 
-struct backend_settings {
-    struct app_settings app;
-    int64_t port, fail, hang, cut, slow, hang_ms, slow_ms, seed;
-    const char *record;
-};
-
-/* In tenths of a percent, so that a hang can be rare. */
+/* In thousandths of a percent, so that a hang can be rare. */
 struct faults {
     int64_t fail, hang, cut, slow;
+};
+
+struct backend_settings {
+    struct app_settings app;
+    struct faults faults;
+    int64_t port, hang_ms, slow_ms, seed;
+    const char *record;
 };
 
 struct backend {

@@ -8,6 +8,7 @@
 #define AT(field) offsetof(struct backend_settings, field)
 #define HOUR      INT64_C(3600000)
 
+/* Percentages are read as rates are, in thousandths: "0.5" is half of one. */
 static const struct setting table[] = {
     {.name = "PORT",
      .kind = SETTING_INT,
@@ -17,28 +18,28 @@ static const struct setting table[] = {
      .help = "where deliveries come" },
     { .name = "RECORD",                 .at = AT(record), .required = true, .help = "the file of records" },
     { .name = "FAIL",
-     .kind = SETTING_INT,
-     .at = AT(fail),
+     .kind = SETTING_RATE,
+     .at = AT(faults.fail),
      .def = "0",
-     .max = 100,
+     .max = 100 * 1000,
      .help = "percent answered 503" },
     { .name = "HANG",
-     .kind = SETTING_INT,
-     .at = AT(hang),
+     .kind = SETTING_RATE,
+     .at = AT(faults.hang),
      .def = "0",
-     .max = 100,
+     .max = 100 * 1000,
      .help = "percent hung on" },
     { .name = "CUT",
-     .kind = SETTING_INT,
-     .at = AT(cut),
+     .kind = SETTING_RATE,
+     .at = AT(faults.cut),
      .def = "0",
-     .max = 100,
+     .max = 100 * 1000,
      .help = "percent broken in mid-answer" },
     { .name = "SLOW",
-     .kind = SETTING_INT,
-     .at = AT(slow),
+     .kind = SETTING_RATE,
+     .at = AT(faults.slow),
      .def = "0",
-     .max = 100,
+     .max = 100 * 1000,
      .help = "percent answered late" },
     { .name = "HANG_TIME",
      .kind = SETTING_DURATION,
@@ -77,7 +78,7 @@ static int open_backend(struct backend *b)
     const struct backend_settings *s = &b->settings;
     int r = records_open(s->record, &b->records);
 
-    b->faults = (struct faults){ s->fail * 10, s->hang * 10, s->cut * 10, s->slow * 10 };
+    b->faults = s->faults;
     /* A restarted one goes on with other choices than those it has made already. */
     if (r == 0)
         rng_init(&b->rng, (uint64_t)(s->seed + records_distinct(b->records)));
