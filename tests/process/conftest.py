@@ -15,7 +15,7 @@ def pytest_runtest_makereport(item, call):
     setattr(item, "report_" + report.when, report)
     if report.failed:
         for stack in getattr(item, "stacks", []):
-            report.sections.append((f"logs in {stack.dir}", stack.logs()))
+            report.sections.append((f"logs in {stack.dir}", stack.all_logs()))
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """What process tests share: the real binaries, started on free ports with a data folder of their own.
 
-A test uses the `stack` fixture (conftest.py) or makes a Stack; whatever it started is killed at the end, and the logs are
-printed when the test failed.
+A test uses the `stack` fixture (conftest.py) or makes a Stack; whatever it started is killed at the end, and its logs are
+in the report of a test that failed.
 """
 
 import json
@@ -352,7 +352,7 @@ urllib.request.urlopen(urllib.request.Request("http://127.0.0.1:{self.ports['con
                 continue
         return found
 
-    def logs(self):
+    def all_logs(self):
         return "".join(f"---- {p.name} ----\n{p.text()[-6000:]}\n" for p in self.processes.values())
 
     def check_sanitizers(self):
