@@ -28,8 +28,10 @@ class Compose:
                     "SIM_CONTROL_PORT": str(self.control_port), "SIM_DROP_EVERY": "0", "SIM_RATE": "20/s",
                     "SIM_RETRIES": "0"}
 
+        self.files = FILES
+
     def run(self, *args, check=True, timeout=900):
-        done = subprocess.run([*COMPOSE, *FILES, *args], cwd=ROOT, env=self.env, text=True, capture_output=True,
+        done = subprocess.run([*COMPOSE, *self.files, *args], cwd=ROOT, env=self.env, text=True, capture_output=True,
                               timeout=timeout, stdin=subprocess.DEVNULL)
         assert not check or done.returncode == 0, f"{args}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
         return done
@@ -124,6 +126,25 @@ def test_events_and_sessions_survive_down_and_up(compose):
     assert before <= compose.stored()
     rows = [json.loads(line) for line in compose.zapkeep("sessions", "--json").stdout.splitlines()]
     assert {f"demo-{n}" for n in range(1, 6)} <= {row["session"] for row in rows}
+
+
+def test_secrets_come_from_files(compose, tmp_path):
+    for name, secret in (("whatsapp_api_key", "key-of-a-file"), ("webhook_auth_token", "token-of-a-file")):
+        (tmp_path / name).write_text(secret + "\n")
+        (tmp_path / name).chmod(0o644)
+    tmp_path.chmod(0o755)
+    compose.files = [*FILES, "-f", "deploy/compose.secrets.yml"]
+    compose.env["SECRETS_DIR"] = str(tmp_path)
+    compose.run("up", "-d")
+    compose.zapkeep("wait", "--timeout", "90s")  # the bridge accepts the key
+    hook = "http://127.0.0.1:8000/api/v1/messages/webhook"
+    body = zk.webhook("demo-1", message_id="SECRET")
+    json_type = {"Content-Type": "application/json"}
+    assert zk.http("POST", hook, body, {**json_type, "Authorization": "Bearer t1"})[0] == 401
+    assert zk.http("POST", hook, body, {**json_type, "Authorization": "Bearer token-of-a-file"})[0] == 200
+    for service in SERVICES:
+        seen = json.dumps(compose.inspect(compose.containers(service)[0])["Config"]["Env"])
+        assert "of-a-file" not in seen
 
 
 def test_the_compose_file_alone_is_valid():
