@@ -62,8 +62,21 @@ static void pack_field(msgpack_packer *pk, const struct message *m, const struct
         (void)msgpack_pack_bin_with_body(pk, text->p, text->n);
 }
 
+/* Keys that every message has, also when they say nothing. */
+static struct message with_common(const struct message *m)
+{
+    struct message all = *m;
+
+    if (!all.bridge.p)
+        all.bridge = STR_LIT("");
+    if (!all.session.p)
+        all.session = STR_LIT("");
+    return all;
+}
+
 int message_encode(const struct message *m, struct buf *out)
 {
+    const struct message all = with_common(m);
     char type[TOPIC_MAX], topic[TOPIC_MAX];
     msgpack_packer pk;
     size_t n = 0;
@@ -78,12 +91,12 @@ int message_encode(const struct message *m, struct buf *out)
         return r;
     (void)buf_add(out, topic, strlen(topic) + 1);
     for (size_t i = 0; i < ARRAY_LEN(fields); i++)
-        n += is_set(m, &fields[i]);
+        n += is_set(&all, &fields[i]);
     msgpack_packer_init(&pk, out, write_buf);
     (void)msgpack_pack_map(&pk, n);
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-        if (is_set(m, &fields[i]))
-            pack_field(&pk, m, &fields[i]);
+        if (is_set(&all, &fields[i]))
+            pack_field(&pk, &all, &fields[i]);
     }
     return buf_error(out);
 }

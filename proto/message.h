@@ -2,8 +2,8 @@
  * A message on the bus: topic, one NUL byte, one msgpack map. PROTOCOL.md is this list in words.
  *
  * The fields of all messages are one flat struct and one list (MESSAGE_FIELDS): adding a field is one line.
- * A field that is not set is not sent: text with p == NULL, numbers with MESSAGE_UNSET. A reader ignores keys
- * it does not know.
+ * A field that is not set is not sent: text with p == NULL, numbers with MESSAGE_UNSET; but bridge and
+ * session always are, empty where there is none. A reader ignores keys it does not know.
  */
 #pragma once
 

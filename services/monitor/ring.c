@@ -13,11 +13,10 @@ static void ring_change(struct monitor *m, const struct change *c)
     msg.type = str_from(topic_type_text(TOPIC_SESSION_STATE));
     msg.bridge = str_from(m->settings.bridge.name);
     msg.session = str_from(c->s->id);
-    if (c->before.held.state < SESSION_STATE_N)
-        msg.from = str_from(session_state_text(c->before.held.state));
+    msg.from =
+        str_from(c->before.held.state < SESSION_STATE_N ? session_state_text(c->before.held.state) : "");
     msg.to = str_from(session_state_text(c->to));
-    if (c->cause)
-        msg.cause = str_from(c->cause->name);
+    msg.cause = str_from(c->cause ? c->cause->name : "");
     app_ring(m->app, &msg);
 }
 

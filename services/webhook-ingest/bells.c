@@ -38,8 +38,7 @@ static void ring(struct bells *b, struct request *r)
     m.seq = r->item.seq;
     if (e->occurred_at)
         m.occurred_at = e->occurred_at;
-    if (e->message_id.n)
-        m.message_id = e->message_id;
+    m.message_id = e->message_id;
     m.body = e->body;
     app_ring(b->app, &m);
 }

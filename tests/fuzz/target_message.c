@@ -32,10 +32,21 @@ static void must_point_into(struct str bytes, struct str text)
     MUST(text.n == 0 || (text.p >= bytes.p && text.p + text.n <= bytes.p + bytes.n));
 }
 
+/* What is written has all the common keys, whatever was read. */
+static struct message with_common(const struct message *m)
+{
+    struct message all = *m;
+
+    all.bridge.p = all.bridge.p ? all.bridge.p : "";
+    all.session.p = all.session.p ? all.session.p : "";
+    return all;
+}
+
 static void write_and_read(const struct message *m)
 {
     CLEANUP(buf_fini) struct buf first = BUF_INIT(MESSAGE_BYTES_MAX);
     CLEANUP(buf_fini) struct buf second = BUF_INIT(MESSAGE_BYTES_MAX);
+    const struct message all = with_common(m);
     struct message again;
     int r = message_encode(m, &first);
 
@@ -43,7 +54,7 @@ static void write_and_read(const struct message *m)
     if (r != 0)
         return;
     MUST(message_decode((struct str){ first.data, first.len }, &again) == 0);
-    must_be_same(m, &again);
+    must_be_same(&all, &again);
     MUST(message_encode(&again, &second) == 0);
     MUST(first.len == second.len && memcmp(first.data, second.data, first.len) == 0);
 }

@@ -99,8 +99,23 @@ static void unset_fields_are_not_sent(void **state)
     assert_int_equal(message_decode((struct str){ out.data, out.len }, &back), 0);
     assert_int_equal(back.seq, 7);
     assert_int_equal(back.occurred_at, MESSAGE_UNSET);
-    assert_null(back.session.p);
-    assert_true(out.len < 40);
+    assert_null(back.cause.p);
+    assert_true(out.len < 60);
+}
+
+static void the_common_keys_are_always_there(void **state)
+{
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(MESSAGE_BYTES_MAX);
+    struct message in, back;
+
+    message_init(&in);
+    in.type = STR_LIT("bridge.up");
+    in.bridge = STR_LIT("main");
+    assert_int_equal(message_encode(&in, &out), 0);
+    assert_int_equal(message_decode((struct str){ out.data, out.len }, &back), 0);
+    assert_true(str_eq(back.bridge, "main"));
+    assert_non_null(back.session.p);
+    assert_int_equal(back.session.n, 0);
 }
 
 static void what_is_not_ours_is_refused(void **state)
@@ -155,7 +170,7 @@ int main(void)
         cmocka_unit_test(every_allocation_fails_once),   cmocka_unit_test(what_is_too_long_is_not_sent),
         cmocka_unit_test(every_field_comes_back),        cmocka_unit_test(unset_fields_are_not_sent),
         cmocka_unit_test(what_is_not_ours_is_refused),   cmocka_unit_test(an_unknown_key_is_skipped),
-        cmocka_unit_test(types_are_found_by_their_text),
+        cmocka_unit_test(types_are_found_by_their_text), cmocka_unit_test(the_common_keys_are_always_there),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

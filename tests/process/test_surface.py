@@ -1,0 +1,136 @@
+"""The surface that people and tools rely on, as they meet it: the bus with its keys, and what the commands print."""
+
+import json
+import socket
+import subprocess
+
+from zk import BIN, wait_until, webhook
+
+COMMON = {"v", "id", "at", "type", "bridge", "session", "src"}
+EVENT = COMMON | {"seq", "occurred_at", "message_id", "body"}
+
+
+def unquote(line):
+    """The bytes of one line of nngcat --quoted."""
+    raw = line.strip()[1:-1]
+    return raw.decode("latin-1").encode("latin-1").decode("unicode_escape").encode("latin-1")
+
+
+def listens(port):
+    with socket.socket() as s:
+        return s.connect_ex(("127.0.0.1", port)) == 0
+
+
+def skip_bytes(data, at, n):
+    return data[at:at + n], at + n
+
+
+def unpack(data, at=0):
+    """As much of msgpack as the bus uses: (value, where the next begins)."""
+    b = data[at]
+    at += 1
+    if b < 0x80 or b >= 0xE0:
+        return (b if b < 0x80 else b - 256), at
+    if b < 0x90:
+        out = {}
+        for _ in range(b & 15):
+            key, at = unpack(data, at)
+            out[key], at = unpack(data, at)
+        return out, at
+    if 0xA0 <= b < 0xC0:
+        text, at = skip_bytes(data, at, b & 31)
+        return text.decode(), at
+    width = {0xC4: 1, 0xC5: 2, 0xC6: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4, 0xDE: 2}.get(b)
+    if width:
+        n, at = int.from_bytes(data[at:at + width], "big"), at + width
+        if b == 0xDE:
+            out = {}
+            for _ in range(n):
+                key, at = unpack(data, at)
+                out[key], at = unpack(data, at)
+            return out, at
+        value, at = skip_bytes(data, at, n)
+        return (value if b < 0xD0 else value.decode()), at
+    n = {0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD0: 1, 0xD1: 2, 0xD2: 4, 0xD3: 8}[b]
+    return int.from_bytes(data[at:at + n], "big", signed=b >= 0xD0), at + n
+
+
+def heard(path):
+    """{type: [map]} of what nngcat wrote."""
+    out = {}
+    for line in path.read_bytes().split(b"\n")[:-1]:
+        topic, _, packed = unquote(line).partition(b"\0")
+        message, end = unpack(packed)
+        assert end == len(packed)
+        type_, bridge, session = topic.decode().split("/")
+        assert (message["type"], message["bridge"], message["session"]) == (type_, bridge, session)
+        out.setdefault(type_, []).append(message)
+    return out
+
+
+def test_every_message_of_the_bus_has_the_keys_that_were_promised(stack, tmp_path):
+    stack.env["RECONNECT_INTERVAL"] = "1s"
+    stack.hub()
+    stack.ingest()
+    wait_until("the hub listens", lambda: listens(stack.ports["out"]))
+    out = tmp_path / "heard"
+    with open(out, "wb") as f:
+        cat = subprocess.Popen(["nngcat", "--sub", "--dial", stack.env["ZAPKEEP_BUS_OUT"], "--subscribe", "", "--quoted"],
+                               stdout=f)
+    try:
+        wait_until("nngcat listens", lambda: b"log.head" in out.read_bytes())
+        stack.sim("contract", "--list", "--sessions", "2", "--types", "received,sent,delivered,read", "--rate", "8")
+        stack.monitor()
+        stack.worker()
+        stack.wait_session("demo-1", "connected")
+        stack.control("POST", "/drop?session=demo-1")
+        assert stack.post(json.dumps({"sessionId": "demo-2", "eventType": "something.new", "timestamp": 1}))[0] == 200
+        wait_until("it is told that it came back", lambda: "reconnect.succeeded" in heard(out))
+        wait_until("every kind of message is told", lambda: "message.read" in heard(out))
+    finally:
+        cat.kill()
+        cat.wait()
+    told = heard(out)
+    for type_, messages in told.items():
+        for m in messages:
+            assert COMMON <= set(m), m
+            assert m["v"] == 1 and m["type"] == type_
+            if type_.startswith("message."):
+                assert EVENT <= set(m) and isinstance(m["body"], bytes) and m["message_id"], m
+            elif m["src"] == "webhook-ingest" and type_ != "log.head":
+                assert EVENT - {"occurred_at"} <= set(m), m
+            elif type_ == "session.state":
+                assert {"from", "to", "cause"} <= set(m), m
+            elif type_.startswith("reconnect.") and type_ != "reconnect.due":
+                assert {"attempt", "worker"} <= set(m), m
+    assert {"attempt", "http_status", "took_ms", "worker"} <= set(told["reconnect.succeeded"][0])
+    assert {"message.received", "message.sent", "message.delivered", "message.read", "session.connected",
+            "session.disconnected", "event.other", "log.head", "bridge.up", "session.state", "reconnect.due",
+            "reconnect.started"} <= set(told)
+
+
+def test_commands_answer_in_json_where_it_is_asked_for(stack):
+    stack.hub()
+    stack.ingest()
+    stack.sim("contract", "--list", "--sessions", "2")
+    stack.monitor()
+    assert stack.cli_json("wait") == [{"ready": True, "missing": ""}]
+    stack.wait_session("demo-1", "connected")
+    assert stack.cli("sessions", "--state", "lost").stdout == "no sessions are lost; 2 connected\n"
+    for i in range(3):
+        assert stack.post(webhook(session="demo-1", message_id=f"M{i}"))[0] == 200
+    from_zero = stack.cli_json("events", "--from", "0", "--limit", "1")
+    assert from_zero == stack.cli_json("events", "--from", "1", "--limit", "1") and from_zero[0]["seq"] == 1
+
+
+def test_a_flag_that_makes_no_sense_is_named_as_it_was_given():
+    done = subprocess.run([f"{BIN}/zapkeep", "events", "--limit", "many"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith('zapkeep: events: --limit is "many", but must be') and done.stderr.count("\n") == 1
+
+
+def test_waiting_in_vain_says_in_json_what_is_missing(stack):
+    done = stack.cli("wait", "--timeout", "200ms", "--json")
+    assert done.returncode == 1
+    answer = json.loads(done.stdout)
+    assert answer["ready"] is False and "log.head" in answer["missing"]
