@@ -186,6 +186,7 @@ int cmd_events(int argc, char *argv[])
     if (code >= 0)
         return code;
     (void)signal(SIGPIPE, SIG_IGN);
+    history_given(&s.history, &events_table[0], argc, argv);
     code = args.n == 0 ? show(&s)
                        : cli_problem(EXIT_USAGE,
                                      "events takes options only, not \"%s\"; see zapkeep events "

@@ -320,6 +320,7 @@ int cmd_tap(int argc, char *argv[])
     buf_init(&t.out, SIZE_MAX / 2); /* the lines of one read */
     r = app_open(&spec, argc, argv, &t.app);
     if (r == 0) {
+        history_given(&t.settings.history, &tap_table[0], argc, argv);
         log_setup("tap", LOG_LEVEL_WARN, LOG_FORMAT_LOGFMT); /* a tool, not a service */
         r = start(&t);
     }

@@ -8,6 +8,15 @@
 #define WINDOW_FIRST  512
 #define WINDOW_FACTOR 8
 
+void history_given(struct history *h, const struct setting *row, int argc, char *const argv[])
+{
+    const struct setting rows[] = { *row, { 0 } };
+    const struct setting *const tables[] = { rows, NULL };
+
+    if (h->from == 0 && settings_given(tables, row, argc, argv))
+        h->from = 1;
+}
+
 int history_since_ms(const char *text, int64_t now_ms, int64_t *ret_ms)
 {
     int64_t ago;

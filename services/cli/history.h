@@ -1,6 +1,7 @@
 /* Where in the event log to begin: --from SEQ, --since 10m or a time, --last N; the newest N that match. */
 #pragma once
 
+#include "common/base/settings.h"
 #include "common/store/events.h"
 
 struct history {
@@ -8,6 +9,9 @@ struct history {
     const char *since; /* "": not given */
     int64_t last;      /* 0: not given */
 };
+
+/* --from 0 is the beginning, as --from 1 is: 0 alone means that it was not given. @row: the row of --from. */
+void history_given(struct history *h, const struct setting *row, int argc, char *const argv[]);
 
 /* "10m" (that long ago), 2026-11-22, 2026-11-22T10:04:35Z -> ms since the epoch. -EINVAL. */
 int history_since_ms(const char *text, int64_t now_ms, int64_t *ret_ms);
