@@ -174,8 +174,10 @@ static bool has_range(const struct setting *row)
 static int complain(const struct setting *row, const char *text, struct buf *problem)
 {
     char min[32], max[32];
+    char flag[FLAG_MAX];
 
-    (void)buf_addf(problem, "%s is ", row->name);
+    flag_of(row, flag);
+    (void)buf_addf(problem, "%s is ", row->flag_only ? flag : row->name);
     add_quoted(problem, row->secret ? STR_LIT("(secret)") : str_from(text));
     (void)buf_adds(problem, ", but must be ");
     if (row->kind == SETTING_CHOICE)
