@@ -120,7 +120,7 @@ static int on_session(void *ctx, const struct session_row *row)
 
 static void print_sum(const struct listing *l)
 {
-    const char *comma = "";
+    const char *comma = l->shown == 0 ? "; " : "";
 
     if (l->shown == 0)
         printf("no sessions%s%s", l->s->state[0] ? " are " : "", l->s->state);

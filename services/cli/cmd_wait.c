@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "common/base/json.h"
 #include "common/base/mem.h"
 #include "common/store/bridges.h"
 #include "services/cli/cli.h"
@@ -46,11 +47,26 @@ struct wait {
     int code;
 };
 
+static void say_json(const struct wait *w, const char *missing)
+{
+    CLEANUP(buf_fini) struct buf line = BUF_INIT(4096);
+    struct json_out j = JSON_OUT(&line);
+
+    if (!w->settings.cli.json)
+        return;
+    json_open(&j, NULL, '{');
+    json_bool(&j, "ready", w->code == EXIT_DONE);
+    json_texts(&j, "missing", missing);
+    json_close(&j, '}');
+    puts(buf_str(&line));
+}
+
 static void finish_if_ready(struct wait *w)
 {
     if (!w->head_heard || w->missing[0])
         return;
     w->code = EXIT_DONE;
+    say_json(w, "");
     loop_stop(w->loop);
 }
 
@@ -105,9 +121,11 @@ static void on_timeout(void *ctx)
     struct wait *w = ctx;
     const char *bus =
         w->head_heard ? "" : "no log.head on the bus (is zapkeep-hub running? is zapkeep-ingest?)";
+    char missing[512];
 
-    w->code =
-        cli_problem(EXIT_NOT_SO, "not ready: %s%s%s", bus, *bus && w->missing[0] ? "; " : "", w->missing);
+    (void)snprintf(missing, sizeof missing, "%s%s%s", bus, *bus && w->missing[0] ? "; " : "", w->missing);
+    w->code = cli_problem(EXIT_NOT_SO, "not ready: %s", missing);
+    say_json(w, missing);
     loop_stop(w->loop);
 }
 

@@ -6,9 +6,9 @@
 
 /* clang-format off */
 #define CLI_COMMANDS(X) \
-    X(cmd_wait, "wait", "[--timeout 50s]", "until bridge and stack are ready; exit 1 when they are not in time") \
+    X(cmd_wait, "wait", "[--timeout 50s] [--json]", "until bridge and stack are ready; exit 1 when they are not in time") \
     X(cmd_tap, "tap", "[PREFIX...] [--json] [--last N] [--since 10m]", "what happens, as it happens") \
-    X(cmd_events, "events", "[--from SEQ] [--type PREFIX] [--session ID] [--limit N]", "what is in the event log") \
+    X(cmd_events, "events", "[--from SEQ] [--since 1h] [--type PREFIX] [--session ID] [--limit N] [--json]", "what is in the event log") \
     X(cmd_status, "status", "[--json]", "bridge, breaker, bucket, queue, sessions by state, what is wrong now") \
     X(cmd_sessions, "sessions", "[--state STATE] [--all] [--json]", "every session as the monitor holds it") \
     X(cmd_session_show, "session show", "ID [--json]", "one session: why it is so, what was tried, what happens next") \
@@ -17,9 +17,9 @@
     X(cmd_session_unpark, "session unpark", "ID [--json]", "let it be attempted again") \
     X(cmd_session_create, "session create", "ID [--wait] [--json]", "make a session and show its QR code until it is scanned") \
     X(cmd_session_qr, "session qr", "ID [--wait] [--json]", "show the QR code of a session that waits for one") \
-    X(cmd_session_delete, "session delete", "ID [--yes]", "remove a session from the bridge, for good") \
+    X(cmd_session_delete, "session delete", "ID [--yes] [--json]", "remove a session from the bridge, for good") \
     X(cmd_doctor, "doctor", "[--no-probe] [--json]", "check every link of the chain and say what to do") \
-    X(cmd_backup, "backup", "DIR", "copy events.db and state.db to DIR while everything runs") \
+    X(cmd_backup, "backup", "DIR [--json]", "copy events.db and state.db to DIR while everything runs") \
     X(cmd_probe, "probe", "URL", "ask a /health or /ready URL; exit 0 when it answers 200") \
     /* end of the list */
 /* clang-format on */
