@@ -136,6 +136,37 @@ static void a_call_is_answered(void **state)
     assert_string_equal(w->seen_path, "/p%20q");
 }
 
+/* The peer goes away between the calls, breaks one, or is looked up by name: descriptors come and go, and
+ * their numbers are used again. */
+static void a_call_after_the_connection_was_closed_is_answered(void **state)
+{
+    static const struct http_handlers handlers = { .on_request = on_request };
+    struct world *w = *state;
+    uint16_t port = http_server_port(w->server);
+
+    for (int i = 0; i < 30; i++) {
+        struct http_request by_name = { .method = "GET", .url = "http://does-not-exist.invalid" };
+
+        call(w, (struct http_request){ 0 }, port, "/kept");
+        call(w, (struct http_request){ 0 }, port, "/kept");
+        assert_int_equal(w->answer.status, 200);
+        if (i % 3 == 0) {
+            call(w, (struct http_request){ 0 }, port, "/cut");
+            assert_int_equal(w->answer.error, HTTP_E_BROKEN);
+        } else if (i % 3 == 1) {
+            assert_int_equal(http_call(w->client, &by_name, on_answer, w, NULL), 0);
+            (void)loop_run(w->loop);
+            assert_int_equal(w->answer.error, HTTP_E_RESOLVE);
+        }
+        http_server_close(w->server);
+        assert_int_equal(
+            http_server_open(w->loop, "127.0.0.1", port, -1, &http_limits_default, &handlers, w, &w->server),
+            0);
+    }
+    call(w, (struct http_request){ 0 }, port, "/kept");
+    assert_int_equal(w->answer.status, 200);
+}
+
 static void a_request_may_be_answered_later(void **state)
 {
     struct world *w = *state;
@@ -317,6 +348,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_call_is_answered),
+        TEST(a_call_after_the_connection_was_closed_is_answered),
         TEST(a_request_may_be_answered_later),
         TEST(a_held_request_does_not_stop_the_closing),
         TEST(too_large_a_body_is_413_and_the_connection_lives),
