@@ -75,8 +75,7 @@ void doctor_ingest(struct doctor *d, struct finding *f)
     r = get(d, "/ready", &reply);
     if (r || !reply.answer.status) {
         finding_set(f, FINDING_BAD, "start zapkeep-ingest, or set WEBHOOK_URL to where it listens",
-                    "webhook-ingest is not there (%s): %s", d->settings.webhook_url,
-                    transport_words(r, &reply));
+                    "webhook-ingest is not there: %s", transport_words(r, &reply));
         return;
     }
     d->ingest_good = reply.answer.status == 200;
