@@ -260,6 +260,7 @@ static void wait_for_bridge(struct monitor *m, const struct sweep_call *c)
 static void on_health(void *ctx, bool good, const struct sweep_call *c)
 {
     struct monitor *m = ctx;
+    bool was_away = m->health.run > 0 && !m->health.run_good;
     enum health_news news = health_check(&m->settings.rules, &m->health, good);
 
     m->reached = m->reached || c->http_status > 0;
@@ -273,7 +274,7 @@ static void on_health(void *ctx, bool good, const struct sweep_call *c)
     }
     if (news != HEALTH_NO_NEWS)
         went(m, news);
-    if (news == HEALTH_WENT_UP)
+    if (good && was_away)
         sweep_forget_driver(m->sweeper); /* it may have come back as another one */
     if (news != HEALTH_NO_NEWS)
         (void)monitor_flush(m, 0); /* if not now, then with the next round */

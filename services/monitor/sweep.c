@@ -353,8 +353,7 @@ static void on_health(void *ctx, const struct http_answer *a)
     if (s->closing)
         return;
     c = call_of(a, any_driver(s)->read_health(&answer));
-    if (!s->driver)
-        keep(a, &s->health_body, &s->health);
+    keep(a, &s->health_body, &s->health); /* the owner may forget the driver now */
     s->owner.on_health(s->ctx, c.kind == 0, &c);
     after_health(s, c.kind == 0);
 }
@@ -387,8 +386,7 @@ const struct bridge_driver *sweep_driver(const struct sweeper *s)
 void sweep_forget_driver(struct sweeper *s)
 {
     s->no_list = false;
-    if (!s->on)
-        s->driver = s->fixed;
+    s->driver = s->fixed;
 }
 
 /* ---- opening ---------------------------------------------------------------------------------------------

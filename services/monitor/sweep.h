@@ -66,6 +66,6 @@ bool sweep_is_on(const struct sweeper *s);
 /* Asks for one session now, beside any sweep; on_status follows. False: there is no such call (a sweep has to
  * do), or too many are out. */
 bool sweep_look(struct sweeper *s, const char *id);
-/* The bridge was away and may be another one: auto looks again. */
+/* The bridge was away and may be another one: auto looks again. Between two sweeps, or in on_health. */
 void sweep_forget_driver(struct sweeper *s);
 const struct bridge_driver *sweep_driver(const struct sweeper *s); /* NULL: not known yet */

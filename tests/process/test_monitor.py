@@ -108,6 +108,23 @@ def test_gone_from_the_bridge_is_lost_and_comes_back(make_stack, dialect, args):
     zk.wait_until("demo-2 is back", lambda: states(s)["demo-2"] == "connected")
 
 
+@pytest.mark.parametrize("health_bad", ["2", "100"], ids=["it was down", "it was away for a moment"])
+def test_finds_out_anew_what_a_bridge_speaks_that_was_away(make_stack, health_bad):
+    """Somebody puts the bridge with a reconnect call in the place of the one without."""
+    s = make_stack(HEALTH_BAD=health_bad, INCIDENT_FAILURES="100", **FAST)
+    s.all("zapw", "--sessions", "2", workers=0)
+    wait_settled(s, 2)
+    zk.wait_until("it is known", lambda: status(s)["driver"] == "zapw")
+    s.processes["sim"].kill()
+    zk.wait_until("it is missed", lambda: status(s)["health"] == "down" or health_bad == "100" and bad_checks(s) >= 2)
+    s.sim("contract", "--sessions", "2", "--list")
+    zk.wait_until("the other one is recognised", lambda: status(s)["driver"] == "contract", 20)
+
+
+def bad_checks(stack):
+    return metrics(stack).get('zapkeep_sweeps_total{end="unhealthy"}', 0)
+
+
 def test_forgets_what_the_cli_deletes(make_stack):
     s = make_stack(**FAST)
     s.all("contract", "--sessions", "2", workers=0)
