@@ -289,17 +289,30 @@ static void on_call(void *ctx, const struct sweep_call *c)
     count_call(m, c);
 }
 
+/* The workers wait for it. What the store did not take now is tried again when the sweep ends. */
+static void save_driver(struct monitor *m)
+{
+    int r;
+
+    if (!m->owed_driver)
+        return;
+    r = bridges_set_driver(m->db, m->settings.bridge.name, m->owed_driver->name);
+    if (r != 0) {
+        log_debug("store", "state.db did not take the driver", KS("why", err_text(r)));
+        return;
+    }
+    m->owed_driver = NULL;
+    watch_ring(&m->watch);
+}
+
 static void on_driver(void *ctx, const struct bridge_driver *driver)
 {
     struct monitor *m = ctx;
-    int r = bridges_set_driver(m->db, m->settings.bridge.name, driver->name);
 
     log_info("bridge-driver", "found out what the bridge speaks", KS("bridge", m->settings.bridge.name),
              KS("driver", driver->name));
-    if (r != 0)
-        log_warn("store", "state.db did not take the driver", KS("why", err_text(r)));
-    else
-        watch_ring(&m->watch);
+    m->owed_driver = driver;
+    save_driver(m);
 }
 
 struct listing {
@@ -507,6 +520,7 @@ static void on_end(void *ctx, enum sweep_end end, bool by_list)
         m->key_refused = end == SWEEP_REFUSED;
     r = end == SWEEP_GOOD && !m->list_failed ? record_good(m) : monitor_flush(m, 0);
     m->list_failed = m->list_failed || r != 0;
+    save_driver(m);
     maybe_over(m, end == SWEEP_GOOD && !m->list_failed);
     gauges_swept(end, clock_mono_us() - m->began_us);
     gauges_sessions(m->book);

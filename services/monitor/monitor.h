@@ -27,7 +27,8 @@ struct monitor {
     struct round round;
     struct teller teller;
     struct recorder recorder;
-    struct record_also owed; /* of the bridge itself, not recorded yet */
+    struct record_also owed;                 /* of the bridge itself, not recorded yet */
+    const struct bridge_driver *owed_driver; /* found out, not recorded yet */
     struct sweeper *sweeper;
     struct poster *poster;
     struct post_options post;

@@ -165,7 +165,7 @@ static void on_rhythm_timer(void *ctx)
 static int take_lock(struct monitor *m)
 {
     char path[PATH_BYTES];
-    int fd;
+    int fd, e;
 
     (void)snprintf(path, sizeof path, "%s/%s", m->settings.app.data_dir, LOCK_FILE);
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
@@ -175,8 +175,9 @@ static int take_lock(struct monitor *m)
         m->lock_fd = fd;
         return 0;
     }
+    e = errno;
     (void)close(fd);
-    return errno == EWOULDBLOCK ? 1 : -errno;
+    return e == EWOULDBLOCK ? 1 : -e;
 }
 
 /* ---- starting --------------------------------------------------------------------------------------------
@@ -290,6 +291,7 @@ static void start_over(struct monitor *m)
     m->health = (struct health){ 0 };
     m->incident = (struct incident){ 0 };
     m->owed = (struct record_also){ 0 };
+    m->owed_driver = NULL;
     m->settled = false;
 }
 

@@ -5,7 +5,7 @@ import time
 
 import zk
 from test_ingest_disk import faults  # noqa: F401 (the fixture, and through it `stack`)
-from test_monitor import FAST, sessions, show, states, wait_settled
+from test_monitor import FAST, sessions, show, states, status, wait_settled
 
 
 def start(stack, preload, n=3):
@@ -36,6 +36,21 @@ def test_a_full_disk_is_waited_for(stack, faults):  # noqa: F811
     assert len(show(stack, "demo-1")["changes"]) <= 3  # a sweep may have been faster than the log
     assert zk.http("GET", f"http://127.0.0.1:{stack.ports['monitor']}/ready")[0] == 200
     assert m.text().count("session-logged-out") == 1
+
+
+def test_what_the_bridge_speaks_is_kept_when_the_disk_has_room_again(stack, faults):  # noqa: F811
+    stack.env.update(FAST)
+    stack.hub()
+    stack.ingest()
+    m = stack.monitor(**faults.env)
+    zk.wait_until("state.db is there", lambda: "waiting for the bridge" in m.text())
+    faults("write 28 state.db-journal", "write 28 state.db")
+    stack.sim("contract", "--sessions", "1")
+    zk.wait_until("it knows what it cannot write down", lambda: "found out what the bridge speaks" in m.text())
+    time.sleep(1)
+    faults()
+    zk.wait_until("the sweep is recorded", lambda: '"health":"up"' in stack.cli("status", "--json").stdout)
+    zk.wait_until("workers can read it", lambda: status(stack)["driver"] == "contract", 20)
 
 
 def test_a_sync_that_fails_opens_the_file_anew(stack, faults):  # noqa: F811
