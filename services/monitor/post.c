@@ -22,6 +22,7 @@ struct lane {
     struct timer *again;
     bool busy;    /* a call is out, or the timer runs */
     int64_t note; /* its n */
+    int64_t sent; /* delivered, and the store could not be told so yet; 0: none */
     int64_t tries;
 };
 
@@ -77,8 +78,9 @@ static void on_answer(void *ctx, const struct http_answer *a)
     if (a->status / 100 != 2)
         log_error("alert-refused", "a sink refuses an alert for good; it is dropped",
                   KS("sink", sink_text(l->kind)), KI("http_status", a->status));
-    (void)alerts_sent(l->p->db, l->note);
     gauges_delivered(l->kind, a->status / 100 == 2);
+    l->sent = l->note;
+    l->tries = 0;
     l->busy = false;
     next(l);
 }
@@ -106,13 +108,29 @@ static int send_note(struct lane *l, const struct alert_note *note)
     return http_call(l->p->client, &req, on_answer, l, NULL);
 }
 
+/* What was delivered is delivered once, also while the store cannot take that it was. */
+static int find_note(struct lane *l, struct alert_note *ret)
+{
+    int r = l->sent > 0 ? alerts_sent(l->p->db, l->sent) : 0;
+
+    if (r != 0)
+        return r;
+    l->sent = 0;
+    return alerts_next(l->p->db, sink_text(l->kind), ret);
+}
+
 static void next(struct lane *l)
 {
     struct alert_note note;
+    int r = l->busy ? ALERTS_NONE : find_note(l, &note);
 
-    if (l->busy || alerts_next(l->p->db, sink_text(l->kind), &note) != 0)
-        return; /* nothing to do; or the store is busy: the next kick finds it */
+    if (r == ALERTS_NONE)
+        return;
     l->busy = true;
+    if (r != 0) { /* the store is busy, or its disk is full */
+        timer_start(l->again, sink_retry_ms((int)++l->tries));
+        return;
+    }
     l->note = note.n;
     l->tries = note.tries;
     if (send_note(l, &note) != 0)

@@ -7,6 +7,7 @@ import threading
 import time
 
 import zk
+from test_ingest_disk import faults  # noqa: F401 (the fixture, and through it `stack`)
 from test_monitor import FAST, metrics, sessions, states, status, wait_settled
 
 
@@ -55,6 +56,35 @@ class Sink:
 def stack_with_sink(make_stack, sink, **env):
     return make_stack(**{**FAST, "ALERT_URL": sink.url + "/alerts", "ALERT_NTFY_URL": sink.url + "/topic",
                          "HEARTBEAT_URL": sink.url + "/beat", "HEARTBEAT_INTERVAL": "1s", **env})
+
+
+def test_a_full_disk_is_no_flood_of_alerts(stack, faults):  # noqa: F811
+    """What was delivered cannot be noted as delivered: it comes again, as slowly as one that was not taken."""
+    sink = Sink()
+    stack.env.update(FAST, ALERT_URL=sink.url + "/alerts")
+    stack.sim("contract", "--sessions", "2", "--list")
+    stack.monitor(**faults.env)
+    wait_settled(stack, 2)
+    sink.hang = True
+    stack.control("POST", "/drop?session=demo-1")
+    stack.control("POST", "/drop?session=demo-1&code=401")
+    zk.wait_until("it is recorded", lambda: states(stack)["demo-1"] != "connected")
+    zk.wait_until("the alert is on its way", lambda: metrics(stack).get("zapkeep_alerts_active", 0) >= 0)
+    stack.cli("session", "park", "demo-2", check=True)
+    time.sleep(1.5)
+    faults("write 28 state.db-journal", "write 28 state.db")
+    sink.hang = False
+    time.sleep(2)
+    assert 1 <= len(sink.alerts()) <= 3
+    faults()
+    zk.wait_until("all is quiet in the end", lambda: is_quiet(sink))
+    sink.close()
+
+
+def is_quiet(sink):
+    n = len(sink.alerts())
+    time.sleep(3)
+    return len(sink.alerts()) == n
 
 
 def test_alerts_go_out_on_change(make_stack):
