@@ -161,7 +161,8 @@ static void free_call(struct http_call *call)
     list_remove(&call->in_client);
     curl_slist_free_all(call->headers);
     if (call->easy && c->n_pool < POOL_MAX && !c->closing) {
-        curl_easy_reset(call->easy);
+        (void)curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, NULL);
+        (void)curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, NULL);
         c->pool[c->n_pool++] = call->easy;
     } else {
         curl_easy_cleanup(call->easy);
@@ -302,7 +303,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *so
 
 static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
-    struct http_client *c = ctx;
+    const struct http_call *call = ctx;
+    struct http_client *c = call->client;
     int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 
     if (fd < 0)
@@ -350,12 +352,27 @@ static int add_headers(struct http_call *call, const char *lines)
     return call->headers ? 0 : -ENOMEM;
 }
 
-static void set_limits(CURL *e, const struct http_request *req)
+/* What is the same for all calls. */
+static CURL *new_easy(struct http_client *c)
 {
+    CURL *e = curl_easy_init();
+
+    if (!e)
+        return NULL;
     (void)curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
     (void)curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
     (void)curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+    (void)curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
+    (void)curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_open);
+    (void)curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+    (void)curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, c);
+    return e;
+}
+
+/* All else is set for every call, also when it is none: a pooled handle has what the last call left. */
+static void set_limits(CURL *e, const struct http_request *req)
+{
     (void)curl_easy_setopt(
         e, CURLOPT_CONNECTTIMEOUT_MS,
         (long)(req->connect_timeout_ms ? req->connect_timeout_ms : HTTP_CONNECT_TIMEOUT_MS));
@@ -363,8 +380,7 @@ static void set_limits(CURL *e, const struct http_request *req)
                            (long)(req->timeout_ms ? req->timeout_ms : HTTP_CALL_TIMEOUT_MS));
     (void)curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
                            (long)(req->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
-    if (req->unix_socket)
-        (void)curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, req->unix_socket);
+    (void)curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, req->unix_socket);
 }
 
 static void set_request(struct http_call *call, const struct http_request *req)
@@ -373,20 +389,15 @@ static void set_request(struct http_call *call, const struct http_request *req)
 
     (void)curl_easy_setopt(e, CURLOPT_PRIVATE, call);
     (void)curl_easy_setopt(e, CURLOPT_ERRORBUFFER, call->error);
-    (void)curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
     (void)curl_easy_setopt(e, CURLOPT_WRITEDATA, call);
-    (void)curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_open);
-    (void)curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, call->client);
-    (void)curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, on_close);
-    (void)curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, call->client);
+    (void)curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, call);
     (void)curl_easy_setopt(e, CURLOPT_URL, req->url);
     (void)curl_easy_setopt(e, CURLOPT_HTTPHEADER, call->headers);
-    if (call->body) {
-        (void)curl_easy_setopt(e, CURLOPT_POSTFIELDS, call->body);
-        (void)curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body.n);
-    } else if (strcmp(req->method, "POST") == 0) {
-        (void)curl_easy_setopt(e, CURLOPT_POSTFIELDS, "");
-        (void)curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)0);
+    if (call->body || strcmp(req->method, "POST") == 0) {
+        (void)curl_easy_setopt(e, CURLOPT_POSTFIELDS, call->body ? call->body : "");
+        (void)curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(call->body ? req->body.n : 0));
+    } else {
+        (void)curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
     }
     (void)curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, req->method);
     set_limits(e, req);
@@ -399,7 +410,7 @@ static int fill_call(struct http_call *call, const struct http_request *req)
 
     if (strpbrk(req->url, "\r\n"))
         return -EINVAL;
-    call->easy = c->n_pool > 0 ? c->pool[--c->n_pool] : curl_easy_init();
+    call->easy = c->n_pool > 0 ? c->pool[--c->n_pool] : new_easy(c);
     call->body = req->body.p ? mem_strndup(req->body.p, req->body.n) : NULL;
     if (!call->easy || (req->body.p && !call->body))
         return -ENOMEM;
