@@ -259,7 +259,7 @@ static enum MHD_Result on_access(void *ctx, struct MHD_Connection *mhd, const ch
     struct http_req *r = req_of(mhd);
     enum MHD_Result ok;
 
-    if (!r || r->server->closing)
+    if (!r || (r->server->closing && !r->response))
         return MHD_NO;
     r->mhd = mhd;
     if (r->phase == PHASE_IDLE || r->phase == PHASE_HEADER) {
@@ -538,7 +538,8 @@ int http_server_pending(const struct http_server *s)
     return s->pending;
 }
 
-/* libmicrohttpd wants no connection suspended when it stops. */
+/* libmicrohttpd wants no connection suspended when it stops. What was answered just now goes out, as far as
+ * the peer takes it at once. */
 static void resume_all(struct http_server *s)
 {
     s->closing = true;

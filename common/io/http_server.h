@@ -56,7 +56,8 @@ int http_server_connections(const struct http_server *s);
 /* Stops accepting; requests under way go on. */
 void http_server_quiesce(struct http_server *s);
 int http_server_pending(const struct http_server *s); /* requests handed to on_request and not answered yet */
-/* Closes everything; unanswered requests are freed (do not answer them later). NULL is nothing. */
+/* Sends the answers that were just given, then closes everything; unanswered requests are freed (do not
+ * answer them later). NULL is nothing. */
 void http_server_close(struct http_server *s);
 
 /* Borrowed until the request is answered. */

@@ -473,6 +473,8 @@ void committer_close(struct committer *c)
     (void)pthread_cond_signal(&c->more);
     (void)pthread_mutex_unlock(&c->lock);
     thread_join(c->thread);
+    if (!list_empty(&c->done))
+        on_wakeup(c); /* what came in the last turn of the loop */
     wakeup_close(c->wakeup);
     timer_close(c->hand_over);
     event_log_close(c->log);

@@ -54,7 +54,7 @@ struct committer_options {
  * disk is no fault: the thread opens it later. */
 int committer_open(struct loop *l, const struct committer_options *o, struct committer **ret,
                    int64_t *ret_pid);
-/* Commits what waits, gives nothing back any more, closes the log. NULL is nothing. */
+/* Commits what waits, gives back all that is not given back yet, closes the log. NULL is nothing. */
 void committer_close(struct committer *c);
 
 /* False: too much waits, come back later (the item stays the caller's). */

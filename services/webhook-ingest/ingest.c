@@ -284,9 +284,9 @@ int ingest_open(struct ingest *in, int argc, char *argv[])
 
 void ingest_close(struct ingest *in)
 {
-    http_server_close(in->server);
-    committer_close(in->committer);
-    bells_close(in->bells);
+    committer_close(in->committer); /* answers what waits, */
+    http_server_close(in->server);  /* sends the answers, */
+    bells_close(in->bells);         /* and rings */
     timer_close(in->second);
     timer_close(in->stop);
 }

@@ -167,9 +167,9 @@ static void a_call_after_the_connection_was_closed_is_answered(void **state)
     assert_int_equal(w->answer.status, 200);
 }
 
-static void a_request_may_be_answered_later(void **state)
+/* Calls, and comes back when the server's handler has the request. */
+static void call_and_hold(struct world *w)
 {
-    struct world *w = *state;
     char url[64];
     const struct http_request req = { .method = "GET", .url = url };
 
@@ -186,12 +186,33 @@ static void a_request_may_be_answered_later(void **state)
         timer_close(turn);
     }
     assert_non_null(w->held);
+}
+
+static void a_request_may_be_answered_later(void **state)
+{
+    struct world *w = *state;
+
+    call_and_hold(w);
     assert_int_equal(http_server_pending(w->server), 1);
     http_respond(w->held, 202, "text/plain", STR_LIT("late"), NULL);
     assert_int_equal(http_server_pending(w->server), 0);
     (void)loop_run(w->loop);
     assert_int_equal(w->answer.status, 202);
     assert_string_equal(w->body, "late");
+}
+
+static void an_answer_just_before_the_closing_goes_out(void **state)
+{
+    struct world *w = *state;
+
+    call_and_hold(w);
+    http_respond(w->held, 503, "text/plain", STR_LIT("not stored"), NULL);
+    http_server_close(w->server);
+    w->server = NULL;
+    (void)loop_run(w->loop);
+    assert_int_equal(w->answer.error, HTTP_OK);
+    assert_int_equal(w->answer.status, 503);
+    assert_string_equal(w->body, "not stored");
 }
 
 static void a_held_request_does_not_stop_the_closing(void **state)
@@ -350,6 +371,7 @@ int main(void)
         TEST(a_call_is_answered),
         TEST(a_call_after_the_connection_was_closed_is_answered),
         TEST(a_request_may_be_answered_later),
+        TEST(an_answer_just_before_the_closing_goes_out),
         TEST(a_held_request_does_not_stop_the_closing),
         TEST(too_large_a_body_is_413_and_the_connection_lives),
         TEST(a_chunked_body_has_the_same_limit),
