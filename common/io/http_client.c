@@ -380,6 +380,8 @@ static void set_limits(CURL *e, const struct http_request *req)
                            (long)(req->timeout_ms ? req->timeout_ms : HTTP_CALL_TIMEOUT_MS));
     (void)curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
                            (long)(req->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
+    (void)curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, (long)req->once);
+    (void)curl_easy_setopt(e, CURLOPT_FORBID_REUSE, (long)req->once);
     (void)curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, req->unix_socket);
 }
 

@@ -27,7 +27,9 @@ struct http_request {
     int64_t connect_timeout_ms, timeout_ms; /* 0: the defaults above */
     int64_t answer_bytes_max;               /* 0: the default above */
     const char *unix_socket; /* path of a Unix socket to connect to instead, or NULL (docker) */
-    bool http2;              /* try HTTP/2: ALPN over https, prior knowledge never */
+    bool once; /* it asks for something to be done: never sent again by itself, as libcurl does with a request
+                  for which a kept connection has died; so it has a connection of its own */
+    bool http2; /* try HTTP/2: ALPN over https, prior knowledge never */
 };
 
 enum http_error {

@@ -180,7 +180,8 @@ static int call_bridge(struct call *c, int64_t spent_ms)
     const struct policy *p = &w->settings.policy.policy;
     struct bridge_target target = { w->settings.bridge.url, w->settings.bridge.api_key };
     struct http_request req = { .connect_timeout_ms = p->sent_ms - spent_ms,
-                                .timeout_ms = p->call_ms - spent_ms };
+                                .timeout_ms = p->call_ms - spent_ms,
+                                .once = true };
     int r = c->driver->build_reconnect(&target, c->claim.session, &built);
 
     if (r != 0)

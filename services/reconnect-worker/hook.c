@@ -180,6 +180,7 @@ static int run_docker(struct run *r, struct http_client *client)
     struct http_request req = { .method = "POST",
                                 .timeout_ms = HOOK_TIMEOUT_MS,
                                 .answer_bytes_max = ANSWER_BYTES_MAX,
+                                .once = true,
                                 .unix_socket = *h->docker_unix ? h->docker_unix : NULL };
 
     (void)buf_addf(&url, "%s/containers/%s/restart?t=%d", h->docker_url, h->target, HOOK_DOCKER_STOP_S);

@@ -3,6 +3,9 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -292,6 +295,69 @@ static int listener(int *ret_port)
     return fd;
 }
 
+/* A peer that answers the first request and dies over each later one; it ends when nobody comes any more. */
+struct mortal {
+    int listener;
+    atomic_int requests;
+};
+
+#define GUESTS_MAX 8
+
+/* False: it dies over it. */
+static bool answer_first(struct mortal *m, int fd)
+{
+    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    char bytes[4096];
+
+    if (recv(fd, bytes, sizeof bytes, 0) <= 0 || atomic_fetch_add(&m->requests, 1) > 0)
+        return false;
+    return send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL) > 0;
+}
+
+static void *be_mortal(void *ctx)
+{
+    struct mortal *m = ctx;
+    struct pollfd p[GUESTS_MAX] = {
+        {.fd = m->listener, .events = POLLIN}
+    };
+    nfds_t n = 1;
+
+    while (poll(p, n, -1) > 0 && !(p[0].revents & POLLHUP)) {
+        for (nfds_t i = 1; i < n; i++) {
+            if (p[i].revents && !answer_first(m, p[i].fd)) {
+                (void)close(p[i].fd);
+                p[i].fd = -1;
+            }
+        }
+        if (p[0].revents && n < GUESTS_MAX)
+            p[n++] = (struct pollfd){ .fd = accept(m->listener, NULL, NULL), .events = POLLIN };
+    }
+    for (nfds_t i = 1; i < n; i++)
+        (void)close(p[i].fd);
+    return NULL;
+}
+
+/* A client may repeat a request for which a kept connection died; one that asks for something must not be. */
+static void what_must_go_out_once_goes_out_once(void **state)
+{
+    struct world *w = *state;
+    const struct http_request req = { .method = "POST", .once = true };
+    struct mortal m = { 0 };
+    pthread_t thread;
+    int port;
+
+    m.listener = listener(&port);
+    assert_int_equal(pthread_create(&thread, NULL, be_mortal, &m), 0);
+    call(w, (struct http_request){ .method = "POST" }, port, "/kept");
+    assert_int_equal(w->answer.status, 200);
+    call(w, req, port, "/");
+    assert_int_equal(w->answer.error, HTTP_E_BROKEN);
+    assert_int_equal(m.requests, 2);
+    (void)shutdown(m.listener, SHUT_RDWR);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    (void)close(m.listener);
+}
+
 static void each_failure_has_its_name(void **state)
 {
     struct world *w = *state;
@@ -376,6 +442,7 @@ int main(void)
         TEST(too_large_a_body_is_413_and_the_connection_lives),
         TEST(a_chunked_body_has_the_same_limit),
         TEST(a_refusal_before_the_body_is_read),
+        TEST(what_must_go_out_once_goes_out_once),
         TEST(each_failure_has_its_name),
         TEST(a_url_or_header_with_a_line_break_is_refused),
         TEST(cancelling_is_told_once),
