@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -152,7 +153,8 @@ static int read_settings(const struct app_spec *spec, int argc, char *const argv
 /* ---- the data directory ----------------------------------------------------------------------------------
  */
 
-/* A file can be made in it, whatever permissions, mounts and disks say. */
+/* A file can be made in it, whatever permissions, mounts and disks say. Its name is random: in containers that
+ * share the folder every service is process 1. */
 static int try_dir(const char *dir)
 {
     char path[SETTINGS_VALUE_MAX + 32];
@@ -160,8 +162,8 @@ static int try_dir(const char *dir)
 
     if (mkdir(dir, 0750) != 0 && errno != EEXIST)
         return -errno;
-    (void)snprintf(path, sizeof path, "%s/.zapkeep-%d", dir, (int)getpid());
-    fd = open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    (void)snprintf(path, sizeof path, "%s/.zapkeep-XXXXXX", dir);
+    fd = mkostemp(path, O_CLOEXEC);
     if (fd < 0)
         return -errno;
     (void)close(fd);

@@ -123,6 +123,19 @@ def test_commands_answer_in_json_where_it_is_asked_for(stack):
     assert from_zero == stack.cli_json("events", "--from", "1", "--limit", "1") and from_zero[0]["seq"] == 1
 
 
+def test_what_a_killed_start_left_behind_is_in_nobodys_way(stack):
+    """In a container each service is process 1: it meets its own left-overs, and those of its neighbours."""
+    script = 'touch "$ZAPKEEP_DATA_DIR/.zapkeep-$$"; exec "$0" --ingest-listen 127.0.0.1:0'
+    p = subprocess.Popen(["sh", "-c", script, f"{BIN}/zapkeep-ingest"], env=stack.env, stderr=subprocess.PIPE, text=True)
+    try:
+        lines = iter(p.stderr.readline, "")
+        assert any("takes webhooks" in line for line in lines), p.wait()
+    finally:
+        p.kill()
+        p.wait()
+        p.stderr.close()
+
+
 def test_a_flag_that_makes_no_sense_is_named_as_it_was_given():
     done = subprocess.run([f"{BIN}/zapkeep", "events", "--limit", "many"], capture_output=True, text=True)
     assert done.returncode == 2
