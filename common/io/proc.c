@@ -29,13 +29,18 @@ static void on_handle_closed(uv_handle_t *h)
         mem_free(p);
 }
 
+static void close_handles(struct proc *p)
+{
+    uv_close((uv_handle_t *)&p->timer, on_handle_closed);
+    uv_close((uv_handle_t *)&p->process, on_handle_closed);
+}
+
 static void on_exit_status(uv_process_t *h, int64_t status, int signum)
 {
     struct proc *p = h->data;
     int result = p->timed_out ? -ETIMEDOUT : (signum ? -EINTR : (int)status);
 
-    uv_close((uv_handle_t *)&p->timer, on_handle_closed);
-    uv_close((uv_handle_t *)&p->process, on_handle_closed);
+    close_handles(p);
     p->done(p->ctx, result);
 }
 
@@ -63,7 +68,7 @@ static char **merge_env(const char *const env[])
 }
 
 int proc_run(struct loop *l, const char *const argv[], const char *const env[], int64_t timeout_ms,
-             void (*done)(void *ctx, int status), void *ctx)
+             void (*done)(void *ctx, int status), void *ctx, struct proc **ret)
 {
     CLEANUP(mem_freep) char **all_env = merge_env(env);
     uv_stdio_container_t stdio[3] = {
@@ -89,10 +94,16 @@ int proc_run(struct loop *l, const char *const argv[], const char *const env[], 
     (void)uv_timer_init(loop_uv(l), &p->timer);
     r = uv_spawn(loop_uv(l), &p->process, &options);
     if (r != 0) {
-        uv_close((uv_handle_t *)&p->timer, on_handle_closed);
-        uv_close((uv_handle_t *)&p->process, on_handle_closed);
+        close_handles(p);
         return r;
     }
     (void)uv_timer_start(&p->timer, on_timeout, (uint64_t)timeout_ms, 0);
+    *ret = p;
     return 0;
+}
+
+void proc_let_go(struct proc *p)
+{
+    if (p)
+        close_handles(p);
 }

@@ -8,10 +8,14 @@
 
 #include "common/io/loop.h"
 
+struct proc;
+
 /* argv[0] is a path or is looked up in PATH. stdout and stderr are ours. After timeout_ms it is killed. @done
  * fires once, never before proc_run() has returned, with the exit status, or -ETIMEDOUT, or -EINTR when a
  * signal ended it.
  * @env: extra "NAME=value" entries, NULL-ended, or NULL. Returns 0 or -errno (ENOENT, EACCES: it cannot be
- * run). */
+ * run). @ret is valid until @done fires. */
 int proc_run(struct loop *l, const char *const argv[], const char *const env[], int64_t timeout_ms,
-             void (*done)(void *ctx, int status), void *ctx);
+             void (*done)(void *ctx, int status), void *ctx, struct proc **ret);
+/* The program runs on by itself; @done does not fire. NULL is nothing. */
+void proc_let_go(struct proc *p);

@@ -23,6 +23,7 @@ struct call {
     int64_t began_ms;      /* boot ms before the claim */
     int64_t sent_after_ms; /* from there to the call's start */
     struct http_call *http;
+    struct hook_run *hook;
     struct call_result result;
     char detail[RECONNECTS_DETAIL_MAX];
     struct timer *retry;
@@ -198,6 +199,7 @@ static void on_hook(void *ctx, const struct hook_result *h)
 {
     struct call *c = ctx;
 
+    c->hook = NULL;
     c->waiting = false;
     if (c->worker->closing) {
         call_free(c);
@@ -216,7 +218,7 @@ static int call_now(struct call *c)
     if (w->settings.policy.policy.sent_ms - spent_ms < CONNECT_LEAST_MS)
         return -ETIMEDOUT;
     if (c->by_hook)
-        return hook_run(&w->hook, app_loop(w->app), w->client, w->settings.bridge.name, on_hook, c);
+        return hook_run(&w->hook, app_loop(w->app), w->client, w->settings.bridge.name, on_hook, c, &c->hook);
     return call_bridge(c, spent_ms);
 }
 
@@ -257,6 +259,8 @@ void call_let_all_go(struct worker *w)
 
         if (c->http)
             http_call_cancel(c->http);
+        if (c->hook)
+            hook_let_go(c->hook);
     }
 }
 
@@ -268,7 +272,7 @@ void call_drop_all(struct worker *w)
     {
         struct call *c = container_of(it, struct call, link);
 
-        if (!c->waiting)
+        if (!c->waiting || (c->hook && hook_drop(c->hook)))
             call_free(c);
     }
 }

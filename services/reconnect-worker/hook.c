@@ -24,15 +24,18 @@ const char hook_missing_words[] =
     "this bridge cannot reconnect a session over HTTP: set RECONNECT_HOOK=docker:CONTAINER, systemd:UNIT or "
     "exec:/path to restart it, or restart it by hand";
 
-struct run {
+struct hook_run {
     const struct hook *hook;
+    struct loop *loop;
     struct timer *later;
+    struct http_call *http; /* in flight */
+    struct proc *proc;      /* running */
     struct hook_result result;
     void (*done)(void *ctx, const struct hook_result *r);
     void *ctx;
 };
 
-static void run_free(struct run *r);
+static void run_free(struct hook_run *r);
 
 /* -- parsing -- */
 
@@ -135,14 +138,21 @@ bool hook_may_restart(const int64_t count[SESSION_STATE_N], int64_t max_connecte
 
 /* -- the run -- */
 
-static void finish(struct run *r)
+static void finish(struct hook_run *r)
 {
     r->done(r->ctx, &r->result);
     run_free(r);
 }
 
+static void say_let_go(struct hook_run *r, bool under_way)
+{
+    r->result.restarted = under_way;
+    (void)snprintf(r->result.words, sizeof r->result.words, "stopped while the bridge was %srestarted",
+                   under_way ? "" : "about to be ");
+}
+
 /* The Engine's words for what went wrong: {"message":"No such container: x"}. */
-static void add_engine_words(struct run *r, const struct http_answer *a)
+static void add_engine_words(struct hook_run *r, const struct http_answer *a)
 {
     static const struct json_path paths[] = {
         {0, { "message" }}
@@ -157,10 +167,13 @@ static void add_engine_words(struct run *r, const struct http_answer *a)
 
 static void on_answer(void *ctx, const struct http_answer *a)
 {
-    struct run *r = ctx;
+    struct hook_run *r = ctx;
 
+    r->http = NULL;
     r->result.sent_ms = a->sent_ms;
-    if (a->error != HTTP_OK) {
+    if (a->error == HTTP_E_CANCELLED) {
+        say_let_go(r, a->sent_ms >= 0);
+    } else if (a->error != HTTP_OK) {
         (void)snprintf(r->result.words, sizeof r->result.words, "cannot ask docker: %s %.80s",
                        http_error_text(a->error), a->detail);
     } else if (a->status != 204) {
@@ -173,7 +186,7 @@ static void on_answer(void *ctx, const struct http_answer *a)
     finish(r);
 }
 
-static int run_docker(struct run *r, struct http_client *client)
+static int run_docker(struct hook_run *r, struct http_client *client)
 {
     CLEANUP(buf_fini) struct buf url = BUF_INIT((size_t)4 * HOOK_TARGET_MAX);
     const struct hook *h = r->hook;
@@ -185,14 +198,15 @@ static int run_docker(struct run *r, struct http_client *client)
 
     (void)buf_addf(&url, "%s/containers/%s/restart?t=%d", h->docker_url, h->target, HOOK_DOCKER_STOP_S);
     req.url = buf_str(&url);
-    return buf_error(&url) ? buf_error(&url) : http_call(client, &req, on_answer, r, NULL);
+    return buf_error(&url) ? buf_error(&url) : http_call(client, &req, on_answer, r, &r->http);
 }
 
 static void on_exit_status(void *ctx, int status)
 {
-    struct run *r = ctx;
+    struct hook_run *r = ctx;
     const char *what = r->hook->kind == HOOK_SYSTEMD ? "systemctl restart" : r->hook->target;
 
+    r->proc = NULL;
     r->result.restarted = status == 0;
     if (status == 0)
         (void)snprintf(r->result.words, sizeof r->result.words, "%.120s has restarted the bridge", what);
@@ -213,34 +227,38 @@ static void on_later(void *ctx)
     finish(ctx);
 }
 
-/* The program cannot be run: said from the loop. */
-static int fail_later(struct run *r, struct loop *l, const char *program, int error)
+/* Said from the loop. */
+static int finish_later(struct hook_run *r)
 {
-    int e = timer_open(l, on_later, r, &r->later);
+    int e = timer_open(r->loop, on_later, r, &r->later);
 
-    if (e)
-        return e;
+    if (e == 0)
+        timer_start(r->later, 0);
+    return e;
+}
+
+static int fail_later(struct hook_run *r, const char *program, int error)
+{
     r->result.sent_ms = -1;
     (void)snprintf(r->result.words, sizeof r->result.words, "cannot run %.100s: %s", program,
                    err_text(error));
-    timer_start(r->later, 0);
-    return 0;
+    return finish_later(r);
 }
 
-static int run_program(struct run *r, struct loop *l, const char *bridge)
+static int run_program(struct hook_run *r, const char *bridge)
 {
     const char *const systemctl[] = { "systemctl", "restart", "--no-block", r->hook->target, NULL };
     const char *const program[] = { r->hook->target, bridge, NULL };
     const char *const *argv = r->hook->kind == HOOK_SYSTEMD ? systemctl : program;
-    int e = proc_run(l, argv, NULL, HOOK_TIMEOUT_MS, on_exit_status, r);
+    int e = proc_run(r->loop, argv, NULL, HOOK_TIMEOUT_MS, on_exit_status, r, &r->proc);
 
-    return e && e != -ENOMEM ? fail_later(r, l, argv[0], e) : e;
+    return e && e != -ENOMEM ? fail_later(r, argv[0], e) : e;
 }
 
 int hook_run(const struct hook *h, struct loop *l, struct http_client *client, const char *bridge,
-             void (*done)(void *ctx, const struct hook_result *r), void *ctx)
+             void (*done)(void *ctx, const struct hook_result *r), void *ctx, struct hook_run **ret)
 {
-    struct run *r;
+    struct hook_run *r;
     int e;
 
     if (h->kind == HOOK_NONE)
@@ -249,15 +267,40 @@ int hook_run(const struct hook *h, struct loop *l, struct http_client *client, c
     if (!r)
         return -ENOMEM;
     r->hook = h;
+    r->loop = l;
     r->done = done;
     r->ctx = ctx;
-    e = h->kind == HOOK_DOCKER ? run_docker(r, client) : run_program(r, l, bridge);
+    e = h->kind == HOOK_DOCKER ? run_docker(r, client) : run_program(r, bridge);
     if (e)
         run_free(r);
+    else
+        *ret = r;
     return e;
 }
 
-static void run_free(struct run *r)
+void hook_let_go(struct hook_run *r)
+{
+    if (r->http)
+        http_call_cancel(r->http);
+    if (!r->proc)
+        return;
+    proc_let_go(r->proc);
+    r->proc = NULL;
+    say_let_go(r, true);
+    if (finish_later(r) != 0)
+        finish(r);
+}
+
+bool hook_drop(struct hook_run *r)
+{
+    if (r->http)
+        return false;
+    proc_let_go(r->proc);
+    run_free(r);
+    return true;
+}
+
+static void run_free(struct hook_run *r)
 {
     if (r->later)
         timer_close(r->later);

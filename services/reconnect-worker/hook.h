@@ -85,12 +85,20 @@ struct hook_result {
     char words[160]; /* for people: "docker restarted container zapw"; what went wrong and what to do */
 };
 
+struct hook_run;
+
 /*
- * Restarts the bridge. @h and @client outlive it. @done fires once, never before hook_run() has returned, in
- * the loop's thread. Returns 0, -EINVAL (HOOK_NONE), -ENOMEM; a program that cannot be run is told by @done.
+ * Restarts the bridge. @h and @client outlive it. @ret is valid until @done fires. @done fires once, never
+ * before hook_run() has returned, in the loop's thread. Returns 0, -EINVAL (HOOK_NONE), -ENOMEM; a program
+ * that cannot be run is told by @done.
  */
 int hook_run(const struct hook *h, struct loop *l, struct http_client *client, const char *bridge,
-             void (*done)(void *ctx, const struct hook_result *r), void *ctx);
+             void (*done)(void *ctx, const struct hook_result *r), void *ctx, struct hook_run **ret);
+/* Waits for it no longer: @done fires soon, and says of a restart that is under way that it was done. */
+void hook_let_go(struct hook_run *r);
+/* Likewise, at the end of the loop, and without @done. False: it was asked of Docker; @done fires when the
+ * client is closed. */
+bool hook_drop(struct hook_run *r);
 
 /* "set RECONNECT_HOOK=…" in one sentence, for a bridge that cannot be reconnected and has no hook. */
 extern const char hook_missing_words[];

@@ -173,3 +173,16 @@ def test_a_hook_that_makes_no_sense_stops_the_worker(stack, hook):
     worker = stack.worker(RECONNECT_HOOK=hook)
     assert worker.popen.wait(zk.PATIENCE) == 2
     assert "RECONNECT_HOOK" in worker.text() and worker.text().count("\n") == 1
+
+
+def test_a_restart_that_is_under_way_does_not_hold_up_the_stop(stack):
+    """SIGTERM while the program runs: it is left to run on, and the attempt is recorded as sent."""
+    marker = os.path.join(stack.dir, "begun")
+    slow = program(stack, "slow", f"#!/bin/sh\ntouch {marker}\nexec sleep 20\n")
+    start(stack, 1, RECONNECT_HOOK=f"exec:{slow}")
+    drop_all(stack)
+    zk.wait_until("the restart is under way", lambda: os.path.exists(marker))
+    worker = stack.processes["worker-1"]
+    assert worker.stop() == 0
+    assert "stop-late" not in worker.text() and "loop-busy" not in worker.text()
+    assert "outcome=called" in worker.text()

@@ -110,12 +110,13 @@ static void on_done(void *ctx, const struct hook_result *r)
 static struct hook_result run(const char *program)
 {
     struct hook h = { .kind = HOOK_EXEC };
+    struct hook_run *hook = NULL;
     struct seen s = { 0 };
     long before = mem_live();
 
     (void)snprintf(h.target, sizeof h.target, "%s", program);
     assert_int_equal(loop_open(&s.loop), 0);
-    assert_int_equal(hook_run(&h, s.loop, NULL, "main", on_done, &s), 0);
+    assert_int_equal(hook_run(&h, s.loop, NULL, "main", on_done, &s, &hook), 0);
     s.returned = true;
     assert_int_equal(loop_run(s.loop), 0);
     assert_int_equal(s.n, 1);
@@ -144,25 +145,61 @@ static void a_program_that_is_not_there_was_never_run(void **state)
     assert_string_equal(r.words, "cannot run /nonexistent/restart: No such file or directory");
 }
 
-static void the_program_is_told_the_bridge(void **state)
+/* A program with this text; the caller unlinks it. */
+static void make_program(const char *script, char path[])
 {
-    char path[] = "/tmp/hookXXXXXX";
     int fd = mkstemp(path);
-    const char *script = "#!/bin/sh\n[ \"$1\" = main ] && [ $# = 1 ]\n";
 
     assert_true(fd >= 0);
     assert_int_equal(write(fd, script, strlen(script)), (ssize_t)strlen(script));
     assert_int_equal(fchmod(fd, 0700), 0);
     assert_int_equal(close(fd), 0);
+}
+
+static void the_program_is_told_the_bridge(void **state)
+{
+    char path[] = "/tmp/hookXXXXXX";
+
+    make_program("#!/bin/sh\n[ \"$1\" = main ] && [ $# = 1 ]\n", path);
     assert_true(run(path).restarted);
     (void)unlink(path);
+}
+
+/* Somebody stops us: it runs on by itself, and nothing of it is left here. */
+static void a_slow_program_can_be_left_alone(void **state)
+{
+    for (int drop = 0; drop < 2; drop++) {
+        char path[] = "/tmp/hookXXXXXX";
+        struct hook h = { .kind = HOOK_EXEC };
+        struct hook_run *hook = NULL;
+        struct seen s = { 0 };
+        long before = mem_live();
+
+        make_program("#!/bin/sh\nrm -f \"$0\"; exec sleep 1\n", path);
+        (void)snprintf(h.target, sizeof h.target, "%s", path);
+        assert_int_equal(loop_open(&s.loop), 0);
+        assert_int_equal(hook_run(&h, s.loop, NULL, "main", on_done, &s, &hook), 0);
+        s.returned = true;
+        if (drop)
+            assert_true(hook_drop(hook));
+        else
+            hook_let_go(hook);
+        assert_int_equal(s.n, 0);
+        if (!drop)
+            assert_int_equal(loop_run(s.loop), 0);
+        assert_int_equal(s.n, !drop);
+        assert_int_equal(s.result.restarted, !drop);
+        assert_int_equal(loop_close(s.loop), 0);
+        assert_int_equal(mem_live(), before);
+    }
 }
 
 static void no_hook_runs_nothing(void **state)
 {
     struct hook h = { .kind = HOOK_NONE };
+    struct hook_run *hook;
 
-    assert_int_equal(hook_run(&h, NULL, NULL, "main", on_done, NULL), -EINVAL);
+    assert_int_equal(hook_run(&h, NULL, NULL, "main", on_done, NULL, &hook), -EINVAL);
 }
 
 int main(void)
@@ -173,6 +210,7 @@ int main(void)
         cmocka_unit_test(a_program_s_exit_status_is_the_answer),
         cmocka_unit_test(a_program_that_is_not_there_was_never_run),
         cmocka_unit_test(the_program_is_told_the_bridge),
+        cmocka_unit_test(a_slow_program_can_be_left_alone),
         cmocka_unit_test(no_hook_runs_nothing),
     };
 
