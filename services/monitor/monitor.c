@@ -59,7 +59,7 @@ static void count_drops(struct monitor *m)
     m->owed.incident_words = incident_text(m->incident.kind);
 }
 
-static void tell_store(struct monitor *m, int r)
+void monitor_stored(struct monitor *m, int r)
 {
     bool failing = r != 0;
 
@@ -104,7 +104,7 @@ static int record(struct monitor *m, struct record_also *also)
     r = record_round(&m->recorder, &m->round, also);
     if (r == RECORD_NOTHING)
         return 0;
-    tell_store(m, r);
+    monitor_stored(m, r);
     if (r != 0) {
         m->incident = incident;
         m->owed = owed;
@@ -297,10 +297,9 @@ static void save_driver(struct monitor *m)
     if (!m->owed_driver)
         return;
     r = bridges_set_driver(m->db, m->settings.bridge.name, m->owed_driver->name);
-    if (r != 0) {
-        log_debug("store", "state.db did not take the driver", KS("why", err_text(r)));
+    monitor_stored(m, r);
+    if (r != 0)
         return;
-    }
     m->owed_driver = NULL;
     watch_ring(&m->watch);
 }
@@ -545,7 +544,7 @@ static void on_sweep(void *ctx)
     int r = watch_reload(&m->watch);
 
     if (r != 0) {
-        tell_store(m, r);
+        monitor_stored(m, r);
         plan(m, STORE_AGAIN_MS);
         return;
     }

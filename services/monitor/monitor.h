@@ -70,6 +70,8 @@ void monitor_close(struct monitor *m);
 
 extern const struct sweep_owner monitor_sweep_owner;
 int monitor_open_timers(struct monitor *m);
+/* What came of a write to state.db, 0 or -errno: said once, and when a sync failed all is opened anew. */
+void monitor_stored(struct monitor *m, int r);
 /* What is on disk is unknown: everything is closed, opened and read anew, soon. */
 void monitor_reopen(struct monitor *m);
 

@@ -141,10 +141,15 @@ static int save_rhythms(const struct monitor *m)
 static void keep_rhythms(struct monitor *m)
 {
     int dirty = 0;
+    int r;
 
     for (int i = 0; i < book_count(m->book); i++)
         dirty += book_at(m->book, i)->rhythm_dirty;
-    if (dirty == 0 || save_rhythms(m) != 0)
+    if (dirty == 0)
+        return;
+    r = save_rhythms(m);
+    monitor_stored(m, r);
+    if (r != 0)
         return;
     for (int i = 0; i < book_count(m->book); i++)
         book_at(m->book, i)->rhythm_dirty = false;

@@ -52,6 +52,7 @@ static void judge_attempt(struct watch *w, const struct watched *o, const struct
     struct monitor *m = w->m;
     char detail[64];
     struct now now;
+    bool over = false;
     int r = db_begin(m->db);
 
     (void)snprintf(detail, sizeof detail, "still %s", session_state_text(s->held.state));
@@ -60,14 +61,14 @@ static void judge_attempt(struct watch *w, const struct watched *o, const struct
     if (r == 0)
         r = reconnects_not_connected(m->db, &m->settings.policy.policy, &now, m->settings.bridge.name, o->id,
                                      o->token, s->held.state, detail, rng_next(app_rng(m->app)));
+    over = r == RECONNECTS_STALE;
     if (r >= 0)
         r = db_commit(m->db);
-    if (r < 0) {
+    if (r < 0)
         db_rollback(m->db);
-        log_warn("attempt-not-judged", "the store did not take the end of an attempt", KS("session", o->id),
-                 KS("why", err_text(r)));
+    monitor_stored(m, r); /* looked at again in a second */
+    if (r < 0 || over)
         return;
-    }
     log_info("attempt-failed", "an attempt did not bring the session back", KS("session", o->id),
              KS("state", session_state_text(s->held.state)));
 }
