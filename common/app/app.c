@@ -153,8 +153,8 @@ static int read_settings(const struct app_spec *spec, int argc, char *const argv
 /* ---- the data directory ----------------------------------------------------------------------------------
  */
 
-/* A file can be made in it, whatever permissions, mounts and disks say. Its name is random: in containers that
- * share the folder every service is process 1. */
+/* A file can be made in it, whatever permissions, mounts and disks say. Its name is random: in containers
+ * that share the folder every service is process 1. */
 static int try_dir(const char *dir)
 {
     char path[SETTINGS_VALUE_MAX + 32];
