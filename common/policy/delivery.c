@@ -1,0 +1,216 @@
+#include "common/policy/delivery.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/base/text.h"
+
+/* The breaker of the workers, with the numbers of a backend: no window (a row says it all at the rate of
+ * deliveries), one probe, closed by one good answer. */
+static const struct policy gate_policy = {
+    .breaker_row = GATE_FAULTS,
+    .breaker_window_min = INT64_MAX,
+    .breaker_permille = 1001,
+    .breaker_open_ms = GATE_OPEN_MS,
+    .breaker_open_max_ms = GATE_OPEN_MAX_MS,
+    .breaker_jitter = DELIVERY_JITTER,
+    .breaker_probes = 1,
+    .breaker_probes_ok = 1,
+};
+
+/* ---- what an answer means --------------------------------------------------------------------------------
+ */
+
+enum delivery_result delivery_judge(enum delivery_failure failure, int status)
+{
+    if (failure == DELIVERY_NO_CONNECTION)
+        return DELIVERY_UNREACHED;
+    if (failure != DELIVERY_ANSWERED || status >= 500 || status == 429)
+        return DELIVERY_FAULT;
+    if (status >= 200 && status < 300)
+        return DELIVERY_TAKEN;
+    return status == 410 ? DELIVERY_GONE : DELIVERY_REFUSED;
+}
+
+const char *delivery_result_text(enum delivery_result r)
+{
+    static const char *const texts[] = { "taken", "gone", "refused", "fault", "unreached" };
+
+    return texts[r];
+}
+
+/* ---- the schedule ----------------------------------------------------------------------------------------
+ */
+
+/* The next "5s" of the list. Returns 0 or -EINVAL. */
+static int next_wait(const char **s, int64_t *ret)
+{
+    char one[24];
+    size_t n = strcspn(*s, ",");
+
+    while (n > 0 && **s == ' ') {
+        ++*s;
+        n--;
+    }
+    str_copy((struct str){ *s, n }, one, sizeof one);
+    *s += n;
+    if (n >= sizeof one)
+        return -EINVAL;
+    while (n > 0 && one[n - 1] == ' ')
+        one[--n] = '\0';
+    return text_to_duration_ms(one, ret) == 0 && *ret >= 0 ? 0 : -EINVAL;
+}
+
+static int bad_schedule(struct buf *problem, const char *words)
+{
+    (void)buf_addf(problem, "%s; allowed are 1 to %d durations separated by commas, the first 0s, as %s",
+                   words, DELIVERY_TRIES_MAX, DELIVERY_SCHEDULE);
+    return -EINVAL;
+}
+
+int delivery_schedule_parse(const char *s, struct delivery_schedule *ret, struct buf *problem)
+{
+    struct delivery_schedule out = { 0 };
+
+    for (;; s++) {
+        if (out.n == DELIVERY_TRIES_MAX)
+            return bad_schedule(problem, "it has too many tries");
+        if (next_wait(&s, &out.wait_ms[out.n]) != 0)
+            return bad_schedule(problem, "it holds something that is no duration");
+        out.n++;
+        if (*s != ',')
+            break;
+    }
+    if (out.wait_ms[0] != 0)
+        return bad_schedule(problem, "it does not begin with 0s: the first try is made at once");
+    *ret = out;
+    return 0;
+}
+
+int64_t delivery_wait_ms(const struct delivery_schedule *s, int tries, int64_t retry_after_ms,
+                         unsigned spread)
+{
+    int64_t planned = tries < s->n ? s->wait_ms[tries] : -1;
+    int64_t wait;
+
+    if (planned < 0)
+        return -1;
+    wait = planned * (1000 - DELIVERY_JITTER + 2 * DELIVERY_JITTER * (int64_t)spread / 1000) / 1000;
+    if (retry_after_ms > wait)
+        wait = retry_after_ms < 2 * planned ? retry_after_ms : 2 * planned;
+    if (retry_after_ms >= 0 && wait < planned)
+        wait = planned;
+    return wait;
+}
+
+/* ---- the gate --------------------------------------------------------------------------------------------
+ */
+
+void gate_init(struct gate *g, int64_t concurrency)
+{
+    *g = (struct gate){ .limit = concurrency };
+}
+
+bool gate_may(const struct gate *g, int64_t in_flight, int64_t now_ms, int64_t *ret_at)
+{
+    struct verdict v = breaker_verdict(&gate_policy, &g->breaker, now_ms);
+
+    *ret_at = 0;
+    if (v.why == WHY_BREAKER_OPEN)
+        *ret_at = g->breaker.until;
+    return v.why == WHY_READY && in_flight < g->limit;
+}
+
+int64_t gate_take(struct gate *g, int64_t now_ms)
+{
+    g->breaker = breaker_take(&gate_policy, &g->breaker, now_ms);
+    return g->breaker.gen;
+}
+
+bool gate_is_shut(const struct gate *g, int64_t now_ms)
+{
+    return g->breaker.state == BREAKER_OPEN && now_ms < g->breaker.until;
+}
+
+bool gate_is_closed(const struct gate *g)
+{
+    return g->breaker.state == BREAKER_CLOSED;
+}
+
+static void row_ends(struct gate *g)
+{
+    g->row_id++;
+    g->unreached = 0;
+    g->many = false;
+    g->breaker.row = 0;
+}
+
+/* Slow start: one at a time, and twice as many whenever so many were answered well. */
+static void widen(struct gate *g, int64_t concurrency)
+{
+    if (g->limit >= concurrency || ++g->good < g->limit)
+        return;
+    g->good = 0;
+    g->limit = g->limit * 2 < concurrency ? g->limit * 2 : concurrency;
+}
+
+static enum gate_change changed(struct gate *g, const struct breaker *before)
+{
+    if (g->breaker.gen == before->gen)
+        return GATE_SAME;
+    g->good = 0;
+    g->limit = 1;
+    if (g->breaker.state == BREAKER_CLOSED)
+        return GATE_WELL;
+    return before->state == BREAKER_HALF_OPEN ? GATE_AGAIN : GATE_SHUT;
+}
+
+/* One session's faults alone, however many, are one: it may be its event that the backend cannot stand. */
+static bool is_news(struct gate *g, uint64_t lane)
+{
+    if (g->breaker.row == 0)
+        g->lane = lane;
+    g->many = g->many || g->lane != lane;
+    return g->many || g->breaker.row == 0;
+}
+
+enum gate_change gate_answer(struct gate *g, int64_t concurrency, int64_t period, enum delivery_result result,
+                             uint64_t lane, unsigned spread, int64_t now_ms, bool *ret_counts)
+{
+    const struct breaker before = g->breaker;
+    bool fault = result == DELIVERY_FAULT || result == DELIVERY_UNREACHED;
+    bool closed = gate_is_closed(g);
+    enum gate_change change;
+
+    *ret_counts = closed && period == before.gen && result != DELIVERY_UNREACHED;
+    if (closed && period == before.gen && fault) {
+        bool news = is_news(g, lane);
+
+        g->unreached = result == DELIVERY_UNREACHED ? g->unreached + 1 : 0;
+        if (g->unreached >= GATE_UNREACHED)
+            g->breaker.row = GATE_FAULTS;
+        else if (!news)
+            return GATE_SAME;
+    }
+    g->breaker = breaker_answer(&gate_policy, &g->breaker, period, fault, (struct breaker_window){ 0 },
+                                spread, now_ms);
+    change = changed(g, &before);
+    if (change == GATE_SHUT)
+        *ret_counts = false;
+    if (!fault && period == before.gen) {
+        row_ends(g);
+        if (closed)
+            widen(g, concurrency);
+    }
+    return change;
+}
+
+void gate_forget(struct gate *g, int64_t period)
+{
+    g->breaker = breaker_forget(&g->breaker, period);
+}
+
+bool gate_suspects(const struct gate *g)
+{
+    return g->many;
+}

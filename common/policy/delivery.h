@@ -1,0 +1,107 @@
+/*
+ * What becomes of a delivery to a backend: what an answer means, when the next try is due, and whether a
+ * destination may be called at all. Pure: time and randomness are handed in.
+ *
+ * A try that fails has one of two causes, and they are told apart. The event is at fault: its tries are
+ * counted, and when the schedule is used up it is dead. The destination is at fault: nothing is counted, the
+ * gate shuts and the log is the queue. A destination that cannot be reached is always at fault itself. One
+ * that answers 5xx, or not in time, is at fault when so many deliveries of more than one session in a row
+ * ended so that the gate shut; what was counted in that row is given back then.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/policy/breaker.h"
+
+/* ---- what an answer means --------------------------------------------------------------------------------
+ */
+
+/* Why there was no answer. */
+enum delivery_failure {
+    DELIVERY_ANSWERED, /* there was one */
+    DELIVERY_NO_CONNECTION,
+    DELIVERY_TIMEOUT,
+    DELIVERY_BROKEN, /* the connection broke, the answer was too big or no HTTP */
+};
+
+enum delivery_result {
+    DELIVERY_TAKEN,     /* 2xx */
+    DELIVERY_GONE,      /* 410: the destination wants nothing more */
+    DELIVERY_REFUSED,   /* any other answer that does not speak against the destination's health */
+    DELIVERY_FAULT,     /* 5xx, 429, no answer in time, a broken one */
+    DELIVERY_UNREACHED, /* no connection: no event can be the cause */
+};
+enum delivery_result delivery_judge(enum delivery_failure failure, int status);
+const char *delivery_result_text(enum delivery_result r);
+
+/* ---- the schedule ----------------------------------------------------------------------------------------
+ */
+
+/* Tries per event; the longest schedule that makes sense is far shorter. */
+#define DELIVERY_TRIES_MAX 32
+#define DELIVERY_SCHEDULE  "0s,5s,5m,30m,2h,5h,10h,14h,20h,24h"
+/* Either way, permille: tries of many events that failed together do not come back together. */
+#define DELIVERY_JITTER 200
+
+struct delivery_schedule {
+    int64_t wait_ms[DELIVERY_TRIES_MAX]; /* before try 1 (0), 2, … */
+    int n;
+};
+/* "0s,5s,5m". Returns 0, or -EINVAL with words that name what is wrong in @problem. */
+int delivery_schedule_parse(const char *s, struct delivery_schedule *ret, struct buf *problem);
+
+/*
+ * How long to wait after @tries counted tries, ms. @retry_after_ms: what the backend asked for, < 0: nothing;
+ * it is honoured between once and twice the planned wait. @spread in [0, 1000] is drawn by the caller.
+ * Returns -1: the schedule is used up.
+ */
+int64_t delivery_wait_ms(const struct delivery_schedule *s, int tries, int64_t retry_after_ms,
+                         unsigned spread);
+
+/* ---- the gate of a destination ---------------------------------------------------------------------------
+ */
+
+/* Faults in a row that shut it. So many because a backend that fails for every third request at random would
+ * be shut by fewer: 0.35^20 is one in a billion. */
+#define GATE_FAULTS 20
+/* Failures to connect in a row: a handful proves that nobody listens. */
+#define GATE_UNREACHED 3
+#define GATE_OPEN_MS   1000
+/* A backend that comes back is found within this. */
+#define GATE_OPEN_MAX_MS 30000
+
+struct gate {
+    struct breaker breaker; /* "open": shut; "half-open": one probe is let through */
+    int64_t limit;          /* deliveries at once: 1 after it opened again, doubling up to the concurrency */
+    int64_t good;           /* good answers at this limit */
+    int64_t unreached;      /* failures to connect in a row */
+    uint64_t lane;          /* whose fault began the row */
+    bool many;              /* a second session is in it */
+    int64_t row_id;         /* counts rows: which tries are given back */
+};
+
+void gate_init(struct gate *g, int64_t concurrency);
+/* May a delivery start, with so many in flight? *ret_at is when to ask again (0: when one ends). */
+bool gate_may(const struct gate *g, int64_t in_flight, int64_t now_ms, int64_t *ret_at);
+/* One starts. Returns the period it belongs to, for gate_answer(). */
+int64_t gate_take(struct gate *g, int64_t now_ms);
+bool gate_is_shut(const struct gate *g, int64_t now_ms); /* nothing new need be read */
+bool gate_is_closed(const struct gate *g);               /* in breaker's words: all is well */
+
+enum gate_change {
+    GATE_SAME,
+    GATE_SHUT,  /* it shut now: tries counted in this row are given back */
+    GATE_AGAIN, /* it shut again after a probe that failed */
+    GATE_WELL,  /* it is well again */
+};
+/* How a delivery of session @lane (any number that tells sessions apart) ended. *ret_counts: the try uses up
+ * the event's schedule (only for results other than taken and gone). */
+enum gate_change gate_answer(struct gate *g, int64_t concurrency, int64_t period, enum delivery_result result,
+                             uint64_t lane, unsigned spread, int64_t now_ms, bool *ret_counts);
+/* One will never be answered (cancelled). */
+void gate_forget(struct gate *g, int64_t period);
+/* The row of faults holds several sessions and no good answer: an event is not given up in it. */
+bool gate_suspects(const struct gate *g);
