@@ -26,6 +26,7 @@
 #include "common/base/list.h"
 #include "common/base/mem.h"
 #include "common/io/loop_uv.h"
+#include "common/io/net.h"
 
 /* Kept easy handles: as many as calls that are commonly in flight; each costs some 5 KiB. */
 #define POOL_MAX 64
@@ -63,6 +64,7 @@ struct http_call {
     struct buf answer;
     int64_t started_us;
     bool too_big, cancelled;
+    bool public_only, refused_private;
     void (*done)(void *ctx, const struct http_answer *answer);
     void *ctx;
 };
@@ -78,6 +80,7 @@ const char *http_error_text(enum http_error e)
         [HTTP_E_BROKEN] = "the connection broke in mid-answer",
         [HTTP_E_URL] = "the URL makes no sense",
         [HTTP_E_CANCELLED] = "cancelled",
+        [HTTP_E_PRIVATE] = "the address is private, which this target may not be",
     };
 
     return texts[e];
@@ -92,6 +95,8 @@ static enum http_error error_of(const struct http_call *call, CURLcode code)
         return HTTP_E_CANCELLED;
     if (call->too_big)
         return HTTP_E_TOO_BIG;
+    if (call->refused_private && code != CURLE_OK)
+        return HTTP_E_PRIVATE;
     switch (code) {
     case CURLE_OK:
         return HTTP_OK;
@@ -125,14 +130,15 @@ static void read_answer(struct http_call *call, CURLcode code, struct http_answe
     if (pretransfer > 0)
         ret->sent_ms = pretransfer / 1000;
     ret->took_ms = (clock_mono_us() - call->started_us) / 1000;
+    if (ret->error == HTTP_OK || ret->error == HTTP_E_TOO_BIG)
+        (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    ret->status = (int)status;
     if (ret->error != HTTP_OK) {
         (void)snprintf(ret->detail, sizeof ret->detail, "%.127s",
                        call->error[0] ? call->error : curl_easy_strerror(code));
         return;
     }
-    (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
     (void)curl_easy_getinfo(call->easy, CURLINFO_CONTENT_TYPE, &type);
-    ret->status = (int)status;
     ret->content_type = str_from(type);
     ret->body = (struct str){ buf_str(&call->answer), call->answer.len };
     if (curl_easy_header(call->easy, "Retry-After", 0, CURLH_HEADER, -1, &header) == CURLHE_OK &&
@@ -301,12 +307,16 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *so
                  (uint8_t)((what & CURL_POLL_IN ? EPOLLIN : 0) | (what & CURL_POLL_OUT ? EPOLLOUT : 0)));
 }
 
+/* curl is about to connect to this address. */
 static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
-    const struct http_call *call = ctx;
+    struct http_call *call = ctx;
     struct http_client *c = call->client;
-    int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    int fd;
 
+    call->refused_private = call->public_only && !net_is_public(&address->addr);
+    fd = call->refused_private ? -1
+                               : socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
     if (fd < 0)
         return CURL_SOCKET_BAD;
     if (know(c, fd) != 0) {
@@ -435,6 +445,7 @@ int http_call(struct http_client *c, const struct http_request *req,
     call->client = c;
     call->done = done;
     call->ctx = ctx;
+    call->public_only = req->public_only;
     call->started_us = clock_mono_us();
     buf_init(&call->answer, (size_t)(req->answer_bytes_max ? req->answer_bytes_max : HTTP_ANSWER_BYTES_MAX));
     list_append(&c->calls, &call->in_client);

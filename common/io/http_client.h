@@ -29,7 +29,10 @@ struct http_request {
     const char *unix_socket; /* path of a Unix socket to connect to instead, or NULL (docker) */
     bool once; /* it asks for something to be done: never sent again by itself, as libcurl does with a request
                   for which a kept connection has died; so it has a connection of its own */
-    bool http2; /* try HTTP/2: ALPN over https, prior knowledge never */
+    bool http2;       /* try HTTP/2: ALPN over https, prior knowledge never */
+    bool public_only; /* no connection to an address that is private, loopback, link-local, multicast …: for a
+                         target that no operator wrote. Checked on the resolved address. All calls of one
+                         client that share a host must say the same: connections are shared. */
 };
 
 enum http_error {
@@ -41,12 +44,13 @@ enum http_error {
     HTTP_E_BROKEN,  /* closed in mid-answer, not HTTP */
     HTTP_E_URL,     /* the URL makes no sense */
     HTTP_E_CANCELLED,
+    HTTP_E_PRIVATE, /* public_only, and the address is not */
 };
 const char *http_error_text(enum http_error e);
 
 struct http_answer {
     enum http_error error;
-    int status;              /* 0 when no answer came */
+    int status;              /* 0 when no answer came; also set with HTTP_E_TOO_BIG */
     struct str content_type; /* lower case not guaranteed; STR_NULL when absent */
     struct str body;
     int64_t retry_after_s; /* from a Retry-After in seconds, -1 when absent or a date */
