@@ -201,12 +201,14 @@ static int set_rules(struct db *db, enum sql_rules rules)
         r = sql_exec(db, "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL;");
     if (r == 0 && rules == SQL_LOG_WRITER)
         r = sql_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
+    if (r == 0 && rules == SQL_OWNED)
+        r = sql_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;");
     if (r == 0 && rules == SQL_COPY)
         r = sql_exec(db, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;");
-    if (rules == SQL_LOG_WRITER || rules == SQL_LOG_READER) {
+    if (rules == SQL_LOG_WRITER || rules == SQL_OWNED)
         (void)sqlite3_wal_autocheckpoint(db->handle, 0);
+    if (rules == SQL_LOG_WRITER || is_reader(rules))
         (void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    }
     return r;
 }
 

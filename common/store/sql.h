@@ -32,6 +32,7 @@ enum sql_rules {
     SQL_STATE_READER,
     SQL_LOG_WRITER, /* WAL, the one writer: no checkpoint unless asked for, none at close */
     SQL_LOG_READER, /* WAL, read-only, never checkpoints */
+    SQL_OWNED,      /* WAL, its one owner writes and checkpoints; a commit costs no fsync */
     SQL_COPY,       /* a new file that is worth nothing before it is whole: no journal, no sync */
 };
 

@@ -122,6 +122,13 @@ static const char *const steps[] = {
     "  bridge TEXT NOT NULL, session TEXT NOT NULL, hours BLOB NOT NULL,"
     "  PRIMARY KEY (bridge, session)"
     ") STRICT, WITHOUT ROWID;",
+
+    /* What operators want of the forwarder, which takes it and removes it (forward.h). */
+    "CREATE TABLE forward_orders ("
+    "  n INTEGER PRIMARY KEY AUTOINCREMENT, verb INTEGER NOT NULL, id INTEGER NOT NULL,"
+    "  destination TEXT NOT NULL, session TEXT NOT NULL, type TEXT NOT NULL,"
+    "  since_at INTEGER NOT NULL, until_at INTEGER NOT NULL, at INTEGER NOT NULL"
+    ") STRICT;",
     NULL,
 };
 

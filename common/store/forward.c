@@ -1,0 +1,282 @@
+#include "common/store/forward.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+
+#include "common/base/mem.h"
+#include "common/store/sql.h"
+
+#define PATH_BYTES 4200
+
+static const char *const steps[] = {
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE destination ("
+    "  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+    "  floor INTEGER NOT NULL DEFAULT -1, done BLOB NOT NULL DEFAULT x'',"
+    "  off_since INTEGER NOT NULL DEFAULT 0"
+    ") STRICT;"
+    "CREATE TABLE status ("
+    "  destination INTEGER PRIMARY KEY, url TEXT NOT NULL, gate TEXT NOT NULL, position INTEGER NOT NULL,"
+    "  in_flight INTEGER NOT NULL, delivered INTEGER NOT NULL, at INTEGER NOT NULL,"
+    "  last_error TEXT NOT NULL, last_error_at INTEGER NOT NULL"
+    ") STRICT;"
+
+    "CREATE TABLE retry ("
+    "  destination INTEGER NOT NULL, seq INTEGER NOT NULL, bridge TEXT NOT NULL, session TEXT NOT NULL,"
+    "  tries INTEGER NOT NULL, sends INTEGER NOT NULL, next_at INTEGER NOT NULL,"
+    "  status INTEGER NOT NULL, words TEXT NOT NULL,"
+    "  PRIMARY KEY (destination, seq)"
+    ") STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE held ("
+    "  destination INTEGER NOT NULL, bridge TEXT NOT NULL, session TEXT NOT NULL, seq INTEGER NOT NULL,"
+    "  PRIMARY KEY (destination, bridge, session, seq)"
+    ") STRICT, WITHOUT ROWID;"
+
+    /* AUTOINCREMENT: an id that a person has seen never names another letter. */
+    "CREATE TABLE dead ("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT, destination TEXT NOT NULL,"
+    "  seq INTEGER NOT NULL, event_id TEXT NOT NULL, at INTEGER NOT NULL, occurred_at INTEGER NOT NULL,"
+    "  type TEXT NOT NULL, bridge TEXT NOT NULL, session TEXT NOT NULL, message_id TEXT NOT NULL, body BLOB,"
+    "  reason TEXT NOT NULL, tries INTEGER NOT NULL, status INTEGER NOT NULL, words TEXT NOT NULL,"
+    "  answer BLOB, dead_at INTEGER NOT NULL, again INTEGER NOT NULL DEFAULT 0"
+    ") STRICT;"
+    "CREATE INDEX dead_again ON dead (destination, id) WHERE again = 1;",
+    NULL,
+};
+const struct db_schema forward_schema = { steps };
+#define FORWARD_VERSION 1 /* steps above */
+
+/* ---- the file --------------------------------------------------------------------------------------------
+ */
+
+static int open_as(const char *dir, enum sql_rules rules, const struct db_schema *schema, struct db **ret)
+{
+    char path[PATH_BYTES];
+
+    (void)snprintf(path, sizeof path, "%s/%s", dir, FORWARD_DB_FILE);
+    return sql_open(path, rules, schema, schema ? 0 : FORWARD_VERSION, ret);
+}
+
+int forward_open(const char *dir, struct db **ret)
+{
+    return open_as(dir, SQL_OWNED, &forward_schema, ret);
+}
+
+int forward_open_reader(const char *dir, struct db **ret)
+{
+    return open_as(dir, SQL_LOG_READER, NULL, ret);
+}
+
+int forward_checkpoint(struct db *db, bool *ret_all)
+{
+    int frames = -1;
+    int moved = -1;
+    int rc = sqlite3_wal_checkpoint_v2(sql_handle(db), NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &moved);
+    int r = sql_error(db, rc);
+
+    if (r == 0 || r == -EAGAIN)
+        *ret_all = r == 0 && frames == moved;
+    return r == -EAGAIN ? 0 : r;
+}
+
+int forward_log_id(struct db *db, char ret[16])
+{
+    CLEANUP(sql_done) struct sql *q = NULL;
+    int r = sql_query(db, "SELECT value FROM meta WHERE key = 'log'", &q, "");
+
+    if (r == 0)
+        r = sql_next(q);
+    if (r < 0)
+        return r;
+    str_copy(r == SQL_ROW ? sql_text(q, 0) : STR_NULL, ret, 16);
+    return 0;
+}
+
+int forward_set_log_id(struct db *db, const char *log_id)
+{
+    return sql_run(db, "INSERT OR REPLACE INTO meta VALUES ('log', ?1)", "s", log_id);
+}
+
+/* ---- destinations ----------------------------------------------------------------------------------------
+ */
+
+#define DESTINATION_COLUMNS                                                              \
+    "SELECT d.id, d.name, d.floor, d.off_since, s.url, s.gate, s.position, s.in_flight," \
+    " s.delivered, s.at, s.last_error, s.last_error_at, d.done"                          \
+    " FROM destination d LEFT JOIN status s ON s.destination = d.id"
+
+static void read_destination(const struct sql *q, struct forward_destination *d)
+{
+    *d = (struct forward_destination){ .id = sql_int(q, 0),
+                                       .floor = sql_int(q, 2),
+                                       .off_since = sql_int(q, 3),
+                                       .position = sql_int(q, 6),
+                                       .in_flight = sql_int(q, 7),
+                                       .delivered = sql_int(q, 8),
+                                       .at = sql_int(q, 9),
+                                       .last_error_at = sql_int(q, 11) };
+    str_copy(sql_text(q, 1), d->name, sizeof d->name);
+    str_copy(sql_text(q, 4), d->url, sizeof d->url);
+    str_copy(sql_text(q, 5), d->gate, sizeof d->gate);
+    str_copy(sql_text(q, 10), d->last_error, sizeof d->last_error);
+}
+
+int forward_destination_open(struct db *db, const char *name, struct forward_destination *ret,
+                             struct buf *done)
+{
+    CLEANUP(sql_done) struct sql *q = NULL;
+    int r = sql_run(db, "INSERT INTO destination (name) VALUES (?1) ON CONFLICT DO NOTHING", "s", name);
+    struct str bits;
+
+    if (r == 0)
+        r = sql_query(db, DESTINATION_COLUMNS " WHERE d.name = ?1", &q, "s", name);
+    if (r == 0)
+        r = sql_next(q);
+    if (r != SQL_ROW)
+        return r < 0 ? r : -EBADMSG;
+    bits = sql_blob(q, 12);
+    r = done ? buf_add(done, bits.p, bits.n) : 0;
+    if (r == 0)
+        read_destination(q, ret);
+    return r;
+}
+
+int forward_destinations_each(struct db *db, int (*on_row)(void *ctx, const struct forward_destination *row),
+                              void *ctx)
+{
+    CLEANUP(sql_done) struct sql *q = NULL;
+    struct forward_destination row;
+    int r = sql_query(db, DESTINATION_COLUMNS " ORDER BY d.name", &q, "");
+
+    while (r == 0 && (r = sql_next(q)) == SQL_ROW) {
+        read_destination(q, &row);
+        r = on_row(ctx, &row);
+    }
+    return r;
+}
+
+int forward_save_window(struct db *db, int64_t destination, int64_t floor, struct str done)
+{
+    return sql_run(db, "UPDATE destination SET floor = ?2, done = ?3 WHERE id = ?1", "iib", destination,
+                   floor, done);
+}
+
+int forward_save_off(struct db *db, int64_t destination, int64_t off_since)
+{
+    return sql_run(db, "UPDATE destination SET off_since = ?2 WHERE id = ?1", "ii", destination, off_since);
+}
+
+int forward_save_status(struct db *db, const struct forward_destination *d)
+{
+    return sql_run(db, "INSERT OR REPLACE INTO status VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                   "issiiiisi", d->id, d->url, d->gate, d->position, d->in_flight, d->delivered, d->at,
+                   d->last_error, d->last_error_at);
+}
+
+int forward_counts(struct db *db, const struct forward_destination *d, struct forward_counts *ret)
+{
+    struct forward_counts c;
+    int r = sql_get_int(db, "SELECT count(*) FROM retry WHERE destination = ?1", &c.retrying, "i", d->id);
+
+    if (r == 0)
+        r = sql_get_int(db, "SELECT count(*) FROM held WHERE destination = ?1", &c.held, "i", d->id);
+    if (r == 0)
+        r = sql_get_int(db, "SELECT count(*) FROM dead WHERE destination = ?1", &c.dead, "s", d->name);
+    if (r == 0)
+        *ret = c;
+    return r;
+}
+
+int forward_forget_log(struct db *db, int64_t *ret_lost)
+{
+    int64_t lost = 0;
+    int r = sql_get_int(db, "SELECT (SELECT count(*) FROM retry) + (SELECT count(*) FROM held)", &lost, "");
+
+    if (r == 0)
+        r = sql_run(db, "DELETE FROM retry", "");
+    if (r == 0)
+        r = sql_run(db, "DELETE FROM held", "");
+    if (r == 0)
+        r = sql_run(db, "UPDATE destination SET floor = -1, done = x''", "");
+    if (r == 0)
+        *ret_lost = lost;
+    return r;
+}
+
+/* ---- events that wait ------------------------------------------------------------------------------------
+ */
+
+int forward_retry_put(struct db *db, int64_t destination, const struct forward_retry *row)
+{
+    return sql_run(db, "INSERT OR REPLACE INTO retry VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                   "iittiiiit", destination, row->seq, row->bridge, row->session, row->tries, row->sends,
+                   row->next_at, row->status, row->words);
+}
+
+int forward_retry_remove(struct db *db, int64_t destination, int64_t seq)
+{
+    return sql_run(db, "DELETE FROM retry WHERE destination = ?1 AND seq = ?2", "ii", destination, seq);
+}
+
+int forward_retry_each(struct db *db, int64_t destination,
+                       int (*on_row)(void *ctx, const struct forward_retry *row), void *ctx)
+{
+    CLEANUP(sql_done) struct sql *q = NULL;
+    int r = sql_query(db,
+                      "SELECT seq, bridge, session, tries, sends, next_at, status, words FROM retry"
+                      " WHERE destination = ?1 ORDER BY seq",
+                      &q, "i", destination);
+
+    while (r == 0 && (r = sql_next(q)) == SQL_ROW)
+        r = on_row(ctx, &(struct forward_retry){ .seq = sql_int(q, 0),
+                                                 .bridge = sql_text(q, 1),
+                                                 .session = sql_text(q, 2),
+                                                 .tries = sql_int(q, 3),
+                                                 .sends = sql_int(q, 4),
+                                                 .next_at = sql_int(q, 5),
+                                                 .status = sql_int(q, 6),
+                                                 .words = sql_text(q, 7) });
+    return r;
+}
+
+int forward_held_put(struct db *db, int64_t destination, struct str bridge, struct str session, int64_t seq)
+{
+    return sql_run(db, "INSERT OR IGNORE INTO held VALUES (?1, ?2, ?3, ?4)", "itti", destination, bridge,
+                   session, seq);
+}
+
+int forward_held_remove(struct db *db, int64_t destination, struct str bridge, struct str session,
+                        int64_t seq)
+{
+    return sql_run(db,
+                   "DELETE FROM held WHERE destination = ?1 AND bridge = ?2 AND session = ?3 AND seq = ?4",
+                   "itti", destination, bridge, session, seq);
+}
+
+int forward_held_first(struct db *db, int64_t destination, struct str bridge, struct str session,
+                       int64_t *ret_seq)
+{
+    return sql_get_int(db,
+                       "SELECT coalesce(min(seq), 0) FROM held"
+                       " WHERE destination = ?1 AND bridge = ?2 AND session = ?3",
+                       ret_seq, "itt", destination, bridge, session);
+}
+
+int forward_held_each(struct db *db, int64_t destination,
+                      int (*on_session)(void *ctx, struct str bridge, struct str session, int64_t n,
+                                        int64_t first_seq),
+                      void *ctx)
+{
+    CLEANUP(sql_done) struct sql *q = NULL;
+    int r = sql_query(db,
+                      "SELECT bridge, session, count(*), min(seq) FROM held WHERE destination = ?1"
+                      " GROUP BY bridge, session",
+                      &q, "i", destination);
+
+    while (r == 0 && (r = sql_next(q)) == SQL_ROW)
+        r = on_session(ctx, sql_text(q, 0), sql_text(q, 1), sql_int(q, 2), sql_int(q, 3));
+    return r;
+}

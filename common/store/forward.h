@@ -1,0 +1,151 @@
+/*
+ * forward.db: what the forwarder knows of its deliveries. One owner writes and checkpoints it
+ * (zapkeep-forward holds forward.lock); WAL with synchronous=NORMAL, so a commit costs no fsync: what kill -9
+ * leaves is whole, what a power loss takes are the newest acknowledgements (their events are delivered once
+ * more). Everybody else reads, by forward_open_reader().
+ *
+ * Of a destination every event up to the floor is done, or has a row in retry (the first of its session, it
+ * failed) or in held (behind one that failed; the body stays in events.db). Above the floor the done ones are
+ * bits, the first of seq floor + 1.
+ *
+ * Orders to the forwarder are rows of state.db, which several processes may write.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/text.h"
+#include "common/store/db.h"
+#include "common/store/events.h"
+
+#define FORWARD_DB_FILE   "forward.db"
+#define FORWARD_NAME_MAX  65 /* a destination's name and its NUL */
+#define FORWARD_WORDS_MAX 160
+/* Kept of a backend's last answer in a dead letter. */
+#define FORWARD_ANSWER_MAX 1024
+/* Dead letters at most; with a full shelf nothing more is given up, it is tried on. */
+#define FORWARD_DEAD_MAX 100000
+/* Held events of a destination at most: then it waits. Some 60 bytes each. */
+#define FORWARD_HELD_MAX 1000000
+
+/* All tables; for tests in memory. */
+extern const struct db_schema forward_schema;
+
+int forward_open(const char *dir, struct db **ret);
+/* -ENOENT: no forwarder has run here yet. */
+int forward_open_reader(const char *dir, struct db **ret);
+/* Moves what is committed into the file, with its fsyncs. *ret_all: all of it is on disk now. */
+int forward_checkpoint(struct db *db, bool *ret_all);
+
+/* The log that the seqs are of; "" before the first. @log_id has 8 hex digits. */
+int forward_log_id(struct db *db, char ret[16]);
+int forward_set_log_id(struct db *db, const char *log_id);
+
+/* ---- destinations ----------------------------------------------------------------------------------------
+ */
+
+struct forward_destination {
+    int64_t id;
+    char name[FORWARD_NAME_MAX];
+    int64_t floor;     /* -1: not begun */
+    int64_t off_since; /* wall ms, 0: on */
+    /* As the forwarder last said it, for the CLI. */
+    char url[256]; /* without user, password and query */
+    char gate[16];
+    int64_t position, in_flight, delivered, at;
+    char last_error[FORWARD_WORDS_MAX];
+    int64_t last_error_at;
+};
+
+/* Makes the row when there is none. @done (may be NULL) gets the bits. */
+int forward_destination_open(struct db *db, const char *name, struct forward_destination *ret,
+                             struct buf *done);
+int forward_destinations_each(struct db *db, int (*on_row)(void *ctx, const struct forward_destination *row),
+                              void *ctx);
+int forward_save_window(struct db *db, int64_t destination, int64_t floor, struct str done);
+int forward_save_off(struct db *db, int64_t destination, int64_t off_since);
+int forward_save_status(struct db *db, const struct forward_destination *row);
+struct forward_counts {
+    int64_t retrying, held, dead;
+};
+int forward_counts(struct db *db, const struct forward_destination *d, struct forward_counts *ret);
+/* The log is another one: floors go back to "not begun", rows of events that are gone go. Returns how many
+ * rows there were. */
+int forward_forget_log(struct db *db, int64_t *ret_lost);
+
+/* ---- events that wait ------------------------------------------------------------------------------------
+ */
+
+struct forward_retry {
+    int64_t seq;
+    struct str bridge, session;
+    int64_t tries;   /* counted ones */
+    int64_t sends;   /* all */
+    int64_t next_at; /* wall ms */
+    int64_t status;  /* of the last answer, 0: none */
+    struct str words;
+};
+int forward_retry_put(struct db *db, int64_t destination, const struct forward_retry *row);
+int forward_retry_remove(struct db *db, int64_t destination, int64_t seq);
+int forward_retry_each(struct db *db, int64_t destination,
+                       int (*on_row)(void *ctx, const struct forward_retry *row), void *ctx);
+
+int forward_held_put(struct db *db, int64_t destination, struct str bridge, struct str session, int64_t seq);
+int forward_held_remove(struct db *db, int64_t destination, struct str bridge, struct str session,
+                        int64_t seq);
+/* The first of a session, 0: none. */
+int forward_held_first(struct db *db, int64_t destination, struct str bridge, struct str session,
+                       int64_t *ret_seq);
+/* Sessions that have some: how many, and the first. */
+int forward_held_each(struct db *db, int64_t destination,
+                      int (*on_session)(void *ctx, struct str bridge, struct str session, int64_t n,
+                                        int64_t first_seq),
+                      void *ctx);
+
+/* ---- dead letters ----------------------------------------------------------------------------------------
+ */
+
+struct forward_dead {
+    int64_t id;
+    char destination[FORWARD_NAME_MAX];
+    char reason[FORWARD_WORDS_MAX];
+    int64_t tries, status, dead_at;
+    bool again; /* ordered to be tried again */
+    struct str words, answer;
+    struct event event; /* its body may be STR_NULL: it was gone from the log */
+};
+/* Absent parts match all. */
+struct forward_dead_filter {
+    int64_t id;
+    const char *destination, *session, *type_prefix; /* NULL or "": any */
+    int64_t since_at, until_at;                      /* dead_at >= since, < until; 0: no bound */
+};
+int forward_dead_put(struct db *db, const struct forward_dead *row);
+int forward_dead_count(struct db *db, int64_t *ret);
+/* In the order of their ids, from after_id + 1, at most @limit. */
+int forward_dead_each(struct db *db, const struct forward_dead_filter *filter, int64_t after_id,
+                      int64_t limit, int (*on_row)(void *ctx, const struct forward_dead *row), void *ctx);
+/* Only those ordered to be tried again, of one destination, after an id. Returns 0 or what on_row returned.
+ */
+int forward_dead_again_each(struct db *db, const char *destination, int64_t after_id, int64_t limit,
+                            int (*on_row)(void *ctx, const struct forward_dead *row), void *ctx);
+int forward_dead_remove(struct db *db, const struct forward_dead_filter *filter, int64_t *ret_n);
+int forward_dead_again(struct db *db, const struct forward_dead_filter *filter, int64_t *ret_n);
+/* The try that was ordered failed: back on the shelf. */
+int forward_dead_back(struct db *db, const struct forward_dead *row);
+
+/* ---- orders, in state.db ---------------------------------------------------------------------------------
+ */
+
+enum forward_verb { FORWARD_DEAD_RETRY = 1, FORWARD_DEAD_DROP, FORWARD_ON, FORWARD_OFF };
+struct forward_order {
+    int64_t n;
+    enum forward_verb verb;
+    struct forward_dead_filter filter; /* FORWARD_ON, _OFF: its destination */
+};
+int forward_order_put(struct db *state, const struct forward_order *o, int64_t at_ms);
+/* The oldest. 0, FORWARD_NO_ORDER, or negative; texts of @ret live in @texts. */
+#define FORWARD_NO_ORDER 1
+int forward_order_first(struct db *state, struct forward_order *ret, struct buf *texts);
+int forward_order_remove(struct db *state, int64_t n);
