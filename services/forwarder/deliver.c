@@ -1,0 +1,399 @@
+/*
+ * Lanes in, requests out.
+ *
+ * One event, when all goes well:
+ *   lane_settle   its lane has something to do: it is put among those that are ready
+ *   deliver_poke  a slot is free and the gate open: lane and event go into a request
+ *   on_answer     2xx: the event is done (a row or a bit, in this turn's transaction)
+ *   deliver_poke  after the commit the slot is free again
+ * When it does not: the event is at fault -> it waits in forward.db, and its lane with it; the destination is
+ * at fault -> the event stays where it is, first of its lane, and the gate says when it is tried again; 410
+ * -> the destination is turned off.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "services/forwarder/destination.h"
+#include "services/forwarder/forward_metrics.h"
+
+/* More of an answer is not read: nobody looks at it. */
+#define ANSWER_BYTES_MAX (64 * 1024)
+#define HEADERS_MAX      8192
+/* A batch of bodies of 1 MiB, escaped nowhere. */
+#define BODY_MAX (FORWARD_BATCH_MAX * (size_t)(1024 * 1024 + 1024))
+
+struct call {
+    struct list in_destination;
+    struct destination *d;
+    struct http_call *http;
+    int64_t period; /* of the gate */
+    int n;          /* items */
+    struct {
+        struct lane *lane;
+        struct item *item;
+    } at[];
+};
+
+/* ---- which lanes -----------------------------------------------------------------------------------------
+ */
+
+void deliver_at(struct destination *d, int64_t boot_ms)
+{
+    int64_t now = forwarder_boot_ms(d->f);
+
+    if (d->due_at > 0 && d->due_at <= boot_ms)
+        return;
+    d->due_at = boot_ms;
+    timer_start(d->due, boot_ms > now ? boot_ms - now : 0);
+}
+
+void lane_settle(struct destination *d, struct lane *l)
+{
+    if (l->state == LANE_BUSY)
+        return;
+    list_remove(&l->in_queue);
+    if (l->state == LANE_WAITING) {
+        list_append(&d->waiting, &l->in_queue);
+        deliver_at(d, l->next_at);
+    } else if (l->n_items > 0 || l->held > 0 || l->head.row) {
+        l->state = LANE_READY;
+        list_append(l->head.sends > 0 || l->head.row ? &d->tired : &d->fresh, &l->in_queue);
+    } else {
+        lanes_free(&d->lanes, l);
+    }
+}
+
+void deliver_due(void *ctx)
+{
+    struct destination *d = ctx;
+    int64_t now = forwarder_boot_ms(d->f);
+
+    d->due_at = 0;
+    LIST_FOR(it, &d->waiting)
+    {
+        struct lane *l = container_of(it, struct lane, in_queue);
+
+        if (l->next_at > now) {
+            deliver_at(d, l->next_at);
+            continue;
+        }
+        l->state = LANE_EMPTY;
+        lane_settle(d, l);
+    }
+    destination_poke(d);
+}
+
+/* Those that failed and those that did not take turns; a probe goes with one that has not failed, if there is
+ * one: it may be that the backend only cannot stand the others. */
+static struct lane *next_lane(struct destination *d)
+{
+    bool tired =
+        list_empty(&d->fresh) || (!list_empty(&d->tired) && d->tired_next && gate_is_closed(&d->gate));
+    struct list *from = tired ? &d->tired : &d->fresh;
+
+    if (list_empty(from))
+        return NULL;
+    d->tired_next = !tired;
+    return container_of(from->next, struct lane, in_queue);
+}
+
+/* ---- requests --------------------------------------------------------------------------------------------
+ */
+
+/* How many events of the lane may go in a batch with room for so many. */
+static int items_of(const struct lane *l, int room)
+{
+    if (l->head.sends > 0 || l->head.row || l->alone || l->held > 0)
+        return 1;
+    return l->n_items < room ? l->n_items : room;
+}
+
+static void take_lane(struct call *c, struct lane *l, int n)
+{
+    struct list *at = l->items.next;
+
+    list_remove(&l->in_queue);
+    l->state = LANE_BUSY;
+    l->n_sent = n;
+    for (int i = 0; i < n; i++, at = at->next) {
+        c->at[c->n].lane = l;
+        c->at[c->n++].item = container_of(at, struct item, in_lane);
+    }
+}
+
+/* Those that failed go alone: they would fail the others. */
+static bool goes_alone(const struct lane *l)
+{
+    return l->alone || l->head.sends > 0 || l->head.row;
+}
+
+/* Fills the call with what is ready. */
+static void collect(struct destination *d, struct call *c)
+{
+    struct lane *l;
+
+    while (c->n < d->config->batch && !d->f->open_turn && (l = next_lane(d))) {
+        if (c->n > 0 && goes_alone(l))
+            return;
+        if (!shelve_first(d, l)) {
+            lane_settle(d, l);
+            continue;
+        }
+        take_lane(c, l, items_of(l, (int)d->config->batch - c->n));
+        if (goes_alone(l))
+            return;
+    }
+}
+
+/* The head's tries are those of the event that is sent. */
+static void note_head(struct lane *l, const struct item *it)
+{
+    if (l->head.seq != it->event.seq) {
+        memset(&l->head, 0, sizeof l->head);
+        l->head.seq = it->event.seq;
+        l->fault_tries = 0;
+    }
+    l->head.sends++;
+}
+
+static int build(struct call *c, struct buf *headers, struct buf *body)
+{
+    const struct event *events[FORWARD_BATCH_MAX];
+    const struct destination *d = c->d;
+    struct delivery_try how = { .attempt = c->at[0].lane->head.sends,
+                                .timestamp_s = forwarder_wall_ms(d->f) / 1000,
+                                .batch = d->config->batch > 1 };
+
+    for (int i = 0; i < c->n; i++)
+        events[i] = &c->at[i].item->event;
+    return delivery_request_build(&d->config->target, &how, events, c->n, headers, body);
+}
+
+static void on_answer(void *ctx, const struct http_answer *answer);
+
+static int post(struct call *c)
+{
+    static struct buf headers = BUF_INIT(HEADERS_MAX), body = BUF_INIT(BODY_MAX); /* kept between calls */
+    const struct destination_config *config = c->d->config;
+    int r;
+
+    buf_reset(&headers);
+    buf_reset(&body);
+    r = build(c, &headers, &body);
+    if (r != 0)
+        return r;
+    r = http_call(c->d->client,
+                  &(struct http_request){
+                      .method = "POST",
+                      .url = config->url,
+                      .headers = buf_str(&headers),
+                      .body = {buf_str(&body), body.len},
+                      .timeout_ms = config->timeout_ms,
+                      .answer_bytes_max = ANSWER_BYTES_MAX,
+                      .http2 = true,
+                      .public_only = !config->allow_private
+    },
+                  on_answer, c, &c->http);
+    if (body.cap > (size_t)QUEUE_BYTES_MAX)
+        buf_fini(&body);
+    return r;
+}
+
+/* A batch that is not full waits a while for more. */
+static bool waits_for_more(struct destination *d)
+{
+    int64_t now = forwarder_boot_ms(d->f);
+    int64_t n = 0;
+
+    if (d->config->batch_wait_ms == 0 || d->config->batch == 1 || !list_empty(&d->tired))
+        return false;
+    LIST_FOR(it, &d->fresh)
+    {
+        n += container_of(it, struct lane, in_queue)->n_items;
+        if (n >= d->config->batch)
+            return false;
+    }
+    if (d->batch_since == 0)
+        d->batch_since = now;
+    if (now >= d->batch_since + d->config->batch_wait_ms)
+        return false;
+    deliver_at(d, d->batch_since + d->config->batch_wait_ms);
+    return true;
+}
+
+/* Returns false when nothing was started. */
+static bool start_one(struct destination *d)
+{
+    struct call *c = mem_zalloc(sizeof *c + (size_t)d->config->batch * sizeof c->at[0]);
+
+    if (!c)
+        return false;
+    c->d = d;
+    list_init(&c->in_destination);
+    collect(d, c);
+    if (c->n == 0) {
+        mem_free(c);
+        return false;
+    }
+    d->batch_since = 0;
+    for (int i = 0; i < c->n; i++) {
+        if (i == 0 || c->at[i].lane != c->at[i - 1].lane)
+            note_head(c->at[i].lane, c->at[i].item);
+    }
+    c->period = gate_take(&d->gate, forwarder_boot_ms(d->f));
+    list_append(&d->calls, &c->in_destination);
+    d->in_flight++;
+    if (post(c) != 0) /* no memory */
+        on_answer(
+            c, &(struct http_answer){ .error = HTTP_E_BROKEN, .retry_after_s = -1, .detail = "no memory" });
+    return true;
+}
+
+void deliver_poke(struct destination *d)
+{
+    int64_t at = 0;
+
+    if (destination_is_off(d))
+        return;
+    again_load(d);
+    while (!d->f->open_turn && !(list_empty(&d->fresh) && list_empty(&d->tired)) &&
+           gate_may(&d->gate, d->in_flight, forwarder_boot_ms(d->f), &at)) {
+        if (waits_for_more(d) || !start_one(d))
+            return;
+    }
+    if (at > 0)
+        deliver_at(d, at);
+}
+
+void deliver_cancel(struct destination *d)
+{
+    LIST_FOR(it, &d->calls)
+    {
+        http_call_cancel(container_of(it, struct call, in_destination)->http);
+    }
+}
+
+/* ---- answers ---------------------------------------------------------------------------------------------
+ */
+
+static enum delivery_failure failure_of(const struct http_answer *a)
+{
+    switch (a->error) {
+    case HTTP_OK:
+        return DELIVERY_ANSWERED;
+    case HTTP_E_TOO_BIG: /* we read no further, but it was answered */
+        return a->status > 0 ? DELIVERY_ANSWERED : DELIVERY_BROKEN;
+    case HTTP_E_CONNECT:
+    case HTTP_E_RESOLVE:
+    case HTTP_E_URL:
+    case HTTP_E_PRIVATE:
+        return DELIVERY_NO_CONNECTION;
+    case HTTP_E_TIMEOUT:
+        return a->sent_ms < 0 ? DELIVERY_NO_CONNECTION : DELIVERY_TIMEOUT;
+    default:
+        return DELIVERY_BROKEN;
+    }
+}
+
+static void words_of(const struct http_answer *a, struct verdict_words *ret)
+{
+    ret->status = a->status;
+    ret->answer = a->body;
+    if (a->error == HTTP_OK)
+        (void)snprintf(ret->words, sizeof ret->words, "answered %d", a->status);
+    else
+        (void)snprintf(ret->words, sizeof ret->words, "%s%s%.80s", http_error_text(a->error),
+                       a->detail[0] ? ": " : "", a->detail);
+    if (ret->answer.n > FORWARD_ANSWER_MAX)
+        ret->answer.n = FORWARD_ANSWER_MAX;
+}
+
+static void taken(struct destination *d, struct call *c)
+{
+    for (int i = 0; i < c->n; i++)
+        shelve_done(d, c->at[i].lane, c->at[i].item);
+    d->row.delivered += c->n;
+    metric_add(&forward_delivered, d->index, c->n);
+}
+
+/* The lanes go on, wherever their events are now. */
+static void release(struct destination *d, struct call *c)
+{
+    struct lane *last = NULL;
+
+    for (int i = 0; i < c->n; i++) {
+        struct lane *l = c->at[i].lane;
+
+        if (l == last)
+            continue;
+        last = l;
+        l->n_sent = 0;
+        if (l->state == LANE_BUSY)
+            l->state = LANE_EMPTY;
+        lane_settle(d, l);
+    }
+}
+
+/* Of a batch nobody knows which event it was: each lane goes by itself next. */
+static void failed(struct destination *d, struct call *c, const struct verdict_words *w,
+                   int64_t retry_after_ms)
+{
+    if (c->n == 1) {
+        shelve_failed(d, c->at[0].lane, c->at[0].item, w, retry_after_ms);
+        return;
+    }
+    for (int i = 0; i < c->n; i++)
+        c->at[i].lane->alone = true;
+}
+
+static void tell(struct destination *d, enum gate_change change, const char *words)
+{
+    if (change == GATE_SHUT)
+        log_warn("destination-down", "the destination does not work; what comes for it waits in the log",
+                 KS("destination", d->config->name), KS("why", words));
+    if (change == GATE_WELL)
+        log_info("destination-well", "the destination works again; beginning slowly",
+                 KS("destination", d->config->name));
+}
+
+static void judge(struct destination *d, struct call *c, const struct http_answer *a)
+{
+    enum delivery_failure failure = failure_of(a);
+    enum delivery_result result = delivery_judge(failure, a->status);
+    struct verdict_words w = { 0 };
+    bool counts = false;
+    enum gate_change change =
+        gate_answer(&d->gate, d->config->concurrency, c->period, result, c->at[0].lane->hash,
+                    forwarder_spread(d->f), forwarder_boot_ms(d->f), &counts);
+
+    forward_metrics_attempt(failure, a->status);
+    metric_observe(&forward_seconds, a->took_ms);
+    words_of(a, &w);
+    if (result != DELIVERY_TAKEN)
+        destination_failed(d, w.words);
+    if (result == DELIVERY_TAKEN)
+        taken(d, c);
+    else if (result == DELIVERY_GONE)
+        destination_turn_off(d, true);
+    else if (counts)
+        failed(d, c, &w, a->retry_after_s >= 0 ? a->retry_after_s * 1000 : -1);
+    release(d, c);
+    if (change == GATE_SHUT)
+        shelve_give_back(d);
+    tell(d, change, w.words);
+}
+
+static void on_answer(void *ctx, const struct http_answer *answer)
+{
+    struct call *c = ctx;
+    struct destination *d = c->d;
+
+    list_remove(&c->in_destination);
+    d->in_flight--;
+    if (!d->f->closing)
+        judge(d, c, answer);
+    mem_free(c);
+    forwarder_ended(d->f);
+}

@@ -1,0 +1,322 @@
+#include "services/forwarder/destination.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "services/forwarder/forward_metrics.h"
+
+/* ---- reading the log -------------------------------------------------------------------------------------
+ */
+
+bool destination_is_off(const struct destination *d)
+{
+    return d->row.off_since > 0;
+}
+
+static bool is_full(const struct destination *d, int part)
+{
+    return d->n_items >= QUEUE_EVENTS_MAX / part || d->bytes >= (size_t)QUEUE_BYTES_MAX / (size_t)part;
+}
+
+static bool may_read(const struct destination *d)
+{
+    return !destination_is_off(d) && d->n_held < FORWARD_HELD_MAX && !app_stopping(d->f->app) &&
+           !gate_is_shut(&d->gate, forwarder_boot_ms(d->f));
+}
+
+/* The log begins later than where we stand: its hard limit took what we needed. */
+static void over_gap(struct destination *d, int64_t first_seq)
+{
+    if (first_seq <= d->row.position + 1)
+        return;
+    if (d->window.floor >= 0) {
+        shelve_memory(d, 0);
+        shelve_bury_gap(d, d->row.position + 1, first_seq - 1);
+    }
+    window_jump(&d->window, first_seq - 1);
+    d->window_dirty = true;
+    forwarder_write(d->f);
+}
+
+/* How far reading may go on without the floor. */
+static void make_room(struct destination *d, int64_t last_seq)
+{
+    if (!window_fits(&d->window, last_seq))
+        shelve_memory(d, 0);
+}
+
+static int take_row(struct destination *d, const struct event *e)
+{
+    if (window_has(&d->window, e->seq))
+        return 0;
+    make_room(d, e->seq);
+    if (config_wants(d->config, e))
+        return shelve_or_queue(d, e);
+    window_set(&d->window, e->seq);
+    d->window_moved = true;
+    return 0;
+}
+
+static int on_batch(void *ctx, const struct event_rows *rows)
+{
+    struct destination *d = ctx;
+    int r = 0;
+
+    if (rows->n > 0)
+        over_gap(d, rows->rows[0].seq);
+    for (int i = 0; r == 0 && i < rows->n; i++)
+        r = take_row(d, &rows->rows[i]);
+    if (r != 0)
+        return r;
+    d->row.position = rows->next_seq - 1;
+    deliver_poke(d);
+    d->paused = is_full(d, 1) || !may_read(d);
+    return d->paused ? CONSUMER_PAUSE : CONSUMER_MORE;
+}
+
+static void on_log_error(void *ctx, int r, const char *words)
+{
+    struct destination *d = ctx;
+
+    if (r == -ESTALE || r == -ENOMEM)
+        forwarder_note(d->f, r); /* all of it is read anew */
+    else if (r != 0)
+        log_warn("log-unreadable", "waiting for the event log", KS("destination", d->config->name),
+                 KS("why", words));
+    else
+        log_info("log-readable", words, KS("destination", d->config->name));
+}
+
+void destination_ring(struct destination *d)
+{
+    if (d->consumer && !d->paused)
+        consumer_ring(d->consumer);
+}
+
+/* ---- after every turn ------------------------------------------------------------------------------------
+ */
+
+/* Memory is full of few sessions and slots are free: others are further down the log. */
+static bool is_starving(const struct destination *d)
+{
+    return d->paused && is_full(d, 2) && may_read(d) && list_empty(&d->fresh) && list_empty(&d->tired) &&
+           d->in_flight < d->gate.limit && gate_is_closed(&d->gate);
+}
+
+void destination_poke(struct destination *d)
+{
+    if (d->f->closing || app_stopping(d->f->app) || !d->consumer)
+        return;
+    deliver_poke(d);
+    if (is_starving(d))
+        shelve_memory(d, LANE_KEEP);
+    if (d->paused && !is_full(d, 2) && may_read(d)) {
+        d->paused = false;
+        consumer_resume(d->consumer);
+    }
+}
+
+void destination_save(struct destination *d, bool all)
+{
+    CLEANUP(buf_fini) struct buf bits = BUF_INIT(WINDOW_SEQS / 8 + 8);
+
+    if (!d->window_dirty && !(all && d->window_moved))
+        return;
+    window_pack(&d->window, &bits);
+    forwarder_write(d->f);
+    forwarder_note(d->f, buf_error(&bits));
+    forwarder_note(d->f, forward_save_window(d->f->db, d->row.id, d->window.floor,
+                                             (struct str){ buf_str(&bits), bits.len }));
+    d->window_dirty = d->window_moved = false;
+}
+
+/* ---- turned off ------------------------------------------------------------------------------------------
+ */
+
+void destination_turn_off(struct destination *d, bool off)
+{
+    if (off == destination_is_off(d))
+        return;
+    d->row.off_since = off ? forwarder_wall_ms(d->f) : 0;
+    forwarder_write(d->f);
+    forwarder_note(d->f, forward_save_off(d->f->db, d->row.id, d->row.off_since));
+    if (off)
+        log_error("destination-off", "turned off: nothing more is delivered until zapkeep forward on",
+                  KS("destination", d->config->name), KS("last", d->row.last_error));
+    else
+        log_info("destination-on", "turned on again", KS("destination", d->config->name));
+}
+
+/* ---- what others see -------------------------------------------------------------------------------------
+ */
+
+void destination_failed(struct destination *d, const char *words)
+{
+    str_copy(str_from(words), d->row.last_error, sizeof d->row.last_error);
+    d->row.last_error_at = forwarder_wall_ms(d->f);
+}
+
+struct needs {
+    int64_t seq;
+};
+
+static void on_lane_needs(void *ctx, struct lane *l)
+{
+    struct needs *n = ctx;
+
+    if ((l->head.row || l->held > 0) && l->first_row - 1 < n->seq)
+        n->seq = l->first_row - 1;
+}
+
+int64_t destination_needs(struct destination *d)
+{
+    struct needs n = { d->window.floor > 0 ? d->window.floor : 0 };
+
+    if (destination_is_off(d))
+        return INT64_MAX;
+    lanes_each(&d->lanes, on_lane_needs, &n);
+    return n.seq;
+}
+
+/* Since when the oldest event waits that is neither done nor put aside; 0: none does. */
+static void on_lane_age(void *ctx, struct lane *l)
+{
+    int64_t *oldest = ctx;
+    const struct item *it = lane_first(l);
+
+    if (it && !it->dead_id && !it->held && !l->head.row && (*oldest == 0 || it->event.at < *oldest))
+        *oldest = it->event.at;
+}
+
+static int64_t lag_events(struct destination *d)
+{
+    int64_t head = d->consumer ? consumer_head(d->consumer) : 0;
+
+    return head > d->row.position ? head - d->row.position + d->n_items : d->n_items;
+}
+
+void destination_gauges(struct destination *d)
+{
+    int64_t oldest = 0;
+    int64_t wall = forwarder_wall_ms(d->f);
+
+    lanes_each(&d->lanes, on_lane_age, &oldest);
+    if (oldest == 0 && d->consumer && consumer_head(d->consumer) > d->row.position)
+        oldest = wall; /* about to be read */
+    metric_set(&forward_lag_events, d->index, lag_events(d));
+    metric_set(&forward_lag_seconds, d->index, oldest > 0 && wall > oldest ? wall - oldest : 0);
+    metric_set(&forward_retrying, d->index, d->n_retry);
+    metric_set(&forward_held, d->index, d->n_held);
+    metric_set(&forward_in_flight, d->index, d->in_flight);
+    metric_set(&forward_gate, d->index, (int64_t)d->gate.breaker.state);
+    metric_set(&forward_off, d->index, destination_is_off(d));
+}
+
+void destination_save_status(struct destination *d)
+{
+    struct forward_destination now = d->row;
+
+    now.in_flight = d->in_flight;
+    str_copy(str_from(breaker_state_text(d->gate.breaker.state)), now.gate, sizeof now.gate);
+    if (memcmp(&now, &d->shown, sizeof now) == 0)
+        return;
+    d->shown = now;
+    now.at = forwarder_wall_ms(d->f);
+    forwarder_write(d->f);
+    forwarder_note(d->f, forward_save_status(d->f->db, &now));
+}
+
+/* ---- opening ---------------------------------------------------------------------------------------------
+ */
+
+/* The URL without what may be secret in it. */
+static void show_url(const char *url, char *ret, size_t n)
+{
+    struct url u;
+
+    *ret = '\0';
+    if (text_to_url(url, &u) != 0)
+        return;
+    (void)snprintf(ret, n, "%s://%.*s", u.https ? "https" : "http", (int)u.host.n, u.host.p);
+    if (u.port)
+        (void)snprintf(ret + strlen(ret), n - strlen(ret), ":%u", u.port);
+    (void)snprintf(ret + strlen(ret), n - strlen(ret), "%.*s", (int)u.path.n, u.path.p ? u.path.p : "");
+}
+
+static int load(struct destination *d)
+{
+    CLEANUP(buf_fini) struct buf bits = BUF_INIT(WINDOW_SEQS / 8 + 8);
+    int r = forward_destination_open(d->f->db, d->config->name, &d->row, &bits);
+
+    if (r != 0)
+        return r;
+    window_load(&d->window, d->row.floor, (struct str){ buf_str(&bits), bits.len });
+    d->row.position = d->row.floor > 0 ? d->row.floor : 0;
+    show_url(d->config->url, d->row.url, sizeof d->row.url);
+    return shelve_load(d);
+}
+
+static int start(struct destination *d)
+{
+    struct app *app = d->f->app;
+    const struct consumer_options o = { .dir = d->f->settings.app.data_dir,
+                                        .after_seq = d->row.position,
+                                        .sub = d->f->sub,
+                                        .bus_out = d->f->settings.app.bus_out };
+    int r = http_client_open(app_loop(app), (int)d->config->concurrency, &d->client);
+
+    if (r == 0)
+        r = timer_open(app_loop(app), deliver_due, d, &d->due);
+    if (r == 0)
+        r = load(d);
+    return r == 0 ? consumer_open(app, &o, on_batch, on_log_error, d, &d->consumer) : r;
+}
+
+int destination_open(struct forwarder *f, const struct destination_config *config, int index,
+                     struct destination **ret)
+{
+    struct destination *d = mem_zalloc(sizeof *d);
+    int r;
+
+    if (!d)
+        return -ENOMEM;
+    d->f = f;
+    d->config = config;
+    d->index = index;
+    lanes_init(&d->lanes);
+    list_init(&d->fresh);
+    list_init(&d->tired);
+    list_init(&d->waiting);
+    list_init(&d->calls);
+    gate_init(&d->gate, config->concurrency);
+    d->again_look = true;
+    r = start(d);
+    if (r != 0) {
+        destination_close(d);
+        return r;
+    }
+    log_info("destination", "delivering", KS("destination", config->name), KS("url", d->row.url),
+             KI("after_seq", d->row.position), KI("retrying", d->n_retry), KI("held", d->n_held));
+    if (destination_is_off(d))
+        log_warn("destination-off", "it is turned off since an earlier run; zapkeep forward on turns it on",
+                 KS("destination", config->name));
+    *ret = d;
+    return 0;
+}
+
+void destination_close(struct destination *d)
+{
+    if (!d)
+        return;
+    consumer_close(d->consumer);
+    d->consumer = NULL;
+    http_client_close(d->client);
+    if (d->due)
+        timer_close(d->due);
+    lanes_fini(&d->lanes);
+    mem_free(d);
+}

@@ -1,0 +1,18 @@
+/* What /metrics says of the forwarder. Series of a destination have its index. */
+#pragma once
+
+#include "common/base/metrics.h"
+#include "common/policy/delivery.h"
+#include "services/forwarder/config.h"
+
+extern struct metric forward_attempts;  /* by code */
+extern struct metric forward_delivered; /* events, by destination; so are those below */
+extern struct metric forward_dead_total, forward_dead;
+extern struct metric forward_lag_events, forward_lag_seconds;
+extern struct metric forward_retrying, forward_held;
+extern struct metric forward_in_flight, forward_gate, forward_off;
+extern struct metric forward_seconds; /* histogram of deliveries */
+
+void forward_metrics_add(const struct config *c);
+/* Counts one request by what came of it. */
+void forward_metrics_attempt(enum delivery_failure failure, int status);

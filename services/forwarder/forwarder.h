@@ -1,0 +1,54 @@
+/*
+ * zapkeep-forward: follows the event log and delivers it to backends.
+ */
+#pragma once
+
+#include "common/app/app.h"
+#include "common/store/forward.h"
+#include "services/forwarder/config.h"
+#include "services/forwarder/settings.h"
+
+struct destination;
+
+struct forwarder {
+    struct app *app;
+    struct forward_app_settings settings;
+    struct delivery_schedule schedule;
+    struct config config;
+    int lock_fd;                 /* forward.lock, -1: not held */
+    struct db *db;               /* forward.db */
+    struct db *state;            /* state.db, NULL: could not be opened yet */
+    struct event_reader *reader; /* for events that wait, whose bodies stay in the log */
+    struct destination *dest[DESTINATIONS_MAX];
+    int n;
+    struct bus_sub *sub;
+    struct timer *start, *turn, *tick, *orders, *stop;
+    struct backoff starting, state_backoff;
+    int64_t dead;          /* letters on the shelf */
+    int64_t cursor;        /* as state.db has it, -1: not known */
+    int64_t checkpoint_at; /* boot ms of the last */
+    bool begun;
+    int waiting_r;  /* why not: > 0 another forwarder, else an errno */
+    bool written;   /* something since the last checkpoint */
+    bool open_turn; /* a transaction is open: nothing is sent before it is committed */
+    bool closing;   /* answers are of no interest any more */
+    int store_r;    /* what failed in this turn */
+};
+#define FORWARDER_NULL ((struct forwarder){ .lock_fd = -1 })
+
+int forwarder_open(struct forwarder *f, int argc, char *argv[]);
+void forwarder_close(struct forwarder *f);
+
+/*
+ * Before every change of forward.db: opens the transaction of this turn of the loop, which is committed at
+ * its end, in one with whatever else happens in the turn. Nothing is sent until then.
+ */
+void forwarder_write(struct forwarder *f);
+/* The return of a function of the store: a failure ends the turn, and what is in memory is read anew. */
+void forwarder_note(struct forwarder *f, int r);
+
+int64_t forwarder_boot_ms(struct forwarder *f);
+int64_t forwarder_wall_ms(struct forwarder *f);
+unsigned forwarder_spread(struct forwarder *f); /* 0 … 1000, drawn */
+/* A request has ended: the turn goes on, and a stop may be over. */
+void forwarder_ended(struct forwarder *f);

@@ -1,0 +1,99 @@
+/* One order: read → applied to forward.db → committed → removed. A crash in between applies it twice, which
+ * changes nothing more. */
+#include "services/forwarder/orders.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "services/forwarder/destination.h"
+#include "services/forwarder/turn.h"
+
+/* A name, a session and a type. */
+#define TEXTS_MAX 8192
+
+static bool is_for(const struct destination *d, const struct forward_order *o)
+{
+    return !o->filter.destination[0] || strcmp(o->filter.destination, d->config->name) == 0;
+}
+
+static void turn_destinations(struct forwarder *f, const struct forward_order *o)
+{
+    for (int i = 0; i < f->n; i++) {
+        if (is_for(f->dest[i], o))
+            destination_turn_off(f->dest[i], o->verb == FORWARD_OFF);
+    }
+}
+
+static void retry_dead(struct forwarder *f, const struct forward_order *o)
+{
+    int64_t n = 0;
+
+    forwarder_write(f);
+    forwarder_note(f, forward_dead_again(f->db, &o->filter, &n));
+    for (int i = 0; i < f->n; i++) {
+        f->dest[i]->again_look = true;
+        if (f->dest[i]->n_again == 0)
+            f->dest[i]->again_after = 0;
+    }
+    log_info("dead-retry", "dead letters are tried again", KI("letters", n));
+}
+
+static void drop_dead(struct forwarder *f, const struct forward_order *o)
+{
+    int64_t n = 0;
+
+    forwarder_write(f);
+    forwarder_note(f, forward_dead_remove(f->db, &o->filter, &n));
+    f->dead -= n;
+    log_info("dead-drop", "dead letters are dropped", KI("letters", n));
+}
+
+static void apply(struct forwarder *f, const struct forward_order *o)
+{
+    switch (o->verb) {
+    case FORWARD_DEAD_RETRY:
+        retry_dead(f, o);
+        break;
+    case FORWARD_DEAD_DROP:
+        drop_dead(f, o);
+        break;
+    case FORWARD_ON:
+    case FORWARD_OFF:
+        turn_destinations(f, o);
+        break;
+    default:
+        log_warn("order-unknown", "an order of a newer zapkeep is left out", KI("verb", o->verb));
+    }
+}
+
+/* Returns 0: there may be more. */
+static int take_one(struct forwarder *f)
+{
+    CLEANUP(buf_fini) struct buf texts = BUF_INIT(TEXTS_MAX);
+    struct forward_order o = { 0 };
+    int r = turn_open_state(f);
+
+    if (r == 0)
+        r = forward_order_first(f->state, &o, &texts);
+    if (r != 0)
+        return r;
+    apply(f, &o);
+    if (!turn_end(f))
+        return -EIO;
+    return forward_order_remove(f->state, o.n);
+}
+
+void orders_on_timer(void *ctx)
+{
+    struct forwarder *f = ctx;
+
+    timer_start(f->orders, ORDERS_MS);
+    if (!f->begun || app_stopping(f->app))
+        return;
+    while (f->begun && take_one(f) == 0)
+        ;
+    for (int i = 0; i < f->n; i++)
+        destination_poke(f->dest[i]);
+}

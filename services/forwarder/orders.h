@@ -1,0 +1,7 @@
+/* What operators order by the CLI: rows of state.db, looked at on a bell and every 2 s. */
+#pragma once
+
+#include "services/forwarder/forwarder.h"
+
+#define ORDERS_MS 2000
+void orders_on_timer(void *ctx);

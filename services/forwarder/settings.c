@@ -1,0 +1,21 @@
+#include "services/forwarder/settings.h"
+
+/* clang-format off */
+static const struct setting admin_table[] = {
+    { .name = "ZAPKEEP_ADMIN_LISTEN", .kind = SETTING_LISTEN, .at = offsetof(struct forward_app_settings, admin_listen),
+      .def = "127.0.0.1:8004", .help = "health, readiness and metrics" },
+    { 0 },
+};
+
+static const struct setting own_table[] = {
+    FORWARD_SETTING_ROWS(offsetof(struct forward_app_settings, forward)),
+    { .name = "FORWARD_RETRY_SCHEDULE", .at = offsetof(struct forward_app_settings, schedule), .def = DELIVERY_SCHEDULE,
+      .help = "waits before the tries of an event, separated by commas; after the last it is a dead letter" },
+    { .name = "FORWARD_CONFIG", .at = offsetof(struct forward_app_settings, config),
+      .help = "file with more destinations, each with a filter" },
+    { 0 },
+};
+/* clang-format on */
+
+const struct setting *const forward_settings_tables[] = { app_settings_table, own_table, admin_table, NULL };
+const struct setting *const forward_admin_row = admin_table;

@@ -1,0 +1,16 @@
+/* The forwarder's settings: those that every service has, those of a delivery, and its own. */
+#pragma once
+
+#include "common/app/app.h"
+#include "common/app/forward_settings.h"
+
+struct forward_app_settings {
+    struct app_settings app;
+    struct forward_settings forward;
+    const char *admin_listen;
+    const char *schedule; /* FORWARD_RETRY_SCHEDULE */
+    const char *config;   /* FORWARD_CONFIG */
+};
+
+extern const struct setting *const forward_settings_tables[];
+extern const struct setting *const forward_admin_row;

@@ -1,0 +1,180 @@
+#include "services/forwarder/turn.h"
+
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/store/cursors.h"
+#include "services/forwarder/destination.h"
+#include "services/forwarder/forward_metrics.h"
+#include "services/forwarder/open.h"
+
+#define CONSUMER_NAME "forwarder"
+/* A checkpoint costs two fsyncs. After a power loss the events of this time are delivered once more. */
+#define CHECKPOINT_MS 5000
+
+void forwarder_write(struct forwarder *f)
+{
+    if (f->open_turn)
+        return;
+    f->open_turn = true;
+    f->written = true;
+    forwarder_note(f, db_begin(f->db));
+    timer_start(f->turn, 0);
+}
+
+void forwarder_note(struct forwarder *f, int r)
+{
+    if (r >= 0 || f->store_r != 0)
+        return;
+    f->store_r = r;
+    timer_start(f->turn, 0);
+}
+
+void forwarder_ended(struct forwarder *f)
+{
+    if (!f->closing)
+        timer_start(f->turn, 0);
+}
+
+static int64_t in_flight(const struct forwarder *f)
+{
+    int64_t n = 0;
+
+    for (int i = 0; i < f->n; i++)
+        n += f->dest[i]->in_flight;
+    return n;
+}
+
+bool turn_end(struct forwarder *f)
+{
+    if (f->open_turn && f->store_r == 0) {
+        for (int i = 0; i < f->n; i++)
+            destination_save(f->dest[i], false);
+    }
+    if (f->open_turn && f->store_r == 0) {
+        f->store_r = db_commit(f->db);
+        if (f->store_r == 0)
+            backoff_reset(&f->starting);
+    }
+    f->open_turn = false;
+    if (f->store_r == 0)
+        return true;
+    open_again(f);
+    return false;
+}
+
+void turn_on_timer(void *ctx)
+{
+    struct forwarder *f = ctx;
+
+    if (!turn_end(f))
+        return;
+    for (int i = 0; i < f->n; i++)
+        destination_poke(f->dest[i]);
+    if (app_stopping(f->app) && in_flight(f) == 0 && !f->open_turn)
+        app_stopped(f->app);
+}
+
+/* ---- now and then ----------------------------------------------------------------------------------------
+ */
+
+int turn_open_state(struct forwarder *f)
+{
+    int r = 0;
+
+    if (f->state && db_sync_failed(f->state)) {
+        db_close(f->state);
+        f->state = NULL;
+    }
+    if (!f->state)
+        r = db_open_state(f->settings.app.data_dir, &f->state);
+    return r;
+}
+
+static void state_answered(struct forwarder *f, int r)
+{
+    if (r == 0 && f->state_backoff.tries > 0)
+        log_info("state-works", "state.db can be used again");
+    if (r == 0) {
+        backoff_reset(&f->state_backoff);
+        return;
+    }
+    (void)backoff_next_ms(&f->state_backoff);
+    if (backoff_is_news(&f->state_backoff))
+        log_warn("state-failed", "state.db cannot be used; the cursor is saved later",
+                 KS("why", err_text(r)));
+}
+
+static int64_t needed(struct forwarder *f)
+{
+    int64_t seq = INT64_MAX;
+
+    for (int i = 0; i < f->n; i++) {
+        int64_t n = destination_needs(f->dest[i]);
+
+        seq = n < seq ? n : seq;
+    }
+    return seq;
+}
+
+static void save_cursor(struct forwarder *f, int64_t seq)
+{
+    int r;
+
+    if (seq == f->cursor || seq == INT64_MAX)
+        return;
+    r = turn_open_state(f);
+    if (r == 0)
+        r = cursor_save(f->state, CONSUMER_NAME, seq, forwarder_wall_ms(f));
+    if (r == 0)
+        f->cursor = seq;
+    state_answered(f, r);
+}
+
+/* What the cursor says must be on disk in forward.db before. */
+static void save_durably(struct forwarder *f)
+{
+    int64_t seq = needed(f);
+    bool all = true;
+    int r = f->written ? forward_checkpoint(f->db, &all) : 0;
+
+    f->checkpoint_at = forwarder_boot_ms(f);
+    if (r != 0) {
+        forwarder_note(f, r);
+        return;
+    }
+    if (!all)
+        return; /* a reader was in the way: next time */
+    f->written = false;
+    save_cursor(f, seq);
+}
+
+static bool save_all(struct forwarder *f)
+{
+    for (int i = 0; i < f->n; i++) {
+        destination_save(f->dest[i], true);
+        destination_save_status(f->dest[i]);
+    }
+    return turn_end(f);
+}
+
+void turn_on_tick(void *ctx)
+{
+    struct forwarder *f = ctx;
+
+    timer_start(f->tick, TURN_TICK_MS);
+    if (!f->begun || !save_all(f))
+        return;
+    for (int i = 0; i < f->n; i++)
+        destination_gauges(f->dest[i]);
+    metric_set(&forward_dead, 0, f->dead);
+    if (forwarder_boot_ms(f) >= f->checkpoint_at + CHECKPOINT_MS)
+        save_durably(f);
+    for (int i = 0; i < f->n && f->begun; i++)
+        destination_poke(f->dest[i]);
+}
+
+void turn_last(struct forwarder *f)
+{
+    if (f->begun && save_all(f))
+        save_durably(f);
+}
