@@ -50,10 +50,12 @@ const struct setting app_settings_table[] = {
      .def = "/var/lib/zapkeep",
      .help = "folder of events.db and state.db" },
     { .name = "ZAPKEEP_BUS_IN",
+     .kind = SETTING_BUS,
      .at = offsetof(struct app_settings, bus_in),
      .def = "tcp://127.0.0.1:5550",
      .help = "where publishers dial the hub" },
     { .name = "ZAPKEEP_BUS_OUT",
+     .kind = SETTING_BUS,
      .at = offsetof(struct app_settings, bus_out),
      .def = "tcp://127.0.0.1:5551",
      .help = "where subscribers dial the hub" },
@@ -69,7 +71,7 @@ const struct setting app_settings_table[] = {
      .def = "logfmt",
      .choices = "logfmt json",
      .help = "form of a log line" },
-    { 0   },
+    { 0             },
 };
 
 /* Offset of a bridge setting in a struct that begins with both. */
@@ -91,6 +93,7 @@ const struct setting bridge_settings_table[] = {
      .choices = "auto zapw contract",
      .help = "what the bridge speaks; auto finds out" },
     { .name = "WHATSAPP_BRIDGE_NAME",
+     .kind = SETTING_ID,
      .at = AT_BRIDGE(name),
      .def = "main",
      .help = "name of the bridge in topics and rows" },

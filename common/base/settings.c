@@ -149,6 +149,8 @@ static const char *shape_of(enum setting_kind kind)
         [SETTING_CHOICE] = "one of the choices",
         [SETTING_URL] = "a URL as http://127.0.0.1:3000",
         [SETTING_LISTEN] = "an address as 127.0.0.1:8000, or \"off\"",
+        [SETTING_ID] = "1 to 64 of A-Z a-z 0-9 _ -",
+        [SETTING_BUS] = "an address of nng as tcp://127.0.0.1:5550",
     };
 
     return shapes[kind];
@@ -255,6 +257,10 @@ static bool text_is_right(const struct setting *row, const char *text)
         return is_choice(row->choices, text);
     if (row->kind == SETTING_URL)
         return text_to_url(text, &url) == 0;
+    if (row->kind == SETTING_ID)
+        return text_is_id(str_from(text));
+    if (row->kind == SETTING_BUS)
+        return text_is_bus_url(text);
     if (row->kind == SETTING_LISTEN)
         return strcmp(text, "off") == 0 || text_to_listen(text, host, sizeof host, &port) == 0;
     return true;
@@ -295,7 +301,7 @@ static int store(const struct setting *row, const char *text, void *settings, st
 static bool is_text(const struct setting *row)
 {
     return row->kind == SETTING_TEXT || row->kind == SETTING_CHOICE || row->kind == SETTING_URL ||
-           row->kind == SETTING_LISTEN;
+           row->kind == SETTING_LISTEN || row->kind == SETTING_ID || row->kind == SETTING_BUS;
 }
 
 static int read_row(const struct setting *const *tables, const struct setting *row, int argc,

@@ -26,6 +26,8 @@ enum setting_kind {
     SETTING_CHOICE,   /* const char *, one of .choices */
     SETTING_URL,      /* const char *, http(s) URL or "" */
     SETTING_LISTEN,   /* const char *, host:port, or "off" */
+    SETTING_ID,       /* const char *, text_is_id() */
+    SETTING_BUS,      /* const char *, text_is_bus_url() */
 };
 
 struct setting {

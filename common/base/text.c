@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/base/mem.h"
+
 #define SECOND ((int64_t)1000)
 #define MINUTE (60 * SECOND)
 #define HOUR   (60 * MINUTE)
@@ -335,6 +337,23 @@ static int parse_host_port(const char *p, size_t n, struct str *ret_host, uint16
     if (ret_host->n >= 2 && p[0] == '[' && p[ret_host->n - 1] == ']')
         *ret_host = (struct str){ p + 1, ret_host->n - 2 };
     return colon ? parse_port(colon + 1, (size_t)(p + n - colon - 1), ret_port) : 0;
+}
+
+bool text_is_bus_url(const char *s)
+{
+    static const char *const schemes[] = { "tcp://", "tls+tcp://",  "tcp4://", "tcp6://",
+                                           "ipc://", "abstract://", "ws://",   "wss://" };
+    const char *rest = NULL;
+    struct str host;
+    uint16_t port;
+
+    for (size_t i = 0; i < ARRAY_LEN(schemes) && !rest; i++)
+        rest = strncmp(s, schemes[i], strlen(schemes[i])) == 0 ? s + strlen(schemes[i]) : NULL;
+    if (!rest || !*rest)
+        return false;
+    if (!strstr(s, "tcp"))
+        return true;
+    return strchr(rest, ':') && parse_host_port(rest, strlen(rest), &host, &port) == 0 && host.n > 0;
 }
 
 int text_to_url(const char *url, struct url *ret)

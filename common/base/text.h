@@ -40,6 +40,10 @@ char *text_time(int64_t epoch_ms, char *ret, size_t n); /* "2026-11-22T10:04:35.
 /* A session id or a bridge name that is safe in a URL path, a topic and a file name: [A-Za-z0-9_-]{1,64}.
  * The released zapw does not check ids ("../evil" makes a directory): we do, before every call. */
 bool text_is_id(struct str s);
+/* An address of nng: tcp:// or tls+tcp:// with a host and a port, or ipc://, abstract://, ws:// and
+ * something.
+ */
+bool text_is_bus_url(const char *s);
 
 bool text_is_utf8(const char *p, size_t n);
 

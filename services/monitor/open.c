@@ -41,8 +41,6 @@ static int check_settings(struct monitor *m)
     if (!b->url[0])
         return refuse(
             "WHATSAPP_API_URL is not set; it is the base URL of the bridge, as http://127.0.0.1:3000");
-    if (!text_is_id(str_from(b->name)))
-        return refuse("WHATSAPP_BRIDGE_NAME must be 1 to 64 of the characters A-Z a-z 0-9 _ -");
     if (m->settings.rules.flap_reuse > m->settings.rules.flap_suppress)
         return refuse("FLAP_REUSE must not be above FLAP_SUPPRESS");
     if (policy_settings_check(&m->settings.policy, &problem) != 0)

@@ -229,11 +229,6 @@ static int check_settings(struct worker *w)
 {
     CLEANUP(buf_fini) struct buf problem = BUF_INIT(1024);
 
-    if (!text_is_id(str_from(w->settings.bridge.name))) {
-        (void)buf_addf(&problem, "WHATSAPP_BRIDGE_NAME is \"%s\"; allowed are 1 to 64 of A-Z a-z 0-9 _ -",
-                       w->settings.bridge.name);
-        return bad_setting(&problem);
-    }
     if (!*w->settings.bridge.url) {
         (void)buf_adds(&problem, "WHATSAPP_API_URL is not set; it has to be the base URL of the bridge, as"
                                  " http://127.0.0.1:3000");

@@ -191,6 +191,9 @@ static int open_server(struct ingest *in)
     uint16_t port;
     int r = text_to_listen(s->listen, host, sizeof host, &port);
 
+    if (strcmp(s->listen, "off") == 0 && fd < 0)
+        return stop_with(EXIT_USAGE, "ZAPKEEP_INGEST_LISTEN is \"off\", but must be an address as "
+                                     "127.0.0.1:8000: taking webhooks is all this program is for");
     limits.header_ms = s->header_ms;
     limits.body_ms = s->body_ms;
     limits.idle_ms = s->idle_ms;

@@ -39,7 +39,13 @@ def listen(port):
     ("hub", "ZAPKEEP_ADMIN_LISTEN", "nowhere:port"),
     ("hub", "ZAPKEEP_LOG", "loud"),
     ("hub", "ZAPKEEP_BUS_IN", "http//x"),
+    ("hub", "ZAPKEEP_BUS_OUT", "tcp://127.0.0.1"),
     ("ingest", "ZAPKEEP_INGEST_LISTEN", "127.0.0.1:99999"),
+    ("ingest", "ZAPKEEP_INGEST_LISTEN", "off"),
+    ("ingest", "WHATSAPP_BRIDGE_NAME", "a/b"),
+    ("monitor", "ZAPKEEP_BUS_OUT", "nowhere"),
+    ("worker", "ZAPKEEP_BUS_OUT", "tcp://:x"),
+    ("worker", "WHATSAPP_BRIDGE_NAME", "a b"),
     ("ingest", "ZAPKEEP_RETENTION_AGE", "-1d"),
     ("monitor", "CHECK_INTERVAL", "0"),
     ("monitor", "WHATSAPP_API_URL", "ftp://bridge"),
@@ -58,6 +64,8 @@ def test_a_setting_that_makes_no_sense(stack, name, setting, value):
 def test_a_setting_of_the_cli_that_makes_no_sense(stack):
     done = stack.cli("events", "--limit", "many")
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "many" in done.stderr
+    done = stack.cli("tap", ZAPKEEP_BUS_OUT="nowhere")
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "ZAPKEEP_BUS_OUT" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["ingest", "monitor", "worker"])

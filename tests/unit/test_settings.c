@@ -12,7 +12,7 @@
 struct values {
     const char *text, *secret, *choice, *url, *listen;
     int64_t number, duration, bytes, rate;
-    const char *hook;
+    const char *hook, *id, *bus;
     bool flag;
 };
 
@@ -51,12 +51,14 @@ static const struct setting table[] = {
      .def = "false",
      .flag_only = true,
      .help = "a flag" },
+    { .name = "ZKT_ID",              .kind = SETTING_ID, .at = AT(id), .def = "main", .help = "a name" },
+    { .name = "ZKT_BUS", .kind = SETTING_BUS, .at = AT(bus), .help = "of the hub" },
     { .name = "ZKT_HOOK",
      .kind = SETTING_URL,
      .at = AT(hook),
      .secret = true,
      .help = "a URL with a password" },
-    { 0},
+    { 0             },
 };
 static const struct setting *const tables[] = { table, NULL };
 
@@ -190,6 +192,8 @@ static void what_makes_no_sense_is_said_in_one_line(void **state)
         { "--zkt-choice=b",        { "ZKT_CHOICE", "\"b\"", "a bc" }         },
         { "--zkt-url=host:3000",   { "ZKT_URL", "host:3000", "http://" }     },
         { "--zkt-listen=nowhere",  { "ZAPKEEP_ZKT_LISTEN", "nowhere", "off" }},
+        { "--zkt-id=a/b",          { "ZKT_ID", "a/b", "1 to 64" }            },
+        { "--zkt-bus=host:1",      { "ZKT_BUS", "host:1", "tcp://" }         },
         { "--zkt-bytes=1XB",       { "ZKT_BYTES", "1XB" }                    },
         { "--zkt-rate=fast",       { "ZKT_RATE", "fast", "2/s" }             },
         { "--nothing",             { "--nothing", "--help" }                 },

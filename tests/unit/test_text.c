@@ -175,6 +175,27 @@ static void urls(void **state)
     assert_int_equal(text_to_url("host:3000", &u), -EINVAL);
 }
 
+static void addresses_of_the_bus(void **state)
+{
+    static const char *const good[] = { "tcp://127.0.0.1:5550", "tcp://bus-hub:5550", "tcp://[::1]:5550",
+                                        "tls+tcp://0.0.0.0:1",  "ipc:///run/hub",     "abstract://hub" };
+    static const char *const bad[] = {
+        "",
+        "tcp://",
+        "tcp://host",
+        "tcp://:5550",
+        "tcp://host:port",
+        "tcp://host:99999",
+        "http://host:1",
+        "ipc://",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(good); i++)
+        assert_true(text_is_bus_url(good[i]));
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_false(text_is_bus_url(bad[i]));
+}
+
 static void listening_addresses(void **state)
 {
     static const struct {
@@ -212,6 +233,7 @@ int main(void)
         cmocka_unit_test(utf8),
         cmocka_unit_test(urls),
         cmocka_unit_test(listening_addresses),
+        cmocka_unit_test(addresses_of_the_bus),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
