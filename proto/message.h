@@ -38,11 +38,12 @@
     X(INT, attempt)     /* reconnect.*: number of this attempt since the drop, from 1 */           \
     X(INT, http_status) /* reconnect.*, bridge.*: what the bridge answered, 0: no answer */        \
     X(INT, took_ms)                                                                                \
-    X(INT, next_at) /* reconnect.failed: not before, ms since the epoch */                         \
-    X(STR, worker)  /* reconnect.*: who tried */                                                   \
-    X(STR, alert)   /* alert: its name, "session-logged-out" */                                    \
-    X(STR, status)  /* alert: firing or resolved */                                                \
-    X(STR, text)    /* alert, reconnect.*: one sentence for a person */
+    X(INT, next_at)     /* reconnect.failed: not before, ms since the epoch */                     \
+    X(STR, worker)      /* reconnect.*: who tried */                                               \
+    X(STR, alert)       /* alert: its name, "session-logged-out" */                                \
+    X(STR, status)      /* alert: firing or resolved */                                            \
+    X(STR, text)        /* alert, reconnect.*, forward.*: one sentence for a person */             \
+    X(STR, destination) /* forward.*: the name of a destination */
 
 struct message {
 #define STR(name)     struct str name;

@@ -31,7 +31,10 @@
     X(RECONNECT_SUCCEEDED, "reconnect.succeeded")   \
     X(RECONNECT_FAILED, "reconnect.failed")         \
     X(RECONNECT_PARKED, "reconnect.parked")         \
-    X(ALERT, "alert")
+    X(ALERT, "alert")                               \
+    X(FORWARD_DEAD, "forward.dead")                 \
+    X(FORWARD_DESTINATION, "forward.destination")   \
+    X(FORWARD_ORDER, "forward.order")
 
 enum topic_type {
 #define X(name, text) TOPIC_##name,

@@ -108,10 +108,20 @@ int forward_set_log_id(struct db *db, const char *log_id)
     " s.delivered, s.at, s.last_error, s.last_error_at, d.done"                          \
     " FROM destination d LEFT JOIN status s ON s.destination = d.id"
 
+static int64_t count_bits(struct str bits)
+{
+    int64_t n = 0;
+
+    for (size_t i = 0; i < bits.n; i++)
+        n += __builtin_popcount((unsigned char)bits.p[i]);
+    return n;
+}
+
 static void read_destination(const struct sql *q, struct forward_destination *d)
 {
     *d = (struct forward_destination){ .id = sql_int(q, 0),
                                        .floor = sql_int(q, 2),
+                                       .above = count_bits(sql_blob(q, 12)),
                                        .off_since = sql_int(q, 3),
                                        .position = sql_int(q, 6),
                                        .in_flight = sql_int(q, 7),

@@ -49,6 +49,7 @@ struct forward_destination {
     int64_t id;
     char name[FORWARD_NAME_MAX];
     int64_t floor;     /* -1: not begun */
+    int64_t above;     /* done ones above the floor */
     int64_t off_since; /* wall ms, 0: on */
     /* As the forwarder last said it, for the CLI. */
     char url[256]; /* without user, password and query */

@@ -18,6 +18,14 @@
     X(cmd_session_create, "session create", "ID [--wait] [--json]", "make a session and show its QR code until it is scanned") \
     X(cmd_session_qr, "session qr", "ID [--wait] [--json]", "show the QR code of a session that waits for one") \
     X(cmd_session_delete, "session delete", "ID [--yes] [--json]", "remove a session from the bridge, for good") \
+    X(cmd_forward_status, "forward status", "[--json]", "where events are delivered, how far, what stands in the way") \
+    X(cmd_forward_dead_list, "forward dead list", "[FILTER] [--limit N] [--json]", "events that were given up") \
+    X(cmd_forward_dead_show, "forward dead show", "ID [--json]", "one of them, with its body and the last answer") \
+    X(cmd_forward_dead_retry, "forward dead retry", "ID...|FILTER|--all [--json]", "try them once more") \
+    X(cmd_forward_dead_drop, "forward dead drop", "ID...|FILTER|--all [--json]", "remove them for good") \
+    X(cmd_forward_on, "forward on", "NAME", "deliver to a destination again that was turned off") \
+    X(cmd_forward_off, "forward off", "NAME", "deliver nothing more to a destination") \
+    X(cmd_replay, "replay", "--from SEQ|TIME [--to SEQ|TIME] [--to-url URL] [--speed 10]", "post events of the log once more, to BACKEND_URL or another URL") \
     X(cmd_doctor, "doctor", "[--no-probe] [--json]", "check every link of the chain and say what to do") \
     X(cmd_backup, "backup", "DIR [--json]", "copy events.db and state.db to DIR while everything runs") \
     X(cmd_probe, "probe", "URL", "ask a /health or /ready URL; exit 0 when it answers 200") \

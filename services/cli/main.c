@@ -19,13 +19,19 @@ static void print_commands(FILE *f)
 /* How many words of argv the command's name takes; 0: it is another. */
 static int name_matches(const char *name, int argc, char *argv[])
 {
-    const char *space = strchr(name, ' ');
+    int words = 0;
 
-    if (!space)
-        return argc > 0 && strcmp(argv[0], name) == 0 ? 1 : 0;
-    if (argc < 2 || strlen(argv[0]) != (size_t)(space - name) || strncmp(argv[0], name, strlen(argv[0])) != 0)
-        return 0;
-    return strcmp(argv[1], space + 1) == 0 ? 2 : 0;
+    while (words < argc) {
+        size_t n = strcspn(name, " ");
+
+        if (strlen(argv[words]) != n || strncmp(argv[words], name, n) != 0)
+            return 0;
+        words++;
+        if (!name[n])
+            return words;
+        name += n + 1;
+    }
+    return 0;
 }
 
 static int run(int argc, char *argv[])

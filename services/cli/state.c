@@ -72,31 +72,32 @@ int64_t cli_wall(const struct cli_state *s, int64_t steady_ms)
     return s->now.wall_ms + steady_ms - s->now.steady_ms;
 }
 
-static int encode(const struct cli_state *s, const char *session, struct buf *out)
-{
-    char id[48];
-    struct message m;
-
-    (void)snprintf(id, sizeof id, "msg_%llx_%d", (unsigned long long)s->now.wall_ms, (int)getpid());
-    message_init(&m);
-    m.id = str_from(id);
-    m.at = m.due_at = s->now.wall_ms;
-    m.type = str_from(topic_type_text(TOPIC_RECONNECT_DUE));
-    m.bridge = str_from(s->settings->bridge.name);
-    m.session = str_from(session);
-    m.src = STR_LIT("cli");
-    return message_encode(&m, out);
-}
-
-void cli_ring_due(const struct cli_state *s, const char *session)
+void cli_ring(const char *bus_in, int64_t wall_ms, struct message *m)
 {
     CLEANUP(buf_fini) struct buf out = BUF_INIT(4096);
     struct bus_pub *pub = NULL;
+    char id[48];
 
-    if (encode(s, session, &out) != 0 || bus_pub_open(s->settings->app.bus_in, &pub) != 0)
+    (void)snprintf(id, sizeof id, "msg_%llx_%d", (unsigned long long)wall_ms, (int)getpid());
+    m->id = str_from(id);
+    m->at = wall_ms;
+    m->src = STR_LIT("cli");
+    if (message_encode(m, &out) != 0 || bus_pub_open(bus_in, &pub) != 0)
         return;
     for (int waited_ms = 0; waited_ms < RING_WAIT_MS && !bus_pub_connected(pub); waited_ms += RING_STEP_MS)
         (void)usleep(RING_STEP_MS * 1000);
     (void)bus_pub_send(pub, (struct str){ out.data, out.len });
     bus_pub_close(pub);
+}
+
+void cli_ring_due(const struct cli_state *s, const char *session)
+{
+    struct message m;
+
+    message_init(&m);
+    m.type = str_from(topic_type_text(TOPIC_RECONNECT_DUE));
+    m.bridge = str_from(s->settings->bridge.name);
+    m.session = str_from(session);
+    m.due_at = s->now.wall_ms;
+    cli_ring(s->settings->app.bus_in, s->now.wall_ms, &m);
 }

@@ -7,6 +7,7 @@
 #include "common/store/bridges.h"
 #include "common/store/reconnects.h"
 #include "common/store/sessions.h"
+#include "proto/message.h"
 #include "services/cli/cli.h"
 
 struct cli_state {
@@ -35,3 +36,5 @@ int64_t cli_wall(const struct cli_state *s, int64_t steady_ms);
 /* Tells workers that something is due. A bell: without a hub nothing happens, and they find it by themselves.
  */
 void cli_ring_due(const struct cli_state *s, const char *session);
+/* Says anything on the bus likewise; id, at and src are filled in. */
+void cli_ring(const char *bus_in, int64_t wall_ms, struct message *m);

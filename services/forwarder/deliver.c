@@ -353,6 +353,10 @@ static void tell(struct destination *d, enum gate_change change, const char *wor
     if (change == GATE_SHUT)
         log_warn("destination-down", "the destination does not work; what comes for it waits in the log",
                  KS("destination", d->config->name), KS("why", words));
+    if (change == GATE_SHUT)
+        destination_tell(d, "down", words);
+    if (change == GATE_WELL)
+        destination_tell(d, "up", "");
     if (change == GATE_WELL)
         log_info("destination-well", "the destination works again; beginning slowly",
                  KS("destination", d->config->name));

@@ -31,9 +31,11 @@ static bool may_read(const struct destination *d)
 /* The log begins later than where we stand: its hard limit took what we needed. */
 static void over_gap(struct destination *d, int64_t first_seq)
 {
-    if (first_seq <= d->row.position + 1)
+    bool begun = d->window.floor >= 0;
+
+    if (begun && first_seq <= d->row.position + 1)
         return;
-    if (d->window.floor >= 0) {
+    if (begun) {
         shelve_memory(d, 0);
         shelve_bury_gap(d, d->row.position + 1, first_seq - 1);
     }
@@ -137,6 +139,18 @@ void destination_save(struct destination *d, bool all)
 /* ---- turned off ------------------------------------------------------------------------------------------
  */
 
+void destination_tell(struct destination *d, const char *status, const char *words)
+{
+    struct message m;
+
+    message_init(&m);
+    m.type = str_from(topic_type_text(TOPIC_FORWARD_DESTINATION));
+    m.destination = str_from(d->config->name);
+    m.status = str_from(status);
+    m.text = str_from(words);
+    app_ring(d->f->app, &m);
+}
+
 void destination_turn_off(struct destination *d, bool off)
 {
     if (off == destination_is_off(d))
@@ -144,6 +158,7 @@ void destination_turn_off(struct destination *d, bool off)
     d->row.off_since = off ? forwarder_wall_ms(d->f) : 0;
     forwarder_write(d->f);
     forwarder_note(d->f, forward_save_off(d->f->db, d->row.id, d->row.off_since));
+    destination_tell(d, off ? "off" : "on", d->row.last_error);
     if (off)
         log_error("destination-off", "turned off: nothing more is delivered until zapkeep forward on",
                   KS("destination", d->config->name), KS("last", d->row.last_error));
@@ -255,7 +270,7 @@ static int load(struct destination *d)
     if (r != 0)
         return r;
     window_load(&d->window, d->row.floor, (struct str){ buf_str(&bits), bits.len });
-    d->row.position = d->row.floor > 0 ? d->row.floor : 0;
+    d->row.position = d->window.floor > 0 ? d->window.floor : 0;
     show_url(d->config->url, d->row.url, sizeof d->row.url);
     return shelve_load(d);
 }

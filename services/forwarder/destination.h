@@ -74,6 +74,8 @@ void destination_ring(struct destination *d);
 int64_t destination_needs(struct destination *d);
 void destination_turn_off(struct destination *d, bool off);
 bool destination_is_off(const struct destination *d);
+/* Says on the bus that it is down, up, off or on. */
+void destination_tell(struct destination *d, const char *status, const char *words);
 /* The error as the CLI shows it. */
 void destination_failed(struct destination *d, const char *words);
 

@@ -216,6 +216,22 @@ void shelve_memory(struct destination *d, int keep)
 /* ---- the first of a lane ---------------------------------------------------------------------------------
  */
 
+static void ring_dead(struct destination *d, const struct forward_dead *dead)
+{
+    struct message m;
+
+    message_init(&m);
+    m.type = str_from(topic_type_text(TOPIC_FORWARD_DEAD));
+    m.bridge = dead->event.bridge;
+    m.session = dead->event.session;
+    m.destination = str_from(dead->destination);
+    m.seq = dead->event.seq;
+    m.attempt = dead->tries;
+    m.http_status = dead->status;
+    m.text = str_from(dead->reason);
+    app_ring(d->f->app, &m);
+}
+
 static void bury(struct destination *d, const struct lane *l, const struct event *e, const char *reason,
                  const struct verdict_words *w)
 {
@@ -232,6 +248,7 @@ static void bury(struct destination *d, const struct lane *l, const struct event
     forwarder_note(d->f, forward_dead_put(d->f->db, &dead));
     d->f->dead++;
     metric_add(&forward_dead_total, d->index, 1);
+    ring_dead(d, &dead);
 }
 
 #define REMOVED "removed from the log by its hard limit before it was delivered"

@@ -1,0 +1,132 @@
+/*
+ * zapkeep forward status: each destination, how far it is, what stands in the way.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/base/json.h"
+#include "common/base/mem.h"
+#include "services/cli/commands.h"
+#include "services/cli/forward.h"
+
+struct show {
+    const struct forward_cli *f;
+    int64_t head;
+    bool runs;
+    int n;
+};
+
+/* What the log holds beyond what is done or put aside. */
+static int64_t lag(const struct show *s, const struct forward_destination *d)
+{
+    int64_t floor = d->floor > 0 ? d->floor : 0;
+
+    return s->head > floor + d->above ? s->head - floor - d->above : 0;
+}
+
+static const char *gate_of(const struct show *s, const struct forward_destination *d)
+{
+    return d->gate[0] ? d->gate : "closed";
+}
+
+static void print_json(const struct show *s, const struct forward_destination *d,
+                       const struct forward_counts *c)
+{
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(16384);
+    struct json_out j = JSON_OUT(&out);
+
+    json_open(&j, NULL, '{');
+    json_texts(&j, "destination", d->name);
+    json_texts(&j, "url", d->url);
+    json_bool(&j, "on", d->off_since == 0);
+    json_bool(&j, "running", s->runs);
+    json_texts(&j, "breaker", gate_of(s, d));
+    json_int(&j, "floor", d->floor > 0 ? d->floor : 0);
+    json_int(&j, "head", s->head);
+    json_int(&j, "lag", lag(s, d));
+    json_int(&j, "in_flight", s->runs ? d->in_flight : 0);
+    json_int(&j, "retrying", c->retrying);
+    json_int(&j, "held", c->held);
+    json_int(&j, "dead", c->dead);
+    json_int(&j, "delivered", d->delivered);
+    json_texts(&j, "last_error", d->last_error);
+    json_int(&j, "last_error_at", d->last_error_at);
+    json_int(&j, "off_since", d->off_since);
+    json_close(&j, '}');
+    puts(buf_str(&out));
+}
+
+static void print_line(const struct show *s, const struct forward_destination *d,
+                       const struct forward_counts *c)
+{
+    char ago[32] = "";
+    const char *state = d->off_since ? "off" : !s->runs ? "stopped" : gate_of(s, d)[0] == 'c' ? "ok" : "down";
+
+    if (s->n == 1)
+        printf("%-20s %-8s %10s %8s %8s %6s  %s\n", "DESTINATION", "STATE", "LAG", "RETRYING", "HELD", "DEAD",
+               "URL");
+    printf("%-20s %-8s %10" PRId64 " %8" PRId64 " %8" PRId64 " %6" PRId64 "  %s\n", d->name, state, lag(s, d),
+           c->retrying, c->held, c->dead, d->url);
+    if (d->last_error[0])
+        printf("%-20s last error %s ago: %s\n", "",
+               text_duration((s->f->wall_ms - d->last_error_at) / 1000 * 1000, ago, sizeof ago),
+               d->last_error);
+}
+
+static int on_destination(void *ctx, const struct forward_destination *d)
+{
+    struct show *s = ctx;
+    struct forward_counts c = { 0 };
+    int r = forward_counts(s->f->db, d, &c);
+
+    if (r != 0)
+        return r;
+    s->n++;
+    if (s->f->settings->json)
+        print_json(s, d, &c);
+    else
+        print_line(s, d, &c);
+    return 0;
+}
+
+static int64_t head_of(const char *dir)
+{
+    struct event_reader *reader = NULL;
+    int64_t oldest = 0, head = 0;
+
+    if (event_reader_open(dir, &reader) == 0)
+        (void)event_bounds(reader, &oldest, &head);
+    event_reader_close(reader);
+    return head;
+}
+
+static int run(const struct cli_settings *settings)
+{
+    CLEANUP(forward_cli_close) struct forward_cli f = FORWARD_CLI_NULL;
+    struct show s = { .f = &f };
+    int code = forward_cli_open(settings, &f);
+    int r;
+
+    if (code >= 0)
+        return code;
+    s.head = head_of(settings->app.data_dir);
+    s.runs = forward_cli_runs(settings);
+    r = forward_destinations_each(f.db, on_destination, &s);
+    if (r != 0)
+        return forward_cli_problem(&f, r);
+    if (!s.runs && !settings->json)
+        puts("zapkeep-forward does not run");
+    return EXIT_DONE;
+}
+
+int cmd_forward_status(int argc, char *argv[])
+{
+    struct cli_settings s;
+    int code = cli_read(cli_command_of(cmd_forward_status), NULL, argc, argv, &s, NULL);
+
+    if (code >= 0)
+        return code;
+    code = run(&s);
+    cli_free(NULL, &s);
+    return code;
+}

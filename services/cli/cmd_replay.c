@@ -1,0 +1,404 @@
+/*
+ * zapkeep replay: posts events of the log once more, with the headers of a delivery and "zapkeep-replay:
+ * true". It reads events.db and posts by itself; the forwarder need not run and its state is not touched.
+ *
+ *   start_all   takes rows, one request per session at a time, as many at once as FORWARD_CONCURRENCY says,
+ *               each not before its time when a --speed is given
+ *   on_answer   counts, says what failed, goes on
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/app/delivery_request.h"
+#include "common/app/forward_settings.h"
+#include "common/base/json.h"
+#include "common/base/mem.h"
+#include "services/cli/cli.h"
+#include "services/cli/commands.h"
+#include "services/cli/history.h"
+
+/* Of what failed so many are named. */
+#define FAILURES_NAMED   20
+#define PROGRESS_MS      1000
+#define ANSWER_BYTES_MAX (64 * 1024)
+#define HEADERS_MAX      8192
+#define BODY_MAX         (2 * 1024 * 1024)
+
+struct replay_settings {
+    struct cli_settings cli;
+    struct forward_settings forward;
+    const char *from, *to, *type, *session, *to_url, *speed;
+};
+#define AT(field) offsetof(struct replay_settings, field)
+
+/* clang-format off */
+static const struct setting replay_table[] = {
+    { .name = "FROM", .at = AT(from), .flag_only = true, .help = "seq to begin with, or a time (2026-11-22T10:04:35Z, 2h: ago)" },
+    { .name = "TO", .at = AT(to), .flag_only = true, .help = "seq to end with, or a time; without: the newest now" },
+    { .name = "TYPE", .at = AT(type), .flag_only = true, .help = "prefix of the type: message." },
+    { .name = "SESSION", .at = AT(session), .flag_only = true, .help = "of this session only" },
+    { .name = "TO_URL", .kind = SETTING_URL, .at = AT(to_url), .flag_only = true, .help = "post there instead of to BACKEND_URL" },
+    { .name = "SPEED", .at = AT(speed), .def = "0", .flag_only = true,
+      .help = "1: at the pace at which they came, 10: ten times that; 0: as fast as it goes" },
+    FORWARD_SETTING_ROWS(offsetof(struct replay_settings, forward)),
+    { 0 },
+};
+/* clang-format on */
+
+/* ---- what goes on ----------------------------------------------------------------------------------------
+ */
+
+enum place { PLACE_WAITS, PLACE_SENT, PLACE_DONE };
+
+struct replay {
+    const struct replay_settings *s;
+    struct delivery_target target;
+    struct event_filter filter;
+    struct event_reader *reader;
+    struct event_rows rows;
+    enum place place[EVENT_READ_ROWS_MAX];
+    int64_t next_seq, last_seq;
+    double speed;
+    int64_t begun_ms, first_at; /* loop time of the first, and when it came */
+    struct loop *loop;
+    struct http_client *client;
+    struct timer *timer, *progress;
+    struct clock clock;
+    int64_t in_flight, posted, taken, failed;
+    int r;
+    bool stopped;
+};
+
+struct post {
+    struct replay *p;
+    int row;
+};
+
+static void say_progress(void *ctx)
+{
+    struct replay *p = ctx;
+
+    (void)fprintf(stderr,
+                  "zapkeep: %" PRId64 " taken, %" PRId64 " failed, at seq %" PRId64 " of %" PRId64 "\n",
+                  p->taken, p->failed, p->next_seq - 1, p->last_seq);
+    timer_start(p->progress, PROGRESS_MS);
+}
+
+static void end(struct replay *p, int r)
+{
+    p->r = p->r ? p->r : r;
+    loop_stop(p->loop);
+}
+
+static void start_all(struct replay *p);
+
+static void on_answer(void *ctx, const struct http_answer *a)
+{
+    struct post *post = ctx;
+    struct replay *p = post->p;
+    const struct event *e = &p->rows.rows[post->row];
+    bool ok = a->error == HTTP_E_TOO_BIG ? a->status / 100 == 2 : a->error == HTTP_OK && a->status / 100 == 2;
+
+    p->place[post->row] = PLACE_DONE;
+    p->in_flight--;
+    p->taken += ok;
+    p->failed += !ok;
+    if (!ok && p->failed <= FAILURES_NAMED)
+        (void)fprintf(stderr, "zapkeep: %s was not taken: %s %.0d%s\n", e->id,
+                      a->error == HTTP_OK ? "answered" : http_error_text(a->error), a->status, a->detail);
+    mem_free(post);
+    if (a->error != HTTP_E_CANCELLED)
+        timer_start(p->timer, 0);
+}
+
+static int send_one(struct replay *p, int row)
+{
+    CLEANUP(buf_fini) struct buf headers = BUF_INIT(HEADERS_MAX);
+    CLEANUP(buf_fini) struct buf body = BUF_INIT(BODY_MAX);
+    struct delivery_try how = { .attempt = 1,
+                                .timestamp_s = p->clock.wall_ms(&p->clock) / 1000,
+                                .replay = true };
+    const struct event *e = &p->rows.rows[row];
+    struct post *post = mem_alloc(sizeof *post);
+    int r = post ? delivery_request_build(&p->target, &how, &e, 1, &headers, &body) : -ENOMEM;
+
+    if (r == 0) {
+        *post = (struct post){ p, row };
+        r = http_call(p->client,
+                      &(struct http_request){
+                          .method = "POST",
+                          .url = p->target.url,
+                          .headers = buf_str(&headers),
+                          .body = {buf_str(&body), body.len},
+                          .timeout_ms = p->s->forward.timeout_ms,
+                          .answer_bytes_max = ANSWER_BYTES_MAX,
+                          .http2 = true
+        },
+                      on_answer, post, NULL);
+    }
+    if (r != 0) {
+        mem_free(post);
+        return r;
+    }
+    p->place[row] = PLACE_SENT;
+    p->in_flight++;
+    p->posted++;
+    return 0;
+}
+
+/* Does an event of the same session before it wait or run? */
+static bool is_behind(const struct replay *p, int row)
+{
+    const struct event *e = &p->rows.rows[row];
+
+    for (int i = 0; i < row; i++) {
+        const struct event *b = &p->rows.rows[i];
+
+        if (p->place[i] != PLACE_DONE && b->session.n == e->session.n &&
+            memcmp(b->session.p, e->session.p, e->session.n) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* ms until its time, 0: now. */
+static int64_t wait_of(struct replay *p, int row)
+{
+    int64_t at = p->rows.rows[row].at;
+    int64_t due;
+
+    if (p->speed <= 0)
+        return 0;
+    if (p->first_at == 0) {
+        p->first_at = at;
+        p->begun_ms = loop_now_ms(p->loop);
+    }
+    due = p->begun_ms + (int64_t)((double)(at - p->first_at) / p->speed);
+    return due > loop_now_ms(p->loop) ? due - loop_now_ms(p->loop) : 0;
+}
+
+/* The next rows, when all of the last are done. Returns 1: there are none. */
+static int read_more(struct replay *p)
+{
+    int r = 0;
+
+    p->rows.n = 0;
+    while (r == 0 && p->rows.n == 0 && p->next_seq <= p->last_seq) {
+        r = event_read(p->reader, p->next_seq, &p->filter, EVENT_READ_ROWS_MAX, &p->rows);
+        if (r == 0)
+            p->next_seq = p->rows.next_seq;
+        while (p->rows.n > 0 && p->rows.rows[p->rows.n - 1].seq > p->last_seq)
+            p->rows.n--;
+        if (r == 0 && p->rows.next_seq > p->rows.head_seq)
+            break;
+    }
+    memset(p->place, 0, sizeof p->place);
+    if (r != 0)
+        return r;
+    return p->rows.n == 0;
+}
+
+static bool all_done(const struct replay *p)
+{
+    for (int i = 0; i < p->rows.n; i++) {
+        if (p->place[i] != PLACE_DONE)
+            return false;
+    }
+    return true;
+}
+
+static void start_all(struct replay *p)
+{
+    int r = 0;
+
+    if (all_done(p))
+        r = read_more(p);
+    if (r != 0) {
+        end(p, r < 0 ? r : 0);
+        return;
+    }
+    for (int i = 0; r == 0 && i < p->rows.n && p->in_flight < p->s->forward.concurrency; i++) {
+        int64_t wait;
+
+        if (p->place[i] != PLACE_WAITS || is_behind(p, i))
+            continue;
+        wait = wait_of(p, i);
+        if (wait > 0) {
+            timer_start(p->timer, wait);
+            return;
+        }
+        r = send_one(p, i);
+    }
+    if (r != 0)
+        end(p, r);
+}
+
+static void on_timer(void *ctx)
+{
+    start_all(ctx);
+}
+
+static void on_stop(void *ctx, int signum)
+{
+    struct replay *p = ctx;
+
+    p->stopped = true;
+    loop_stop(p->loop);
+}
+
+/* ---- from where to where ---------------------------------------------------------------------------------
+ */
+
+/* A seq, or the first at or after a time. */
+static int seq_of(struct replay *p, const char *flag, const char *text, bool end_of, int64_t *ret)
+{
+    int64_t at;
+    int r;
+
+    if (text_to_i64(text, ret) == 0 && *ret >= 0)
+        return -1;
+    if (history_since_ms(text, p->clock.wall_ms(&p->clock), &at) != 0)
+        return cli_problem(EXIT_USAGE, "%s is \"%s\"; it takes a seq, a duration ago as 10m, or a time as %s",
+                           flag, text, "2026-11-22T10:04:35Z");
+    r = event_seq_at(p->reader, at, ret);
+    if (r != 0)
+        return cli_problem(EXIT_UNREACHABLE, "cannot read events.db: %s", err_text(r));
+    *ret -= end_of;
+    return -1;
+}
+
+static int find_range(struct replay *p)
+{
+    int64_t oldest = 0;
+    int code = -1;
+
+    if (!p->s->from[0])
+        return cli_problem(
+            EXIT_USAGE, "--from is missing: a seq, a duration ago as 10m, or a time as 2026-11-22T10:04:35Z");
+    if (event_bounds(p->reader, &oldest, &p->last_seq) != 0)
+        return cli_problem(EXIT_UNREACHABLE, "cannot read events.db");
+    code = seq_of(p, "--from", p->s->from, false, &p->next_seq);
+    if (code < 0 && p->s->to[0]) {
+        int64_t to = 0;
+
+        code = seq_of(p, "--to", p->s->to, true, &to);
+        p->last_seq = to < p->last_seq ? to : p->last_seq;
+    }
+    return code;
+}
+
+/* ---- the command -----------------------------------------------------------------------------------------
+ */
+
+static int find_target(struct replay *p, struct buf *url)
+{
+    CLEANUP(buf_fini) struct buf problem = BUF_INIT(1024);
+    const struct replay_settings *s = p->s;
+    const char *base = s->to_url[0] ? s->to_url : s->forward.url;
+    char *end_of_number = NULL;
+
+    if (!base[0])
+        return cli_problem(EXIT_USAGE, "neither --to-url nor BACKEND_URL says where to");
+    p->speed = strtod(s->speed, &end_of_number);
+    if (*end_of_number || end_of_number == s->speed || !isfinite(p->speed) || p->speed < 0)
+        return cli_problem(EXIT_USAGE, "--speed is \"%s\"; it takes a number as 10, or 0", s->speed);
+    if (delivery_secrets(s->forward.secret, &p->target.secrets, &problem) != 0)
+        return cli_problem(EXIT_USAGE, "FORWARD_SECRET %s", buf_str(&problem));
+    if (delivery_url(base, url) != 0)
+        return cli_problem(EXIT_USAGE, "\"%s\" is no URL", base);
+    p->target.url = buf_str(url);
+    p->target.token = s->forward.token;
+    p->target.event_body = strcmp(s->forward.body, "event") == 0;
+    return -1;
+}
+
+static void say_summary(const struct replay *p, int64_t took_ms)
+{
+    char took[32];
+
+    if (p->s->cli.json)
+        printf("{\"posted\":%" PRId64 ",\"taken\":%" PRId64 ",\"failed\":%" PRId64 ",\"took_ms\":%" PRId64
+               "}\n",
+               p->posted, p->taken, p->failed, took_ms);
+    else
+        printf("%" PRId64 " events posted to %s: %" PRId64 " taken, %" PRId64 " failed, in %s\n", p->posted,
+               p->target.url, p->taken, p->failed, text_duration(took_ms, took, sizeof took));
+}
+
+static int post_all(struct replay *p)
+{
+    int r = http_client_open(p->loop, (int)p->s->forward.concurrency, &p->client);
+
+    if (r == 0)
+        r = timer_open(p->loop, on_timer, p, &p->timer);
+    if (r == 0)
+        r = timer_open(p->loop, say_progress, p, &p->progress);
+    if (r == 0)
+        r = loop_on_stop_signal(p->loop, on_stop, p);
+    if (r == 0) {
+        timer_start(p->timer, 0);
+        timer_start(p->progress, PROGRESS_MS);
+        r = loop_run(p->loop);
+    }
+    http_client_close(p->client);
+    if (p->timer)
+        timer_close(p->timer);
+    if (p->progress)
+        timer_close(p->progress);
+    return r ? r : p->r;
+}
+
+static int replay(struct replay *p)
+{
+    int64_t begun_us = clock_mono_us();
+    int r = loop_open(&p->loop);
+
+    if (r == 0)
+        r = post_all(p);
+    (void)loop_close(p->loop);
+    if (r != 0)
+        return cli_problem(EXIT_NOT_SO, "cannot go on: %s", err_text(r));
+    say_summary(p, (clock_mono_us() - begun_us) / 1000);
+    return p->failed == 0 && !p->stopped ? EXIT_DONE : EXIT_NOT_SO;
+}
+
+static int run(const struct replay_settings *s)
+{
+    CLEANUP(buf_fini) struct buf url = BUF_INIT(SETTINGS_VALUE_MAX + 64);
+    struct replay p = {
+        .s = s, .filter = {.type_prefix = str_from(s->type), .session = str_from(s->session)}
+    };
+    const char *dir = s->cli.app.data_dir;
+    int code, r;
+
+    clock_init(&p.clock);
+    code = find_target(&p, &url);
+    if (code >= 0)
+        return code;
+    r = event_reader_open(dir, &p.reader);
+    if (r != 0)
+        return cli_store_problem(dir, "events.db", r);
+    code = find_range(&p);
+    if (code < 0)
+        code = replay(&p);
+    event_rows_fini(&p.rows);
+    event_reader_close(p.reader);
+    return code;
+}
+
+int cmd_replay(int argc, char *argv[])
+{
+    struct replay_settings s = { 0 };
+    int code = cli_read(cli_command_of(cmd_replay), replay_table, argc, argv, &s, NULL);
+
+    if (code >= 0)
+        return code;
+    code = run(&s);
+    cli_free(replay_table, &s);
+    return code;
+}
