@@ -76,8 +76,19 @@ static void count_pipes(nng_socket s, atomic_int *pipes)
 
 struct bus_pub {
     nng_socket socket;
+    nng_aio *send; /* of all messages: nng_send() makes one for each, with a random number of the kernel's */
     atomic_int pipes;
 };
+
+/* An operation that is done at once or not at all, used again and again. */
+static int open_aio(nng_aio **ret)
+{
+    int rv = nng_aio_alloc(ret, NULL, NULL);
+
+    if (rv == 0)
+        nng_aio_set_timeout(*ret, NNG_DURATION_ZERO);
+    return rv;
+}
 
 int bus_pub_open(const char *url, struct bus_pub **ret)
 {
@@ -90,10 +101,11 @@ int bus_pub_open(const char *url, struct bus_pub **ret)
     }
     set_options(p->socket);
     count_pipes(p->socket, &p->pipes);
-    rv = nng_dial(p->socket, url, NULL, NNG_FLAG_NONBLOCK);
+    rv = open_aio(&p->send);
+    if (rv == 0)
+        rv = nng_dial(p->socket, url, NULL, NNG_FLAG_NONBLOCK);
     if (rv != 0) {
-        (void)nng_close(p->socket);
-        mem_free(p);
+        bus_pub_close(p);
         return from_nng(rv);
     }
     *ret = p;
@@ -107,6 +119,7 @@ void bus_pub_close(struct bus_pub *p)
     if (bus_pub_connected(p))
         nng_msleep(FLUSH_MS);
     (void)nng_close(p->socket);
+    nng_aio_free(p->send);
     mem_free(p);
 }
 
@@ -117,9 +130,22 @@ bool bus_pub_connected(const struct bus_pub *p)
 
 int bus_pub_send(struct bus_pub *p, struct str message)
 {
+    nng_msg *msg;
+    int rv;
+
     if (!bus_pub_connected(p))
         return -EAGAIN;
-    return from_nng(nng_send(p->socket, (void *)message.p, message.n, NNG_FLAG_NONBLOCK));
+    rv = nng_msg_alloc(&msg, message.n);
+    if (rv != 0)
+        return from_nng(rv);
+    memcpy(nng_msg_body(msg), message.p, message.n);
+    nng_aio_set_msg(p->send, msg);
+    nng_send_aio(p->socket, p->send);
+    nng_aio_wait(p->send);
+    rv = nng_aio_result(p->send);
+    if (rv != 0)
+        nng_msg_free(msg);
+    return from_nng(rv);
 }
 
 /* ---- subscribing -----------------------------------------------------------------------------------------
@@ -127,6 +153,7 @@ int bus_pub_send(struct bus_pub *p, struct str message)
 
 struct bus_sub {
     nng_socket socket;
+    nng_aio *receive; /* as bus_pub's */
     struct poll_fd *readable;
     struct wakeup *linked;
     struct timer *again; /* the rest of a batch, after the loop has turned */
@@ -158,13 +185,21 @@ static void on_linked(void *ctx)
         s->on_link(s->ctx, up);
 }
 
+static nng_msg *receive(struct bus_sub *s)
+{
+    nng_recv_aio(s->socket, s->receive);
+    nng_aio_wait(s->receive);
+    return nng_aio_result(s->receive) == 0 ? nng_aio_get_msg(s->receive) : NULL;
+}
+
 static void on_readable(void *ctx)
 {
     struct bus_sub *s = ctx;
-    nng_msg *msg;
 
     for (int i = 0; i < RECEIVE_BATCH; i++) {
-        if (nng_recvmsg(s->socket, &msg, NNG_FLAG_NONBLOCK) != 0)
+        nng_msg *msg = receive(s);
+
+        if (!msg)
             return;
         s->in_callback = true;
         s->on_message(s->ctx, (struct str){ nng_msg_body(msg), nng_msg_len(msg) });
@@ -218,7 +253,9 @@ int bus_sub_open(struct loop *l, const char *url, const char *const *prefixes, i
     s->on_link = on_link;
     s->ctx = ctx;
     set_options(s->socket);
-    r = open_handles(s, l);
+    r = from_nng(open_aio(&s->receive));
+    if (r == 0)
+        r = open_handles(s, l);
     if (r == 0)
         r = from_nng(subscribe(s, url, prefixes, n_prefixes));
     if (r != 0) {
@@ -236,6 +273,7 @@ void bus_sub_close(struct bus_sub *s)
     poll_fd_close(s->readable);
     timer_close(s->again);
     (void)nng_close(s->socket); /* no pipe callback runs after this */
+    nng_aio_free(s->receive);
     wakeup_close(s->linked);
     s->closed = true;
     if (!s->in_callback)
