@@ -3,12 +3,11 @@
  * its end. Whatever they are, the connection is closed, what is answered is HTTP, and the next request is
  * served.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/base/clock.h"
@@ -24,6 +23,8 @@
 static struct {
     struct loop *loop;
     struct http_server *server;
+    struct sockaddr_un at; /* a name that the kernel gave it, in no folder */
+    socklen_t at_len;
     struct timer *later;
     struct http_req *held; /* one connection has one request at a time */
     uint64_t sum;          /* of every byte a handler sees: it has to be readable */
@@ -86,6 +87,19 @@ static void close_world(void)
     MUST(mem_live() == 0);
 }
 
+/* A socket of the machine, handed over as systemd would: thousands of connections a second would use up the
+ * ports of TCP. */
+static int listen_here(void)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    w.at.sun_family = AF_UNIX;
+    w.at_len = sizeof w.at;
+    MUST(fd >= 0 && bind(fd, (struct sockaddr *)&w.at, sizeof w.at.sun_family) == 0);
+    MUST(getsockname(fd, (struct sockaddr *)&w.at, &w.at_len) == 0 && listen(fd, 8) == 0);
+    return fd;
+}
+
 static void open_world(void)
 {
     static const struct http_handlers handlers = { .on_begin = on_begin,
@@ -97,19 +111,15 @@ static void open_world(void)
     limits.body_bytes_max = BODY_MAX;
     MUST(loop_open(&w.loop) == 0);
     MUST(timer_open(w.loop, on_later, NULL, &w.later) == 0);
-    MUST(http_server_open(w.loop, "127.0.0.1", 0, -1, &limits, &handlers, NULL, &w.server) == 0);
+    MUST(http_server_open(w.loop, "", 0, listen_here(), &limits, &handlers, NULL, &w.server) == 0);
     (void)atexit(close_world);
 }
 
 static int dial(void)
 {
-    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(http_server_port(w.server)) };
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    MUST(fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0);
-    /* Or Nagle's algorithm holds a piece back until the one before it is acknowledged. */
-    MUST(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) == 0);
+    MUST(fd >= 0 && connect(fd, (struct sockaddr *)&w.at, w.at_len) == 0);
     return fd;
 }
 

@@ -4,7 +4,8 @@
  * The log is written through a file layer of SQLite (a VFS) that remembers, per file, what is on disk and
  * which writes were not synced yet. At every sync of a workload the power goes: the disk is made as it would
  * be then, with none, all, some or parts of the writes that were not synced, and a new process opens it. The
- * same when an fsync fails, and Linux forgets that the pages were dirty.
+ * same when an fsync fails, and Linux forgets that the pages were dirty. The name of a new file is on disk
+ * only when its directory was synced.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -43,7 +45,8 @@ struct write {
 
 struct disk_file {
     char name[PATH_BYTES]; /* the last part of the path */
-    bool exists;           /* its name is on disk: it was synced once */
+    bool exists;           /* its name is on disk: the directory was synced */
+    bool sync_dir;         /* new: SQLite syncs the directory of its journals after their first sync */
     bool removed;          /* it was deleted, and that may not be on disk */
     char *bytes;
     sqlite3_int64 size;
@@ -58,7 +61,8 @@ static struct {
     int n;
     struct rng rng;
     void (*on_sync)(void); /* just before a sync takes effect */
-    int fail_sync_in;      /* this many syncs from now one fails; -1: none */
+    struct disk_file *syncing;
+    int fail_sync_in; /* this many syncs from now one fails; -1: none */
     int syncs;
 } disk;
 
@@ -120,7 +124,6 @@ static void disk_sync(struct disk_file *f)
     for (int i = 0; i < f->n_pending; i++)
         apply(&f->pending[i], &f->bytes, &f->size);
     forget_pending(f);
-    f->exists = true;
 }
 
 /* It is gone, name and all. */
@@ -131,6 +134,15 @@ static void disk_forget(struct disk_file *f)
     f->bytes = NULL;
     f->size = 0;
     f->exists = false;
+}
+
+static void disk_sync_dir(void)
+{
+    for (int i = 0; i < disk.n; i++) {
+        disk.files[i].exists = true;
+        if (disk.files[i].removed)
+            disk_forget(&disk.files[i]);
+    }
 }
 
 static void disk_write(struct disk_file *f, sqlite3_int64 at, int n, const void *data)
@@ -156,7 +168,7 @@ static void save_after(const struct disk_file *f, enum power power, const char *
     sqlite3_int64 size = 0;
     FILE *out;
 
-    if (!f->exists && power == POWER_NONE)
+    if (!f->exists && (power == POWER_NONE || (power == POWER_SOME && rng_below(&disk.rng, 2))))
         return;
     if (f->removed && (power == POWER_ALL || rng_below(&disk.rng, 2)))
         return;
@@ -236,9 +248,13 @@ static int on_sync(sqlite3_file *f, int flags)
         forget_pending(disk_of(f)); /* Linux: the pages stay readable and are taken for clean */
         return SQLITE_IOERR_FSYNC;
     }
+    disk.syncing = disk_of(f);
     if (disk.on_sync)
         disk.on_sync();
     disk_sync(disk_of(f));
+    if (disk_of(f)->sync_dir)
+        disk_sync_dir();
+    disk_of(f)->sync_dir = false;
     return SQLITE_OK;
 }
 
@@ -320,6 +336,7 @@ static const sqlite3_io_methods methods = {
 static int on_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *f, int flags, int *ret_flags)
 {
     struct layer_file *file = (struct layer_file *)f;
+    bool is_new = path && access(path, F_OK) != 0;
     int rc;
 
     (void)vfs;
@@ -335,6 +352,8 @@ static int on_open(sqlite3_vfs *vfs, const char *path, sqlite3_file *f, int flag
         if (file->disk->removed)
             disk_forget(file->disk);
         file->disk->removed = false;
+        if (is_new)
+            file->disk->sync_dir = !(flags & SQLITE_OPEN_MAIN_DB);
     }
     return SQLITE_OK;
 }
@@ -377,15 +396,13 @@ static void layer_remove(void)
     disk.n = 0;
 }
 
-/* Names removed from the directory are on disk when it is synced; SQLite leaves that open for its journal. */
+/* Ours, and SQLite's when it removes its journal. */
 int fsync(int fd)
 {
     struct stat st;
 
-    for (int i = 0; fstat(fd, &st) == 0 && S_ISDIR(st.st_mode) && i < disk.n; i++) {
-        if (disk.files[i].removed)
-            disk_forget(&disk.files[i]);
-    }
+    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+        disk_sync_dir();
     return 0;
 }
 
@@ -642,11 +659,64 @@ static void test_failed_fsync_then_power_loss(void **state)
     print_message("%d power cuts, %d events\n", work.checks, work.n);
 }
 
+/* ---- a process that dies between making a file and syncing it --------------------------------------------
+ */
+
+static void die_at_the_wal(void)
+{
+    if (strcmp(disk.syncing->name, "events.db-wal") == 0)
+        _exit(0);
+}
+
+/* What the dead process left in a file: read by everybody, and on disk or not. */
+static void find_left_over(const char *name, bool synced)
+{
+    char path[2 * PATH_BYTES];
+    static char bytes[1024 * 1024];
+    struct disk_file *f = disk_find(name);
+    FILE *in;
+    size_t n;
+
+    (void)snprintf(path, sizeof path, "%s/%s", work.dir, name);
+    in = fopen(path, "r");
+    assert_non_null(in);
+    n = fread(bytes, 1, sizeof bytes, in);
+    assert_int_equal(fclose(in), 0);
+    disk_write(f, 0, (int)n, bytes);
+    if (synced)
+        disk_sync(f);
+    f->exists = synced;
+}
+
+static void test_power_loss_after_a_kill_at_the_first_sync(void **state)
+{
+    int status = -1;
+    pid_t child = fork();
+
+    (void)state;
+    if (child == 0) {
+        disk.on_sync = die_at_the_wal;
+        open_log();
+        (void)send_some();
+        _exit(1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    find_left_over("events.db", true);
+    find_left_over("events.db-wal", false);
+    open_log();
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(send_some(), 0);
+        lose_power();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_power_loss_at_every_sync, setup, teardown),
         cmocka_unit_test_setup_teardown(test_failed_fsync_then_power_loss, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_power_loss_after_a_kill_at_the_first_sync, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
