@@ -92,7 +92,7 @@ struct http_server {
     int listen_fd, connections, pending;
     int64_t bodies_bytes; /* allocated for bodies, over all requests */
     uint16_t port;
-    bool closing;
+    bool closing, made_room;
 };
 
 static void enter(struct http_req *r, enum phase phase)
@@ -333,6 +333,7 @@ static void on_connection(void *ctx, struct MHD_Connection *mhd, void **socket_c
         *socket_ctx = r;
     } else if (r) {
         list_remove(&r->in_server);
+        s->made_room = s->made_room || s->connections == s->limits.connections_max;
         s->connections--;
         mem_free(r->query);
         mem_free(r->body);
@@ -389,6 +390,10 @@ static void on_run(void *ctx)
     MHD_UNSIGNED_LONG_LONG timeout;
 
     (void)MHD_run(s->daemon);
+    if (s->made_room) /* libmicrohttpd listens again only at its next turn, and nothing else may bring that
+                         about */
+        (void)MHD_run(s->daemon);
+    s->made_room = false;
     if (MHD_get_timeout(s->daemon, &timeout) == MHD_YES)
         timer_start(s->run, (int64_t)timeout);
     else

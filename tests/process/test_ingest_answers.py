@@ -68,6 +68,7 @@ def stack(request):
                      ZAPKEEP_INGEST_IDLE_TIMEOUT="6s")
     stack.ingest()
     yield stack
+    assert stack.processes["ingest"].stop() == 0  # an end at which a sanitizer finds what leaked
     stack.kill_all()
     stack.check_sanitizers()
 
@@ -323,6 +324,22 @@ def test_many_connections_do_not_starve_others(stack):
         assert raw(stack, request(webhook(message_id=f"crowd{i}").encode()))[0] == 200
     for s in idle + half:
         s.close()
+
+
+def test_connections_beyond_the_limit_wait_for_their_turn(make_stack):
+    stack = make_stack(ZAPKEEP_INGEST_CONNECTIONS="20", ZAPKEEP_INGEST_HEADER_TIMEOUT="3s")
+    stack.ingest()
+    idle = [connect(stack) for _ in range(20)]
+    with connect(stack) as s:
+        s.sendall(request(webhook(message_id="beyond").encode()))
+        s.settimeout(0.5)
+        with pytest.raises(socket.timeout):
+            s.recv(1)
+        s.settimeout(30)
+        assert read_answer(s)[0] == 200  # those that say nothing were closed
+    for other in idle:
+        other.close()
+    assert stack.processes["ingest"].stop() == 0
 
 
 def test_noise(stack):

@@ -357,6 +357,20 @@ def test_retention_waits_for_a_registered_consumer(make_stack):
     assert stack.events()[0]["seq"] <= 3001
 
 
+def test_the_hard_size_is_stronger_than_a_consumer_and_loud(make_stack):
+    stack = make_stack(ZAPKEEP_RETENTION_SIZE="1MiB", ZAPKEEP_RETENTION_HARD_SIZE="2MiB")
+    with sqlite3.connect(os.path.join(stack.data, "state.db")) as db:
+        db.execute("create table cursor (consumer text primary key, seq integer, at integer)")
+        db.execute("insert into cursor values ('gone', 0, 0)")
+    p = stack.ingest()
+    load = Load(stack, threads=4).start()
+    wait_until("it is said", lambda: re.search(r"error webhook-ingest retention-forced .*events=\d+", p.text()))
+    load.stop()
+    assert metric(stack, 'zapkeep_ingest_removed_total{what="unread_events"}') > 0
+    seqs = [row["seq"] for row in stack.events()]
+    assert seqs == list(range(seqs[0], seqs[-1] + 1)) and seqs[0] > 1 and seqs[-1] == max(load.answered.values())
+
+
 def test_backup_while_it_is_written(stack):
     stack.ingest()
     load = Load(stack, threads=6).start()

@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 
+import pytest
 import zk
 from hook_load import Load
 from zk import wait_until, webhook
@@ -157,6 +158,29 @@ def test_tap_goes_from_history_to_live_without_gap_or_repeat(stack):
     assert [row["seq"] for row in tap_lines(out)] == list(range(11, head + 1))
 
 
+@pytest.mark.parametrize("where,first", [(["--from", "5"], 5), (["--since", "10m"], 1), (["--last", "20"], None)])
+def test_tap_begins_anywhere_while_events_come_in(stack, where, first):
+    stack.hub()
+    stack.ingest()
+    load = Load(stack, threads=6).start()
+    wait_until("there is a history", lambda: load.count() > 300)
+    out = os.path.join(stack.dir, "tapped")
+    with open(out, "w") as f:
+        tap = subprocess.Popen([os.path.join(zk.BIN, "zapkeep"), "tap", "--json", *where], env=stack.env, stdout=f)
+    try:
+        want = load.count() + 2000
+        wait_until("events come in meanwhile", lambda: load.count() >= want and len(tap_lines(out)) > 1000)
+        load.stop()
+        head = stack.events("--last", "1")[0]["seq"]
+        wait_until("tap has shown the newest", lambda: [r for r in tap_lines(out) if r.get("seq") == head])
+    finally:
+        tap.send_signal(signal.SIGTERM)
+        assert tap.wait(zk.PATIENCE) == 0
+    seqs = [row["seq"] for row in tap_lines(out) if row["type"] != "log.head"]
+    assert seqs == list(range(seqs[0], head + 1))
+    assert seqs[0] == first or first is None and 280 < seqs[0] < want - 19
+
+
 def test_every_event_and_the_head_ring(stack):
     """Subscribers without the store: topic, NUL, msgpack; log.head each second."""
     stack.hub()
@@ -184,6 +208,24 @@ def test_every_event_and_the_head_ring(stack):
     assert event["src"] == "webhook-ingest" and event["v"] == 1
     heads = [json.loads(line)["seq"] for line in done["head"].stdout.splitlines()]
     assert heads == sorted(heads)
+
+
+def test_a_duplicate_is_counted_and_not_rung(stack):
+    stack.hub()
+    stack.ingest()
+    tap = stack.start("tap", "zapkeep", "tap", "--json", "message.", ZAPKEEP_DATA_DIR="/nowhere")
+    n = 0
+    while '"message_id":"' not in tap.text():  # it hears
+        n += 1
+        assert stack.post(webhook(message_id=f"M{n}"))[0] == 200
+        time.sleep(0.1)
+    again = webhook(message_id="again")
+    answers = [json.loads(stack.post(again)[2]) for _ in range(4)]
+    assert [a["status"] for a in answers] == ["accepted"] + 3 * ["duplicate"]
+    assert stack.post(webhook(message_id="last"))[0] == 200
+    wait_until("the last one rang", lambda: '"message_id":"last"' in tap.text())
+    assert tap.text().count('"message_id":"again"') == 1
+    assert 'zapkeep_ingest_events_total{result="duplicate"} 3' in stack.get_ingest("/metrics")[2].decode()
 
 
 def test_ingest_answers_without_a_hub(stack):
