@@ -62,19 +62,9 @@ static int build_create(const struct bridge_target *t, const char *id, const cha
     return request_build_json(t, "POST", "/sessions", NULL, &body, ret);
 }
 
-static int build_delete(const struct bridge_target *t, const char *id, struct bridge_request *ret)
-{
-    return request_build(t, "DELETE", "/sessions/%s", id, ret);
-}
-
 static int build_reconnect(const struct bridge_target *t, const char *id, struct bridge_request *ret)
 {
     return request_build(t, "POST", "/sessions/%s/reconnect", id, ret);
-}
-
-static int build_qr(const struct bridge_target *t, const char *id, struct bridge_request *ret)
-{
-    return request_build(t, "GET", "/sessions/%s", id, ret);
 }
 
 /* -- answers -- */
@@ -179,9 +169,9 @@ const struct bridge_driver bridge_contract = {
     .build_list = build_list,
     .build_status = build_status,
     .build_create = build_create,
-    .build_delete = build_delete,
+    .build_delete = request_build_delete,
     .build_reconnect = build_reconnect,
-    .build_qr = build_qr,
+    .build_qr = request_build_session,
     .read_health = answer_read_health,
     .read_list = read_list,
     .read_status = read_status,

@@ -80,3 +80,13 @@ int request_build(const struct bridge_target *t, const char *method, const char 
 
     return request_build_json(t, method, path, id, &none, ret);
 }
+
+int request_build_delete(const struct bridge_target *t, const char *id, struct bridge_request *ret)
+{
+    return request_build(t, "DELETE", "/sessions/%s", id, ret);
+}
+
+int request_build_session(const struct bridge_target *t, const char *id, struct bridge_request *ret)
+{
+    return request_build(t, "GET", "/sessions/%s", id, ret);
+}

@@ -20,3 +20,6 @@ int request_build(const struct bridge_target *t, const char *method, const char 
 /* The same with a JSON body, which is taken over (also on failure). */
 int request_build_json(const struct bridge_target *t, const char *method, const char *path, const char *id,
                        struct buf *body, struct bridge_request *ret);
+/* DELETE and GET /sessions/ID: the same in every dialect so far. */
+int request_build_delete(const struct bridge_target *t, const char *id, struct bridge_request *ret);
+int request_build_session(const struct bridge_target *t, const char *id, struct bridge_request *ret);

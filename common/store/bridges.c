@@ -144,24 +144,32 @@ static void recover(struct bridge_row *row, const struct now *now)
     row->breaker = breaker_hint_up(&row->breaker, now->steady_ms);
 }
 
-static int end_with_row(const struct txn *t, int r, const struct bridge_row *row)
+/* A transaction that changes the row. */
+static int begin_with_row(struct txn *t, struct db *db, const char *name, struct bridge_row *ret)
 {
-    if (r == 0)
-        r = bridges_save(t->db, row);
-    return txn_end(t, r);
+    int r = txn_begin(t, db);
+
+    if (r != 0)
+        return r;
+    r = bridges_get(db, name, ret);
+    return r == 0 ? 0 : txn_end(t, r);
+}
+
+static int end_with_row(const struct txn *t, const struct bridge_row *row)
+{
+    return txn_end(t, bridges_save(t->db, row));
 }
 
 int bridges_set_driver(struct db *db, const char *name, const char *driver)
 {
     struct bridge_row row;
     struct txn t;
-    int r = txn_begin(&t, db);
+    int r = begin_with_row(&t, db, name, &row);
 
     if (r != 0)
         return r;
-    r = bridges_get(db, name, &row);
     str_copy(str_from(driver), row.driver, sizeof row.driver);
-    return end_with_row(&t, r, &row);
+    return end_with_row(&t, &row);
 }
 
 int bridges_set_health(struct db *db, const struct now *now, const char *name, enum bridge_health health,
@@ -169,67 +177,63 @@ int bridges_set_health(struct db *db, const struct now *now, const char *name, e
 {
     struct bridge_row row;
     struct txn t;
-    int r = txn_begin(&t, db);
+    int r = begin_with_row(&t, db, name, &row);
 
     if (r != 0)
         return r;
-    r = bridges_get(db, name, &row);
-    if (r == 0 && row.health == BRIDGE_HEALTH_DOWN && health == BRIDGE_HEALTH_UP)
+    if (row.health == BRIDGE_HEALTH_DOWN && health == BRIDGE_HEALTH_UP)
         recover(&row, now);
-    if (r == 0 && row.health != health)
+    if (row.health != health)
         row.health_since = now->wall_ms;
     row.health = health;
     str_copy(str_from(words), row.health_words, sizeof row.health_words);
-    return end_with_row(&t, r, &row);
+    return end_with_row(&t, &row);
 }
 
 int bridges_set_incident(struct db *db, const struct now *now, const char *name, bool on, const char *words)
 {
-    struct bridge_row row = { 0 };
+    struct bridge_row row;
     struct txn t;
-    int r = txn_begin(&t, db);
+    int r = begin_with_row(&t, db, name, &row);
 
     if (r != 0)
         return r;
-    r = bridges_get(db, name, &row);
-    if (r == 0 && row.incident_since > 0 && !on)
+    if (row.incident_since > 0 && !on)
         recover(&row, now);
     if (!on)
         row.incident_since = 0;
     else if (row.incident_since == 0)
         row.incident_since = now->wall_ms;
     str_copy(str_from(words), row.incident_words, sizeof row.incident_words);
-    return end_with_row(&t, r, &row);
+    return end_with_row(&t, &row);
 }
 
 int bridges_set_swept(struct db *db, const struct now *now, const char *name, int64_t vouch_ms)
 {
     struct bridge_row row;
     struct txn t;
-    int r = txn_begin(&t, db);
+    int r = begin_with_row(&t, db, name, &row);
 
     if (r != 0)
         return r;
-    r = bridges_get(db, name, &row);
     row.swept_at = now->steady_ms;
     row.swept_wall = now->wall_ms;
     row.fresh_until = now->steady_ms + vouch_ms;
-    return end_with_row(&t, r, &row);
+    return end_with_row(&t, &row);
 }
 
 int bridges_set_policy(struct db *db, const char *name, const struct policy *p)
 {
     struct bridge_row row;
     struct txn t;
-    int r = txn_begin(&t, db);
+    int r = begin_with_row(&t, db, name, &row);
 
     if (r != 0)
         return r;
-    r = bridges_get(db, name, &row);
     row.interval_ms = policy_spacing_ms(p);
     row.rate_milli = p->rate_milli;
     row.burst = p->burst;
-    return end_with_row(&t, r, &row);
+    return end_with_row(&t, &row);
 }
 
 /* ---- what is read

@@ -105,6 +105,16 @@ static int unpark(struct db *db, const struct policy *p, const struct now *now, 
     return reconnects_save(db, now, &row, &next, NULL, draw);
 }
 
+static int take_session(struct sql *q, char ret[SESSIONS_ID_MAX])
+{
+    int r = sql_next(q);
+
+    if (r != SQL_ROW)
+        return r < 0 ? r : RECONNECTS_NONE;
+    str_copy(sql_text(q, 0), ret, SESSIONS_ID_MAX);
+    return 0;
+}
+
 static int first_parked(struct db *db, const char *bridge, enum retry_park why, char ret[SESSIONS_ID_MAX])
 {
     CLEANUP(sql_done) struct sql *q = NULL;
@@ -112,12 +122,7 @@ static int first_parked(struct db *db, const char *bridge, enum retry_park why, 
         sql_query(db, "SELECT session FROM reconnect WHERE phase = 4 AND bridge = ?1 AND park = ?2 LIMIT 1",
                   &q, "si", bridge, (int64_t)why);
 
-    if (r == 0)
-        r = sql_next(q);
-    if (r != SQL_ROW)
-        return r < 0 ? r : RECONNECTS_NONE;
-    str_copy(sql_text(q, 0), ret, SESSIONS_ID_MAX);
-    return 0;
+    return r == 0 ? take_session(q, ret) : r;
 }
 
 int reconnects_unpark_all(struct db *db, const struct policy *p, const struct now *now, const char *bridge,
@@ -179,12 +184,7 @@ static int first_due(struct db *db, const char *bridge, int64_t due_before, char
         db, "SELECT session FROM reconnect WHERE phase = 1 AND bridge = ?1 AND due_at <= ?2 LIMIT 1", &q,
         "si", bridge, due_before);
 
-    if (r == 0)
-        r = sql_next(q);
-    if (r != SQL_ROW)
-        return r < 0 ? r : RECONNECTS_NONE;
-    str_copy(sql_text(q, 0), ret, SESSIONS_ID_MAX);
-    return 0;
+    return r == 0 ? take_session(q, ret) : r;
 }
 
 static int park_all_due(struct db *db, const struct now *now, const char *bridge, int64_t due_before,

@@ -34,21 +34,8 @@ struct create_settings {
 static const struct setting table[] = {
     WEBHOOK_URL_ROWS(offsetof(struct create_settings, webhook_url),
                      offsetof(struct create_settings, ingest_listen)),
-    {.name = "WAIT",
-                                              .kind = SETTING_BOOL,
-                                              .at = offsetof(struct create_settings, wait),
-                                              .def = "false",
-                                              .flag_only = true,
-                                              .help = "wait for the scan also with --json and without a terminal" },
-    { .name = "TIMEOUT",
-                                              .kind = SETTING_DURATION,
-                                              .at = offsetof(struct create_settings, timeout_ms),
-                                              .def = PAIRING_TIMEOUT_DEFAULT,
-                                              .min = 1,
-                                              .max = INT64_C(24) * 3600 * 1000,
-                                              .flag_only = true,
-                                              .help = "give up waiting for the scan after this" },
-    { 0                       },
+    PAIRING_ROWS(offsetof(struct create_settings, wait), offsetof(struct create_settings, timeout_ms)),
+    { 0 },
 };
 
 /* -- one at a time -- */

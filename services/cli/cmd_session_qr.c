@@ -14,21 +14,8 @@ struct qr_settings {
 };
 
 static const struct setting table[] = {
-    {.name = "WAIT",
-     .kind = SETTING_BOOL,
-     .at = offsetof(struct qr_settings, wait),
-     .def = "false",
-     .flag_only = true,
-     .help = "wait for the scan also with --json and without a terminal" },
-    { .name = "TIMEOUT",
-     .kind = SETTING_DURATION,
-     .at = offsetof(struct qr_settings, timeout_ms),
-     .def = PAIRING_TIMEOUT_DEFAULT,
-     .min = 1,
-     .max = INT64_C(24) * 3600 * 1000,
-     .flag_only = true,
-     .help = "give up waiting for the scan after this" },
-    { 0                   },
+    PAIRING_ROWS(offsetof(struct qr_settings, wait), offsetof(struct qr_settings, timeout_ms)),
+    { 0 },
 };
 
 static int show(const struct qr_settings *s, struct cli_bridge *b, const char *id)

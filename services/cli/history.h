@@ -10,6 +10,26 @@ struct history {
     int64_t last;      /* 0: not given */
 };
 
+/* The rows for a settings table, --from first; @at_ is the offset of the struct history. */
+#define HISTORY_ROWS(at_, last_help_)                                                                  \
+    { .name = "FROM",                                                                                  \
+      .kind = SETTING_INT,                                                                             \
+      .at = (at_) + offsetof(struct history, from),                                                    \
+      .def = "0",                                                                                      \
+      .min = 0,                                                                                        \
+      .max = INT64_MAX,                                                                                \
+      .flag_only = true,                                                                               \
+      .help = "begin with this seq of the log" },                                                      \
+        { .name = "SINCE",                                                                             \
+          .at = (at_) + offsetof(struct history, since),                                               \
+          .def = "",                                                                                   \
+          .flag_only = true,                                                                           \
+          .help = "begin this long ago (10m, 2h, 3d) or at this time (2026-11-22T10:04:35Z)" },        \
+    {                                                                                                  \
+        .name = "LAST", .kind = SETTING_INT, .at = (at_) + offsetof(struct history, last), .def = "0", \
+        .min = 0, .max = INT64_MAX, .flag_only = true, .help = (last_help_)                            \
+    }
+
 /* --from 0 is the beginning, as --from 1 is: 0 alone means that it was not given. @row: the row of --from. */
 void history_given(struct history *h, const struct setting *row, int argc, char *const argv[]);
 

@@ -11,6 +11,20 @@
 /* WhatsApp gives up after about 160 s, and zapw begins anew. */
 #define PAIRING_TIMEOUT_DEFAULT "5m"
 
+/* The rows of --wait and --timeout for a settings table; offsets of a bool and of an int64_t. */
+#define PAIRING_ROWS(wait_at_, timeout_at_)                                                               \
+    { .name = "WAIT",                                                                                     \
+      .kind = SETTING_BOOL,                                                                               \
+      .at = (wait_at_),                                                                                   \
+      .def = "false",                                                                                     \
+      .flag_only = true,                                                                                  \
+      .help = "wait for the scan also with --json and without a terminal" },                              \
+    {                                                                                                     \
+        .name = "TIMEOUT", .kind = SETTING_DURATION, .at = (timeout_at_), .def = PAIRING_TIMEOUT_DEFAULT, \
+        .min = 1, .max = INT64_C(24) * 3600 * 1000, .flag_only = true,                                    \
+        .help = "give up waiting for the scan after this"                                                 \
+    }
+
 struct pairing {
     struct cli_bridge *bridge;
     const char *id;
