@@ -7,12 +7,18 @@ const char *breaker_state_text(enum breaker_state s)
     return texts[s];
 }
 
+/* Whatever became of the probes, it is known by then, or never will be (the session was removed). */
+static int64_t probed_until(const struct policy *p, const struct breaker *b)
+{
+    return b->since + 2 * p->lease_ms;
+}
+
 struct verdict breaker_verdict(const struct policy *p, const struct breaker *b, int64_t now)
 {
     if (b->state == BREAKER_OPEN && now < b->until)
         return (struct verdict){ WHY_BREAKER_OPEN, b->until };
-    if (b->state == BREAKER_HALF_OPEN && b->probes >= p->breaker_probes)
-        return (struct verdict){ WHY_BREAKER_PROBING, 0 };
+    if (b->state == BREAKER_HALF_OPEN && b->probes >= p->breaker_probes && now < probed_until(p, b))
+        return (struct verdict){ WHY_BREAKER_PROBING, probed_until(p, b) };
     return (struct verdict){ WHY_READY, now };
 }
 
@@ -48,7 +54,7 @@ struct breaker breaker_take(const struct policy *p, const struct breaker *b, int
 
     if (b->state == BREAKER_CLOSED)
         return n;
-    if (b->state == BREAKER_OPEN)
+    if (b->state == BREAKER_OPEN || b->probes >= p->breaker_probes)
         n = enter(b, BREAKER_HALF_OPEN, now);
     n.probes++;
     return n;

@@ -29,7 +29,8 @@ struct breaker {
 
 /* May a call be made? WHY_READY, WHY_BREAKER_OPEN, WHY_BREAKER_PROBING. */
 struct verdict breaker_verdict(const struct policy *p, const struct breaker *b, int64_t now);
-/* A call is made (the verdict was ready): counts a probe, turns OPEN whose time is over into HALF_OPEN.
+/* A call is made (the verdict was ready): counts a probe, turns OPEN whose time is over into HALF_OPEN, and
+ * begins a HALF_OPEN anew whose probes were never answered.
  * The call remembers the gen of the result. */
 struct breaker breaker_take(const struct policy *p, const struct breaker *b, int64_t now);
 

@@ -6,6 +6,9 @@
 
 /* A due session that must not be attempted until the monitor has looked at it is due again so much later. */
 #define LOOK_AGAIN_MS 5000
+/* A verdict may change before its time (the monitor lifts a flap damping): it is asked for again within this.
+ */
+#define PUT_OFF_MAX_MS (60 * 1000)
 /* Doubling stops here: MIN..MAX is cut by MAX long before. */
 #define BACKOFF_DOUBLINGS_MAX 30
 
@@ -39,8 +42,11 @@ int64_t retry_next_at(const struct policy *p, const struct retry *r, uint64_t dr
 /* ---- small steps -----------------------------------------------------------------------------------------
  */
 
+/* A backoff that was drawn holds when the bridge starts the session by itself, in vain. */
 static void set_idle(struct retry *r)
 {
+    if (r->reason != RETRY_FOR_AGAIN)
+        r->due_at = 0;
     r->phase = RETRY_IDLE;
     r->reason = RETRY_FOR_NONE;
     r->forced = false;
@@ -60,6 +66,15 @@ static void set_parked(struct retry *r, enum retry_park park)
     r->reason = RETRY_FOR_NONE;
     r->park = park;
     r->forced = false;
+}
+
+/* Nothing is planned: parked if somebody asked for that while the attempt was under way. */
+static void set_over(struct retry *r)
+{
+    if (r->park != RETRY_PARK_NONE)
+        set_parked(r, r->park);
+    else
+        set_idle(r);
 }
 
 static void reset_counters(struct retry *r)
@@ -107,6 +122,7 @@ static void end_attempt(const struct policy *p, struct retry *r, enum session_st
         r->slow_used = r->slow_used && !slow_again; /* its one retry has not been had yet */
         set_due(r, slow_again ? RETRY_FOR_SLOW : RETRY_FOR_AGAIN, r->due_at);
     } else {
+        r->reason = RETRY_FOR_AGAIN;
         set_idle(r);
     }
 }
@@ -119,8 +135,10 @@ static void follow_connected(struct retry *r, struct retry_effect *effect)
     effect->bridge_current = true;
     effect->confirmed = r->phase == RETRY_VERIFYING;
     r->park = RETRY_PARK_NONE;
-    if (r->phase != RETRY_CALLING)
-        set_idle(r);
+    if (r->phase == RETRY_CALLING)
+        return;
+    set_idle(r);
+    r->due_at = 0;
 }
 
 static void drop_by_plan(const struct policy *p, struct retry *r, enum cause_plan plan, int64_t now)
@@ -133,7 +151,7 @@ static void drop_by_plan(const struct policy *p, struct retry *r, enum cause_pla
         set_due(r, RETRY_FOR_SLOW, spaced_at(p, r, now + p->slow_ms));
     else
         set_due(r, r->failures > 0 ? RETRY_FOR_AGAIN : RETRY_FOR_DROP,
-                later(spaced_at(p, r, now + p->grace_ms), r->failures > 0 ? r->due_at : 0));
+                later(spaced_at(p, r, now + p->grace_ms), r->due_at));
 }
 
 /* A plan that changes what is planned already: 515 brings it forward, 440 puts it off. */
@@ -181,10 +199,7 @@ static void follow_waiting(struct retry *r, enum session_state to, struct retry_
     if (r->phase != RETRY_VERIFYING || to == SESSION_STARTING)
         return;
     effect->closed = true;
-    if (r->park != RETRY_PARK_NONE)
-        set_parked(r, r->park);
-    else
-        set_idle(r);
+    set_over(r);
 }
 
 static void follow_failed(struct retry *r, const struct cause *cause, struct retry_effect *effect)
@@ -240,7 +255,7 @@ struct retry retry_put_off(const struct retry *r, struct verdict v, int64_t now)
     struct retry n = *r;
 
     if (v.until > now)
-        n.due_at = v.until;
+        n.due_at = v.until - now < PUT_OFF_MAX_MS ? v.until : now + PUT_OFF_MAX_MS;
     else if (v.why == WHY_NOT_SEEN)
         n.due_at = now + LOOK_AGAIN_MS;
     else
@@ -271,6 +286,13 @@ static int64_t verify_ms(const struct policy *p)
     return p->verify_ms < spacing ? p->verify_ms : spacing;
 }
 
+/* A failed session that a person unparked is recorded as failed until it connects. */
+static bool may_still_connect(const struct retry *r, enum session_state state)
+{
+    return state == SESSION_DISCONNECTED || state == SESSION_STARTING ||
+           (state == SESSION_FAILED && r->reason == RETRY_FOR_OPERATOR && r->park == RETRY_PARK_NONE);
+}
+
 static enum attempt_outcome taken(const struct policy *p, struct retry *r, enum session_state state,
                                   uint64_t draw, int64_t now)
 {
@@ -278,7 +300,7 @@ static enum attempt_outcome taken(const struct policy *p, struct retry *r, enum 
         set_due(r, RETRY_FOR_AT_ONCE, now);
         return ATTEMPT_NOT_CONNECTED;
     }
-    if (state != SESSION_DISCONNECTED && state != SESSION_STARTING) {
+    if (!may_still_connect(r, state)) {
         end_attempt(p, r, state, true, draw);
         return ATTEMPT_NOT_CONNECTED;
     }
@@ -297,7 +319,7 @@ struct retry retry_called(const struct policy *p, const struct retry *r, const s
     n.last_sent = r->claimed_at + (call->sent_after_ms > 0 ? call->sent_after_ms : 0);
     *ret_outcome = call->outcome;
     if (state == SESSION_CONNECTED && (r->reason != RETRY_FOR_DEAF || call->outcome == ATTEMPT_CALLED)) {
-        set_idle(&n);
+        set_over(&n);
         *ret_outcome = ATTEMPT_SUCCEEDED;
     } else if (call->outcome == ATTEMPT_CALLED) {
         *ret_outcome = taken(p, &n, state, draw, now);
@@ -321,7 +343,7 @@ struct retry retry_repair(const struct policy *p, const struct retry *r, enum se
     struct retry n = *r;
 
     if (state == SESSION_CONNECTED && r->reason != RETRY_FOR_DEAF) {
-        set_idle(&n);
+        set_over(&n);
         *ret_outcome = ATTEMPT_SUCCEEDED;
         return n;
     }
@@ -348,7 +370,7 @@ struct retry retry_park(const struct retry *r, enum retry_park park)
 
     if (has_attempt(r))
         n.park = park;
-    else if (r->phase != RETRY_PARKED)
+    else if (r->phase != RETRY_PARKED || park == RETRY_PARK_OPERATOR)
         set_parked(&n, park);
     return n;
 }

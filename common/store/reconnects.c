@@ -87,7 +87,8 @@ static int write_row(struct db *db, const struct reconnect_row *row)
 int reconnects_save(struct db *db, const struct now *now, struct reconnect_row *row, const struct retry *next,
                     const char *detail, uint64_t draw)
 {
-    bool parks = next->phase == RETRY_PARKED && row->retry.phase != RETRY_PARKED;
+    bool parks =
+        next->phase == RETRY_PARKED && (row->retry.phase != RETRY_PARKED || row->retry.park != next->park);
 
     if (next->phase == RETRY_DUE && (row->retry.phase != RETRY_DUE || row->retry.due_at != next->due_at))
         row->place = (int64_t)(draw % INT32_MAX);

@@ -168,7 +168,7 @@ int reconnects_collect(struct db *db, const char *bridge,
  * reason in *ret, or -errno. */
 int reconnects_ask(struct db *db, const struct policy *p, const struct now *now, const char *bridge,
                    const char *session, bool force, struct verdict *ret);
-/* Returns 0, RECONNECTS_NONE (no such session). Parking a parked one changes nothing. */
+/* Returns 0, RECONNECTS_NONE (no such session). Parking a parked one changes the reason. */
 int reconnects_park(struct db *db, const struct now *now, const char *bridge, const char *session,
                     const char *detail);
 /* Also ends the park of the whole bridge as outdated when that was the reason. Returns 0, RECONNECTS_NONE,

@@ -58,7 +58,7 @@ static int repair_one(struct claiming *c, struct reconnect_row *row)
         return r;
     next = retry_repair(c->o->policy, &row->retry, session.state, draw, c->now.steady_ms, &outcome);
     r = attempts_breaker_gen(c->db, row->retry.token, &gen);
-    if (r == 0 && outcome == ATTEMPT_WORKER_LOST)
+    if (r == 0 && row->retry.phase == RETRY_CALLING) /* no answer will be counted */
         c->bridge.breaker = breaker_forget(&c->bridge.breaker, gen);
     if (r == 0)
         r = attempts_end(c->db, &c->now, row->retry.token, outcome, &next, NULL);

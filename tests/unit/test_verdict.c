@@ -195,7 +195,7 @@ static void test_bridge(void **state)
         if (i == OPEN)
             w.b.breaker = (struct breaker){ .state = BREAKER_OPEN, .until = NOW + 1 };
         if (i == PROBING)
-            w.b.breaker = (struct breaker){ .state = BREAKER_HALF_OPEN, .probes = 5 };
+            w.b.breaker = (struct breaker){ .state = BREAKER_HALF_OPEN, .since = NOW, .probes = 5 };
         w.b.hook_until = i == HOOK ? NOW + 5 : 0;
         w.b.in_flight = i == FULL ? 16 : 15;
         if (i == EMPTY)
