@@ -125,11 +125,13 @@ struct collected {
     int n_attempts, n_parks;
 };
 
+/* INDEXED BY: without it SQLite takes the primary key, and looks at every session of the bridge. */
 static int has_untold(struct db *db, const char *bridge, int64_t *ret)
 {
     return sql_get_int(db,
                        "SELECT EXISTS (SELECT 1 FROM attempt WHERE bridge = ?1 AND told = 0)"
-                       " OR EXISTS (SELECT 1 FROM reconnect WHERE bridge = ?1 AND park_told = 0)",
+                       " OR EXISTS (SELECT 1 FROM reconnect INDEXED BY reconnect_untold"
+                       "  WHERE bridge = ?1 AND park_told = 0)",
                        ret, "s", bridge);
 }
 
@@ -151,7 +153,8 @@ static int read_parks(struct db *db, const char *bridge, struct collected *c)
 {
     CLEANUP(sql_done) struct sql *q = NULL;
     int r = sql_query(db,
-                      "SELECT session, park, attempts, park_detail FROM reconnect WHERE bridge = ?1"
+                      "SELECT session, park, attempts, park_detail FROM reconnect INDEXED BY "
+                      "reconnect_untold WHERE bridge = ?1"
                       " AND park_told = 0 LIMIT ?2",
                       &q, "si", bridge, (int64_t)COLLECT_MAX);
 
