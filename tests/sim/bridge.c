@@ -104,8 +104,6 @@ void bridge_connect(struct sim *s, int64_t session, int64_t gen)
     if (x->gen != gen)
         return;
     bridge_set(s, (int)session, SESSION_CONNECTED);
-    if (s->back_at && s->back_at[session] == 0)
-        s->back_at[session] = s->t;
     sim_log(s, "%s connects", x->id);
     send_webhook(s, (int)session, SESSION_CONNECTED, 0);
     if (x->kind == SIM_SHAKY)

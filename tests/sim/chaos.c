@@ -107,6 +107,8 @@ static void step_clock(struct sim *s, int64_t a, int64_t b)
 
 static void power_on(struct sim *s, int64_t a, int64_t b)
 {
+    if (s->t < s->powered_at)
+        return;
     monitor_start(s);
     for (int w = 0; w < s->n_workers; w++)
         if (!s->workers[w].alive)
@@ -127,6 +129,22 @@ static void reboot(struct sim *s, int64_t a, int64_t b)
     (void)snprintf(s->clock.clock.boot_id, sizeof s->clock.clock.boot_id, "boot-%lld", (long long)s->t);
     sim_at(s, s->t + down + boot, power_on, 0, 0);
     again(s, s->reboot_every, reboot);
+}
+
+/* The monitor is gone for long, and meanwhile sessions come back by themselves. */
+static void heal_all(struct sim *s, int64_t a, int64_t b)
+{
+    for (int i = 0; i < s->n_sessions; i++)
+        if (s->sessions[i].state == SESSION_DISCONNECTED && s->sessions[i].kind != SIM_STUBBORN)
+            bridge_connect(s, i, s->sessions[i].gen);
+}
+
+static void go_blind(struct sim *s, int64_t a, int64_t b)
+{
+    monitor_kill(s);
+    sim_at(s, s->t + 1000 + sim_draw(s, 30 * 1000), heal_all, 0, 0);
+    sim_at(s, s->t + 6 * MINUTE + sim_draw(s, 10 * MINUTE), power_on, 0, 0);
+    again(s, s->blind_every, go_blind);
 }
 
 /* ---- people ----------------------------------------------------------------------------------------------
@@ -191,6 +209,7 @@ static void draw_policy(struct sim *s)
     s->policy.interval_ms = PICK(s, 300, 300, 60, 10) * 1000;
     s->policy.rate_milli = PICK(s, 2000, 2000, 500, 10000);
     s->policy.burst = PICK(s, 5, 5, 1, 20);
+    s->policy.in_flight_max = PICK(s, 16, 16, 3);
     s->policy.failures_max = PICK(s, 20, 3);
     s->policy.stable_ms = PICK(s, 10, 1) * MINUTE;
     s->policy.slow_ms = PICK(s, 15, 2) * MINUTE;
@@ -211,6 +230,7 @@ static void draw_troubles(struct sim *s)
     s->reboot_every = PICK(s, 0, 0, 0, 20) * MINUTE;
     s->hand_every = PICK(s, 0, 1, 5) * MINUTE;
     s->life_every = PICK(s, 0, 1, 3) * MINUTE;
+    s->blind_every = PICK(s, 0, 0, 20) * MINUTE;
     s->calm_at = s->t + PICK(s, 10, 20, 40) * MINUTE;
     s->end_at = s->calm_at + 2 * s->policy.interval_ms + 5 * MINUTE +
                 (int64_t)s->n_sessions * 1200 * 1000 / s->policy.rate_milli;
@@ -229,4 +249,6 @@ void chaos_plan(struct sim *s)
     again(s, s->hand_every, by_hand);
     again(s, s->life_every, heal_one);
     again(s, s->life_every, linger);
+    again(s, s->blind_every, go_blind);
+    sim_at(s, s->calm_at, power_on, 0, 0);
 }

@@ -91,6 +91,28 @@ void check_reset(struct sim *s, struct sim_session *x)
  * ----------------------------------------------------------------------------------------
  */
 
+void check_before_claim(struct sim *s)
+{
+    struct bridge_row row = { 0 };
+
+    s->breaker_allows = INT64_MAX;
+    if (bridges_find(s->db, SIM_BRIDGE, &row) != 0)
+        return;
+    if (row.breaker.state == BREAKER_OPEN)
+        s->breaker_allows = sim_now(s).steady_ms < row.breaker.until ? 0 : s->policy.breaker_probes;
+    else if (row.breaker.state == BREAKER_HALF_OPEN) /* none was answered for long: all of them again */
+        s->breaker_allows = sim_now(s).steady_ms < row.breaker.since + 60 * 1000
+                                ? s->policy.breaker_probes - row.breaker.probes
+                                : s->policy.breaker_probes;
+}
+
+/* The repair of a dead worker's probe lets one more go. */
+void check_breaker(struct sim *s, const struct claims *c)
+{
+    if (c->n - c->repaired > s->breaker_allows)
+        sim_fail(s, "R4: %d attempts, and the breaker allows %lld", c->n, (long long)s->breaker_allows);
+}
+
 static void check_bridge_row(struct sim *s)
 {
     struct bridge_row row = { 0 };
@@ -98,7 +120,7 @@ static void check_bridge_row(struct sim *s)
     sim_must(s, bridges_find(s->db, SIM_BRIDGE, &row), "bridges_find");
     if (row.health != BRIDGE_HEALTH_UP || row.incident_since > 0 || row.outdated_since > 0)
         sim_fail(s, "R4: an attempt while the bridge is not well");
-    if (row.breaker.state == BREAKER_OPEN || row.breaker.probes > s->policy.breaker_probes)
+    if (row.breaker.probes > s->policy.breaker_probes)
         sim_fail(s, "R4: an attempt past the breaker");
 }
 
@@ -140,6 +162,23 @@ static void remember_token(struct sim *s, const struct sim_call *c)
     s->tokens[s->n_claims] = (struct sim_token){ .session = c->session, .claimed_t = s->t };
 }
 
+/* An attempt is made on what the monitor has seen since the last one. */
+static void check_looked(struct sim *s, const struct sim_session *x)
+{
+    if (x->last_sent > 0 && x->looked_t <= x->last_sent && !x->exempt)
+        sim_fail(s, "R4: %s is attempted again, and nobody has looked at it in between", x->id);
+}
+
+static void check_in_flight(struct sim *s)
+{
+    int64_t n = 0;
+
+    for (int i = 0; i < SIM_CALLS_MAX; i++)
+        n += s->calls[i].used && s->t < s->calls[i].claimed_t + s->policy.lease_ms;
+    if (n > s->policy.in_flight_max)
+        sim_fail(s, "%lld calls are in flight", (long long)n);
+}
+
 void check_claim(struct sim *s, const struct sim_call *c)
 {
     struct sim_session *x = &s->sessions[c->session];
@@ -157,6 +196,8 @@ void check_claim(struct sim *s, const struct sim_call *c)
     x->eligible = false;
     x->attempts++;
     check_bucket(s);
+    check_looked(s, x);
+    check_in_flight(s);
     check_bridge_row(s);
     check_state(s, c);
 }

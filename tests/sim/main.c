@@ -2,8 +2,7 @@
  * zk-sim: runs seeds until one breaks a promise.
  *
  *   zk-sim [--from N] [--seeds N] [-v]     N seeds from N on (1,000 from 0); -v tells every step
- *   zk-sim --storm N [--plain]             a bridge away for 120 s with N sessions: how fast they are back
- *   zk-sim --million N                     memory and time per session of N sessions
+ *   zk-sim --scale N                       what N sessions cost: time and memory
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,37 +54,57 @@ static bool run_seed(uint64_t seed, bool verbose, int64_t *claims)
     return good;
 }
 
-static int64_t number(const char *text)
+static int run_scale(int sessions)
 {
-    return text ? strtoll(text, NULL, 10) : 0;
+    struct sim_options o = { .seed = 1 };
+    struct sim *s = calloc(1, sizeof *s);
+    int r;
+
+    if (!s || sim_open(s, &o) != 0)
+        abort();
+    s->rules = rules_default();
+    r = scale_main(s, sessions);
+    sim_close(s);
+    free(s);
+    return r;
+}
+
+/* A number of at least @min, or the end. */
+static int64_t number(const char *option, const char *text, int64_t min)
+{
+    char *end = NULL;
+    int64_t n = text ? strtoll(text, &end, 10) : 0;
+
+    if (end && end != text && *end == '\0' && n >= min)
+        return n;
+    (void)fprintf(stderr, "zk-sim: %s takes a number of at least %lld\n", option, (long long)min);
+    exit(2);
 }
 
 int main(int argc, char *argv[])
 {
-    int64_t from = 0, seeds = 1000, storm = 0, million = 0, claims = 0;
-    bool verbose = false, plain = false;
+    int64_t from = 0, seeds = 1000, claims = 0;
+    bool verbose = false;
 
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--from") == 0)
-            from = number(argv[++i]);
+        const char *value = argv[i + 1];
+
+        if (strcmp(argv[i], "-v") == 0)
+            verbose = true;
+        else if (strcmp(argv[i], "--from") == 0)
+            from = number(argv[i++], value, 0);
         else if (strcmp(argv[i], "--seeds") == 0)
-            seeds = number(argv[++i]);
-        else if (strcmp(argv[i], "--storm") == 0)
-            storm = number(argv[++i]);
-        else if (strcmp(argv[i], "--million") == 0)
-            million = number(argv[++i]);
-        else if (strcmp(argv[i], "--plain") == 0)
-            plain = true;
+            seeds = number(argv[i++], value, 1);
+        else if (strcmp(argv[i], "--scale") == 0)
+            return run_scale((int)number(argv[i], value, 10));
         else
-            verbose = verbose || strcmp(argv[i], "-v") == 0;
+            return fprintf(stderr, "zk-sim: no option %s\n", argv[i]), 2;
     }
-    if (storm > 0)
-        return storm_main((int)storm, plain);
-    if (million > 0)
-        return million_main((int)million);
     for (int64_t seed = from; seed < from + seeds; seed++)
-        if (!run_seed((uint64_t)seed, verbose, &claims))
+        if (!run_seed((uint64_t)seed, verbose, &claims)) {
+            printf("again, step by step: %s --from %lld --seeds 1 -v\n", argv[0], (long long)seed);
             return 1;
+        }
     printf("%lld seeds, %lld attempts: R1 to R6 hold\n", (long long)seeds, (long long)claims);
     return 0;
 }

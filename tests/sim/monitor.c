@@ -38,6 +38,7 @@ static void note_change(struct sim *s, struct sim_session *x, const struct retry
     if (effect->bridge_current && s->outdated)
         check_reset(s, x);
     s->outdated = s->outdated || effect->bridge_outdated;
+    x->eligible = x->eligible && c->to == c->from; /* a new drop has a new place in the queue */
     if (c->to == SESSION_CONNECTED) {
         x->reported_shown = s->t;
         x->parked = false;
@@ -98,9 +99,10 @@ static void note_drops(struct sim *s, const struct now *now)
             (void)flap_drop(&s->rules, &c->s->flap, now->steady_ms);
     }
     m->drops += m->round.drops;
+    if (m->round.drops == 0)
+        return;
     book_states(m->book, states);
-    if (m->round.drops > 0 &&
-        incident_drops(&s->rules, &m->incident, m->round.drops, states[SESSION_CONNECTED], now->steady_ms)) {
+    if (incident_drops(&s->rules, &m->incident, m->round.drops, states[SESSION_CONNECTED], now->steady_ms)) {
         sim_log(s, "monitor: an incident, %s", incident_text(m->incident.kind));
         sim_must(s, bridges_set_incident(s->db, now, SIM_BRIDGE, true, "drops"), "incident");
     }
@@ -118,6 +120,13 @@ static void record(struct sim *s, const struct now *now)
     round_done(&m->round);
     if (due)
         worker_bell(s);
+}
+
+static void note_seen(struct sim *s, int session, enum session_state state)
+{
+    s->sessions[session].looked_t = s->t;
+    if (state == SESSION_CONNECTED)
+        s->sessions[session].reported_shown = s->t;
 }
 
 static struct now begin(struct sim *s)
@@ -164,6 +173,7 @@ static void read_log(struct sim *s)
 
         (void)snprintf(h.id, sizeof h.id, "%s", s->sessions[x->session].id);
         sim_must(s, round_hear(&s->monitor.round, &h, is_attempting(s, h.id)), "round_hear");
+        s->sessions[x->session].looked_t = s->t;
     }
     record(s, &now);
     sim_must(s, cursor_save(s->db, "monitor", cursor, now.wall_ms), "cursor_save");
@@ -214,8 +224,7 @@ static void good_sweep(struct sim *s)
         bool attempting = seen.state != SESSION_CONNECTED && is_attempting(s, seen.id);
 
         sim_must(s, round_see(&m->round, &seen, now.steady_ms, m->sweep_no, attempting), "round_see");
-        if (seen.state == SESSION_CONNECTED)
-            s->sessions[i].reported_shown = s->t;
+        note_seen(s, i, seen.state);
     }
     record(s, &now);
     sim_must(s, bridges_set_swept(s->db, &now, SIM_BRIDGE, VOUCH_SWEEPS * s->rules.check_ms), "swept");
@@ -263,8 +272,7 @@ static void ask(struct sim *s, const struct reconnect_row *row)
     struct now now = begin(s);
 
     sim_must(s, round_see(&s->monitor.round, &seen, now.steady_ms, s->monitor.sweep_no, true), "round_see");
-    if (seen.state == SESSION_CONNECTED)
-        s->sessions[sim_find(s, row->session)].reported_shown = s->t;
+    note_seen(s, sim_find(s, row->session), seen.state);
     record(s, &now);
     commit(s);
 }
@@ -359,7 +367,7 @@ static void tick(struct sim *s, int64_t life, int64_t rung)
         return;
     if (s->t < s->calm_at && sim_chance(s, s->kill_permille / 4)) {
         monitor_kill(s);
-        sim_at(s, s->t + 100 + sim_draw(s, 120 * 1000), start_again, 0, 0);
+        sim_at(s, s->t + 100 + sim_draw(s, sim_chance(s, 200) ? 900 * 1000 : 60 * 1000), start_again, 0, 0);
         return;
     }
     read_log(s);

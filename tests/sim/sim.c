@@ -168,5 +168,4 @@ void sim_close(struct sim *s)
     free(s->sessions);
     free(s->heard);
     free(s->tokens);
-    free(s->back_at);
 }

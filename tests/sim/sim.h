@@ -66,7 +66,8 @@ struct sim_session {
     int64_t attempts;
     /* people */
     bool forced, parked;
-    int64_t reset_t; /* the counters began again: ten good minutes, or an unpark */
+    int64_t looked_t; /* the monitor has taken in a word about it */
+    int64_t reset_t;  /* the counters began again: ten good minutes, or an unpark */
     /* check.c */
     int64_t leased_until; /* true time, 0: no claim */
     bool exempt;          /* the attempt under way may ignore the spacing */
@@ -167,7 +168,7 @@ struct sim {
 
     /* chaos, permille and ms */
     int64_t bell_loss, hook_loss, kill_permille, stall_permille;
-    int64_t drop_every, mode_every, clock_every, reboot_every, hand_every, life_every;
+    int64_t drop_every, mode_every, clock_every, reboot_every, hand_every, life_every, blind_every;
     int64_t calm_at, end_at;
 
     /* check.c */
@@ -177,11 +178,9 @@ struct sim {
     struct sim_token *tokens; /* by token */
     int64_t cap_tokens;
     int64_t half_open_ms;
+    int64_t breaker_allows; /* claims, before the one that is made now */
     bool gate_open;
     bool failed;
-
-    /* storm.c */
-    int64_t *back_at;
 };
 
 /* ---- sim.c: time ---- */
@@ -233,6 +232,9 @@ void chaos_plan(struct sim *s);
 /* ---- check.c ---- */
 
 void check_start(struct sim *s);
+/* Around each claim: what the breaker allowed before it. */
+void check_before_claim(struct sim *s);
+void check_breaker(struct sim *s, const struct claims *c);
 void check_claim(struct sim *s, const struct sim_call *c);
 void check_sent(struct sim *s, struct sim_call *c);
 void check_called(struct sim *s, const struct sim_call *c, int r);
@@ -243,7 +245,7 @@ void check_slow_start(struct sim *s);
 void check_tick(struct sim *s, int64_t a, int64_t b);
 void check_end(struct sim *s);
 
-/* ---- storm.c ---- */
+/* ---- scale.c ---- */
 
-int storm_main(int sessions, bool plain);
-int million_main(int sessions);
+/* Prints what @n sessions cost; @s is open and nothing is in it. Returns 0, or 1 when a promise broke. */
+int scale_main(struct sim *s, int n);

@@ -254,7 +254,9 @@ static void claim(struct sim *s, int w, struct claims *ret)
     (void)snprintf(name, sizeof name, "w%d", w);
     (void)sim_now(s);
     began = s->t - s->boot_offset;
+    check_before_claim(s);
     sim_must(s, reconnects_claim(s->db, &s->clock.clock, &s->draws, &o, ret), "reconnects_claim");
+    check_breaker(s, ret);
     for (int i = 0; i < ret->n && !s->failed; i++)
         begin(s, w, &ret->claim[i], began);
 }
