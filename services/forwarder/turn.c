@@ -10,6 +10,9 @@
 #define CONSUMER_NAME "forwarder"
 /* A checkpoint costs two fsyncs. After a power loss the events of this time are delivered once more. */
 #define CHECKPOINT_MS 5000
+/* Commits of a busy forwarder after which there is one earlier: a page or two each, so the WAL stays under some
+ * 32 MiB. */
+#define CHECKPOINT_COMMITS 4000
 
 void forwarder_write(struct forwarder *f)
 {
@@ -54,24 +57,13 @@ bool turn_end(struct forwarder *f)
         f->store_r = db_commit(f->db);
         if (f->store_r == 0)
             backoff_reset(&f->starting);
+        f->commits++;
     }
     f->open_turn = false;
     if (f->store_r == 0)
         return true;
     open_again(f);
     return false;
-}
-
-void turn_on_timer(void *ctx)
-{
-    struct forwarder *f = ctx;
-
-    if (!turn_end(f))
-        return;
-    for (int i = 0; i < f->n; i++)
-        destination_poke(f->dest[i]);
-    if (app_stopping(f->app) && in_flight(f) == 0 && !f->open_turn)
-        app_stopped(f->app);
 }
 
 /* ---- now and then ----------------------------------------------------------------------------------------
@@ -138,6 +130,7 @@ static void save_durably(struct forwarder *f)
     int r = f->written ? forward_checkpoint(f->db, &all) : 0;
 
     f->checkpoint_at = forwarder_boot_ms(f);
+    f->commits = 0;
     if (r != 0) {
         forwarder_note(f, r);
         return;
@@ -146,6 +139,20 @@ static void save_durably(struct forwarder *f)
         return; /* a reader was in the way: next time */
     f->written = false;
     save_cursor(f, seq);
+}
+
+void turn_on_timer(void *ctx)
+{
+    struct forwarder *f = ctx;
+
+    if (!turn_end(f))
+        return;
+    if (f->commits >= CHECKPOINT_COMMITS)
+        save_durably(f);
+    for (int i = 0; i < f->n; i++)
+        destination_poke(f->dest[i]);
+    if (app_stopping(f->app) && in_flight(f) == 0 && !f->open_turn)
+        app_stopped(f->app);
 }
 
 static bool save_all(struct forwarder *f)
