@@ -365,7 +365,8 @@ static int begin_section(struct parse *p, struct str line)
     if (line.p[line.n - 1] != ']')
         return problem_at(p, line.p + line.n, "a section ends with ]");
     inside = trim((struct str){ inside.p, inside.n - 1 });
-    if (!str_starts(inside, word))
+    if (!str_starts(inside, word) ||
+        (inside.n >= sizeof word && !isspace((unsigned char)inside.p[sizeof word - 1])))
         return problem_at(p, inside.p, "unknown section; allowed is [destination NAME]");
     inside = trim((struct str){ inside.p + sizeof word - 1, inside.n - (sizeof word - 1) });
     if (!text_is_id(inside))

@@ -26,7 +26,7 @@ struct forwarder {
     struct backoff starting, state_backoff;
     int64_t dead;          /* letters on the shelf */
     int64_t cursor;        /* as state.db has it, -1: not known */
-    int commits; /* since the last checkpoint */
+    int commits;           /* since the last checkpoint */
     int64_t checkpoint_at; /* boot ms of the last */
     bool begun;
     int waiting_r;  /* why not: > 0 another forwarder, else an errno */

@@ -10,8 +10,8 @@
 #define CONSUMER_NAME "forwarder"
 /* A checkpoint costs two fsyncs. After a power loss the events of this time are delivered once more. */
 #define CHECKPOINT_MS 5000
-/* Commits of a busy forwarder after which there is one earlier: a page or two each, so the WAL stays under some
- * 32 MiB. */
+/* Commits of a busy forwarder after which there is one earlier: a page or two each, so the WAL stays under
+ * some 32 MiB. */
 #define CHECKPOINT_COMMITS 4000
 
 void forwarder_write(struct forwarder *f)

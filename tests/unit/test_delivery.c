@@ -1,0 +1,325 @@
+/* When a delivery is tried again, and when a destination is called at all, on a stepped clock. */
+#include "tests/unit/cmocka_all.h"
+
+#include "common/base/mem.h"
+#include "common/policy/delivery.h"
+
+/* ---- what an answer means --------------------------------------------------------------------------------
+ */
+
+static void an_answer_is_judged(void **state)
+{
+    static const struct {
+        enum delivery_failure failure;
+        int status;
+        enum delivery_result want;
+    } cases[] = {
+        {DELIVERY_ANSWERED,       200, DELIVERY_TAKEN    },
+        { DELIVERY_ANSWERED,      202, DELIVERY_TAKEN    },
+        { DELIVERY_ANSWERED,      299, DELIVERY_TAKEN    },
+        { DELIVERY_ANSWERED,      100, DELIVERY_REFUSED  },
+        { DELIVERY_ANSWERED,      301, DELIVERY_REFUSED  },
+        { DELIVERY_ANSWERED,      304, DELIVERY_REFUSED  },
+        { DELIVERY_ANSWERED,      400, DELIVERY_REFUSED  },
+        { DELIVERY_ANSWERED,      401, DELIVERY_REFUSED  },
+        { DELIVERY_ANSWERED,      404, DELIVERY_REFUSED  },
+        { DELIVERY_ANSWERED,      410, DELIVERY_GONE     },
+        { DELIVERY_ANSWERED,      429, DELIVERY_FAULT    },
+        { DELIVERY_ANSWERED,      500, DELIVERY_FAULT    },
+        { DELIVERY_ANSWERED,      503, DELIVERY_FAULT    },
+        { DELIVERY_TIMEOUT,       0,   DELIVERY_FAULT    },
+        { DELIVERY_BROKEN,        0,   DELIVERY_FAULT    },
+        { DELIVERY_NO_CONNECTION, 0,   DELIVERY_UNREACHED},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        if (delivery_judge(cases[i].failure, cases[i].status) != cases[i].want)
+            fail_msg("case %zu", i);
+    }
+}
+
+/* ---- the schedule ----------------------------------------------------------------------------------------
+ */
+
+static void the_default_schedule_is_what_the_documentation_says(void **state)
+{
+    CLEANUP(buf_fini) struct buf problem = BUF_INIT(1024);
+    struct delivery_schedule s;
+    static const int64_t want_s[] = { 0, 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400 };
+
+    assert_int_equal(delivery_schedule_parse(DELIVERY_SCHEDULE, &s, &problem), 0);
+    assert_int_equal(s.n, ARRAY_LEN(want_s));
+    for (int i = 0; i < s.n; i++)
+        assert_int_equal(s.wait_ms[i], want_s[i] * 1000);
+}
+
+static void a_schedule_that_makes_no_sense_is_refused_in_words(void **state)
+{
+    static const struct {
+        const char *text, *words;
+    } cases[] = {
+        {"",        "no duration"  },
+        { "0s,",    "no duration"  },
+        { "0s,,5s", "no duration"  },
+        { "0s,5x",  "no duration"  },
+        { "0s,-5s", "no duration"  },
+        { "5s,5s",  "begin with 0s"},
+        { "0s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,"
+         "1s",          "too many"                      },
+    };
+    struct delivery_schedule s;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(buf_fini) struct buf problem = BUF_INIT(1024);
+
+        assert_true(delivery_schedule_parse(cases[i].text, &s, &problem) < 0);
+        if (!strstr(buf_str(&problem), cases[i].words))
+            fail_msg("%s: %s", cases[i].text, buf_str(&problem));
+    }
+}
+
+static const struct delivery_schedule three = {
+    .wait_ms = {0, 1000, 10000},
+      .n = 3
+};
+
+static void waits_are_jittered_and_honour_retry_after(void **state)
+{
+    static const struct {
+        int tries;
+        int64_t retry_after_ms;
+        unsigned spread;
+        int64_t want;
+    } cases[] = {
+        {1,  -1,     500,  1000 },
+        { 1, -1,     0,    800  },
+        { 1, -1,     1000, 1200 },
+        { 2, -1,     500,  10000},
+        { 3, -1,     500,  -1   },
+        { 9, -1,     500,  -1   },
+        { 1, 0,      0,    1000 }, /* at least the planned wait */
+        { 1, 500,    0,    1000 },
+        { 1, 1500,   500,  1500 },
+        { 1, 5000,   500,  2000 }, /* at most twice that */
+        { 2, 100000, 0,    20000},
+        { 3, 5000,   500,  -1   }, /* it does not prolong a schedule */
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int64_t got = delivery_wait_ms(&three, cases[i].tries, cases[i].retry_after_ms, cases[i].spread);
+
+        if (got != cases[i].want)
+            fail_msg("case %zu: %lld", i, (long long)got);
+    }
+}
+
+/* ---- the gate --------------------------------------------------------------------------------------------
+ */
+
+#define CONCURRENCY 8
+
+struct scene {
+    struct gate gate;
+    int64_t now, in_flight;
+    bool counts;
+};
+
+static struct scene scene_new(void)
+{
+    struct scene s = { .now = 1000 };
+
+    gate_init(&s.gate, CONCURRENCY);
+    return s;
+}
+
+static bool may(struct scene *s)
+{
+    int64_t at;
+
+    return gate_may(&s->gate, s->in_flight, s->now, &at);
+}
+
+static enum gate_change deliver(struct scene *s, enum delivery_result result, uint64_t lane)
+{
+    int64_t period = gate_take(&s->gate, s->now);
+
+    return gate_answer(&s->gate, CONCURRENCY, period, result, lane, 500, s->now, &s->counts);
+}
+
+/* Shuts it by failures to connect. */
+static void shut(struct scene *s)
+{
+    for (int i = 0; i < GATE_UNREACHED - 1; i++)
+        assert_int_equal(deliver(s, DELIVERY_UNREACHED, 1), GATE_SAME);
+    assert_int_equal(deliver(s, DELIVERY_UNREACHED, 1), GATE_SHUT);
+}
+
+static void a_destination_that_nobody_reaches_is_shut_and_nothing_is_counted(void **state)
+{
+    struct scene s = scene_new();
+
+    for (int i = 0; i < GATE_UNREACHED; i++) {
+        assert_true(may(&s));
+        assert_int_equal(deliver(&s, DELIVERY_UNREACHED, 1), i == GATE_UNREACHED - 1 ? GATE_SHUT : GATE_SAME);
+        assert_false(s.counts);
+    }
+    assert_false(may(&s));
+    assert_true(gate_is_shut(&s.gate, s.now));
+}
+
+static void one_session_that_fails_is_its_own_fault(void **state)
+{
+    struct scene s = scene_new();
+
+    for (int i = 0; i < 10 * GATE_FAULTS; i++) {
+        assert_int_equal(deliver(&s, DELIVERY_FAULT, 7), GATE_SAME);
+        assert_true(s.counts);
+        assert_false(gate_suspects(&s.gate));
+    }
+    assert_true(may(&s));
+}
+
+static void many_that_fail_in_a_row_shut_it(void **state)
+{
+    struct scene s = scene_new();
+
+    for (int i = 0; i < GATE_FAULTS - 1; i++) {
+        assert_int_equal(deliver(&s, DELIVERY_FAULT, (uint64_t)i % 2), GATE_SAME);
+        assert_true(s.counts);
+    }
+    assert_true(gate_suspects(&s.gate));
+    assert_int_equal(deliver(&s, DELIVERY_FAULT, 1), GATE_SHUT);
+    assert_false(s.counts);
+    assert_false(may(&s));
+}
+
+static void a_good_answer_ends_the_row(void **state)
+{
+    struct scene s = scene_new();
+    int64_t row = s.gate.row_id;
+
+    for (int round = 0; round < 5; round++) {
+        for (int i = 0; i < GATE_FAULTS - 1; i++)
+            assert_int_equal(deliver(&s, DELIVERY_FAULT, (uint64_t)i), GATE_SAME);
+        /* A refusal is an answer of a backend that works. */
+        assert_int_equal(deliver(&s, round % 2 ? DELIVERY_TAKEN : DELIVERY_REFUSED, 1), GATE_SAME);
+        assert_false(gate_suspects(&s.gate));
+        assert_true(s.gate.row_id > row);
+        row = s.gate.row_id;
+    }
+    assert_true(may(&s));
+}
+
+static void refusals_count_and_shut_nothing(void **state)
+{
+    struct scene s = scene_new();
+
+    for (int i = 0; i < 10 * GATE_FAULTS; i++) {
+        assert_int_equal(deliver(&s, DELIVERY_REFUSED, (uint64_t)i), GATE_SAME);
+        assert_true(s.counts);
+    }
+}
+
+static void one_probe_goes_when_its_time_is_over(void **state)
+{
+    struct scene s = scene_new();
+    int64_t at = 0;
+
+    shut(&s);
+    assert_false(gate_may(&s.gate, 0, s.now, &at));
+    assert_in_range(at, s.now + GATE_OPEN_MS * 8 / 10, s.now + GATE_OPEN_MS * 12 / 10);
+    s.now = at;
+    assert_true(may(&s));
+    (void)gate_take(&s.gate, s.now);
+    assert_false(may(&s)); /* one is under way */
+}
+
+static void a_probe_that_fails_shuts_it_for_longer_and_counts_nothing(void **state)
+{
+    struct scene s = scene_new();
+    int64_t at = 0, before = 0;
+
+    shut(&s);
+    for (int i = 0; i < 100; i++) {
+        (void)gate_may(&s.gate, 0, s.now, &at);
+        assert_true(at - s.now <= GATE_OPEN_MAX_MS * 12 / 10);
+        if (i < 20)
+            assert_true(at - s.now >= before);
+        before = at - s.now;
+        s.now = at;
+        assert_true(may(&s));
+        assert_int_equal(deliver(&s, i % 2 ? DELIVERY_FAULT : DELIVERY_UNREACHED, 1), GATE_AGAIN);
+        assert_false(s.counts);
+    }
+}
+
+static void it_begins_slowly_when_it_is_well_again(void **state)
+{
+    struct scene s = scene_new();
+    static const int64_t limits[] = { 1, 2, 4, 8, 8 };
+
+    shut(&s);
+    s.now += GATE_OPEN_MAX_MS;
+    assert_int_equal(deliver(&s, DELIVERY_TAKEN, 1), GATE_WELL);
+    for (size_t step = 0; step < ARRAY_LEN(limits); step++) {
+        assert_int_equal(s.gate.limit, limits[step]);
+        s.in_flight = limits[step] - 1;
+        assert_true(may(&s));
+        s.in_flight = limits[step];
+        assert_false(may(&s));
+        for (int64_t i = 0; i < limits[step]; i++)
+            assert_int_equal(deliver(&s, DELIVERY_TAKEN, 1), GATE_SAME);
+    }
+}
+
+static void what_was_under_way_when_it_shut_counts_for_nothing(void **state)
+{
+    struct scene s = scene_new();
+    int64_t period = gate_take(&s.gate, s.now);
+    bool counts = true;
+
+    shut(&s);
+    assert_int_equal(gate_answer(&s.gate, CONCURRENCY, period, DELIVERY_FAULT, 3, 500, s.now, &counts),
+                     GATE_SAME);
+    assert_false(counts);
+    s.now += GATE_OPEN_MAX_MS;
+    assert_int_equal(deliver(&s, DELIVERY_TAKEN, 1), GATE_WELL);
+    assert_int_equal(gate_answer(&s.gate, CONCURRENCY, period, DELIVERY_FAULT, 3, 500, s.now, &counts),
+                     GATE_SAME);
+    assert_false(counts);
+}
+
+static void a_probe_that_is_never_answered_may_be_made_again(void **state)
+{
+    struct scene s = scene_new();
+    int64_t period;
+
+    shut(&s);
+    s.now += GATE_OPEN_MAX_MS;
+    period = gate_take(&s.gate, s.now);
+    assert_false(may(&s));
+    gate_forget(&s.gate, period);
+    assert_true(may(&s));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_answer_is_judged),
+        cmocka_unit_test(the_default_schedule_is_what_the_documentation_says),
+        cmocka_unit_test(a_schedule_that_makes_no_sense_is_refused_in_words),
+        cmocka_unit_test(waits_are_jittered_and_honour_retry_after),
+        cmocka_unit_test(a_destination_that_nobody_reaches_is_shut_and_nothing_is_counted),
+        cmocka_unit_test(one_session_that_fails_is_its_own_fault),
+        cmocka_unit_test(many_that_fail_in_a_row_shut_it),
+        cmocka_unit_test(a_good_answer_ends_the_row),
+        cmocka_unit_test(refusals_count_and_shut_nothing),
+        cmocka_unit_test(one_probe_goes_when_its_time_is_over),
+        cmocka_unit_test(a_probe_that_fails_shuts_it_for_longer_and_counts_nothing),
+        cmocka_unit_test(it_begins_slowly_when_it_is_well_again),
+        cmocka_unit_test(what_was_under_way_when_it_shut_counts_for_nothing),
+        cmocka_unit_test(a_probe_that_is_never_answered_may_be_made_again),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
