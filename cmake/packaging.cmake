@@ -2,7 +2,7 @@
 
 install(FILES deploy/systemd/zapkeep.target deploy/systemd/zapkeep-hub.service deploy/systemd/zapkeep-ingest.service
               deploy/systemd/zapkeep-ingest.socket deploy/systemd/zapkeep-monitor.service
-              deploy/systemd/zapkeep-reconnect@.service
+              deploy/systemd/zapkeep-reconnect@.service deploy/systemd/zapkeep-forward.service
         DESTINATION lib/systemd/system)
 install(FILES deploy/systemd/zapkeep.sysusers DESTINATION lib/sysusers.d RENAME zapkeep.conf)
 # Holds secrets: readable by its group alone.

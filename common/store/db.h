@@ -6,8 +6,8 @@
  * exactly one process (webhook-ingest holds the lock file events.lock). Readers open it with auto-checkpoint
  * off and no checkpoint on close. state.db   rollback journal (TRUNCATE), synchronous=FULL, written by
  * several processes; never WAL (SQLite 3.40.1 has the WAL-reset race, which needs a second writing
- * connection). Busy timeout 10 s. A third file of a single owner (forward.db) uses the same rules as
- * state.db.
+ * connection). Busy timeout 10 s. forward.db  WAL, synchronous=NORMAL, one owner
+ * (forward.h).
  */
 #pragma once
 

@@ -423,13 +423,23 @@ static int take_key(struct parse *p, struct str line)
     return key->set(p, value, v.p);
 }
 
+/* A comment begins the line, or has white space before it: a URL may hold a '#'. */
+static struct str without_comment(struct str line)
+{
+    for (size_t i = 0; i < line.n; i++) {
+        if (line.p[i] == '#' && (i == 0 || isspace((unsigned char)line.p[i - 1])))
+            return (struct str){ line.p, i };
+    }
+    return line;
+}
+
 static int take_line(struct parse *p, struct str line)
 {
-    struct str s = trim(line);
+    struct str s = trim(without_comment(line));
 
     p->line = line.p;
     p->line_n++;
-    if (s.n == 0 || s.p[0] == '#')
+    if (s.n == 0)
         return 0;
     return s.p[0] == '[' ? begin_section(p, s) : take_key(p, s);
 }

@@ -3,7 +3,7 @@
  *
  *   # comment
  *   [destination crm]
- *   url = https://crm.example/hooks
+ *   url = https://crm.example/hooks   # a '#' after white space begins a comment too
  *   secret_file = /etc/zapkeep/crm-secret
  *   types = message., session.disconnected
  *

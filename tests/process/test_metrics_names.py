@@ -46,7 +46,8 @@ def test_every_name_is_there(stack):
     stack.monitor()
     stack.start("worker", "zapkeep-reconnect", "--admin-listen", f"127.0.0.1:{worker_port}")
     stack.cli("wait", "--timeout", "60s", check=True)
-    series = scrape(stack.ports["ingest"], stack.ports["hub"], stack.ports["monitor"], worker_port)
+    stack.forward(BACKEND_URL="http://127.0.0.1:9")
+    series = scrape(stack.ports["ingest"], stack.ports["hub"], stack.ports["monitor"], stack.ports["forward"], worker_port)
     found = 0
     for where, expr in expressions():
         names = re.findall(r"(zapkeep_[a-z_]+)(?:\{([^}]*)\})?", expr)
@@ -63,14 +64,16 @@ def test_every_name_is_there(stack):
     assert found > 40
 
 
-def test_every_metric_of_the_monitor_is_in_the_dashboard_or_the_rules(stack):
+def test_every_metric_of_monitor_and_forwarder_is_in_the_dashboard_or_the_rules(stack):
     """What nobody looks at need not be counted."""
     stack.sim("zapw")
     stack.monitor()
-    port = stack.ports["monitor"]
-    zk.wait_until("it answers", lambda: zk.http("GET", f"http://127.0.0.1:{port}/metrics")[0] == 200)
+    stack.ingest()
+    stack.forward(BACKEND_URL="http://127.0.0.1:9")
+    ports = stack.ports["monitor"], stack.ports["forward"]
+    zk.wait_until("it answers", lambda: zk.http("GET", f"http://127.0.0.1:{ports[0]}/metrics")[0] == 200)
     used = " ".join(expr for _, expr in expressions())
-    for name in scrape(port):
+    for name in scrape(*ports):
         plain = re.sub(r"_(bucket|sum|count)$", "", name) if "_seconds" in name else name
         if plain in ("zapkeep_build_info", "zapkeep_bus_dropped_total") or plain.startswith("process_"):
             continue

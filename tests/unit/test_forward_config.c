@@ -30,11 +30,11 @@ static void everything_is_read(void **state)
     const struct destination_config *d;
 
     assert_int_equal(parse("# where to\n"
-                           "[destination crm]\r\n"
+                           "[destination crm]   # the first\r\n"
                            "  url = https://crm.example/hooks?a=b#c\n"
                            "token=t\n"
                            "secret = whsec_YWJj , whsec_ZGVm\n"
-                           "types = message. , session.disconnected\n"
+                           "types = message. , session.disconnected\t# prefixes\n"
                            "sessions = a,b\n"
                            "bridge = main\n"
                            "body = raw\n"
