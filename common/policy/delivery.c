@@ -16,6 +16,7 @@ static const struct policy gate_policy = {
     .breaker_jitter = DELIVERY_JITTER,
     .breaker_probes = 1,
     .breaker_probes_ok = 1,
+    .lease_ms = 24LL * 60 * 60 * 1000, /* a probe is always answered: its own time-out is far below this */
 };
 
 /* ---- what an answer means --------------------------------------------------------------------------------
