@@ -6,6 +6,7 @@ import hmac
 import json
 import os
 import socket
+import sqlite3
 import struct
 import threading
 import time
@@ -104,7 +105,7 @@ class Backend:
 
         server = Server(("127.0.0.1", self.port), Handler)
         if tls:
-            server.socket = tls.wrap_socket(server.socket, server_side=True)
+            server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         return server
 
     def serve(self, h):
@@ -191,16 +192,25 @@ class Records:
                     return rows
 
 
+def events_of(data_dir):
+    """What the forwarder has to deliver: (seq, session, CRC-32 of the body) of the whole log."""
+    db = sqlite3.connect(f"file:{data_dir}/events.db?mode=ro", uri=True)
+    try:
+        return [(seq, session, zlib.crc32(body)) for seq, session, body in db.execute("SELECT seq, session, body FROM event")]
+    finally:
+        db.close()
+
+
 class Verdict:
-    """Missing, out of order and repeated, of records held against the events of the log: [(seq, session, body)]."""
+    """Missing, out of order and repeated, of records held against the events of the log: [(seq, session, CRC-32 of the
+    body)]."""
 
     def __init__(self, rows, events):
         self.first_ok = {}           # seq: place among the rows
         self.times = Counter()       # seq: how often answered 2xx
         self.overtaken = []          # (seq, seq before it in its session): seen before that one had been answered
         self.wrong = []              # not the body, the session or the log of the event
-        want = {seq: (zlib.crc32(session.encode()), zlib.crc32(body.encode()) if body is not None else None)
-                for seq, session, body in events}
+        want = {seq: (zlib.crc32(session.encode()), crc) for seq, session, crc in events}
         before, last = {}, {}
         for seq, session, _ in events:
             before[seq] = last.get(session)
@@ -208,7 +218,8 @@ class Verdict:
         logs, seen = set(), set()
         for place, (seq, _, log, session, body, _, outcome, in_batch) in enumerate(rows):
             logs.add(log)
-            if seq not in want or want[seq][0] != session or (want[seq][1] not in (None, body) and not in_batch):
+            known = want.get(seq)
+            if known is None or known[0] != session or (known[1] != body and not in_batch):
                 self.wrong.append(seq)
                 continue
             if seq not in seen and before[seq] is not None and before[seq] not in self.first_ok:

@@ -1,0 +1,213 @@
+"""What the forwarder refuses: strange certificates, redirects, private targets, settings that make no sense; and what it never
+says."""
+
+import json
+import os
+import ssl
+import subprocess
+import time
+
+import pytest
+
+import zk
+from forwarding import OTHER_SECRET, SECRET, post_events
+from test_forward import start
+from test_forward_retry import GOOD, Trickle, dead
+from zk import wait_until
+
+# ---- targets -------------------------------------------------------------------------------------------------------
+
+
+def certificate(stack, name, *args):
+    """A self-signed certificate; (certificate, key) as paths."""
+    cert, key = os.path.join(stack.dir, name + ".pem"), os.path.join(stack.dir, name + ".key")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-keyout", key, "-out", cert, "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                    *args], check=True, capture_output=True)
+    return cert, key
+
+
+def test_a_certificate_of_nobody_is_refused(stack, make_backend):
+    cert, key = certificate(stack, "backend")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    bad, good = make_backend(tls=context), make_backend()
+    start(stack, config=f"[destination bad]\nurl = https://127.0.0.1:{bad.port}\nallow_private = yes\n"
+                        f"[destination good]\nurl = {good.url}\nallow_private = yes\n")
+    post_events(stack, 5)
+    good.wait(5)
+    wait_until("it was tried", lambda: bad.connections > 0)
+    assert bad.all() == []
+    wait_until("somebody is told", lambda: "certificate" in stack.processes["forward"].text().lower())
+
+
+def test_redirects_are_not_followed(stack, make_backend):
+    elsewhere = make_backend()
+    backend = make_backend(lambda d: (307, {"Location": elsewhere.url + "/stolen"}) if d.attempt == 1 and d.session != GOOD else 200)
+    start(stack, backend, FORWARD_TOKEN="backend-token")
+    with Trickle(stack):
+        post_events(stack, 3, ["a", "b", "c"])
+        backend.wait(3, lambda d: d.session != GOOD)
+    assert elsewhere.connections == 0
+
+
+LOCAL = ["http://127.0.0.1:{port}", "http://localhost:{port}", "http://127.1:{port}", "http://2130706433:{port}",
+         "http://0x7f.0.0.1:{port}", "http://0.0.0.0:{port}", "http://[::1]:{port}", "http://[::ffff:127.0.0.1]:{port}",
+         "http://169.254.169.254:{port}", "http://10.0.0.1:{port}"]
+
+
+def test_private_targets_of_the_file_are_refused_unless_allowed(stack, make_backend):
+    victim, good = make_backend(), make_backend()
+    assert zk.http("GET", victim.url)[0] == 200 and victim.connections == 1
+    config = "".join(f"[destination d{i}]\nurl = {url.format(port=victim.port)}\n" for i, url in enumerate(LOCAL))
+    config += f"[destination good]\nurl = {good.url}\nallow_private = yes\n"
+    start(stack, config=config, FORWARD_RETRY_SCHEDULE="0s,100ms,100ms,100ms,100ms")
+    post_events(stack, 20, ["a", "b"])
+    good.wait(20)
+    wait_until("somebody is told", lambda: "private" in stack.processes["forward"].text())
+    time.sleep(1)
+    assert victim.connections == 1
+
+
+def test_a_name_that_becomes_private_is_refused_when_it_is_called(stack, make_backend):
+    """The address that is connected to counts. Another destination may go there: its kept connection is not lent."""
+    both = make_backend()
+    start(stack, config=f"[destination good]\nurl = http://localhost:{both.port}/good\nallow_private = yes\n"
+                        f"[destination name]\nurl = http://localhost:{both.port}/bad\n")
+    post_events(stack, 20, ["a", "b", "c"])
+    both.wait(20)
+    post_events(stack, 20, ["a", "b", "c"], prefix="N")
+    both.wait(40)
+    time.sleep(1)
+    assert {d.path for d in both.all()} == {"/good"}
+
+
+def test_a_giant_answer_is_cut_off(stack, make_backend):
+    giant = b"x" * (64 << 20)
+    backend = make_backend(lambda d: (500, {}, giant) if d.session == "bad" else 200)
+    p = start(stack, backend, FORWARD_RETRY_SCHEDULE="0s,50ms,50ms")
+    before = p.rss_kib()
+    with Trickle(stack):
+        post_events(stack, 1, ["bad"])
+        wait_until("it is dead", lambda: dead(stack), step=0.2)
+    assert p.rss_kib() - before < 32 << 10
+    assert len(json.dumps(dead(stack)[0])) < 64 << 10
+
+
+# ---- what is never said --------------------------------------------------------------------------------------------
+
+def test_secrets_are_never_said(stack, make_backend):
+    """Neither in a log at its most talkative, nor by the CLI, the metrics or what is kept of a dead letter."""
+    token, password = "backend-token-7731", "url-password-9942"
+    backend = make_backend(lambda d: 422 if d.session == "bad" else 200)
+    url = backend.url.replace("//", f"//user:{password}@") + "/hook?key=query-secret-5521"
+    start(stack, BACKEND_URL=url, FORWARD_TOKEN=token, FORWARD_SECRET=f"{SECRET},{OTHER_SECRET}", ZAPKEEP_LOG="debug",
+          FORWARD_RETRY_SCHEDULE="0s,50ms")
+    with Trickle(stack):
+        post_events(stack, 1, ["bad"])
+        wait_until("it is dead", lambda: dead(stack), step=0.2)
+    row = dead(stack)[0]
+    said = [stack.processes["forward"].text(), stack.cli("forward", "dead", "show", str(row["id"])).stdout]
+    for args in (("status",), ("dead", "list")):
+        said += [stack.cli("forward", *args).stdout, stack.cli("forward", *args, "--json").stdout]
+    for path in ("/metrics", "/health", "/ready"):
+        said.append(stack.get_forward(path)[2].decode())
+    stack.processes["forward"].stop()
+    said.append(stack.processes["forward"].text())
+    for name in os.listdir(stack.data):
+        if name.startswith("forward"):
+            with open(os.path.join(stack.data, name), "rb") as f:
+                said.append(f.read().decode("latin-1"))
+    for text in said:
+        for secret in (token, password, "query-secret-5521", SECRET, OTHER_SECRET, SECRET[6:], OTHER_SECRET[6:]):
+            assert secret not in text, f"{secret} in:\n{text[:2000]}"
+
+
+# ---- settings ------------------------------------------------------------------------------------------------------
+
+def fails_at_start(stack, **env):
+    """Exit 2 with one line; the line."""
+    p = stack.start("forward", "zapkeep-forward", "--admin-listen", "off", **env)
+    assert p.popen.wait(zk.PATIENCE) == 2
+    lines = p.text().splitlines()
+    assert len(lines) == 1, lines
+    stack.processes.pop("forward")
+    os.truncate(p.log_path, 0)
+    return lines[0]
+
+
+def test_without_a_backend_it_says_what_is_missing(stack):
+    assert "BACKEND_URL" in fails_at_start(stack)
+
+
+@pytest.mark.parametrize("name, value", [
+    ("BACKEND_URL", "ftp://x"), ("BACKEND_URL", "not a url"), ("FORWARD_SECRET", "whsec_not*base64"),
+    ("FORWARD_SECRET", f"{SECRET},{SECRET},{SECRET}"), ("FORWARD_BODY", "xml"), ("FORWARD_CONCURRENCY", "0"),
+    ("FORWARD_CONCURRENCY", "many"), ("FORWARD_TIMEOUT", "15 parsecs"), ("FORWARD_RETRY_SCHEDULE", "0s,soon"),
+    ("FORWARD_RETRY_SCHEDULE", ","), ("FORWARD_BATCH", "-1"), ("FORWARD_CONFIG", "/does/not/exist")])
+def test_a_setting_that_makes_no_sense(stack, name, value):
+    line = fails_at_start(stack, **{"BACKEND_URL": "http://127.0.0.1:1", name: value})
+    assert name in line
+    if name == "FORWARD_SECRET":
+        assert SECRET not in line and "not*base64" not in line, "a secret was said"
+
+
+ONE = "[destination one]\nurl = http://example.com\n"
+CONFIGS = {  # text: where its error is
+    "url = http://example.com\n": "1:1",
+    ONE + "colour = blue\n": "3:1",
+    ONE + "  colour = blue\n": "3:3",
+    ONE + "timeout = 15 parsecs\n": "3:11",
+    ONE + "timeout   =   soon\n": "3:15",
+    ONE + "concurrency = 0\n": "3:15",
+    ONE + "allow_private = perhaps\n": "3:17",
+    ONE + "body = xml\n": "3:8",
+    ONE + "secret = whsec_***\n": "3:10",
+    ONE + "url = http://other.com\n": "3:1",
+    ONE + "\n# again\n" + ONE: "5:14",
+    ONE + "nothing\n": "3:",
+    ONE + "[destination ]\nurl = http://b\n": "3:13",
+    ONE + "[destination two\nurl = http://b\n": "3:17",
+    ONE + "[place two]\nurl = http://b\n": "3:2",
+    ONE + "[destination two]\ntypes = message.\n": "3:",
+    "[destination one]\nurl = gopher://example.com\n": "2:7",
+    "[destination one]\nurl =\n": "2:",
+    "": "1:1",
+    "# nothing at all\n": "",
+}
+
+
+@pytest.mark.parametrize("text", CONFIGS, ids=range(len(CONFIGS)))
+def test_errors_of_the_file_name_line_and_column(stack, text):
+    path = stack.file("forward.conf", text)
+    line = fails_at_start(stack, FORWARD_CONFIG=path)
+    assert f"{path}:{CONFIGS[text]}" in line if CONFIGS[text] else path in line
+    assert "whsec_***" not in line
+
+
+def test_a_second_forwarder_waits_and_takes_over(stack, make_backend):
+    backend = make_backend()
+    first = start(stack, backend)
+    second = stack.start("second", "zapkeep-forward", "--admin-listen", "off")
+    wait_until("it says why it waits", lambda: "another forwarder" in second.text(), needs=second)
+    post_events(stack, 20)
+    assert len(backend.wait(20)) == 20
+    first.kill()
+    post_events(stack, 20, prefix="N")
+    wait_until("the second has taken over", lambda: {d.seq for d in backend.taken()} == set(range(1, 41)))
+    assert len(backend.all()) <= 40 + 1, "what the first had delivered is delivered again"
+    assert second.stop() == 0
+
+
+def test_it_waits_for_what_it_needs(stack, make_backend):
+    """No log yet, no hub, no backend: it waits for each, and says so once."""
+    port = zk.free_port()
+    stack.forward(ready=False, BACKEND_URL=f"http://127.0.0.1:{port}")
+    time.sleep(1)
+    stack.ingest()
+    post_events(stack, 3)
+    backend = make_backend(port=port)
+    backend.wait(3)
+    stack.hub()
+    wait_until("it is ready", lambda: stack.get_forward("/ready")[0] == 200)
+    assert stack.processes["forward"].stop() == 0
