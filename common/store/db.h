@@ -4,7 +4,7 @@
  *
  * events.db  WAL, synchronous=FULL, page cache small; written and checkpointed by exactly one connection of
  * exactly one process (webhook-ingest holds the lock file events.lock). Readers open it with auto-checkpoint
- * off and no checkpoint on close. state.db   rollback journal (TRUNCATE), synchronous=FULL, written by
+ * off and no checkpoint on close. state.db   rollback journal (PERSIST), synchronous=FULL, written by
  * several processes; never WAL (SQLite 3.40.1 has the WAL-reset race, which needs a second writing
  * connection). Busy timeout 10 s. forward.db  WAL, synchronous=NORMAL, one owner
  * (forward.h).
@@ -46,9 +46,14 @@ void db_close(struct db *db); /* NULL is nothing; an open transaction is rolled 
 
 /* One transaction at a time. db_begin takes the write lock (BEGIN IMMEDIATE). Return 0 or -errno. */
 int db_begin(struct db *db);
-int db_commit(struct db *db);    /* on failure the transaction is rolled back */
-void db_rollback(struct db *db); /* nothing without a transaction */
-bool db_in_transaction(const struct db *db);
+int db_commit(struct db *db);                /* on failure the transaction is rolled back */
+void db_rollback(struct db *db);             /* nothing without a transaction */
+bool db_in_transaction(const struct db *db); /* of db_begin() */
+
+/* Several reads as one: they see one state of things, and lock and check the file once. Nothing may be
+ * written in between, and db_begin() not be called. The end is to be called whatever the reads came to. */
+int db_begin_reads(struct db *db);
+void db_end_reads(struct db *db);
 
 /* A number that changes when another connection has committed something, never by a commit of our own: to see
  * cheaply whether what is held in memory is still what stands there. Returns 0 or -errno. */

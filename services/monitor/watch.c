@@ -176,7 +176,7 @@ static int look_at_bridge(struct watch *w)
 /* ---- looking at state.db ---------------------------------------------------------------------------------
  */
 
-static int look(struct watch *w)
+static int read_all(struct watch *w)
 {
     int64_t version = 0;
     int r = db_data_version(w->m->db, &version);
@@ -192,6 +192,16 @@ static int look(struct watch *w)
         r = look_at_parked(w);
     if (r == 0)
         w->version = version;
+    return r;
+}
+
+static int look(struct watch *w)
+{
+    int r = db_begin_reads(w->m->db);
+
+    if (r == 0)
+        r = read_all(w);
+    db_end_reads(w->m->db);
     return r;
 }
 

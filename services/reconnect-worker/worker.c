@@ -141,6 +141,18 @@ static int64_t next_look_ms(struct worker *w, const struct claims *claims)
     return wait > 0 ? wait : 1;
 }
 
+static int read_before(struct worker *w, struct now *ret_now)
+{
+    int r = db_begin_reads(w->db);
+
+    if (r == 0)
+        r = read_driver(w);
+    if (r == 0)
+        r = steady_now(w->db, app_clock(w->app), ret_now);
+    db_end_reads(w->db);
+    return r;
+}
+
 static int look(struct worker *w, int64_t *ret_next_ms)
 {
     struct claims claims = { 0 };
@@ -151,9 +163,7 @@ static int look(struct worker *w, int64_t *ret_next_ms)
     if (r == 0)
         r = tell(w);
     if (r == 0)
-        r = read_driver(w);
-    if (r == 0)
-        r = steady_now(w->db, app_clock(w->app), &now);
+        r = read_before(w, &now);
     if (r == 0 && !app_stopping(w->app))
         r = settle_no_way(w, &now, &may);
     if (r == 0 && may && free_slots(w) > 0)
