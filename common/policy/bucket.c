@@ -80,6 +80,15 @@ struct bucket bucket_take(const struct policy *p, const struct bucket *b, int64_
     return n;
 }
 
+struct bucket bucket_hold(const struct policy *p, const struct bucket *b, int64_t out, int64_t now)
+{
+    struct bucket n = bucket_fill(p, b, now);
+    int64_t room = size_micro(p, &n, now) - out * TOKEN_MICRO;
+
+    n.micro = clamp(n.micro, 0, room > TOKEN_MICRO ? room : TOKEN_MICRO);
+    return n;
+}
+
 /* The level only grows while nobody takes: the first time it reaches a token is found by halving. */
 int64_t bucket_ready_at(const struct policy *p, const struct bucket *b, int64_t now)
 {

@@ -21,6 +21,9 @@ struct bucket bucket_fill(const struct policy *p, const struct bucket *b, int64_
 int64_t bucket_level(const struct policy *p, const struct bucket *b, int64_t now);
 /* Filled, less one token; call it only when bucket_level() is at least 1. */
 struct bucket bucket_take(const struct policy *p, const struct bucket *b, int64_t now);
+/* Filled, but no fuller than with @out calls still to come out of it (one token always has room): a call that
+ * reaches the bridge late must not meet there the tokens that came in meanwhile. */
+struct bucket bucket_hold(const struct policy *p, const struct bucket *b, int64_t out, int64_t now);
 /* The earliest steady ms with a whole token; @now when there is one. */
 int64_t bucket_ready_at(const struct policy *p, const struct bucket *b, int64_t now);
 /* Begins a slow start: at most 10 % of the tokens stay. */

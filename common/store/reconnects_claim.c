@@ -234,8 +234,7 @@ static int read_bridge(struct claiming *c)
     return r == 0 ? reconnects_count_in_flight(c->db, &c->now, c->o->bridge, &c->in_flight) : r;
 }
 
-/* Most looks find nothing: they must not cost a write lock and a sync. */
-static int is_worth_it(struct claiming *c, struct clock *clock, bool *ret)
+static int look_around(struct claiming *c, struct clock *clock, bool *ret)
 {
     struct retry_bridge view;
     int64_t waiting = 0, lapsed = 0;
@@ -252,6 +251,17 @@ static int is_worth_it(struct claiming *c, struct clock *clock, bool *ret)
     return r;
 }
 
+/* Most looks find nothing: they must not cost a write lock and a sync. */
+static int is_worth_it(struct claiming *c, struct clock *clock, bool *ret)
+{
+    int r = db_begin_reads(c->db);
+
+    if (r == 0)
+        r = look_around(c, clock, ret);
+    db_end_reads(c->db);
+    return r;
+}
+
 static int claim_in_txn(struct claiming *c, struct clock *clock)
 {
     int64_t waiting, lapsed;
@@ -263,6 +273,7 @@ static int claim_in_txn(struct claiming *c, struct clock *clock)
         r = repair_lapsed(c);
     if (r == 0)
         r = reconnects_count_in_flight(c->db, &c->now, c->o->bridge, &c->in_flight);
+    c->bridge.bucket = bucket_hold(c->o->policy, &c->bridge.bucket, c->in_flight, c->now.steady_ms);
     if (r == 0)
         r = take_due(c);
     if (r == 0)
@@ -309,13 +320,16 @@ static int tell_breaker(struct calling *c, const struct reconnect_row *row, bool
 {
     struct breaker_window window = { 0 };
     struct bridge_row bridge;
-    int64_t gen = 0, after;
+    int64_t gen = 0, after, in_flight = 0;
     int r = bridges_get(c->db, row->bridge, &bridge);
 
     if (r == 0)
         r = attempts_breaker_gen(c->db, row->retry.token, &gen);
+    if (r == 0) /* this one is still among them */
+        r = reconnects_count_in_flight(c->db, &c->now, row->bridge, &in_flight);
     if (r != 0)
         return r;
+    bridge.bucket = bucket_hold(c->policy, &bridge.bucket, in_flight, c->now.steady_ms);
     after = c->now.steady_ms - c->policy->breaker_window_ms;
     if (after < bridge.breaker.since)
         after = bridge.breaker.since;

@@ -127,6 +127,26 @@ static void test_small_bucket_still_gives(void **state)
     assert_in_range(bucket_ready_at(&p, &b, T0) - T0, 5000, 10000);
 }
 
+static void test_hold(void **state)
+{
+    static const struct {
+        int64_t out, level;
+    } cases[] = {
+        {0,  5},
+        { 1, 4},
+        { 4, 1},
+        { 5, 1}, /* one always has room */
+        { 9, 1},
+    };
+    struct policy p = policy(10000, 5);
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct bucket b = bucket_hold(&p, &(struct bucket){ .at = T0 }, cases[i].out, T0 + 10000);
+
+        assert_int_equal(bucket_level(&p, &b, T0 + 10000), cases[i].level);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +155,7 @@ int main(void)
         cmocka_unit_test(test_never_over_its_rate),
         cmocka_unit_test(test_slow_start),
         cmocka_unit_test(test_small_bucket_still_gives),
+        cmocka_unit_test(test_hold),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -269,14 +269,38 @@ static void test_limits(void **state)
     assert_int_equal(c.verdict.why, WHY_IN_FLIGHT_MAX);
     f->p.in_flight_max = 1000;
     f->p.rate_milli = 2000; /* the bucket: what is left of it, and then one each 500 ms */
-    f->p.burst = 5;
+    f->p.burst = 16 + 5;
     c = claim(f, f->other, 16);
     assert_int_equal(c.n, 5);
     assert_int_equal(c.verdict.why, WHY_BUCKET_EMPTY);
     assert_int_equal(c.next_at, c.now.steady_ms + 500);
     assert_int_equal(claim(f, f->db, 16).n, 0);
+    f->p.burst = 100;
     clock_step(&f->clock, 1000);
     assert_int_equal(claim(f, f->db, 16).n, 2);
+}
+
+/* A call that reaches the bridge a second late, just before a whole burst, would make one more than a burst
+ * there. */
+static void test_late_call_and_burst(void **state)
+{
+    static const char *const ids[] = { "a", "b", "c", "d", "e", "f", "g" };
+    struct fx *f = *state;
+    struct claims late;
+
+    f->p.rate_milli = 10000;
+    f->p.burst = 5;
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++)
+        (void)see(f, ids[i], SESSION_DISCONNECTED, 428);
+    late = claim(f, f->db, 1);
+    assert_int_equal(late.n, 1);
+    clock_step(&f->clock, 1000);
+    assert_int_equal(called(f, &late.claim[0], ATTEMPT_CALLED), 0);
+    assert_int_equal(claim(f, f->db, 16).n, 4);
+    clock_step(&f->clock, 99);
+    assert_int_equal(claim(f, f->db, 16).n, 0);
+    clock_step(&f->clock, 1);
+    assert_int_equal(claim(f, f->db, 16).n, 1); /* a slow bridge gets its rate all the same */
 }
 
 /* The longest due goes first; an operator's request before it. */
@@ -610,6 +634,7 @@ int main(void)
         T(test_fence),
         T(test_late_but_first),
         T(test_limits),
+        T(test_late_call_and_burst),
         T(test_order),
         T(test_refusals),
         T(test_hopeless_rows_step_aside),
