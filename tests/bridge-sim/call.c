@@ -9,13 +9,13 @@ void call_came(struct sim *s, struct http_req *r, struct str session)
 {
     struct sim_call *call = &s->calls[s->n_calls % SIM_CALLS_MAX];
 
-    *call = (struct sim_call){ .at_ms = clock_mono_us() / 1000, .done_ms = -1 };
+    *call = (struct sim_call){ .at_us = clock_mono_us(), .done_ms = -1 };
     str_copy(session, call->session, sizeof call->session);
     s->n_calls++;
     if (r)
         http_req_set_user(r, (void *)(intptr_t)s->n_calls);
     else
-        call->done_ms = call->at_ms;
+        call->done_ms = call->at_us / 1000;
 }
 
 void call_answered(struct sim *s, struct http_req *r)

@@ -298,8 +298,8 @@ static void reset(struct sim *s, struct http_req *r)
 
 static void help(struct sim *s, struct http_req *r);
 
-#define HELP_CALLS                                                                            \
-    "calls that asked for a reconnection: session (empty: a restart of all), at_ms, done_ms " \
+#define HELP_CALLS                                                                                   \
+    "calls that asked for a reconnection: session (empty: a restart of all), at_ms, at_us, done_ms " \
     "(CLOCK_MONOTONIC; -1: not answered)"
 #define HELP_DROP                                                                                 \
     "session=ID | share=0.5 | n=5 [code=428] [unpair=1]: WhatsApp drops them; 401 logs out, 515 " \

@@ -91,7 +91,7 @@ struct sim_session {
 /* One call that asks for a reconnection: the tests read R1 and R2 off these. */
 struct sim_call {
     char session[65]; /* "": a restart of the whole bridge */
-    int64_t at_ms;    /* CLOCK_MONOTONIC, when it came */
+    int64_t at_us;    /* CLOCK_MONOTONIC, when it came */
     int64_t done_ms;  /* when it was answered, -1: it was not */
 };
 /* Calls kept; the oldest are forgotten. */

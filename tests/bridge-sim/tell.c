@@ -108,7 +108,8 @@ void tell_calls(struct sim *s, struct http_req *r)
 
         json_open(&j, NULL, '{');
         json_texts(&j, "session", c->session);
-        json_int(&j, "at_ms", c->at_ms);
+        json_int(&j, "at_ms", c->at_us / 1000);
+        json_int(&j, "at_us", c->at_us);
         json_int(&j, "done_ms", c->done_ms);
         json_close(&j, '}');
     }
