@@ -142,7 +142,7 @@ static void row_ends(struct gate *g)
 {
     g->row_id++;
     g->unreached = 0;
-    g->many = false;
+    g->sessions = 0;
     g->breaker.row = 0;
 }
 
@@ -166,13 +166,18 @@ static enum gate_change changed(struct gate *g, const struct breaker *before)
     return before->state == BREAKER_HALF_OPEN ? GATE_AGAIN : GATE_SHUT;
 }
 
-/* One session's faults alone, however many, are one: it may be its event that the backend cannot stand. */
+/* Does a fault of this session lengthen the row? */
 static bool is_news(struct gate *g, uint64_t lane)
 {
-    if (g->breaker.row == 0)
-        g->lane = lane;
-    g->many = g->many || g->lane != lane;
-    return g->many || g->breaker.row == 0;
+    for (int i = 0; i < g->sessions && i < GATE_SESSIONS - 1; i++) {
+        if (g->lane[i] == lane)
+            return g->sessions == GATE_SESSIONS;
+    }
+    if (g->sessions < GATE_SESSIONS - 1)
+        g->lane[g->sessions] = lane;
+    if (g->sessions < GATE_SESSIONS)
+        g->sessions++;
+    return true;
 }
 
 enum gate_change gate_answer(struct gate *g, int64_t concurrency, int64_t period, enum delivery_result result,
@@ -213,5 +218,10 @@ void gate_forget(struct gate *g, int64_t period)
 
 bool gate_suspects(const struct gate *g)
 {
-    return g->many;
+    return g->sessions == GATE_SESSIONS;
+}
+
+bool gate_doubts(const struct gate *g)
+{
+    return g->sessions > 0;
 }

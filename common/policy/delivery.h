@@ -5,8 +5,8 @@
  * A try that fails has one of two causes, and they are told apart. The event is at fault: its tries are
  * counted, and when the schedule is used up it is dead. The destination is at fault: nothing is counted, the
  * gate shuts and the log is the queue. A destination that cannot be reached is always at fault itself. One
- * that answers 5xx, or not in time, is at fault when so many deliveries of more than one session in a row
- * ended so that the gate shut; what was counted in that row is given back then.
+ * that answers 5xx, or not in time, is at fault when so many deliveries of several sessions in a row ended so
+ * that the gate shut; what was counted in that row is given back then.
  */
 #pragma once
 
@@ -67,6 +67,9 @@ int64_t delivery_wait_ms(const struct delivery_schedule *s, int tries, int64_t r
 /* Faults in a row that shut it. So many because a backend that fails for every third request at random would
  * be shut by fewer: 0.35^20 is one in a billion. */
 #define GATE_FAULTS 20
+/* In a row of fewer sessions it may be their events that the backend cannot stand: their repeated faults do
+ * not lengthen it. */
+#define GATE_SESSIONS 3
 /* Failures to connect in a row: a handful proves that nobody listens. */
 #define GATE_UNREACHED 3
 #define GATE_OPEN_MS   1000
@@ -78,9 +81,9 @@ struct gate {
     int64_t limit;          /* deliveries at once: 1 after it opened again, doubling up to the concurrency */
     int64_t good;           /* good answers at this limit */
     int64_t unreached;      /* failures to connect in a row */
-    uint64_t lane;          /* whose fault began the row */
-    bool many;              /* a second session is in it */
-    int64_t row_id;         /* counts rows: which tries are given back */
+    uint64_t lane[GATE_SESSIONS - 1]; /* the first sessions of the row */
+    int sessions;                     /* in the row, counted up to GATE_SESSIONS */
+    int64_t row_id;                   /* counts rows: which tries are given back */
 };
 
 void gate_init(struct gate *g, int64_t concurrency);
@@ -105,3 +108,8 @@ enum gate_change gate_answer(struct gate *g, int64_t concurrency, int64_t period
 void gate_forget(struct gate *g, int64_t period);
 /* The row of faults holds several sessions and no good answer: an event is not given up in it. */
 bool gate_suspects(const struct gate *g);
+/* Nothing was answered well since a fault: nobody knows whether it is the destination's. */
+bool gate_doubts(const struct gate *g);
+/* An event that waits for long is tried in between, uncounted, as long as the gate has doubts: when only one
+ * session is alive nothing else would tell that the backend is back. */
+#define GATE_DOUBT_MS 30000

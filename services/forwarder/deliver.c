@@ -338,10 +338,10 @@ static void release(struct destination *d, struct call *c)
 
 /* Of a batch nobody knows which event it was: each lane goes by itself next. */
 static void failed(struct destination *d, struct call *c, const struct verdict_words *w,
-                   int64_t retry_after_ms)
+                   int64_t retry_after_ms, bool fault)
 {
     if (c->n == 1) {
-        shelve_failed(d, c->at[0].lane, c->at[0].item, w, retry_after_ms);
+        shelve_failed(d, c->at[0].lane, c->at[0].item, w, retry_after_ms, fault);
         return;
     }
     for (int i = 0; i < c->n; i++)
@@ -382,7 +382,7 @@ static void judge(struct destination *d, struct call *c, const struct http_answe
     else if (result == DELIVERY_GONE)
         destination_turn_off(d, true);
     else if (counts)
-        failed(d, c, &w, a->retry_after_s >= 0 ? a->retry_after_s * 1000 : -1);
+        failed(d, c, &w, a->retry_after_s >= 0 ? a->retry_after_s * 1000 : -1, result == DELIVERY_FAULT);
     release(d, c);
     if (change == GATE_SHUT)
         shelve_give_back(d);

@@ -231,13 +231,20 @@ void destination_gauges(struct destination *d)
     metric_set(&forward_off, d->index, destination_is_off(d));
 }
 
+static bool is_shown(const struct forward_destination *a, const struct forward_destination *b)
+{
+    return a->position == b->position && a->in_flight == b->in_flight && a->delivered == b->delivered &&
+           a->last_error_at == b->last_error_at && strcmp(a->gate, b->gate) == 0 &&
+           strcmp(a->last_error, b->last_error) == 0 && strcmp(a->url, b->url) == 0;
+}
+
 void destination_save_status(struct destination *d)
 {
     struct forward_destination now = d->row;
 
     now.in_flight = d->in_flight;
     str_copy(str_from(breaker_state_text(d->gate.breaker.state)), now.gate, sizeof now.gate);
-    if (memcmp(&now, &d->shown, sizeof now) == 0)
+    if (is_shown(&now, &d->shown))
         return;
     d->shown = now;
     now.at = forwarder_wall_ms(d->f);

@@ -106,9 +106,9 @@ int shelve_or_queue(struct destination *d, const struct event *e);
 struct item *shelve_first(struct destination *d, struct lane *l);
 /* Done: row or bit. Drops the item. */
 void shelve_done(struct destination *d, struct lane *l, struct item *it);
-/* Failed and counted: waits, or is given up. Drops the item. */
+/* Failed, by its own fault or perhaps (@fault) the destination's: waits, or is given up. Drops the item. */
 void shelve_failed(struct destination *d, struct lane *l, struct item *it, const struct verdict_words *w,
-                   int64_t retry_after_ms);
+                   int64_t retry_after_ms, bool fault);
 /* The destination was at fault all along: gives back what was counted in this row of the gate. */
 void shelve_give_back(struct destination *d);
 /* Rows for what is in memory, so that the floor can move on; of each lane @keep stay in memory (0: all goes,

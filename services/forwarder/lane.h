@@ -47,6 +47,7 @@ struct lane {
         bool row;
     } head;
     int64_t next_at;   /* boot ms, while waiting */
+    int64_t due_at;    /* boot ms, of its next counted try: it may be tried before */
     int64_t fault_row; /* of the gate, in which tries were counted … */
     int fault_tries;   /* … so many */
     bool alone;        /* a batch with it failed: it is sent by itself */

@@ -137,7 +137,7 @@ static void wait_more(struct forwarder *f, int r)
 {
     int64_t wait = backoff_next_ms(&f->starting);
 
-    if (backoff_is_news(&f->starting))
+    if (r > 0 ? f->starting.tries == 1 : backoff_is_news(&f->starting))
         log_warn("waiting", words_of(r, f), KS("dir", f->settings.app.data_dir),
                  KS("why", r < 0 ? err_text(r) : "it holds " LOCK_FILE));
     timer_start(f->start, r > 0 ? LOCK_AGAIN_MS : wait);

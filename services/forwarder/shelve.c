@@ -65,7 +65,7 @@ static int on_retry(void *ctx, const struct forward_retry *row)
     l->head.sends = (int)row->sends;
     l->head.row = true;
     l->state = LANE_WAITING;
-    l->next_at = forwarder_boot_ms(d->f) + (wait > 0 ? wait : 0);
+    l->next_at = l->due_at = forwarder_boot_ms(d->f) + (wait > 0 ? wait : 0);
     lane_settle(d, l);
     d->n_retry++;
     return 0;
@@ -332,6 +332,7 @@ static void finish(struct destination *d, struct lane *l, struct item *it)
     l->head.seq = 0;
     l->head.tries = l->head.sends = 0;
     l->fault_tries = 0;
+    l->due_at = 0;
     item_forget(d, l, it);
 }
 
@@ -353,13 +354,14 @@ static void give_up(struct destination *d, struct lane *l, struct item *it, cons
     finish(d, l, it);
 }
 
+/* Its next counted try is in @planned_ms, which stands in its row. */
 static void wait_for(struct destination *d, struct lane *l, struct item *it, int64_t wait_ms,
-                     const struct verdict_words *w)
+                     int64_t planned_ms, const struct verdict_words *w)
 {
     int64_t seq = it->event.seq;
     bool had_row = it->held || l->head.row;
 
-    put_retry(d, l, forwarder_wall_ms(d->f) + wait_ms, w);
+    put_retry(d, l, forwarder_wall_ms(d->f) + planned_ms, w);
     if (it->held)
         forwarder_note(d->f, forward_held_remove(d->f->db, d->row.id, l->bridge, l->session, seq));
     l->held -= it->held;
@@ -371,6 +373,7 @@ static void wait_for(struct destination *d, struct lane *l, struct item *it, int
     shelve_lane(d, l, 0);
     l->state = LANE_WAITING;
     l->next_at = forwarder_boot_ms(d->f) + wait_ms;
+    l->due_at = forwarder_boot_ms(d->f) + planned_ms;
 }
 
 /* -1: give it up. */
@@ -385,25 +388,38 @@ static int64_t next_wait(struct destination *d, const struct lane *l, int64_t re
     return wait > 0 ? wait : 1000;
 }
 
-void shelve_failed(struct destination *d, struct lane *l, struct item *it, const struct verdict_words *w,
-                   int64_t retry_after_ms)
+/* Counts a try that came at its time. Returns how long until the next that counts, -1: give it up. */
+static int64_t count_try(struct destination *d, struct lane *l, int64_t retry_after_ms)
 {
-    int64_t wait;
+    int64_t early_ms = l->due_at - forwarder_boot_ms(d->f);
 
-    if (it->dead_id) {
-        again_failed(d, l, it, w);
-        return;
-    }
+    if (early_ms > 0)
+        return early_ms;
     if (l->fault_row != d->gate.row_id)
         l->fault_tries = 0;
     l->fault_row = d->gate.row_id;
     l->fault_tries++;
     l->head.tries++;
-    wait = next_wait(d, l, retry_after_ms);
-    if (wait < 0)
+    return next_wait(d, l, retry_after_ms);
+}
+
+void shelve_failed(struct destination *d, struct lane *l, struct item *it, const struct verdict_words *w,
+                   int64_t retry_after_ms, bool fault)
+{
+    int64_t planned, wait;
+
+    if (it->dead_id) {
+        again_failed(d, l, it, w);
+        return;
+    }
+    planned = count_try(d, l, retry_after_ms);
+    if (planned < 0) {
         give_up(d, l, it, w);
-    else
-        wait_for(d, l, it, wait, w);
+        return;
+    }
+    wait = fault && retry_after_ms < 0 && gate_doubts(&d->gate) && planned > GATE_DOUBT_MS ? GATE_DOUBT_MS
+                                                                                           : planned;
+    wait_for(d, l, it, wait, planned, w);
 }
 
 void shelve_give_back(struct destination *d)
@@ -416,6 +432,7 @@ void shelve_give_back(struct destination *d)
             continue;
         l->head.tries -= l->fault_tries;
         l->fault_tries = 0;
+        l->due_at = 0;
         put_retry(d, l, forwarder_wall_ms(d->f), NULL);
         l->state = LANE_EMPTY;
         lane_settle(d, l);

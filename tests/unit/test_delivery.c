@@ -58,14 +58,14 @@ static void a_schedule_that_makes_no_sense_is_refused_in_words(void **state)
     static const struct {
         const char *text, *words;
     } cases[] = {
-        {"",        "no duration"  },
-        { "0s,",    "no duration"  },
-        { "0s,,5s", "no duration"  },
-        { "0s,5x",  "no duration"  },
-        { "0s,-5s", "no duration"  },
-        { "5s,5s",  "begin with 0s"},
+        {"",             "no duration"  },
+        { "0s,",         "no duration"  },
+        { "0s,,5s",      "no duration"  },
+        { "0s,5x",       "no duration"  },
+        { "0s,-5s",      "no duration"  },
+        { "5s,5s",       "begin with 0s"},
         { "0s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,"
-         "1s",          "too many"                      },
+          "1s", "too many"     },
     };
     struct delivery_schedule s;
 
@@ -167,16 +167,20 @@ static void a_destination_that_nobody_reaches_is_shut_and_nothing_is_counted(voi
     assert_true(gate_is_shut(&s.gate, s.now));
 }
 
-static void one_session_that_fails_is_its_own_fault(void **state)
+static void few_sessions_that_fail_are_their_own_fault(void **state)
 {
     struct scene s = scene_new();
 
+    assert_false(gate_doubts(&s.gate));
     for (int i = 0; i < 10 * GATE_FAULTS; i++) {
-        assert_int_equal(deliver(&s, DELIVERY_FAULT, 7), GATE_SAME);
+        assert_int_equal(deliver(&s, DELIVERY_FAULT, 7 + (uint64_t)i % (GATE_SESSIONS - 1)), GATE_SAME);
         assert_true(s.counts);
         assert_false(gate_suspects(&s.gate));
+        assert_true(gate_doubts(&s.gate));
     }
     assert_true(may(&s));
+    assert_int_equal(deliver(&s, DELIVERY_TAKEN, 7), GATE_SAME);
+    assert_false(gate_doubts(&s.gate));
 }
 
 static void many_that_fail_in_a_row_shut_it(void **state)
@@ -184,7 +188,7 @@ static void many_that_fail_in_a_row_shut_it(void **state)
     struct scene s = scene_new();
 
     for (int i = 0; i < GATE_FAULTS - 1; i++) {
-        assert_int_equal(deliver(&s, DELIVERY_FAULT, (uint64_t)i % 2), GATE_SAME);
+        assert_int_equal(deliver(&s, DELIVERY_FAULT, (uint64_t)i % GATE_SESSIONS), GATE_SAME);
         assert_true(s.counts);
     }
     assert_true(gate_suspects(&s.gate));
@@ -310,7 +314,7 @@ int main(void)
         cmocka_unit_test(a_schedule_that_makes_no_sense_is_refused_in_words),
         cmocka_unit_test(waits_are_jittered_and_honour_retry_after),
         cmocka_unit_test(a_destination_that_nobody_reaches_is_shut_and_nothing_is_counted),
-        cmocka_unit_test(one_session_that_fails_is_its_own_fault),
+        cmocka_unit_test(few_sessions_that_fail_are_their_own_fault),
         cmocka_unit_test(many_that_fail_in_a_row_shut_it),
         cmocka_unit_test(a_good_answer_ends_the_row),
         cmocka_unit_test(refusals_count_and_shut_nothing),
