@@ -106,7 +106,8 @@ bool sim_chance(struct sim *s, int64_t permille)
 /* ---- words -----------------------------------------------------------------------------------------------
  */
 
-static void say(struct sim *s, const char *prefix, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void say(struct sim *s, const char *prefix, const char *fmt,
+                                                      va_list ap)
 {
     printf("%sseed %llu t=%.3f ", prefix, (unsigned long long)s->options.seed,
            (double)(s->t - SIM_T0) / 1000);
