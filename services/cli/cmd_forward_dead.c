@@ -183,20 +183,22 @@ static int on_count(void *ctx, const struct forward_dead *d)
     struct printing *p = ctx;
 
     p->last_id = d->id;
-    p->n++;
+    p->n += d->event.body.p || !p->whole;
     return 0;
 }
 
-static int count(const struct forward_cli *f, const struct forward_dead_filter *filter, int64_t *ret)
+/* @whole: only those that have a body, which is what can be tried again. */
+static int count(const struct forward_cli *f, const struct forward_dead_filter *filter, bool whole,
+                 int64_t *ret)
 {
-    struct printing p = { 0 };
-    int64_t n;
+    struct printing p = { .whole = whole };
+    int64_t before;
     int r;
 
     do {
-        n = p.n;
+        before = p.last_id;
         r = forward_dead_each(f->db, filter, p.last_id, PAGE, on_count, &p);
-    } while (r == 0 && p.n > n);
+    } while (r == 0 && p.last_id > before);
     if (r == 0)
         *ret += p.n;
     return r;
@@ -232,9 +234,10 @@ static int check_there(const struct forward_cli *f, const struct forward_order *
     for (int i = 0; r == 0 && i < n; i++) {
         int64_t before = *ret_letters;
 
-        r = count(f, &orders[i].filter, ret_letters);
+        r = count(f, &orders[i].filter, orders[i].verb == FORWARD_DEAD_RETRY, ret_letters);
         if (r == 0 && *ret_letters == before && orders[i].filter.id)
-            return cli_problem(EXIT_NOT_SO, "there is no dead letter %" PRId64, orders[i].filter.id);
+            return cli_problem(EXIT_NOT_SO, "there is no dead letter %" PRId64 "%s", orders[i].filter.id,
+                               orders[i].verb == FORWARD_DEAD_RETRY ? " with a body" : "");
     }
     if (r != 0)
         return forward_cli_problem(f, r);

@@ -38,6 +38,15 @@ void item_forget(struct destination *d, struct lane *l, struct item *it)
     lane_drop(l, it);
 }
 
+/* What comes next has its own tries. */
+static void forget_head(struct lane *l)
+{
+    l->head.seq = 0;
+    l->head.tries = l->head.sends = 0;
+    l->fault_tries = 0;
+    l->due_at = 0;
+}
+
 static void mark_done(struct destination *d, int64_t seq)
 {
     window_set(&d->window, seq);
@@ -251,15 +260,17 @@ static void bury(struct destination *d, const struct lane *l, const struct event
     ring_dead(d, &dead);
 }
 
-#define REMOVED "removed from the log by its hard limit before it was delivered"
+#define REMOVED "removed from the log by its hard limit before delivery"
 
 static void bury_removed(struct destination *d, struct lane *l, int64_t seq)
 {
     struct event e = { .seq = seq, .bridge = l->bridge, .session = l->session };
+    bool held = !(l->head.row && l->head.seq == seq);
 
     (void)snprintf(e.id, sizeof e.id, "evt_%s_%" PRId64, event_reader_log_id(d->f->reader), seq);
-    bury(d, l, &e, REMOVED, NULL);
-    remove_row(d, l, seq, !(l->head.row && l->head.seq == seq));
+    bury(d, held ? NULL : l, &e, REMOVED, NULL);
+    remove_row(d, l, seq, held);
+    forget_head(l);
     log_error("event-lost", "an event was " REMOVED, KS("destination", d->config->name), KI("seq", seq),
               KR("session", l->session));
 }
@@ -329,10 +340,7 @@ static void finish(struct destination *d, struct lane *l, struct item *it)
     remove_row(d, l, it->event.seq, it->held);
     if (!has_row)
         mark_done(d, it->event.seq);
-    l->head.seq = 0;
-    l->head.tries = l->head.sends = 0;
-    l->fault_tries = 0;
-    l->due_at = 0;
+    forget_head(l);
     item_forget(d, l, it);
 }
 
