@@ -20,7 +20,10 @@ struct walk {
     int n;
     struct json_value *ret;
     int depth;
+    const uint64_t *begin; /* paths by how they begin, or NULL */
 };
+
+#define BEGINS 64
 
 static int walk_value(struct walk *w, uint64_t here, struct json_value *ret);
 
@@ -182,6 +185,12 @@ static int walk_word(struct walk *w, const char *word)
 
 /* -- paths -- */
 
+/* The first two letters of a key in few bits; keys that begin otherwise mostly have others. */
+static unsigned begin_of(const char *key, size_t n)
+{
+    return ((unsigned char)key[0] * 5U + (n > 1 ? (unsigned char)key[1] : 0U)) % BEGINS;
+}
+
 /* Those of the paths @here that go on with this key. */
 static uint64_t narrow(const struct walk *w, uint64_t here, struct str key)
 {
@@ -192,6 +201,8 @@ static uint64_t narrow(const struct walk *w, uint64_t here, struct str key)
         return 0;
     if (memchr(key.p, '\\', key.n))
         key = str_from(json_in_text((struct json_value){ JSON_IN_TEXT, key }, plain, sizeof plain));
+    if (w->begin && w->depth == 1)
+        here &= w->begin[begin_of(key.p, key.n)];
     for (uint64_t left = here; left; left &= left - 1) {
         int i = __builtin_ctzll(left);
         const char *part = w->paths[i].part[w->depth - 1];
@@ -317,6 +328,11 @@ static void clear(struct json_value *ret, int n)
         ret[i] = (struct json_value){ 0 };
 }
 
+static uint64_t all_paths(int n)
+{
+    return n < 64 ? (UINT64_C(1) << n) - 1 : UINT64_MAX;
+}
+
 int json_in_find(struct str json, const struct json_path *paths, int n, struct json_value *ret)
 {
     struct walk w = { .p = json.p, .end = json.p + json.n, .paths = paths, .n = n, .ret = ret };
@@ -326,7 +342,7 @@ int json_in_find(struct str json, const struct json_path *paths, int n, struct j
     clear(ret, n);
     if (!json.n)
         return JSON_IN_BAD;
-    r = walk_value(&w, n < 64 ? (UINT64_C(1) << n) - 1 : UINT64_MAX, &top);
+    r = walk_value(&w, all_paths(n), &top);
     if (r == 0 && peek(&w) != '\0')
         r = JSON_IN_BAD;
     if (r == 0 && w.p != w.end) /* a NUL byte after the value */
@@ -350,16 +366,33 @@ struct json_value json_in_first(const struct json_path *paths, const struct json
 
 int json_in_each(struct json_value array, int (*on_item)(void *ctx, struct json_value item), void *ctx)
 {
-    struct walk w = { .p = array.raw.p, .end = array.raw.p };
+    return json_in_each_find(array, NULL, 0, NULL, on_item, ctx);
+}
 
+int json_in_each_find(struct json_value array, const struct json_path *paths, int n, struct json_value *ret,
+                      int (*on_item)(void *ctx, struct json_value item), void *ctx)
+{
+    uint64_t begin[BEGINS] = { 0 };
+    struct walk w = {
+        .p = array.raw.p, .end = array.raw.p, .paths = paths, .n = n, .ret = ret, .begin = begin
+    };
+
+    for (int i = 0; i < n; i++) {
+        const char *part = paths[i].part[0];
+
+        if (part)
+            begin[begin_of(part, strlen(part))] |= UINT64_C(1) << i;
+    }
     if (array.kind == JSON_IN_ARRAY) {
         w.p++;
         w.end += array.raw.n;
     }
     while (w.p < w.end && peek(&w) != ']') {
         struct json_value item;
-        int r = walk_value(&w, 0, &item);
+        int r;
 
+        clear(ret, n);
+        r = walk_value(&w, all_paths(n), &item);
         if (r == 0)
             r = on_item(ctx, item);
         if (r)
@@ -456,9 +489,17 @@ char *json_in_text(struct json_value v, char *ret, size_t n)
     size_t len = 0;
 
     while (p < end) {
+        size_t plain = (size_t)(plain_end(p, end) - p);
         char point[4];
-        size_t more = take_point(&p, end, point);
+        size_t more;
 
+        plain = plain < n - 1 - len ? plain : n - 1 - len;
+        memcpy(ret + len, p, plain);
+        len += plain;
+        p += plain;
+        if (p == end)
+            break;
+        more = take_point(&p, end, point);
         if (!point[0] || len + more >= n)
             break;
         memcpy(ret + len, point, more);

@@ -66,6 +66,12 @@ struct json_value json_in_first(const struct json_path *paths, const struct json
  * passed up. Nothing for another kind. */
 int json_in_each(struct json_value array, int (*on_item)(void *ctx, struct json_value item), void *ctx);
 
+/* The same with json_in_find() for each element in one walk: @ret (n of them) holds the values at @paths
+ * below
+ * @item when on_item is called. */
+int json_in_each_find(struct json_value array, const struct json_path *paths, int n, struct json_value *ret,
+                      int (*on_item)(void *ctx, struct json_value item), void *ctx);
+
 /* The text with its escapes undone, at most n bytes with the NUL, cut between code points; "" unless it is
  * JSON_IN_TEXT. A lone surrogate becomes U+FFFD; U+0000 ends the text. Returns @ret. */
 char *json_in_text(struct json_value v, char *ret, size_t n);

@@ -148,7 +148,8 @@ static const struct {
 int answer_state_find(const char *word)
 {
     for (size_t i = 0; i < ARRAY_LEN(state_words); i++) {
-        if (strcasecmp(word, state_words[i].word) == 0)
+        /* the first letter spares most of the calls: a list has many of these */
+        if ((word[0] | 32) == state_words[i].word[0] && strcasecmp(word, state_words[i].word) == 0)
             return (int)state_words[i].state;
     }
     return -1;
@@ -197,14 +198,11 @@ static int read_qr(const struct json_value *v, struct buf *ret)
     return 0;
 }
 
-int answer_session(struct str json, enum session_state otherwise, struct bridge_session *ret,
-                   struct buf *ret_qr)
+static int read_session(const struct json_value *v, enum session_state otherwise, struct bridge_session *ret)
 {
-    struct json_value v[ARRAY_LEN(paths)];
     struct bridge_session s = { .state = otherwise };
-    int r = json_in_find(json, paths, PATHS, v);
 
-    if (r || v[0].kind != JSON_IN_OBJECT)
+    if (v[0].kind != JSON_IN_OBJECT)
         return BRIDGE_GARBAGE;
     read_state(v, &s);
     if (s.state == SESSION_STATE_N)
@@ -213,7 +211,20 @@ int answer_session(struct str json, enum session_state otherwise, struct bridge_
     json_in_text(first(v, PHONE, JSON_IN_TEXT), s.phone, sizeof s.phone);
     json_in_text(first(v, NAME, JSON_IN_TEXT), s.name, sizeof s.name);
     s.reconnectable = s.state != SESSION_LOGGED_OUT && first(v, AGAIN, JSON_IN_TRUE).kind != JSON_IN_FALSE;
-    r = ret_qr ? read_qr(v, ret_qr) : 0;
+    *ret = s;
+    return 0;
+}
+
+int answer_session(struct str json, enum session_state otherwise, struct bridge_session *ret,
+                   struct buf *ret_qr)
+{
+    struct json_value v[ARRAY_LEN(paths)];
+    struct bridge_session s;
+    int r = json_in_find(json, paths, PATHS, v);
+
+    r = r ? BRIDGE_GARBAGE : read_session(v, otherwise, &s);
+    if (r == 0 && ret_qr)
+        r = read_qr(v, ret_qr);
     if (r == 0)
         *ret = s;
     return r;
@@ -225,6 +236,7 @@ struct each {
     int (*on_session)(void *ctx, const struct bridge_session *s);
     void *ctx;
     int skipped;
+    struct json_value v[ARRAY_LEN(paths)];
 };
 
 static int on_item(void *ctx, struct json_value item)
@@ -232,7 +244,7 @@ static int on_item(void *ctx, struct json_value item)
     struct each *e = ctx;
     struct bridge_session s;
 
-    if (item.kind != JSON_IN_OBJECT || answer_session(item.raw, SESSION_STATE_N, &s, NULL) || !s.id[0]) {
+    if (read_session(e->v, SESSION_STATE_N, &s) || !s.id[0]) {
         e->skipped++;
         return 0;
     }
@@ -243,7 +255,7 @@ int answer_each(struct json_value list, int (*on_session)(void *ctx, const struc
                 void *ctx, int *ret_skipped)
 {
     struct each e = { .on_session = on_session, .ctx = ctx };
-    int r = json_in_each(list, on_item, &e);
+    int r = json_in_each_find(list, paths, PATHS, e.v, on_item, &e);
 
     if (r == 0)
         *ret_skipped = e.skipped;

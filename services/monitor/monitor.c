@@ -323,8 +323,11 @@ struct listing {
 static int on_listed(void *ctx, const struct bridge_session *seen)
 {
     struct listing *l = ctx;
-    int r = round_see(&l->m->round, seen, l->asked, l->m->sweep_no, monitor_is_attempting(l->m, seen->id));
+    int r;
 
+    if (round_same(&l->m->round, seen, l->asked, l->m->sweep_no))
+        return 0;
+    r = round_see(&l->m->round, seen, l->asked, l->m->sweep_no, monitor_is_attempting(l->m, seen->id));
     l->full = l->full || r == -ENOSPC;
     return r == -ENOSPC ? 0 : r;
 }

@@ -17,6 +17,7 @@ void round_begin(struct round *r, struct book *book, int64_t start_ms, int64_t n
     r->n = 0;
     r->drops = 0;
     r->outdated = 0;
+    r->guess = 0;
 }
 
 void round_done(struct round *r)
@@ -181,15 +182,32 @@ static int compare(struct round *r, const struct bridge_session *seen, int64_t a
     return rc;
 }
 
+/* Bridges list sessions in the same order again and again: mostly it is the one after the last. */
+static struct held_session *find_in_order(struct round *r, const char *id)
+{
+    struct held_session *s = r->guess < book_count(r->book) ? book_at(r->book, r->guess) : NULL;
+
+    if (!s || strcmp(s->id, id) != 0)
+        s = book_find(r->book, id);
+    if (s)
+        r->guess = s->place + 1;
+    return s;
+}
+
+bool round_same(struct round *r, const struct bridge_session *seen, int64_t asked, int64_t sweep)
+{
+    struct held_session *s = find_in_order(r, seen->id);
+
+    if (!is_unchanged(s, seen))
+        return false;
+    mark_polled(s, asked, sweep);
+    return true;
+}
+
 int round_see(struct round *r, const struct bridge_session *seen, int64_t asked, int64_t sweep,
               bool attempting)
 {
-    struct held_session *s = book_find(r->book, seen->id);
-
-    if (!is_unchanged(s, seen))
-        return compare(r, seen, asked, sweep, attempting);
-    mark_polled(s, asked, sweep);
-    return 0;
+    return round_same(r, seen, asked, sweep) ? 0 : compare(r, seen, asked, sweep, attempting);
 }
 
 int round_missing(struct round *r, struct held_session *s, int64_t asked, bool attempting)

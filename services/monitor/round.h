@@ -37,12 +37,15 @@ struct round {
     int64_t now, now_wall; /* steady and wall ms */
     struct change *changes;
     int n, cap;
+    int guess; /* place in the book of the session that is probably seen next */
     int64_t drops;
     int outdated; /* 1: recording found the bridge too old for WhatsApp (405); -1: not so any more */
 };
 
 void round_begin(struct round *r, struct book *book, int64_t start_ms, int64_t now, int64_t now_wall);
-/* Each returns 0, -ENOMEM, or -ENOSPC (the book is full; the session is not taken in). @asked: steady ms. */
+/* True: it is connected as before, and that is noted. round_see() begins with this. @asked: steady ms. */
+bool round_same(struct round *r, const struct bridge_session *seen, int64_t asked, int64_t sweep);
+/* Each returns 0, -ENOMEM, or -ENOSPC (the book is full; the session is not taken in). */
 int round_see(struct round *r, const struct bridge_session *seen, int64_t asked, int64_t sweep,
               bool attempting);
 int round_missing(struct round *r, struct held_session *s, int64_t asked, bool attempting);
