@@ -10,8 +10,10 @@
 #include <nng/protocol/pubsub0/pub.h>
 #include <nng/protocol/pubsub0/sub.h>
 #include <nng/supplemental/util/platform.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/base/mem.h"
 #include "proto/message.h"
@@ -24,6 +26,8 @@
 #define RECEIVE_BATCH 256
 /* bus_pub_close() waits this long for what is queued. */
 #define FLUSH_MS 100
+/* A socket closes within milliseconds, or never. */
+#define CLOSE_MAX_S 1
 
 static int from_nng(int rv)
 {
@@ -69,6 +73,88 @@ static void count_pipes(nng_socket s, atomic_int *pipes)
 {
     (void)nng_pipe_notify(s, NNG_PIPE_EV_ADD_POST, on_pipe, pipes);
     (void)nng_pipe_notify(s, NNG_PIPE_EV_REM_POST, on_pipe, pipes);
+}
+
+/* ---- closing ---------------------------------------------------------------------------------------------
+ */
+
+struct closing {
+    nng_socket socket;
+    pthread_mutex_t lock;
+    pthread_cond_t done;
+    bool closed, given_up;
+};
+
+static void free_closing(struct closing *c)
+{
+    (void)pthread_cond_destroy(&c->done);
+    (void)pthread_mutex_destroy(&c->lock);
+    mem_free(c);
+}
+
+static void *run_closing(void *arg)
+{
+    struct closing *c = arg;
+    bool given_up;
+
+    (void)nng_close(c->socket);
+    (void)pthread_mutex_lock(&c->lock);
+    c->closed = true;
+    given_up = c->given_up;
+    (void)pthread_cond_signal(&c->done);
+    (void)pthread_mutex_unlock(&c->lock);
+    if (given_up)
+        free_closing(c);
+    return NULL;
+}
+
+static void wait_for_closing(struct closing *c, pthread_t thread)
+{
+    struct timespec until;
+    bool closed;
+    int r = 0;
+
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += CLOSE_MAX_S;
+    (void)pthread_mutex_lock(&c->lock);
+    while (!c->closed && r == 0)
+        r = pthread_cond_timedwait(&c->done, &c->lock, &until);
+    closed = c->closed;
+    c->given_up = !closed;
+    (void)pthread_mutex_unlock(&c->lock);
+    if (!closed) {
+        (void)pthread_detach(thread);
+        return;
+    }
+    (void)pthread_join(thread, NULL);
+    free_closing(c);
+}
+
+/*
+ * nng_close() of this version never returns now and then, once in some hundred times when the socket has just
+ * dialled (nanomsg/nng, issues 1543 and 1813: the thread that takes pipes apart waits for a task that was
+ * prepared and not started). A program that ends must not wait for it.
+ */
+static void close_socket(nng_socket s)
+{
+    struct closing *c = mem_zalloc(sizeof *c);
+    pthread_t thread;
+
+    (void)nng_pipe_notify(s, NNG_PIPE_EV_ADD_POST, NULL, NULL);
+    (void)nng_pipe_notify(s, NNG_PIPE_EV_REM_POST, NULL, NULL);
+    if (!c) {
+        (void)nng_close(s);
+        return;
+    }
+    c->socket = s;
+    (void)pthread_mutex_init(&c->lock, NULL);
+    (void)pthread_cond_init(&c->done, NULL);
+    if (pthread_create(&thread, NULL, run_closing, c) == 0) {
+        wait_for_closing(c, thread);
+        return;
+    }
+    (void)nng_close(s);
+    free_closing(c);
 }
 
 /* ---- publishing ------------------------------------------------------------------------------------------
@@ -118,7 +204,7 @@ void bus_pub_close(struct bus_pub *p)
         return;
     if (bus_pub_connected(p))
         nng_msleep(FLUSH_MS);
-    (void)nng_close(p->socket);
+    close_socket(p->socket);
     nng_aio_free(p->send);
     mem_free(p);
 }
@@ -272,7 +358,7 @@ void bus_sub_close(struct bus_sub *s)
         return;
     poll_fd_close(s->readable);
     timer_close(s->again);
-    (void)nng_close(s->socket); /* no pipe callback runs after this */
+    close_socket(s->socket); /* no pipe callback runs after this */
     nng_aio_free(s->receive);
     wakeup_close(s->linked);
     s->closed = true;
