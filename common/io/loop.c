@@ -8,11 +8,16 @@
 #include <signal.h>
 #include <uv.h>
 
+#include "common/base/list.h"
 #include "common/base/mem.h"
 #include "common/io/loop_uv.h"
 
 struct loop {
     uv_loop_t uv;
+    bool in_timer;    /* a timer's callback runs */
+    struct list soon; /* timers for after the next look at descriptors */
+    uv_idle_t idle;   /* active while there are some: the look does not block */
+    uv_check_t check;
     uv_signal_t signals[2]; /* SIGTERM, SIGINT */
     bool has_signals;
     void (*on_signal)(void *ctx, int signum);
@@ -21,6 +26,8 @@ struct loop {
 
 struct timer {
     uv_timer_t uv;
+    struct loop *loop;
+    struct list in_soon;
     timer_fn fn;
     void *ctx;
 };
@@ -67,6 +74,9 @@ int loop_open(struct loop **ret)
         mem_free(l);
         return r;
     }
+    list_init(&l->soon);
+    (void)uv_idle_init(&l->uv, &l->idle);
+    (void)uv_check_init(&l->uv, &l->check);
     *ret = l;
     return 0;
 }
@@ -83,6 +93,8 @@ int loop_close(struct loop *l)
     if (!l)
         return 0;
     close_signals(l);
+    uv_close((uv_handle_t *)&l->idle, NULL);
+    uv_close((uv_handle_t *)&l->check, NULL);
     /* Close callbacks of everything that was closed run here; nothing else may be left. */
     for (int i = 0; i < 8 && uv_loop_alive(&l->uv); i++)
         (void)uv_run(&l->uv, UV_RUN_NOWAIT);
@@ -153,6 +165,8 @@ int timer_open(struct loop *l, timer_fn fn, void *ctx, struct timer **ret)
         mem_free(t);
         return r;
     }
+    t->loop = l;
+    list_init(&t->in_soon);
     t->fn = fn;
     t->ctx = ctx;
     *ret = t;
@@ -162,26 +176,70 @@ int timer_open(struct loop *l, timer_fn fn, void *ctx, struct timer **ret)
 static void on_uv_timer(uv_timer_t *h)
 {
     struct timer *t = container_of(h, struct timer, uv);
+    struct loop *l = t->loop;
 
+    l->in_timer = true;
     t->fn(t->ctx);
+    l->in_timer = false;
+}
+
+static void on_idle(uv_idle_t *h)
+{
+    (void)h;
+}
+
+static void on_check(uv_check_t *h)
+{
+    struct loop *l = container_of(h, struct loop, check);
+    struct list now;
+    struct list *it;
+
+    list_init(&now);
+    list_splice(&now, &l->soon);
+    (void)uv_idle_stop(&l->idle);
+    (void)uv_check_stop(&l->check);
+    while ((it = list_pop(&now))) {
+        struct timer *t = container_of(it, struct timer, in_soon);
+
+        t->fn(t->ctx);
+    }
+}
+
+/* libuv 1.44 runs a timer that is started with 0 by a timer's callback before it looks at any descriptor: one
+ * that goes on like this starves everything else. */
+static void start_soon(struct timer *t)
+{
+    (void)uv_timer_stop(&t->uv);
+    list_append(&t->loop->soon, &t->in_soon);
+    (void)uv_idle_start(&t->loop->idle, on_idle);
+    (void)uv_check_start(&t->loop->check, on_check);
 }
 
 void timer_start(struct timer *t, int64_t after_ms)
 {
-    if (!uv_is_closing((uv_handle_t *)&t->uv))
+    if (uv_is_closing((uv_handle_t *)&t->uv))
+        return;
+    list_remove(&t->in_soon);
+    if (after_ms <= 0 && t->loop->in_timer)
+        start_soon(t);
+    else
         (void)uv_timer_start(&t->uv, on_uv_timer, after_ms > 0 ? (uint64_t)after_ms : 0, 0);
 }
 
 void timer_stop(struct timer *t)
 {
-    if (t)
-        (void)uv_timer_stop(&t->uv);
+    if (!t)
+        return;
+    list_remove(&t->in_soon);
+    (void)uv_timer_stop(&t->uv);
 }
 
 void timer_close(struct timer *t)
 {
-    if (t)
-        close_handle((uv_handle_t *)&t->uv);
+    if (!t)
+        return;
+    list_remove(&t->in_soon);
+    close_handle((uv_handle_t *)&t->uv);
 }
 
 /* ---- wake-ups, descriptors, a thread ---------------------------------------------------------------------
