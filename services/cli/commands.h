@@ -27,7 +27,7 @@
     X(cmd_forward_off, "forward off", "NAME", "deliver nothing more to a destination") \
     X(cmd_replay, "replay", "--from SEQ|TIME [--to SEQ|TIME] [--to-url URL] [--speed 10]", "post events of the log once more, to BACKEND_URL or another URL") \
     X(cmd_doctor, "doctor", "[--no-probe] [--json]", "check every link of the chain and say what to do") \
-    X(cmd_backup, "backup", "DIR [--json]", "copy events.db and state.db to DIR while everything runs") \
+    X(cmd_backup, "backup", "DIR [--json]", "copy events.db, state.db and forward.db to DIR while everything runs") \
     X(cmd_probe, "probe", "URL", "ask a /health or /ready URL; exit 0 when it answers 200") \
     /* end of the list */
 /* clang-format on */

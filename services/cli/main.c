@@ -34,6 +34,28 @@ static int name_matches(const char *name, int argc, char *argv[])
     return 0;
 }
 
+/* "session" alone is the beginning of commands: they are named. */
+static int no_command(const char *word)
+{
+    size_t n = strlen(word);
+    const char *comma = "";
+    bool any = false;
+
+    for (const struct cli_command *c = cli_commands; c->name; c++)
+        any = any || (strncmp(c->name, word, n) == 0 && c->name[n] == ' ');
+    if (!any)
+        return cli_problem(EXIT_USAGE, "there is no command \"%s\"; zapkeep --help lists them", word);
+    (void)fprintf(stderr, "zapkeep: %s takes one of: ", word);
+    for (const struct cli_command *c = cli_commands; c->name; c++) {
+        if (strncmp(c->name, word, n) != 0 || c->name[n] != ' ')
+            continue;
+        (void)fprintf(stderr, "%s%s", comma, c->name + n + 1);
+        comma = ", ";
+    }
+    (void)fputc('\n', stderr);
+    return EXIT_USAGE;
+}
+
 static int run(int argc, char *argv[])
 {
     for (const struct cli_command *c = cli_commands; c->name; c++) {
@@ -42,7 +64,7 @@ static int run(int argc, char *argv[])
         if (words > 0)
             return c->run(argc - words + 1, argv + words - 1);
     }
-    return cli_problem(EXIT_USAGE, "there is no command \"%s\"; zapkeep --help lists them", argv[0]);
+    return no_command(argv[0]);
 }
 
 int main(int argc, char *argv[])

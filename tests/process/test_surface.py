@@ -142,6 +142,13 @@ def test_a_flag_that_makes_no_sense_is_named_as_it_was_given():
     assert done.stderr.startswith('zapkeep: events: --limit is "many", but must be') and done.stderr.count("\n") == 1
 
 
+def test_half_a_command_is_told_its_other_half():
+    done = subprocess.run([f"{BIN}/zapkeep", "session"], capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.startswith("zapkeep: session takes one of: show, reconnect, ")
+    done = subprocess.run([f"{BIN}/zapkeep", "sess"], capture_output=True, text=True)
+    assert done.returncode == 2 and 'no command "sess"' in done.stderr
+
+
 def test_waiting_in_vain_says_in_json_what_is_missing(stack):
     done = stack.cli("wait", "--timeout", "200ms", "--json")
     assert done.returncode == 1
