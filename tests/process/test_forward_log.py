@@ -1,0 +1,100 @@
+"""The forwarder and its log: what the cursor holds back, what a log that lost events or was replaced leads to."""
+
+import os
+import sqlite3
+
+from forwarding import post_events
+from zk import wait_until
+
+
+def cursor(stack):
+    with sqlite3.connect(f"file:{stack.data}/state.db?mode=ro", uri=True) as db:
+        row = db.execute("SELECT seq FROM cursor WHERE consumer = 'forwarder'").fetchone()
+    return row[0] if row else None
+
+
+def cut_log(stack, seq):
+    """As retention at its hard limit: the oldest events are gone, delivered or not."""
+    assert stack.processes["ingest"].stop() == 0
+    with sqlite3.connect(os.path.join(stack.data, "events.db")) as db:
+        db.execute("DELETE FROM event WHERE seq <= ?", (seq,))
+    stack.ingest()
+
+
+def dead(stack):
+    return stack.cli_json("forward", "dead", "list")
+
+
+def test_the_cursor_stays_before_what_waits(stack, make_backend):
+    fails = {"alpha"}
+    backend = make_backend(lambda d: 500 if d.session in fails and d.seq > 2 else 200)
+    stack.hub()
+    stack.ingest()
+    stack.forward(BACKEND_URL=backend.url, FORWARD_RETRY_SCHEDULE="0s,1s" + ",1s" * 28)
+    seqs = post_events(stack, 20, ("alpha", "beta"))
+    backend.wait(11)
+    wait_until("the cursor is saved", lambda: (cursor(stack) or 0) > 0)
+    assert cursor(stack) == 2  # 3 failed, 5 and more are held behind it
+    assert stack.cli_json("forward", "status")[0]["held"] == 8
+    fails.clear()
+    backend.wait(20)
+    wait_until("the cursor follows", lambda: cursor(stack) == seqs[-1])
+
+
+def test_events_that_waited_and_are_gone_are_dead_letters(stack, make_backend):
+    fails = {"alpha"}
+    backend = make_backend(lambda d: 500 if d.session in fails else 200)
+    stack.hub()
+    stack.ingest()
+    stack.forward(BACKEND_URL=backend.url, FORWARD_RETRY_SCHEDULE="0s,1s,1s,1s")
+    post_events(stack, 10, ("alpha", "beta"))
+    backend.wait(5)
+    wait_until("the others are held", lambda: stack.cli_json("forward", "status")[0]["held"] == 4)
+    stack.processes["forward"].kill()
+    cut_log(stack, 5)
+    fails.clear()
+    stack.forward(BACKEND_URL=backend.url)
+    assert [d.seq for d in backend.wait(2, lambda d: d.session == "alpha")] == [7, 9]
+    assert [d["seq"] for d in dead(stack)] == [1, 3, 5]
+    assert all("hard limit" in d["reason"] for d in dead(stack))
+    assert stack.cli("forward", "dead", "retry", "--all").returncode == 1  # there is nothing to send
+    assert "event-lost" in stack.processes["forward"].text()
+
+
+def test_events_that_were_gone_before_they_were_read_are_one_dead_letter(stack, make_backend):
+    backend = make_backend()
+    stack.hub()
+    stack.ingest()
+    stack.forward(BACKEND_URL=backend.url)
+    post_events(stack, 10, ("alpha", "beta"))
+    backend.wait(10)
+    assert stack.processes["forward"].stop() == 0
+    post_events(stack, 10, ("alpha", "beta"), prefix="N")
+    cut_log(stack, 15)
+    stack.forward(BACKEND_URL=backend.url)
+    assert sorted(d.seq for d in backend.wait(15)) == [*range(1, 11), *range(16, 21)]
+    (letter,) = dead(stack)
+    assert letter["seq"] == 11 and letter["reason"].startswith("5 events, seq 11 to 15, ")
+    wait_until("the cursor follows", lambda: cursor(stack) == 20)
+
+
+def test_another_log_is_delivered_from_its_start(stack, make_backend):
+    backend = make_backend()
+    stack.hub()
+    stack.ingest()
+    p = stack.forward(BACKEND_URL=backend.url)
+    post_events(stack, 5)
+    backend.wait(5)
+    assert stack.processes["ingest"].stop() == 0
+    for name in ("events.db", "events.db-wal", "events.db-shm"):
+        if os.path.exists(os.path.join(stack.data, name)):
+            os.unlink(os.path.join(stack.data, name))
+    stack.ingest()
+    post_events(stack, 3, prefix="X")
+    taken = backend.wait(8)
+    assert len({d.id for d in taken}) == 8 and sorted(d.seq for d in taken[5:]) == [1, 2, 3]
+    assert "other-log" in p.text()
+    assert p.stop() == 0
+    stack.forward(BACKEND_URL=backend.url)
+    post_events(stack, 1, prefix="Y")
+    assert [d.seq for d in backend.wait(9)[8:]] == [4]
