@@ -11,7 +11,7 @@ struct sql;
 struct db {
     struct sqlite3 *handle;
     struct sql *cache; /* prepared statements, most of them not in use */
-    bool reading; /* between db_begin_reads() and db_end_reads() */
+    bool reading;      /* between db_begin_reads() and db_end_reads() */
     bool sync_failed;
     char words[256]; /* of the last failure */
 };

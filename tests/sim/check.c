@@ -35,15 +35,15 @@ static double ramp(const struct sim *s, double t)
 /* Whole tokens that came in, by adding up small pieces of time. */
 static double income(const struct sim *s, int64_t from, int64_t to)
 {
-    const double step = 100;
+    const int64_t step = 100;
     double sum = 0, rate = (double)s->policy.rate_milli / 1e6;
 
     if (to - from > 600 * 1000)
         return 1e9;
-    for (double t = (double)from; t < (double)to; t += step) {
-        double end = t + step < (double)to ? t + step : (double)to;
+    for (int64_t t = from; t < to; t += step) {
+        int64_t end = t + step < to ? t + step : to;
 
-        sum += rate * (end - t) * (ramp(s, t) + ramp(s, end)) / 2;
+        sum += rate * (double)(end - t) * (ramp(s, (double)t) + ramp(s, (double)end)) / 2;
     }
     return sum;
 }
