@@ -255,7 +255,8 @@ void deliver_poke(struct destination *d)
 {
     int64_t at = 0;
 
-    if (destination_is_off(d))
+    /* At a stop nothing is started: what is read meanwhile would be sent, and its answer not be heard. */
+    if (destination_is_off(d) || app_stopping(d->f->app))
         return;
     again_load(d);
     while (!d->f->open_turn && !(list_empty(&d->fresh) && list_empty(&d->tired)) &&

@@ -28,6 +28,18 @@ static bool may_read(const struct destination *d)
            !gate_is_shut(&d->gate, forwarder_boot_ms(d->f));
 }
 
+/* There is enough to send that has not failed. To read on would only make rows for the sessions that wait: of
+ * a backlog all would become rows. What has failed does not count: others must not starve behind it. */
+static bool has_work(const struct destination *d)
+{
+    int64_t want = 2 * d->config->concurrency;
+    int64_t n = 0;
+
+    for (const struct list *it = d->fresh.next; it != &d->fresh && n < want; it = it->next)
+        n++;
+    return n == want && (d->config->batch == 1 || d->n_items >= want * d->config->batch);
+}
+
 /* The log begins later than where we stand: its hard limit took what we needed. */
 static void over_gap(struct destination *d, int64_t first_seq)
 {
@@ -76,7 +88,7 @@ static int on_batch(void *ctx, const struct event_rows *rows)
         return r;
     d->row.position = rows->next_seq - 1;
     deliver_poke(d);
-    d->paused = is_full(d, 1) || !may_read(d);
+    d->paused = is_full(d, 1) || has_work(d) || !may_read(d);
     return d->paused ? CONSUMER_PAUSE : CONSUMER_MORE;
 }
 
@@ -116,7 +128,7 @@ void destination_poke(struct destination *d)
     deliver_poke(d);
     if (is_starving(d))
         shelve_memory(d, LANE_KEEP);
-    if (d->paused && !is_full(d, 2) && may_read(d)) {
+    if (d->paused && !is_full(d, 2) && !has_work(d) && may_read(d)) {
         d->paused = false;
         consumer_resume(d->consumer);
     }
