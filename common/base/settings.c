@@ -197,26 +197,6 @@ static int complain(const struct setting *row, const char *text, struct buf *pro
     return -EINVAL;
 }
 
-static int parse_bool(const char *text, bool *ret)
-{
-    static const char *const words[][2] = {
-        {"true", "false"},
-        { "yes", "no"   },
-        { "on",  "off"  },
-        { "1",   "0"    }
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-        for (int v = 0; v < 2; v++) {
-            if (strcasecmp(text, words[i][v]) != 0)
-                continue;
-            *ret = v == 0;
-            return 0;
-        }
-    }
-    return -EINVAL;
-}
-
 static bool is_choice(const char *choices, const char *text)
 {
     size_t n = strlen(text);
@@ -275,7 +255,7 @@ static int store(const struct setting *row, const char *text, void *settings, st
 
     switch (row->kind) {
     case SETTING_BOOL:
-        if (*text && parse_bool(text, &flag) != 0)
+        if (*text && text_to_bool(text, &flag) != 0)
             return complain(row, text, problem);
         *(bool *)field = flag;
         return 0;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "common/base/mem.h"
@@ -51,6 +52,26 @@ void str_copy(struct str s, char *ret, size_t n)
 
 /* ---- numbers with units ----------------------------------------------------------------------------------
  */
+
+int text_to_bool(const char *text, bool *ret)
+{
+    static const char *const words[][2] = {
+        {"true", "false"},
+        { "yes", "no"   },
+        { "on",  "off"  },
+        { "1",   "0"    }
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        for (int v = 0; v < 2; v++) {
+            if (strcasecmp(text, words[i][v]) != 0)
+                continue;
+            *ret = v == 0;
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
 
 int text_to_i64(const char *s, int64_t *ret)
 {

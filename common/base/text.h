@@ -23,6 +23,8 @@ bool str_starts(struct str a, const char *prefix);
 void str_copy(struct str s, char *ret, size_t n);
 
 int text_to_i64(const char *s, int64_t *ret);
+/* true/false, yes/no, on/off, 1/0, in any case. */
+int text_to_bool(const char *s, bool *ret);
 /* "250ms", "60s", "5m", "2h", "7d"; a bare number is seconds. */
 int text_to_duration_ms(const char *s, int64_t *ret_ms);
 /* "512", "64k", "256M", "10G" with an optional "iB" ("10GiB"); powers of 1024. */

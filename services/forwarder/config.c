@@ -293,10 +293,9 @@ static int key_batch_wait(struct parse *p, const char *value, const char *at)
 
 static int key_allow_private(struct parse *p, const char *value, const char *at)
 {
-    p->d->allow_private = strcmp(value, "yes") == 0;
-    if (!p->d->allow_private && strcmp(value, "no") != 0)
-        return problem_at(p, at, "\"%s\" is neither yes nor no", value);
-    return 0;
+    return text_to_bool(value, &p->d->allow_private) == 0
+               ? 0
+               : problem_at(p, at, "\"%s\" is neither yes nor no", value);
 }
 
 static const struct key {

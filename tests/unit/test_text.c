@@ -72,6 +72,32 @@ static void whole_numbers(void **state)
     assert_int_equal(text_to_i64("", &v), -EINVAL);
 }
 
+static void yes_or_no(void **state)
+{
+    static const struct {
+        const char *text;
+        int r;
+        bool value;
+    } cases[] = {
+        {"true",  0,       true },
+        { "off",  0,       false},
+        { "On",   0,       true },
+        { "no",   0,       false},
+        { "1",    0,       true },
+        { "0",    0,       false},
+        { "",     -EINVAL, false},
+        { "2",    -EINVAL, false},
+        { "yes ", -EINVAL, false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        bool value = !cases[i].value;
+
+        assert_int_equal(text_to_bool(cases[i].text, &value), cases[i].r);
+        assert_int_equal(value, cases[i].r ? !cases[i].value : cases[i].value);
+    }
+}
+
 static void times(void **state)
 {
     static const struct {
@@ -227,6 +253,7 @@ int main(void)
         cmocka_unit_test(durations),
         cmocka_unit_test(sizes_and_rates),
         cmocka_unit_test(whole_numbers),
+        cmocka_unit_test(yes_or_no),
         cmocka_unit_test(times),
         cmocka_unit_test(values_as_text),
         cmocka_unit_test(ids),
