@@ -16,6 +16,7 @@ struct forward_settings {
     const char *token;  /* FORWARD_TOKEN */
     const char *secret; /* FORWARD_SECRET */
     const char *body;   /* FORWARD_BODY: "raw" or "event" */
+    const char *ca;     /* FORWARD_CA: a file, "": the system's certificates */
     int64_t concurrency, timeout_ms, batch, batch_wait_ms;
 };
 
@@ -32,6 +33,8 @@ struct forward_settings {
     { .name = "FORWARD_BODY", .kind = SETTING_CHOICE, .at = FORWARD_SETTING_AT(base, body), .def = "raw", \
       .choices = "raw event", \
       .help = "raw: the webhook's own bytes; event: {id,seq,type,bridge,session,occurred_at,data}" }, \
+    { .name = "FORWARD_CA", .at = FORWARD_SETTING_AT(base, ca), \
+      .help = "PEM file of the only certificates that https is held against; none: the system's" }, \
     { .name = "FORWARD_CONCURRENCY", .kind = SETTING_INT, .at = FORWARD_SETTING_AT(base, concurrency), .def = "8", \
       .min = 1, .max = FORWARD_CONCURRENCY_MAX, \
       .help = "deliveries at once per destination; of one session there is one at a time" }, \

@@ -51,6 +51,7 @@ struct http_client {
     struct list calls; /* in flight */
     CURL *pool[POOL_MAX];
     int n_pool;
+    char *ca_file; /* NULL: the system's */
     bool closing;
 };
 
@@ -389,7 +390,17 @@ static CURL *new_easy(struct http_client *c)
     (void)curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_open);
     (void)curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, on_close);
     (void)curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, c);
+    if (c->ca_file) {
+        (void)curl_easy_setopt(e, CURLOPT_CAINFO, c->ca_file);
+        (void)curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
+    }
     return e;
+}
+
+int http_client_trust(struct http_client *c, const char *ca_file)
+{
+    c->ca_file = mem_strdup(ca_file);
+    return c->ca_file ? 0 : -ENOMEM;
 }
 
 /* All else is set for every call, also when it is none: a pooled handle has what the last call left. */
@@ -545,6 +556,7 @@ void http_client_close(struct http_client *c)
         curl_easy_cleanup(c->pool[--c->n_pool]);
     if (c->multi)
         (void)curl_multi_cleanup(c->multi);
+    mem_free(c->ca_file);
     poll_fd_close(c->ready);
     if (c->set >= 0)
         (void)close(c->set);

@@ -334,6 +334,8 @@ static int post_all(struct replay *p)
 {
     int r = http_client_open(p->loop, (int)p->s->forward.concurrency, &p->client);
 
+    if (r == 0 && p->s->forward.ca[0])
+        r = http_client_trust(p->client, p->s->forward.ca);
     if (r == 0)
         r = timer_open(p->loop, on_timer, p, &p->timer);
     if (r == 0)

@@ -23,6 +23,7 @@ static void destination_free(struct destination_config *d)
     mem_free(d->token);
     mem_free(d->secret);
     mem_free(d->bridge);
+    mem_free(d->ca);
     mem_free(d->types.text);
     mem_free(d->sessions.text);
     mem_free(d);
@@ -69,6 +70,12 @@ static int set_url(struct destination_config *d, const char *value)
     return r == 0 ? set_text(&d->url, buf_str(&url)) : r;
 }
 
+/* Can it be read? What is in it, only a connection tells. Returns 0 or -errno. */
+static int set_ca(struct destination_config *d, const char *file)
+{
+    return *file && access(file, R_OK) != 0 ? -errno : set_text(&d->ca, file);
+}
+
 /* What is complete gets its target. -EINVAL: the secret makes no sense. */
 static int settle(struct destination_config *d, struct buf *problem)
 {
@@ -78,6 +85,8 @@ static int settle(struct destination_config *d, struct buf *problem)
         r = set_text(&d->secret, "");
     if (r == 0 && !d->bridge)
         r = set_text(&d->bridge, "");
+    if (r == 0 && !d->ca)
+        r = set_text(&d->ca, "");
     if (r == 0)
         r = delivery_secrets(d->secret, &d->target.secrets, problem);
     d->target.url = d->url;
@@ -97,6 +106,13 @@ int config_add_backend(struct config *c, const struct forward_settings *s, struc
         r = set_text(&d->token, s->token);
     if (r == 0)
         r = set_text(&d->secret, s->secret);
+    if (r != 0)
+        return r;
+    r = set_ca(d, s->ca);
+    if (r != 0 && r != -ENOMEM) {
+        (void)buf_addf(problem, "FORWARD_CA: cannot read %s: %s", s->ca, err_text(r));
+        return -EINVAL;
+    }
     if (r != 0)
         return r;
     d->allow_private = true; /* given by hand */
@@ -291,6 +307,13 @@ static int key_batch_wait(struct parse *p, const char *value, const char *at)
     return set_duration(p, value, at, 0, 60000, "0ms to 60s", &p->d->batch_wait_ms);
 }
 
+static int key_ca(struct parse *p, const char *value, const char *at)
+{
+    int r = set_ca(p->d, value);
+
+    return r == 0 || r == -ENOMEM ? r : problem_at(p, at, "cannot read %s: %s", value, err_text(r));
+}
+
 static int key_allow_private(struct parse *p, const char *value, const char *at)
 {
     return text_to_bool(value, &p->d->allow_private) == 0
@@ -316,11 +339,12 @@ static const struct key {
     { "batch",         key_batch        },
     { "batch_wait",    key_batch_wait   },
     { "allow_private", key_allow_private},
+    { "ca",            key_ca           },
 };
 #define KEYS_WORDS                                                                                       \
     "url, token, token_file, secret, secret_file, types, sessions, bridge, body, concurrency, timeout, " \
     "batch,"                                                                                             \
-    " batch_wait, allow_private"
+    " batch_wait, allow_private, ca"
 
 /* ---- lines -----------------------------------------------------------------------------------------------
  */

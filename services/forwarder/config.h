@@ -34,7 +34,7 @@ struct config_list {
 
 struct destination_config {
     char name[FORWARD_NAME_MAX];
-    char *url, *token, *secret, *bridge; /* owned; url complete, the others may be "" */
+    char *url, *token, *secret, *bridge, *ca; /* owned; url complete, the others may be "" */
     struct config_list types, sessions;
     struct delivery_target target; /* points into the above */
     int64_t concurrency, timeout_ms, batch, batch_wait_ms;

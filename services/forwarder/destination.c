@@ -303,6 +303,8 @@ static int start(struct destination *d)
                                         .bus_out = d->f->settings.app.bus_out };
     int r = http_client_open(app_loop(app), (int)d->config->concurrency, &d->client);
 
+    if (r == 0 && d->config->ca[0])
+        r = http_client_trust(d->client, d->config->ca);
     if (r == 0)
         r = timer_open(app_loop(app), deliver_due, d, &d->due);
     if (r == 0)

@@ -41,6 +41,42 @@ def test_a_certificate_of_nobody_is_refused(stack, make_backend):
     wait_until("somebody is told", lambda: "certificate" in stack.processes["forward"].text().lower())
 
 
+def test_a_certificate_of_an_own_authority_is_accepted_when_it_is_named(stack, make_backend):
+    cert, key = certificate(stack, "backend")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    backend, other = make_backend(tls=context), make_backend(tls=context)
+    start(stack, BACKEND_URL=f"https://127.0.0.1:{backend.port}", FORWARD_CA=cert,
+          config=f"[destination other]\nurl = https://127.0.0.1:{other.port}\nallow_private = yes\nca = {cert}\n")
+    post_events(stack, 5)
+    assert len(backend.wait(5)) == len(other.wait(5)) == 5
+
+
+H2_SERVER = """
+const [cert, key, port] = process.argv.slice(1), fs = require('fs');
+require('http2').createSecureServer({ cert: fs.readFileSync(cert), key: fs.readFileSync(key), allowHTTP1: true }, (q, a) => {
+  q.resume();
+  q.on('end', () => { console.log(q.httpVersion, q.headers['webhook-id'], q.socket.remotePort); a.end(); });
+}).listen(port, '127.0.0.1', () => console.log('open'));
+"""
+
+
+def test_http_2_is_spoken_where_the_backend_speaks_it(stack):
+    cert, key = certificate(stack, "backend")
+    port = zk.free_port()
+    server = subprocess.Popen(["node", "-e", H2_SERVER, cert, key, str(port)], stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout.readline() == "open\n"
+        start(stack, BACKEND_URL=f"https://localhost:{port}", FORWARD_CA=cert)
+        post_events(stack, 5)
+        seen = [server.stdout.readline().split() for _ in range(5)]
+        assert {version for version, _, _ in seen} == {"2.0"}
+        assert len({delivery for _, delivery, _ in seen}) == 5
+    finally:
+        server.kill()
+        server.wait()
+
+
 def test_redirects_are_not_followed(stack, make_backend):
     elsewhere = make_backend()
     backend = make_backend(lambda d: (307, {"Location": elsewhere.url + "/stolen"}) if d.attempt == 1 and d.session != GOOD else 200)

@@ -10,6 +10,7 @@
 #include "services/forwarder/config.h"
 
 static const struct forward_settings defaults = { .url = "http://10.0.0.1",
+                                                  .ca = "",
                                                   .token = "the token of BACKEND_URL",
                                                   .secret = "",
                                                   .body = "event",
@@ -129,6 +130,7 @@ static void a_mistake_is_named_with_its_place_and_what_is_allowed(void **state)
         { D "timeout = 5 parsecs\n",                          "f.ini:3:11: ", "50ms to 10m"                           },
         { D "batch = 257\n",                                  "f.ini:3:9: ",  "1 to 256"                              },
         { D "batch_wait = 2h\n",                              "f.ini:3:14: ", "0ms to 60s"                            },
+        { D "ca = /nowhere/at/all\n",                         "f.ini:3:6: ",  "cannot read /nowhere/at/all"           },
         { D "allow_private = perhaps\n",                      "f.ini:3:17: ", "neither yes nor no"                    },
         { D "bridge = a b\n",                                 "f.ini:3:10: ", "A-Z a-z 0-9 _ -"                       },
         { D "secret = verysecret\n",                          "f.ini:3:10: ", "whsec_"                                },
