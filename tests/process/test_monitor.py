@@ -341,10 +341,9 @@ def test_starting_for_too_long_is_down(make_stack):
     zk.wait_until("that took too long", lambda: sessions(s)["demo-1"]["cause"] == "start-timeout")
 
 
+@pytest.mark.release
 def test_idle_memory(make_stack):
     s = make_stack(CHECK_INTERVAL="1s")
-    if "ASAN_OPTIONS" in s.env or os.environ.get("ZK_BIN", "").find("asan") >= 0:
-        pytest.skip("a sanitizer's memory is not ours")
     s.all("contract", "--sessions", "5", workers=0)
     wait_settled(s, 5)
     time.sleep(3)
