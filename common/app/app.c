@@ -59,6 +59,11 @@ const struct setting app_settings_table[] = {
      .at = offsetof(struct app_settings, bus_out),
      .def = "tcp://127.0.0.1:5551",
      .help = "where subscribers dial the hub" },
+    { .name = "ZAPKEEP_BUS_FEED",
+     .kind = SETTING_BUS,
+     .at = offsetof(struct app_settings, bus_feed),
+     .help = "where zapkeep's own programs subscribe instead, to many messages at once; empty: "
+              "ZAPKEEP_BUS_OUT" },
     { .name = "ZAPKEEP_LOG",
      .kind = SETTING_CHOICE,
      .at = offsetof(struct app_settings, log_level),
@@ -71,7 +76,7 @@ const struct setting app_settings_table[] = {
      .def = "logfmt",
      .choices = "logfmt json",
      .help = "form of a log line" },
-    { 0             },
+    { 0                                        },
 };
 
 /* Offset of a bridge setting in a struct that begins with both. */
@@ -386,6 +391,16 @@ int app_close(struct app *a, int r)
     return (int)code;
 }
 
+const char *app_bus_name(const struct app_settings *s)
+{
+    return *s->bus_feed ? "ZAPKEEP_BUS_FEED" : "ZAPKEEP_BUS_OUT";
+}
+
+const char *app_bus(const struct app_settings *s)
+{
+    return *s->bus_feed ? s->bus_feed : s->bus_out;
+}
+
 /* ---- what services ask for -------------------------------------------------------------------------------
  */
 
@@ -450,9 +465,10 @@ static void new_message_id(char ret[32])
         (void)snprintf(ret + 4 + 2 * i, 3, "%02x", bytes[i]);
 }
 
-void app_ring(struct app *a, struct message *m)
+static void ring(struct app *a, struct message *m, int (*hand_over)(struct bus_pub *, struct str))
 {
     char id[32];
+    int lost = 1;
 
     if (!m->id.p) {
         new_message_id(id);
@@ -463,11 +479,26 @@ void app_ring(struct app *a, struct message *m)
     if (!m->src.p)
         m->src = str_from(a->spec->service);
     buf_reset(&a->ring);
-    if (message_encode(m, &a->ring) != 0 ||
-        bus_pub_send(a->pub, (struct str){ a->ring.data, a->ring.len }) != 0)
-        metric_add(&bus_dropped, 0, 1);
+    if (message_encode(m, &a->ring) == 0)
+        lost = hand_over(a->pub, (struct str){ a->ring.data, a->ring.len });
+    metric_add(&bus_dropped, 0, lost);
     if (m->id.p == id)
         m->id = STR_NULL;
+}
+
+void app_ring(struct app *a, struct message *m)
+{
+    ring(a, m, bus_pub_send);
+}
+
+void app_ring_more(struct app *a, struct message *m)
+{
+    ring(a, m, bus_pub_add);
+}
+
+void app_ring_end(struct app *a)
+{
+    metric_add(&bus_dropped, 0, bus_pub_flush(a->pub));
 }
 
 int64_t backoff_next_ms(struct backoff *b)

@@ -27,10 +27,10 @@
 #include "proto/message.h"
 
 /* Settings every program has (table app_settings): ZAPKEEP_DATA_DIR, ZAPKEEP_BUS_IN, ZAPKEEP_BUS_OUT,
- * ZAPKEEP_LOG, ZAPKEEP_LOG_FORMAT. */
+ * ZAPKEEP_BUS_FEED, ZAPKEEP_LOG, ZAPKEEP_LOG_FORMAT. */
 struct app_settings {
     const char *data_dir;
-    const char *bus_in, *bus_out;
+    const char *bus_in, *bus_out, *bus_feed;
     const char *log_level, *log_format;
 };
 /* Settings of whoever talks to the bridge (table bridge_settings). */
@@ -45,6 +45,9 @@ struct bridge_settings {
  * bridge; … }. */
 extern const struct setting app_settings_table[];
 extern const struct setting bridge_settings_table[];
+/* Where this program's subscriptions dial: the feed when there is one; and the name of that setting. */
+const char *app_bus(const struct app_settings *s);
+const char *app_bus_name(const struct app_settings *s);
 
 struct app;
 
@@ -105,6 +108,10 @@ bool app_admin_serve(struct app *a, struct http_req *r);
 /* Fills id ("msg_…"), at, src and v where unset, encodes and hands to the bus. Drops are counted
  * (zapkeep_bus_dropped_total), never an error: a bell. @m->bridge should be set. */
 void app_ring(struct app *a, struct message *m);
+/* The same for many: each is kept until there are enough for one message of nng, and app_ring_end() ends the
+ * turn of the loop. */
+void app_ring_more(struct app *a, struct message *m);
+void app_ring_end(struct app *a);
 
 /* Doubling backoff for "waits for what it needs": 250 ms … 5 s, and a log line at the 1st, 2nd, 4th, 8th …
  * failure. */

@@ -22,15 +22,21 @@ struct bus_hub;
 /* Dials @url in the background and again whenever the hub comes back. Returns 0, -EINVAL (URL), -ENOMEM. */
 int bus_pub_open(const char *url, struct bus_pub **ret);
 void bus_pub_close(struct bus_pub *p); /* waits up to 100 ms for what is queued; NULL is nothing */
-/* Hands over one encoded message (proto/message.h). Never blocks. Returns 0, -EAGAIN (dropped: no hub or
- * queue full), -ENOMEM. */
+/*
+ * Hand over an encoded message (proto/message.h); none blocks, and each returns how many messages were lost
+ * (no hub, its queue is full, no memory), 0 when all went well. bus_pub_send() sends it, and all that was
+ * added before, at once. bus_pub_add() keeps it for a batch: what belongs to one turn of the loop is added,
+ * and bus_pub_flush() ends the turn.
+ */
 int bus_pub_send(struct bus_pub *p, struct str message);
+int bus_pub_add(struct bus_pub *p, struct str message);
+int bus_pub_flush(struct bus_pub *p);
 bool bus_pub_connected(const struct bus_pub *p);
 
 /*
  * Subscribes to topic prefixes ("" is everything). @on_message fires in the loop's thread, for at most 256
- * messages in a row before the loop turns; @message lives until it returns. @on_link (may be NULL) fires when
- * the connection to the hub comes and goes.
+ * messages in a row, and the rest of their batch, before the loop turns; @message lives until it returns.
+ * @on_link (may be NULL) fires when the connection to the hub comes and goes.
  */
 int bus_sub_open(struct loop *l, const char *url, const char *const *prefixes, int n_prefixes,
                  void (*on_message)(void *ctx, struct str message), void (*on_link)(void *ctx, bool up),
@@ -39,10 +45,13 @@ void bus_sub_close(struct bus_sub *s);
 bool bus_sub_connected(const struct bus_sub *s);
 
 /*
- * The hub: publishers dial @url_in, subscribers dial @url_out, everything that comes in goes out, in its own
- * thread. Returns 0, -EADDRINUSE, -EACCES, -EINVAL, -ENOMEM; *ret_busy_url names the one that failed.
+ * The hub: publishers dial @url_in, subscribers dial @url_out and get message by message what comes in. Who
+ * dials @url_feed ("": there is none) gets the same in batches as they came, at a tenth of the cost: that is
+ * what bus_sub is for, which takes both. Returns 0, -EADDRINUSE, -EACCES, -EINVAL, -ENOMEM; *ret_failed_url
+ * names the one that failed.
  */
-int bus_hub_open(const char *url_in, const char *url_out, struct bus_hub **ret, const char **ret_failed_url);
-/* Pipes connected now. */
+int bus_hub_open(struct loop *l, const char *url_in, const char *url_out, const char *url_feed,
+                 struct bus_hub **ret, const char **ret_failed_url);
+/* Connections now, of both kinds of subscribers. */
 void bus_hub_peers(const struct bus_hub *h, int *ret_publishers, int *ret_subscribers);
 void bus_hub_close(struct bus_hub *h);

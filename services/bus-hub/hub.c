@@ -39,10 +39,17 @@ static void on_count(void *ctx)
     timer_start(h->count, COUNT_MS);
 }
 
+static const char *name_of(const struct app_settings *s, const char *url)
+{
+    if (url == s->bus_in)
+        return "ZAPKEEP_BUS_IN";
+    return url == s->bus_out ? "ZAPKEEP_BUS_OUT" : "ZAPKEEP_BUS_FEED";
+}
+
 static int say_failed(const struct hub *h, const char *url, int r)
 {
     (void)fprintf(stderr, "zapkeep-hub: cannot listen on %s %s: %s; set another address\n",
-                  url == h->settings.app.bus_in ? "ZAPKEEP_BUS_IN" : "ZAPKEEP_BUS_OUT", url,
+                  name_of(&h->settings.app, url), url,
                   r == -EINVAL ? "no address of nng, as tcp://127.0.0.1:5550" : err_text(r));
     return APP_EXIT(r == -EINVAL ? EXIT_USAGE : EXIT_UNREACHABLE);
 }
@@ -55,6 +62,7 @@ int hub_open(struct hub *h, int argc, char *argv[])
                                     .tables = tables,
                                     .admin_row = &hub_table[0],
                                     .no_publisher = true };
+    const struct app_settings *s = &h->settings.app;
     const char *failed;
     int r;
 
@@ -63,7 +71,7 @@ int hub_open(struct hub *h, int argc, char *argv[])
     r = app_open(&spec, argc, argv, &h->app);
     if (r != 0)
         return r;
-    r = bus_hub_open(h->settings.app.bus_in, h->settings.app.bus_out, &h->bus, &failed);
+    r = bus_hub_open(app_loop(h->app), s->bus_in, s->bus_out, s->bus_feed, &h->bus, &failed);
     if (r != 0)
         return say_failed(h, failed, r);
     metrics_add(&peers);
@@ -71,8 +79,8 @@ int hub_open(struct hub *h, int argc, char *argv[])
     if (r != 0)
         return r;
     on_count(h);
-    log_info("hub-open", "publishers and subscribers may dial", KS("in", h->settings.app.bus_in),
-             KS("out", h->settings.app.bus_out));
+    log_info("hub-open", "publishers and subscribers may dial", KS("in", s->bus_in), KS("out", s->bus_out),
+             KS("feed", s->bus_feed));
     return 0;
 }
 

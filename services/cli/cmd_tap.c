@@ -174,8 +174,9 @@ static void on_patience(void *ctx)
     struct tap *t = ctx;
 
     if (!bus_sub_connected(t->sub))
-        (void)cli_problem(EXIT_UNREACHABLE, "no hub at ZAPKEEP_BUS_OUT %s yet; waiting for it%s",
-                          t->settings.cli.app.bus_out, t->log ? " (stored events are shown without it)" : "");
+        (void)cli_problem(EXIT_UNREACHABLE, "no hub at %s %s yet; waiting for it%s",
+                          app_bus_name(&t->settings.cli.app), app_bus(&t->settings.cli.app),
+                          t->log ? " (stored events are shown without it)" : "");
 }
 
 static void on_timeout(void *ctx)
@@ -246,7 +247,7 @@ static int open_bus(struct tap *t)
     static const char *const all[] = { "" };
     int n = t->args.n > 0 ? t->args.n : 1;
 
-    return bus_sub_open(app_loop(t->app), t->settings.cli.app.bus_out, t->args.n > 0 ? t->args.arg : all, n,
+    return bus_sub_open(app_loop(t->app), app_bus(&t->settings.cli.app), t->args.n > 0 ? t->args.arg : all, n,
                         on_message, NULL, t, &t->sub);
 }
 

@@ -135,7 +135,7 @@ static int wait_ready(struct wait *w)
     int r = loop_open(&w->loop);
 
     if (r == 0)
-        r = bus_sub_open(w->loop, w->settings.cli.app.bus_out, topics, 1, on_message, NULL, w, &w->sub);
+        r = bus_sub_open(w->loop, app_bus(&w->settings.cli.app), topics, 1, on_message, NULL, w, &w->sub);
     if (r == 0)
         r = timer_open(w->loop, on_look, w, &w->look);
     if (r == 0)

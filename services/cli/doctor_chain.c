@@ -146,11 +146,13 @@ static bool wait_for_bell(struct doctor *d, int64_t seq)
 void doctor_hub(struct doctor *d, struct finding *f)
 {
     static const char *const topics[] = { "" };
-    const char *url = d->settings.cli.app.bus_out;
+    const struct app_settings *app = &d->settings.cli.app;
+    const char *url = app_bus(app);
     int r = bus_sub_open(d->bridge.loop, url, topics, 1, on_message, NULL, d, &d->sub);
 
     if (r) {
-        finding_set(f, FINDING_BAD, "correct ZAPKEEP_BUS_OUT", "cannot dial %s: %s", url, err_text(r));
+        finding_set(f, FINDING_BAD, "correct it", "cannot dial %s %s: %s", app_bus_name(app), url,
+                    err_text(r));
         return;
     }
     if (wait_for_bell(d, 0))
@@ -160,8 +162,8 @@ void doctor_hub(struct doctor *d, struct finding *f)
                     "the hub at %s is there, but no log.head came within %d ms", url, HUB_WAIT_MS);
     else
         finding_set(f, FINDING_BAD,
-                    "start zapkeep-hub, or correct ZAPKEEP_BUS_OUT; without it everything works, but later",
-                    "no hub at %s", url);
+                    "start zapkeep-hub, or correct the address; without it everything works, but later",
+                    "no hub at %s %s", app_bus_name(app), url);
 }
 
 /* -- the probe -- */

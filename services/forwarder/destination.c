@@ -300,7 +300,7 @@ static int start(struct destination *d)
     const struct consumer_options o = { .dir = d->f->settings.app.data_dir,
                                         .after_seq = d->row.position,
                                         .sub = d->f->sub,
-                                        .bus_out = d->f->settings.app.bus_out };
+                                        .bus_out = app_bus(&d->f->settings.app) };
     int r = http_client_open(app_loop(app), (int)d->config->concurrency, &d->client);
 
     if (r == 0 && d->config->ca[0])

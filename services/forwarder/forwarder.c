@@ -65,8 +65,8 @@ static int subscribe(struct forwarder *f)
 {
     const char *prefixes[] = { "log.head", "message.", "session.", "event.", "forward.order" };
 
-    return bus_sub_open(app_loop(f->app), f->settings.app.bus_out, prefixes, ARRAY_LEN(prefixes), on_message,
-                        on_link, f, &f->sub);
+    return bus_sub_open(app_loop(f->app), app_bus(&f->settings.app), prefixes, ARRAY_LEN(prefixes),
+                        on_message, on_link, f, &f->sub);
 }
 
 /* ---- stopping --------------------------------------------------------------------------------------------

@@ -210,7 +210,7 @@ static int open_consumer(struct hearing *h)
     struct consumer_options o = {
         .dir = s->app.data_dir,
         .filter = {.type_prefix = STR_LIT("session."), .bridge = str_from(s->bridge.name)},
-        .bus_out = s->app.bus_out,
+        .bus_out = app_bus(&s->app),
     };
     int r = cursor_find(h->m->db, MONITOR_CURSOR, &o.after_seq);
 
@@ -228,8 +228,8 @@ int hear_open(struct hearing *h, struct monitor *m)
                    m->settings.bridge.name);
     r = timer_open(app_loop(m->app), on_again, h, &h->again);
     if (r == 0)
-        r = bus_sub_open(app_loop(m->app), m->settings.app.bus_out, prefixes, ARRAY_LEN(prefixes), on_message,
-                         NULL, h, &h->sub);
+        r = bus_sub_open(app_loop(m->app), app_bus(&m->settings.app), prefixes, ARRAY_LEN(prefixes),
+                         on_message, NULL, h, &h->sub);
     return r == 0 ? open_consumer(h) : r;
 }
 

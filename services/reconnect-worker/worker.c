@@ -272,8 +272,8 @@ static int subscribe(struct worker *w)
         (void)topic_format(types[i], str_from(w->settings.bridge.name), STR_LIT(""), prefix[i]);
         prefixes[i] = prefix[i];
     }
-    return bus_sub_open(app_loop(w->app), w->settings.app.bus_out, prefixes, ARRAY_LEN(types), on_bell, NULL,
-                        w, &w->sub);
+    return bus_sub_open(app_loop(w->app), app_bus(&w->settings.app), prefixes, ARRAY_LEN(types), on_bell,
+                        NULL, w, &w->sub);
 }
 
 static int check_bus(void *ctx, char *ret_why, size_t n)

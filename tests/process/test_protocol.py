@@ -1,11 +1,14 @@
 """proto/PROTOCOL.md in practice: the command it gives to listen to the bus shows live messages."""
 
+import concurrent.futures
+import http.client
+import json
 import os
 import shlex
 import subprocess
 import time
 
-from zk import ROOT, wait_until, webhook
+from zk import BIN, ROOT, wait_until, webhook
 
 
 def documented_nngcat(address):
@@ -33,3 +36,66 @@ def test_nngcat_shows_live_messages(stack, tmp_path):
     line = next(line for line in heard.read_bytes().splitlines() if b"message.received" in line)
     assert line.startswith(b'"message.received/main/alice\\x00')
     assert b"webhook-ingest" in line and b'\\"sessionId\\":\\"alice\\"' in line
+
+
+def post_many(stack, n, connections=8):
+    """As fast as a machine can, so that they are committed and rung together."""
+
+    def some(part):
+        c = http.client.HTTPConnection("127.0.0.1", stack.ports["ingest"], timeout=60)
+        for i in range(part, n, connections):
+            c.request("POST", "/api/v1/messages/webhook", webhook(session="burst", message_id=f"B{i:05}", text="hello"),
+                      {"Authorization": f"Bearer {stack.token}", "Content-Type": "application/json"})
+            answer = c.getresponse()
+            assert answer.status == 200, answer.read()
+            answer.read()
+        c.close()
+
+    with concurrent.futures.ThreadPoolExecutor(connections) as pool:
+        list(pool.map(some, range(connections)))
+
+
+def seqs_heard(path):
+    found = []
+    for line in path.read_text().splitlines():
+        message = json.loads(line)
+        if message["session"] == "burst":
+            found.append(message["seq"])
+    return found
+
+
+def test_a_burst_is_heard_whole_and_in_order_with_and_without_the_feed(stack, tmp_path):
+    """Batches are zapkeep's own affair: who dials ZAPKEEP_BUS_OUT gets each message, as one."""
+    stack.hub()
+    stack.ingest()
+    heard = {"feed": tmp_path / "feed", "out": tmp_path / "out"}
+    raw = tmp_path / "raw"
+    with open(raw, "wb") as out:
+        nngcat = subprocess.Popen(documented_nngcat(stack.env["ZAPKEEP_BUS_OUT"]), stdout=out)
+    taps = []
+    for name, path in heard.items():
+        env = {"ZAPKEEP_DATA_DIR": str(tmp_path)}  # no log there: all it can show is what it hears
+        if name == "out":
+            env["ZAPKEEP_BUS_FEED"] = ""
+        with open(path, "wb") as out:
+            taps.append(subprocess.Popen([os.path.join(BIN, "zapkeep"), "tap", "--json", "message."], stdout=out,
+                                         env={**stack.env, **env}))
+
+    def all_listen():
+        assert stack.post(webhook(session="alice", message_id=f"M{time.monotonic_ns()}", text="hello"))[0] == 200
+        return all(b"alice" in path.read_bytes() for path in (raw, *heard.values()))
+
+    try:
+        wait_until("all three listen", all_listen, step=0.3)
+        post_many(stack, 3000)
+        for path in heard.values():
+            wait_until("the burst was heard", lambda: len(seqs_heard(path)) >= 3000, step=0.3)
+        wait_until("nngcat heard it", lambda: raw.read_bytes().count(b'"message.received/main/burst\\x00') >= 3000, step=0.3)
+    finally:
+        for p in (nngcat, *taps):
+            p.kill()
+            p.wait()
+    for path in heard.values():
+        seqs = seqs_heard(path)
+        assert seqs == sorted(set(seqs)) and len(seqs) == 3000
+    assert raw.read_bytes().count(b'"message.received/main/burst\\x00') == 3000

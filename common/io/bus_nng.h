@@ -1,0 +1,43 @@
+/*
+ * What the three ends of the bus have in common: nng's errors, options of a socket, its count of pipes, its
+ * end. Private to bus_*.c. nng has threads of its own; what they say about links reaches us through a wakeup,
+ * messages through the receive descriptor of the socket.
+ */
+#pragma once
+
+#include <nng/nng.h>
+#include <stdatomic.h>
+
+#include "common/base/text.h"
+#include "common/io/bus.h"
+
+/* A message of the bus begins with its topic. One that begins with this byte is a batch: several messages in
+ * one, each behind its length in four bytes, the highest first (proto/PROTOCOL.md). */
+#define BUS_BATCH '\0'
+/* Bytes of a batch at most: some 100 webhooks, which makes nng's cost for each small. */
+#define BUS_BATCH_BYTES (64 * 1024)
+/* Queue of a socket that carries batches: 64 MiB of them, and single messages for two seconds at the pace at
+ * which webhook-ingest sends (bells.c). */
+#define BUS_QUEUE_BATCHES 1024
+
+/* 0 or a negative errno of this project. */
+int bus_error(int rv);
+/* Queue, limits and redials of a socket; those that a kind of socket does not have are left out. */
+void bus_options(nng_socket s, int queue);
+/* Keeps @pipes at the number of connections; it must live until bus_close_socket(). */
+void bus_count_pipes(nng_socket s, atomic_int *pipes);
+/* The callback that bus_count_pipes() sets, for one who wants to do more in it. */
+void bus_on_pipe(nng_pipe pipe, nng_pipe_ev ev, void *pipes);
+/* An operation that is done at once or not at all, used again and again: nng_send() makes one for each
+ * message, with a random number of the kernel's. Returns what nng returns. */
+int bus_open_aio(nng_aio **ret);
+/* Without waiting: the next message, which is the caller's to free, or NULL. */
+nng_msg *bus_receive(nng_socket s, nng_aio *aio);
+/* Without waiting: 0 and @msg is nng's, or an error and it is freed. Returns what nng returns. */
+int bus_send(nng_socket s, nng_aio *aio, nng_msg *msg);
+/* Returns within a second, whatever nng does. No callback of the socket runs after that. */
+void bus_close_socket(nng_socket s);
+
+/* Takes the next message off the front of what is left of a batch. Returns false at its end, and for a batch
+ * that is cut short. */
+bool bus_batch_next(struct str *rest, struct str *ret);

@@ -1,0 +1,247 @@
+/* The bus over a real hub: message by message for subscribers, in batches for those at the feed. */
+#include "tests/unit/cmocka_all.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/buf.h"
+#include "common/base/mem.h"
+#include "common/io/bus_nng.h"
+#include "common/io/loop.h"
+
+#define IN   "inproc://in"
+#define OUT  "inproc://out"
+#define FEED "inproc://feed"
+/* A test gives up after this; it takes some milliseconds. */
+#define PATIENCE_MS 20000
+
+struct ear {
+    struct bus_sub *sub;
+    struct buf heard; /* topics, each with a blank behind it */
+    bool leaves;      /* closes itself at the first message */
+};
+
+struct world {
+    struct loop *loop;
+    struct timer *look;
+    struct bus_hub *hub;
+    struct bus_pub *pub;
+    struct ear out, feed;
+    const char *wanted_out, *wanted_feed; /* the loop ends when this was heard */
+    int64_t deadline_ms;
+    int publishers, subscribers, subscribers_wanted;
+};
+
+static void on_message(void *ctx, struct str message)
+{
+    struct ear *e = ctx;
+
+    assert_int_equal(buf_addf(&e->heard, "%.*s ", (int)strnlen(message.p, message.n), message.p), 0);
+    if (e->leaves) {
+        bus_sub_close(e->sub);
+        e->sub = NULL;
+    }
+}
+
+static bool has_heard(const struct ear *e, const char *wanted)
+{
+    return !wanted || strcmp(buf_str(&e->heard), wanted) == 0;
+}
+
+static void on_look(void *ctx)
+{
+    struct world *w = ctx;
+
+    bus_hub_peers(w->hub, &w->publishers, &w->subscribers);
+    if (loop_now_ms(w->loop) > w->deadline_ms ||
+        (w->publishers == 1 && w->subscribers == w->subscribers_wanted && has_heard(&w->out, w->wanted_out) &&
+         has_heard(&w->feed, w->wanted_feed)))
+        loop_stop(w->loop);
+    else
+        timer_start(w->look, 1);
+}
+
+static void run(struct world *w)
+{
+    w->deadline_ms = loop_now_ms(w->loop) + PATIENCE_MS;
+    timer_start(w->look, 1);
+    assert_int_equal(loop_run(w->loop), 0);
+}
+
+static void hears(struct world *w, const char *out, const char *feed)
+{
+    w->wanted_out = out;
+    w->wanted_feed = feed;
+    run(w);
+    assert_string_equal(buf_str(&w->out.heard), out);
+    assert_string_equal(buf_str(&w->feed.heard), feed);
+}
+
+static int open_world(void **state)
+{
+    static const char *const messages[] = { "message." };
+    static const char *const both[] = { "message.", "log." };
+    struct world *w = mem_zalloc(sizeof *w);
+    const char *failed;
+
+    buf_init(&w->out.heard, 4096);
+    buf_init(&w->feed.heard, 4096);
+    assert_int_equal(loop_open(&w->loop), 0);
+    assert_int_equal(timer_open(w->loop, on_look, w, &w->look), 0);
+    assert_int_equal(bus_hub_open(w->loop, IN, OUT, FEED, &w->hub, &failed), 0);
+    assert_int_equal(bus_pub_open(IN, &w->pub), 0);
+    assert_int_equal(bus_sub_open(w->loop, OUT, messages, 1, on_message, NULL, &w->out, &w->out.sub), 0);
+    assert_int_equal(bus_sub_open(w->loop, FEED, both, 2, on_message, NULL, &w->feed, &w->feed.sub), 0);
+    w->subscribers_wanted = 2;
+    run(w); /* until all have dialled */
+    assert_int_equal(w->publishers, 1);
+    assert_int_equal(w->subscribers, 2);
+    *state = w;
+    return 0;
+}
+
+static int close_world(void **state)
+{
+    struct world *w = *state;
+
+    bus_sub_close(w->out.sub);
+    bus_sub_close(w->feed.sub);
+    bus_pub_close(w->pub);
+    bus_hub_close(w->hub);
+    timer_close(w->look);
+    assert_int_equal(loop_close(w->loop), 0);
+    buf_fini(&w->out.heard);
+    buf_fini(&w->feed.heard);
+    mem_free(w);
+    return 0;
+}
+
+static struct str message(const char *topic, size_t n_body)
+{
+    static char bytes[256 * 1024];
+    size_t n = strlen(topic) + 1;
+
+    memset(bytes, 'x', sizeof bytes);
+    memcpy(bytes, topic, n);
+    return (struct str){ bytes, n + n_body };
+}
+
+static void add(struct world *w, const char *topic, size_t n_body)
+{
+    assert_int_equal(bus_pub_add(w->pub, message(topic, n_body)), 0);
+}
+
+/* ---- the tests -------------------------------------------------------------------------------------------
+ */
+
+static void test_each_gets_what_it_wants_of_a_batch(void **state)
+{
+    struct world *w = *state;
+
+    add(w, "message.a", 10);
+    add(w, "session.b", 10);
+    add(w, "log.c", 0);
+    add(w, "message.d", 400);
+    assert_int_equal(bus_pub_flush(w->pub), 0);
+    hears(w, "message.a message.d ", "message.a log.c message.d ");
+}
+
+static void test_one_alone_is_no_batch(void **state)
+{
+    struct world *w = *state;
+
+    add(w, "message.a", 10);
+    assert_int_equal(bus_pub_flush(w->pub), 0);
+    assert_int_equal(bus_pub_send(w->pub, message("message.b", 10)), 0);
+    hears(w, "message.a message.b ", "message.a message.b ");
+}
+
+static void test_order_holds_over_batches_and_large_messages(void **state)
+{
+    struct world *w = *state;
+    struct buf wanted = BUF_INIT(4096);
+    char topic[32];
+
+    for (int i = 0; i < 40; i++) {
+        (void)snprintf(topic, sizeof topic, "message.%d", i);
+        add(w, topic, i % 10 == 7 ? 200 * 1024 : 5 * 1024);
+        assert_int_equal(buf_addf(&wanted, "%s ", topic), 0);
+    }
+    assert_int_equal(bus_pub_send(w->pub, message("message.end", 1)), 0);
+    assert_int_equal(buf_adds(&wanted, "message.end "), 0);
+    hears(w, buf_str(&wanted), buf_str(&wanted));
+    buf_fini(&wanted);
+}
+
+static void test_a_subscriber_may_leave_within_a_batch(void **state)
+{
+    struct world *w = *state;
+
+    w->feed.leaves = true;
+    add(w, "message.a", 10);
+    add(w, "message.b", 10);
+    assert_int_equal(bus_pub_flush(w->pub), 0);
+    w->subscribers_wanted = 1;
+    hears(w, "message.a message.b ", "message.a ");
+    assert_null(w->feed.sub);
+}
+
+static void test_without_a_hub_all_is_lost_and_counted(void **state)
+{
+    struct bus_pub *pub;
+
+    (void)state;
+    assert_int_equal(bus_pub_open("inproc://nobody", &pub), 0);
+    assert_int_equal(bus_pub_add(pub, message("message.a", 10)), 0);
+    assert_int_equal(bus_pub_add(pub, message("message.b", 10)), 0);
+    assert_int_equal(bus_pub_flush(pub), 2);
+    assert_int_equal(bus_pub_flush(pub), 0);
+    assert_int_equal(bus_pub_add(pub, message("message.c", 10)), 0);
+    assert_int_equal(bus_pub_send(pub, message("message.d", 10)), 2);
+    bus_pub_close(pub);
+}
+
+static void test_a_batch_that_is_cut_short_ends(void **state)
+{
+    static const char whole[] = "\0\0\0\3abc\0\0\0\0\0\0\0\2de";
+    static const struct {
+        size_t n;
+        int messages;
+    } cases[] = {
+        {0,                 0},
+        { 3,                0},
+        { 6,                0},
+        { 7,                1},
+        { 10,               1},
+        { 11,               2},
+        { 16,               2},
+        { sizeof whole - 1, 3},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct str rest = { whole, cases[i].n };
+        struct str one;
+        int n = 0;
+
+        while (bus_batch_next(&rest, &one))
+            n++;
+        assert_int_equal(n, cases[i].messages);
+    }
+    assert_false(bus_batch_next(&(struct str){ "\xff\xff\xff\xff", 4 }, &(struct str){ 0 }));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_each_gets_what_it_wants_of_a_batch, open_world, close_world),
+        cmocka_unit_test_setup_teardown(test_one_alone_is_no_batch, open_world, close_world),
+        cmocka_unit_test_setup_teardown(test_order_holds_over_batches_and_large_messages, open_world,
+                                        close_world),
+        cmocka_unit_test_setup_teardown(test_a_subscriber_may_leave_within_a_batch, open_world, close_world),
+        cmocka_unit_test(test_without_a_hub_all_is_lost_and_counted),
+        cmocka_unit_test(test_a_batch_that_is_cut_short_ends),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
