@@ -11,7 +11,7 @@
 #define TURN_BELLS 128
 /* Bells that come closer than this to the last ones wait for more of them: one message of nng costs as much
  * as twenty bells do. An event that comes alone is rung at once. */
-#define PACE_MS 1
+#define PACE_MS 2
 /* Waiting bells at most; their bodies were counted by the committer until a moment ago. */
 #define WAITING_MAX       8192
 #define WAITING_BYTES_MAX (64LL * 1024 * 1024)
