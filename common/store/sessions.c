@@ -60,7 +60,21 @@ int sessions_save(struct db *db, const struct session_row *s)
                    s->heard_at, s->heard_gap_ms, s->heard_spread_ms, s->heard_n);
 }
 
-static int remove_all(struct db *db, const char *bridge, const char *id)
+static int mark_deleted(struct db *db, const struct now *now, const char *bridge, const char *id)
+{
+    int r =
+        sql_run(db, "INSERT OR REPLACE INTO session_deleted (bridge, id, at, steady) VALUES (?1, ?2, ?3, ?4)",
+                "ssii", bridge, id, now->wall_ms, now->steady_ms);
+
+    if (r != 0)
+        return r;
+    return sql_run(db,
+                   "DELETE FROM session_deleted WHERE steady < ?1 OR steady < (SELECT steady FROM"
+                   " session_deleted ORDER BY steady DESC LIMIT 1 OFFSET ?2)",
+                   "ii", now->steady_ms - SESSIONS_DELETED_KEEP_MS, (int64_t)SESSIONS_DELETED_MAX - 1);
+}
+
+static int remove_rows(struct db *db, const char *bridge, const char *id)
 {
     int r = sql_run(db, "DELETE FROM session WHERE bridge = ?1 AND id = ?2", "ss", bridge, id);
 
@@ -77,12 +91,33 @@ static int remove_all(struct db *db, const char *bridge, const char *id)
     return r;
 }
 
-int sessions_remove(struct db *db, const char *bridge, const char *id)
+static int remove_and_mark(struct db *db, const struct now *now, const char *bridge, const char *id)
+{
+    int r = mark_deleted(db, now, bridge, id);
+
+    return r == 0 ? remove_rows(db, bridge, id) : r;
+}
+
+int sessions_remove(struct db *db, const struct now *now, const char *bridge, const char *id)
 {
     struct txn t;
     int r = txn_begin(&t, db);
 
-    return r == 0 ? txn_end(&t, remove_all(db, bridge, id)) : r;
+    return r == 0 ? txn_end(&t, remove_and_mark(db, now, bridge, id)) : r;
+}
+
+int sessions_find_deletion(struct db *db, const char *bridge, const char *id, struct session_deletion *ret)
+{
+    CLEANUP(sql_done) struct sql *q = NULL;
+    int r = sql_query(db, "SELECT at, steady FROM session_deleted WHERE bridge = ?1 AND id = ?2", &q, "ss",
+                      bridge, id);
+
+    if (r == 0)
+        r = sql_next(q);
+    if (r != SQL_ROW)
+        return r < 0 ? r : SESSIONS_NONE;
+    *ret = (struct session_deletion){ .at = sql_int(q, 0), .steady = sql_int(q, 1) };
+    return 0;
 }
 
 int sessions_each(struct db *db, const char *bridge, int (*on_row)(void *ctx, const struct session_row *row),

@@ -1,6 +1,6 @@
 /*
  * One row per session in state.db, as the monitor sees it, and the history of its changes. Only the monitor
- * writes here (the CLI removes a session that it deleted).
+ * writes here (the CLI adds a session that it created, and removes one that it deleted).
  *
  * Every function runs inside the caller's transaction if there is one, else in its own.
  */
@@ -44,8 +44,24 @@ struct session_row {
 int sessions_find(struct db *db, const char *bridge, const char *id, struct session_row *ret);
 /* Inserts, or overwrites all columns. */
 int sessions_save(struct db *db, const struct session_row *row);
-/* The session, its history and its reconnection are forgotten. SESSIONS_NONE when there was none. */
-int sessions_remove(struct db *db, const char *bridge, const char *id);
+/* The session, its history and its reconnection are forgotten; what stays is the mark that it was deleted,
+ * for its webhooks that are still on their way. SESSIONS_NONE when there was no such session (marked it is
+ * all the same: the monitor may not have heard of it yet). */
+int sessions_remove(struct db *db, const struct now *now, const char *bridge, const char *id);
+
+/* A webhook that comes again after longer than this is not even recognised by ingest (its dedupe horizon):
+ * nobody sends one for so long. */
+#define SESSIONS_DELETED_KEEP_MS (96 * 3600 * 1000LL)
+/* And no more marks than this, the newest: a megabyte. */
+#define SESSIONS_DELETED_MAX 10000
+
+struct session_deletion {
+    int64_t at;     /* wall ms, after the bridge had confirmed it */
+    int64_t steady; /* the same, steady ms */
+};
+/* When this session was deleted last; it may have been created again since. Returns 0, SESSIONS_NONE (never,
+ * or long ago), or -errno. */
+int sessions_find_deletion(struct db *db, const char *bridge, const char *id, struct session_deletion *ret);
 /* In order of bridge and id; @bridge NULL: all. A non-zero return of @on_row stops and is passed up.
  * @on_row must not write to the same db. */
 int sessions_each(struct db *db, const char *bridge, int (*on_row)(void *ctx, const struct session_row *row),

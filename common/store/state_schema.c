@@ -129,6 +129,13 @@ static const char *const steps[] = {
     "  destination TEXT NOT NULL, session TEXT NOT NULL, type TEXT NOT NULL,"
     "  since_at INTEGER NOT NULL, until_at INTEGER NOT NULL, at INTEGER NOT NULL"
     ") STRICT;",
+
+    /* Sessions that an operator deleted, for as long as their webhooks may still come (sessions.h). */
+    "CREATE TABLE session_deleted ("
+    "  bridge TEXT NOT NULL, id TEXT NOT NULL, at INTEGER NOT NULL, steady INTEGER NOT NULL,"
+    "  PRIMARY KEY (bridge, id)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX session_deleted_by_age ON session_deleted (steady);",
     NULL,
 };
 

@@ -49,7 +49,24 @@ static int confirm(const struct delete_settings *s, const char *id)
     return cli_problem(EXIT_NOT_SO, "nothing was deleted");
 }
 
-/* Returns 0, SESSIONS_NONE, or a negative. */
+static int remove_row(struct db *db, const char *bridge, const char *id)
+{
+    struct clock clock;
+    struct now now;
+    int known, r = db_begin(db);
+
+    clock_init(&clock);
+    if (r == 0)
+        r = steady_now(db, &clock, &now);
+    if (r != 0)
+        return r;
+    known = sessions_remove(db, &now, bridge, id);
+    r = known < 0 ? known : db_commit(db);
+    return r == 0 ? known : r;
+}
+
+/* After the bridge has confirmed it: what it sent before is passed over from now on. Returns 0,
+ * SESSIONS_NONE, or a negative. */
 static int forget(const struct delete_settings *s, const char *id)
 {
     struct db *db = NULL;
@@ -58,7 +75,7 @@ static int forget(const struct delete_settings *s, const char *id)
     if (r == -ENOENT)
         return SESSIONS_NONE;
     if (r == 0)
-        r = sessions_remove(db, s->cli.bridge.name, id);
+        r = remove_row(db, s->cli.bridge.name, id);
     db_close(db);
     return r;
 }

@@ -581,6 +581,13 @@ static int count_change(void *ctx, const struct session_change *c)
     return 0;
 }
 
+static int remove_session(struct fx *f, const char *id)
+{
+    struct now now = now_of(f);
+
+    return sessions_remove(f->db, &now, B, id);
+}
+
 static void test_history_is_bounded(void **state)
 {
     struct fx *f = *state;
@@ -603,11 +610,51 @@ static void test_history_is_bounded(void **state)
     assert_int_equal(attempts, RECONNECTS_ATTEMPTS_MAX);
     assert_int_equal(sessions_each_change(f->db, B, "s1", 1000, count_change, &changes), 0);
     assert_int_equal(changes, SESSIONS_CHANGES_MAX);
-    assert_int_equal(sessions_remove(f->db, B, "s1"), 0);
-    assert_int_equal(sessions_remove(f->db, B, "s1"), SESSIONS_NONE);
+    assert_int_equal(remove_session(f, "s1"), 0);
+    assert_int_equal(remove_session(f, "s1"), SESSIONS_NONE);
     attempts = 0;
     assert_int_equal(reconnects_each_attempt(f->db, B, "s1", 1000, count_row, &attempts), 0);
     assert_int_equal(attempts, 0);
+}
+
+/* The mark of a deletion: also of a session that nobody had heard of yet, the newest one, and not for ever.
+ */
+static void test_a_deletion_leaves_a_mark(void **state)
+{
+    struct fx *f = *state;
+    struct session_deletion d = { 0 };
+    struct now now = now_of(f);
+    char id[16];
+
+    assert_int_equal(sessions_find_deletion(f->db, B, "s1", &d), SESSIONS_NONE);
+    assert_int_equal(remove_session(f, "s1"), SESSIONS_NONE);
+    assert_int_equal(sessions_find_deletion(f->db, B, "s1", &d), 0);
+    assert_int_equal(d.at, now.wall_ms);
+    assert_int_equal(d.steady, now.steady_ms);
+    assert_int_equal(sessions_find_deletion(f->db, "other", "s1", &d), SESSIONS_NONE);
+
+    clock_step(&f->clock, 10 * S);
+    (void)see(f, "s1", SESSION_DISCONNECTED, 428); /* created again, and deleted again */
+    assert_int_equal(remove_session(f, "s1"), 0);
+    assert_int_equal(sessions_find_deletion(f->db, B, "s1", &d), 0);
+    assert_int_equal(d.at, now.wall_ms + 10 * S);
+
+    clock_step(&f->clock, SESSIONS_DELETED_KEEP_MS);
+    (void)remove_session(f, "s2");
+    assert_int_equal(sessions_find_deletion(f->db, B, "s1", &d), 0);
+    clock_step(&f->clock, 1);
+    (void)remove_session(f, "s2");
+    assert_int_equal(sessions_find_deletion(f->db, B, "s1", &d), SESSIONS_NONE);
+
+    assert_int_equal(db_begin(f->db), 0);
+    for (int i = 0; i < SESSIONS_DELETED_MAX; i++) {
+        clock_step(&f->clock, 1);
+        (void)snprintf(id, sizeof id, "n%d", i);
+        (void)remove_session(f, id);
+    }
+    assert_int_equal(db_commit(f->db), 0);
+    assert_int_equal(sessions_find_deletion(f->db, B, "s2", &d), SESSIONS_NONE);
+    assert_int_equal(sessions_find_deletion(f->db, B, "n0", &d), 0);
 }
 
 /* Looking at an empty or a blocked queue writes nothing: other processes may hold the write lock for hours.
@@ -648,6 +695,7 @@ int main(void)
         T(test_unconfirmed),
         T(test_outlook),
         T(test_history_is_bounded),
+        T(test_a_deletion_leaves_a_mark),
         T(test_looking_does_not_write),
     };
 
