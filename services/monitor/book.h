@@ -19,6 +19,7 @@ struct held_session {
     struct judge_held held;
     int64_t stable_since; /* steady ms: connected without a break since, 0: it is not */
     int64_t since_wall;   /* wall ms: in this state */
+    int64_t first_seen;   /* wall ms, as in its row; 0: it has none yet */
     struct flap flap;
     struct deaf *deaf;    /* owned; NULL until it hears something */
     int64_t deaf_since;   /* wall ms, 0: it hears */
@@ -31,8 +32,8 @@ struct held_session {
     int64_t told_since;   /* wall ms */
     bool grouped;         /* it was told as one of many */
     bool parked;
-    int64_t parked_seen;       /* number of the newest watch that found it parked */
-    bool gone;                 /* its row was not there when it should have been saved: somebody deleted it */
+    int64_t parked_seen; /* number of the newest watch that found it parked */
+    bool gone; /* its row was not there, or another's, when it should have been saved: somebody deleted it */
     bool rhythm_dirty;         /* deaf has learned something that is not stored */
     struct held_session *next; /* in its chain */
     int place;                 /* in the book's array */

@@ -67,10 +67,56 @@ static bool is_farewell(const struct monitor *m, const struct heard *h)
     return h->state == SESSION_DISCONNECTED && h->code == 0 && !h->final && !book_find(m->book, h->id);
 }
 
-static void say(const struct heard *h)
+/* Returns 0 or -errno. */
+static int is_of_the_deleted(struct monitor *m, const struct heard *h, bool *ret)
 {
-    log_debug("heard", "a webhook about a session", KS("session", h->id),
-              KS("state", session_state_text(h->state)), KI("code", h->code));
+    struct held_session *s = book_find(m->book, h->id);
+    struct session_deletion d;
+    int r = sessions_find_deletion(m->db, m->settings.bridge.name, h->id, &d);
+    int64_t age_ms;
+    bool old;
+
+    *ret = false;
+    if (r != 0)
+        return r < 0 ? r : 0;
+    old = s && s->first_seen <= d.at;
+    if (old)
+        monitor_touch(m, s,
+                      true); /* recording finds that it is gone: what is asked next is about a new one */
+    age_ms = times_steady(&m->times) - d.steady; /* the wall clock may have been set since */
+    *ret = heard_of_the_deleted(h, times_wall(&m->times) - age_ms, s && !old);
+    return 0;
+}
+
+static void say(const struct heard *h, bool passed_over)
+{
+    log_debug("heard",
+              passed_over ? "a webhook about a session that was deleted" : "a webhook about a session",
+              KS("session", h->id), KS("state", session_state_text(h->state)), KI("code", h->code));
+}
+
+static int take_one(struct monitor *m, const struct heard *h)
+{
+    bool deleted;
+    int r = is_of_the_deleted(m, h, &deleted);
+
+    if (r != 0 || is_farewell(m, h))
+        return r;
+    say(h, deleted);
+    if (deleted)
+        return 0;
+    r = round_hear(monitor_round(m), h, monitor_is_attempting(m, h->id));
+    return r == -ENOSPC ? 0 : r; /* the book is full; told with the sweep */
+}
+
+static int take_all(struct hearing *h)
+{
+    int r = db_begin_reads(h->m->db);
+
+    for (int i = 0; r == 0 && i < h->n; i++)
+        r = take_one(h->m, &h->heard[i]);
+    db_end_reads(h->m->db);
+    return r;
 }
 
 /* Returns 0, or -errno with nothing taken. */
@@ -79,16 +125,8 @@ static int take(struct hearing *h)
     struct monitor *m = h->m;
     int r = monitor_flush(m, 0); /* what is under way is not to fail with this */
 
-    for (int i = 0; r == 0 && i < h->n; i++) {
-        const struct heard *heard = &h->heard[i];
-
-        if (is_farewell(m, heard))
-            continue;
-        say(heard);
-        r = round_hear(monitor_round(m), heard, monitor_is_attempting(m, heard->id));
-        if (r == -ENOSPC)
-            r = 0; /* the book is full; told with the sweep */
-    }
+    if (r == 0)
+        r = take_all(h);
     if (r == 0)
         r = monitor_flush(m, h->cursor);
     else

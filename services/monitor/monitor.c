@@ -314,6 +314,17 @@ static void on_driver(void *ctx, const struct bridge_driver *driver)
     save_driver(m);
 }
 
+/* Asked before it was deleted, answered after: it would become known again, and be missed by the next sweep.
+ */
+static bool is_deleted(const struct monitor *m, const char *id, int64_t asked)
+{
+    struct session_deletion d;
+    int r = book_find(m->book, id) ? SESSIONS_NONE
+                                   : sessions_find_deletion(m->db, m->settings.bridge.name, id, &d);
+
+    return r < 0 || (r == 0 && asked <= d.steady); /* the store is busy: the next one shows it, too */
+}
+
 struct listing {
     struct monitor *m;
     int64_t asked;
@@ -325,7 +336,7 @@ static int on_listed(void *ctx, const struct bridge_session *seen)
     struct listing *l = ctx;
     int r;
 
-    if (round_same(&l->m->round, seen, l->asked, l->m->sweep_no))
+    if (round_same(&l->m->round, seen, l->asked, l->m->sweep_no) || is_deleted(l->m, seen->id, l->asked))
         return 0;
     r = round_see(&l->m->round, seen, l->asked, l->m->sweep_no, monitor_is_attempting(l->m, seen->id));
     l->full = l->full || r == -ENOSPC;
@@ -351,8 +362,11 @@ static int compare(struct monitor *m, const struct bridge_driver *driver, const 
 {
     struct listing l = { .m = m, .asked = asked };
     int skipped = 0;
-    int r = driver->read_list(answer, on_listed, &l, &skipped);
+    int r = db_begin_reads(m->db);
 
+    if (r == 0)
+        r = driver->read_list(answer, on_listed, &l, &skipped);
+    db_end_reads(m->db);
     if (r == 0 && skipped == 0 && !l.full)
         r = find_missing(m, asked);
     if (skipped > 0)
@@ -394,7 +408,7 @@ static void on_status(void *ctx, const char *id, int kind, const struct bridge_s
     gauges_checked();
     if (s && kind == BRIDGE_NO_SESSION)
         (void)round_missing(monitor_round(m), s, asked, attempting);
-    if (s && kind == 0)
+    if (kind == 0 && !is_deleted(m, id, asked))
         (void)round_see(monitor_round(m), seen, asked, m->sweep_no, attempting);
     watch_polled(&m->watch);
 }

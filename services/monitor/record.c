@@ -87,7 +87,7 @@ static int save(const struct recorder *rec, const struct now *now, struct round 
     int r = sessions_find(rec->db, rec->bridge, c->s->id, &row);
     int from = r == 0 ? (int)row.state : -1;
 
-    c->s->gone = r == SESSIONS_NONE && !c->fresh;
+    c->s->gone = !c->fresh && (r == SESSIONS_NONE || (r == 0 && row.first_seen != c->s->first_seen));
     if (r < 0 || c->s->gone)
         return r < 0 ? r : 0;
     if (r == SESSIONS_NONE) {
@@ -97,6 +97,7 @@ static int save(const struct recorder *rec, const struct now *now, struct round 
     }
     fill_row(c, now, &row);
     row.suppressed_until = flap_until_ms(rec->rules, &c->s->flap);
+    c->s->first_seen = row.first_seen;
     r = sessions_save(rec->db, &row);
     if (r == 0 && c->moved)
         r = add_history(rec, c, from);

@@ -38,5 +38,5 @@ struct record_also {
 
 /* Returns 0, RECORD_NOTHING, or -errno (-EAGAIN: the store is busy): then all is as before the round, in the
  * store and in memory. On 0 the round's changes say what to ring; sessions that somebody deleted meanwhile
- * (row gone) are out of the book and out of the round. */
+ * (row gone, or of one that was created again) are out of the book and out of the round. */
 int record_round(const struct recorder *rec, struct round *round, const struct record_also *also);

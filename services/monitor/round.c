@@ -231,6 +231,13 @@ static int64_t received_ms(const struct round *r, int64_t at_wall)
     return age_ms > 0 ? r->now - age_ms : r->now;
 }
 
+bool heard_of_the_deleted(const struct heard *h, int64_t deleted_at, bool known)
+{
+    bool said_before = h->occurred_at > 0 && h->occurred_at <= deleted_at;
+
+    return !known || said_before || h->at <= deleted_at;
+}
+
 int round_hear(struct round *r, const struct heard *h, bool attempting)
 {
     struct change c = {

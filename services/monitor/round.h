@@ -57,6 +57,10 @@ struct heard {
     int64_t at; /* wall ms: received */
     int64_t occurred_at;
 };
+/* Is it about the life that ended when the session was deleted, @deleted_at wall ms? What was said or
+ * received before is. So is all about a session that is not @known again: the bridge's clock may be wrong, so
+ * it is asked whether the session is there. */
+bool heard_of_the_deleted(const struct heard *h, int64_t deleted_at, bool known);
 int round_hear(struct round *r, const struct heard *h, bool attempting);
 /* Its alert is looked at again, and with @row its row is saved. */
 int round_touch(struct round *r, struct held_session *s, bool row);

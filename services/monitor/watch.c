@@ -250,11 +250,23 @@ static void load(struct watch *w, const struct session_row *row, struct held_ses
     s->shape = row->raw_status[0] ? shape_of(row->raw_status, row->phone, row->name) : 0;
     s->stable_since = row->stable_since;
     s->since_wall = row->since;
+    s->first_seen = row->first_seen;
     s->deaf_since = row->deaf_since;
     s->heard_at = row->heard_at;
     s->flap = (struct flap){ .score = row->flap_score, .at_ms = row->flap_at };
     if (row->suppressed_until > now_ms)
         s->flap.suppressed_ms = later(1, row->suppressed_until - w->m->settings.rules.flap_max_ms);
+}
+
+/* Deleted and created again between two looks: nothing of its former life holds. */
+static void begin_anew(struct watch *w, const struct session_row *row, struct held_session *s)
+{
+    s->held = judge_unknown(times_steady(&w->m->times));
+    mem_free(s->deaf);
+    s->deaf = NULL;
+    s->rhythm_dirty = false;
+    load(w, row, s);
+    monitor_touch(w->m, s, false); /* an alert of then is over */
 }
 
 static int on_session(void *ctx, const struct session_row *row)
@@ -263,6 +275,8 @@ static int on_session(void *ctx, const struct session_row *row)
     struct held_session *s = book_find(w->m->book, row->id);
     int r = 0;
 
+    if (s && s->first_seen != row->first_seen)
+        begin_anew(w, row, s);
     if (!s) {
         r = book_add(w->m->book, row->id, times_steady(&w->m->times), &s);
         if (r != 0)

@@ -232,6 +232,14 @@ static void test_a_failure_undoes_all(void **state)
     close_bench(&b);
 }
 
+static void remove_session(struct bench *b, const char *id)
+{
+    struct now now;
+
+    assert_int_equal(steady_now(b->db, &b->clock.clock, &now), 0);
+    assert_int_equal(sessions_remove(b->db, &now, "main", id), 0);
+}
+
 /* Somebody deletes a session while we hold it: it is forgotten, not written again. */
 static void test_a_deleted_session_is_forgotten(void **state)
 {
@@ -243,7 +251,7 @@ static void test_a_deleted_session_is_forgotten(void **state)
     begin(&b);
     assert_int_equal(hear(&b, "s0", SESSION_DISCONNECTED, 401), 0);
     commit_done(&b);
-    assert_int_equal(sessions_remove(b.db, "main", "s0"), 0);
+    remove_session(&b, "s0");
     begin(&b);
     assert_int_equal(round_touch(&b.round, book_find(b.book, "s0"), true), 0);
     assert_int_equal(hear(&b, "s0", SESSION_CONNECTED, 0), 0);
@@ -254,6 +262,53 @@ static void test_a_deleted_session_is_forgotten(void **state)
     assert_int_equal(waiting(&b), 2); /* its alert has begun and ended */
     assert_int_equal(book_count(b.book), 1);
     close_bench(&b);
+}
+
+/* … and created again before we have looked: what is held of its former life is not written into the new row.
+ */
+static void test_a_session_created_again_is_another_one(void **state)
+{
+    struct bench b;
+    struct session_row row = { .bridge = "main", .id = "s0", .state = SESSION_QR_PENDING };
+
+    open_bench(&b);
+    connect(&b, 1);
+    remove_session(&b, "s0");
+    row.first_seen = book_find(b.book, "s0")->first_seen + 500;
+    assert_int_equal(sessions_save(b.db, &row), 0);
+    begin(&b);
+    assert_int_equal(round_touch(&b.round, book_find(b.book, "s0"), true), 0);
+    assert_int_equal(commit(&b), 0);
+    assert_null(book_find(b.book, "s0"));
+    assert_int_equal(sessions_find(b.db, "main", "s0", &row), 0);
+    assert_int_equal(row.state, SESSION_QR_PENDING);
+    close_bench(&b);
+}
+
+/* What was on its way when the session was deleted is about its former life. */
+static void test_what_is_heard_of_the_deleted(void **state)
+{
+    static const struct {
+        int64_t at, occurred_at;
+        bool known, want;
+    } cases[] = {
+        {999,   900,  true,  true }, /* received before */
+        { 1000, 1000, true,  true },
+        { 1500, 1000, true,  true }, /* said before, received after */
+        { 1500, 1001, true,  false},
+        { 1500, 0,    true,  false}, /* the bridge dates nothing: only when it was received is known */
+        { 1000, 0,    true,  true },
+        { 999,  2000, true,  true }, /* the bridge's clock is ahead */
+        { 1500, 1400, false, true }, /* it is asked first */
+        { 1500, 2000, false, true },
+        { 1500, 0,    false, true },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct heard h = { .at = cases[i].at, .occurred_at = cases[i].occurred_at };
+
+        assert_int_equal(heard_of_the_deleted(&h, 1000, cases[i].known), cases[i].want);
+    }
 }
 
 /* ---- flapping --------------------------------------------------------------------------------------------
@@ -505,6 +560,8 @@ int main(void)
         cmocka_unit_test(test_two_changes_in_one_round),
         cmocka_unit_test(test_a_failure_undoes_all),
         cmocka_unit_test(test_a_deleted_session_is_forgotten),
+        cmocka_unit_test(test_a_session_created_again_is_another_one),
+        cmocka_unit_test(test_what_is_heard_of_the_deleted),
         cmocka_unit_test(test_flapping),
         cmocka_unit_test(test_not_flapping),
         cmocka_unit_test(test_told_once),
