@@ -167,7 +167,7 @@ static enum MHD_Result take_piece(struct http_req *r, const char *data, size_t n
     if (r->body_len + n > (size_t)r->server->limits.body_bytes_max) {
         r->refused = true;
         too_large(r);
-        return MHD_YES;
+        return r->response ? MHD_YES : MHD_NO;
     }
     grown = grow_body(r, r->body_len + n);
     if (grown == -EAGAIN) {
@@ -175,7 +175,7 @@ static enum MHD_Result take_piece(struct http_req *r, const char *data, size_t n
         mem_free(r->body);
         forget_body(r);
         too_many_bodies(r);
-        return MHD_YES;
+        return r->response ? MHD_YES : MHD_NO;
     }
     if (grown != 0)
         return MHD_NO;
@@ -213,6 +213,7 @@ static enum MHD_Result begin(struct http_req *r)
 {
     struct http_server *s = r->server;
     int64_t length = content_length(r);
+    bool answered = true;
 
     enter(r, PHASE_BODY);
     r->started_us = clock_mono_us();
@@ -221,10 +222,12 @@ static enum MHD_Result begin(struct http_req *r)
     r->refused = false;
     if (length > s->limits.body_bytes_max)
         too_large(r);
-    else if (s->h.on_begin)
-        (void)s->h.on_begin(s->ctx, r);
-    if (!r->response)
+    else
+        answered = s->h.on_begin && s->h.on_begin(s->ctx, r) == HTTP_BEGIN_ANSWERED;
+    if (!answered)
         return MHD_YES;
+    if (!r->response) /* no memory for an answer: nothing of a refused request is taken */
+        return MHD_NO;
     r->refused = true;
     if (http_req_header(r, "Expect").p || length > DRAIN_BYTES_MAX)
         return queue_answer(r);

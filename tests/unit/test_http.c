@@ -29,6 +29,16 @@ struct world {
     char body[256], seen_body[256], seen_query[64], seen_path[64];
 };
 
+/* The linker lets the server's calls of this one come through here (CMakeLists.txt). */
+void *__real_MHD_create_response_from_buffer(size_t n, void *bytes, int mode);
+void *__wrap_MHD_create_response_from_buffer(size_t n, void *bytes, int mode);
+static bool no_memory_for_answers;
+
+void *__wrap_MHD_create_response_from_buffer(size_t n, void *bytes, int mode)
+{
+    return no_memory_for_answers ? NULL : __real_MHD_create_response_from_buffer(n, bytes, mode);
+}
+
 static void on_patience(void *ctx)
 {
     fail_msg("nothing happened");
@@ -429,6 +439,28 @@ static void a_port_in_use_is_said(void **state)
         -EINVAL);
 }
 
+static void without_memory_for_the_refusal_nothing_is_taken(void **state)
+{
+    static const char *const paths[] = { "/forbidden", "/allowed" };
+    static char large[1001];
+    struct world *w = *state;
+
+    no_memory_for_answers = true;
+    for (int i = 0; i < 2; i++) {
+        struct str body = i == 0 ? STR_LIT("{}") : (struct str){ large, sizeof large };
+
+        call(w, (struct http_request){ .method = "POST", .body = body }, http_server_port(w->server),
+             paths[i]);
+        assert_int_not_equal(w->answer.error, HTTP_OK);
+        assert_int_equal(w->seen, 0);
+    }
+    no_memory_for_answers = false;
+    call(w, (struct http_request){ .method = "POST", .body = STR_LIT("{}") }, http_server_port(w->server),
+         "/allowed");
+    assert_int_equal(w->answer.status, 200);
+    assert_int_equal(w->seen, 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
 
 int main(void)
@@ -442,6 +474,7 @@ int main(void)
         TEST(too_large_a_body_is_413_and_the_connection_lives),
         TEST(a_chunked_body_has_the_same_limit),
         TEST(a_refusal_before_the_body_is_read),
+        TEST(without_memory_for_the_refusal_nothing_is_taken),
         TEST(what_must_go_out_once_goes_out_once),
         TEST(each_failure_has_its_name),
         TEST(a_url_or_header_with_a_line_break_is_refused),
