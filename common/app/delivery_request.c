@@ -31,19 +31,6 @@ int delivery_url(const char *base, struct buf *out)
     return buf_error(out);
 }
 
-/* signature_standard() wants a text that ends. */
-#define SECRET_MAX 256
-
-static int sign_with(struct str secret, struct str id, int64_t timestamp_s, struct str body, char ret[64])
-{
-    char text[SECRET_MAX];
-
-    if (secret.n >= sizeof text)
-        return -EINVAL;
-    str_copy(secret, text, sizeof text);
-    return signature_standard(text, id, timestamp_s, body, ret);
-}
-
 int delivery_secrets(const char *s, struct tokens *ret, struct buf *problem)
 {
     struct tokens t = { 0 };
@@ -51,7 +38,7 @@ int delivery_secrets(const char *s, struct tokens *ret, struct buf *problem)
     int r = *s ? tokens_parse(s, &t) : 0;
 
     for (int i = 0; r == 0 && i < t.n; i++)
-        r = sign_with(t.token[i], STR_LIT("id"), 0, STR_LIT(""), signature);
+        r = signature_standard(t.token[i], STR_LIT("id"), STR_LIT("0"), STR_LIT(""), signature);
     if (r == 0) {
         *ret = t;
         return 0;
@@ -130,36 +117,55 @@ static bool is_header_safe(struct str s)
     return s.n > 0 && s.p[0] != ' ' && s.p[s.n - 1] != ' ';
 }
 
+static void add_line(struct buf *headers, const char *name, struct str value)
+{
+    (void)buf_adds(headers, name);
+    (void)buf_add(headers, value.p, value.n);
+    (void)buf_add(headers, "\n", 1);
+}
+
+static void add_number(struct buf *headers, const char *name, int64_t n)
+{
+    (void)buf_adds(headers, name);
+    (void)buf_addi(headers, n);
+    (void)buf_add(headers, "\n", 1);
+}
+
 static void add_text(struct buf *headers, const char *name, struct str value)
 {
     if (is_header_safe(value))
-        (void)buf_addf(headers, "%s: %.*s\n", name, (int)value.n, value.p);
+        add_line(headers, name, value);
 }
 
-static void add_signatures(const struct delivery_target *t, const char *id, int64_t timestamp_s,
+static void add_signatures(const struct delivery_target *t, struct str id, int64_t timestamp_s,
                            struct str body, struct buf *headers)
 {
+    size_t at = headers->len + sizeof "webhook-timestamp: " - 1;
+    struct str timestamp;
     char signature[64];
 
-    for (int i = 0; i < t->secrets.n; i++) {
-        if (sign_with(t->secrets.token[i], str_from(id), timestamp_s, body, signature) == 0)
-            (void)buf_addf(headers, "%s%s", i ? " " : "webhook-signature: ", signature);
+    add_number(headers, "webhook-timestamp: ", timestamp_s);
+    for (int i = 0; i < t->secrets.n && buf_error(headers) == 0; i++) {
+        timestamp = (struct str){ headers->data + at, strcspn(headers->data + at, "\n") };
+        if (signature_standard(t->secrets.token[i], id, timestamp, body, signature) != 0)
+            continue;
+        (void)buf_adds(headers, i ? " " : "webhook-signature: ");
+        (void)buf_adds(headers, signature);
     }
-    if (t->secrets.n > 0)
-        (void)buf_adds(headers, "\n");
+    (void)buf_adds(headers, t->secrets.n > 0 ? "\n" : "");
 }
 
 static void add_zapkeep(const struct delivery_try *how, const struct event *e, struct buf *headers)
 {
-    (void)buf_addf(headers, "zapkeep-attempt: %d\n", how->attempt);
+    add_number(headers, "zapkeep-attempt: ", how->attempt);
     if (how->replay)
         (void)buf_adds(headers, "zapkeep-replay: true\n");
     if (how->batch)
         return;
-    (void)buf_addf(headers, "zapkeep-seq: %" PRId64 "\n", e->seq);
-    add_text(headers, "zapkeep-type", e->type);
-    add_text(headers, "zapkeep-bridge", e->bridge);
-    add_text(headers, "zapkeep-session", e->session);
+    add_number(headers, "zapkeep-seq: ", e->seq);
+    add_text(headers, "zapkeep-type: ", e->type);
+    add_text(headers, "zapkeep-bridge: ", e->bridge);
+    add_text(headers, "zapkeep-session: ", e->session);
 }
 
 int delivery_request_build(const struct delivery_target *t, const struct delivery_try *how,
@@ -172,12 +178,11 @@ int delivery_request_build(const struct delivery_target *t, const struct deliver
         batch_id(events, n, id);
     else
         str_copy(str_from(events[0]->id), id, sizeof id);
-    (void)buf_addf(headers,
-                   "Content-Type: application/json\nwebhook-id: %s\nwebhook-timestamp: %" PRId64 "\n", id,
-                   how->timestamp_s);
-    add_signatures(t, id, how->timestamp_s, (struct str){ buf_str(body), body->len }, headers);
+    (void)buf_adds(headers, "Content-Type: application/json\n");
+    add_line(headers, "webhook-id: ", str_from(id));
+    add_signatures(t, str_from(id), how->timestamp_s, (struct str){ buf_str(body), body->len }, headers);
     if (t->token[0])
-        (void)buf_addf(headers, "Authorization: Bearer %s\n", t->token);
+        add_line(headers, "Authorization: Bearer ", str_from(t->token));
     add_zapkeep(how, events[0], headers);
     return buf_error(headers) ? buf_error(headers) : buf_error(body);
 }

@@ -36,9 +36,9 @@ struct delivery_try {
 };
 
 /*
- * Appends header lines ("Name: value\n") and the body of a delivery of @n events (1 unless batch).
- * webhook-id is the event's id; that of a batch names the events that are in it, so the same batch has the
- * same. Returns 0 or an error of the bufs.
+ * Appends header lines ("Name: value\n", Content-Type first) and the body of a delivery of @n events (1
+ * unless batch). webhook-id is the event's id; that of a batch names the events that are in it, so the same
+ * batch has the same. Returns 0 or an error of the bufs.
  */
 int delivery_request_build(const struct delivery_target *t, const struct delivery_try *how,
                            const struct event *const *events, int n, struct buf *headers, struct buf *body);

@@ -33,12 +33,38 @@ static EVP_MAC_CTX *new_hmac(const char *digest)
     return NULL;
 }
 
-/* HMAC over the parts one after the other. */
-static int hmac(EVP_MAC_CTX *ctx, struct str key, const struct str *parts, int n_parts, uint8_t *ret,
-                size_t size)
+/* Longer keys are not remembered. */
+#define KEY_KEPT 64
+
+/* Made once: that costs more than the HMAC of a webhook. It remembers its key, since to set it costs as much
+ * as half of one, and it is nearly always the same. */
+struct mac {
+    EVP_MAC_CTX *ctx;
+    uint8_t key[KEY_KEPT];
+    size_t n; /* 0: none */
+};
+
+static int set_key(struct mac *m, struct str key)
 {
+    if (m->n > 0 && key.n == m->n && CRYPTO_memcmp(key.p, m->key, key.n) == 0)
+        return EVP_MAC_init(m->ctx, NULL, 0, NULL);
+    m->n = 0;
+    if (EVP_MAC_init(m->ctx, (const unsigned char *)(key.p ? key.p : ""), key.n, NULL) != 1)
+        return 0;
+    if (key.n > 0 && key.n <= KEY_KEPT) {
+        memcpy(m->key, key.p, key.n);
+        m->n = key.n;
+    }
+    return 1;
+}
+
+/* HMAC over the parts one after the other. */
+static int hmac(struct mac *m, const char *digest, struct str key, const struct str *parts, int n_parts,
+                uint8_t *ret, size_t size)
+{
+    EVP_MAC_CTX *ctx = m->ctx = m->ctx ? m->ctx : new_hmac(digest);
     size_t len;
-    int ok = ctx && EVP_MAC_init(ctx, (const unsigned char *)(key.p ? key.p : ""), key.n, NULL) == 1;
+    int ok = ctx && set_key(m, key) == 1;
 
     for (int i = 0; ok && i < n_parts; i++)
         ok = EVP_MAC_update(ctx, (const unsigned char *)parts[i].p, parts[i].n) == 1;
@@ -47,20 +73,16 @@ static int hmac(EVP_MAC_CTX *ctx, struct str key, const struct str *parts, int n
 
 int hmac_sha256(struct str key, const struct str *parts, int n_parts, uint8_t ret[SHA256_BYTES])
 {
-    static EVP_MAC_CTX *ctx; /* made once: that costs more than the HMAC of a webhook */
+    static struct mac mac;
 
-    if (!ctx)
-        ctx = new_hmac("SHA256");
-    return hmac(ctx, key, parts, n_parts, ret, SHA256_BYTES);
+    return hmac(&mac, "SHA256", key, parts, n_parts, ret, SHA256_BYTES);
 }
 
 int hmac_sha512(struct str key, const struct str *parts, int n_parts, uint8_t ret[SHA512_BYTES])
 {
-    static EVP_MAC_CTX *ctx; /* made once: that costs more than the HMAC of a webhook */
+    static struct mac mac;
 
-    if (!ctx)
-        ctx = new_hmac("SHA512");
-    return hmac(ctx, key, parts, n_parts, ret, SHA512_BYTES);
+    return hmac(&mac, "SHA512", key, parts, n_parts, ret, SHA512_BYTES);
 }
 
 bool secret_equal(struct str a, struct str b)
@@ -104,11 +126,21 @@ int hex_decode(struct str s, uint8_t *ret, size_t n)
     return 0;
 }
 
-static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
 void base64_encode(const void *p, size_t n, char *ret)
 {
     (void)EVP_EncodeBlock((unsigned char *)ret, p, (int)n);
+}
+
+/* -1: none. */
+static int base64_digit(char c)
+{
+    if (c >= 'A' && c <= 'Z')
+        return c - 'A';
+    if (c >= 'a' && c <= 'z')
+        return c - 'a' + 26;
+    if (c >= '0' && c <= '9')
+        return c - '0' + 52;
+    return c == '+' ? 62 : c == '/' ? 63 : -1;
 }
 
 int base64_decode(struct str s, uint8_t *ret, size_t max, size_t *ret_len)
@@ -122,11 +154,11 @@ int base64_decode(struct str s, uint8_t *ret, size_t max, size_t *ret_len)
     if (s.n % 4 == 1)
         return -EINVAL;
     for (size_t i = 0; i < s.n; i++) {
-        const char *digit = s.p[i] ? strchr(base64_digits, s.p[i]) : NULL;
+        int digit = base64_digit(s.p[i]);
 
-        if (!digit)
+        if (digit < 0)
             return -EINVAL;
-        bits = bits << 6 | (uint32_t)(digit - base64_digits);
+        bits = bits << 6 | (uint32_t)digit;
         n_bits += 6;
         if (n_bits < 8)
             continue;

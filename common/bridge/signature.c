@@ -5,7 +5,6 @@
 #include "common/bridge/signature.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -158,8 +157,7 @@ static int standard_key(struct str secret, uint8_t ret[KEY_MAX], size_t *ret_n)
 }
 
 /* "v1,<base64>" over id.timestamp.body. */
-static int standard_sign(struct str secret, struct str id, struct str timestamp, struct str body,
-                         char ret[64])
+int signature_standard(struct str secret, struct str id, struct str timestamp, struct str body, char ret[64])
 {
     uint8_t key[KEY_MAX], mac[SHA256_BYTES];
     const struct str parts[] = { id, STR_LIT("."), timestamp, STR_LIT("."), body };
@@ -173,14 +171,6 @@ static int standard_sign(struct str secret, struct str id, struct str timestamp,
     memcpy(ret, "v1,", 3);
     base64_encode(mac, sizeof mac, ret + 3);
     return 0;
-}
-
-int signature_standard(const char *secret, struct str id, int64_t timestamp_s, struct str body, char ret[64])
-{
-    char timestamp[TIMESTAMP_MAX];
-
-    (void)snprintf(timestamp, sizeof timestamp, "%lld", (long long)timestamp_s);
-    return standard_sign(str_from(secret), id, str_from(timestamp), body, ret);
 }
 
 /* Is one of the space-separated signatures this one? */
@@ -221,7 +211,7 @@ static int check_standard(struct str token, const struct webhook_request *req, i
 
     if (!id.n || !timestamp.n || !given.n)
         return AUTH_MISSING;
-    if (standard_sign(token, id, timestamp, req->body, right) || !is_among(given, right))
+    if (signature_standard(token, id, timestamp, req->body, right) || !is_among(given, right))
         return AUTH_WRONG;
     return is_stale(timestamp, now_ms) ? AUTH_STALE : 0;
 }

@@ -40,6 +40,6 @@ enum auth_answer {
 int auth_check(const struct tokens *tokens, const int *schemes, const struct webhook_request *req,
                struct str query, int64_t now_ms);
 
-/* Builds "v1,<base64>" over "<id>.<timestamp_s>.<body>" into @ret (room for 64 bytes). -EINVAL: no whsec_
- * key. */
-int signature_standard(const char *secret, struct str id, int64_t timestamp_s, struct str body, char ret[64]);
+/* Builds "v1,<base64>" over "<id>.<timestamp>.<body>" into @ret (room for 64 bytes); the timestamp is in
+ * seconds. -EINVAL: no whsec_ key. */
+int signature_standard(struct str secret, struct str id, struct str timestamp, struct str body, char ret[64]);

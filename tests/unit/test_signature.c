@@ -195,14 +195,22 @@ static void only_the_schemes_of_the_bridge_count(void **state)
 
 static void a_signature_is_built_as_it_is_verified(void **state)
 {
+    const struct str at = STR_LIT("1614265330");
     char sign[64] = "";
 
-    assert_int_equal(signature_standard(STANDARD_SECRET, STR_LIT("msg_p5jXN8AQM9LWM0D4loKWxJek"), 1614265330,
-                                        STR_LIT(STANDARD_BODY), sign),
-                     0);
-    assert_string_equal(sign, STANDARD_SIGN);
-    assert_int_equal(signature_standard("plain", STR_LIT("a"), 1, STR_LIT(""), sign), -EINVAL);
-    assert_int_equal(signature_standard("whsec_%%", STR_LIT("a"), 1, STR_LIT(""), sign), -EINVAL);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(signature_standard(STR_LIT("whsec_b3RoZXI="), STR_LIT("a"), at, STR_LIT(""), sign),
+                         0);
+        assert_string_not_equal(sign, STANDARD_SIGN);
+    }
+    for (int i = 0; i < 2; i++) { /* also when the key is the one of the time before */
+        assert_int_equal(signature_standard(STR_LIT(STANDARD_SECRET), STR_LIT("msg_p5jXN8AQM9LWM0D4loKWxJek"),
+                                            at, STR_LIT(STANDARD_BODY), sign),
+                         0);
+        assert_string_equal(sign, STANDARD_SIGN);
+    }
+    assert_int_equal(signature_standard(STR_LIT("plain"), STR_LIT("a"), at, STR_LIT(""), sign), -EINVAL);
+    assert_int_equal(signature_standard(STR_LIT("whsec_%%"), STR_LIT("a"), at, STR_LIT(""), sign), -EINVAL);
     assert_string_equal(sign, STANDARD_SIGN);
 }
 
