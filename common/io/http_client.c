@@ -1,9 +1,9 @@
 /*
  * libcurl's multi interface on the loop. One call, when all goes well:
- *   http_call         copies the request into a pooled easy handle and adds it to the multi handle
+ *   http_call         copies the request into a pooled call and adds its easy handle to the multi handle
  *   on_socket         curl names a descriptor, an epoll set of our own watches it
  *   on_ready/on_timer readiness or time goes back to curl
- *   finish            the answer is handed to done(), the easy handle returns to the pool
+ *   finish            the answer is handed to done(), the call returns to the pool
  * A failure of any kind ends in finish() as well, with an http_error.
  *
  * Why an epoll set beside the loop's: curl takes its interest in a descriptor back after each call and takes
@@ -28,8 +28,15 @@
 #include "common/io/loop_uv.h"
 #include "common/io/net.h"
 
-/* Kept easy handles: as many as calls that are commonly in flight; each costs some 5 KiB. */
+/* Kept calls: as many as are commonly in flight; each costs some 8 KiB … */
 #define POOL_MAX 64
+/* … and what it keeps of its texts. */
+#define KEPT_BYTES_MAX (16 * 1024)
+/* More headers, or a longer body, are a mistake. */
+#define REQUEST_BYTES_MAX ((size_t)1 << 30)
+/* curl makes a buffer for each answer; one of its least size costs next to nothing, and small answers fit. */
+#define SMALL_ANSWER     ((size_t)64 * 1024)
+#define BUFFER_BYTES_MIN 1024
 /* Descriptors taken from the kernel in one call. */
 #define READY_MAX 64
 
@@ -49,18 +56,30 @@ struct http_client {
     struct watched *watched; /* by descriptor */
     int n_watched;
     struct list calls; /* in flight */
-    CURL *pool[POOL_MAX];
+    bool cancelling;   /* some of them are marked */
+    struct list pool;
     int n_pool;
     char *ca_file; /* NULL: the system's */
     bool closing;
 };
 
+/* What an easy handle was told. It keeps it, and is told again only what is another: most calls are like the
+ * one before, and telling all of it costs more than a microsecond. */
+struct told {
+    CURLU *parsed; /* of the URL; NULL: it cannot be parsed */
+    char *url, *method, *unix_socket;
+    long connect_ms, timeout_ms, version, buffer_bytes, once;
+};
+
 struct http_call {
-    struct list in_client;
+    struct list in_client; /* of its calls or its pool */
     struct http_client *client;
     CURL *easy;
-    struct curl_slist *headers; /* an array, its items linked; their texts behind it */
-    char *body;
+    struct told told;
+    struct curl_slist *headers; /* an array, its items linked */
+    int max_headers;
+    struct buf lines; /* their texts */
+    struct buf body;
     char error[CURL_ERROR_SIZE];
     struct buf answer;
     int64_t started_us;
@@ -163,20 +182,39 @@ static size_t on_body(char *data, size_t size, size_t n, void *ctx)
 
 static void free_call(struct http_call *call)
 {
-    struct http_client *c = call->client;
-
     list_remove(&call->in_client);
+    curl_easy_cleanup(call->easy);
+    curl_url_cleanup(call->told.parsed);
+    mem_free(call->told.url);
+    mem_free(call->told.method);
+    mem_free(call->told.unix_socket);
     mem_free(call->headers);
-    if (call->easy && c->n_pool < POOL_MAX && !c->closing) {
-        (void)curl_easy_setopt(call->easy, CURLOPT_ERRORBUFFER, NULL);
-        (void)curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, NULL);
-        c->pool[c->n_pool++] = call->easy;
-    } else {
-        curl_easy_cleanup(call->easy);
-    }
-    mem_free(call->body);
+    buf_fini(&call->lines);
+    buf_fini(&call->body);
     buf_fini(&call->answer);
     mem_free(call);
+}
+
+static void keep_small(struct buf *b)
+{
+    if (b->cap > KEPT_BYTES_MAX)
+        buf_fini(b);
+}
+
+static void put_back(struct http_call *call)
+{
+    struct http_client *c = call->client;
+
+    if (c->n_pool == POOL_MAX || c->closing) {
+        free_call(call);
+        return;
+    }
+    keep_small(&call->lines);
+    keep_small(&call->body);
+    keep_small(&call->answer);
+    list_remove(&call->in_client);
+    list_append(c->pool.next, &call->in_client); /* to the front: its memory is warm */
+    c->n_pool++;
 }
 
 static void finish(struct http_call *call, CURLcode code)
@@ -186,7 +224,7 @@ static void finish(struct http_call *call, CURLcode code)
     read_answer(call, code, &answer);
     (void)curl_multi_remove_handle(call->client->multi, call->easy);
     call->done(call->ctx, &answer);
-    free_call(call);
+    put_back(call);
 }
 
 static void take_finished(struct http_client *c)
@@ -218,6 +256,9 @@ static void drive(struct http_client *c, curl_socket_t fd, int events)
 
 static void cancel_marked(struct http_client *c)
 {
+    if (!c->cancelling)
+        return;
+    c->cancelling = false;
     LIST_FOR(it, &c->calls)
     {
         struct http_call *call = container_of(it, struct http_call, in_client);
@@ -340,34 +381,57 @@ static int on_close(void *ctx, curl_socket_t fd)
 /* ---- the start of a call ---------------------------------------------------------------------------------
  */
 
-/* The list that curl wants and its lines are one block: made by curl it takes three allocations a line. */
-static int add_headers(struct http_call *call, const char *lines)
+/* Appends the lines, with @between in between. */
+static int copy_lines(struct http_call *call, const char *lines, struct str between, int *ret_n,
+                      bool *ret_has_type)
+{
+    for (const char *end; *lines; lines = *end ? end + 1 : end) {
+        end = strchrnul(lines, '\n');
+        *ret_has_type = *ret_has_type || strncasecmp(lines, "content-type:", 13) == 0;
+        if ((*ret_n)++ > 0)
+            (void)buf_add(&call->lines, between.p, between.n);
+        (void)buf_add(&call->lines, lines, (size_t)(end - lines));
+    }
+    return buf_error(&call->lines);
+}
+
+static int reserve_headers(struct http_call *call, int n)
+{
+    struct curl_slist *more;
+
+    if (n <= call->max_headers)
+        return 0;
+    more = mem_realloc(call->headers, (size_t)n * sizeof *more);
+    if (!more)
+        return -ENOMEM;
+    call->headers = more;
+    call->max_headers = n;
+    return 0;
+}
+
+/* The list that curl wants and its lines are made in memory that the call keeps: made by curl it takes three
+ * allocations a line. */
+static int add_headers(struct http_call *call, const struct http_request *req)
 {
     static char json[] = "Content-Type: application/json";
     static char no_expect[] = "Expect:"; /* no waiting for a "100 Continue" that small servers never send */
-    size_t len = lines ? strlen(lines) : 0;
-    size_t max = 3;
+    const char *lines = req->headers ? req->headers : "";
     bool has_type = false;
-    int n = 0;
+    int n = 0, r;
     char *p;
 
-    if (len && memchr(lines, '\r', len))
+    if (strchr(lines, '\r'))
         return -EINVAL;
-    for (size_t i = 0; i < len; i++)
-        max += lines[i] == '\n';
-    call->headers = mem_alloc(max * sizeof *call->headers + len + 1);
-    if (!call->headers)
-        return -ENOMEM;
-    p = (char *)(call->headers + max);
-    memcpy(p, lines ? lines : "", len + 1);
-    for (char *end; *p; p = end) {
-        end = p + strcspn(p, "\n");
-        if (*end)
-            *end++ = '\0';
-        has_type = has_type || strncasecmp(p, "content-type:", 13) == 0;
-        call->headers[n++].data = p;
-    }
-    if (!has_type && call->body)
+    r = copy_lines(call, lines, req->headers_as_one ? STR_LIT("\r\n") : STR_LIT("\0"), &n, &has_type);
+    if (r == 0)
+        r = reserve_headers(call, n + 2);
+    if (r != 0)
+        return r;
+    n = req->headers_as_one && n > 1 ? 1 : n;
+    p = call->lines.data;
+    for (int i = 0; i < n; i++, p += strlen(p) + 1)
+        call->headers[i].data = p;
+    if (!has_type && req->body.p)
         call->headers[n++].data = json;
     call->headers[n++].data = no_expect;
     for (int i = 0; i < n; i++)
@@ -375,8 +439,8 @@ static int add_headers(struct http_call *call, const char *lines)
     return 0;
 }
 
-/* What is the same for all calls. */
-static CURL *new_easy(struct http_client *c)
+/* What is the same for all calls that it is used for. */
+static CURL *new_easy(struct http_client *c, struct http_call *call)
 {
     CURL *e = curl_easy_init();
 
@@ -386,8 +450,12 @@ static CURL *new_easy(struct http_client *c)
     (void)curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
     (void)curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
     (void)curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+    (void)curl_easy_setopt(e, CURLOPT_PRIVATE, call);
+    (void)curl_easy_setopt(e, CURLOPT_ERRORBUFFER, call->error);
     (void)curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
+    (void)curl_easy_setopt(e, CURLOPT_WRITEDATA, call);
     (void)curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_open);
+    (void)curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, call);
     (void)curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, on_close);
     (void)curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, c);
     if (c->ca_file) {
@@ -403,78 +471,151 @@ int http_client_trust(struct http_client *c, const char *ca_file)
     return c->ca_file ? 0 : -ENOMEM;
 }
 
-/* All else is set for every call, also when it is none: a pooled handle has what the last call left. */
-static void set_limits(CURL *e, const struct http_request *req)
+static int tell_text(CURL *e, CURLoption option, char **told, const char *text)
 {
-    (void)curl_easy_setopt(
-        e, CURLOPT_CONNECTTIMEOUT_MS,
-        (long)(req->connect_timeout_ms ? req->connect_timeout_ms : HTTP_CONNECT_TIMEOUT_MS));
-    (void)curl_easy_setopt(e, CURLOPT_TIMEOUT_MS,
-                           (long)(req->timeout_ms ? req->timeout_ms : HTTP_CALL_TIMEOUT_MS));
-    (void)curl_easy_setopt(e, CURLOPT_HTTP_VERSION,
-                           (long)(req->http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
-    (void)curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, (long)req->once);
-    (void)curl_easy_setopt(e, CURLOPT_FORBID_REUSE, (long)req->once);
-    (void)curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, req->unix_socket);
+    char *copy;
+
+    if (*told && text ? strcmp(*told, text) == 0 : *told == text)
+        return 0;
+    mem_free(*told);
+    *told = NULL;
+    copy = text ? mem_strdup(text) : NULL;
+    if (curl_easy_setopt(e, option, copy) != CURLE_OK || (text && !copy)) {
+        mem_free(copy);
+        return -ENOMEM;
+    }
+    *told = copy;
+    return 0;
 }
 
-static void set_request(struct http_call *call, const struct http_request *req)
+static void tell_number(CURL *e, CURLoption option, long *told, int64_t number)
+{
+    if (*told == (long)number)
+        return;
+    *told = (long)number;
+    (void)curl_easy_setopt(e, option, *told);
+}
+
+/* Parsed here once: from a text curl does it again for every call. One that makes no sense is left to it, and
+ * fails there. */
+static int tell_url(CURL *e, struct told *t, const char *url)
+{
+    int r;
+
+    if (t->url && strcmp(t->url, url) == 0)
+        return 0;
+    (void)curl_easy_setopt(e, CURLOPT_CURLU, NULL);
+    r = tell_text(e, CURLOPT_URL, &t->url, url);
+    if (!t->parsed)
+        t->parsed = curl_url();
+    if (r != 0 || !t->parsed)
+        return -ENOMEM;
+    if (curl_url_set(t->parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK)
+        (void)curl_easy_setopt(e, CURLOPT_CURLU, t->parsed);
+    return 0;
+}
+
+static int set_target(struct http_call *call, const struct http_request *req)
 {
     CURL *e = call->easy;
+    struct told *t = &call->told;
+    int r = tell_url(e, t, req->url);
 
-    (void)curl_easy_setopt(e, CURLOPT_PRIVATE, call);
-    (void)curl_easy_setopt(e, CURLOPT_ERRORBUFFER, call->error);
-    (void)curl_easy_setopt(e, CURLOPT_WRITEDATA, call);
-    (void)curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, call);
-    (void)curl_easy_setopt(e, CURLOPT_URL, req->url);
+    if (r == 0)
+        r = tell_text(e, CURLOPT_CUSTOMREQUEST, &t->method, req->method);
+    if (r == 0)
+        r = tell_text(e, CURLOPT_UNIX_SOCKET_PATH, &t->unix_socket, req->unix_socket);
+    tell_number(e, CURLOPT_CONNECTTIMEOUT_MS, &t->connect_ms,
+                req->connect_timeout_ms ? req->connect_timeout_ms : HTTP_CONNECT_TIMEOUT_MS);
+    tell_number(e, CURLOPT_TIMEOUT_MS, &t->timeout_ms,
+                req->timeout_ms ? req->timeout_ms : HTTP_CALL_TIMEOUT_MS);
+    tell_number(e, CURLOPT_HTTP_VERSION, &t->version,
+                req->http2 && strncasecmp(req->url, "https:", 6) == 0 ? CURL_HTTP_VERSION_2TLS
+                                                                      : CURL_HTTP_VERSION_1_1);
+    tell_number(e, CURLOPT_BUFFERSIZE, &t->buffer_bytes,
+                call->answer.max <= SMALL_ANSWER ? BUFFER_BYTES_MIN : CURL_MAX_WRITE_SIZE);
+    if (t->once != req->once) {
+        t->once = req->once;
+        (void)curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, t->once);
+        (void)curl_easy_setopt(e, CURLOPT_FORBID_REUSE, t->once);
+    }
+    return r;
+}
+
+static int set_content(struct http_call *call, const struct http_request *req)
+{
+    CURL *e = call->easy;
+    int r = add_headers(call, req);
+
+    if (r == 0)
+        r = buf_add(&call->body, req->body.p, req->body.n);
+    if (r != 0)
+        return r;
     (void)curl_easy_setopt(e, CURLOPT_HTTPHEADER, call->headers);
-    if (call->body || strcmp(req->method, "POST") == 0) {
-        (void)curl_easy_setopt(e, CURLOPT_POSTFIELDS, call->body ? call->body : "");
-        (void)curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(call->body ? req->body.n : 0));
+    if (req->body.p || strcmp(req->method, "POST") == 0) {
+        (void)curl_easy_setopt(e, CURLOPT_POSTFIELDS, buf_str(&call->body));
+        (void)curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
     } else {
         (void)curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
     }
-    (void)curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, req->method);
-    set_limits(e, req);
+    return 0;
 }
 
-static int fill_call(struct http_call *call, const struct http_request *req)
+static struct http_call *new_call(struct http_client *c)
 {
-    struct http_client *c = call->client;
-    int r;
+    struct http_call *call = mem_zalloc(sizeof *call);
 
-    if (strpbrk(req->url, "\r\n"))
-        return -EINVAL;
-    call->easy = c->n_pool > 0 ? c->pool[--c->n_pool] : new_easy(c);
-    call->body = req->body.p ? mem_strndup(req->body.p, req->body.n) : NULL;
-    if (!call->easy || (req->body.p && !call->body))
-        return -ENOMEM;
-    r = add_headers(call, req->headers);
-    if (r != 0)
-        return r;
-    set_request(call, req);
-    return curl_multi_add_handle(c->multi, call->easy) == CURLM_OK ? 0 : -ENOMEM;
+    if (!call)
+        return NULL;
+    call->client = c;
+    list_init(&call->in_client);
+    call->easy = new_easy(c, call);
+    if (call->easy)
+        return call;
+    mem_free(call);
+    return NULL;
+}
+
+static struct http_call *take_call(struct http_client *c)
+{
+    struct http_call *call =
+        c->n_pool > 0 ? container_of(c->pool.next, struct http_call, in_client) : new_call(c);
+
+    if (!call)
+        return NULL;
+    c->n_pool -= c->n_pool > 0;
+    list_remove(&call->in_client);
+    list_append(&c->calls, &call->in_client);
+    call->error[0] = '\0';
+    call->too_big = call->cancelled = call->refused_private = false;
+    call->lines.max = call->body.max = REQUEST_BYTES_MAX;
+    buf_reset(&call->lines);
+    buf_reset(&call->body);
+    buf_reset(&call->answer);
+    return call;
 }
 
 int http_call(struct http_client *c, const struct http_request *req,
               void (*done)(void *ctx, const struct http_answer *answer), void *ctx,
               struct http_call **ret_call)
 {
-    struct http_call *call = c->closing ? NULL : mem_zalloc(sizeof *call);
+    struct http_call *call = c->closing ? NULL : take_call(c);
     int r;
 
     if (!call)
         return c->closing ? -ESHUTDOWN : -ENOMEM;
-    call->client = c;
     call->done = done;
     call->ctx = ctx;
     call->public_only = req->public_only;
     call->started_us = clock_mono_us();
-    buf_init(&call->answer, (size_t)(req->answer_bytes_max ? req->answer_bytes_max : HTTP_ANSWER_BYTES_MAX));
-    list_append(&c->calls, &call->in_client);
-    r = fill_call(call, req);
+    call->answer.max = (size_t)(req->answer_bytes_max ? req->answer_bytes_max : HTTP_ANSWER_BYTES_MAX);
+    r = strpbrk(req->url, "\r\n") ? -EINVAL : set_target(call, req);
+    if (r == 0)
+        r = set_content(call, req);
+    if (r == 0 && curl_multi_add_handle(c->multi, call->easy) != CURLM_OK)
+        r = -ENOMEM;
     if (r != 0) {
-        free_call(call);
+        put_back(call);
         return r;
     }
     if (ret_call)
@@ -484,7 +625,7 @@ int http_call(struct http_client *c, const struct http_request *req,
 
 void http_call_cancel(struct http_call *call)
 {
-    call->cancelled = true;
+    call->cancelled = call->client->cancelling = true;
     (void)uv_timer_start(call->client->timer, on_timer, 0, 0);
 }
 
@@ -526,6 +667,7 @@ int http_client_open(struct loop *l, int max_connections, struct http_client **r
     c->loop = l;
     c->set = -1;
     list_init(&c->calls);
+    list_init(&c->pool);
     c->timer = mem_zalloc(sizeof *c->timer);
     if (!c->timer) {
         mem_free(c);
@@ -546,14 +688,16 @@ void http_client_close(struct http_client *c)
 {
     if (!c)
         return;
-    c->closing = true;
+    c->closing = c->cancelling = true;
     LIST_FOR(it, &c->calls)
     {
         container_of(it, struct http_call, in_client)->cancelled = true;
     }
     cancel_marked(c);
-    while (c->n_pool > 0)
-        curl_easy_cleanup(c->pool[--c->n_pool]);
+    LIST_FOR(it, &c->pool)
+    {
+        free_call(container_of(it, struct http_call, in_client));
+    }
     if (c->multi)
         (void)curl_multi_cleanup(c->multi);
     mem_free(c->ca_file);

@@ -27,6 +27,7 @@ struct world {
     int seen, dropped, answers;
     struct http_answer answer; /* the newest, its texts copied */
     char body[256], seen_body[256], seen_query[64], seen_path[64];
+    char seen_method[16], seen_type[64], seen_a[16], seen_b[16], seen_host[64];
 };
 
 /* The linker lets the server's calls of this one come through here (CMakeLists.txt). */
@@ -65,6 +66,11 @@ static void on_request(void *ctx, struct http_req *r)
     copy(http_req_body(r), w->seen_body, sizeof w->seen_body);
     copy(http_req_query(r), w->seen_query, sizeof w->seen_query);
     copy(http_req_path(r), w->seen_path, sizeof w->seen_path);
+    copy(http_req_method(r), w->seen_method, sizeof w->seen_method);
+    copy(http_req_header(r, "Content-Type"), w->seen_type, sizeof w->seen_type);
+    copy(http_req_header(r, "X-A"), w->seen_a, sizeof w->seen_a);
+    copy(http_req_header(r, "X-B"), w->seen_b, sizeof w->seen_b);
+    copy(http_req_header(r, "Host"), w->seen_host, sizeof w->seen_host);
     if (w->hold)
         w->held = r;
     else if (str_eq(http_req_path(r), "/cut"))
@@ -147,6 +153,52 @@ static void a_call_is_answered(void **state)
     assert_string_equal(w->seen_body, "{\"x\":1}");
     assert_string_equal(w->seen_query, "a=1&b=%32"); /* as it was sent */
     assert_string_equal(w->seen_path, "/p%20q");
+}
+
+/* A call that is used again keeps nothing of the one before. */
+static void each_call_is_as_it_was_asked_for(void **state)
+{
+    static const struct {
+        struct http_request req;
+        const char *path, *type, *a, *b;
+    } calls[] = {
+        {{ .method = "POST", .headers = "X-A: 1\nX-B: 2\n", .body = STR_LIT("one") },
+         "/1",                                                                                             "application/json",
+         "1",                                                                                                                      "2"},
+        { { .method = "GET" },                                                                      "/2",  "",                 "", "" },
+        { { .method = "POST",
+            .headers = "Content-Type: text/x\nX-A: 3\nX-B: 4",
+            .headers_as_one = true,
+            .body = STR_LIT("two!") },
+         "/2",                                                                                             "text/x",
+         "3",                                                                                                                      "4"},
+        { { .method = "DELETE", .headers = "X-B: 5\n", .headers_as_one = true },                    "/3?", "",                 "", "5"},
+        { { .method = "PUT", .headers = "X-A: 6\n", .headers_as_one = true, .body = STR_LIT("3") },
+         "/3",                                                                                             "application/json",
+         "6",                                                                                                                      "" },
+        { { .method = "POST", .headers = "content-type: text/y\n", .body = STR_LIT("") },
+         "/1",                                                                                             "text/y",
+         "",                                                                                                                       "" },
+    };
+    struct world *w = *state;
+    char host[64];
+
+    (void)snprintf(host, sizeof host, "127.0.0.1:%d", http_server_port(w->server));
+    for (size_t i = 0; i < 2 * ARRAY_LEN(calls); i++) {
+        size_t k = i % ARRAY_LEN(calls);
+        struct str body = calls[k].req.body;
+
+        call(w, calls[k].req, http_server_port(w->server), calls[k].path);
+        assert_int_equal(w->answer.status, 200);
+        assert_string_equal(w->seen_method, calls[k].req.method);
+        assert_memory_equal(w->seen_path, calls[k].path, 2);
+        assert_string_equal(w->seen_type, calls[k].type);
+        assert_string_equal(w->seen_a, calls[k].a);
+        assert_string_equal(w->seen_b, calls[k].b);
+        assert_string_equal(w->seen_host, host);
+        assert_int_equal(strlen(w->seen_body), body.n);
+        assert_memory_equal(w->seen_body, body.p ? body.p : "", body.n);
+    }
 }
 
 /* The peer goes away between the calls, breaks one, or is looked up by name: descriptors come and go, and
@@ -467,6 +519,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_call_is_answered),
+        TEST(each_call_is_as_it_was_asked_for),
         TEST(a_call_after_the_connection_was_closed_is_answered),
         TEST(a_request_may_be_answered_later),
         TEST(an_answer_just_before_the_closing_goes_out),
