@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "common/base/mem.h"
+#include "common/base/rng.h"
 #include "common/store/sql.h"
 
 #define PATH_BYTES 4200
@@ -98,6 +99,21 @@ int forward_log_id(struct db *db, char ret[16])
 int forward_set_log_id(struct db *db, const char *log_id)
 {
     return sql_run(db, "INSERT OR REPLACE INTO meta VALUES ('log', ?1)", "s", log_id);
+}
+
+/* Both in one statement each: the file may be without a transaction. */
+int forward_key(struct db *db, uint64_t *ret)
+{
+    int64_t key;
+    int r;
+
+    rng_secret(&key, sizeof key);
+    r = sql_run(db, "INSERT INTO meta VALUES ('key', ?1) ON CONFLICT DO NOTHING", "i", key);
+    if (r == 0)
+        r = sql_get_int(db, "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'key'", &key, "");
+    if (r == 0)
+        *ret = (uint64_t)key;
+    return r;
 }
 
 /* ---- destinations ----------------------------------------------------------------------------------------
@@ -211,6 +227,8 @@ int forward_forget_log(struct db *db, int64_t *ret_lost)
         r = sql_run(db, "DELETE FROM held", "");
     if (r == 0)
         r = sql_run(db, "UPDATE destination SET floor = -1, done = x''", "");
+    if (r == 0)
+        r = sql_run(db, "DELETE FROM meta WHERE key = 'key'", "");
     if (r == 0)
         *ret_lost = lost;
     return r;

@@ -41,6 +41,8 @@ int forward_checkpoint(struct db *db, bool *ret_all);
 /* The log that the seqs are of; "" before the first. @log_id has 8 hex digits. */
 int forward_log_id(struct db *db, char ret[16]);
 int forward_set_log_id(struct db *db, const char *log_id);
+/* A random number that is another one in every new file and after forward_forget_log(). */
+int forward_key(struct db *db, uint64_t *ret);
 
 /* ---- destinations ----------------------------------------------------------------------------------------
  */

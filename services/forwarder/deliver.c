@@ -134,7 +134,7 @@ static void collect(struct destination *d, struct call *c)
 {
     struct lane *l;
 
-    while (c->n < d->config->batch && !d->f->open_turn && (l = next_lane(d))) {
+    while (c->n < d->config->batch && forwarder_may_send(d->f) && (l = next_lane(d))) {
         if (c->n > 0 && goes_alone(l))
             return;
         if (!shelve_first(d, l)) {
@@ -189,6 +189,7 @@ static int post(struct call *c)
                       .method = "POST",
                       .url = config->url,
                       .headers = buf_str(&headers),
+                      .headers_as_one = true,
                       .body = {buf_str(&body), body.len},
                       .timeout_ms = config->timeout_ms,
                       .answer_bytes_max = ANSWER_BYTES_MAX,
@@ -202,9 +203,8 @@ static int post(struct call *c)
 }
 
 /* A batch that is not full waits a while for more. */
-static bool waits_for_more(struct destination *d)
+static bool waits_for_more(struct destination *d, int64_t now)
 {
-    int64_t now = forwarder_boot_ms(d->f);
     int64_t n = 0;
 
     if (d->config->batch_wait_ms == 0 || d->config->batch == 1 || !list_empty(&d->tired))
@@ -224,7 +224,7 @@ static bool waits_for_more(struct destination *d)
 }
 
 /* Returns false when nothing was started. */
-static bool start_one(struct destination *d)
+static bool start_one(struct destination *d, int64_t now)
 {
     struct call *c = mem_zalloc(sizeof *c + (size_t)d->config->batch * sizeof c->at[0]);
 
@@ -242,7 +242,7 @@ static bool start_one(struct destination *d)
         if (i == 0 || c->at[i].lane != c->at[i - 1].lane)
             note_head(c->at[i].lane, c->at[i].item);
     }
-    c->period = gate_take(&d->gate, forwarder_boot_ms(d->f));
+    c->period = gate_take(&d->gate, now);
     list_append(&d->calls, &c->in_destination);
     d->in_flight++;
     if (post(c) != 0) /* no memory */
@@ -253,15 +253,16 @@ static bool start_one(struct destination *d)
 
 void deliver_poke(struct destination *d)
 {
+    int64_t now = forwarder_boot_ms(d->f);
     int64_t at = 0;
 
     /* At a stop nothing is started: what is read meanwhile would be sent, and its answer not be heard. */
     if (destination_is_off(d) || app_stopping(d->f->app))
         return;
     again_load(d);
-    while (!d->f->open_turn && !(list_empty(&d->fresh) && list_empty(&d->tired)) &&
-           gate_may(&d->gate, d->in_flight, forwarder_boot_ms(d->f), &at)) {
-        if (waits_for_more(d) || !start_one(d))
+    while (forwarder_may_send(d->f) && !(list_empty(&d->fresh) && list_empty(&d->tired)) &&
+           gate_may(&d->gate, d->in_flight, now, &at)) {
+        if (waits_for_more(d, now) || !start_one(d, now))
             return;
     }
     if (at > 0)
@@ -375,9 +376,10 @@ static void judge(struct destination *d, struct call *c, const struct http_answe
 
     forward_metrics_attempt(failure, a->status);
     metric_observe(&forward_seconds, a->took_ms);
-    words_of(a, &w);
-    if (result != DELIVERY_TAKEN)
+    if (result != DELIVERY_TAKEN) {
+        words_of(a, &w);
         destination_failed(d, w.words);
+    }
     if (result == DELIVERY_TAKEN)
         taken(d, c);
     else if (result == DELIVERY_GONE)

@@ -145,6 +145,7 @@ void destination_save(struct destination *d, bool all)
     forwarder_note(d->f, buf_error(&bits));
     forwarder_note(d->f, forward_save_window(d->f->db, d->row.id, d->window.floor,
                                              (struct str){ buf_str(&bits), bits.len }));
+    d->row.floor = d->window.floor;
     d->window_dirty = d->window_moved = false;
 }
 
@@ -201,7 +202,7 @@ static void on_lane_needs(void *ctx, struct lane *l)
 
 int64_t destination_needs(struct destination *d)
 {
-    struct needs n = { d->window.floor > 0 ? d->window.floor : 0 };
+    struct needs n = { d->row.floor > 0 ? d->row.floor : 0 };
 
     if (destination_is_off(d))
         return INT64_MAX;
@@ -281,6 +282,17 @@ static void show_url(const char *url, char *ret, size_t n)
     (void)snprintf(ret + strlen(ret), n - strlen(ret), "%.*s", (int)u.path.n, u.path.p ? u.path.p : "");
 }
 
+/* Taken after the last commit. */
+static void on_ack(void *ctx, int64_t seq)
+{
+    struct destination *d = ctx;
+
+    if (window_has(&d->window, seq) || !window_fits(&d->window, seq))
+        return;
+    window_set(&d->window, seq);
+    d->window_dirty = true;
+}
+
 static int load(struct destination *d)
 {
     CLEANUP(buf_fini) struct buf bits = BUF_INIT(WINDOW_SEQS / 8 + 8);
@@ -289,6 +301,7 @@ static int load(struct destination *d)
     if (r != 0)
         return r;
     window_load(&d->window, d->row.floor, (struct str){ buf_str(&bits), bits.len });
+    acks_each(d->f->acks, d->row.id, on_ack, d);
     d->row.position = d->window.floor > 0 ? d->window.floor : 0;
     show_url(d->config->url, d->row.url, sizeof d->row.url);
     return shelve_load(d);

@@ -5,6 +5,7 @@
 
 #include "common/app/app.h"
 #include "common/store/forward.h"
+#include "services/forwarder/acks.h"
 #include "services/forwarder/config.h"
 #include "services/forwarder/settings.h"
 
@@ -18,6 +19,7 @@ struct forwarder {
     int lock_fd;                 /* forward.lock, -1: not held */
     struct db *db;               /* forward.db */
     struct db *state;            /* state.db, NULL: could not be opened yet */
+    struct acks *acks;           /* forward.acks */
     struct event_reader *reader; /* for events that wait, whose bodies stay in the log */
     struct destination *dest[DESTINATIONS_MAX];
     int n;
@@ -32,6 +34,7 @@ struct forwarder {
     int waiting_r;  /* why not: > 0 another forwarder, else an errno */
     bool written;   /* something since the last checkpoint */
     bool open_turn; /* a transaction is open: nothing is sent before it is committed */
+    int acks_r;     /* what forward.acks cannot be written for, 0: it can */
     bool closing;   /* answers are of no interest any more */
     int store_r;    /* what failed in this turn */
 };
@@ -45,6 +48,11 @@ void forwarder_close(struct forwarder *f);
  * its end, in one with whatever else happens in the turn. Nothing is sent until then.
  */
 void forwarder_write(struct forwarder *f);
+/* Destination @id took the event of @seq, which has no row: kept by this turn, without a transaction if it
+ * can be. Nothing is sent until then. */
+void forwarder_taken(struct forwarder *f, int64_t id, int64_t seq);
+/* All that was answered is on disk: what is sent now may be lost by a kill without a trace. */
+bool forwarder_may_send(const struct forwarder *f);
 /* The return of a function of the store: a failure ends the turn, and what is in memory is read anew. */
 void forwarder_note(struct forwarder *f, int r);
 

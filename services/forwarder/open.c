@@ -111,6 +111,14 @@ static int open_destinations(struct forwarder *f)
     return r;
 }
 
+static int open_acks(struct forwarder *f)
+{
+    uint64_t key = 0;
+    int r = forward_key(f->db, &key);
+
+    return r == 0 ? acks_open(f->settings.app.data_dir, key, &f->acks) : r;
+}
+
 static int begin(struct forwarder *f)
 {
     int r = take_lock(f);
@@ -119,6 +127,8 @@ static int begin(struct forwarder *f)
         r = forward_open(f->settings.app.data_dir, &f->db);
     if (r == 0)
         r = open_reader(f);
+    if (r == 0)
+        r = open_acks(f);
     if (r == 0)
         r = open_destinations(f);
     return r;
@@ -170,6 +180,8 @@ void open_shut(struct forwarder *f)
     }
     event_reader_close(f->reader);
     f->reader = NULL;
+    acks_close(f->acks);
+    f->acks = NULL;
     db_close(f->db);
     f->db = NULL;
     f->open_turn = false;

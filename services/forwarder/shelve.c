@@ -334,12 +334,18 @@ struct item *shelve_first(struct destination *d, struct lane *l)
 /* The event needs no more: its rows go, or its bit is set. */
 static void finish(struct destination *d, struct lane *l, struct item *it)
 {
-    bool has_row = it->held || (l->head.row && l->head.seq == it->event.seq);
+    int64_t seq = it->event.seq;
 
-    forwarder_write(d->f);
-    remove_row(d, l, it->event.seq, it->held);
-    if (!has_row)
-        mark_done(d, it->event.seq);
+    if (it->held || (l->head.row && l->head.seq == seq)) {
+        forwarder_write(d->f);
+        remove_row(d, l, seq, it->held);
+    } else {
+        mark_done(d, seq);
+        if (window_reaches(d->row.floor, seq))
+            forwarder_taken(d->f, d->row.id, seq);
+        else
+            forwarder_write(d->f);
+    }
     forget_head(l);
     item_forget(d, l, it);
 }

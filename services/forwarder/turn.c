@@ -24,6 +24,19 @@ void forwarder_write(struct forwarder *f)
     timer_start(f->turn, 0);
 }
 
+void forwarder_taken(struct forwarder *f, int64_t id, int64_t seq)
+{
+    if (f->open_turn || !acks_add(f->acks, id, seq))
+        forwarder_write(f);
+    else
+        timer_start(f->turn, 0);
+}
+
+bool forwarder_may_send(const struct forwarder *f)
+{
+    return !f->open_turn && acks_are_written(f->acks);
+}
+
 void forwarder_note(struct forwarder *f, int r)
 {
     if (r >= 0 || f->store_r != 0)
@@ -47,16 +60,33 @@ static int64_t in_flight(const struct forwarder *f)
     return n;
 }
 
+/* Without a transaction what was taken is written to forward.acks; when that cannot be, there is one. */
+static void write_acks(struct forwarder *f)
+{
+    int r = acks_write(f->acks);
+
+    if (r != f->acks_r && r != 0)
+        log_warn("acks-failed", ACKS_FILE " cannot be written; forward.db takes all of it, which is slower",
+                 KS("why", err_text(r)));
+    f->acks_r = r;
+    if (r != 0)
+        forwarder_write(f);
+}
+
 bool turn_end(struct forwarder *f)
 {
+    if (!f->open_turn)
+        write_acks(f);
     if (f->open_turn && f->store_r == 0) {
         for (int i = 0; i < f->n; i++)
             destination_save(f->dest[i], false);
     }
     if (f->open_turn && f->store_r == 0) {
         f->store_r = db_commit(f->db);
-        if (f->store_r == 0)
+        if (f->store_r == 0) {
             backoff_reset(&f->starting);
+            acks_committed(f->acks);
+        }
         f->commits++;
     }
     f->open_turn = false;
@@ -145,13 +175,13 @@ void turn_on_timer(void *ctx)
 {
     struct forwarder *f = ctx;
 
-    if (!turn_end(f))
+    if (!f->begun || !turn_end(f))
         return;
     if (f->commits >= CHECKPOINT_COMMITS)
         save_durably(f);
     for (int i = 0; i < f->n; i++)
         destination_poke(f->dest[i]);
-    if (app_stopping(f->app) && in_flight(f) == 0 && !f->open_turn)
+    if (app_stopping(f->app) && in_flight(f) == 0 && forwarder_may_send(f))
         app_stopped(f->app);
 }
 

@@ -50,9 +50,14 @@ void window_jump(struct window *w, int64_t seq)
         window_init(w, seq);
 }
 
+bool window_reaches(int64_t floor, int64_t seq)
+{
+    return seq <= floor + WINDOW_SEQS - 8;
+}
+
 bool window_fits(const struct window *w, int64_t seq)
 {
-    return seq <= w->floor + WINDOW_SEQS - 8;
+    return window_reaches(w->floor, seq);
 }
 
 void window_pack(const struct window *w, struct buf *out)

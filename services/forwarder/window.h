@@ -29,5 +29,6 @@ void window_set(struct window *w, int64_t seq);
 /* All up to seq is done with, whatever stood there. */
 void window_jump(struct window *w, int64_t seq);
 bool window_fits(const struct window *w, int64_t seq);
+bool window_reaches(int64_t floor, int64_t seq); /* … one with this floor */
 /* Appends the bits above the floor: byte 0 is that of seq (floor + 1) / 8. */
 void window_pack(const struct window *w, struct buf *out);

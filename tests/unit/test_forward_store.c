@@ -158,6 +158,7 @@ static void another_log_takes_all_but_the_dead(void **state)
     struct forward_destination d = destination("one");
     char id[16];
     int64_t lost = 0;
+    uint64_t key = 0, again = 0;
 
     assert_int_equal(forward_log_id(db, id), 0);
     assert_string_equal(id, "");
@@ -173,8 +174,13 @@ static void another_log_takes_all_but_the_dead(void **state)
                                                                 .words = STR_LIT("") }),
                      0);
     assert_int_equal(forward_dead_put(db, &dead), 0);
+    assert_int_equal(forward_key(db, &key), 0);
+    assert_int_equal(forward_key(db, &again), 0);
+    assert_true(again == key);
     assert_int_equal(forward_forget_log(db, &lost), 0);
     assert_int_equal(lost, 2);
+    assert_int_equal(forward_key(db, &again), 0);
+    assert_true(again != key);
     d = destination("one");
     assert_int_equal(d.floor, -1);
     assert_int_equal(d.above, 0);

@@ -1,0 +1,126 @@
+#include "services/forwarder/acks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "common/base/settings.h"
+
+#define PATH_BYTES (SETTINGS_VALUE_MAX + 32)
+
+/* As in the file. Its size divides that of a sector: a power loss leaves it whole or as it was. */
+struct ack {
+    int64_t seq; /* 0: none */
+    uint32_t destination;
+    uint32_t check;
+};
+_Static_assert(sizeof(struct ack) == 16, "an entry must not cross a sector");
+
+struct acks {
+    int fd;
+    uint64_t key;
+    int n;         /* since the last commit */
+    int n_written; /* … of which in the file */
+    struct ack at[ACKS_MAX];
+};
+
+static uint32_t check_of(uint64_t key, int64_t seq, uint32_t destination)
+{
+    uint64_t x = (key ^ (uint64_t)seq) * 0x9e3779b97f4a7c15;
+
+    x = (x ^ (x >> 32) ^ destination) * 0x9e3779b97f4a7c15;
+    return (uint32_t)(x >> 32);
+}
+
+static int write_all(int fd, const void *data, size_t n, off_t at)
+{
+    ssize_t r = pwrite(fd, data, n, at);
+
+    if (r == (ssize_t)n)
+        return 0;
+    return r < 0 ? -errno : -ENOSPC;
+}
+
+/* All of the file is there from the start, so that a full disk cannot stop it later. */
+static int read_file(struct acks *a)
+{
+    ssize_t r = pread(a->fd, a->at, sizeof a->at, 0);
+
+    if (r < 0)
+        return -errno;
+    return r == (ssize_t)sizeof a->at ? 0 : write_all(a->fd, a->at, sizeof a->at, 0);
+}
+
+int acks_open(const char *dir, uint64_t key, struct acks **ret)
+{
+    struct acks *a = mem_zalloc(sizeof *a);
+    char path[PATH_BYTES];
+    int r;
+
+    if (!a)
+        return -ENOMEM;
+    (void)snprintf(path, sizeof path, "%s/%s", dir, ACKS_FILE);
+    a->key = key;
+    a->n = a->n_written = ACKS_MAX;
+    a->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+    r = a->fd < 0 ? -errno : read_file(a);
+    if (r != 0) {
+        acks_close(a);
+        return r;
+    }
+    *ret = a;
+    return 0;
+}
+
+void acks_close(struct acks *a)
+{
+    if (!a)
+        return;
+    if (a->fd >= 0)
+        (void)close(a->fd);
+    mem_free(a);
+}
+
+void acks_each(const struct acks *a, int64_t destination, void (*fn)(void *ctx, int64_t seq), void *ctx)
+{
+    for (int i = 0; i < ACKS_MAX; i++) {
+        const struct ack *e = &a->at[i];
+
+        if (e->seq > 0 && e->destination == destination &&
+            e->check == check_of(a->key, e->seq, e->destination))
+            fn(ctx, e->seq);
+    }
+}
+
+bool acks_add(struct acks *a, int64_t destination, int64_t seq)
+{
+    uint32_t to = (uint32_t)destination;
+
+    if (a->n == ACKS_MAX)
+        return false;
+    a->at[a->n++] = (struct ack){ seq, to, check_of(a->key, seq, to) };
+    return true;
+}
+
+bool acks_are_written(const struct acks *a)
+{
+    return a->n == a->n_written;
+}
+
+int acks_write(struct acks *a)
+{
+    size_t from = (size_t)a->n_written * sizeof a->at[0];
+    size_t n = (size_t)(a->n - a->n_written) * sizeof a->at[0];
+    int r = n > 0 ? write_all(a->fd, (const char *)a->at + from, n, (off_t)from) : 0;
+
+    if (r == 0)
+        a->n_written = a->n;
+    return r;
+}
+
+void acks_committed(struct acks *a)
+{
+    a->n = a->n_written = 0;
+}

@@ -1,0 +1,177 @@
+/* What was taken since the last commit, across a death without a farewell. */
+#include "tests/unit/cmocka_all.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "services/forwarder/acks.h"
+
+#define KEY 0x1122334455667788
+
+struct found {
+    int n;
+    int64_t sum, newest;
+};
+
+static char dir[64];
+
+static int make_dir(void **state)
+{
+    (void)snprintf(dir, sizeof dir, "/tmp/zk-acks-XXXXXX");
+    return mkdtemp(dir) ? 0 : -1;
+}
+
+static void path_of(char ret[128])
+{
+    (void)snprintf(ret, 128, "%s/%s", dir, ACKS_FILE);
+}
+
+static int remove_dir(void **state)
+{
+    char path[128];
+
+    path_of(path);
+    (void)unlink(path);
+    return rmdir(dir);
+}
+
+static struct acks *open_with(uint64_t key)
+{
+    struct acks *a = NULL;
+
+    assert_int_equal(acks_open(dir, key, &a), 0);
+    return a;
+}
+
+static void on_seq(void *ctx, int64_t seq)
+{
+    struct found *f = ctx;
+
+    f->n++;
+    f->sum += seq;
+    f->newest = seq > f->newest ? seq : f->newest;
+}
+
+static struct found find(uint64_t key, int64_t destination)
+{
+    struct acks *a = open_with(key);
+    struct found f = { 0 };
+
+    acks_each(a, destination, on_seq, &f);
+    acks_close(a);
+    return f;
+}
+
+static void what_is_written_is_found_again(void **state)
+{
+    struct acks *a = open_with(KEY);
+
+    assert_false(acks_add(a, 1, 5)); /* it may hold what no commit has yet */
+    acks_committed(a);
+    assert_true(acks_are_written(a));
+    assert_true(acks_add(a, 1, 17) && acks_add(a, 2, 18));
+    assert_false(acks_are_written(a));
+    assert_int_equal(acks_write(a), 0);
+    assert_true(acks_add(a, 1, 19));
+    assert_int_equal(acks_write(a), 0);
+    assert_true(acks_are_written(a));
+    assert_true(acks_add(a, 1, 1000)); /* not written */
+    acks_close(a);
+    assert_int_equal(find(KEY, 1).n, 2);
+    assert_int_equal(find(KEY, 1).sum, 17 + 19);
+    assert_int_equal(find(KEY, 2).sum, 18);
+    assert_int_equal(find(KEY, 3).n, 0);
+}
+
+static void what_belongs_to_another_store_is_not_found(void **state)
+{
+    struct acks *a = open_with(KEY);
+
+    acks_committed(a);
+    assert_true(acks_add(a, 1, 17));
+    assert_int_equal(acks_write(a), 0);
+    acks_close(a);
+    assert_int_equal(find(KEY + 1, 1).n, 0);
+    assert_int_equal(find(KEY, 1).n, 1);
+}
+
+/* Nothing is overwritten that no commit holds, and the file does not grow. */
+static void it_is_full_until_a_commit(void **state)
+{
+    struct acks *a = open_with(KEY);
+    struct stat st;
+    char path[128];
+
+    acks_committed(a);
+    for (int lap = 0; lap < 3; lap++) {
+        for (int64_t seq = 1; seq <= ACKS_MAX; seq++)
+            assert_true(acks_add(a, 1, lap * ACKS_MAX + seq));
+        assert_false(acks_add(a, 1, 1));
+        assert_int_equal(acks_write(a), 0);
+        assert_false(acks_add(a, 1, 1));
+        assert_int_equal(find(KEY, 1).n, ACKS_MAX);
+        assert_int_equal(find(KEY, 1).newest, (lap + 1) * ACKS_MAX);
+        acks_committed(a);
+    }
+    acks_close(a);
+    path_of(path);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_size, ACKS_MAX * 16);
+}
+
+static void what_the_disk_made_of_it_is_passed_over(void **state)
+{
+    struct acks *a = open_with(KEY);
+    char path[128], junk[64];
+    int fd;
+
+    acks_committed(a);
+    assert_true(acks_add(a, 1, 17) && acks_add(a, 1, 18));
+    assert_int_equal(acks_write(a), 0);
+    acks_close(a);
+    path_of(path);
+    fd = open(path, O_RDWR);
+    assert_true(fd >= 0);
+    for (int byte = 0; byte < 16; byte++) { /* any one of the first entry is wrong */
+        assert_int_equal(pread(fd, junk, 1, byte), 1);
+        junk[0] ^= 4;
+        assert_int_equal(pwrite(fd, junk, 1, byte), 1);
+        assert_int_equal(find(KEY, 1).sum, 18);
+        junk[0] ^= 4;
+        assert_int_equal(pwrite(fd, junk, 1, byte), 1);
+    }
+    assert_int_equal(find(KEY, 1).sum, 17 + 18);
+    assert_int_equal(ftruncate(fd, 16 + 7), 0); /* cut short: the rest is none */
+    assert_int_equal(find(KEY, 1).sum, 17);
+    assert_int_equal(ftruncate(fd, 0), 0);
+    assert_int_equal(find(KEY, 1).n, 0);
+    assert_int_equal(close(fd), 0);
+}
+
+static void a_disk_that_takes_nothing_is_told(void **state)
+{
+    struct acks *a = NULL;
+
+    assert_int_equal(acks_open("/does/not/exist", KEY, &a), -ENOENT);
+    assert_int_equal(acks_open("/proc", KEY, &a), -ENOENT);
+    assert_null(a);
+    acks_close(NULL);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, make_dir, remove_dir)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(what_is_written_is_found_again),    T(what_belongs_to_another_store_is_not_found),
+        T(it_is_full_until_a_commit),         T(what_the_disk_made_of_it_is_passed_over),
+        T(a_disk_that_takes_nothing_is_told),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
