@@ -51,7 +51,7 @@ static int set_key(struct mac *m, struct str key)
     m->n = 0;
     if (EVP_MAC_init(m->ctx, (const unsigned char *)(key.p ? key.p : ""), key.n, NULL) != 1)
         return 0;
-    if (key.n > 0 && key.n <= KEY_KEPT) {
+    if (key.p && key.n > 0 && key.n <= KEY_KEPT) {
         memcpy(m->key, key.p, key.n);
         m->n = key.n;
     }

@@ -4,8 +4,8 @@
  * One event, when all goes well:
  *   lane_settle   its lane has something to do: it is put among those that are ready
  *   deliver_poke  a slot is free and the gate open: lane and event go into a request
- *   on_answer     2xx: the event is done (a row or a bit, in this turn's transaction)
- *   deliver_poke  after the commit the slot is free again
+ *   on_answer     2xx: the event is done (a row or a bit)
+ *   deliver_poke  when that is on record the slot is free again
  * When it does not: the event is at fault -> it waits in forward.db, and its lane with it; the destination is
  * at fault -> the event stays where it is, first of its lane, and the gate says when it is tried again; 410
  * -> the destination is turned off.

@@ -1,7 +1,6 @@
 /*
  * Flow: bell or sweep -> rows of the log after each destination's position -> lanes, one per session ->
- * request
- * -> answer -> acknowledgement, in one transaction per turn of the loop -> the freed slots go on.
+ * request -> answer -> acknowledgement, on record at the end of the turn -> the freed slots go on.
  */
 #include "services/forwarder/forwarder.h"
 

@@ -1,12 +1,13 @@
 /*
- * The turn: whatever changes in one pass of the loop is one transaction of forward.db, committed before a
- * slot that was freed in it is used again. So after kill -9 no more is delivered twice than was under way.
+ * The turn: whatever changes in one pass of the loop is put on record before a slot that was freed in it is
+ * used again: in forward.acks when events were taken and no more, else in one transaction of forward.db. So
+ * after kill -9 no more is delivered twice than was under way.
  */
 #pragma once
 
 #include "services/forwarder/forwarder.h"
 
-/* Commits now what is open. False: it failed, and all is read anew. */
+/* Puts it on record now. False: it failed, and all is read anew. */
 bool turn_end(struct forwarder *f);
 void turn_on_timer(void *ctx);
 /* Every few seconds: what is written at leisure, a checkpoint, the cursor in state.db, gauges. */

@@ -69,6 +69,25 @@ def test_20_kills_of_the_forwarder_and_the_backend_lose_nothing(stack):
     assert stack.cli_json("forward", "dead", "list") == []
 
 
+def test_of_a_healthy_backend_a_kill_repeats_only_what_was_in_flight(stack):
+    """Nothing fails, so nothing but the answers themselves makes the forwarder put them on record."""
+    stack.hub()
+    stack.ingest()
+    backend = BackendSim(stack).start()
+    stack.env.update(BACKEND_URL=backend.url, FORWARD_CONCURRENCY=str(CONCURRENCY))
+    stack.forward(ready=False)
+    load = Load(stack, threads=6).start()
+    for i in range(10):
+        want = backend.distinct() + random.randrange(200, 400)
+        wait_until(f"round {i}: deliveries are taken", lambda: backend.distinct() >= want, step=0.02)
+        stack.processes["forward"].kill()
+        stack.forward(ready=False)
+    load.stop()
+    events = events_of(stack.data)
+    wait_until("all are taken", lambda: backend.distinct() >= len(events), step=0.2)
+    Verdict(backend.records.read(), events).check(in_flight=CONCURRENCY * 10)
+
+
 def test_the_backend_alone_is_killed(stack):
     """The forwarder lives on: what was in flight is sent again, with the same id, and in order."""
     stack.hub()
