@@ -21,6 +21,7 @@
 #include "common/base/err.h"
 #include "common/base/mem.h"
 #include "common/store/cursors.h"
+#include "services/webhook-ingest/age_clock.h"
 #include "services/webhook-ingest/ingest_metrics.h"
 
 /* Idle turns: retention, expiry, a checkpoint of the rest. */
@@ -39,6 +40,7 @@ struct committer {
     struct thread *thread;
     struct event_log *log;
     int64_t cursors_at_us;
+    struct age_clock age;
     int64_t checkpoint_at; /* frames at which the next one is due */
     int64_t idle_at_us;    /* when the last idle turn was */
 
@@ -277,17 +279,20 @@ static void count_commit(struct committer *c, const struct commit_done *done, in
     metric_add(&ingest_metrics.removed, REMOVED_UNREAD, done->tended.forced);
     metric_add(&ingest_metrics.removed, REMOVED_KEYS, done->tended.keys);
     (void)pthread_mutex_lock(&c->lock);
+    c->status.clock_ahead_ms = c->age.ahead_ms;
     c->status.retention_held = done->tended.held;
     (void)pthread_mutex_unlock(&c->lock);
 }
 
 static void commit(struct committer *c, struct list *items)
 {
+    struct clock *clock = c->o.clock;
+    int64_t now_ms = age_clock_ms(&c->age, clock->wall_ms(clock), clock->boot_ms(clock));
     struct commit_done done;
 
     look_up_cursors(c);
     set_busy(c);
-    commit_batch(c->log, items, &c->o.retention, c->o.clock->wall_ms(c->o.clock), &done);
+    commit_batch(c->log, items, &c->o.retention, now_ms, &done);
     count_commit(c, &done, set_idle(c, done.n > 0));
     note(c, done.result, event_log_error(c->log));
 }

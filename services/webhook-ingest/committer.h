@@ -34,6 +34,7 @@ struct committer_status {
     int64_t head, oldest;
     char log_id[16];
     struct event_wal wal;
+    int64_t clock_ahead_ms; /* the wall clock was set ahead by this: what is old is judged without it */
     bool retention_held;    /* old events stay because a consumer has not read them */
     int64_t last_commit_us; /* clock_mono_us() when one that wrote ended last, 0: none yet */
     int64_t last_took_us;

@@ -73,6 +73,20 @@ static void tell_retention(struct ingest *in, const struct committer_status *s)
     in->told_unread = unread;
 }
 
+static void tell_clock(const struct committer_status *was, const struct committer_status *s)
+{
+    char ahead[32];
+
+    (void)text_duration(s->clock_ahead_ms, ahead, sizeof ahead);
+    if (s->clock_ahead_ms > 0 && was->clock_ahead_ms == 0)
+        log_warn("clock-ahead",
+                 "the clock was set ahead; what is stored ages as if it had not been, until the next start: "
+                 "if the clock is right now, start this program again when you like",
+                 KS("by", ahead));
+    else if (s->clock_ahead_ms == 0 && was->clock_ahead_ms > 0)
+        log_info("clock-right", "the clock is where it was expected again");
+}
+
 void watch_status(struct ingest *in)
 {
     struct committer_status s;
@@ -81,6 +95,7 @@ void watch_status(struct ingest *in)
     tell_writable(&in->told, &s);
     tell_held(&in->told, &s);
     tell_retention(in, &s);
+    tell_clock(&in->told, &s);
     in->told = s;
 }
 
