@@ -74,6 +74,19 @@ static int mark_deleted(struct db *db, const struct now *now, const char *bridge
                    "ii", now->steady_ms - SESSIONS_DELETED_KEEP_MS, (int64_t)SESSIONS_DELETED_MAX - 1);
 }
 
+int sessions_begin_removal(struct db *db, const struct now *now, const char *bridge, const char *id)
+{
+    return sql_run(db,
+                   "INSERT OR REPLACE INTO session_deleted (bridge, id, at, steady) VALUES (?1, ?2, 0, ?3)",
+                   "ssi", bridge, id, now->steady_ms + SESSIONS_REMOVAL_MS);
+}
+
+int sessions_keep(struct db *db, const char *bridge, const char *id)
+{
+    return sql_run(db, "DELETE FROM session_deleted WHERE bridge = ?1 AND id = ?2 AND at = 0", "ss", bridge,
+                   id);
+}
+
 static int remove_rows(struct db *db, const char *bridge, const char *id)
 {
     int r = sql_run(db, "DELETE FROM session WHERE bridge = ?1 AND id = ?2", "ss", bridge, id);

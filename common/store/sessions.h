@@ -56,9 +56,15 @@ int sessions_remove(struct db *db, const struct now *now, const char *bridge, co
 #define SESSIONS_DELETED_MAX 10000
 
 struct session_deletion {
-    int64_t at;     /* wall ms, after the bridge had confirmed it */
-    int64_t steady; /* the same, steady ms */
+    int64_t at;     /* wall ms, after the bridge had confirmed it; 0: it is under way */
+    int64_t steady; /* steady ms: the same; under way: it is over by then, or whoever did it has died */
 };
+/* The bridge is about to be told: what it says of the session from now on is its farewell. Then either
+ * sessions_remove() or, when the bridge refused, sessions_keep(). Each returns 0 or -errno. */
+int sessions_begin_removal(struct db *db, const struct now *now, const char *bridge, const char *id);
+int sessions_keep(struct db *db, const char *bridge, const char *id);
+/* Longer than any call to a bridge. */
+#define SESSIONS_REMOVAL_MS (60 * 1000)
 /* When this session was deleted last; it may have been created again since. Returns 0, SESSIONS_NONE (never,
  * or long ago), or -errno. */
 int sessions_find_deletion(struct db *db, const char *bridge, const char *id, struct session_deletion *ret);

@@ -49,25 +49,38 @@ static int confirm(const struct delete_settings *s, const char *id)
     return cli_problem(EXIT_NOT_SO, "nothing was deleted");
 }
 
-static int remove_row(struct db *db, const char *bridge, const char *id)
+enum step { STEP_BEGIN, STEP_REMOVE, STEP_KEEP };
+
+static int write_step(struct db *db, enum step step, const char *bridge, const char *id)
 {
     struct clock clock;
     struct now now;
-    int known, r = db_begin(db);
+    int r;
 
     clock_init(&clock);
-    if (r == 0)
-        r = steady_now(db, &clock, &now);
+    r = steady_now(db, &clock, &now);
     if (r != 0)
         return r;
-    known = sessions_remove(db, &now, bridge, id);
-    r = known < 0 ? known : db_commit(db);
-    return r == 0 ? known : r;
+    if (step == STEP_BEGIN)
+        return sessions_begin_removal(db, &now, bridge, id);
+    return step == STEP_KEEP ? sessions_keep(db, bridge, id) : sessions_remove(db, &now, bridge, id);
 }
 
-/* After the bridge has confirmed it: what it sent before is passed over from now on. Returns 0,
- * SESSIONS_NONE, or a negative. */
-static int forget(const struct delete_settings *s, const char *id)
+static int commit_step(struct db *db, enum step step, const char *bridge, const char *id)
+{
+    int r = db_begin(db), done;
+
+    if (r != 0)
+        return r;
+    done = write_step(db, step, bridge, id);
+    if (done < 0)
+        return done; /* closing it rolls back */
+    r = db_commit(db);
+    return r == 0 ? done : r;
+}
+
+/* In our registry. Returns 0, SESSIONS_NONE, or a negative. */
+static int note(const struct delete_settings *s, enum step step, const char *id)
 {
     struct db *db = NULL;
     int r = cli_open_state(s->cli.app.data_dir, &db);
@@ -75,7 +88,7 @@ static int forget(const struct delete_settings *s, const char *id)
     if (r == -ENOENT)
         return SESSIONS_NONE;
     if (r == 0)
-        r = remove_row(db, s->cli.bridge.name, id);
+        r = commit_step(db, step, s->cli.bridge.name, id);
     db_close(db);
     return r;
 }
@@ -109,14 +122,21 @@ static void print_deleted(const struct delete_settings *s, const char *id, bool 
     puts(buf_str(&out));
 }
 
+/* The mark comes first: what the bridge says while it deletes the session is no drop to be mended. */
 static int delete_session(const struct delete_settings *s, struct cli_bridge *b, const char *id)
 {
     CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
-    int r = call(b, id, &reply), known;
+    int known = note(s, STEP_BEGIN, id);
+    int r;
 
-    if (r && r != BRIDGE_NO_SESSION)
+    if (known < 0)
+        return cli_store_problem(s->cli.app.data_dir, STATE_DB_FILE, known);
+    r = call(b, id, &reply);
+    if (r && r != BRIDGE_NO_SESSION) {
+        (void)note(s, STEP_KEEP, id); /* if not now, the mark lapses */
         return cli_bridge_problem(b, "cannot delete the session", r, &reply);
-    known = forget(s, id);
+    }
+    known = note(s, STEP_REMOVE, id);
     if (known < 0)
         return cli_store_problem(s->cli.app.data_dir, STATE_DB_FILE, known);
     if (r == BRIDGE_NO_SESSION && known == SESSIONS_NONE)

@@ -79,11 +79,16 @@ static int is_of_the_deleted(struct monitor *m, const struct heard *h, bool *ret
     *ret = false;
     if (r != 0)
         return r < 0 ? r : 0;
+    age_ms = times_steady(&m->times) - d.steady;
+    if (d.at == 0) { /* under way: its farewell */
+        *ret = age_ms <= 0;
+        return 0;
+    }
     old = s && s->first_seen <= d.at;
     if (old)
         monitor_touch(m, s,
                       true); /* recording finds that it is gone: what is asked next is about a new one */
-    age_ms = times_steady(&m->times) - d.steady; /* the wall clock may have been set since */
+    /* (by the wall clock as it is now: it may have been set since) */
     *ret = heard_of_the_deleted(h, times_wall(&m->times) - age_ms, s && !old);
     return 0;
 }

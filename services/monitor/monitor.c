@@ -314,15 +314,19 @@ static void on_driver(void *ctx, const struct bridge_driver *driver)
     save_driver(m);
 }
 
-/* Asked before it was deleted, answered after: it would become known again, and be missed by the next sweep.
- */
+/* Asked before it was deleted, or meanwhile: a session that is listed would become known again and be missed
+ * by the next sweep, one that is not would be lost. */
 static bool is_deleted(const struct monitor *m, const char *id, int64_t asked)
 {
     struct session_deletion d;
-    int r = book_find(m->book, id) ? SESSIONS_NONE
-                                   : sessions_find_deletion(m->db, m->settings.bridge.name, id, &d);
+    int r = sessions_find_deletion(m->db, m->settings.bridge.name, id, &d);
 
     return r < 0 || (r == 0 && asked <= d.steady); /* the store is busy: the next one shows it, too */
+}
+
+static bool is_not_to_be_known(const struct monitor *m, const char *id, int64_t asked)
+{
+    return !book_find(m->book, id) && is_deleted(m, id, asked);
 }
 
 struct listing {
@@ -336,7 +340,8 @@ static int on_listed(void *ctx, const struct bridge_session *seen)
     struct listing *l = ctx;
     int r;
 
-    if (round_same(&l->m->round, seen, l->asked, l->m->sweep_no) || is_deleted(l->m, seen->id, l->asked))
+    if (round_same(&l->m->round, seen, l->asked, l->m->sweep_no) ||
+        is_not_to_be_known(l->m, seen->id, l->asked))
         return 0;
     r = round_see(&l->m->round, seen, l->asked, l->m->sweep_no, monitor_is_attempting(l->m, seen->id));
     l->full = l->full || r == -ENOSPC;
@@ -350,7 +355,7 @@ static int find_missing(struct monitor *m, int64_t asked)
     for (int i = 0; r == 0 && i < book_count(m->book); i++) {
         struct held_session *s = book_at(m->book, i);
 
-        if (s->sweep != m->sweep_no)
+        if (s->sweep != m->sweep_no && !is_deleted(m, s->id, asked))
             r = round_missing(&m->round, s, asked, monitor_is_attempting(m, s->id));
     }
     return r;
@@ -406,9 +411,9 @@ static void on_status(void *ctx, const char *id, int kind, const struct bridge_s
     bool attempting = monitor_is_attempting(m, id);
 
     gauges_checked();
-    if (s && kind == BRIDGE_NO_SESSION)
+    if (s && kind == BRIDGE_NO_SESSION && !is_deleted(m, id, asked))
         (void)round_missing(monitor_round(m), s, asked, attempting);
-    if (kind == 0 && !is_deleted(m, id, asked))
+    if (kind == 0 && !is_not_to_be_known(m, id, asked))
         (void)round_see(monitor_round(m), seen, asked, m->sweep_no, attempting);
     watch_polled(&m->watch);
 }

@@ -1,5 +1,6 @@
 """A session that was deleted stays deleted, whatever the bridge had sent before and however late it is read."""
 
+import threading
 import time
 
 import pytest
@@ -51,7 +52,7 @@ def stays_away(stack, alerts):
     for _ in range(15):  # three sweeps
         assert stack.session(NAME) is None
         time.sleep(0.1)
-    assert [a for a in alerts.json() if a.get("session") == NAME and a["alert"] == "session-lost"] == []
+    assert [a for a in alerts.json() if a.get("session") == NAME and a.get("alert") == "session-lost"] == []
 
 
 @pytest.mark.parametrize("dialect, args", BRIDGES)
@@ -129,3 +130,35 @@ def test_created_again_it_is_asked_for_although_no_webhook_comes(make_stack):
     stack.control("POST", f"/pair?session={NAME}")
     stack.wait_session(NAME, "connected")
     assert [c["from"] for c in show(stack, NAME)["changes"]] == ["qr_pending", ""]
+
+
+@pytest.mark.parametrize("dialect, args", BRIDGES)
+def test_what_is_said_during_the_deletion_is_no_drop(make_stack, dialect, args):
+    """The bridge closes the connection and tells so before it answers the DELETE: nothing is reconnected for that."""
+    stack = make_stack(**FAST)
+    start(stack, dialect, args)
+    stack.control("POST", f"/pair?session={NAME}")
+    stack.wait_session(NAME, "connected")
+    stack.control("POST", f"/fault?kind=slow&n=1500&route=/sessions/{NAME}")
+    told = stack.tap("session.state", "alert", "reconnect.")
+    deletion = threading.Thread(target=stack.cli, args=("session", "delete", NAME, "--yes"))
+    deletion.start()
+    time.sleep(0.5)
+    say(stack, "session.disconnected", now_ms(), reason={"shouldReconnect": True})
+    say(stack, "session.disconnected", now_ms(), **closed(428))
+    deletion.join()
+    assert stack.session(NAME) is None
+    is_read(stack)
+    stays_away(stack, told)
+    assert [m["type"] for m in told.json() if m.get("session") == NAME] == []
+
+
+def test_a_deletion_that_the_bridge_refuses_changes_nothing(make_stack):
+    stack = make_stack(**FAST)
+    start(stack, "zapw", [])
+    stack.control("POST", f"/pair?session={NAME}")
+    stack.wait_session(NAME, "connected")
+    stack.control("POST", f"/fault?kind=status&n=500&route=/sessions/{NAME}")
+    assert stack.cli("session", "delete", NAME, "--yes").returncode == 3
+    stack.control("POST", f"/drop?session={NAME}&code=428")
+    zk.wait_until("the webhook is taken", lambda: (stack.session(NAME) or {}).get("code") == 428)

@@ -639,6 +639,15 @@ static void test_a_deletion_leaves_a_mark(void **state)
     assert_int_equal(sessions_find_deletion(f->db, B, "s1", &d), 0);
     assert_int_equal(d.at, now.wall_ms + 10 * S);
 
+    now = now_of(f);
+    assert_int_equal(sessions_begin_removal(f->db, &now, B, "s3"), 0); /* under way, and refused */
+    assert_int_equal(sessions_find_deletion(f->db, B, "s3", &d), 0);
+    assert_true(d.at == 0 && d.steady > now.steady_ms);
+    assert_int_equal(sessions_keep(f->db, B, "s3"), 0);
+    assert_int_equal(sessions_find_deletion(f->db, B, "s3", &d), SESSIONS_NONE);
+    assert_int_equal(sessions_keep(f->db, B, "s1"), 0); /* that one is done */
+    assert_int_equal(sessions_find_deletion(f->db, B, "s1", &d), 0);
+
     clock_step(&f->clock, SESSIONS_DELETED_KEEP_MS);
     (void)remove_session(f, "s2");
     assert_int_equal(sessions_find_deletion(f->db, B, "s1", &d), 0);
