@@ -43,7 +43,7 @@ static const struct cause causes[] = {
       "WhatsApp does not know this client; update or correct the bridge, then unpark the session." },
     { 463, "account-restricted", PLAN_NEVER, SESSION, "failed", true,
       "WhatsApp does not let this account open new chats for a time; wait, then unpark the session." },
-    { 0, "poll", PLAN_NORMAL, SESSION, "disconnected", false,
+    { 0, "poll", PLAN_ASK, SESSION, "disconnected", false,
       "The bridge's own list shows the session as down; no webhook said why." },
     { 0, "lost", PLAN_NEVER, SESSION, "lost", false,
       "The bridge no longer lists this session; create it again with the same id, or delete it here." },

@@ -13,6 +13,7 @@ enum cause_plan {
     PLAN_AT_ONCE, /* reconnect now, once, outside the spacing; then as normal (515) */
     PLAN_SLOW,    /* one retry after the slow delay, then park (440) */
     PLAN_NEVER,   /* no attempt: somebody has to act */
+    PLAN_ASK,     /* as normal, but not before the webhook that may say why has had its time */
 };
 
 enum cause_scope { SCOPE_SESSION, SCOPE_BRIDGE }; /* 405: one park per bridge, not per session */

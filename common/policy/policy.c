@@ -4,14 +4,15 @@
 #include "common/policy/policy.h"
 
 const struct policy policy_default = {
-    .interval_ms = 300 * 1000,  /* the original integration's rule; WhatsApp looks askance at faster logins */
-    .grace_ms = 0,              /* a session that stands alone is attempted at once */
-    .slow_ms = 15 * 60 * 1000,  /* 440: long enough for the other client to be noticed and stopped */
-    .rate_milli = 2000,         /* 2/s brings 1,000 sessions back in 8 min and is nothing to a bridge */
-    .burst = 5,                 /* the few sessions of a small site need not queue */
-    .slow_start_ms = 60 * 1000, /* a bridge that just came back loads and pairs everything at once */
-    .in_flight_max = 16,        /* a bridge is one process: more at once only makes each slower */
-    .failures_max = 20,         /* 100 min at 300 s: then a person has to look */
+    .interval_ms = 300 * 1000, /* the original integration's rule; WhatsApp looks askance at faster logins */
+    .grace_ms = 0,             /* a session that stands alone is attempted at once */
+    .unsaid_ms = 2 * 1000, /* a bridge says why at once, and zapw once more after 1 s: it may be "never" */
+    .slow_ms = 15 * 60 * 1000,   /* 440: long enough for the other client to be noticed and stopped */
+    .rate_milli = 2000,          /* 2/s brings 1,000 sessions back in 8 min and is nothing to a bridge */
+    .burst = 5,                  /* the few sessions of a small site need not queue */
+    .slow_start_ms = 60 * 1000,  /* a bridge that just came back loads and pairs everything at once */
+    .in_flight_max = 16,         /* a bridge is one process: more at once only makes each slower */
+    .failures_max = 20,          /* 100 min at 300 s: then a person has to look */
     .stable_ms = 10 * 60 * 1000, /* longer than what "connected" lasts in a loop of drops */
 
     .call_ms = 30 * 1000,   /* the client's limit for a whole call */

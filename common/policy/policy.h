@@ -10,10 +10,11 @@ struct policy {
     int64_t interval_ms;    /* least time between the starts of two attempts for one session (R2) */
     int64_t backoff_min_ms; /* RECONNECT_BACKOFF MIN..MAX; both 0: not set, interval_ms it is */
     int64_t backoff_max_ms;
-    int64_t grace_ms;      /* from a drop to its first attempt */
-    int64_t slow_ms;       /* the same for a cause with PLAN_SLOW (440) */
-    int64_t rate_milli;    /* token bucket per bridge: thousandths of an attempt per second … */
-    int64_t burst;         /* … and whole attempts */
+    int64_t grace_ms;   /* from a drop to its first attempt */
+    int64_t unsaid_ms;  /* the same, at least, for a drop that a poll has found and nothing has explained */
+    int64_t slow_ms;    /* the same for a cause with PLAN_SLOW (440) */
+    int64_t rate_milli; /* token bucket per bridge: thousandths of an attempt per second … */
+    int64_t burst;      /* … and whole attempts */
     int64_t slow_start_ms; /* after an incident the bucket grows from 10 % to all of it over this time */
     int64_t in_flight_max; /* calls at once per bridge, over all workers */
     int64_t failures_max;  /* failed attempts in a row that park a session */

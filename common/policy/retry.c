@@ -141,6 +141,11 @@ static void follow_connected(struct retry *r, struct retry_effect *effect)
     r->due_at = 0;
 }
 
+static int64_t grace_ms(const struct policy *p, enum cause_plan plan)
+{
+    return plan == PLAN_ASK ? later(p->grace_ms, p->unsaid_ms) : p->grace_ms;
+}
+
 static void drop_by_plan(const struct policy *p, struct retry *r, enum cause_plan plan, int64_t now)
 {
     if (plan == PLAN_AT_ONCE && !r->at_once_used)
@@ -151,7 +156,7 @@ static void drop_by_plan(const struct policy *p, struct retry *r, enum cause_pla
         set_due(r, RETRY_FOR_SLOW, spaced_at(p, r, now + p->slow_ms));
     else
         set_due(r, r->failures > 0 ? RETRY_FOR_AGAIN : RETRY_FOR_DROP,
-                later(spaced_at(p, r, now + p->grace_ms), r->due_at));
+                later(spaced_at(p, r, now + grace_ms(p, plan)), r->due_at));
 }
 
 /* A plan that changes what is planned already: 515 brings it forward, 440 puts it off. */

@@ -60,6 +60,18 @@ static bool is_spaced(const struct retry *r)
     return !r->forced && r->reason != RETRY_FOR_AT_ONCE;
 }
 
+static struct verdict not_due(const struct retry *r)
+{
+    switch (r->reason) {
+    case RETRY_FOR_DROP:
+        return NO(GRACE, r->due_at);
+    case RETRY_FOR_SLOW:
+        return NO(SLOW, r->due_at);
+    default:
+        return NO(NOT_DUE, r->due_at);
+    }
+}
+
 /* Time heals these. */
 static struct verdict time_verdict(const struct policy *p, const struct retry *r,
                                    const struct retry_session *s, const struct retry_bridge *b, int64_t now)
@@ -70,7 +82,7 @@ static struct verdict time_verdict(const struct policy *p, const struct retry *r
     if (v.why != WHY_READY)
         return v;
     if (now < r->due_at)
-        return NO(NOT_DUE, r->due_at);
+        return not_due(r);
     if (now < s->suppressed_until && r->reason != RETRY_FOR_OPERATOR)
         return NO(FLAPPING, s->suppressed_until);
     return seen || !is_spaced(r) ? READY(now) : NO(NOT_SEEN, 0);

@@ -21,6 +21,8 @@
     X(VERIFYING, "verifying", "an attempt was made; whether it worked is being watched")                    \
     X(SPACING, "spacing", "its last attempt is too short ago")                                              \
     X(NOT_DUE, "not-due", "its time has not come")                                                          \
+    X(GRACE, "grace", "the bridge may still say why it dropped, or bring it back by itself")                \
+    X(SLOW, "slow", "another client took its place: the one retry it gets comes late")                      \
     X(FLAPPING, "flapping", "it drops so often that it is left alone for a while")                          \
     X(NOT_SEEN, "not-seen", "the monitor has not looked at it since its last attempt")                      \
     X(NO_DRIVER, "no-driver", "it is not known yet what the bridge speaks")                                 \

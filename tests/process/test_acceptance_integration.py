@@ -11,9 +11,7 @@ import zk
 DIALECTS = ["zapw", "contract"]
 INTERVAL = 3  # seconds, RECONNECT_INTERVAL here
 FAST = {"CHECK_INTERVAL": "500ms", "CHECK_SOON": "100ms", "CHECK_INCIDENT": "300ms", "HEALTH_TIMEOUT": "1s",
-        "RECONNECT_INTERVAL": f"{INTERVAL}s",
-        # A sweep may see a drop before the webhook that says why arrives: without a grace it would be tried at once.
-        "RECONNECT_GRACE": "1s"}
+        "RECONNECT_INTERVAL": f"{INTERVAL}s"}
 
 
 @pytest.fixture(params=DIALECTS)

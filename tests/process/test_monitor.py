@@ -95,6 +95,22 @@ def test_a_webhook_says_why(make_stack):
     assert "QR" in show(s, "demo-1")["meaning"]
 
 
+def test_a_cause_that_comes_after_the_sweep_is_waited_for(make_stack):
+    """The sweep sees the drop first; the webhook that comes then says: logged out, never."""
+    s = make_stack(**FAST)
+    s.all("contract", "--sessions", "2", "--list=on")
+    wait_settled(s, 2)
+    s.control("POST", "/status?session=demo-1&status=disconnected")
+    s.control("POST", "/status?session=demo-2&status=disconnected")
+    zk.wait_until("the sweep has seen it", lambda: sessions(s)["demo-1"]["cause"] == "poll", step=0.01)
+    assert show(s, "demo-1")["next"]["why_not_sooner"] == "grace"
+    s.post(zk.webhook("demo-1", "session.disconnected", message_id=None,
+                      reason={"reason": {"output": {"statusCode": 401}}, "shouldReconnect": False}))
+    zk.wait_until("demo-2, of which nothing is said, is back", lambda: s.calls("demo-2"))
+    time.sleep(2)
+    assert states(s)["demo-1"] == "logged_out" and s.calls("demo-1") == []
+
+
 @pytest.mark.parametrize("dialect, args", DIALECTS)
 def test_gone_from_the_bridge_is_lost_and_comes_back(make_stack, dialect, args):
     s = make_stack(**FAST)

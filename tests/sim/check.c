@@ -81,10 +81,13 @@ static void check_bucket(struct sim *s)
 
 void check_reset(struct sim *s, struct sim_session *x)
 {
-    for (int i = 0; i < s->n_sessions && s->outdated; i++)
+    for (int i = 0; i < s->n_sessions && s->outdated; i++) {
         s->sessions[i].reset_t = s->t;
+        s->sessions[i].unsaid_t = 0; /* somebody has said: try it now */
+    }
     s->outdated = false;
     x->reset_t = s->t;
+    x->unsaid_t = 0;
 }
 
 /* ---- claims: R1, R4
@@ -169,6 +172,14 @@ static void check_looked(struct sim *s, const struct sim_session *x)
         sim_fail(s, "R4: %s is attempted again, and nobody has looked at it in between", x->id);
 }
 
+/* The webhook that forbids it may be on its way. */
+static void check_asked(struct sim *s, const struct sim_session *x, const struct sim_call *c)
+{
+    if (c->claim.reason == RETRY_FOR_DROP && x->unsaid_t > 0 && s->t - x->unsaid_t < s->policy.unsaid_ms)
+        sim_fail(s, "R4: %s is attempted %.3f s after a look found it down, before its cause could arrive",
+                 x->id, (double)(s->t - x->unsaid_t) / 1000);
+}
+
 static void check_in_flight(struct sim *s)
 {
     int64_t n = 0;
@@ -197,6 +208,7 @@ void check_claim(struct sim *s, const struct sim_call *c)
     x->attempts++;
     check_bucket(s);
     check_looked(s, x);
+    check_asked(s, x, c);
     check_in_flight(s);
     check_bridge_row(s);
     check_state(s, c);

@@ -38,6 +38,7 @@ static void note_change(struct sim *s, struct sim_session *x, const struct retry
     if (effect->bridge_current && s->outdated)
         check_reset(s, x);
     s->outdated = s->outdated || effect->bridge_outdated;
+    x->unsaid_t = c->to == SESSION_DISCONNECTED && c->cause && c->cause->plan == PLAN_ASK ? s->t : 0;
     x->eligible = x->eligible && c->to == c->from; /* a new drop has a new place in the queue */
     if (c->to == SESSION_CONNECTED) {
         x->reported_shown = s->t;

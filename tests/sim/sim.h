@@ -70,6 +70,7 @@ struct sim_session {
     int64_t reset_t;  /* the counters began again: ten good minutes, or an unpark */
     /* check.c */
     int64_t leased_until; /* true time, 0: no claim */
+    int64_t unsaid_t;     /* a look found it down then, and nothing has said why; 0: not so */
     bool exempt;          /* the attempt under way may ignore the spacing */
     int64_t at_once_t;    /* the last attempt at once */
     int64_t waiting;      /* R5: ms it has been eligible while the bridge's gate was open */

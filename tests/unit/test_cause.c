@@ -41,6 +41,15 @@ static void every_code_leads_where_it_should(void **state)
     assert_string_equal(cause_find(777)->name, "unknown");
 }
 
+/* A drop that only a look has found waits for its reason; whatever has said something does not. */
+static void only_the_poll_asks(void **state)
+{
+    int n = 0;
+
+    for (const struct cause *c; (c = cause_at(n)); n++)
+        assert_int_equal(c->plan == PLAN_ASK, strcmp(c->name, "poll") == 0);
+}
+
 static void every_row_can_be_found(void **state)
 {
     static const char *const named[] = { "poll",     "lost",    "start-timeout", "deaf",
@@ -66,6 +75,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_code_leads_where_it_should),
+        cmocka_unit_test(only_the_poll_asks),
         cmocka_unit_test(every_row_can_be_found),
     };
 
