@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/base/mem.h"
+#include "common/store/journal_dir.h"
 #include "common/store/sql.h"
 #include "common/store/sql_internal.h"
 
@@ -246,6 +247,8 @@ int sql_open(const char *path, enum sql_rules rules, const struct db_schema *sch
 
     if (!db)
         return -ENOMEM;
+    if (rules == SQL_STATE)
+        journal_dir_sync_once();
     r = open_handle(db, path, rules);
     if (r == 0)
         r = set_rules(db, rules);
