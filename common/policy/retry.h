@@ -143,6 +143,7 @@ struct retry_bridge {
     bool known; /* a row and a driver */
     enum bridge_health health;
     bool incident, outdated;
+    bool no_way;         /* no reconnect call, and it is not to be restarted */
     int64_t swept_at;    /* end of the monitor's last good sweep */
     int64_t fresh_until; /* the monitor vouches for what it wrote until then */
     int64_t in_flight;   /* claims now, lapsed ones not counted */

@@ -181,6 +181,8 @@ struct reconnect_outlook {
     struct verdict session, bridge; /* WHY_READY, or what stands in the way on either side */
     int64_t ahead;                  /* DUE: how many are due before it */
     int64_t next_at;                /* steady ms, about when it is attempted; 0: not known, or not planned */
+    int64_t park_at;                /* steady ms: DUE, but there is no way: it is parked then; 0: no */
+    char no_way[BRIDGES_WORDS_MAX]; /* … and why */
 };
 /* What happens next to a session, and why not sooner. Returns 0, RECONNECTS_NONE (no such session). */
 int reconnects_why(struct db *db, const struct policy *p, const struct now *now, const char *bridge,

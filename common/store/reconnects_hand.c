@@ -9,6 +9,7 @@ struct subject {
     struct reconnect_row row;
     struct retry_session session;
     struct retry_bridge bridge;
+    char no_way[BRIDGES_WORDS_MAX];
 };
 
 static int read_subject(struct db *db, const struct now *now, const char *bridge, const char *session,
@@ -24,9 +25,11 @@ static int read_subject(struct db *db, const struct now *now, const char *bridge
         r = bridges_get(db, bridge, &row);
     if (r == 0)
         r = reconnects_count_in_flight(db, now, bridge, &in_flight);
-    if (r == 0)
-        ret->bridge = bridges_view(&row, in_flight);
-    return r;
+    if (r != 0)
+        return r;
+    ret->bridge = bridges_view(&row, in_flight);
+    str_copy(str_from(row.no_way), ret->no_way, sizeof ret->no_way);
+    return 0;
 }
 
 /* ---- requests
@@ -275,6 +278,10 @@ int reconnects_why(struct db *db, const struct policy *p, const struct now *now,
     if (s.row.retry.phase == RETRY_DUE)
         r = count_ahead(db, now, &s.row, &o.ahead);
     o.next_at = guess_next_at(p, &o, now->steady_ms);
+    if (s.row.retry.phase == RETRY_DUE && s.no_way[0]) {
+        o.park_at = s.row.retry.due_at + p->no_way_ms;
+        str_copy(str_from(s.no_way), o.no_way, sizeof o.no_way);
+    }
     if (r == 0)
         *ret = o;
     return r;

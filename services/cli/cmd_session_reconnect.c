@@ -32,7 +32,7 @@ static void print_json(const struct cli_state *s, const char *id, bool done, con
     json_texts(&j, "bridge", s->settings->bridge.name);
     json_texts(&j, "result", done ? "due" : "refused");
     json_texts(&j, "why", why_key(v->why));
-    json_texts(&j, "detail", why_words(v->why));
+    json_texts(&j, "detail", cli_why(s, v->why));
     json_int(&j, "until", v->until > 0 && !done ? cli_wall(s, v->until) : 0);
     json_close(&j, '}');
     puts(buf_str(&out));
@@ -47,8 +47,8 @@ static int refused(const struct cli_state *s, const char *id, const struct verdi
     if (s->settings->json)
         print_json(s, id, false, v);
     if (v->until <= 0 || wait_ms <= 0)
-        return cli_problem(EXIT_NOT_SO, "session %s is not attempted: %s", id, why_words(v->why));
-    return cli_problem(EXIT_NOT_SO, "session %s is not attempted: %s (for %s more)%s", id, why_words(v->why),
+        return cli_problem(EXIT_NOT_SO, "session %s is not attempted: %s", id, cli_why(s, v->why));
+    return cli_problem(EXIT_NOT_SO, "session %s is not attempted: %s (for %s more)%s", id, cli_why(s, v->why),
                        text_duration((wait_ms + 999) / 1000 * 1000, until, sizeof until), hint);
 }
 

@@ -31,26 +31,97 @@ static struct verdict obstacle(const struct reconnect_outlook *o)
     return o->session.why != WHY_READY ? o->session : o->bridge;
 }
 
+/* What happens next by itself. */
+enum action { ACTION_NONE, ACTION_ATTEMPT, ACTION_PARK, ACTION_VERDICT };
+
+static enum action action_of(const struct reconnect_outlook *o)
+{
+    switch (o->row.retry.phase) {
+    case RETRY_DUE:
+        return o->park_at > 0 ? ACTION_PARK : ACTION_ATTEMPT;
+    case RETRY_CALLING:
+    case RETRY_VERIFYING:
+        return ACTION_VERDICT;
+    default:
+        return ACTION_NONE;
+    }
+}
+
+static const char *action_text(enum action a)
+{
+    static const char *const texts[] = { [ACTION_NONE] = "none",
+                                         [ACTION_ATTEMPT] = "attempt",
+                                         [ACTION_PARK] = "park",
+                                         [ACTION_VERDICT] = "verdict" };
+
+    return texts[a];
+}
+
+/* About when, steady ms; 0: not known. */
+static int64_t action_at(const struct reconnect_outlook *o)
+{
+    switch (action_of(o)) {
+    case ACTION_ATTEMPT:
+        return o->next_at;
+    case ACTION_PARK:
+        return o->park_at;
+    case ACTION_VERDICT:
+        return o->session.until;
+    default:
+        return 0;
+    }
+}
+
+/* " at about 2026-… (in 3s)". */
+static void write_when(struct shown *s, int64_t steady_ms)
+{
+    int64_t wait_ms = steady_ms - s->state->now.steady_ms;
+    char at[40], in[32];
+
+    (void)buf_addf(&s->text, " at about %s (%s%s)", text_time(cli_wall(s->state, steady_ms), at, sizeof at),
+                   wait_ms >= 1000 ? "in " : "now",
+                   wait_ms >= 1000 ? text_duration(wait_ms / 1000 * 1000, in, sizeof in) : "");
+}
+
+static void write_attempt(struct shown *s)
+{
+    const struct reconnect_outlook *o = &s->outlook;
+    const char *why = cli_why(s->state, obstacle(o).why);
+
+    (void)buf_adds(&s->text, "an attempt");
+    if (o->next_at <= 0)
+        (void)buf_addf(&s->text, ", when this has ended: %s", why);
+    else
+        write_when(s, o->next_at);
+    if (o->next_at > 0 && obstacle(o).why != WHY_READY)
+        (void)buf_addf(&s->text, "; not sooner because %s", why);
+    if (o->ahead > 0)
+        (void)buf_addf(&s->text, "; %lld are before it", (long long)o->ahead);
+}
+
 static void write_next(struct shown *s)
 {
     const struct reconnect_outlook *o = &s->outlook;
-    struct verdict v = obstacle(o);
-    char at[40], in[32];
-    int64_t wait_ms = o->next_at - s->state->now.steady_ms;
+    char at[40];
 
     (void)buf_adds(&s->text, "next      ");
-    if (o->row.retry.phase != RETRY_DUE)
-        (void)buf_addf(&s->text, "nothing is planned: %s", why_words(v.why));
-    else if (o->next_at <= 0)
-        (void)buf_addf(&s->text, "an attempt, when this has ended: %s", why_words(v.why));
-    else
-        (void)buf_addf(&s->text, "an attempt at about %s (in %s)",
-                       text_time(cli_wall(s->state, o->next_at), at, sizeof at),
-                       text_duration(wait_ms > 0 ? wait_ms : 0, in, sizeof in));
-    if (o->row.retry.phase == RETRY_DUE && o->next_at > 0 && v.why != WHY_READY)
-        (void)buf_addf(&s->text, "; not sooner because %s", why_words(v.why));
-    if (o->ahead > 0)
-        (void)buf_addf(&s->text, "; %lld are before it", (long long)o->ahead);
+    switch (action_of(o)) {
+    case ACTION_ATTEMPT:
+        write_attempt(s);
+        break;
+    case ACTION_PARK:
+        (void)buf_adds(&s->text, "it is parked");
+        write_when(s, o->park_at);
+        (void)buf_addf(&s->text, ", unless the bridge brings it back by itself: %s", o->no_way);
+        break;
+    case ACTION_VERDICT:
+        (void)buf_addf(&s->text, "%s; that is known", why_words(o->session.why));
+        write_when(s, o->session.until);
+        break;
+    default:
+        (void)buf_addf(&s->text, "nothing is planned: %s", why_words(obstacle(o).why));
+        break;
+    }
     (void)buf_adds(&s->text, "\n");
     if (o->row.retry.phase == RETRY_PARKED)
         (void)buf_addf(&s->text, "parked    since %s: %s\n", text_time(o->row.parked_since, at, sizeof at),
@@ -61,13 +132,15 @@ static void json_next(struct shown *s)
 {
     const struct reconnect_outlook *o = &s->outlook;
     struct verdict v = obstacle(o);
+    int64_t at = action_at(o);
 
     json_open(&s->j, "next", '{');
+    json_texts(&s->j, "action", action_text(action_of(o)));
+    json_int(&s->j, "at", at > 0 ? cli_wall(s->state, at) : 0);
     json_texts(&s->j, "phase", retry_phase_text(o->row.retry.phase));
     json_texts(&s->j, "reason", retry_reason_text(o->row.retry.reason));
-    json_int(&s->j, "at", o->next_at > 0 ? cli_wall(s->state, o->next_at) : 0);
     json_texts(&s->j, "why_not_sooner", why_key(v.why));
-    json_texts(&s->j, "detail", why_words(v.why));
+    json_texts(&s->j, "detail", cli_why(s->state, v.why));
     json_int(&s->j, "until", v.until > 0 && v.why != WHY_READY ? cli_wall(s->state, v.until) : 0);
     json_int(&s->j, "ahead", o->ahead);
     json_int(&s->j, "attempts", o->row.retry.attempts);

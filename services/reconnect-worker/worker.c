@@ -12,6 +12,7 @@
 #include "services/reconnect-worker/worker.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/base/log.h"
@@ -23,9 +24,6 @@
 
 /* A call that has not ended by then is let go: 2 s remain of the 10 s to record it. */
 #define STOP_LET_GO_MS 8000
-/* With no way to reconnect, a bridge that does so by itself is given this long before the session is parked
- * (and somebody is called). */
-#define NO_WAY_WAIT_MS (60 * 1000)
 /* Bells come in crowds when many sessions drop: one look answers all that came in so much time. */
 #define BELL_GATHER_MS 0
 
@@ -48,6 +46,7 @@ static int read_driver(struct worker *w)
                  KS("driver", row.driver),
                  KS("reconnects", driver && driver->has_reconnect ? "by call" : "by hook"));
     }
+    str_copy(str_from(row.no_way), w->no_way, sizeof w->no_way);
     w->driver = driver;
     w->by_hook = driver && !driver->has_reconnect;
     return 0;
@@ -72,6 +71,14 @@ static int check_hook(struct worker *w, char *ret_why, size_t n, bool *ret_may)
     return r;
 }
 
+/* For those who look at it. */
+static int note_no_way(struct worker *w, const char *why)
+{
+    if (strcmp(w->no_way, why) == 0)
+        return 0;
+    return bridges_set_no_way(w->db, w->settings.bridge.name, why);
+}
+
 /* Parks what there is no way to reconnect, unparks it when there is one. *ret_may: go on and claim. */
 static int settle_no_way(struct worker *w, const struct now *now, bool *ret_may)
 {
@@ -83,10 +90,12 @@ static int settle_no_way(struct worker *w, const struct now *now, bool *ret_may)
     *ret_may = w->driver != NULL;
     if (w->by_hook)
         r = check_hook(w, why, sizeof why, ret_may);
+    if (r == 0 && w->driver)
+        r = note_no_way(w, *ret_may ? "" : why);
     if (r != 0 || !w->driver)
         return r;
     if (!*ret_may)
-        r = reconnects_park_no_way(w->db, now, bridge, NO_WAY_WAIT_MS, why, &n);
+        r = reconnects_park_no_way(w->db, now, bridge, w->settings.policy.policy.no_way_ms, why, &n);
     else if (w->by_hook || !w->no_way_settled)
         r = reconnects_unpark_no_way(w->db, &w->settings.policy.policy, now, bridge, &n);
     w->no_way_settled = r == 0;

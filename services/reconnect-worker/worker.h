@@ -28,6 +28,7 @@ struct worker {
     struct hook hook;
     const struct bridge_driver *driver; /* as last read from the bridge's row; NULL: not known yet */
     bool by_hook;                       /* the driver has no reconnect call */
+    char no_way[BRIDGES_WORDS_MAX];     /* as last read: why nothing can be attempted */
     bool no_way_settled; /* what was parked for want of a way has been looked at with this driver */
     struct list calls;   /* in flight */
     int n_calls;

@@ -2,6 +2,7 @@
 
 import http.server
 import os
+import re
 import socketserver
 import stat
 import threading
@@ -141,6 +142,28 @@ def engine(request, stack):
     yield server
     server.shutdown()
     server.server_close()
+
+
+def test_without_any_way_it_says_what_will_happen(stack):
+    """No reconnect call and no hook: not "due now" for a minute, but parked at its end, and why."""
+    stack.all("zapw", "--sessions", "1")
+    stack.wait_session("demo-1", "connected")
+    drop_all(stack)
+    stack.wait_session("demo-1", "disconnected")
+    zk.wait_until("the worker has said that there is no way", lambda: stack.cli_json("status")[0]["no_way"])
+    show = stack.cli_json("session", "show", "demo-1")[0]["next"]
+    assert show["action"] == "park" and 30_000 < show["at"] - time.time() * 1000 < 65_000
+    text = stack.cli("session", "show", "demo-1", check=True).stdout
+    assert re.search(r"^next +it is parked at about .* \(in \d+s\), unless .*RECONNECT_HOOK", text, re.M), text
+    refused = stack.cli("session", "reconnect", "demo-1")
+    assert refused.returncode == 1 and "RECONNECT_HOOK" in refused.stderr and refused.stderr.count("\n") == 1
+    assert "RECONNECT_HOOK" in stack.cli("status").stdout
+    zk.wait_until("it is parked", lambda: stack.session("demo-1")["parked"], patience=120)
+    assert "RECONNECT_HOOK" in stack.cli_json("session", "show", "demo-1")[0]["next"]["park_reason"]
+    stack.processes["worker-1"].stop()
+    stack.worker(RECONNECT_HOOK=f"exec:{restarter(stack)}")
+    zk.wait_until("with a hook it comes back", lambda: all_connected(stack))
+    assert "cannot reconnect" not in stack.cli_json("status")[0]["no_way"]
 
 
 def test_docker_restarts_the_container(stack, engine):
