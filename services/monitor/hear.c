@@ -21,7 +21,11 @@
 #define CURSOR_EVERY_MS (30 * 1000)
 
 static const char received_type[] = "message.received/";
-#define WORKER_TYPE "reconnect."
+#define WORKER_TYPE  "reconnect."
+#define SESSION_TYPE "session."
+#define HEAD_TYPE    "log.head"
+/* What we say ourselves begins as the events that we read. */
+#define OWN_TYPE "session.state/"
 
 /* ---- webhooks --------------------------------------------------------------------------------------------
  */
@@ -219,6 +223,21 @@ static void hear_message(struct monitor *m, const char *id)
     monitor_touch(m, s, true);
 }
 
+/* The hub is back: what was rung meanwhile is lost. */
+static void on_link(void *ctx, bool up)
+{
+    struct hearing *h = ctx;
+
+    if (up && h->consumer)
+        consumer_ring(h->consumer);
+}
+
+static bool is_of_the_log(struct str message)
+{
+    return str_starts(message, HEAD_TYPE) ||
+           (str_starts(message, SESSION_TYPE) && !str_starts(message, OWN_TYPE));
+}
+
 /* The topic alone says all; the message is not decoded. */
 static void on_message(void *ctx, struct str message)
 {
@@ -229,6 +248,11 @@ static void on_message(void *ctx, struct str message)
 
     if (str_starts(message, WORKER_TYPE)) {
         monitor_watch_now(h->m);
+        return;
+    }
+    if (is_of_the_log(message)) {
+        if (h->consumer)
+            consumer_ring(h->consumer);
         return;
     }
     end = message.n > n ? memchr(message.p + n, '\0', message.n - n) : NULL;
@@ -252,8 +276,8 @@ static int open_consumer(struct hearing *h)
     const struct monitor_settings *s = &h->m->settings;
     struct consumer_options o = {
         .dir = s->app.data_dir,
-        .filter = {.type_prefix = STR_LIT("session."), .bridge = str_from(s->bridge.name)},
-        .bus_out = app_bus(&s->app),
+        .filter = {.type_prefix = STR_LIT(SESSION_TYPE), .bridge = str_from(s->bridge.name)},
+        .sub = h->sub,
     };
     int r = cursor_find(h->m->db, MONITOR_CURSOR, &o.after_seq);
 
@@ -262,7 +286,7 @@ static int open_consumer(struct hearing *h)
 
 int hear_open(struct hearing *h, struct monitor *m)
 {
-    const char *prefixes[] = { h->message_topic, WORKER_TYPE };
+    const char *prefixes[] = { h->message_topic, WORKER_TYPE, SESSION_TYPE, HEAD_TYPE };
     int r;
 
     h->m = m;
@@ -272,7 +296,7 @@ int hear_open(struct hearing *h, struct monitor *m)
     r = timer_open(app_loop(m->app), on_again, h, &h->again);
     if (r == 0)
         r = bus_sub_open(app_loop(m->app), app_bus(&m->settings.app), prefixes, ARRAY_LEN(prefixes),
-                         on_message, NULL, h, &h->sub);
+                         on_message, on_link, h, &h->sub);
     return r == 0 ? open_consumer(h) : r;
 }
 

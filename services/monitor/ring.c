@@ -17,7 +17,7 @@ static void ring_change(struct monitor *m, const struct change *c)
         str_from(c->before.held.state < SESSION_STATE_N ? session_state_text(c->before.held.state) : "");
     msg.to = str_from(session_state_text(c->to));
     msg.cause = str_from(c->cause ? c->cause->name : "");
-    app_ring(m->app, &msg);
+    app_ring_more(m->app, &msg);
 }
 
 static void ring_due(struct monitor *m, const char *session, int64_t due_wall)
@@ -30,7 +30,7 @@ static void ring_due(struct monitor *m, const char *session, int64_t due_wall)
     if (session)
         msg.session = str_from(session);
     msg.due_at = due_wall;
-    app_ring(m->app, &msg);
+    app_ring_more(m->app, &msg);
 }
 
 static void ring_bridge(struct monitor *m, bool up, const char *words)
@@ -42,7 +42,7 @@ static void ring_bridge(struct monitor *m, bool up, const char *words)
     msg.bridge = str_from(m->settings.bridge.name);
     if (words[0])
         msg.cause = str_from(words);
-    app_ring(m->app, &msg);
+    app_ring_more(m->app, &msg);
 }
 
 static void write_line(const struct change *c)
@@ -53,34 +53,48 @@ static void write_line(const struct change *c)
         KS("to", session_state_text(c->to)), KS("cause", c->cause ? c->cause->name : ""));
 }
 
-static void ring_changes(struct monitor *m, bool quiet)
+/* A worker may wait for these: nothing else is done before they are on their way. */
+static void ring_all(struct monitor *m, const struct record_also *o)
+{
+    if (o->set_health)
+        ring_bridge(m, o->health == BRIDGE_HEALTH_UP, o->health_words);
+    for (int i = 0; i < m->round.n; i++) {
+        const struct change *c = &m->round.changes[i];
+
+        if (c->moved)
+            ring_change(m, c);
+        if (c->due_wall > 0 && !o->quiet)
+            ring_due(m, c->s->id, c->due_wall);
+    }
+    if (o->set_incident && !o->incident)
+        ring_due(m, NULL, times_wall(&m->times));
+    app_ring_end(m->app);
+}
+
+static void write_changes(const struct monitor *m)
 {
     int moved = 0;
 
     for (int i = 0; i < m->round.n; i++) {
         const struct change *c = &m->round.changes[i];
 
-        if (c->moved) {
-            ring_change(m, c);
-            gauges_changed(c->to);
-            if (++moved <= LINES_MAX)
-                write_line(c);
-        }
-        if (c->due_wall > 0 && !quiet)
-            ring_due(m, c->s->id, c->due_wall);
+        if (!c->moved)
+            continue;
+        gauges_changed(c->to);
+        if (++moved <= LINES_MAX)
+            write_line(c);
     }
     if (moved > LINES_MAX)
         log_info("session-state", "and others changed with them", KI("sessions", moved));
 }
 
-static void tell_health(struct monitor *m, const struct record_also *o)
+static void tell_health(const struct monitor *m, const struct record_also *o)
 {
     if (o->health == BRIDGE_HEALTH_UP)
         log_info("bridge-up", "the bridge answers", KS("bridge", m->settings.bridge.name));
     else
         log_error("bridge-down", "the bridge is down; its sessions are left alone until it is back",
                   KS("bridge", m->settings.bridge.name), KS("why", o->health_words));
-    ring_bridge(m, o->health == BRIDGE_HEALTH_UP, o->health_words);
 }
 
 static void tell_incident(const struct monitor *m, const struct record_also *o)
@@ -99,13 +113,12 @@ void ring_recorded(struct monitor *m, const struct record_also *also)
 {
     bool alerts = m->teller.n > 0;
 
+    ring_all(m, also);
     if (also->set_health)
         tell_health(m, also);
     if (also->set_incident)
         tell_incident(m, also);
-    ring_changes(m, also->quiet);
-    if (also->set_incident && !also->incident)
-        ring_due(m, NULL, times_wall(&m->times));
+    write_changes(m);
     for (int i = 0; i < m->teller.n; i++)
         if (m->teller.news[i].firing)
             gauges_told(m->teller.news[i].kind);
