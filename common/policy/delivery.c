@@ -109,21 +109,42 @@ int64_t delivery_wait_ms(const struct delivery_schedule *s, int tries, int64_t r
 
 void gate_init(struct gate *g, int64_t concurrency)
 {
-    *g = (struct gate){ .limit = concurrency };
+    *g = (struct gate){ .concurrency = concurrency, .limit = concurrency };
 }
 
-bool gate_may(const struct gate *g, int64_t in_flight, int64_t now_ms, int64_t *ret_at)
+bool gate_wants_fresh(const struct gate *g)
+{
+    return !gate_is_closed(g) && g->reached;
+}
+
+static bool may_try_fresh(const struct gate *g, int64_t in_flight)
+{
+    return gate_wants_fresh(g) && in_flight < GATE_FRESH_AT_ONCE && in_flight < g->concurrency;
+}
+
+bool gate_may(const struct gate *g, int64_t in_flight, bool fresh, int64_t now_ms, int64_t *ret_at)
 {
     struct verdict v = breaker_verdict(&gate_policy, &g->breaker, now_ms);
 
     *ret_at = 0;
+    if (v.why == WHY_READY && in_flight < g->limit)
+        return true;
     if (v.why == WHY_BREAKER_OPEN)
         *ret_at = g->breaker.until;
-    return v.why == WHY_READY && in_flight < g->limit;
+    if (!fresh || !may_try_fresh(g, in_flight))
+        return false;
+    *ret_at = g->fresh_at;
+    return now_ms >= g->fresh_at;
 }
+
+/* A session that is tried out of turn belongs to no period: only that it is taken means something. */
+#define NO_PERIOD (-1)
 
 int64_t gate_take(struct gate *g, int64_t now_ms)
 {
+    g->fresh_at = now_ms + GATE_FRESH_MS;
+    if (breaker_verdict(&gate_policy, &g->breaker, now_ms).why != WHY_READY)
+        return NO_PERIOD;
     g->breaker = breaker_take(&gate_policy, &g->breaker, now_ms);
     return g->breaker.gen;
 }
@@ -147,12 +168,12 @@ static void row_ends(struct gate *g)
 }
 
 /* Slow start: one at a time, and twice as many whenever so many were answered well. */
-static void widen(struct gate *g, int64_t concurrency)
+static void widen(struct gate *g)
 {
-    if (g->limit >= concurrency || ++g->good < g->limit)
+    if (g->limit >= g->concurrency || ++g->good < g->limit)
         return;
     g->good = 0;
-    g->limit = g->limit * 2 < concurrency ? g->limit * 2 : concurrency;
+    g->limit = g->limit * 2 < g->concurrency ? g->limit * 2 : g->concurrency;
 }
 
 static enum gate_change changed(struct gate *g, const struct breaker *before)
@@ -180,33 +201,54 @@ static bool is_news(struct gate *g, uint64_t lane)
     return true;
 }
 
-enum gate_change gate_answer(struct gate *g, int64_t concurrency, int64_t period, enum delivery_result result,
-                             uint64_t lane, unsigned spread, int64_t now_ms, bool *ret_counts)
+/* Of whatever period: it works for somebody. */
+static enum gate_change open_at_once(struct gate *g, int64_t now_ms)
+{
+    const struct breaker before = g->breaker;
+    struct breaker b = before;
+
+    if (b.state == BREAKER_OPEN)
+        b = breaker_take(&gate_policy, &b, now_ms);
+    g->breaker = breaker_answer(&gate_policy, &b, b.gen, false, (struct breaker_window){ 0 }, 0, now_ms);
+    row_ends(g);
+    return changed(g, &before);
+}
+
+/* Does a fault lengthen the row, or shut it by itself? */
+static bool speaks_against_it(struct gate *g, const struct gate_try *t, enum delivery_result result)
+{
+    bool news = is_news(g, t->lane);
+
+    g->unreached = result == DELIVERY_UNREACHED ? g->unreached + 1 : 0;
+    if (g->unreached < GATE_UNREACHED)
+        return news && !t->known;
+    g->breaker.row = GATE_FAULTS;
+    return true;
+}
+
+enum gate_change gate_answer(struct gate *g, const struct gate_try *t, enum delivery_result result,
+                             unsigned spread, int64_t now_ms, bool *ret_counts)
 {
     const struct breaker before = g->breaker;
     bool fault = result == DELIVERY_FAULT || result == DELIVERY_UNREACHED;
     bool closed = gate_is_closed(g);
     enum gate_change change;
 
-    *ret_counts = closed && period == before.gen && result != DELIVERY_UNREACHED;
-    if (closed && period == before.gen && fault) {
-        bool news = is_news(g, lane);
-
-        g->unreached = result == DELIVERY_UNREACHED ? g->unreached + 1 : 0;
-        if (g->unreached >= GATE_UNREACHED)
-            g->breaker.row = GATE_FAULTS;
-        else if (!news)
-            return GATE_SAME;
-    }
-    g->breaker = breaker_answer(&gate_policy, &g->breaker, period, fault, (struct breaker_window){ 0 },
+    *ret_counts = closed && t->period == before.gen && result != DELIVERY_UNREACHED;
+    if (!fault && !closed)
+        return open_at_once(g, now_ms);
+    if (fault)
+        g->reached = result == DELIVERY_FAULT;
+    if (t->period != before.gen || (closed && fault && !speaks_against_it(g, t, result)))
+        return GATE_SAME;
+    g->breaker = breaker_answer(&gate_policy, &g->breaker, t->period, fault, (struct breaker_window){ 0 },
                                 spread, now_ms);
     change = changed(g, &before);
     if (change == GATE_SHUT)
         *ret_counts = false;
-    if (!fault && period == before.gen) {
+    if (!fault) {
         row_ends(g);
-        if (closed)
-            widen(g, concurrency);
+        widen(g);
     }
     return change;
 }

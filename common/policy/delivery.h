@@ -6,7 +6,9 @@
  * counted, and when the schedule is used up it is dead. The destination is at fault: nothing is counted, the
  * gate shuts and the log is the queue. A destination that cannot be reached is always at fault itself. One
  * that answers 5xx, or not in time, is at fault when so many deliveries of several sessions in a row ended so
- * that the gate shut; what was counted in that row is given back then.
+ * that the gate shut; what was counted in that row is given back then. It may still be the events of these
+ * sessions alone: so sessions that have not failed are tried all the time, one after the other, and the first
+ * good answer of any opens the gate.
  */
 #pragma once
 
@@ -75,22 +77,33 @@ int64_t delivery_wait_ms(const struct delivery_schedule *s, int tries, int64_t r
 #define GATE_OPEN_MS   1000
 /* A backend that comes back is found within this. */
 #define GATE_OPEN_MAX_MS 30000
+/* While it is shut by answers, a session that has not failed is tried this long after the one before. A
+ * backend that is in trouble sees 100 requests a second at most, and each session once. */
+#define GATE_FRESH_MS 10
+/* … beside a probe that may hang. */
+#define GATE_FRESH_AT_ONCE 2
 
 struct gate {
     struct breaker breaker; /* "open": shut; "half-open": one probe is let through */
-    int64_t limit;          /* deliveries at once: 1 after it opened again, doubling up to the concurrency */
-    int64_t good;           /* good answers at this limit */
-    int64_t unreached;      /* failures to connect in a row */
+    int64_t concurrency;
+    int64_t limit;     /* deliveries at once: 1 after it opened again, doubling up to the concurrency */
+    int64_t fresh_at;  /* when the next session that has not failed may be tried */
+    bool reached;      /* the last fault was one of a destination that can be connected to */
+    int64_t good;      /* good answers at this limit */
+    int64_t unreached; /* failures to connect in a row */
     uint64_t lane[GATE_SESSIONS - 1]; /* the first sessions of the row */
     int sessions;                     /* in the row, counted up to GATE_SESSIONS */
     int64_t row_id;                   /* counts rows: which tries are given back */
 };
 
 void gate_init(struct gate *g, int64_t concurrency);
-/* May a delivery start, with so many in flight? *ret_at is when to ask again (0: when one ends). */
-bool gate_may(const struct gate *g, int64_t in_flight, int64_t now_ms, int64_t *ret_at);
+/* May a delivery start, with so many in flight? @fresh: it is of a session that has not failed. *ret_at is
+ * when to ask again (0: when one ends). */
+bool gate_may(const struct gate *g, int64_t in_flight, bool fresh, int64_t now_ms, int64_t *ret_at);
 /* One starts. Returns the period it belongs to, for gate_answer(). */
 int64_t gate_take(struct gate *g, int64_t now_ms);
+/* It is not closed, and a session that has not failed would be tried. */
+bool gate_wants_fresh(const struct gate *g);
 bool gate_is_shut(const struct gate *g, int64_t now_ms); /* nothing new need be read */
 bool gate_is_closed(const struct gate *g);               /* in breaker's words: all is well */
 
@@ -100,10 +113,15 @@ enum gate_change {
     GATE_AGAIN, /* it shut again after a probe that failed */
     GATE_WELL,  /* it is well again */
 };
-/* How a delivery of session @lane (any number that tells sessions apart) ended. *ret_counts: the try uses up
- * the event's schedule (only for results other than taken and gone). */
-enum gate_change gate_answer(struct gate *g, int64_t concurrency, int64_t period, enum delivery_result result,
-                             uint64_t lane, unsigned spread, int64_t now_ms, bool *ret_counts);
+struct gate_try {
+    int64_t period;
+    uint64_t lane; /* its session: any number that tells sessions apart */
+    bool known;    /* the event had failed before the last good answer: that it fails again says nothing */
+};
+/* How a delivery ended. *ret_counts: the try uses up the event's schedule (only for results other than taken
+ * and gone). */
+enum gate_change gate_answer(struct gate *g, const struct gate_try *t, enum delivery_result result,
+                             unsigned spread, int64_t now_ms, bool *ret_counts);
 /* One will never be answered (cancelled). */
 void gate_forget(struct gate *g, int64_t period);
 /* The row of faults holds several sessions and no good answer: an event is not given up in it. */

@@ -85,12 +85,12 @@ void deliver_due(void *ctx)
     destination_poke(d);
 }
 
-/* Those that failed and those that did not take turns; a probe goes with one that has not failed, if there is
- * one: it may be that the backend only cannot stand the others. */
+/* Those that failed and those that did not take turns. While it is shut, and while it begins slowly, those
+ * that have not failed go first: it may be that the backend only cannot stand the others. */
 static struct lane *next_lane(struct destination *d)
 {
-    bool tired =
-        list_empty(&d->fresh) || (!list_empty(&d->tired) && d->tired_next && gate_is_closed(&d->gate));
+    bool all_is_well = gate_is_closed(&d->gate) && d->gate.limit >= d->config->concurrency;
+    bool tired = list_empty(&d->fresh) || (!list_empty(&d->tired) && d->tired_next && all_is_well);
     struct list *from = tired ? &d->tired : &d->fresh;
 
     if (list_empty(from))
@@ -261,7 +261,7 @@ void deliver_poke(struct destination *d)
         return;
     again_load(d);
     while (forwarder_may_send(d->f) && !(list_empty(&d->fresh) && list_empty(&d->tired)) &&
-           gate_may(&d->gate, d->in_flight, now, &at)) {
+           gate_may(&d->gate, d->in_flight, !list_empty(&d->fresh), now, &at)) {
         if (waits_for_more(d, now) || !start_one(d, now))
             return;
     }
@@ -364,20 +364,31 @@ static void tell(struct destination *d, enum gate_change change, const char *wor
                  KS("destination", d->config->name));
 }
 
+/* For the events of the request. */
+static void note_fault(struct destination *d, struct call *c)
+{
+    for (int i = 0; i < c->n; i++)
+        c->at[i].lane->head.failed_in = d->gate.row_id + 1;
+}
+
 static void judge(struct destination *d, struct call *c, const struct http_answer *a)
 {
     enum delivery_failure failure = failure_of(a);
     enum delivery_result result = delivery_judge(failure, a->status);
     struct verdict_words w = { 0 };
+    const struct lane *l = c->at[0].lane;
+    const struct gate_try t = { .period = c->period,
+                                .lane = l->hash,
+                                .known = l->head.failed_in > 0 && l->head.failed_in <= d->gate.row_id };
     bool counts = false;
     enum gate_change change =
-        gate_answer(&d->gate, d->config->concurrency, c->period, result, c->at[0].lane->hash,
-                    forwarder_spread(d->f), forwarder_boot_ms(d->f), &counts);
+        gate_answer(&d->gate, &t, result, forwarder_spread(d->f), forwarder_boot_ms(d->f), &counts);
 
     forward_metrics_attempt(failure, a->status);
     metric_observe(&forward_seconds, a->took_ms);
     if (result != DELIVERY_TAKEN) {
         words_of(a, &w);
+        note_fault(d, c);
         destination_failed(d, w.words);
     }
     if (result == DELIVERY_TAKEN)
@@ -389,6 +400,8 @@ static void judge(struct destination *d, struct call *c, const struct http_answe
     release(d, c);
     if (change == GATE_SHUT)
         shelve_give_back(d);
+    if (change == GATE_AGAIN)
+        d->look_once = true;
     tell(d, change, w.words);
 }
 

@@ -22,10 +22,21 @@ static bool is_full(const struct destination *d, int part)
     return d->n_items >= QUEUE_EVENTS_MAX / part || d->bytes >= (size_t)QUEUE_BYTES_MAX / (size_t)part;
 }
 
+/* While the gate is not closed: reading is of use only to find a session that has not failed, or when there
+ * is none at all to probe with. */
+static bool looks_for_another(const struct destination *d)
+{
+    if (!list_empty(&d->fresh))
+        return false;
+    if (gate_wants_fresh(&d->gate))
+        return d->n_held < SHUT_HELD_MAX || d->look_once;
+    return list_empty(&d->tired) && !gate_is_shut(&d->gate, forwarder_boot_ms(d->f));
+}
+
 static bool may_read(const struct destination *d)
 {
     return !destination_is_off(d) && d->n_held < FORWARD_HELD_MAX && !app_stopping(d->f->app) &&
-           !gate_is_shut(&d->gate, forwarder_boot_ms(d->f));
+           (gate_is_closed(&d->gate) || looks_for_another(d));
 }
 
 /* There is enough to send that has not failed. To read on would only make rows for the sessions that wait: of
@@ -80,6 +91,7 @@ static int on_batch(void *ctx, const struct event_rows *rows)
     struct destination *d = ctx;
     int r = 0;
 
+    d->look_once = false;
     if (rows->n > 0)
         over_gap(d, rows->rows[0].seq);
     for (int i = 0; r == 0 && i < rows->n; i++)
@@ -117,8 +129,9 @@ void destination_ring(struct destination *d)
 /* Memory is full of few sessions and slots are free: others are further down the log. */
 static bool is_starving(const struct destination *d)
 {
-    return d->paused && is_full(d, 2) && may_read(d) && list_empty(&d->fresh) && list_empty(&d->tired) &&
-           d->in_flight < d->gate.limit && gate_is_closed(&d->gate);
+    if (!d->paused || !is_full(d, 2) || !may_read(d) || !list_empty(&d->fresh))
+        return false;
+    return !gate_is_closed(&d->gate) || (list_empty(&d->tired) && d->in_flight < d->gate.limit);
 }
 
 void destination_poke(struct destination *d)
@@ -127,7 +140,7 @@ void destination_poke(struct destination *d)
         return;
     deliver_poke(d);
     if (is_starving(d))
-        shelve_memory(d, LANE_KEEP);
+        shelve_memory(d, gate_is_closed(&d->gate) ? LANE_KEEP : 0);
     if (d->paused && !is_full(d, 2) && !has_work(d) && may_read(d)) {
         d->paused = false;
         consumer_resume(d->consumer);

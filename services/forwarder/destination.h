@@ -23,6 +23,9 @@
 #define AGAIN_MAX 64
 /* Of a lane that keeps others from being read so many stay in memory. */
 #define LANE_KEEP 8
+/* While the gate is shut by answers, reading goes on until there are so many rows: a session that has not
+ * failed may be further down the log. Then one read for each probe that fails. */
+#define SHUT_HELD_MAX 16384
 
 struct destination {
     struct forwarder *f;
@@ -51,6 +54,7 @@ struct destination {
     struct list calls;
     int64_t in_flight; /* requests */
     struct gate gate;
+    bool look_once;    /* a probe failed: one read, however many rows there are */
     struct timer *due; /* the next lane that waits is due, or the gate may be asked */
     int64_t due_at;    /* boot ms, 0: not set */
 

@@ -45,6 +45,7 @@ struct lane {
         int tries; /* counted */
         int sends; /* all */
         bool row;
+        int64_t failed_in; /* the gate's row it failed in last, from 1; 0: none of this run */
     } head;
     int64_t next_at;   /* boot ms, while waiting */
     int64_t due_at;    /* boot ms, of its next counted try: it may be tried before */

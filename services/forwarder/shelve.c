@@ -43,6 +43,7 @@ static void forget_head(struct lane *l)
 {
     l->head.seq = 0;
     l->head.tries = l->head.sends = 0;
+    l->head.failed_in = 0;
     l->fault_tries = 0;
     l->due_at = 0;
 }

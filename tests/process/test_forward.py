@@ -156,6 +156,19 @@ def test_a_failing_session_holds_up_no_other(stack, make_backend):
     assert in_order(backend.wait(250))["bad0"] == list(range(1, 251, 25))
 
 
+@pytest.mark.parametrize("failing, events", [(40, 160), (60, 3000), (700, 1400)])
+def test_failing_sessions_that_come_first_hold_up_no_other(stack, make_backend, failing, events):
+    """So many that it could be the backend itself, and nothing of another session is known yet: few, more than are read at once,
+    and more than are kept in memory."""
+    backend = make_backend(lambda d: 500 if d.session.startswith("bad") else 200)
+    stack.hub()
+    stack.ingest()
+    post_events(stack, events, [f"bad{i}" for i in range(failing)])
+    post_events(stack, 100, [f"good{i}" for i in range(5)], prefix="G")
+    stack.forward(BACKEND_URL=backend.url, FORWARD_CONCURRENCY="4")
+    backend.wait(100, patience=10 + failing * 0.05)  # were each of them a probe, it would take minutes
+
+
 def test_a_hanging_session_holds_up_no_other(stack, make_backend):
     backend = make_backend(lambda d: HANG if d.session.startswith("bad") else 200)
     start(stack, backend, FORWARD_CONCURRENCY="4", FORWARD_TIMEOUT="60s")

@@ -136,14 +136,14 @@ static bool may(struct scene *s)
 {
     int64_t at;
 
-    return gate_may(&s->gate, s->in_flight, s->now, &at);
+    return gate_may(&s->gate, s->in_flight, false, s->now, &at);
 }
 
 static enum gate_change deliver(struct scene *s, enum delivery_result result, uint64_t lane)
 {
-    int64_t period = gate_take(&s->gate, s->now);
+    const struct gate_try t = { .period = gate_take(&s->gate, s->now), .lane = lane };
 
-    return gate_answer(&s->gate, CONCURRENCY, period, result, lane, 500, s->now, &s->counts);
+    return gate_answer(&s->gate, &t, result, 500, s->now, &s->counts);
 }
 
 /* Shuts it by failures to connect. */
@@ -230,7 +230,7 @@ static void one_probe_goes_when_its_time_is_over(void **state)
     int64_t at = 0;
 
     shut(&s);
-    assert_false(gate_may(&s.gate, 0, s.now, &at));
+    assert_false(gate_may(&s.gate, 0, false, s.now, &at));
     assert_in_range(at, s.now + GATE_OPEN_MS * 8 / 10, s.now + GATE_OPEN_MS * 12 / 10);
     s.now = at;
     assert_true(may(&s));
@@ -245,7 +245,7 @@ static void a_probe_that_fails_shuts_it_for_longer_and_counts_nothing(void **sta
 
     shut(&s);
     for (int i = 0; i < 100; i++) {
-        (void)gate_may(&s.gate, 0, s.now, &at);
+        (void)gate_may(&s.gate, 0, false, s.now, &at);
         assert_true(at - s.now <= GATE_OPEN_MAX_MS * 12 / 10);
         if (i < 20)
             assert_true(at - s.now >= before);
@@ -276,21 +276,122 @@ static void it_begins_slowly_when_it_is_well_again(void **state)
     }
 }
 
-static void what_was_under_way_when_it_shut_counts_for_nothing(void **state)
+static void a_fault_of_what_was_under_way_when_it_shut_counts_for_nothing(void **state)
 {
     struct scene s = scene_new();
-    int64_t period = gate_take(&s.gate, s.now);
-    bool counts = true;
+    const struct gate_try t = { .period = gate_take(&s.gate, s.now), .lane = 3 };
 
     shut(&s);
-    assert_int_equal(gate_answer(&s.gate, CONCURRENCY, period, DELIVERY_FAULT, 3, 500, s.now, &counts),
-                     GATE_SAME);
-    assert_false(counts);
+    assert_int_equal(gate_answer(&s.gate, &t, DELIVERY_FAULT, 500, s.now, &s.counts), GATE_SAME);
+    assert_false(s.counts);
     s.now += GATE_OPEN_MAX_MS;
     assert_int_equal(deliver(&s, DELIVERY_TAKEN, 1), GATE_WELL);
-    assert_int_equal(gate_answer(&s.gate, CONCURRENCY, period, DELIVERY_FAULT, 3, 500, s.now, &counts),
-                     GATE_SAME);
-    assert_false(counts);
+    assert_int_equal(gate_answer(&s.gate, &t, DELIVERY_FAULT, 500, s.now, &s.counts), GATE_SAME);
+    assert_false(s.counts);
+}
+
+/* Shuts it by answers of so many sessions. */
+static void shut_by_faults(struct scene *s)
+{
+    for (uint64_t i = 0; i < GATE_FAULTS; i++)
+        assert_int_equal(deliver(s, DELIVERY_FAULT, i), i == GATE_FAULTS - 1 ? GATE_SHUT : GATE_SAME);
+}
+
+static bool may_fresh(struct scene *s)
+{
+    int64_t at = 0;
+    bool r = gate_may(&s->gate, s->in_flight, true, s->now, &at);
+
+    if (!r && at > s->now) {
+        s->now = at;
+        return gate_may(&s->gate, s->in_flight, true, s->now, &at);
+    }
+    return r;
+}
+
+/* Else a healthy session would wait until the failing ones are through with their probes. */
+static void while_it_is_shut_sessions_that_have_not_failed_are_tried(void **state)
+{
+    struct scene s = scene_new();
+    int64_t begun;
+
+    shut_by_faults(&s);
+    begun = s.now;
+    for (uint64_t i = 0; i < 50; i++) {
+        assert_true(may_fresh(&s));
+        assert_false(may(&s));
+        assert_int_equal(deliver(&s, DELIVERY_FAULT, 100 + i), GATE_SAME);
+        assert_false(s.counts);
+    }
+    assert_true(s.now >= begun + 49 * GATE_FRESH_MS); /* not as fast as they fail */
+    assert_true(may_fresh(&s));
+    assert_int_equal(deliver(&s, DELIVERY_TAKEN, 200), GATE_WELL);
+    assert_true(gate_is_closed(&s.gate));
+    assert_true(may(&s));
+}
+
+static void a_session_is_tried_beside_a_probe_that_hangs(void **state)
+{
+    struct scene s = scene_new();
+    struct gate_try probe = { .lane = 1 };
+
+    shut_by_faults(&s);
+    s.now += GATE_OPEN_MAX_MS;
+    probe.period = gate_take(&s.gate, s.now);
+    s.in_flight = 1;
+    assert_true(may_fresh(&s));
+    s.in_flight = GATE_FRESH_AT_ONCE;
+    assert_false(may_fresh(&s));
+    s.in_flight = 1;
+    assert_true(may_fresh(&s));
+    assert_int_equal(deliver(&s, DELIVERY_FAULT, 100), GATE_SAME);
+    assert_int_equal(gate_answer(&s.gate, &probe, DELIVERY_FAULT, 500, s.now, &s.counts), GATE_AGAIN);
+    assert_true(may_fresh(&s));
+    assert_int_equal(deliver(&s, DELIVERY_TAKEN, 101), GATE_WELL);
+}
+
+/* No event can be the cause: the sessions have nothing to do with it. */
+static void nobody_is_tried_where_nobody_listens(void **state)
+{
+    struct scene s = scene_new();
+    int64_t at;
+
+    shut(&s);
+    assert_false(gate_wants_fresh(&s.gate));
+    assert_false(gate_may(&s.gate, 0, true, s.now, &at));
+    assert_int_equal(at, s.gate.breaker.until);
+    s.now = at;
+    assert_int_equal(deliver(&s, DELIVERY_FAULT, 1), GATE_AGAIN); /* it can be connected to again */
+    assert_true(gate_wants_fresh(&s.gate));
+    assert_true(may_fresh(&s));
+    assert_int_equal(deliver(&s, DELIVERY_UNREACHED, 1), GATE_SAME);
+    assert_false(gate_wants_fresh(&s.gate));
+}
+
+/* Its request took longer than the failing ones that came after it. */
+static void an_old_good_answer_opens_it(void **state)
+{
+    struct scene s = scene_new();
+    const struct gate_try t = { .period = gate_take(&s.gate, s.now), .lane = 3 };
+
+    shut_by_faults(&s);
+    assert_int_equal(gate_answer(&s.gate, &t, DELIVERY_TAKEN, 500, s.now, &s.counts), GATE_WELL);
+    assert_true(may(&s));
+}
+
+/* Many sessions whose events fail again and again do not shut it time after time: others are being taken. */
+static void what_is_known_to_fail_shuts_nothing(void **state)
+{
+    struct scene s = scene_new();
+
+    for (int i = 0; i < 10 * GATE_FAULTS; i++) {
+        const struct gate_try t = { gate_take(&s.gate, s.now), (uint64_t)i, true };
+
+        assert_int_equal(gate_answer(&s.gate, &t, DELIVERY_FAULT, 500, s.now, &s.counts), GATE_SAME);
+        assert_true(s.counts);
+        assert_true(gate_doubts(&s.gate));
+    }
+    shut_by_faults(&s);
 }
 
 static void a_probe_that_is_never_answered_may_be_made_again(void **state)
@@ -321,7 +422,12 @@ int main(void)
         cmocka_unit_test(one_probe_goes_when_its_time_is_over),
         cmocka_unit_test(a_probe_that_fails_shuts_it_for_longer_and_counts_nothing),
         cmocka_unit_test(it_begins_slowly_when_it_is_well_again),
-        cmocka_unit_test(what_was_under_way_when_it_shut_counts_for_nothing),
+        cmocka_unit_test(a_fault_of_what_was_under_way_when_it_shut_counts_for_nothing),
+        cmocka_unit_test(while_it_is_shut_sessions_that_have_not_failed_are_tried),
+        cmocka_unit_test(a_session_is_tried_beside_a_probe_that_hangs),
+        cmocka_unit_test(nobody_is_tried_where_nobody_listens),
+        cmocka_unit_test(an_old_good_answer_opens_it),
+        cmocka_unit_test(what_is_known_to_fail_shuts_nothing),
         cmocka_unit_test(a_probe_that_is_never_answered_may_be_made_again),
     };
 
