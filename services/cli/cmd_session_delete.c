@@ -115,7 +115,7 @@ static void print_deleted(const struct delete_settings *s, const char *id, bool 
         return;
     }
     json_open(&j, NULL, '{');
-    json_texts(&j, "id", id);
+    json_texts(&j, "session", id);
     json_texts(&j, "bridge", s->cli.bridge.name);
     json_bool(&j, "deleted", true);
     json_close(&j, '}');

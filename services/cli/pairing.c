@@ -90,12 +90,14 @@ static void show_json(const struct pairing *p)
     struct json_out j = JSON_OUT(&out);
 
     json_open(&j, NULL, '{');
-    json_texts(&j, "id", p->id);
+    json_texts(&j, "session", p->id);
     json_texts(&j, "bridge", p->bridge->settings->name);
-    json_texts(&j, "status", session_state_text(p->session.state));
+    json_texts(&j, "state", session_state_text(p->session.state));
     json_text(&j, "phone", text_or_null(p->session.phone));
     json_text(&j, "name", text_or_null(p->session.name));
     json_text(&j, "qr", text_or_null(buf_str(&p->qr)));
+    json_texts(&j, "id", p->id); /* both again as in the bridge's own answer, for what was written for that */
+    json_texts(&j, "status", session_state_text(p->session.state));
     json_close(&j, '}');
     puts(buf_str(&out));
 }

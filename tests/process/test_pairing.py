@@ -63,8 +63,8 @@ def state_db(stack):
 def test_create_gives_id_status_and_qr(stack, dialect):
     stack.sim(dialect)
     [created] = stack.cli_json("session", "create", "alpha")
-    assert created["id"] == "alpha" and created["bridge"] == "main"
-    assert created["status"] in ("qr_pending", "starting")
+    assert created["session"] == created["id"] == "alpha" and created["bridge"] == "main"
+    assert created["state"] == created["status"] and created["state"] in ("qr_pending", "starting")
     assert created["qr"]
     assert list(stack.state()["sessions"]) == ["alpha"]
 
