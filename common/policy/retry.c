@@ -362,9 +362,11 @@ struct retry retry_repair(const struct policy *p, const struct retry *r, enum se
 
 struct retry retry_ask(const struct retry *r, bool force)
 {
+    /* The slow retry is had now: another client is still in the way, so it is the only one. */
+    bool slow = r->phase == RETRY_DUE && r->reason == RETRY_FOR_SLOW;
     struct retry n = *r;
 
-    set_due(&n, RETRY_FOR_OPERATOR, 1);
+    set_due(&n, slow ? RETRY_FOR_SLOW : RETRY_FOR_OPERATOR, RETRY_ASKED);
     n.forced = force;
     return n;
 }

@@ -81,11 +81,12 @@ enum retry_park {
 const char *retry_park_text(enum retry_park p);
 const char *retry_park_words(enum retry_park p);
 
+#define RETRY_ASKED 1
 struct retry {
     enum retry_phase phase;
     enum retry_reason reason;
     enum retry_park park;
-    int64_t due_at;    /* DUE: not before; 1 for an operator's request, so that it goes first. IDLE: a backoff
+    int64_t due_at;    /* DUE: not before; RETRY_ASKED: by an operator, so that it goes first. IDLE: a backoff
                           that was drawn and still holds, or 0 */
     int64_t attempts;  /* since the counters began (the drop), this one included */
     int64_t failures;  /* in a row */

@@ -83,7 +83,7 @@ static struct verdict time_verdict(const struct policy *p, const struct retry *r
         return v;
     if (now < r->due_at)
         return not_due(r);
-    if (now < s->suppressed_until && r->reason != RETRY_FOR_OPERATOR)
+    if (now < s->suppressed_until && r->reason != RETRY_FOR_OPERATOR && r->due_at != RETRY_ASKED)
         return NO(FLAPPING, s->suppressed_until);
     return seen || !is_spaced(r) ? READY(now) : NO(NOT_SEEN, 0);
 }
