@@ -89,6 +89,14 @@ static void take_result(struct change *c)
     c->stable_since = c->s->stable_since;
 }
 
+/* WhatsApp refuses it once more: nothing is new, but an attempt that is under way is over, and where it is
+ * the bridge's version that is refused no other session needs to try. */
+static bool is_refused_again(const struct judge_said *said, const struct judge_verdict *v)
+{
+    return said->source == JUDGE_WEBHOOK && said->state == SESSION_DISCONNECTED && v->taken && !v->changed &&
+           v->cause && v->cause->plan == PLAN_NEVER;
+}
+
 /* Compares; @c has s, before, fresh, source and at_wall. A change that says nothing new is not kept. */
 static int judge_change(struct round *r, struct change *c, const struct judge_said *said)
 {
@@ -99,10 +107,11 @@ static int judge_change(struct round *r, struct change *c, const struct judge_sa
     judge(&s->held, said, r->start_ms, r->now, &v);
     c->moved = v.taken && v.changed;
     c->row = c->moved || (c->has_shape && v.taken);
+    c->follow = is_refused_again(said, &v);
     c->drop = v.drop;
     if (v.taken)
         hold(s, &v, r->now, c->at_wall);
-    if (!c->row)
+    if (!c->row && !c->follow)
         return 0;
     take_result(c);
     rc = add_change(r, c);
