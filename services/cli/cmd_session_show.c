@@ -96,7 +96,7 @@ static void write_attempt(struct shown *s)
     if (o->next_at > 0 && obstacle(o).why != WHY_READY)
         (void)buf_addf(&s->text, "; not sooner because %s", why);
     if (o->ahead > 0)
-        (void)buf_addf(&s->text, "; %lld are before it", (long long)o->ahead);
+        (void)buf_addf(&s->text, "; %lld before it", (long long)o->ahead);
 }
 
 static void write_next(struct shown *s)
