@@ -11,8 +11,8 @@
 #define PACE_MS 50
 /* Answers that detection keeps until it has both; longer ones are judged by their beginning. */
 #define KEPT_BYTES_MAX (64 * 1024)
-/* A list may take as long as the client allows; looks run beside the sweep's own calls. */
-#define LOOKS_MAX 32
+/* Of the calls at once, a sweep leaves some to looks at single sessions: those are waited for. */
+#define SWEEP_SHARE(n) ((n) - (n) / 8)
 
 struct sweeper {
     struct app *app;
@@ -170,12 +170,17 @@ static int64_t quota(const struct sweeper *s)
     return 1 + s->n * passed_ms / s->spread_ms;
 }
 
+static bool has_slot(const struct sweeper *s)
+{
+    return s->in_flight < SWEEP_SHARE(s->rules->in_flight) && s->in_flight + s->looks < s->rules->in_flight;
+}
+
 /* Starts what may be started, ends the sweep when nothing is left. */
 static void pump(struct sweeper *s)
 {
     int64_t may = quota(s);
 
-    while (s->on && !s->all_asked && s->in_flight < s->rules->in_flight && s->asked_n < may) {
+    while (s->on && !s->all_asked && has_slot(s) && s->asked_n < may) {
         const char *id = s->owner.next(s->ctx);
 
         s->all_asked = id == NULL;
@@ -209,7 +214,8 @@ static void ask_one_by_one(struct sweeper *s)
 
 bool sweep_look(struct sweeper *s, const char *id)
 {
-    if (!s->driver || !s->driver->has_status || s->looks >= LOOKS_MAX || ask_status(s, id, true) != 0)
+    if (!s->driver || !s->driver->has_status || s->in_flight + s->looks >= s->rules->in_flight ||
+        ask_status(s, id, true) != 0)
         return false;
     s->looks++;
     return true;
@@ -416,7 +422,7 @@ int sweep_open(struct app *app, const struct rules *rules, const struct times *t
                            .ctx = ctx };
     buf_init(&s->health_body, KEPT_BYTES_MAX);
     buf_init(&s->probe_body, KEPT_BYTES_MAX);
-    r = http_client_open(app_loop(app), (int)rules->in_flight + LOOKS_MAX, &s->client);
+    r = http_client_open(app_loop(app), (int)rules->in_flight + 1, &s->client); /* and the health */
     if (r == 0)
         r = timer_open(app_loop(app), on_pace, s, &s->pace);
     if (r != 0) {
