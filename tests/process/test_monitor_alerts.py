@@ -173,6 +173,24 @@ def test_a_failing_sink_holds_up_nothing(make_stack):
     sink.close()
 
 
+def test_a_sink_that_fails_is_asked_less_and_less_often(make_stack):
+    sink = Sink()
+    s = stack_with_sink(make_stack, sink)
+    s.all("contract", "--sessions", "3", workers=0)
+    wait_settled(s, 3)
+    times = []
+    sink.code = 503
+    s.control("POST", "/drop?session=demo-1&code=401")
+    end = time.monotonic() + 16
+    while time.monotonic() < end:
+        n = len([1 for p, _, _, _ in list(sink.seen) if p == "/alerts"])
+        times += [time.monotonic()] * (n - len(times))
+        time.sleep(0.02)
+    gaps = [b - a for a, b in zip(times, times[1:])]
+    assert 3 <= len(times) <= 8 and gaps[-1] > 2 * gaps[0], gaps
+    sink.close()
+
+
 def test_a_dead_sink_is_waited_for(make_stack):
     sink = Sink()
     sink.close()
