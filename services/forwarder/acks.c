@@ -10,12 +10,6 @@
 
 #define PATH_BYTES (SETTINGS_VALUE_MAX + 32)
 
-/* As in the file. Its size divides that of a sector: a power loss leaves it whole or as it was. */
-struct ack {
-    int64_t seq; /* 0: none */
-    uint32_t destination;
-    uint32_t check;
-};
 _Static_assert(sizeof(struct ack) == 16, "an entry must not cross a sector");
 
 struct acks {
@@ -26,12 +20,15 @@ struct acks {
     struct ack at[ACKS_MAX];
 };
 
-static uint32_t check_of(uint64_t key, int64_t seq, uint32_t destination)
+static uint64_t mix(uint64_t x, uint64_t more)
 {
-    uint64_t x = (key ^ (uint64_t)seq) * 0x9e3779b97f4a7c15;
+    x = (x ^ more) * 0x9e3779b97f4a7c15;
+    return x ^ (x >> 32);
+}
 
-    x = (x ^ (x >> 32) ^ destination) * 0x9e3779b97f4a7c15;
-    return (uint32_t)(x >> 32);
+static uint32_t check_of(uint64_t key, int64_t seq, uint32_t destination, int64_t at)
+{
+    return (uint32_t)mix(mix(mix(key, (uint64_t)seq), destination), (uint64_t)at);
 }
 
 static int write_all(int fd, const void *data, size_t n, off_t at)
@@ -83,24 +80,27 @@ void acks_close(struct acks *a)
     mem_free(a);
 }
 
-void acks_each(const struct acks *a, int64_t destination, void (*fn)(void *ctx, int64_t seq), void *ctx)
+void acks_each(const struct acks *a, int64_t destination, void (*fn)(void *ctx, const struct ack *e),
+               void *ctx)
 {
     for (int i = 0; i < ACKS_MAX; i++) {
-        const struct ack *e = &a->at[i];
-
-        if (e->seq > 0 && e->destination == destination &&
-            e->check == check_of(a->key, e->seq, e->destination))
-            fn(ctx, e->seq);
+        if (a->at[i].seq > 0 && a->at[i].destination == destination)
+            fn(ctx, &a->at[i]);
     }
 }
 
-bool acks_add(struct acks *a, int64_t destination, int64_t seq)
+bool acks_match(const struct acks *a, const struct ack *e, int64_t seq, int64_t at)
+{
+    return e->seq == seq && e->check == check_of(a->key, seq, e->destination, at);
+}
+
+bool acks_add(struct acks *a, int64_t destination, int64_t seq, int64_t at)
 {
     uint32_t to = (uint32_t)destination;
 
     if (a->n == ACKS_MAX)
         return false;
-    a->at[a->n++] = (struct ack){ seq, to, check_of(a->key, seq, to) };
+    a->at[a->n++] = (struct ack){ seq, to, check_of(a->key, seq, to, at) };
     return true;
 }
 

@@ -295,14 +295,18 @@ static void show_url(const char *url, char *ret, size_t n)
     (void)snprintf(ret + strlen(ret), n - strlen(ret), "%.*s", (int)u.path.n, u.path.p ? u.path.p : "");
 }
 
-/* Taken after the last commit. */
-static void on_ack(void *ctx, int64_t seq)
+/* Taken after the last commit, if it is of the event that the log has. */
+static void on_ack(void *ctx, const struct ack *e)
 {
+    CLEANUP(event_rows_fini) struct event_rows rows = EVENT_ROWS_NULL;
     struct destination *d = ctx;
 
-    if (window_has(&d->window, seq) || !window_fits(&d->window, seq))
+    if (window_has(&d->window, e->seq) || !window_fits(&d->window, e->seq))
         return;
-    window_set(&d->window, seq);
+    if (event_read(d->f->reader, e->seq, NULL, 1, &rows) != 0 || rows.n == 0 ||
+        !acks_match(d->f->acks, e, rows.rows[0].seq, rows.rows[0].at))
+        return;
+    window_set(&d->window, e->seq);
     d->window_dirty = true;
 }
 

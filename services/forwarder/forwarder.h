@@ -48,9 +48,9 @@ void forwarder_close(struct forwarder *f);
  * its end, in one with whatever else happens in the turn. Nothing is sent until then.
  */
 void forwarder_write(struct forwarder *f);
-/* Destination @id took the event of @seq, which has no row: kept by this turn, without a transaction if it
+/* Destination @id took the event, which has no row: kept by this turn, without a transaction if it
  * can be. Nothing is sent until then. */
-void forwarder_taken(struct forwarder *f, int64_t id, int64_t seq);
+void forwarder_taken(struct forwarder *f, int64_t id, const struct event *e);
 /* All that was answered is on disk: what is sent now may be lost by a kill without a trace. */
 bool forwarder_may_send(const struct forwarder *f);
 /* The return of a function of the store: a failure ends the turn, and what is in memory is read anew. */

@@ -343,7 +343,7 @@ static void finish(struct destination *d, struct lane *l, struct item *it)
     } else {
         mark_done(d, seq);
         if (window_reaches(d->row.floor, seq))
-            forwarder_taken(d->f, d->row.id, seq);
+            forwarder_taken(d->f, d->row.id, &it->event);
         else
             forwarder_write(d->f);
     }

@@ -24,9 +24,9 @@ void forwarder_write(struct forwarder *f)
     timer_start(f->turn, 0);
 }
 
-void forwarder_taken(struct forwarder *f, int64_t id, int64_t seq)
+void forwarder_taken(struct forwarder *f, int64_t id, const struct event *e)
 {
-    if (f->open_turn || !acks_add(f->acks, id, seq))
+    if (f->open_turn || !acks_add(f->acks, id, e->seq, e->at))
         forwarder_write(f);
     else
         timer_start(f->turn, 0);

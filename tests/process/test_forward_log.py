@@ -1,6 +1,7 @@
 """The forwarder and its log: what the cursor holds back, what a log that lost events or was replaced leads to."""
 
 import os
+import shutil
 import sqlite3
 
 from forwarding import post_events
@@ -39,6 +40,37 @@ def test_the_cursor_stays_before_what_waits(stack, make_backend):
     fails.clear()
     backend.wait(20)
     wait_until("the cursor follows", lambda: cursor(stack) == seqs[-1])
+
+
+def test_a_log_that_was_put_back_goes_on_with_other_events(stack, make_backend):
+    """The stores of a backup replace those that are there, and what the forwarder noted beside them stays. The events that come now
+    have the seqs of others that were taken."""
+    backend = make_backend()
+    stack.env.update(BACKEND_URL=backend.url)
+    stack.ingest()
+    stack.forward()
+    post_events(stack, 5)
+    backend.wait(5)
+    assert stack.processes["forward"].stop() == 0
+    assert stack.processes["ingest"].stop() == 0
+    backup = stack.file("backup", "") + ".d"
+    shutil.copytree(stack.data, backup)
+    stack.ingest()
+    stack.forward()
+    post_events(stack, 5, prefix="L")
+    backend.wait(10)
+    stack.processes["forward"].kill()
+    assert stack.processes["ingest"].stop() == 0
+    for name in os.listdir(stack.data):
+        if ".db" in name:
+            os.remove(os.path.join(stack.data, name))
+    for name in os.listdir(backup):
+        if ".db" in name:
+            shutil.copy(os.path.join(backup, name), stack.data)
+    stack.ingest()
+    post_events(stack, 5, prefix="N")
+    stack.forward()
+    assert {d.message_id for d in backend.wait(15)[10:]} == {f"N{i}" for i in range(5)}
 
 
 def test_events_that_waited_and_are_gone_are_dead_letters(stack, make_backend):

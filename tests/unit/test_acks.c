@@ -14,6 +14,7 @@
 #define KEY 0x1122334455667788
 
 struct found {
+    const struct acks *a;
     int n;
     int64_t sum, newest;
 };
@@ -48,21 +49,36 @@ static struct acks *open_with(uint64_t key)
     return a;
 }
 
-static void on_seq(void *ctx, int64_t seq)
+/* When an event came. */
+static int64_t at_of(int64_t seq)
+{
+    return 1700000000000 + 3 * seq;
+}
+
+static bool add(struct acks *a, int64_t destination, int64_t seq)
+{
+    return acks_add(a, destination, seq, at_of(seq));
+}
+
+static void on_entry(void *ctx, const struct ack *e)
 {
     struct found *f = ctx;
 
+    if (!acks_match(f->a, e, e->seq, at_of(e->seq)))
+        return;
+    assert_false(acks_match(f->a, e, e->seq, at_of(e->seq) + 1)); /* a log that was put back and went on */
+    assert_false(acks_match(f->a, e, e->seq + 1, at_of(e->seq)));
     f->n++;
-    f->sum += seq;
-    f->newest = seq > f->newest ? seq : f->newest;
+    f->sum += e->seq;
+    f->newest = e->seq > f->newest ? e->seq : f->newest;
 }
 
 static struct found find(uint64_t key, int64_t destination)
 {
     struct acks *a = open_with(key);
-    struct found f = { 0 };
+    struct found f = { .a = a };
 
-    acks_each(a, destination, on_seq, &f);
+    acks_each(a, destination, on_entry, &f);
     acks_close(a);
     return f;
 }
@@ -71,16 +87,16 @@ static void what_is_written_is_found_again(void **state)
 {
     struct acks *a = open_with(KEY);
 
-    assert_false(acks_add(a, 1, 5)); /* it may hold what no commit has yet */
+    assert_false(add(a, 1, 5)); /* it may hold what no commit has yet */
     acks_committed(a);
     assert_true(acks_are_written(a));
-    assert_true(acks_add(a, 1, 17) && acks_add(a, 2, 18));
+    assert_true(add(a, 1, 17) && add(a, 2, 18));
     assert_false(acks_are_written(a));
     assert_int_equal(acks_write(a), 0);
-    assert_true(acks_add(a, 1, 19));
+    assert_true(add(a, 1, 19));
     assert_int_equal(acks_write(a), 0);
     assert_true(acks_are_written(a));
-    assert_true(acks_add(a, 1, 1000)); /* not written */
+    assert_true(add(a, 1, 1000)); /* not written */
     acks_close(a);
     assert_int_equal(find(KEY, 1).n, 2);
     assert_int_equal(find(KEY, 1).sum, 17 + 19);
@@ -93,7 +109,7 @@ static void what_belongs_to_another_store_is_not_found(void **state)
     struct acks *a = open_with(KEY);
 
     acks_committed(a);
-    assert_true(acks_add(a, 1, 17));
+    assert_true(add(a, 1, 17));
     assert_int_equal(acks_write(a), 0);
     acks_close(a);
     assert_int_equal(find(KEY + 1, 1).n, 0);
@@ -110,10 +126,10 @@ static void it_is_full_until_a_commit(void **state)
     acks_committed(a);
     for (int lap = 0; lap < 3; lap++) {
         for (int64_t seq = 1; seq <= ACKS_MAX; seq++)
-            assert_true(acks_add(a, 1, lap * ACKS_MAX + seq));
-        assert_false(acks_add(a, 1, 1));
+            assert_true(add(a, 1, lap * ACKS_MAX + seq));
+        assert_false(add(a, 1, 1));
         assert_int_equal(acks_write(a), 0);
-        assert_false(acks_add(a, 1, 1));
+        assert_false(add(a, 1, 1));
         assert_int_equal(find(KEY, 1).n, ACKS_MAX);
         assert_int_equal(find(KEY, 1).newest, (lap + 1) * ACKS_MAX);
         acks_committed(a);
@@ -131,7 +147,7 @@ static void what_the_disk_made_of_it_is_passed_over(void **state)
     int fd;
 
     acks_committed(a);
-    assert_true(acks_add(a, 1, 17) && acks_add(a, 1, 18));
+    assert_true(add(a, 1, 17) && add(a, 1, 18));
     assert_int_equal(acks_write(a), 0);
     acks_close(a);
     path_of(path);
