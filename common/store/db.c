@@ -8,6 +8,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/base/mem.h"
@@ -225,6 +226,22 @@ static int check_writable_open(struct db *db, const char *path)
     return access(path, W_OK) != 0 && errno == EROFS ? -EROFS : -EACCES;
 }
 
+/* Transactions take milliseconds: SQLite's own handler sleeps 1, 2, 5 … ms at a time, and is late by as much.
+ */
+static int on_busy(void *ctx, int tries)
+{
+    struct db *db = ctx;
+    int64_t now_us = clock_mono_us();
+    struct timespec pause = { .tv_nsec = tries < 20 ? 100000 : tries < 60 ? 1000000 : 10000000 };
+
+    if (tries == 0)
+        db->busy_us = now_us;
+    if (now_us - db->busy_us >= db->busy_max_us)
+        return 0;
+    (void)nanosleep(&pause, NULL);
+    return 1;
+}
+
 static int open_handle(struct db *db, const char *path, enum sql_rules rules)
 {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | (rules == SQL_COPY ? SQLITE_OPEN_URI : 0) |
@@ -233,7 +250,8 @@ static int open_handle(struct db *db, const char *path, enum sql_rules rules)
 
     if (!db->handle)
         return -ENOMEM;
-    (void)sqlite3_busy_timeout(db->handle, rules == SQL_STATE_READER ? LOOK_TIMEOUT_MS : SQL_BUSY_TIMEOUT_MS);
+    db->busy_max_us = 1000LL * (rules == SQL_STATE_READER ? LOOK_TIMEOUT_MS : SQL_BUSY_TIMEOUT_MS);
+    (void)sqlite3_busy_handler(db->handle, on_busy, db);
     if (rc != SQLITE_OK)
         return sql_error(db, rc);
     return is_reader(rules) ? 0 : check_writable_open(db, path);

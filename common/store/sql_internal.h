@@ -12,6 +12,8 @@ struct db {
     struct sqlite3 *handle;
     struct sql *cache; /* prepared statements, most of them not in use */
     bool reading;      /* between db_begin_reads() and db_end_reads() */
+    int64_t busy_us;   /* when it began to wait for a lock */
+    int64_t busy_max_us;
     bool sync_failed;
     char words[256]; /* of the last failure */
 };
