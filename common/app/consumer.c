@@ -2,7 +2,7 @@
  * Following the event log.
  *
  * One look, when all goes well:
- *   on_timer   the bell (at once) or the sweep (after 2 s) is due
+ *   on_timer   the bell or a commit (at once) or the sweep (after 2 s) is due
  *   look       reads the rows after the position, one snapshot, at most 256
  *   deliver    hands them to the owner, moves the position on
  *   schedule   at once again while there is more, else the sweep
@@ -17,8 +17,13 @@
 #include <string.h>
 
 #include "common/base/mem.h"
+#include "common/io/file_watch.h"
+#include "common/store/events_log.h"
 
 #define PREFIX_MAX 64
+/* A commit rings when nothing was read for this long: one that stands alone is seen without the way over the
+ * hub, and in a crowd each would cost a look, also at events of other types. */
+#define COMMIT_REST_MS 20
 
 struct consumer {
     struct app *app;
@@ -30,11 +35,13 @@ struct consumer {
 
     struct event_reader *reader;
     struct bus_sub *sub;
+    struct file_watch *watch; /* NULL: there are bells and sweeps */
     struct timer *timer;
     struct event_rows rows;
     struct backoff backoff;
     int64_t position, head;
-    char log_id[16]; /* of the log the position belongs to, "" unknown */
+    int64_t looked_at_ms; /* of the loop */
+    char log_id[16];      /* of the log the position belongs to, "" unknown */
     char prefix[PREFIX_MAX];
     bool looked;  /* the head is known */
     bool failing; /* the owner was told */
@@ -67,6 +74,14 @@ static void on_message(void *ctx, struct str message)
 {
     (void)message;
     consumer_ring(ctx);
+}
+
+static void on_commit(void *ctx)
+{
+    struct consumer *c = ctx;
+
+    if (loop_now_ms(app_loop(c->app)) - c->looked_at_ms >= COMMIT_REST_MS)
+        consumer_ring(c);
 }
 
 /* The hub is back: what was rung meanwhile is lost. */
@@ -199,6 +214,7 @@ static void on_timer(void *ctx)
     struct consumer *c = ctx;
 
     c->rung = false;
+    c->looked_at_ms = loop_now_ms(app_loop(c->app));
     if (!c->paused && !c->stopped)
         look(c);
 }
@@ -247,6 +263,8 @@ int consumer_open(struct app *app, const struct consumer_options *o,
         consumer_close(c);
         return r;
     }
+    /* A commit is seen before its bell has come through the hub. */
+    (void)file_watch_open(app_loop(app), c->dir, EVENTS_LOCK_FILE, FILE_WATCH_TIMES, on_commit, c, &c->watch);
     schedule(c, 0);
     *ret = c;
     return 0;
@@ -257,6 +275,7 @@ void consumer_close(struct consumer *c)
     if (!c)
         return;
     bus_sub_close(c->sub);
+    file_watch_close(c->watch);
     timer_close(c->timer);
     event_reader_close(c->reader);
     event_rows_fini(&c->rows);

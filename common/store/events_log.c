@@ -13,13 +13,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/mem.h"
 #include "common/store/events_internal.h"
 #include "common/store/sql.h"
 
-#define LOCK_FILE  "events.lock"
 #define PATH_BYTES 4200
 
 /* ---- one writer ------------------------------------------------------------------------------------------
@@ -46,7 +46,7 @@ static int take_lock(struct event_log *l, int64_t *ret_pid)
 {
     char path[PATH_BYTES];
 
-    (void)snprintf(path, sizeof path, "%s/%s", l->dir, LOCK_FILE);
+    (void)snprintf(path, sizeof path, "%s/%s", l->dir, EVENTS_LOCK_FILE);
     l->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (l->lock_fd < 0)
         return -errno;
@@ -252,6 +252,11 @@ int event_log_commit(struct event_log *l)
     l->oldest = l->new_oldest;
     l->mark_at = l->new_mark_at;
     return 0;
+}
+
+void event_log_touch(struct event_log *l)
+{
+    (void)futimens(l->lock_fd, NULL);
 }
 
 void event_log_rollback(struct event_log *l)

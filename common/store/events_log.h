@@ -15,6 +15,9 @@
 
 struct event_log;
 
+/* The lock of the one writer. Its times are set after commits, for who watches the file. */
+#define EVENTS_LOCK_FILE "events.lock"
+
 #define EVENT_DIGEST_BYTES 16
 
 /* A sender's retry is known for this long. zapw gives up after 4 s, others retry for 3 days. */
@@ -64,6 +67,9 @@ int event_log_reject(struct event_log *l, int64_t at, struct str bridge, const c
 /* Writes a row that means nothing, for "can it commit?". */
 int event_log_probe(struct event_log *l, int64_t now_ms);
 int event_log_commit(struct event_log *l); /* on failure everything since begin is rolled back */
+/* Sets the times of the lock file: those who watch it (common/app/consumer.h) look into the log. After a
+ * commit, when whoever waits for it has been told. */
+void event_log_touch(struct event_log *l);
 void event_log_rollback(struct event_log *l);
 
 /* ---- the write-ahead log ---------------------------------------------------------------------------------

@@ -290,7 +290,8 @@ static void commit(struct committer *c, struct list *items)
     int64_t now_ms = age_clock_ms(&c->age, clock->wall_ms(clock), clock->boot_ms(clock));
     struct commit_done done;
 
-    look_up_cursors(c);
+    if (c->cursors_at_us == 0 || list_empty(items))
+        look_up_cursors(c);
     set_busy(c);
     commit_batch(c->log, items, &c->o.retention, now_ms, &done);
     count_commit(c, &done, set_idle(c, done.n > 0));
@@ -347,6 +348,10 @@ static void turn(struct committer *c, struct list *items, bool probe_wanted)
         probe(c);
     }
     give_back(c, items);
+    if (c->log && !idle) { /* who waits for an answer waits for neither of these */
+        event_log_touch(c->log);
+        look_up_cursors(c);
+    }
     if (c->log && !c->status.fatal && tidy(c, idle) != 0)
         note(c, -EIO, event_log_error(c->log));
 }
