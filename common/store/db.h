@@ -24,6 +24,8 @@ struct db;
  */
 #define STATE_DB_FILE  "state.db"
 #define EVENTS_DB_FILE "events.db"
+/* Closed after each commit into state.db, for who watches the file. */
+#define STATE_JOURNAL_FILE STATE_DB_FILE "-journal"
 
 /* One step of a schema: user_version N becomes N + 1 by running sql[N]. */
 struct db_schema {

@@ -17,6 +17,7 @@
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/io/file_watch.h"
 #include "services/reconnect-worker/call.h"
 #include "services/reconnect-worker/store.h"
 #include "services/reconnect-worker/tell.h"
@@ -170,14 +171,12 @@ static int look(struct worker *w, int64_t *ret_next_ms)
     int r = store_open(w);
 
     if (r == 0)
-        r = tell(w);
-    if (r == 0)
         r = read_before(w, &now);
     if (r == 0 && !app_stopping(w->app))
         r = settle_no_way(w, &now, &may);
     if (r == 0 && may && free_slots(w) > 0)
         r = claim(w, &claims);
-    if (r == 0 && claims.repaired > 0)
+    if (r == 0 && claims.n == 0) /* else the calls go out first; the look after them tells */
         r = tell(w);
     *ret_next_ms = next_look_ms(w, &claims);
     return r;
@@ -187,8 +186,10 @@ static void on_look(void *ctx)
 {
     struct worker *w = ctx;
     int64_t next_ms = WORKER_SWEEP_MS;
-    int r = look(w, &next_ms);
+    int r;
 
+    w->looked_at_ms = loop_now_ms(app_loop(w->app));
+    r = look(w, &next_ms);
     if (r != 0)
         next_ms = store_failed(w, r);
     else
@@ -204,6 +205,14 @@ void worker_look(struct worker *w, int64_t after_ms)
 static void on_bell(void *ctx, struct str message)
 {
     worker_look(ctx, BELL_GATHER_MS);
+}
+
+static void on_commit(void *ctx)
+{
+    struct worker *w = ctx;
+
+    if (w->db_backoff.tries == 0 && loop_now_ms(app_loop(w->app)) - w->looked_at_ms >= WORKER_COMMIT_REST_MS)
+        worker_look(w, 0);
 }
 
 /* ---- stopping
@@ -313,6 +322,12 @@ static void add_checks(struct worker *w)
         app_check_add(w->app, &checks[i]);
 }
 
+static void watch_store(struct worker *w)
+{
+    (void)file_watch_open(app_loop(w->app), w->settings.app.data_dir, STATE_JOURNAL_FILE, FILE_WATCH_CLOSED,
+                          on_commit, w, &w->watch);
+}
+
 static int start(struct worker *w)
 {
     struct loop *loop = app_loop(w->app);
@@ -326,6 +341,7 @@ static int start(struct worker *w)
         r = subscribe(w);
     if (r != 0)
         return r;
+    watch_store(w);
     worker_metrics_add();
     add_checks(w);
     app_on_stop(w->app, on_stop, w);
@@ -359,6 +375,7 @@ void worker_close(struct worker *w)
     if (!w->app)
         return;
     bus_sub_close(w->sub);
+    file_watch_close(w->watch);
     if (w->look)
         timer_close(w->look);
     if (w->stop)
