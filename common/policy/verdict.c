@@ -60,31 +60,46 @@ static bool is_spaced(const struct retry *r)
     return !r->forced && r->reason != RETRY_FOR_AT_ONCE;
 }
 
-static struct verdict not_due(const struct retry *r)
+/* Its cause may be on its way; put off for something else it is not waited for any more. */
+static bool is_grace(const struct policy *p, const struct retry *r)
 {
-    switch (r->reason) {
-    case RETRY_FOR_DROP:
-        return NO(GRACE, r->due_at);
-    case RETRY_FOR_SLOW:
-        return NO(SLOW, r->due_at);
-    default:
-        return NO(NOT_DUE, r->due_at);
-    }
+    int64_t grace_ms = p->grace_ms > p->unsaid_ms ? p->grace_ms : p->unsaid_ms;
+
+    return r->reason == RETRY_FOR_DROP && r->due_at - r->seen_at <= grace_ms;
 }
 
-/* Time heals these. */
+static struct verdict due_verdict(const struct policy *p, const struct retry *r, int64_t now)
+{
+    if (now >= r->due_at)
+        return READY(now);
+    if (is_grace(p, r))
+        return NO(GRACE, r->due_at);
+    return r->reason == RETRY_FOR_SLOW ? NO(SLOW, r->due_at) : NO(NOT_DUE, r->due_at);
+}
+
+static struct verdict flap_verdict(const struct retry *r, const struct retry_session *s, int64_t now)
+{
+    bool asked = r->reason == RETRY_FOR_OPERATOR || r->due_at == RETRY_ASKED;
+
+    return now < s->suppressed_until && !asked ? NO(FLAPPING, s->suppressed_until) : READY(now);
+}
+
+static struct verdict longer(struct verdict a, struct verdict b)
+{
+    return b.why != WHY_READY && b.until > a.until ? b : a;
+}
+
+/* Time heals these: of those that hold, the one that lasts longest. */
 static struct verdict time_verdict(const struct policy *p, const struct retry *r,
                                    const struct retry_session *s, const struct retry_bridge *b, int64_t now)
 {
     struct verdict v = is_spaced(r) ? spacing_verdict(p, r, now) : READY(now);
     bool seen = r->last_sent == 0 || r->seen_at > r->last_sent || b->swept_at > r->last_sent;
 
+    v = longer(v, due_verdict(p, r, now));
+    v = longer(v, flap_verdict(r, s, now));
     if (v.why != WHY_READY)
         return v;
-    if (now < r->due_at)
-        return not_due(r);
-    if (now < s->suppressed_until && r->reason != RETRY_FOR_OPERATOR && r->due_at != RETRY_ASKED)
-        return NO(FLAPPING, s->suppressed_until);
     return seen || !is_spaced(r) ? READY(now) : NO(NOT_SEEN, 0);
 }
 
