@@ -26,6 +26,10 @@
 /* When start-up's pages are given back: soon, and once more after the first round of work. */
 #define TRIM_FIRST_MS  1000
 #define TRIM_SECOND_MS 15000
+/* Bells go out this long after the first of them: together, because one message of nng costs as much as
+ * twenty bells do, and after what the same event sets off, because the wake-ups on the way through the hub
+ * would share the processor with it. */
+#define BELLS_MS 5
 
 struct app {
     const struct app_spec *spec;
@@ -35,11 +39,12 @@ struct app {
     struct admin *admin;
     struct bus_pub *pub;
     struct http_client *client;
-    struct timer *trim, *grace, *watchdog;
+    struct timer *trim, *grace, *watchdog, *bells;
     int64_t trim_next_ms;
     void (*on_stop)(void *ctx);
     void *on_stop_ctx;
     struct buf ring; /* one encoded message, its memory reused */
+    bool rung;       /* the bells' timer is set */
     bool stopping;
     enum exit_code code;
 };
@@ -271,6 +276,14 @@ static int open_bus(struct app *a)
                      s->bus_in);
 }
 
+static void on_bells(void *ctx)
+{
+    struct app *a = ctx;
+
+    a->rung = false;
+    metric_add(&bus_dropped, 0, bus_pub_flush(a->pub));
+}
+
 static int open_loop(struct app *a)
 {
     int r = loop_open(&a->loop);
@@ -281,6 +294,8 @@ static int open_loop(struct app *a)
         r = timer_open(a->loop, on_grace, a, &a->grace);
     if (r == 0)
         r = timer_open(a->loop, on_watchdog, a, &a->watchdog);
+    if (r == 0)
+        r = timer_open(a->loop, on_bells, a, &a->bells);
     if (r == 0)
         r = loop_on_stop_signal(a->loop, on_signal, a);
     if (r == 0)
@@ -383,6 +398,7 @@ int app_close(struct app *a, int r)
     timer_close(a->trim);
     timer_close(a->grace);
     timer_close(a->watchdog);
+    timer_close(a->bells);
     buf_fini(&a->ring);
     if (loop_close(a->loop) == -EBUSY)
         log_error("loop-busy", "a handle was never closed");
@@ -465,7 +481,7 @@ static void new_message_id(char ret[32])
         (void)snprintf(ret + 4 + 2 * i, 3, "%02x", bytes[i]);
 }
 
-static void ring(struct app *a, struct message *m, int (*hand_over)(struct bus_pub *, struct str))
+void app_ring(struct app *a, struct message *m)
 {
     char id[32];
     int lost = 1;
@@ -480,25 +496,13 @@ static void ring(struct app *a, struct message *m, int (*hand_over)(struct bus_p
         m->src = str_from(a->spec->service);
     buf_reset(&a->ring);
     if (message_encode(m, &a->ring) == 0)
-        lost = hand_over(a->pub, (struct str){ a->ring.data, a->ring.len });
+        lost = bus_pub_add(a->pub, (struct str){ a->ring.data, a->ring.len });
     metric_add(&bus_dropped, 0, lost);
     if (m->id.p == id)
         m->id = STR_NULL;
-}
-
-void app_ring(struct app *a, struct message *m)
-{
-    ring(a, m, bus_pub_send);
-}
-
-void app_ring_more(struct app *a, struct message *m)
-{
-    ring(a, m, bus_pub_add);
-}
-
-void app_ring_end(struct app *a)
-{
-    metric_add(&bus_dropped, 0, bus_pub_flush(a->pub));
+    if (!a->rung)
+        timer_start(a->bells, BELLS_MS);
+    a->rung = true;
 }
 
 int64_t backoff_next_ms(struct backoff *b)

@@ -105,13 +105,10 @@ bool app_stopping(const struct app *a);
  * their own. */
 bool app_admin_serve(struct app *a, struct http_req *r);
 
-/* Fills id ("msg_…"), at, src and v where unset, encodes and hands to the bus. Drops are counted
+/* Fills id ("msg_…"), at, src and v where unset, and encodes: @m is free at once. It goes to the bus a few
+ * milliseconds later, in order, together with what else is rung until then. Drops are counted
  * (zapkeep_bus_dropped_total), never an error: a bell. @m->bridge should be set. */
 void app_ring(struct app *a, struct message *m);
-/* The same for many: each is kept until there are enough for one message of nng, and app_ring_end() ends the
- * turn of the loop. */
-void app_ring_more(struct app *a, struct message *m);
-void app_ring_end(struct app *a);
 
 /* Doubling backoff for "waits for what it needs": 250 ms … 5 s, and a log line at the 1st, 2nd, 4th, 8th …
  * failure. */

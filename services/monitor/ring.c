@@ -17,7 +17,7 @@ static void ring_change(struct monitor *m, const struct change *c)
         str_from(c->before.held.state < SESSION_STATE_N ? session_state_text(c->before.held.state) : "");
     msg.to = str_from(session_state_text(c->to));
     msg.cause = str_from(c->cause ? c->cause->name : "");
-    app_ring_more(m->app, &msg);
+    app_ring(m->app, &msg);
 }
 
 static void ring_due(struct monitor *m, const char *session, int64_t due_wall)
@@ -30,7 +30,7 @@ static void ring_due(struct monitor *m, const char *session, int64_t due_wall)
     if (session)
         msg.session = str_from(session);
     msg.due_at = due_wall;
-    app_ring_more(m->app, &msg);
+    app_ring(m->app, &msg);
 }
 
 static void ring_bridge(struct monitor *m, bool up, const char *words)
@@ -42,7 +42,7 @@ static void ring_bridge(struct monitor *m, bool up, const char *words)
     msg.bridge = str_from(m->settings.bridge.name);
     if (words[0])
         msg.cause = str_from(words);
-    app_ring_more(m->app, &msg);
+    app_ring(m->app, &msg);
 }
 
 static void write_line(const struct change *c)
@@ -53,7 +53,6 @@ static void write_line(const struct change *c)
         KS("to", session_state_text(c->to)), KS("cause", c->cause ? c->cause->name : ""));
 }
 
-/* A worker may wait for these: nothing else is done before they are on their way. */
 static void ring_all(struct monitor *m, const struct record_also *o)
 {
     if (o->set_health)
@@ -68,7 +67,6 @@ static void ring_all(struct monitor *m, const struct record_also *o)
     }
     if (o->set_incident && !o->incident)
         ring_due(m, NULL, times_wall(&m->times));
-    app_ring_end(m->app);
 }
 
 static void write_changes(const struct monitor *m)

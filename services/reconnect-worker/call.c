@@ -16,10 +16,6 @@
 /* A bridge that was restarted loads for a while before its sessions log in. */
 #define HOOK_VERIFY_MS (60 * 1000)
 
-/* "reconnect.started" goes out this long after the call began: its way over the bus takes several wake-ups,
- * which the request would have to share the processor with. */
-#define ANNOUNCE_MS 5
-
 struct call {
     struct worker *worker;
     struct list link;
@@ -30,11 +26,10 @@ struct call {
     struct hook_run *hook;
     struct call_result result;
     char detail[RECONNECTS_DETAIL_MAX];
-    struct timer *timer;                /* to announce, then to record again */
+    struct timer *retry;                /* to record again */
     const struct bridge_driver *driver; /* when it was claimed */
     bool by_hook;
     bool waiting; /* for an answer */
-    bool announced;
 };
 
 static int64_t boot_ms(const struct worker *w)
@@ -51,8 +46,8 @@ static void call_free(struct call *c)
     list_remove(&c->link);
     w->n_calls--;
     metric_set(&worker_in_flight, 0, w->n_calls);
-    if (c->timer)
-        timer_close(c->timer);
+    if (c->retry)
+        timer_close(c->retry);
     mem_free(c);
 }
 
@@ -95,13 +90,14 @@ static int record_now(struct call *c)
 }
 
 /* Until it is recorded or the lease has ended: then another has, and the fence is closed. */
-static void record(struct call *c)
+static void record(void *ctx)
 {
+    struct call *c = ctx;
     struct worker *w = c->worker;
     int r = record_now(c);
 
     if (r < 0 && boot_ms(w) - c->began_ms < w->settings.policy.policy.lease_ms) {
-        timer_start(c->timer, store_failed(w, r));
+        timer_start(c->retry, store_failed(w, r));
         return;
     }
     if (r == RECONNECTS_STALE)
@@ -113,27 +109,8 @@ static void record(struct call *c)
     on_recorded(c);
 }
 
-static void announce(struct call *c)
-{
-    if (!c->announced)
-        tell_started(c->worker, &c->claim);
-    c->announced = true;
-}
-
-static void on_timer(void *ctx)
-{
-    struct call *c = ctx;
-
-    if (c->announced)
-        record(c);
-    else
-        announce(c);
-}
-
 static void end(struct call *c, enum attempt_outcome outcome, int64_t sent_ms, const char *detail)
 {
-    announce(c);
-    timer_stop(c->timer);
     c->result.call.outcome = outcome;
     c->result.call.sent_after_ms = sent_ms < 0 ? -1 : c->sent_after_ms + sent_ms;
     c->result.detail = c->detail;
@@ -250,7 +227,7 @@ void call_start(struct worker *w, const struct claim *claim, int64_t began_ms)
     struct call *c = mem_zalloc(sizeof *c);
     int r;
 
-    if (!c || timer_open(app_loop(w->app), on_timer, c, &c->timer) != 0) {
+    if (!c || timer_open(app_loop(w->app), record, c, &c->retry) != 0) {
         log_error("no-memory", "a claim is left to lapse", KS("session", claim->session));
         mem_free(c);
         return;
@@ -265,7 +242,7 @@ void call_start(struct worker *w, const struct claim *claim, int64_t began_ms)
     metric_set(&worker_in_flight, 0, w->n_calls);
     r = call_now(c);
     c->waiting = r == 0;
-    timer_start(c->timer, ANNOUNCE_MS);
+    tell_started(w, claim);
     if (r != 0)
         end(c, ATTEMPT_NOT_SENT, -1, r == -ETIMEDOUT ? "the claim took too long" : err_text(r));
 }

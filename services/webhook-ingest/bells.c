@@ -9,9 +9,6 @@
 
 /* Bells of one turn of the loop: a millisecond at most between two looks at the sockets. */
 #define TURN_BELLS 128
-/* Bells that come closer than this to the last ones wait for more of them: one message of nng costs as much
- * as twenty bells do. An event that comes alone is rung at once. */
-#define PACE_MS 2
 /* Waiting bells at most; their bodies were counted by the committer until a moment ago. */
 #define WAITING_MAX       8192
 #define WAITING_BYTES_MAX (64LL * 1024 * 1024)
@@ -22,8 +19,7 @@ struct bells {
     struct list waiting;
     int n;
     int64_t bytes;
-    int64_t rung_ms; /* when the last ones went out */
-    bool running;    /* the timer is set */
+    bool running; /* the timer is set */
     char log_id[16];
 };
 
@@ -44,7 +40,7 @@ static void ring(struct bells *b, struct request *r)
         m.occurred_at = e->occurred_at;
     m.message_id = e->message_id;
     m.body = e->body;
-    app_ring_more(b->app, &m);
+    app_ring(b->app, &m);
 }
 
 static void ring_next(struct bells *b)
@@ -58,30 +54,15 @@ static void ring_next(struct bells *b)
     request_free(r);
 }
 
-/* Sends what was rung, or says in how many milliseconds. */
-static int64_t end_turn(struct bells *b)
-{
-    int64_t now_ms = loop_now_ms(app_loop(b->app));
-    int64_t wait_ms = b->rung_ms + PACE_MS - now_ms;
-
-    if (wait_ms > 0)
-        return wait_ms;
-    app_ring_end(b->app);
-    b->rung_ms = now_ms;
-    return 0;
-}
-
 static void on_timer(void *ctx)
 {
     struct bells *b = ctx;
-    int64_t wait_ms;
 
     for (int i = 0; i < TURN_BELLS && !list_empty(&b->waiting); i++)
         ring_next(b);
-    wait_ms = end_turn(b);
-    b->running = wait_ms > 0 || !list_empty(&b->waiting);
+    b->running = !list_empty(&b->waiting);
     if (b->running)
-        timer_start(b->timer, list_empty(&b->waiting) ? wait_ms : 0);
+        timer_start(b->timer, 0);
 }
 
 void bells_add(struct bells *b, struct request *r, const char *log_id)
@@ -133,7 +114,6 @@ void bells_close(struct bells *b)
         return;
     while (!list_empty(&b->waiting))
         ring_next(b); /* what is committed is rung, also at the end */
-    app_ring_end(b->app);
     timer_close(b->timer);
     mem_free(b);
 }

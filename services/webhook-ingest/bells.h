@@ -14,5 +14,5 @@ int bells_open(struct app *app, struct bells **ret);
 void bells_close(struct bells *b);
 /* Takes the request over. @log_id as in events_log.h. */
 void bells_add(struct bells *b, struct request *r, const char *log_id);
-/* log.head, at once. */
+/* log.head. */
 void bells_head(struct bells *b, int64_t head);
