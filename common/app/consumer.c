@@ -21,9 +21,9 @@
 #include "common/store/events_log.h"
 
 #define PREFIX_MAX 64
-/* A commit rings when nothing was read for this long: one that stands alone is seen without the way over the
- * hub, and in a crowd each would cost a look, also at events of other types. */
-#define COMMIT_REST_MS 20
+/* A commit rings this long after the last look at the earliest: one that stands alone is seen at once, and in
+ * a crowd, also of events of other types, not each costs a look. */
+#define COMMIT_REST_MS 5
 
 struct consumer {
     struct app *app;
@@ -79,9 +79,11 @@ static void on_message(void *ctx, struct str message)
 static void on_commit(void *ctx)
 {
     struct consumer *c = ctx;
+    int64_t rest_ms = c->looked_at_ms + COMMIT_REST_MS - loop_now_ms(app_loop(c->app));
 
-    if (loop_now_ms(app_loop(c->app)) - c->looked_at_ms >= COMMIT_REST_MS)
-        consumer_ring(c);
+    if (c->rung || c->paused || c->stopped)
+        return;
+    schedule(c, rest_ms > 0 ? rest_ms : 0);
 }
 
 /* The hub is back: what was rung meanwhile is lost. */
@@ -140,6 +142,15 @@ static const char *open_words(int r)
     return r == -ENOENT ? "there is no events.db yet, waiting for webhook-ingest to make it" : err_text(r);
 }
 
+/* A commit is seen before its bell has come through the hub. */
+static void watch_commits(struct consumer *c)
+{
+    file_watch_close(c->watch);
+    c->watch = NULL;
+    (void)file_watch_open(app_loop(c->app), c->dir, EVENTS_LOCK_FILE, FILE_WATCH_TIMES, on_commit, c,
+                          &c->watch);
+}
+
 static int open_reader(struct consumer *c)
 {
     const char *id;
@@ -154,6 +165,7 @@ static int open_reader(struct consumer *c)
     r = event_reader_open(c->dir, &c->reader);
     if (r != 0)
         return r;
+    watch_commits(c);
     id = event_reader_log_id(c->reader);
     if (c->log_id[0] && strcmp(c->log_id, id) != 0)
         start_over(c);
@@ -263,8 +275,6 @@ int consumer_open(struct app *app, const struct consumer_options *o,
         consumer_close(c);
         return r;
     }
-    /* A commit is seen before its bell has come through the hub. */
-    (void)file_watch_open(app_loop(app), c->dir, EVENTS_LOCK_FILE, FILE_WATCH_TIMES, on_commit, c, &c->watch);
     schedule(c, 0);
     *ret = c;
     return 0;

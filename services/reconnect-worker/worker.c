@@ -25,8 +25,6 @@
 
 /* A call that has not ended by then is let go: 2 s remain of the 10 s to record it. */
 #define STOP_LET_GO_MS 8000
-/* Bells come in crowds when many sessions drop: one look answers all that came in so much time. */
-#define BELL_GATHER_MS 0
 
 /* ---- what the bridge can do
  * --------------------------------------------------------------------------------
@@ -189,30 +187,37 @@ static void on_look(void *ctx)
     int r;
 
     w->looked_at_ms = loop_now_ms(app_loop(w->app));
+    w->look_at_ms = INT64_MAX;
     r = look(w, &next_ms);
     if (r != 0)
         next_ms = store_failed(w, r);
     else
         store_works(w);
-    timer_start(w->look, next_ms);
+    worker_look(w, next_ms);
 }
 
 void worker_look(struct worker *w, int64_t after_ms)
 {
+    int64_t at_ms = loop_now_ms(app_loop(w->app)) + after_ms;
+
+    if (at_ms >= w->look_at_ms)
+        return;
+    w->look_at_ms = at_ms;
     timer_start(w->look, after_ms);
 }
 
 static void on_bell(void *ctx, struct str message)
 {
-    worker_look(ctx, BELL_GATHER_MS);
+    worker_look(ctx, 0);
 }
 
 static void on_commit(void *ctx)
 {
     struct worker *w = ctx;
+    int64_t rest_ms = w->looked_at_ms + WORKER_COMMIT_REST_MS - loop_now_ms(app_loop(w->app));
 
-    if (w->db_backoff.tries == 0 && loop_now_ms(app_loop(w->app)) - w->looked_at_ms >= WORKER_COMMIT_REST_MS)
-        worker_look(w, 0);
+    if (w->db_backoff.tries == 0)
+        worker_look(w, rest_ms > 0 ? rest_ms : 0);
 }
 
 /* ---- stopping
@@ -345,6 +350,7 @@ static int start(struct worker *w)
     worker_metrics_add();
     add_checks(w);
     app_on_stop(w->app, on_stop, w);
+    w->look_at_ms = INT64_MAX;
     worker_look(w, 0);
     log_info("started", "waiting for sessions that are due", KS("worker", w->name),
              KS("bridge", w->settings.bridge.name), KS("url", w->settings.bridge.url));

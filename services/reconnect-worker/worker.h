@@ -13,9 +13,9 @@
  * in step: with the hub dead a session is attempted within 5 s of being due. */
 #define WORKER_SWEEP_MS 5000
 
-/* A commit of another process makes it look, too, when the last look was so long ago: what falls due alone is
- * seen without the way over the hub, and in a storm, which is paced by the bucket, not each commit counts. */
-#define WORKER_COMMIT_REST_MS 20
+/* A commit into state.db makes it look, too, this long after the last look at the earliest: what falls due is
+ * seen without the way over the hub, and in a crowd not each commit costs a look. */
+#define WORKER_COMMIT_REST_MS 5
 
 struct call;
 
@@ -23,13 +23,14 @@ struct worker {
     struct app *app;
     struct worker_settings settings;
     char name[RECONNECTS_WORKER_MAX];
-    struct db *db;   /* NULL: not open yet */
+    struct db *db; /* NULL: not open yet */
     struct backoff db_backoff;
     struct http_client *client;
     struct bus_sub *sub;
     struct file_watch *watch; /* commits of state.db; NULL: there are bells and looks */
     int64_t looked_at_ms;     /* of the loop */
-    struct timer *look;       /* the next look at the queue */
+    int64_t look_at_ms;       /* the next look at the queue, of the loop … */
+    struct timer *look;       /* … is this timer */
     struct timer *stop;       /* calls that outlast a stop are let go */
     struct hook hook;
     const struct bridge_driver *driver; /* as last read from the bridge's row; NULL: not known yet */

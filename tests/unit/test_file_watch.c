@@ -1,4 +1,5 @@
 /* Files that others write, as the kernel tells of them. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,11 +103,12 @@ static void test_the_times_of_a_file_are_set(void **state)
     (void)close(other);
 }
 
-static void test_a_folder_that_is_not_there(void **state)
+static void test_what_is_not_there(void **state)
 {
     struct file_watch *w = NULL;
 
-    assert_int_not_equal(file_watch_open(loop, "/nowhere", "a", FILE_WATCH_CLOSED, on_event, NULL, &w), 0);
+    assert_int_equal(file_watch_open(loop, "/nowhere", "a", FILE_WATCH_CLOSED, on_event, NULL, &w), -ENOENT);
+    assert_int_equal(file_watch_open(loop, dir, "a", FILE_WATCH_TIMES, on_event, NULL, &w), -ENOENT);
     assert_null(w);
     file_watch_close(w);
 }
@@ -116,7 +118,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_file_is_closed_after_writing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_times_of_a_file_are_set, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_folder_that_is_not_there, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_not_there, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
