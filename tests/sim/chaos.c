@@ -150,6 +150,15 @@ static void go_blind(struct sim *s, int64_t a, int64_t b)
 /* ---- people ----------------------------------------------------------------------------------------------
  */
 
+/* The one retry of a session with two owners stays that when it is asked for. */
+static enum retry_reason reason_of(struct sim *s, const struct sim_session *x)
+{
+    struct reconnect_row row = { 0 };
+
+    (void)reconnects_find(s->db, SIM_BRIDGE, x->id, &row);
+    return row.retry.reason;
+}
+
 static void by_hand(struct sim *s, int64_t a, int64_t b)
 {
     struct sim_session *x = &s->sessions[sim_draw(s, s->n_sessions)];
@@ -165,7 +174,7 @@ static void by_hand(struct sim *s, int64_t a, int64_t b)
     now = sim_now(s);
     if (what == 0 && reconnects_ask(s->db, &s->policy, &now, SIM_BRIDGE, x->id, force, &v) == 0) {
         sim_log(s, "chaos: %s is asked for by hand%s", x->id, force ? ", forced" : "");
-        x->forced = force;
+        x->forced = force ? reason_of(s, x) : RETRY_FOR_NONE;
     } else if (what == 1) {
         x->parked = reconnects_park(s->db, &now, SIM_BRIDGE, x->id, "by hand") == 0;
     } else if (what == 2 && reconnects_unpark(s->db, &s->policy, &now, SIM_BRIDGE, x->id) == 0) {

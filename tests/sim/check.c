@@ -199,10 +199,11 @@ void check_claim(struct sim *s, const struct sim_call *c)
     if (s->t < x->leased_until)
         sim_fail(s, "R1: %s is claimed while another claim holds", x->id);
     x->leased_until = s->t + s->policy.lease_ms;
-    x->exempt = c->claim.reason == RETRY_FOR_AT_ONCE || (c->claim.reason == RETRY_FOR_OPERATOR && x->forced);
+    x->exempt =
+        c->claim.reason == RETRY_FOR_AT_ONCE || (x->forced != RETRY_FOR_NONE && x->forced == c->claim.reason);
     if (c->claim.reason == RETRY_FOR_AT_ONCE)
         check_at_once(s, x);
-    x->forced = false;
+    x->forced = RETRY_FOR_NONE;
     x->waiting = 0;
     x->eligible = false;
     x->attempts++;

@@ -65,7 +65,9 @@ struct sim_session {
     int64_t last_sent;       /* R2: when the newest request left, 0: never */
     int64_t attempts;
     /* people */
-    bool forced, parked;
+    enum retry_reason
+        forced; /* an attempt for this reason was asked for without spacing; RETRY_FOR_NONE: none */
+    bool parked;
     int64_t looked_t; /* the monitor has taken in a word about it */
     int64_t reset_t;  /* the counters began again: ten good minutes, or an unpark */
     /* check.c */
