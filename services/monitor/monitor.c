@@ -169,6 +169,22 @@ static void plan(struct monitor *m, int64_t after_ms)
     timer_start(m->sweep, after_ms);
 }
 
+/* The sweep that has just ended was one of those in a row that end the trouble. */
+static bool is_mending(const struct monitor *m)
+{
+    bool health_is_back = m->health.state == HEALTH_DOWN && m->health.run_good;
+
+    return health_is_back || m->incident.good_sweeps > 0;
+}
+
+static int64_t trouble_ms(const struct monitor *m, enum sweep_end end)
+{
+    const struct rules *r = &m->settings.rules;
+    bool soon = end == SWEEP_GOOD && is_mending(m) && r->confirm_ms < r->incident_check_ms;
+
+    return soon ? r->confirm_ms : r->incident_check_ms;
+}
+
 /* From the end of a sweep that ended so. */
 static int64_t pause_ms(struct monitor *m, enum sweep_end end)
 {
@@ -181,7 +197,7 @@ static int64_t pause_ms(struct monitor *m, enum sweep_end end)
     if (m->list_failed)
         return STORE_AGAIN_MS;
     if (is_quiet(m) || end == SWEEP_UNHEALTHY || end == SWEEP_FAULT || end == SWEEP_STRANGER)
-        return r->incident_check_ms;
+        return trouble_ms(m, end);
     return m->soon && r->soon_ms < rest_ms ? r->soon_ms : rest_ms;
 }
 

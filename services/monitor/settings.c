@@ -23,6 +23,10 @@ const struct setting monitor_settings_table[] = {
     /* Short enough to see a bridge come back at once, long enough not to press one that is ill. */
     { .name = "CHECK_INCIDENT", MS(rules.incident_check_ms, 10, HOUR_MS), .def = "5s",
       .help = "between two sweeps while the bridge is in trouble" },
+    /* Trouble is over after a few good looks in a row: each at the pace of trouble would leave all of its sessions
+     * down for 10 s more. A second is long enough for a bridge that falls over again to do so. */
+    { .name = "CHECK_CONFIRM", MS(rules.confirm_ms, 10, HOUR_MS), .def = "1s",
+      .help = "while the bridge is in trouble, from a good sweep to the next, if that is sooner" },
     /* A bridge is one process; more at once only makes each answer slower. */
     { .name = "CHECK_IN_FLIGHT", N(rules.in_flight, 1, 256), .def = "32",
       .help = "calls at once where sessions are asked for one by one" },

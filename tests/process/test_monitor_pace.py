@@ -8,7 +8,7 @@ import time
 import pytest
 
 import zk
-from test_monitor import FAST, show, states, states_or_none, wait_settled
+from test_monitor import FAST, show, states, states_or_none, status, wait_settled
 
 # No sweep of its own in the time of a test.
 SELDOM = {"CHECK_INTERVAL": "1h", "CHECK_SOON": "30m", "RECONNECT_INTERVAL": "10m"}
@@ -19,6 +19,7 @@ class SlowBridge:
 
     def __init__(self, takes_s, lists):
         self.now, self.most, self.asked, self.lock = 0, 0, 0, threading.Lock()
+        self.sick, self.healths = False, []  # (when it was asked, was it sick)
         bridge = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -44,7 +45,8 @@ class SlowBridge:
 
             def do_GET(self):
                 if self.path == "/health":
-                    self.answer(200, {"status": "ok"})
+                    bridge.healths.append((time.monotonic(), bridge.sick))
+                    self.answer(500 if bridge.sick else 200, {"status": "ok"})
                 elif self.path == "/sessions" and lists:
                     self.slowly({"status": "success", "data": [{"id": "s1", "status": "connected"}]})
                 elif self.path == "/sessions":
@@ -121,4 +123,25 @@ def test_at_most_32_are_asked_for_at_once(make_stack):
     asked = bridge.asked
     zk.wait_until("all were asked for", lambda: bridge.asked >= asked + 400)
     assert 8 <= bridge.most <= 32
+    bridge.close()
+
+
+def test_a_bridge_that_is_back_is_confirmed_soon(make_stack):
+    """Its sessions are down until the looks in a row that it takes: they do not come at the pace of trouble."""
+    bridge = SlowBridge(0, lists=True)
+    s = make_stack(**{**FAST, "CHECK_INCIDENT": "3s", "CHECK_CONFIRM": "100ms", "WHATSAPP_API_URL": bridge.url})
+    s.hub()
+    s.ingest()
+    s.monitor()
+    wait_settled(s, 1)
+    bridge.sick = True
+    zk.wait_until("it is down", lambda: status(s)["health"] == "down")
+    asked = len(bridge.healths)
+    zk.wait_until("it is looked at in trouble", lambda: len(bridge.healths) >= asked + 3)
+    bridge.sick = False
+    zk.wait_until("the trouble is over", lambda: status(s)["health"] == "up" and status(s)["incident_since"] == 0)
+    good = [t for t, sick in bridge.healths[asked:] if not sick]
+    bad = [t for t, sick in bridge.healths[asked:] if sick]
+    pace = min(b - a for a, b in zip(bad, bad[1:]))
+    assert len(good) >= 2 and good[1] - good[0] < pace / 2
     bridge.close()

@@ -15,6 +15,7 @@ static struct rules rules_default(void)
     return (struct rules){ .check_ms = 60 * 1000,
                            .soon_ms = 3000,
                            .incident_check_ms = 5000,
+                           .confirm_ms = 1000,
                            .start_ms = 120 * 1000,
                            .health_bad = 3,
                            .health_good = 2,

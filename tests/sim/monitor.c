@@ -239,6 +239,17 @@ static void good_sweep(struct sim *s)
     commit(s);
 }
 
+/* As the monitor's: a good sweep in trouble is confirmed soon. */
+static int64_t pause_ms(const struct sim *s, bool answers)
+{
+    const struct sim_monitor *m = &s->monitor;
+    bool mending = (m->health.state == HEALTH_DOWN && m->health.run_good) || m->incident.good_sweeps > 0;
+
+    if (answers && !is_quiet(m))
+        return s->rules.check_ms;
+    return answers && mending ? s->rules.confirm_ms : s->rules.incident_check_ms;
+}
+
 static void sweep(struct sim *s)
 {
     bool answers = bridge_answers(s);
@@ -247,8 +258,7 @@ static void sweep(struct sim *s)
         good_sweep(s);
     else
         bad_sweep(s);
-    s->monitor.sweep_at =
-        s->t + (is_quiet(&s->monitor) || !answers ? s->rules.incident_check_ms : s->rules.check_ms);
+    s->monitor.sweep_at = s->t + pause_ms(s, answers);
 }
 
 /* ---- attempts --------------------------------------------------------------------------------------------
