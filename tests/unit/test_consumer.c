@@ -29,7 +29,18 @@ static struct {
     int pause_at;    /* pause with so many rows */
     int answer;      /* of on_batch */
     bool want_error; /* stop the loop at an error */
+    bool watching;   /* the kernel tells of commits */
 } t;
+
+int __real_inotify_init1(int flags);
+int __wrap_inotify_init1(int flags);
+int __wrap_inotify_init1(int flags)
+{
+    if (t.watching)
+        return __real_inotify_init1(flags);
+    errno = EMFILE;
+    return -1;
+}
 
 static void on_deadline(void *ctx)
 {
@@ -113,6 +124,7 @@ static void write_events(int n)
         assert_int_equal(event_log_append(t.log, &e, &seq), 0);
     }
     assert_int_equal(event_log_commit(t.log), 0);
+    event_log_touch(t.log);
 }
 
 /* ---- the owner -------------------------------------------------------------------------------------------
@@ -239,6 +251,54 @@ static void test_a_bell_is_heard_at_once(void **state)
     check_seen(1, 20);
 }
 
+static void replace_log(void)
+{
+    remove_log();
+    t.sent = 0;
+    write_events(7);
+}
+
+static void write_one(void)
+{
+    write_events(1);
+}
+
+static void test_the_kernel_tells_of_a_commit(void **state)
+{
+    int64_t before;
+
+    t.watching = true;
+    write_events(1);
+    open_consumer(0, NULL);
+    run_until(1);
+    before = loop_now_ms(app_loop(t.app));
+    for (int i = 2; i <= 20; i++) { /* also of one that comes right after a look */
+        t.do_later = write_one;
+        timer_start(t.later, 1);
+        run_until(i);
+    }
+    assert_true(loop_now_ms(app_loop(t.app)) - before < 19 * CONSUMER_SWEEP_MS / 2);
+    check_seen(1, 20);
+}
+
+static void test_the_kernel_tells_of_commits_into_a_replaced_log(void **state)
+{
+    int64_t before;
+
+    t.watching = true;
+    write_events(1);
+    open_consumer(0, NULL);
+    run_until(1);
+    t.do_later = replace_log;
+    timer_start(t.later, 1);
+    run_until(8);
+    before = loop_now_ms(app_loop(t.app));
+    t.do_later = write_one;
+    timer_start(t.later, 1);
+    run_until(9);
+    assert_true(loop_now_ms(app_loop(t.app)) - before < CONSUMER_SWEEP_MS / 2);
+}
+
 static void test_waits_for_a_log(void **state)
 {
     open_consumer(0, NULL);
@@ -287,13 +347,6 @@ static void test_nothing_that_matches_is_told_as_moved(void **state)
     assert_int_equal(t.moved, 1);
     assert_int_equal(consumer_position(t.consumer), 30);
     assert_true(consumer_is_live(t.consumer));
-}
-
-static void replace_log(void)
-{
-    remove_log();
-    t.sent = 0;
-    write_events(7);
 }
 
 static void test_a_replaced_log_is_read_from_its_start(void **state)
@@ -369,6 +422,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_begins_after_its_position, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_sweep_finds_what_no_bell_told, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_bell_is_heard_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_kernel_tells_of_a_commit, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_kernel_tells_of_commits_into_a_replaced_log, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_waits_for_a_log, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pause_and_resume, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_filter_moves_the_position_over_the_rest, setup, teardown),
