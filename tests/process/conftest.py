@@ -1,5 +1,6 @@
 import os
 import shutil
+import subprocess
 import sys
 
 import pytest
@@ -39,6 +40,27 @@ def make_stack(request):
 @pytest.fixture
 def stack(make_stack):
     return make_stack()
+
+
+@pytest.fixture
+def faults(stack):
+    """A disk that can be made to fail: faults("sync 5 events.db-wal"), faults() for a good one again. Whom it is for is
+    started with **faults.env."""
+    library = os.path.join(stack.dir, "faults.so")
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library,
+                    os.path.join(os.path.dirname(__file__), "faults.c"), "-ldl"], check=True)
+    path = os.path.join(stack.dir, "faults")
+
+    def set_faults(*lines):
+        with open(path + ".new", "w") as f:
+            f.write("".join(line + "\n" for line in lines))
+        os.rename(path + ".new", path)
+
+    set_faults()
+    asan = os.environ.get("ASAN_OPTIONS", "")
+    set_faults.env = {"LD_PRELOAD": library, "ZK_FAULTS": path,
+                      "ASAN_OPTIONS": (asan + ":" if asan else "") + "verify_asan_link_order=0"}
+    return set_faults
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
 /*
  * Preloaded into a program under test: a disk that fails. The file named by ZK_FAULTS holds lines
  *   <call> <what> <end of the file's name>
- * call is sync (fsync, fdatasync) or write (pwrite, write, ftruncate); what is an errno's number, or -N to be
- * N ms late. The file is read at each call, so a test turns a fault on and off while the program runs.
+ * call is sync (fsync, fdatasync), write (pwrite, write, ftruncate) or watch (inotify_init1; its file's name
+ * is "inotify"); what is an errno's number, or -N to be N ms late. The file is read at each call, so a test
+ * turns a fault on and off while the program runs.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -102,4 +104,16 @@ int ftruncate64(int fd, off64_t n)
 {
     FAIL("write", fd);
     return REAL(ftruncate64)(fd, n);
+}
+
+int inotify_init1(int flags)
+{
+    int fd = REAL(inotify_init1)(flags);
+    int e = fault("watch", fd);
+
+    if (e == 0)
+        return fd;
+    close(fd);
+    errno = e;
+    return -1;
 }

@@ -313,10 +313,12 @@ def test_an_event_does_not_wait_for_the_sweep(stack, make_backend):
     assert statistics.median(ages) < 0.1 * 2.0
 
 
-def test_without_a_hub_the_sweep_finds_them(stack, make_backend):
+def test_without_a_hub_the_sweep_finds_them(stack, make_backend, faults):
+    """Nor does the kernel tell of commits."""
     backend = make_backend()
     stack.ingest()
-    stack.forward(BACKEND_URL=backend.url)
+    faults("watch 24 inotify")
+    stack.forward(BACKEND_URL=backend.url, **faults.env)
     post_events(stack, 20)
     backend.wait(20)
 

@@ -17,26 +17,6 @@ from hook_load import Load
 from zk import wait_until, webhook
 
 
-@pytest.fixture
-def faults(stack):
-    """A disk that can be made to fail: faults("sync 5 events.db-wal"), faults() for a good one again."""
-    library = os.path.join(stack.dir, "faults.so")
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library,
-                    os.path.join(os.path.dirname(__file__), "faults.c"), "-ldl"], check=True)
-    path = os.path.join(stack.dir, "faults")
-
-    def set_faults(*lines):
-        with open(path + ".new", "w") as f:
-            f.write("".join(line + "\n" for line in lines))
-        os.rename(path + ".new", path)
-
-    set_faults()
-    asan = os.environ.get("ASAN_OPTIONS", "")
-    set_faults.env = {"LD_PRELOAD": library, "ZK_FAULTS": path,
-                      "ASAN_OPTIONS": (asan + ":" if asan else "") + "verify_asan_link_order=0"}
-    return set_faults
-
-
 def metric(stack, name):
     text = stack.get_ingest("/metrics")[2].decode()
     return next((float(line.split()[-1]) for line in text.splitlines() if line.startswith(name)), None)

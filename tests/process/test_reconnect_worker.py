@@ -72,6 +72,19 @@ def test_without_a_hub_each_session_is_called_once_by_any_of_four_workers(make_s
     assert [len(stack.calls(s)) for s in sessions] == [1] * len(sessions)
 
 
+def test_the_sweep_finds_what_nothing_told_of(stack, faults):
+    """No hub, and the kernel tells of no commit."""
+    stack.sim("contract")
+    rows = Rows(stack)
+    faults("watch 24 inotify")
+    worker = stack.worker(**faults.env)
+    zk.wait_until("it has begun", lambda: "started" in worker.text())
+    time.sleep(1)  # its first look is over
+    for s in make_sessions(stack, 2):
+        rows.drop(s)
+    zk.wait_until("both were called", lambda: stack.calls("s1") and stack.calls("s2"))
+
+
 def test_a_stop_lets_the_call_end_and_records_it(stack):
     stack.sim("contract")
     rows = Rows(stack)

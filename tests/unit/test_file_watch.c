@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/mem.h"
 #include "common/io/file_watch.h"
 #include "tests/unit/cmocka_all.h"
 
@@ -26,11 +27,15 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    char command[128];
+    static const char *const files[] = { "a", "b" };
+    char path[128];
 
     assert_int_equal(loop_close(loop), 0);
-    (void)snprintf(command, sizeof command, "rm -rf %s", dir);
-    return system(command);
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", dir, files[i]);
+        (void)unlink(path);
+    }
+    return rmdir(dir);
 }
 
 static int make(const char *file)
