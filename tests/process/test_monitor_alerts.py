@@ -7,7 +7,6 @@ import threading
 import time
 
 import zk
-from test_ingest_disk import faults  # noqa: F401 (the fixture, and through it `stack`)
 from test_monitor import FAST, metrics, sessions, states, status, wait_settled
 
 
@@ -58,7 +57,7 @@ def stack_with_sink(make_stack, sink, **env):
                          "HEARTBEAT_URL": sink.url + "/beat", "HEARTBEAT_INTERVAL": "1s", **env})
 
 
-def test_a_full_disk_is_no_flood_of_alerts(stack, faults):  # noqa: F811
+def test_a_full_disk_is_no_flood_of_alerts(stack, faults):
     """What was delivered cannot be noted as delivered: it comes again, as slowly as one that was not taken."""
     sink = Sink()
     stack.env.update(FAST, ALERT_URL=sink.url + "/alerts")

@@ -4,7 +4,6 @@ import re
 import time
 
 import zk
-from test_ingest_disk import faults  # noqa: F401 (the fixture, and through it `stack`)
 from test_monitor import FAST, sessions, show, states, status, wait_settled
 
 
@@ -18,7 +17,7 @@ def start(stack, preload, n=3):
     return monitor
 
 
-def test_a_full_disk_is_waited_for(stack, faults):  # noqa: F811
+def test_a_full_disk_is_waited_for(stack, faults):
     m = start(stack, faults.env)
     faults("write 28 state.db-journal", "write 28 state.db")
     zk.wait_until("it says so", lambda: re.search(r"error monitor store ", m.text()))
@@ -38,7 +37,7 @@ def test_a_full_disk_is_waited_for(stack, faults):  # noqa: F811
     assert m.text().count("session-logged-out") == 1
 
 
-def test_what_the_bridge_speaks_is_kept_when_the_disk_has_room_again(stack, faults):  # noqa: F811
+def test_what_the_bridge_speaks_is_kept_when_the_disk_has_room_again(stack, faults):
     stack.env.update(FAST)
     stack.hub()
     stack.ingest()
@@ -53,7 +52,7 @@ def test_what_the_bridge_speaks_is_kept_when_the_disk_has_room_again(stack, faul
     zk.wait_until("workers can read it", lambda: status(stack)["driver"] == "contract", 20)
 
 
-def test_a_sync_that_fails_opens_the_file_anew(stack, faults):  # noqa: F811
+def test_a_sync_that_fails_opens_the_file_anew(stack, faults):
     m = start(stack, faults.env)
     faults("sync 5 state.db-journal", "sync 5 state.db")
     stack.control("POST", "/drop?session=demo-1&code=401")
