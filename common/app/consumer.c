@@ -21,8 +21,8 @@
 #include "common/store/events_log.h"
 
 #define PREFIX_MAX 64
-/* A commit rings this long after the last look at the earliest: one that stands alone is seen at once, and in
- * a crowd, also of events of other types, not each costs a look. */
+/* Looks for commits are so far apart: one that stands alone is seen at once, and in a crowd, also of events
+ * of other types, not each costs a look. */
 #define COMMIT_REST_MS 5
 
 struct consumer {
@@ -40,8 +40,8 @@ struct consumer {
     struct event_rows rows;
     struct backoff backoff;
     int64_t position, head;
-    int64_t looked_at_ms; /* of the loop */
-    char log_id[16];      /* of the log the position belongs to, "" unknown */
+    int64_t commit_look_ms; /* when the last look for a commit is or was due, of the loop */
+    char log_id[16];        /* of the log the position belongs to, "" unknown */
     char prefix[PREFIX_MAX];
     bool looked;  /* the head is known */
     bool failing; /* the owner was told */
@@ -79,11 +79,15 @@ static void on_message(void *ctx, struct str message)
 static void on_commit(void *ctx)
 {
     struct consumer *c = ctx;
-    int64_t rest_ms = c->looked_at_ms + COMMIT_REST_MS - loop_now_ms(app_loop(c->app));
+    int64_t now_ms = loop_now_ms(app_loop(c->app));
 
     if (c->rung || c->paused || c->stopped)
         return;
-    schedule(c, rest_ms > 0 ? rest_ms : 0);
+    if (c->commit_look_ms <= now_ms - COMMIT_REST_MS)
+        c->commit_look_ms = now_ms;
+    else if (c->commit_look_ms <= now_ms)
+        c->commit_look_ms += COMMIT_REST_MS;
+    schedule(c, c->commit_look_ms - now_ms);
 }
 
 /* The hub is back: what was rung meanwhile is lost. */
@@ -226,7 +230,6 @@ static void on_timer(void *ctx)
     struct consumer *c = ctx;
 
     c->rung = false;
-    c->looked_at_ms = loop_now_ms(app_loop(c->app));
     if (!c->paused && !c->stopped)
         look(c);
 }
