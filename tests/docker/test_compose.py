@@ -22,12 +22,12 @@ INTERVAL = 20  # seconds; long enough to be told from the noise of containers th
 
 class Compose:
     def __init__(self):
-        self.control_port = zk.free_port()
+        self.control_port, self.ingest_port = zk.free_port(), zk.free_port()
         self.env = {**os.environ, "COMPOSE_PROJECT_NAME": "zapkeeptest", "WHATSAPP_API_KEY": "k1",
                     "WEBHOOK_AUTH_TOKEN": "t1", "CHECK_INTERVAL": "2s", "RECONNECT_INTERVAL": f"{INTERVAL}s",
-                    "SIM_CONTROL_PORT": str(self.control_port), "SIM_DROP_EVERY": "0", "SIM_RATE": "20/s",
+                    "SIM_CONTROL_PORT": str(self.control_port), "ZAPKEEP_INGEST_PORT": str(self.ingest_port),
+                    "ZAPKEEP_TAP_PORT": str(zk.free_port()), "SIM_DROP_EVERY": "0", "SIM_RATE": "20/s",
                     "SIM_RETRIES": "0"}
-
         self.files = FILES
 
     def run(self, *args, check=True, timeout=900):
@@ -137,7 +137,7 @@ def test_secrets_come_from_files(compose, tmp_path):
     compose.env["SECRETS_DIR"] = str(tmp_path)
     compose.run("up", "-d")
     compose.zapkeep("wait", "--timeout", "90s")  # the bridge accepts the key
-    hook = "http://127.0.0.1:8000/api/v1/messages/webhook"
+    hook = f"http://127.0.0.1:{compose.ingest_port}/api/v1/messages/webhook"
     body = zk.webhook("demo-1", message_id="SECRET")
     json_type = {"Content-Type": "application/json"}
     assert zk.http("POST", hook, body, {**json_type, "Authorization": "Bearer t1"})[0] == 401
@@ -153,3 +153,5 @@ def test_the_compose_file_alone_is_valid():
     done = subprocess.run([*COMPOSE, "config"], cwd=ROOT, env=env, text=True, capture_output=True)
     assert done.returncode == 0, done.stderr
     assert "tonylampada/zapw" in done.stdout
+    for port in (8000, 5551):  # Compose 1 and 2 print them differently
+        assert f"127.0.0.1:{port}:{port}" in done.stdout or f'published: "{port}"' in done.stdout
