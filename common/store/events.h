@@ -14,7 +14,7 @@
 #include "common/base/clock.h"
 #include "common/base/text.h"
 
-#define EVENT_ID_MAX 40 /* "evt_<8 hex of the log>_<seq>" and its NUL */
+#define EVENT_ID_MAX 40 /* "evt_<8 hex digits>_<seq>" and its NUL */
 
 /* One row. Texts are borrowed from whoever filled it. */
 struct event {
@@ -44,11 +44,12 @@ int event_reader_open(const char *dir, struct event_reader **ret);
 void event_reader_close(struct event_reader *r);
 /* Words of the last failure. */
 const char *event_reader_error(const struct event_reader *r);
-/* True when events.db was removed or replaced since: open again. The id of the log that is read: 8 hex
- * digits.
- */
+/* True when events.db was removed or replaced since: open again. */
 bool event_reader_is_stale(const struct event_reader *r);
+/* The id of the log that is read: 8 hex digits, the same in a copy of it. */
 const char *event_reader_log_id(const struct event_reader *r);
+/* The id of the event with this seq, also of one that is not there any more. */
+void event_reader_event_id(const struct event_reader *r, int64_t seq, char ret[EVENT_ID_MAX]);
 
 /* Rows of one read; init with EVENT_ROWS_NULL, reuse, fini. */
 struct event_rows {

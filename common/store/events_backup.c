@@ -113,6 +113,8 @@ static int copy_rest(struct backup *b)
         r = sql_exec(b->db, "INSERT INTO main.rejected SELECT * FROM log.rejected");
     if (r == 0) /* it is the same log: its events keep their ids */
         r = sql_exec(b->db, "INSERT OR REPLACE INTO main.meta SELECT * FROM log.meta");
+    if (r == 0)
+        r = event_ids_fork(b->db, b->head);
     return r;
 }
 

@@ -11,6 +11,24 @@ extern const struct db_schema events_schema;
 #define EVENTS_VERSION 1 /* steps in events_schema */
 
 #define LOG_ID_MAX 9 /* 8 hex digits and a NUL */
+/* Copies of copies whose ids are told apart; events before the oldest of them have the log's digits again. */
+#define EVENT_IDS_MAX 16
+
+/* Which digits stand in the ids of events; see events_ids.c. */
+struct event_ids {
+    char log[LOG_ID_MAX]; /* the log's */
+    int n;
+    struct {
+        int64_t seq; /* from here on */
+        char digits[LOG_ID_MAX];
+    } from[EVENT_IDS_MAX]; /* newest first */
+};
+
+/* Returns 0, -EBADMSG (not an event log) or a negative of the query. */
+int event_ids_load(struct db *db, struct event_ids *ret);
+const char *event_ids_of(const struct event_ids *ids, int64_t seq);
+/* What comes after @head has digits of its own from now on. */
+int event_ids_fork(struct db *db, int64_t head);
 
 /* Where the expiry of deduplication keys stands: the key it looked at last. */
 struct key_cursor {
@@ -22,7 +40,7 @@ struct event_log {
     struct db *db;
     char *dir;
     int lock_fd;
-    char id[LOG_ID_MAX];
+    struct event_ids ids;
     int64_t head, oldest;         /* committed */
     int64_t new_head, new_oldest; /* with the open transaction */
     int64_t mark_at;              /* time of the newest horizon mark, 0: none yet */

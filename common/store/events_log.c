@@ -63,19 +63,6 @@ static int take_lock(struct event_log *l, int64_t *ret_pid)
 /* ---- opening ---------------------------------------------------------------------------------------------
  */
 
-static int load_id(struct event_log *l)
-{
-    CLEANUP(sql_done) struct sql *q = NULL;
-    int r = sql_query(l->db, "SELECT value FROM meta WHERE key = 'id'", &q, "");
-
-    if (r == 0)
-        r = sql_next(q);
-    if (r != SQL_ROW)
-        return r < 0 ? r : -EBADMSG;
-    (void)snprintf(l->id, sizeof l->id, "%.8s", sql_text(q, 0).p);
-    return 0;
-}
-
 static int load_bounds(struct event_log *l)
 {
     int r = sql_get_int(l->db, "SELECT coalesce(max(seq), 0) FROM event", &l->head, "");
@@ -114,7 +101,7 @@ static int open_files(struct event_log *l)
     if (r == 0)
         event_wal_watch(l);
     if (r == 0)
-        r = load_id(l);
+        r = event_ids_load(l->db, &l->ids);
     if (r == 0)
         r = load_bounds(l);
     return r == 0 ? sync_dir(l->dir) : r;
@@ -181,12 +168,12 @@ int64_t event_log_oldest(const struct event_log *l)
 
 const char *event_log_id(const struct event_log *l)
 {
-    return l->id;
+    return event_ids_of(&l->ids, l->head + 1);
 }
 
-void event_id_format(const char *log_id, int64_t seq, char ret[EVENT_ID_MAX])
+void event_id_format(const char *digits, int64_t seq, char ret[EVENT_ID_MAX])
 {
-    (void)snprintf(ret, EVENT_ID_MAX, "evt_%.8s_%" PRId64, log_id, seq);
+    (void)snprintf(ret, EVENT_ID_MAX, "evt_%.8s_%" PRId64, digits, seq);
 }
 
 /* ---- writing ---------------------------------------------------------------------------------------------

@@ -45,12 +45,14 @@ void event_log_close(struct event_log *l);
 /* Words of the last failure, and whether an fsync failed: then stop, what is on disk is unknown. */
 const char *event_log_error(const struct event_log *l);
 bool event_log_sync_failed(const struct event_log *l);
-/* Newest seq committed, 0: none. Oldest kept, 0: none. The log's id: 8 hex digits. */
+/* Newest seq committed, 0: none. Oldest kept, 0: none. */
 int64_t event_log_head(const struct event_log *l);
 int64_t event_log_oldest(const struct event_log *l);
+/* The 8 hex digits in the ids of what is appended now; another's after a backup was put back (events_ids.c).
+ */
 const char *event_log_id(const struct event_log *l);
-/* "evt_<log>_<seq>" */
-void event_id_format(const char *log_id, int64_t seq, char ret[EVENT_ID_MAX]);
+/* "evt_<digits>_<seq>" */
+void event_id_format(const char *digits, int64_t seq, char ret[EVENT_ID_MAX]);
 
 struct event_new {
     int64_t at, occurred_at;

@@ -20,7 +20,7 @@
 
 struct event_reader {
     struct db *db;
-    char id[LOG_ID_MAX];
+    struct event_ids ids;
     char path[PATH_BYTES];
     dev_t dev;
     ino_t inode;
@@ -28,19 +28,6 @@ struct event_reader {
 
 /* ---- opening ---------------------------------------------------------------------------------------------
  */
-
-static int load_id(struct event_reader *r)
-{
-    CLEANUP(sql_done) struct sql *q = NULL;
-    int rc = sql_query(r->db, "SELECT value FROM meta WHERE key = 'id'", &q, "");
-
-    if (rc == 0)
-        rc = sql_next(q);
-    if (rc != SQL_ROW)
-        return rc < 0 ? rc : -EBADMSG;
-    (void)snprintf(r->id, sizeof r->id, "%.8s", sql_text(q, 0).p);
-    return 0;
-}
 
 static int open_file(struct event_reader *r)
 {
@@ -52,7 +39,7 @@ static int open_file(struct event_reader *r)
     r->dev = st.st_dev;
     r->inode = st.st_ino;
     rc = sql_open(r->path, SQL_LOG_READER, NULL, EVENTS_VERSION, &r->db);
-    return rc == 0 ? load_id(r) : rc;
+    return rc == 0 ? event_ids_load(r->db, &r->ids) : rc;
 }
 
 int event_reader_open(const char *dir, struct event_reader **ret)
@@ -93,7 +80,12 @@ bool event_reader_is_stale(const struct event_reader *r)
 
 const char *event_reader_log_id(const struct event_reader *r)
 {
-    return r->id;
+    return r->ids.log;
+}
+
+void event_reader_event_id(const struct event_reader *r, int64_t seq, char ret[EVENT_ID_MAX])
+{
+    event_id_format(event_ids_of(&r->ids, seq), seq, ret);
 }
 
 /* ---- one snapshot ----------------------------------------------------------------------------------------
@@ -175,7 +167,7 @@ static void add_row(struct event_reader *r, const struct sql *q, struct event_ro
     struct event *e = &rows->rows[rows->n++];
 
     e->seq = sql_int(q, COL_SEQ);
-    event_id_format(r->id, e->seq, e->id);
+    event_reader_event_id(r, e->seq, e->id);
     e->at = sql_int(q, COL_AT);
     e->occurred_at = sql_int(q, COL_OCCURRED_AT);
     e->type = add_text(rows, sql_text(q, COL_TYPE));

@@ -5,8 +5,10 @@
  * dedupe    one key per event, kept for the horizon. The key begins with a time that is the same in every
  *           retry, so that inserts land at the end of the table: a random key costs 2.7 times the throughput.
  * mark      "everything up to seq was received by this time", one row each ten minutes: how old a seq is,
- * also when its event is gone already. rejected  what could not be decoded. meta      id: the log's id;
- * probe: a row to write when somebody asks whether it can be written.
+ *           also when its event is gone already.
+ * rejected  what could not be decoded.
+ * meta      id: the log's id; id@<seq>: see events_ids.c; probe: a row to write when somebody asks whether it
+ *           can be written.
  */
 #include <stddef.h>
 

@@ -268,7 +268,7 @@ static void bury_removed(struct destination *d, struct lane *l, int64_t seq)
     struct event e = { .seq = seq, .bridge = l->bridge, .session = l->session };
     bool held = !(l->head.row && l->head.seq == seq);
 
-    (void)snprintf(e.id, sizeof e.id, "evt_%s_%" PRId64, event_reader_log_id(d->f->reader), seq);
+    event_reader_event_id(d->f->reader, seq, e.id);
     bury(d, held ? NULL : l, &e, REMOVED, NULL);
     remove_row(d, l, seq, held);
     forget_head(l);
@@ -459,7 +459,7 @@ void shelve_bury_gap(struct destination *d, int64_t from, int64_t to)
     struct event e = { .seq = from };
     char reason[FORWARD_WORDS_MAX];
 
-    (void)snprintf(e.id, sizeof e.id, "evt_%s_%" PRId64, event_reader_log_id(d->f->reader), from);
+    event_reader_event_id(d->f->reader, from, e.id);
     (void)snprintf(reason, sizeof reason, "%" PRId64 " events, seq %" PRId64 " to %" PRId64 ", " REMOVED,
                    to - from + 1, from, to);
     bury(d, NULL, &e, reason, NULL);

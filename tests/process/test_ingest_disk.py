@@ -376,6 +376,41 @@ def test_backup_while_it_is_written(stack):
     assert copied[:-1] == rows[:events]
 
 
+def test_events_after_a_restore_have_ids_of_their_own(stack):
+    """What comes after the backup gets seqs that were given before. A receiver that remembers ids must not take it for a repeat."""
+    stack.hub()
+    stack.ingest()
+
+    def take(*message_ids):
+        for message_id in message_ids:
+            assert stack.post(webhook(message_id=message_id))[0] == 200
+
+    def ids(data):
+        return [row["id"] for row in stack.cli_json("events", "--limit", "0", ZAPKEEP_DATA_DIR=data)]
+
+    def go_on_with(data):
+        stack.processes["ingest"].stop()
+        stack.env["ZAPKEEP_DATA_DIR"] = data
+        stack.ingest()
+
+    first, second = os.path.join(stack.dir, "first"), os.path.join(stack.dir, "second")
+    take("a", "b")
+    stack.cli("backup", first, check=True)
+    take("c", "d")
+    lost = ids(stack.data)
+    go_on_with(first)
+    tap = stack.tap("message.")
+    take("e", "f")
+    restored = ids(first)
+    assert restored[:2] == lost[:2] and len(restored) == 4 and not set(restored[2:]) & set(lost)
+    wait_until("the bus says the same", lambda: {m["id"] for m in tap.json()} >= set(restored[2:]))
+    stack.cli("backup", second, check=True)
+    take("g")
+    go_on_with(second)
+    take("h")
+    assert ids(second)[:4] == restored and ids(second)[4] not in ids(first)
+
+
 # ---- restart -------------------------------------------------------------------------------------------------------
 
 def start_activated(stack, listener):

@@ -1,0 +1,63 @@
+/*
+ * What the ids of events begin with. A log has 8 hex digits of its own, meta's 'id'. A copy of it gives other
+ * ones to what comes after its end, meta's 'id@<seq>' (20 digits, so that they sort): whoever goes on from a
+ * backup gives seqs again that were given before, and a receiver that knows those ids would drop the new
+ * events as repeats.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/base/mem.h"
+#include "common/store/events_internal.h"
+#include "common/store/sql.h"
+
+static int load_log(struct db *db, struct event_ids *ret)
+{
+    CLEANUP(sql_done) struct sql *q = NULL;
+    int r = sql_query(db, "SELECT value FROM meta WHERE key = 'id'", &q, "");
+
+    if (r == 0)
+        r = sql_next(q);
+    if (r != SQL_ROW)
+        return r < 0 ? r : -EBADMSG;
+    str_copy(sql_text(q, 0), ret->log, sizeof ret->log);
+    return 0;
+}
+
+int event_ids_load(struct db *db, struct event_ids *ret)
+{
+    CLEANUP(sql_done) struct sql *q = NULL;
+    int r = load_log(db, ret);
+
+    ret->n = 0;
+    if (r == 0)
+        r = sql_query(db,
+                      "SELECT CAST(substr(key, 4) AS INTEGER), value FROM meta WHERE key GLOB 'id@*'"
+                      " ORDER BY key DESC LIMIT ?1",
+                      &q, "i", (int64_t)EVENT_IDS_MAX);
+    while (r == 0 && (r = sql_next(q)) == SQL_ROW) {
+        ret->from[ret->n].seq = sql_int(q, 0);
+        str_copy(sql_text(q, 1), ret->from[ret->n].digits, sizeof ret->from[0].digits);
+        ret->n++;
+        r = 0;
+    }
+    return r;
+}
+
+const char *event_ids_of(const struct event_ids *ids, int64_t seq)
+{
+    for (int i = 0; i < ids->n; i++) {
+        if (seq >= ids->from[i].seq)
+            return ids->from[i].digits;
+    }
+    return ids->log;
+}
+
+int event_ids_fork(struct db *db, int64_t head)
+{
+    char key[32];
+
+    (void)snprintf(key, sizeof key, "id@%020" PRId64, head + 1);
+    return sql_run(db, "INSERT OR REPLACE INTO meta VALUES (?1, lower(hex(randomblob(4))))", "s", key);
+}
