@@ -40,8 +40,7 @@ static bool is_set(const struct message *m, const struct field *f)
     return f->kind == KIND_INT ? *(const int64_t *)at != MESSAGE_UNSET : ((const struct str *)at)->p != NULL;
 }
 
-/* ---- encoding --------------------------------------------------------------------------------------------
- */
+/* ---- encoding -------------------------------------------------------------------------------- */
 
 static int write_buf(void *data, const char *bytes, size_t n)
 {
@@ -101,8 +100,7 @@ int message_encode(const struct message *m, struct buf *out)
     return buf_error(out);
 }
 
-/* ---- decoding --------------------------------------------------------------------------------------------
- */
+/* ---- decoding -------------------------------------------------------------------------------- */
 
 /*
  * msgpack-c makes room for as many elements as a container claims to have: five bytes can ask for 256 GiB.
@@ -133,34 +131,16 @@ static int take_length(struct walk *w, size_t width, uint64_t *ret)
 static const struct shape {
     uint8_t length_width, extra, per_length; /* per_length 0: the length counts bytes */
 } shapes[0x20] = {
-    [0x04] = {1,  0,  0},
-      [0x05] = { 2, 0,  0},
-      [0x06] = { 4, 0,  0}, /* bin */
-    [0x07] = { 1, 1,  0},
-      [0x08] = { 2, 1,  0},
-      [0x09] = { 4, 1,  0}, /* ext */
-    [0x0a] = { 0, 4,  0},
-      [0x0b] = { 0, 8,  0}, /* floats */
-    [0x0c] = { 0, 1,  0},
-      [0x0d] = { 0, 2,  0},
-      [0x0e] = { 0, 4,  0},
-      [0x0f] = { 0, 8,  0}, /* unsigned */
-    [0x10] = { 0, 1,  0},
-      [0x11] = { 0, 2,  0},
-      [0x12] = { 0, 4,  0},
-      [0x13] = { 0, 8,  0}, /* signed */
-    [0x14] = { 0, 2,  0},
-      [0x15] = { 0, 3,  0},
-      [0x16] = { 0, 5,  0}, /* fixext */
-    [0x17] = { 0, 9,  0},
-      [0x18] = { 0, 17, 0},
-      [0x19] = { 1, 0,  0},
-      [0x1a] = { 2, 0,  0},
-    [0x1b] = { 4, 0,  0}, /* str */
-    [0x1c] = { 2, 0,  1},
-      [0x1d] = { 4, 0,  1}, /* array */
-    [0x1e] = { 2, 0,  2},
-      [0x1f] = { 4, 0,  2}, /* map */
+    [0x04] = { 1, 0, 0 }, [0x05] = { 2, 0, 0 },  [0x06] = { 4, 0, 0 },                       /* bin */
+    [0x07] = { 1, 1, 0 }, [0x08] = { 2, 1, 0 },  [0x09] = { 4, 1, 0 },                       /* ext */
+    [0x0a] = { 0, 4, 0 }, [0x0b] = { 0, 8, 0 },                                              /* floats */
+    [0x0c] = { 0, 1, 0 }, [0x0d] = { 0, 2, 0 },  [0x0e] = { 0, 4, 0 }, [0x0f] = { 0, 8, 0 }, /* unsigned */
+    [0x10] = { 0, 1, 0 }, [0x11] = { 0, 2, 0 },  [0x12] = { 0, 4, 0 }, [0x13] = { 0, 8, 0 }, /* signed */
+    [0x14] = { 0, 2, 0 }, [0x15] = { 0, 3, 0 },  [0x16] = { 0, 5, 0 },                       /* fixext */
+    [0x17] = { 0, 9, 0 }, [0x18] = { 0, 17, 0 }, [0x19] = { 1, 0, 0 }, [0x1a] = { 2, 0, 0 },
+    [0x1b] = { 4, 0, 0 },                       /* str */
+    [0x1c] = { 2, 0, 1 }, [0x1d] = { 4, 0, 1 }, /* array */
+    [0x1e] = { 2, 0, 2 }, [0x1f] = { 4, 0, 2 }, /* map */
 };
 
 /* Reads one first byte: how many bytes follow it and how many elements are inside. */

@@ -50,64 +50,64 @@ struct app {
 };
 
 const struct setting app_settings_table[] = {
-    {.name = "ZAPKEEP_DATA_DIR",
-     .at = offsetof(struct app_settings, data_dir),
-     .def = "/var/lib/zapkeep",
-     .help = "folder of events.db and state.db" },
+    { .name = "ZAPKEEP_DATA_DIR",
+      .at = offsetof(struct app_settings, data_dir),
+      .def = "/var/lib/zapkeep",
+      .help = "folder of events.db and state.db" },
     { .name = "ZAPKEEP_BUS_IN",
-     .kind = SETTING_BUS,
-     .at = offsetof(struct app_settings, bus_in),
-     .def = "tcp://127.0.0.1:5550",
-     .help = "where publishers dial the hub" },
+      .kind = SETTING_BUS,
+      .at = offsetof(struct app_settings, bus_in),
+      .def = "tcp://127.0.0.1:5550",
+      .help = "where publishers dial the hub" },
     { .name = "ZAPKEEP_BUS_OUT",
-     .kind = SETTING_BUS,
-     .at = offsetof(struct app_settings, bus_out),
-     .def = "tcp://127.0.0.1:5551",
-     .help = "where subscribers dial the hub" },
+      .kind = SETTING_BUS,
+      .at = offsetof(struct app_settings, bus_out),
+      .def = "tcp://127.0.0.1:5551",
+      .help = "where subscribers dial the hub" },
     { .name = "ZAPKEEP_BUS_FEED",
-     .kind = SETTING_BUS,
-     .at = offsetof(struct app_settings, bus_feed),
-     .help = "where zapkeep's own programs subscribe instead, to many messages at once; empty: "
+      .kind = SETTING_BUS,
+      .at = offsetof(struct app_settings, bus_feed),
+      .help = "where zapkeep's own programs subscribe instead, to many messages at once; empty: "
               "ZAPKEEP_BUS_OUT" },
     { .name = "ZAPKEEP_LOG",
-     .kind = SETTING_CHOICE,
-     .at = offsetof(struct app_settings, log_level),
-     .def = "info",
-     .choices = "debug info warn error",
-     .help = "least important level that is logged" },
+      .kind = SETTING_CHOICE,
+      .at = offsetof(struct app_settings, log_level),
+      .def = "info",
+      .choices = "debug info warn error",
+      .help = "least important level that is logged" },
     { .name = "ZAPKEEP_LOG_FORMAT",
-     .kind = SETTING_CHOICE,
-     .at = offsetof(struct app_settings, log_format),
-     .def = "logfmt",
-     .choices = "logfmt json",
-     .help = "form of a log line" },
-    { 0                                        },
+      .kind = SETTING_CHOICE,
+      .at = offsetof(struct app_settings, log_format),
+      .def = "logfmt",
+      .choices = "logfmt json",
+      .help = "form of a log line" },
+    { 0 },
 };
 
 /* Offset of a bridge setting in a struct that begins with both. */
 #define AT_BRIDGE(field) (sizeof(struct app_settings) + offsetof(struct bridge_settings, field))
 
 const struct setting bridge_settings_table[] = {
-    {.name = "WHATSAPP_API_URL",
-     .kind = SETTING_URL,
-     .at = AT_BRIDGE(url),
-     .help = "base URL of the bridge, as http://127.0.0.1:3000" },
+    { .name = "WHATSAPP_API_URL",
+      .kind = SETTING_URL,
+      .at = AT_BRIDGE(url),
+      .help = "base URL of the bridge, as http://127.0.0.1:3000" },
     { .name = "WHATSAPP_API_KEY",
-     .at = AT_BRIDGE(api_key),
-     .secret = true,
-     .help = "key of the bridge, sent as Authorization: Bearer" },
+      .at = AT_BRIDGE(api_key),
+      .secret = true,
+      .help = "key of the bridge, sent as Authorization: Bearer" },
     { .name = "WHATSAPP_BRIDGE",
-     .kind = SETTING_CHOICE,
-     .at = AT_BRIDGE(driver),
-     .def = "auto",
-     .choices = "auto zapw contract",
-     .help = "what the bridge speaks; auto finds out" },
+      .kind = SETTING_CHOICE,
+      .at = AT_BRIDGE(driver),
+      .def = "auto",
+      .choices = "auto zapw contract",
+      .help = "what the bridge speaks; auto finds out" },
     { .name = "WHATSAPP_BRIDGE_NAME",
-     .kind = SETTING_ID,
-     .at = AT_BRIDGE(name),
-     .def = "main",
-     .help = "name of the bridge in topics and rows" },
-    { 0},
+      .kind = SETTING_ID,
+      .at = AT_BRIDGE(name),
+      .def = "main",
+      .help = "name of the bridge in topics and rows" },
+    { 0 },
 };
 
 static struct metric bus_dropped = {
@@ -116,8 +116,7 @@ static struct metric bus_dropped = {
     .kind = METRIC_COUNTER,
 };
 
-/* ---- one line and an exit code ---------------------------------------------------------------------------
- */
+/* ---- one line and an exit code --------------------------------------------------------------- */
 
 static int stop_with(const struct app_spec *spec, enum exit_code code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -163,8 +162,7 @@ static int read_settings(const struct app_spec *spec, int argc, char *const argv
     return r;
 }
 
-/* ---- the data directory ----------------------------------------------------------------------------------
- */
+/* ---- the data directory ---------------------------------------------------------------------- */
 
 /* A file can be made in it, whatever permissions, mounts and disks say. Its name is random: in containers
  * that share the folder every service is process 1. */
@@ -199,8 +197,7 @@ static int check_data_dir(const struct app_spec *spec)
                      s->data_dir, err_text(r));
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static void on_trim(void *ctx)
 {
@@ -354,8 +351,7 @@ int app_open(const struct app_spec *spec, int argc, char *const argv[], struct a
     return 0;
 }
 
-/* ---- running and closing ---------------------------------------------------------------------------------
- */
+/* ---- running and closing --------------------------------------------------------------------- */
 
 int app_run(struct app *a)
 {
@@ -417,8 +413,7 @@ const char *app_bus(const struct app_settings *s)
     return *s->bus_feed ? s->bus_feed : s->bus_out;
 }
 
-/* ---- what services ask for -------------------------------------------------------------------------------
- */
+/* ---- what services ask for ------------------------------------------------------------------- */
 
 struct loop *app_loop(struct app *a)
 {

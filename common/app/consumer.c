@@ -49,8 +49,7 @@ struct consumer {
     bool rung; /* the timer is set to fire at once */
 };
 
-/* ---- scheduling ------------------------------------------------------------------------------------------
- */
+/* ---- scheduling ------------------------------------------------------------------------------ */
 
 static void schedule(struct consumer *c, int64_t after_ms)
 {
@@ -97,8 +96,7 @@ static void on_link(void *ctx, bool up)
         consumer_ring(ctx);
 }
 
-/* ---- failing and coming back -----------------------------------------------------------------------------
- */
+/* ---- failing and coming back ----------------------------------------------------------------- */
 
 static void tell(struct consumer *c, int r, const char *words)
 {
@@ -138,8 +136,7 @@ static void start_over(struct consumer *c)
     c->head = 0;
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static const char *open_words(int r)
 {
@@ -234,8 +231,7 @@ static void on_timer(void *ctx)
         look(c);
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 /* Only what the filter lets through rings; log.head once a second moves the position over the rest. */
 static int subscribe(struct consumer *c, const char *bus_out)

@@ -11,8 +11,7 @@
 
 #define ID_MAX 80
 
-/* ---- where to, and with what key -------------------------------------------------------------------------
- */
+/* ---- where to, and with what key ------------------------------------------------------------- */
 
 int delivery_url(const char *base, struct buf *out)
 {
@@ -49,8 +48,7 @@ int delivery_secrets(const char *s, struct tokens *ret, struct buf *problem)
     return -EINVAL;
 }
 
-/* ---- the body --------------------------------------------------------------------------------------------
- */
+/* ---- the body -------------------------------------------------------------------------------- */
 
 static void add_event(const struct delivery_target *t, const struct event *e, struct buf *body)
 {
@@ -89,8 +87,7 @@ static void add_body(const struct delivery_target *t, const struct delivery_try 
     (void)buf_adds(body, "]}");
 }
 
-/* ---- the headers -----------------------------------------------------------------------------------------
- */
+/* ---- the headers ----------------------------------------------------------------------------- */
 
 /* A batch that is made up again of other events must have another id: receivers drop what they know. */
 static void batch_id(const struct event *const *events, int n, char ret[ID_MAX])

@@ -46,10 +46,9 @@ static int64_t stepped_boot(struct clock *c)
 
 void clock_stepped_init(struct clock_stepped *ret, int64_t wall_ms, int64_t boot_ms, const char *boot_id)
 {
-    *ret = (struct clock_stepped){
-        .clock = {.wall_ms = stepped_wall, .boot_ms = stepped_boot},
-          .wall = wall_ms, .boot = boot_ms
-    };
+    *ret = (struct clock_stepped){ .clock = { .wall_ms = stepped_wall, .boot_ms = stepped_boot },
+                                   .wall = wall_ms,
+                                   .boot = boot_ms };
     (void)snprintf(ret->clock.boot_id, sizeof ret->clock.boot_id, "%s", boot_id);
 }
 

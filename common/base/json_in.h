@@ -38,8 +38,8 @@ struct json_value {
         raw; /* JSON_IN_TEXT: what is between the quotes, escapes as they are; else the value's own text */
 };
 
-/* Where a field may be: keys from the top down, NULL-ended: { FIELD_ID, { "data", "id" } }. { FIELD, { NULL }
- * } is the whole text. Arrays are not entered. Several paths may be of one field. */
+/* Where a field may be: keys from the top down, NULL-ended: { FIELD_ID, { "data", "id" } }.
+ * { FIELD, { NULL } } is the whole text. Arrays are not entered. Several paths may be of one field. */
 struct json_path {
     int field; /* the caller's own number, for json_in_first() */
     const char *part[JSON_IN_PARTS_MAX + 1];

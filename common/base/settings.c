@@ -28,8 +28,7 @@ static void add_quoted(struct buf *problem, struct str text)
     json_text(&quoted, NULL, (struct str){ text.p, text.n < SHOWN_BYTES_MAX ? text.n : SHOWN_BYTES_MAX });
 }
 
-/* ---- names -----------------------------------------------------------------------------------------------
- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static void flag_of(const struct setting *row, char ret[FLAG_MAX])
 {
@@ -63,8 +62,7 @@ static const struct setting *row_of_flag(const struct setting *const *tables, co
     return NULL;
 }
 
-/* ---- where a row's text comes from -----------------------------------------------------------------------
- */
+/* ---- where a row's text comes from ----------------------------------------------------------- */
 
 /* The text a flag gives to the row, the last one wins; NULL: none does. A flag's value is no flag, even if it
  * looks like one. */
@@ -133,8 +131,7 @@ bool settings_given(const struct setting *const *tables, const struct setting *r
     return text && *text;
 }
 
-/* ---- from text to value ----------------------------------------------------------------------------------
- */
+/* ---- from text to value ---------------------------------------------------------------------- */
 
 /* How a value of this kind looks, for the problem line. */
 static const char *shape_of(enum setting_kind kind)
@@ -311,8 +308,7 @@ static int read_row(const struct setting *const *tables, const struct setting *r
     return store(row, text, settings, problem);
 }
 
-/* ---- all rows --------------------------------------------------------------------------------------------
- */
+/* ---- all rows -------------------------------------------------------------------------------- */
 
 static int add_arg(struct settings_args *args, const char *arg, struct buf *problem)
 {

@@ -50,16 +50,12 @@ void str_copy(struct str s, char *ret, size_t n)
     ret[len] = '\0';
 }
 
-/* ---- numbers with units ----------------------------------------------------------------------------------
- */
+/* ---- numbers with units ---------------------------------------------------------------------- */
 
 int text_to_bool(const char *text, bool *ret)
 {
     static const char *const words[][2] = {
-        {"true", "false"},
-        { "yes", "no"   },
-        { "on",  "off"  },
-        { "1",   "0"    }
+        { "true", "false" }, { "yes", "no" }, { "on", "off" }, { "1", "0" }
     };
 
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
@@ -139,15 +135,8 @@ static int parse_with_unit(const char *s, const struct unit *units, int64_t *ret
 
 int text_to_duration_ms(const char *s, int64_t *ret_ms)
 {
-    static const struct unit units[] = {
-        {"ms",  1     },
-        { "s",  SECOND},
-        { "m",  MINUTE},
-        { "h",  HOUR  },
-        { "d",  DAY   },
-        { "",   SECOND},
-        { NULL, 0     }
-    };
+    static const struct unit units[] = { { "ms", 1 },  { "s", SECOND }, { "m", MINUTE }, { "h", HOUR },
+                                         { "d", DAY }, { "", SECOND },  { NULL, 0 } };
 
     return parse_with_unit(s, units, ret_ms);
 }
@@ -155,18 +144,18 @@ int text_to_duration_ms(const char *s, int64_t *ret_ms)
 int text_to_bytes(const char *s, int64_t *ret_bytes)
 {
     static const struct unit units[] = {
-        {"",     1               },
-        { "k",   1 << 10         },
-        { "K",   1 << 10         },
-        { "M",   1 << 20         },
-        { "G",   1 << 30         },
-        { "T",   1LL << 40       },
-        { "KiB", 1 << 10         },
-        { "kiB", 1 << 10         },
-        { "MiB", 1 << 20         },
-        { "GiB", 1 << 30         },
-        { "TiB", (int64_t)1 << 40},
-        { NULL,  0               },
+        { "", 1 },
+        { "k", 1 << 10 },
+        { "K", 1 << 10 },
+        { "M", 1 << 20 },
+        { "G", 1 << 30 },
+        { "T", 1LL << 40 },
+        { "KiB", 1 << 10 },
+        { "kiB", 1 << 10 },
+        { "MiB", 1 << 20 },
+        { "GiB", 1 << 30 },
+        { "TiB", (int64_t)1 << 40 },
+        { NULL, 0 },
     };
 
     return parse_with_unit(s, units, ret_bytes);
@@ -223,17 +212,11 @@ int text_to_time_ms(const char *s, int64_t *ret_ms)
     return 0;
 }
 
-/* ---- values as text --------------------------------------------------------------------------------------
- */
+/* ---- values as text -------------------------------------------------------------------------- */
 
 char *text_duration(int64_t ms, char *ret, size_t n)
 {
-    static const struct unit units[] = {
-        {"d",  DAY   },
-        { "h", HOUR  },
-        { "m", MINUTE},
-        { "s", SECOND}
-    };
+    static const struct unit units[] = { { "d", DAY }, { "h", HOUR }, { "m", MINUTE }, { "s", SECOND } };
 
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
         int64_t f = units[i].factor;
@@ -281,8 +264,7 @@ char *text_time(int64_t epoch_ms, char *ret, size_t n)
     return ret;
 }
 
-/* ---- ids, UTF-8, addresses -------------------------------------------------------------------------------
- */
+/* ---- ids, UTF-8, addresses ------------------------------------------------------------------- */
 
 bool text_is_id(struct str s)
 {

@@ -68,11 +68,8 @@ bool answer_says_error(const struct bridge_answer *a)
 {
     enum { ERROR, FINE, STATUS };
     static const struct json_path paths[] = {
-        {ERROR,   { "error" }  },
-        { FINE,   { "success" }},
-        { FINE,   { "ok" }     },
-        { FINE,   { "healthy" }},
-        { STATUS, { "status" } },
+        { ERROR, { "error" } },  { FINE, { "success" } },  { FINE, { "ok" } },
+        { FINE, { "healthy" } }, { STATUS, { "status" } },
     };
     static const char *const bad[] = { "error", "failed", "fail", "down", "unhealthy" };
     struct json_value v[ARRAY_LEN(paths)];
@@ -96,20 +93,17 @@ bool answer_says_error(const struct bridge_answer *a)
 
 enum field { TOP, ID, STATUS, PHONE, NAME, AGAIN, QR };
 
-#define ANYWHERE(field, key)           \
-    {                                  \
-        field, {"data", key}         \
-    },                                 \
-        { field, { "session", key } }, \
-    {                                  \
-        field,                         \
-        {                              \
-            key                        \
-        }                              \
+#define ANYWHERE(field, key)                                   \
+    { field, { "data", key } }, { field, { "session", key } }, \
+    {                                                          \
+        field,                                                 \
+        {                                                      \
+            key                                                \
+        }                                                      \
     }
 
 static const struct json_path paths[] = {
-    {TOP, { NULL }                },
+    { TOP, { NULL } },
     ANYWHERE(ID, "id"),
     ANYWHERE(ID, "sessionId"),
     ANYWHERE(ID, "session_id"),
@@ -124,8 +118,8 @@ static const struct json_path paths[] = {
     ANYWHERE(QR, "qrCode"),
     ANYWHERE(QR, "qr_code"),
     ANYWHERE(QR, "qrcode"),
-    { QR, { "data", "qr", "code" }},
-    { QR, { "qr", "code" }        },
+    { QR, { "data", "qr", "code" } },
+    { QR, { "qr", "code" } },
 };
 #define PATHS ((int)ARRAY_LEN(paths))
 
@@ -133,16 +127,11 @@ static const struct {
     const char *word;
     enum session_state state;
 } state_words[] = {
-    {"initializing",  SESSION_STARTING    },
-    { "connecting",   SESSION_STARTING    },
-    { "starting",     SESSION_STARTING    },
-    { "reconnecting", SESSION_STARTING    },
-    { "qr_waiting",   SESSION_QR_PENDING  },
-    { "qr_pending",   SESSION_QR_PENDING  },
-    { "connected",    SESSION_CONNECTED   },
-    { "disconnected", SESSION_DISCONNECTED},
-    { "logged_out",   SESSION_LOGGED_OUT  },
-    { "failed",       SESSION_FAILED      },
+    { "initializing", SESSION_STARTING }, { "connecting", SESSION_STARTING },
+    { "starting", SESSION_STARTING },     { "reconnecting", SESSION_STARTING },
+    { "qr_waiting", SESSION_QR_PENDING }, { "qr_pending", SESSION_QR_PENDING },
+    { "connected", SESSION_CONNECTED },   { "disconnected", SESSION_DISCONNECTED },
+    { "logged_out", SESSION_LOGGED_OUT }, { "failed", SESSION_FAILED },
 };
 
 int answer_state_find(const char *word)

@@ -1,8 +1,9 @@
 /*
  * The contract that the integration was first written against, and zapw with zapkeep's extension:
  *
- *   POST /sessions {"id","webhook":{"url","events"}}   GET /sessions/:id/status   POST
- * /sessions/:id/reconnect
+ *   POST /sessions {"id","webhook":{"url","events"}}
+ *   GET  /sessions/:id/status
+ *   POST /sessions/:id/reconnect
  *
  * Answers of it differ in their envelopes, so they are read generously; a list is taken in any shape that
  * holds one, and a bridge without a list says BRIDGE_NO_ROUTE.
@@ -74,10 +75,10 @@ static int read_list(const struct bridge_answer *a,
                      int *ret_skipped)
 {
     static const struct json_path paths[] = {
-        {0,  { "data" }            },
-        { 0, { "sessions" }        },
-        { 0, { "data", "sessions" }},
-        { 0, { NULL }              },
+        { 0, { "data" } },
+        { 0, { "sessions" } },
+        { 0, { "data", "sessions" } },
+        { 0, { NULL } },
     };
     struct json_value v[ARRAY_LEN(paths)], list;
     int r = answer_status(a);

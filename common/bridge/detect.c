@@ -28,10 +28,7 @@ static int on_any(void *ctx, const struct bridge_session *s)
 /* {"status":"success","data":[…]} with entries that read as sessions, as far as there are any. */
 static bool is_zapw_list(const struct bridge_answer *list)
 {
-    static const struct json_path paths[] = {
-        {0,  { "status" }},
-        { 1, { "data" }  }
-    };
+    static const struct json_path paths[] = { { 0, { "status" } }, { 1, { "data" } } };
     struct json_value v[2];
     int skipped = 0;
 

@@ -3,8 +3,10 @@
  * here.
  *
  *   GET /sessions                          the released zapw's list
- *   GET /sessions/zapkeep-probe/status     a route that only the contract has; on the released zapw it is an
- * HTML 404. (GET /sessions/<id> is never called: on zapw it has side effects.)
+ *   GET /sessions/zapkeep-probe/status     a route that only the contract has; on the released zapw it is
+ *                                          an HTML 404
+ *
+ * GET /sessions/<id> is never called: on zapw it has side effects.
  */
 #pragma once
 

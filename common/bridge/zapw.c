@@ -53,9 +53,7 @@ static int read_list(const struct bridge_answer *a,
                      int (*on_session)(void *ctx, const struct bridge_session *s), void *ctx,
                      int *ret_skipped)
 {
-    static const struct json_path paths[] = {
-        {0, { "data" }}
-    };
+    static const struct json_path paths[] = { { 0, { "data" } } };
     struct json_value data;
     int r = answer_status(a);
 

@@ -27,8 +27,7 @@ struct bus_hub {
     struct timer *again;
 };
 
-/* ---- forwarding ------------------------------------------------------------------------------------------
- */
+/* ---- forwarding ------------------------------------------------------------------------------ */
 
 static void send_copy(struct side *to, struct str message)
 {
@@ -78,8 +77,7 @@ static void on_readable(void *ctx)
     timer_start(h->again, 0);
 }
 
-/* ---- open and close --------------------------------------------------------------------------------------
- */
+/* ---- open and close -------------------------------------------------------------------------- */
 
 static int open_side(struct side *s, int (*open_socket)(nng_socket *), const char *url, int queue,
                      const char **ret_failed_url)

@@ -50,8 +50,7 @@ static void on_linked(void *ctx)
         s->on_link(s->ctx, up);
 }
 
-/* ---- receiving -------------------------------------------------------------------------------------------
- */
+/* ---- receiving ------------------------------------------------------------------------------- */
 
 static bool is_wanted(const struct bus_sub *s, struct str message)
 {
@@ -115,8 +114,7 @@ static void on_readable(void *ctx)
     timer_start(s->again, 0);
 }
 
-/* ---- open and close --------------------------------------------------------------------------------------
- */
+/* ---- open and close -------------------------------------------------------------------------- */
 
 static int keep_prefixes(struct bus_sub *s, const char *const *prefixes, int n)
 {

@@ -106,8 +106,7 @@ const char *http_error_text(enum http_error e)
     return texts[e];
 }
 
-/* ---- the answer ------------------------------------------------------------------------------------------
- */
+/* ---- the answer ------------------------------------------------------------------------------ */
 
 static enum http_error error_of(const struct http_call *call, CURLcode code)
 {
@@ -177,8 +176,7 @@ static size_t on_body(char *data, size_t size, size_t n, void *ctx)
     return 0;
 }
 
-/* ---- the end of a call -----------------------------------------------------------------------------------
- */
+/* ---- the end of a call ----------------------------------------------------------------------- */
 
 static void free_call(struct http_call *call)
 {
@@ -243,8 +241,7 @@ static void take_finished(struct http_client *c)
     }
 }
 
-/* ---- curl on libuv ---------------------------------------------------------------------------------------
- */
+/* ---- curl on libuv --------------------------------------------------------------------------- */
 
 static void drive(struct http_client *c, curl_socket_t fd, int events)
 {
@@ -378,8 +375,7 @@ static int on_close(void *ctx, curl_socket_t fd)
     return close(fd);
 }
 
-/* ---- the start of a call ---------------------------------------------------------------------------------
- */
+/* ---- the start of a call --------------------------------------------------------------------- */
 
 /* Appends the lines, with @between in between. */
 static int copy_lines(struct http_call *call, const char *lines, struct str between, int *ret_n,
@@ -629,8 +625,7 @@ void http_call_cancel(struct http_call *call)
     (void)uv_timer_start(call->client->timer, on_timer, 0, 0);
 }
 
-/* ---- open and close --------------------------------------------------------------------------------------
- */
+/* ---- open and close -------------------------------------------------------------------------- */
 
 static void on_timer_closed(uv_handle_t *h)
 {

@@ -107,8 +107,7 @@ static void dropped(struct http_server *s, int status)
         s->h.on_dropped(s->ctx, status);
 }
 
-/* ---- the body --------------------------------------------------------------------------------------------
- */
+/* ---- the body -------------------------------------------------------------------------------- */
 
 static int grow_body(struct http_req *r, size_t need)
 {
@@ -185,8 +184,7 @@ static enum MHD_Result take_piece(struct http_req *r, const char *data, size_t n
     return MHD_YES;
 }
 
-/* ---- the request -----------------------------------------------------------------------------------------
- */
+/* ---- the request ----------------------------------------------------------------------------- */
 
 static enum MHD_Result queue_answer(struct http_req *r)
 {
@@ -280,8 +278,7 @@ static enum MHD_Result on_access(void *ctx, struct MHD_Connection *mhd, const ch
     return r->phase == PHASE_BODY ? hand_over(r) : MHD_NO;
 }
 
-/* ---- connections -----------------------------------------------------------------------------------------
- */
+/* ---- connections ----------------------------------------------------------------------------- */
 
 static void *on_uri(void *ctx, const char *uri, struct MHD_Connection *mhd)
 {
@@ -403,8 +400,7 @@ static void on_run(void *ctx)
         timer_stop(s->run);
 }
 
-/* ---- open and close --------------------------------------------------------------------------------------
- */
+/* ---- open and close -------------------------------------------------------------------------- */
 
 static int bind_to(const struct addrinfo *a, int *ret_fd)
 {
@@ -578,8 +574,7 @@ void http_server_close(struct http_server *s)
     mem_free(s);
 }
 
-/* ---- what a handler asks ---------------------------------------------------------------------------------
- */
+/* ---- what a handler asks --------------------------------------------------------------------- */
 
 struct str http_req_method(const struct http_req *r)
 {
@@ -644,8 +639,7 @@ void *http_req_user(const struct http_req *r)
     return r->user;
 }
 
-/* ---- answers ---------------------------------------------------------------------------------------------
- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static void add_headers(struct MHD_Response *response, const char *lines)
 {

@@ -62,8 +62,7 @@ static void close_handle(uv_handle_t *h)
         uv_close(h, on_closed);
 }
 
-/* ---- the loop --------------------------------------------------------------------------------------------
- */
+/* ---- the loop -------------------------------------------------------------------------------- */
 
 int loop_open(struct loop **ret)
 {
@@ -153,8 +152,7 @@ int loop_on_stop_signal(struct loop *l, void (*fn)(void *ctx, int signum), void 
     return 0;
 }
 
-/* ---- timers ----------------------------------------------------------------------------------------------
- */
+/* ---- timers ---------------------------------------------------------------------------------- */
 
 int timer_open(struct loop *l, timer_fn fn, void *ctx, struct timer **ret)
 {
@@ -242,8 +240,7 @@ void timer_close(struct timer *t)
     close_handle((uv_handle_t *)&t->uv);
 }
 
-/* ---- wake-ups, descriptors, a thread ---------------------------------------------------------------------
- */
+/* ---- wake-ups, descriptors, a thread --------------------------------------------------------- */
 
 static void on_uv_async(uv_async_t *h)
 {

@@ -11,19 +11,19 @@ static const struct {
     uint32_t net;
     int bits;
 } special[] = {
-    {0x00000000,  8 }, /* this network */
-    { 0x0a000000, 8 }, /* 10/8 private */
-    { 0x64400000, 10}, /* 100.64/10 shared (carriers; also overlay networks) */
-    { 0x7f000000, 8 }, /* loopback */
-    { 0xa9fe0000, 16}, /* 169.254/16 link-local: where clouds keep their credentials */
-    { 0xac100000, 12}, /* 172.16/12 private */
-    { 0xc0000000, 24}, /* 192.0.0/24 protocol assignments */
-    { 0xc0000200, 24}, /* documentation */
-    { 0xc0a80000, 16}, /* 192.168/16 private */
-    { 0xc6120000, 15}, /* benchmarks */
-    { 0xc6336400, 24}, /* documentation */
-    { 0xcb007100, 24}, /* documentation */
-    { 0xe0000000, 3 }, /* multicast, reserved, broadcast */
+    { 0x00000000, 8 },  /* this network */
+    { 0x0a000000, 8 },  /* 10/8 private */
+    { 0x64400000, 10 }, /* 100.64/10 shared (carriers; also overlay networks) */
+    { 0x7f000000, 8 },  /* loopback */
+    { 0xa9fe0000, 16 }, /* 169.254/16 link-local: where clouds keep their credentials */
+    { 0xac100000, 12 }, /* 172.16/12 private */
+    { 0xc0000000, 24 }, /* 192.0.0/24 protocol assignments */
+    { 0xc0000200, 24 }, /* documentation */
+    { 0xc0a80000, 16 }, /* 192.168/16 private */
+    { 0xc6120000, 15 }, /* benchmarks */
+    { 0xc6336400, 24 }, /* documentation */
+    { 0xcb007100, 24 }, /* documentation */
+    { 0xe0000000, 3 },  /* multicast, reserved, broadcast */
 };
 
 static bool is_public_v4(uint32_t a)

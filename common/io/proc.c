@@ -71,11 +71,9 @@ int proc_run(struct loop *l, const char *const argv[], const char *const env[], 
              void (*done)(void *ctx, int status), void *ctx, struct proc **ret)
 {
     CLEANUP(mem_freep) char **all_env = merge_env(env);
-    uv_stdio_container_t stdio[3] = {
-        {.flags = UV_IGNORE},
-        {  .flags = UV_INHERIT_FD,      .data.fd = 1 },
-        { .flags = UV_INHERIT_FD,      .data.fd = 2 }
-    };
+    uv_stdio_container_t stdio[3] = { { .flags = UV_IGNORE },
+                                      { .flags = UV_INHERIT_FD, .data.fd = 1 },
+                                      { .flags = UV_INHERIT_FD, .data.fd = 2 } };
     uv_process_options_t options = { .exit_cb = on_exit_status,
                                      .file = argv[0],
                                      .args = (char **)argv,

@@ -1,9 +1,11 @@
 /*
  * The circuit breaker of a bridge, shared by all workers through one row.
  *
- *   CLOSED --too many bridge faults--> OPEN --its time is over--> HALF_OPEN --4 of 5 probes answered-->
- * CLOSED
- *                                        ^------------2 of 5 probes failed------------'
+ *      .------------------------- 4 of 5 probes answered -------------------------.
+ *      v                                                                          |
+ *   CLOSED --too many bridge faults--> OPEN --its time is over--> HALF_OPEN ------+
+ *                                        ^                                        |
+ *                                        '--------- 2 of 5 probes failed ---------'
  */
 #pragma once
 

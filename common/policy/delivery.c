@@ -19,8 +19,7 @@ static const struct policy gate_policy = {
     .lease_ms = 24LL * 60 * 60 * 1000, /* a probe is always answered: its own time-out is far below this */
 };
 
-/* ---- what an answer means --------------------------------------------------------------------------------
- */
+/* ---- what an answer means -------------------------------------------------------------------- */
 
 enum delivery_result delivery_judge(enum delivery_failure failure, int status)
 {
@@ -40,8 +39,7 @@ const char *delivery_result_text(enum delivery_result r)
     return texts[r];
 }
 
-/* ---- the schedule ----------------------------------------------------------------------------------------
- */
+/* ---- the schedule ---------------------------------------------------------------------------- */
 
 /* The next "5s" of the list. Returns 0 or -EINVAL. */
 static int next_wait(const char **s, int64_t *ret)
@@ -104,8 +102,7 @@ int64_t delivery_wait_ms(const struct delivery_schedule *s, int tries, int64_t r
     return wait;
 }
 
-/* ---- the gate --------------------------------------------------------------------------------------------
- */
+/* ---- the gate -------------------------------------------------------------------------------- */
 
 void gate_init(struct gate *g, int64_t concurrency)
 {

@@ -18,8 +18,7 @@
 #include "common/base/buf.h"
 #include "common/policy/breaker.h"
 
-/* ---- what an answer means --------------------------------------------------------------------------------
- */
+/* ---- what an answer means -------------------------------------------------------------------- */
 
 /* Why there was no answer. */
 enum delivery_failure {
@@ -39,8 +38,7 @@ enum delivery_result {
 enum delivery_result delivery_judge(enum delivery_failure failure, int status);
 const char *delivery_result_text(enum delivery_result r);
 
-/* ---- the schedule ----------------------------------------------------------------------------------------
- */
+/* ---- the schedule ---------------------------------------------------------------------------- */
 
 /* Tries per event; the longest schedule that makes sense is far shorter. */
 #define DELIVERY_TRIES_MAX 32
@@ -63,8 +61,7 @@ int delivery_schedule_parse(const char *s, struct delivery_schedule *ret, struct
 int64_t delivery_wait_ms(const struct delivery_schedule *s, int tries, int64_t retry_after_ms,
                          unsigned spread);
 
-/* ---- the gate of a destination ---------------------------------------------------------------------------
- */
+/* ---- the gate of a destination --------------------------------------------------------------- */
 
 /* Faults in a row that shut it. So many because a backend that fails for every third request at random would
  * be shut by fewer: 0.35^20 is one in a billion. */

@@ -17,8 +17,7 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* ---- when ------------------------------------------------------------------------------------------------
- */
+/* ---- when ------------------------------------------------------------------------------------ */
 
 static int64_t spaced_at(const struct policy *p, const struct retry *r, int64_t now)
 {
@@ -39,8 +38,7 @@ int64_t retry_next_at(const struct policy *p, const struct retry *r, uint64_t dr
     return r->last_sent + p->backoff_min_ms + (int64_t)(draw % (uint64_t)(window - p->backoff_min_ms + 1));
 }
 
-/* ---- small steps -----------------------------------------------------------------------------------------
- */
+/* ---- small steps ----------------------------------------------------------------------------- */
 
 /* A backoff that was drawn holds when the bridge starts the session by itself, in vain. */
 static void set_idle(struct retry *r)
@@ -90,9 +88,7 @@ static bool has_attempt(const struct retry *r)
     return r->phase == RETRY_CALLING || r->phase == RETRY_VERIFYING;
 }
 
-/* ---- the end of an attempt that did not connect
- * ------------------------------------------------------------
- */
+/* ---- the end of an attempt that did not connect ---------------------------------------------- */
 
 static enum retry_park park_after(const struct policy *p, const struct retry *r, enum session_state state,
                                   bool counts)
@@ -127,8 +123,7 @@ static void end_attempt(const struct policy *p, struct retry *r, enum session_st
     }
 }
 
-/* ---- what the monitor reports ----------------------------------------------------------------------------
- */
+/* ---- what the monitor reports ---------------------------------------------------------------- */
 
 static void follow_connected(struct retry *r, struct retry_effect *effect)
 {
@@ -252,8 +247,7 @@ struct retry retry_not_connected(const struct policy *p, const struct retry *r, 
     return n;
 }
 
-/* ---- what a worker does ----------------------------------------------------------------------------------
- */
+/* ---- what a worker does ---------------------------------------------------------------------- */
 
 struct retry retry_put_off(const struct retry *r, struct verdict v, int64_t now)
 {
@@ -357,8 +351,7 @@ struct retry retry_repair(const struct policy *p, const struct retry *r, enum se
     return n;
 }
 
-/* ---- what an operator does -------------------------------------------------------------------------------
- */
+/* ---- what an operator does ------------------------------------------------------------------- */
 
 struct retry retry_ask(const struct retry *r, bool force)
 {
@@ -400,9 +393,7 @@ struct retry retry_unpark(const struct policy *p, const struct retry *r, enum se
     return n;
 }
 
-/* ---- texts
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- texts ----------------------------------------------------------------------------------- */
 
 const char *retry_phase_text(enum retry_phase p)
 {

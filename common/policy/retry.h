@@ -10,8 +10,8 @@
  *                      |<- lease lapsed-'  '-- call failed   |
  *                      |<--------------------------'         |
  *                      |<------- still not connected --------'
- *   any --connected--> IDLE      any --a cause or 20 failures or an operator--> PARKED --unpark--> DUE or
- * IDLE
+ *   any --connected--> IDLE
+ *   any --a cause, 20 failures or an operator--> PARKED --unpark--> DUE or IDLE
  *
  * DUE is only a session that is recorded disconnected (or deaf): a queue of hopeless rows would hide the
  * others.
@@ -102,8 +102,7 @@ struct retry {
     bool forced;          /* operator, --force: the spacing does not hold */
 };
 
-/* ---- what the monitor reports ----------------------------------------------------------------------------
- */
+/* ---- what the monitor reports ---------------------------------------------------------------- */
 
 struct retry_change {
     enum session_state from, to;
@@ -129,8 +128,7 @@ struct retry retry_follow(const struct policy *p, const struct retry *r, const s
 struct retry retry_not_connected(const struct policy *p, const struct retry *r, enum session_state state,
                                  uint64_t draw, int64_t now);
 
-/* ---- what a worker does ----------------------------------------------------------------------------------
- */
+/* ---- what a worker does ---------------------------------------------------------------------- */
 
 enum bridge_health { BRIDGE_HEALTH_UNKNOWN, BRIDGE_HEALTH_UP, BRIDGE_HEALTH_DOWN };
 const char *bridge_health_text(enum bridge_health h); /* "unknown", "up", "down" */
@@ -204,8 +202,7 @@ bool retry_is_lapsed(const struct policy *p, const struct retry *r, int64_t now)
 struct retry retry_repair(const struct policy *p, const struct retry *r, enum session_state state,
                           uint64_t draw, int64_t now, enum attempt_outcome *ret_outcome);
 
-/* ---- what an operator does -------------------------------------------------------------------------------
- */
+/* ---- what an operator does ------------------------------------------------------------------- */
 
 /* May an operator's attempt be put up? Like the two verdicts above, but the flap damping, the time it is due
  * and the bucket do not refuse it, and with @force the spacing does not either. */

@@ -115,9 +115,7 @@ int reconnects_each_attempt(struct db *db, const char *bridge, const char *sessi
     return r;
 }
 
-/* ---- telling, once
- * -----------------------------------------------------------------------------------------
- */
+/* ---- telling, once --------------------------------------------------------------------------- */
 
 struct collected {
     struct attempt_row attempt[COLLECT_MAX];

@@ -15,8 +15,7 @@
     " breaker_opens, breaker_gen, breaker_row, breaker_since, probes, probes_ok, probes_bad, hook_at,"  \
     " hook_runs, interval_ms, rate_milli, burst, no_way"
 
-/* ---- transactions, time ----------------------------------------------------------------------------------
- */
+/* ---- transactions, time ---------------------------------------------------------------------- */
 
 int txn_begin(struct txn *t, struct db *db)
 {
@@ -40,8 +39,7 @@ int64_t steady_to_wall(const struct now *now, int64_t steady_ms)
     return now->wall_ms + steady_ms - now->steady_ms;
 }
 
-/* ---- the row ---------------------------------------------------------------------------------------------
- */
+/* ---- the row --------------------------------------------------------------------------------- */
 
 static void read_row(const struct sql *q, struct bridge_row *ret)
 {
@@ -53,16 +51,16 @@ static void read_row(const struct sql *q, struct bridge_row *ret)
         .swept_at = sql_int(q, 8),
         .swept_wall = sql_int(q, 9),
         .fresh_until = sql_int(q, 10),
-        .bucket = {.micro = sql_int(q,  11), .at = sql_int(q, 12), .slow_from = sql_int(q, 13)},
+        .bucket = { .micro = sql_int(q, 11), .at = sql_int(q, 12), .slow_from = sql_int(q, 13) },
         .breaker = { .state = (enum breaker_state)sql_int(q, 14),
-                   .until = sql_int(q, 15),
-                   .opens = sql_int(q, 16),
-                   .gen = sql_int(q, 17),
-                   .row = sql_int(q, 18),
-                   .since = sql_int(q, 19),
-                   .probes = sql_int(q, 20),
-                   .probes_ok = sql_int(q, 21),
-                   .probes_bad = sql_int(q, 22) },
+                     .until = sql_int(q, 15),
+                     .opens = sql_int(q, 16),
+                     .gen = sql_int(q, 17),
+                     .row = sql_int(q, 18),
+                     .since = sql_int(q, 19),
+                     .probes = sql_int(q, 20),
+                     .probes_ok = sql_int(q, 21),
+                     .probes_bad = sql_int(q, 22) },
         .hook_at = sql_int(q, 23),
         .hook_runs = sql_int(q, 24),
         .interval_ms = sql_int(q, 25),
@@ -133,9 +131,7 @@ int bridges_hook_helped(struct db *db, const char *name)
     return sql_run(db, "UPDATE bridge SET hook_runs = 0 WHERE name = ?1 AND hook_runs > 0", "s", name);
 }
 
-/* ---- what is set
- * -------------------------------------------------------------------------------------------
- */
+/* ---- what is set ----------------------------------------------------------------------------- */
 
 /* The bridge works again: open probes at once, and slowly. */
 static void recover(struct bridge_row *row, const struct now *now)
@@ -250,9 +246,7 @@ int bridges_set_policy(struct db *db, const char *name, const struct policy *p)
     return end_with_row(&t, &row);
 }
 
-/* ---- what is read
- * ------------------------------------------------------------------------------------------
- */
+/* ---- what is read ---------------------------------------------------------------------------- */
 
 struct policy bridges_policy(const struct bridge_row *row)
 {

@@ -123,8 +123,7 @@ int sql_error(struct db *db, int rc)
     return r;
 }
 
-/* ---- migrations ------------------------------------------------------------------------------------------
- */
+/* ---- migrations ------------------------------------------------------------------------------ */
 
 static int schema_version(const struct db_schema *schema)
 {
@@ -191,8 +190,7 @@ static int check_version(struct db *db, int version_max)
     return r == 0 && version > version_max ? -EPROTONOSUPPORT : r;
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static bool is_reader(enum sql_rules rules)
 {
@@ -330,8 +328,7 @@ void db_close(struct db *db)
     mem_free(db);
 }
 
-/* ---- transactions ----------------------------------------------------------------------------------------
- */
+/* ---- transactions ---------------------------------------------------------------------------- */
 
 int db_begin(struct db *db)
 {
@@ -407,8 +404,7 @@ int db_check_writable(struct db *db)
     return r;
 }
 
-/* ---- online backup ---------------------------------------------------------------------------------------
- */
+/* ---- online backup --------------------------------------------------------------------------- */
 
 int db_quick_check(struct db *db)
 {

@@ -2,12 +2,13 @@
  * One SQLite file: opening, migrations, transactions, codes. Every other file of this folder builds on it;
  * nobody outside sees SQLite.
  *
- * events.db  WAL, synchronous=FULL, page cache small; written and checkpointed by exactly one connection of
- * exactly one process (webhook-ingest holds the lock file events.lock). Readers open it with auto-checkpoint
- * off and no checkpoint on close. state.db   rollback journal (PERSIST), synchronous=FULL, written by
- * several processes; never WAL (SQLite 3.40.1 has the WAL-reset race, which needs a second writing
- * connection). Busy timeout 10 s. forward.db  WAL, synchronous=NORMAL, one owner
- * (forward.h).
+ *   events.db   WAL, synchronous=FULL, small page cache. Written and checkpointed by exactly one connection
+ *               of exactly one process (webhook-ingest holds the lock file events.lock). Readers open it
+ *               with auto-checkpoint off and no checkpoint on close.
+ *   state.db    rollback journal (PERSIST), synchronous=FULL. Written by several processes, so never WAL:
+ *               SQLite 3.40.1 has the WAL-reset race, which needs a second writing connection. Busy
+ *               timeout 10 s.
+ *   forward.db  WAL, synchronous=NORMAL, one owner (forward.h).
  */
 #pragma once
 

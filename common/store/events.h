@@ -26,8 +26,7 @@ struct event {
     struct str body;
 };
 
-/* ---- reading --------------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 struct event_reader;
 
@@ -87,8 +86,7 @@ struct rejected {
 int event_read_rejected(struct event_reader *r, int limit,
                         int (*on_row)(void *ctx, const struct rejected *row), void *ctx);
 
-/* ---- backup ---------------------------------------------------------------------------------------------
- */
+/* ---- backup ---------------------------------------------------------------------------------- */
 
 /* Copies @dir/events.db to the new file @path while it is written, without holding the writer back, verifies
  * the copy by quick_check and syncs it. Returns 0 and how many events it holds, -ENOENT (no events.db), or

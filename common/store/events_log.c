@@ -22,8 +22,7 @@
 
 #define PATH_BYTES 4200
 
-/* ---- one writer ------------------------------------------------------------------------------------------
- */
+/* ---- one writer ------------------------------------------------------------------------------ */
 
 static int64_t read_pid(int fd)
 {
@@ -60,8 +59,7 @@ static int take_lock(struct event_log *l, int64_t *ret_pid)
     return 0;
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static int load_bounds(struct event_log *l)
 {
@@ -143,8 +141,7 @@ void event_log_close(struct event_log *l)
     mem_free(l);
 }
 
-/* ---- what is known of it ---------------------------------------------------------------------------------
- */
+/* ---- what is known of it --------------------------------------------------------------------- */
 
 const char *event_log_error(const struct event_log *l)
 {
@@ -176,8 +173,7 @@ void event_id_format(const char *digits, int64_t seq, char ret[EVENT_ID_MAX])
     (void)snprintf(ret, EVENT_ID_MAX, "evt_%.8s_%" PRId64, digits, seq);
 }
 
-/* ---- writing ---------------------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 int event_log_begin(struct event_log *l)
 {
@@ -255,8 +251,7 @@ void event_log_rollback(struct event_log *l)
     l->rejected_rows = -1;
 }
 
-/* ---- rejected --------------------------------------------------------------------------------------------
- */
+/* ---- rejected -------------------------------------------------------------------------------- */
 
 static int count_rejected(struct event_log *l)
 {

@@ -74,8 +74,7 @@ int event_log_commit(struct event_log *l); /* on failure everything since begin 
 void event_log_touch(struct event_log *l);
 void event_log_rollback(struct event_log *l);
 
-/* ---- the write-ahead log ---------------------------------------------------------------------------------
- */
+/* ---- the write-ahead log --------------------------------------------------------------------- */
 
 struct event_wal {
     int64_t frames;     /* pages in the WAL */
@@ -93,8 +92,7 @@ int event_log_truncate(struct event_log *l);
  * seen from here (another container). Returns how many, at most @max. */
 int event_log_holders(const struct event_log *l, int64_t *ret_pids, int max);
 
-/* ---- retention -------------------------------------------------------------------------------------------
- */
+/* ---- retention ------------------------------------------------------------------------------- */
 
 struct event_retention {
     int64_t age_ms;     /* older rows go; 0: never */

@@ -26,8 +26,7 @@ struct event_reader {
     ino_t inode;
 };
 
-/* ---- opening ---------------------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static int open_file(struct event_reader *r)
 {
@@ -88,8 +87,7 @@ void event_reader_event_id(const struct event_reader *r, int64_t seq, char ret[E
     event_id_format(event_ids_of(&r->ids, seq), seq, ret);
 }
 
-/* ---- one snapshot ----------------------------------------------------------------------------------------
- */
+/* ---- one snapshot ---------------------------------------------------------------------------- */
 
 static int snapshot_begin(struct event_reader *r)
 {
@@ -106,8 +104,7 @@ static int read_head(struct event_reader *r, int64_t *ret)
     return sql_get_int(r->db, "SELECT coalesce(max(seq), 0) FROM event", ret, "");
 }
 
-/* ---- rows ------------------------------------------------------------------------------------------------
- */
+/* ---- rows ------------------------------------------------------------------------------------ */
 
 void event_rows_fini(struct event_rows *rows)
 {
@@ -241,8 +238,7 @@ int event_read(struct event_reader *r, int64_t from_seq, const struct event_filt
     return rc;
 }
 
-/* ---- bounds ----------------------------------------------------------------------------------------------
- */
+/* ---- bounds ---------------------------------------------------------------------------------- */
 
 int event_bounds(struct event_reader *r, int64_t *ret_oldest, int64_t *ret_head)
 {
@@ -295,8 +291,7 @@ int event_seq_at(struct event_reader *r, int64_t at_ms, int64_t *ret_seq)
     return 0;
 }
 
-/* ---- rejected --------------------------------------------------------------------------------------------
- */
+/* ---- rejected -------------------------------------------------------------------------------- */
 
 /* Copies a row out, so that no snapshot is held while the caller looks at it. Returns 0, SQL_NO_ROW, -errno.
  */

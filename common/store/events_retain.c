@@ -22,8 +22,7 @@
 /* Keys whose time is further ahead than this were made by a wrong clock. */
 #define FUTURE_MS (60LL * 60 * 1000)
 
-/* ---- how old is a seq? -----------------------------------------------------------------------------------
- */
+/* ---- how old is a seq? ----------------------------------------------------------------------- */
 
 static int mark(struct event_log *l, int64_t now_ms)
 {
@@ -49,8 +48,7 @@ static int horizon_seq(struct event_log *l, int64_t now_ms, int64_t *ret)
     return r;
 }
 
-/* ---- keys ------------------------------------------------------------------------------------------------
- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 static int delete_key(struct event_log *l, const struct key_cursor *k)
 {
@@ -130,8 +128,7 @@ static int expire_keys(struct event_log *l, int64_t now_ms, int64_t horizon, int
     return r;
 }
 
-/* ---- events ----------------------------------------------------------------------------------------------
- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 int event_log_used_bytes(struct event_log *l, int64_t *ret)
 {

@@ -23,8 +23,7 @@
 #define SHM_READ_FIRST 123
 #define SHM_READ_LAST  127
 
-/* ---- checkpoints -----------------------------------------------------------------------------------------
- */
+/* ---- checkpoints ----------------------------------------------------------------------------- */
 
 static int on_commit(void *ctx, sqlite3 *handle, const char *name, int frames)
 {

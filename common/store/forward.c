@@ -50,8 +50,7 @@ static const char *const steps[] = {
 const struct db_schema forward_schema = { steps };
 #define FORWARD_VERSION 1 /* steps above */
 
-/* ---- the file --------------------------------------------------------------------------------------------
- */
+/* ---- the file -------------------------------------------------------------------------------- */
 
 static int open_as(const char *dir, enum sql_rules rules, const struct db_schema *schema, struct db **ret)
 {
@@ -116,8 +115,7 @@ int forward_key(struct db *db, uint64_t *ret)
     return r;
 }
 
-/* ---- destinations ----------------------------------------------------------------------------------------
- */
+/* ---- destinations ---------------------------------------------------------------------------- */
 
 #define DESTINATION_COLUMNS                                                              \
     "SELECT d.id, d.name, d.floor, d.off_since, s.url, s.gate, s.position, s.in_flight," \
@@ -234,8 +232,7 @@ int forward_forget_log(struct db *db, int64_t *ret_lost)
     return r;
 }
 
-/* ---- events that wait ------------------------------------------------------------------------------------
- */
+/* ---- events that wait ------------------------------------------------------------------------ */
 
 int forward_retry_put(struct db *db, int64_t destination, const struct forward_retry *row)
 {

@@ -44,8 +44,7 @@ int forward_set_log_id(struct db *db, const char *log_id);
 /* A random number that is another one in every new file and after forward_forget_log(). */
 int forward_key(struct db *db, uint64_t *ret);
 
-/* ---- destinations ----------------------------------------------------------------------------------------
- */
+/* ---- destinations ---------------------------------------------------------------------------- */
 
 struct forward_destination {
     int64_t id;
@@ -77,8 +76,7 @@ int forward_counts(struct db *db, const struct forward_destination *d, struct fo
  * rows there were. */
 int forward_forget_log(struct db *db, int64_t *ret_lost);
 
-/* ---- events that wait ------------------------------------------------------------------------------------
- */
+/* ---- events that wait ------------------------------------------------------------------------ */
 
 struct forward_retry {
     int64_t seq;
@@ -106,8 +104,7 @@ int forward_held_each(struct db *db, int64_t destination,
                                         int64_t first_seq),
                       void *ctx);
 
-/* ---- dead letters ----------------------------------------------------------------------------------------
- */
+/* ---- dead letters ---------------------------------------------------------------------------- */
 
 struct forward_dead {
     int64_t id;
@@ -138,8 +135,7 @@ int forward_dead_again(struct db *db, const struct forward_dead_filter *filter, 
 /* The try that was ordered failed: back on the shelf. */
 int forward_dead_back(struct db *db, const struct forward_dead *row);
 
-/* ---- orders, in state.db ---------------------------------------------------------------------------------
- */
+/* ---- orders, in state.db --------------------------------------------------------------------- */
 
 enum forward_verb { FORWARD_DEAD_RETRY = 1, FORWARD_DEAD_DROP, FORWARD_ON, FORWARD_OFF };
 struct forward_order {

@@ -29,8 +29,7 @@ int forward_dead_count(struct db *db, int64_t *ret)
     return sql_get_int(db, "SELECT count(*) FROM dead", ret, "");
 }
 
-/* ---- going through them ----------------------------------------------------------------------------------
- */
+/* ---- going through them ---------------------------------------------------------------------- */
 
 #define DEAD_COLUMNS                                                                                   \
     "SELECT id, destination, seq, event_id, at, occurred_at, type, bridge, session, message_id, body," \
@@ -52,23 +51,21 @@ static const char *or_empty(const char *s)
 
 static void read_dead(const struct sql *q, struct forward_dead *d)
 {
-    *d = (struct forward_dead){
-        .id = sql_int(q, 0),
-        .tries = sql_int(q, 12),
-        .status = sql_int(q, 13),
-        .words = sql_text(q, 14),
-        .answer = sql_blob(q, 15),
-        .dead_at = sql_int(q, 16),
-        .again = sql_int(q, 17) != 0,
-        .event = {.seq = sql_int(q, 2),
-                  .at = sql_int(q, 4),
-                  .occurred_at = sql_int(q, 5),
-                  .type = sql_text(q, 6),
-                  .bridge = sql_text(q, 7),
-                  .session = sql_text(q, 8),
-                  .message_id = sql_text(q, 9),
-                  .body = sql_blob(q, 10)}
-    };
+    *d = (struct forward_dead){ .id = sql_int(q, 0),
+                                .tries = sql_int(q, 12),
+                                .status = sql_int(q, 13),
+                                .words = sql_text(q, 14),
+                                .answer = sql_blob(q, 15),
+                                .dead_at = sql_int(q, 16),
+                                .again = sql_int(q, 17) != 0,
+                                .event = { .seq = sql_int(q, 2),
+                                           .at = sql_int(q, 4),
+                                           .occurred_at = sql_int(q, 5),
+                                           .type = sql_text(q, 6),
+                                           .bridge = sql_text(q, 7),
+                                           .session = sql_text(q, 8),
+                                           .message_id = sql_text(q, 9),
+                                           .body = sql_blob(q, 10) } };
     str_copy(sql_text(q, 1), d->destination, sizeof d->destination);
     str_copy(sql_text(q, 3), d->event.id, sizeof d->event.id);
     str_copy(sql_text(q, 11), d->reason, sizeof d->reason);
@@ -134,8 +131,7 @@ int forward_dead_back(struct db *db, const struct forward_dead *d)
                    "isitbi", d->id, d->reason, d->status, text_or_empty(d->words), d->answer, d->dead_at);
 }
 
-/* ---- orders ----------------------------------------------------------------------------------------------
- */
+/* ---- orders ---------------------------------------------------------------------------------- */
 
 int forward_order_put(struct db *state, const struct forward_order *o, int64_t at_ms)
 {
@@ -174,16 +170,14 @@ int forward_order_first(struct db *state, struct forward_order *ret, struct buf 
     type = keep(texts, sql_text(q, 5));
     if (buf_error(texts) != 0)
         return buf_error(texts);
-    *ret = (struct forward_order){
-        .n = sql_int(q, 0),
-        .verb = (enum forward_verb)sql_int(q, 1),
-        .filter = {.id = sql_int(q, 2),
-                   .destination = buf_str(texts) + destination,
-                   .session = buf_str(texts) + session,
-                   .type_prefix = buf_str(texts) + type,
-                   .since_at = sql_int(q, 6),
-                   .until_at = sql_int(q, 7)}
-    };
+    *ret = (struct forward_order){ .n = sql_int(q, 0),
+                                   .verb = (enum forward_verb)sql_int(q, 1),
+                                   .filter = { .id = sql_int(q, 2),
+                                               .destination = buf_str(texts) + destination,
+                                               .session = buf_str(texts) + session,
+                                               .type_prefix = buf_str(texts) + type,
+                                               .since_at = sql_int(q, 6),
+                                               .until_at = sql_int(q, 7) } };
     return 0;
 }
 

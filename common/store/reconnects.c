@@ -12,28 +12,27 @@
     " lease_until, called_at, verify_until, seen_at, at_once_used, slow_used, forced, worker,"        \
     " parked_since, park_detail, park_told, place"
 
-/* ---- the row ---------------------------------------------------------------------------------------------
- */
+/* ---- the row --------------------------------------------------------------------------------- */
 
 static void read_row(const struct sql *q, struct reconnect_row *ret)
 {
     *ret = (struct reconnect_row){
-        .retry = {.phase = (enum retry_phase)sql_int(q, 2),
-                  .reason = (enum retry_reason)sql_int(q, 3),
-                  .park = (enum retry_park)sql_int(q, 4),
-                  .due_at = sql_int(q, 5),
-                  .attempts = sql_int(q, 6),
-                  .failures = sql_int(q, 7),
-                  .last_sent = sql_int(q, 8),
-                  .claimed_at = sql_int(q, 9),
-                  .token = sql_int(q, 10),
-                  .lease_until = sql_int(q, 11),
-                  .called_at = sql_int(q, 12),
-                  .verify_until = sql_int(q, 13),
-                  .seen_at = sql_int(q, 14),
-                  .at_once_used = sql_int(q, 15) != 0,
-                  .slow_used = sql_int(q, 16) != 0,
-                  .forced = sql_int(q, 17) != 0},
+        .retry = { .phase = (enum retry_phase)sql_int(q, 2),
+                   .reason = (enum retry_reason)sql_int(q, 3),
+                   .park = (enum retry_park)sql_int(q, 4),
+                   .due_at = sql_int(q, 5),
+                   .attempts = sql_int(q, 6),
+                   .failures = sql_int(q, 7),
+                   .last_sent = sql_int(q, 8),
+                   .claimed_at = sql_int(q, 9),
+                   .token = sql_int(q, 10),
+                   .lease_until = sql_int(q, 11),
+                   .called_at = sql_int(q, 12),
+                   .verify_until = sql_int(q, 13),
+                   .seen_at = sql_int(q, 14),
+                   .at_once_used = sql_int(q, 15) != 0,
+                   .slow_used = sql_int(q, 16) != 0,
+                   .forced = sql_int(q, 17) != 0 },
         .parked_since = sql_int(q, 19),
         .park_told = sql_int(q, 21) != 0,
         .place = sql_int(q, 22),
@@ -124,8 +123,7 @@ int reconnects_session(struct db *db, const char *bridge, const char *session, s
     return 0;
 }
 
-/* ---- a state changed -------------------------------------------------------------------------------------
- */
+/* ---- a state changed ------------------------------------------------------------------------- */
 
 /* All that were parked because the bridge's client was outdated. */
 static int unpark_outdated(struct db *db, const struct policy *p, const struct now *now, const char *bridge,
@@ -214,9 +212,7 @@ int reconnects_follow(struct db *db, const struct policy *p, const struct now *n
     return r;
 }
 
-/* ---- attempts being watched
- * --------------------------------------------------------------------------------
- */
+/* ---- attempts being watched ------------------------------------------------------------------ */
 
 int reconnects_each_open(struct db *db, const char *bridge,
                          int (*on_row)(void *ctx, const struct reconnect_row *row), void *ctx)

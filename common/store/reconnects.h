@@ -47,8 +47,7 @@ struct reconnect_row {
 /* Returns 0, RECONNECTS_NONE, or -errno. */
 int reconnects_find(struct db *db, const char *bridge, const char *session, struct reconnect_row *ret);
 
-/* ---- the monitor -----------------------------------------------------------------------------------------
- */
+/* ---- the monitor ----------------------------------------------------------------------------- */
 
 struct reconnect_followed {
     struct retry before, after; /* after.phase DUE and before.phase not: ring reconnect.due */
@@ -72,8 +71,7 @@ int reconnects_not_connected(struct db *db, const struct policy *p, const struct
                              const char *session, int64_t token, enum session_state state, const char *detail,
                              uint64_t draw);
 
-/* ---- workers ---------------------------------------------------------------------------------------------
- */
+/* ---- workers --------------------------------------------------------------------------------- */
 
 /* The most that one transaction claims. */
 #define RECONNECTS_CLAIM_MAX 16
@@ -161,8 +159,7 @@ int reconnects_collect(struct db *db, const char *bridge,
                        void (*on_attempt)(void *ctx, const struct attempt_row *row),
                        void (*on_park)(void *ctx, const struct told_park *park), void *ctx, bool *ret_more);
 
-/* ---- operators and those who show ------------------------------------------------------------------------
- */
+/* ---- operators and those who show ------------------------------------------------------------ */
 
 /* Puts up an attempt by hand. Returns 0 (ring reconnect.due), RECONNECTS_NONE, RECONNECTS_REFUSED with the
  * reason in *ret, or -errno. */

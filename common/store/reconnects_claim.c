@@ -41,9 +41,7 @@ static struct retry_bridge view_of(const struct claiming *c)
     return v;
 }
 
-/* ---- ending what has lapsed
- * --------------------------------------------------------------------------------
- */
+/* ---- ending what has lapsed ------------------------------------------------------------------ */
 
 static int repair_one(struct claiming *c, struct reconnect_row *row)
 {
@@ -98,9 +96,7 @@ static int repair_lapsed(struct claiming *c)
     return r == RECONNECTS_NONE ? 0 : r;
 }
 
-/* ---- taking what is due
- * ------------------------------------------------------------------------------------
- */
+/* ---- taking what is due ---------------------------------------------------------------------- */
 
 static int find_due(struct claiming *c, struct reconnect_row *ret)
 {
@@ -193,9 +189,7 @@ static int take_due(struct claiming *c)
     return r == RECONNECTS_NONE ? 0 : r;
 }
 
-/* ---- when to come back
- * -------------------------------------------------------------------------------------
- */
+/* ---- when to come back ----------------------------------------------------------------------- */
 
 static int64_t sooner(int64_t a, int64_t b)
 {
@@ -304,9 +298,7 @@ int reconnects_claim(struct db *db, struct clock *clock, struct rng *rng, const 
     return r;
 }
 
-/* ---- the call is over
- * --------------------------------------------------------------------------------------
- */
+/* ---- the call is over ------------------------------------------------------------------------ */
 
 struct calling {
     struct db *db;

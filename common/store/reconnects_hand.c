@@ -32,9 +32,7 @@ static int read_subject(struct db *db, const struct now *now, const char *bridge
     return 0;
 }
 
-/* ---- requests
- * ----------------------------------------------------------------------------------------------
- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 static int ask(struct db *db, const struct policy *p, const struct now *now, const char *bridge,
                const char *session, bool force, struct verdict *ret)
@@ -61,9 +59,7 @@ int reconnects_ask(struct db *db, const struct policy *p, const struct now *now,
     return r == 0 ? txn_end(&t, ask(db, p, now, bridge, session, force, ret)) : r;
 }
 
-/* ---- parking
- * -------------------------------------------------------------------------------------------------
- */
+/* ---- parking --------------------------------------------------------------------------------- */
 
 static int park(struct db *db, const struct now *now, const char *bridge, const char *session,
                 enum retry_park why, const char *detail)
@@ -177,8 +173,7 @@ int reconnects_unpark(struct db *db, const struct policy *p, const struct now *n
     return r == 0 ? txn_end(&t, unpark_by_hand(db, p, now, bridge, session)) : r;
 }
 
-/* ---- a bridge that cannot reconnect ----------------------------------------------------------------------
- */
+/* ---- a bridge that cannot reconnect ---------------------------------------------------------- */
 
 static int first_due(struct db *db, const char *bridge, int64_t due_before, char ret[SESSIONS_ID_MAX])
 {
@@ -237,9 +232,7 @@ int reconnects_unpark_no_way(struct db *db, const struct policy *p, const struct
     return txn_end(&t, reconnects_unpark_all(db, p, now, bridge, RETRY_PARK_NO_WAY, 0, ret_n));
 }
 
-/* ---- what is shown
- * -----------------------------------------------------------------------------------------
- */
+/* ---- what is shown --------------------------------------------------------------------------- */
 
 static int count_ahead(struct db *db, const struct now *now, const struct reconnect_row *row, int64_t *ret)
 {

@@ -169,8 +169,7 @@ int sessions_count(struct db *db, const char *bridge, int64_t ret[SESSION_STATE_
     return r;
 }
 
-/* ---- history ---------------------------------------------------------------------------------------------
- */
+/* ---- history --------------------------------------------------------------------------------- */
 
 static int add_change(struct db *db, const char *bridge, const char *id, const struct session_change *c)
 {

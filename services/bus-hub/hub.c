@@ -10,12 +10,12 @@
 #define COUNT_MS 5000
 
 static const struct setting hub_table[] = {
-    {.name = "ZAPKEEP_ADMIN_LISTEN",
-     .kind = SETTING_LISTEN,
-     .at = offsetof(struct hub_settings, admin_listen),
-     .def = "127.0.0.1:8001",
-     .help = "/health, /ready and /metrics of the hub; off: none" },
-    { 0},
+    { .name = "ZAPKEEP_ADMIN_LISTEN",
+      .kind = SETTING_LISTEN,
+      .at = offsetof(struct hub_settings, admin_listen),
+      .def = "127.0.0.1:8001",
+      .help = "/health, /ready and /metrics of the hub; off: none" },
+    { 0 },
 };
 
 static const struct setting *const tables[] = { app_settings_table, hub_table, NULL };
@@ -25,7 +25,7 @@ static struct metric peers = {
     .help = "Connections to the hub",
     .kind = METRIC_GAUGE,
     .label = "side",
-    .values = {"publisher", "subscriber"},
+    .values = { "publisher", "subscriber" },
 };
 
 static void on_count(void *ctx)

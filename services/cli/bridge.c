@@ -44,13 +44,11 @@ int cli_bridge_call(struct cli_bridge *b, struct bridge_request *req, int64_t ti
                     struct cli_reply *ret)
 {
     CLEANUP(bridge_request_fini) struct bridge_request owned = *req;
-    const struct http_request http = {
-        .method = owned.method,
-        .url = buf_str(&owned.url),
-        .headers = buf_str(&owned.headers),
-        .body = {owned.body.data, owned.body.len},
-        .timeout_ms = timeout_ms
-    };
+    const struct http_request http = { .method = owned.method,
+                                       .url = buf_str(&owned.url),
+                                       .headers = buf_str(&owned.headers),
+                                       .body = { owned.body.data, owned.body.len },
+                                       .timeout_ms = timeout_ms };
     struct call c = { .bridge = b, .reply = ret };
     int r;
 
@@ -106,11 +104,7 @@ char *cli_bridge_place(const struct cli_bridge *b, char *ret, size_t n)
 /* What the bridge itself says was wrong, if it says so in JSON. */
 static void own_words(const struct cli_reply *reply, char *ret, size_t n)
 {
-    static const struct json_path paths[] = {
-        {0,  { "message" }},
-        { 0, { "error" }  },
-        { 0, { "detail" } }
-    };
+    static const struct json_path paths[] = { { 0, { "message" } }, { 0, { "error" } }, { 0, { "detail" } } };
     struct json_value v[ARRAY_LEN(paths)];
 
     (void)json_in_find(reply->answer.body, paths, ARRAY_LEN(paths), v);
@@ -204,9 +198,8 @@ int cli_bridge_find_driver(struct cli_bridge *b)
 
 int cli_bridge_start(const struct bridge_settings *settings, struct cli_bridge *ret)
 {
-    struct cli_bridge b = {
-        .settings = settings, .target = {.base_url = settings->url, .api_key = settings->api_key}
-    };
+    struct cli_bridge b = { .settings = settings,
+                            .target = { .base_url = settings->url, .api_key = settings->api_key } };
     int r = loop_open(&b.loop);
 
     if (r == 0)

@@ -42,8 +42,7 @@ int cli_bridge_call(struct cli_bridge *b, struct bridge_request *req, int64_t ti
 int cli_bridge_sleep(struct cli_bridge *b, int64_t ms);
 
 /* Words for what came of a call, with what to do about it: a bridge_answer_kind or a negative. Prints one
- * line
- * "<what>: …" and returns the exit code (unreachable for transport and a refused key, else not so). */
+ * line "<what>: …" and returns the exit code (unreachable for transport and a refused key, else not so). */
 int cli_bridge_problem(const struct cli_bridge *b, const char *what, int kind, const struct cli_reply *reply);
 /* Replaces what could steer a terminal; returns @text. */
 char *cli_plain(char *text);

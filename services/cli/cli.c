@@ -10,13 +10,13 @@
 #define WORDS_MAX (64 * 1024)
 
 const struct setting cli_settings_table[] = {
-    {.name = "JSON",
-     .kind = SETTING_BOOL,
-     .at = offsetof(struct cli_settings, json),
-     .def = "false",
-     .flag_only = true,
-     .help = "one JSON object a line" },
-    { 0},
+    { .name = "JSON",
+      .kind = SETTING_BOOL,
+      .at = offsetof(struct cli_settings, json),
+      .def = "false",
+      .flag_only = true,
+      .help = "one JSON object a line" },
+    { 0 },
 };
 
 const struct cli_command *cli_command_of(int (*run)(int argc, char *argv[]))

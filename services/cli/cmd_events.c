@@ -29,31 +29,30 @@ struct events_settings {
 
 static const struct setting events_table[] = {
     HISTORY_ROWS(AT(history), "the newest N that match (20 unless --from, --since or --limit is given)"),
-    {.name = "LIMIT",
-                                                                                              .kind = SETTING_INT,
-                                                                                              .at = AT(limit),
-                                                                                              .def = "-1",
-                                                                                              .min = -1,
-                                                                                              .max = INT64_MAX,
-                                                                                              .flag_only = true,
-                                                                                              .help = "at most this many; alone: the newest; 0: all there are" },
+    { .name = "LIMIT",
+      .kind = SETTING_INT,
+      .at = AT(limit),
+      .def = "-1",
+      .min = -1,
+      .max = INT64_MAX,
+      .flag_only = true,
+      .help = "at most this many; alone: the newest; 0: all there are" },
     { .name = "TYPE",
-                                                                                              .at = AT(type),
-                                                                                              .def = "",
-                                                                                              .flag_only = true,
-                                                                                              .help = "prefix of the type: message. or session.disconnected" },
-    { .name = "SESSION",         .at = AT(session), .def = "", .flag_only = true, .help = "of this session only" },
+      .at = AT(type),
+      .def = "",
+      .flag_only = true,
+      .help = "prefix of the type: message. or session.disconnected" },
+    { .name = "SESSION", .at = AT(session), .def = "", .flag_only = true, .help = "of this session only" },
     { .name = "REJECTED",
-                                                                                              .kind = SETTING_BOOL,
-                                                                                              .at = AT(rejected),
-                                                                                              .def = "false",
-                                                                                              .flag_only = true,
-                                                                                              .help = "instead: webhooks that could not be read, newest first" },
-    { 0               },
+      .kind = SETTING_BOOL,
+      .at = AT(rejected),
+      .def = "false",
+      .flag_only = true,
+      .help = "instead: webhooks that could not be read, newest first" },
+    { 0 },
 };
 
-/* ---- events ----------------------------------------------------------------------------------------------
- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 static void print_rows(const struct event_rows *rows, bool json, int64_t *skip, int64_t *left,
                        struct buf *out)
@@ -117,8 +116,7 @@ static int show_events(struct event_reader *r, const struct events_settings *s)
     return rc == 0 ? print_from(r, s, &filter, seq, skip) : rc;
 }
 
-/* ---- rejected --------------------------------------------------------------------------------------------
- */
+/* ---- rejected -------------------------------------------------------------------------------- */
 
 static int on_rejected(void *ctx, const struct rejected *row)
 {
@@ -136,8 +134,7 @@ static int show_rejected(struct event_reader *r, struct events_settings *s)
     return event_read_rejected(r, limit, on_rejected, &s->cli.json);
 }
 
-/* ---- the command -----------------------------------------------------------------------------------------
- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static int show(struct events_settings *s)
 {

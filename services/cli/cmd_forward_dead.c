@@ -31,8 +31,7 @@ static const struct setting order_table[] = {
 static const struct setting show_table[] = { { 0 } };
 /* clang-format on */
 
-/* ---- one letter ------------------------------------------------------------------------------------------
- */
+/* ---- one letter ------------------------------------------------------------------------------ */
 
 static void add_json(const struct forward_dead *d, bool whole, struct buf *out)
 {
@@ -114,8 +113,7 @@ static int on_dead(void *ctx, const struct forward_dead *d)
     return buf_addf(p->out, "\n");
 }
 
-/* ---- list and show ---------------------------------------------------------------------------------------
- */
+/* ---- list and show --------------------------------------------------------------------------- */
 
 static int print_all(const struct forward_cli *f, const struct forward_dead_filter *filter, int64_t limit,
                      struct printing *p)
@@ -175,8 +173,7 @@ static int show(const struct forward_cli *f, const struct forward_cli_settings *
     return p.n > 0 ? EXIT_DONE : cli_problem(EXIT_NOT_SO, "there is no dead letter %s", args->arg[0]);
 }
 
-/* ---- retry and drop --------------------------------------------------------------------------------------
- */
+/* ---- retry and drop -------------------------------------------------------------------------- */
 
 static int on_count(void *ctx, const struct forward_dead *d)
 {
@@ -278,8 +275,7 @@ static int drop(const struct forward_cli *f, const struct forward_cli_settings *
     return order(f, s, args, FORWARD_DEAD_DROP);
 }
 
-/* ---- the commands ----------------------------------------------------------------------------------------
- */
+/* ---- the commands ---------------------------------------------------------------------------- */
 
 static int run(int argc, char *argv[], const struct cli_command *cmd, const struct setting *table,
                int (*fn)(const struct forward_cli *f, const struct forward_cli_settings *s,

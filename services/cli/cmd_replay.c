@@ -50,8 +50,7 @@ static const struct setting replay_table[] = {
 };
 /* clang-format on */
 
-/* ---- what goes on ----------------------------------------------------------------------------------------
- */
+/* ---- what goes on ---------------------------------------------------------------------------- */
 
 enum place { PLACE_WAITS, PLACE_SENT, PLACE_DONE };
 
@@ -130,15 +129,13 @@ static int send_one(struct replay *p, int row)
     if (r == 0) {
         *post = (struct post){ p, row };
         r = http_call(p->client,
-                      &(struct http_request){
-                          .method = "POST",
-                          .url = p->target.url,
-                          .headers = buf_str(&headers),
-                          .body = {buf_str(&body), body.len},
-                          .timeout_ms = p->s->forward.timeout_ms,
-                          .answer_bytes_max = ANSWER_BYTES_MAX,
-                          .http2 = true
-        },
+                      &(struct http_request){ .method = "POST",
+                                              .url = p->target.url,
+                                              .headers = buf_str(&headers),
+                                              .body = { buf_str(&body), body.len },
+                                              .timeout_ms = p->s->forward.timeout_ms,
+                                              .answer_bytes_max = ANSWER_BYTES_MAX,
+                                              .http2 = true },
                       on_answer, post, NULL);
     }
     if (r != 0) {
@@ -251,8 +248,7 @@ static void on_stop(void *ctx, int signum)
     loop_stop(p->loop);
 }
 
-/* ---- from where to where ---------------------------------------------------------------------------------
- */
+/* ---- from where to where --------------------------------------------------------------------- */
 
 /* A seq, or the first at or after a time. */
 static int seq_of(struct replay *p, const char *flag, const char *text, bool end_of, int64_t *ret)
@@ -292,8 +288,7 @@ static int find_range(struct replay *p)
     return code;
 }
 
-/* ---- the command -----------------------------------------------------------------------------------------
- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static int find_target(struct replay *p, struct buf *url)
 {
@@ -372,9 +367,8 @@ static int replay(struct replay *p)
 static int run(const struct replay_settings *s)
 {
     CLEANUP(buf_fini) struct buf url = BUF_INIT(SETTINGS_VALUE_MAX + 64);
-    struct replay p = {
-        .s = s, .filter = {.type_prefix = str_from(s->type), .session = str_from(s->session)}
-    };
+    struct replay p = { .s = s,
+                        .filter = { .type_prefix = str_from(s->type), .session = str_from(s->session) } };
     const char *dir = s->cli.app.data_dir;
     int code, r;
 

@@ -21,13 +21,13 @@ struct delete_settings {
 };
 
 static const struct setting table[] = {
-    {.name = "YES",
-     .kind = SETTING_BOOL,
-     .at = offsetof(struct delete_settings, yes),
-     .def = "false",
-     .flag_only = true,
-     .help = "do not ask" },
-    { 0},
+    { .name = "YES",
+      .kind = SETTING_BOOL,
+      .at = offsetof(struct delete_settings, yes),
+      .def = "false",
+      .flag_only = true,
+      .help = "do not ask" },
+    { 0 },
 };
 
 /* -1: go on. */

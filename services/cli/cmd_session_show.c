@@ -22,8 +22,7 @@ struct shown {
     struct json_out j;
 };
 
-/* ---- what happens next -----------------------------------------------------------------------------------
- */
+/* ---- what happens next ----------------------------------------------------------------------- */
 
 /* What stands in the way: the session's own side first. */
 static struct verdict obstacle(const struct reconnect_outlook *o)
@@ -151,8 +150,7 @@ static void json_next(struct shown *s)
     json_close(&s->j, '}');
 }
 
-/* ---- changes and attempts --------------------------------------------------------------------------------
- */
+/* ---- changes and attempts -------------------------------------------------------------------- */
 
 static const char *from_text(const struct session_change *c)
 {
@@ -220,8 +218,7 @@ static int json_attempt(void *ctx, const struct attempt_row *a)
     return 0;
 }
 
-/* ---- the session -----------------------------------------------------------------------------------------
- */
+/* ---- the session ----------------------------------------------------------------------------- */
 
 static const char *meaning_of(const struct session_row *row)
 {

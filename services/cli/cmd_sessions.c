@@ -33,8 +33,7 @@ struct listing {
     int64_t shown, n[SESSION_STATE_N];
 };
 
-/* ---- one line --------------------------------------------------------------------------------------------
- */
+/* ---- one line -------------------------------------------------------------------------------- */
 
 static void print_json(const struct session_row *row, const struct reconnect_row *re, const struct listing *l)
 {
@@ -115,8 +114,7 @@ static int on_session(void *ctx, const struct session_row *row)
     return 0;
 }
 
-/* ---- the list --------------------------------------------------------------------------------------------
- */
+/* ---- the list -------------------------------------------------------------------------------- */
 
 static void print_sum(const struct listing *l)
 {

@@ -29,8 +29,7 @@ struct status {
     struct json_out j;
 };
 
-/* ---- for people ------------------------------------------------------------------------------------------
- */
+/* ---- for people ------------------------------------------------------------------------------ */
 
 static void write_health(struct status *s)
 {
@@ -117,8 +116,7 @@ static int write_text(struct status *s)
     return r;
 }
 
-/* ---- for programs ----------------------------------------------------------------------------------------
- */
+/* ---- for programs ---------------------------------------------------------------------------- */
 
 static int json_alert(void *ctx, const struct alert_row *a)
 {
@@ -190,8 +188,7 @@ static int write_json(struct status *s)
     return r;
 }
 
-/* ---- one bridge after the other --------------------------------------------------------------------------
- */
+/* ---- one bridge after the other -------------------------------------------------------------- */
 
 static int read_bridge(struct status *s)
 {

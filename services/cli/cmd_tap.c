@@ -44,30 +44,29 @@ struct tap {
 
 static const struct setting tap_table[] = {
     HISTORY_ROWS(AT(history), "begin with the newest N"),
-    {.name = "COUNT",
-                                              .kind = SETTING_INT,
-                                              .at = AT(count),
-                                              .def = "0",
-                                              .min = 0,
-                                              .max = INT64_MAX,
-                                              .flag_only = true,
-                                              .help = "end after this many; 0: never" },
+    { .name = "COUNT",
+      .kind = SETTING_INT,
+      .at = AT(count),
+      .def = "0",
+      .min = 0,
+      .max = INT64_MAX,
+      .flag_only = true,
+      .help = "end after this many; 0: never" },
     { .name = "TIMEOUT",
-                                              .kind = SETTING_DURATION,
-                                              .at = AT(timeout_ms),
-                                              .def = "0",
-                                              .min = 0,
-                                              .max = INT64_MAX,
-                                              .flag_only = true,
-                                              .help = "end after this time: exit 1 when --count was not reached; 0: never" },
-    { 0       },
+      .kind = SETTING_DURATION,
+      .at = AT(timeout_ms),
+      .def = "0",
+      .min = 0,
+      .max = INT64_MAX,
+      .flag_only = true,
+      .help = "end after this time: exit 1 when --count was not reached; 0: never" },
+    { 0 },
 };
 
 static const struct setting *const tables[] = { cli_settings_table, app_settings_table, bridge_settings_table,
                                                 tap_table, NULL };
 
-/* ---- selecting and printing ------------------------------------------------------------------------------
- */
+/* ---- selecting and printing ------------------------------------------------------------------ */
 
 static bool topic_matches(const struct tap *t, const char *topic)
 {
@@ -105,8 +104,7 @@ static void flush(struct tap *t, bool more)
         stop(t, EXIT_DONE); /* whoever reads has enough */
 }
 
-/* ---- from the log ----------------------------------------------------------------------------------------
- */
+/* ---- from the log ---------------------------------------------------------------------------- */
 
 static int on_batch(void *ctx, const struct event_rows *rows)
 {
@@ -134,8 +132,7 @@ static void on_error(void *ctx, int r, const char *words)
         (void)cli_problem(EXIT_UNREACHABLE, "%s", words);
 }
 
-/* ---- from the bus ----------------------------------------------------------------------------------------
- */
+/* ---- from the bus ---------------------------------------------------------------------------- */
 
 static bool is_event(const struct message *m)
 {
@@ -186,8 +183,7 @@ static void on_timeout(void *ctx)
     stop(t, t->settings.count > 0 ? EXIT_NOT_SO : EXIT_DONE);
 }
 
-/* ---- starting --------------------------------------------------------------------------------------------
- */
+/* ---- starting -------------------------------------------------------------------------------- */
 
 static bool wants_history(const struct tap *t)
 {

@@ -24,15 +24,15 @@ struct wait_settings {
 };
 
 static const struct setting wait_table[] = {
-    {.name = "TIMEOUT",
-     .kind = SETTING_DURATION,
-     .at = offsetof(struct wait_settings, timeout_ms),
-     .def = "50s",
-     .min = 1,
-     .max = 24LL * 3600 * 1000,
-     .flag_only = true,
-     .help = "give up after this" },
-    { 0},
+    { .name = "TIMEOUT",
+      .kind = SETTING_DURATION,
+      .at = offsetof(struct wait_settings, timeout_ms),
+      .def = "50s",
+      .min = 1,
+      .max = 24LL * 3600 * 1000,
+      .flag_only = true,
+      .help = "give up after this" },
+    { 0 },
 };
 
 struct wait {

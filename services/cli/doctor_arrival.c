@@ -84,9 +84,7 @@ static void judge_log(struct doctor *d, struct finding *f)
 /* Lets the bridge send one. "" : it did not. */
 static char *order_probe(struct doctor *d, char *ret, size_t n)
 {
-    static const struct json_path paths[] = {
-        {0, { "nonce" }}
-    };
+    static const struct json_path paths[] = { { 0, { "nonce" } } };
     CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
     struct json_value v = { 0 };
 

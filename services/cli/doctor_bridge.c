@@ -143,9 +143,7 @@ void doctor_dialect(struct doctor *d, struct finding *f)
 
 static bool has_probe(const struct cli_reply *about)
 {
-    static const struct json_path paths[] = {
-        {0, { "features", "probe" }}
-    };
+    static const struct json_path paths[] = { { 0, { "features", "probe" } } };
     struct json_value v;
 
     (void)json_in_find(about->answer.body, paths, 1, &v);
@@ -201,9 +199,7 @@ void doctor_reconnect(struct doctor *d, struct finding *f)
 /* The bridge's own time, in the "timestamp" of its health; 0 when it has none. */
 static int64_t bridge_time(const struct doctor *d)
 {
-    static const struct json_path paths[] = {
-        {0, { "timestamp" }}
-    };
+    static const struct json_path paths[] = { { 0, { "timestamp" } } };
     struct json_value v;
     char text[40];
     int64_t ms = 0;

@@ -187,9 +187,7 @@ static int send_probe(struct doctor *d, struct cli_reply *ret)
 
 static int64_t read_seq(const struct cli_reply *reply)
 {
-    static const struct json_path paths[] = {
-        {0, { "seq" }}
-    };
+    static const struct json_path paths[] = { { 0, { "seq" } } };
     struct json_value v;
     int64_t seq = 0;
 

@@ -24,11 +24,7 @@ bool doctor_has_wal_reset_race(const char *version)
 {
     static const struct {
         int minor, patch; /* of 3, from this patch on it is repaired */
-    } repaired[] = {
-        {44,  6},
-        { 50, 7},
-        { 51, 3}
-    };
+    } repaired[] = { { 44, 6 }, { 50, 7 }, { 51, 3 } };
     char *end;
     long major = strtol(version, &end, 10), minor = *end == '.' ? strtol(end + 1, &end, 10) : 0;
     long patch = *end == '.' ? strtol(end + 1, &end, 10) : 0;
@@ -78,16 +74,12 @@ static void add(char *ret, size_t n, const char *label, const char *word, int co
 
 int doctor_read_features(struct str json, char *ret, size_t n)
 {
-    struct json_path paths[ARRAY_LEN(features) + 1] = {
-        {0, { "extension" }}
-    };
+    struct json_path paths[ARRAY_LEN(features) + 1] = { { 0, { "extension" } } };
     struct json_value v[ARRAY_LEN(paths)];
     int on = 0, off = 0;
 
     for (size_t i = 0; i < ARRAY_LEN(features); i++)
-        paths[i + 1] = (struct json_path){
-            0, {"features", features[i]}
-        };
+        paths[i + 1] = (struct json_path){ 0, { "features", features[i] } };
     (void)json_in_find(json, paths, ARRAY_LEN(paths), v);
     if (v[0].kind != JSON_IN_TEXT)
         return -1;

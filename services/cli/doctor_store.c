@@ -24,16 +24,9 @@ static const char *network_name(long type)
     static const struct {
         long type;
         const char *name;
-    } known[] = {
-        {0x6969,      "NFS"   },
-        { 0xff534d42, "CIFS"  },
-        { 0xfe534d42, "SMB"   },
-        { 0x517b,     "SMB"   },
-        { 0x01021997, "9p"    },
-        { 0x5346414f, "AFS"   },
-        { 0x00c36400, "Ceph"  },
-        { 0x0bd00bd0, "Lustre"}
-    };
+    } known[] = { { 0x6969, "NFS" },      { 0xff534d42, "CIFS" },  { 0xfe534d42, "SMB" },
+                  { 0x517b, "SMB" },      { 0x01021997, "9p" },    { 0x5346414f, "AFS" },
+                  { 0x00c36400, "Ceph" }, { 0x0bd00bd0, "Lustre" } };
 
     for (size_t i = 0; i < ARRAY_LEN(known); i++) {
         if ((unsigned long)known[i].type == ((unsigned long)type & 0xffffffff))

@@ -11,8 +11,7 @@
 /* Of a body a terminal shows this much; --json has all of it. */
 #define BODY_SHOWN 160
 
-/* ---- for a person ----------------------------------------------------------------------------------------
- */
+/* ---- for a person ---------------------------------------------------------------------------- */
 
 /* C0, DEL and C1 (U+0080 to U+009F) can start an escape sequence. */
 static void add_safe(struct buf *out, struct str s)
@@ -85,8 +84,7 @@ static void event_text(const struct event *e, struct buf *out)
     add_body(out, e->body);
 }
 
-/* ---- for a program ---------------------------------------------------------------------------------------
- */
+/* ---- for a program --------------------------------------------------------------------------- */
 
 static struct str or_null(struct str s)
 {
@@ -141,8 +139,7 @@ void lines_event(const struct event *e, bool json, struct buf *out)
     (void)buf_add(out, "\n", 1);
 }
 
-/* ---- rejected --------------------------------------------------------------------------------------------
- */
+/* ---- rejected -------------------------------------------------------------------------------- */
 
 void lines_rejected(const struct rejected *r, bool json, struct buf *out)
 {
@@ -169,8 +166,7 @@ void lines_rejected(const struct rejected *r, bool json, struct buf *out)
     (void)buf_add(out, "\n", 1);
 }
 
-/* ---- messages --------------------------------------------------------------------------------------------
- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 static void add_str(struct buf *out, const char *key, struct str v)
 {

@@ -12,10 +12,7 @@
 static int read_code(struct str body, struct buf *ret)
 {
     static const struct json_path paths[] = {
-        {0,  { "data", "qr" }    },
-        { 0, { "data", "qrCode" }},
-        { 0, { "qr" }            },
-        { 0, { "qrCode" }        }
+        { 0, { "data", "qr" } }, { 0, { "data", "qrCode" } }, { 0, { "qr" } }, { 0, { "qrCode" } }
     };
     struct json_value v[ARRAY_LEN(paths)];
 

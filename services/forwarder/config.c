@@ -12,8 +12,7 @@
 #include "common/base/mem.h"
 #include "common/base/settings.h"
 
-/* ---- building one ----------------------------------------------------------------------------------------
- */
+/* ---- building one ---------------------------------------------------------------------------- */
 
 static void destination_free(struct destination_config *d)
 {
@@ -125,8 +124,7 @@ int config_add_backend(struct config *c, const struct forward_settings *s, struc
     return 0;
 }
 
-/* ---- the file: a cursor over it --------------------------------------------------------------------------
- */
+/* ---- the file: a cursor over it -------------------------------------------------------------- */
 
 struct parse {
     struct config *config;
@@ -162,8 +160,7 @@ static struct str trim(struct str s)
     return s;
 }
 
-/* ---- values ----------------------------------------------------------------------------------------------
- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 /* Sets what a key says; @value ends with a NUL, @at is where it stands in the line. */
 typedef int (*set_fn)(struct parse *p, const char *value, const char *at);
@@ -325,29 +322,28 @@ static const struct key {
     const char *name;
     set_fn set;
 } keys[] = {
-    {"url",            key_url          },
-    { "token",         key_token        },
-    { "token_file",    key_token_file   },
-    { "secret",        key_secret       },
-    { "secret_file",   key_secret_file  },
-    { "types",         key_types        },
-    { "sessions",      key_sessions     },
-    { "bridge",        key_bridge       },
-    { "body",          key_body         },
-    { "concurrency",   key_concurrency  },
-    { "timeout",       key_timeout      },
-    { "batch",         key_batch        },
-    { "batch_wait",    key_batch_wait   },
-    { "allow_private", key_allow_private},
-    { "ca",            key_ca           },
+    { "url", key_url },
+    { "token", key_token },
+    { "token_file", key_token_file },
+    { "secret", key_secret },
+    { "secret_file", key_secret_file },
+    { "types", key_types },
+    { "sessions", key_sessions },
+    { "bridge", key_bridge },
+    { "body", key_body },
+    { "concurrency", key_concurrency },
+    { "timeout", key_timeout },
+    { "batch", key_batch },
+    { "batch_wait", key_batch_wait },
+    { "allow_private", key_allow_private },
+    { "ca", key_ca },
 };
 #define KEYS_WORDS                                                                                       \
     "url, token, token_file, secret, secret_file, types, sessions, bridge, body, concurrency, timeout, " \
     "batch,"                                                                                             \
     " batch_wait, allow_private, ca"
 
-/* ---- lines -----------------------------------------------------------------------------------------------
- */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 static int end_section(struct parse *p)
 {
@@ -521,8 +517,7 @@ void config_fini(struct config *c)
         destination_free(c->at[--c->n]);
 }
 
-/* ---- filtering -------------------------------------------------------------------------------------------
- */
+/* ---- filtering ------------------------------------------------------------------------------- */
 
 #define PROBE_TYPE "zapkeep.probe"
 

@@ -36,8 +36,7 @@ struct call {
     } at[];
 };
 
-/* ---- which lanes -----------------------------------------------------------------------------------------
- */
+/* ---- which lanes ----------------------------------------------------------------------------- */
 
 void deliver_at(struct destination *d, int64_t boot_ms)
 {
@@ -99,8 +98,7 @@ static struct lane *next_lane(struct destination *d)
     return container_of(from->next, struct lane, in_queue);
 }
 
-/* ---- requests --------------------------------------------------------------------------------------------
- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 /* How many events of the lane may go in a batch with room for so many. */
 static int items_of(const struct lane *l, int room)
@@ -185,17 +183,15 @@ static int post(struct call *c)
     if (r != 0)
         return r;
     r = http_call(c->d->client,
-                  &(struct http_request){
-                      .method = "POST",
-                      .url = config->url,
-                      .headers = buf_str(&headers),
-                      .headers_as_one = true,
-                      .body = {buf_str(&body), body.len},
-                      .timeout_ms = config->timeout_ms,
-                      .answer_bytes_max = ANSWER_BYTES_MAX,
-                      .http2 = true,
-                      .public_only = !config->allow_private
-    },
+                  &(struct http_request){ .method = "POST",
+                                          .url = config->url,
+                                          .headers = buf_str(&headers),
+                                          .headers_as_one = true,
+                                          .body = { buf_str(&body), body.len },
+                                          .timeout_ms = config->timeout_ms,
+                                          .answer_bytes_max = ANSWER_BYTES_MAX,
+                                          .http2 = true,
+                                          .public_only = !config->allow_private },
                   on_answer, c, &c->http);
     if (body.cap > (size_t)QUEUE_BYTES_MAX)
         buf_fini(&body);
@@ -277,8 +273,7 @@ void deliver_cancel(struct destination *d)
     }
 }
 
-/* ---- answers ---------------------------------------------------------------------------------------------
- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static enum delivery_failure failure_of(const struct http_answer *a)
 {

@@ -9,8 +9,7 @@
 #include "common/base/mem.h"
 #include "services/forwarder/forward_metrics.h"
 
-/* ---- reading the log -------------------------------------------------------------------------------------
- */
+/* ---- reading the log ------------------------------------------------------------------------- */
 
 bool destination_is_off(const struct destination *d)
 {
@@ -123,8 +122,7 @@ void destination_ring(struct destination *d)
         consumer_ring(d->consumer);
 }
 
-/* ---- after every turn ------------------------------------------------------------------------------------
- */
+/* ---- after every turn ------------------------------------------------------------------------ */
 
 /* Memory is full of few sessions and slots are free: others are further down the log. */
 static bool is_starving(const struct destination *d)
@@ -162,8 +160,7 @@ void destination_save(struct destination *d, bool all)
     d->window_dirty = d->window_moved = false;
 }
 
-/* ---- turned off ------------------------------------------------------------------------------------------
- */
+/* ---- turned off ------------------------------------------------------------------------------ */
 
 void destination_tell(struct destination *d, const char *status, const char *words)
 {
@@ -192,8 +189,7 @@ void destination_turn_off(struct destination *d, bool off)
         log_info("destination-on", "turned on again", KS("destination", d->config->name));
 }
 
-/* ---- what others see -------------------------------------------------------------------------------------
- */
+/* ---- what others see ------------------------------------------------------------------------- */
 
 void destination_failed(struct destination *d, const char *words)
 {
@@ -278,8 +274,7 @@ void destination_save_status(struct destination *d)
     forwarder_note(d->f, forward_save_status(d->f->db, &now));
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 /* The URL without what may be secret in it. */
 static void show_url(const char *url, char *ret, size_t n)

@@ -83,8 +83,7 @@ void destination_tell(struct destination *d, const char *status, const char *wor
 /* The error as the CLI shows it. */
 void destination_failed(struct destination *d, const char *words);
 
-/* ---- deliver.c -------------------------------------------------------------------------------------------
- */
+/* ---- deliver.c ------------------------------------------------------------------------------- */
 
 /* A lane has something to do, or not any more: puts it into the queue it belongs to, or frees it. */
 void lane_settle(struct destination *d, struct lane *l);
@@ -93,8 +92,7 @@ void deliver_poke(struct destination *d);                /* starts requests */
 void deliver_cancel(struct destination *d);              /* all; nothing more is heard of them */
 void deliver_at(struct destination *d, int64_t boot_ms); /* the timer fires then at the latest */
 
-/* ---- shelve.c --------------------------------------------------------------------------------------------
- */
+/* ---- shelve.c -------------------------------------------------------------------------------- */
 
 /* What a backend answered, for a row. */
 struct verdict_words {
@@ -121,8 +119,7 @@ void shelve_memory(struct destination *d, int keep);
 void shelve_bury_gap(struct destination *d, int64_t from, int64_t to);
 void item_forget(struct destination *d, struct lane *l, struct item *it); /* out of memory */
 
-/* ---- again.c ---------------------------------------------------------------------------------------------
- */
+/* ---- again.c --------------------------------------------------------------------------------- */
 
 #define AGAIN_BRIDGE "\x01again"        /* lanes of their own: what follows is not held up */
 void again_load(struct destination *d); /* more of them, if there is room */

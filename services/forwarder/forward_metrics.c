@@ -21,15 +21,15 @@ struct metric forward_attempts = {
     .help = "Requests to backends, by what came of them",
     .kind = METRIC_COUNTER,
     .label = "code",
-    .values = {[CODE_2XX] = "2xx",
-               [CODE_3XX] = "3xx",
-               [CODE_410] = "410",
-               [CODE_429] = "429",
-               [CODE_4XX] = "4xx",
-               [CODE_5XX] = "5xx",
-               [CODE_NO_CONNECTION] = "no-connection",
-               [CODE_TIMEOUT] = "timeout",
-               [CODE_BROKEN] = "broken"},
+    .values = { [CODE_2XX] = "2xx",
+                [CODE_3XX] = "3xx",
+                [CODE_410] = "410",
+                [CODE_429] = "429",
+                [CODE_4XX] = "4xx",
+                [CODE_5XX] = "5xx",
+                [CODE_NO_CONNECTION] = "no-connection",
+                [CODE_TIMEOUT] = "timeout",
+                [CODE_BROKEN] = "broken" },
 };
 
 /* Series of the destinations, by their index. */
@@ -100,7 +100,7 @@ struct metric forward_seconds = {
     .name = "zapkeep_forward_delivery_seconds",
     .help = "From a request to its answer",
     .kind = METRIC_HISTOGRAM,
-    .bounds = {0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30},
+    .bounds = { 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30 },
     .scale = 0.001,
 };
 

@@ -34,8 +34,7 @@ unsigned forwarder_spread(struct forwarder *f)
     return (unsigned)rng_below(app_rng(f->app), 1001);
 }
 
-/* ---- bells -----------------------------------------------------------------------------------------------
- */
+/* ---- bells ----------------------------------------------------------------------------------- */
 
 static void ring_all(struct forwarder *f)
 {
@@ -68,8 +67,7 @@ static int subscribe(struct forwarder *f)
                         on_message, on_link, f, &f->sub);
 }
 
-/* ---- stopping --------------------------------------------------------------------------------------------
- */
+/* ---- stopping -------------------------------------------------------------------------------- */
 
 static void on_let_go(void *ctx)
 {
@@ -90,8 +88,7 @@ static void on_stop(void *ctx)
         app_stopped(f->app);
 }
 
-/* ---- what /health and /ready show ------------------------------------------------------------------------
- */
+/* ---- what /health and /ready show ------------------------------------------------------------ */
 
 static int check_store(void *ctx, char *ret_why, size_t n)
 {
@@ -144,8 +141,7 @@ static void add_checks(struct forwarder *f)
     app_check_add(f->app, &(struct app_check){ "bus", check_bus, f, false });
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static int refuse(const struct buf *problem)
 {

@@ -4,8 +4,7 @@
 
 #include "common/base/mem.h"
 
-/* ---- items -----------------------------------------------------------------------------------------------
- */
+/* ---- items ----------------------------------------------------------------------------------- */
 
 static struct str put(char **at, struct str s)
 {
@@ -60,8 +59,7 @@ void lane_drop(struct lane *l, struct item *it)
     mem_free(it);
 }
 
-/* ---- the table -------------------------------------------------------------------------------------------
- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 /* FNV-1a. A sender who makes sessions collide slows down their own. */
 static uint64_t hash_of(struct str bridge, struct str session)

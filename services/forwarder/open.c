@@ -37,8 +37,7 @@ static int take_lock(struct forwarder *f)
     return errno == EWOULDBLOCK ? 1 : -errno;
 }
 
-/* ---- the log we know -------------------------------------------------------------------------------------
- */
+/* ---- the log we know ------------------------------------------------------------------------- */
 
 struct newest {
     int64_t floor;
@@ -97,8 +96,7 @@ static int open_reader(struct forwarder *f)
     return r == 0 ? adopt_log(f) : r;
 }
 
-/* ---- beginning -------------------------------------------------------------------------------------------
- */
+/* ---- beginning ------------------------------------------------------------------------------- */
 
 static int open_destinations(struct forwarder *f)
 {

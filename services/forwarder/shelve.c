@@ -54,8 +54,7 @@ static void mark_done(struct destination *d, int64_t seq)
     d->window_dirty = true;
 }
 
-/* ---- at the start ----------------------------------------------------------------------------------------
- */
+/* ---- at the start ---------------------------------------------------------------------------- */
 
 static int on_retry(void *ctx, const struct forward_retry *row)
 {
@@ -102,8 +101,7 @@ int shelve_load(struct destination *d)
     return r == 0 ? forward_held_each(d->f->db, d->row.id, on_held, d) : r;
 }
 
-/* ---- in --------------------------------------------------------------------------------------------------
- */
+/* ---- in -------------------------------------------------------------------------------------- */
 
 static void hold(struct destination *d, struct lane *l, int64_t seq)
 {
@@ -137,8 +135,7 @@ int shelve_or_queue(struct destination *d, const struct event *e)
     return 0;
 }
 
-/* ---- out of memory, into rows ----------------------------------------------------------------------------
- */
+/* ---- out of memory, into rows ---------------------------------------------------------------- */
 
 static void put_retry(struct destination *d, struct lane *l, int64_t next_wall, const struct verdict_words *w)
 {
@@ -223,8 +220,7 @@ void shelve_memory(struct destination *d, int keep)
     lanes_each(&d->lanes, on_lane, &s);
 }
 
-/* ---- the first of a lane ---------------------------------------------------------------------------------
- */
+/* ---- the first of a lane --------------------------------------------------------------------- */
 
 static void ring_dead(struct destination *d, const struct forward_dead *dead)
 {
@@ -329,8 +325,7 @@ struct item *shelve_first(struct destination *d, struct lane *l)
     return it;
 }
 
-/* ---- out -------------------------------------------------------------------------------------------------
- */
+/* ---- out ------------------------------------------------------------------------------------- */
 
 /* The event needs no more: its rows go, or its bit is set. */
 static void finish(struct destination *d, struct lane *l, struct item *it)

@@ -27,8 +27,7 @@ static const char received_type[] = "message.received/";
 /* What we say ourselves begins as the events that we read. */
 #define OWN_TYPE "session.state/"
 
-/* ---- webhooks --------------------------------------------------------------------------------------------
- */
+/* ---- webhooks -------------------------------------------------------------------------------- */
 
 static struct str no_header(void *ctx, const char *name)
 {
@@ -200,8 +199,7 @@ static void on_error(void *ctx, int r, const char *words)
         log_warn("events", words, KI("error", r));
 }
 
-/* ---- the bus ---------------------------------------------------------------------------------------------
- */
+/* ---- the bus --------------------------------------------------------------------------------- */
 
 static void hear_message(struct monitor *m, const char *id)
 {
@@ -263,8 +261,7 @@ static void on_message(void *ctx, struct str message)
     hear_message(h->m, id);
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 bool hear_is_live(const struct hearing *h)
 {
@@ -276,7 +273,7 @@ static int open_consumer(struct hearing *h)
     const struct monitor_settings *s = &h->m->settings;
     struct consumer_options o = {
         .dir = s->app.data_dir,
-        .filter = {.type_prefix = STR_LIT(SESSION_TYPE), .bridge = str_from(s->bridge.name)},
+        .filter = { .type_prefix = STR_LIT(SESSION_TYPE), .bridge = str_from(s->bridge.name) },
         .sub = h->sub,
     };
     int r = cursor_find(h->m->db, MONITOR_CURSOR, &o.after_seq);

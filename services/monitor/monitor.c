@@ -29,8 +29,7 @@
 /* And a slow sweep is no silence: the client's limit for one call. */
 #define VOUCH_MORE_MS 60000
 
-/* ---- recording and ringing -------------------------------------------------------------------------------
- */
+/* ---- recording and ringing ------------------------------------------------------------------- */
 
 /* The bridge is in trouble: its sessions are not spoken of. */
 static bool is_quiet(const struct monitor *m)
@@ -160,8 +159,7 @@ void monitor_watch_now(struct monitor *m)
     watch_ring(&m->watch);
 }
 
-/* ---- when to ask next ------------------------------------------------------------------------------------
- */
+/* ---- when to ask next ------------------------------------------------------------------------ */
 
 static void plan(struct monitor *m, int64_t after_ms)
 {
@@ -232,8 +230,7 @@ void monitor_look(struct monitor *m, const char *id, int64_t gap_ms)
         plan(m, 0);
 }
 
-/* ---- what the bridge says --------------------------------------------------------------------------------
- */
+/* ---- what the bridge says -------------------------------------------------------------------- */
 
 static void put_words(struct monitor *m, const struct sweep_call *c)
 {
@@ -434,8 +431,7 @@ static void on_status(void *ctx, const char *id, int kind, const struct bridge_s
     watch_polled(&m->watch);
 }
 
-/* ---- the end of a sweep ----------------------------------------------------------------------------------
- */
+/* ---- the end of a sweep ---------------------------------------------------------------------- */
 
 /* After trouble, or for the first time: every session that is down is put up, every alert is looked at. */
 static void take_stock(struct monitor *m)

@@ -65,8 +65,7 @@ struct monitor {
 int monitor_open(struct monitor *m, int argc, char *argv[]); /* 0, APP_EXIT(…) or negative */
 void monitor_close(struct monitor *m);
 
-/* ---- for open.c ------------------------------------------------------------------------------------------
- */
+/* ---- for open.c ------------------------------------------------------------------------------ */
 
 extern const struct sweep_owner monitor_sweep_owner;
 int monitor_open_timers(struct monitor *m);
@@ -75,8 +74,7 @@ void monitor_stored(struct monitor *m, int r);
 /* What is on disk is unknown: everything is closed, opened and read anew, soon. */
 void monitor_reopen(struct monitor *m);
 
-/* ---- for hear.c and watch.c ------------------------------------------------------------------------------
- */
+/* ---- for hear.c and watch.c ------------------------------------------------------------------ */
 
 /* The round under way; what is put into it is recorded within 50 ms. */
 struct round *monitor_round(struct monitor *m);

@@ -24,8 +24,7 @@ static const struct setting *const tables[] = { app_settings_table,    bridge_se
                                                 policy_settings_table, monitor_settings_table,
                                                 monitor_admin_table,   NULL };
 
-/* ---- settings --------------------------------------------------------------------------------------------
- */
+/* ---- settings -------------------------------------------------------------------------------- */
 
 static int refuse(const char *words)
 {
@@ -48,8 +47,7 @@ static int check_settings(struct monitor *m)
     return 0;
 }
 
-/* ---- what /health and /ready show ------------------------------------------------------------------------
- */
+/* ---- what /health and /ready show ------------------------------------------------------------ */
 
 static int check_store(void *ctx, char *ret_why, size_t n)
 {
@@ -94,8 +92,7 @@ static void add_checks(struct monitor *m)
     app_check_add(m->app, &(struct app_check){ "bus", check_bus, m, false });
 }
 
-/* ---- rhythms ---------------------------------------------------------------------------------------------
- */
+/* ---- rhythms --------------------------------------------------------------------------------- */
 
 static int on_rhythm(void *ctx, const char *session, struct str hours)
 {
@@ -161,8 +158,7 @@ static void on_rhythm_timer(void *ctx)
     timer_start(m->rhythm, RHYTHM_MS);
 }
 
-/* ---- monitor.lock ----------------------------------------------------------------------------------------
- */
+/* ---- monitor.lock ---------------------------------------------------------------------------- */
 
 /* Returns 0, 1: another monitor holds it, or -errno. */
 static int take_lock(struct monitor *m)
@@ -183,8 +179,7 @@ static int take_lock(struct monitor *m)
     return e == EWOULDBLOCK ? 1 : -e;
 }
 
-/* ---- starting --------------------------------------------------------------------------------------------
- */
+/* ---- starting -------------------------------------------------------------------------------- */
 
 /* What the bridge's row says of it, so that a restart in an incident goes on with it. */
 static int load_bridge(struct monitor *m)
@@ -344,11 +339,10 @@ static void wire(struct monitor *m)
     teller_init(&m->teller, &s->rules, s->bridge.name);
     m->teller.sink[SINK_ALERTMANAGER] = s->alert_url[0] != '\0';
     m->teller.sink[SINK_NTFY] = s->alert_ntfy_url[0] != '\0';
-    m->post = (struct post_options){
-        .url = {[SINK_ALERTMANAGER] = s->alert_url, [SINK_NTFY] = s->alert_ntfy_url},
-        .heartbeat_url = s->heartbeat_url,
-        .heartbeat_ms = s->heartbeat_ms
-    };
+    m->post =
+        (struct post_options){ .url = { [SINK_ALERTMANAGER] = s->alert_url, [SINK_NTFY] = s->alert_ntfy_url },
+                               .heartbeat_url = s->heartbeat_url,
+                               .heartbeat_ms = s->heartbeat_ms };
     m->recorder = (struct recorder){ .clock = app_clock(m->app),
                                      .rng = app_rng(m->app),
                                      .rules = &s->rules,

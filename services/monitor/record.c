@@ -6,8 +6,7 @@
 /* The cursor and the sweep are in one row each; a cursor name is for ever. */
 #define CURSOR "monitor"
 
-/* ---- one session -----------------------------------------------------------------------------------------
- */
+/* ---- one session ----------------------------------------------------------------------------- */
 
 static const char *cause_name(const struct cause *c)
 {
@@ -104,8 +103,7 @@ static int save(const struct recorder *rec, const struct now *now, struct round 
     return r == 0 && (c->moved || c->follow) ? follow(rec, now, round, c, from) : r;
 }
 
-/* ---- the round -------------------------------------------------------------------------------------------
- */
+/* ---- the round ------------------------------------------------------------------------------- */
 
 /* A restart that WhatsApp asks for is no instability, nor is what the bridge's own trouble does. */
 static void score_drops(const struct recorder *rec, struct round *round, bool quiet)

@@ -45,8 +45,7 @@ struct one {
     bool look;
 };
 
-/* ---- calling ---------------------------------------------------------------------------------------------
- */
+/* ---- calling --------------------------------------------------------------------------------- */
 
 typedef void (*answer_fn)(void *ctx, const struct http_answer *a);
 
@@ -111,8 +110,7 @@ static void fail(struct sweeper *s)
     end(s, SWEEP_FAULT, false);
 }
 
-/* ---- one by one ------------------------------------------------------------------------------------------
- */
+/* ---- one by one ------------------------------------------------------------------------------ */
 
 static void pump(struct sweeper *s);
 
@@ -221,8 +219,7 @@ bool sweep_look(struct sweeper *s, const char *id)
     return true;
 }
 
-/* ---- the list --------------------------------------------------------------------------------------------
- */
+/* ---- the list -------------------------------------------------------------------------------- */
 
 static void take_list(struct sweeper *s, const struct http_answer *a)
 {
@@ -259,8 +256,7 @@ static void ask_sessions(struct sweeper *s)
         fail(s);
 }
 
-/* ---- which driver? ---------------------------------------------------------------------------------------
- */
+/* ---- which driver? --------------------------------------------------------------------------- */
 
 /* The beginning of an answer, for as long as the sweep lasts. */
 static void keep(const struct http_answer *a, struct buf *body, struct bridge_answer *ret)
@@ -269,9 +265,7 @@ static void keep(const struct http_answer *a, struct buf *body, struct bridge_an
 
     buf_reset(body);
     (void)buf_add(body, a->body.p, n);
-    *ret = (struct bridge_answer){
-        .status = a->status, .body = {buf_str(body), body->len}
-    };
+    *ret = (struct bridge_answer){ .status = a->status, .body = { buf_str(body), body->len } };
     if (a->content_type.n >= 4 && memmem(a->content_type.p, a->content_type.n, "json", 4))
         ret->content_type = STR_LIT("application/json");
     else if (a->content_type.n > 0)
@@ -336,8 +330,7 @@ static void detect(struct sweeper *s)
         fail(s);
 }
 
-/* ---- health ----------------------------------------------------------------------------------------------
- */
+/* ---- health ---------------------------------------------------------------------------------- */
 
 /* Health is the same call in every dialect, so it can be asked before the dialect is known. */
 static const struct bridge_driver *any_driver(const struct sweeper *s)
@@ -400,8 +393,7 @@ void sweep_forget_driver(struct sweeper *s)
     s->driver = s->fixed;
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 int sweep_open(struct app *app, const struct rules *rules, const struct times *times,
                const struct bridge_target *target, const struct bridge_driver *fixed,

@@ -75,8 +75,7 @@ void tell_undo(struct teller *t, const struct teller *mark)
     t->cap = cap;
 }
 
-/* ---- writing one -----------------------------------------------------------------------------------------
- */
+/* ---- writing one ----------------------------------------------------------------------------- */
 
 static int add_news(struct teller *t, const struct told *told)
 {
@@ -129,8 +128,7 @@ static void say(struct told *told, bool firing, const char *why)
     put_words(told, &words);
 }
 
-/* ---- the bridge, and groups ------------------------------------------------------------------------------
- */
+/* ---- the bridge, and groups ------------------------------------------------------------------ */
 
 static int begin_without_session(struct teller *t, struct db *db, struct told *told, int64_t now_wall)
 {
@@ -176,8 +174,7 @@ int tell_bridge(struct teller *t, struct db *db, enum alert_kind kind, bool on, 
     return begin_without_session(t, db, &told, now_wall);
 }
 
-/* ---- sessions --------------------------------------------------------------------------------------------
- */
+/* ---- sessions -------------------------------------------------------------------------------- */
 
 static struct alert_facts facts_of(const struct held_session *s)
 {
@@ -323,8 +320,7 @@ int tell_forgotten(struct teller *t, struct db *db, const struct held_session *s
     return s->told == ALERT_NONE ? 0 : end_alert(t, db, s, s->told, now_wall);
 }
 
-/* ---- speaking --------------------------------------------------------------------------------------------
- */
+/* ---- speaking -------------------------------------------------------------------------------- */
 
 static void ring(struct app *app, const struct told *told)
 {

@@ -18,8 +18,7 @@
 /* Where only a sweep can look, it looks no more often than this. */
 #define LOOK_SWEEP_MS 2000
 
-/* ---- attempts --------------------------------------------------------------------------------------------
- */
+/* ---- attempts -------------------------------------------------------------------------------- */
 
 static int on_open(void *ctx, const struct reconnect_row *row)
 {
@@ -113,8 +112,7 @@ void watch_polled(struct watch *w)
         watch_ring(w);
 }
 
-/* ---- parked ----------------------------------------------------------------------------------------------
- */
+/* ---- parked ---------------------------------------------------------------------------------- */
 
 static int on_parked(void *ctx, const char *session, enum retry_park park)
 {
@@ -150,8 +148,7 @@ static int look_at_parked(struct watch *w)
     return r;
 }
 
-/* ---- the bridge's row ------------------------------------------------------------------------------------
- */
+/* ---- the bridge's row ------------------------------------------------------------------------ */
 
 static int look_at_bridge(struct watch *w)
 {
@@ -173,8 +170,7 @@ static int look_at_bridge(struct watch *w)
     return r;
 }
 
-/* ---- looking at state.db ---------------------------------------------------------------------------------
- */
+/* ---- looking at state.db --------------------------------------------------------------------- */
 
 static int read_all(struct watch *w)
 {
@@ -232,8 +228,7 @@ void watch_ring(struct watch *w)
     timer_start(w->timer, RUNG_MS);
 }
 
-/* ---- sessions that somebody created or deleted -----------------------------------------------------------
- */
+/* ---- sessions that somebody created or deleted ----------------------------------------------- */
 
 static void load(struct watch *w, const struct session_row *row, struct held_session *s)
 {
@@ -328,8 +323,7 @@ int watch_reload(struct watch *w)
     return monitor_flush(w->m, 0);
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 int watch_load(struct watch *w, struct monitor *m)
 {

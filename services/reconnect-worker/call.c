@@ -51,9 +51,7 @@ static void call_free(struct call *c)
     mem_free(c);
 }
 
-/* ---- recording
- * ---------------------------------------------------------------------------------------------
- */
+/* ---- recording ------------------------------------------------------------------------------- */
 
 static void log_called(const struct call *c)
 {
@@ -120,9 +118,7 @@ static void end(struct call *c, enum attempt_outcome outcome, int64_t sent_ms, c
     record(c);
 }
 
-/* ---- calling
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- calling --------------------------------------------------------------------------------- */
 
 enum attempt_outcome call_outcome(int taken)
 {
@@ -247,9 +243,7 @@ void call_start(struct worker *w, const struct claim *claim, int64_t began_ms)
         end(c, ATTEMPT_NOT_SENT, -1, r == -ETIMEDOUT ? "the claim took too long" : err_text(r));
 }
 
-/* ---- stopping
- * ----------------------------------------------------------------------------------------------
- */
+/* ---- stopping -------------------------------------------------------------------------------- */
 
 void call_let_all_go(struct worker *w)
 {

@@ -80,9 +80,9 @@ static const struct {
     const char *prefix;
     enum hook_kind kind;
 } kinds[] = {
-    {"docker:",   HOOK_DOCKER },
-    { "systemd:", HOOK_SYSTEMD},
-    { "exec:",    HOOK_EXEC   },
+    { "docker:", HOOK_DOCKER },
+    { "systemd:", HOOK_SYSTEMD },
+    { "exec:", HOOK_EXEC },
 };
 
 static enum hook_kind find_kind(const char *s, const char **ret_target)
@@ -154,9 +154,7 @@ static void say_let_go(struct hook_run *r, bool under_way)
 /* The Engine's words for what went wrong: {"message":"No such container: x"}. */
 static void add_engine_words(struct hook_run *r, const struct http_answer *a)
 {
-    static const struct json_path paths[] = {
-        {0, { "message" }}
-    };
+    static const struct json_path paths[] = { { 0, { "message" } } };
     struct json_value message;
     char words[80];
 

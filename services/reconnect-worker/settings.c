@@ -2,15 +2,15 @@
 
 static const struct setting worker_table[] = {
     HOOK_SETTING_ROWS(offsetof(struct worker_settings, hook)),
-    {.name = "WORKER_NAME",
-                                              .at = offsetof(struct worker_settings, name),
-                                              .help = "who this worker is, in claims and messages; default: host and process id" },
+    { .name = "WORKER_NAME",
+      .at = offsetof(struct worker_settings, name),
+      .help = "who this worker is, in claims and messages; default: host and process id" },
     { .name = "ZAPKEEP_ADMIN_LISTEN",
-                                              .kind = SETTING_LISTEN,
-                                              .at = offsetof(struct worker_settings, admin_listen),
-                                              .def = "127.0.0.1:8003",
-                                              .help = "health, readiness and metrics; a free port when the default is taken by another worker" },
-    { 0                   },
+      .kind = SETTING_LISTEN,
+      .at = offsetof(struct worker_settings, admin_listen),
+      .def = "127.0.0.1:8003",
+      .help = "health, readiness and metrics; a free port when the default is taken by another worker" },
+    { 0 },
 };
 
 const struct setting *const worker_settings_tables[] = {

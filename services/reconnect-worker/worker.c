@@ -26,9 +26,7 @@
 /* A call that has not ended by then is let go: 2 s remain of the 10 s to record it. */
 #define STOP_LET_GO_MS 8000
 
-/* ---- what the bridge can do
- * --------------------------------------------------------------------------------
- */
+/* ---- what the bridge can do ------------------------------------------------------------------ */
 
 static int read_driver(struct worker *w)
 {
@@ -104,9 +102,7 @@ static int settle_no_way(struct worker *w, const struct now *now, bool *ret_may)
     return r;
 }
 
-/* ---- claiming
- * ----------------------------------------------------------------------------------------------
- */
+/* ---- claiming -------------------------------------------------------------------------------- */
 
 static int free_slots(const struct worker *w)
 {
@@ -220,9 +216,7 @@ static void on_commit(void *ctx)
         worker_look(w, rest_ms > 0 ? rest_ms : 0);
 }
 
-/* ---- stopping
- * ----------------------------------------------------------------------------------------------
- */
+/* ---- stopping -------------------------------------------------------------------------------- */
 
 static void on_let_go(void *ctx)
 {
@@ -239,9 +233,7 @@ static void on_stop(void *ctx)
         timer_start(w->stop, STOP_LET_GO_MS);
 }
 
-/* ---- opening
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static const struct app_spec worker_spec = {
     .service = "reconnect-worker",
@@ -318,9 +310,9 @@ static int check_driver(void *ctx, char *ret_why, size_t n)
 static void add_checks(struct worker *w)
 {
     const struct app_check checks[] = {
-        {.name = "store", .check = store_check, .ctx = w,          .ready = true },
-        { .name = "bridge",              .check = check_driver,                  .ctx = w},
-        { .name = "bus",              .check = check_bus,                     .ctx = w       },
+        { .name = "store", .check = store_check, .ctx = w, .ready = true },
+        { .name = "bridge", .check = check_driver, .ctx = w },
+        { .name = "bus", .check = check_bus, .ctx = w },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(checks); i++)

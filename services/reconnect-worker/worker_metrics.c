@@ -34,7 +34,7 @@ struct metric worker_call_seconds = {
     .name = "zapkeep_reconnect_call_seconds",
     .help = "From a reconnect call to its answer",
     .kind = METRIC_HISTOGRAM,
-    .bounds = {0.005, 0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 20, 30},
+    .bounds = { 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 20, 30 },
     .scale = 0.001,
 };
 

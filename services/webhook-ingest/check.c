@@ -41,11 +41,9 @@ static bool has_signature(const struct check_input *in)
     static const struct {
         int scheme;
         const char *header;
-    } of[] = {
-        {SIGNATURE_STANDARD,  "webhook-signature"  },
-        { SIGNATURE_HUB_256,  "x-hub-signature-256"},
-        { SIGNATURE_WAHA_512, "x-webhook-hmac"     }
-    };
+    } of[] = { { SIGNATURE_STANDARD, "webhook-signature" },
+               { SIGNATURE_HUB_256, "x-hub-signature-256" },
+               { SIGNATURE_WAHA_512, "x-webhook-hmac" } };
 
     for (const int *scheme = in->schemes; scheme && *scheme; scheme++) {
         for (size_t i = 0; i < sizeof of / sizeof of[0]; i++) {

@@ -5,10 +5,11 @@
  *   commit    one transaction, one fsync (commit.c), with a slice of retention
  *   give back the items with their results; the loop answers them
  *   tidy      a small checkpoint when the WAL has grown
- * When it does not: the commit fails -> every item comes back with the error, the next turn tries anew. An
- * fsync failed -> nothing is tried any more, the process ends. A reader's snapshot keeps the WAL beyond its
- * cap
- * -> items come back at once until it is gone. The log could not be opened (full disk) -> tried each second.
+ * When it does not:
+ *   the commit fails                                every item comes back with the error, the next turn tries anew
+ *   an fsync failed                                 nothing is tried any more, the process ends
+ *   a reader's snapshot keeps the WAL over its cap  items come back at once until it is gone
+ *   the log could not be opened (full disk)         tried each second
  */
 #include "services/webhook-ingest/committer.h"
 
@@ -59,8 +60,7 @@ struct committer {
     struct committer_status status;
 };
 
-/* ---- the loop's side -------------------------------------------------------------------------------------
- */
+/* ---- the loop's side ------------------------------------------------------------------------- */
 
 static int64_t item_bytes(const struct commit_item *item)
 {
@@ -138,8 +138,7 @@ static void on_wakeup(void *ctx)
     c->o.on_done(c->o.ctx, &done);
 }
 
-/* ---- the thread's side: status ---------------------------------------------------------------------------
- */
+/* ---- the thread's side: status --------------------------------------------------------------- */
 
 /* The log's numbers, and how the last attempt went. */
 static void note(struct committer *c, int r, const char *words)
@@ -193,8 +192,7 @@ static int64_t set_idle(struct committer *c, bool wrote)
     return took_us;
 }
 
-/* ---- the thread's side: the WAL --------------------------------------------------------------------------
- */
+/* ---- the thread's side: the WAL -------------------------------------------------------------- */
 
 static void set_held(struct committer *c, bool held, bool large)
 {
@@ -243,8 +241,7 @@ static int tidy(struct committer *c, bool idle)
     return r;
 }
 
-/* ---- the thread's side: one turn -------------------------------------------------------------------------
- */
+/* ---- the thread's side: one turn ------------------------------------------------------------- */
 
 /* state.db is others' to write. Unknown (it is locked, or broken): as before. */
 static void look_up_cursors(struct committer *c)
@@ -368,8 +365,7 @@ static void idle_turn(struct committer *c)
         commit(c, &none);
 }
 
-/* ---- the thread ------------------------------------------------------------------------------------------
- */
+/* ---- the thread ------------------------------------------------------------------------------ */
 
 static void wait_for_work(struct committer *c)
 {
@@ -424,8 +420,7 @@ static void run(void *ctx)
     }
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static int init_lock(struct committer *c)
 {

@@ -15,79 +15,78 @@
 /* How often it is looked whether the last answer went out, at the end. */
 #define STOP_LOOK_MS 20
 
-/* ---- settings --------------------------------------------------------------------------------------------
- */
+/* ---- settings -------------------------------------------------------------------------------- */
 
 #define AT(field) offsetof(struct ingest_settings, field)
 
 static const struct setting ingest_table[] = {
-    {.name = "ZAPKEEP_INGEST_LISTEN",
-     .kind = SETTING_LISTEN,
-     .at = AT(listen),
-     .def = "127.0.0.1:8000",
-     .help = "where webhooks come in; a socket from systemd wins" },
+    { .name = "ZAPKEEP_INGEST_LISTEN",
+      .kind = SETTING_LISTEN,
+      .at = AT(listen),
+      .def = "127.0.0.1:8000",
+      .help = "where webhooks come in; a socket from systemd wins" },
     { .name = "WEBHOOK_AUTH_TOKEN",
-     .at = AT(token),
-     .secret = true,
-     .help =
+      .at = AT(token),
+      .secret = true,
+      .help =
           "what a webhook must present; two, comma-separated, while one replaces the other; empty: open" },
     { .name = "ZAPKEEP_INGEST_HEADER_TIMEOUT",
-     .kind = SETTING_DURATION,
-     .at = AT(header_ms),
-     .def = "10s",
-     .min = 100,
-     .max = 600000,
-     .help = "for the header of a request; slower senders are cut off" },
+      .kind = SETTING_DURATION,
+      .at = AT(header_ms),
+      .def = "10s",
+      .min = 100,
+      .max = 600000,
+      .help = "for the header of a request; slower senders are cut off" },
     { .name = "ZAPKEEP_INGEST_BODY_TIMEOUT",
-     .kind = SETTING_DURATION,
-     .at = AT(body_ms),
-     .def = "30s",
-     .min = 100,
-     .max = 600000,
-     .help = "for the body of a request" },
+      .kind = SETTING_DURATION,
+      .at = AT(body_ms),
+      .def = "30s",
+      .min = 100,
+      .max = 600000,
+      .help = "for the body of a request" },
     { .name = "ZAPKEEP_INGEST_IDLE_TIMEOUT",
-     .kind = SETTING_DURATION,
-     .at = AT(idle_ms),
-     .def = "75s",
-     .min = 100,
-     .max = 3600000,
-     .help = "of a connection between two requests; longer than a proxy keeps it" },
+      .kind = SETTING_DURATION,
+      .at = AT(idle_ms),
+      .def = "75s",
+      .min = 100,
+      .max = 3600000,
+      .help = "of a connection between two requests; longer than a proxy keeps it" },
     { .name = "ZAPKEEP_INGEST_CONNECTIONS",
-     .kind = SETTING_INT,
-     .at = AT(connections),
-     .def = "16384",
-     .min = 1,
-     .max = 100000,
-     .help = "open at once; more wait in the backlog" },
+      .kind = SETTING_INT,
+      .at = AT(connections),
+      .def = "16384",
+      .min = 1,
+      .max = 100000,
+      .help = "open at once; more wait in the backlog" },
     { .name = "ZAPKEEP_RETENTION_AGE",
-     .kind = SETTING_DURATION,
-     .at = AT(retention_age_ms),
-     .def = "7d",
-     .min = 60000,
-     .max = INT64_MAX,
-     .help = "events are kept this long" },
+      .kind = SETTING_DURATION,
+      .at = AT(retention_age_ms),
+      .def = "7d",
+      .min = 60000,
+      .max = INT64_MAX,
+      .help = "events are kept this long" },
     { .name = "ZAPKEEP_RETENTION_SIZE",
-     .kind = SETTING_BYTES,
-     .at = AT(retention_bytes),
-     .def = "10GiB",
-     .min = 1048576,
-     .max = INT64_MAX,
-     .help = "of the events; beyond it the oldest go, unless a registered consumer has not read them" },
+      .kind = SETTING_BYTES,
+      .at = AT(retention_bytes),
+      .def = "10GiB",
+      .min = 1048576,
+      .max = INT64_MAX,
+      .help = "of the events; beyond it the oldest go, unless a registered consumer has not read them" },
     { .name = "ZAPKEEP_RETENTION_HARD_SIZE",
-     .kind = SETTING_BYTES,
-     .at = AT(retention_hard_bytes),
-     .def = "20GiB",
-     .min = 1048576,
-     .max = INT64_MAX,
-     .help = "beyond it the oldest go although a consumer has not read them: a full disk would lose more" },
+      .kind = SETTING_BYTES,
+      .at = AT(retention_hard_bytes),
+      .def = "20GiB",
+      .min = 1048576,
+      .max = INT64_MAX,
+      .help = "beyond it the oldest go although a consumer has not read them: a full disk would lose more" },
     { .name = "ZAPKEEP_WAL_SIZE",
-     .kind = SETTING_BYTES,
-     .at = AT(wal_bytes),
-     .def = "1GiB",
-     .min = 1048576,
-     .max = INT64_MAX,
-     .help = "of the write-ahead log when a reader's old snapshot makes it grow; beyond it: 503" },
-    { 0                                    },
+      .kind = SETTING_BYTES,
+      .at = AT(wal_bytes),
+      .def = "1GiB",
+      .min = 1048576,
+      .max = INT64_MAX,
+      .help = "of the write-ahead log when a reader's old snapshot makes it grow; beyond it: 503" },
+    { 0 },
 };
 
 static const struct setting *const tables[] = { app_settings_table, bridge_settings_table, ingest_table,
@@ -134,8 +133,7 @@ static void choose_driver(struct ingest *in)
     in->schemes[n] = 0;
 }
 
-/* ---- the log ---------------------------------------------------------------------------------------------
- */
+/* ---- the log --------------------------------------------------------------------------------- */
 
 static void on_done(void *ctx, struct list *items)
 {
@@ -148,16 +146,14 @@ static void on_done(void *ctx, struct list *items)
 static int open_log(struct ingest *in)
 {
     const struct ingest_settings *s = &in->settings;
-    const struct committer_options o = {
-        .dir = s->app.data_dir,
-        .clock = app_clock(in->app),
-        .retention = {.age_ms = s->retention_age_ms,
-                      .size_bytes = s->retention_bytes,
-                      .hard_bytes = s->retention_hard_bytes},
-        .wal_cap_bytes = s->wal_bytes,
-        .on_done = on_done,
-        .ctx = in
-    };
+    const struct committer_options o = { .dir = s->app.data_dir,
+                                         .clock = app_clock(in->app),
+                                         .retention = { .age_ms = s->retention_age_ms,
+                                                        .size_bytes = s->retention_bytes,
+                                                        .hard_bytes = s->retention_hard_bytes },
+                                         .wal_cap_bytes = s->wal_bytes,
+                                         .on_done = on_done,
+                                         .ctx = in };
     char words[512];
     int64_t pid = 0;
     int r = committer_open(app_loop(in->app), &o, &in->committer, &pid);
@@ -178,8 +174,7 @@ static int open_log(struct ingest *in)
     return stop_with(EXIT_UNREACHABLE, words);
 }
 
-/* ---- listening -------------------------------------------------------------------------------------------
- */
+/* ---- listening ------------------------------------------------------------------------------- */
 
 static int open_server(struct ingest *in)
 {
@@ -212,8 +207,7 @@ static int open_server(struct ingest *in)
     return stop_with(EXIT_UNREACHABLE, words);
 }
 
-/* ---- running and stopping --------------------------------------------------------------------------------
- */
+/* ---- running and stopping -------------------------------------------------------------------- */
 
 static void on_second(void *ctx)
 {

@@ -24,8 +24,7 @@
 #define RETRY_LATER "Retry-After: 5\n"
 #define CLOSE       "Connection: close\n"
 
-/* ---- answers ---------------------------------------------------------------------------------------------
- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static void answer_error(struct http_req *http, int status, const char *error, const char *detail,
                          const char *headers)
@@ -79,8 +78,7 @@ static void answer_verdict(struct ingest *in, struct http_req *http, const struc
     answer_error(http, v->status, v->error, v->detail, v->headers);
 }
 
-/* ---- the header ------------------------------------------------------------------------------------------
- */
+/* ---- the header ------------------------------------------------------------------------------ */
 
 static struct str header(void *ctx, const char *name)
 {
@@ -89,15 +87,13 @@ static struct str header(void *ctx, const char *name)
 
 static struct verdict check(struct ingest *in, struct http_req *http)
 {
-    const struct check_input input = {
-        .method = http_req_method(http),
-        .path = http_req_path(http),
-        .query = http_req_query(http),
-        .headers = {.header = header, .ctx = http},
-        .tokens = &in->tokens,
-        .schemes = in->schemes,
-        .default_bridge = str_from(in->settings.bridge.name)
-    };
+    const struct check_input input = { .method = http_req_method(http),
+                                       .path = http_req_path(http),
+                                       .query = http_req_query(http),
+                                       .headers = { .header = header, .ctx = http },
+                                       .tokens = &in->tokens,
+                                       .schemes = in->schemes,
+                                       .default_bridge = str_from(in->settings.bridge.name) };
 
     return check_request(&input);
 }
@@ -127,8 +123,7 @@ static enum http_begin on_begin(void *ctx, struct http_req *http)
     return HTTP_BEGIN_READ;
 }
 
-/* ---- the body --------------------------------------------------------------------------------------------
- */
+/* ---- the body -------------------------------------------------------------------------------- */
 
 static int check_signature(struct ingest *in, struct http_req *http)
 {
@@ -215,8 +210,7 @@ const struct http_handlers receive_handlers = { .on_begin = on_begin,
                                                 .on_request = on_request,
                                                 .on_dropped = on_dropped };
 
-/* ---- committed -------------------------------------------------------------------------------------------
- */
+/* ---- committed ------------------------------------------------------------------------------- */
 
 static void answer_rejected(const struct request *r)
 {

@@ -14,8 +14,7 @@
 /* A commit that takes longer is too slow to be called ready. */
 #define READY_US (1000 * 1000)
 
-/* ---- lines -----------------------------------------------------------------------------------------------
- */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 static void tell_writable(const struct committer_status *was, const struct committer_status *s)
 {
@@ -99,8 +98,7 @@ void watch_status(struct ingest *in)
     in->told = s;
 }
 
-/* ---- each second -----------------------------------------------------------------------------------------
- */
+/* ---- each second ----------------------------------------------------------------------------- */
 
 void watch_gauges(struct ingest *in)
 {
@@ -124,8 +122,7 @@ void watch_second(struct ingest *in)
         bells_head(in->bells, in->told.head);
 }
 
-/* ---- /ready ----------------------------------------------------------------------------------------------
- */
+/* ---- /ready ---------------------------------------------------------------------------------- */
 
 static const char *not_ready(const struct committer_status *s, int64_t now_us)
 {

@@ -20,15 +20,14 @@ enum field { FIELD_SESSION, FIELD_SEQ, FIELD_EVENTS };
 
 /* The webhook's own body, our event body, a batch of them. */
 static const struct json_path paths[] = {
-    {FIELD_SESSION,  { "sessionId" }},
-    { FIELD_SESSION, { "session" }  },
-    { FIELD_SEQ,     { "seq" }      },
-    { FIELD_EVENTS,  { "events" }   },
+    { FIELD_SESSION, { "sessionId" } },
+    { FIELD_SESSION, { "session" } },
+    { FIELD_SEQ, { "seq" } },
+    { FIELD_EVENTS, { "events" } },
 };
 #define PATHS ((int)ARRAY_LEN(paths))
 
-/* ---- noting ----------------------------------------------------------------------------------------------
- */
+/* ---- noting ---------------------------------------------------------------------------------- */
 
 static int64_t number(struct str s, int base)
 {
@@ -82,8 +81,7 @@ static void note(struct backend *b, struct http_req *r, enum record_outcome outc
         note_one(b, &rec, values);
 }
 
-/* ---- answering -------------------------------------------------------------------------------------------
- */
+/* ---- answering ------------------------------------------------------------------------------- */
 
 static void answer_ok(struct backend *b, struct http_req *r)
 {
@@ -151,8 +149,7 @@ static void take_delivery(struct backend *b, struct http_req *r)
         hold(b, r, outcome, outcome == RECORD_SLOW ? b->settings.slow_ms : b->settings.hang_ms);
 }
 
-/* ---- orders and questions --------------------------------------------------------------------------------
- */
+/* ---- orders and questions -------------------------------------------------------------------- */
 
 /* "fail=2.5" of "…&fail=2.5&…" in thousandths of a percent. */
 static int64_t share(struct http_req *r, const char *key)

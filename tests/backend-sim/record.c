@@ -19,8 +19,7 @@ struct records {
 
 _Static_assert(sizeof(struct record) == 32, "deliveries.py reads 32 bytes");
 
-/* ---- counting --------------------------------------------------------------------------------------------
- */
+/* ---- counting -------------------------------------------------------------------------------- */
 
 static void count(struct records *r, const struct record *rec)
 {
@@ -44,8 +43,7 @@ int64_t records_distinct(const struct records *r)
     return r->distinct;
 }
 
-/* ---- the file --------------------------------------------------------------------------------------------
- */
+/* ---- the file -------------------------------------------------------------------------------- */
 
 void records_add(struct records *r, const struct record *rec)
 {
@@ -107,8 +105,7 @@ void records_close(struct records *r)
     mem_free(r);
 }
 
-/* ---- CRC-32 as zlib has it -------------------------------------------------------------------------------
- */
+/* ---- CRC-32 as zlib has it ------------------------------------------------------------------- */
 
 uint32_t record_crc32(const char *p, uint64_t n)
 {

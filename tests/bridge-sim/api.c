@@ -29,8 +29,7 @@
 #define BODY_TAKEN_MAX ((size_t)100 * 1024)
 #define EVENTS_MAX     (EVENTS_KEPT * EVENT_KEPT_BYTES * 2)
 
-/* ---- answers ---------------------------------------------------------------------------------------------
- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 /* Express' weak tag: the length in hex and 27 letters of a digest. */
 static void etag(const struct buf *body, char *ret, size_t n)
@@ -108,8 +107,7 @@ void api_answer_no_route(struct sim *s, struct http_req *r)
                  "Content-Security-Policy: default-src 'none'\n" HELMET KEEP_ALIVE);
 }
 
-/* ---- routes without a session ----------------------------------------------------------------------------
- */
+/* ---- routes without a session ---------------------------------------------------------------- */
 
 static void get_health(struct sim *s, struct http_req *r)
 {
@@ -123,10 +121,10 @@ static void get_health(struct sim *s, struct http_req *r)
 static void put_event(struct json_out *j, int64_t number, const char *body)
 {
     static const struct json_path paths[] = {
-        {0,  { "sessionId" }},
-        { 1, { "eventType" }},
-        { 2, { "timestamp" }},
-        { 3, { "data" }     },
+        { 0, { "sessionId" } },
+        { 1, { "eventType" } },
+        { 2, { "timestamp" } },
+        { 3, { "data" } },
     };
     struct json_value v[ARRAY_LEN(paths)];
     char id[32];
@@ -161,8 +159,7 @@ static void delete_events(struct sim *s, struct http_req *r)
     api_answer_text(s, r, 200, "{\"status\":\"success\"}");
 }
 
-/* ---- every call ------------------------------------------------------------------------------------------
- */
+/* ---- every call ------------------------------------------------------------------------------ */
 
 /* A Bearer is read first, also when it is wrong and another header is right. */
 static bool key_is_right(struct sim *s, struct http_req *r)
@@ -186,12 +183,9 @@ static const struct route {
     bool open; /* without a key */
     void (*serve)(struct sim *s, struct http_req *r);
 } routes[] = {
-    {"GET",     "/health",   true,  get_health         },
-    { "GET",    "/",         true,  api_answer_no_route},
-    { "GET",    "/sessions", false, api_list           },
-    { "POST",   "/sessions", false, api_create         },
-    { "GET",    "/events",   false, get_events         },
-    { "DELETE", "/events",   false, delete_events      },
+    { "GET", "/health", true, get_health },  { "GET", "/", true, api_answer_no_route },
+    { "GET", "/sessions", false, api_list }, { "POST", "/sessions", false, api_create },
+    { "GET", "/events", false, get_events }, { "DELETE", "/events", false, delete_events },
 };
 
 static const struct route *find_route(struct http_req *r)

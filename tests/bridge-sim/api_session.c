@@ -34,8 +34,7 @@ static void answer_no_session(struct sim *s, struct http_req *r, struct str id)
     answer_error(s, r, 404, "not_found", id, "not found");
 }
 
-/* ---- a session as JSON -----------------------------------------------------------------------------------
- */
+/* ---- a session as JSON ----------------------------------------------------------------------- */
 
 static void add_session(struct sim *s, struct json_out *j, const struct sim_session *x)
 {
@@ -89,8 +88,7 @@ void api_list(struct sim *s, struct http_req *r)
     api_answer_json(s, r, 200, &body);
 }
 
-/* ---- creating --------------------------------------------------------------------------------------------
- */
+/* ---- creating -------------------------------------------------------------------------------- */
 
 static void random_uuid(struct sim *s, char *ret, size_t n)
 {
@@ -167,9 +165,9 @@ static void created_contract(struct sim *s, struct http_req *r, struct sim_sessi
 void api_create(struct sim *s, struct http_req *r)
 {
     const struct json_path paths[] = {
-        {0,  { s->dialect == SIM_ZAPW ? "sessionId" : "id" }},
-        { 1, { "webhook", "url" }                           },
-        { 2, { "webhook", "events" }                        },
+        { 0, { s->dialect == SIM_ZAPW ? "sessionId" : "id" } },
+        { 1, { "webhook", "url" } },
+        { 2, { "webhook", "events" } },
     };
     struct str body = http_req_body(r);
     struct json_value v[ARRAY_LEN(paths)];
@@ -202,8 +200,7 @@ void api_create(struct sim *s, struct http_req *r)
         created_contract(s, r, x, &v[1], &v[2]);
 }
 
-/* ---- one session -----------------------------------------------------------------------------------------
- */
+/* ---- one session ----------------------------------------------------------------------------- */
 
 static void get_status(struct sim *s, struct http_req *r, struct sim_session *x)
 {
@@ -263,11 +260,11 @@ static const struct route {
     bool contract; /* zapw has it not */
     void (*serve)(struct sim *s, struct http_req *r, struct sim_session *x);
 } routes[] = {
-    {"GET",     "",           false, get_one       },
-    { "DELETE", "",           false, delete_one    },
-    { "POST",   "/messages",  false, post_message  },
-    { "GET",    "/status",    true,  get_status    },
-    { "POST",   "/reconnect", true,  post_reconnect},
+    { "GET", "", false, get_one },
+    { "DELETE", "", false, delete_one },
+    { "POST", "/messages", false, post_message },
+    { "GET", "/status", true, get_status },
+    { "POST", "/reconnect", true, post_reconnect },
 };
 
 static const struct route *find_route(const struct sim *s, struct http_req *r, const char *rest)

@@ -56,8 +56,7 @@ void conn_break(struct conn *c)
         uv_close((uv_handle_t *)&c->tcp, on_closed);
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static void answered(struct conn *c)
 {
@@ -136,8 +135,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *b)
         conn_break(c); /* a head that long is no answer */
 }
 
-/* ---- writing ---------------------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void on_written(uv_write_t *w, int status)
 {
@@ -187,8 +185,7 @@ static void send_request(struct conn *c)
         write_rest(c, parts, n > 0 ? (size_t)n : 0);
 }
 
-/* ---- dialing ---------------------------------------------------------------------------------------------
- */
+/* ---- dialing --------------------------------------------------------------------------------- */
 
 static void on_connected(uv_connect_t *req, int status)
 {

@@ -11,8 +11,7 @@
 #include "tests/bridge-sim/control.h"
 #include "tests/bridge-sim/sim.h"
 
-/* ---- arguments -------------------------------------------------------------------------------------------
- */
+/* ---- arguments ------------------------------------------------------------------------------- */
 
 /* The value of key in "a=1&b=2", or the default. Values are ids, numbers and paths: nothing is escaped. */
 static const char *arg(struct http_req *r, const char *key, const char *def, char *ret, size_t n)
@@ -61,8 +60,7 @@ static struct sim_session *arg_session(struct sim *s, struct http_req *r)
     return x;
 }
 
-/* ---- sessions --------------------------------------------------------------------------------------------
- */
+/* ---- sessions -------------------------------------------------------------------------------- */
 
 static void add_sessions(struct sim *s, struct http_req *r)
 {
@@ -161,8 +159,7 @@ static void unlist(struct sim *s, struct http_req *r)
     done(r);
 }
 
-/* ---- webhooks --------------------------------------------------------------------------------------------
- */
+/* ---- webhooks -------------------------------------------------------------------------------- */
 
 static void traffic(struct sim *s, struct http_req *r)
 {
@@ -226,8 +223,7 @@ static void lose(struct sim *s, struct http_req *r)
     done(r);
 }
 
-/* ---- the API's faults ------------------------------------------------------------------------------------
- */
+/* ---- the API's faults ------------------------------------------------------------------------ */
 
 static void set_fault(struct sim *s, struct http_req *r)
 {
@@ -293,8 +289,7 @@ static void reset(struct sim *s, struct http_req *r)
     done(r);
 }
 
-/* ---- the list --------------------------------------------------------------------------------------------
- */
+/* ---- the list -------------------------------------------------------------------------------- */
 
 static void help(struct sim *s, struct http_req *r);
 
@@ -314,28 +309,28 @@ static const struct order {
     void (*serve)(struct sim *s, struct http_req *r);
     const char *help;
 } orders[] = {
-    {"GET",   "/",                       help,              "this list"                                                    },
-    { "GET",  "/state",                  tell_state,        "counters, and the status of every session"                    },
-    { "GET",  "/counters",               tell_counters,     "counters alone"                                               },
-    { "GET",  "/calls",                  tell_calls,        HELP_CALLS                                                     },
-    { "GET",  "/acknowledged",           tell_acknowledged,
-     "ranges [first, last] of N of message ids SIM<N> answered 2xx"                                                        },
-    { "GET",  "/metrics",                tell_metrics,      "for Prometheus"                                               },
-    { "POST", "/sessions",               add_sessions,      "n=5 [prefix=demo-] [connected=1]: adds sessions"              },
-    { "POST", "/drop",                   drop,              HELP_DROP                                                      },
-    { "POST", "/pair",                   pair,              "session=ID: somebody scans its QR code"                       },
-    { "POST", "/status",                 set_status,        "session=ID status=connecting: that, without a webhook"        },
-    { "POST", "/unlist",                 unlist,            "session=ID [on=1]: zapw has lost its metadata"                },
-    { "POST", "/traffic",                traffic,           HELP_TRAFFIC                                                   },
-    { "POST", "/messages",               send_messages,     "session=ID [type=received] [n=1]: so many messages, at once"  },
-    { "POST", "/hook",                   send_hook,         "session=ID [type=message.reaction]: a webhook; body: its data"},
-    { "POST", "/lose",                   lose,              "n=3: so many webhooks are not sent"                           },
-    { "POST", "/fault",                  set_fault,         HELP_FAULT                                                     },
-    { "POST", "/refuse",                 refuse,            "stops listening, breaks what is open"                         },
-    { "POST", "/listen",                 listen_again,      "listens again"                                                },
-    { "POST", "/restart",                restart,           "away for RESTART_DELAY, then all sessions come back"          },
-    { "POST", "/reconnect-does-nothing", does_nothing,      "[on=1]: reconnecting is answered, and that is all"            },
-    { "POST", "/reset",                  reset,             "counters and calls from 0"                                    },
+    { "GET", "/", help, "this list" },
+    { "GET", "/state", tell_state, "counters, and the status of every session" },
+    { "GET", "/counters", tell_counters, "counters alone" },
+    { "GET", "/calls", tell_calls, HELP_CALLS },
+    { "GET", "/acknowledged", tell_acknowledged,
+      "ranges [first, last] of N of message ids SIM<N> answered 2xx" },
+    { "GET", "/metrics", tell_metrics, "for Prometheus" },
+    { "POST", "/sessions", add_sessions, "n=5 [prefix=demo-] [connected=1]: adds sessions" },
+    { "POST", "/drop", drop, HELP_DROP },
+    { "POST", "/pair", pair, "session=ID: somebody scans its QR code" },
+    { "POST", "/status", set_status, "session=ID status=connecting: that, without a webhook" },
+    { "POST", "/unlist", unlist, "session=ID [on=1]: zapw has lost its metadata" },
+    { "POST", "/traffic", traffic, HELP_TRAFFIC },
+    { "POST", "/messages", send_messages, "session=ID [type=received] [n=1]: so many messages, at once" },
+    { "POST", "/hook", send_hook, "session=ID [type=message.reaction]: a webhook; body: its data" },
+    { "POST", "/lose", lose, "n=3: so many webhooks are not sent" },
+    { "POST", "/fault", set_fault, HELP_FAULT },
+    { "POST", "/refuse", refuse, "stops listening, breaks what is open" },
+    { "POST", "/listen", listen_again, "listens again" },
+    { "POST", "/restart", restart, "away for RESTART_DELAY, then all sessions come back" },
+    { "POST", "/reconnect-does-nothing", does_nothing, "[on=1]: reconnecting is answered, and that is all" },
+    { "POST", "/reset", reset, "counters and calls from 0" },
 };
 
 static void help(struct sim *s, struct http_req *r)

@@ -49,8 +49,7 @@ void fault_close(struct sim_fault *f)
     mem_free(f);
 }
 
-/* ---- held calls ------------------------------------------------------------------------------------------
- */
+/* ---- held calls ------------------------------------------------------------------------------ */
 
 static void free_held(struct held *h)
 {
@@ -98,8 +97,7 @@ static bool hold(struct sim_fault *f, int order, struct http_req *r, int64_t ms,
     return true;
 }
 
-/* ---- orders ----------------------------------------------------------------------------------------------
- */
+/* ---- orders ---------------------------------------------------------------------------------- */
 
 static void clear(struct sim_fault *f, int order)
 {
@@ -146,8 +144,7 @@ static bool concerns(const struct fault_order *o, struct http_req *r)
     return str_starts(path, o->route);
 }
 
-/* ---- suffering -------------------------------------------------------------------------------------------
- */
+/* ---- suffering ------------------------------------------------------------------------------- */
 
 static bool suffer(struct sim_fault *f, int order, struct http_req *r,
                    void (*done)(void *ctx, struct http_req *r), void *ctx)

@@ -48,8 +48,7 @@ unsigned event_bits(const char *words)
     return bits;
 }
 
-/* ---- on its way ------------------------------------------------------------------------------------------
- */
+/* ---- on its way ------------------------------------------------------------------------------ */
 
 static void keep(struct sim *s, struct str body)
 {
@@ -98,8 +97,7 @@ static void open_envelope(struct sim *s, const struct sim_session *x, const char
         x->paired ? "5511999" : x->id, name, (long long)sim_wall(s));
 }
 
-/* ---- bodies ----------------------------------------------------------------------------------------------
- */
+/* ---- bodies ---------------------------------------------------------------------------------- */
 
 void hook_session(struct sim *s, const struct sim_session *x, enum sim_event event, const char *name,
                   struct str data_json)

@@ -31,8 +31,7 @@ struct sender {
     size_t acknowledged_bits;
 };
 
-/* ---- what became of a webhook ----------------------------------------------------------------------------
- */
+/* ---- what became of a webhook ---------------------------------------------------------------- */
 
 static void mark_acknowledged(struct sender *x, int64_t number)
 {
@@ -105,8 +104,7 @@ void target_give_up(struct target *t)
     }
 }
 
-/* ---- queues ----------------------------------------------------------------------------------------------
- */
+/* ---- queues ---------------------------------------------------------------------------------- */
 
 void target_pump(struct target *t)
 {
@@ -224,8 +222,7 @@ void sender_forget(struct sender *x)
     }
 }
 
-/* ---- receivers -------------------------------------------------------------------------------------------
- */
+/* ---- receivers ------------------------------------------------------------------------------- */
 
 int sender_target(struct sender *x, const char *url, struct target **ret)
 {
@@ -252,8 +249,7 @@ int sender_target(struct sender *x, const char *url, struct target **ret)
     return 0;
 }
 
-/* ---- open and close --------------------------------------------------------------------------------------
- */
+/* ---- open and close -------------------------------------------------------------------------- */
 
 int sender_open(struct sim *s, struct sender **ret)
 {

@@ -100,8 +100,8 @@ struct sim_session *session_next_connected(struct sim *s)
 const char *session_word(const struct sim *s, enum sim_status status)
 {
     static const char *const words[][SIM_STATUS_N] = {
-        [SIM_ZAPW] = {"initializing", "qr_waiting", "connecting", "connected", "disconnected"},
-        [SIM_CONTRACT] = { "connecting",  "qr_pending", "connecting", "connected", "disconnected"},
+        [SIM_ZAPW] = { "initializing", "qr_waiting", "connecting", "connected", "disconnected" },
+        [SIM_CONTRACT] = { "connecting", "qr_pending", "connecting", "connected", "disconnected" },
     };
 
     return words[s->dialect][status];

@@ -148,8 +148,7 @@ void sim_refuse(struct sim *s); /* stops listening, breaks what is open */
 int64_t sim_wall(struct sim *s);
 int64_t sim_now(struct sim *s); /* loop ms */
 
-/* ---- sessions --------------------------------------------------------------------------------------------
- */
+/* ---- sessions -------------------------------------------------------------------------------- */
 struct sim_session *session_find(struct sim *s, struct str id);
 /* Pointers to sessions live until the next session_add() or session_remove(). -EEXIST, -ENOMEM. */
 int session_add(struct sim *s, const char *id, struct sim_session **ret);
@@ -167,8 +166,7 @@ void whatsapp_reconnect(struct sim *s, struct sim_session *x); /* as the contrac
 void whatsapp_restart_all(struct sim *s); /* the process is gone, and all sessions come back at once */
 void whatsapp_tick(struct sim *s, int64_t now_ms);
 
-/* ---- webhooks --------------------------------------------------------------------------------------------
- */
+/* ---- webhooks -------------------------------------------------------------------------------- */
 extern const char *const event_names[EVENT_N]; /* "message.received" …, for EVENT_OTHER "" */
 extern const char *const event_words[EVENT_N]; /* "received", "group" …, as settings and orders say it */
 /* "received,sent" -> bits; 0: one of the words is unknown. */
@@ -181,8 +179,7 @@ void hook_message(struct sim *s, const struct sim_session *x, enum sim_event eve
 
 void traffic_tick(struct sim *s, int64_t now_ms);
 
-/* ---- API, calls and faults -------------------------------------------------------------------------------
- */
+/* ---- API, calls and faults ------------------------------------------------------------------- */
 extern const struct http_handlers api_handlers, control_handlers;
 void api_answer_created(struct sim *s, struct sim_session *x);  /* the QR code is there */
 void api_answer_too_late(struct sim *s, struct sim_session *x); /* it did not come, the session is gone */
@@ -221,8 +218,7 @@ bool fault_takes(struct sim_fault *f, struct http_req *r, void (*done)(void *ctx
                  void *ctx);
 void fault_forget(struct sim_fault *f); /* the held calls are gone with their server */
 
-/* ---- sending ---------------------------------------------------------------------------------------------
- */
+/* ---- sending --------------------------------------------------------------------------------- */
 /* One webhook under way. */
 struct hook {
     struct list in_queue;

@@ -13,8 +13,7 @@
 /* Of a request's head, with an URL of any sensible length. */
 #define HEAD_MAX 4096
 
-/* ---- the address -----------------------------------------------------------------------------------------
- */
+/* ---- the address ----------------------------------------------------------------------------- */
 
 static void on_found(uv_getaddrinfo_t *req, int status, struct addrinfo *found)
 {
@@ -49,8 +48,7 @@ void target_unreachable(struct target *t)
     t->known = t->numeric;
 }
 
-/* ---- the URL ---------------------------------------------------------------------------------------------
- */
+/* ---- the URL --------------------------------------------------------------------------------- */
 
 /* As axios does: user and password of the URL become Basic; a token becomes Bearer (contract only). */
 static void put_authorization(const struct target *t, const struct url *u, struct buf *out)

@@ -14,8 +14,7 @@ static void answer(struct http_req *r, const char *type, struct buf *body)
     http_respond(r, 200, type, (struct str){ buf_str(body), body->len }, NULL);
 }
 
-/* ---- counters --------------------------------------------------------------------------------------------
- */
+/* ---- counters -------------------------------------------------------------------------------- */
 
 static void put_answers(struct json_out *j, const struct sim_counters *c)
 {
@@ -93,8 +92,7 @@ void tell_metrics(struct sim *s, struct http_req *r)
     answer(r, "text/plain; version=0.0.4", &body);
 }
 
-/* ---- calls and messages ----------------------------------------------------------------------------------
- */
+/* ---- calls and messages ---------------------------------------------------------------------- */
 
 void tell_calls(struct sim *s, struct http_req *r)
 {

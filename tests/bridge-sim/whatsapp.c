@@ -38,8 +38,7 @@ void whatsapp_connect(struct sim *s, struct sim_session *x)
                  STR_LIT("{\"phoneNumber\":\"5511999\",\"name\":\"Bob\"}"));
 }
 
-/* ---- drops -----------------------------------------------------------------------------------------------
- */
+/* ---- drops ----------------------------------------------------------------------------------- */
 
 /* HTTP's words for the codes, as the recordings have them. */
 static const char *code_words(int code)
@@ -48,16 +47,10 @@ static const char *code_words(int code)
         int code;
         const char *words;
     } names[] = {
-        {401,  "Unauthorized"         },
-        { 402, "Payment Required"     },
-        { 403, "Forbidden"            },
-        { 405, "Method Not Allowed"   },
-        { 406, "Not Acceptable"       },
-        { 408, "Request Time-out"     },
-        { 411, "Length Required"      },
-        { 428, "Precondition Required"},
-        { 500, "Internal Server Error"},
-        { 503, "Service Unavailable"  },
+        { 401, "Unauthorized" },        { 402, "Payment Required" },      { 403, "Forbidden" },
+        { 405, "Method Not Allowed" },  { 406, "Not Acceptable" },        { 408, "Request Time-out" },
+        { 411, "Length Required" },     { 428, "Precondition Required" }, { 500, "Internal Server Error" },
+        { 503, "Service Unavailable" },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -96,8 +89,7 @@ void whatsapp_drop(struct sim *s, struct sim_session *x, int code)
     tell_drop(s, x, code);
 }
 
-/* ---- QR codes --------------------------------------------------------------------------------------------
- */
+/* ---- QR codes -------------------------------------------------------------------------------- */
 
 static void show_qr(struct sim *s, struct sim_session *x)
 {
@@ -121,8 +113,7 @@ void whatsapp_new_qr(struct sim *s, struct sim_session *x)
                  STR_LIT("{\"reason\":{\"shouldReconnect\":true}}"));
 }
 
-/* ---- coming back -----------------------------------------------------------------------------------------
- */
+/* ---- coming back ----------------------------------------------------------------------------- */
 
 static void come_back(struct sim *s, struct sim_session *x, int64_t ms)
 {
@@ -160,8 +151,7 @@ void whatsapp_restart_all(struct sim *s)
     }
 }
 
-/* ---- time ------------------------------------------------------------------------------------------------
- */
+/* ---- time ------------------------------------------------------------------------------------ */
 
 static void happen(struct sim *s, struct sim_session *x)
 {

@@ -27,8 +27,7 @@ struct bridge_session bridge_shows(struct sim *s, int session)
     return ret;
 }
 
-/* ---- webhooks --------------------------------------------------------------------------------------------
- */
+/* ---- webhooks -------------------------------------------------------------------------------- */
 
 static void heard(struct sim *s, int64_t a, int64_t b)
 {
@@ -61,8 +60,7 @@ static void send_webhook(struct sim *s, int session, enum session_state state, i
         sim_at(s, s->t + 1 + late, heard, session, occurred << 24 | (int64_t)code << 8 | (int64_t)state);
 }
 
-/* ---- sessions --------------------------------------------------------------------------------------------
- */
+/* ---- sessions -------------------------------------------------------------------------------- */
 
 static enum session_state state_after(int code)
 {
@@ -122,8 +120,7 @@ static void log_in(struct sim *s, int session)
            x->gen);
 }
 
-/* ---- answers ---------------------------------------------------------------------------------------------
- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static void answer(struct sim *s, struct sim_call *c, int64_t after_ms, enum attempt_outcome outcome,
                    int status)

@@ -22,8 +22,7 @@ static void again(struct sim *s, int64_t every, void (*fn)(struct sim *s, int64_
         sim_at(s, t, fn, 0, 0);
 }
 
-/* ---- sessions --------------------------------------------------------------------------------------------
- */
+/* ---- sessions -------------------------------------------------------------------------------- */
 
 static void drop_one(struct sim *s, int64_t a, int64_t b)
 {
@@ -68,8 +67,7 @@ static void linger(struct sim *s, int64_t a, int64_t b)
     again(s, s->life_every, linger);
 }
 
-/* ---- the bridge ------------------------------------------------------------------------------------------
- */
+/* ---- the bridge ------------------------------------------------------------------------------ */
 
 static void end_mode(struct sim *s, int64_t restarted, int64_t b)
 {
@@ -95,8 +93,7 @@ static void change_mode(struct sim *s, int64_t a, int64_t b)
         sim_at(s, end + 1 + sim_draw(s, 2 * s->mode_every), change_mode, 0, 0);
 }
 
-/* ---- the machine -----------------------------------------------------------------------------------------
- */
+/* ---- the machine ----------------------------------------------------------------------------- */
 
 static void step_clock(struct sim *s, int64_t a, int64_t b)
 {
@@ -147,8 +144,7 @@ static void go_blind(struct sim *s, int64_t a, int64_t b)
     again(s, s->blind_every, go_blind);
 }
 
-/* ---- people ----------------------------------------------------------------------------------------------
- */
+/* ---- people ---------------------------------------------------------------------------------- */
 
 /* The one retry of a session with two owners stays that when it is asked for. */
 static enum retry_reason reason_of(struct sim *s, const struct sim_session *x)
@@ -185,8 +181,7 @@ static void by_hand(struct sim *s, int64_t a, int64_t b)
     sim_must(s, db_commit(s->db), "commit");
 }
 
-/* ---- the plan --------------------------------------------------------------------------------------------
- */
+/* ---- the plan -------------------------------------------------------------------------------- */
 
 static int64_t draw_size(struct sim *s)
 {

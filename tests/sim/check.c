@@ -21,9 +21,7 @@ static void read_session(struct sim *s, const char *id, struct session_row *row,
     (void)reconnects_find(s->db, SIM_BRIDGE, id, rec);
 }
 
-/* ---- R3: a bucket of its own, in true time
- * -----------------------------------------------------------------
- */
+/* ---- R3: a bucket of its own, in true time --------------------------------------------------- */
 
 static double ramp(const struct sim *s, double t)
 {
@@ -90,9 +88,7 @@ void check_reset(struct sim *s, struct sim_session *x)
     x->unsaid_t = 0;
 }
 
-/* ---- claims: R1, R4
- * ----------------------------------------------------------------------------------------
- */
+/* ---- claims: R1, R4 -------------------------------------------------------------------------- */
 
 void check_before_claim(struct sim *s)
 {
@@ -215,9 +211,7 @@ void check_claim(struct sim *s, const struct sim_call *c)
     check_state(s, c);
 }
 
-/* ---- requests: R1, R2
- * --------------------------------------------------------------------------------------
- */
+/* ---- requests: R1, R2 ------------------------------------------------------------------------ */
 
 void check_sent(struct sim *s, struct sim_call *c)
 {
@@ -252,9 +246,7 @@ void check_called(struct sim *s, const struct sim_call *c, int r)
         x->leased_until = 0;
 }
 
-/* ---- ends: R6, and each told once
- * --------------------------------------------------------------------------
- */
+/* ---- ends: R6, and each told once ------------------------------------------------------------ */
 
 void check_told(struct sim *s, const struct attempt_row *row)
 {
@@ -275,9 +267,7 @@ void check_told(struct sim *s, const struct attempt_row *row)
         sim_fail(s, "R1: the claim of %s is taken away while its lease holds", x->id);
 }
 
-/* ---- R5
- * ------------------------------------------------------------------------------------------------------
- */
+/* ---- R5 -------------------------------------------------------------------------------------- */
 
 static bool is_worker_ready(const struct sim *s)
 {
@@ -407,9 +397,7 @@ void check_start(struct sim *s)
     sim_at(s, s->t + SIM_TICK_MS, check_tick, 0, 0);
 }
 
-/* ---- the end: after the calm nothing is left hanging
- * -------------------------------------------------------
- */
+/* ---- the end: after the calm nothing is left hanging ----------------------------------------- */
 
 static bool is_settled(const struct sim *s, const struct session_row *row, const struct retry *r,
                        const struct now *now)

@@ -23,8 +23,7 @@ struct looks {
 };
 static struct looks looks; /* too large for a stack; the simulation has one thread */
 
-/* ---- recording a round -----------------------------------------------------------------------------------
- */
+/* ---- recording a round ----------------------------------------------------------------------- */
 
 static int64_t age_of(const struct change *c, const struct now *now)
 {
@@ -146,8 +145,7 @@ static void commit(struct sim *s)
         sim_must(s, db_commit(s->db), "commit");
 }
 
-/* ---- the log ---------------------------------------------------------------------------------------------
- */
+/* ---- the log --------------------------------------------------------------------------------- */
 
 static bool is_attempting(struct sim *s, const char *id)
 {
@@ -181,8 +179,7 @@ static void read_log(struct sim *s)
     commit(s);
 }
 
-/* ---- sweeps ----------------------------------------------------------------------------------------------
- */
+/* ---- sweeps ---------------------------------------------------------------------------------- */
 
 static void set_health(struct sim *s, const struct now *now, bool good)
 {
@@ -261,8 +258,7 @@ static void sweep(struct sim *s)
     s->monitor.sweep_at = s->t + pause_ms(s, answers);
 }
 
-/* ---- attempts --------------------------------------------------------------------------------------------
- */
+/* ---- attempts -------------------------------------------------------------------------------- */
 
 static int on_open(void *ctx, const struct reconnect_row *row)
 {
@@ -326,8 +322,7 @@ static void watch(struct sim *s)
         watch_one(s, &looks.row[i]);
 }
 
-/* ---- living and dying ------------------------------------------------------------------------------------
- */
+/* ---- living and dying ------------------------------------------------------------------------ */
 
 static int load(void *ctx, const struct session_row *row)
 {

@@ -10,8 +10,7 @@
 
 #define WALL_OFFSET ((int64_t)1795340484332 - SIM_T0)
 
-/* ---- a heap of events ------------------------------------------------------------------------------------
- */
+/* ---- a heap of events ------------------------------------------------------------------------ */
 
 static bool is_before(const struct sim_event *a, const struct sim_event *b)
 {
@@ -72,8 +71,7 @@ void sim_run(struct sim *s, int64_t until)
         s->t = until;
 }
 
-/* ---- clocks ----------------------------------------------------------------------------------------------
- */
+/* ---- clocks ---------------------------------------------------------------------------------- */
 
 int64_t sim_wall(const struct sim *s)
 {
@@ -90,8 +88,7 @@ struct now sim_now(struct sim *s)
     return now;
 }
 
-/* ---- chance ----------------------------------------------------------------------------------------------
- */
+/* ---- chance ---------------------------------------------------------------------------------- */
 
 int64_t sim_draw(struct sim *s, int64_t below)
 {
@@ -103,8 +100,7 @@ bool sim_chance(struct sim *s, int64_t permille)
     return sim_draw(s, 1000) < permille;
 }
 
-/* ---- words -----------------------------------------------------------------------------------------------
- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 __attribute__((format(printf, 3, 0))) static void say(struct sim *s, const char *prefix, const char *fmt,
                                                       va_list ap)
@@ -147,8 +143,7 @@ int sim_find(struct sim *s, const char *id)
     return (int)strtol(id + 1, NULL, 10);
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 int sim_open(struct sim *s, const struct sim_options *o)
 {

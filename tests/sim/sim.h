@@ -186,7 +186,7 @@ struct sim {
     bool failed;
 };
 
-/* ---- sim.c: time ---- */
+/* ---- sim.c: time ----------------------------------------------------------------------------- */
 
 int sim_open(struct sim *s, const struct sim_options *o);
 void sim_close(struct sim *s);
@@ -203,7 +203,7 @@ void sim_fail(struct sim *s, const char *fmt, ...) __attribute__((format(printf,
 void sim_must(struct sim *s, int r, const char *what);
 int sim_find(struct sim *s, const char *id);
 
-/* ---- bridge.c ---- */
+/* ---- bridge.c -------------------------------------------------------------------------------- */
 
 /* The state really changes; what was planned for the session is off. */
 void bridge_set(struct sim *s, int session, enum session_state state);
@@ -215,24 +215,24 @@ void bridge_called(struct sim *s, int call);
 bool bridge_answers(const struct sim *s);
 struct bridge_session bridge_shows(struct sim *s, int session);
 
-/* ---- monitor.c ---- */
+/* ---- monitor.c ------------------------------------------------------------------------------- */
 
 void monitor_start(struct sim *s);
 void monitor_kill(struct sim *s);
 void monitor_ring(struct sim *s); /* something is in the log, or in state.db */
 
-/* ---- worker.c ---- */
+/* ---- worker.c -------------------------------------------------------------------------------- */
 
 void worker_start(struct sim *s, int w);
 void worker_kill(struct sim *s, int w);
 void worker_bell(struct sim *s); /* to each worker, if it does not get lost */
 void worker_answered(struct sim *s, int64_t call, int64_t life);
 
-/* ---- chaos.c ---- */
+/* ---- chaos.c --------------------------------------------------------------------------------- */
 
 void chaos_plan(struct sim *s);
 
-/* ---- check.c ---- */
+/* ---- check.c --------------------------------------------------------------------------------- */
 
 void check_start(struct sim *s);
 /* Around each claim: what the breaker allowed before it. */
@@ -248,7 +248,7 @@ void check_slow_start(struct sim *s);
 void check_tick(struct sim *s, int64_t a, int64_t b);
 void check_end(struct sim *s);
 
-/* ---- scale.c ---- */
+/* ---- scale.c --------------------------------------------------------------------------------- */
 
 /* Prints what @n sessions cost; @s is open and nothing is in it. Returns 0, or 1 when a promise broke. */
 int scale_main(struct sim *s, int n);

@@ -12,8 +12,7 @@
 
 static void look(struct sim *s, int64_t w, int64_t life);
 
-/* ---- dying and stopping ----------------------------------------------------------------------------------
- */
+/* ---- dying and stopping ---------------------------------------------------------------------- */
 
 static void look_at(struct sim *s, int w, int64_t t)
 {
@@ -88,8 +87,7 @@ void worker_bell(struct sim *s)
             look_at(s, w, s->t + 1 + sim_draw(s, 20));
 }
 
-/* ---- telling ---------------------------------------------------------------------------------------------
- */
+/* ---- telling --------------------------------------------------------------------------------- */
 
 static void on_attempt(void *ctx, const struct attempt_row *row)
 {
@@ -112,8 +110,7 @@ static void tell(struct sim *s)
                  "reconnects_collect");
 }
 
-/* ---- recording -------------------------------------------------------------------------------------------
- */
+/* ---- recording ------------------------------------------------------------------------------- */
 
 static void record(struct sim *s, int64_t call, int64_t life)
 {
@@ -145,8 +142,7 @@ void worker_answered(struct sim *s, int64_t call, int64_t life)
         sim_at(s, s->t + sim_draw(s, 5), record, call, life);
 }
 
-/* ---- calling ---------------------------------------------------------------------------------------------
- */
+/* ---- calling --------------------------------------------------------------------------------- */
 
 static void end_unsent(struct sim *s, struct sim_call *c, enum attempt_outcome outcome)
 {
@@ -206,8 +202,7 @@ static void start_call(struct sim *s, int64_t call, int64_t life)
         sim_at(s, s->t + (sim_chance(s, 30) ? sim_draw(s, left) : sim_draw(s, 20)), send, call, life);
 }
 
-/* ---- looking and claiming --------------------------------------------------------------------------------
- */
+/* ---- looking and claiming -------------------------------------------------------------------- */
 
 static struct sim_call *free_call(struct sim *s)
 {

@@ -22,15 +22,15 @@ static void the_wall_clock_is_followed_but_for_jumps_ahead(void **state)
         const char *what;
         int64_t wall, boot, now, ahead; /* wall and now since T0 */
     } steps[] = {
-        {"the first is believed",     0,                   500,                0,                   0              },
-        { "as time goes",             1000,                1500,               1000,                0              },
-        { "corrected by a minute",    61000 + 60000,       61500,              121000,              0              },
-        { "set ahead by a day",       122000 + DAY_MS,     62500,              122000,              DAY_MS         },
-        { "and on from there",        DAY_MS * 2,          62500 + DAY_MS,     122000 + DAY_MS,     DAY_MS - 122000},
-        { "set right again",          130000 + DAY_MS,     70500 + DAY_MS,     130000 + DAY_MS,     0              },
-        { "set back by a year",       -365 * DAY_MS,       71500 + DAY_MS,     -365 * DAY_MS,       0              },
-        { "and right again: no jump", 132000 + DAY_MS,     72500 + DAY_MS,     132000 + DAY_MS,     0              },
-        { "asleep for a week",        132000 + 8 * DAY_MS, 72500 + 8 * DAY_MS, 132000 + 8 * DAY_MS, 0              },
+        { "the first is believed", 0, 500, 0, 0 },
+        { "as time goes", 1000, 1500, 1000, 0 },
+        { "corrected by a minute", 61000 + 60000, 61500, 121000, 0 },
+        { "set ahead by a day", 122000 + DAY_MS, 62500, 122000, DAY_MS },
+        { "and on from there", DAY_MS * 2, 62500 + DAY_MS, 122000 + DAY_MS, DAY_MS - 122000 },
+        { "set right again", 130000 + DAY_MS, 70500 + DAY_MS, 130000 + DAY_MS, 0 },
+        { "set back by a year", -365 * DAY_MS, 71500 + DAY_MS, -365 * DAY_MS, 0 },
+        { "and right again: no jump", 132000 + DAY_MS, 72500 + DAY_MS, 132000 + DAY_MS, 0 },
+        { "asleep for a week", 132000 + 8 * DAY_MS, 72500 + 8 * DAY_MS, 132000 + 8 * DAY_MS, 0 },
     };
     struct age_clock a = AGE_CLOCK_NULL;
 
@@ -43,8 +43,7 @@ static void the_wall_clock_is_followed_but_for_jumps_ahead(void **state)
     }
 }
 
-/* ---- in the commit thread --------------------------------------------------------------------------------
- */
+/* ---- in the commit thread -------------------------------------------------------------------- */
 
 struct world {
     char dir[64];
@@ -85,7 +84,7 @@ static int open_world(void **state)
     const struct committer_options o = {
         .dir = w->dir,
         .clock = &w->clock.clock,
-        .retention = {.age_ms = WEEK_MS, .size_bytes = 1 << 30, .hard_bytes = 1 << 30},
+        .retention = { .age_ms = WEEK_MS, .size_bytes = 1 << 30, .hard_bytes = 1 << 30 },
         .wal_cap_bytes = 1 << 30,
         .on_done = on_done,
         .ctx = w

@@ -184,20 +184,16 @@ static void a_stepped_clock_moves_when_told(void **state)
 
 static void metrics_are_printed_for_prometheus(void **state)
 {
-    static struct metric requests = {
-        .name = "t_requests_total",
-        .help = "requests",
-        .kind = METRIC_COUNTER,
-        .label = "code",
-        .values = {"200", "503"}
-    };
-    static struct metric seconds = {
-        .name = "t_seconds",
-        .help = "seconds",
-        .kind = METRIC_HISTOGRAM,
-        .bounds = {0.001, 0.01},
-        .scale = 0.000001
-    };
+    static struct metric requests = { .name = "t_requests_total",
+                                      .help = "requests",
+                                      .kind = METRIC_COUNTER,
+                                      .label = "code",
+                                      .values = { "200", "503" } };
+    static struct metric seconds = { .name = "t_seconds",
+                                     .help = "seconds",
+                                     .kind = METRIC_HISTOGRAM,
+                                     .bounds = { 0.001, 0.01 },
+                                     .scale = 0.000001 };
     CLEANUP(buf_fini) struct buf out = BUF_INIT(1 << 16);
 
     metrics_add(&requests);

@@ -141,14 +141,16 @@ static void every_recorded_list_is_read(void **state)
         const char *id[4];
         enum session_state state[4];
     } rows[] = {
-        {"api-04-list-empty",          0, { 0 },                              { 0 }                },
-        { "api-09-list-connected",     1, { "alpha" },                        { SESSION_CONNECTED }},
+        { "api-04-list-empty", 0, { 0 }, { 0 } },
+        { "api-09-list-connected", 1, { "alpha" }, { SESSION_CONNECTED } },
         { "api-18-list-after-closes",
-         4,                               { "s440", "s401", "s515", "s408" },
-         { SESSION_DISCONNECTED, SESSION_DISCONNECTED, SESSION_STARTING, SESSION_DISCONNECTED }    },
+          4,
+          { "s440", "s401", "s515", "s408" },
+          { SESSION_DISCONNECTED, SESSION_DISCONNECTED, SESSION_STARTING, SESSION_DISCONNECTED } },
         { "api-20-list-515-restarted",
-         4,                               { "s440", "s401", "s515", "s408" },
-         { SESSION_DISCONNECTED, SESSION_DISCONNECTED, SESSION_QR_PENDING, SESSION_DISCONNECTED }  },
+          4,
+          { "s440", "s401", "s515", "s408" },
+          { SESSION_DISCONNECTED, SESSION_DISCONNECTED, SESSION_QR_PENDING, SESSION_DISCONNECTED } },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows) * 2; i++) {
@@ -191,20 +193,20 @@ static void every_recorded_answer_is_read(void **state)
         char what; /* health, list, create, qr, delete, status, reconnect: by first letter */
         int kind;
     } rows[] = {
-        {"api-01-health",                         'h', 0                  },
-        { "api-02-unauthorized",                  'l', BRIDGE_UNAUTHORIZED},
-        { "api-03-wrong-key",                     'l', BRIDGE_UNAUTHORIZED},
-        { "api-05-create",                        'c', 0                  },
-        { "api-06-create-conflict",               'c', BRIDGE_CONFLICT    },
-        { "api-07-get-qr-waiting",                'q', 0                  },
-        { "api-08-get-connected",                 'q', 0                  },
-        { "api-10-get-missing",                   'q', BRIDGE_NO_SESSION  },
-        { "api-11-status-path-does-not-exist",    's', BRIDGE_NO_ROUTE    },
-        { "api-12-reconnect-path-does-not-exist", 'r', BRIDGE_NO_ROUTE    },
-        { "api-14-get-disconnected",              'q', 0                  },
-        { "api-16-delete",                        'd', 0                  },
-        { "api-17-delete-missing",                'd', BRIDGE_NO_SESSION  },
-        { "api-19-bad-json",                      'c', BRIDGE_BROKEN      },
+        { "api-01-health", 'h', 0 },
+        { "api-02-unauthorized", 'l', BRIDGE_UNAUTHORIZED },
+        { "api-03-wrong-key", 'l', BRIDGE_UNAUTHORIZED },
+        { "api-05-create", 'c', 0 },
+        { "api-06-create-conflict", 'c', BRIDGE_CONFLICT },
+        { "api-07-get-qr-waiting", 'q', 0 },
+        { "api-08-get-connected", 'q', 0 },
+        { "api-10-get-missing", 'q', BRIDGE_NO_SESSION },
+        { "api-11-status-path-does-not-exist", 's', BRIDGE_NO_ROUTE },
+        { "api-12-reconnect-path-does-not-exist", 'r', BRIDGE_NO_ROUTE },
+        { "api-14-get-disconnected", 'q', 0 },
+        { "api-16-delete", 'd', 0 },
+        { "api-17-delete-missing", 'd', BRIDGE_NO_SESSION },
+        { "api-19-bad-json", 'c', BRIDGE_BROKEN },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows) * 2; i++) {
@@ -270,12 +272,12 @@ static void a_qr_counts_only_while_it_is_waited_for(void **state)
         const char *body;
         bool qr;
     } rows[] = {
-        {"{\"status\":\"success\",\"data\":{\"id\":\"a\",\"status\":\"qr_waiting\",\"qrCode\":\"2@x\"}}",
-         true },
+        { "{\"status\":\"success\",\"data\":{\"id\":\"a\",\"status\":\"qr_waiting\",\"qrCode\":\"2@x\"}}",
+          true },
         { "{\"status\":\"success\",\"data\":{\"id\":\"a\",\"status\":\"disconnected\",\"qrCode\":\"2@x\"}}",
-         false},
+          false },
         { "{\"status\":\"success\",\"data\":{\"id\":\"a\",\"status\":\"connected\",\"qrCode\":\"2@x\"}}",
-         false},
+          false },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows) * 2; i++) {
@@ -297,33 +299,33 @@ static void transport_is_told_from_the_session(void **state)
         const char *body;
         int reconnect, health; /* kinds of the contract driver */
     } rows[] = {
-        {0,    "",                                                    BRIDGE_NO_ANSWER,    BRIDGE_NO_ANSWER   },
-        { 200, "",                                                    0,                   0                  },
-        { 200, "{}",                                                  0,                   0                  },
-        { 202, "{\"status\":\"connecting\"}",                         0,                   0                  },
-        { 200, "{\"error\":false}",                                   0,                   0                  },
-        { 200, "{\"error\":null}",                                    0,                   0                  },
-        { 200, "{\"error\":true,\"message\":\"[object Object]\"}",    BRIDGE_REFUSED,      BRIDGE_BROKEN      },
-        { 200, "{\"error\":\"no such session\"}",                     BRIDGE_REFUSED,      BRIDGE_BROKEN      },
-        { 200, "{\"success\":false}",                                 BRIDGE_REFUSED,      BRIDGE_BROKEN      },
-        { 200, "{\"status\":\"error\"}",                              BRIDGE_REFUSED,      BRIDGE_BROKEN      },
-        { 200, "{\"status\":\"Unhealthy\"}",                          BRIDGE_REFUSED,      BRIDGE_BROKEN      },
-        { 200, "<html>",                                              BRIDGE_GARBAGE,      0                  },
-        { 200, "{\"a\":",                                             BRIDGE_GARBAGE,      0                  },
-        { 301, "",                                                    BRIDGE_GARBAGE,      BRIDGE_GARBAGE     },
-        { 400, "{}",                                                  BRIDGE_REFUSED,      BRIDGE_REFUSED     },
-        { 401, "{}",                                                  BRIDGE_UNAUTHORIZED, BRIDGE_UNAUTHORIZED},
-        { 403, "{}",                                                  BRIDGE_UNAUTHORIZED, BRIDGE_UNAUTHORIZED},
-        { 404, "{\"error\":\"not found\"}",                           BRIDGE_NO_SESSION,   BRIDGE_NO_ROUTE    },
-        { 404, "",                                                    BRIDGE_NO_SESSION,   BRIDGE_NO_ROUTE    },
-        { 404, "404 page not found",                                  BRIDGE_NO_ROUTE,     BRIDGE_NO_ROUTE    },
-        { 404, "{\"message\":\"Cannot POST /sessions/a/reconnect\"}", BRIDGE_NO_ROUTE,     BRIDGE_NO_ROUTE    },
-        { 405, "{}",                                                  BRIDGE_NO_ROUTE,     BRIDGE_NO_ROUTE    },
-        { 409, "{}",                                                  BRIDGE_CONFLICT,     BRIDGE_CONFLICT    },
-        { 429, "{}",                                                  BRIDGE_REFUSED,      BRIDGE_REFUSED     },
-        { 500, "{}",                                                  BRIDGE_BROKEN,       BRIDGE_BROKEN      },
-        { 501, "{}",                                                  BRIDGE_NO_ROUTE,     BRIDGE_NO_ROUTE    },
-        { 503, "",                                                    BRIDGE_BROKEN,       BRIDGE_BROKEN      },
+        { 0, "", BRIDGE_NO_ANSWER, BRIDGE_NO_ANSWER },
+        { 200, "", 0, 0 },
+        { 200, "{}", 0, 0 },
+        { 202, "{\"status\":\"connecting\"}", 0, 0 },
+        { 200, "{\"error\":false}", 0, 0 },
+        { 200, "{\"error\":null}", 0, 0 },
+        { 200, "{\"error\":true,\"message\":\"[object Object]\"}", BRIDGE_REFUSED, BRIDGE_BROKEN },
+        { 200, "{\"error\":\"no such session\"}", BRIDGE_REFUSED, BRIDGE_BROKEN },
+        { 200, "{\"success\":false}", BRIDGE_REFUSED, BRIDGE_BROKEN },
+        { 200, "{\"status\":\"error\"}", BRIDGE_REFUSED, BRIDGE_BROKEN },
+        { 200, "{\"status\":\"Unhealthy\"}", BRIDGE_REFUSED, BRIDGE_BROKEN },
+        { 200, "<html>", BRIDGE_GARBAGE, 0 },
+        { 200, "{\"a\":", BRIDGE_GARBAGE, 0 },
+        { 301, "", BRIDGE_GARBAGE, BRIDGE_GARBAGE },
+        { 400, "{}", BRIDGE_REFUSED, BRIDGE_REFUSED },
+        { 401, "{}", BRIDGE_UNAUTHORIZED, BRIDGE_UNAUTHORIZED },
+        { 403, "{}", BRIDGE_UNAUTHORIZED, BRIDGE_UNAUTHORIZED },
+        { 404, "{\"error\":\"not found\"}", BRIDGE_NO_SESSION, BRIDGE_NO_ROUTE },
+        { 404, "", BRIDGE_NO_SESSION, BRIDGE_NO_ROUTE },
+        { 404, "404 page not found", BRIDGE_NO_ROUTE, BRIDGE_NO_ROUTE },
+        { 404, "{\"message\":\"Cannot POST /sessions/a/reconnect\"}", BRIDGE_NO_ROUTE, BRIDGE_NO_ROUTE },
+        { 405, "{}", BRIDGE_NO_ROUTE, BRIDGE_NO_ROUTE },
+        { 409, "{}", BRIDGE_CONFLICT, BRIDGE_CONFLICT },
+        { 429, "{}", BRIDGE_REFUSED, BRIDGE_REFUSED },
+        { 500, "{}", BRIDGE_BROKEN, BRIDGE_BROKEN },
+        { 501, "{}", BRIDGE_NO_ROUTE, BRIDGE_NO_ROUTE },
+        { 503, "", BRIDGE_BROKEN, BRIDGE_BROKEN },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -354,25 +356,25 @@ static void the_contract_s_status_is_read_generously(void **state)
         enum session_state state;
         bool reconnectable;
     } rows[] = {
-        {"{\"status\":\"connected\"}",                                                 0,              SESSION_CONNECTED,    true },
-        { "{\"status\":\"CONNECTED\"}",                                                0,              SESSION_CONNECTED,    true },
-        { "{\"status\":\"connecting\"}",                                               0,              SESSION_STARTING,     true },
-        { "{\"status\":\"initializing\"}",                                             0,              SESSION_STARTING,     true },
-        { "{\"status\":\"qr_pending\"}",                                               0,              SESSION_QR_PENDING,   true },
-        { "{\"status\":\"qr_waiting\"}",                                               0,              SESSION_QR_PENDING,   true },
-        { "{\"status\":\"disconnected\"}",                                             0,              SESSION_DISCONNECTED, true },
-        { "{\"status\":\"disconnected\",\"reconnectable\":false}",                     0,              SESSION_DISCONNECTED, false},
-        { "{\"status\":\"logged_out\"}",                                               0,              SESSION_LOGGED_OUT,   false},
-        { "{\"status\":\"failed\"}",                                                   0,              SESSION_FAILED,       true },
-        { "{\"status\":\"success\",\"data\":{\"id\":\"b\",\"status\":\"connected\"}}", 0,              SESSION_CONNECTED,
-         true                                                                                                                     },
-        { "{\"session\":{\"state\":\"connected\"}}",                                   0,              SESSION_CONNECTED,    true },
-        { "{\"status\":\"sleeping\"}",                                                 BRIDGE_GARBAGE, 0,                    false},
-        { "{\"status\":\"lost\"}",                                                     BRIDGE_GARBAGE, 0,                    false}, /* ours, never a bridge's */
-        { "{}",                                                                        BRIDGE_GARBAGE, 0,                    false},
-        { "[]",                                                                        BRIDGE_GARBAGE, 0,                    false},
-        { "",                                                                          BRIDGE_GARBAGE, 0,                    false},
-        { "<html></html>",                                                             BRIDGE_GARBAGE, 0,                    false},
+        { "{\"status\":\"connected\"}", 0, SESSION_CONNECTED, true },
+        { "{\"status\":\"CONNECTED\"}", 0, SESSION_CONNECTED, true },
+        { "{\"status\":\"connecting\"}", 0, SESSION_STARTING, true },
+        { "{\"status\":\"initializing\"}", 0, SESSION_STARTING, true },
+        { "{\"status\":\"qr_pending\"}", 0, SESSION_QR_PENDING, true },
+        { "{\"status\":\"qr_waiting\"}", 0, SESSION_QR_PENDING, true },
+        { "{\"status\":\"disconnected\"}", 0, SESSION_DISCONNECTED, true },
+        { "{\"status\":\"disconnected\",\"reconnectable\":false}", 0, SESSION_DISCONNECTED, false },
+        { "{\"status\":\"logged_out\"}", 0, SESSION_LOGGED_OUT, false },
+        { "{\"status\":\"failed\"}", 0, SESSION_FAILED, true },
+        { "{\"status\":\"success\",\"data\":{\"id\":\"b\",\"status\":\"connected\"}}", 0, SESSION_CONNECTED,
+          true },
+        { "{\"session\":{\"state\":\"connected\"}}", 0, SESSION_CONNECTED, true },
+        { "{\"status\":\"sleeping\"}", BRIDGE_GARBAGE, 0, false },
+        { "{\"status\":\"lost\"}", BRIDGE_GARBAGE, 0, false }, /* ours, never a bridge's */
+        { "{}", BRIDGE_GARBAGE, 0, false },
+        { "[]", BRIDGE_GARBAGE, 0, false },
+        { "", BRIDGE_GARBAGE, 0, false },
+        { "<html></html>", BRIDGE_GARBAGE, 0, false },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -397,17 +399,17 @@ static void the_contract_s_creation_is_read_generously(void **state)
         const char *id, *qr;
         enum session_state state;
     } rows[] = {
-        {201,  "{\"id\":\"a\",\"status\":\"qr_pending\",\"qr\":\"2@x\"}",        0,               "a", "2@x", SESSION_QR_PENDING},
-        { 200, "{\"sessionId\":\"a\",\"qrCode\":\"2@x\"}",                       0,               "a", "2@x", SESSION_STARTING  },
-        { 201, "{\"success\":true,\"data\":{\"id\":\"a\",\"qr_code\":\"2@x\"}}", 0,               "a", "2@x",
-         SESSION_STARTING                                                                                                       },
-        { 201, "{\"session\":{\"id\":\"a\",\"status\":\"connected\"}}",          0,               "a", "",    SESSION_CONNECTED },
-        { 201, "",                                                               0,               "",  "",    SESSION_STARTING  },
-        { 200, "{\"id\":\"../evil\"}",                                           0,               "",  "",    SESSION_STARTING  },
-        { 200, "{\"success\":false}",                                            BRIDGE_REFUSED,  "",  "",    0                 },
-        { 200, "<html>",                                                         BRIDGE_GARBAGE,  "",  "",    0                 },
-        { 404, "{}",                                                             BRIDGE_NO_ROUTE, "",  "",    0                 },
-        { 409, "{}",                                                             BRIDGE_CONFLICT, "",  "",    0                 },
+        { 201, "{\"id\":\"a\",\"status\":\"qr_pending\",\"qr\":\"2@x\"}", 0, "a", "2@x", SESSION_QR_PENDING },
+        { 200, "{\"sessionId\":\"a\",\"qrCode\":\"2@x\"}", 0, "a", "2@x", SESSION_STARTING },
+        { 201, "{\"success\":true,\"data\":{\"id\":\"a\",\"qr_code\":\"2@x\"}}", 0, "a", "2@x",
+          SESSION_STARTING },
+        { 201, "{\"session\":{\"id\":\"a\",\"status\":\"connected\"}}", 0, "a", "", SESSION_CONNECTED },
+        { 201, "", 0, "", "", SESSION_STARTING },
+        { 200, "{\"id\":\"../evil\"}", 0, "", "", SESSION_STARTING },
+        { 200, "{\"success\":false}", BRIDGE_REFUSED, "", "", 0 },
+        { 200, "<html>", BRIDGE_GARBAGE, "", "", 0 },
+        { 404, "{}", BRIDGE_NO_ROUTE, "", "", 0 },
+        { 409, "{}", BRIDGE_CONFLICT, "", "", 0 },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -430,17 +432,18 @@ static void lists_of_others_are_read(void **state)
         const char *body;
         int zapw, contract, n, skipped;
     } rows[] = {
-        {200,  "[{\"id\":\"a\",\"status\":\"connected\"}]",                      BRIDGE_GARBAGE,  0,               1, 0 },
-        { 200, "{\"sessions\":[{\"sessionId\":\"a\",\"state\":\"connected\"}]}", BRIDGE_GARBAGE,  0,               1, 0 },
+        { 200, "[{\"id\":\"a\",\"status\":\"connected\"}]", BRIDGE_GARBAGE, 0, 1, 0 },
+        { 200, "{\"sessions\":[{\"sessionId\":\"a\",\"state\":\"connected\"}]}", BRIDGE_GARBAGE, 0, 1, 0 },
         { 200,
-         "{\"data\":[{\"id\":\"a\",\"status\":\"sleeping\"},{\"id\":\"../x\",\"status\":\"connected\"},7,"
-          "{\"id\":\"b\",\"status\":\"connected\"}]}",                           0,               0,               1, 3 },
-        { 200, "{\"ok\":true}",                                                  BRIDGE_GARBAGE,  BRIDGE_NO_ROUTE, 0, -1},
-        { 200, "{\"status\":\"error\",\"error\":\"x\"}",                         BRIDGE_REFUSED,  BRIDGE_NO_ROUTE, 0, -1},
-        { 200, "{\"data\":[",                                                    BRIDGE_GARBAGE,  BRIDGE_GARBAGE,  0, -1},
-        { 404, "{\"error\":\"not found\"}",                                      BRIDGE_NO_ROUTE, BRIDGE_NO_ROUTE, 0, -1},
-        { 400, "",                                                               BRIDGE_REFUSED,  BRIDGE_NO_ROUTE, 0, -1},
-        { 500, "{}",                                                             BRIDGE_BROKEN,   BRIDGE_BROKEN,   0, -1},
+          "{\"data\":[{\"id\":\"a\",\"status\":\"sleeping\"},{\"id\":\"../x\",\"status\":\"connected\"},7,"
+          "{\"id\":\"b\",\"status\":\"connected\"}]}",
+          0, 0, 1, 3 },
+        { 200, "{\"ok\":true}", BRIDGE_GARBAGE, BRIDGE_NO_ROUTE, 0, -1 },
+        { 200, "{\"status\":\"error\",\"error\":\"x\"}", BRIDGE_REFUSED, BRIDGE_NO_ROUTE, 0, -1 },
+        { 200, "{\"data\":[", BRIDGE_GARBAGE, BRIDGE_GARBAGE, 0, -1 },
+        { 404, "{\"error\":\"not found\"}", BRIDGE_NO_ROUTE, BRIDGE_NO_ROUTE, 0, -1 },
+        { 400, "", BRIDGE_REFUSED, BRIDGE_NO_ROUTE, 0, -1 },
+        { 500, "{}", BRIDGE_BROKEN, BRIDGE_BROKEN, 0, -1 },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows) * 2; i++) {
@@ -474,9 +477,7 @@ static void broken_answers_are_answered(void **state)
         size_t n = f.body.n - (rng_below(&rng, 4) ? 0 : rng_below(&rng, f.body.n));
         char *end = memcpy(body + f.body.n - n, f.body.p, n);
         const struct bridge_driver *d = bridge_driver_at(i & 1);
-        struct bridge_answer a = {
-            .status = 200, .body = {end, n}
-        };
+        struct bridge_answer a = { .status = 200, .body = { end, n } };
         CLEANUP(buf_fini) struct buf qr = BUF_NULL;
         struct bridge_created c = { 0 };
         struct bridge_session s;
@@ -521,38 +522,38 @@ static void a_bridge_is_told_by_its_answers(void **state)
         int answer; /* 0: a driver, named in the next field */
         const char *name;
     } rows[] = {
-        {200,  ZAPW_LIST,                                404, ZAPW_404,                                                               -1,  "",                   0,                   "zapw"    },
-        { 200, ZAPW_LIST,                                404, ZAPW_404,                                                               200, HEALTHY,              0,                   "zapw"    },
-        { 200, ZAPW_LIST,                                404, "",                                                                     -1,  "",                   0,                   "zapw"    },
- /* zapw with the extension, the simulated contract */
-        { 200, ZAPW_LIST,                                404, "{\"status\":\"error\",\"error\":\"Session zapkeep-probe not found\"}", -1,  "",
-         0,                                                                                                                                                                           "contract"},
- /* simple bridges */
-        { 404, MISS,                                     404, MISS,                                                                   -1,  "",                   0,                   "contract"},
-        { 404, "",                                       200, "{\"status\":\"disconnected\"}",                                        -1,  "",                   0,                   "contract"},
-        { 500, "",                                       404, MISS,                                                                   -1,  "",                   0,                   "contract"},
-        { 405, "",                                       404, MISS,                                                                   -1,  "",                   0,                   "contract"},
-        { 200, "[]",                                     404, MISS,                                                                   -1,  "",                   0,                   "contract"},
-        { 404, PY_404,                                   404, PY_404,                                                                 200, HEALTHY,              0,                   "contract"},
-        { 404, "",                                       404, "",                                                                     200, "",                   0,                   "contract"},
-        { 200, "[]",                                     404, PY_404,                                                                 200, HEALTHY,              0,                   "contract"},
- /* not now */
-        { 0,   "",                                       0,   "",                                                                     -1,  "",                   DETECT_NOT_YET,      NULL      },
-        { 200, ZAPW_LIST,                                0,   "",                                                                     -1,  "",                   DETECT_NOT_YET,      NULL      },
-        { 0,   "",                                       404, ZAPW_404,                                                               -1,  "",                   DETECT_NOT_YET,      NULL      },
-        { 502, "<html>",                                 502, "<html>",                                                               502, "",                   DETECT_NOT_YET,      NULL      },
-        { 429, "{}",                                     404, ZAPW_404,                                                               -1,  "",                   DETECT_NOT_YET,      NULL      },
- /* the key */
-        { 401, "{}",                                     401, "{}",                                                                   200, HEALTHY,              DETECT_UNAUTHORIZED, NULL      },
-        { 403, "",                                       404, ZAPW_404,                                                               -1,  "",                   DETECT_UNAUTHORIZED, NULL      },
- /* nobody: a web server, a proxy without its bridge, another kind of bridge */
-        { 404, PY_404,                                   404, PY_404,                                                                 -1,  "",                   DETECT_UNKNOWN,      NULL      },
-        { 404, "404 page not found",                     404, "404 page not found",                                                   404, "404 page not found", DETECT_UNKNOWN,
-         NULL                                                                                                                                                                                   },
-        { 200, "<html>",                                 200, "<html>",                                                               200, "<html>",             DETECT_UNKNOWN,      NULL      },
-        { 404, "{\"message\":\"Cannot GET /sessions\"}", 404, "{\"message\":\"Cannot GET /sessions/x\"}",                             200,
-         HEALTHY,                                                                                                                                                DETECT_UNKNOWN,      NULL      },
-        { 301, "",                                       301, "",                                                                     301, "",                   DETECT_UNKNOWN,      NULL      },
+        { 200, ZAPW_LIST, 404, ZAPW_404, -1, "", 0, "zapw" },
+        { 200, ZAPW_LIST, 404, ZAPW_404, 200, HEALTHY, 0, "zapw" },
+        { 200, ZAPW_LIST, 404, "", -1, "", 0, "zapw" },
+        /* zapw with the extension, the simulated contract */
+        { 200, ZAPW_LIST, 404, "{\"status\":\"error\",\"error\":\"Session zapkeep-probe not found\"}", -1, "",
+          0, "contract" },
+        /* simple bridges */
+        { 404, MISS, 404, MISS, -1, "", 0, "contract" },
+        { 404, "", 200, "{\"status\":\"disconnected\"}", -1, "", 0, "contract" },
+        { 500, "", 404, MISS, -1, "", 0, "contract" },
+        { 405, "", 404, MISS, -1, "", 0, "contract" },
+        { 200, "[]", 404, MISS, -1, "", 0, "contract" },
+        { 404, PY_404, 404, PY_404, 200, HEALTHY, 0, "contract" },
+        { 404, "", 404, "", 200, "", 0, "contract" },
+        { 200, "[]", 404, PY_404, 200, HEALTHY, 0, "contract" },
+        /* not now */
+        { 0, "", 0, "", -1, "", DETECT_NOT_YET, NULL },
+        { 200, ZAPW_LIST, 0, "", -1, "", DETECT_NOT_YET, NULL },
+        { 0, "", 404, ZAPW_404, -1, "", DETECT_NOT_YET, NULL },
+        { 502, "<html>", 502, "<html>", 502, "", DETECT_NOT_YET, NULL },
+        { 429, "{}", 404, ZAPW_404, -1, "", DETECT_NOT_YET, NULL },
+        /* the key */
+        { 401, "{}", 401, "{}", 200, HEALTHY, DETECT_UNAUTHORIZED, NULL },
+        { 403, "", 404, ZAPW_404, -1, "", DETECT_UNAUTHORIZED, NULL },
+        /* nobody: a web server, a proxy without its bridge, another kind of bridge */
+        { 404, PY_404, 404, PY_404, -1, "", DETECT_UNKNOWN, NULL },
+        { 404, "404 page not found", 404, "404 page not found", 404, "404 page not found", DETECT_UNKNOWN,
+          NULL },
+        { 200, "<html>", 200, "<html>", 200, "<html>", DETECT_UNKNOWN, NULL },
+        { 404, "{\"message\":\"Cannot GET /sessions\"}", 404, "{\"message\":\"Cannot GET /sessions/x\"}", 200,
+          HEALTHY, DETECT_UNKNOWN, NULL },
+        { 301, "", 301, "", 301, "", DETECT_UNKNOWN, NULL },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

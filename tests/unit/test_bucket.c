@@ -26,16 +26,16 @@ static void test_level(void **state)
     static const struct {
         int64_t micro, at, now, level;
     } cases[] = {
-        {0,        0,  T0,               5}, /* never used: full */
-        { 0,       T0, T0,               0},
-        { 0,       T0, T0 + 499,         0},
-        { 0,       T0, T0 + 500,         1},
-        { 0,       T0, T0 + 2400,        4},
-        { 0,       T0, T0 + 3600 * 1000, 5}, /* never over its size */
-        { 0,       T0, INT64_MAX / 2,    5},
-        { 999999,  T0, T0 + 1,           1}, /* fractions are kept */
-        { 5000000, T0, T0 - 3600 * 1000, 5}, /* time that runs backwards */
-        { 0,       T0, T0 - 3600 * 1000, 0},
+        { 0, 0, T0, 5 }, /* never used: full */
+        { 0, T0, T0, 0 },
+        { 0, T0, T0 + 499, 0 },
+        { 0, T0, T0 + 500, 1 },
+        { 0, T0, T0 + 2400, 4 },
+        { 0, T0, T0 + 3600 * 1000, 5 }, /* never over its size */
+        { 0, T0, INT64_MAX / 2, 5 },
+        { 999999, T0, T0 + 1, 1 },            /* fractions are kept */
+        { 5000000, T0, T0 - 3600 * 1000, 5 }, /* time that runs backwards */
+        { 0, T0, T0 - 3600 * 1000, 0 },
     };
     struct policy p = policy(2000, 5);
 
@@ -51,12 +51,8 @@ static void test_ready_at(void **state)
     static const struct {
         int64_t rate_milli, micro, slow_from, wait_ms;
     } cases[] = {
-        {2000,   1000000, 0,  0          },
-        { 2000,  0,       0,  500        },
-        { 2000,  500000,  0,  250        },
-        { 1,     0,       0,  1000 * 1000},
-        { 10000, 0,       0,  100        },
-        { 10000, 0,       T0, 935        }, /* the ramp: 10 % of the rate, growing */
+        { 2000, 1000000, 0, 0 }, { 2000, 0, 0, 500 },   { 2000, 500000, 0, 250 }, { 1, 0, 0, 1000 * 1000 },
+        { 10000, 0, 0, 100 },    { 10000, 0, T0, 935 }, /* the ramp: 10 % of the rate, growing */
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -100,11 +96,7 @@ static void test_slow_start(void **state)
     static const struct {
         int64_t after_ms, size;
     } cases[] = {
-        {0,       10 },
-        { 30000,  55 },
-        { 59999,  99 },
-        { 60000,  100},
-        { 100000, 100},
+        { 0, 10 }, { 30000, 55 }, { 59999, 99 }, { 60000, 100 }, { 100000, 100 },
     };
     struct policy p = policy(1000 * 1000, 100); /* fills at once: what is seen is its size */
 
@@ -132,11 +124,8 @@ static void test_hold(void **state)
     static const struct {
         int64_t out, level;
     } cases[] = {
-        {0,  5},
-        { 1, 4},
-        { 4, 1},
-        { 5, 1}, /* one always has room */
-        { 9, 1},
+        { 0, 5 }, { 1, 4 }, { 4, 1 }, { 5, 1 }, /* one always has room */
+        { 9, 1 },
     };
     struct policy p = policy(10000, 5);
 

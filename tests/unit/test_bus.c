@@ -131,8 +131,7 @@ static void add(struct world *w, const char *topic, size_t n_body)
     assert_int_equal(bus_pub_add(w->pub, message(topic, n_body)), 0);
 }
 
-/* ---- the tests -------------------------------------------------------------------------------------------
- */
+/* ---- the tests ------------------------------------------------------------------------------- */
 
 static void test_each_gets_what_it_wants_of_a_batch(void **state)
 {
@@ -208,14 +207,7 @@ static void test_a_batch_that_is_cut_short_ends(void **state)
         size_t n;
         int messages;
     } cases[] = {
-        {0,                 0},
-        { 3,                0},
-        { 6,                0},
-        { 7,                1},
-        { 10,               1},
-        { 11,               2},
-        { 16,               2},
-        { sizeof whole - 1, 3},
+        { 0, 0 }, { 3, 0 }, { 6, 0 }, { 7, 1 }, { 10, 1 }, { 11, 2 }, { 16, 2 }, { sizeof whole - 1, 3 },
     };
 
     (void)state;

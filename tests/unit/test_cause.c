@@ -12,21 +12,21 @@ static const struct {
     const char *state;
     bool park;
 } rows[] = {
-    {515,  PLAN_AT_ONCE, SCOPE_SESSION, "disconnected", false},
-    { 408, PLAN_NORMAL,  SCOPE_SESSION, "disconnected", false},
-    { 428, PLAN_NORMAL,  SCOPE_SESSION, "disconnected", false},
-    { 500, PLAN_NORMAL,  SCOPE_SESSION, "disconnected", false},
-    { 503, PLAN_NORMAL,  SCOPE_SESSION, "disconnected", false},
-    { 440, PLAN_SLOW,    SCOPE_SESSION, "disconnected", false},
-    { 401, PLAN_NEVER,   SCOPE_SESSION, "logged_out",   false},
-    { 402, PLAN_NEVER,   SCOPE_SESSION, "failed",       true },
-    { 403, PLAN_NEVER,   SCOPE_SESSION, "failed",       true },
-    { 406, PLAN_NEVER,   SCOPE_SESSION, "failed",       true },
-    { 405, PLAN_NEVER,   SCOPE_BRIDGE,  "failed",       true },
-    { 411, PLAN_NEVER,   SCOPE_SESSION, "failed",       true },
-    { 0,   PLAN_NORMAL,  SCOPE_SESSION, "disconnected", false},
-    { 777, PLAN_NORMAL,  SCOPE_SESSION, "disconnected", false},
-    { -1,  PLAN_NORMAL,  SCOPE_SESSION, "disconnected", false},
+    { 515, PLAN_AT_ONCE, SCOPE_SESSION, "disconnected", false },
+    { 408, PLAN_NORMAL, SCOPE_SESSION, "disconnected", false },
+    { 428, PLAN_NORMAL, SCOPE_SESSION, "disconnected", false },
+    { 500, PLAN_NORMAL, SCOPE_SESSION, "disconnected", false },
+    { 503, PLAN_NORMAL, SCOPE_SESSION, "disconnected", false },
+    { 440, PLAN_SLOW, SCOPE_SESSION, "disconnected", false },
+    { 401, PLAN_NEVER, SCOPE_SESSION, "logged_out", false },
+    { 402, PLAN_NEVER, SCOPE_SESSION, "failed", true },
+    { 403, PLAN_NEVER, SCOPE_SESSION, "failed", true },
+    { 406, PLAN_NEVER, SCOPE_SESSION, "failed", true },
+    { 405, PLAN_NEVER, SCOPE_BRIDGE, "failed", true },
+    { 411, PLAN_NEVER, SCOPE_SESSION, "failed", true },
+    { 0, PLAN_NORMAL, SCOPE_SESSION, "disconnected", false },
+    { 777, PLAN_NORMAL, SCOPE_SESSION, "disconnected", false },
+    { -1, PLAN_NORMAL, SCOPE_SESSION, "disconnected", false },
 };
 
 static void every_code_leads_where_it_should(void **state)

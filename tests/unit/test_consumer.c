@@ -127,8 +127,7 @@ static void write_events(int n)
     event_log_touch(t.log);
 }
 
-/* ---- the owner -------------------------------------------------------------------------------------------
- */
+/* ---- the owner ------------------------------------------------------------------------------- */
 
 static int on_batch(void *ctx, const struct event_rows *rows)
 {
@@ -187,8 +186,7 @@ static void check_seen(int64_t from, int n)
         assert_int_equal(t.seen[i], from + i);
 }
 
-/* ---- tests -----------------------------------------------------------------------------------------------
- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static void test_all_rows_in_order_in_batches(void **state)
 {

@@ -56,8 +56,7 @@ static int64_t number(struct db *db, const char *sql)
     return n;
 }
 
-/* ---- syncs of the folder ---------------------------------------------------------------------------------
- */
+/* ---- syncs of the folder --------------------------------------------------------------------- */
 
 /* SQLite asks for the folder of a file that is new to it, and syncs what it gets. */
 typedef int open_directory(const char *path, int *ret_fd);
@@ -101,8 +100,7 @@ static void test_the_folder_is_synced_once_for_each_journal(void **state)
     db_close(db);
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------------
- */
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static void test_migrations_run_once_and_in_order(void **state)
 {
@@ -175,8 +173,7 @@ static void test_without_the_right_to_write(void **state)
     assert_int_equal(r, -EACCES);
 }
 
-/* ---- transactions ----------------------------------------------------------------------------------------
- */
+/* ---- transactions ---------------------------------------------------------------------------- */
 
 static void test_rollback_and_commit(void **state)
 {
@@ -227,8 +224,7 @@ static void test_a_reader_does_not_wait_long(void **state)
     db_close(writer);
 }
 
-/* ---- statements ------------------------------------------------------------------------------------------
- */
+/* ---- statements ------------------------------------------------------------------------------ */
 
 static void test_values_come_back_as_they_went(void **state)
 {
@@ -280,8 +276,7 @@ static void test_a_statement_inside_itself(void **state)
     db_close(db);
 }
 
-/* ---- cursors ---------------------------------------------------------------------------------------------
- */
+/* ---- cursors --------------------------------------------------------------------------------- */
 
 static int collect(void *ctx, const char *consumer, int64_t seq, int64_t at_ms)
 {
@@ -322,8 +317,7 @@ static void test_cursors(void **state)
     db_close(db);
 }
 
-/* ---- backup and memory -----------------------------------------------------------------------------------
- */
+/* ---- backup and memory ----------------------------------------------------------------------- */
 
 static void test_backup(void **state)
 {

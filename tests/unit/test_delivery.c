@@ -4,8 +4,7 @@
 #include "common/base/mem.h"
 #include "common/policy/delivery.h"
 
-/* ---- what an answer means --------------------------------------------------------------------------------
- */
+/* ---- what an answer means -------------------------------------------------------------------- */
 
 static void an_answer_is_judged(void **state)
 {
@@ -14,22 +13,14 @@ static void an_answer_is_judged(void **state)
         int status;
         enum delivery_result want;
     } cases[] = {
-        {DELIVERY_ANSWERED,       200, DELIVERY_TAKEN    },
-        { DELIVERY_ANSWERED,      202, DELIVERY_TAKEN    },
-        { DELIVERY_ANSWERED,      299, DELIVERY_TAKEN    },
-        { DELIVERY_ANSWERED,      100, DELIVERY_REFUSED  },
-        { DELIVERY_ANSWERED,      301, DELIVERY_REFUSED  },
-        { DELIVERY_ANSWERED,      304, DELIVERY_REFUSED  },
-        { DELIVERY_ANSWERED,      400, DELIVERY_REFUSED  },
-        { DELIVERY_ANSWERED,      401, DELIVERY_REFUSED  },
-        { DELIVERY_ANSWERED,      404, DELIVERY_REFUSED  },
-        { DELIVERY_ANSWERED,      410, DELIVERY_GONE     },
-        { DELIVERY_ANSWERED,      429, DELIVERY_FAULT    },
-        { DELIVERY_ANSWERED,      500, DELIVERY_FAULT    },
-        { DELIVERY_ANSWERED,      503, DELIVERY_FAULT    },
-        { DELIVERY_TIMEOUT,       0,   DELIVERY_FAULT    },
-        { DELIVERY_BROKEN,        0,   DELIVERY_FAULT    },
-        { DELIVERY_NO_CONNECTION, 0,   DELIVERY_UNREACHED},
+        { DELIVERY_ANSWERED, 200, DELIVERY_TAKEN },   { DELIVERY_ANSWERED, 202, DELIVERY_TAKEN },
+        { DELIVERY_ANSWERED, 299, DELIVERY_TAKEN },   { DELIVERY_ANSWERED, 100, DELIVERY_REFUSED },
+        { DELIVERY_ANSWERED, 301, DELIVERY_REFUSED }, { DELIVERY_ANSWERED, 304, DELIVERY_REFUSED },
+        { DELIVERY_ANSWERED, 400, DELIVERY_REFUSED }, { DELIVERY_ANSWERED, 401, DELIVERY_REFUSED },
+        { DELIVERY_ANSWERED, 404, DELIVERY_REFUSED }, { DELIVERY_ANSWERED, 410, DELIVERY_GONE },
+        { DELIVERY_ANSWERED, 429, DELIVERY_FAULT },   { DELIVERY_ANSWERED, 500, DELIVERY_FAULT },
+        { DELIVERY_ANSWERED, 503, DELIVERY_FAULT },   { DELIVERY_TIMEOUT, 0, DELIVERY_FAULT },
+        { DELIVERY_BROKEN, 0, DELIVERY_FAULT },       { DELIVERY_NO_CONNECTION, 0, DELIVERY_UNREACHED },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -38,8 +29,7 @@ static void an_answer_is_judged(void **state)
     }
 }
 
-/* ---- the schedule ----------------------------------------------------------------------------------------
- */
+/* ---- the schedule ---------------------------------------------------------------------------- */
 
 static void the_default_schedule_is_what_the_documentation_says(void **state)
 {
@@ -58,14 +48,15 @@ static void a_schedule_that_makes_no_sense_is_refused_in_words(void **state)
     static const struct {
         const char *text, *words;
     } cases[] = {
-        {"",             "no duration"  },
-        { "0s,",         "no duration"  },
-        { "0s,,5s",      "no duration"  },
-        { "0s,5x",       "no duration"  },
-        { "0s,-5s",      "no duration"  },
-        { "5s,5s",       "begin with 0s"},
+        { "", "no duration" },
+        { "0s,", "no duration" },
+        { "0s,,5s", "no duration" },
+        { "0s,5x", "no duration" },
+        { "0s,-5s", "no duration" },
+        { "5s,5s", "begin with 0s" },
         { "0s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,"
-          "1s", "too many"     },
+          "1s",
+          "too many" },
     };
     struct delivery_schedule s;
 
@@ -78,10 +69,7 @@ static void a_schedule_that_makes_no_sense_is_refused_in_words(void **state)
     }
 }
 
-static const struct delivery_schedule three = {
-    .wait_ms = {0, 1000, 10000},
-      .n = 3
-};
+static const struct delivery_schedule three = { .wait_ms = { 0, 1000, 10000 }, .n = 3 };
 
 static void waits_are_jittered_and_honour_retry_after(void **state)
 {
@@ -91,18 +79,10 @@ static void waits_are_jittered_and_honour_retry_after(void **state)
         unsigned spread;
         int64_t want;
     } cases[] = {
-        {1,  -1,     500,  1000 },
-        { 1, -1,     0,    800  },
-        { 1, -1,     1000, 1200 },
-        { 2, -1,     500,  10000},
-        { 3, -1,     500,  -1   },
-        { 9, -1,     500,  -1   },
-        { 1, 0,      0,    1000 }, /* at least the planned wait */
-        { 1, 500,    0,    1000 },
-        { 1, 1500,   500,  1500 },
-        { 1, 5000,   500,  2000 }, /* at most twice that */
-        { 2, 100000, 0,    20000},
-        { 3, 5000,   500,  -1   }, /* it does not prolong a schedule */
+        { 1, -1, 500, 1000 },    { 1, -1, 0, 800 },      { 1, -1, 1000, 1200 },  { 2, -1, 500, 10000 },
+        { 3, -1, 500, -1 },      { 9, -1, 500, -1 },     { 1, 0, 0, 1000 }, /* at least the planned wait */
+        { 1, 500, 0, 1000 },     { 1, 1500, 500, 1500 }, { 1, 5000, 500, 2000 }, /* at most twice that */
+        { 2, 100000, 0, 20000 }, { 3, 5000, 500, -1 }, /* it does not prolong a schedule */
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -113,8 +93,7 @@ static void waits_are_jittered_and_honour_retry_after(void **state)
     }
 }
 
-/* ---- the gate --------------------------------------------------------------------------------------------
- */
+/* ---- the gate -------------------------------------------------------------------------------- */
 
 #define CONCURRENCY 8
 

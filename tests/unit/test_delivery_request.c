@@ -18,13 +18,13 @@ static void a_url_without_a_path_gets_the_bridges(void **state)
     static const struct {
         const char *base, *want;
     } cases[] = {
-        {"http://b",           "http://b" DELIVERY_PATH         },
-        { "http://b:9000/",    "http://b:9000" DELIVERY_PATH    },
-        { "https://b//",       "https://b//"                    },
-        { "https://b/hook",    "https://b/hook"                 },
-        { "https://b/hook/?x", "https://b/hook/?x"              },
-        { "https://b?k=/v",    "https://b" DELIVERY_PATH "?k=/v"},
-        { "https://u:p@b",     "https://u:p@b" DELIVERY_PATH    },
+        { "http://b", "http://b" DELIVERY_PATH },
+        { "http://b:9000/", "http://b:9000" DELIVERY_PATH },
+        { "https://b//", "https://b//" },
+        { "https://b/hook", "https://b/hook" },
+        { "https://b/hook/?x", "https://b/hook/?x" },
+        { "https://b?k=/v", "https://b" DELIVERY_PATH "?k=/v" },
+        { "https://u:p@b", "https://u:p@b" DELIVERY_PATH },
     };
     CLEANUP(buf_fini) struct buf url = BUF_INIT(256);
 
@@ -78,15 +78,13 @@ static void built_fini(struct built *b)
     buf_fini(&b->body);
 }
 
-static const struct event one = {
-    .seq = 7,
-    .id = "evt_0123abcd_7",
-    .occurred_at = 1700,
-    .type = {"message.received",        16},
-    .bridge = { "main",                   4 },
-    .session = { "alice",                  5 },
-    .body = { "{\"test\": 2432232314}", 20}
-};
+static const struct event one = { .seq = 7,
+                                  .id = "evt_0123abcd_7",
+                                  .occurred_at = 1700,
+                                  .type = { "message.received", 16 },
+                                  .bridge = { "main", 4 },
+                                  .session = { "alice", 5 },
+                                  .body = { "{\"test\": 2432232314}", 20 } };
 
 static bool has_line(const struct built *b, const char *line)
 {
@@ -205,8 +203,7 @@ static void a_batch_of_other_events_has_another_id(void **state)
     }
 }
 
-/* ---- addresses -------------------------------------------------------------------------------------------
- */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 static bool is_public(const char *text)
 {

@@ -14,20 +14,10 @@ static void versions_with_the_race_are_known(void **state)
         const char *version;
         bool race;
     } rows[] = {
-        {"3.40.1",   true },
-        { "3.6.23",  false},
-        { "3.7.0",   true },
-        { "3.44.5",  true },
-        { "3.44.6",  false},
-        { "3.45.0",  true },
-        { "3.50.6",  true },
-        { "3.50.7",  false},
-        { "3.51.2",  true },
-        { "3.51.3",  false},
-        { "3.51.10", false},
-        { "3.53.0",  false},
-        { "4.0.0",   false},
-        { "3.51",    true },
+        { "3.40.1", true },  { "3.6.23", false }, { "3.7.0", true },    { "3.44.5", true },
+        { "3.44.6", false }, { "3.45.0", true },  { "3.50.6", true },   { "3.50.7", false },
+        { "3.51.2", true },  { "3.51.3", false }, { "3.51.10", false }, { "3.53.0", false },
+        { "4.0.0", false },  { "3.51", true },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -67,13 +57,14 @@ static void features_are_told_apart(void **state)
         int off;
         const char *words;
     } rows[] = {
-        {"{\"extension\":\"zapkeep\",\"version\":1,\"features\":{\"reconnect\":true,\"status\":true}}", 0,
-         "on: status, reconnect"                                                                                                          },
+        { "{\"extension\":\"zapkeep\",\"version\":1,\"features\":{\"reconnect\":true,\"status\":true}}", 0,
+          "on: status, reconnect" },
         { "{\"extension\":\"zapkeep\",\"features\":{\"status\":true,\"offline\":false,\"qr\":false,\"new\":"
-          "true}}",                                                                            2,  "on: status; off: qr, offline"},
-        { "{\"extension\":\"zapkeep\",\"features\":{}}",                                                0,  ""                            },
-        { "{\"error\":\"not found\"}",                                                                  -1, NULL                          },
-        { "<html>",                                                                                     -1, NULL                          },
+          "true}}",
+          2, "on: status; off: qr, offline" },
+        { "{\"extension\":\"zapkeep\",\"features\":{}}", 0, "" },
+        { "{\"error\":\"not found\"}", -1, NULL },
+        { "<html>", -1, NULL },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

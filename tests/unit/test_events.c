@@ -113,8 +113,7 @@ static struct event_tended tend(struct fixture *f, const struct event_retention 
 
 static const struct event_retention keep_all = { .cursor_min = INT64_MAX };
 
-/* ---- writing ---------------------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void test_seq_is_dense_over_a_rollback(void **state)
 {
@@ -208,8 +207,7 @@ static void test_rejected_is_capped(void **state)
     assert_int_equal(n, EVENT_REJECTED_BYTES_MAX / (int)sizeof body);
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static void test_read_in_order_with_bounds(void **state)
 {
@@ -252,15 +250,15 @@ static void test_filters(void **state)
         struct event_filter filter;
         int n;
     } cases[] = {
-        {{ .type_prefix = STR_LIT("message.") },                                      15},
-        { { .type_prefix = STR_LIT("session.connected") },                            15},
-        { { .type_prefix = STR_LIT("session.connected.x") },                          0 },
-        { { .session = STR_LIT("s2") },                                               10},
-        { { .session = STR_LIT("s") },                                                0 },
-        { { .bridge = STR_LIT("main") },                                              30},
-        { { .bridge = STR_LIT("other") },                                             0 },
-        { { .since_at = T0 + 1000 },                                                  20},
-        { { .until_at = T0 + 1000 },                                                  10},
+        { { .type_prefix = STR_LIT("message.") }, 15 },
+        { { .type_prefix = STR_LIT("session.connected") }, 15 },
+        { { .type_prefix = STR_LIT("session.connected.x") }, 0 },
+        { { .session = STR_LIT("s2") }, 10 },
+        { { .session = STR_LIT("s") }, 0 },
+        { { .bridge = STR_LIT("main") }, 30 },
+        { { .bridge = STR_LIT("other") }, 0 },
+        { { .since_at = T0 + 1000 }, 20 },
+        { { .until_at = T0 + 1000 }, 10 },
         { { .since_at = T0 + 1000, .until_at = T0 + 2000, .session = STR_LIT("s2") }, 3 },
     };
     struct fixture *f = *state;
@@ -288,12 +286,7 @@ static void test_seq_at(void **state)
     static const struct {
         int64_t at, seq;
     } cases[] = {
-        {0,          1 },
-        { T0,        1 },
-        { T0 + 1,    11},
-        { T0 + 3000, 31},
-        { T0 + 4000, 41},
-        { T0 + 4001, 51}
+        { 0, 1 }, { T0, 1 }, { T0 + 1, 11 }, { T0 + 3000, 31 }, { T0 + 4000, 41 }, { T0 + 4001, 51 }
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         assert_int_equal(event_seq_at(f->reader, cases[i].at, &seq), 0);
@@ -324,8 +317,7 @@ static void test_reader_sees_a_replaced_log(void **state)
     assert_true(event_reader_is_stale(f->reader));
 }
 
-/* ---- the WAL ---------------------------------------------------------------------------------------------
- */
+/* ---- the WAL --------------------------------------------------------------------------------- */
 
 static void test_checkpoints_keep_the_wal_small(void **state)
 {
@@ -344,8 +336,7 @@ static void test_checkpoints_keep_the_wal_small(void **state)
     assert_in_range(highest, 100, 200);
 }
 
-/* ---- retention -------------------------------------------------------------------------------------------
- */
+/* ---- retention ------------------------------------------------------------------------------- */
 
 static void test_retention_by_age(void **state)
 {

@@ -19,14 +19,8 @@ static void test_decay(void **state)
     static const struct {
         int64_t after_ms;
         int32_t score;
-    } cases[] = {
-        {0,           1000},
-        { 15 * MIN,   500 },
-        { 30 * MIN,   250 },
-        { 45 * MIN,   125 },
-        { 9999 * MIN, 0   },
-        { -5 * MIN,   1000}
-    };
+    } cases[] = { { 0, 1000 },       { 15 * MIN, 500 }, { 30 * MIN, 250 },
+                  { 45 * MIN, 125 }, { 9999 * MIN, 0 }, { -5 * MIN, 1000 } };
     struct flap f = { 0 };
 
     flap_drop(default_rules(), &f, T0);
@@ -42,11 +36,11 @@ static void test_suppresses(void **state)
         int64_t every_ms;
         int suppressed_by; /* number of the drop, 0: none */
     } cases[] = {
-        {"a drop an hour is life",                  100, 60 * MIN, 0},
-        { "every 15 min: the sum stays under 2000", 100, 15 * MIN, 0},
-        { "at the same moment",                     3,   0,        3},
-        { "every minute",                           10,  MIN,      4},
-        { "every 5 min",                            10,  5 * MIN,  5},
+        { "a drop an hour is life", 100, 60 * MIN, 0 },
+        { "every 15 min: the sum stays under 2000", 100, 15 * MIN, 0 },
+        { "at the same moment", 3, 0, 3 },
+        { "every minute", 10, MIN, 4 },
+        { "every 5 min", 10, 5 * MIN, 5 },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -85,8 +85,7 @@ static void a_reader_sees_what_is_committed_and_needs_no_forwarder(void **state)
     assert_int_equal(forward_open_reader("/nowhere/at/all", &reader), -ENOENT);
 }
 
-/* ---- what waits ------------------------------------------------------------------------------------------
- */
+/* ---- what waits ------------------------------------------------------------------------------ */
 
 static int print_retry(void *ctx, const struct forward_retry *r)
 {
@@ -189,29 +188,26 @@ static void another_log_takes_all_but_the_dead(void **state)
     assert_int_equal(c.dead, 1);
 }
 
-/* ---- the shelf -------------------------------------------------------------------------------------------
- */
+/* ---- the shelf ------------------------------------------------------------------------------- */
 
 static void bury(const char *destination, const char *type, const char *session, int64_t dead_at,
                  const char *body)
 {
-    struct forward_dead d = {
-        .reason = "its tries are used up",
-        .tries = 3,
-        .status = 500,
-        .dead_at = dead_at,
-        .words = STR_LIT("answered 500"),
-        .answer = STR_LIT("oh\0no"),
-        .event = {.seq = 8,
-                  .id = "evt_0123abcd_8",
-                  .at = 5,
-                  .occurred_at = 4,
-                  .type = str_from(type),
-                  .bridge = STR_LIT("main"),
-                  .session = str_from(session),
-                  .message_id = STR_LIT("M1"),
-                  .body = str_from(body)}
-    };
+    struct forward_dead d = { .reason = "its tries are used up",
+                              .tries = 3,
+                              .status = 500,
+                              .dead_at = dead_at,
+                              .words = STR_LIT("answered 500"),
+                              .answer = STR_LIT("oh\0no"),
+                              .event = { .seq = 8,
+                                         .id = "evt_0123abcd_8",
+                                         .at = 5,
+                                         .occurred_at = 4,
+                                         .type = str_from(type),
+                                         .bridge = STR_LIT("main"),
+                                         .session = str_from(session),
+                                         .message_id = STR_LIT("M1"),
+                                         .body = str_from(body) } };
 
     str_copy(str_from(destination), d.destination, sizeof d.destination);
     assert_int_equal(forward_dead_put(db, &d), 0);
@@ -236,17 +232,17 @@ static void dead_letters_are_found_by_what_is_asked(void **state)
         struct forward_dead_filter filter;
         const char *want;
     } cases[] = {
-        {{ 0 },                                                       "1 2 3 4 "},
-        { { .id = 3 },                                                "3 "      },
-        { { .id = 9 },                                                ""        },
-        { { .destination = "one" },                                   "1 2 "    },
-        { { .session = "a" },                                         "1 3 "    },
-        { { .type_prefix = "message." },                              "1 3 4 "  },
-        { { .type_prefix = "message.received.and.more" },             ""        },
-        { { .since_at = 200 },                                        "2 3 4 "  },
-        { { .until_at = 200 },                                        "1 "      },
-        { { .since_at = 200, .until_at = 400, .destination = "two" }, "3 "      },
-        { { .session = "%" },                                         ""        },
+        { { 0 }, "1 2 3 4 " },
+        { { .id = 3 }, "3 " },
+        { { .id = 9 }, "" },
+        { { .destination = "one" }, "1 2 " },
+        { { .session = "a" }, "1 3 " },
+        { { .type_prefix = "message." }, "1 3 4 " },
+        { { .type_prefix = "message.received.and.more" }, "" },
+        { { .since_at = 200 }, "2 3 4 " },
+        { { .until_at = 200 }, "1 " },
+        { { .since_at = 200, .until_at = 400, .destination = "two" }, "3 " },
+        { { .session = "%" }, "" },
     };
 
     fill_shelf();
@@ -312,15 +308,14 @@ static void letters_are_tried_again_and_go_back(void **state)
     assert_string_equal(buf_str(&line), "4 5 "); /* an id is not given again */
 }
 
-/* ---- orders ----------------------------------------------------------------------------------------------
- */
+/* ---- orders ---------------------------------------------------------------------------------- */
 
 static void orders_are_taken_in_turn(void **state)
 {
     CLEANUP(buf_fini) struct buf texts = BUF_INIT(1024);
     struct forward_order o = {
         .verb = FORWARD_DEAD_DROP,
-        .filter = {.session = "a", .type_prefix = "message.", .since_at = 5, .until_at = 6}
+        .filter = { .session = "a", .type_prefix = "message.", .since_at = 5, .until_at = 6 }
     };
     struct db *orders;
     int64_t n;

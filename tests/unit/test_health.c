@@ -15,16 +15,16 @@
 static const struct {
     const char *checks, *news;
 } cases[] = {
-    {"+",                     "u"                   }, /* nothing to contradict */
-    { "++++",                 "u..."                }, /* told once */
-    { "---",                  "..d"                 }, /* a bridge that never answered is down, too */
-    { "--+",                  "..u"                 }, /* it was only slow to start */
-    { "+--+--+",              "u......"             }, /* two bad checks are no outage */
-    { "+---",                 "u..d"                }, /* three are */
-    { "+---+",                "u..d."               }, /* one good answer is not enough */
-    { "+---++",               "u..d.u"              }, /* two are */
-    { "+---+-++",             "u..d...u"            }, /* in a row */
-    { "+-----------------++", "u..d...............u"},
+    { "+", "u" },               /* nothing to contradict */
+    { "++++", "u..." },         /* told once */
+    { "---", "..d" },           /* a bridge that never answered is down, too */
+    { "--+", "..u" },           /* it was only slow to start */
+    { "+--+--+", "u......" },   /* two bad checks are no outage */
+    { "+---", "u..d" },         /* three are */
+    { "+---+", "u..d." },       /* one good answer is not enough */
+    { "+---++", "u..d.u" },     /* two are */
+    { "+---+-++", "u..d...u" }, /* in a row */
+    { "+-----------------++", "u..d...............u" },
 };
 
 static void test_news(void **state)

@@ -66,16 +66,16 @@ static const struct {
     const char *type;
     int64_t seq, skip;
 } starts[] = {
-    {{ .since = "" },                         "", EVENTS + 1,  0},
-    { { .from = 1, .since = "" },             "", 1,           0},
-    { { .from = 4000, .since = "" },          "", 4000,        0},
-    { { .from = 999999, .since = "" },        "", EVENTS + 1,  0},
-    { { .since = "10s" },                     "", EVENTS - 10, 0},
-    { { .since = "2027-01-15T08:00:00Z" },    "", 1,           0},
-    { { .since = "2027-01-15T08:00:30.5Z" },  "", 31,          0},
-    { { .since = "2099-01-01" },              "", EVENTS + 1,  0},
-    { { .from = 3, .since = "10s" },          "", EVENTS - 10, 0},
-    { { .from = EVENTS - 2, .since = "10s" }, "", EVENTS - 2,  0},
+    { { .since = "" }, "", EVENTS + 1, 0 },
+    { { .from = 1, .since = "" }, "", 1, 0 },
+    { { .from = 4000, .since = "" }, "", 4000, 0 },
+    { { .from = 999999, .since = "" }, "", EVENTS + 1, 0 },
+    { { .since = "10s" }, "", EVENTS - 10, 0 },
+    { { .since = "2027-01-15T08:00:00Z" }, "", 1, 0 },
+    { { .since = "2027-01-15T08:00:30.5Z" }, "", 31, 0 },
+    { { .since = "2099-01-01" }, "", EVENTS + 1, 0 },
+    { { .from = 3, .since = "10s" }, "", EVENTS - 10, 0 },
+    { { .from = EVENTS - 2, .since = "10s" }, "", EVENTS - 2, 0 },
 };
 
 static void test_where_to_begin(void **state)
@@ -114,13 +114,9 @@ static void test_last(void **state)
         int64_t first; /* seq of the first that is shown */
         int64_t n;
     } rows[] = {
-        {1,      "",         EVENTS,        1     },
-        { 600,   "",         EVENTS - 599,  600   },
-        { 99999, "",         1,             EVENTS},
-        { 1,     "session.", EVENTS,        1     },
-        { 30,    "session.", EVENTS - 2900, 30    },
-        { 99,    "session.", 100,           50    },
-        { 3,     "nothing.", 0,             0     },
+        { 1, "", EVENTS, 1 },         { 600, "", EVENTS - 599, 600 },        { 99999, "", 1, EVENTS },
+        { 1, "session.", EVENTS, 1 }, { 30, "session.", EVENTS - 2900, 30 }, { 99, "session.", 100, 50 },
+        { 3, "nothing.", 0, 0 },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -150,19 +146,18 @@ static void test_last(void **state)
     }
 }
 
-/* ---- lines -----------------------------------------------------------------------------------------------
- */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 static const struct event event = {
     .seq = 7,
     .id = "evt_0123abcd_7",
     .at = T0,
     .occurred_at = T0 - 1,
-    .type = {"message.received",       16},
-    .bridge = { "main",                  4 },
-    .session = { "s1",                    2 },
-    .message_id = { "A\x1b[31m\xc2\x9b",     8 },
-    .body = { "{ \"a\" :\n [1,  2] }", 18},
+    .type = { "message.received", 16 },
+    .bridge = { "main", 4 },
+    .session = { "s1", 2 },
+    .message_id = { "A\x1b[31m\xc2\x9b", 8 },
+    .body = { "{ \"a\" :\n [1,  2] }", 18 },
 };
 
 static void test_event_as_json(void **state)

@@ -18,26 +18,26 @@ static void the_setting_is_taken_apart(void **state)
         enum hook_kind kind;
         const char *target, *url, *socket;
     } rows[] = {
-        {"",                                  UNIX,               0,       HOOK_NONE,    "",                            "",                  ""                },
-        { "docker:zapw",                      UNIX,               0,       HOOK_DOCKER,  "zapw",                        "http://docker",     "/run/docker.sock"},
-        { "docker:my_zapw-1.a",               "tcp://proxy:2375", 0,       HOOK_DOCKER,  "my_zapw-1.a",                 "http://proxy:2375", ""                },
-        { "systemd:zapw@main.service",        "",                 0,       HOOK_SYSTEMD, "zapw@main.service",           "",                  ""                },
-        { "exec:/usr/local/bin/restart zapw", "",                 0,       HOOK_EXEC,    "/usr/local/bin/restart zapw", "",                  ""                },
-        { "zapw",                             UNIX,               -EINVAL, 0,            "",                            "",                  ""                },
-        { "docker:",                          UNIX,               -EINVAL, 0,            "",                            "",                  ""                },
-        { "docker:../images",                 UNIX,               -EINVAL, 0,            "",                            "",                  ""                },
-        { "docker:a/b",                       UNIX,               -EINVAL, 0,            "",                            "",                  ""                },
-        { "docker:a?b",                       UNIX,               -EINVAL, 0,            "",                            "",                  ""                },
-        { "docker:-a",                        UNIX,               -EINVAL, 0,            "",                            "",                  ""                },
-        { "docker:a",                         "ssh://host",       -EINVAL, 0,            "",                            "",                  ""                },
-        { "docker:a",                         "tcp://host",       -EINVAL, 0,            "",                            "",                  ""                },
-        { "docker:a",                         "tcp://host:1/x",   -EINVAL, 0,            "",                            "",                  ""                },
-        { "docker:a",                         "unix://relative",  -EINVAL, 0,            "",                            "",                  ""                },
-        { "systemd:--user",                   "",                 -EINVAL, 0,            "",                            "",                  ""                },
-        { "systemd:a b",                      "",                 -EINVAL, 0,            "",                            "",                  ""                },
-        { "exec:restart",                     "",                 -EINVAL, 0,            "",                            "",                  ""                },
-        { "exec:",                            "",                 -EINVAL, 0,            "",                            "",                  ""                },
-        { "Docker:a",                         UNIX,               -EINVAL, 0,            "",                            "",                  ""                },
+        { "", UNIX, 0, HOOK_NONE, "", "", "" },
+        { "docker:zapw", UNIX, 0, HOOK_DOCKER, "zapw", "http://docker", "/run/docker.sock" },
+        { "docker:my_zapw-1.a", "tcp://proxy:2375", 0, HOOK_DOCKER, "my_zapw-1.a", "http://proxy:2375", "" },
+        { "systemd:zapw@main.service", "", 0, HOOK_SYSTEMD, "zapw@main.service", "", "" },
+        { "exec:/usr/local/bin/restart zapw", "", 0, HOOK_EXEC, "/usr/local/bin/restart zapw", "", "" },
+        { "zapw", UNIX, -EINVAL, 0, "", "", "" },
+        { "docker:", UNIX, -EINVAL, 0, "", "", "" },
+        { "docker:../images", UNIX, -EINVAL, 0, "", "", "" },
+        { "docker:a/b", UNIX, -EINVAL, 0, "", "", "" },
+        { "docker:a?b", UNIX, -EINVAL, 0, "", "", "" },
+        { "docker:-a", UNIX, -EINVAL, 0, "", "", "" },
+        { "docker:a", "ssh://host", -EINVAL, 0, "", "", "" },
+        { "docker:a", "tcp://host", -EINVAL, 0, "", "", "" },
+        { "docker:a", "tcp://host:1/x", -EINVAL, 0, "", "", "" },
+        { "docker:a", "unix://relative", -EINVAL, 0, "", "", "" },
+        { "systemd:--user", "", -EINVAL, 0, "", "", "" },
+        { "systemd:a b", "", -EINVAL, 0, "", "", "" },
+        { "exec:restart", "", -EINVAL, 0, "", "", "" },
+        { "exec:", "", -EINVAL, 0, "", "", "" },
+        { "Docker:a", UNIX, -EINVAL, 0, "", "", "" },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -62,18 +62,18 @@ static void a_bridge_that_serves_many_is_not_restarted(void **state)
         bool may;
         int percent;
     } rows[] = {
-        {0,    0, 1,   0,   20,  true,  0 },
-        { 1,   0, 4,   0,   20,  true,  20},
-        { 1,   0, 3,   0,   20,  false, 25},
-        { 1,   1, 3,   0,   20,  true,  20},
-        { 0,   0, 1,   0,   0,   true,  0 },
-        { 1,   0, 99,  0,   0,   false, 1 },
-        { 9,   0, 1,   0,   100, true,  90},
-        { 0,   0, 0,   0,   20,  true,  0 },
- /* a hundred that need a person do not make it right to drop the only good one */
-        { 1,   0, 1,   100, 20,  false, 50},
-        { 2,   0, 8,   0,   20,  true,  20},
-        { 201, 0, 799, 0,   20,  false, 20},
+        { 0, 0, 1, 0, 20, true, 0 },
+        { 1, 0, 4, 0, 20, true, 20 },
+        { 1, 0, 3, 0, 20, false, 25 },
+        { 1, 1, 3, 0, 20, true, 20 },
+        { 0, 0, 1, 0, 0, true, 0 },
+        { 1, 0, 99, 0, 0, false, 1 },
+        { 9, 0, 1, 0, 100, true, 90 },
+        { 0, 0, 0, 0, 20, true, 0 },
+        /* a hundred that need a person do not make it right to drop the only good one */
+        { 1, 0, 1, 100, 20, false, 50 },
+        { 2, 0, 8, 0, 20, true, 20 },
+        { 201, 0, 799, 0, 20, false, 20 },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

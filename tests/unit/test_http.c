@@ -162,23 +162,31 @@ static void each_call_is_as_it_was_asked_for(void **state)
         struct http_request req;
         const char *path, *type, *a, *b;
     } calls[] = {
-        {{ .method = "POST", .headers = "X-A: 1\nX-B: 2\n", .body = STR_LIT("one") },
-         "/1",                                                                                             "application/json",
-         "1",                                                                                                                      "2"},
-        { { .method = "GET" },                                                                      "/2",  "",                 "", "" },
+        { { .method = "POST", .headers = "X-A: 1\nX-B: 2\n", .body = STR_LIT("one") },
+          "/1",
+          "application/json",
+          "1",
+          "2" },
+        { { .method = "GET" }, "/2", "", "", "" },
         { { .method = "POST",
             .headers = "Content-Type: text/x\nX-A: 3\nX-B: 4",
             .headers_as_one = true,
             .body = STR_LIT("two!") },
-         "/2",                                                                                             "text/x",
-         "3",                                                                                                                      "4"},
-        { { .method = "DELETE", .headers = "X-B: 5\n", .headers_as_one = true },                    "/3?", "",                 "", "5"},
+          "/2",
+          "text/x",
+          "3",
+          "4" },
+        { { .method = "DELETE", .headers = "X-B: 5\n", .headers_as_one = true }, "/3?", "", "", "5" },
         { { .method = "PUT", .headers = "X-A: 6\n", .headers_as_one = true, .body = STR_LIT("3") },
-         "/3",                                                                                             "application/json",
-         "6",                                                                                                                      "" },
+          "/3",
+          "application/json",
+          "6",
+          "" },
         { { .method = "POST", .headers = "content-type: text/y\n", .body = STR_LIT("") },
-         "/1",                                                                                             "text/y",
-         "",                                                                                                                       "" },
+          "/1",
+          "text/y",
+          "",
+          "" },
     };
     struct world *w = *state;
     char host[64];
@@ -300,19 +308,13 @@ static void too_large_a_body_is_413_and_the_connection_lives(void **state)
     char big[5000];
 
     memset(big, 'x', sizeof big);
-    call(w,
-         (struct http_request){
-             .method = "POST", .body = {big, sizeof big}
-    },
+    call(w, (struct http_request){ .method = "POST", .body = { big, sizeof big } },
          http_server_port(w->server), "/");
     assert_int_equal(w->answer.status, 413);
     assert_int_equal(w->seen, 0);
     assert_int_equal(w->dropped, 413);
-    call(w,
-         (struct http_request){
-             .method = "POST", .body = {big, 1000}
-    },
-         http_server_port(w->server), "/");
+    call(w, (struct http_request){ .method = "POST", .body = { big, 1000 } }, http_server_port(w->server),
+         "/");
     assert_int_equal(w->answer.status, 200);
     assert_int_equal(http_server_connections(w->server), 1);
 }
@@ -325,8 +327,7 @@ static void a_chunked_body_has_the_same_limit(void **state)
     memset(big, 'x', sizeof big);
     call(w,
          (struct http_request){
-             .method = "POST", .headers = "Transfer-Encoding: chunked\n", .body = {big, sizeof big}
-    },
+             .method = "POST", .headers = "Transfer-Encoding: chunked\n", .body = { big, sizeof big } },
          http_server_port(w->server), "/");
     assert_int_equal(w->answer.status, 413);
     assert_int_equal(w->seen, 0);
@@ -379,9 +380,7 @@ static bool answer_first(struct mortal *m, int fd)
 static void *be_mortal(void *ctx)
 {
     struct mortal *m = ctx;
-    struct pollfd p[GUESTS_MAX] = {
-        {.fd = m->listener, .events = POLLIN}
-    };
+    struct pollfd p[GUESTS_MAX] = { { .fd = m->listener, .events = POLLIN } };
     nfds_t n = 1;
 
     while (poll(p, n, -1) > 0 && !(p[0].revents & POLLHUP)) {

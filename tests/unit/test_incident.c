@@ -23,16 +23,16 @@ static const struct {
     struct drop drops[4];
     bool begins; /* with the last drop, and not before */
 } mass[] = {
-    {"4 of 4 are not enough",    { { 100 * S, 4, 0 } },                                       false},
-    { "5 of 5",                  { { 100 * S, 5, 0 } },                                       true },
-    { "5 of 10: half",           { { 100 * S, 5, 5 } },                                       true },
-    { "5 of 11: less than half", { { 100 * S, 5, 6 } },                                       false},
-    { "one by one",              { { 100 * S, 2, 8 }, { 110 * S, 2, 6 }, { 120 * S, 1, 5 } }, true },
-    { "29 s apart",              { { 100 * S, 3, 3 }, { 129 * S, 3, 0 } },                    true },
-    { "30 s apart: forgotten",   { { 100 * S, 3, 3 }, { 130 * S, 3, 0 } },                    false},
-    { "long ago",                { { 100 * S, 4, 3 }, { 9000 * S, 3, 0 } },                   false},
-    { "500 of 10,000",           { { 100 * S, 500, 9500 } },                                  false},
-    { "5000 of 10,000",          { { 100 * S, 2500, 7500 }, { 101 * S, 2500, 5000 } },        true },
+    { "4 of 4 are not enough", { { 100 * S, 4, 0 } }, false },
+    { "5 of 5", { { 100 * S, 5, 0 } }, true },
+    { "5 of 10: half", { { 100 * S, 5, 5 } }, true },
+    { "5 of 11: less than half", { { 100 * S, 5, 6 } }, false },
+    { "one by one", { { 100 * S, 2, 8 }, { 110 * S, 2, 6 }, { 120 * S, 1, 5 } }, true },
+    { "29 s apart", { { 100 * S, 3, 3 }, { 129 * S, 3, 0 } }, true },
+    { "30 s apart: forgotten", { { 100 * S, 3, 3 }, { 130 * S, 3, 0 } }, false },
+    { "long ago", { { 100 * S, 4, 3 }, { 9000 * S, 3, 0 } }, false },
+    { "500 of 10,000", { { 100 * S, 500, 9500 } }, false },
+    { "5000 of 10,000", { { 100 * S, 2500, 7500 }, { 101 * S, 2500, 5000 } }, true },
 };
 
 static void test_mass_drop(void **state)
@@ -58,12 +58,7 @@ static void test_transport(void **state)
     static const struct {
         const char *calls; /* + and - */
         bool begins;
-    } cases[] = {
-        {"----",       false},
-        { "-----",     true },
-        { "----+----", false},
-        { "+-----",    true }
-    };
+    } cases[] = { { "----", false }, { "-----", true }, { "----+----", false }, { "+-----", true } };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct incident in = { 0 };
@@ -96,15 +91,8 @@ static void test_ends(void **state)
     static const struct {
         const char *sweeps;
         bool ends; /* with the last one */
-    } cases[] = {
-        {"g",     false},
-        { "gg",   true },
-        { "gbg",  false},
-        { "gdg",  false},
-        { "bgg",  true },
-        { "dgg",  true },
-        { "gbgg", true }
-    };
+    } cases[] = { { "g", false },  { "gg", true },  { "gbg", false }, { "gdg", false },
+                  { "bgg", true }, { "dgg", true }, { "gbgg", true } };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct incident in = { 0 };

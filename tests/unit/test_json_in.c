@@ -119,11 +119,11 @@ static void depth_has_a_limit(void **state)
 enum { TOP, A, AB, DEEP };
 
 static const struct json_path paths[] = {
-    {TOP,   { NULL }                        },
-    { A,    { "a" }                         },
-    { A,    { "aa" }                        },
-    { AB,   { "a", "b" }                    },
-    { DEEP, { "1", "2", "3", "4", "5", "6" }},
+    { TOP, { NULL } },
+    { A, { "a" } },
+    { A, { "aa" } },
+    { AB, { "a", "b" } },
+    { DEEP, { "1", "2", "3", "4", "5", "6" } },
 };
 
 static void find(const char *json, struct json_value ret[ARRAY_LEN(paths)])
@@ -184,10 +184,10 @@ static void items_of_an_array_come_in_order(void **state)
         const char *json, *items;
         int answer;
     } rows[] = {
-        {"[]",                                 "",                     0},
-        { " [ 1 , [2,3] ,{\"a\":4}, \"]\" ] ", "1;[2,3];{\"a\":4};];", 0},
-        { "[1,null,2]",                        "1;null;",              7},
-        { "{\"a\":1}",                         "",                     0},
+        { "[]", "", 0 },
+        { " [ 1 , [2,3] ,{\"a\":4}, \"]\" ] ", "1;[2,3];{\"a\":4};];", 0 },
+        { "[1,null,2]", "1;null;", 7 },
+        { "{\"a\":1}", "", 0 },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -207,16 +207,16 @@ static void texts_are_decoded(void **state)
     static const struct {
         const char *json, *text;
     } rows[] = {
-        {"\"plain\"",                                "plain"                                },
-        { "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"",          "\"\\/\b\f\n\r\t"                      },
-        { "\"\\u0041\\u00e9\\u20ac\\ud83d\\ude00\"", "A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"},
-        { "\"a\\ud83d\"",                            "a\xef\xbf\xbd"                        },
-        { "\"\\ude00b\"",                            "\xef\xbf\xbd"
-                          "b"                                      },
-        { "\"\\ud83d\\u0041\"",                      "\xef\xbf\xbd"
-                                "A"                          },
-        { "\"a\\u0000b\"",                           "a"                                    },
-        { "7",                                       ""                                     },
+        { "\"plain\"", "plain" },
+        { "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\/\b\f\n\r\t" },
+        { "\"\\u0041\\u00e9\\u20ac\\ud83d\\ude00\"", "A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80" },
+        { "\"a\\ud83d\"", "a\xef\xbf\xbd" },
+        { "\"\\ude00b\"", "\xef\xbf\xbd"
+                          "b" },
+        { "\"\\ud83d\\u0041\"", "\xef\xbf\xbd"
+                                "A" },
+        { "\"a\\u0000b\"", "a" },
+        { "7", "" },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -249,17 +249,10 @@ static void numbers_are_whole(void **state)
         int r;
         int64_t n;
     } rows[] = {
-        {"0",                     0,       0        },
-        { "-12",                  0,       -12      },
-        { "9223372036854775807",  0,       INT64_MAX},
-        { "1e3",                  0,       1000     },
-        { "1.5",                  -EINVAL, 0        },
-        { "12.0",                 0,       12       },
-        { "1e300",                -ERANGE, 0        },
-        { "1e999",                -ERANGE, 0        },
-        { "99999999999999999999", -ERANGE, 0        },
-        { "\"1\"",                -EINVAL, 0        },
-        { "null",                 -EINVAL, 0        },
+        { "0", 0, 0 },           { "-12", 0, -12 },       { "9223372036854775807", 0, INT64_MAX },
+        { "1e3", 0, 1000 },      { "1.5", -EINVAL, 0 },   { "12.0", 0, 12 },
+        { "1e300", -ERANGE, 0 }, { "1e999", -ERANGE, 0 }, { "99999999999999999999", -ERANGE, 0 },
+        { "\"1\"", -EINVAL, 0 }, { "null", -EINVAL, 0 },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -124,20 +124,22 @@ static void what_is_not_ours_is_refused(void **state)
         const char *bytes;
         size_t n;
     } bad[] = {
-        {"",                                                 0 },
-        { "no nul at all",                                   13},
-        { "t\0",                                             2 }, /* nothing after the topic */
-        { "t\0\x90",                                         3 }, /* an array */
-        { "t\0\x81\xa1v\x02",                                6 }, /* an unknown version */
-        { "t\0\x80",                                         3 }, /* no version */
-        { "t\0\x81\xa1v\x01\x00",                            7 }, /* trailing bytes */
+        { "", 0 },
+        { "no nul at all", 13 },
+        { "t\0", 2 },                  /* nothing after the topic */
+        { "t\0\x90", 3 },              /* an array */
+        { "t\0\x81\xa1v\x02", 6 },     /* an unknown version */
+        { "t\0\x80", 3 },              /* no version */
+        { "t\0\x81\xa1v\x01\x00", 7 }, /* trailing bytes */
         { "t\0\x82\xa1v\x01\xa2"
-          "at\xa1x",                                11}, /* a number that is text */
+          "at\xa1x",
+          11 }, /* a number that is text */
         { "t\0\x82\xa1v\x01\xa2"
-          "at\xcf\xff\xff\xff\xff\xff\xff\xff\xff", 18}, /* a number beyond 63 bits */
-        { "t\0\x82\xa1v\x01",                                6 }, /* cut short */
-        { "t\0\xdf\xff\xff\xff\xff",                         7 }, /* a map that claims four billion entries */
-        { "t\0\x82\xa1v\x01\xa1x\xdd\xff\xff\xff\xff",       13}, /* an unknown key's array likewise */
+          "at\xcf\xff\xff\xff\xff\xff\xff\xff\xff",
+          18 },                                              /* a number beyond 63 bits */
+        { "t\0\x82\xa1v\x01", 6 },                           /* cut short */
+        { "t\0\xdf\xff\xff\xff\xff", 7 },                    /* a map that claims four billion entries */
+        { "t\0\x82\xa1v\x01\xa1x\xdd\xff\xff\xff\xff", 13 }, /* an unknown key's array likewise */
     };
 
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {

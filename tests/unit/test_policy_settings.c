@@ -41,16 +41,10 @@ static void test_backoff(void **state)
         int r;
         int64_t min_ms, max_ms;
     } cases[] = {
-        {"30s..15m",   0,       30000, 900000},
-        { "1s..1s",    0,       1000,  1000  },
-        { "",          0,       0,     0     },
-        { "30s",       -EINVAL, 0,     0     },
-        { "30s..10s",  -EINVAL, 0,     0     },
-        { "500ms..5s", -EINVAL, 0,     0     },
-        { "30s..25h",  -EINVAL, 0,     0     },
-        { "..5s",      -EINVAL, 0,     0     },
-        { "5s..",      -EINVAL, 0,     0     },
-        { "a..b",      -EINVAL, 0,     0     },
+        { "30s..15m", 0, 30000, 900000 }, { "1s..1s", 0, 1000, 1000 },   { "", 0, 0, 0 },
+        { "30s", -EINVAL, 0, 0 },         { "30s..10s", -EINVAL, 0, 0 }, { "500ms..5s", -EINVAL, 0, 0 },
+        { "30s..25h", -EINVAL, 0, 0 },    { "..5s", -EINVAL, 0, 0 },     { "5s..", -EINVAL, 0, 0 },
+        { "a..b", -EINVAL, 0, 0 },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -34,8 +34,7 @@
 #define BATCH_MAX  12
 #define PATH_BYTES 512
 
-/* ---- the disk --------------------------------------------------------------------------------------------
- */
+/* ---- the disk -------------------------------------------------------------------------------- */
 
 struct write {
     sqlite3_int64 at;
@@ -189,8 +188,7 @@ static void save_after(const struct disk_file *f, enum power power, const char *
     free(bytes);
 }
 
-/* ---- the file layer --------------------------------------------------------------------------------------
- */
+/* ---- the file layer -------------------------------------------------------------------------- */
 
 struct layer_file {
     sqlite3_file base;
@@ -406,9 +404,7 @@ int fsync(int fd)
     return 0;
 }
 
-/* ---- the workload: what was answered, and what a sender still waits for
- * ------------------------------------
- */
+/* ---- the workload: what was answered, and what a sender still waits for ---------------------- */
 
 static struct {
     struct event_log *log;
@@ -483,9 +479,7 @@ static int send_some(void)
     return send(work.log, events, n, work.seq);
 }
 
-/* ---- what has to be true after the power came back
- * ---------------------------------------------------------
- */
+/* ---- what has to be true after the power came back ------------------------------------------- */
 
 static void check_rows(const char *dir, const int64_t *answered, int sent)
 {
@@ -570,8 +564,7 @@ static void lose_power(void)
         start_machine((enum power)power);
 }
 
-/* ---- the tests -------------------------------------------------------------------------------------------
- */
+/* ---- the tests ------------------------------------------------------------------------------- */
 
 static void open_log(void)
 {
@@ -659,8 +652,7 @@ static void test_failed_fsync_then_power_loss(void **state)
     print_message("%d power cuts, %d events\n", work.checks, work.n);
 }
 
-/* ---- a process that dies between making a file and syncing it --------------------------------------------
- */
+/* ---- a process that dies between making a file and syncing it -------------------------------- */
 
 static void die_at_the_wal(void)
 {

@@ -42,13 +42,8 @@ static void a_picture_gives_its_code_back(void **state)
         int pixels, margin;
         uint8_t light, dark;
     } rows[] = {
-        {256,   4, 255, 0 },
-        { 276,  4, 255, 0 },
-        { 164,  4, 255, 0 },
-        { 333,  1, 255, 0 },
-        { 200,  0, 255, 0 },
-        { 256,  2, 200, 60},
-        { 1000, 4, 255, 0 },
+        { 256, 4, 255, 0 }, { 276, 4, 255, 0 },  { 164, 4, 255, 0 },  { 333, 1, 255, 0 },
+        { 200, 0, 255, 0 }, { 256, 2, 200, 60 }, { 1000, 4, 255, 0 },
     };
     static struct qr qr, back;
 
@@ -67,9 +62,7 @@ static void a_picture_gives_its_code_back(void **state)
 
 static void the_recorded_qr_is_read(void **state)
 {
-    static const struct json_path paths[] = {
-        {0, { "data", "qrCode" }}
-    };
+    static const struct json_path paths[] = { { 0, { "data", "qrCode" } } };
     static struct qr qr;
     struct fixture f = fixture_load("api-05-create");
     struct json_value v;

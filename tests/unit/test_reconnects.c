@@ -115,10 +115,7 @@ static struct claims claim(struct fx *f, struct db *db, int max)
 
 static int called(struct fx *f, const struct claim *c, enum attempt_outcome o)
 {
-    struct call_result result = {
-        .call = {.outcome = o, .sent_after_ms = 0},
-          .http_status = 200
-    };
+    struct call_result result = { .call = { .outcome = o, .sent_after_ms = 0 }, .http_status = 200 };
 
     return reconnects_called(f->db, &f->clock.clock, &f->rng, &f->p, B, c->session, c->token, &result);
 }
@@ -131,7 +128,7 @@ static struct reconnect_row find(struct fx *f, const char *id)
     return row;
 }
 
-/* ---- collecting ---- */
+/* ---- collecting ------------------------------------------------------------------------------ */
 
 struct heard {
     int attempts, parks;
@@ -167,7 +164,7 @@ static struct heard hear(struct fx *f, struct db *db)
     return h;
 }
 
-/* ---- tests ---- */
+/* ---- tests ----------------------------------------------------------------------------------- */
 
 static void test_happy(void **state)
 {

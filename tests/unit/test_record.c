@@ -122,8 +122,7 @@ static int64_t waiting(struct bench *b)
     return n;
 }
 
-/* ---- changes ---------------------------------------------------------------------------------------------
- */
+/* ---- changes --------------------------------------------------------------------------------- */
 
 static void test_an_unchanged_sweep_writes_nothing(void **state)
 {
@@ -292,16 +291,16 @@ static void test_what_is_heard_of_the_deleted(void **state)
         int64_t at, occurred_at;
         bool known, want;
     } cases[] = {
-        {999,   900,  true,  true }, /* received before */
-        { 1000, 1000, true,  true },
-        { 1500, 1000, true,  true }, /* said before, received after */
-        { 1500, 1001, true,  false},
-        { 1500, 0,    true,  false}, /* the bridge dates nothing: only when it was received is known */
-        { 1000, 0,    true,  true },
-        { 999,  2000, true,  true }, /* the bridge's clock is ahead */
+        { 999, 900, true, true }, /* received before */
+        { 1000, 1000, true, true },
+        { 1500, 1000, true, true }, /* said before, received after */
+        { 1500, 1001, true, false },
+        { 1500, 0, true, false }, /* the bridge dates nothing: only when it was received is known */
+        { 1000, 0, true, true },
+        { 999, 2000, true, true },   /* the bridge's clock is ahead */
         { 1500, 1400, false, true }, /* it is asked first */
         { 1500, 2000, false, true },
-        { 1500, 0,    false, true },
+        { 1500, 0, false, true },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -311,8 +310,7 @@ static void test_what_is_heard_of_the_deleted(void **state)
     }
 }
 
-/* ---- flapping --------------------------------------------------------------------------------------------
- */
+/* ---- flapping -------------------------------------------------------------------------------- */
 
 static void drop_and_back(struct bench *b, int code, int n)
 {
@@ -349,10 +347,7 @@ static void test_not_flapping(void **state)
     static const struct {
         bool quiet;
         int code;
-    } cases[] = {
-        {true,   428},
-        { false, 515}
-    };
+    } cases[] = { { true, 428 }, { false, 515 } };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct bench b;
@@ -366,8 +361,7 @@ static void test_not_flapping(void **state)
     }
 }
 
-/* ---- alerts ----------------------------------------------------------------------------------------------
- */
+/* ---- alerts ---------------------------------------------------------------------------------- */
 
 /* Told on change, not on repeat. */
 static void test_told_once(void **state)
@@ -504,13 +498,13 @@ static void test_bridge_alerts(void **state)
         struct alert_bridge_facts facts;
         int64_t notes; /* in all, after it */
     } steps[] = {
-        {{ 0 },                               0},
-        { { .incident = true },               1},
-        { { .down = true, .incident = true }, 3}, /* one ends, a graver one begins */
-        { { .down = true },                   3},
-        { { 0 },                              4},
-        { { .key_refused = true },            5},
-        { { 0 },                              6},
+        { { 0 }, 0 },
+        { { .incident = true }, 1 },
+        { { .down = true, .incident = true }, 3 }, /* one ends, a graver one begins */
+        { { .down = true }, 3 },
+        { { 0 }, 4 },
+        { { .key_refused = true }, 5 },
+        { { 0 }, 6 },
     };
     struct bench b;
 

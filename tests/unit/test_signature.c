@@ -54,35 +54,35 @@ static const struct {
     const char *tokens, *headers, *query;
     int answer;
 } presented[] = {
-    {"",        "",                                                 NULL,               0           }, /* open */
-    { "t1",     "",                                                 NULL,               AUTH_MISSING},
-    { "t1",     "",                                                 "a=b",              AUTH_MISSING},
-    { "t1",     "authorization: Bearer t1",                         NULL,               0           },
-    { "t1",     "authorization: bearer  t1",                        NULL,               0           },
-    { "t1",     "authorization: Bearer t2",                         NULL,               AUTH_WRONG  },
-    { "t1",     "authorization: Bearer t1x",                        NULL,               AUTH_WRONG  },
-    { "t1",     "authorization: Bearer",                            NULL,               AUTH_WRONG  },
-    { "t1",     "authorization: Digest t1",                         NULL,               AUTH_WRONG  },
-    { "t1, t2", "authorization: Bearer t2",                         NULL,               0           },
-    { "t1, t2", "authorization: Bearer t1",                         NULL,               0           },
-    { "t1, t2", "authorization: Bearer t1, t2",                     NULL,               AUTH_WRONG  },
-    { "t1",     "authorization: Basic emFwa2VlcDp0MQ==",            NULL,               0           }, /* zapkeep:t1 */
-    { "t1",     "authorization: Basic emFwa2VlcDp0MTI=",            NULL,               AUTH_WRONG  }, /* zapkeep:t12 */
-    { "t:1",    "authorization: Basic eDp0OjE=",                    NULL,               0           }, /* x:t:1 */
-    { "t1",     "authorization: Basic dDE=",                        NULL,               AUTH_WRONG  }, /* t1, no colon */
-    { "t1",     "authorization: Basic !!",                          NULL,               AUTH_WRONG  },
-    { "t1",     "x-webhook-token: t1",                              NULL,               0           },
-    { "t1",     "x-webhook-token: t2",                              NULL,               AUTH_WRONG  },
-    { "t1",     "",                                                 "token=t1",         0           },
-    { "t1",     "",                                                 "a=b&token=t1&c=d", 0           },
-    { "t1",     "",                                                 "token=%741",       0           },
-    { "t+1",    "",                                                 "token=t+1",        0           },
-    { "t 1",    "",                                                 "token=t+1",        0           },
-    { "t1",     "",                                                 "token=t2",         AUTH_WRONG  },
-    { "t1",     "",                                                 "token=%7",         AUTH_WRONG  },
-    { "t1",     "",                                                 "token=",           AUTH_WRONG  },
-    { "t1",     "",                                                 "xtoken=t1",        AUTH_MISSING},
-    { "t1",     "authorization: Bearer wrong\nx-webhook-token: t1", NULL,               0           }, /* one match is enough */
+    { "", "", NULL, 0 }, /* open */
+    { "t1", "", NULL, AUTH_MISSING },
+    { "t1", "", "a=b", AUTH_MISSING },
+    { "t1", "authorization: Bearer t1", NULL, 0 },
+    { "t1", "authorization: bearer  t1", NULL, 0 },
+    { "t1", "authorization: Bearer t2", NULL, AUTH_WRONG },
+    { "t1", "authorization: Bearer t1x", NULL, AUTH_WRONG },
+    { "t1", "authorization: Bearer", NULL, AUTH_WRONG },
+    { "t1", "authorization: Digest t1", NULL, AUTH_WRONG },
+    { "t1, t2", "authorization: Bearer t2", NULL, 0 },
+    { "t1, t2", "authorization: Bearer t1", NULL, 0 },
+    { "t1, t2", "authorization: Bearer t1, t2", NULL, AUTH_WRONG },
+    { "t1", "authorization: Basic emFwa2VlcDp0MQ==", NULL, 0 },          /* zapkeep:t1 */
+    { "t1", "authorization: Basic emFwa2VlcDp0MTI=", NULL, AUTH_WRONG }, /* zapkeep:t12 */
+    { "t:1", "authorization: Basic eDp0OjE=", NULL, 0 },                 /* x:t:1 */
+    { "t1", "authorization: Basic dDE=", NULL, AUTH_WRONG },             /* t1, no colon */
+    { "t1", "authorization: Basic !!", NULL, AUTH_WRONG },
+    { "t1", "x-webhook-token: t1", NULL, 0 },
+    { "t1", "x-webhook-token: t2", NULL, AUTH_WRONG },
+    { "t1", "", "token=t1", 0 },
+    { "t1", "", "a=b&token=t1&c=d", 0 },
+    { "t1", "", "token=%741", 0 },
+    { "t+1", "", "token=t+1", 0 },
+    { "t 1", "", "token=t+1", 0 },
+    { "t1", "", "token=t2", AUTH_WRONG },
+    { "t1", "", "token=%7", AUTH_WRONG },
+    { "t1", "", "token=", AUTH_WRONG },
+    { "t1", "", "xtoken=t1", AUTH_MISSING },
+    { "t1", "authorization: Bearer wrong\nx-webhook-token: t1", NULL, 0 }, /* one match is enough */
 };
 
 static void tokens_are_taken_where_they_may_be(void **state)
@@ -151,25 +151,25 @@ static const struct {
     int64_t now_ms;
     int answer;
 } signed_[] = {
-    {STANDARD_SECRET,               STANDARD_HEAD STANDARD_SIGN,                    STANDARD_BODY,            NOW_MS,                              0           },
-    { STANDARD_SECRET,              STANDARD_HEAD "v1,AAAA " STANDARD_SIGN " v2,x", STANDARD_BODY,            NOW_MS,                              0           },
-    { "other," STANDARD_SECRET,     STANDARD_HEAD STANDARD_SIGN,                    STANDARD_BODY,            NOW_MS,                              0           },
-    { STANDARD_SECRET,              STANDARD_HEAD STANDARD_SIGN,                    "{\"test\": 2432232315}", NOW_MS,                              AUTH_WRONG  },
-    { STANDARD_SECRET,              STANDARD_HEAD "v1,AAAA",                        STANDARD_BODY,            NOW_MS,                              AUTH_WRONG  },
-    { "not-a-whsec",                STANDARD_HEAD STANDARD_SIGN,                    STANDARD_BODY,            NOW_MS,                              AUTH_WRONG  },
-    { STANDARD_SECRET,              STANDARD_HEAD STANDARD_SIGN,                    STANDARD_BODY,            NOW_MS + SIGNATURE_TOLERANCE_MS,     0           },
-    { STANDARD_SECRET,              STANDARD_HEAD STANDARD_SIGN,                    STANDARD_BODY,            NOW_MS + SIGNATURE_TOLERANCE_MS + 1,
-     AUTH_STALE                                                                                                                                                },
-    { STANDARD_SECRET,              STANDARD_HEAD STANDARD_SIGN,                    STANDARD_BODY,            NOW_MS - SIGNATURE_TOLERANCE_MS - 1,
-     AUTH_STALE                                                                                                                                                },
-    { STANDARD_SECRET,              "webhook-signature: " STANDARD_SIGN,            STANDARD_BODY,            NOW_MS,                              AUTH_MISSING},
-    { "my-secret-key",              "x-webhook-hmac: " WAHA_SIGN,                   WAHA_BODY,                NOW_MS,                              0           },
-    { "my-secret-kez",              "x-webhook-hmac: " WAHA_SIGN,                   WAHA_BODY,                NOW_MS,                              AUTH_WRONG  },
-    { "my-secret-key",              "x-webhook-hmac: 20",                           WAHA_BODY,                NOW_MS,                              AUTH_WRONG  },
-    { "It's a Secret to Everybody", "x-hub-signature-256: " HUB_SIGN,               "Hello, World!",          NOW_MS,                              0           },
-    { "It's a Secret to Everybody", "x-hub-signature-256: " HUB_SIGN,               "Hello, World",           NOW_MS,                              AUTH_WRONG  },
-    { "It's a Secret to Everybody", "x-hub-signature-256: sha1=00",                 "Hello, World!",          NOW_MS,                              AUTH_WRONG  },
-    { "t",                          "",                                             "{}",                     NOW_MS,                              AUTH_MISSING},
+    { STANDARD_SECRET, STANDARD_HEAD STANDARD_SIGN, STANDARD_BODY, NOW_MS, 0 },
+    { STANDARD_SECRET, STANDARD_HEAD "v1,AAAA " STANDARD_SIGN " v2,x", STANDARD_BODY, NOW_MS, 0 },
+    { "other," STANDARD_SECRET, STANDARD_HEAD STANDARD_SIGN, STANDARD_BODY, NOW_MS, 0 },
+    { STANDARD_SECRET, STANDARD_HEAD STANDARD_SIGN, "{\"test\": 2432232315}", NOW_MS, AUTH_WRONG },
+    { STANDARD_SECRET, STANDARD_HEAD "v1,AAAA", STANDARD_BODY, NOW_MS, AUTH_WRONG },
+    { "not-a-whsec", STANDARD_HEAD STANDARD_SIGN, STANDARD_BODY, NOW_MS, AUTH_WRONG },
+    { STANDARD_SECRET, STANDARD_HEAD STANDARD_SIGN, STANDARD_BODY, NOW_MS + SIGNATURE_TOLERANCE_MS, 0 },
+    { STANDARD_SECRET, STANDARD_HEAD STANDARD_SIGN, STANDARD_BODY, NOW_MS + SIGNATURE_TOLERANCE_MS + 1,
+      AUTH_STALE },
+    { STANDARD_SECRET, STANDARD_HEAD STANDARD_SIGN, STANDARD_BODY, NOW_MS - SIGNATURE_TOLERANCE_MS - 1,
+      AUTH_STALE },
+    { STANDARD_SECRET, "webhook-signature: " STANDARD_SIGN, STANDARD_BODY, NOW_MS, AUTH_MISSING },
+    { "my-secret-key", "x-webhook-hmac: " WAHA_SIGN, WAHA_BODY, NOW_MS, 0 },
+    { "my-secret-kez", "x-webhook-hmac: " WAHA_SIGN, WAHA_BODY, NOW_MS, AUTH_WRONG },
+    { "my-secret-key", "x-webhook-hmac: 20", WAHA_BODY, NOW_MS, AUTH_WRONG },
+    { "It's a Secret to Everybody", "x-hub-signature-256: " HUB_SIGN, "Hello, World!", NOW_MS, 0 },
+    { "It's a Secret to Everybody", "x-hub-signature-256: " HUB_SIGN, "Hello, World", NOW_MS, AUTH_WRONG },
+    { "It's a Secret to Everybody", "x-hub-signature-256: sha1=00", "Hello, World!", NOW_MS, AUTH_WRONG },
+    { "t", "", "{}", NOW_MS, AUTH_MISSING },
 };
 
 static void signatures_are_verified(void **state)

@@ -60,11 +60,9 @@ static void read_alert(const struct sink_alert *a, const struct json_path *paths
 
 static void test_group(void **state)
 {
-    static const struct json_path paths[] = {
-        {0,  { "version" }                  },
-        { 1, { "status" }                   },
-        { 2, { "commonLabels", "alertname" }}
-    };
+    static const struct json_path paths[] = { { 0, { "version" } },
+                                              { 1, { "status" } },
+                                              { 2, { "commonLabels", "alertname" } } };
     char v[3][96];
 
     write_and_read(&firing, paths, 3, v);
@@ -74,14 +72,14 @@ static void test_group(void **state)
 }
 
 static const struct json_path of_alert[] = {
-    {0,  { "status" }                },
-    { 1, { "labels", "alertname" }   },
-    { 2, { "labels", "session" }     },
-    { 3, { "labels", "severity" }    },
-    { 4, { "annotations", "summary" }},
-    { 5, { "startsAt" }              },
-    { 6, { "endsAt" }                },
-    { 7, { "fingerprint" }           },
+    { 0, { "status" } },
+    { 1, { "labels", "alertname" } },
+    { 2, { "labels", "session" } },
+    { 3, { "labels", "severity" } },
+    { 4, { "annotations", "summary" } },
+    { 5, { "startsAt" } },
+    { 6, { "endsAt" } },
+    { 7, { "fingerprint" } },
 };
 
 static void test_alert(void **state)
@@ -147,14 +145,7 @@ static void test_retry(void **state)
     static const struct {
         int tries;
         int64_t ms;
-    } cases[] = {
-        {1,        1000  },
-        { 2,       2000  },
-        { 3,       4000  },
-        { 9,       256000},
-        { 10,      300000},
-        { 1000000, 300000}
-    };
+    } cases[] = { { 1, 1000 }, { 2, 2000 }, { 3, 4000 }, { 9, 256000 }, { 10, 300000 }, { 1000000, 300000 } };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         assert_int_equal(sink_retry_ms(cases[i].tries), cases[i].ms);

@@ -32,14 +32,14 @@ static void test_steps(void **state)
         int64_t wall_by, boot_at; /* boot_at 0: boot goes on by really */
         int64_t really, steady;
     } cases[] = {
-        {"nothing but time",                          "a", 5000,       0,         5000,  5000 },
-        { "the wall clock jumps a day ahead",         "a", DAY + 5000, 0,         5000,  5000 },
-        { "the wall clock jumps a day back",          "a", 5000 - DAY, 0,         5000,  5000 },
-        { "a reboot that took 20 s, up for 30 s",     "b", 50000,      30000,     50000, 30000},
-        { "a reboot and the wall jumps a day ahead",  "b", DAY,        30000,     50000, 30000},
-        { "a reboot and the wall jumps a day back",   "b", -DAY,       30000,     50000, 0    },
-        { "moved to a machine that is up for a year", "c", 60000,      365 * DAY, 60000, 60000},
-        { "the same boot id, but time began anew",    "a", 50000,      30000,     50000, 30000},
+        { "nothing but time", "a", 5000, 0, 5000, 5000 },
+        { "the wall clock jumps a day ahead", "a", DAY + 5000, 0, 5000, 5000 },
+        { "the wall clock jumps a day back", "a", 5000 - DAY, 0, 5000, 5000 },
+        { "a reboot that took 20 s, up for 30 s", "b", 50000, 30000, 50000, 30000 },
+        { "a reboot and the wall jumps a day ahead", "b", DAY, 30000, 50000, 30000 },
+        { "a reboot and the wall jumps a day back", "b", -DAY, 30000, 50000, 0 },
+        { "moved to a machine that is up for a year", "c", 60000, 365 * DAY, 60000, 60000 },
+        { "the same boot id, but time began anew", "a", 50000, 30000, 50000, 30000 },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

@@ -13,23 +13,23 @@ static void durations(void **state)
         int r;
         int64_t ms;
     } cases[] = {
-        {"250ms",                  0,       250      },
-        { "60s",                   0,       60000    },
-        { "60",                    0,       60000    },
-        { "5m",                    0,       300000   },
-        { "2h",                    0,       7200000  },
-        { "7d",                    0,       604800000},
-        { "1.5s",                  0,       1500     },
-        { "0",                     0,       0        },
-        { "",                      -EINVAL, 0        },
-        { "s",                     -EINVAL, 0        },
-        { "-1s",                   -EINVAL, 0        },
-        { "5 m",                   -EINVAL, 0        },
-        { "5mm",                   -EINVAL, 0        },
-        { "1e3s",                  -EINVAL, 0        },
-        { "1.2.3s",                -EINVAL, 0        },
-        { " 5s",                   -EINVAL, 0        },
-        { "99999999999999999999h", -ERANGE, 0        },
+        { "250ms", 0, 250 },
+        { "60s", 0, 60000 },
+        { "60", 0, 60000 },
+        { "5m", 0, 300000 },
+        { "2h", 0, 7200000 },
+        { "7d", 0, 604800000 },
+        { "1.5s", 0, 1500 },
+        { "0", 0, 0 },
+        { "", -EINVAL, 0 },
+        { "s", -EINVAL, 0 },
+        { "-1s", -EINVAL, 0 },
+        { "5 m", -EINVAL, 0 },
+        { "5mm", -EINVAL, 0 },
+        { "1e3s", -EINVAL, 0 },
+        { "1.2.3s", -EINVAL, 0 },
+        { " 5s", -EINVAL, 0 },
+        { "99999999999999999999h", -ERANGE, 0 },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -79,15 +79,9 @@ static void yes_or_no(void **state)
         int r;
         bool value;
     } cases[] = {
-        {"true",  0,       true },
-        { "off",  0,       false},
-        { "On",   0,       true },
-        { "no",   0,       false},
-        { "1",    0,       true },
-        { "0",    0,       false},
-        { "",     -EINVAL, false},
-        { "2",    -EINVAL, false},
-        { "yes ", -EINVAL, false},
+        { "true", 0, true },    { "off", 0, false },     { "On", 0, true },
+        { "no", 0, false },     { "1", 0, true },        { "0", 0, false },
+        { "", -EINVAL, false }, { "2", -EINVAL, false }, { "yes ", -EINVAL, false },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -105,14 +99,14 @@ static void times(void **state)
         int r;
         int64_t ms;
     } cases[] = {
-        {"1970-01-01",                0,       0            },
-        { "2026-11-22T10:04:35Z",     0,       1795341875000},
-        { "2026-11-22T10:04:35.391Z", 0,       1795341875391},
-        { "2026-11-22 10:04:35Z",     0,       1795341875000},
-        { "2026-11-22T10:04:35",      -EINVAL, 0            },
-        { "2026-13-22",               -EINVAL, 0            },
-        { "2026-11-22T10:04:35.Z",    -EINVAL, 0            },
-        { "yesterday",                -EINVAL, 0            },
+        { "1970-01-01", 0, 0 },
+        { "2026-11-22T10:04:35Z", 0, 1795341875000 },
+        { "2026-11-22T10:04:35.391Z", 0, 1795341875391 },
+        { "2026-11-22 10:04:35Z", 0, 1795341875000 },
+        { "2026-11-22T10:04:35", -EINVAL, 0 },
+        { "2026-13-22", -EINVAL, 0 },
+        { "2026-11-22T10:04:35.Z", -EINVAL, 0 },
+        { "yesterday", -EINVAL, 0 },
     };
     char text[40];
 
@@ -228,11 +222,11 @@ static void listening_addresses(void **state)
         const char *text, *host;
         int port;
     } good[] = {
-        {"127.0.0.1:8000", "127.0.0.1", 8000},
-        { "[::1]:8000",    "::1",       8000},
-        { ":8000",         "0.0.0.0",   8000},
-        { "8000",          "127.0.0.1", 8000},
-        { "localhost:0",   "localhost", 0   },
+        { "127.0.0.1:8000", "127.0.0.1", 8000 },
+        { "[::1]:8000", "::1", 8000 },
+        { ":8000", "0.0.0.0", 8000 },
+        { "8000", "127.0.0.1", 8000 },
+        { "localhost:0", "localhost", 0 },
     };
     static const char *const bad[] = { "", "localhost", "127.0.0.1:", "127.0.0.1:70000", "1:2:3x" };
     char host[64];

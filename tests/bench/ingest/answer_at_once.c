@@ -23,14 +23,12 @@ static struct str header(void *ctx, const char *name)
 
 static bool is_allowed(struct http_req *r)
 {
-    const struct check_input input = {
-        .method = http_req_method(r),
-        .path = http_req_path(r),
-        .query = http_req_query(r),
-        .headers = {.header = header, .ctx = r},
-        .tokens = &tokens,
-        .default_bridge = STR_LIT("main")
-    };
+    const struct check_input input = { .method = http_req_method(r),
+                                       .path = http_req_path(r),
+                                       .query = http_req_query(r),
+                                       .headers = { .header = header, .ctx = r },
+                                       .tokens = &tokens,
+                                       .default_bridge = STR_LIT("main") };
 
     return check_request(&input).status == 0;
 }

@@ -29,17 +29,15 @@ static int fill(struct event_log *log, int64_t from, int64_t to, int64_t events,
         uint64_t half[2] = { rng_next(rng), rng_next(rng) };
         int n = snprintf(session, sizeof session, "session-%02" PRId64, 1 + i % sessions);
         int64_t at = start_ms + (int64_t)((double)i / (double)events * SPAN_MS);
-        struct event_new e = {
-            .at = at,
-            .occurred_at = at,
-            .type = STR_LIT("message.received"),
-            .bridge = STR_LIT("main"),
-            .session = {session, (size_t)n},
-            .message_id = STR_LIT("3EB00000000000000000"),
-            .body = { body,   BODY_SIZE},
-            .key_time_ms = at,
-            .key_digest = digest
-        };
+        struct event_new e = { .at = at,
+                               .occurred_at = at,
+                               .type = STR_LIT("message.received"),
+                               .bridge = STR_LIT("main"),
+                               .session = { session, (size_t)n },
+                               .message_id = STR_LIT("3EB00000000000000000"),
+                               .body = { body, BODY_SIZE },
+                               .key_time_ms = at,
+                               .key_digest = digest };
 
         memcpy(digest, half, sizeof digest);
         memset(body, ' ', sizeof body);

@@ -59,8 +59,7 @@ static struct {
     uint64_t run; /* so that no two runs send the same ids */
 } load;
 
-/* ---- times -----------------------------------------------------------------------------------------------
- */
+/* ---- times ----------------------------------------------------------------------------------- */
 
 static int bucket_of(int64_t us)
 {
@@ -89,8 +88,7 @@ static double percentile(double part)
     return (double)((int64_t)1 << (at / SUB_BUCKETS)) * (1.0 + (double)(at % SUB_BUCKETS) / SUB_BUCKETS);
 }
 
-/* ---- one webhook -----------------------------------------------------------------------------------------
- */
+/* ---- one webhook ----------------------------------------------------------------------------- */
 
 static void die(const char *what)
 {
