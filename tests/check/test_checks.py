@@ -4,8 +4,10 @@ import os
 import subprocess
 import sys
 
+import circles
 import designs
 import floors
+import words
 
 
 def write(root, path, text):
@@ -60,3 +62,34 @@ def test_the_command_says_where_and_fails(tmp_path):
     assert (done.returncode, done.stdout) == (1, "proto/a.c:3: proto may not use services/cli\n")
     write(tmp_path, "proto/a.c", "")
     assert subprocess.run([sys.executable, floors.__file__, str(tmp_path)]).returncode == 0
+
+
+def test_files_that_include_each_other_are_a_circle(tmp_path):
+    write(tmp_path, "services/x/a.h", '#include "services/x/b.h"\n')
+    write(tmp_path, "services/x/a.c", '#include "services/x/a.h"\n')
+    write(tmp_path, "services/x/b.h", "")
+    assert circles.check(tmp_path) == []
+    write(tmp_path, "services/x/b.c", '#include "services/x/c.h"\n')
+    write(tmp_path, "services/x/c.c", '#include "services/x/a.h"\n')
+    write(tmp_path, "services/x/c.h", "")
+    assert circles.check(tmp_path) == ["services/x: these files include each other in a circle: a b c"]
+    assert circles.check(tmp_path, {"services/x"}) == []
+    write(tmp_path, "services/x/c.c", "")
+    assert circles.check(tmp_path, {"services/x"}) != []
+
+
+def test_a_clause_without_an_actor_is_counted():
+    def places(text):
+        return len(words.headless(text))
+
+    assert places("What was told is told no more.") == 1
+    assert places("The cursor holds back what was read; whoever dials it waits.") == 2
+    assert places("It goes to who asked.") == 1
+    assert places("An operator who restarts it loses nothing.") == 0
+    assert places("The row says why. What does it cost?") == 0
+
+
+def test_words_reads_comments_and_pages_but_no_code():
+    assert words.comment_text("a.c", 'int what; /* one\n * two */ char *s = "what /* no */";').split() == ["one", "two"]
+    assert "what" not in words.comment_text("a.md", "text\n\n    what is code\n\n```\nwhat\n```\n`what`")
+    assert words.comment_text("a.py", '#!/usr/bin/python3\nx = 1\n# said\n"""doc"""').split() == ["said", "doc"]
