@@ -54,7 +54,7 @@ static bool has_signature(const struct check_input *in)
     return false;
 }
 
-struct verdict check_refused(int auth)
+struct check_result check_refused(int auth)
 {
     static const char *const details[] = {
         [AUTH_MISSING] = "present WEBHOOK_AUTH_TOKEN: Authorization: Bearer, the password of a URL, "
@@ -63,15 +63,15 @@ struct verdict check_refused(int auth)
         [AUTH_STALE] = "the signature's timestamp is more than 5 minutes off; set the clocks",
     };
 
-    return (struct verdict){ .status = 401,
-                             .error = "unauthorized",
-                             .detail = details[auth],
-                             .headers = "WWW-Authenticate: Bearer\n" };
+    return (struct check_result){ .status = 401,
+                                  .error = "unauthorized",
+                                  .detail = details[auth],
+                                  .headers = "WWW-Authenticate: Bearer\n" };
 }
 
-static struct verdict refuse(int status, const char *error, const char *detail, const char *headers)
+static struct check_result refuse(int status, const char *error, const char *detail, const char *headers)
 {
-    return (struct verdict){ .status = status, .error = error, .detail = detail, .headers = headers };
+    return (struct check_result){ .status = status, .error = error, .detail = detail, .headers = headers };
 }
 
 static struct str header(const struct check_input *in, const char *name)
@@ -79,7 +79,7 @@ static struct str header(const struct check_input *in, const char *name)
     return in->headers.header(in->headers.ctx, name);
 }
 
-struct verdict check_request(const struct check_input *in)
+struct check_result check_request(const struct check_input *in)
 {
     struct str bridge = check_bridge(in->path, in->default_bridge);
     int auth;
@@ -98,5 +98,5 @@ struct verdict check_request(const struct check_input *in)
         return refuse(415, "unsupported_media_type", "send Content-Type: application/json", NULL);
     if (!is_plain(header(in, "content-encoding")))
         return refuse(415, "unsupported_encoding", "send the body as it is, without Content-Encoding", NULL);
-    return (struct verdict){ .bridge = bridge, .is_signed = auth != 0 };
+    return (struct check_result){ .bridge = bridge, .is_signed = auth != 0 };
 }

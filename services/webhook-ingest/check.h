@@ -15,7 +15,7 @@ struct check_input {
     struct str default_bridge;
 };
 
-struct verdict {
+struct check_result {
     int status; /* 0: read the body; else the answer */
     const char *error, *detail, *headers;
     struct str bridge; /* status 0: whose webhook it is */
@@ -24,7 +24,7 @@ struct verdict {
 
 /* The bridge a path is of, STR_NULL: no path of a webhook. */
 struct str check_bridge(struct str path, struct str default_bridge);
-struct verdict check_request(const struct check_input *in);
+struct check_result check_request(const struct check_input *in);
 
 /* The 401 for an auth_answer. */
-struct verdict check_refused(int auth);
+struct check_result check_refused(int auth);

@@ -50,7 +50,7 @@ void commit_batch(struct event_log *l, struct list *items, const struct event_re
     if (r == 0)
         r = write_items(l, items);
     if (r == 0 && tend)
-        r = event_log_tend(l, tend, now_ms, COMMIT_TEND_ROWS, &done.tended);
+        r = event_log_tend(l, tend, now_ms, COMMIT_PRUNE_ROWS, &done.tended);
     if (r == 0)
         r = event_log_commit(l);
     else

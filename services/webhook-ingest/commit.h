@@ -14,7 +14,7 @@
 /* The WAL is moved into the file whenever it has grown by this much: small enough for a short stall. */
 #define COMMIT_CHECKPOINT_FRAMES 1000
 /* Retention and expiry remove up to this per event committed, so that they keep up with any rate. */
-#define COMMIT_TEND_ROWS 256
+#define COMMIT_PRUNE_ROWS 256
 
 enum commit_kind { COMMIT_EVENT, COMMIT_REJECTED };
 

@@ -141,14 +141,14 @@ static void on_wakeup(void *ctx)
 /* ---- the thread's side: status --------------------------------------------------------------- */
 
 /* The log's numbers, and how the last attempt went. */
-static void note(struct committer *c, int r, const char *words)
+static void note(struct committer *c, int r, const char *detail)
 {
     struct committer_status *s = &c->status;
 
     (void)pthread_mutex_lock(&c->lock);
     s->result = r;
     if (r != 0)
-        (void)snprintf(s->words, sizeof s->words, "%s", words);
+        (void)snprintf(s->detail, sizeof s->detail, "%s", detail);
     s->open = c->log != NULL;
     if (c->log) {
         s->head = event_log_head(c->log);
@@ -331,7 +331,7 @@ static void refuse(struct list *items, int r)
     container_of(it, struct commit_item, link)->result = r;
 }
 
-static void turn(struct committer *c, struct list *items, bool probe_wanted)
+static void batch(struct committer *c, struct list *items, bool probe_wanted)
 {
     bool idle = list_empty(items);
 
@@ -354,13 +354,13 @@ static void turn(struct committer *c, struct list *items, bool probe_wanted)
 }
 
 /* Retention goes on without traffic; and what failed is tried until it works again. */
-static void idle_turn(struct committer *c)
+static void idle_batch(struct committer *c)
 {
     bool failing = c->status.result != 0;
     struct list none;
 
     list_init(&none);
-    turn(c, &none, failing);
+    batch(c, &none, failing);
     if (c->status.result == 0 && !c->status.held)
         commit(c, &none);
 }
@@ -414,9 +414,9 @@ static void run(void *ctx)
         stop = c->stop && list_empty(&items);
         (void)pthread_mutex_unlock(&c->lock);
         if (list_empty(&items) && !probe_wanted)
-            idle_turn(c);
+            idle_batch(c);
         else
-            turn(c, &items, probe_wanted);
+            batch(c, &items, probe_wanted);
     }
 }
 

@@ -26,7 +26,7 @@ struct committer_status {
     bool open;  /* the log is open */
     bool fatal; /* an fsync failed: the process has to end */
     int result; /* of the last commit, probe or attempt to open: 0 or -errno */
-    char words[256];
+    char detail[256];
     bool held;      /* a reader's snapshot keeps the WAL beyond its cap: nothing is committed */
     bool wal_large; /* half way to that */
     int64_t holders[4];

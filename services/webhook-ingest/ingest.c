@@ -92,9 +92,9 @@ static const struct setting ingest_table[] = {
 static const struct setting *const tables[] = { app_settings_table, bridge_settings_table, ingest_table,
                                                 NULL };
 
-static int stop_with(enum exit_code code, const char *words)
+static int stop_with(enum exit_code code, const char *message)
 {
-    (void)fprintf(stderr, "zapkeep-ingest: %s\n", words);
+    (void)fprintf(stderr, "zapkeep-ingest: %s\n", message);
     return APP_EXIT(code);
 }
 
@@ -139,7 +139,7 @@ static void on_done(void *ctx, struct list *items)
 {
     struct ingest *in = ctx;
 
-    watch_status(in);
+    status_report_status(in);
     receive_committed(in, items);
 }
 
@@ -154,7 +154,7 @@ static int open_log(struct ingest *in)
                                          .wal_cap_bytes = s->wal_bytes,
                                          .on_done = on_done,
                                          .ctx = in };
-    char words[512];
+    char message[512];
     int64_t pid = 0;
     int r = committer_open(app_loop(in->app), &o, &in->committer, &pid);
 
@@ -162,16 +162,16 @@ static int open_log(struct ingest *in)
         return r;
     if (r == EVENT_LOG_TAKEN)
         (void)snprintf(
-            words, sizeof words,
+            message, sizeof message,
             "another zapkeep-ingest (pid %lld) writes %s/events.db; there can be only one: stop it, "
             "or set another ZAPKEEP_DATA_DIR",
             (long long)pid, s->app.data_dir);
     else if (r == -EPROTONOSUPPORT)
-        (void)snprintf(words, sizeof words, "%s/events.db was written by a newer zapkeep; use that one",
+        (void)snprintf(message, sizeof message, "%s/events.db was written by a newer zapkeep; use that one",
                        s->app.data_dir);
     else
-        (void)snprintf(words, sizeof words, "cannot open %s/events.db: %s", s->app.data_dir, err_text(r));
-    return stop_with(EXIT_UNREACHABLE, words);
+        (void)snprintf(message, sizeof message, "cannot open %s/events.db: %s", s->app.data_dir, err_text(r));
+    return stop_with(EXIT_UNREACHABLE, message);
 }
 
 /* ---- listening ------------------------------------------------------------------------------- */
@@ -181,7 +181,7 @@ static int open_server(struct ingest *in)
     const struct ingest_settings *s = &in->settings;
     struct http_limits limits = http_limits_default;
     int fd = activation_fd();
-    char words[256];
+    char message[256];
     char host[64];
     uint16_t port;
     int r = text_to_listen(s->listen, host, sizeof host, &port);
@@ -202,9 +202,10 @@ static int open_server(struct ingest *in)
     }
     if (r == -ENOMEM)
         return r;
-    (void)snprintf(words, sizeof words, "cannot listen on ZAPKEEP_INGEST_LISTEN %s: %s; set another address",
-                   s->listen, err_text(r));
-    return stop_with(EXIT_UNREACHABLE, words);
+    (void)snprintf(message, sizeof message,
+                   "cannot listen on ZAPKEEP_INGEST_LISTEN %s: %s; set another address", s->listen,
+                   err_text(r));
+    return stop_with(EXIT_UNREACHABLE, message);
 }
 
 /* ---- running and stopping -------------------------------------------------------------------- */
@@ -213,8 +214,8 @@ static void on_second(void *ctx)
 {
     struct ingest *in = ctx;
 
-    watch_second(in);
-    if (in->told.fatal && committer_waiting(in->committer) == 0)
+    status_report_second(in);
+    if (in->reported.fatal && committer_waiting(in->committer) == 0)
         app_fail(in->app, EXIT_NOT_SO); /* all were answered 503 */
     timer_start(in->second, SECOND_MS);
 }
@@ -267,13 +268,13 @@ int ingest_open(struct ingest *in, int argc, char *argv[])
     ingest_metrics_add();
     r = read_tokens(in);
     if (r == 0)
-        r = bells_open(in->app, &in->bells);
+        r = publisher_open(in->app, &in->publisher);
     if (r == 0)
         r = open_log(in);
     if (r != 0)
         return r;
-    watch_status(in);
-    app_check_add(in->app, &(struct app_check){ "store", watch_ready, in, true });
+    status_report_status(in);
+    app_check_add(in->app, &(struct app_check){ "store", status_report_ready, in, true });
     app_on_stop(in->app, on_stop, in);
     r = open_server(in);
     return r == 0 ? start_timers(in) : r;
@@ -283,7 +284,7 @@ void ingest_close(struct ingest *in)
 {
     committer_close(in->committer); /* answers what waits, */
     http_server_close(in->server);  /* sends the answers, */
-    bells_close(in->bells);         /* and rings */
+    publisher_close(in->publisher); /* and rings */
     timer_close(in->second);
     timer_close(in->stop);
 }

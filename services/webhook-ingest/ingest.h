@@ -6,8 +6,8 @@
 #include "common/app/app.h"
 #include "common/bridge/driver.h"
 #include "common/bridge/signature.h"
-#include "services/webhook-ingest/bells.h"
 #include "services/webhook-ingest/committer.h"
+#include "services/webhook-ingest/publisher.h"
 
 struct ingest_settings {
     struct app_settings app;
@@ -30,11 +30,11 @@ struct ingest {
     const struct bridge_driver *driver; /* reads the webhooks */
     int schemes[INGEST_SCHEMES_MAX];
     struct committer *committer;
-    struct bells *bells;
+    struct publisher *publisher;
     struct http_server *server;
     struct timer *second, *stop;
-    struct committer_status told; /* what the log lines said last */
-    int64_t told_unread;
+    struct committer_status reported; /* what the log lines said last */
+    int64_t reported_unread;
     int64_t refused; /* 401s, for the log */
 };
 #define INGEST_NULL ((struct ingest){ 0 })
@@ -47,8 +47,8 @@ extern const struct http_handlers receive_handlers;
 /* What came back from the commit thread: answers and rings. */
 void receive_committed(struct ingest *in, struct list *items);
 
-/* watch.c: state that changed becomes a log line, once; metrics and log.head each second; /ready. */
-void watch_status(struct ingest *in);
-void watch_second(struct ingest *in);
-void watch_gauges(struct ingest *in);                /* before they are shown */
-int watch_ready(void *ctx, char *ret_why, size_t n); /* an app_check, ctx is the struct ingest */
+/* status_report.c: state that changed becomes a log line, once; metrics and log.head each second; /ready. */
+void status_report_status(struct ingest *in);
+void status_report_second(struct ingest *in);
+void status_report_gauges(struct ingest *in);                /* before they are shown */
+int status_report_ready(void *ctx, char *ret_why, size_t n); /* an app_check, ctx is the struct ingest */

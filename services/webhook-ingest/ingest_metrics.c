@@ -57,22 +57,29 @@ struct ingest_metrics ingest_metrics = {
     .writable = { .name = "zapkeep_ingest_writable",
                   .help = "1 when the last commit went well, 0 when webhooks are answered 503",
                   .kind = METRIC_GAUGE },
-    .bells_dropped = { .name = "zapkeep_ingest_bells_dropped_total",
-                       .help = "Bells not rung because too many waited; the rows are in the log",
-                       .kind = METRIC_COUNTER },
+    .notifications_dropped = { .name = "zapkeep_ingest_notifications_dropped_total",
+                               .help = "Bells not rung because too many waited; the rows are in the log",
+                               .kind = METRIC_COUNTER },
 };
 
 void ingest_metrics_add(void)
 {
     struct metric *all[] = {
-        &ingest_metrics.requests,       &ingest_metrics.events,
-        &ingest_metrics.commit_seconds, &ingest_metrics.checkpoint_seconds,
-        &ingest_metrics.batch_events,   &ingest_metrics.commit_failures,
-        &ingest_metrics.removed,        &ingest_metrics.waiting,
-        &ingest_metrics.connections,    &ingest_metrics.head,
-        &ingest_metrics.oldest,         &ingest_metrics.wal_pages,
-        &ingest_metrics.disk_free,      &ingest_metrics.writable,
-        &ingest_metrics.bells_dropped,
+        &ingest_metrics.requests,
+        &ingest_metrics.events,
+        &ingest_metrics.commit_seconds,
+        &ingest_metrics.checkpoint_seconds,
+        &ingest_metrics.batch_events,
+        &ingest_metrics.commit_failures,
+        &ingest_metrics.removed,
+        &ingest_metrics.waiting,
+        &ingest_metrics.connections,
+        &ingest_metrics.head,
+        &ingest_metrics.oldest,
+        &ingest_metrics.wal_pages,
+        &ingest_metrics.disk_free,
+        &ingest_metrics.writable,
+        &ingest_metrics.notifications_dropped,
     };
 
     for (unsigned long i = 0; i < sizeof all / sizeof all[0]; i++)

@@ -10,7 +10,7 @@ enum { REMOVED_EVENTS, REMOVED_UNREAD, REMOVED_KEYS };
 struct ingest_metrics {
     struct metric requests, events, commit_seconds, checkpoint_seconds, batch_events, commit_failures,
         removed;
-    struct metric waiting, connections, head, oldest, wal_pages, disk_free, writable, bells_dropped;
+    struct metric waiting, connections, head, oldest, wal_pages, disk_free, writable, notifications_dropped;
 };
 extern struct ingest_metrics ingest_metrics;
 

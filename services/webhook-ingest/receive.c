@@ -71,7 +71,7 @@ static void log_refused(struct ingest *in, const struct http_req *http, const ch
         log_warn("webhook-refused", detail, KR("peer", http_req_peer(http)), KI("so_far", in->refused));
 }
 
-static void answer_verdict(struct ingest *in, struct http_req *http, const struct verdict *v)
+static void answer_refused(struct ingest *in, struct http_req *http, const struct check_result *v)
 {
     if (v->status == 401)
         log_refused(in, http, v->detail);
@@ -85,7 +85,7 @@ static struct str header(void *ctx, const char *name)
     return http_req_header(ctx, name);
 }
 
-static struct verdict check(struct ingest *in, struct http_req *http)
+static struct check_result check(struct ingest *in, struct http_req *http)
 {
     const struct check_input input = { .method = http_req_method(http),
                                        .path = http_req_path(http),
@@ -106,13 +106,13 @@ static bool is_admin(struct str path)
 static enum http_begin on_begin(void *ctx, struct http_req *http)
 {
     struct ingest *in = ctx;
-    struct verdict v;
+    struct check_result v;
 
     if (is_admin(http_req_path(http)))
         return HTTP_BEGIN_READ;
     v = check(in, http);
     if (v.status != 0) {
-        answer_verdict(in, http, &v);
+        answer_refused(in, http, &v);
         return HTTP_BEGIN_ANSWERED;
     }
     if (!committer_accepts(in->committer)) {
@@ -184,11 +184,11 @@ static void on_webhook(struct ingest *in, struct http_req *http)
 static void on_request(void *ctx, struct http_req *http)
 {
     struct ingest *in = ctx;
-    struct verdict v;
+    struct check_result v;
     int auth;
 
     if (is_admin(http_req_path(http)))
-        watch_gauges(in);
+        status_report_gauges(in);
     if (app_admin_serve(in->app, http))
         return;
     auth = check_signature(in, http);
@@ -197,7 +197,7 @@ static void on_request(void *ctx, struct http_req *http)
         return;
     }
     v = check_refused(auth);
-    answer_verdict(in, http, &v);
+    answer_refused(in, http, &v);
 }
 
 static void on_dropped(void *ctx, int status)
@@ -252,7 +252,7 @@ void receive_committed(struct ingest *in, struct list *items)
 
         list_remove(&r->item.link);
         if (r->item.kind == COMMIT_EVENT && r->item.result == 0)
-            bells_add(in->bells, r, in->told.log_id);
+            publisher_add(in->publisher, r, in->reported.log_id);
         else
             request_free(r);
     }

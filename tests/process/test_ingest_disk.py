@@ -38,7 +38,7 @@ def check_comes_back(stack, stored):
     wait_until("the metric says so", lambda: metric(stack, "zapkeep_ingest_writable") == 1)
     ids = [row["message_id"] for row in stack.events()]
     assert ids == stored + ["after"]
-    assert stack.processes["ingest"].text().count("store-works") == 1
+    assert stack.processes["ingest"].text().count("event-log-works") == 1
 
 
 # ---- full ----------------------------------------------------------------------------------------------------------
@@ -53,7 +53,7 @@ def test_a_disk_that_takes_no_writes(stack, faults, code):
     assert [row["message_id"] for row in stack.events()] == ["before"]  # reads go on
     assert wait_until("/ready says no", lambda: stack.get_ingest("/ready")[0] == 503)
     wait_until("the metric says so", lambda: metric(stack, "zapkeep_ingest_writable") == 0)
-    assert p.text().count("store-failing") == 1, "one line, not one for each"
+    assert p.text().count("event-log-failed") == 1, "one line, not one for each"
     assert stack.get_ingest("/health")[0] == 200
     faults()
     check_comes_back(stack, ["before"])
@@ -169,7 +169,7 @@ def test_a_failed_fsync_ends_the_process_which_recovers(stack, faults):
     faults("sync 5 events.db-wal")
     assert is_503(stack.post(webhook(message_id="unknown")))
     assert p.popen.wait(zk.PATIENCE) == 1
-    assert "store-sync-failed" in p.text()
+    assert "event-log-sync-failed" in p.text()
     faults()
     stack.ingest(**faults.env)
     first = json.loads(stack.post(webhook(message_id="unknown", at=1))[2])  # another event

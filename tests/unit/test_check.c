@@ -107,7 +107,7 @@ static void test_requests(void **state)
                                         .tokens = &tokens,
                                         .schemes = rows[i].schemes,
                                         .default_bridge = STR_LIT("main") };
-        struct verdict v = check_request(&in);
+        struct check_result v = check_request(&in);
 
         print_message("%s\n", rows[i].what);
         assert_int_equal(v.status, rows[i].status);
@@ -121,11 +121,11 @@ static void test_requests(void **state)
     }
 }
 
-static void test_refusals_have_words(void **state)
+static void test_refusals_have_a_detail(void **state)
 {
     (void)state;
     for (int auth = AUTH_MISSING; auth <= AUTH_STALE; auth++) {
-        struct verdict v = check_refused(auth);
+        struct check_result v = check_refused(auth);
 
         assert_int_equal(v.status, 401);
         assert_non_null(v.detail);
@@ -137,7 +137,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests),
-        cmocka_unit_test(test_refusals_have_words),
+        cmocka_unit_test(test_refusals_have_a_detail),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,11 +8,11 @@
 #include "common/app/app.h"
 #include "services/webhook-ingest/request.h"
 
-struct bells;
+struct publisher;
 
-int bells_open(struct app *app, struct bells **ret);
-void bells_close(struct bells *b);
+int publisher_open(struct app *app, struct publisher **ret);
+void publisher_close(struct publisher *p);
 /* Takes the request over. @log_id as in events_log.h. */
-void bells_add(struct bells *b, struct request *r, const char *log_id);
+void publisher_add(struct publisher *p, struct request *r, const char *log_id);
 /* log.head. */
-void bells_head(struct bells *b, int64_t head);
+void publisher_head(struct publisher *p, int64_t head);

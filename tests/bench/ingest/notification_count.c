@@ -1,16 +1,16 @@
 /*
- * A subscriber that counts: zk-bench-bell-count URL. Prints the number of event messages when it is ended.
+ * A subscriber that counts: zk-bench-notification-count URL. Prints the number of event messages when it is ended.
  */
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "common/io/bus.h"
 
-static int64_t bells;
+static int64_t notifications;
 
 static void on_message(void *ctx, struct str message)
 {
-    bells++;
+    notifications++;
 }
 
 static void on_stop(void *ctx, int signum)
@@ -33,6 +33,6 @@ int main(int argc, char *argv[])
         r = loop_run(loop);
     bus_sub_close(sub);
     (void)loop_close(loop);
-    printf("%" PRId64 "\n", bells);
+    printf("%" PRId64 "\n", notifications);
     return r == 0 ? 0 : 1;
 }

@@ -16,21 +16,22 @@
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
-static void tell_writable(const struct committer_status *was, const struct committer_status *s)
+static void report_writable(const struct committer_status *was, const struct committer_status *s)
 {
     if (s->fatal && !was->fatal)
-        log_error("store-sync-failed",
+        log_error("event-log-sync-failed",
                   "an fsync of the event log failed: what is on disk is unknown; ending, to recover from the "
                   "log at the next start",
-                  KS("words", s->words));
+                  KS("error", s->detail));
     else if (s->result != 0 && was->result != s->result)
-        log_error("store-failing", "the event log cannot be written; webhooks are answered 503 until it can",
-                  KS("why", err_text(s->result)), KS("words", s->words));
+        log_error("event-log-failed",
+                  "the event log cannot be written; webhooks are answered 503 until it can",
+                  KS("error", err_text(s->result)), KS("detail", s->detail));
     else if (s->result == 0 && was->result != 0)
-        log_info("store-works", "the event log can be written again", KI("head", s->head));
+        log_info("event-log-works", "the event log can be written again", KI("head", s->head));
 }
 
-static void tell_held(const struct committer_status *was, const struct committer_status *s)
+static void report_held(const struct committer_status *was, const struct committer_status *s)
 {
     char size[32];
     char pids[96] = "";
@@ -55,24 +56,24 @@ static void tell_held(const struct committer_status *was, const struct committer
         log_info("wal-free", "the write-ahead log is in use again");
 }
 
-static void tell_retention(struct ingest *in, const struct committer_status *s)
+static void report_retention(struct ingest *in, const struct committer_status *s)
 {
     int64_t unread = metric_get(&ingest_metrics.removed, REMOVED_UNREAD);
 
-    if (s->retention_held && !in->told.retention_held)
+    if (s->retention_held && !in->reported.retention_held)
         log_warn("retention-held",
                  "old events stay because a registered consumer has not read them; if it is gone for good, "
                  "remove its cursor",
                  KI("oldest", s->oldest));
-    if (unread > in->told_unread)
+    if (unread > in->reported_unread)
         log_error(
             "retention-forced",
             "events that a registered consumer has not read were removed: the log is beyond its hard size",
-            KI("events", unread - in->told_unread), KI("oldest", s->oldest));
-    in->told_unread = unread;
+            KI("events", unread - in->reported_unread), KI("oldest", s->oldest));
+    in->reported_unread = unread;
 }
 
-static void tell_clock(const struct committer_status *was, const struct committer_status *s)
+static void report_clock(const struct committer_status *was, const struct committer_status *s)
 {
     char ahead[32];
 
@@ -86,23 +87,23 @@ static void tell_clock(const struct committer_status *was, const struct committe
         log_info("clock-right", "the clock is where it was expected again");
 }
 
-void watch_status(struct ingest *in)
+void status_report_status(struct ingest *in)
 {
     struct committer_status s;
 
     committer_status(in->committer, &s);
-    tell_writable(&in->told, &s);
-    tell_held(&in->told, &s);
-    tell_retention(in, &s);
-    tell_clock(&in->told, &s);
-    in->told = s;
+    report_writable(&in->reported, &s);
+    report_held(&in->reported, &s);
+    report_retention(in, &s);
+    report_clock(&in->reported, &s);
+    in->reported = s;
 }
 
 /* ---- each second ----------------------------------------------------------------------------- */
 
-void watch_gauges(struct ingest *in)
+void status_report_gauges(struct ingest *in)
 {
-    const struct committer_status *s = &in->told;
+    const struct committer_status *s = &in->reported;
     struct statvfs disk;
 
     metric_set(&ingest_metrics.waiting, 0, committer_waiting(in->committer));
@@ -115,11 +116,11 @@ void watch_gauges(struct ingest *in)
         metric_set(&ingest_metrics.disk_free, 0, (int64_t)disk.f_bavail * (int64_t)disk.f_frsize);
 }
 
-void watch_second(struct ingest *in)
+void status_report_second(struct ingest *in)
 {
-    watch_status(in);
-    if (in->told.open)
-        bells_head(in->bells, in->told.head);
+    status_report_status(in);
+    if (in->reported.open)
+        publisher_head(in->publisher, in->reported.head);
 }
 
 /* ---- /ready ---------------------------------------------------------------------------------- */
@@ -137,7 +138,7 @@ static const char *not_ready(const struct committer_status *s, int64_t now_us)
 
 /* Answers from what is known, and asks for a commit of nothing when that is more than a second old: the next
  * question has the answer. */
-int watch_ready(void *ctx, char *ret_why, size_t n)
+int status_report_ready(void *ctx, char *ret_why, size_t n)
 {
     struct ingest *in = ctx;
     struct committer_status s;
