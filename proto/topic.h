@@ -34,7 +34,7 @@
     X(ALERT, "alert")                               \
     X(FORWARD_DEAD, "forward.dead")                 \
     X(FORWARD_DESTINATION, "forward.destination")   \
-    X(FORWARD_ORDER, "forward.order")
+    X(FORWARD_COMMAND, "forward.command")
 
 enum topic_type {
 #define X(name, text) TOPIC_##name,

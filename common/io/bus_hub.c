@@ -34,7 +34,7 @@ static void send_copy(struct side *to, struct str message)
     nng_msg *msg;
 
     if (nng_msg_alloc(&msg, message.n) != 0)
-        return; /* a bell that is lost */
+        return; /* a lost notification costs latency only */
     memcpy(nng_msg_body(msg), message.p, message.n);
     (void)bus_send(to->socket, to->aio, msg);
 }

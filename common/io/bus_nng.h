@@ -17,7 +17,7 @@
 /* Bytes of a batch at most: some 100 webhooks, which makes nng's cost for each small. */
 #define BUS_BATCH_BYTES (64 * 1024)
 /* Queue of a socket that carries batches: 64 MiB of them, and single messages for two seconds at the pace at
- * which webhook-ingest sends (bells.c). */
+ * which webhook-ingest sends. */
 #define BUS_QUEUE_BATCHES 1024
 
 /* 0 or a negative errno of this project. */

@@ -1,6 +1,6 @@
 /*
  * Files that others write: the kernel says when. A hint and no more: where it says nothing (a file system of
- * another machine, too many watches) a bell or a sweep comes later.
+ * another machine, too many watches) a notification or a scan comes later.
  */
 #pragma once
 

@@ -9,7 +9,7 @@
 #include "common/base/json_in.h"
 #include "common/base/mem.h"
 
-struct call {
+struct bridge_call {
     struct cli_bridge *bridge;
     struct cli_reply *reply;
     int result;
@@ -25,7 +25,7 @@ void cli_reply_fini(struct cli_reply *r)
 
 static void on_answer(void *ctx, const struct http_answer *a)
 {
-    struct call *c = ctx;
+    struct bridge_call *c = ctx;
     struct cli_reply *r = c->reply;
 
     cli_reply_fini(r);
@@ -49,7 +49,7 @@ int cli_bridge_call(struct cli_bridge *b, struct bridge_request *req, int64_t ti
                                        .headers = buf_str(&owned.headers),
                                        .body = { owned.body.data, owned.body.len },
                                        .timeout_ms = timeout_ms };
-    struct call c = { .bridge = b, .reply = ret };
+    struct bridge_call c = { .bridge = b, .reply = ret };
     int r;
 
     *req = BRIDGE_REQUEST_NULL;
@@ -88,7 +88,7 @@ char *cli_plain(char *text)
     return text;
 }
 
-char *cli_bridge_place(const struct cli_bridge *b, char *ret, size_t n)
+char *cli_bridge_address(const struct cli_bridge *b, char *ret, size_t n)
 {
     struct url u;
 
@@ -102,7 +102,7 @@ char *cli_bridge_place(const struct cli_bridge *b, char *ret, size_t n)
 }
 
 /* What the bridge itself says was wrong, if it says so in JSON. */
-static void own_words(const struct cli_reply *reply, char *ret, size_t n)
+static void bridge_message(const struct cli_reply *reply, char *ret, size_t n)
 {
     static const struct json_path paths[] = { { 0, { "message" } }, { 0, { "error" } }, { 0, { "detail" } } };
     struct json_value v[ARRAY_LEN(paths)];
@@ -115,9 +115,9 @@ int cli_bridge_problem(const struct cli_bridge *b, const char *what, int kind, c
 {
     char place[300], own[160] = "";
 
-    (void)cli_bridge_place(b, place, sizeof place);
+    (void)cli_bridge_address(b, place, sizeof place);
     if (kind > 0)
-        own_words(reply, own, sizeof own);
+        bridge_message(reply, own, sizeof own);
     if (kind < 0)
         return cli_problem(EXIT_UNREACHABLE, "%s: %s", what, err_text(kind));
     if (kind == BRIDGE_NO_ANSWER)
@@ -191,7 +191,7 @@ int cli_bridge_find_driver(struct cli_bridge *b)
         EXIT_UNREACHABLE,
         "%s answers, but not like a bridge that is known (GET /sessions: %d); check WHATSAPP_API_URL, or "
         "name the bridge by WHATSAPP_BRIDGE",
-        cli_bridge_place(b, place, sizeof place), reply.answer.status);
+        cli_bridge_address(b, place, sizeof place), reply.answer.status);
 }
 
 /* -- open and close -- */

@@ -47,7 +47,7 @@ int cli_bridge_problem(const struct cli_bridge *b, const char *what, int kind, c
 /* Replaces what could steer a terminal; returns @text. */
 char *cli_plain(char *text);
 /* "http://host:3000", without user and password. */
-char *cli_bridge_place(const struct cli_bridge *b, char *ret, size_t n);
+char *cli_bridge_address(const struct cli_bridge *b, char *ret, size_t n);
 
 /* What the bridge says of itself: asks the two probes and /health. Returns 0 and the driver, a detect_answer
  * (with the reply that tells most in @ret), or a negative. */

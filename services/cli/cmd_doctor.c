@@ -62,7 +62,7 @@ void finding_set(struct finding *f, enum finding_level level, const char *advice
     f->level = level;
     (void)snprintf(f->advice, sizeof f->advice, "%s", advice);
     va_start(ap, fmt);
-    (void)vsnprintf(f->words, sizeof f->words, fmt, ap);
+    (void)vsnprintf(f->message, sizeof f->message, fmt, ap);
     va_end(ap);
 }
 
@@ -74,7 +74,7 @@ static void print_json(const char *name, const struct finding *f)
     json_open(&j, NULL, '{');
     json_texts(&j, "check", name);
     json_texts(&j, "level", finding_level_text(f->level));
-    json_texts(&j, "words", f->words);
+    json_texts(&j, "message", f->message);
     json_text(&j, "advice", f->advice[0] ? str_from(f->advice) : STR_NULL);
     json_close(&j, '}');
     puts(buf_str(&out));
@@ -82,7 +82,7 @@ static void print_json(const char *name, const struct finding *f)
 
 static void print_text(const char *name, const struct finding *f)
 {
-    printf("%-4s  %-9s  %s\n", finding_level_text(f->level), name, f->words);
+    printf("%-4s  %-9s  %s\n", finding_level_text(f->level), name, f->message);
     if (f->advice[0])
         printf("                 -> %s\n", f->advice);
 }
@@ -145,7 +145,7 @@ int cmd_doctor(int argc, char *argv[])
     if (!d)
         return cli_problem(EXIT_NOT_SO, "out of memory");
     d->sessions = d->connected = -1;
-    d->bell_seq = -1;
+    d->bus_seq = -1;
     clock_init(&d->clock);
     code = cli_read(cli_command_of(cmd_doctor), table, argc, argv, &d->settings, NULL);
     if (code < 0) {

@@ -10,8 +10,8 @@
 #include "common/base/mem.h"
 #include "services/cli/cli.h"
 #include "services/cli/commands.h"
-#include "services/cli/history.h"
-#include "services/cli/lines.h"
+#include "services/cli/event_range.h"
+#include "services/cli/output.h"
 
 #define LAST_DEFAULT 20
 /* A limit that was not given. */
@@ -19,7 +19,7 @@
 
 struct events_settings {
     struct cli_settings cli;
-    struct history history;
+    struct event_range range;
     int64_t limit;
     const char *type, *session;
     bool rejected;
@@ -28,7 +28,7 @@ struct events_settings {
 #define AT(field) offsetof(struct events_settings, field)
 
 static const struct setting events_table[] = {
-    HISTORY_ROWS(AT(history), "the newest N that match (20 unless --from, --since or --limit is given)"),
+    EVENT_RANGE_ROWS(AT(range), "the newest N that match (20 unless --from, --since or --limit is given)"),
     { .name = "LIMIT",
       .kind = SETTING_INT,
       .at = AT(limit),
@@ -62,7 +62,7 @@ static void print_rows(const struct event_rows *rows, bool json, int64_t *skip, 
             --*skip;
             continue;
         }
-        lines_event(&rows->rows[i], json, out);
+        output_event(&rows->rows[i], json, out);
         --*left;
     }
 }
@@ -83,15 +83,15 @@ static int print_from(struct event_reader *r, const struct events_settings *s,
         head = head ? head : rows.head_seq;
         seq = rows.next_seq;
         print_rows(&rows, s->cli.json, &skip, &left, &out);
-        rc = lines_flush(&out);
+        rc = output_flush(&out);
     } while (rc == 0 && left > 0 && seq <= head);
     return rc;
 }
 
 /* What was not said: the newest 20; a limit alone is the newest that many. */
-static struct history what_to_show(const struct events_settings *s)
+static struct event_range what_to_show(const struct events_settings *s)
 {
-    struct history h = s->history;
+    struct event_range h = s->range;
 
     if (h.from > 0 || h.since[0] || h.last > 0)
         return h;
@@ -105,14 +105,14 @@ static struct history what_to_show(const struct events_settings *s)
 static int show_events(struct event_reader *r, const struct events_settings *s)
 {
     const struct event_filter filter = { .type_prefix = str_from(s->type), .session = str_from(s->session) };
-    const struct history h = what_to_show(s);
+    const struct event_range h = what_to_show(s);
     struct clock clock;
     int64_t seq = 0;
     int64_t skip = 0;
     int rc;
 
     clock_init(&clock);
-    rc = history_start(r, &h, &filter, clock.wall_ms(&clock), &seq, &skip);
+    rc = event_range_start(r, &h, &filter, clock.wall_ms(&clock), &seq, &skip);
     return rc == 0 ? print_from(r, s, &filter, seq, skip) : rc;
 }
 
@@ -121,10 +121,10 @@ static int show_events(struct event_reader *r, const struct events_settings *s)
 static int on_rejected(void *ctx, const struct rejected *row)
 {
     const bool *json = ctx;
-    CLEANUP(buf_fini) struct buf out = BUF_INIT(LINES_LINE_MAX);
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(OUTPUT_LINE_MAX);
 
-    lines_rejected(row, *json, &out);
-    return lines_flush(&out);
+    output_rejected(row, *json, &out);
+    return output_flush(&out);
 }
 
 static int show_rejected(struct event_reader *r, struct events_settings *s)
@@ -150,7 +150,7 @@ static int show(struct events_settings *s)
         return EXIT_DONE;
     if (rc == -EINVAL)
         return cli_problem(EXIT_USAGE, "--since is \"%s\"; it takes a duration as 10m or a time as %s",
-                           s->history.since, "2026-11-22T10:04:35Z");
+                           s->range.since, "2026-11-22T10:04:35Z");
     return cli_problem(EXIT_UNREACHABLE, "cannot read %s/events.db: %s", dir, err_text(rc));
 }
 
@@ -163,7 +163,7 @@ int cmd_events(int argc, char *argv[])
     if (code >= 0)
         return code;
     (void)signal(SIGPIPE, SIG_IGN);
-    history_given(&s.history, &events_table[0], argc, argv);
+    event_range_given(&s.range, &events_table[0], argc, argv);
     code = args.n == 0 ? show(&s)
                        : cli_problem(EXIT_USAGE,
                                      "events takes options only, not \"%s\"; see zapkeep events "

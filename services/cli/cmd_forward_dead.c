@@ -10,7 +10,7 @@
 #include "common/base/mem.h"
 #include "services/cli/commands.h"
 #include "services/cli/forward.h"
-#include "services/cli/lines.h"
+#include "services/cli/output.h"
 
 /* Rows of one read: no snapshot is held while they are printed into a pipe that nobody empties. */
 #define PAGE 100
@@ -129,7 +129,7 @@ static int print_all(const struct forward_cli *f, const struct forward_dead_filt
         if (!p->json)
             make_safe(p->out);
         if (r == 0)
-            r = lines_flush(p->out);
+            r = output_flush(p->out);
     } while (r == 0 && p->n > n);
     return r;
 }
@@ -158,7 +158,7 @@ static int list(const struct forward_cli *f, const struct forward_cli_settings *
 static int show(const struct forward_cli *f, const struct forward_cli_settings *s,
                 const struct settings_args *args)
 {
-    CLEANUP(buf_fini) struct buf out = BUF_INIT(LINES_LINE_MAX);
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(OUTPUT_LINE_MAX);
     struct printing p = { .json = s->cli.json, .whole = true, .out = &out };
     struct forward_dead_filter filter = { 0 };
     int code = args->n == 1 ? forward_cli_id(args->arg[0], &filter.id)

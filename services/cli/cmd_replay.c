@@ -20,7 +20,7 @@
 #include "common/base/mem.h"
 #include "services/cli/cli.h"
 #include "services/cli/commands.h"
-#include "services/cli/history.h"
+#include "services/cli/event_range.h"
 
 /* Of what failed so many are named. */
 #define FAILURES_NAMED   20
@@ -258,7 +258,7 @@ static int seq_of(struct replay *p, const char *flag, const char *text, bool end
 
     if (text_to_i64(text, ret) == 0 && *ret >= 0)
         return -1;
-    if (history_since_ms(text, p->clock.wall_ms(&p->clock), &at) != 0)
+    if (event_range_since_ms(text, p->clock.wall_ms(&p->clock), &at) != 0)
         return cli_problem(EXIT_USAGE, "%s is \"%s\"; it takes a seq, a duration ago as 10m, or a time as %s",
                            flag, text, "2026-11-22T10:04:35Z");
     r = event_seq_at(p->reader, at, ret);

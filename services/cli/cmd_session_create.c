@@ -42,7 +42,7 @@ static const struct setting table[] = {
 
 /* Holds the lock until close(), and lets the second since the last creation pass. -1: there is no data
  * directory to lock in; then only this process keeps to the rule. */
-static int take_turn(const struct create_settings *s, struct cli_bridge *b, struct clock *clock)
+static int lock_creation(const struct create_settings *s, struct cli_bridge *b, struct clock *clock)
 {
     int64_t apart_ms = b->driver->create_apart_ms, last, now;
     char path[SETTINGS_VALUE_MAX + 128];
@@ -66,7 +66,7 @@ static int take_turn(const struct create_settings *s, struct cli_bridge *b, stru
 }
 
 /* Leaves the time for the next one. */
-static void end_turn(int fd, struct cli_bridge *b, struct clock *clock)
+static void unlock_creation(int fd, struct cli_bridge *b, struct clock *clock)
 {
     int64_t now = clock->boot_ms(clock);
 
@@ -98,10 +98,10 @@ static int create(const struct create_settings *s, struct cli_bridge *b, struct 
                   struct bridge_created *ret)
 {
     CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
-    int fd = take_turn(s, b, clock);
+    int fd = lock_creation(s, b, clock);
     int r = call(s, b, id, &reply, ret);
 
-    end_turn(fd, b, clock);
+    unlock_creation(fd, b, clock);
     if (r == BRIDGE_CONFLICT)
         return cli_problem(EXIT_NOT_SO,
                            "session %s exists already; `zapkeep session qr %s` shows its QR code", id, id);

@@ -60,7 +60,7 @@ static int unpark(struct cli_state *s, const char *id)
         return cli_problem(EXIT_NOT_SO, "session %s is not parked", id);
     if (r != 0)
         return cli_state_problem(s, r);
-    cli_ring_due(s, id);
+    cli_publish_due(s, id);
     return done(s, id, false);
 }
 

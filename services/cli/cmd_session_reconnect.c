@@ -63,7 +63,7 @@ static int ask(struct cli_state *s, const char *id, bool force)
         return refused(s, id, &v);
     if (r != 0)
         return cli_state_problem(s, r);
-    cli_ring_due(s, id);
+    cli_publish_due(s, id);
     if (s->settings->json)
         print_json(s, id, true, &v);
     else

@@ -27,7 +27,7 @@ static const struct setting table[] = {
 };
 /* clang-format on */
 
-struct listing {
+struct session_list {
     const struct sessions_settings *s;
     struct cli_state *state;
     int64_t shown, n[SESSION_STATE_N];
@@ -35,7 +35,8 @@ struct listing {
 
 /* ---- one line -------------------------------------------------------------------------------- */
 
-static void print_json(const struct session_row *row, const struct reconnect_row *re, const struct listing *l)
+static void print_json(const struct session_row *row, const struct reconnect_row *re,
+                       const struct session_list *l)
 {
     CLEANUP(buf_fini) struct buf out = BUF_INIT(8192);
     struct json_out j = JSON_OUT(&out);
@@ -64,7 +65,7 @@ static void print_json(const struct session_row *row, const struct reconnect_row
 
 /* What an operator wants to know at a glance beside the state. */
 static const char *mark_of(const struct session_row *row, const struct reconnect_row *re,
-                           const struct listing *l)
+                           const struct session_list *l)
 {
     if (re->retry.phase == RETRY_PARKED)
         return "parked";
@@ -75,7 +76,8 @@ static const char *mark_of(const struct session_row *row, const struct reconnect
     return re->retry.phase == RETRY_IDLE ? "" : retry_phase_text(re->retry.phase);
 }
 
-static void print_line(const struct session_row *row, const struct reconnect_row *re, const struct listing *l)
+static void print_line(const struct session_row *row, const struct reconnect_row *re,
+                       const struct session_list *l)
 {
     char ago[32];
 
@@ -97,7 +99,7 @@ static bool is_wanted(const struct sessions_settings *s, const struct session_ro
 
 static int on_session(void *ctx, const struct session_row *row)
 {
-    struct listing *l = ctx;
+    struct session_list *l = ctx;
     struct reconnect_row re = { 0 };
     int r = reconnects_find(l->state->db, row->bridge, row->id, &re);
 
@@ -116,7 +118,7 @@ static int on_session(void *ctx, const struct session_row *row)
 
 /* ---- the list -------------------------------------------------------------------------------- */
 
-static void print_sum(const struct listing *l)
+static void print_sum(const struct session_list *l)
 {
     const char *comma = l->shown == 0 ? "; " : "";
 
@@ -145,7 +147,7 @@ static int check_state(const char *state)
 static int run(const struct sessions_settings *s)
 {
     CLEANUP(cli_state_close) struct cli_state state = CLI_STATE_NULL;
-    struct listing l = { .s = s, .state = &state };
+    struct session_list l = { .s = s, .state = &state };
     int code = check_state(s->state);
     int r;
 

@@ -1,7 +1,7 @@
 /*
  * zapkeep tap [PREFIX…]: what happens, as it happens. A prefix selects by topic, <type>/<bridge>/<session>.
  *
- * Stored events come from the log, with the bus as the bell: from history (--since, --from, --last) to live
+ * Stored events come from the log, and the bus announces new ones: from history (--since, --from, --last) to live
  * without a gap or a repeat, whatever the bus loses. What is no stored event (bridge.*, session.state,
  * reconnect.*, alert) lives on the bus only, from now on. Where there is no events.db to read (another
  * machine), events come from the bus too.
@@ -15,15 +15,15 @@
 #include "common/base/mem.h"
 #include "services/cli/cli.h"
 #include "services/cli/commands.h"
-#include "services/cli/history.h"
-#include "services/cli/lines.h"
+#include "services/cli/event_range.h"
+#include "services/cli/output.h"
 
 /* A hub on this machine is there at once; after this long somebody should hear why nothing comes. */
 #define HUB_PATIENCE_MS 2000
 
 struct tap_settings {
     struct cli_settings cli;
-    struct history history;
+    struct event_range range;
     int64_t count, timeout_ms;
 };
 
@@ -43,7 +43,7 @@ struct tap {
 #define AT(field) offsetof(struct tap_settings, field)
 
 static const struct setting tap_table[] = {
-    HISTORY_ROWS(AT(history), "begin with the newest N"),
+    EVENT_RANGE_ROWS(AT(range), "begin with the newest N"),
     { .name = "COUNT",
       .kind = SETTING_INT,
       .at = AT(count),
@@ -100,7 +100,7 @@ static bool count_line(struct tap *t)
 
 static void flush(struct tap *t, bool more)
 {
-    if (lines_flush(&t->out) != 0 || !more)
+    if (output_flush(&t->out) != 0 || !more)
         stop(t, EXIT_DONE); /* whoever reads has enough */
 }
 
@@ -117,7 +117,7 @@ static int on_batch(void *ctx, const struct event_rows *rows)
         if (t->skip > 0) {
             t->skip--;
         } else if (wanted(t, e->type, e->bridge, e->session)) {
-            lines_event(e, t->json, &t->out);
+            output_event(e, t->json, &t->out);
             more = count_line(t);
         }
     }
@@ -161,7 +161,7 @@ static void on_message(void *ctx, struct str bytes)
     }
     if (t->args.n == 0 && str_eq(m.type, "log.head")) /* only for who asks for it */
         return;
-    lines_message(&m, t->json, &t->out);
+    output_message(&m, t->json, &t->out);
     more = count_line(t);
     flush(t, more);
 }
@@ -187,7 +187,7 @@ static void on_timeout(void *ctx)
 
 static bool wants_history(const struct tap *t)
 {
-    const struct history *h = &t->settings.history;
+    const struct event_range *h = &t->settings.range;
 
     return h->from > 0 || h->since[0] || h->last > 0;
 }
@@ -202,12 +202,12 @@ static void set_filter(struct tap *t)
 static int find_start(struct tap *t, struct event_reader *r, int64_t *ret_seq)
 {
     struct clock *clock = app_clock(t->app);
-    int rc = history_start(r, &t->settings.history, &t->filter, clock->wall_ms(clock), ret_seq, &t->skip);
+    int rc = event_range_start(r, &t->settings.range, &t->filter, clock->wall_ms(clock), ret_seq, &t->skip);
 
     if (rc == -EINVAL)
         return APP_EXIT(cli_problem(EXIT_USAGE,
                                     "--since is \"%s\"; it takes a duration as 10m or a time as %s",
-                                    t->settings.history.since, "2026-11-22T10:04:35Z"));
+                                    t->settings.range.since, "2026-11-22T10:04:35Z"));
     return rc;
 }
 
@@ -297,7 +297,7 @@ int cmd_tap(int argc, char *argv[])
     buf_init(&t.out, SIZE_MAX / 2); /* the lines of one read */
     r = app_open(&spec, argc, argv, &t.app);
     if (r == 0) {
-        history_given(&t.settings.history, &tap_table[0], argc, argv);
+        event_range_given(&t.settings.range, &tap_table[0], argc, argv);
         log_setup("tap", LOG_LEVEL_WARN, LOG_FORMAT_LOGFMT); /* a tool, not a service */
         r = start(&t);
     }

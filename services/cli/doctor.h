@@ -2,10 +2,10 @@
  * zapkeep doctor: every link of the chain, one check each, with what to do where it is broken.
  *
  *   doctor_bridge.c   the bridge: reachable, key, dialect, extension, a way to reconnect, its clock
- *   doctor_chain.c    the way in: webhook-ingest, token, hub, a probe from webhook to log and bell
+ *   doctor_chain.c    the way in: webhook-ingest, token, hub, a probe from webhook to log and bus
  *   doctor_arrival.c  the bridge's own webhooks, by a probe that it sends where it can
  *   doctor_store.c    the stores: folder, disk, SQLite, state.db; monitor and workers, who write there
- *   doctor_judge.c    the judgements that need no more than values
+ *   doctor_verdict.c    the judgements that need no more than values
  */
 #pragma once
 
@@ -23,8 +23,8 @@ const char *finding_level_text(enum finding_level l); /* "ok", "note", "warn", "
 
 struct finding {
     enum finding_level level;
-    char words[400];  /* what is so */
-    char advice[400]; /* what to do; "" : nothing */
+    char message[400]; /* what was found */
+    char advice[400];  /* what to do; "" : nothing */
 };
 /* Fill a finding; @advice "" for none. Return nothing: a check ends with one of these. */
 void finding_set(struct finding *f, enum finding_level level, const char *advice, const char *fmt, ...)
@@ -48,8 +48,8 @@ struct doctor {
     char token_text[SETTINGS_VALUE_MAX];
     bool ingest_good, token_good;
     struct bus_sub *sub;
-    int64_t bell_seq; /* the newest seq that the bus told */
-    int64_t wait_seq; /* a bell of at least this one ends the loop, 0: none */
+    int64_t bus_seq;  /* the newest seq that the bus announced */
+    int64_t wait_seq; /* a notification of at least this seq ends the loop; 0: none */
     int64_t probe_seq;
 };
 
@@ -71,9 +71,9 @@ bool doctor_has_wal_reset_race(const char *version);
 /* Is the SQLite file that begins with these bytes in WAL mode? */
 bool doctor_is_wal(const uint8_t *head, size_t n);
 /* Room for the stores. */
-enum finding_level doctor_judge_disk(int64_t free_bytes, int64_t total_bytes);
+enum finding_level doctor_disk_level(int64_t free_bytes, int64_t total_bytes);
 /* How far another clock is off; 5 s do no harm, a minute makes signatures stale. */
-enum finding_level doctor_judge_skew(int64_t skew_ms);
+enum finding_level doctor_skew_level(int64_t skew_ms);
 /* "on: status, reconnect; off: offline" of an answer to GET /extension. Returns how many are off, -1: that is
  * no such answer. */
 int doctor_read_features(struct str json, char *ret, size_t n);

@@ -39,7 +39,7 @@ void doctor_bridge(struct doctor *d, struct finding *f)
                     "WHATSAPP_API_URL is not set");
         return;
     }
-    (void)cli_bridge_place(&d->bridge, place, sizeof place);
+    (void)cli_bridge_address(&d->bridge, place, sizeof place);
     r = doctor_ask(d, "GET", "/health", &d->health);
     if (r || !d->health.answer.status) {
         finding_set(f, FINDING_BAD, "start the bridge, or correct WHATSAPP_API_URL", "no answer from %s: %s",
@@ -153,7 +153,7 @@ static bool has_probe(const struct cli_reply *about)
 void doctor_extension(struct doctor *d, struct finding *f)
 {
     CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
-    char words[300];
+    char message[300];
     int off;
 
     SKIP_NO_BRIDGE(d, f)
@@ -162,13 +162,13 @@ void doctor_extension(struct doctor *d, struct finding *f)
         return;
     }
     d->has_probe = has_probe(&reply);
-    off = reply.answer.status == 200 ? doctor_read_features(reply.answer.body, words, sizeof words) : -1;
+    off = reply.answer.status == 200 ? doctor_read_features(reply.answer.body, message, sizeof message) : -1;
     if (off == 0)
-        finding_set(f, FINDING_OK, "", "zapkeep's extension is loaded, all of it; %s", words);
+        finding_set(f, FINDING_OK, "", "zapkeep's extension is loaded, all of it; %s", message);
     else if (off > 0)
         finding_set(f, FINDING_WARN,
                     "the bridge's log says why at its start; this zapw may be newer than the extension",
-                    "zapkeep's extension is loaded, not all of it; %s", words);
+                    "zapkeep's extension is loaded, not all of it; %s", message);
     else
         finding_set(
             f, d->bridge.driver && d->bridge.driver->has_reconnect ? FINDING_NOTE : FINDING_WARN,
@@ -221,7 +221,7 @@ void doctor_clock(struct doctor *d, struct finding *f)
 {
     int64_t theirs = d->health.answer.status ? bridge_time(d) : 0,
             skew = theirs - d->clock.wall_ms(&d->clock);
-    enum finding_level level = theirs ? doctor_judge_skew(skew) : FINDING_OK;
+    enum finding_level level = theirs ? doctor_skew_level(skew) : FINDING_OK;
     char off[32];
 
     if (level != FINDING_OK)

@@ -1,5 +1,5 @@
 /*
- * The way of a webhook: webhook-ingest, its token, the log, the bell. The probe goes it from end to end: an
+ * The path of a webhook: webhook-ingest, its token, the log, the bus. The probe goes it from end to end: an
  * event of a type of its own (zapkeep.probe, stored as event.other), without a session.
  */
 #include <stdio.h>
@@ -55,7 +55,7 @@ static int get(struct doctor *d, const char *path, struct cli_reply *ret)
     return cli_bridge_call(&d->bridge, &req, 0, ret);
 }
 
-static const char *transport_words(int r, const struct cli_reply *reply)
+static const char *transport_message(int r, const struct cli_reply *reply)
 {
     if (r)
         return err_text(r);
@@ -75,7 +75,7 @@ void doctor_ingest(struct doctor *d, struct finding *f)
     r = get(d, "/ready", &reply);
     if (r || !reply.answer.status) {
         finding_set(f, FINDING_BAD, "start zapkeep-ingest, or set WEBHOOK_URL to where it listens",
-                    "webhook-ingest is not there: %s", transport_words(r, &reply));
+                    "webhook-ingest is not there: %s", transport_message(r, &reply));
         return;
     }
     d->ingest_good = reply.answer.status == 200;
@@ -115,7 +115,7 @@ void doctor_token(struct doctor *d, struct finding *f)
         finding_set(f, FINDING_WARN, "set WEBHOOK_AUTH_TOKEN at zapkeep-ingest and at the bridge",
                     "webhook-ingest takes webhooks from anybody who reaches its port");
     else
-        finding_set(f, FINDING_OK, "", "the token is taken, and nothing without one");
+        finding_set(f, FINDING_OK, "", "the token is accepted; requests without one are refused");
 }
 
 /* -- the bus -- */
@@ -127,20 +127,20 @@ static void on_message(void *ctx, struct str bytes)
 
     if (message_decode(bytes, &m))
         return;
-    if (m.seq != MESSAGE_UNSET && m.seq > d->bell_seq)
-        d->bell_seq = m.seq;
-    if (d->bell_seq >= d->wait_seq)
+    if (m.seq != MESSAGE_UNSET && m.seq > d->bus_seq)
+        d->bus_seq = m.seq;
+    if (d->bus_seq >= d->wait_seq)
         loop_stop(d->bridge.loop);
 }
 
-/* Waits until the bus has told of this seq or a later one. */
-static bool wait_for_bell(struct doctor *d, int64_t seq)
+/* Waits until the bus has announced this seq or a later one. */
+static bool wait_for_notification(struct doctor *d, int64_t seq)
 {
     d->wait_seq = seq;
-    if (d->bell_seq < seq)
+    if (d->bus_seq < seq)
         (void)cli_bridge_sleep(&d->bridge, HUB_WAIT_MS);
     d->wait_seq = INT64_MAX;
-    return d->bell_seq >= seq;
+    return d->bus_seq >= seq;
 }
 
 void doctor_hub(struct doctor *d, struct finding *f)
@@ -155,8 +155,8 @@ void doctor_hub(struct doctor *d, struct finding *f)
                     err_text(r));
         return;
     }
-    if (wait_for_bell(d, 0))
-        finding_set(f, FINDING_OK, "", "the hub at %s carries bells", url);
+    if (wait_for_notification(d, 0))
+        finding_set(f, FINDING_OK, "", "the hub at %s is delivering messages", url);
     else if (bus_sub_connected(d->sub))
         finding_set(f, FINDING_BAD, "is zapkeep-ingest running, with ZAPKEEP_BUS_IN at the same hub?",
                     "the hub at %s is there, but no log.head came within %d ms", url, HUB_WAIT_MS);
@@ -228,7 +228,7 @@ void doctor_probe(struct doctor *d, struct finding *f)
     d->probe_seq = r ? 0 : read_seq(&reply);
     if (!d->probe_seq) {
         finding_set(f, FINDING_BAD, "look at zapkeep-ingest's log", "a webhook was not taken (%d): %s",
-                    reply.answer.status, transport_words(r, &reply));
+                    reply.answer.status, transport_message(r, &reply));
         return;
     }
     log = look_into_log(d, d->probe_seq);
@@ -237,12 +237,13 @@ void doctor_probe(struct doctor *d, struct finding *f)
                     "set ZAPKEEP_DATA_DIR (--data-dir) to the folder that zapkeep-ingest uses",
                     "a webhook was stored as seq %lld, but not in %s", (long long)d->probe_seq,
                     d->settings.cli.app.data_dir);
-    else if (d->sub && bus_sub_connected(d->sub) && !wait_for_bell(d, d->probe_seq))
+    else if (d->sub && bus_sub_connected(d->sub) && !wait_for_notification(d, d->probe_seq))
         finding_set(f, FINDING_BAD,
                     "let ZAPKEEP_BUS_IN of zapkeep-ingest and ZAPKEEP_BUS_OUT here point to one hub",
-                    "a webhook was stored as seq %lld, but its bell did not ring", (long long)d->probe_seq);
+                    "a webhook was stored as seq %lld, but the bus did not deliver its notification",
+                    (long long)d->probe_seq);
     else
         finding_set(f, FINDING_OK, "", "a webhook was stored as seq %lld in %lld ms%s%s",
                     (long long)d->probe_seq, (long long)reply.took_ms, log == 0 ? ", stands in the log" : "",
-                    d->bell_seq >= d->probe_seq ? " and rang its bell" : "");
+                    d->bus_seq >= d->probe_seq ? " and was announced" : "");
 }

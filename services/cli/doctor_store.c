@@ -66,7 +66,7 @@ void doctor_disk(struct doctor *d, struct finding *f)
     }
     free_bytes = (int64_t)fs.f_bavail * fs.f_bsize;
     total = (int64_t)fs.f_blocks * fs.f_bsize;
-    level = doctor_judge_disk(free_bytes, total);
+    level = doctor_disk_level(free_bytes, total);
     finding_set(f, level, level == FINDING_OK ? "" : "make room: with a full disk webhooks are answered 503",
                 "%s of %s free", text_bytes(free_bytes, free_text, sizeof free_text),
                 text_bytes(total, total_text, sizeof total_text));

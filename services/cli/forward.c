@@ -6,7 +6,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "services/cli/history.h"
+#include "services/cli/event_range.h"
 #include "services/cli/state.h"
 
 int forward_cli_open(const struct cli_settings *settings, struct forward_cli *ret)
@@ -42,7 +42,7 @@ int forward_cli_problem(const struct forward_cli *f, int r)
 
 static int time_of(const struct forward_cli *f, const char *flag, const char *value, int64_t *ret)
 {
-    if (!value[0] || history_since_ms(value, f->wall_ms, ret) == 0)
+    if (!value[0] || event_range_since_ms(value, f->wall_ms, ret) == 0)
         return -1;
     return cli_problem(EXIT_USAGE,
                        "%s is \"%s\"; it takes a duration as 10m or a time as 2026-11-22T10:04:35Z", flag,
@@ -96,8 +96,8 @@ int forward_cli_order(const struct forward_cli *f, const struct forward_order *o
     if (r != 0)
         return cli_store_problem(f->settings->app.data_dir, STATE_DB_FILE, r);
     message_init(&m);
-    m.type = str_from(topic_type_text(TOPIC_FORWARD_ORDER));
-    cli_ring(f->settings->app.bus_in, f->wall_ms, &m);
+    m.type = str_from(topic_type_text(TOPIC_FORWARD_COMMAND));
+    cli_publish(f->settings->app.bus_in, f->wall_ms, &m);
     if (!forward_cli_runs(f->settings))
         (void)fprintf(stderr,
                       "zapkeep: zapkeep-forward does not run now; it takes the order when it is started\n");

@@ -78,7 +78,7 @@ int64_t cli_wall(const struct cli_state *s, int64_t steady_ms)
     return s->now.wall_ms + steady_ms - s->now.steady_ms;
 }
 
-void cli_ring(const char *bus_in, int64_t wall_ms, struct message *m)
+void cli_publish(const char *bus_in, int64_t wall_ms, struct message *m)
 {
     CLEANUP(buf_fini) struct buf out = BUF_INIT(4096);
     struct bus_pub *pub = NULL;
@@ -96,7 +96,7 @@ void cli_ring(const char *bus_in, int64_t wall_ms, struct message *m)
     bus_pub_close(pub);
 }
 
-void cli_ring_due(const struct cli_state *s, const char *session)
+void cli_publish_due(const struct cli_state *s, const char *session)
 {
     struct message m;
 
@@ -105,5 +105,5 @@ void cli_ring_due(const struct cli_state *s, const char *session)
     m.bridge = str_from(s->settings->bridge.name);
     m.session = str_from(session);
     m.due_at = s->now.wall_ms;
-    cli_ring(s->settings->app.bus_in, s->now.wall_ms, &m);
+    cli_publish(s->settings->app.bus_in, s->now.wall_ms, &m);
 }

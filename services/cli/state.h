@@ -1,6 +1,6 @@
 /*
  * What the commands about sessions share: state.db with the time, names and times as people read them, and a
- * bell for the workers.
+ * notification for the workers.
  */
 #pragma once
 
@@ -36,8 +36,8 @@ const char *cli_ago(const struct cli_state *s, int64_t wall_ms, char *ret, size_
 /* Wall ms of a steady time. */
 int64_t cli_wall(const struct cli_state *s, int64_t steady_ms);
 
-/* Tells workers that something is due. A bell: without a hub nothing happens, and they find it by themselves.
- */
-void cli_ring_due(const struct cli_state *s, const char *session);
+/* Notifies the workers that something is due. Without a hub the notification is lost, and they find it on
+ * their next scan. */
+void cli_publish_due(const struct cli_state *s, const char *session);
 /* Says anything on the bus likewise; id, at and src are filled in. */
-void cli_ring(const char *bus_in, int64_t wall_ms, struct message *m);
+void cli_publish(const char *bus_in, int64_t wall_ms, struct message *m);

@@ -46,7 +46,7 @@ static void on_message(void *ctx, struct str message)
 {
     struct forwarder *f = ctx;
 
-    if (str_starts(message, "forward.order"))
+    if (str_starts(message, "forward.command"))
         timer_start(f->orders, 0);
     else
         ring_all(f);
@@ -61,7 +61,7 @@ static void on_link(void *ctx, bool up)
 
 static int subscribe(struct forwarder *f)
 {
-    const char *prefixes[] = { "log.head", "message.", "session.", "event.", "forward.order" };
+    const char *prefixes[] = { "log.head", "message.", "session.", "event.", "forward.command" };
 
     return bus_sub_open(app_loop(f->app), app_bus(&f->settings.app), prefixes, ARRAY_LEN(prefixes),
                         on_message, on_link, f, &f->sub);

@@ -30,9 +30,9 @@ def test_a_whole_stack_is_well(stack, dialect):
     for check in ("bridge", "key", "dialect", "folder", "disk", "state", "arrival", "ingest", "token", "hub", "probe",
                   "monitor", "workers"):
         assert rows[check]["level"] == "ok", rows[check]
-    assert rows["dialect"]["words"].startswith(dialect) and "3 of 3 sessions" in rows["dialect"]["words"]
+    assert rows["dialect"]["message"].startswith(dialect) and "3 of 3 sessions" in rows["dialect"]["message"]
     assert rows["reconnect"]["level"] == ("warn" if dialect == "zapw" else "ok")
-    assert "rang its bell" in rows["probe"]["words"]
+    assert "was announced" in rows["probe"]["message"]
     [probe] = [e for e in stack.events("--type", "event.other") if e["body"]["eventType"] == "zapkeep.probe"]
     assert probe["session"] in ("", None)
     text = stack.cli("doctor", "--no-probe", check=True).stdout
@@ -52,7 +52,7 @@ def test_keys_and_tokens(stack):
     stack.ingest()
     stack.sim("contract")
     assert findings(stack, WHATSAPP_API_KEY="wrong")["key"]["level"] == "bad"
-    assert "none is set" in findings(stack, WHATSAPP_API_KEY="")["key"]["words"]
+    assert "none is set" in findings(stack, WHATSAPP_API_KEY="")["key"]["message"]
     rows = findings(stack, WEBHOOK_AUTH_TOKEN="wrong")
     assert rows["token"]["level"] == "bad" and rows["probe"]["level"] == "skip"
     rows = findings(stack, WEBHOOK_AUTH_TOKEN=f"{stack.token},next")
@@ -67,7 +67,7 @@ def test_an_open_ingest_is_told(stack):
 def test_the_wrong_dialect_is_told(stack):
     stack.sim("zapw")
     row = findings(stack, WHATSAPP_BRIDGE="contract")["dialect"]
-    assert row["level"] == "bad" and "answers like zapw" in row["words"]
+    assert row["level"] == "bad" and "answers like zapw" in row["message"]
 
 
 def test_no_webhook_ever_arrived(stack):
@@ -124,11 +124,11 @@ def test_a_bridge_with_the_extension_sends_a_probe(stack, extended):
     hook = f"http://127.0.0.1:{stack.ports['ingest']}/api/v1/messages/webhook?token="
     extended.hook = hook + stack.token
     rows = findings(stack, WHATSAPP_API_URL=extended.url)
-    assert rows["extension"]["level"] == "ok" and "arrived" in rows["arrival"]["words"]
+    assert rows["extension"]["level"] == "ok" and "arrived" in rows["arrival"]["message"]
     extended.hook, extended.whole = hook + "wrong", False
     rows = findings(stack, WHATSAPP_API_URL=extended.url)
-    assert rows["arrival"]["level"] == "bad" and "did not arrive" in rows["arrival"]["words"]
-    assert rows["extension"]["level"] == "warn" and "off: offline" in rows["extension"]["words"]
+    assert rows["arrival"]["level"] == "bad" and "did not arrive" in rows["arrival"]["message"]
+    assert rows["extension"]["level"] == "warn" and "off: offline" in rows["extension"]["message"]
 
 
 def test_another_data_folder_is_told(stack, tmp_path):
@@ -152,7 +152,7 @@ def test_state_db_in_wal_mode_is_told(stack):
     db.commit()
     db.close()
     row = findings(stack)["sqlite"]
-    assert row["level"] in ("bad", "warn") and "WAL" in row["words"]
+    assert row["level"] in ("bad", "warn") and "WAL" in row["message"]
 
 
 def test_the_probe_is_left_out_on_request(stack):
@@ -164,4 +164,4 @@ def test_the_probe_is_left_out_on_request(stack):
 def test_hooks_are_seen(stack):
     stack.sim("zapw")
     row = findings(stack, RECONNECT_HOOK="docker:zapw")["reconnect"]
-    assert row["level"] == "ok" and "docker:zapw" in row["words"]
+    assert row["level"] == "ok" and "docker:zapw" in row["message"]

@@ -40,14 +40,14 @@ static void wal_is_seen_in_the_header(void **state)
 
 static void disk_and_clock_have_limits(void **state)
 {
-    assert_int_equal(doctor_judge_disk(99 * MIB, 10 * GIB), FINDING_BAD);
-    assert_int_equal(doctor_judge_disk(400 * MIB, 10 * GIB), FINDING_WARN);
-    assert_int_equal(doctor_judge_disk(600 * MIB, 10 * GIB), FINDING_OK); /* a small disk, half free */
-    assert_int_equal(doctor_judge_disk(2 * GIB, 1000 * GIB), FINDING_OK);
-    assert_int_equal(doctor_judge_skew(0), FINDING_OK);
-    assert_int_equal(doctor_judge_skew(-5000), FINDING_OK);
-    assert_int_equal(doctor_judge_skew(5001), FINDING_WARN);
-    assert_int_equal(doctor_judge_skew(-60000), FINDING_BAD);
+    assert_int_equal(doctor_disk_level(99 * MIB, 10 * GIB), FINDING_BAD);
+    assert_int_equal(doctor_disk_level(400 * MIB, 10 * GIB), FINDING_WARN);
+    assert_int_equal(doctor_disk_level(600 * MIB, 10 * GIB), FINDING_OK); /* a small disk, half free */
+    assert_int_equal(doctor_disk_level(2 * GIB, 1000 * GIB), FINDING_OK);
+    assert_int_equal(doctor_skew_level(0), FINDING_OK);
+    assert_int_equal(doctor_skew_level(-5000), FINDING_OK);
+    assert_int_equal(doctor_skew_level(5001), FINDING_WARN);
+    assert_int_equal(doctor_skew_level(-60000), FINDING_BAD);
 }
 
 static void features_are_told_apart(void **state)

@@ -1,4 +1,4 @@
-#include "services/cli/lines.h"
+#include "services/cli/output.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -58,7 +58,7 @@ static void add_names(struct buf *out, struct str bridge, struct str session)
 /* Cut between characters. */
 static void add_body(struct buf *out, struct str body)
 {
-    CLEANUP(buf_fini) struct buf line = BUF_INIT(LINES_LINE_MAX);
+    CLEANUP(buf_fini) struct buf line = BUF_INIT(OUTPUT_LINE_MAX);
     size_t n;
 
     json_compact(&line, body);
@@ -102,7 +102,7 @@ static bool is_json(struct str s)
 /* The body stays the JSON it was, on one line; what is none becomes a text. */
 static void json_body(struct json_out *j, struct str body)
 {
-    CLEANUP(buf_fini) struct buf line = BUF_INIT(LINES_LINE_MAX);
+    CLEANUP(buf_fini) struct buf line = BUF_INIT(OUTPUT_LINE_MAX);
 
     if (!is_json(body)) {
         json_text(j, "body", body);
@@ -130,7 +130,7 @@ static void event_json(const struct event *e, struct buf *out)
     json_close(&j, '}');
 }
 
-void lines_event(const struct event *e, bool json, struct buf *out)
+void output_event(const struct event *e, bool json, struct buf *out)
 {
     if (json)
         event_json(e, out);
@@ -141,7 +141,7 @@ void lines_event(const struct event *e, bool json, struct buf *out)
 
 /* ---- rejected -------------------------------------------------------------------------------- */
 
-void lines_rejected(const struct rejected *r, bool json, struct buf *out)
+void output_rejected(const struct rejected *r, bool json, struct buf *out)
 {
     struct json_out j = JSON_OUT(out);
 
@@ -249,7 +249,7 @@ static void message_json(const struct message *m, struct buf *out)
     json_close(&j, '}');
 }
 
-void lines_message(const struct message *m, bool json, struct buf *out)
+void output_message(const struct message *m, bool json, struct buf *out)
 {
     if (json)
         message_json(m, out);
@@ -258,7 +258,7 @@ void lines_message(const struct message *m, bool json, struct buf *out)
     (void)buf_add(out, "\n", 1);
 }
 
-int lines_flush(struct buf *out)
+int output_flush(struct buf *out)
 {
     int r = buf_error(out);
 

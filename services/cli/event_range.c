@@ -1,4 +1,4 @@
-#include "services/cli/history.h"
+#include "services/cli/event_range.h"
 
 #include <errno.h>
 
@@ -8,7 +8,7 @@
 #define WINDOW_FIRST  512
 #define WINDOW_FACTOR 8
 
-void history_given(struct history *h, const struct setting *row, int argc, char *const argv[])
+void event_range_given(struct event_range *h, const struct setting *row, int argc, char *const argv[])
 {
     const struct setting rows[] = { *row, { 0 } };
     const struct setting *const tables[] = { rows, NULL };
@@ -17,7 +17,7 @@ void history_given(struct history *h, const struct setting *row, int argc, char 
         h->from = 1;
 }
 
-int history_since_ms(const char *text, int64_t now_ms, int64_t *ret_ms)
+int event_range_since_ms(const char *text, int64_t now_ms, int64_t *ret_ms)
 {
     int64_t ago;
 
@@ -66,8 +66,8 @@ static int newest(struct event_reader *r, int64_t last, const struct event_filte
     return rc;
 }
 
-int history_start(struct event_reader *r, const struct history *h, const struct event_filter *filter,
-                  int64_t now_ms, int64_t *ret_seq, int64_t *ret_skip)
+int event_range_start(struct event_reader *r, const struct event_range *h, const struct event_filter *filter,
+                      int64_t now_ms, int64_t *ret_seq, int64_t *ret_skip)
 {
     int64_t oldest = 0;
     int64_t head = 0;
@@ -84,7 +84,7 @@ int history_start(struct event_reader *r, const struct history *h, const struct 
         *ret_seq = h->from < head + 1 ? h->from : head + 1;
     if (!h->since[0])
         return 0;
-    if (history_since_ms(h->since, now_ms, &since) != 0)
+    if (event_range_since_ms(h->since, now_ms, &since) != 0)
         return -EINVAL;
     rc = event_seq_at(r, since, &since);
     if (rc == 0 && (h->from == 0 || since > *ret_seq))

@@ -12,13 +12,13 @@
 #include "proto/message.h"
 
 /* The longest line: a body of 1 MiB whose every byte is escaped, and the rest. */
-#define LINES_LINE_MAX (8 * 1024 * 1024)
+#define OUTPUT_LINE_MAX (8 * 1024 * 1024)
 
 /* Each appends one line to @out; errors stick in it. */
-void lines_event(const struct event *e, bool json, struct buf *out);
-void lines_rejected(const struct rejected *r, bool json, struct buf *out);
+void output_event(const struct event *e, bool json, struct buf *out);
+void output_rejected(const struct rejected *r, bool json, struct buf *out);
 /* Any message of the bus. */
-void lines_message(const struct message *m, bool json, struct buf *out);
+void output_message(const struct message *m, bool json, struct buf *out);
 
 /* Writes the lines to stdout now and empties @out. Returns 0, or negative: nobody reads any more. */
-int lines_flush(struct buf *out);
+int output_flush(struct buf *out);

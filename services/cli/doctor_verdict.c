@@ -41,7 +41,7 @@ bool doctor_is_wal(const uint8_t *head, size_t n)
     return n > HEAD_READ && (head[HEAD_WRITE] == HEAD_WAL || head[HEAD_READ] == HEAD_WAL);
 }
 
-enum finding_level doctor_judge_disk(int64_t free_bytes, int64_t total_bytes)
+enum finding_level doctor_disk_level(int64_t free_bytes, int64_t total_bytes)
 {
     if (free_bytes < DISK_BAD_BYTES)
         return FINDING_BAD;
@@ -49,7 +49,7 @@ enum finding_level doctor_judge_disk(int64_t free_bytes, int64_t total_bytes)
                                                                                       : FINDING_OK;
 }
 
-enum finding_level doctor_judge_skew(int64_t skew_ms)
+enum finding_level doctor_skew_level(int64_t skew_ms)
 {
     int64_t off = skew_ms < 0 ? -skew_ms : skew_ms;
 

@@ -6,8 +6,8 @@
 
 #include "common/base/mem.h"
 #include "common/store/events_log.h"
-#include "services/cli/history.h"
-#include "services/cli/lines.h"
+#include "services/cli/event_range.h"
+#include "services/cli/output.h"
 #include "tests/unit/cmocka_all.h"
 
 #define T0     1800000000000LL
@@ -62,7 +62,7 @@ static int teardown(void **state)
 }
 
 static const struct {
-    struct history history;
+    struct event_range range;
     const char *type;
     int64_t seq, skip;
 } starts[] = {
@@ -86,7 +86,7 @@ static void test_where_to_begin(void **state)
         int64_t seq = -1;
         int64_t skip = -1;
 
-        assert_int_equal(history_start(reader, &starts[i].history, NULL, now, &seq, &skip), 0);
+        assert_int_equal(event_range_start(reader, &starts[i].range, NULL, now, &seq, &skip), 0);
         assert_int_equal(seq, starts[i].seq);
         assert_int_equal(skip, starts[i].skip);
     }
@@ -97,11 +97,11 @@ static void test_since_that_makes_no_sense(void **state)
     static const char *const bad[] = { "yesterday", "10x", "-5m", "2027-13-01", "12:00" };
 
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-        struct history h = { .since = bad[i] };
+        struct event_range h = { .since = bad[i] };
         int64_t seq;
         int64_t skip;
 
-        assert_int_equal(history_start(reader, &h, NULL, T0, &seq, &skip), -EINVAL);
+        assert_int_equal(event_range_start(reader, &h, NULL, T0, &seq, &skip), -EINVAL);
     }
 }
 
@@ -122,13 +122,13 @@ static void test_last(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         CLEANUP(event_rows_fini) struct event_rows got = EVENT_ROWS_NULL;
         struct event_filter filter = { .type_prefix = str_from(rows[i].type) };
-        struct history h = { .last = rows[i].last, .since = "" };
+        struct event_range h = { .last = rows[i].last, .since = "" };
         int64_t seq = 0;
         int64_t skip = 0;
         int64_t n = 0;
         int64_t first = 0;
 
-        assert_int_equal(history_start(reader, &h, &filter, T0, &seq, &skip), 0);
+        assert_int_equal(event_range_start(reader, &h, &filter, T0, &seq, &skip), 0);
         do {
             assert_int_equal(event_read(reader, seq, &filter, 256, &got), 0);
             for (int k = 0; k < got.n; k++) {
@@ -162,9 +162,9 @@ static const struct event event = {
 
 static void test_event_as_json(void **state)
 {
-    CLEANUP(buf_fini) struct buf out = BUF_INIT(LINES_LINE_MAX);
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(OUTPUT_LINE_MAX);
 
-    lines_event(&event, true, &out);
+    output_event(&event, true, &out);
     assert_string_equal(
         buf_str(&out),
         "{\"seq\":7,\"id\":\"evt_0123abcd_7\",\"at\":1800000000000,\"occurred_at\":1799999999999,"
@@ -174,39 +174,39 @@ static void test_event_as_json(void **state)
 
 static void test_event_as_text_cannot_steer_a_terminal(void **state)
 {
-    CLEANUP(buf_fini) struct buf out = BUF_INIT(LINES_LINE_MAX);
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(OUTPUT_LINE_MAX);
 
-    lines_event(&event, false, &out);
+    output_event(&event, false, &out);
     assert_string_equal(buf_str(&out), "       7  2027-01-15T08:00:00.000Z  message.received        main/s1  "
                                        "A?[31m?  {\"a\":[1,2]}\n");
 }
 
 static void test_event_without_texts(void **state)
 {
-    CLEANUP(buf_fini) struct buf out = BUF_INIT(LINES_LINE_MAX);
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(OUTPUT_LINE_MAX);
     struct event e = event;
 
     e.session = e.message_id = STR_LIT("");
     e.occurred_at = 0;
-    lines_event(&e, true, &out);
+    output_event(&e, true, &out);
     assert_non_null(strstr(buf_str(&out), "\"session\":null,\"message_id\":null,"));
     assert_null(strstr(buf_str(&out), "occurred_at"));
 }
 
 static void test_a_body_that_is_no_json_is_a_text(void **state)
 {
-    CLEANUP(buf_fini) struct buf out = BUF_INIT(LINES_LINE_MAX);
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(OUTPUT_LINE_MAX);
     struct event e = event;
 
     e.body = STR_LIT("\xff{");
-    lines_event(&e, true, &out);
+    output_event(&e, true, &out);
     assert_non_null(strstr(buf_str(&out), "\"body\":\"\xef\xbf\xbd{\"}"));
 }
 
 static void test_a_long_body_is_cut_between_characters(void **state)
 {
-    CLEANUP(buf_fini) struct buf out = BUF_INIT(LINES_LINE_MAX);
-    CLEANUP(buf_fini) struct buf body = BUF_INIT(LINES_LINE_MAX);
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(OUTPUT_LINE_MAX);
+    CLEANUP(buf_fini) struct buf body = BUF_INIT(OUTPUT_LINE_MAX);
     struct event e = event;
 
     (void)buf_adds(&body, "\"");
@@ -214,7 +214,7 @@ static void test_a_long_body_is_cut_between_characters(void **state)
         (void)buf_adds(&body, "\xe2\x82\xac");
     (void)buf_adds(&body, "\"");
     e.body = (struct str){ body.data, body.len };
-    lines_event(&e, false, &out);
+    output_event(&e, false, &out);
     assert_true(out.len < 400);
     assert_true(text_is_utf8(out.data, out.len));
     assert_non_null(strstr(buf_str(&out), "...\n"));
@@ -222,7 +222,7 @@ static void test_a_long_body_is_cut_between_characters(void **state)
 
 static void test_messages(void **state)
 {
-    CLEANUP(buf_fini) struct buf out = BUF_INIT(LINES_LINE_MAX);
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(OUTPUT_LINE_MAX);
     struct message m;
 
     message_init(&m);
@@ -233,11 +233,11 @@ static void test_messages(void **state)
     m.from = STR_LIT("connected");
     m.to = STR_LIT("disconnected");
     m.attempt = 3;
-    lines_message(&m, false, &out);
+    output_message(&m, false, &out);
     assert_string_equal(buf_str(&out), "2027-01-15T08:00:00.000Z  session.state           main/s1  "
                                        "from=connected  to=disconnected  attempt=3\n");
     buf_reset(&out);
-    lines_message(&m, true, &out);
+    output_message(&m, true, &out);
     assert_string_equal(buf_str(&out),
                         "{\"v\":1,\"at\":1800000000000,\"type\":\"session.state\",\"bridge\":\"main\","
                         "\"session\":\"s1\",\"from\":\"connected\",\"to\":\"disconnected\",\"attempt\":3}\n");
