@@ -33,9 +33,10 @@
 
 struct app {
     const struct app_spec *spec;
+    void *settings; /* begins with struct app_settings */
     struct loop *loop;
-    struct clock clock;
-    struct rng rng;
+    struct clock *clock, machine_clock; /* the start's, or the machine's */
+    struct rng *rng, kernel_rng;
     struct admin *admin;
     struct bus_pub *pub;
     struct http_client *client;
@@ -148,10 +149,10 @@ static int print_version(const struct app_spec *spec)
     return APP_EXIT(EXIT_DONE);
 }
 
-static int read_settings(const struct app_spec *spec, int argc, char *const argv[])
+static int read_settings(const struct app_spec *spec, const struct app_start *start, void *settings)
 {
     CLEANUP(buf_fini) struct buf problem = BUF_INIT(WORDS_MAX);
-    int r = settings_read(spec->tables, argc, argv, &problem, spec->settings, spec->args);
+    int r = settings_read(spec->tables, start->argc, start->argv, &problem, settings, start->args);
 
     if (r == SETTINGS_HELP)
         return print_help(spec);
@@ -182,17 +183,17 @@ static int try_dir(const char *dir)
     return 0;
 }
 
-static int check_data_dir(const struct app_spec *spec)
+static int check_data_dir(const struct app *a)
 {
-    const struct app_settings *s = spec->settings;
+    const struct app_settings *s = a->settings;
     int r;
 
-    if (!spec->needs_data_dir)
+    if (!a->spec->needs_data_dir)
         return 0;
     r = try_dir(s->data_dir);
     if (r == 0 || r == -ENOSPC) /* a full disk is waited for, by the service */
         return 0;
-    return stop_with(spec, EXIT_UNREACHABLE,
+    return stop_with(a->spec, EXIT_UNREACHABLE,
                      "cannot write in ZAPKEEP_DATA_DIR %s: %s; make it a folder that this user may write",
                      s->data_dir, err_text(r));
 }
@@ -242,25 +243,27 @@ static void on_signal(void *ctx, int signum)
     a->on_stop(a->on_stop_ctx);
 }
 
-static int open_admin(struct app *a, int argc, char *const argv[])
+static int open_admin(struct app *a, const struct app_start *start)
 {
     const struct app_spec *spec = a->spec;
-    bool any_port = spec->admin_any_port;
+    const struct app_settings *s = a->settings;
+    bool any_port =
+        spec->admin_any_port && !settings_given(spec->tables, APP_ADMIN_SETTING, start->argc, start->argv);
     int r = admin_new(spec->service, &a->admin);
 
-    if (r != 0 || !spec->admin_row)
+    if (r != 0 || !s->admin_listen)
         return r;
-    any_port = any_port && !settings_given(spec->tables, spec->admin_row, argc, argv);
-    r = admin_listen(a->admin, a->loop, *spec->admin_listen, any_port);
+    r = admin_listen(a->admin, a->loop, s->admin_listen, any_port);
     if (r == 0 || r == -ENOMEM)
         return r;
-    return stop_with(spec, EXIT_UNREACHABLE, "cannot listen on %s %s: %s; set another address, or \"off\"",
-                     spec->admin_row->name, *spec->admin_listen, err_text(r));
+    return stop_with(spec, EXIT_UNREACHABLE,
+                     "cannot listen on " APP_ADMIN_SETTING " %s: %s; set another address, or \"off\"",
+                     s->admin_listen, err_text(r));
 }
 
 static int open_bus(struct app *a)
 {
-    const struct app_settings *s = a->spec->settings;
+    const struct app_settings *s = a->settings;
     int r;
 
     if (a->spec->no_publisher)
@@ -295,14 +298,13 @@ static int open_loop(struct app *a)
         r = timer_open(a->loop, on_bells, a, &a->bells);
     if (r == 0)
         r = loop_on_stop_signal(a->loop, on_signal, a);
-    if (r == 0)
+    if (r == 0 && a->clock == &a->machine_clock)
         timer_start(a->trim, TRIM_FIRST_MS);
     return r;
 }
 
-static void setup_log(const struct app_spec *spec)
+static void setup_log(const struct app_spec *spec, const struct app_settings *s)
 {
-    const struct app_settings *s = spec->settings;
     static const char *const levels[] = { "debug", "info", "warn", "error" };
     enum log_level level = LOG_LEVEL_INFO;
 
@@ -313,38 +315,56 @@ static void setup_log(const struct app_spec *spec)
     log_setup(spec->service, level, strcmp(s->log_format, "json") == 0 ? LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT);
 }
 
-static int boot(struct app *a, int argc, char *const argv[])
+static int boot(struct app *a, const struct app_start *start)
 {
-    int r = check_data_dir(a->spec);
+    int r = check_data_dir(a);
 
     if (r == 0)
         r = open_loop(a);
     if (r == 0)
-        r = open_admin(a, argc, argv);
+        r = open_admin(a, start);
     if (r == 0)
         r = open_bus(a);
     return r;
 }
 
-int app_open(const struct app_spec *spec, int argc, char *const argv[], struct app **ret)
+/* The start's clock and random numbers, or the machine's. */
+static void take_sources(struct app *a, const struct app_start *start)
+{
+    a->clock = start->clock;
+    a->rng = start->rng;
+    if (!a->clock) {
+        clock_init(&a->machine_clock);
+        a->clock = &a->machine_clock;
+    }
+    if (!a->rng) {
+        rng_init_random(&a->kernel_rng);
+        a->rng = &a->kernel_rng;
+    }
+}
+
+int app_open(const struct app_spec *spec, const struct app_start *start, void *settings, struct app **ret)
 {
     struct app *a;
-    int r = read_settings(spec, argc, argv);
+    int r = read_settings(spec, start, settings);
 
     if (r != 0)
         return r;
-    setup_log(spec);
+    (void)umask(0027); /* stores, journals, locks and logs hold people's messages, names and phones */
+    setup_log(spec, settings);
     a = mem_zalloc(sizeof *a);
-    if (!a)
+    if (!a) {
+        settings_free(spec->tables, settings);
         return -ENOMEM;
+    }
     a->spec = spec;
+    a->settings = settings;
     a->trim_next_ms = TRIM_SECOND_MS;
     buf_init(&a->ring, MESSAGE_BYTES_MAX);
-    clock_init(&a->clock);
-    rng_init_random(&a->rng);
+    take_sources(a, start);
     if (!spec->no_publisher)
         metrics_add(&bus_dropped);
-    r = boot(a, argc, argv);
+    r = boot(a, start);
     if (r != 0)
         return APP_EXIT(app_close(a, r));
     *ret = a;
@@ -359,7 +379,8 @@ int app_run(struct app *a)
 
     if (admin_port(a->admin) != 0)
         log_info("listening", "health, readiness and metrics are served",
-                 KS("listen", *a->spec->admin_listen), KI("port", admin_port(a->admin)));
+                 KS("listen", ((const struct app_settings *)a->settings)->admin_listen),
+                 KI("port", admin_port(a->admin)));
     notify_send("READY=1");
     if (notify_watchdog_ms() > 0)
         on_watchdog(a);
@@ -398,7 +419,7 @@ int app_close(struct app *a, int r)
     buf_fini(&a->ring);
     if (loop_close(a->loop) == -EBUSY)
         log_error("loop-busy", "a handle was never closed");
-    settings_free(a->spec->tables, a->spec->settings);
+    settings_free(a->spec->tables, a->settings);
     mem_free(a);
     return (int)code;
 }
@@ -422,12 +443,12 @@ struct loop *app_loop(struct app *a)
 
 struct clock *app_clock(struct app *a)
 {
-    return &a->clock;
+    return a->clock;
 }
 
 struct rng *app_rng(struct app *a)
 {
-    return &a->rng;
+    return a->rng;
 }
 
 int app_http_client(struct app *a, int max_connections, struct http_client **ret)
@@ -486,7 +507,7 @@ void app_ring(struct app *a, struct message *m)
         m->id = str_from(id);
     }
     if (m->at == MESSAGE_UNSET)
-        m->at = a->clock.wall_ms(&a->clock);
+        m->at = a->clock->wall_ms(a->clock);
     if (!m->src.p)
         m->src = str_from(a->spec->service);
     buf_reset(&a->ring);

@@ -4,8 +4,7 @@
  *   int main(int argc, char *argv[])
  *   {
  *       struct x x = X_NULL;
- *       int r = app_open(&x.app, &x_spec, argc, argv);   (prints --help, or one line on a problem)
- *       if (r == 0) r = x_start(&x);
+ *       int r = x_open(&x, APP_START(argc, argv));        (app_open(): --help, or one line on a problem)
  *       if (r == 0) r = app_run(x.app);                   (until SIGTERM, SIGINT or app_fail())
  *       x_stop(&x);
  *       return app_close(x.app, r);                       (the exit code)
@@ -14,6 +13,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/base/clock.h"
@@ -32,7 +32,15 @@ struct app_settings {
     const char *data_dir;
     const char *bus_in, *bus_out, *bus_feed;
     const char *log_level, *log_format;
+    const char *admin_listen; /* ZAPKEEP_ADMIN_LISTEN; NULL in programs without that row */
 };
+/* The row of ZAPKEEP_ADMIN_LISTEN: in the table of each program that has an admin server of its own. */
+#define APP_ADMIN_ROW(default_, help_)                                                         \
+    {                                                                                          \
+        .name = APP_ADMIN_SETTING, .kind = SETTING_LISTEN,                                     \
+        .at = offsetof(struct app_settings, admin_listen), .def = (default_), .help = (help_), \
+    }
+#define APP_ADMIN_SETTING "ZAPKEEP_ADMIN_LISTEN"
 /* Settings of whoever talks to the bridge (table bridge_settings). */
 struct bridge_settings {
     const char *url;     /* WHATSAPP_API_URL */
@@ -51,21 +59,26 @@ const char *app_bus_name(const struct app_settings *s);
 
 struct app;
 
+/* A program: constant, the same for every start. */
 struct app_spec {
     const char *service;                 /* "monitor": log lines, metrics, src on the bus */
     const char *program;                 /* "zapkeep-monitor" */
     const char *what;                    /* first line of --help */
     const struct setting *const *tables; /* NULL-ended: app_settings_table first */
-    void *settings;                      /* filled by app_open() */
-    const struct setting *admin_row; /* the row of ZAPKEEP_ADMIN_LISTEN with this service's default port, or
-                                        NULL: no admin server */
-    const char *const *admin_listen; /* the field that row fills */
-    bool
-        admin_any_port; /* when the default port is taken take a free one (workers: several on one machine) */
-    struct settings_args *args; /* filled with the arguments that are not flags; NULL: there may be none */
-    bool needs_data_dir;        /* make sure it is there and can be written */
-    bool no_publisher;          /* the service never speaks on the bus */
+    bool admin_any_port; /* a free port when the default one is taken (workers: several on one machine) */
+    bool needs_data_dir; /* make sure it is there and can be written */
+    bool no_publisher;   /* the service publishes nothing on the bus */
 };
+
+/* One start of a program. A simulation starts several in one process, on a clock and random numbers of its own. */
+struct app_start {
+    int argc;
+    char *const *argv;
+    struct settings_args *args; /* filled with the arguments that are not flags; NULL: there may be none */
+    struct clock *clock;        /* borrowed until app_close(); NULL: the machine's */
+    struct rng *rng;            /* borrowed until app_close(); NULL: one seeded by the kernel */
+};
+#define APP_START(argc_, argv_) (&(const struct app_start){ .argc = (argc_), .argv = (argv_) })
 
 /* Parts of /ready, /health. A part's pointer fields are read at every request. */
 struct app_check {
@@ -81,7 +94,8 @@ struct app_check {
 #define APP_EXIT(code) (1 + (int)(code))
 
 /* Prints help or a problem by itself. Returns 0, or APP_EXIT(...): stop now; *ret is untouched then. */
-int app_open(const struct app_spec *spec, int argc, char *const argv[], struct app **ret);
+/* @settings is the program's settings struct: filled here, freed by app_close(). @spec is kept, @start is not. */
+int app_open(const struct app_spec *spec, const struct app_start *start, void *settings, struct app **ret);
 int app_run(struct app *a);
 /* Stops the loop with this exit code, for faults that cannot be survived; logs nothing. */
 void app_fail(struct app *a, enum exit_code code);

@@ -119,11 +119,24 @@ static int from_file(const struct setting *row, const char *path, char ret[SETTI
     return -EINVAL;
 }
 
-bool settings_given(const struct setting *const *tables, const struct setting *row, int argc,
-                    char *const argv[])
+static const struct setting *row_of_name(const struct setting *const *tables, const char *name)
 {
-    const char *text = from_flags(tables, row, argc, argv);
+    for (; *tables; tables++) {
+        for (const struct setting *row = *tables; row->name; row++) {
+            if (strcmp(row->name, name) == 0)
+                return row;
+        }
+    }
+    return NULL;
+}
 
+bool settings_given(const struct setting *const *tables, const char *name, int argc, char *const argv[])
+{
+    const struct setting *row = row_of_name(tables, name);
+    const char *text = row ? from_flags(tables, row, argc, argv) : NULL;
+
+    if (!row)
+        return false;
     if (!text && file_of(row))
         return true;
     if (!text && !row->flag_only)

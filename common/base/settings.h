@@ -76,6 +76,5 @@ void settings_free(const struct setting *const *tables, void *settings);
 void settings_help(const struct setting *const *tables, struct buf *out);
 /* Appends "NAME=value" lines, secrets as "(set)" or "(not set)". */
 void settings_dump(const struct setting *const *tables, const void *settings, struct buf *out);
-/* True when the row was given by flag, file or environment, not by its default. */
-bool settings_given(const struct setting *const *tables, const struct setting *row, int argc,
-                    char *const argv[]);
+/* True when the row of this name was given by flag, file or environment, not by its default. */
+bool settings_given(const struct setting *const *tables, const char *name, int argc, char *const argv[]);

@@ -10,11 +10,7 @@
 #define COUNT_MS 5000
 
 static const struct setting hub_table[] = {
-    { .name = "ZAPKEEP_ADMIN_LISTEN",
-      .kind = SETTING_LISTEN,
-      .at = offsetof(struct hub_settings, admin_listen),
-      .def = "127.0.0.1:8001",
-      .help = "/health, /ready and /metrics of the hub; off: none" },
+    APP_ADMIN_ROW("127.0.0.1:8001", "/health, /ready and /metrics of the hub; off: none"),
     { 0 },
 };
 
@@ -54,21 +50,21 @@ static int say_failed(const struct hub *h, const char *url, int r)
     return APP_EXIT(r == -EINVAL ? EXIT_USAGE : EXIT_UNREACHABLE);
 }
 
-int hub_open(struct hub *h, int argc, char *argv[])
+static const struct app_spec hub_spec = {
+    .service = "bus-hub",
+    .program = "zapkeep-hub",
+    .what = "carries messages from publishers to subscribers",
+    .tables = tables,
+    .no_publisher = true,
+};
+
+int hub_open(struct hub *h, const struct app_start *start)
 {
-    static struct app_spec spec = { .service = "bus-hub",
-                                    .program = "zapkeep-hub",
-                                    .what = "carries messages from publishers to subscribers",
-                                    .tables = tables,
-                                    .admin_row = &hub_table[0],
-                                    .no_publisher = true };
     const struct app_settings *s = &h->settings.app;
     const char *failed;
     int r;
 
-    spec.settings = &h->settings;
-    spec.admin_listen = &h->settings.admin_listen;
-    r = app_open(&spec, argc, argv, &h->app);
+    r = app_open(&hub_spec, start, &h->settings, &h->app);
     if (r != 0)
         return r;
     r = bus_hub_open(app_loop(h->app), s->bus_in, s->bus_out, s->bus_feed, &h->bus, &failed);

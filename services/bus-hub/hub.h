@@ -8,7 +8,6 @@
 
 struct hub_settings {
     struct app_settings app;
-    const char *admin_listen;
 };
 
 struct hub {
@@ -19,5 +18,5 @@ struct hub {
 };
 #define HUB_NULL ((struct hub){ 0 })
 
-int hub_open(struct hub *h, int argc, char *argv[]); /* 0, APP_EXIT(…) or negative */
+int hub_open(struct hub *h, const struct app_start *start); /* 0, APP_EXIT(…) or negative */
 void hub_close(struct hub *h);

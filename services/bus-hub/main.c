@@ -3,7 +3,7 @@
 int main(int argc, char *argv[])
 {
     struct hub hub = HUB_NULL;
-    int r = hub_open(&hub, argc, argv);
+    int r = hub_open(&hub, APP_START(argc, argv));
 
     if (r == 0)
         r = app_run(hub.app);

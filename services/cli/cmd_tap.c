@@ -260,7 +260,7 @@ static int start_timers(struct tap *t)
     return r;
 }
 
-static int start(struct tap *t)
+static int start_tap(struct tap *t)
 {
     int r;
 
@@ -285,21 +285,20 @@ static void stop_all(struct tap *t)
 int cmd_tap(int argc, char *argv[])
 {
     static struct tap t; /* its texts are the app's, until it ends */
-    static struct app_spec spec = { .service = "tap",
-                                    .program = "zapkeep tap",
-                                    .tables = tables,
-                                    .settings = &t.settings,
-                                    .args = &t.args,
-                                    .no_publisher = true };
+    const struct app_spec spec = { .service = "tap",
+                                   .program = "zapkeep tap",
+                                   .what = cli_command_of(cmd_tap)->what,
+                                   .tables = tables,
+                                   .no_publisher = true };
+    const struct app_start start = { .argc = argc, .argv = argv, .args = &t.args };
     int r;
 
-    spec.what = cli_command_of(cmd_tap)->what;
     buf_init(&t.out, SIZE_MAX / 2); /* the lines of one read */
-    r = app_open(&spec, argc, argv, &t.app);
+    r = app_open(&spec, &start, &t.settings, &t.app);
     if (r == 0) {
         event_range_given(&t.settings.range, &tap_table[0], argc, argv);
         log_setup("tap", LOG_LEVEL_WARN, LOG_FORMAT_LOGFMT); /* a tool, not a service */
-        r = start(&t);
+        r = start_tap(&t);
     }
     if (r == 0)
         r = app_run(t.app);

@@ -13,7 +13,7 @@ void event_range_given(struct event_range *h, const struct setting *row, int arg
     const struct setting rows[] = { *row, { 0 } };
     const struct setting *const tables[] = { rows, NULL };
 
-    if (h->from == 0 && settings_given(tables, row, argc, argv))
+    if (h->from == 0 && settings_given(tables, row->name, argc, argv))
         h->from = 1;
 }
 

@@ -197,21 +197,18 @@ static int open_timers(struct forwarder *f)
     return r;
 }
 
-int forwarder_open(struct forwarder *f, int argc, char *argv[])
-{
-    static struct app_spec spec = {
-        .service = "forwarder",
-        .program = "zapkeep-forward",
-        .what = "delivers the events of the log to your backends",
-        .needs_data_dir = true,
-    };
-    int r;
+static const struct app_spec forwarder_spec = {
+    .service = "forwarder",
+    .program = "zapkeep-forward",
+    .what = "delivers the events of the log to your backends",
+    .tables = forward_settings_tables,
+    .needs_data_dir = true,
+};
 
-    spec.tables = forward_settings_tables;
-    spec.settings = &f->settings;
-    spec.admin_row = forward_admin_row;
-    spec.admin_listen = &f->settings.admin_listen;
-    r = app_open(&spec, argc, argv, &f->app);
+int forwarder_open(struct forwarder *f, const struct app_start *start)
+{
+    int r = app_open(&forwarder_spec, start, &f->settings, &f->app);
+
     if (r == 0)
         r = check_settings(f);
     if (r == 0)

@@ -40,7 +40,7 @@ struct forwarder {
 };
 #define FORWARDER_NULL ((struct forwarder){ .lock_fd = -1 })
 
-int forwarder_open(struct forwarder *f, int argc, char *argv[]);
+int forwarder_open(struct forwarder *f, const struct app_start *start);
 void forwarder_close(struct forwarder *f);
 
 /*

@@ -3,7 +3,7 @@
 int main(int argc, char *argv[])
 {
     struct forwarder f = FORWARDER_NULL;
-    int r = forwarder_open(&f, argc, argv);
+    int r = forwarder_open(&f, APP_START(argc, argv));
 
     if (r == 0)
         r = app_run(f.app);

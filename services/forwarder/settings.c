@@ -2,8 +2,7 @@
 
 /* clang-format off */
 static const struct setting admin_table[] = {
-    { .name = "ZAPKEEP_ADMIN_LISTEN", .kind = SETTING_LISTEN, .at = offsetof(struct forward_app_settings, admin_listen),
-      .def = "127.0.0.1:8004", .help = "health, readiness and metrics" },
+    APP_ADMIN_ROW("127.0.0.1:8004", "health, readiness and metrics"),
     { 0 },
 };
 
@@ -18,4 +17,3 @@ static const struct setting own_table[] = {
 /* clang-format on */
 
 const struct setting *const forward_settings_tables[] = { app_settings_table, own_table, admin_table, NULL };
-const struct setting *const forward_admin_row = admin_table;

@@ -7,10 +7,8 @@
 struct forward_app_settings {
     struct app_settings app;
     struct forward_settings forward;
-    const char *admin_listen;
     const char *schedule; /* FORWARD_RETRY_SCHEDULE */
     const char *config;   /* FORWARD_CONFIG */
 };
 
 extern const struct setting *const forward_settings_tables[];
-extern const struct setting *const forward_admin_row;

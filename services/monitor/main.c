@@ -3,7 +3,7 @@
 int main(int argc, char *argv[])
 {
     struct monitor m = MONITOR_NULL;
-    int r = monitor_open(&m, argc, argv);
+    int r = monitor_open(&m, APP_START(argc, argv));
 
     if (r == 0)
         r = app_run(m.app);

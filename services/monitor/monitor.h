@@ -62,7 +62,7 @@ struct monitor {
 };
 #define MONITOR_NULL ((struct monitor){ .lock_fd = -1 })
 
-int monitor_open(struct monitor *m, int argc, char *argv[]); /* 0, APP_EXIT(…) or negative */
+int monitor_open(struct monitor *m, const struct app_start *start); /* 0, APP_EXIT(…) or negative */
 void monitor_close(struct monitor *m);
 
 /* ---- for open.c ------------------------------------------------------------------------------ */

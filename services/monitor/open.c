@@ -351,21 +351,18 @@ static void wire(struct monitor *m)
                                      .teller = &m->teller };
 }
 
-int monitor_open(struct monitor *m, int argc, char *argv[])
-{
-    static struct app_spec spec = {
-        .service = "monitor",
-        .program = "zapkeep-monitor",
-        .what = "watches the bridge's sessions and puts up what has to be reconnected",
-        .tables = tables,
-        .admin_row = monitor_admin_table,
-        .needs_data_dir = true
-    };
-    int r;
+static const struct app_spec monitor_spec = {
+    .service = "monitor",
+    .program = "zapkeep-monitor",
+    .what = "watches the bridge's sessions and puts up what has to be reconnected",
+    .tables = tables,
+    .needs_data_dir = true,
+};
 
-    spec.settings = &m->settings;
-    spec.admin_listen = &m->settings.admin_listen;
-    r = app_open(&spec, argc, argv, &m->app);
+int monitor_open(struct monitor *m, const struct app_start *start)
+{
+    int r = app_open(&monitor_spec, start, &m->settings, &m->app);
+
     if (r == 0)
         r = check_settings(m);
     if (r != 0)

@@ -102,8 +102,7 @@ const struct setting monitor_settings_table[] = {
 };
 
 const struct setting monitor_admin_table[] = {
-    { .name = "ZAPKEEP_ADMIN_LISTEN", .kind = SETTING_LISTEN, .at = AT(admin_listen), .def = "127.0.0.1:8002",
-      .help = "where /health, /ready and /metrics are served, or off" },
+    APP_ADMIN_ROW("127.0.0.1:8002", "where /health, /ready and /metrics are served, or off"),
     { 0 },
 };
 /* clang-format on */

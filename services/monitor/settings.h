@@ -12,7 +12,6 @@ struct monitor_settings {
     struct bridge_settings bridge;
     struct policy_settings policy;
     struct rules rules;
-    const char *admin_listen;
     const char *alert_url, *alert_ntfy_url, *heartbeat_url;
     int64_t heartbeat_ms;
 };

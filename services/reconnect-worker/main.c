@@ -3,7 +3,7 @@
 int main(int argc, char *argv[])
 {
     struct worker w = WORKER_NULL;
-    int r = worker_open(&w, argc, argv);
+    int r = worker_open(&w, APP_START(argc, argv));
 
     if (r == 0)
         r = app_run(w.app);

@@ -5,18 +5,11 @@ static const struct setting worker_table[] = {
     { .name = "WORKER_NAME",
       .at = offsetof(struct worker_settings, name),
       .help = "who this worker is, in claims and messages; default: host and process id" },
-    { .name = "ZAPKEEP_ADMIN_LISTEN",
-      .kind = SETTING_LISTEN,
-      .at = offsetof(struct worker_settings, admin_listen),
-      .def = "127.0.0.1:8003",
-      .help = "health, readiness and metrics; a free port when the default is taken by another worker" },
+    APP_ADMIN_ROW("127.0.0.1:8003",
+                  "health, readiness and metrics; a free port when the default is taken by another worker"),
     { 0 },
 };
 
 const struct setting *const worker_settings_tables[] = {
     app_settings_table, bridge_settings_table, policy_settings_table, worker_table, NULL,
 };
-
-/* The row before the one that ends the table. */
-const struct setting *const worker_admin_row =
-    &worker_table[sizeof worker_table / sizeof worker_table[0] - 2];

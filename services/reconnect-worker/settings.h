@@ -12,9 +12,7 @@ struct worker_settings {
     struct bridge_settings bridge;
     struct policy_settings policy;
     struct hook_settings hook;
-    const char *admin_listen;
     const char *name; /* WORKER_NAME, "": host and pid */
 };
 
 extern const struct setting *const worker_settings_tables[];
-extern const struct setting *const worker_admin_row;

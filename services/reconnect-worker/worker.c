@@ -325,7 +325,7 @@ static void watch_store(struct worker *w)
                           on_commit, w, &w->watch);
 }
 
-static int start(struct worker *w)
+static int start_worker(struct worker *w)
 {
     struct loop *loop = app_loop(w->app);
     int r = app_http_client(w->app, (int)w->settings.policy.policy.in_flight_max, &w->client);
@@ -349,23 +349,18 @@ static int start(struct worker *w)
     return 0;
 }
 
-int worker_open(struct worker *w, int argc, char *const argv[])
+int worker_open(struct worker *w, const struct app_start *start)
 {
-    static struct app_spec spec;
     int r;
 
-    spec = worker_spec;
-    spec.settings = &w->settings;
-    spec.admin_row = worker_admin_row;
-    spec.admin_listen = &w->settings.admin_listen;
     list_init(&w->calls);
-    r = app_open(&spec, argc, argv, &w->app);
+    r = app_open(&worker_spec, start, &w->settings, &w->app);
     if (r == 0)
         r = check_settings(w);
     if (r != 0)
         return r;
     name_worker(w);
-    return start(w);
+    return start_worker(w);
 }
 
 void worker_close(struct worker *w)

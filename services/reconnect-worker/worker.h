@@ -43,7 +43,7 @@ struct worker {
 };
 #define WORKER_NULL ((struct worker){ 0 })
 
-int worker_open(struct worker *w, int argc, char *const argv[]);
+int worker_open(struct worker *w, const struct app_start *start);
 void worker_close(struct worker *w);
 /* Looks at the queue now, or @after_ms from now if that is sooner than planned. */
 void worker_look(struct worker *w, int64_t after_ms);

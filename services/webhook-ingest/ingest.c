@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -249,20 +248,20 @@ static int start_timers(struct ingest *in)
     return r;
 }
 
-int ingest_open(struct ingest *in, int argc, char *argv[])
-{
-    static struct app_spec spec = { .service = "webhook-ingest",
-                                    .program = "zapkeep-ingest",
-                                    .what = "takes the bridge's webhooks, stores them, answers, rings",
-                                    .tables = tables,
-                                    .needs_data_dir = true };
-    int r;
+static const struct app_spec ingest_spec = {
+    .service = "webhook-ingest",
+    .program = "zapkeep-ingest",
+    .what = "takes the bridge's webhooks, stores them, answers, rings",
+    .tables = tables,
+    .needs_data_dir = true,
+};
 
-    spec.settings = &in->settings;
-    r = app_open(&spec, argc, argv, &in->app);
+int ingest_open(struct ingest *in, const struct app_start *start)
+{
+    int r = app_open(&ingest_spec, start, &in->settings, &in->app);
+
     if (r != 0)
         return r;
-    (void)umask(0027);              /* the log holds people's messages */
     (void)signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is met as a full disk, not by dying */
     choose_driver(in);
     ingest_metrics_add();

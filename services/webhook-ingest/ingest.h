@@ -39,7 +39,7 @@ struct ingest {
 };
 #define INGEST_NULL ((struct ingest){ 0 })
 
-int ingest_open(struct ingest *in, int argc, char *argv[]); /* 0, APP_EXIT(…) or negative */
+int ingest_open(struct ingest *in, const struct app_start *start); /* 0, APP_EXIT(…) or negative */
 void ingest_close(struct ingest *in);
 
 /* receive.c: the handlers of the HTTP server, ctx is the struct ingest. */

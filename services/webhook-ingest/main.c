@@ -3,7 +3,7 @@
 int main(int argc, char *argv[])
 {
     struct ingest in = INGEST_NULL;
-    int r = ingest_open(&in, argc, argv);
+    int r = ingest_open(&in, APP_START(argc, argv));
 
     if (r == 0)
         r = app_run(in.app);

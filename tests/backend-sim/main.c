@@ -99,9 +99,8 @@ int main(int argc, char *argv[])
                                    .program = "zk-backend-sim",
                                    .what = "a simulated backend that fails, for tests only",
                                    .tables = tables,
-                                   .settings = &b.settings,
                                    .no_publisher = true };
-    int r = app_open(&spec, argc, argv, &b.app);
+    int r = app_open(&spec, APP_START(argc, argv), &b.settings, &b.app);
 
     list_init(&b.held);
     if (r == 0)

@@ -145,17 +145,18 @@ static int read_settings(struct sim *s)
     return APP_EXIT(EXIT_USAGE);
 }
 
+static const struct app_spec sim_spec = {
+    .service = "bridge-sim",
+    .program = "zapkeep-bridge-sim",
+    .what = "a simulated WhatsApp bridge, for demonstrations and tests only",
+    .tables = tables,
+    .no_publisher = true,
+};
+
 int sim_open(struct sim *s, int argc, char *argv[])
 {
-    static struct app_spec spec = { .service = "bridge-sim",
-                                    .program = "zapkeep-bridge-sim",
-                                    .what = "a simulated WhatsApp bridge, for demonstrations and tests only",
-                                    .tables = tables,
-                                    .no_publisher = true };
-    int r;
+    int r = app_open(&sim_spec, APP_START(argc, argv), &s->settings, &s->app);
 
-    spec.settings = &s->settings;
-    r = app_open(&spec, argc, argv, &s->app);
     if (r != 0)
         return r;
     buf_init(&s->body, BODY_MAX);

@@ -56,12 +56,9 @@ static void on_later(void *ctx)
 static int setup(void **state)
 {
     static const struct setting *const tables[] = { app_settings_table, NULL };
-    static struct app_spec spec = { .service = "test",
-                                    .program = "test",
-                                    .what = "x",
-                                    .tables = tables,
-                                    .settings = &t.settings,
-                                    .no_publisher = true };
+    static const struct app_spec spec = {
+        .service = "test", .program = "test", .what = "x", .tables = tables, .no_publisher = true
+    };
     char name[] = "test";
     char flag[] = "--log";
     char level[] = "error";
@@ -70,7 +67,7 @@ static int setup(void **state)
     memset(&t, 0, sizeof t);
     (void)snprintf(t.dir, sizeof t.dir, "/tmp/zk_consumer_XXXXXX");
     assert_non_null(mkdtemp(t.dir));
-    assert_int_equal(app_open(&spec, 3, argv, &t.app), 0);
+    assert_int_equal(app_open(&spec, APP_START(3, argv), &t.settings, &t.app), 0);
     assert_int_equal(timer_open(app_loop(t.app), on_deadline, NULL, &t.deadline), 0);
     assert_int_equal(timer_open(app_loop(t.app), on_later, NULL, &t.later), 0);
     timer_start(t.deadline, DEADLINE_MS);

@@ -135,10 +135,10 @@ static void what_was_given_is_told_from_a_default(void **state)
     const char *const argv[] = { "prog", "--zkt-secret", "--zkt-number=7", NULL };
 
     assert_string_equal(number->name, "ZKT_NUMBER");
-    assert_false(settings_given(tables, number, 3, (char *const *)argv));
-    assert_true(settings_given(tables, secret, 3, (char *const *)argv));
+    assert_false(settings_given(tables, number->name, 3, (char *const *)argv));
+    assert_true(settings_given(tables, secret->name, 3, (char *const *)argv));
     (void)setenv("ZKT_NUMBER", "7", 1);
-    assert_true(settings_given(tables, number, 3, (char *const *)argv));
+    assert_true(settings_given(tables, number->name, 3, (char *const *)argv));
     (void)unsetenv("ZKT_NUMBER");
 }
 
