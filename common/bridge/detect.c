@@ -62,8 +62,8 @@ static bool is_other_list(const struct bridge_answer *list)
     return is_own_miss(list) || (answer_status(list) == 0 && answer_is_json(list));
 }
 
-int detect_judge(const struct bridge_answer *list, const struct bridge_answer *status,
-                 const struct bridge_answer *health, const struct bridge_driver **ret)
+int detect_decide(const struct bridge_answer *list, const struct bridge_answer *status,
+                  const struct bridge_answer *health, const struct bridge_driver **ret)
 {
     int l = answer_status(list), s = answer_status(status);
 

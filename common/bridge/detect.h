@@ -25,5 +25,5 @@ int detect_build_status(const struct bridge_target *t, struct bridge_request *re
 
 /* @health is the answer to GET /health, or NULL when it was not asked: it tells a bridge whose own 404 is not
  * JSON from a web server that is no bridge. Returns 0 and the driver, or a detect_answer. */
-int detect_judge(const struct bridge_answer *list, const struct bridge_answer *status,
-                 const struct bridge_answer *health, const struct bridge_driver **ret);
+int detect_decide(const struct bridge_answer *list, const struct bridge_answer *status,
+                  const struct bridge_answer *health, const struct bridge_driver **ret);

@@ -19,7 +19,7 @@ const struct policy policy_default = {
     .lease_ms = 35 * 1000,  /* and 5 s for a slow disk to record it */
     .sent_ms = 5 * 1000,    /* the client's limit for connecting */
     .verify_ms = 20 * 1000, /* a login takes 2 to 10 s; the last look is at 20 s */
-    .no_way_ms =
+    .no_method_ms =
         60 * 1000, /* for a bridge that reconnects by itself (zapw: 515, within 2 s) or is being restarted */
     .vouch_ms = 10 * 1000, /* two of the monitor's polls in an incident */
 

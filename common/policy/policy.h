@@ -20,12 +20,12 @@ struct policy {
     int64_t failures_max;  /* failed attempts in a row that park a session */
     int64_t stable_ms;     /* connected this long: the counters start again */
 
-    int64_t call_ms;   /* the longest a call takes, from the claim on */
-    int64_t lease_ms;  /* a claim lapses this long after it: call_ms and a margin to record */
-    int64_t sent_ms;   /* a call has left the worker this long after the claim, or never does */
-    int64_t verify_ms; /* after the call the monitor looks for this long whether it connected */
-    int64_t no_way_ms; /* where no attempt can be made, a session that is due for so long is parked */
-    int64_t vouch_ms;  /* then the worker waits this much longer for the monitor's word */
+    int64_t call_ms;      /* the longest a call takes, from the claim on */
+    int64_t lease_ms;     /* a claim lapses this long after it: call_ms and a margin to record */
+    int64_t sent_ms;      /* a call has left the worker this long after the claim, or never does */
+    int64_t verify_ms;    /* after the call the monitor looks for this long whether it connected */
+    int64_t no_method_ms; /* where no attempt can be made, a session that is due for so long is parked */
+    int64_t vouch_ms;     /* then the worker waits this much longer for the monitor's word */
 
     int64_t breaker_row;        /* bridge faults in a row that open the breaker */
     int64_t breaker_window_ms;  /* or this share of the attempts answered in this time … */

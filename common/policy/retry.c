@@ -322,8 +322,8 @@ struct retry retry_called(const struct policy *p, const struct retry *r, const s
         *ret_outcome = ATTEMPT_SUCCEEDED;
     } else if (call->outcome == ATTEMPT_CALLED) {
         *ret_outcome = taken(p, &n, state, draw, now);
-    } else if (call->outcome == ATTEMPT_NO_WAY) {
-        set_parked(&n, RETRY_PARK_NO_WAY);
+    } else if (call->outcome == ATTEMPT_NO_METHOD) {
+        set_parked(&n, RETRY_PARK_NO_METHOD);
     } else {
         end_attempt(p, &n, state, call->outcome == ATTEMPT_REFUSED, draw);
     }

@@ -71,7 +71,7 @@ const char *retry_reason_text(enum retry_reason r);
       "another client uses the same credentials: stop one of the two, then unpark")                         \
     X(CAUSE, "cause", "the cause of the drop allows no attempt")                                            \
     X(OUTDATED, "outdated", "WhatsApp refuses the bridge's client version: update the bridge, then unpark") \
-    X(NO_WAY, "no-way", "this bridge has no reconnect call: set RECONNECT_HOOK to restart it")
+    X(NO_METHOD, "no-reconnect-method", "this bridge has no reconnect call: set RECONNECT_HOOK to restart it")
 enum retry_park {
 #define X(name, text, words) RETRY_PARK_##name,
     RETRY_PARKS(X)
@@ -142,11 +142,11 @@ struct retry_bridge {
     bool known; /* a row and a driver */
     enum bridge_health health;
     bool incident, outdated;
-    bool no_way;         /* no reconnect call, and it is not to be restarted */
-    int64_t swept_at;    /* end of the monitor's last good sweep */
-    int64_t fresh_until; /* the monitor vouches for what it wrote until then */
-    int64_t in_flight;   /* claims now, lapsed ones not counted */
-    int64_t hook_until;  /* bridges that are restarted: not before, 0: no limit */
+    bool no_reconnect_method; /* no reconnect call, and it is not to be restarted */
+    int64_t swept_at;         /* end of the monitor's last good sweep */
+    int64_t fresh_until;      /* the monitor vouches for what it wrote until then */
+    int64_t in_flight;        /* claims now, lapsed ones not counted */
+    int64_t hook_until;       /* bridges that are restarted: not before, 0: no limit */
     struct bucket bucket;
     struct breaker breaker;
 };
@@ -167,17 +167,17 @@ struct retry retry_put_off(const struct retry *r, struct verdict v, int64_t now)
 struct retry retry_claim(const struct policy *p, const struct retry *r, int64_t token, int64_t now);
 
 /* What an attempt came to. X(NAME, text) */
-#define ATTEMPT_OUTCOMES(X)                                                                      \
-    X(CALLING, "calling")             /* not answered yet */                                     \
-    X(CALLED, "called")               /* the bridge took it; whether it works is watched */      \
-    X(SUCCEEDED, "succeeded")         /* the bridge reported the session connected (R6) */       \
-    X(REFUSED, "refused")             /* the bridge said no: counts against the session */       \
-    X(NOT_CONNECTED, "not-connected") /* taken, but it did not connect: counts */                \
-    X(BRIDGE_FAULT, "bridge-fault")   /* no answer, 5xx, garbage, key refused: does not count */ \
-    X(UNCONFIRMED, "unconfirmed")     /* nobody looked whether it connected: does not count */   \
-    X(WORKER_LOST, "worker-lost")     /* the worker died: does not count */                      \
-    X(NOT_SENT, "not-sent")           /* given up before the call: does not count */             \
-    X(NO_WAY, "no-way")               /* this bridge cannot reconnect: parked */
+#define ATTEMPT_OUTCOMES(X)                                                                        \
+    X(CALLING, "calling")               /* not answered yet */                                     \
+    X(CALLED, "called")                 /* the bridge took it; whether it works is watched */      \
+    X(SUCCEEDED, "succeeded")           /* the bridge reported the session connected (R6) */       \
+    X(REFUSED, "refused")               /* the bridge said no: counts against the session */       \
+    X(NOT_CONNECTED, "not-connected")   /* taken, but it did not connect: counts */                \
+    X(BRIDGE_FAULT, "bridge-fault")     /* no answer, 5xx, garbage, key refused: does not count */ \
+    X(UNCONFIRMED, "unconfirmed")       /* nobody looked whether it connected: does not count */   \
+    X(WORKER_LOST, "worker-lost")       /* the worker died: does not count */                      \
+    X(NOT_SENT, "not-sent")             /* given up before the call: does not count */             \
+    X(NO_METHOD, "no-reconnect-method") /* this bridge cannot reconnect: parked */
 enum attempt_outcome {
 #define X(name, text) ATTEMPT_##name,
     ATTEMPT_OUTCOMES(X)
@@ -188,7 +188,7 @@ const char *attempt_outcome_text(enum attempt_outcome o);
 bool attempt_outcome_is_open(enum attempt_outcome o); /* CALLING, CALLED */
 
 struct retry_call {
-    enum attempt_outcome outcome; /* CALLED, REFUSED, BRIDGE_FAULT, NOT_SENT or NO_WAY */
+    enum attempt_outcome outcome; /* CALLED, REFUSED, BRIDGE_FAULT, NOT_SENT or NO_METHOD */
     int64_t sent_after_ms;        /* from the claim until the request went out; -1: it never did */
 };
 /* The call of the attempt with r->token is over. @state is what is recorded of the session by now: when that

@@ -130,8 +130,8 @@ static struct verdict health_verdict(const struct retry_bridge *b, int64_t now)
         return NO(INCIDENT, 0);
     if (b->outdated)
         return NO(OUTDATED, 0);
-    if (b->no_way)
-        return NO(NO_WAY, 0);
+    if (b->no_reconnect_method)
+        return NO(NO_METHOD, 0);
     return now >= b->fresh_until ? NO(MONITOR_SILENT, 0) : READY(now);
 }
 

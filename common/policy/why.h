@@ -26,7 +26,7 @@
     X(FLAPPING, "flapping", "it drops so often that it is left alone for a while")                          \
     X(NOT_SEEN, "not-seen", "the monitor has not looked at it since its last attempt")                      \
     X(NO_DRIVER, "no-driver", "it is not known yet what the bridge speaks")                                 \
-    X(NO_WAY, "no-way", "this bridge has no reconnect call, and nothing restarts it now")                   \
+    X(NO_METHOD, "no-reconnect-method", "this bridge has no reconnect call, and nothing restarts it now")   \
     X(BRIDGE_UNKNOWN, "bridge-unknown", "the monitor has not found the bridge healthy yet")                 \
     X(BRIDGE_DOWN, "bridge-down", "the bridge is down")                                                     \
     X(INCIDENT, "incident", "the bridge has an incident: many sessions or calls fail at once")              \

@@ -13,7 +13,7 @@
     "name, driver, health, health_since, health_words, incident_since, incident_words, outdated_since," \
     " swept_at, swept_wall, fresh_until, bucket_micro, bucket_at, slow_from, breaker, breaker_until,"   \
     " breaker_opens, breaker_gen, breaker_row, breaker_since, probes, probes_ok, probes_bad, hook_at,"  \
-    " hook_runs, interval_ms, rate_milli, burst, no_way"
+    " hook_runs, interval_ms, rate_milli, burst, no_reconnect_method"
 
 /* ---- transactions, time ---------------------------------------------------------------------- */
 
@@ -71,7 +71,7 @@ static void read_row(const struct sql *q, struct bridge_row *ret)
     str_copy(sql_text(q, 1), ret->driver, sizeof ret->driver);
     str_copy(sql_text(q, 4), ret->health_words, sizeof ret->health_words);
     str_copy(sql_text(q, 6), ret->incident_words, sizeof ret->incident_words);
-    str_copy(sql_text(q, 28), ret->no_way, sizeof ret->no_way);
+    str_copy(sql_text(q, 28), ret->no_reconnect_method, sizeof ret->no_reconnect_method);
 }
 
 int bridges_find(struct db *db, const char *name, struct bridge_row *ret)
@@ -123,7 +123,7 @@ int bridges_save(struct db *db, const struct bridge_row *b)
                    (int64_t)b->breaker.state, b->breaker.until, b->breaker.opens, b->breaker.gen,
                    b->breaker.row, b->breaker.since, b->breaker.probes, b->breaker.probes_ok,
                    b->breaker.probes_bad, b->hook_at, b->hook_runs, b->interval_ms, b->rate_milli, b->burst,
-                   b->no_way);
+                   b->no_reconnect_method);
 }
 
 int bridges_hook_helped(struct db *db, const char *name)
@@ -170,7 +170,7 @@ int bridges_set_driver(struct db *db, const char *name, const char *driver)
     return end_with_row(&t, &row);
 }
 
-int bridges_set_no_way(struct db *db, const char *name, const char *words)
+int bridges_set_no_method(struct db *db, const char *name, const char *words)
 {
     struct bridge_row row;
     struct txn t;
@@ -178,7 +178,7 @@ int bridges_set_no_way(struct db *db, const char *name, const char *words)
 
     if (r != 0)
         return r;
-    str_copy(str_from(words), row.no_way, sizeof row.no_way);
+    str_copy(str_from(words), row.no_reconnect_method, sizeof row.no_reconnect_method);
     return end_with_row(&t, &row);
 }
 
@@ -268,7 +268,7 @@ struct retry_bridge bridges_view(const struct bridge_row *row, int64_t in_flight
         .health = row->health,
         .incident = row->incident_since > 0,
         .outdated = row->outdated_since > 0,
-        .no_way = row->no_way[0] != '\0',
+        .no_reconnect_method = row->no_reconnect_method[0] != '\0',
         .swept_at = row->swept_at,
         .fresh_until = row->fresh_until,
         .in_flight = in_flight,

@@ -35,9 +35,9 @@ struct bridge_row {
     struct breaker breaker;
     int64_t hook_at;   /* steady ms: start of the last restart of the bridge by the hook, 0: never */
     int64_t hook_runs; /* restarts in a row that did not bring their session back */
-    char no_way[BRIDGES_WORDS_MAX]; /* why no attempt can be made at this bridge (no call, no hook …); "":
-                                       there is a way. What is due is parked policy.no_way_ms after its time.
-                                     */
+    /* Why no attempt can be made at this bridge (no call, no hook …); "": one can be made. A session that is
+     * due is parked policy.no_method_ms after its time. */
+    char no_reconnect_method[BRIDGES_WORDS_MAX];
     /* The policy in force, as the last worker that started has it; 0 when none ever did. */
     int64_t interval_ms, rate_milli, burst;
 };
@@ -57,7 +57,7 @@ int bridges_set_incident(struct db *db, const struct now *now, const char *name,
  * (three sweeps, say). One small write per sweep. */
 int bridges_set_swept(struct db *db, const struct now *now, const char *name, int64_t vouch_ms);
 /* Written by the workers when it changes. */
-int bridges_set_no_way(struct db *db, const char *name, const char *words);
+int bridges_set_no_method(struct db *db, const char *name, const char *words);
 /* Written by a worker at its start, and read by bridges_policy(). */
 int bridges_set_policy(struct db *db, const char *name, const struct policy *p);
 /* The policy as far as it is known from the row, the rest as in policy_default: for the CLI. */

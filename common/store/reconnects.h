@@ -121,10 +121,10 @@ int reconnects_called(struct db *db, struct clock *clock, struct rng *rng, const
 /* Parks every session that has been due for @waited_ms, because nothing can be done for it (no reconnect call
  * and no hook), and the other way round: unparks those that were parked so. Both only read when there is
  * nothing to do. How many: *ret_n. */
-int reconnects_park_no_way(struct db *db, const struct now *now, const char *bridge, int64_t waited_ms,
-                           const char *detail, int64_t *ret_n);
-int reconnects_unpark_no_way(struct db *db, const struct policy *p, const struct now *now, const char *bridge,
-                             int64_t *ret_n);
+int reconnects_park_no_method(struct db *db, const struct now *now, const char *bridge, int64_t waited_ms,
+                              const char *detail, int64_t *ret_n);
+int reconnects_unpark_no_method(struct db *db, const struct policy *p, const struct now *now,
+                                const char *bridge, int64_t *ret_n);
 
 /* One attempt of the log. */
 struct attempt_row {
@@ -179,7 +179,7 @@ struct reconnect_outlook {
     int64_t ahead;                  /* DUE: how many are due before it */
     int64_t next_at;                /* steady ms, about when it is attempted; 0: not known, or not planned */
     int64_t park_at;                /* steady ms: DUE, but there is no way: it is parked then; 0: no */
-    char no_way[BRIDGES_WORDS_MAX]; /* … and why */
+    char no_reconnect_method[BRIDGES_WORDS_MAX]; /* … and why */
 };
 /* What happens next to a session, and why not sooner. Returns 0, RECONNECTS_NONE (no such session). */
 int reconnects_why(struct db *db, const struct policy *p, const struct now *now, const char *bridge,

@@ -9,7 +9,7 @@ struct subject {
     struct reconnect_row row;
     struct retry_session session;
     struct retry_bridge bridge;
-    char no_way[BRIDGES_WORDS_MAX];
+    char no_reconnect_method[BRIDGES_WORDS_MAX];
 };
 
 static int read_subject(struct db *db, const struct now *now, const char *bridge, const char *session,
@@ -28,7 +28,7 @@ static int read_subject(struct db *db, const struct now *now, const char *bridge
     if (r != 0)
         return r;
     ret->bridge = bridges_view(&row, in_flight);
-    str_copy(str_from(row.no_way), ret->no_way, sizeof ret->no_way);
+    str_copy(str_from(row.no_reconnect_method), ret->no_reconnect_method, sizeof ret->no_reconnect_method);
     return 0;
 }
 
@@ -195,14 +195,14 @@ static int park_all_due(struct db *db, const struct now *now, const char *bridge
     for (; r == 0; n++) {
         r = first_due(db, bridge, due_before, session);
         if (r == 0)
-            r = park(db, now, bridge, session, RETRY_PARK_NO_WAY, detail);
+            r = park(db, now, bridge, session, RETRY_PARK_NO_METHOD, detail);
     }
     *ret_n = n - 1;
     return r == RECONNECTS_NONE ? 0 : r;
 }
 
-int reconnects_park_no_way(struct db *db, const struct now *now, const char *bridge, int64_t waited_ms,
-                           const char *detail, int64_t *ret_n)
+int reconnects_park_no_method(struct db *db, const struct now *now, const char *bridge, int64_t waited_ms,
+                              const char *detail, int64_t *ret_n)
 {
     int64_t due_before = now->steady_ms - waited_ms;
     char session[SESSIONS_ID_MAX];
@@ -216,12 +216,12 @@ int reconnects_park_no_way(struct db *db, const struct now *now, const char *bri
     return r == 0 ? txn_end(&t, park_all_due(db, now, bridge, due_before, detail, ret_n)) : r;
 }
 
-int reconnects_unpark_no_way(struct db *db, const struct policy *p, const struct now *now, const char *bridge,
-                             int64_t *ret_n)
+int reconnects_unpark_no_method(struct db *db, const struct policy *p, const struct now *now,
+                                const char *bridge, int64_t *ret_n)
 {
     char session[SESSIONS_ID_MAX];
     struct txn t;
-    int r = first_parked(db, bridge, RETRY_PARK_NO_WAY, session);
+    int r = first_parked(db, bridge, RETRY_PARK_NO_METHOD, session);
 
     *ret_n = 0;
     if (r != 0)
@@ -229,7 +229,7 @@ int reconnects_unpark_no_way(struct db *db, const struct policy *p, const struct
     r = txn_begin(&t, db);
     if (r != 0)
         return r;
-    return txn_end(&t, reconnects_unpark_all(db, p, now, bridge, RETRY_PARK_NO_WAY, 0, ret_n));
+    return txn_end(&t, reconnects_unpark_all(db, p, now, bridge, RETRY_PARK_NO_METHOD, 0, ret_n));
 }
 
 /* ---- what is shown --------------------------------------------------------------------------- */
@@ -271,9 +271,9 @@ int reconnects_why(struct db *db, const struct policy *p, const struct now *now,
     if (s.row.retry.phase == RETRY_DUE)
         r = count_ahead(db, now, &s.row, &o.ahead);
     o.next_at = guess_next_at(p, &o, now->steady_ms);
-    if (s.row.retry.phase == RETRY_DUE && s.no_way[0]) {
-        o.park_at = s.row.retry.due_at + p->no_way_ms;
-        str_copy(str_from(s.no_way), o.no_way, sizeof o.no_way);
+    if (s.row.retry.phase == RETRY_DUE && s.no_reconnect_method[0]) {
+        o.park_at = s.row.retry.due_at + p->no_method_ms;
+        str_copy(str_from(s.no_reconnect_method), o.no_reconnect_method, sizeof o.no_reconnect_method);
     }
     if (r == 0)
         *ret = o;

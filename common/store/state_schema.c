@@ -138,7 +138,7 @@ static const char *const steps[] = {
     "CREATE INDEX session_deleted_by_age ON session_deleted (steady);",
 
     /* Why nothing can be attempted at this bridge, as the workers have it; "": there is a way. */
-    "ALTER TABLE bridge ADD COLUMN no_way TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE bridge ADD COLUMN no_reconnect_method TEXT NOT NULL DEFAULT ''",
     NULL,
 };
 

@@ -162,7 +162,7 @@ int cli_bridge_detect(struct cli_bridge *b, struct cli_reply *ret, const struct 
         r = ask(b, bridge_driver_at(0)->build_health, &health);
     if (r)
         return r;
-    r = detect_judge(&list.answer, &status.answer, &health.answer, ret_driver);
+    r = detect_decide(&list.answer, &status.answer, &health.answer, ret_driver);
     move(&list, ret);
     return r;
 }

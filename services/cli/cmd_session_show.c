@@ -111,7 +111,7 @@ static void write_next(struct shown *s)
     case ACTION_PARK:
         (void)buf_adds(&s->text, "it is parked");
         write_when(s, o->park_at);
-        (void)buf_addf(&s->text, ", unless the bridge brings it back by itself: %s", o->no_way);
+        (void)buf_addf(&s->text, ", unless the bridge brings it back by itself: %s", o->no_reconnect_method);
         break;
     case ACTION_VERDICT:
         (void)buf_addf(&s->text, "%s; that is known", why_words(o->session.why));

@@ -70,9 +70,10 @@ static void write_pace(struct status *s)
                    (long long)(s->queue.phase[RETRY_DUE] - s->queue.waiting),
                    (long long)s->queue.phase[RETRY_CALLING], (long long)s->queue.phase[RETRY_VERIFYING],
                    (long long)s->queue.phase[RETRY_PARKED]);
-    if (s->verdict.why != WHY_READY && (s->verdict.why != WHY_NO_WAY || s->queue.phase[RETRY_DUE] > 0))
+    if (s->verdict.why != WHY_READY && (s->verdict.why != WHY_NO_METHOD || s->queue.phase[RETRY_DUE] > 0))
         (void)buf_addf(&s->out, "attempts  none now: %s\n",
-                       s->verdict.why == WHY_NO_WAY ? row->no_way : why_words(s->verdict.why));
+                       s->verdict.why == WHY_NO_METHOD ? row->no_reconnect_method
+                                                       : why_words(s->verdict.why));
 }
 
 static void write_sessions(struct status *s)
@@ -155,7 +156,7 @@ static void json_bridge(struct status *s)
     json_int(&s->j, "bucket_burst", s->policy.burst);
     json_int(&s->j, "bucket_rate_milli", s->policy.rate_milli);
     json_texts(&s->j, "attempts", why_key(s->verdict.why));
-    json_texts(&s->j, "no_way", row->no_way);
+    json_texts(&s->j, "no_reconnect_method", row->no_reconnect_method);
 }
 
 static void json_queue(struct status *s)

@@ -27,7 +27,7 @@ int cli_state_open(const struct cli_settings *settings, struct cli_state *ret)
         return cli_store_problem(settings->app.data_dir, STATE_DB_FILE, r);
     }
     s.policy = bridges_policy(&row);
-    str_copy(str_from(row.no_way), s.no_way, sizeof s.no_way);
+    str_copy(str_from(row.no_reconnect_method), s.no_reconnect_method, sizeof s.no_reconnect_method);
     *ret = s;
     return -1;
 }
@@ -60,7 +60,7 @@ int cli_one_session(const struct settings_args *args, const char *command, const
 
 const char *cli_why(const struct cli_state *s, enum why why)
 {
-    return why == WHY_NO_WAY && s->no_way[0] ? s->no_way : why_words(why);
+    return why == WHY_NO_METHOD && s->no_reconnect_method[0] ? s->no_reconnect_method : why_words(why);
 }
 
 const char *cli_ago(const struct cli_state *s, int64_t wall_ms, char *ret, size_t n)

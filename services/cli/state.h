@@ -15,8 +15,8 @@ struct cli_state {
     struct db *db;
     struct clock clock;
     struct now now;
-    struct policy policy;           /* in force for the bridge, as far as it is known */
-    char no_way[BRIDGES_WORDS_MAX]; /* why nothing can be attempted at the bridge, "": there is a way */
+    struct policy policy;                        /* in force for the bridge, as far as it is known */
+    char no_reconnect_method[BRIDGES_WORDS_MAX]; /* why nothing can be attempted; "": it can be */
 };
 #define CLI_STATE_NULL ((struct cli_state){ 0 })
 

@@ -291,7 +291,7 @@ static void on_detect_list(void *ctx, const struct http_answer *a)
 
     if (s->closing)
         return;
-    switch (detect_judge(&list, &s->probe, &s->health, &driver)) {
+    switch (detect_decide(&list, &s->probe, &s->health, &driver)) {
     case 0:
         detected(s, driver, a);
         break;

@@ -6,8 +6,8 @@
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "services/reconnect-worker/publish.h"
 #include "services/reconnect-worker/store.h"
-#include "services/reconnect-worker/tell.h"
 #include "services/reconnect-worker/worker_metrics.h"
 
 /* A claim whose request cannot leave before the time that others count with is given up: less than this is
@@ -66,10 +66,10 @@ static void on_recorded(struct call *c)
 
     call_free(c);
     if (app_stopping(w->app) && w->n_calls == 0) {
-        (void)tell(w); /* what fails here is told by another worker */
+        (void)publish_ended(w); /* what fails here is told by another worker */
         app_stopped(w->app);
     } else {
-        worker_look(w, 0);
+        worker_wake(w, 0);
     }
 }
 
@@ -126,7 +126,7 @@ enum attempt_outcome call_outcome(int taken)
     case 0:
         return ATTEMPT_CALLED;
     case BRIDGE_NO_ROUTE:
-        return ATTEMPT_NO_WAY;
+        return ATTEMPT_NO_METHOD;
     case BRIDGE_UNAUTHORIZED: /* the key is wrong for all sessions: not this one's failure */
         return ATTEMPT_BRIDGE_FAULT;
     default:
@@ -146,7 +146,7 @@ static void on_answer(void *ctx, const struct http_answer *a)
 {
     struct call *c = ctx;
     struct bridge_answer answer = { .status = a->status, .content_type = a->content_type, .body = a->body };
-    char words[RECONNECTS_DETAIL_MAX];
+    char detail[RECONNECTS_DETAIL_MAX];
     int taken = BRIDGE_NO_ANSWER;
 
     c->http = NULL;
@@ -164,10 +164,10 @@ static void on_answer(void *ctx, const struct http_answer *a)
     if (a->error == HTTP_OK)
         taken = c->driver->read_reconnect(&answer);
     if (a->error != HTTP_OK)
-        (void)snprintf(words, sizeof words, "%s: %s", http_error_text(a->error), a->detail);
+        (void)snprintf(detail, sizeof detail, "%s: %s", http_error_text(a->error), a->detail);
     else
-        (void)snprintf(words, sizeof words, "%s", taken > 0 ? bridge_answer_text(taken) : "taken");
-    end(c, call_outcome(taken), a->sent_ms, words);
+        (void)snprintf(detail, sizeof detail, "%s", taken > 0 ? bridge_answer_text(taken) : "taken");
+    end(c, call_outcome(taken), a->sent_ms, detail);
 }
 
 static int call_bridge(struct call *c, int64_t spent_ms)
@@ -202,7 +202,7 @@ static void on_hook(void *ctx, const struct hook_result *h)
         return;
     }
     c->result.took_ms = boot_ms(c->worker) - c->began_ms;
-    end(c, h->restarted ? ATTEMPT_CALLED : ATTEMPT_BRIDGE_FAULT, h->sent_ms, h->words);
+    end(c, h->restarted ? ATTEMPT_CALLED : ATTEMPT_BRIDGE_FAULT, h->sent_ms, h->message);
 }
 
 static int call_now(struct call *c)
@@ -238,7 +238,7 @@ void call_start(struct worker *w, const struct claim *claim, int64_t began_ms)
     metric_set(&worker_in_flight, 0, w->n_calls);
     r = call_now(c);
     c->waiting = r == 0;
-    tell_started(w, claim);
+    publish_started(w, claim);
     if (r != 0)
         end(c, ATTEMPT_NOT_SENT, -1, r == -ETIMEDOUT ? "the claim took too long" : err_text(r));
 }

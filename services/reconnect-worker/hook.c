@@ -20,7 +20,7 @@
 /* The Engine's answers are a line of JSON. */
 #define ANSWER_BYTES_MAX (64 * 1024)
 
-const char hook_missing_words[] =
+const char hook_missing_message[] =
     "this bridge cannot reconnect a session over HTTP: set RECONNECT_HOOK=docker:CONTAINER, systemd:UNIT or "
     "exec:/path to restart it, or restart it by hand";
 
@@ -144,23 +144,23 @@ static void finish(struct hook_run *r)
     run_free(r);
 }
 
-static void say_let_go(struct hook_run *r, bool under_way)
+static void report_let_go(struct hook_run *r, bool under_way)
 {
     r->result.restarted = under_way;
-    (void)snprintf(r->result.words, sizeof r->result.words, "stopped while the bridge was %srestarted",
+    (void)snprintf(r->result.message, sizeof r->result.message, "stopped while the bridge was %srestarted",
                    under_way ? "" : "about to be ");
 }
 
-/* The Engine's words for what went wrong: {"message":"No such container: x"}. */
-static void add_engine_words(struct hook_run *r, const struct http_answer *a)
+/* The Engine's reason: {"message":"No such container: x"}. */
+static void add_engine_message(struct hook_run *r, const struct http_answer *a)
 {
     static const struct json_path paths[] = { { 0, { "message" } } };
     struct json_value message;
-    char words[80];
+    char reason[80];
 
     (void)json_in_find(a->body, paths, 1, &message);
-    (void)snprintf(r->result.words, sizeof r->result.words, "docker answered %d: %s", a->status,
-                   json_in_text(message, words, sizeof words));
+    (void)snprintf(r->result.message, sizeof r->result.message, "docker answered %d: %s", a->status,
+                   json_in_text(message, reason, sizeof reason));
 }
 
 static void on_answer(void *ctx, const struct http_answer *a)
@@ -170,15 +170,15 @@ static void on_answer(void *ctx, const struct http_answer *a)
     r->http = NULL;
     r->result.sent_ms = a->sent_ms;
     if (a->error == HTTP_E_CANCELLED) {
-        say_let_go(r, a->sent_ms >= 0);
+        report_let_go(r, a->sent_ms >= 0);
     } else if (a->error != HTTP_OK) {
-        (void)snprintf(r->result.words, sizeof r->result.words, "cannot ask docker: %s %.80s",
+        (void)snprintf(r->result.message, sizeof r->result.message, "cannot ask docker: %s %.80s",
                        http_error_text(a->error), a->detail);
     } else if (a->status != 204) {
-        add_engine_words(r, a);
+        add_engine_message(r, a);
     } else {
         r->result.restarted = true;
-        (void)snprintf(r->result.words, sizeof r->result.words, "docker restarted container %.100s",
+        (void)snprintf(r->result.message, sizeof r->result.message, "docker restarted container %.100s",
                        r->hook->target);
     }
     finish(r);
@@ -207,15 +207,15 @@ static void on_exit_status(void *ctx, int status)
     r->proc = NULL;
     r->result.restarted = status == 0;
     if (status == 0)
-        (void)snprintf(r->result.words, sizeof r->result.words, "%.120s has restarted the bridge", what);
+        (void)snprintf(r->result.message, sizeof r->result.message, "%.120s has restarted the bridge", what);
     else if (status == -ETIMEDOUT)
-        (void)snprintf(r->result.words, sizeof r->result.words,
+        (void)snprintf(r->result.message, sizeof r->result.message,
                        "%.80s took longer than %d s and was killed; let it work in the background", what,
                        HOOK_TIMEOUT_MS / 1000);
     else if (status < 0)
-        (void)snprintf(r->result.words, sizeof r->result.words, "%.120s: %s", what, err_text(status));
+        (void)snprintf(r->result.message, sizeof r->result.message, "%.120s: %s", what, err_text(status));
     else
-        (void)snprintf(r->result.words, sizeof r->result.words, "%.120s ended with exit status %d", what,
+        (void)snprintf(r->result.message, sizeof r->result.message, "%.120s ended with exit status %d", what,
                        status);
     finish(r);
 }
@@ -238,7 +238,7 @@ static int finish_later(struct hook_run *r)
 static int fail_later(struct hook_run *r, const char *program, int error)
 {
     r->result.sent_ms = -1;
-    (void)snprintf(r->result.words, sizeof r->result.words, "cannot run %.100s: %s", program,
+    (void)snprintf(r->result.message, sizeof r->result.message, "cannot run %.100s: %s", program,
                    err_text(error));
     return finish_later(r);
 }
@@ -284,7 +284,7 @@ void hook_let_go(struct hook_run *r)
         return;
     proc_let_go(r->proc);
     r->proc = NULL;
-    say_let_go(r, true);
+    report_let_go(r, true);
     if (finish_later(r) != 0)
         finish(r);
 }

@@ -81,8 +81,8 @@ bool hook_may_restart(const int64_t count[SESSION_STATE_N], int64_t max_connecte
 /* What came of a restart. */
 struct hook_result {
     bool restarted;
-    int64_t sent_ms; /* from hook_run() until it was under way; -1: it never was (it may be tried again) */
-    char words[160]; /* for people: "docker restarted container zapw"; what went wrong and what to do */
+    int64_t sent_ms;   /* from hook_run() until it was under way; -1: it never was (it may be tried again) */
+    char message[160]; /* for people: "docker restarted container zapw"; what went wrong and what to do */
 };
 
 struct hook_run;
@@ -101,4 +101,4 @@ void hook_let_go(struct hook_run *r);
 bool hook_drop(struct hook_run *r);
 
 /* "set RECONNECT_HOOK=…" in one sentence, for a bridge that cannot be reconnected and has no hook. */
-extern const char hook_missing_words[];
+extern const char hook_missing_message[];

@@ -1,6 +1,6 @@
 /*
  * One session, when all goes well:
- *   on_bell, on_look  a bell, or the time of the next due row, or the sweep
+ *   on_notification, on_wake  a bell, or the time of the next due row, or the sweep
  *   look              opens the store if need be, finds out what the bridge can do
  *   claim             one transaction takes what is due, for as many slots as are free
  *   call_start        calls the bridge (call.c) and, when that is over, records it
@@ -19,8 +19,8 @@
 #include "common/base/mem.h"
 #include "common/io/file_watch.h"
 #include "services/reconnect-worker/call.h"
+#include "services/reconnect-worker/publish.h"
 #include "services/reconnect-worker/store.h"
-#include "services/reconnect-worker/tell.h"
 #include "services/reconnect-worker/worker_metrics.h"
 
 /* A call that has not ended by then is let go: 2 s remain of the 10 s to record it. */
@@ -38,12 +38,12 @@ static int read_driver(struct worker *w)
         return r;
     driver = r == 0 ? bridge_driver_find(row.driver) : NULL;
     if (driver != w->driver) {
-        w->no_way_settled = false;
+        w->no_method_settled = false;
         log_info("bridge-driver", "what the bridge speaks", KS("bridge", w->settings.bridge.name),
                  KS("driver", row.driver),
                  KS("reconnects", driver && driver->has_reconnect ? "by call" : "by hook"));
     }
-    str_copy(str_from(row.no_way), w->no_way, sizeof w->no_way);
+    str_copy(str_from(row.no_reconnect_method), w->no_reconnect_method, sizeof w->no_reconnect_method);
     w->driver = driver;
     w->by_hook = driver && !driver->has_reconnect;
     return 0;
@@ -59,7 +59,7 @@ static int check_hook(struct worker *w, char *ret_why, size_t n, bool *ret_may)
     *ret_may = r == 0 && w->hook.kind != HOOK_NONE &&
                hook_may_restart(count, w->settings.hook.max_connected, &percent);
     if (w->hook.kind == HOOK_NONE)
-        (void)snprintf(ret_why, n, "%s", hook_missing_words);
+        (void)snprintf(ret_why, n, "%s", hook_missing_message);
     else
         (void)snprintf(ret_why, n,
                        "%d %% of the sessions are connected, too many to restart the bridge for the rest"
@@ -69,15 +69,15 @@ static int check_hook(struct worker *w, char *ret_why, size_t n, bool *ret_may)
 }
 
 /* For those who look at it. */
-static int note_no_way(struct worker *w, const char *why)
+static int note_no_method(struct worker *w, const char *why)
 {
-    if (strcmp(w->no_way, why) == 0)
+    if (strcmp(w->no_reconnect_method, why) == 0)
         return 0;
-    return bridges_set_no_way(w->db, w->settings.bridge.name, why);
+    return bridges_set_no_method(w->db, w->settings.bridge.name, why);
 }
 
 /* Parks what there is no way to reconnect, unparks it when there is one. *ret_may: go on and claim. */
-static int settle_no_way(struct worker *w, const struct now *now, bool *ret_may)
+static int settle_no_method(struct worker *w, const struct now *now, bool *ret_may)
 {
     const char *bridge = w->settings.bridge.name;
     char why[RECONNECTS_DETAIL_MAX] = "";
@@ -88,14 +88,14 @@ static int settle_no_way(struct worker *w, const struct now *now, bool *ret_may)
     if (w->by_hook)
         r = check_hook(w, why, sizeof why, ret_may);
     if (r == 0 && w->driver)
-        r = note_no_way(w, *ret_may ? "" : why);
+        r = note_no_method(w, *ret_may ? "" : why);
     if (r != 0 || !w->driver)
         return r;
     if (!*ret_may)
-        r = reconnects_park_no_way(w->db, now, bridge, w->settings.policy.policy.no_way_ms, why, &n);
-    else if (w->by_hook || !w->no_way_settled)
-        r = reconnects_unpark_no_way(w->db, &w->settings.policy.policy, now, bridge, &n);
-    w->no_way_settled = r == 0;
+        r = reconnects_park_no_method(w->db, now, bridge, w->settings.policy.policy.no_method_ms, why, &n);
+    else if (w->by_hook || !w->no_method_settled)
+        r = reconnects_unpark_no_method(w->db, &w->settings.policy.policy, now, bridge, &n);
+    w->no_method_settled = r == 0;
     if (n > 0)
         log_info(*ret_may ? "unparked" : "parked", *ret_may ? "there is a way to reconnect now" : why,
                  KS("bridge", bridge), KI("sessions", n));
@@ -135,7 +135,7 @@ static int64_t sweep_ms(struct worker *w)
     return WORKER_SWEEP_MS - (int64_t)rng_below(app_rng(w->app), WORKER_SWEEP_MS / 5);
 }
 
-static int64_t next_look_ms(struct worker *w, const struct claims *claims)
+static int64_t next_wake_ms(struct worker *w, const struct claims *claims)
 {
     int64_t sweep = sweep_ms(w);
     int64_t wait = claims->next_at - claims->now.steady_ms;
@@ -157,7 +157,7 @@ static int read_before(struct worker *w, struct now *ret_now)
     return r;
 }
 
-static int look(struct worker *w, int64_t *ret_next_ms)
+static int take_due(struct worker *w, int64_t *ret_next_ms)
 {
     struct claims claims = { 0 };
     struct now now;
@@ -167,53 +167,53 @@ static int look(struct worker *w, int64_t *ret_next_ms)
     if (r == 0)
         r = read_before(w, &now);
     if (r == 0 && !app_stopping(w->app))
-        r = settle_no_way(w, &now, &may);
+        r = settle_no_method(w, &now, &may);
     if (r == 0 && may && free_slots(w) > 0)
         r = claim(w, &claims);
     if (r == 0 && claims.n == 0) /* else the calls go out first; the look after them tells */
-        r = tell(w);
-    *ret_next_ms = next_look_ms(w, &claims);
+        r = publish_ended(w);
+    *ret_next_ms = next_wake_ms(w, &claims);
     return r;
 }
 
-static void on_look(void *ctx)
+static void on_wake(void *ctx)
 {
     struct worker *w = ctx;
     int64_t next_ms = WORKER_SWEEP_MS;
     int r;
 
-    w->looked_at_ms = loop_now_ms(app_loop(w->app));
-    w->look_at_ms = INT64_MAX;
-    r = look(w, &next_ms);
+    w->woken_at_ms = loop_now_ms(app_loop(w->app));
+    w->wake_at_ms = INT64_MAX;
+    r = take_due(w, &next_ms);
     if (r != 0)
         next_ms = store_failed(w, r);
     else
         store_works(w);
-    worker_look(w, next_ms);
+    worker_wake(w, next_ms);
 }
 
-void worker_look(struct worker *w, int64_t after_ms)
+void worker_wake(struct worker *w, int64_t after_ms)
 {
     int64_t at_ms = loop_now_ms(app_loop(w->app)) + after_ms;
 
-    if (at_ms >= w->look_at_ms)
+    if (at_ms >= w->wake_at_ms)
         return;
-    w->look_at_ms = at_ms;
-    timer_start(w->look, after_ms);
+    w->wake_at_ms = at_ms;
+    timer_start(w->wake, after_ms);
 }
 
-static void on_bell(void *ctx, struct str message)
+static void on_notification(void *ctx, struct str message)
 {
-    worker_look(ctx, 0);
+    worker_wake(ctx, 0);
 }
 
 static void on_commit(void *ctx)
 {
     struct worker *w = ctx;
-    int64_t rest_ms = w->looked_at_ms + WORKER_COMMIT_REST_MS - loop_now_ms(app_loop(w->app));
+    int64_t rest_ms = w->woken_at_ms + WORKER_COMMIT_REST_MS - loop_now_ms(app_loop(w->app));
 
     if (w->db_backoff.tries == 0)
-        worker_look(w, rest_ms > 0 ? rest_ms : 0);
+        worker_wake(w, rest_ms > 0 ? rest_ms : 0);
 }
 
 /* ---- stopping -------------------------------------------------------------------------------- */
@@ -287,8 +287,8 @@ static int subscribe(struct worker *w)
         (void)topic_format(types[i], str_from(w->settings.bridge.name), STR_LIT(""), prefix[i]);
         prefixes[i] = prefix[i];
     }
-    return bus_sub_open(app_loop(w->app), app_bus(&w->settings.app), prefixes, ARRAY_LEN(types), on_bell,
-                        NULL, w, &w->sub);
+    return bus_sub_open(app_loop(w->app), app_bus(&w->settings.app), prefixes, ARRAY_LEN(types),
+                        on_notification, NULL, w, &w->sub);
 }
 
 static int check_bus(void *ctx, char *ret_why, size_t n)
@@ -331,7 +331,7 @@ static int start_worker(struct worker *w)
     int r = app_http_client(w->app, (int)w->settings.policy.policy.in_flight_max, &w->client);
 
     if (r == 0)
-        r = timer_open(loop, on_look, w, &w->look);
+        r = timer_open(loop, on_wake, w, &w->wake);
     if (r == 0)
         r = timer_open(loop, on_let_go, w, &w->stop);
     if (r == 0)
@@ -342,8 +342,8 @@ static int start_worker(struct worker *w)
     worker_metrics_add();
     add_checks(w);
     app_on_stop(w->app, on_stop, w);
-    w->look_at_ms = INT64_MAX;
-    worker_look(w, 0);
+    w->wake_at_ms = INT64_MAX;
+    worker_wake(w, 0);
     log_info("started", "waiting for sessions that are due", KS("worker", w->name),
              KS("bridge", w->settings.bridge.name), KS("url", w->settings.bridge.url));
     return 0;
@@ -369,8 +369,8 @@ void worker_close(struct worker *w)
         return;
     bus_sub_close(w->sub);
     file_watch_close(w->watch);
-    if (w->look)
-        timer_close(w->look);
+    if (w->wake)
+        timer_close(w->wake);
     if (w->stop)
         timer_close(w->stop);
     call_drop_all(w);

@@ -28,16 +28,16 @@ struct worker {
     struct http_client *client;
     struct bus_sub *sub;
     struct file_watch *watch; /* commits of state.db; NULL: there are bells and looks */
-    int64_t looked_at_ms;     /* of the loop */
-    int64_t look_at_ms;       /* the next look at the queue, of the loop … */
-    struct timer *look;       /* … is this timer */
+    int64_t woken_at_ms;      /* of the loop */
+    int64_t wake_at_ms;       /* the next look at the queue, of the loop … */
+    struct timer *wake;       /* … is this timer */
     struct timer *stop;       /* calls that outlast a stop are let go */
     struct hook hook;
-    const struct bridge_driver *driver; /* as last read from the bridge's row; NULL: not known yet */
-    bool by_hook;                       /* the driver has no reconnect call */
-    char no_way[BRIDGES_WORDS_MAX];     /* as last read: why nothing can be attempted */
-    bool no_way_settled; /* what was parked for want of a way has been looked at with this driver */
-    struct list calls;   /* in flight */
+    const struct bridge_driver *driver;          /* as last read from the bridge's row; NULL: not known yet */
+    bool by_hook;                                /* the driver has no reconnect call */
+    char no_reconnect_method[BRIDGES_WORDS_MAX]; /* as last read: why nothing can be attempted */
+    bool no_method_settled; /* what was parked for want of a way has been looked at with this driver */
+    struct list calls;      /* in flight */
     int n_calls;
     bool closing; /* nothing is recorded any more */
 };
@@ -46,4 +46,4 @@ struct worker {
 int worker_open(struct worker *w, const struct app_start *start);
 void worker_close(struct worker *w);
 /* Looks at the queue now, or @after_ms from now if that is sooner than planned. */
-void worker_look(struct worker *w, int64_t after_ms);
+void worker_wake(struct worker *w, int64_t after_ms);

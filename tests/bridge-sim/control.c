@@ -1,6 +1,6 @@
 /*
  * The control port: what tests and demonstrations do to the simulated bridge. Every order is a POST whose
- * arguments are in the query; questions are GETs (tell.c). GET / lists all of them.
+ * arguments are in the query; questions are GETs (report.c). GET / lists all of them.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -192,7 +192,7 @@ static void send_messages(struct sim *s, struct http_req *r)
     if (!x)
         return;
     (void)arg(r, "type", "received", type, sizeof type);
-    while (event < EVENT_MESSAGES && strcmp(type, event_words[event]) != 0)
+    while (event < EVENT_MESSAGES && strcmp(type, event_labels[event]) != 0)
         event++;
     if (event == EVENT_MESSAGES) {
         refused(r, "type is one of received, group, sent, delivered, read");
@@ -310,12 +310,12 @@ static const struct order {
     const char *help;
 } orders[] = {
     { "GET", "/", help, "this list" },
-    { "GET", "/state", tell_state, "counters, and the status of every session" },
-    { "GET", "/counters", tell_counters, "counters alone" },
-    { "GET", "/calls", tell_calls, HELP_CALLS },
-    { "GET", "/acknowledged", tell_acknowledged,
+    { "GET", "/state", report_state, "counters, and the status of every session" },
+    { "GET", "/counters", report_counters, "counters alone" },
+    { "GET", "/calls", report_calls, HELP_CALLS },
+    { "GET", "/acknowledged", report_acknowledged,
       "ranges [first, last] of N of message ids SIM<N> answered 2xx" },
-    { "GET", "/metrics", tell_metrics, "for Prometheus" },
+    { "GET", "/metrics", report_metrics, "for Prometheus" },
     { "POST", "/sessions", add_sessions, "n=5 [prefix=demo-] [connected=1]: adds sessions" },
     { "POST", "/drop", drop, HELP_DROP },
     { "POST", "/pair", pair, "session=ID: somebody scans its QR code" },

@@ -1,11 +1,11 @@
-/* Questions of the control port (tell.c), for its table (control.c). */
+/* Questions of the control port (report.c), for its table (control.c). */
 #pragma once
 
 struct sim;
 struct http_req;
 
-void tell_state(struct sim *s, struct http_req *r);
-void tell_counters(struct sim *s, struct http_req *r);
-void tell_calls(struct sim *s, struct http_req *r);
-void tell_acknowledged(struct sim *s, struct http_req *r);
-void tell_metrics(struct sim *s, struct http_req *r);
+void report_state(struct sim *s, struct http_req *r);
+void report_counters(struct sim *s, struct http_req *r);
+void report_calls(struct sim *s, struct http_req *r);
+void report_acknowledged(struct sim *s, struct http_req *r);
+void report_metrics(struct sim *s, struct http_req *r);

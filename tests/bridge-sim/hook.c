@@ -17,7 +17,7 @@ const char *const event_names[EVENT_N] = {
     [EVENT_OTHER] = "",
 };
 
-const char *const event_words[EVENT_N] = {
+const char *const event_labels[EVENT_N] = {
     [EVENT_RECEIVED] = "received",         [EVENT_GROUP] = "group", [EVENT_SENT] = "sent",
     [EVENT_DELIVERED] = "delivered",       [EVENT_READ] = "read",   [EVENT_CONNECTED] = "connected",
     [EVENT_DISCONNECTED] = "disconnected", [EVENT_QR] = "qr",       [EVENT_OTHER] = "other",
@@ -26,7 +26,7 @@ const char *const event_words[EVENT_N] = {
 static unsigned bit_of(struct str word)
 {
     for (unsigned i = 0; i < EVENT_N; i++) {
-        if (str_eq(word, event_words[i]))
+        if (str_eq(word, event_labels[i]))
             return 1U << i;
     }
     return 0;

@@ -17,7 +17,7 @@
  *   target.c       a receiver of webhooks
  *   conn.c         one kept-alive connection to a receiver of webhooks
  *   control.c      the control port: orders
- *   tell.c         the control port: questions
+ *   report.c         the control port: questions
  *   settings.c     the table
  *   sim.c          the clock tick, opening and closing
  */
@@ -167,8 +167,8 @@ void whatsapp_restart_all(struct sim *s); /* the process is gone, and all sessio
 void whatsapp_tick(struct sim *s, int64_t now_ms);
 
 /* ---- webhooks -------------------------------------------------------------------------------- */
-extern const char *const event_names[EVENT_N]; /* "message.received" …, for EVENT_OTHER "" */
-extern const char *const event_words[EVENT_N]; /* "received", "group" …, as settings and orders say it */
+extern const char *const event_names[EVENT_N];  /* "message.received" …, for EVENT_OTHER "" */
+extern const char *const event_labels[EVENT_N]; /* "received", "group" …, in settings and commands */
 /* "received,sent" -> bits; 0: one of the words is unknown. */
 unsigned event_bits(const char *words);
 

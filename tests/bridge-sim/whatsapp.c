@@ -41,7 +41,7 @@ void whatsapp_connect(struct sim *s, struct sim_session *x)
 /* ---- drops ----------------------------------------------------------------------------------- */
 
 /* HTTP's words for the codes, as the recordings have them. */
-static const char *code_words(int code)
+static const char *code_text(int code)
 {
     static const struct {
         int code;
@@ -61,7 +61,7 @@ static const char *code_words(int code)
 }
 
 /* zapw's data of a drop: a Boom error as Baileys makes it, flattened by JSON. */
-static void tell_drop(struct sim *s, const struct sim_session *x, int code)
+static void send_drop(struct sim *s, const struct sim_session *x, int code)
 {
     char data[512];
 
@@ -71,7 +71,7 @@ static void tell_drop(struct sim *s, const struct sim_session *x, int code)
         "\"isBoom\":true,"
         "\"isServer\":false,\"output\":{\"statusCode\":%d,\"payload\":{\"statusCode\":%d,\"error\":\"%s\","
         "\"message\":\"Stream Errored (conflict)\"},\"headers\":{}}},\"shouldReconnect\":%s}}",
-        code, code, code_words(code), code == LOGGED_OUT ? "false" : "true");
+        code, code, code_text(code), code == LOGGED_OUT ? "false" : "true");
     hook_session(s, x, EVENT_DISCONNECTED, event_names[EVENT_DISCONNECTED], str_from(data));
 }
 
@@ -86,7 +86,7 @@ void whatsapp_drop(struct sim *s, struct sim_session *x, int code)
     x->status = SIM_DISCONNECTED;
     x->next = SIM_NEXT_NONE;
     x->logged_out = code == LOGGED_OUT;
-    tell_drop(s, x, code);
+    send_drop(s, x, code);
 }
 
 /* ---- QR codes -------------------------------------------------------------------------------- */
@@ -160,7 +160,7 @@ static void happen(struct sim *s, struct sim_session *x)
     } else if (x->next == SIM_NEXT_REFUSED) {
         x->status = SIM_DISCONNECTED;
         x->next = SIM_NEXT_NONE;
-        tell_drop(s, x, LOGGED_OUT);
+        send_drop(s, x, LOGGED_OUT);
     } else {
         whatsapp_connect(s, x);
     }

@@ -150,7 +150,7 @@ def test_without_any_way_it_says_what_will_happen(stack):
     stack.wait_session("demo-1", "connected")
     drop_all(stack)
     stack.wait_session("demo-1", "disconnected")
-    zk.wait_until("the worker has said that there is no way", lambda: stack.cli_json("status")[0]["no_way"])
+    zk.wait_until("the worker has said that there is no way", lambda: stack.cli_json("status")[0]["no_reconnect_method"])
     show = stack.cli_json("session", "show", "demo-1")[0]["next"]
     assert show["action"] == "park" and 30_000 < show["at"] - time.time() * 1000 < 65_000
     text = stack.cli("session", "show", "demo-1", check=True).stdout
@@ -163,7 +163,7 @@ def test_without_any_way_it_says_what_will_happen(stack):
     stack.processes["worker-1"].stop()
     stack.worker(RECONNECT_HOOK=f"exec:{restarter(stack)}")
     zk.wait_until("with a hook it comes back", lambda: all_connected(stack))
-    assert "cannot reconnect" not in stack.cli_json("status")[0]["no_way"]
+    assert "cannot reconnect" not in stack.cli_json("status")[0]["no_reconnect_method"]
 
 
 def test_docker_restarts_the_container(stack, engine):

@@ -561,7 +561,7 @@ static void a_bridge_is_told_by_its_answers(void **state)
         struct bridge_answer status = { .status = rows[i].status_status, .body = str_from(rows[i].status) };
         struct bridge_answer health = { .status = rows[i].health_status, .body = str_from(rows[i].health) };
         const struct bridge_driver *d = NULL;
-        int r = detect_judge(&list, &status, rows[i].health_status < 0 ? NULL : &health, &d);
+        int r = detect_decide(&list, &status, rows[i].health_status < 0 ? NULL : &health, &d);
 
         if (r != rows[i].answer || (r == 0 && strcmp(d->name, rows[i].name) != 0) || (r && d))
             fail_msg("row %zu: %d, %s", i, r, d ? d->name : "none");
@@ -577,9 +577,9 @@ static void the_recorded_zapw_is_found(void **state)
                          u = answer_of(&refused);
     const struct bridge_driver *d = NULL;
 
-    assert_int_equal(detect_judge(&l, &m, &h, &d), 0);
+    assert_int_equal(detect_decide(&l, &m, &h, &d), 0);
     assert_ptr_equal(d, driver("zapw"));
-    assert_int_equal(detect_judge(&u, &u, &h, &d), DETECT_UNAUTHORIZED);
+    assert_int_equal(detect_decide(&u, &u, &h, &d), DETECT_UNAUTHORIZED);
     fixture_free(&list);
     fixture_free(&miss);
     fixture_free(&health);

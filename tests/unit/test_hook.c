@@ -133,7 +133,7 @@ static void a_program_s_exit_status_is_the_answer(void **state)
     r = run("/bin/false");
     assert_false(r.restarted);
     assert_int_equal(r.sent_ms, 0);
-    assert_string_equal(r.words, "/bin/false ended with exit status 1");
+    assert_string_equal(r.message, "/bin/false ended with exit status 1");
 }
 
 static void a_program_that_is_not_there_was_never_run(void **state)
@@ -142,7 +142,7 @@ static void a_program_that_is_not_there_was_never_run(void **state)
 
     assert_false(r.restarted);
     assert_int_equal(r.sent_ms, -1);
-    assert_string_equal(r.words, "cannot run /nonexistent/restart: No such file or directory");
+    assert_string_equal(r.message, "cannot run /nonexistent/restart: No such file or directory");
 }
 
 /* A program with this text; the caller unlinks it. */

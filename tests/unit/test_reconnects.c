@@ -411,7 +411,7 @@ static void test_unpark_outdated_by_hand(void **state)
     assert_int_equal(claim(f, f->db, 16).n, 2);
 }
 
-static void test_no_way(void **state)
+static void test_no_reconnect_method(void **state)
 {
     struct fx *f = *state;
     struct now now;
@@ -419,14 +419,14 @@ static void test_no_way(void **state)
 
     (void)see(f, "s1", SESSION_DISCONNECTED, 428);
     now = now_of(f);
-    assert_int_equal(reconnects_park_no_way(f->db, &now, B, 60 * S, "set a hook", &n), 0);
+    assert_int_equal(reconnects_park_no_method(f->db, &now, B, 60 * S, "set a hook", &n), 0);
     assert_int_equal(n, 0);
     clock_step(&f->clock, 60 * S);
     now = now_of(f);
-    assert_int_equal(reconnects_park_no_way(f->db, &now, B, 60 * S, "set a hook", &n), 0);
+    assert_int_equal(reconnects_park_no_method(f->db, &now, B, 60 * S, "set a hook", &n), 0);
     assert_int_equal(n, 1);
     assert_string_equal(hear(f, f->db).detail, "set a hook");
-    assert_int_equal(reconnects_unpark_no_way(f->db, &f->p, &now, B, &n), 0);
+    assert_int_equal(reconnects_unpark_no_method(f->db, &f->p, &now, B, &n), 0);
     assert_int_equal(n, 1);
     assert_int_equal(claim(f, f->db, 16).n, 1);
 }
@@ -693,7 +693,7 @@ int main(void)
         T(test_hopeless_rows_step_aside),
         T(test_parking),
         T(test_outdated),
-        T(test_no_way),
+        T(test_no_reconnect_method),
         T(test_unpark_outdated_by_hand),
         T(test_by_hook),
         T(test_breaker_is_shared),

@@ -7,6 +7,6 @@
 
 #include "services/reconnect-worker/worker.h"
 
-void tell_started(struct worker *w, const struct claim *claim);
+void publish_started(struct worker *w, const struct claim *claim);
 /* Returns 0 or what the store failed with. */
-int tell(struct worker *w);
+int publish_ended(struct worker *w);

@@ -1,15 +1,15 @@
-#include "services/reconnect-worker/tell.h"
+#include "services/reconnect-worker/publish.h"
 
 #include "common/base/log.h"
 #include "services/reconnect-worker/worker_metrics.h"
 
-/* The message's own words for "there is none". */
+/* In a message an absent text is STR_NULL. */
 static struct str text_or_none(const char *s)
 {
     return *s ? str_from(s) : STR_NULL;
 }
 
-static void ring(struct worker *w, enum topic_type type, struct message *m, const char *session)
+static void publish(struct worker *w, enum topic_type type, struct message *m, const char *session)
 {
     m->type = str_from(topic_type_text(type));
     m->bridge = str_from(w->settings.bridge.name);
@@ -17,7 +17,7 @@ static void ring(struct worker *w, enum topic_type type, struct message *m, cons
     app_ring(w->app, m);
 }
 
-void tell_started(struct worker *w, const struct claim *claim)
+void publish_started(struct worker *w, const struct claim *claim)
 {
     struct message m;
 
@@ -28,10 +28,10 @@ void tell_started(struct worker *w, const struct claim *claim)
     m.attempt = claim->attempt;
     m.worker = str_from(w->name);
     m.cause = text_or_none(claim->cause);
-    ring(w, TOPIC_RECONNECT_STARTED, &m, claim->session);
+    publish(w, TOPIC_RECONNECT_STARTED, &m, claim->session);
 }
 
-static void tell_attempt(void *ctx, const struct attempt_row *a)
+static void publish_attempt(void *ctx, const struct attempt_row *a)
 {
     bool succeeded = a->outcome == ATTEMPT_SUCCEEDED;
     struct worker *w = ctx;
@@ -55,10 +55,10 @@ static void tell_attempt(void *ctx, const struct attempt_row *a)
     m.worker = str_from(a->worker);
     m.cause = str_from(attempt_outcome_text(a->outcome));
     m.text = text_or_none(a->detail);
-    ring(w, succeeded ? TOPIC_RECONNECT_SUCCEEDED : TOPIC_RECONNECT_FAILED, &m, a->session);
+    publish(w, succeeded ? TOPIC_RECONNECT_SUCCEEDED : TOPIC_RECONNECT_FAILED, &m, a->session);
 }
 
-static void tell_park(void *ctx, const struct told_park *park)
+static void publish_park(void *ctx, const struct told_park *park)
 {
     struct worker *w = ctx;
     struct message m;
@@ -71,15 +71,15 @@ static void tell_park(void *ctx, const struct told_park *park)
     m.worker = str_from(w->name);
     m.cause = str_from(retry_park_text(park->park));
     m.text = text_or_none(park->detail);
-    ring(w, TOPIC_RECONNECT_PARKED, &m, park->session);
+    publish(w, TOPIC_RECONNECT_PARKED, &m, park->session);
 }
 
-int tell(struct worker *w)
+int publish_ended(struct worker *w)
 {
     bool more = w->db != NULL;
     int r = 0;
 
     while (r == 0 && more)
-        r = reconnects_collect(w->db, w->settings.bridge.name, tell_attempt, tell_park, w, &more);
+        r = reconnects_collect(w->db, w->settings.bridge.name, publish_attempt, publish_park, w, &more);
     return r;
 }

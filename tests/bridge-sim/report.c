@@ -53,7 +53,7 @@ static void put_counters(struct json_out *j, const struct sim *s)
     put_answers(j, c);
 }
 
-void tell_counters(struct sim *s, struct http_req *r)
+void report_counters(struct sim *s, struct http_req *r)
 {
     CLEANUP(buf_fini) struct buf body = BUF_INIT(ANSWER_MAX);
     struct json_out j = JSON_OUT(&body);
@@ -64,7 +64,7 @@ void tell_counters(struct sim *s, struct http_req *r)
     answer(r, "application/json", &body);
 }
 
-void tell_state(struct sim *s, struct http_req *r)
+void report_state(struct sim *s, struct http_req *r)
 {
     CLEANUP(buf_fini) struct buf body = BUF_INIT(ANSWER_MAX);
     struct json_out j = JSON_OUT(&body);
@@ -79,7 +79,7 @@ void tell_state(struct sim *s, struct http_req *r)
     answer(r, "application/json", &body);
 }
 
-void tell_metrics(struct sim *s, struct http_req *r)
+void report_metrics(struct sim *s, struct http_req *r)
 {
     CLEANUP(buf_fini) struct buf body = BUF_INIT(ANSWER_MAX);
     const struct sim_counters *c = &s->counters;
@@ -94,7 +94,7 @@ void tell_metrics(struct sim *s, struct http_req *r)
 
 /* ---- calls and messages ---------------------------------------------------------------------- */
 
-void tell_calls(struct sim *s, struct http_req *r)
+void report_calls(struct sim *s, struct http_req *r)
 {
     CLEANUP(buf_fini) struct buf body = BUF_INIT(ANSWER_MAX);
     struct json_out j = JSON_OUT(&body);
@@ -115,7 +115,7 @@ void tell_calls(struct sim *s, struct http_req *r)
     answer(r, "application/json", &body);
 }
 
-void tell_acknowledged(struct sim *s, struct http_req *r)
+void report_acknowledged(struct sim *s, struct http_req *r)
 {
     CLEANUP(buf_fini) struct buf body = BUF_INIT(ANSWER_MAX);
     struct json_out j = JSON_OUT(&body);
