@@ -49,7 +49,7 @@ static const struct cause causes[] = {
       "The bridge no longer lists this session; create it again with the same id, or delete it here." },
     { 0, "start-timeout", PLAN_NORMAL, SESSION, "disconnected", false,
       "The session was starting for too long and counts as down." },
-    { 0, "deaf", PLAN_NORMAL, SESSION, "disconnected", false,
+    { 0, "silent", PLAN_NORMAL, SESSION, "disconnected", false,
       "The bridge says connected, but nothing has come in for longer than is normal for this session." },
     { 0, "operator", PLAN_NORMAL, SESSION, "disconnected", false,
       "Somebody asked for this reconnection." },

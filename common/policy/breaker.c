@@ -13,13 +13,13 @@ static int64_t probed_until(const struct policy *p, const struct breaker *b)
     return b->since + 2 * p->lease_ms;
 }
 
-struct verdict breaker_verdict(const struct policy *p, const struct breaker *b, int64_t now)
+struct retry_verdict breaker_verdict(const struct policy *p, const struct breaker *b, int64_t now)
 {
     if (b->state == BREAKER_OPEN && now < b->until)
-        return (struct verdict){ WHY_BREAKER_OPEN, b->until };
+        return (struct retry_verdict){ WHY_BREAKER_OPEN, b->until };
     if (b->state == BREAKER_HALF_OPEN && b->probes >= p->breaker_probes && now < probed_until(p, b))
-        return (struct verdict){ WHY_BREAKER_PROBING, probed_until(p, b) };
-    return (struct verdict){ WHY_READY, now };
+        return (struct retry_verdict){ WHY_BREAKER_PROBING, probed_until(p, b) };
+    return (struct retry_verdict){ WHY_READY, now };
 }
 
 static struct breaker enter(const struct breaker *b, enum breaker_state state, int64_t now)
@@ -27,7 +27,8 @@ static struct breaker enter(const struct breaker *b, enum breaker_state state, i
     return (struct breaker){ .state = state, .opens = b->opens, .gen = b->gen + 1, .since = now };
 }
 
-static struct breaker open_it(const struct policy *p, const struct breaker *b, unsigned spread, int64_t now)
+static struct breaker open_it(const struct policy *p, const struct breaker *b, unsigned jitter_permille,
+                              int64_t now)
 {
     struct breaker n = enter(b, BREAKER_OPEN, now);
     int64_t open_ms;
@@ -36,7 +37,8 @@ static struct breaker open_it(const struct policy *p, const struct breaker *b, u
     open_ms = n.opens * p->breaker_open_ms;
     if (open_ms > p->breaker_open_max_ms)
         open_ms = p->breaker_open_max_ms;
-    n.until = now + open_ms * (1000 - p->breaker_jitter + 2 * p->breaker_jitter * spread / 1000) / 1000;
+    n.until =
+        now + open_ms * (1000 - p->breaker_jitter + 2 * p->breaker_jitter * jitter_permille / 1000) / 1000;
     return n;
 }
 
@@ -62,12 +64,12 @@ struct breaker breaker_take(const struct policy *p, const struct breaker *b, int
 
 static bool is_too_bad(const struct policy *p, const struct breaker *b, struct breaker_window w)
 {
-    return b->row >= p->breaker_row ||
+    return b->streak >= p->breaker_streak ||
            (w.n >= p->breaker_window_min && w.bad * 1000 >= w.n * p->breaker_permille);
 }
 
 static struct breaker probe_answered(const struct policy *p, const struct breaker *b, bool fault,
-                                     unsigned spread, int64_t now)
+                                     unsigned jitter_permille, int64_t now)
 {
     struct breaker n = *b;
 
@@ -78,21 +80,21 @@ static struct breaker probe_answered(const struct policy *p, const struct breake
     if (n.probes_ok >= p->breaker_probes_ok)
         return close_it(&n, now);
     if (n.probes_bad > p->breaker_probes - p->breaker_probes_ok)
-        return open_it(p, &n, spread, now);
+        return open_it(p, &n, jitter_permille, now);
     return n;
 }
 
 struct breaker breaker_answer(const struct policy *p, const struct breaker *b, int64_t gen, bool fault,
-                              struct breaker_window window, unsigned spread, int64_t now)
+                              struct breaker_window window, unsigned jitter_permille, int64_t now)
 {
     struct breaker n = *b;
 
     if (gen != b->gen || b->state == BREAKER_OPEN)
         return n;
     if (b->state == BREAKER_HALF_OPEN)
-        return probe_answered(p, b, fault, spread, now);
-    n.row = fault ? n.row + 1 : 0;
-    return is_too_bad(p, &n, window) ? open_it(p, &n, spread, now) : n;
+        return probe_answered(p, b, fault, jitter_permille, now);
+    n.streak = fault ? n.streak + 1 : 0;
+    return is_too_bad(p, &n, window) ? open_it(p, &n, jitter_permille, now) : n;
 }
 
 struct breaker breaker_forget(const struct breaker *b, int64_t gen)

@@ -23,14 +23,14 @@ struct breaker {
     int64_t until;  /* steady ms: open until then */
     int64_t opens;  /* in a row, without a close between */
     int64_t gen;    /* counts changes of state: results of an older period do not count */
-    int64_t row;    /* bridge faults in a row */
+    int64_t streak; /* bridge faults in a row */
     int64_t since;  /* steady ms of the last change: older answers are not counted */
     int64_t probes; /* half open: let through, answered well, failed */
     int64_t probes_ok, probes_bad;
 };
 
 /* May a call be made? WHY_READY, WHY_BREAKER_OPEN, WHY_BREAKER_PROBING. */
-struct verdict breaker_verdict(const struct policy *p, const struct breaker *b, int64_t now);
+struct retry_verdict breaker_verdict(const struct policy *p, const struct breaker *b, int64_t now);
 /* A call is made (the verdict was ready): counts a probe, turns OPEN whose time is over into HALF_OPEN, and
  * begins a HALF_OPEN anew whose probes were never answered.
  * The call remembers the gen of the result. */
@@ -40,10 +40,10 @@ struct breaker breaker_take(const struct policy *p, const struct breaker *b, int
 struct breaker_window {
     int64_t n, bad;
 };
-/* A call that began in period @gen was answered, well or with a fault of the bridge. @spread in [0, 1000] is
+/* A call that began in period @gen was answered, well or with a fault of the bridge. @jitter_permille in [0, 1000] is
  * drawn by the caller. */
 struct breaker breaker_answer(const struct policy *p, const struct breaker *b, int64_t gen, bool fault,
-                              struct breaker_window window, unsigned spread, int64_t now);
+                              struct breaker_window window, unsigned jitter_permille, int64_t now);
 /* A call that began in period @gen will never be answered (its worker died): a probe may go instead. */
 struct breaker breaker_forget(const struct breaker *b, int64_t gen);
 /* The monitor found the bridge well again: an open breaker lets its probes go now. */

@@ -7,12 +7,12 @@
 
 /* The breaker of the workers, with the numbers of a backend: no window (a row says it all at the rate of
  * deliveries), one probe, closed by one good answer. */
-static const struct policy gate_policy = {
-    .breaker_row = GATE_FAULTS,
+static const struct policy dest_breaker_policy = {
+    .breaker_streak = DEST_BREAKER_FAULTS,
     .breaker_window_min = INT64_MAX,
     .breaker_permille = 1001,
-    .breaker_open_ms = GATE_OPEN_MS,
-    .breaker_open_max_ms = GATE_OPEN_MAX_MS,
+    .breaker_open_ms = DEST_BREAKER_OPEN_MS,
+    .breaker_open_max_ms = DEST_BREAKER_OPEN_MAX_MS,
     .breaker_jitter = DELIVERY_JITTER,
     .breaker_probes = 1,
     .breaker_probes_ok = 1,
@@ -21,7 +21,7 @@ static const struct policy gate_policy = {
 
 /* ---- what an answer means -------------------------------------------------------------------- */
 
-enum delivery_result delivery_judge(enum delivery_failure failure, int status)
+enum delivery_result delivery_classify(enum delivery_failure failure, int status)
 {
     if (failure == DELIVERY_NO_CONNECTION)
         return DELIVERY_UNREACHED;
@@ -87,14 +87,14 @@ int delivery_schedule_parse(const char *s, struct delivery_schedule *ret, struct
 }
 
 int64_t delivery_wait_ms(const struct delivery_schedule *s, int tries, int64_t retry_after_ms,
-                         unsigned spread)
+                         unsigned jitter_permille)
 {
     int64_t planned = tries < s->n ? s->wait_ms[tries] : -1;
     int64_t wait;
 
     if (planned < 0)
         return -1;
-    wait = planned * (1000 - DELIVERY_JITTER + 2 * DELIVERY_JITTER * (int64_t)spread / 1000) / 1000;
+    wait = planned * (1000 - DELIVERY_JITTER + 2 * DELIVERY_JITTER * (int64_t)jitter_permille / 1000) / 1000;
     if (retry_after_ms > wait)
         wait = retry_after_ms < 2 * planned ? retry_after_ms : 2 * planned;
     if (retry_after_ms >= 0 && wait < planned)
@@ -102,26 +102,28 @@ int64_t delivery_wait_ms(const struct delivery_schedule *s, int tries, int64_t r
     return wait;
 }
 
-/* ---- the gate -------------------------------------------------------------------------------- */
+/* ---- the breaker -------------------------------------------------------------------------------- */
 
-void gate_init(struct gate *g, int64_t concurrency)
+void dest_breaker_init(struct dest_breaker *g, int64_t concurrency)
 {
-    *g = (struct gate){ .concurrency = concurrency, .limit = concurrency };
+    *g = (struct dest_breaker){ .concurrency = concurrency, .limit = concurrency };
 }
 
-bool gate_wants_fresh(const struct gate *g)
+bool dest_breaker_wants_fresh(const struct dest_breaker *g)
 {
-    return !gate_is_closed(g) && g->reached;
+    return !dest_breaker_is_closed(g) && g->reached;
 }
 
-static bool may_try_fresh(const struct gate *g, int64_t in_flight)
+static bool may_try_fresh(const struct dest_breaker *g, int64_t in_flight)
 {
-    return gate_wants_fresh(g) && in_flight < GATE_FRESH_AT_ONCE && in_flight < g->concurrency;
+    return dest_breaker_wants_fresh(g) && in_flight < DEST_BREAKER_FRESH_AT_ONCE &&
+           in_flight < g->concurrency;
 }
 
-bool gate_may(const struct gate *g, int64_t in_flight, bool fresh, int64_t now_ms, int64_t *ret_at)
+bool dest_breaker_may(const struct dest_breaker *g, int64_t in_flight, bool fresh, int64_t now_ms,
+                      int64_t *ret_at)
 {
-    struct verdict v = breaker_verdict(&gate_policy, &g->breaker, now_ms);
+    struct retry_verdict v = breaker_verdict(&dest_breaker_policy, &g->breaker, now_ms);
 
     *ret_at = 0;
     if (v.why == WHY_READY && in_flight < g->limit)
@@ -137,35 +139,35 @@ bool gate_may(const struct gate *g, int64_t in_flight, bool fresh, int64_t now_m
 /* A session that is tried out of turn belongs to no period: only that it is taken means something. */
 #define NO_PERIOD (-1)
 
-int64_t gate_take(struct gate *g, int64_t now_ms)
+int64_t dest_breaker_take(struct dest_breaker *g, int64_t now_ms)
 {
-    g->fresh_at = now_ms + GATE_FRESH_MS;
-    if (breaker_verdict(&gate_policy, &g->breaker, now_ms).why != WHY_READY)
+    g->fresh_at = now_ms + DEST_BREAKER_FRESH_MS;
+    if (breaker_verdict(&dest_breaker_policy, &g->breaker, now_ms).why != WHY_READY)
         return NO_PERIOD;
-    g->breaker = breaker_take(&gate_policy, &g->breaker, now_ms);
+    g->breaker = breaker_take(&dest_breaker_policy, &g->breaker, now_ms);
     return g->breaker.gen;
 }
 
-bool gate_is_shut(const struct gate *g, int64_t now_ms)
+bool dest_breaker_is_open(const struct dest_breaker *g, int64_t now_ms)
 {
     return g->breaker.state == BREAKER_OPEN && now_ms < g->breaker.until;
 }
 
-bool gate_is_closed(const struct gate *g)
+bool dest_breaker_is_closed(const struct dest_breaker *g)
 {
     return g->breaker.state == BREAKER_CLOSED;
 }
 
-static void row_ends(struct gate *g)
+static void streak_ends(struct dest_breaker *g)
 {
-    g->row_id++;
+    g->streak_id++;
     g->unreached = 0;
     g->sessions = 0;
-    g->breaker.row = 0;
+    g->breaker.streak = 0;
 }
 
 /* Slow start: one at a time, and twice as many whenever so many were answered well. */
-static void widen(struct gate *g)
+static void widen(struct dest_breaker *g)
 {
     if (g->limit >= g->concurrency || ++g->good < g->limit)
         return;
@@ -173,63 +175,66 @@ static void widen(struct gate *g)
     g->limit = g->limit * 2 < g->concurrency ? g->limit * 2 : g->concurrency;
 }
 
-static enum gate_change changed(struct gate *g, const struct breaker *before)
+static enum dest_breaker_change changed(struct dest_breaker *g, const struct breaker *before)
 {
     if (g->breaker.gen == before->gen)
-        return GATE_SAME;
+        return DEST_BREAKER_SAME;
     g->good = 0;
     g->limit = 1;
     if (g->breaker.state == BREAKER_CLOSED)
-        return GATE_WELL;
-    return before->state == BREAKER_HALF_OPEN ? GATE_AGAIN : GATE_SHUT;
+        return DEST_BREAKER_CLOSED;
+    return before->state == BREAKER_HALF_OPEN ? DEST_BREAKER_REOPENED : DEST_BREAKER_OPENED;
 }
 
 /* Does a fault of this session lengthen the row? */
-static bool is_news(struct gate *g, uint64_t lane)
+static bool is_news(struct dest_breaker *g, uint64_t lane)
 {
-    for (int i = 0; i < g->sessions && i < GATE_SESSIONS - 1; i++) {
+    for (int i = 0; i < g->sessions && i < DEST_BREAKER_SESSIONS - 1; i++) {
         if (g->lane[i] == lane)
-            return g->sessions == GATE_SESSIONS;
+            return g->sessions == DEST_BREAKER_SESSIONS;
     }
-    if (g->sessions < GATE_SESSIONS - 1)
+    if (g->sessions < DEST_BREAKER_SESSIONS - 1)
         g->lane[g->sessions] = lane;
-    if (g->sessions < GATE_SESSIONS)
+    if (g->sessions < DEST_BREAKER_SESSIONS)
         g->sessions++;
     return true;
 }
 
 /* Of whatever period: it works for somebody. */
-static enum gate_change open_at_once(struct gate *g, int64_t now_ms)
+static enum dest_breaker_change open_at_once(struct dest_breaker *g, int64_t now_ms)
 {
     const struct breaker before = g->breaker;
     struct breaker b = before;
 
     if (b.state == BREAKER_OPEN)
-        b = breaker_take(&gate_policy, &b, now_ms);
-    g->breaker = breaker_answer(&gate_policy, &b, b.gen, false, (struct breaker_window){ 0 }, 0, now_ms);
-    row_ends(g);
+        b = breaker_take(&dest_breaker_policy, &b, now_ms);
+    g->breaker =
+        breaker_answer(&dest_breaker_policy, &b, b.gen, false, (struct breaker_window){ 0 }, 0, now_ms);
+    streak_ends(g);
     return changed(g, &before);
 }
 
 /* Does a fault lengthen the row, or shut it by itself? */
-static bool speaks_against_it(struct gate *g, const struct gate_try *t, enum delivery_result result)
+static bool speaks_against_it(struct dest_breaker *g, const struct dest_breaker_try *t,
+                              enum delivery_result result)
 {
     bool news = is_news(g, t->lane);
 
     g->unreached = result == DELIVERY_UNREACHED ? g->unreached + 1 : 0;
-    if (g->unreached < GATE_UNREACHED)
+    if (g->unreached < DEST_BREAKER_UNREACHED)
         return news && !t->known;
-    g->breaker.row = GATE_FAULTS;
+    g->breaker.streak = DEST_BREAKER_FAULTS;
     return true;
 }
 
-enum gate_change gate_answer(struct gate *g, const struct gate_try *t, enum delivery_result result,
-                             unsigned spread, int64_t now_ms, bool *ret_counts)
+enum dest_breaker_change dest_breaker_answer(struct dest_breaker *g, const struct dest_breaker_try *t,
+                                             enum delivery_result result, unsigned jitter_permille,
+                                             int64_t now_ms, bool *ret_counts)
 {
     const struct breaker before = g->breaker;
     bool fault = result == DELIVERY_FAULT || result == DELIVERY_UNREACHED;
-    bool closed = gate_is_closed(g);
-    enum gate_change change;
+    bool closed = dest_breaker_is_closed(g);
+    enum dest_breaker_change change;
 
     *ret_counts = closed && t->period == before.gen && result != DELIVERY_UNREACHED;
     if (!fault && !closed)
@@ -237,30 +242,30 @@ enum gate_change gate_answer(struct gate *g, const struct gate_try *t, enum deli
     if (fault)
         g->reached = result == DELIVERY_FAULT;
     if (t->period != before.gen || (closed && fault && !speaks_against_it(g, t, result)))
-        return GATE_SAME;
-    g->breaker = breaker_answer(&gate_policy, &g->breaker, t->period, fault, (struct breaker_window){ 0 },
-                                spread, now_ms);
+        return DEST_BREAKER_SAME;
+    g->breaker = breaker_answer(&dest_breaker_policy, &g->breaker, t->period, fault,
+                                (struct breaker_window){ 0 }, jitter_permille, now_ms);
     change = changed(g, &before);
-    if (change == GATE_SHUT)
+    if (change == DEST_BREAKER_OPENED)
         *ret_counts = false;
     if (!fault) {
-        row_ends(g);
+        streak_ends(g);
         widen(g);
     }
     return change;
 }
 
-void gate_forget(struct gate *g, int64_t period)
+void dest_breaker_forget(struct dest_breaker *g, int64_t period)
 {
     g->breaker = breaker_forget(&g->breaker, period);
 }
 
-bool gate_suspects(const struct gate *g)
+bool dest_breaker_suspects(const struct dest_breaker *g)
 {
-    return g->sessions == GATE_SESSIONS;
+    return g->sessions == DEST_BREAKER_SESSIONS;
 }
 
-bool gate_doubts(const struct gate *g)
+bool dest_breaker_doubts(const struct dest_breaker *g)
 {
     return g->sessions > 0;
 }

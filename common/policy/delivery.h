@@ -4,11 +4,11 @@
  *
  * A try that fails has one of two causes, and they are told apart. The event is at fault: its tries are
  * counted, and when the schedule is used up it is dead. The destination is at fault: nothing is counted, the
- * gate shuts and the log is the queue. A destination that cannot be reached is always at fault itself. One
+ * breaker shuts and the log is the queue. A destination that cannot be reached is always at fault itself. One
  * that answers 5xx, or not in time, is at fault when so many deliveries of several sessions in a row ended so
- * that the gate shut; what was counted in that row is given back then. It may still be the events of these
+ * that the breaker shut; what was counted in that row is given back then. It may still be the events of these
  * sessions alone: so sessions that have not failed are tried all the time, one after the other, and the first
- * good answer of any opens the gate.
+ * good answer of any opens the breaker.
  */
 #pragma once
 
@@ -35,7 +35,7 @@ enum delivery_result {
     DELIVERY_FAULT,     /* 5xx, 429, no answer in time, a broken one */
     DELIVERY_UNREACHED, /* no connection: no event can be the cause */
 };
-enum delivery_result delivery_judge(enum delivery_failure failure, int status);
+enum delivery_result delivery_classify(enum delivery_failure failure, int status);
 const char *delivery_result_text(enum delivery_result r);
 
 /* ---- the schedule ---------------------------------------------------------------------------- */
@@ -55,32 +55,32 @@ int delivery_schedule_parse(const char *s, struct delivery_schedule *ret, struct
 
 /*
  * How long to wait after @tries counted tries, ms. @retry_after_ms: what the backend asked for, < 0: nothing;
- * it is honoured between once and twice the planned wait. @spread in [0, 1000] is drawn by the caller.
+ * it is honoured between once and twice the planned wait. @jitter_permille in [0, 1000] is drawn by the caller.
  * Returns -1: the schedule is used up.
  */
 int64_t delivery_wait_ms(const struct delivery_schedule *s, int tries, int64_t retry_after_ms,
-                         unsigned spread);
+                         unsigned jitter_permille);
 
-/* ---- the gate of a destination --------------------------------------------------------------- */
+/* ---- the breaker of a destination --------------------------------------------------------------- */
 
 /* Faults in a row that shut it. So many because a backend that fails for every third request at random would
  * be shut by fewer: 0.35^20 is one in a billion. */
-#define GATE_FAULTS 20
+#define DEST_BREAKER_FAULTS 20
 /* In a row of fewer sessions it may be their events that the backend cannot stand: their repeated faults do
  * not lengthen it. */
-#define GATE_SESSIONS 3
+#define DEST_BREAKER_SESSIONS 3
 /* Failures to connect in a row: a handful proves that nobody listens. */
-#define GATE_UNREACHED 3
-#define GATE_OPEN_MS   1000
+#define DEST_BREAKER_UNREACHED 3
+#define DEST_BREAKER_OPEN_MS   1000
 /* A backend that comes back is found within this. */
-#define GATE_OPEN_MAX_MS 30000
+#define DEST_BREAKER_OPEN_MAX_MS 30000
 /* While it is shut by answers, a session that has not failed is tried this long after the one before. A
  * backend that is in trouble sees 100 requests a second at most, and each session once. */
-#define GATE_FRESH_MS 10
+#define DEST_BREAKER_FRESH_MS 10
 /* … beside a probe that may hang. */
-#define GATE_FRESH_AT_ONCE 2
+#define DEST_BREAKER_FRESH_AT_ONCE 2
 
-struct gate {
+struct dest_breaker {
     struct breaker breaker; /* "open": shut; "half-open": one probe is let through */
     int64_t concurrency;
     int64_t limit;     /* deliveries at once: 1 after it opened again, doubling up to the concurrency */
@@ -88,43 +88,45 @@ struct gate {
     bool reached;      /* the last fault was one of a destination that can be connected to */
     int64_t good;      /* good answers at this limit */
     int64_t unreached; /* failures to connect in a row */
-    uint64_t lane[GATE_SESSIONS - 1]; /* the first sessions of the row */
-    int sessions;                     /* in the row, counted up to GATE_SESSIONS */
-    int64_t row_id;                   /* counts rows: which tries are given back */
+    uint64_t lane[DEST_BREAKER_SESSIONS - 1]; /* the first sessions of the row */
+    int sessions;                             /* in the row, counted up to DEST_BREAKER_SESSIONS */
+    int64_t streak_id;                        /* counts rows: which tries are given back */
 };
 
-void gate_init(struct gate *g, int64_t concurrency);
+void dest_breaker_init(struct dest_breaker *g, int64_t concurrency);
 /* May a delivery start, with so many in flight? @fresh: it is of a session that has not failed. *ret_at is
  * when to ask again (0: when one ends). */
-bool gate_may(const struct gate *g, int64_t in_flight, bool fresh, int64_t now_ms, int64_t *ret_at);
-/* One starts. Returns the period it belongs to, for gate_answer(). */
-int64_t gate_take(struct gate *g, int64_t now_ms);
+bool dest_breaker_may(const struct dest_breaker *g, int64_t in_flight, bool fresh, int64_t now_ms,
+                      int64_t *ret_at);
+/* One starts. Returns the period it belongs to, for dest_breaker_answer(). */
+int64_t dest_breaker_take(struct dest_breaker *g, int64_t now_ms);
 /* It is not closed, and a session that has not failed would be tried. */
-bool gate_wants_fresh(const struct gate *g);
-bool gate_is_shut(const struct gate *g, int64_t now_ms); /* nothing new need be read */
-bool gate_is_closed(const struct gate *g);               /* in breaker's words: all is well */
+bool dest_breaker_wants_fresh(const struct dest_breaker *g);
+bool dest_breaker_is_open(const struct dest_breaker *g, int64_t now_ms); /* nothing new need be read */
+bool dest_breaker_is_closed(const struct dest_breaker *g);               /* in breaker's words: all is well */
 
-enum gate_change {
-    GATE_SAME,
-    GATE_SHUT,  /* it shut now: tries counted in this row are given back */
-    GATE_AGAIN, /* it shut again after a probe that failed */
-    GATE_WELL,  /* it is well again */
+enum dest_breaker_change {
+    DEST_BREAKER_SAME,
+    DEST_BREAKER_OPENED,   /* it shut now: tries counted in this row are given back */
+    DEST_BREAKER_REOPENED, /* it shut again after a probe that failed */
+    DEST_BREAKER_CLOSED,   /* it is well again */
 };
-struct gate_try {
+struct dest_breaker_try {
     int64_t period;
     uint64_t lane; /* its session: any number that tells sessions apart */
     bool known;    /* the event had failed before the last good answer: that it fails again says nothing */
 };
 /* How a delivery ended. *ret_counts: the try uses up the event's schedule (only for results other than taken
  * and gone). */
-enum gate_change gate_answer(struct gate *g, const struct gate_try *t, enum delivery_result result,
-                             unsigned spread, int64_t now_ms, bool *ret_counts);
+enum dest_breaker_change dest_breaker_answer(struct dest_breaker *g, const struct dest_breaker_try *t,
+                                             enum delivery_result result, unsigned jitter_permille,
+                                             int64_t now_ms, bool *ret_counts);
 /* One will never be answered (cancelled). */
-void gate_forget(struct gate *g, int64_t period);
+void dest_breaker_forget(struct dest_breaker *g, int64_t period);
 /* The row of faults holds several sessions and no good answer: an event is not given up in it. */
-bool gate_suspects(const struct gate *g);
+bool dest_breaker_suspects(const struct dest_breaker *g);
 /* Nothing was answered well since a fault: nobody knows whether it is the destination's. */
-bool gate_doubts(const struct gate *g);
-/* An event that waits for long is tried in between, uncounted, as long as the gate has doubts: when only one
+bool dest_breaker_doubts(const struct dest_breaker *g);
+/* An event that waits for long is tried in between, uncounted, as long as the breaker has doubts: when only one
  * session is alive nothing else would tell that the backend is back. */
-#define GATE_DOUBT_MS 30000
+#define DEST_BREAKER_DOUBT_MS 30000

@@ -6,8 +6,9 @@
 const struct policy policy_default = {
     .interval_ms = 300 * 1000, /* the original integration's rule; WhatsApp looks askance at faster logins */
     .grace_ms = 0,             /* a session that stands alone is attempted at once */
-    .unsaid_ms = 2 * 1000, /* a bridge says why at once, and zapw once more after 1 s: it may be "never" */
-    .slow_ms = 15 * 60 * 1000,   /* 440: long enough for the other client to be noticed and stopped */
+    .cause_grace_ms =
+        2 * 1000, /* a bridge says why at once, and zapw once more after 1 s: it may be "never" */
+    .replaced_delay_ms = 15 * 60 * 1000, /* 440: long enough for the other client to be noticed and stopped */
     .rate_milli = 2000,          /* 2/s brings 1,000 sessions back in 8 min and is nothing to a bridge */
     .burst = 5,                  /* the few sessions of a small site need not queue */
     .slow_start_ms = 60 * 1000,  /* a bridge that just came back loads and pairs everything at once */
@@ -21,9 +22,9 @@ const struct policy policy_default = {
     .verify_ms = 20 * 1000, /* a login takes 2 to 10 s; the last look is at 20 s */
     .no_method_ms =
         60 * 1000, /* for a bridge that reconnects by itself (zapw: 515, within 2 s) or is being restarted */
-    .vouch_ms = 10 * 1000, /* two of the monitor's polls in an incident */
+    .freshness_ms = 10 * 1000, /* two of the monitor's polls in an incident */
 
-    .breaker_row = 5,               /* fewer may be chance */
+    .breaker_streak = 5,            /* fewer may be chance */
     .breaker_window_ms = 30 * 1000, /* one call_ms: hanging calls count too */
     .breaker_window_min = 20,       /* below that a share says nothing */
     .breaker_permille = 500,

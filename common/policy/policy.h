@@ -10,24 +10,25 @@ struct policy {
     int64_t interval_ms;    /* least time between the starts of two attempts for one session (R2) */
     int64_t backoff_min_ms; /* RECONNECT_BACKOFF MIN..MAX; both 0: not set, interval_ms it is */
     int64_t backoff_max_ms;
-    int64_t grace_ms;   /* from a drop to its first attempt */
-    int64_t unsaid_ms;  /* the same, at least, for a drop that a poll has found and nothing has explained */
-    int64_t slow_ms;    /* the same for a cause with PLAN_SLOW (440) */
-    int64_t rate_milli; /* token bucket per bridge: thousandths of an attempt per second … */
-    int64_t burst;      /* … and whole attempts */
-    int64_t slow_start_ms; /* after an incident the bucket grows from 10 % to all of it over this time */
-    int64_t in_flight_max; /* calls at once per bridge, over all workers */
-    int64_t failures_max;  /* failed attempts in a row that park a session */
-    int64_t stable_ms;     /* connected this long: the counters start again */
+    int64_t grace_ms; /* from a drop to its first attempt */
+    int64_t
+        cause_grace_ms; /* the same, at least, for a drop that a poll has found and nothing has explained */
+    int64_t replaced_delay_ms; /* the same for a cause with PLAN_SLOW (440) */
+    int64_t rate_milli;        /* token bucket per bridge: thousandths of an attempt per second … */
+    int64_t burst;             /* … and whole attempts */
+    int64_t slow_start_ms;     /* after an incident the bucket grows from 10 % to all of it over this time */
+    int64_t in_flight_max;     /* calls at once per bridge, over all workers */
+    int64_t failures_max;      /* failed attempts in a row that park a session */
+    int64_t stable_ms;         /* connected this long: the counters start again */
 
     int64_t call_ms;      /* the longest a call takes, from the claim on */
     int64_t lease_ms;     /* a claim lapses this long after it: call_ms and a margin to record */
     int64_t sent_ms;      /* a call has left the worker this long after the claim, or never does */
     int64_t verify_ms;    /* after the call the monitor looks for this long whether it connected */
     int64_t no_method_ms; /* where no attempt can be made, a session that is due for so long is parked */
-    int64_t vouch_ms;     /* then the worker waits this much longer for the monitor's word */
+    int64_t freshness_ms; /* then the worker waits this much longer for the monitor's word */
 
-    int64_t breaker_row;        /* bridge faults in a row that open the breaker */
+    int64_t breaker_streak;     /* bridge faults in a row that open the breaker */
     int64_t breaker_window_ms;  /* or this share of the attempts answered in this time … */
     int64_t breaker_window_min; /* … when there were at least so many */
     int64_t breaker_permille;

@@ -24,7 +24,7 @@ static int64_t spaced_at(const struct policy *p, const struct retry *r, int64_t 
     return r->last_sent > 0 ? later(now, r->last_sent + policy_spacing_ms(p)) : now;
 }
 
-int64_t retry_next_at(const struct policy *p, const struct retry *r, uint64_t draw)
+int64_t retry_next_at(const struct policy *p, const struct retry *r, uint64_t rand64)
 {
     int64_t doublings = r->attempts < BACKOFF_DOUBLINGS_MAX ? r->attempts : BACKOFF_DOUBLINGS_MAX;
     int64_t window = p->backoff_max_ms;
@@ -35,7 +35,7 @@ int64_t retry_next_at(const struct policy *p, const struct retry *r, uint64_t dr
         window = p->backoff_min_ms << doublings;
     if (window < p->backoff_min_ms)
         window = p->backoff_min_ms;
-    return r->last_sent + p->backoff_min_ms + (int64_t)(draw % (uint64_t)(window - p->backoff_min_ms + 1));
+    return r->last_sent + p->backoff_min_ms + (int64_t)(rand64 % (uint64_t)(window - p->backoff_min_ms + 1));
 }
 
 /* ---- small steps ----------------------------------------------------------------------------- */
@@ -104,14 +104,14 @@ static enum retry_park park_after(const struct policy *p, const struct retry *r,
 
 /* @counts: it is the session's failure, not the bridge's nor ours. */
 static void end_attempt(const struct policy *p, struct retry *r, enum session_state state, bool counts,
-                        uint64_t draw)
+                        uint64_t rand64)
 {
     bool slow_again = r->reason == RETRY_FOR_SLOW && !counts;
     enum retry_park park;
 
     r->failures += counts && r->reason != RETRY_FOR_AT_ONCE ? 1 : 0;
     park = park_after(p, r, state, counts);
-    r->due_at = retry_next_at(p, r, draw);
+    r->due_at = retry_next_at(p, r, rand64);
     if (park != RETRY_PARK_NONE) {
         set_parked(r, park);
     } else if (state == SESSION_DISCONNECTED) {
@@ -138,7 +138,7 @@ static void follow_connected(struct retry *r, struct retry_effect *effect)
 
 static int64_t grace_ms(const struct policy *p, enum cause_plan plan)
 {
-    return plan == PLAN_ASK ? later(p->grace_ms, p->unsaid_ms) : p->grace_ms;
+    return plan == PLAN_ASK ? later(p->grace_ms, p->cause_grace_ms) : p->grace_ms;
 }
 
 static void drop_by_plan(const struct policy *p, struct retry *r, enum cause_plan plan, int64_t now)
@@ -148,7 +148,7 @@ static void drop_by_plan(const struct policy *p, struct retry *r, enum cause_pla
     else if (plan == PLAN_SLOW && r->slow_used)
         set_parked(r, RETRY_PARK_TWO_OWNERS);
     else if (plan == PLAN_SLOW)
-        set_due(r, RETRY_FOR_SLOW, spaced_at(p, r, now + p->slow_ms));
+        set_due(r, RETRY_FOR_SLOW, spaced_at(p, r, now + p->replaced_delay_ms));
     else
         set_due(r, r->failures > 0 ? RETRY_FOR_AGAIN : RETRY_FOR_DROP,
                 later(spaced_at(p, r, now + grace_ms(p, plan)), r->due_at));
@@ -223,10 +223,10 @@ struct retry retry_follow(const struct policy *p, const struct retry *r, const s
 
     if (change->to != SESSION_CONNECTED && change->connected_ms >= p->stable_ms)
         reset_counters(&n);
-    if (change->to == SESSION_CONNECTED && !change->deaf)
+    if (change->to == SESSION_CONNECTED && !change->silent)
         follow_connected(&n, &effect);
     else if (change->to == SESSION_CONNECTED && n.phase == RETRY_IDLE)
-        set_due(&n, RETRY_FOR_DEAF, spaced_at(p, &n, now));
+        set_due(&n, RETRY_FOR_SILENT, spaced_at(p, &n, now));
     else if (change->to == SESSION_DISCONNECTED)
         follow_disconnected(p, &n, change->cause ? change->cause->plan : PLAN_NORMAL, now, &effect);
     else if (change->to == SESSION_FAILED)
@@ -238,18 +238,18 @@ struct retry retry_follow(const struct policy *p, const struct retry *r, const s
 }
 
 struct retry retry_not_connected(const struct policy *p, const struct retry *r, enum session_state state,
-                                 uint64_t draw, int64_t now)
+                                 uint64_t rand64, int64_t now)
 {
     struct retry n = *r;
 
     n.seen_at = now;
-    end_attempt(p, &n, state, true, draw);
+    end_attempt(p, &n, state, true, rand64);
     return n;
 }
 
 /* ---- what a worker does ---------------------------------------------------------------------- */
 
-struct retry retry_put_off(const struct retry *r, struct verdict v, int64_t now)
+struct retry retry_put_off(const struct retry *r, struct retry_verdict v, int64_t now)
 {
     struct retry n = *r;
 
@@ -293,14 +293,14 @@ static bool may_still_connect(const struct retry *r, enum session_state state)
 }
 
 static enum attempt_outcome taken(const struct policy *p, struct retry *r, enum session_state state,
-                                  uint64_t draw, int64_t now)
+                                  uint64_t rand64, int64_t now)
 {
     if (state == SESSION_DISCONNECTED && r->reason == RETRY_FOR_AT_ONCE && !r->at_once_used) {
         set_due(r, RETRY_FOR_AT_ONCE, now);
         return ATTEMPT_NOT_CONNECTED;
     }
     if (!may_still_connect(r, state)) {
-        end_attempt(p, r, state, true, draw);
+        end_attempt(p, r, state, true, rand64);
         return ATTEMPT_NOT_CONNECTED;
     }
     r->phase = RETRY_VERIFYING;
@@ -310,22 +310,22 @@ static enum attempt_outcome taken(const struct policy *p, struct retry *r, enum 
 }
 
 struct retry retry_called(const struct policy *p, const struct retry *r, const struct retry_call *call,
-                          enum session_state state, uint64_t draw, int64_t now,
+                          enum session_state state, uint64_t rand64, int64_t now,
                           enum attempt_outcome *ret_outcome)
 {
     struct retry n = *r;
 
     n.last_sent = r->claimed_at + (call->sent_after_ms > 0 ? call->sent_after_ms : 0);
     *ret_outcome = call->outcome;
-    if (state == SESSION_CONNECTED && (r->reason != RETRY_FOR_DEAF || call->outcome == ATTEMPT_CALLED)) {
+    if (state == SESSION_CONNECTED && (r->reason != RETRY_FOR_SILENT || call->outcome == ATTEMPT_CALLED)) {
         set_over(&n);
         *ret_outcome = ATTEMPT_SUCCEEDED;
     } else if (call->outcome == ATTEMPT_CALLED) {
-        *ret_outcome = taken(p, &n, state, draw, now);
+        *ret_outcome = taken(p, &n, state, rand64, now);
     } else if (call->outcome == ATTEMPT_NO_METHOD) {
         set_parked(&n, RETRY_PARK_NO_METHOD);
     } else {
-        end_attempt(p, &n, state, call->outcome == ATTEMPT_REFUSED, draw);
+        end_attempt(p, &n, state, call->outcome == ATTEMPT_REFUSED, rand64);
     }
     return n;
 }
@@ -333,21 +333,21 @@ struct retry retry_called(const struct policy *p, const struct retry *r, const s
 bool retry_is_lapsed(const struct policy *p, const struct retry *r, int64_t now)
 {
     return (r->phase == RETRY_CALLING && now >= r->lease_until) ||
-           (r->phase == RETRY_VERIFYING && now >= r->verify_until + p->vouch_ms);
+           (r->phase == RETRY_VERIFYING && now >= r->verify_until + p->freshness_ms);
 }
 
 struct retry retry_repair(const struct policy *p, const struct retry *r, enum session_state state,
-                          uint64_t draw, int64_t now, enum attempt_outcome *ret_outcome)
+                          uint64_t rand64, int64_t now, enum attempt_outcome *ret_outcome)
 {
     struct retry n = *r;
 
-    if (state == SESSION_CONNECTED && r->reason != RETRY_FOR_DEAF) {
+    if (state == SESSION_CONNECTED && r->reason != RETRY_FOR_SILENT) {
         set_over(&n);
         *ret_outcome = ATTEMPT_SUCCEEDED;
         return n;
     }
     *ret_outcome = r->phase == RETRY_CALLING ? ATTEMPT_WORKER_LOST : ATTEMPT_UNCONFIRMED;
-    end_attempt(p, &n, state, false, draw);
+    end_attempt(p, &n, state, false, rand64);
     return n;
 }
 
@@ -420,7 +420,7 @@ const char *retry_reason_text(enum retry_reason r)
 const char *retry_park_text(enum retry_park p)
 {
     static const char *const texts[] = {
-#define X(name, text, words) [RETRY_PARK_##name] = (text),
+#define X(name, text, message) [RETRY_PARK_##name] = (text),
         RETRY_PARKS(X)
 #undef X
     };
@@ -428,10 +428,10 @@ const char *retry_park_text(enum retry_park p)
     return texts[p];
 }
 
-const char *retry_park_words(enum retry_park p)
+const char *retry_park_message(enum retry_park p)
 {
     static const char *const texts[] = {
-#define X(name, text, words) [RETRY_PARK_##name] = (words),
+#define X(name, text, message) [RETRY_PARK_##name] = (message),
         RETRY_PARKS(X)
 #undef X
     };

@@ -13,7 +13,7 @@
  *   any --connected--> IDLE
  *   any --a cause, 20 failures or an operator--> PARKED --unpark--> DUE or IDLE
  *
- * DUE is only a session that is recorded disconnected (or deaf): a queue of hopeless rows would hide the
+ * DUE is only a session that is recorded disconnected (or silent): a queue of hopeless rows would hide the
  * others.
  *
  * All times are steady ms (common/store/db.h), 0 is never.
@@ -53,7 +53,7 @@ const char *retry_phase_text(enum retry_phase p);
     X(SLOW, "slow")         /* one late retry (440), then parked */                \
     X(AGAIN, "again")       /* the one before failed */                            \
     X(OPERATOR, "operator") /* asked for by hand */                                \
-    X(DEAF, "deaf")         /* connected but hears nothing, and DEAF_RECONNECT is on */
+    X(SILENT, "silent")     /* connected but hears nothing, and SILENT_RECONNECT is on */
 enum retry_reason {
 #define X(name, text) RETRY_FOR_##name,
     RETRY_REASONS(X)
@@ -62,7 +62,7 @@ enum retry_reason {
 };
 const char *retry_reason_text(enum retry_reason r);
 
-/* X(NAME, text, words) */
+/* X(NAME, text, message) */
 #define RETRY_PARKS(X)                                                                                      \
     X(NONE, "", "")                                                                                         \
     X(OPERATOR, "operator", "parked by hand")                                                               \
@@ -73,13 +73,13 @@ const char *retry_reason_text(enum retry_reason r);
     X(OUTDATED, "outdated", "WhatsApp refuses the bridge's client version: update the bridge, then unpark") \
     X(NO_METHOD, "no-reconnect-method", "this bridge has no reconnect call: set RECONNECT_HOOK to restart it")
 enum retry_park {
-#define X(name, text, words) RETRY_PARK_##name,
+#define X(name, text, message) RETRY_PARK_##name,
     RETRY_PARKS(X)
 #undef X
         RETRY_PARK_N
 };
 const char *retry_park_text(enum retry_park p);
-const char *retry_park_words(enum retry_park p);
+const char *retry_park_message(enum retry_park p);
 
 #define RETRY_ASKED 1
 struct retry {
@@ -108,7 +108,7 @@ struct retry_change {
     enum session_state from, to;
     const struct cause *cause; /* of the new state; NULL: unknown */
     int64_t connected_ms;      /* how long it had been connected before, 0: it was not */
-    bool deaf;                 /* to is CONNECTED, and an attempt is wanted nevertheless */
+    bool silent;               /* to is CONNECTED, and an attempt is wanted nevertheless */
 };
 
 /* What came of it beyond the new struct retry. */
@@ -124,9 +124,9 @@ struct retry_effect {
 struct retry retry_follow(const struct policy *p, const struct retry *r, const struct retry_change *change,
                           int64_t now, struct retry_effect *ret_effect);
 /* The monitor looked when the verification ended and the session was in @state, not connected: that attempt
- * failed. @draw is any random number. Call it for VERIFYING only. */
+ * failed. @rand64 is any random number. Call it for VERIFYING only. */
 struct retry retry_not_connected(const struct policy *p, const struct retry *r, enum session_state state,
-                                 uint64_t draw, int64_t now);
+                                 uint64_t rand64, int64_t now);
 
 /* ---- what a worker does ---------------------------------------------------------------------- */
 
@@ -152,16 +152,16 @@ struct retry_bridge {
 };
 
 /* May this session be attempted (its own side only)? */
-struct verdict retry_session_verdict(const struct policy *p, const struct retry *r,
-                                     const struct retry_session *s, const struct retry_bridge *b,
-                                     int64_t now);
+struct retry_verdict retry_session_verdict(const struct policy *p, const struct retry *r,
+                                           const struct retry_session *s, const struct retry_bridge *b,
+                                           int64_t now);
 /* May any session of this bridge be attempted? */
-struct verdict retry_bridge_verdict(const struct policy *p, const struct retry_bridge *b, int64_t now);
+struct retry_verdict retry_bridge_verdict(const struct policy *p, const struct retry_bridge *b, int64_t now);
 
 /* DUE, but the session's verdict is no: due again when that ends or, if only time is missing, a little later;
  * else out of the queue until the monitor reports a drop again. Keeps what cannot be attempted from standing
  * before the others. */
-struct retry retry_put_off(const struct retry *r, struct verdict v, int64_t now);
+struct retry retry_put_off(const struct retry *r, struct retry_verdict v, int64_t now);
 
 /* Claimed under @token; both verdicts were ready. */
 struct retry retry_claim(const struct policy *p, const struct retry *r, int64_t token, int64_t now);
@@ -194,20 +194,21 @@ struct retry_call {
 /* The call of the attempt with r->token is over. @state is what is recorded of the session by now: when that
  * is CONNECTED, the attempt has succeeded. *ret_outcome is what the attempt came to. */
 struct retry retry_called(const struct policy *p, const struct retry *r, const struct retry_call *call,
-                          enum session_state state, uint64_t draw, int64_t now,
+                          enum session_state state, uint64_t rand64, int64_t now,
                           enum attempt_outcome *ret_outcome);
 /* CALLING past its lease (the worker died), or VERIFYING past its time and the vouch time (nobody looked). */
 bool retry_is_lapsed(const struct policy *p, const struct retry *r, int64_t now);
 /* Ends a lapsed attempt: WORKER_LOST, UNCONFIRMED, or SUCCEEDED when it is recorded connected. */
 struct retry retry_repair(const struct policy *p, const struct retry *r, enum session_state state,
-                          uint64_t draw, int64_t now, enum attempt_outcome *ret_outcome);
+                          uint64_t rand64, int64_t now, enum attempt_outcome *ret_outcome);
 
 /* ---- what an operator does ------------------------------------------------------------------- */
 
 /* May an operator's attempt be put up? Like the two verdicts above, but the flap damping, the time it is due
  * and the bucket do not refuse it, and with @force the spacing does not either. */
-struct verdict retry_ask_verdict(const struct policy *p, const struct retry *r, const struct retry_session *s,
-                                 const struct retry_bridge *b, bool force, int64_t now);
+struct retry_verdict retry_ask_verdict(const struct policy *p, const struct retry *r,
+                                       const struct retry_session *s, const struct retry_bridge *b,
+                                       bool force, int64_t now);
 struct retry retry_ask(const struct retry *r, bool force);
 /* Kept through everything but unpark and a connect; by hand also in place of another reason. While CALLING or
  * VERIFYING only .park is set, and the attempt's end parks it. */
@@ -217,4 +218,4 @@ struct retry retry_unpark(const struct policy *p, const struct retry *r, enum se
                           int64_t now);
 
 /* Full-jitter exponential backoff, or the interval: the steady ms before which no next attempt starts. */
-int64_t retry_next_at(const struct policy *p, const struct retry *r, uint64_t draw);
+int64_t retry_next_at(const struct policy *p, const struct retry *r, uint64_t rand64);

@@ -4,10 +4,10 @@
  */
 #include "common/policy/retry.h"
 
-#define READY(now)     ((struct verdict){ WHY_READY, (now) })
-#define NO(why, until) ((struct verdict){ WHY_##why, (until) })
+#define READY(now)     ((struct retry_verdict){ WHY_READY, (now) })
+#define NO(why, until) ((struct retry_verdict){ WHY_##why, (until) })
 
-static struct verdict phase_verdict(const struct retry *r)
+static struct retry_verdict phase_verdict(const struct retry *r)
 {
     switch (r->phase) {
     case RETRY_PARKED:
@@ -21,7 +21,7 @@ static struct verdict phase_verdict(const struct retry *r)
     }
 }
 
-static struct verdict state_verdict(enum session_state s)
+static struct retry_verdict state_verdict(enum session_state s)
 {
     switch (s) {
     case SESSION_STARTING:
@@ -44,11 +44,11 @@ static struct verdict state_verdict(enum session_state s)
 /* The two states in which an attempt may be wanted nevertheless. */
 static bool is_exempt(const struct retry *r, enum session_state s)
 {
-    return r->phase == RETRY_DUE && ((r->reason == RETRY_FOR_DEAF && s == SESSION_CONNECTED) ||
+    return r->phase == RETRY_DUE && ((r->reason == RETRY_FOR_SILENT && s == SESSION_CONNECTED) ||
                                      (r->reason == RETRY_FOR_OPERATOR && s == SESSION_FAILED));
 }
 
-static struct verdict spacing_verdict(const struct policy *p, const struct retry *r, int64_t now)
+static struct retry_verdict spacing_verdict(const struct policy *p, const struct retry *r, int64_t now)
 {
     int64_t next = r->last_sent + policy_spacing_ms(p);
 
@@ -63,12 +63,12 @@ static bool is_spaced(const struct retry *r)
 /* Its cause may be on its way; put off for something else it is not waited for any more. */
 static bool is_grace(const struct policy *p, const struct retry *r)
 {
-    int64_t grace_ms = p->grace_ms > p->unsaid_ms ? p->grace_ms : p->unsaid_ms;
+    int64_t grace_ms = p->grace_ms > p->cause_grace_ms ? p->grace_ms : p->cause_grace_ms;
 
     return r->reason == RETRY_FOR_DROP && r->due_at - r->seen_at <= grace_ms;
 }
 
-static struct verdict due_verdict(const struct policy *p, const struct retry *r, int64_t now)
+static struct retry_verdict due_verdict(const struct policy *p, const struct retry *r, int64_t now)
 {
     if (now >= r->due_at)
         return READY(now);
@@ -77,23 +77,24 @@ static struct verdict due_verdict(const struct policy *p, const struct retry *r,
     return r->reason == RETRY_FOR_SLOW ? NO(SLOW, r->due_at) : NO(NOT_DUE, r->due_at);
 }
 
-static struct verdict flap_verdict(const struct retry *r, const struct retry_session *s, int64_t now)
+static struct retry_verdict flap_verdict(const struct retry *r, const struct retry_session *s, int64_t now)
 {
     bool asked = r->reason == RETRY_FOR_OPERATOR || r->due_at == RETRY_ASKED;
 
     return now < s->suppressed_until && !asked ? NO(FLAPPING, s->suppressed_until) : READY(now);
 }
 
-static struct verdict longer(struct verdict a, struct verdict b)
+static struct retry_verdict longer(struct retry_verdict a, struct retry_verdict b)
 {
     return b.why != WHY_READY && b.until > a.until ? b : a;
 }
 
 /* Time heals these: of those that hold, the one that lasts longest. */
-static struct verdict time_verdict(const struct policy *p, const struct retry *r,
-                                   const struct retry_session *s, const struct retry_bridge *b, int64_t now)
+static struct retry_verdict time_verdict(const struct policy *p, const struct retry *r,
+                                         const struct retry_session *s, const struct retry_bridge *b,
+                                         int64_t now)
 {
-    struct verdict v = is_spaced(r) ? spacing_verdict(p, r, now) : READY(now);
+    struct retry_verdict v = is_spaced(r) ? spacing_verdict(p, r, now) : READY(now);
     bool seen = r->last_sent == 0 || r->seen_at > r->last_sent || b->swept_at > r->last_sent;
 
     v = longer(v, due_verdict(p, r, now));
@@ -103,10 +104,11 @@ static struct verdict time_verdict(const struct policy *p, const struct retry *r
     return seen || !is_spaced(r) ? READY(now) : NO(NOT_SEEN, 0);
 }
 
-struct verdict retry_session_verdict(const struct policy *p, const struct retry *r,
-                                     const struct retry_session *s, const struct retry_bridge *b, int64_t now)
+struct retry_verdict retry_session_verdict(const struct policy *p, const struct retry *r,
+                                           const struct retry_session *s, const struct retry_bridge *b,
+                                           int64_t now)
 {
-    struct verdict v = phase_verdict(r);
+    struct retry_verdict v = phase_verdict(r);
 
     if (v.why == WHY_READY && !is_exempt(r, s->state))
         v = state_verdict(s->state);
@@ -118,7 +120,7 @@ struct verdict retry_session_verdict(const struct policy *p, const struct retry 
 }
 
 /* R4's part of the bridge. */
-static struct verdict health_verdict(const struct retry_bridge *b, int64_t now)
+static struct retry_verdict health_verdict(const struct retry_bridge *b, int64_t now)
 {
     if (!b->known)
         return NO(NO_DRIVER, 0);
@@ -135,9 +137,9 @@ static struct verdict health_verdict(const struct retry_bridge *b, int64_t now)
     return now >= b->fresh_until ? NO(MONITOR_SILENT, 0) : READY(now);
 }
 
-struct verdict retry_bridge_verdict(const struct policy *p, const struct retry_bridge *b, int64_t now)
+struct retry_verdict retry_bridge_verdict(const struct policy *p, const struct retry_bridge *b, int64_t now)
 {
-    struct verdict v = health_verdict(b, now);
+    struct retry_verdict v = health_verdict(b, now);
 
     if (v.why == WHY_READY)
         v = breaker_verdict(p, &b->breaker, now);
@@ -152,10 +154,11 @@ struct verdict retry_bridge_verdict(const struct policy *p, const struct retry_b
     return READY(now);
 }
 
-struct verdict retry_ask_verdict(const struct policy *p, const struct retry *r, const struct retry_session *s,
-                                 const struct retry_bridge *b, bool force, int64_t now)
+struct retry_verdict retry_ask_verdict(const struct policy *p, const struct retry *r,
+                                       const struct retry_session *s, const struct retry_bridge *b,
+                                       bool force, int64_t now)
 {
-    struct verdict v = phase_verdict(r);
+    struct retry_verdict v = phase_verdict(r);
 
     if (v.why == WHY_READY && !is_exempt(r, s->state))
         v = state_verdict(s->state);

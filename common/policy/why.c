@@ -1,13 +1,13 @@
 #include "common/policy/why.h"
 
 static const char *const keys[WHY_N] = {
-#define X(name, key, words) [WHY_##name] = (key),
+#define X(name, key, message) [WHY_##name] = (key),
     WHY(X)
 #undef X
 };
 
-static const char *const words_of[WHY_N] = {
-#define X(name, key, words) [WHY_##name] = (words),
+static const char *const message_of[WHY_N] = {
+#define X(name, key, message) [WHY_##name] = (message),
     WHY(X)
 #undef X
 };
@@ -17,7 +17,7 @@ const char *why_key(enum why w)
     return keys[w];
 }
 
-const char *why_words(enum why w)
+const char *why_message(enum why w)
 {
-    return words_of[w];
+    return message_of[w];
 }

@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-/* X(NAME, key, words) */
+/* X(NAME, key, message) */
 #define WHY(X)                                                                                              \
     X(READY, "ready", "it can be attempted now")                                                            \
     X(CONNECTED, "connected", "it is connected")                                                            \
@@ -39,18 +39,18 @@
     X(HOOK_SPACING, "hook-spacing", "the bridge was restarted a short while ago")
 
 enum why {
-#define X(name, key, words) WHY_##name,
+#define X(name, key, message) WHY_##name,
     WHY(X)
 #undef X
         WHY_N
 };
 
-const char *why_key(enum why w);   /* "bridge-down" */
-const char *why_words(enum why w); /* one clause, no full stop */
+const char *why_key(enum why w);     /* "bridge-down" */
+const char *why_message(enum why w); /* one clause, no full stop */
 
 /* An answer of the policy: WHY_READY, or a no and the steady ms when to ask again (0: not known, something
  * has to happen first). */
-struct verdict {
+struct retry_verdict {
     enum why why;
     int64_t until;
 };

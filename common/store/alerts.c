@@ -11,11 +11,11 @@
 int alerts_raise(struct db *db, const struct alert_row *row)
 {
     return sql_run(db,
-                   "INSERT INTO alert (name, bridge, session, since, cause, words, grouped)"
+                   "INSERT INTO alert (name, bridge, session, since, cause, detail, grouped)"
                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (name, bridge, session) DO UPDATE SET"
-                   " since = excluded.since, cause = excluded.cause, words = excluded.words,"
+                   " since = excluded.since, cause = excluded.cause, detail = excluded.detail,"
                    " grouped = excluded.grouped",
-                   "sssissi", row->name, row->bridge, row->session, row->since, row->cause, row->words,
+                   "sssissi", row->name, row->bridge, row->session, row->since, row->cause, row->detail,
                    (int64_t)row->grouped);
 }
 
@@ -27,7 +27,7 @@ int alerts_clear(struct db *db, const char *name, const char *bridge, const char
     return r == 0 && sql_changes(db) == 0 ? ALERTS_NONE : r;
 }
 
-/* name, bridge, session, since, cause, words from the first column on. */
+/* name, bridge, session, since, cause, detail from the first column on. */
 static void read_row(const struct sql *q, int first, struct alert_row *ret)
 {
     COPY(ret->name, sql_text(q, first));
@@ -35,7 +35,7 @@ static void read_row(const struct sql *q, int first, struct alert_row *ret)
     COPY(ret->session, sql_text(q, first + 2));
     ret->since = sql_int(q, first + 3);
     COPY(ret->cause, sql_text(q, first + 4));
-    COPY(ret->words, sql_text(q, first + 5));
+    COPY(ret->detail, sql_text(q, first + 5));
 }
 
 int alerts_each(struct db *db, const char *bridge, int (*on_row)(void *ctx, const struct alert_row *row),
@@ -44,7 +44,7 @@ int alerts_each(struct db *db, const char *bridge, int (*on_row)(void *ctx, cons
     CLEANUP(sql_done) struct sql *q = NULL;
     struct alert_row row = { 0 };
     int r = sql_query(db,
-                      "SELECT name, bridge, session, since, cause, words, grouped FROM alert"
+                      "SELECT name, bridge, session, since, cause, detail, grouped FROM alert"
                       " WHERE ?1 IS NULL OR bridge = ?1 ORDER BY name, bridge, session",
                       &q, "s", bridge);
 
@@ -78,17 +78,17 @@ int alerts_post(struct db *db, const char *sink, const struct alert_row *row, bo
     if (r != 0)
         return r;
     return sql_run(db,
-                   "INSERT INTO alert_outbox (sink, name, bridge, session, firing, since, at, cause, words)"
+                   "INSERT INTO alert_outbox (sink, name, bridge, session, firing, since, at, cause, detail)"
                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                    "ssssiiiss", sink, row->name, row->bridge, row->session, (int64_t)firing, row->since, at,
-                   row->cause, row->words);
+                   row->cause, row->detail);
 }
 
 int alerts_next(struct db *db, const char *sink, struct alert_note *ret)
 {
     CLEANUP(sql_done) struct sql *q = NULL;
     int r = sql_query(db,
-                      "SELECT n, firing, at, tries, name, bridge, session, since, cause, words"
+                      "SELECT n, firing, at, tries, name, bridge, session, since, cause, detail"
                       " FROM alert_outbox WHERE sink = ?1 ORDER BY n LIMIT 1",
                       &q, "s", sink);
 

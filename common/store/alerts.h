@@ -12,9 +12,9 @@
 #include "common/store/db.h"
 #include "common/store/sessions.h"
 
-#define ALERTS_NAME_MAX  32
-#define ALERTS_SINK_MAX  16
-#define ALERTS_WORDS_MAX 512
+#define ALERTS_NAME_MAX   32
+#define ALERTS_SINK_MAX   16
+#define ALERTS_DETAIL_MAX 512
 /* A sink that stays away for days: the oldest notes go first. 2,000 of them are half a megabyte. */
 #define ALERTS_OUTBOX_MAX 2000
 
@@ -26,7 +26,7 @@ struct alert_row {
         session[SESSIONS_ID_MAX]; /* session "": of the bridge, or of many sessions */
     int64_t since;                /* wall ms */
     char cause[32];
-    char words[ALERTS_WORDS_MAX];
+    char detail[ALERTS_DETAIL_MAX];
     bool grouped; /* one of many: told by the row of the same name without a session */
 };
 

@@ -69,7 +69,7 @@ int attempts_end(struct db *db, const struct now *now, int64_t token, enum attem
     int64_t next_at = next->phase == RETRY_DUE ? steady_to_wall(now, next->due_at) : 0;
 
     return sql_run(db,
-                   "UPDATE attempt SET outcome = ?2, ended = ?3, next_at = ?4, parked = ?5, told = 0,"
+                   "UPDATE attempt SET outcome = ?2, ended = ?3, next_at = ?4, parked = ?5, published = 0,"
                    " detail = coalesce(?6, detail) WHERE token = ?1",
                    "iiiiis", token, (int64_t)outcome, now->wall_ms, next_at,
                    (int64_t)(next->phase == RETRY_PARKED), detail);
@@ -119,17 +119,17 @@ int reconnects_each_attempt(struct db *db, const char *bridge, const char *sessi
 
 struct collected {
     struct attempt_row attempt[COLLECT_MAX];
-    struct told_park park[COLLECT_MAX];
+    struct parked_session park[COLLECT_MAX];
     int n_attempts, n_parks;
 };
 
 /* INDEXED BY: without it SQLite takes the primary key, and looks at every session of the bridge. */
-static int has_untold(struct db *db, const char *bridge, int64_t *ret)
+static int has_unpublished(struct db *db, const char *bridge, int64_t *ret)
 {
     return sql_get_int(db,
-                       "SELECT EXISTS (SELECT 1 FROM attempt WHERE bridge = ?1 AND told = 0)"
-                       " OR EXISTS (SELECT 1 FROM reconnect INDEXED BY reconnect_untold"
-                       "  WHERE bridge = ?1 AND park_told = 0)",
+                       "SELECT EXISTS (SELECT 1 FROM attempt WHERE bridge = ?1 AND published = 0)"
+                       " OR EXISTS (SELECT 1 FROM reconnect INDEXED BY reconnect_unpublished"
+                       "  WHERE bridge = ?1 AND park_published = 0)",
                        ret, "s", bridge);
 }
 
@@ -137,7 +137,7 @@ static int read_attempts(struct db *db, const char *bridge, struct collected *c)
 {
     CLEANUP(sql_done) struct sql *q = NULL;
     int r = sql_query(
-        db, "SELECT " COLUMNS " FROM attempt WHERE bridge = ?1 AND told = 0 ORDER BY token LIMIT ?2", &q,
+        db, "SELECT " COLUMNS " FROM attempt WHERE bridge = ?1 AND published = 0 ORDER BY token LIMIT ?2", &q,
         "si", bridge, (int64_t)COLLECT_MAX);
 
     while (r == 0 && (r = sql_next(q)) == SQL_ROW) {
@@ -152,12 +152,12 @@ static int read_parks(struct db *db, const char *bridge, struct collected *c)
     CLEANUP(sql_done) struct sql *q = NULL;
     int r = sql_query(db,
                       "SELECT session, park, attempts, park_detail FROM reconnect INDEXED BY "
-                      "reconnect_untold WHERE bridge = ?1"
-                      " AND park_told = 0 LIMIT ?2",
+                      "reconnect_unpublished WHERE bridge = ?1"
+                      " AND park_published = 0 LIMIT ?2",
                       &q, "si", bridge, (int64_t)COLLECT_MAX);
 
     while (r == 0 && (r = sql_next(q)) == SQL_ROW) {
-        struct told_park *park = &c->park[c->n_parks++];
+        struct parked_session *park = &c->park[c->n_parks++];
 
         str_copy(str_from(bridge), park->bridge, sizeof park->bridge);
         str_copy(sql_text(q, 0), park->session, sizeof park->session);
@@ -169,15 +169,15 @@ static int read_parks(struct db *db, const char *bridge, struct collected *c)
     return r;
 }
 
-static int mark_told(struct db *db, const char *bridge, const struct collected *c)
+static int mark_published(struct db *db, const char *bridge, const struct collected *c)
 {
     int r = 0;
 
     for (int i = 0; r == 0 && i < c->n_attempts; i++)
-        r = sql_run(db, "UPDATE attempt SET told = 1 WHERE token = ?1", "i", c->attempt[i].token);
+        r = sql_run(db, "UPDATE attempt SET published = 1 WHERE token = ?1", "i", c->attempt[i].token);
     for (int i = 0; r == 0 && i < c->n_parks; i++)
-        r = sql_run(db, "UPDATE reconnect SET park_told = 1 WHERE bridge = ?1 AND session = ?2", "ss", bridge,
-                    c->park[i].session);
+        r = sql_run(db, "UPDATE reconnect SET park_published = 1 WHERE bridge = ?1 AND session = ?2", "ss",
+                    bridge, c->park[i].session);
     return r;
 }
 
@@ -192,17 +192,18 @@ static int collect(struct db *db, const char *bridge, struct collected *c)
     if (r == 0)
         r = read_parks(db, bridge, c);
     if (r == 0)
-        r = mark_told(db, bridge, c);
+        r = mark_published(db, bridge, c);
     return txn_end(&t, r);
 }
 
 int reconnects_collect(struct db *db, const char *bridge,
                        void (*on_attempt)(void *ctx, const struct attempt_row *row),
-                       void (*on_park)(void *ctx, const struct told_park *park), void *ctx, bool *ret_more)
+                       void (*on_park)(void *ctx, const struct parked_session *park), void *ctx,
+                       bool *ret_more)
 {
     CLEANUP(mem_freep) struct collected *c = NULL;
     int64_t any = 0;
-    int r = has_untold(db, bridge, &any);
+    int r = has_unpublished(db, bridge, &any);
 
     *ret_more = false;
     if (r != 0 || !any)

@@ -9,10 +9,10 @@
 #include "common/base/mem.h"
 #include "common/store/rows.h"
 
-#define COLUMNS                                                                                         \
-    "name, driver, health, health_since, health_words, incident_since, incident_words, outdated_since," \
-    " swept_at, swept_wall, fresh_until, bucket_micro, bucket_at, slow_from, breaker, breaker_until,"   \
-    " breaker_opens, breaker_gen, breaker_row, breaker_since, probes, probes_ok, probes_bad, hook_at,"  \
+#define COLUMNS                                                                                           \
+    "name, driver, health, health_since, health_detail, incident_since, incident_detail, outdated_since," \
+    " swept_at, swept_wall, fresh_until, bucket_micro, bucket_at, slow_from, breaker, breaker_until,"     \
+    " breaker_opens, breaker_gen, breaker_streak, breaker_since, probes, probes_ok, probes_bad, hook_at," \
     " hook_runs, interval_ms, rate_milli, burst, no_reconnect_method"
 
 /* ---- transactions, time ---------------------------------------------------------------------- */
@@ -56,7 +56,7 @@ static void read_row(const struct sql *q, struct bridge_row *ret)
                      .until = sql_int(q, 15),
                      .opens = sql_int(q, 16),
                      .gen = sql_int(q, 17),
-                     .row = sql_int(q, 18),
+                     .streak = sql_int(q, 18),
                      .since = sql_int(q, 19),
                      .probes = sql_int(q, 20),
                      .probes_ok = sql_int(q, 21),
@@ -69,8 +69,8 @@ static void read_row(const struct sql *q, struct bridge_row *ret)
     };
     str_copy(sql_text(q, 0), ret->name, sizeof ret->name);
     str_copy(sql_text(q, 1), ret->driver, sizeof ret->driver);
-    str_copy(sql_text(q, 4), ret->health_words, sizeof ret->health_words);
-    str_copy(sql_text(q, 6), ret->incident_words, sizeof ret->incident_words);
+    str_copy(sql_text(q, 4), ret->health_detail, sizeof ret->health_detail);
+    str_copy(sql_text(q, 6), ret->incident_detail, sizeof ret->incident_detail);
     str_copy(sql_text(q, 28), ret->no_reconnect_method, sizeof ret->no_reconnect_method);
 }
 
@@ -118,10 +118,10 @@ int bridges_save(struct db *db, const struct bridge_row *b)
                    " ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26,"
                    " ?27, ?28, ?29)",
                    "ssiisisiiiiiiiiiiiiiiiiiiiiis", b->name, b->driver, (int64_t)b->health, b->health_since,
-                   b->health_words, b->incident_since, b->incident_words, b->outdated_since, b->swept_at,
+                   b->health_detail, b->incident_since, b->incident_detail, b->outdated_since, b->swept_at,
                    b->swept_wall, b->fresh_until, b->bucket.micro, b->bucket.at, b->bucket.slow_from,
                    (int64_t)b->breaker.state, b->breaker.until, b->breaker.opens, b->breaker.gen,
-                   b->breaker.row, b->breaker.since, b->breaker.probes, b->breaker.probes_ok,
+                   b->breaker.streak, b->breaker.since, b->breaker.probes, b->breaker.probes_ok,
                    b->breaker.probes_bad, b->hook_at, b->hook_runs, b->interval_ms, b->rate_milli, b->burst,
                    b->no_reconnect_method);
 }
@@ -170,7 +170,7 @@ int bridges_set_driver(struct db *db, const char *name, const char *driver)
     return end_with_row(&t, &row);
 }
 
-int bridges_set_no_method(struct db *db, const char *name, const char *words)
+int bridges_set_no_method(struct db *db, const char *name, const char *detail)
 {
     struct bridge_row row;
     struct txn t;
@@ -178,12 +178,12 @@ int bridges_set_no_method(struct db *db, const char *name, const char *words)
 
     if (r != 0)
         return r;
-    str_copy(str_from(words), row.no_reconnect_method, sizeof row.no_reconnect_method);
+    str_copy(str_from(detail), row.no_reconnect_method, sizeof row.no_reconnect_method);
     return end_with_row(&t, &row);
 }
 
 int bridges_set_health(struct db *db, const struct now *now, const char *name, enum bridge_health health,
-                       const char *words)
+                       const char *detail)
 {
     struct bridge_row row;
     struct txn t;
@@ -196,11 +196,11 @@ int bridges_set_health(struct db *db, const struct now *now, const char *name, e
     if (row.health != health)
         row.health_since = now->wall_ms;
     row.health = health;
-    str_copy(str_from(words), row.health_words, sizeof row.health_words);
+    str_copy(str_from(detail), row.health_detail, sizeof row.health_detail);
     return end_with_row(&t, &row);
 }
 
-int bridges_set_incident(struct db *db, const struct now *now, const char *name, bool on, const char *words)
+int bridges_set_incident(struct db *db, const struct now *now, const char *name, bool on, const char *detail)
 {
     struct bridge_row row;
     struct txn t;
@@ -214,11 +214,11 @@ int bridges_set_incident(struct db *db, const struct now *now, const char *name,
         row.incident_since = 0;
     else if (row.incident_since == 0)
         row.incident_since = now->wall_ms;
-    str_copy(str_from(words), row.incident_words, sizeof row.incident_words);
+    str_copy(str_from(detail), row.incident_detail, sizeof row.incident_detail);
     return end_with_row(&t, &row);
 }
 
-int bridges_set_swept(struct db *db, const struct now *now, const char *name, int64_t vouch_ms)
+int bridges_set_swept(struct db *db, const struct now *now, const char *name, int64_t freshness_ms)
 {
     struct bridge_row row;
     struct txn t;
@@ -228,7 +228,7 @@ int bridges_set_swept(struct db *db, const struct now *now, const char *name, in
         return r;
     row.swept_at = now->steady_ms;
     row.swept_wall = now->wall_ms;
-    row.fresh_until = now->steady_ms + vouch_ms;
+    row.fresh_until = now->steady_ms + freshness_ms;
     return end_with_row(&t, &row);
 }
 

@@ -14,8 +14,8 @@
 #include "common/policy/retry.h"
 #include "common/store/db.h"
 
-#define BRIDGES_NAME_MAX  65 /* text_is_id() and its NUL */
-#define BRIDGES_WORDS_MAX 160
+#define BRIDGES_NAME_MAX   65 /* text_is_id() and its NUL */
+#define BRIDGES_DETAIL_MAX 160
 
 #define BRIDGES_NONE 1 /* answer: no such row */
 
@@ -24,9 +24,9 @@ struct bridge_row {
     char driver[16]; /* a bridge_driver's name; "": not known yet */
     enum bridge_health health;
     int64_t health_since; /* wall ms */
-    char health_words[BRIDGES_WORDS_MAX];
+    char health_detail[BRIDGES_DETAIL_MAX];
     int64_t incident_since; /* wall ms, 0: none */
-    char incident_words[BRIDGES_WORDS_MAX];
+    char incident_detail[BRIDGES_DETAIL_MAX];
     int64_t outdated_since; /* wall ms; 405: all attempts rest until unpark or until a session connects */
     int64_t swept_at;       /* steady ms: end of the last good sweep … */
     int64_t swept_wall;     /* … for people … */
@@ -37,7 +37,7 @@ struct bridge_row {
     int64_t hook_runs; /* restarts in a row that did not bring their session back */
     /* Why no attempt can be made at this bridge (no call, no hook …); "": one can be made. A session that is
      * due is parked policy.no_method_ms after its time. */
-    char no_reconnect_method[BRIDGES_WORDS_MAX];
+    char no_reconnect_method[BRIDGES_DETAIL_MAX];
     /* The policy in force, as the last worker that started has it; 0 when none ever did. */
     int64_t interval_ms, rate_milli, burst;
 };
@@ -48,16 +48,16 @@ int bridges_find(struct db *db, const char *name, struct bridge_row *ret);
 int bridges_each(struct db *db, int (*on_row)(void *ctx, const struct bridge_row *row), void *ctx);
 
 int bridges_set_driver(struct db *db, const char *name, const char *driver);
-/* Coming UP from DOWN begins the slow start of the bucket. @words: why, for people. */
+/* Coming UP from DOWN begins the slow start of the bucket. @detail: why, for people. */
 int bridges_set_health(struct db *db, const struct now *now, const char *name, enum bridge_health health,
-                       const char *words);
-/* While an incident lasts nothing is claimed; its end begins the slow start. @words: what was seen. */
-int bridges_set_incident(struct db *db, const struct now *now, const char *name, bool on, const char *words);
-/* A good sweep has ended: what is recorded of this bridge's sessions may be acted upon for @vouch_ms more
+                       const char *detail);
+/* While an incident lasts nothing is claimed; its end begins the slow start. @detail: what was seen. */
+int bridges_set_incident(struct db *db, const struct now *now, const char *name, bool on, const char *detail);
+/* A good sweep has ended: what is recorded of this bridge's sessions may be acted upon for @freshness_ms more
  * (three sweeps, say). One small write per sweep. */
-int bridges_set_swept(struct db *db, const struct now *now, const char *name, int64_t vouch_ms);
+int bridges_set_swept(struct db *db, const struct now *now, const char *name, int64_t freshness_ms);
 /* Written by the workers when it changes. */
-int bridges_set_no_method(struct db *db, const char *name, const char *words);
+int bridges_set_no_method(struct db *db, const char *name, const char *detail);
 /* Written by a worker at its start, and read by bridges_policy(). */
 int bridges_set_policy(struct db *db, const char *name, const struct policy *p);
 /* The policy as far as it is known from the row, the rest as in policy_default: for the CLI. */

@@ -117,7 +117,7 @@ int sql_error(struct db *db, int rc)
     int r = translate(db->handle, rc);
 
     if (r != 0) {
-        (void)snprintf(db->words, sizeof db->words, "%s", sqlite3_errmsg(db->handle));
+        (void)snprintf(db->error, sizeof db->error, "%s", sqlite3_errmsg(db->handle));
         db->sync_failed = db->sync_failed || is_sync_failure(rc);
     }
     return r;
@@ -347,7 +347,7 @@ int db_commit(struct db *db)
 void db_rollback(struct db *db)
 {
     if (db_in_transaction(db))
-        (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL); /* keeps the words of what failed */
+        (void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL); /* keeps the text of the error */
 }
 
 bool db_in_transaction(const struct db *db)
@@ -372,7 +372,7 @@ void db_end_reads(struct db *db)
 
 const char *db_error(const struct db *db)
 {
-    return db->words;
+    return db->error;
 }
 
 bool db_sync_failed(const struct db *db)

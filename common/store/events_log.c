@@ -37,7 +37,7 @@ static void write_pid(int fd)
     char text[24];
     int n = snprintf(text, sizeof text, "%d\n", (int)getpid());
 
-    if (ftruncate(fd, 0) == 0) /* only words for a person: a full disk is no reason to stop */
+    if (ftruncate(fd, 0) == 0) /* only a text for a person: a full disk is no reason to stop */
         (void)!pwrite(fd, text, (size_t)n, 0);
 }
 

@@ -19,7 +19,7 @@ static const char *const steps[] = {
     "  off_since INTEGER NOT NULL DEFAULT 0"
     ") STRICT;"
     "CREATE TABLE status ("
-    "  destination INTEGER PRIMARY KEY, url TEXT NOT NULL, gate TEXT NOT NULL, position INTEGER NOT NULL,"
+    "  destination INTEGER PRIMARY KEY, url TEXT NOT NULL, breaker TEXT NOT NULL, position INTEGER NOT NULL,"
     "  in_flight INTEGER NOT NULL, delivered INTEGER NOT NULL, at INTEGER NOT NULL,"
     "  last_error TEXT NOT NULL, last_error_at INTEGER NOT NULL"
     ") STRICT;"
@@ -27,7 +27,7 @@ static const char *const steps[] = {
     "CREATE TABLE retry ("
     "  destination INTEGER NOT NULL, seq INTEGER NOT NULL, bridge TEXT NOT NULL, session TEXT NOT NULL,"
     "  tries INTEGER NOT NULL, sends INTEGER NOT NULL, next_at INTEGER NOT NULL,"
-    "  status INTEGER NOT NULL, words TEXT NOT NULL,"
+    "  status INTEGER NOT NULL, detail TEXT NOT NULL,"
     "  PRIMARY KEY (destination, seq)"
     ") STRICT, WITHOUT ROWID;"
 
@@ -41,10 +41,10 @@ static const char *const steps[] = {
     "  id INTEGER PRIMARY KEY AUTOINCREMENT, destination TEXT NOT NULL,"
     "  seq INTEGER NOT NULL, event_id TEXT NOT NULL, at INTEGER NOT NULL, occurred_at INTEGER NOT NULL,"
     "  type TEXT NOT NULL, bridge TEXT NOT NULL, session TEXT NOT NULL, message_id TEXT NOT NULL, body BLOB,"
-    "  reason TEXT NOT NULL, tries INTEGER NOT NULL, status INTEGER NOT NULL, words TEXT NOT NULL,"
-    "  answer BLOB, dead_at INTEGER NOT NULL, again INTEGER NOT NULL DEFAULT 0"
+    "  reason TEXT NOT NULL, tries INTEGER NOT NULL, status INTEGER NOT NULL, detail TEXT NOT NULL,"
+    "  answer BLOB, dead_at INTEGER NOT NULL, redeliver INTEGER NOT NULL DEFAULT 0"
     ") STRICT;"
-    "CREATE INDEX dead_again ON dead (destination, id) WHERE again = 1;",
+    "CREATE INDEX dead_again ON dead (destination, id) WHERE redeliver = 1;",
     NULL,
 };
 const struct db_schema forward_schema = { steps };
@@ -117,9 +117,9 @@ int forward_key(struct db *db, uint64_t *ret)
 
 /* ---- destinations ---------------------------------------------------------------------------- */
 
-#define DESTINATION_COLUMNS                                                              \
-    "SELECT d.id, d.name, d.floor, d.off_since, s.url, s.gate, s.position, s.in_flight," \
-    " s.delivered, s.at, s.last_error, s.last_error_at, d.done"                          \
+#define DESTINATION_COLUMNS                                                                 \
+    "SELECT d.id, d.name, d.floor, d.off_since, s.url, s.breaker, s.position, s.in_flight," \
+    " s.delivered, s.at, s.last_error, s.last_error_at, d.done"                             \
     " FROM destination d LEFT JOIN status s ON s.destination = d.id"
 
 static int64_t count_bits(struct str bits)
@@ -144,7 +144,7 @@ static void read_destination(const struct sql *q, struct forward_destination *d)
                                        .last_error_at = sql_int(q, 11) };
     str_copy(sql_text(q, 1), d->name, sizeof d->name);
     str_copy(sql_text(q, 4), d->url, sizeof d->url);
-    str_copy(sql_text(q, 5), d->gate, sizeof d->gate);
+    str_copy(sql_text(q, 5), d->breaker, sizeof d->breaker);
     str_copy(sql_text(q, 10), d->last_error, sizeof d->last_error);
 }
 
@@ -196,7 +196,7 @@ int forward_save_off(struct db *db, int64_t destination, int64_t off_since)
 int forward_save_status(struct db *db, const struct forward_destination *d)
 {
     return sql_run(db, "INSERT OR REPLACE INTO status VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                   "issiiiisi", d->id, d->url, d->gate, d->position, d->in_flight, d->delivered, d->at,
+                   "issiiiisi", d->id, d->url, d->breaker, d->position, d->in_flight, d->delivered, d->at,
                    d->last_error, d->last_error_at);
 }
 
@@ -238,7 +238,7 @@ int forward_retry_put(struct db *db, int64_t destination, const struct forward_r
 {
     return sql_run(db, "INSERT OR REPLACE INTO retry VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                    "iittiiiit", destination, row->seq, row->bridge, row->session, row->tries, row->sends,
-                   row->next_at, row->status, row->words);
+                   row->next_at, row->status, row->detail);
 }
 
 int forward_retry_remove(struct db *db, int64_t destination, int64_t seq)
@@ -251,7 +251,7 @@ int forward_retry_each(struct db *db, int64_t destination,
 {
     CLEANUP(sql_done) struct sql *q = NULL;
     int r = sql_query(db,
-                      "SELECT seq, bridge, session, tries, sends, next_at, status, words FROM retry"
+                      "SELECT seq, bridge, session, tries, sends, next_at, status, detail FROM retry"
                       " WHERE destination = ?1 ORDER BY seq",
                       &q, "i", destination);
 
@@ -263,7 +263,7 @@ int forward_retry_each(struct db *db, int64_t destination,
                                                  .sends = sql_int(q, 4),
                                                  .next_at = sql_int(q, 5),
                                                  .status = sql_int(q, 6),
-                                                 .words = sql_text(q, 7) });
+                                                 .detail = sql_text(q, 7) });
     return r;
 }
 

@@ -19,9 +19,9 @@
 #include "common/store/db.h"
 #include "common/store/events.h"
 
-#define FORWARD_DB_FILE   "forward.db"
-#define FORWARD_NAME_MAX  65 /* a destination's name and its NUL */
-#define FORWARD_WORDS_MAX 160
+#define FORWARD_DB_FILE    "forward.db"
+#define FORWARD_NAME_MAX   65 /* a destination's name and its NUL */
+#define FORWARD_DETAIL_MAX 160
 /* Kept of a backend's last answer in a dead letter. */
 #define FORWARD_ANSWER_MAX 1024
 /* Dead letters at most; with a full shelf nothing more is given up, it is tried on. */
@@ -54,9 +54,9 @@ struct forward_destination {
     int64_t off_since; /* wall ms, 0: on */
     /* As the forwarder last said it, for the CLI. */
     char url[256]; /* without user, password and query */
-    char gate[16];
+    char breaker[16];
     int64_t position, in_flight, delivered, at;
-    char last_error[FORWARD_WORDS_MAX];
+    char last_error[FORWARD_DETAIL_MAX];
     int64_t last_error_at;
 };
 
@@ -85,7 +85,7 @@ struct forward_retry {
     int64_t sends;   /* all */
     int64_t next_at; /* wall ms */
     int64_t status;  /* of the last answer, 0: none */
-    struct str words;
+    struct str detail;
 };
 int forward_retry_put(struct db *db, int64_t destination, const struct forward_retry *row);
 int forward_retry_remove(struct db *db, int64_t destination, int64_t seq);
@@ -109,10 +109,10 @@ int forward_held_each(struct db *db, int64_t destination,
 struct forward_dead {
     int64_t id;
     char destination[FORWARD_NAME_MAX];
-    char reason[FORWARD_WORDS_MAX];
+    char reason[FORWARD_DETAIL_MAX];
     int64_t tries, status, dead_at;
-    bool again; /* ordered to be tried again */
-    struct str words, answer;
+    bool redeliver; /* ordered to be tried again */
+    struct str detail, answer;
     struct event event; /* its body may be STR_NULL: it was gone from the log */
 };
 /* Absent parts match all. */
@@ -128,23 +128,23 @@ int forward_dead_each(struct db *db, const struct forward_dead_filter *filter, i
                       int64_t limit, int (*on_row)(void *ctx, const struct forward_dead *row), void *ctx);
 /* Only those ordered to be tried again, of one destination, after an id. Returns 0 or what on_row returned.
  */
-int forward_dead_again_each(struct db *db, const char *destination, int64_t after_id, int64_t limit,
-                            int (*on_row)(void *ctx, const struct forward_dead *row), void *ctx);
+int forward_dead_redeliver_each(struct db *db, const char *destination, int64_t after_id, int64_t limit,
+                                int (*on_row)(void *ctx, const struct forward_dead *row), void *ctx);
 int forward_dead_remove(struct db *db, const struct forward_dead_filter *filter, int64_t *ret_n);
-int forward_dead_again(struct db *db, const struct forward_dead_filter *filter, int64_t *ret_n);
+int forward_dead_redeliver(struct db *db, const struct forward_dead_filter *filter, int64_t *ret_n);
 /* The try that was ordered failed: back on the shelf. */
-int forward_dead_back(struct db *db, const struct forward_dead *row);
+int forward_dead_returned(struct db *db, const struct forward_dead *row);
 
 /* ---- orders, in state.db --------------------------------------------------------------------- */
 
 enum forward_verb { FORWARD_DEAD_RETRY = 1, FORWARD_DEAD_DROP, FORWARD_ON, FORWARD_OFF };
-struct forward_order {
+struct forward_command {
     int64_t n;
     enum forward_verb verb;
     struct forward_dead_filter filter; /* FORWARD_ON, _OFF: its destination */
 };
-int forward_order_put(struct db *state, const struct forward_order *o, int64_t at_ms);
-/* The oldest. 0, FORWARD_NO_ORDER, or negative; texts of @ret live in @texts. */
-#define FORWARD_NO_ORDER 1
-int forward_order_first(struct db *state, struct forward_order *ret, struct buf *texts);
-int forward_order_remove(struct db *state, int64_t n);
+int forward_command_put(struct db *state, const struct forward_command *o, int64_t at_ms);
+/* The oldest. 0, FORWARD_NO_COMMAND, or negative; texts of @ret live in @texts. */
+#define FORWARD_NO_COMMAND 1
+int forward_command_first(struct db *state, struct forward_command *ret, struct buf *texts);
+int forward_command_remove(struct db *state, int64_t n);

@@ -16,12 +16,12 @@ int forward_dead_put(struct db *db, const struct forward_dead *d)
 
     return sql_run(db,
                    "INSERT INTO dead (destination, seq, event_id, at, occurred_at, type, bridge, session,"
-                   " message_id, body, reason, tries, status, words, answer, dead_at)"
+                   " message_id, body, reason, tries, status, detail, answer, dead_at)"
                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
                    "sisiittttbsiitbi", d->destination, e->seq, e->id, e->at, e->occurred_at,
                    text_or_empty(e->type), text_or_empty(e->bridge), text_or_empty(e->session),
                    text_or_empty(e->message_id), e->body, d->reason, d->tries, d->status,
-                   text_or_empty(d->words), d->answer, d->dead_at);
+                   text_or_empty(d->detail), d->answer, d->dead_at);
 }
 
 int forward_dead_count(struct db *db, int64_t *ret)
@@ -33,7 +33,7 @@ int forward_dead_count(struct db *db, int64_t *ret)
 
 #define DEAD_COLUMNS                                                                                   \
     "SELECT id, destination, seq, event_id, at, occurred_at, type, bridge, session, message_id, body," \
-    " reason, tries, status, words, answer, dead_at, again FROM dead"
+    " reason, tries, status, detail, answer, dead_at, redeliver FROM dead"
 /* ?1 … ?6 are the filter. */
 #define DEAD_MATCHES                                                                       \
     " (?1 = 0 OR id = ?1) AND (?2 = '' OR destination = ?2) AND (?3 = '' OR session = ?3)" \
@@ -54,10 +54,10 @@ static void read_dead(const struct sql *q, struct forward_dead *d)
     *d = (struct forward_dead){ .id = sql_int(q, 0),
                                 .tries = sql_int(q, 12),
                                 .status = sql_int(q, 13),
-                                .words = sql_text(q, 14),
+                                .detail = sql_text(q, 14),
                                 .answer = sql_blob(q, 15),
                                 .dead_at = sql_int(q, 16),
-                                .again = sql_int(q, 17) != 0,
+                                .redeliver = sql_int(q, 17) != 0,
                                 .event = { .seq = sql_int(q, 2),
                                            .at = sql_int(q, 4),
                                            .occurred_at = sql_int(q, 5),
@@ -93,13 +93,13 @@ int forward_dead_each(struct db *db, const struct forward_dead_filter *f, int64_
     return r == 0 ? each(q, on_row, ctx) : r;
 }
 
-int forward_dead_again_each(struct db *db, const char *destination, int64_t after_id, int64_t limit,
-                            int (*on_row)(void *ctx, const struct forward_dead *row), void *ctx)
+int forward_dead_redeliver_each(struct db *db, const char *destination, int64_t after_id, int64_t limit,
+                                int (*on_row)(void *ctx, const struct forward_dead *row), void *ctx)
 {
     CLEANUP(sql_done) struct sql *q = NULL;
-    int r =
-        sql_query(db, DEAD_COLUMNS " WHERE again = 1 AND destination = ?1 AND id > ?2 ORDER BY id LIMIT ?3",
-                  &q, "sii", destination, after_id, limit);
+    int r = sql_query(
+        db, DEAD_COLUMNS " WHERE redeliver = 1 AND destination = ?1 AND id > ?2 ORDER BY id LIMIT ?3", &q,
+        "sii", destination, after_id, limit);
 
     return r == 0 ? each(q, on_row, ctx) : r;
 }
@@ -113,32 +113,33 @@ int forward_dead_remove(struct db *db, const struct forward_dead_filter *f, int6
     return r;
 }
 
-int forward_dead_again(struct db *db, const struct forward_dead_filter *f, int64_t *ret_n)
+int forward_dead_redeliver(struct db *db, const struct forward_dead_filter *f, int64_t *ret_n)
 {
-    int r = sql_run(db, "UPDATE dead SET again = 1 WHERE body IS NOT NULL AND" DEAD_MATCHES, FILTER_FORMAT,
-                    FILTER_VALUES(f));
+    int r = sql_run(db, "UPDATE dead SET redeliver = 1 WHERE body IS NOT NULL AND" DEAD_MATCHES,
+                    FILTER_FORMAT, FILTER_VALUES(f));
 
     if (r == 0)
         *ret_n = sql_changes(db);
     return r;
 }
 
-int forward_dead_back(struct db *db, const struct forward_dead *d)
+int forward_dead_returned(struct db *db, const struct forward_dead *d)
 {
     return sql_run(db,
-                   "UPDATE dead SET again = 0, tries = tries + 1, reason = ?2, status = ?3, words = ?4,"
+                   "UPDATE dead SET redeliver = 0, tries = tries + 1, reason = ?2, status = ?3, detail = ?4,"
                    " answer = ?5, dead_at = ?6 WHERE id = ?1",
-                   "isitbi", d->id, d->reason, d->status, text_or_empty(d->words), d->answer, d->dead_at);
+                   "isitbi", d->id, d->reason, d->status, text_or_empty(d->detail), d->answer, d->dead_at);
 }
 
 /* ---- orders ---------------------------------------------------------------------------------- */
 
-int forward_order_put(struct db *state, const struct forward_order *o, int64_t at_ms)
+int forward_command_put(struct db *state, const struct forward_command *o, int64_t at_ms)
 {
-    return sql_run(state,
-                   "INSERT INTO forward_orders (verb, id, destination, session, type, since_at, until_at, at)"
-                   " VALUES (?7, ?1, ?2, ?3, ?4, ?5, ?6, ?8)",
-                   FILTER_FORMAT "ii", FILTER_VALUES(&o->filter), (int64_t)o->verb, at_ms);
+    return sql_run(
+        state,
+        "INSERT INTO forward_command (verb, id, destination, session, type, since_at, until_at, at)"
+        " VALUES (?7, ?1, ?2, ?3, ?4, ?5, ?6, ?8)",
+        FILTER_FORMAT "ii", FILTER_VALUES(&o->filter), (int64_t)o->verb, at_ms);
 }
 
 /* Where a text of the row was put: an offset, until all are there. */
@@ -151,37 +152,38 @@ static size_t keep(struct buf *texts, struct str s)
     return at;
 }
 
-int forward_order_first(struct db *state, struct forward_order *ret, struct buf *texts)
+int forward_command_first(struct db *state, struct forward_command *ret, struct buf *texts)
 {
     CLEANUP(sql_done) struct sql *q = NULL;
     size_t destination, session, type;
-    int r = sql_query(state,
-                      "SELECT n, verb, id, destination, session, type, since_at, until_at FROM forward_orders"
-                      " ORDER BY n LIMIT 1",
-                      &q, "");
+    int r =
+        sql_query(state,
+                  "SELECT n, verb, id, destination, session, type, since_at, until_at FROM forward_command"
+                  " ORDER BY n LIMIT 1",
+                  &q, "");
 
     if (r == 0)
         r = sql_next(q);
     if (r != SQL_ROW)
-        return r < 0 ? r : FORWARD_NO_ORDER;
+        return r < 0 ? r : FORWARD_NO_COMMAND;
     buf_reset(texts);
     destination = keep(texts, sql_text(q, 3));
     session = keep(texts, sql_text(q, 4));
     type = keep(texts, sql_text(q, 5));
     if (buf_error(texts) != 0)
         return buf_error(texts);
-    *ret = (struct forward_order){ .n = sql_int(q, 0),
-                                   .verb = (enum forward_verb)sql_int(q, 1),
-                                   .filter = { .id = sql_int(q, 2),
-                                               .destination = buf_str(texts) + destination,
-                                               .session = buf_str(texts) + session,
-                                               .type_prefix = buf_str(texts) + type,
-                                               .since_at = sql_int(q, 6),
-                                               .until_at = sql_int(q, 7) } };
+    *ret = (struct forward_command){ .n = sql_int(q, 0),
+                                     .verb = (enum forward_verb)sql_int(q, 1),
+                                     .filter = { .id = sql_int(q, 2),
+                                                 .destination = buf_str(texts) + destination,
+                                                 .session = buf_str(texts) + session,
+                                                 .type_prefix = buf_str(texts) + type,
+                                                 .since_at = sql_int(q, 6),
+                                                 .until_at = sql_int(q, 7) } };
     return 0;
 }
 
-int forward_order_remove(struct db *state, int64_t n)
+int forward_command_remove(struct db *state, int64_t n)
 {
-    return sql_run(state, "DELETE FROM forward_orders WHERE n = ?1", "i", n);
+    return sql_run(state, "DELETE FROM forward_command WHERE n = ?1", "i", n);
 }

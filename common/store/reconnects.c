@@ -10,7 +10,7 @@
 #define COLUMNS                                                                                       \
     "bridge, session, phase, reason, park, due_at, attempts, failures, last_sent, claimed_at, token," \
     " lease_until, called_at, verify_until, seen_at, at_once_used, slow_used, forced, worker,"        \
-    " parked_since, park_detail, park_told, place"
+    " parked_since, park_detail, park_published, shuffle_key"
 
 /* ---- the row --------------------------------------------------------------------------------- */
 
@@ -34,8 +34,8 @@ static void read_row(const struct sql *q, struct reconnect_row *ret)
                    .slow_used = sql_int(q, 16) != 0,
                    .forced = sql_int(q, 17) != 0 },
         .parked_since = sql_int(q, 19),
-        .park_told = sql_int(q, 21) != 0,
-        .place = sql_int(q, 22),
+        .park_published = sql_int(q, 21) != 0,
+        .shuffle_key = sql_int(q, 22),
     };
     str_copy(sql_text(q, 0), ret->bridge, sizeof ret->bridge);
     str_copy(sql_text(q, 1), ret->session, sizeof ret->session);
@@ -63,7 +63,7 @@ int reconnects_get(struct db *db, const char *bridge, const char *session, struc
 
     if (r != RECONNECTS_NONE)
         return r;
-    *ret = (struct reconnect_row){ .park_told = true };
+    *ret = (struct reconnect_row){ .park_published = true };
     str_copy(str_from(bridge), ret->bridge, sizeof ret->bridge);
     str_copy(str_from(session), ret->session, sizeof ret->session);
     return 0;
@@ -80,25 +80,25 @@ static int write_row(struct db *db, const struct reconnect_row *row)
                    (int64_t)n->reason, (int64_t)n->park, n->due_at, n->attempts, n->failures, n->last_sent,
                    n->claimed_at, n->token, n->lease_until, n->called_at, n->verify_until, n->seen_at,
                    (int64_t)n->at_once_used, (int64_t)n->slow_used, (int64_t)n->forced, row->worker,
-                   row->parked_since, row->park_detail, (int64_t)row->park_told, row->place);
+                   row->parked_since, row->park_detail, (int64_t)row->park_published, row->shuffle_key);
 }
 
 int reconnects_save(struct db *db, const struct now *now, struct reconnect_row *row, const struct retry *next,
-                    const char *detail, uint64_t draw)
+                    const char *detail, uint64_t rand64)
 {
     bool parks =
         next->phase == RETRY_PARKED && (row->retry.phase != RETRY_PARKED || row->retry.park != next->park);
 
     if (next->phase == RETRY_DUE && (row->retry.phase != RETRY_DUE || row->retry.due_at != next->due_at))
-        row->place = (int64_t)(draw % INT32_MAX);
+        row->shuffle_key = (int64_t)(rand64 % INT32_MAX);
     if (parks) {
         row->parked_since = now->wall_ms;
-        row->park_told = false;
-        str_copy(str_from(detail ? detail : retry_park_words(next->park)), row->park_detail,
+        row->park_published = false;
+        str_copy(str_from(detail ? detail : retry_park_message(next->park)), row->park_detail,
                  sizeof row->park_detail);
     } else if (next->phase != RETRY_PARKED) {
         row->parked_since = 0;
-        row->park_told = true;
+        row->park_published = true;
         row->park_detail[0] = '\0';
     }
     row->retry = *next;
@@ -127,17 +127,17 @@ int reconnects_session(struct db *db, const char *bridge, const char *session, s
 
 /* All that were parked because the bridge's client was outdated. */
 static int unpark_outdated(struct db *db, const struct policy *p, const struct now *now, const char *bridge,
-                           uint64_t draw)
+                           uint64_t rand64)
 {
     int r = sql_run(db, "UPDATE bridge SET outdated_since = 0 WHERE name = ?1", "s", bridge);
     int64_t n = 0;
 
-    return r == 0 ? reconnects_unpark_all(db, p, now, bridge, RETRY_PARK_OUTDATED, draw, &n) : r;
+    return r == 0 ? reconnects_unpark_all(db, p, now, bridge, RETRY_PARK_OUTDATED, rand64, &n) : r;
 }
 
 /* The bridge's share of what a session's change means. */
 static int follow_bridge(struct db *db, const struct policy *p, const struct now *now, const char *bridge,
-                         const struct retry_effect *effect, uint64_t draw, bool *ret_first_outdated)
+                         const struct retry_effect *effect, uint64_t rand64, bool *ret_first_outdated)
 {
     struct bridge_row row;
     int r;
@@ -148,7 +148,7 @@ static int follow_bridge(struct db *db, const struct policy *p, const struct now
     if (r != 0)
         return r;
     if (effect->bridge_current && row.outdated_since > 0)
-        return unpark_outdated(db, p, now, bridge, draw);
+        return unpark_outdated(db, p, now, bridge, rand64);
     if (!effect->bridge_outdated || row.outdated_since > 0)
         return 0;
     *ret_first_outdated = true;
@@ -172,7 +172,7 @@ static int end_attempts(struct db *db, const struct now *now, const char *bridge
 }
 
 static int follow(struct db *db, const struct policy *p, const struct now *now, struct reconnect_row *row,
-                  const struct retry_change *change, uint64_t draw, struct reconnect_followed *f)
+                  const struct retry_change *change, uint64_t rand64, struct reconnect_followed *f)
 {
     bool was_idle = row->retry.phase == RETRY_IDLE && row->retry.attempts == 0;
     bool first_outdated = false;
@@ -183,17 +183,17 @@ static int follow(struct db *db, const struct policy *p, const struct now *now, 
     f->due_wall = f->after.phase == RETRY_DUE ? steady_to_wall(now, f->after.due_at) : 0;
     r = end_attempts(db, now, row->bridge, change, f);
     if (r == 0 && !(was_idle && f->after.phase == RETRY_IDLE))
-        r = reconnects_save(db, now, row, &f->after, change->cause ? change->cause->meaning : NULL, draw);
+        r = reconnects_save(db, now, row, &f->after, change->cause ? change->cause->meaning : NULL, rand64);
     if (r == 0)
-        r = follow_bridge(db, p, now, row->bridge, &f->effect, draw, &first_outdated);
+        r = follow_bridge(db, p, now, row->bridge, &f->effect, rand64, &first_outdated);
     if (r == 0 && f->effect.bridge_outdated && !first_outdated) /* one message per bridge, not per session */
-        r = sql_run(db, "UPDATE reconnect SET park_told = 1 WHERE bridge = ?1 AND session = ?2", "ss",
+        r = sql_run(db, "UPDATE reconnect SET park_published = 1 WHERE bridge = ?1 AND session = ?2", "ss",
                     row->bridge, row->session);
     return r;
 }
 
 int reconnects_follow(struct db *db, const struct policy *p, const struct now *now, const char *bridge,
-                      const char *session, const struct retry_change *change, uint64_t draw,
+                      const char *session, const struct retry_change *change, uint64_t rand64,
                       struct reconnect_followed *ret)
 {
     struct reconnect_followed f = { 0 };
@@ -205,7 +205,7 @@ int reconnects_follow(struct db *db, const struct policy *p, const struct now *n
         return r;
     r = reconnects_get(db, bridge, session, &row);
     if (r == 0)
-        r = follow(db, p, now, &row, change, draw, &f);
+        r = follow(db, p, now, &row, change, rand64, &f);
     r = txn_end(&t, r);
     if (r == 0)
         *ret = f;
@@ -248,7 +248,7 @@ int reconnects_each_parked(struct db *db, const char *bridge,
 
 static int not_connected(struct db *db, const struct policy *p, const struct now *now, const char *bridge,
                          const char *session, int64_t token, enum session_state state, const char *detail,
-                         uint64_t draw)
+                         uint64_t rand64)
 {
     struct reconnect_row row;
     struct retry next;
@@ -258,19 +258,19 @@ static int not_connected(struct db *db, const struct policy *p, const struct now
         return RECONNECTS_STALE;
     if (r != 0)
         return r;
-    next = retry_not_connected(p, &row.retry, state, draw, now->steady_ms);
+    next = retry_not_connected(p, &row.retry, state, rand64, now->steady_ms);
     r = attempts_end(db, now, token, ATTEMPT_NOT_CONNECTED, &next, detail);
-    return r == 0 ? reconnects_save(db, now, &row, &next, NULL, draw) : r;
+    return r == 0 ? reconnects_save(db, now, &row, &next, NULL, rand64) : r;
 }
 
 int reconnects_not_connected(struct db *db, const struct policy *p, const struct now *now, const char *bridge,
                              const char *session, int64_t token, enum session_state state, const char *detail,
-                             uint64_t draw)
+                             uint64_t rand64)
 {
     struct txn t;
     int r = txn_begin(&t, db);
 
     if (r != 0)
         return r;
-    return txn_end(&t, not_connected(db, p, now, bridge, session, token, state, detail, draw));
+    return txn_end(&t, not_connected(db, p, now, bridge, session, token, state, detail, rand64));
 }

@@ -12,7 +12,7 @@
  *                                         monitor's word makes a success; whoever collects it rings it, once)
  *   operator  reconnects_ask/park/unpark(), reconnects_why()
  *
- * Functions that change rows run inside the caller's transaction if there is one, else in their own. @draw:
+ * Functions that change rows run inside the caller's transaction if there is one, else in their own. @rand64:
  * any random number. @now: of steady_now(), read inside that same transaction where there is one.
  */
 #pragma once
@@ -41,8 +41,8 @@ struct reconnect_row {
     char worker[RECONNECTS_WORKER_MAX]; /* who holds or held the newest attempt */
     int64_t parked_since;               /* wall ms, 0: not parked */
     char park_detail[RECONNECTS_DETAIL_MAX];
-    bool park_told; /* the bus has heard that it is parked */
-    int64_t place;  /* random: the order of those that are due at the same time */
+    bool park_published; /* the bus has heard that it is parked */
+    int64_t shuffle_key; /* random: the order of those that are due at the same time */
 };
 /* Returns 0, RECONNECTS_NONE, or -errno. */
 int reconnects_find(struct db *db, const char *bridge, const char *session, struct reconnect_row *ret);
@@ -57,7 +57,7 @@ struct reconnect_followed {
 /* Call it after sessions_save(), in the same transaction, whenever state or cause of a session changed (and
  * for a session that is first seen); and once for every session that is still down when an incident ends. */
 int reconnects_follow(struct db *db, const struct policy *p, const struct now *now, const char *bridge,
-                      const char *session, const struct retry_change *change, uint64_t draw,
+                      const char *session, const struct retry_change *change, uint64_t rand64,
                       struct reconnect_followed *ret);
 /* Rows that are CALLING or VERIFYING; @bridge NULL: all. @on_row must not write. */
 int reconnects_each_open(struct db *db, const char *bridge,
@@ -69,7 +69,7 @@ int reconnects_each_parked(struct db *db, const char *bridge,
  * people. Returns 0, RECONNECTS_STALE (that attempt is over already), -errno. */
 int reconnects_not_connected(struct db *db, const struct policy *p, const struct now *now, const char *bridge,
                              const char *session, int64_t token, enum session_state state, const char *detail,
-                             uint64_t draw);
+                             uint64_t rand64);
 
 /* ---- workers --------------------------------------------------------------------------------- */
 
@@ -87,10 +87,10 @@ struct claim {
 struct claims {
     struct claim claim[RECONNECTS_CLAIM_MAX];
     int n;
-    struct verdict verdict; /* why no more: WHY_READY: nothing else is due */
-    struct now now;         /* when it was decided */
-    int64_t next_at;        /* steady ms when something may be due next, 0: not known */
-    int64_t repaired;       /* attempts of dead workers and the like that were ended by the way */
+    struct retry_verdict verdict; /* why no more: WHY_READY: nothing else is due */
+    struct now now;               /* when it was decided */
+    int64_t next_at;              /* steady ms when something may be due next, 0: not known */
+    int64_t repaired;             /* attempts of dead workers and the like that were ended by the way */
 };
 struct claim_options {
     const struct policy *policy;
@@ -149,7 +149,7 @@ int reconnects_each_attempt(struct db *db, const char *bridge, const char *sessi
 
 /* Attempts that ended and sessions that were parked, and nobody was told: each is given to exactly one caller
  * over all processes (marked in the same transaction, at most 64 a call: *ret_more says to call again). */
-struct told_park {
+struct parked_session {
     char bridge[SESSIONS_ID_MAX], session[SESSIONS_ID_MAX];
     enum retry_park park;
     char detail[RECONNECTS_DETAIL_MAX];
@@ -157,14 +157,15 @@ struct told_park {
 };
 int reconnects_collect(struct db *db, const char *bridge,
                        void (*on_attempt)(void *ctx, const struct attempt_row *row),
-                       void (*on_park)(void *ctx, const struct told_park *park), void *ctx, bool *ret_more);
+                       void (*on_park)(void *ctx, const struct parked_session *park), void *ctx,
+                       bool *ret_more);
 
 /* ---- operators and those who show ------------------------------------------------------------ */
 
 /* Puts up an attempt by hand. Returns 0 (ring reconnect.due), RECONNECTS_NONE, RECONNECTS_REFUSED with the
  * reason in *ret, or -errno. */
 int reconnects_ask(struct db *db, const struct policy *p, const struct now *now, const char *bridge,
-                   const char *session, bool force, struct verdict *ret);
+                   const char *session, bool force, struct retry_verdict *ret);
 /* Returns 0, RECONNECTS_NONE (no such session). Parking a parked one changes the reason. */
 int reconnects_park(struct db *db, const struct now *now, const char *bridge, const char *session,
                     const char *detail);
@@ -174,12 +175,12 @@ int reconnects_unpark(struct db *db, const struct policy *p, const struct now *n
                       const char *session);
 
 struct reconnect_outlook {
-    struct reconnect_row row;       /* phase IDLE and zeros when there is none yet */
-    struct verdict session, bridge; /* WHY_READY, or what stands in the way on either side */
-    int64_t ahead;                  /* DUE: how many are due before it */
-    int64_t next_at;                /* steady ms, about when it is attempted; 0: not known, or not planned */
-    int64_t park_at;                /* steady ms: DUE, but there is no way: it is parked then; 0: no */
-    char no_reconnect_method[BRIDGES_WORDS_MAX]; /* … and why */
+    struct reconnect_row row;             /* phase IDLE and zeros when there is none yet */
+    struct retry_verdict session, bridge; /* WHY_READY, or what stands in the way on either side */
+    int64_t ahead;                        /* DUE: how many are due before it */
+    int64_t next_at; /* steady ms, about when it is attempted; 0: not known, or not planned */
+    int64_t park_at; /* steady ms: DUE, but there is no way: it is parked then; 0: no */
+    char no_reconnect_method[BRIDGES_DETAIL_MAX]; /* … and why */
 };
 /* What happens next to a session, and why not sooner. Returns 0, RECONNECTS_NONE (no such session). */
 int reconnects_why(struct db *db, const struct policy *p, const struct now *now, const char *bridge,

@@ -47,14 +47,14 @@ static int repair_one(struct claiming *c, struct reconnect_row *row)
 {
     enum attempt_outcome outcome;
     struct retry_session session = { 0 };
-    uint64_t draw = rng_next(c->rng);
+    uint64_t rand64 = rng_next(c->rng);
     int64_t gen = 0;
     struct retry next;
     int r = reconnects_session(c->db, row->bridge, row->session, &session, NULL);
 
     if (r != 0)
         return r;
-    next = retry_repair(c->o->policy, &row->retry, session.state, draw, c->now.steady_ms, &outcome);
+    next = retry_repair(c->o->policy, &row->retry, session.state, rand64, c->now.steady_ms, &outcome);
     r = attempts_breaker_gen(c->db, row->retry.token, &gen);
     if (r == 0 && row->retry.phase == RETRY_CALLING) /* no answer will be counted */
         c->bridge.breaker = breaker_forget(&c->bridge.breaker, gen);
@@ -63,18 +63,19 @@ static int repair_one(struct claiming *c, struct reconnect_row *row)
     if (outcome == ATTEMPT_SUCCEEDED)
         c->bridge.hook_runs = 0;
     c->out->repaired++;
-    return r == 0 ? reconnects_save(c->db, &c->now, row, &next, NULL, draw) : r;
+    return r == 0 ? reconnects_save(c->db, &c->now, row, &next, NULL, rand64) : r;
 }
 
 static int find_lapsed(struct claiming *c, struct reconnect_row *ret)
 {
     CLEANUP(sql_done) struct sql *q = NULL;
-    int r = sql_query(c->db,
-                      "SELECT session FROM reconnect WHERE phase = 2 AND bridge = ?1 AND lease_until <= ?2"
-                      " UNION ALL "
-                      "SELECT session FROM reconnect WHERE phase = 3 AND bridge = ?1 AND verify_until <= ?3"
-                      " LIMIT 1",
-                      &q, "sii", c->o->bridge, c->now.steady_ms, c->now.steady_ms - c->o->policy->vouch_ms);
+    int r =
+        sql_query(c->db,
+                  "SELECT session FROM reconnect WHERE phase = 2 AND bridge = ?1 AND lease_until <= ?2"
+                  " UNION ALL "
+                  "SELECT session FROM reconnect WHERE phase = 3 AND bridge = ?1 AND verify_until <= ?3"
+                  " LIMIT 1",
+                  &q, "sii", c->o->bridge, c->now.steady_ms, c->now.steady_ms - c->o->policy->freshness_ms);
 
     if (r == 0)
         r = sql_next(q);
@@ -103,7 +104,7 @@ static int find_due(struct claiming *c, struct reconnect_row *ret)
     CLEANUP(sql_done) struct sql *q = NULL;
     int r = sql_query(c->db,
                       "SELECT session FROM reconnect WHERE phase = 1 AND bridge = ?1 AND due_at <= ?2"
-                      " ORDER BY due_at, place LIMIT 1",
+                      " ORDER BY due_at, shuffle_key LIMIT 1",
                       &q, "si", c->o->bridge, c->now.steady_ms);
 
     if (r == 0)
@@ -113,7 +114,7 @@ static int find_due(struct claiming *c, struct reconnect_row *ret)
     return reconnects_find(c->db, c->o->bridge, sql_text(q, 0).p, ret);
 }
 
-static int put_off(struct claiming *c, struct reconnect_row *row, struct verdict v)
+static int put_off(struct claiming *c, struct reconnect_row *row, struct retry_verdict v)
 {
     struct retry next = retry_put_off(&row->retry, v, c->now.steady_ms);
 
@@ -157,17 +158,17 @@ static int look_at(struct claiming *c, struct reconnect_row *row, const struct r
 {
     struct retry_session session = { 0 };
     char cause[32] = "";
-    struct verdict v;
+    struct retry_verdict v;
     int r = reconnects_session(c->db, row->bridge, row->session, &session, cause);
 
     if (r == RECONNECTS_NONE) /* nobody knows it any more */
-        return put_off(c, row, (struct verdict){ WHY_NOT_WANTED, 0 });
+        return put_off(c, row, (struct retry_verdict){ WHY_NOT_WANTED, 0 });
     if (r != 0)
         return r;
     v = retry_session_verdict(c->o->policy, &row->retry, &session, view, c->now.steady_ms);
     if (v.why == WHY_READY && c->o->by_hook && row->retry.reason == RETRY_FOR_AT_ONCE &&
         c->now.steady_ms < row->retry.seen_at + HOOK_AT_ONCE_WAIT_MS)
-        v = (struct verdict){ WHY_NOT_DUE, row->retry.seen_at + HOOK_AT_ONCE_WAIT_MS };
+        v = (struct retry_verdict){ WHY_NOT_DUE, row->retry.seen_at + HOOK_AT_ONCE_WAIT_MS };
     return v.why == WHY_READY ? take(c, row, cause) : put_off(c, row, v);
 }
 
@@ -205,7 +206,7 @@ static int find_next_at(struct claiming *c, int64_t *ret_waiting, int64_t *ret_l
                       "SELECT (SELECT min(due_at) FROM reconnect WHERE phase = 1 AND bridge = ?1),"
                       " (SELECT min(lease_until) FROM reconnect WHERE phase = 2 AND bridge = ?1),"
                       " (SELECT min(verify_until) + ?2 FROM reconnect WHERE phase = 3 AND bridge = ?1)",
-                      &q, "si", c->o->bridge, c->o->policy->vouch_ms);
+                      &q, "si", c->o->bridge, c->o->policy->freshness_ms);
 
     if (r == 0)
         r = sql_next(q);
@@ -338,7 +339,7 @@ static int record(struct calling *c, struct reconnect_row *row)
 {
     bool fault = c->result->call.outcome == ATTEMPT_BRIDGE_FAULT;
     struct retry_session session = { 0 };
-    uint64_t draw = rng_next(c->rng);
+    uint64_t rand64 = rng_next(c->rng);
     enum attempt_outcome outcome;
     struct retry next;
     int r = reconnects_session(c->db, row->bridge, row->session, &session, NULL);
@@ -349,13 +350,13 @@ static int record(struct calling *c, struct reconnect_row *row)
         r = tell_breaker(c, row, fault);
     if (r != 0)
         return r == RECONNECTS_NONE ? RECONNECTS_STALE : r;
-    next = retry_called(c->policy, &row->retry, &c->result->call, session.state, draw, c->now.steady_ms,
+    next = retry_called(c->policy, &row->retry, &c->result->call, session.state, rand64, c->now.steady_ms,
                         &outcome);
     if (!attempt_outcome_is_open(outcome))
         r = attempts_end(c->db, &c->now, row->retry.token, outcome, &next, NULL);
     if (r == 0 && outcome == ATTEMPT_SUCCEEDED)
         r = bridges_hook_helped(c->db, row->bridge);
-    return r == 0 ? reconnects_save(c->db, &c->now, row, &next, NULL, draw) : r;
+    return r == 0 ? reconnects_save(c->db, &c->now, row, &next, NULL, rand64) : r;
 }
 
 static int called_in_txn(struct calling *c, struct clock *clock, const char *bridge, const char *session,

@@ -9,7 +9,7 @@ struct subject {
     struct reconnect_row row;
     struct retry_session session;
     struct retry_bridge bridge;
-    char no_reconnect_method[BRIDGES_WORDS_MAX];
+    char no_reconnect_method[BRIDGES_DETAIL_MAX];
 };
 
 static int read_subject(struct db *db, const struct now *now, const char *bridge, const char *session,
@@ -35,7 +35,7 @@ static int read_subject(struct db *db, const struct now *now, const char *bridge
 /* ---- requests -------------------------------------------------------------------------------- */
 
 static int ask(struct db *db, const struct policy *p, const struct now *now, const char *bridge,
-               const char *session, bool force, struct verdict *ret)
+               const char *session, bool force, struct retry_verdict *ret)
 {
     struct subject s;
     struct retry next;
@@ -51,7 +51,7 @@ static int ask(struct db *db, const struct policy *p, const struct now *now, con
 }
 
 int reconnects_ask(struct db *db, const struct policy *p, const struct now *now, const char *bridge,
-                   const char *session, bool force, struct verdict *ret)
+                   const char *session, bool force, struct retry_verdict *ret)
 {
     struct txn t;
     int r = txn_begin(&t, db);
@@ -87,7 +87,7 @@ int reconnects_park(struct db *db, const struct now *now, const char *bridge, co
 }
 
 static int unpark(struct db *db, const struct policy *p, const struct now *now, const char *bridge,
-                  const char *session, uint64_t draw)
+                  const char *session, uint64_t rand64)
 {
     struct retry_session s = { 0 };
     struct reconnect_row row;
@@ -101,7 +101,7 @@ static int unpark(struct db *db, const struct policy *p, const struct now *now, 
     if (row.retry.park == RETRY_PARK_NONE)
         return RECONNECTS_REFUSED;
     next = retry_unpark(p, &row.retry, s.state, now->steady_ms);
-    return reconnects_save(db, now, &row, &next, NULL, draw);
+    return reconnects_save(db, now, &row, &next, NULL, rand64);
 }
 
 static int take_session(struct sql *q, char ret[SESSIONS_ID_MAX])
@@ -125,7 +125,7 @@ static int first_parked(struct db *db, const char *bridge, enum retry_park why, 
 }
 
 int reconnects_unpark_all(struct db *db, const struct policy *p, const struct now *now, const char *bridge,
-                          enum retry_park why, uint64_t draw, int64_t *ret_n)
+                          enum retry_park why, uint64_t rand64, int64_t *ret_n)
 {
     char session[SESSIONS_ID_MAX];
     int64_t n = 0;
@@ -134,7 +134,7 @@ int reconnects_unpark_all(struct db *db, const struct policy *p, const struct no
     for (; r == 0; n++) {
         r = first_parked(db, bridge, why, session);
         if (r == 0)
-            r = unpark(db, p, now, bridge, session, draw ^ (uint64_t)n * 0x9e3779b97f4a7c15U);
+            r = unpark(db, p, now, bridge, session, rand64 ^ (uint64_t)n * 0x9e3779b97f4a7c15U);
     }
     *ret_n = n - 1;
     return r == RECONNECTS_NONE ? 0 : r;
@@ -238,8 +238,8 @@ static int count_ahead(struct db *db, const struct now *now, const struct reconn
 {
     return sql_get_int(db,
                        "SELECT count(*) FROM reconnect WHERE phase = 1 AND bridge = ?1 AND due_at <= ?2"
-                       " AND (due_at, place) < (?3, ?4)",
-                       ret, "siii", row->bridge, now->steady_ms, row->retry.due_at, row->place);
+                       " AND (due_at, shuffle_key) < (?3, ?4)",
+                       ret, "siii", row->bridge, now->steady_ms, row->retry.due_at, row->shuffle_key);
 }
 
 /* About when: what the session waits for, or the bridge, then those before it at the bucket's rate. */

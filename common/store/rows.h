@@ -30,13 +30,13 @@ int64_t steady_to_wall(const struct now *now, int64_t steady_ms);
 /* The row, or an idle one that is not in the table yet. */
 int reconnects_get(struct db *db, const char *bridge, const char *session, struct reconnect_row *ret);
 /* Writes row with row->retry = *next. What follows from a change of phase (since when it is parked, whether
- * that is to be told, its place among those due at the same time) is set here. @detail: why it is parked, or
+ * that is to be published, its shuffle_key) is set here. @detail: why it is parked, or
  * NULL. */
 int reconnects_save(struct db *db, const struct now *now, struct reconnect_row *row, const struct retry *next,
-                    const char *detail, uint64_t draw);
+                    const char *detail, uint64_t rand64);
 /* Unparks all sessions of the bridge that are parked for that reason. */
 int reconnects_unpark_all(struct db *db, const struct policy *p, const struct now *now, const char *bridge,
-                          enum retry_park park, uint64_t draw, int64_t *ret_n);
+                          enum retry_park park, uint64_t rand64, int64_t *ret_n);
 /* The state the monitor holds of it; RECONNECTS_NONE when there is no such session. */
 int reconnects_session(struct db *db, const char *bridge, const char *session, struct retry_session *ret,
                        char ret_cause[32]);
@@ -47,7 +47,7 @@ int attempts_begin(struct db *db, const struct now *now, const struct attempt_ro
 /* The call was answered: feeds the breaker's window. */
 int attempts_answered(struct db *db, const struct now *now, int64_t token, const struct call_result *result,
                       bool fault);
-/* Over: to be told. @next is the session's retry after it. @detail NULL: as it is. */
+/* Over: to be published. @next is the session's retry after it. @detail NULL: as it is. */
 int attempts_end(struct db *db, const struct now *now, int64_t token, enum attempt_outcome outcome,
                  const struct retry *next, const char *detail);
 int attempts_breaker_gen(struct db *db, int64_t token, int64_t *ret);

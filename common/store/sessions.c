@@ -5,7 +5,8 @@
 
 #define COLUMNS                                                                                        \
     "bridge, id, state, cause, code, since, since_steady, first_seen, occurred_at, raw_status, phone," \
-    " name, stable_since, flap_score, flap_at, suppressed_until, deaf_since, heard_at, heard_gap_ms,"  \
+    " name, stable_since, flap_score, flap_at, suppressed_until, silent_since, last_received_at, "     \
+    "heard_gap_ms,"                                                                                    \
     " heard_spread_ms, heard_n"
 
 static void read_row(const struct sql *q, struct session_row *ret)
@@ -21,8 +22,8 @@ static void read_row(const struct sql *q, struct session_row *ret)
         .flap_score = sql_int(q, 13),
         .flap_at = sql_int(q, 14),
         .suppressed_until = sql_int(q, 15),
-        .deaf_since = sql_int(q, 16),
-        .heard_at = sql_int(q, 17),
+        .silent_since = sql_int(q, 16),
+        .last_received_at = sql_int(q, 17),
         .heard_gap_ms = sql_int(q, 18),
         .heard_spread_ms = sql_int(q, 19),
         .heard_n = sql_int(q, 20),
@@ -56,8 +57,8 @@ int sessions_save(struct db *db, const struct session_row *s)
                    " ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
                    "ssisiiiiisssiiiiiiiii", s->bridge, s->id, (int64_t)s->state, s->cause, (int64_t)s->code,
                    s->since, s->since_steady, s->first_seen, s->occurred_at, s->raw_status, s->phone, s->name,
-                   s->stable_since, s->flap_score, s->flap_at, s->suppressed_until, s->deaf_since,
-                   s->heard_at, s->heard_gap_ms, s->heard_spread_ms, s->heard_n);
+                   s->stable_since, s->flap_score, s->flap_at, s->suppressed_until, s->silent_since,
+                   s->last_received_at, s->heard_gap_ms, s->heard_spread_ms, s->heard_n);
 }
 
 static int mark_deleted(struct db *db, const struct now *now, const char *bridge, const char *id)
@@ -98,7 +99,7 @@ static int remove_rows(struct db *db, const char *bridge, const char *id)
     if (r == 0)
         r = sql_run(db, "DELETE FROM reconnect WHERE bridge = ?1 AND session = ?2", "ss", bridge, id);
     if (r == 0)
-        r = sql_run(db, "DELETE FROM rhythm WHERE bridge = ?1 AND session = ?2", "ss", bridge, id);
+        r = sql_run(db, "DELETE FROM activity_profile WHERE bridge = ?1 AND session = ?2", "ss", bridge, id);
     if (r == 0)
         r = sql_run(db, "DELETE FROM attempt WHERE bridge = ?1 AND session = ?2", "ss", bridge, id);
     return r;
@@ -175,9 +176,9 @@ static int add_change(struct db *db, const char *bridge, const char *id, const s
 {
     int r = sql_run(db,
                     "INSERT INTO session_change (bridge, session, at, from_state, to_state, cause, code,"
-                    " source, words) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                    " source, detail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
                     "ssiiisiss", bridge, id, c->at, (int64_t)c->from, (int64_t)c->to, c->cause,
-                    (int64_t)c->code, c->source, c->words);
+                    (int64_t)c->code, c->source, c->detail);
 
     if (r != 0)
         return r;
@@ -200,7 +201,7 @@ int sessions_each_change(struct db *db, const char *bridge, const char *id, int 
 {
     CLEANUP(sql_done) struct sql *q = NULL;
     int r = sql_query(db,
-                      "SELECT at, from_state, to_state, code, cause, source, words FROM session_change"
+                      "SELECT at, from_state, to_state, code, cause, source, detail FROM session_change"
                       " WHERE bridge = ?1 AND session = ?2 ORDER BY n DESC LIMIT ?3",
                       &q, "ssi", bridge, id, (int64_t)limit);
 
@@ -214,7 +215,7 @@ int sessions_each_change(struct db *db, const char *bridge, const char *id, int 
 
         str_copy(sql_text(q, 4), c.cause, sizeof c.cause);
         str_copy(sql_text(q, 5), c.source, sizeof c.source);
-        str_copy(sql_text(q, 6), c.words, sizeof c.words);
+        str_copy(sql_text(q, 6), c.detail, sizeof c.detail);
         r = on_change(ctx, &c);
     }
     return r;

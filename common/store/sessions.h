@@ -33,8 +33,8 @@ struct session_row {
     int64_t flap_score;       /* as of flap_at; 1000 per drop */
     int64_t flap_at;          /* steady ms */
     int64_t suppressed_until; /* steady ms; no attempt before (an operator's excepted), 0: none */
-    int64_t deaf_since;       /* wall ms, 0: it hears */
-    int64_t heard_at;         /* wall ms: newest message.* event, 0: never */
+    int64_t silent_since;     /* wall ms, 0: it hears */
+    int64_t last_received_at; /* wall ms: newest message.* event, 0: never */
     int64_t heard_gap_ms; /* its rhythm: a typical gap between two of them (the monitor's judge says how) */
     int64_t heard_spread_ms; /* how much the gaps differ */
     int64_t heard_n;         /* events that went into the rhythm */
@@ -81,8 +81,8 @@ struct session_change {
     int from, to; /* enum session_state; from -1: first seen */
     char cause[32];
     int code;
-    char source[16]; /* "webhook", "poll", "attempt", "operator" */
-    char words[160]; /* for people, may be "" */
+    char source[16];  /* "webhook", "poll", "attempt", "operator" */
+    char detail[160]; /* for people, may be "" */
 };
 /* Appends; only the newest SESSIONS_CHANGES_MAX are kept. */
 int sessions_add_change(struct db *db, const char *bridge, const char *id, const struct session_change *c);

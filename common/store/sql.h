@@ -42,7 +42,7 @@ int sql_open(const char *path, enum sql_rules rules, const struct db_schema *sch
 /* Syncs a file that was written without. Returns 0 or -errno. */
 int sql_sync_file(const char *path);
 struct sqlite3 *sql_handle(struct db *db);
-/* Translates a code of SQLite's, keeps its words for db_error(). 0 for SQLITE_OK, _ROW and _DONE. */
+/* Translates a code of SQLite's, keeps its text for db_error(). 0 for SQLITE_OK, _ROW and _DONE. */
 int sql_error(struct db *db, int rc);
 
 /*

@@ -15,7 +15,7 @@ struct db {
     int64_t busy_us;   /* when it began to wait for a lock */
     int64_t busy_max_us;
     bool sync_failed;
-    char words[256]; /* of the last failure */
+    char error[256]; /* of the last failure */
 };
 
 void sql_cache_free(struct db *db);

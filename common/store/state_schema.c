@@ -23,8 +23,8 @@ static const char *const steps[] = {
     "  name TEXT PRIMARY KEY,"
     "  driver TEXT NOT NULL DEFAULT '',"
     "  health INTEGER NOT NULL DEFAULT 0, health_since INTEGER NOT NULL DEFAULT 0,"
-    "  health_words TEXT NOT NULL DEFAULT '',"
-    "  incident_since INTEGER NOT NULL DEFAULT 0, incident_words TEXT NOT NULL DEFAULT '',"
+    "  health_detail TEXT NOT NULL DEFAULT '',"
+    "  incident_since INTEGER NOT NULL DEFAULT 0, incident_detail TEXT NOT NULL DEFAULT '',"
     "  outdated_since INTEGER NOT NULL DEFAULT 0,"
     "  swept_at INTEGER NOT NULL DEFAULT 0, swept_wall INTEGER NOT NULL DEFAULT 0,"
     "  fresh_until INTEGER NOT NULL DEFAULT 0,"
@@ -32,7 +32,7 @@ static const char *const steps[] = {
     "  slow_from INTEGER NOT NULL DEFAULT 0,"
     "  breaker INTEGER NOT NULL DEFAULT 0, breaker_until INTEGER NOT NULL DEFAULT 0,"
     "  breaker_opens INTEGER NOT NULL DEFAULT 0, breaker_gen INTEGER NOT NULL DEFAULT 0,"
-    "  breaker_row INTEGER NOT NULL DEFAULT 0, breaker_since INTEGER NOT NULL DEFAULT 0,"
+    "  breaker_streak INTEGER NOT NULL DEFAULT 0, breaker_since INTEGER NOT NULL DEFAULT 0,"
     "  probes INTEGER NOT NULL DEFAULT 0, probes_ok INTEGER NOT NULL DEFAULT 0,"
     "  probes_bad INTEGER NOT NULL DEFAULT 0,"
     "  hook_at INTEGER NOT NULL DEFAULT 0, hook_runs INTEGER NOT NULL DEFAULT 0,"
@@ -49,7 +49,7 @@ static const char *const steps[] = {
     "  stable_since INTEGER NOT NULL DEFAULT 0,"
     "  flap_score INTEGER NOT NULL DEFAULT 0, flap_at INTEGER NOT NULL DEFAULT 0,"
     "  suppressed_until INTEGER NOT NULL DEFAULT 0,"
-    "  deaf_since INTEGER NOT NULL DEFAULT 0, heard_at INTEGER NOT NULL DEFAULT 0,"
+    "  silent_since INTEGER NOT NULL DEFAULT 0, last_received_at INTEGER NOT NULL DEFAULT 0,"
     "  heard_gap_ms INTEGER NOT NULL DEFAULT 0, heard_spread_ms INTEGER NOT NULL DEFAULT 0,"
     "  heard_n INTEGER NOT NULL DEFAULT 0,"
     "  PRIMARY KEY (bridge, id)"
@@ -59,7 +59,7 @@ static const char *const steps[] = {
     "  n INTEGER PRIMARY KEY,"
     "  bridge TEXT NOT NULL, session TEXT NOT NULL, at INTEGER NOT NULL,"
     "  from_state INTEGER NOT NULL, to_state INTEGER NOT NULL,"
-    "  cause TEXT NOT NULL, code INTEGER NOT NULL, source TEXT NOT NULL, words TEXT NOT NULL"
+    "  cause TEXT NOT NULL, code INTEGER NOT NULL, source TEXT NOT NULL, detail TEXT NOT NULL"
     ") STRICT;"
     "CREATE INDEX session_change_of ON session_change (bridge, session, n);"
 
@@ -67,7 +67,7 @@ static const char *const steps[] = {
     "  bridge TEXT NOT NULL, session TEXT NOT NULL,"
     "  phase INTEGER NOT NULL DEFAULT 0, reason INTEGER NOT NULL DEFAULT 0, park INTEGER NOT NULL DEFAULT 0,"
     "  due_at INTEGER NOT NULL DEFAULT 0,"
-    "  place INTEGER NOT NULL DEFAULT 0," /* random: the order of those that are due at the same time */
+    "  shuffle_key INTEGER NOT NULL DEFAULT 0," /* random: the order of those that are due at the same time */
     "  attempts INTEGER NOT NULL DEFAULT 0, failures INTEGER NOT NULL DEFAULT 0,"
     "  last_sent INTEGER NOT NULL DEFAULT 0, claimed_at INTEGER NOT NULL DEFAULT 0,"
     "  token INTEGER NOT NULL DEFAULT 0, lease_until INTEGER NOT NULL DEFAULT 0,"
@@ -76,15 +76,15 @@ static const char *const steps[] = {
     "  at_once_used INTEGER NOT NULL DEFAULT 0, slow_used INTEGER NOT NULL DEFAULT 0,"
     "  forced INTEGER NOT NULL DEFAULT 0,"
     "  worker TEXT NOT NULL DEFAULT '', parked_since INTEGER NOT NULL DEFAULT 0,"
-    "  park_detail TEXT NOT NULL DEFAULT '', park_told INTEGER NOT NULL DEFAULT 1,"
+    "  park_detail TEXT NOT NULL DEFAULT '', park_published INTEGER NOT NULL DEFAULT 1,"
     "  PRIMARY KEY (bridge, session)"
     ") STRICT, WITHOUT ROWID;"
     /* Only rows in motion are in these: an idle stack of 10,000 sessions has empty indexes. */
-    "CREATE INDEX reconnect_due ON reconnect (bridge, due_at, place) WHERE phase = 1;"
+    "CREATE INDEX reconnect_due ON reconnect (bridge, due_at, shuffle_key) WHERE phase = 1;"
     "CREATE INDEX reconnect_calling ON reconnect (bridge, lease_until) WHERE phase = 2;"
     "CREATE INDEX reconnect_verifying ON reconnect (bridge, verify_until) WHERE phase = 3;"
     "CREATE INDEX reconnect_parked ON reconnect (bridge, park) WHERE phase = 4;"
-    "CREATE INDEX reconnect_untold ON reconnect (bridge) WHERE park_told = 0;"
+    "CREATE INDEX reconnect_unpublished ON reconnect (bridge) WHERE park_published = 0;"
 
     /* AUTOINCREMENT: a token is never given twice, also when old attempts have been removed. */
     "CREATE TABLE attempt ("
@@ -96,35 +96,35 @@ static const char *const steps[] = {
     "  next_at INTEGER NOT NULL DEFAULT 0, parked INTEGER NOT NULL DEFAULT 0,"
     "  breaker_gen INTEGER NOT NULL DEFAULT 0, answered_at INTEGER NOT NULL DEFAULT 0,"
     "  fault INTEGER NOT NULL DEFAULT 0," /* the answer was a fault of the bridge */
-    "  told INTEGER NOT NULL DEFAULT 1, detail TEXT NOT NULL DEFAULT ''"
+    "  published INTEGER NOT NULL DEFAULT 1, detail TEXT NOT NULL DEFAULT ''"
     ") STRICT;"
     "CREATE INDEX attempt_of ON attempt (bridge, session, token);"
     "CREATE INDEX attempt_answered ON attempt (bridge, answered_at);"
-    "CREATE INDEX attempt_untold ON attempt (bridge) WHERE told = 0;"
+    "CREATE INDEX attempt_unpublished ON attempt (bridge) WHERE published = 0;"
 
     /* What is wrong now, one row per root cause, and what the sinks have not taken yet. */
     "CREATE TABLE alert ("
     "  name TEXT NOT NULL, bridge TEXT NOT NULL, session TEXT NOT NULL,"
-    "  since INTEGER NOT NULL, cause TEXT NOT NULL DEFAULT '', words TEXT NOT NULL DEFAULT '',"
+    "  since INTEGER NOT NULL, cause TEXT NOT NULL DEFAULT '', detail TEXT NOT NULL DEFAULT '',"
     "  grouped INTEGER NOT NULL DEFAULT 0," /* told as one of many, by the row without a session */
     "  PRIMARY KEY (name, bridge, session)"
     ") STRICT, WITHOUT ROWID;"
     "CREATE TABLE alert_outbox ("
     "  n INTEGER PRIMARY KEY AUTOINCREMENT, sink TEXT NOT NULL,"
     "  name TEXT NOT NULL, bridge TEXT NOT NULL, session TEXT NOT NULL, firing INTEGER NOT NULL,"
-    "  since INTEGER NOT NULL, at INTEGER NOT NULL, cause TEXT NOT NULL, words TEXT NOT NULL,"
+    "  since INTEGER NOT NULL, at INTEGER NOT NULL, cause TEXT NOT NULL, detail TEXT NOT NULL,"
     "  tries INTEGER NOT NULL DEFAULT 0"
     ") STRICT;"
     "CREATE INDEX alert_outbox_of ON alert_outbox (sink, n);"
 
     /* What a session usually hears, hour by hour of the week; the monitor knows the format. */
-    "CREATE TABLE rhythm ("
+    "CREATE TABLE activity_profile ("
     "  bridge TEXT NOT NULL, session TEXT NOT NULL, hours BLOB NOT NULL,"
     "  PRIMARY KEY (bridge, session)"
     ") STRICT, WITHOUT ROWID;",
 
     /* What operators want of the forwarder, which takes it and removes it (forward.h). */
-    "CREATE TABLE forward_orders ("
+    "CREATE TABLE forward_command ("
     "  n INTEGER PRIMARY KEY AUTOINCREMENT, verb INTEGER NOT NULL, id INTEGER NOT NULL,"
     "  destination TEXT NOT NULL, session TEXT NOT NULL, type TEXT NOT NULL,"
     "  since_at INTEGER NOT NULL, until_at INTEGER NOT NULL, at INTEGER NOT NULL"

@@ -51,9 +51,9 @@ static void add_json(const struct forward_dead *d, bool whole, struct buf *out)
     json_texts(&j, "reason", d->reason);
     json_int(&j, "tries", d->tries);
     json_int(&j, "status", d->status);
-    json_text(&j, "last", d->words);
+    json_text(&j, "last", d->detail);
     json_int(&j, "dead_at", d->dead_at);
-    json_bool(&j, "retrying", d->again);
+    json_bool(&j, "retrying", d->redeliver);
     if (whole) {
         json_text(&j, "answer", d->answer.p ? d->answer : STR_LIT(""));
         json_raw(&j, "body", e->body.n > 0 ? e->body : STR_LIT("null"));
@@ -68,8 +68,8 @@ static void add_line(const struct forward_dead *d, struct buf *out)
     (void)buf_addf(out, "%6" PRId64 "  %s  %-16s %-24s %-22.*s %-16.*s %3" PRId64 " tries  ", d->id,
                    text_time(d->dead_at, at, sizeof at), d->destination, d->event.id, (int)d->event.type.n,
                    d->event.type.p, (int)d->event.session.n, d->event.session.p, d->tries);
-    (void)buf_addf(out, "%s%s%.*s%s", d->reason, d->words.n ? ": " : "", (int)d->words.n, d->words.p,
-                   d->again ? " (is tried again)" : "");
+    (void)buf_addf(out, "%s%s%.*s%s", d->reason, d->detail.n ? ": " : "", (int)d->detail.n, d->detail.p,
+                   d->redeliver ? " (is tried again)" : "");
 }
 
 static void add_whole(const struct forward_dead *d, struct buf *out)
@@ -203,7 +203,7 @@ static int count(const struct forward_cli *f, const struct forward_dead_filter *
 
 /* Fills the orders: one per id, or one with the filter. Returns -1 or the exit code. */
 static int make_orders(const struct forward_cli *f, const struct forward_cli_settings *s,
-                       const struct settings_args *args, enum forward_verb verb, struct forward_order *ret,
+                       const struct settings_args *args, enum forward_verb verb, struct forward_command *ret,
                        int *ret_n)
 {
     bool filtered = s->destination[0] || s->session[0] || s->type[0] || s->since[0] || s->until[0];
@@ -215,14 +215,14 @@ static int make_orders(const struct forward_cli *f, const struct forward_cli_set
                            " or --all");
     *ret_n = args->n > 0 ? args->n : 1;
     for (int i = 0; code < 0 && i < *ret_n; i++) {
-        ret[i] = (struct forward_order){ .verb = verb };
+        ret[i] = (struct forward_command){ .verb = verb };
         code = args->n > 0 ? forward_cli_id(args->arg[i], &ret[i].filter.id)
                            : forward_cli_filter(f, s, &ret[i].filter);
     }
     return code;
 }
 
-static int check_there(const struct forward_cli *f, const struct forward_order *orders, int n,
+static int check_there(const struct forward_cli *f, const struct forward_command *orders, int n,
                        int64_t *ret_letters)
 {
     int r = 0;
@@ -244,7 +244,7 @@ static int check_there(const struct forward_cli *f, const struct forward_order *
 static int order(const struct forward_cli *f, const struct forward_cli_settings *s,
                  const struct settings_args *args, enum forward_verb verb)
 {
-    struct forward_order orders[SETTINGS_ARGS_MAX];
+    struct forward_command orders[SETTINGS_ARGS_MAX];
     int64_t letters = 0;
     int n = 0;
     int code = make_orders(f, s, args, verb, orders, &n);
@@ -252,7 +252,7 @@ static int order(const struct forward_cli *f, const struct forward_cli_settings 
     if (code < 0)
         code = check_there(f, orders, n, &letters);
     if (code < 0)
-        code = forward_cli_order(f, orders, n);
+        code = forward_cli_command(f, orders, n);
     if (code >= 0)
         return code;
     if (s->cli.json)

@@ -29,7 +29,7 @@ static int order(const struct cli_settings *settings, const char *name, bool on)
 {
     CLEANUP(forward_cli_close) struct forward_cli f = FORWARD_CLI_NULL;
     struct search s = { .name = name };
-    struct forward_order o = { .verb = on ? FORWARD_ON : FORWARD_OFF, .filter = { .destination = name } };
+    struct forward_command o = { .verb = on ? FORWARD_ON : FORWARD_OFF, .filter = { .destination = name } };
     int code = forward_cli_open(settings, &f);
     int r;
 
@@ -43,7 +43,7 @@ static int order(const struct cli_settings *settings, const char *name, bool on)
                            name);
     if (s.off != on)
         return cli_problem(EXIT_NOT_SO, "destination %s is turned %s already", name, on ? "on" : "off");
-    code = forward_cli_order(&f, &o, 1);
+    code = forward_cli_command(&f, &o, 1);
     if (code >= 0)
         return code;
     if (settings->json)

@@ -24,9 +24,9 @@ static int64_t lag(const struct show *s, const struct forward_destination *d)
     return s->head > floor + d->above ? s->head - floor - d->above : 0;
 }
 
-static const char *gate_of(const struct show *s, const struct forward_destination *d)
+static const char *breaker_of(const struct show *s, const struct forward_destination *d)
 {
-    return d->gate[0] ? d->gate : "closed";
+    return d->breaker[0] ? d->breaker : "closed";
 }
 
 static void print_json(const struct show *s, const struct forward_destination *d,
@@ -40,7 +40,7 @@ static void print_json(const struct show *s, const struct forward_destination *d
     json_texts(&j, "url", d->url);
     json_bool(&j, "on", d->off_since == 0);
     json_bool(&j, "running", s->runs);
-    json_texts(&j, "breaker", gate_of(s, d));
+    json_texts(&j, "breaker", breaker_of(s, d));
     json_int(&j, "floor", d->floor > 0 ? d->floor : 0);
     json_int(&j, "head", s->head);
     json_int(&j, "lag", lag(s, d));
@@ -60,7 +60,10 @@ static void print_line(const struct show *s, const struct forward_destination *d
                        const struct forward_counts *c)
 {
     char ago[32] = "";
-    const char *state = d->off_since ? "off" : !s->runs ? "stopped" : gate_of(s, d)[0] == 'c' ? "ok" : "down";
+    const char *state = d->off_since                 ? "off"
+                        : !s->runs                   ? "stopped"
+                        : breaker_of(s, d)[0] == 'c' ? "ok"
+                                                     : "down";
 
     if (s->n == 1)
         printf("%-20s %-8s %10s %8s %8s %6s  %s\n", "DESTINATION", "STATE", "LAG", "RETRYING", "HELD", "DEAD",

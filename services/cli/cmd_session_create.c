@@ -142,7 +142,7 @@ static int insert(struct db *db, struct clock *clock, const char *bridge, const 
                                                .from = -1,
                                                .to = (int)s->state,
                                                .source = "operator",
-                                               .words = "created by zapkeep session create" };
+                                               .detail = "created by zapkeep session create" };
 
         r = sessions_add_change(db, bridge, id, &change);
     }

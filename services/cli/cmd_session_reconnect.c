@@ -22,7 +22,7 @@ static const struct setting table[] = {
 };
 /* clang-format on */
 
-static void print_json(const struct cli_state *s, const char *id, bool done, const struct verdict *v)
+static void print_json(const struct cli_state *s, const char *id, bool done, const struct retry_verdict *v)
 {
     CLEANUP(buf_fini) struct buf out = BUF_INIT(4096);
     struct json_out j = JSON_OUT(&out);
@@ -38,7 +38,7 @@ static void print_json(const struct cli_state *s, const char *id, bool done, con
     puts(buf_str(&out));
 }
 
-static int refused(const struct cli_state *s, const char *id, const struct verdict *v)
+static int refused(const struct cli_state *s, const char *id, const struct retry_verdict *v)
 {
     int64_t wait_ms = v->until - s->now.steady_ms;
     const char *hint = v->why == WHY_SPACING ? "; --force does not wait for it" : "";
@@ -54,7 +54,7 @@ static int refused(const struct cli_state *s, const char *id, const struct verdi
 
 static int ask(struct cli_state *s, const char *id, bool force)
 {
-    struct verdict v = { 0 };
+    struct retry_verdict v = { 0 };
     int r = reconnects_ask(s->db, &s->policy, &s->now, s->settings->bridge.name, id, force, &v);
 
     if (r == RECONNECTS_NONE)

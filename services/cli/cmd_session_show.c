@@ -25,7 +25,7 @@ struct shown {
 /* ---- what happens next ----------------------------------------------------------------------- */
 
 /* What stands in the way: the session's own side first. */
-static struct verdict obstacle(const struct reconnect_outlook *o)
+static struct retry_verdict obstacle(const struct reconnect_outlook *o)
 {
     return o->session.why != WHY_READY ? o->session : o->bridge;
 }
@@ -114,11 +114,11 @@ static void write_next(struct shown *s)
         (void)buf_addf(&s->text, ", unless the bridge brings it back by itself: %s", o->no_reconnect_method);
         break;
     case ACTION_VERDICT:
-        (void)buf_addf(&s->text, "%s; that is known", why_words(o->session.why));
+        (void)buf_addf(&s->text, "%s; that is known", why_message(o->session.why));
         write_when(s, o->session.until);
         break;
     default:
-        (void)buf_addf(&s->text, "nothing is planned: %s", why_words(obstacle(o).why));
+        (void)buf_addf(&s->text, "nothing is planned: %s", why_message(obstacle(o).why));
         break;
     }
     (void)buf_adds(&s->text, "\n");
@@ -130,7 +130,7 @@ static void write_next(struct shown *s)
 static void json_next(struct shown *s)
 {
     const struct reconnect_outlook *o = &s->outlook;
-    struct verdict v = obstacle(o);
+    struct retry_verdict v = obstacle(o);
     int64_t at = action_at(o);
 
     json_open(&s->j, "next", '{');
@@ -164,7 +164,7 @@ static int on_change(void *ctx, const struct session_change *c)
 
     (void)buf_addf(&s->text, "  %s  %s%s%s  %s%s(%s)%s%s\n", text_time(c->at, at, sizeof at), from_text(c),
                    c->from < 0 ? "" : " -> ", session_state_text((enum session_state)c->to), c->cause,
-                   c->cause[0] ? " " : "", c->source, c->words[0] ? " " : "", c->words);
+                   c->cause[0] ? " " : "", c->source, c->detail[0] ? " " : "", c->detail);
     return 0;
 }
 
@@ -179,7 +179,7 @@ static int json_change(void *ctx, const struct session_change *c)
     json_texts(&s->j, "cause", c->cause);
     json_int(&s->j, "code", c->code);
     json_texts(&s->j, "source", c->source);
-    json_texts(&s->j, "words", c->words);
+    json_texts(&s->j, "detail", c->detail);
     json_close(&s->j, '}');
     return 0;
 }
@@ -246,8 +246,8 @@ static void write_state(struct shown *s)
         (void)buf_addf(&s->text, "%s\n", meaning_of(row));
     if (row->phone[0] || row->name[0])
         (void)buf_addf(&s->text, "phone     %s %s\n", row->phone, row->name);
-    if (row->deaf_since > 0)
-        (void)buf_addf(&s->text, "deaf      since %s\n", text_time(row->deaf_since, at, sizeof at));
+    if (row->silent_since > 0)
+        (void)buf_addf(&s->text, "silent    since %s\n", text_time(row->silent_since, at, sizeof at));
     if (row->suppressed_until > s->state->now.steady_ms)
         (void)buf_addf(&s->text, "flapping  left alone until %s\n",
                        text_time(cli_wall(s->state, row->suppressed_until), at, sizeof at));
@@ -268,8 +268,8 @@ static void json_state(struct shown *s)
     json_texts(&s->j, "raw_status", row->raw_status);
     json_texts(&s->j, "phone", row->phone);
     json_texts(&s->j, "name", row->name);
-    json_int(&s->j, "deaf_since", row->deaf_since);
-    json_int(&s->j, "heard_at", row->heard_at);
+    json_int(&s->j, "silent_since", row->silent_since);
+    json_int(&s->j, "last_received_at", row->last_received_at);
     json_int(&s->j, "suppressed_until",
              row->suppressed_until > s->state->now.steady_ms ? cli_wall(s->state, row->suppressed_until) : 0);
 }

@@ -54,7 +54,7 @@ static void print_json(const struct session_row *row, const struct reconnect_row
     json_int(&j, "first_seen", row->first_seen);
     json_bool(&j, "parked", re->retry.phase == RETRY_PARKED);
     json_bool(&j, "flapping", row->suppressed_until > l->state->now.steady_ms);
-    json_bool(&j, "deaf", row->deaf_since > 0);
+    json_bool(&j, "silent", row->silent_since > 0);
     json_texts(&j, "reconnect", retry_phase_text(re->retry.phase));
     json_int(&j, "attempts", re->retry.attempts);
     json_int(&j, "due_at",
@@ -69,8 +69,8 @@ static const char *mark_of(const struct session_row *row, const struct reconnect
 {
     if (re->retry.phase == RETRY_PARKED)
         return "parked";
-    if (row->deaf_since > 0)
-        return "deaf";
+    if (row->silent_since > 0)
+        return "silent";
     if (row->suppressed_until > l->state->now.steady_ms)
         return "flapping";
     return re->retry.phase == RETRY_IDLE ? "" : retry_phase_text(re->retry.phase);

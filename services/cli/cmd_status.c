@@ -24,7 +24,7 @@ struct status {
     int64_t sessions[SESSION_STATE_N];
     struct reconnect_queue queue;
     int64_t in_flight, alerts;
-    struct verdict verdict;
+    struct retry_verdict verdict;
     struct buf out;
     struct json_out j;
 };
@@ -38,11 +38,11 @@ static void write_health(struct status *s)
 
     (void)buf_addf(&s->out, "bridge    %s (%s) is %s since %s%s%s\n", row->name,
                    row->driver[0] ? row->driver : "driver not known yet", bridge_health_text(row->health),
-                   cli_ago(s->state, row->health_since, ago, sizeof ago), row->health_words[0] ? ": " : "",
-                   row->health_words);
+                   cli_ago(s->state, row->health_since, ago, sizeof ago), row->health_detail[0] ? ": " : "",
+                   row->health_detail);
     if (row->incident_since > 0)
         (void)buf_addf(&s->out, "incident  since %s: %s\n",
-                       cli_ago(s->state, row->incident_since, ago, sizeof ago), row->incident_words);
+                       cli_ago(s->state, row->incident_since, ago, sizeof ago), row->incident_detail);
     if (row->outdated_since > 0)
         (void)buf_addf(&s->out, "outdated  since %s: WhatsApp refuses the bridge's client version (405)\n",
                        cli_ago(s->state, row->outdated_since, ago, sizeof ago));
@@ -73,7 +73,7 @@ static void write_pace(struct status *s)
     if (s->verdict.why != WHY_READY && (s->verdict.why != WHY_NO_METHOD || s->queue.phase[RETRY_DUE] > 0))
         (void)buf_addf(&s->out, "attempts  none now: %s\n",
                        s->verdict.why == WHY_NO_METHOD ? row->no_reconnect_method
-                                                       : why_words(s->verdict.why));
+                                                       : why_message(s->verdict.why));
 }
 
 static void write_sessions(struct status *s)
@@ -97,7 +97,7 @@ static int write_alert(void *ctx, const struct alert_row *a)
     char ago[32];
 
     if (!a->grouped && ++s->alerts <= ALERTS_SHOWN)
-        (void)buf_addf(&s->out, "alert     %s: %s (%s)\n", a->name, a->words,
+        (void)buf_addf(&s->out, "alert     %s: %s (%s)\n", a->name, a->detail,
                        cli_ago(s->state, a->since, ago, sizeof ago));
     return 0;
 }
@@ -130,7 +130,7 @@ static int json_alert(void *ctx, const struct alert_row *a)
     json_texts(&s->j, "session", a->session);
     json_int(&s->j, "since", a->since);
     json_texts(&s->j, "cause", a->cause);
-    json_texts(&s->j, "text", a->words);
+    json_texts(&s->j, "text", a->detail);
     json_close(&s->j, '}');
     return 0;
 }
@@ -143,9 +143,9 @@ static void json_bridge(struct status *s)
     json_texts(&s->j, "driver", row->driver);
     json_texts(&s->j, "health", bridge_health_text(row->health));
     json_int(&s->j, "health_since", row->health_since);
-    json_texts(&s->j, "health_words", row->health_words);
+    json_texts(&s->j, "health_detail", row->health_detail);
     json_int(&s->j, "incident_since", row->incident_since);
-    json_texts(&s->j, "incident_words", row->incident_words);
+    json_texts(&s->j, "incident_detail", row->incident_detail);
     json_int(&s->j, "outdated_since", row->outdated_since);
     json_int(&s->j, "swept_at", row->swept_wall);
     json_bool(&s->j, "fresh", s->state->now.steady_ms <= row->fresh_until);

@@ -100,7 +100,7 @@ static void look_at_bridge(struct wait *w, char *ret, size_t n)
         (void)snprintf(ret, n, "no monitor has looked at the bridge \"%s\" yet", name);
     else if (row.health != BRIDGE_HEALTH_UP)
         (void)snprintf(ret, n, "the bridge \"%s\" is %s%s%s", name, bridge_health_text(row.health),
-                       row.health_words[0] ? ": " : "", row.health_words);
+                       row.health_detail[0] ? ": " : "", row.health_detail);
     else if (now.steady_ms > row.fresh_until)
         (void)snprintf(ret, n, "the monitor has not seen the sessions of bridge \"%s\" lately", name);
     else

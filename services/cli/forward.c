@@ -72,19 +72,19 @@ int forward_cli_id(const char *arg, int64_t *ret)
                        arg);
 }
 
-static int put_all(struct db *state, const struct forward_order *orders, int n, int64_t wall_ms)
+static int put_all(struct db *state, const struct forward_command *orders, int n, int64_t wall_ms)
 {
     int r = db_begin(state);
 
     for (int i = 0; r == 0 && i < n; i++)
-        r = forward_order_put(state, &orders[i], wall_ms);
+        r = forward_command_put(state, &orders[i], wall_ms);
     if (r == 0)
         return db_commit(state);
     db_rollback(state);
     return r;
 }
 
-int forward_cli_order(const struct forward_cli *f, const struct forward_order *orders, int n)
+int forward_cli_command(const struct forward_cli *f, const struct forward_command *orders, int n)
 {
     struct db *state = NULL;
     struct message m;

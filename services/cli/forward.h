@@ -39,6 +39,6 @@ int forward_cli_filter(const struct forward_cli *f, const struct forward_cli_set
 int forward_cli_id(const char *arg, int64_t *ret);
 int forward_cli_problem(const struct forward_cli *f, int r);
 /* Puts the orders into state.db, all or none, and rings. */
-int forward_cli_order(const struct forward_cli *f, const struct forward_order *orders, int n);
+int forward_cli_command(const struct forward_cli *f, const struct forward_command *orders, int n);
 /* Some forwarder works on this data directory. */
 bool forward_cli_runs(const struct cli_settings *settings);

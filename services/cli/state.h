@@ -15,8 +15,8 @@ struct cli_state {
     struct db *db;
     struct clock clock;
     struct now now;
-    struct policy policy;                        /* in force for the bridge, as far as it is known */
-    char no_reconnect_method[BRIDGES_WORDS_MAX]; /* why nothing can be attempted; "": it can be */
+    struct policy policy;                         /* in force for the bridge, as far as it is known */
+    char no_reconnect_method[BRIDGES_DETAIL_MAX]; /* why nothing can be attempted; "": it can be */
 };
 #define CLI_STATE_NULL ((struct cli_state){ 0 })
 
@@ -29,7 +29,7 @@ int cli_no_session(const struct cli_state *s, const char *id); /* prints, EXIT_N
 /* The one argument that is a session's id. Returns -1: go on (*ret is set), or the exit code. */
 int cli_one_session(const struct settings_args *args, const char *command, const char **ret);
 
-/* Words of a verdict: why_words(), or those the workers have for this bridge. */
+/* Words of a verdict: why_message(), or those the workers have for this bridge. */
 const char *cli_why(const struct cli_state *s, enum why why);
 /* "3m", from a wall time until now; "-" for 0. */
 const char *cli_ago(const struct cli_state *s, int64_t wall_ms, char *ret, size_t n);

@@ -33,8 +33,8 @@ void again_load(struct destination *d)
 {
     if (!d->again_look || d->n_again > 0)
         return;
-    forwarder_note(d->f,
-                   forward_dead_again_each(d->f->db, d->config->name, d->again_after, AGAIN_MAX, on_dead, d));
+    forwarder_note(
+        d->f, forward_dead_redeliver_each(d->f->db, d->config->name, d->again_after, AGAIN_MAX, on_dead, d));
     d->again_look = d->n_again > 0;
 }
 
@@ -57,12 +57,12 @@ void again_failed(struct destination *d, struct lane *l, struct item *it, const 
     struct forward_dead dead = { .id = it->dead_id,
                                  .status = w->status,
                                  .dead_at = forwarder_wall_ms(d->f),
-                                 .words = str_from(w->words),
+                                 .detail = str_from(w->words),
                                  .answer = w->answer };
 
     str_copy(STR_LIT("tried again by hand, in vain"), dead.reason, sizeof dead.reason);
     forwarder_write(d->f);
-    forwarder_note(d->f, forward_dead_back(d->f->db, &dead));
+    forwarder_note(d->f, forward_dead_returned(d->f->db, &dead));
     d->n_again--;
     item_forget(d, l, it);
 }

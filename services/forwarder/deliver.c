@@ -3,11 +3,11 @@
  *
  * One event, when all goes well:
  *   lane_settle   its lane has something to do: it is put among those that are ready
- *   deliver_poke  a slot is free and the gate open: lane and event go into a request
+ *   deliver_poke  a slot is free and the breaker open: lane and event go into a request
  *   on_answer     2xx: the event is done (a row or a bit)
  *   deliver_poke  when that is on record the slot is free again
  * When it does not: the event is at fault -> it waits in forward.db, and its lane with it; the destination is
- * at fault -> the event stays where it is, first of its lane, and the gate says when it is tried again; 410
+ * at fault -> the event stays where it is, first of its lane, and the breaker says when it is tried again; 410
  * -> the destination is turned off.
  */
 #include <stdio.h>
@@ -28,7 +28,7 @@ struct call {
     struct list in_destination;
     struct destination *d;
     struct http_call *http;
-    int64_t period; /* of the gate */
+    int64_t period; /* of the breaker */
     int n;          /* items */
     struct {
         struct lane *lane;
@@ -88,7 +88,7 @@ void deliver_due(void *ctx)
  * that have not failed go first: it may be that the backend only cannot stand the others. */
 static struct lane *next_lane(struct destination *d)
 {
-    bool all_is_well = gate_is_closed(&d->gate) && d->gate.limit >= d->config->concurrency;
+    bool all_is_well = dest_breaker_is_closed(&d->breaker) && d->breaker.limit >= d->config->concurrency;
     bool tired = list_empty(&d->fresh) || (!list_empty(&d->tired) && d->tired_next && all_is_well);
     struct list *from = tired ? &d->tired : &d->fresh;
 
@@ -238,7 +238,7 @@ static bool start_one(struct destination *d, int64_t now)
         if (i == 0 || c->at[i].lane != c->at[i - 1].lane)
             note_head(c->at[i].lane, c->at[i].item);
     }
-    c->period = gate_take(&d->gate, now);
+    c->period = dest_breaker_take(&d->breaker, now);
     list_append(&d->calls, &c->in_destination);
     d->in_flight++;
     if (post(c) != 0) /* no memory */
@@ -257,7 +257,7 @@ void deliver_poke(struct destination *d)
         return;
     again_load(d);
     while (forwarder_may_send(d->f) && !(list_empty(&d->fresh) && list_empty(&d->tired)) &&
-           gate_may(&d->gate, d->in_flight, !list_empty(&d->fresh), now, &at)) {
+           dest_breaker_may(&d->breaker, d->in_flight, !list_empty(&d->fresh), now, &at)) {
         if (waits_for_more(d, now) || !start_one(d, now))
             return;
     }
@@ -345,16 +345,16 @@ static void failed(struct destination *d, struct call *c, const struct verdict_w
         c->at[i].lane->alone = true;
 }
 
-static void tell(struct destination *d, enum gate_change change, const char *words)
+static void tell(struct destination *d, enum dest_breaker_change change, const char *words)
 {
-    if (change == GATE_SHUT)
+    if (change == DEST_BREAKER_OPENED)
         log_warn("destination-down", "the destination does not work; what comes for it waits in the log",
                  KS("destination", d->config->name), KS("why", words));
-    if (change == GATE_SHUT)
+    if (change == DEST_BREAKER_OPENED)
         destination_tell(d, "down", words);
-    if (change == GATE_WELL)
+    if (change == DEST_BREAKER_CLOSED)
         destination_tell(d, "up", "");
-    if (change == GATE_WELL)
+    if (change == DEST_BREAKER_CLOSED)
         log_info("destination-well", "the destination works again; beginning slowly",
                  KS("destination", d->config->name));
 }
@@ -363,21 +363,22 @@ static void tell(struct destination *d, enum gate_change change, const char *wor
 static void note_fault(struct destination *d, struct call *c)
 {
     for (int i = 0; i < c->n; i++)
-        c->at[i].lane->head.failed_in = d->gate.row_id + 1;
+        c->at[i].lane->head.failed_in = d->breaker.streak_id + 1;
 }
 
 static void judge(struct destination *d, struct call *c, const struct http_answer *a)
 {
     enum delivery_failure failure = failure_of(a);
-    enum delivery_result result = delivery_judge(failure, a->status);
+    enum delivery_result result = delivery_classify(failure, a->status);
     struct verdict_words w = { 0 };
     const struct lane *l = c->at[0].lane;
-    const struct gate_try t = { .period = c->period,
-                                .lane = l->hash,
-                                .known = l->head.failed_in > 0 && l->head.failed_in <= d->gate.row_id };
+    const struct dest_breaker_try t = { .period = c->period,
+                                        .lane = l->hash,
+                                        .known = l->head.failed_in > 0 &&
+                                                 l->head.failed_in <= d->breaker.streak_id };
     bool counts = false;
-    enum gate_change change =
-        gate_answer(&d->gate, &t, result, forwarder_spread(d->f), forwarder_boot_ms(d->f), &counts);
+    enum dest_breaker_change change = dest_breaker_answer(&d->breaker, &t, result, forwarder_spread(d->f),
+                                                          forwarder_boot_ms(d->f), &counts);
 
     forward_metrics_attempt(failure, a->status);
     metric_observe(&forward_seconds, a->took_ms);
@@ -393,9 +394,9 @@ static void judge(struct destination *d, struct call *c, const struct http_answe
     else if (counts)
         failed(d, c, &w, a->retry_after_s >= 0 ? a->retry_after_s * 1000 : -1, result == DELIVERY_FAULT);
     release(d, c);
-    if (change == GATE_SHUT)
+    if (change == DEST_BREAKER_OPENED)
         shelve_give_back(d);
-    if (change == GATE_AGAIN)
+    if (change == DEST_BREAKER_REOPENED)
         d->look_once = true;
     tell(d, change, w.words);
 }

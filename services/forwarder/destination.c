@@ -21,21 +21,21 @@ static bool is_full(const struct destination *d, int part)
     return d->n_items >= QUEUE_EVENTS_MAX / part || d->bytes >= (size_t)QUEUE_BYTES_MAX / (size_t)part;
 }
 
-/* While the gate is not closed: reading is of use only to find a session that has not failed, or when there
+/* While the breaker is not closed: reading is of use only to find a session that has not failed, or when there
  * is none at all to probe with. */
 static bool looks_for_another(const struct destination *d)
 {
     if (!list_empty(&d->fresh))
         return false;
-    if (gate_wants_fresh(&d->gate))
+    if (dest_breaker_wants_fresh(&d->breaker))
         return d->n_held < SHUT_HELD_MAX || d->look_once;
-    return list_empty(&d->tired) && !gate_is_shut(&d->gate, forwarder_boot_ms(d->f));
+    return list_empty(&d->tired) && !dest_breaker_is_open(&d->breaker, forwarder_boot_ms(d->f));
 }
 
 static bool may_read(const struct destination *d)
 {
     return !destination_is_off(d) && d->n_held < FORWARD_HELD_MAX && !app_stopping(d->f->app) &&
-           (gate_is_closed(&d->gate) || looks_for_another(d));
+           (dest_breaker_is_closed(&d->breaker) || looks_for_another(d));
 }
 
 /* There is enough to send that has not failed. To read on would only make rows for the sessions that wait: of
@@ -129,7 +129,7 @@ static bool is_starving(const struct destination *d)
 {
     if (!d->paused || !is_full(d, 2) || !may_read(d) || !list_empty(&d->fresh))
         return false;
-    return !gate_is_closed(&d->gate) || (list_empty(&d->tired) && d->in_flight < d->gate.limit);
+    return !dest_breaker_is_closed(&d->breaker) || (list_empty(&d->tired) && d->in_flight < d->breaker.limit);
 }
 
 void destination_poke(struct destination *d)
@@ -138,7 +138,7 @@ void destination_poke(struct destination *d)
         return;
     deliver_poke(d);
     if (is_starving(d))
-        shelve_memory(d, gate_is_closed(&d->gate) ? LANE_KEEP : 0);
+        shelve_memory(d, dest_breaker_is_closed(&d->breaker) ? LANE_KEEP : 0);
     if (d->paused && !is_full(d, 2) && !has_work(d) && may_read(d)) {
         d->paused = false;
         consumer_resume(d->consumer);
@@ -249,14 +249,14 @@ void destination_gauges(struct destination *d)
     metric_set(&forward_retrying, d->index, d->n_retry);
     metric_set(&forward_held, d->index, d->n_held);
     metric_set(&forward_in_flight, d->index, d->in_flight);
-    metric_set(&forward_gate, d->index, (int64_t)d->gate.breaker.state);
+    metric_set(&forward_breaker, d->index, (int64_t)d->breaker.breaker.state);
     metric_set(&forward_off, d->index, destination_is_off(d));
 }
 
 static bool is_shown(const struct forward_destination *a, const struct forward_destination *b)
 {
     return a->position == b->position && a->in_flight == b->in_flight && a->delivered == b->delivered &&
-           a->last_error_at == b->last_error_at && strcmp(a->gate, b->gate) == 0 &&
+           a->last_error_at == b->last_error_at && strcmp(a->breaker, b->breaker) == 0 &&
            strcmp(a->last_error, b->last_error) == 0 && strcmp(a->url, b->url) == 0;
 }
 
@@ -265,7 +265,7 @@ void destination_save_status(struct destination *d)
     struct forward_destination now = d->row;
 
     now.in_flight = d->in_flight;
-    str_copy(str_from(breaker_state_text(d->gate.breaker.state)), now.gate, sizeof now.gate);
+    str_copy(str_from(breaker_state_text(d->breaker.breaker.state)), now.breaker, sizeof now.breaker);
     if (is_shown(&now, &d->shown))
         return;
     d->shown = now;
@@ -353,7 +353,7 @@ int destination_open(struct forwarder *f, const struct destination_config *confi
     list_init(&d->tired);
     list_init(&d->waiting);
     list_init(&d->calls);
-    gate_init(&d->gate, config->concurrency);
+    dest_breaker_init(&d->breaker, config->concurrency);
     d->again_look = true;
     r = start(d);
     if (r != 0) {

@@ -23,7 +23,7 @@
 #define AGAIN_MAX 64
 /* Of a lane that keeps others from being read so many stay in memory. */
 #define LANE_KEEP 8
-/* While the gate is shut by answers, reading goes on until there are so many rows: a session that has not
+/* While the breaker is shut by answers, reading goes on until there are so many rows: a session that has not
  * failed may be further down the log. Then one read for each probe that fails. */
 #define SHUT_HELD_MAX 16384
 
@@ -53,9 +53,9 @@ struct destination {
     struct http_client *client;
     struct list calls;
     int64_t in_flight; /* requests */
-    struct gate gate;
+    struct dest_breaker breaker;
     bool look_once;    /* a probe failed: one read, however many rows there are */
-    struct timer *due; /* the next lane that waits is due, or the gate may be asked */
+    struct timer *due; /* the next lane that waits is due, or the breaker may be asked */
     int64_t due_at;    /* boot ms, 0: not set */
 
     int64_t again_after; /* id of the newest dead letter taken into memory */
@@ -97,7 +97,7 @@ void deliver_at(struct destination *d, int64_t boot_ms); /* the timer fires then
 /* What a backend answered, for a row. */
 struct verdict_words {
     int64_t status;
-    char words[FORWARD_WORDS_MAX];
+    char words[FORWARD_DETAIL_MAX];
     struct str answer;
 };
 
@@ -111,7 +111,7 @@ void shelve_done(struct destination *d, struct lane *l, struct item *it);
 /* Failed, by its own fault or perhaps (@fault) the destination's: waits, or is given up. Drops the item. */
 void shelve_failed(struct destination *d, struct lane *l, struct item *it, const struct verdict_words *w,
                    int64_t retry_after_ms, bool fault);
-/* The destination was at fault all along: gives back what was counted in this row of the gate. */
+/* The destination was at fault all along: gives back what was counted in this row of the breaker. */
 void shelve_give_back(struct destination *d);
 /* Rows for what is in memory, so that the floor can move on; of each lane @keep stay in memory (0: all goes,
  * what is under way gets a row too). */

@@ -71,7 +71,7 @@ struct metric forward_in_flight = {
     .help = "Requests under way",
     .kind = METRIC_GAUGE,
 };
-struct metric forward_gate = {
+struct metric forward_breaker = {
     BY_DESTINATION,
     .name = "zapkeep_forward_breaker",
     .help = "0 closed, 1 open (the destination is down), 2 probing",
@@ -106,7 +106,7 @@ struct metric forward_seconds = {
 
 static struct metric *const of_destination[] = {
     &forward_delivered, &forward_dead_total, &forward_lag_events, &forward_lag_seconds, &forward_retrying,
-    &forward_held,      &forward_in_flight,  &forward_gate,       &forward_off
+    &forward_held,      &forward_in_flight,  &forward_breaker,    &forward_off
 };
 
 void forward_metrics_add(const struct config *c)

@@ -124,7 +124,7 @@ static int check_destinations(void *ctx, char *ret_why, size_t n)
     for (int i = 0; i < f->n; i++) {
         const struct destination *d = f->dest[i];
 
-        if (gate_is_closed(&d->gate) && !destination_is_off(d))
+        if (dest_breaker_is_closed(&d->breaker) && !destination_is_off(d))
             continue;
         (void)snprintf(ret_why, n, "%s is %s: %s", d->config->name,
                        destination_is_off(d) ? "turned off" : "down", d->row.last_error);

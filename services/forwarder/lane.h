@@ -45,13 +45,13 @@ struct lane {
         int tries; /* counted */
         int sends; /* all */
         bool row;
-        int64_t failed_in; /* the gate's row it failed in last, from 1; 0: none of this run */
+        int64_t failed_in; /* the breaker's row it failed in last, from 1; 0: none of this run */
     } head;
-    int64_t next_at;   /* boot ms, while waiting */
-    int64_t due_at;    /* boot ms, of its next counted try: it may be tried before */
-    int64_t fault_row; /* of the gate, in which tries were counted … */
-    int fault_tries;   /* … so many */
-    bool alone;        /* a batch with it failed: it is sent by itself */
+    int64_t next_at;      /* boot ms, while waiting */
+    int64_t due_at;       /* boot ms, of its next counted try: it may be tried before */
+    int64_t fault_streak; /* of the breaker, in which tries were counted … */
+    int fault_tries;      /* … so many */
+    bool alone;           /* a batch with it failed: it is sent by itself */
     uint64_t hash;
     struct str bridge, session;
     char names[];

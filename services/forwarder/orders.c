@@ -13,12 +13,12 @@
 /* A name, a session and a type. */
 #define TEXTS_MAX 8192
 
-static bool is_for(const struct destination *d, const struct forward_order *o)
+static bool is_for(const struct destination *d, const struct forward_command *o)
 {
     return !o->filter.destination[0] || strcmp(o->filter.destination, d->config->name) == 0;
 }
 
-static void turn_destinations(struct forwarder *f, const struct forward_order *o)
+static void turn_destinations(struct forwarder *f, const struct forward_command *o)
 {
     for (int i = 0; i < f->n; i++) {
         if (is_for(f->dest[i], o))
@@ -26,12 +26,12 @@ static void turn_destinations(struct forwarder *f, const struct forward_order *o
     }
 }
 
-static void retry_dead(struct forwarder *f, const struct forward_order *o)
+static void retry_dead(struct forwarder *f, const struct forward_command *o)
 {
     int64_t n = 0;
 
     forwarder_write(f);
-    forwarder_note(f, forward_dead_again(f->db, &o->filter, &n));
+    forwarder_note(f, forward_dead_redeliver(f->db, &o->filter, &n));
     for (int i = 0; i < f->n; i++) {
         f->dest[i]->again_look = true;
         if (f->dest[i]->n_again == 0)
@@ -40,7 +40,7 @@ static void retry_dead(struct forwarder *f, const struct forward_order *o)
     log_info("dead-retry", "dead letters are tried again", KI("letters", n));
 }
 
-static void drop_dead(struct forwarder *f, const struct forward_order *o)
+static void drop_dead(struct forwarder *f, const struct forward_command *o)
 {
     int64_t n = 0;
 
@@ -50,7 +50,7 @@ static void drop_dead(struct forwarder *f, const struct forward_order *o)
     log_info("dead-drop", "dead letters are dropped", KI("letters", n));
 }
 
-static void apply(struct forwarder *f, const struct forward_order *o)
+static void apply(struct forwarder *f, const struct forward_command *o)
 {
     switch (o->verb) {
     case FORWARD_DEAD_RETRY:
@@ -72,17 +72,17 @@ static void apply(struct forwarder *f, const struct forward_order *o)
 static int take_one(struct forwarder *f)
 {
     CLEANUP(buf_fini) struct buf texts = BUF_INIT(TEXTS_MAX);
-    struct forward_order o = { 0 };
+    struct forward_command o = { 0 };
     int r = turn_open_state(f);
 
     if (r == 0)
-        r = forward_order_first(f->state, &o, &texts);
+        r = forward_command_first(f->state, &o, &texts);
     if (r != 0)
         return r;
     apply(f, &o);
     if (!turn_end(f))
         return -EIO;
-    return forward_order_remove(f->state, o.n);
+    return forward_command_remove(f->state, o.n);
 }
 
 void orders_on_timer(void *ctx)

@@ -146,7 +146,7 @@ static void put_retry(struct destination *d, struct lane *l, int64_t next_wall, 
                                        .sends = l->head.sends,
                                        .next_at = next_wall,
                                        .status = w ? w->status : 0,
-                                       .words = w ? str_from(w->words) : STR_LIT("") };
+                                       .detail = w ? str_from(w->words) : STR_LIT("") };
 
     forwarder_write(d->f);
     forwarder_note(d->f, forward_retry_put(d->f->db, d->row.id, &row));
@@ -244,7 +244,7 @@ static void bury(struct destination *d, const struct lane *l, const struct event
     struct forward_dead dead = { .tries = l ? l->head.tries : 0,
                                  .status = w ? w->status : 0,
                                  .dead_at = forwarder_wall_ms(d->f),
-                                 .words = w ? str_from(w->words) : STR_LIT(""),
+                                 .detail = w ? str_from(w->words) : STR_LIT(""),
                                  .answer = w ? w->answer : STR_NULL,
                                  .event = *e };
 
@@ -392,7 +392,7 @@ static int64_t next_wait(struct destination *d, const struct lane *l, int64_t re
     const struct delivery_schedule *s = &d->f->schedule;
     int64_t wait = delivery_wait_ms(s, l->head.tries, retry_after_ms, forwarder_spread(d->f));
 
-    if (wait >= 0 || !(gate_suspects(&d->gate) || d->f->dead >= FORWARD_DEAD_MAX))
+    if (wait >= 0 || !(dest_breaker_suspects(&d->breaker) || d->f->dead >= FORWARD_DEAD_MAX))
         return wait;
     wait = delivery_wait_ms(s, s->n - 1, retry_after_ms, forwarder_spread(d->f));
     return wait > 0 ? wait : 1000;
@@ -405,9 +405,9 @@ static int64_t count_try(struct destination *d, struct lane *l, int64_t retry_af
 
     if (early_ms > 0)
         return early_ms;
-    if (l->fault_row != d->gate.row_id)
+    if (l->fault_streak != d->breaker.streak_id)
         l->fault_tries = 0;
-    l->fault_row = d->gate.row_id;
+    l->fault_streak = d->breaker.streak_id;
     l->fault_tries++;
     l->head.tries++;
     return next_wait(d, l, retry_after_ms);
@@ -427,8 +427,9 @@ void shelve_failed(struct destination *d, struct lane *l, struct item *it, const
         give_up(d, l, it, w);
         return;
     }
-    wait = fault && retry_after_ms < 0 && gate_doubts(&d->gate) && planned > GATE_DOUBT_MS ? GATE_DOUBT_MS
-                                                                                           : planned;
+    wait = fault && retry_after_ms < 0 && dest_breaker_doubts(&d->breaker) && planned > DEST_BREAKER_DOUBT_MS
+               ? DEST_BREAKER_DOUBT_MS
+               : planned;
     wait_for(d, l, it, wait, planned, w);
 }
 
@@ -438,7 +439,7 @@ void shelve_give_back(struct destination *d)
     {
         struct lane *l = container_of(at, struct lane, in_queue);
 
-        if (l->fault_row != d->gate.row_id || l->fault_tries == 0 || !l->head.row)
+        if (l->fault_streak != d->breaker.streak_id || l->fault_tries == 0 || !l->head.row)
             continue;
         l->head.tries -= l->fault_tries;
         l->fault_tries = 0;
@@ -452,7 +453,7 @@ void shelve_give_back(struct destination *d)
 void shelve_bury_gap(struct destination *d, int64_t from, int64_t to)
 {
     struct event e = { .seq = from };
-    char reason[FORWARD_WORDS_MAX];
+    char reason[FORWARD_DETAIL_MAX];
 
     event_reader_event_id(d->f->reader, from, e.id);
     (void)snprintf(reason, sizeof reason, "%" PRId64 " events, seq %" PRId64 " to %" PRId64 ", " REMOVED,

@@ -41,7 +41,7 @@ static enum alert_kind of_live(const struct alert_facts *f)
 {
     if (f->flapping)
         return ALERT_SESSION_FLAPPING;
-    return f->state == SESSION_CONNECTED && f->deaf ? ALERT_SESSION_DEAF : ALERT_NONE;
+    return f->state == SESSION_CONNECTED && f->silent ? ALERT_SESSION_SILENT : ALERT_NONE;
 }
 
 enum alert_kind alert_of_session(const struct alert_facts *f)

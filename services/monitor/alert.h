@@ -28,7 +28,7 @@
     X(SESSION_PARKED, "session-parked", "warning", "parked", "nothing is tried until somebody unparks it")        \
     X(SESSION_NEEDS_QR, "session-needs-qr", "warning", "waiting for a QR scan", "`zapkeep session qr` shows it")  \
     X(SESSION_FLAPPING, "session-flapping", "warning", "dropping again and again", "it is left alone for a while") \
-    X(SESSION_DEAF, "session-deaf", "warning", "deaf", "connected, but it has not heard anything for too long")
+    X(SESSION_SILENT, "session-silent", "warning", "silent", "connected, but it has not heard anything for too long")
 /* clang-format on */
 
 enum alert_kind {
@@ -47,7 +47,7 @@ const char *alert_severity(enum alert_kind k);
 struct alert_facts {
     enum session_state state;
     const struct cause *cause; /* may be NULL */
-    bool parked, flapping, deaf;
+    bool parked, flapping, silent;
     enum alert_kind told; /* the one that is active */
 };
 /* The alert that this session deserves now, or ALERT_NONE. */

@@ -166,7 +166,7 @@ void book_restore(struct held_session *s, const struct held_session *before)
     s->next = now.next;
     s->place = now.place;
     s->deaf = now.deaf;
-    s->heard_at = now.heard_at;
+    s->last_received_at = now.last_received_at;
     s->rhythm_dirty = now.rhythm_dirty;
     s->watched = now.watched;
     s->looked_ms = now.looked_ms;

@@ -21,16 +21,16 @@ struct held_session {
     int64_t since_wall;   /* wall ms: in this state */
     int64_t first_seen;   /* wall ms, as in its row; 0: it has none yet */
     struct flap flap;
-    struct deaf *deaf;    /* owned; NULL until it hears something */
-    int64_t deaf_since;   /* wall ms, 0: it hears */
-    int64_t heard_at;     /* wall ms of the newest message, 0: never */
-    uint64_t shape;       /* shape_of() what the store has; 0: nothing yet */
-    int64_t sweep;        /* number of the newest sweep or reload that showed it */
-    int64_t looked_ms;    /* steady ms: asked for by itself last */
-    int64_t watched;      /* number of the newest watch that found an attempt open */
-    enum alert_kind told; /* the alert that is active */
-    int64_t told_since;   /* wall ms */
-    bool grouped;         /* it was told as one of many */
+    struct deaf *deaf;        /* owned; NULL until it hears something */
+    int64_t silent_since;     /* wall ms, 0: it hears */
+    int64_t last_received_at; /* wall ms of the newest message, 0: never */
+    uint64_t shape;           /* shape_of() what the store has; 0: nothing yet */
+    int64_t sweep;            /* number of the newest sweep or reload that showed it */
+    int64_t looked_ms;        /* steady ms: asked for by itself last */
+    int64_t watched;          /* number of the newest watch that found an attempt open */
+    enum alert_kind told;     /* the alert that is active */
+    int64_t told_since;       /* wall ms */
+    bool grouped;             /* it was told as one of many */
     bool parked;
     int64_t parked_seen; /* number of the newest watch that found it parked */
     bool gone; /* its row was not there, or another's, when it should have been saved: somebody deleted it */

@@ -68,7 +68,7 @@ static void listen_from(struct deaf *d, int64_t hour_ms, int64_t now_ms)
 
 bool deaf_heard(const struct rules *rules, struct deaf *d, int64_t now_ms)
 {
-    int64_t hour_ms = rules->deaf_period_ms / DEAF_HOURS;
+    int64_t hour_ms = rules->silent_period_ms / DEAF_HOURS;
     int64_t slot = now_ms / (hour_ms / DEAF_SLOTS);
     bool was_deaf;
 
@@ -86,8 +86,8 @@ bool deaf_heard(const struct rules *rules, struct deaf *d, int64_t now_ms)
 
 static bool is_too_long(const struct rules *rules, const struct deaf *d)
 {
-    return d->expected >= (float)rules->deaf_expected &&
-           d->expected * 100 >= d->longest * (float)rules->deaf_percent;
+    return d->expected >= (float)rules->silent_expected &&
+           d->expected * 100 >= d->longest * (float)rules->silent_percent;
 }
 
 bool deaf_tick(const struct rules *rules, struct deaf *d, bool listening, int64_t now_ms)
@@ -96,7 +96,7 @@ bool deaf_tick(const struct rules *rules, struct deaf *d, bool listening, int64_
         stop_listening(d);
         return false;
     }
-    listen_from(d, rules->deaf_period_ms / DEAF_HOURS, now_ms);
+    listen_from(d, rules->silent_period_ms / DEAF_HOURS, now_ms);
     if (d->deaf || !is_too_long(rules, d))
         return false;
     d->deaf = true;

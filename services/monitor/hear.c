@@ -213,11 +213,11 @@ static void hear_message(struct monitor *m, const char *id)
             return;
         deaf_init(s->deaf);
     }
-    s->heard_at = times_wall(&m->times);
+    s->last_received_at = times_wall(&m->times);
     s->rhythm_dirty = true;
-    if (!deaf_heard(&m->settings.rules, s->deaf, times_day(&m->times)) && !s->deaf_since)
+    if (!deaf_heard(&m->settings.rules, s->deaf, times_day(&m->times)) && !s->silent_since)
         return;
-    s->deaf_since = 0;
+    s->silent_since = 0;
     monitor_touch(m, s, true);
 }
 

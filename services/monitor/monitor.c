@@ -25,9 +25,9 @@
 /* One by one: a sweep takes this share of its interval, the rest is for slow answers. */
 #define SPREAD(ms) ((ms)*4 / 5)
 /* Workers may act on what a sweep recorded for this many intervals: one may fail without stopping them. */
-#define VOUCH_SWEEPS 3
+#define FRESHNESS_SWEEPS 3
 /* And a slow sweep is no silence: the client's limit for one call. */
-#define VOUCH_MORE_MS 60000
+#define FRESHNESS_MORE_MS 60000
 
 /* ---- recording and ringing ------------------------------------------------------------------- */
 
@@ -55,7 +55,7 @@ static void count_drops(struct monitor *m)
                         m->round.now))
         return;
     m->owed.set_incident = m->owed.incident = true;
-    m->owed.incident_words = incident_text(m->incident.kind);
+    m->owed.incident_detail = incident_text(m->incident.kind);
 }
 
 void monitor_stored(struct monitor *m, int r)
@@ -90,10 +90,10 @@ static int record(struct monitor *m, struct record_also *also)
     count_drops(m);
     also->set_health = m->owed.set_health;
     also->health = m->owed.health;
-    also->health_words = m->owed.health_words;
+    also->health_detail = m->owed.health_detail;
     also->set_incident = m->owed.set_incident;
     also->incident = m->owed.incident;
-    also->incident_words = m->owed.incident_words;
+    also->incident_detail = m->owed.incident_detail;
     also->outdated = m->outdated;
     also->quiet = is_quiet(m);
     also->bridge_facts.down = m->health.state == HEALTH_DOWN;
@@ -247,7 +247,7 @@ static void count_call(struct monitor *m, const struct sweep_call *c)
     if (!incident_call(&m->settings.rules, &m->incident, ok, times_steady(&m->times)))
         return;
     m->owed.set_incident = m->owed.incident = true;
-    m->owed.incident_words = incident_text(m->incident.kind);
+    m->owed.incident_detail = incident_text(m->incident.kind);
 }
 
 static void went(struct monitor *m, enum health_news news)
@@ -256,11 +256,11 @@ static void went(struct monitor *m, enum health_news news)
 
     m->owed.set_health = true;
     m->owed.health = up ? BRIDGE_HEALTH_UP : BRIDGE_HEALTH_DOWN;
-    m->owed.health_words = up ? "" : m->bridge_words;
+    m->owed.health_detail = up ? "" : m->bridge_words;
     if (up || !incident_down(&m->incident, times_steady(&m->times)))
         return;
     m->owed.set_incident = m->owed.incident = true;
-    m->owed.incident_words = incident_text(m->incident.kind);
+    m->owed.incident_detail = incident_text(m->incident.kind);
 }
 
 static void wait_for_bridge(struct monitor *m, const struct sweep_call *c)
@@ -472,20 +472,21 @@ static void listen(struct monitor *m)
             continue;
         (void)deaf_tick(&m->settings.rules, s->deaf, live && s->held.state == SESSION_CONNECTED,
                         times_day(&m->times));
-        if (!s->deaf->deaf || s->deaf_since > 0)
+        if (!s->deaf->deaf || s->silent_since > 0)
             continue;
         monitor_touch(m, s, true);
-        s->deaf_since = times_wall(&m->times);
+        s->silent_since = times_wall(&m->times);
         if (m->round.n > 0)
             m->round.changes[m->round.n - 1].follow = m->round.changes[m->round.n - 1].deaf =
-                m->settings.rules.deaf_reconnect;
+                m->settings.rules.silent_reconnect;
     }
 }
 
 static int record_good(struct monitor *m)
 {
     struct record_also also = { .swept = true,
-                                .vouch_ms = VOUCH_SWEEPS * m->settings.rules.check_ms + VOUCH_MORE_MS };
+                                .freshness_ms =
+                                    FRESHNESS_SWEEPS * m->settings.rules.check_ms + FRESHNESS_MORE_MS };
     int r;
 
     timer_stop(m->flush);
@@ -513,7 +514,7 @@ static void maybe_over(struct monitor *m, bool good)
         return;
     m->owed.set_incident = true;
     m->owed.incident = false;
-    m->owed.incident_words = "";
+    m->owed.incident_detail = "";
     take_stock(m);
     m->settled = true;
     if (monitor_flush(m, 0) == 0)

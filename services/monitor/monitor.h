@@ -58,7 +58,7 @@ struct monitor {
     struct backoff reopening;
     bool store_failing; /* the last round was not taken */
     enum sweep_end last_end;
-    char bridge_words[BRIDGES_WORDS_MAX]; /* what is wrong with it, "": nothing */
+    char bridge_words[BRIDGES_DETAIL_MAX]; /* what is wrong with it, "": nothing */
 };
 #define MONITOR_NULL ((struct monitor){ .lock_fd = -1 })
 

@@ -10,7 +10,7 @@
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
-#include "common/store/rhythms.h"
+#include "common/store/activity_profiles.h"
 #include "services/monitor/monitor.h"
 
 #define LOCK_FILE "monitor.lock"
@@ -114,7 +114,8 @@ static int save_rhythm(const struct monitor *m, const struct held_session *s)
     CLEANUP(buf_fini) struct buf hours = BUF_INIT(4096);
     int r = deaf_pack(s->deaf, &hours);
 
-    return r == 0 ? rhythms_save(m->db, m->settings.bridge.name, s->id, (struct str){ hours.data, hours.len })
+    return r == 0 ? activity_profiles_save(m->db, m->settings.bridge.name, s->id,
+                                           (struct str){ hours.data, hours.len })
                   : r;
 }
 
@@ -217,7 +218,7 @@ static int load(struct monitor *m)
         r = teller_load(&m->teller, m->db, m->book);
     m->key_refused = m->teller.active[ALERT_BRIDGE_KEY_REFUSED];
     if (r == 0)
-        r = rhythms_each(m->db, m->settings.bridge.name, on_rhythm, m);
+        r = activity_profiles_each(m->db, m->settings.bridge.name, on_rhythm, m);
     return r;
 }
 

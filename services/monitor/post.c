@@ -93,7 +93,7 @@ static int send_note(struct lane *l, const struct alert_note *note)
                                   .firing = note->firing,
                                   .bridge = note->row.bridge,
                                   .session = note->row.session,
-                                  .text = note->row.words,
+                                  .text = note->row.detail,
                                   .started_at = note->row.since,
                                   .ended_at = note->firing ? 0 : note->at };
     struct http_request req = { .method = "POST",

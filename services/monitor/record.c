@@ -37,8 +37,8 @@ static void fill_row(const struct change *c, const struct now *now, struct sessi
     row->stable_since = c->stable_since;
     row->flap_score = s->flap.score;
     row->flap_at = s->flap.at_ms;
-    row->deaf_since = s->deaf_since;
-    row->heard_at = s->heard_at;
+    row->silent_since = s->silent_since;
+    row->last_received_at = s->last_received_at;
     if (c->occurred_at > row->occurred_at)
         row->occurred_at = c->occurred_at;
     if (!c->has_shape)
@@ -55,7 +55,7 @@ static int add_history(const struct recorder *rec, const struct change *c, int f
     (void)snprintf(h.cause, sizeof h.cause, "%s", cause_name(c->cause));
     (void)snprintf(h.source, sizeof h.source, "%s", c->source == JUDGE_POLL ? "poll" : "webhook");
     if (c->has_shape)
-        (void)snprintf(h.words, sizeof h.words, "the bridge calls it %s", c->raw_status);
+        (void)snprintf(h.detail, sizeof h.detail, "the bridge calls it %s", c->raw_status);
     return sessions_add_change(rec->db, rec->bridge, c->s->id, &h);
 }
 
@@ -65,7 +65,7 @@ static int follow(const struct recorder *rec, const struct now *now, struct roun
     struct retry_change change = { .from = from < 0 ? SESSION_STARTING : (enum session_state)from,
                                    .to = c->to,
                                    .cause = c->cause,
-                                   .deaf = c->deaf,
+                                   .silent = c->deaf,
                                    .connected_ms = c->before.stable_since > 0
                                                        ? now->steady_ms - c->before.stable_since
                                                        : 0 };
@@ -137,11 +137,11 @@ static int save_bridge(const struct recorder *rec, const struct record_also *als
     int r = 0;
 
     if (also->set_health)
-        r = bridges_set_health(rec->db, now, rec->bridge, also->health, also->health_words);
+        r = bridges_set_health(rec->db, now, rec->bridge, also->health, also->health_detail);
     if (r == 0 && also->set_incident)
-        r = bridges_set_incident(rec->db, now, rec->bridge, also->incident, also->incident_words);
+        r = bridges_set_incident(rec->db, now, rec->bridge, also->incident, also->incident_detail);
     if (r == 0 && also->swept)
-        r = bridges_set_swept(rec->db, now, rec->bridge, also->vouch_ms);
+        r = bridges_set_swept(rec->db, now, rec->bridge, also->freshness_ms);
     if (r == 0 && also->cursor > 0)
         r = cursor_save(rec->db, CURSOR, also->cursor, now->wall_ms);
     return r;
@@ -150,8 +150,8 @@ static int save_bridge(const struct recorder *rec, const struct record_also *als
 static const char *why_of(const struct record_also *also, enum alert_kind k)
 {
     if (k == ALERT_BRIDGE_DOWN)
-        return also->health_words;
-    return k == ALERT_BRIDGE_INCIDENT ? also->incident_words : NULL;
+        return also->health_detail;
+    return k == ALERT_BRIDGE_INCIDENT ? also->incident_detail : NULL;
 }
 
 static int tell_of_bridge(const struct recorder *rec, const struct record_also *also, int64_t now_wall)

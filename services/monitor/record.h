@@ -22,14 +22,14 @@ struct recorder {
 /* What else goes into the transaction; zeros: nothing. */
 struct record_also {
     int64_t cursor; /* the consumer's position, 0: leave it */
-    bool swept;     /* a good sweep ends with it; its word holds for vouch_ms */
-    int64_t vouch_ms;
+    bool swept;     /* a good sweep ends with it; its word holds for freshness_ms */
+    int64_t freshness_ms;
     bool set_incident, incident; /* … begins (true) or ends, with these words */
-    const char *incident_words;
+    const char *incident_detail;
     bool quiet; /* the bridge is in trouble: nothing is told per session, no flap score grows */
     bool set_health;
     enum bridge_health health;
-    const char *health_words;
+    const char *health_detail;
     struct alert_bridge_facts bridge_facts;
     int outdated; /* 1, -1: the store says that the bridge is (is no longer) too old for WhatsApp */
 };

@@ -56,7 +56,7 @@ static void write_line(const struct change *c)
 static void ring_all(struct monitor *m, const struct record_also *o)
 {
     if (o->set_health)
-        ring_bridge(m, o->health == BRIDGE_HEALTH_UP, o->health_words);
+        ring_bridge(m, o->health == BRIDGE_HEALTH_UP, o->health_detail);
     for (int i = 0; i < m->round.n; i++) {
         const struct change *c = &m->round.changes[i];
 
@@ -92,7 +92,7 @@ static void tell_health(const struct monitor *m, const struct record_also *o)
         log_info("bridge-up", "the bridge answers", KS("bridge", m->settings.bridge.name));
     else
         log_error("bridge-down", "the bridge is down; its sessions are left alone until it is back",
-                  KS("bridge", m->settings.bridge.name), KS("why", o->health_words));
+                  KS("bridge", m->settings.bridge.name), KS("why", o->health_detail));
 }
 
 static void tell_incident(const struct monitor *m, const struct record_also *o)
@@ -101,7 +101,7 @@ static void tell_incident(const struct monitor *m, const struct record_also *o)
         return; /* bridge-down has said it */
     if (o->incident)
         log_error("bridge-incident", "the bridge is in trouble as a whole; its sessions are left alone",
-                  KS("bridge", m->settings.bridge.name), KS("why", o->incident_words));
+                  KS("bridge", m->settings.bridge.name), KS("why", o->incident_detail));
     else
         log_info("bridge-incident-over", "the bridge is well again; recovery begins",
                  KS("bridge", m->settings.bridge.name));

@@ -75,7 +75,7 @@ static void hold(struct held_session *s, const struct judge_verdict *v, int64_t 
     if (s->held.state != v->state) {
         s->since_wall = at_wall;
         s->stable_since = v->state == SESSION_CONNECTED ? now : 0;
-        s->deaf_since = 0;
+        s->silent_since = 0;
     }
     s->held.state = v->state;
     s->held.cause = v->cause;

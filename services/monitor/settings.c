@@ -74,16 +74,16 @@ const struct setting monitor_settings_table[] = {
       .help = "longest time a session is left alone" },
 
     /* People's habits repeat by the week. */
-    { .name = "DEAF_PERIOD", MS(rules.deaf_period_ms, 168 * 60, 366 * DAY_MS), .def = "7d",
+    { .name = "SILENT_PERIOD", MS(rules.silent_period_ms, 168 * 60, 366 * DAY_MS), .def = "7d",
       .help = "time after which a session's rhythm repeats" },
     /* If slots of ten minutes were independent, 12 expected ones stay empty once in e^12 = 160,000 silences. */
-    { .name = "DEAF_EXPECTED", N(rules.deaf_expected, 1, 1000000), .def = "12",
-      .help = "active ten-minute slots that a silence should have had, until a session is deaf" },
+    { .name = "SILENT_EXPECTED", N(rules.silent_expected, 1, 1000000), .def = "12",
+      .help = "active ten-minute slots that a silence should have had, until a session is silent" },
     /* They are not independent (holidays, a shop closed for a day): its own longest silence, and a quarter. */
-    { .name = "DEAF_PERCENT", N(rules.deaf_percent, 100, 100000), .def = "125",
+    { .name = "SILENT_PERCENT", N(rules.silent_percent, 100, 100000), .def = "125",
       .help = "and at least this share of its longest silence so far" },
-    { .name = "DEAF_RECONNECT", .kind = SETTING_BOOL, .at = AT(rules.deaf_reconnect), .def = "off",
-      .help = "reconnect a deaf session, once" },
+    { .name = "SILENT_RECONNECT", .kind = SETTING_BOOL, .at = AT(rules.silent_reconnect), .def = "off",
+      .help = "reconnect a silent session, once" },
 
     /* A list of ten names is read, one of a hundred is not. */
     { .name = "ALERT_GROUP", N(rules.alert_group, 1, 100000), .def = "10",

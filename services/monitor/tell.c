@@ -116,12 +116,12 @@ static void fill(struct teller *t, enum alert_kind kind, const char *session, co
 
 static void put_words(struct told *told, const struct buf *words)
 {
-    (void)snprintf(told->row.words, sizeof told->row.words, "%s", buf_str(words));
+    (void)snprintf(told->row.detail, sizeof told->row.detail, "%s", buf_str(words));
 }
 
 static void say(struct told *told, bool firing, const char *why)
 {
-    CLEANUP(buf_fini) struct buf words = BUF_INIT(ALERTS_WORDS_MAX - 1);
+    CLEANUP(buf_fini) struct buf words = BUF_INIT(ALERTS_DETAIL_MAX - 1);
 
     told->firing = firing;
     alert_sentence(told->kind, firing, told->row.bridge, told->row.session, why, &words);
@@ -152,7 +152,7 @@ static int end_without_session(struct teller *t, struct db *db, enum alert_kind 
     if (kind < ALERT_SESSION_FIRST) {
         say(&told, false, NULL);
     } else {
-        (void)snprintf(told.row.words, sizeof told.row.words,
+        (void)snprintf(told.row.detail, sizeof told.row.detail,
                        "the sessions on bridge %s that had %s no longer do", t->bridge,
                        alert_kind_text(kind));
     }
@@ -182,7 +182,7 @@ static struct alert_facts facts_of(const struct held_session *s)
                                  .cause = s->held.cause,
                                  .parked = s->parked,
                                  .flapping = s->flap.suppressed_ms > 0,
-                                 .deaf = s->deaf_since > 0,
+                                 .silent = s->silent_since > 0,
                                  .told = s->told };
 }
 
@@ -280,7 +280,7 @@ static void count(const struct round *round, struct crowd *ret)
 static int tell_group(struct teller *t, struct db *db, const struct crowd *c, enum alert_kind kind,
                       int64_t now_wall)
 {
-    CLEANUP(buf_fini) struct buf words = BUF_INIT(ALERTS_WORDS_MAX - 1);
+    CLEANUP(buf_fini) struct buf words = BUF_INIT(ALERTS_DETAIL_MAX - 1);
     const struct cause *cause = c->some[kind][0]->held.cause;
     struct told told;
 
@@ -333,7 +333,7 @@ static void ring(struct app *app, const struct told *told)
         m.session = str_from(told->row.session);
     m.alert = str_from(told->row.name);
     m.status = str_from(told->firing ? "firing" : "resolved");
-    m.text = str_from(told->row.words);
+    m.text = str_from(told->row.detail);
     if (told->row.cause[0])
         m.cause = str_from(told->row.cause);
     app_ring(app, &m);
@@ -342,10 +342,10 @@ static void ring(struct app *app, const struct told *told)
 static void write_line(const struct told *told)
 {
     if (told->firing)
-        log_warn("alert", told->row.words, KS("alert", told->row.name), KS("bridge", told->row.bridge),
+        log_warn("alert", told->row.detail, KS("alert", told->row.name), KS("bridge", told->row.bridge),
                  KS("session", told->row.session), KS("status", "firing"), KS("cause", told->row.cause));
     else
-        log_info("alert", told->row.words, KS("alert", told->row.name), KS("bridge", told->row.bridge),
+        log_info("alert", told->row.detail, KS("alert", told->row.name), KS("bridge", told->row.bridge),
                  KS("session", told->row.session), KS("status", "resolved"));
 }
 

@@ -246,8 +246,8 @@ static void load(struct watch *w, const struct session_row *row, struct held_ses
     s->stable_since = row->stable_since;
     s->since_wall = row->since;
     s->first_seen = row->first_seen;
-    s->deaf_since = row->deaf_since;
-    s->heard_at = row->heard_at;
+    s->silent_since = row->silent_since;
+    s->last_received_at = row->last_received_at;
     s->flap = (struct flap){ .score = row->flap_score, .at_ms = row->flap_at };
     if (row->suppressed_until > now_ms)
         s->flap.suppressed_ms = later(1, row->suppressed_until - w->m->settings.rules.flap_max_ms);

@@ -58,7 +58,7 @@ static void publish_attempt(void *ctx, const struct attempt_row *a)
     publish(w, succeeded ? TOPIC_RECONNECT_SUCCEEDED : TOPIC_RECONNECT_FAILED, &m, a->session);
 }
 
-static void publish_park(void *ctx, const struct told_park *park)
+static void publish_park(void *ctx, const struct parked_session *park)
 {
     struct worker *w = ctx;
     struct message m;

@@ -33,9 +33,9 @@ struct worker {
     struct timer *wake;       /* … is this timer */
     struct timer *stop;       /* calls that outlast a stop are let go */
     struct hook hook;
-    const struct bridge_driver *driver;          /* as last read from the bridge's row; NULL: not known yet */
-    bool by_hook;                                /* the driver has no reconnect call */
-    char no_reconnect_method[BRIDGES_WORDS_MAX]; /* as last read: why nothing can be attempted */
+    const struct bridge_driver *driver; /* as last read from the bridge's row; NULL: not known yet */
+    bool by_hook;                       /* the driver has no reconnect call */
+    char no_reconnect_method[BRIDGES_DETAIL_MAX]; /* as last read: why nothing can be attempted */
     bool no_method_settled; /* what was parked for want of a way has been looked at with this driver */
     struct list calls;      /* in flight */
     int n_calls;

@@ -247,27 +247,27 @@ def drops(stack):
     return [c for c in stack.cli_json("session", "show", "demo-1")[0]["changes"] if c["from"] == "connected"]
 
 
-def test_a_deaf_session_is_told(make_stack):
+def test_a_silent_session_is_told(make_stack):
     """A week of 17 s: it hears something all the time, and then nothing while it stays connected."""
     sink = Sink()
-    s = stack_with_sink(make_stack, sink, DEAF_PERIOD="16800ms", CHECK_INTERVAL="200ms")
+    s = stack_with_sink(make_stack, sink, SILENT_PERIOD="16800ms", CHECK_INTERVAL="200ms")
     s.all("contract", "--sessions", "1", "--rate", "100/s", workers=0)
     wait_settled(s, 1)
     time.sleep(20)  # more than a week
     assert sink.alerts() == []
     s.control("POST", "/traffic?rate=0/s")
-    zk.wait_until("it is told", lambda: ("session-deaf", "demo-1", "firing") in sink.alerts())
-    assert sessions(s)["demo-1"]["deaf"] and states(s)["demo-1"] == "connected"
+    zk.wait_until("it is told", lambda: ("session-silent", "demo-1", "firing") in sink.alerts())
+    assert sessions(s)["demo-1"]["silent"] and states(s)["demo-1"] == "connected"
     assert s.calls("demo-1") == []  # acting on it is off
     s.control("POST", "/traffic?rate=100/s")
-    zk.wait_until("it hears again", lambda: ("session-deaf", "demo-1", "resolved") in sink.alerts())
-    assert not sessions(s)["demo-1"]["deaf"]
+    zk.wait_until("it hears again", lambda: ("session-silent", "demo-1", "resolved") in sink.alerts())
+    assert not sessions(s)["demo-1"]["silent"]
     sink.close()
 
 
-def test_a_deaf_session_is_reconnected_once_where_that_is_wanted(make_stack):
+def test_a_silent_session_is_reconnected_once_where_that_is_wanted(make_stack):
     sink = Sink()
-    s = stack_with_sink(make_stack, sink, DEAF_PERIOD="16800ms", CHECK_INTERVAL="200ms", DEAF_RECONNECT="on")
+    s = stack_with_sink(make_stack, sink, SILENT_PERIOD="16800ms", CHECK_INTERVAL="200ms", SILENT_RECONNECT="on")
     s.all("contract", "--sessions", "1", "--rate", "100/s", workers=1)
     wait_settled(s, 1)
     time.sleep(20)

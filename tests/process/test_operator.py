@@ -8,7 +8,7 @@ import pytest
 import zk
 from test_monitor import FAST, show, states, status, wait_settled
 
-PACE = {**FAST, "RECONNECT_INTERVAL": "5s", "RECONNECT_VERIFY": "2s", "RECONNECT_SLOW": "3s"}
+PACE = {**FAST, "RECONNECT_INTERVAL": "5s", "RECONNECT_VERIFY": "2s", "RECONNECT_REPLACED_DELAY": "3s"}
 
 
 def start(make_stack, sessions, workers=1, **env):
@@ -48,7 +48,7 @@ def test_two_owners_get_one_slow_retry_and_are_parked(make_stack):
 
 
 def test_asked_for_by_hand_it_is_still_the_only_retry_of_two_owners(make_stack):
-    s = start(make_stack, 2, RECONNECT_SLOW="10m")
+    s = start(make_stack, 2, RECONNECT_REPLACED_DELAY="10m")
     s.control("POST", "/reconnect-does-nothing?on=1")
     s.control("POST", "/drop?session=demo-1&code=440")
     s.wait_session("demo-1", "disconnected")

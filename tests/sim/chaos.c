@@ -159,7 +159,7 @@ static void by_hand(struct sim *s, int64_t a, int64_t b)
 {
     struct sim_session *x = &s->sessions[sim_draw(s, s->n_sessions)];
     bool force = sim_chance(s, 300);
-    struct verdict v = { 0 };
+    struct retry_verdict v = { 0 };
     struct now now;
     int64_t what = sim_draw(s, 3);
 
@@ -216,7 +216,7 @@ static void draw_policy(struct sim *s)
     s->policy.in_flight_max = PICK(s, 16, 16, 3);
     s->policy.failures_max = PICK(s, 20, 3);
     s->policy.stable_ms = PICK(s, 10, 1) * MINUTE;
-    s->policy.slow_ms = PICK(s, 15, 2) * MINUTE;
+    s->policy.replaced_delay_ms = PICK(s, 15, 2) * MINUTE;
     if (s->n_sessions > 100)
         s->policy.rate_milli = 10000;
 }

@@ -171,7 +171,7 @@ static void check_looked(struct sim *s, const struct sim_session *x)
 /* The webhook that forbids it may be on its way. */
 static void check_asked(struct sim *s, const struct sim_session *x, const struct sim_call *c)
 {
-    if (c->claim.reason == RETRY_FOR_DROP && x->unsaid_t > 0 && s->t - x->unsaid_t < s->policy.unsaid_ms)
+    if (c->claim.reason == RETRY_FOR_DROP && x->unsaid_t > 0 && s->t - x->unsaid_t < s->policy.cause_grace_ms)
         sim_fail(s, "R4: %s is attempted %.3f s after a look found it down, before its cause could arrive",
                  x->id, (double)(s->t - x->unsaid_t) / 1000);
 }
@@ -405,7 +405,7 @@ static bool is_settled(const struct sim *s, const struct session_row *row, const
     if (r->phase == RETRY_CALLING)
         return now->steady_ms < r->lease_until + SIM_TICK_MS;
     if (r->phase == RETRY_VERIFYING)
-        return now->steady_ms < r->verify_until + s->policy.vouch_ms + SIM_TICK_MS;
+        return now->steady_ms < r->verify_until + s->policy.freshness_ms + SIM_TICK_MS;
     return row->state != SESSION_DISCONNECTED || r->phase != RETRY_IDLE;
 }
 

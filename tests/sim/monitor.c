@@ -13,8 +13,8 @@
 /* Without a bell state.db and the log are looked at this often. */
 #define WATCH_MS 1000
 /* The monitor vouches for what it wrote for three sweeps. */
-#define VOUCH_SWEEPS 3
-#define LOOKS_MAX    4096
+#define FRESHNESS_SWEEPS 3
+#define LOOKS_MAX        4096
 
 struct looks {
     struct sim *s;
@@ -225,7 +225,7 @@ static void good_sweep(struct sim *s)
         note_seen(s, i, seen.state);
     }
     record(s, &now);
-    sim_must(s, bridges_set_swept(s->db, &now, SIM_BRIDGE, VOUCH_SWEEPS * s->rules.check_ms), "swept");
+    sim_must(s, bridges_set_swept(s->db, &now, SIM_BRIDGE, FRESHNESS_SWEEPS * s->rules.check_ms), "swept");
     if (incident_sweep(&s->rules, &m->incident, m->health.state == HEALTH_UP, m->drops)) {
         sim_log(s, "monitor: the incident is over");
         sim_must(s, bridges_set_incident(s->db, &now, SIM_BRIDGE, false, ""), "incident");

@@ -47,7 +47,7 @@ MUTANTS = {
                         "(void)breaker_verdict;\n    if (v.why != WHY_READY)\n        return v;\n    if (now < b->hook", "R4"),
     "monitor-may-be-dead": (VERDICT, "return now >= b->fresh_until ? NO(MONITOR_SILENT, 0) : READY(now);", "return READY(now);", "R4"),
     "attempted-unseen": (VERDICT, "return seen || !is_spaced(r) ? READY(now) : NO(NOT_SEEN, 0);", "return READY(now + 0 * seen);", "R4"),
-    "poll-attempted-at-once": (RETRY, "return plan == PLAN_ASK ? later(p->grace_ms, p->unsaid_ms) : p->grace_ms;",
+    "poll-attempted-at-once": (RETRY, "return plan == PLAN_ASK ? later(p->grace_ms, p->cause_grace_ms) : p->grace_ms;",
                                "return p->grace_ms + 0 * (int64_t)plan;", "R4.*cause"),
     "connected-and-due": (VERDICT, "    case SESSION_CONNECTED:\n        return NO(CONNECTED, 0);",
                           "    case SESSION_CONNECTED:\n        return READY(0);", "R4"),

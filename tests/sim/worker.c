@@ -94,7 +94,7 @@ static void on_attempt(void *ctx, const struct attempt_row *row)
     check_told(ctx, row);
 }
 
-static void on_park(void *ctx, const struct told_park *park)
+static void on_park(void *ctx, const struct parked_session *park)
 {
     struct sim *s = ctx;
 

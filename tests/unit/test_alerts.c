@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "common/base/mem.h"
+#include "common/store/activity_profiles.h"
 #include "common/store/alerts.h"
-#include "common/store/rhythms.h"
 
 static struct db *open_db(void)
 {
@@ -22,14 +22,17 @@ static struct db *open_db(void)
     return db;
 }
 
-static const struct alert_row lost = {
-    .name = "session-lost", .bridge = "main", .session = "s1", .since = 1000, .cause = "lost", .words = "gone"
-};
+static const struct alert_row lost = { .name = "session-lost",
+                                       .bridge = "main",
+                                       .session = "s1",
+                                       .since = 1000,
+                                       .cause = "lost",
+                                       .detail = "gone" };
 
 static int count(void *ctx, const struct alert_row *row)
 {
     *(int *)ctx += row->grouped ? 100 : 1;
-    assert_string_equal(row->words, "gone");
+    assert_string_equal(row->detail, "gone");
     return 0;
 }
 
@@ -114,9 +117,9 @@ static void test_rhythms(void **state)
     struct db *db = open_db();
     char hours[16] = "";
 
-    assert_int_equal(rhythms_save(db, "main", "s1", STR_LIT("abc")), 0);
-    assert_int_equal(rhythms_save(db, "main", "s1", STR_LIT("abcd")), 0);
-    assert_int_equal(rhythms_each(db, "main", take_hours, hours), 0);
+    assert_int_equal(activity_profiles_save(db, "main", "s1", STR_LIT("abc")), 0);
+    assert_int_equal(activity_profiles_save(db, "main", "s1", STR_LIT("abcd")), 0);
+    assert_int_equal(activity_profiles_each(db, "main", take_hours, hours), 0);
     assert_string_equal(hours, "abcd");
     db_close(db);
 }

@@ -116,7 +116,7 @@ static void test_open_time(void **state)
 {
     static const struct {
         int64_t opens;
-        unsigned spread;
+        unsigned jitter_permille;
         int64_t ms;
     } cases[] = {
         { 0, 500, 30 * S },  { 0, 0, 24 * S },    { 0, 1000, 36 * S },  { 1, 500, 60 * S },
@@ -124,10 +124,10 @@ static void test_open_time(void **state)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct breaker b = { .opens = cases[i].opens, .row = 4 };
+        struct breaker b = { .opens = cases[i].opens, .streak = 4 };
         struct breaker_window w = { 0 };
 
-        b = breaker_answer(&policy_default, &b, 0, true, w, cases[i].spread, 1000 * S);
+        b = breaker_answer(&policy_default, &b, 0, true, w, cases[i].jitter_permille, 1000 * S);
         assert_int_equal(b.until - 1000 * S, cases[i].ms);
     }
 }

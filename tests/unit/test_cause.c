@@ -52,7 +52,7 @@ static void only_the_poll_asks(void **state)
 
 static void every_row_can_be_found(void **state)
 {
-    static const char *const named[] = { "poll",     "lost",    "start-timeout", "deaf",
+    static const char *const named[] = { "poll",     "lost",    "start-timeout", "silent",
                                          "operator", "unknown", "logged-out" };
     int n = 0;
 

@@ -24,7 +24,7 @@ static void an_answer_is_judged(void **state)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        if (delivery_judge(cases[i].failure, cases[i].status) != cases[i].want)
+        if (delivery_classify(cases[i].failure, cases[i].status) != cases[i].want)
             fail_msg("case %zu", i);
     }
 }
@@ -76,7 +76,7 @@ static void waits_are_jittered_and_honour_retry_after(void **state)
     static const struct {
         int tries;
         int64_t retry_after_ms;
-        unsigned spread;
+        unsigned jitter_permille;
         int64_t want;
     } cases[] = {
         { 1, -1, 500, 1000 },    { 1, -1, 0, 800 },      { 1, -1, 1000, 1200 },  { 2, -1, 500, 10000 },
@@ -86,19 +86,20 @@ static void waits_are_jittered_and_honour_retry_after(void **state)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        int64_t got = delivery_wait_ms(&three, cases[i].tries, cases[i].retry_after_ms, cases[i].spread);
+        int64_t got =
+            delivery_wait_ms(&three, cases[i].tries, cases[i].retry_after_ms, cases[i].jitter_permille);
 
         if (got != cases[i].want)
             fail_msg("case %zu: %lld", i, (long long)got);
     }
 }
 
-/* ---- the gate -------------------------------------------------------------------------------- */
+/* ---- the breaker -------------------------------------------------------------------------------- */
 
 #define CONCURRENCY 8
 
 struct scene {
-    struct gate gate;
+    struct dest_breaker breaker;
     int64_t now, in_flight;
     bool counts;
 };
@@ -107,7 +108,7 @@ static struct scene scene_new(void)
 {
     struct scene s = { .now = 1000 };
 
-    gate_init(&s.gate, CONCURRENCY);
+    dest_breaker_init(&s.breaker, CONCURRENCY);
     return s;
 }
 
@@ -115,63 +116,65 @@ static bool may(struct scene *s)
 {
     int64_t at;
 
-    return gate_may(&s->gate, s->in_flight, false, s->now, &at);
+    return dest_breaker_may(&s->breaker, s->in_flight, false, s->now, &at);
 }
 
-static enum gate_change deliver(struct scene *s, enum delivery_result result, uint64_t lane)
+static enum dest_breaker_change deliver(struct scene *s, enum delivery_result result, uint64_t lane)
 {
-    const struct gate_try t = { .period = gate_take(&s->gate, s->now), .lane = lane };
+    const struct dest_breaker_try t = { .period = dest_breaker_take(&s->breaker, s->now), .lane = lane };
 
-    return gate_answer(&s->gate, &t, result, 500, s->now, &s->counts);
+    return dest_breaker_answer(&s->breaker, &t, result, 500, s->now, &s->counts);
 }
 
 /* Shuts it by failures to connect. */
 static void shut(struct scene *s)
 {
-    for (int i = 0; i < GATE_UNREACHED - 1; i++)
-        assert_int_equal(deliver(s, DELIVERY_UNREACHED, 1), GATE_SAME);
-    assert_int_equal(deliver(s, DELIVERY_UNREACHED, 1), GATE_SHUT);
+    for (int i = 0; i < DEST_BREAKER_UNREACHED - 1; i++)
+        assert_int_equal(deliver(s, DELIVERY_UNREACHED, 1), DEST_BREAKER_SAME);
+    assert_int_equal(deliver(s, DELIVERY_UNREACHED, 1), DEST_BREAKER_OPENED);
 }
 
 static void a_destination_that_nobody_reaches_is_shut_and_nothing_is_counted(void **state)
 {
     struct scene s = scene_new();
 
-    for (int i = 0; i < GATE_UNREACHED; i++) {
+    for (int i = 0; i < DEST_BREAKER_UNREACHED; i++) {
         assert_true(may(&s));
-        assert_int_equal(deliver(&s, DELIVERY_UNREACHED, 1), i == GATE_UNREACHED - 1 ? GATE_SHUT : GATE_SAME);
+        assert_int_equal(deliver(&s, DELIVERY_UNREACHED, 1),
+                         i == DEST_BREAKER_UNREACHED - 1 ? DEST_BREAKER_OPENED : DEST_BREAKER_SAME);
         assert_false(s.counts);
     }
     assert_false(may(&s));
-    assert_true(gate_is_shut(&s.gate, s.now));
+    assert_true(dest_breaker_is_open(&s.breaker, s.now));
 }
 
 static void few_sessions_that_fail_are_their_own_fault(void **state)
 {
     struct scene s = scene_new();
 
-    assert_false(gate_doubts(&s.gate));
-    for (int i = 0; i < 10 * GATE_FAULTS; i++) {
-        assert_int_equal(deliver(&s, DELIVERY_FAULT, 7 + (uint64_t)i % (GATE_SESSIONS - 1)), GATE_SAME);
+    assert_false(dest_breaker_doubts(&s.breaker));
+    for (int i = 0; i < 10 * DEST_BREAKER_FAULTS; i++) {
+        assert_int_equal(deliver(&s, DELIVERY_FAULT, 7 + (uint64_t)i % (DEST_BREAKER_SESSIONS - 1)),
+                         DEST_BREAKER_SAME);
         assert_true(s.counts);
-        assert_false(gate_suspects(&s.gate));
-        assert_true(gate_doubts(&s.gate));
+        assert_false(dest_breaker_suspects(&s.breaker));
+        assert_true(dest_breaker_doubts(&s.breaker));
     }
     assert_true(may(&s));
-    assert_int_equal(deliver(&s, DELIVERY_TAKEN, 7), GATE_SAME);
-    assert_false(gate_doubts(&s.gate));
+    assert_int_equal(deliver(&s, DELIVERY_TAKEN, 7), DEST_BREAKER_SAME);
+    assert_false(dest_breaker_doubts(&s.breaker));
 }
 
 static void many_that_fail_in_a_row_shut_it(void **state)
 {
     struct scene s = scene_new();
 
-    for (int i = 0; i < GATE_FAULTS - 1; i++) {
-        assert_int_equal(deliver(&s, DELIVERY_FAULT, (uint64_t)i % GATE_SESSIONS), GATE_SAME);
+    for (int i = 0; i < DEST_BREAKER_FAULTS - 1; i++) {
+        assert_int_equal(deliver(&s, DELIVERY_FAULT, (uint64_t)i % DEST_BREAKER_SESSIONS), DEST_BREAKER_SAME);
         assert_true(s.counts);
     }
-    assert_true(gate_suspects(&s.gate));
-    assert_int_equal(deliver(&s, DELIVERY_FAULT, 1), GATE_SHUT);
+    assert_true(dest_breaker_suspects(&s.breaker));
+    assert_int_equal(deliver(&s, DELIVERY_FAULT, 1), DEST_BREAKER_OPENED);
     assert_false(s.counts);
     assert_false(may(&s));
 }
@@ -179,16 +182,16 @@ static void many_that_fail_in_a_row_shut_it(void **state)
 static void a_good_answer_ends_the_row(void **state)
 {
     struct scene s = scene_new();
-    int64_t row = s.gate.row_id;
+    int64_t row = s.breaker.streak_id;
 
     for (int round = 0; round < 5; round++) {
-        for (int i = 0; i < GATE_FAULTS - 1; i++)
-            assert_int_equal(deliver(&s, DELIVERY_FAULT, (uint64_t)i), GATE_SAME);
+        for (int i = 0; i < DEST_BREAKER_FAULTS - 1; i++)
+            assert_int_equal(deliver(&s, DELIVERY_FAULT, (uint64_t)i), DEST_BREAKER_SAME);
         /* A refusal is an answer of a backend that works. */
-        assert_int_equal(deliver(&s, round % 2 ? DELIVERY_TAKEN : DELIVERY_REFUSED, 1), GATE_SAME);
-        assert_false(gate_suspects(&s.gate));
-        assert_true(s.gate.row_id > row);
-        row = s.gate.row_id;
+        assert_int_equal(deliver(&s, round % 2 ? DELIVERY_TAKEN : DELIVERY_REFUSED, 1), DEST_BREAKER_SAME);
+        assert_false(dest_breaker_suspects(&s.breaker));
+        assert_true(s.breaker.streak_id > row);
+        row = s.breaker.streak_id;
     }
     assert_true(may(&s));
 }
@@ -197,8 +200,8 @@ static void refusals_count_and_shut_nothing(void **state)
 {
     struct scene s = scene_new();
 
-    for (int i = 0; i < 10 * GATE_FAULTS; i++) {
-        assert_int_equal(deliver(&s, DELIVERY_REFUSED, (uint64_t)i), GATE_SAME);
+    for (int i = 0; i < 10 * DEST_BREAKER_FAULTS; i++) {
+        assert_int_equal(deliver(&s, DELIVERY_REFUSED, (uint64_t)i), DEST_BREAKER_SAME);
         assert_true(s.counts);
     }
 }
@@ -209,11 +212,11 @@ static void one_probe_goes_when_its_time_is_over(void **state)
     int64_t at = 0;
 
     shut(&s);
-    assert_false(gate_may(&s.gate, 0, false, s.now, &at));
-    assert_in_range(at, s.now + GATE_OPEN_MS * 8 / 10, s.now + GATE_OPEN_MS * 12 / 10);
+    assert_false(dest_breaker_may(&s.breaker, 0, false, s.now, &at));
+    assert_in_range(at, s.now + DEST_BREAKER_OPEN_MS * 8 / 10, s.now + DEST_BREAKER_OPEN_MS * 12 / 10);
     s.now = at;
     assert_true(may(&s));
-    (void)gate_take(&s.gate, s.now);
+    (void)dest_breaker_take(&s.breaker, s.now);
     assert_false(may(&s)); /* one is under way */
 }
 
@@ -224,14 +227,14 @@ static void a_probe_that_fails_shuts_it_for_longer_and_counts_nothing(void **sta
 
     shut(&s);
     for (int i = 0; i < 100; i++) {
-        (void)gate_may(&s.gate, 0, false, s.now, &at);
-        assert_true(at - s.now <= GATE_OPEN_MAX_MS * 12 / 10);
+        (void)dest_breaker_may(&s.breaker, 0, false, s.now, &at);
+        assert_true(at - s.now <= DEST_BREAKER_OPEN_MAX_MS * 12 / 10);
         if (i < 20)
             assert_true(at - s.now >= before);
         before = at - s.now;
         s.now = at;
         assert_true(may(&s));
-        assert_int_equal(deliver(&s, i % 2 ? DELIVERY_FAULT : DELIVERY_UNREACHED, 1), GATE_AGAIN);
+        assert_int_equal(deliver(&s, i % 2 ? DELIVERY_FAULT : DELIVERY_UNREACHED, 1), DEST_BREAKER_REOPENED);
         assert_false(s.counts);
     }
 }
@@ -242,48 +245,51 @@ static void it_begins_slowly_when_it_is_well_again(void **state)
     static const int64_t limits[] = { 1, 2, 4, 8, 8 };
 
     shut(&s);
-    s.now += GATE_OPEN_MAX_MS;
-    assert_int_equal(deliver(&s, DELIVERY_TAKEN, 1), GATE_WELL);
+    s.now += DEST_BREAKER_OPEN_MAX_MS;
+    assert_int_equal(deliver(&s, DELIVERY_TAKEN, 1), DEST_BREAKER_CLOSED);
     for (size_t step = 0; step < ARRAY_LEN(limits); step++) {
-        assert_int_equal(s.gate.limit, limits[step]);
+        assert_int_equal(s.breaker.limit, limits[step]);
         s.in_flight = limits[step] - 1;
         assert_true(may(&s));
         s.in_flight = limits[step];
         assert_false(may(&s));
         for (int64_t i = 0; i < limits[step]; i++)
-            assert_int_equal(deliver(&s, DELIVERY_TAKEN, 1), GATE_SAME);
+            assert_int_equal(deliver(&s, DELIVERY_TAKEN, 1), DEST_BREAKER_SAME);
     }
 }
 
 static void a_fault_of_what_was_under_way_when_it_shut_counts_for_nothing(void **state)
 {
     struct scene s = scene_new();
-    const struct gate_try t = { .period = gate_take(&s.gate, s.now), .lane = 3 };
+    const struct dest_breaker_try t = { .period = dest_breaker_take(&s.breaker, s.now), .lane = 3 };
 
     shut(&s);
-    assert_int_equal(gate_answer(&s.gate, &t, DELIVERY_FAULT, 500, s.now, &s.counts), GATE_SAME);
+    assert_int_equal(dest_breaker_answer(&s.breaker, &t, DELIVERY_FAULT, 500, s.now, &s.counts),
+                     DEST_BREAKER_SAME);
     assert_false(s.counts);
-    s.now += GATE_OPEN_MAX_MS;
-    assert_int_equal(deliver(&s, DELIVERY_TAKEN, 1), GATE_WELL);
-    assert_int_equal(gate_answer(&s.gate, &t, DELIVERY_FAULT, 500, s.now, &s.counts), GATE_SAME);
+    s.now += DEST_BREAKER_OPEN_MAX_MS;
+    assert_int_equal(deliver(&s, DELIVERY_TAKEN, 1), DEST_BREAKER_CLOSED);
+    assert_int_equal(dest_breaker_answer(&s.breaker, &t, DELIVERY_FAULT, 500, s.now, &s.counts),
+                     DEST_BREAKER_SAME);
     assert_false(s.counts);
 }
 
 /* Shuts it by answers of so many sessions. */
 static void shut_by_faults(struct scene *s)
 {
-    for (uint64_t i = 0; i < GATE_FAULTS; i++)
-        assert_int_equal(deliver(s, DELIVERY_FAULT, i), i == GATE_FAULTS - 1 ? GATE_SHUT : GATE_SAME);
+    for (uint64_t i = 0; i < DEST_BREAKER_FAULTS; i++)
+        assert_int_equal(deliver(s, DELIVERY_FAULT, i),
+                         i == DEST_BREAKER_FAULTS - 1 ? DEST_BREAKER_OPENED : DEST_BREAKER_SAME);
 }
 
 static bool may_fresh(struct scene *s)
 {
     int64_t at = 0;
-    bool r = gate_may(&s->gate, s->in_flight, true, s->now, &at);
+    bool r = dest_breaker_may(&s->breaker, s->in_flight, true, s->now, &at);
 
     if (!r && at > s->now) {
         s->now = at;
-        return gate_may(&s->gate, s->in_flight, true, s->now, &at);
+        return dest_breaker_may(&s->breaker, s->in_flight, true, s->now, &at);
     }
     return r;
 }
@@ -299,34 +305,35 @@ static void while_it_is_shut_sessions_that_have_not_failed_are_tried(void **stat
     for (uint64_t i = 0; i < 50; i++) {
         assert_true(may_fresh(&s));
         assert_false(may(&s));
-        assert_int_equal(deliver(&s, DELIVERY_FAULT, 100 + i), GATE_SAME);
+        assert_int_equal(deliver(&s, DELIVERY_FAULT, 100 + i), DEST_BREAKER_SAME);
         assert_false(s.counts);
     }
-    assert_true(s.now >= begun + 49 * GATE_FRESH_MS); /* not as fast as they fail */
+    assert_true(s.now >= begun + 49 * DEST_BREAKER_FRESH_MS); /* not as fast as they fail */
     assert_true(may_fresh(&s));
-    assert_int_equal(deliver(&s, DELIVERY_TAKEN, 200), GATE_WELL);
-    assert_true(gate_is_closed(&s.gate));
+    assert_int_equal(deliver(&s, DELIVERY_TAKEN, 200), DEST_BREAKER_CLOSED);
+    assert_true(dest_breaker_is_closed(&s.breaker));
     assert_true(may(&s));
 }
 
 static void a_session_is_tried_beside_a_probe_that_hangs(void **state)
 {
     struct scene s = scene_new();
-    struct gate_try probe = { .lane = 1 };
+    struct dest_breaker_try probe = { .lane = 1 };
 
     shut_by_faults(&s);
-    s.now += GATE_OPEN_MAX_MS;
-    probe.period = gate_take(&s.gate, s.now);
+    s.now += DEST_BREAKER_OPEN_MAX_MS;
+    probe.period = dest_breaker_take(&s.breaker, s.now);
     s.in_flight = 1;
     assert_true(may_fresh(&s));
-    s.in_flight = GATE_FRESH_AT_ONCE;
+    s.in_flight = DEST_BREAKER_FRESH_AT_ONCE;
     assert_false(may_fresh(&s));
     s.in_flight = 1;
     assert_true(may_fresh(&s));
-    assert_int_equal(deliver(&s, DELIVERY_FAULT, 100), GATE_SAME);
-    assert_int_equal(gate_answer(&s.gate, &probe, DELIVERY_FAULT, 500, s.now, &s.counts), GATE_AGAIN);
+    assert_int_equal(deliver(&s, DELIVERY_FAULT, 100), DEST_BREAKER_SAME);
+    assert_int_equal(dest_breaker_answer(&s.breaker, &probe, DELIVERY_FAULT, 500, s.now, &s.counts),
+                     DEST_BREAKER_REOPENED);
     assert_true(may_fresh(&s));
-    assert_int_equal(deliver(&s, DELIVERY_TAKEN, 101), GATE_WELL);
+    assert_int_equal(deliver(&s, DELIVERY_TAKEN, 101), DEST_BREAKER_CLOSED);
 }
 
 /* No event can be the cause: the sessions have nothing to do with it. */
@@ -336,25 +343,27 @@ static void nobody_is_tried_where_nobody_listens(void **state)
     int64_t at;
 
     shut(&s);
-    assert_false(gate_wants_fresh(&s.gate));
-    assert_false(gate_may(&s.gate, 0, true, s.now, &at));
-    assert_int_equal(at, s.gate.breaker.until);
+    assert_false(dest_breaker_wants_fresh(&s.breaker));
+    assert_false(dest_breaker_may(&s.breaker, 0, true, s.now, &at));
+    assert_int_equal(at, s.breaker.breaker.until);
     s.now = at;
-    assert_int_equal(deliver(&s, DELIVERY_FAULT, 1), GATE_AGAIN); /* it can be connected to again */
-    assert_true(gate_wants_fresh(&s.gate));
+    assert_int_equal(deliver(&s, DELIVERY_FAULT, 1),
+                     DEST_BREAKER_REOPENED); /* it can be connected to again */
+    assert_true(dest_breaker_wants_fresh(&s.breaker));
     assert_true(may_fresh(&s));
-    assert_int_equal(deliver(&s, DELIVERY_UNREACHED, 1), GATE_SAME);
-    assert_false(gate_wants_fresh(&s.gate));
+    assert_int_equal(deliver(&s, DELIVERY_UNREACHED, 1), DEST_BREAKER_SAME);
+    assert_false(dest_breaker_wants_fresh(&s.breaker));
 }
 
 /* Its request took longer than the failing ones that came after it. */
 static void an_old_good_answer_opens_it(void **state)
 {
     struct scene s = scene_new();
-    const struct gate_try t = { .period = gate_take(&s.gate, s.now), .lane = 3 };
+    const struct dest_breaker_try t = { .period = dest_breaker_take(&s.breaker, s.now), .lane = 3 };
 
     shut_by_faults(&s);
-    assert_int_equal(gate_answer(&s.gate, &t, DELIVERY_TAKEN, 500, s.now, &s.counts), GATE_WELL);
+    assert_int_equal(dest_breaker_answer(&s.breaker, &t, DELIVERY_TAKEN, 500, s.now, &s.counts),
+                     DEST_BREAKER_CLOSED);
     assert_true(may(&s));
 }
 
@@ -363,12 +372,13 @@ static void what_is_known_to_fail_shuts_nothing(void **state)
 {
     struct scene s = scene_new();
 
-    for (int i = 0; i < 10 * GATE_FAULTS; i++) {
-        const struct gate_try t = { gate_take(&s.gate, s.now), (uint64_t)i, true };
+    for (int i = 0; i < 10 * DEST_BREAKER_FAULTS; i++) {
+        const struct dest_breaker_try t = { dest_breaker_take(&s.breaker, s.now), (uint64_t)i, true };
 
-        assert_int_equal(gate_answer(&s.gate, &t, DELIVERY_FAULT, 500, s.now, &s.counts), GATE_SAME);
+        assert_int_equal(dest_breaker_answer(&s.breaker, &t, DELIVERY_FAULT, 500, s.now, &s.counts),
+                         DEST_BREAKER_SAME);
         assert_true(s.counts);
-        assert_true(gate_doubts(&s.gate));
+        assert_true(dest_breaker_doubts(&s.breaker));
     }
     shut_by_faults(&s);
 }
@@ -379,10 +389,10 @@ static void a_probe_that_is_never_answered_may_be_made_again(void **state)
     int64_t period;
 
     shut(&s);
-    s.now += GATE_OPEN_MAX_MS;
-    period = gate_take(&s.gate, s.now);
+    s.now += DEST_BREAKER_OPEN_MAX_MS;
+    period = dest_breaker_take(&s.breaker, s.now);
     assert_false(may(&s));
-    gate_forget(&s.gate, period);
+    dest_breaker_forget(&s.breaker, period);
     assert_true(may(&s));
 }
 

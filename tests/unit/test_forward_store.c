@@ -91,7 +91,7 @@ static int print_retry(void *ctx, const struct forward_retry *r)
 {
     return buf_addf(ctx, "%lld:%.*s/%.*s:%lld,%lld@%lld:%lld:%.*s ", (long long)r->seq, (int)r->bridge.n,
                     r->bridge.p, (int)r->session.n, r->session.p, (long long)r->tries, (long long)r->sends,
-                    (long long)r->next_at, (long long)r->status, (int)r->words.n, r->words.p);
+                    (long long)r->next_at, (long long)r->status, (int)r->detail.n, r->detail.p);
 }
 
 static void retries_are_kept_by_destination_and_seq(void **state)
@@ -105,7 +105,7 @@ static void retries_are_kept_by_destination_and_seq(void **state)
                                .sends = 2,
                                .next_at = 100,
                                .status = 500,
-                               .words = STR_LIT("no") };
+                               .detail = STR_LIT("no") };
 
     assert_int_equal(forward_retry_put(db, one, &r), 0);
     r.tries = 2;
@@ -170,7 +170,7 @@ static void another_log_takes_all_but_the_dead(void **state)
                                        &(struct forward_retry){ .seq = 2,
                                                                 .bridge = STR_LIT("main"),
                                                                 .session = STR_LIT("a"),
-                                                                .words = STR_LIT("") }),
+                                                                .detail = STR_LIT("") }),
                      0);
     assert_int_equal(forward_dead_put(db, &dead), 0);
     assert_int_equal(forward_key(db, &key), 0);
@@ -197,7 +197,7 @@ static void bury(const char *destination, const char *type, const char *session,
                               .tries = 3,
                               .status = 500,
                               .dead_at = dead_at,
-                              .words = STR_LIT("answered 500"),
+                              .detail = STR_LIT("answered 500"),
                               .answer = STR_LIT("oh\0no"),
                               .event = { .seq = 8,
                                          .id = "evt_0123abcd_8",
@@ -215,7 +215,7 @@ static void bury(const char *destination, const char *type, const char *session,
 
 static int print_id(void *ctx, const struct forward_dead *d)
 {
-    return buf_addf(ctx, "%lld%s ", (long long)d->id, d->again ? "!" : "");
+    return buf_addf(ctx, "%lld%s ", (long long)d->id, d->redeliver ? "!" : "");
 }
 
 static void fill_shelf(void)
@@ -262,7 +262,7 @@ static int check_whole(void *ctx, const struct forward_dead *d)
     assert_int_equal(d->tries, 3);
     assert_int_equal(d->status, 500);
     assert_int_equal(d->dead_at, 100);
-    assert_true(str_eq(d->words, "answered 500"));
+    assert_true(str_eq(d->detail, "answered 500"));
     assert_int_equal(d->answer.n, 5);
     assert_memory_equal(d->answer.p, "oh\0no", 5);
     assert_int_equal(d->event.seq, 8);
@@ -290,11 +290,11 @@ static void letters_are_tried_again_and_go_back(void **state)
     int64_t n = 0;
 
     fill_shelf();
-    assert_int_equal(forward_dead_again(db, &all, &n), 0);
+    assert_int_equal(forward_dead_redeliver(db, &all, &n), 0);
     assert_int_equal(n, 3); /* the fourth has no body */
-    assert_int_equal(forward_dead_again_each(db, "two", 0, 100, print_id, &line), 0);
+    assert_int_equal(forward_dead_redeliver_each(db, "two", 0, 100, print_id, &line), 0);
     assert_string_equal(buf_str(&line), "3! ");
-    assert_int_equal(forward_dead_back(db, &back), 0);
+    assert_int_equal(forward_dead_returned(db, &back), 0);
     buf_reset(&line);
     assert_int_equal(forward_dead_each(db, &all, 0, 100, print_id, &line), 0);
     assert_string_equal(buf_str(&line), "1! 2! 3 4 ");
@@ -313,7 +313,7 @@ static void letters_are_tried_again_and_go_back(void **state)
 static void orders_are_taken_in_turn(void **state)
 {
     CLEANUP(buf_fini) struct buf texts = BUF_INIT(1024);
-    struct forward_order o = {
+    struct forward_command o = {
         .verb = FORWARD_DEAD_DROP,
         .filter = { .session = "a", .type_prefix = "message.", .since_at = 5, .until_at = 6 }
     };
@@ -321,11 +321,11 @@ static void orders_are_taken_in_turn(void **state)
     int64_t n;
 
     assert_int_equal(db_open_memory(&state_schema, &orders), 0);
-    assert_int_equal(forward_order_first(orders, &o, &texts), FORWARD_NO_ORDER);
-    assert_int_equal(forward_order_put(orders, &o, 1), 0);
-    o = (struct forward_order){ .verb = FORWARD_ON, .filter = { .destination = "crm" } };
-    assert_int_equal(forward_order_put(orders, &o, 2), 0);
-    assert_int_equal(forward_order_first(orders, &o, &texts), 0);
+    assert_int_equal(forward_command_first(orders, &o, &texts), FORWARD_NO_COMMAND);
+    assert_int_equal(forward_command_put(orders, &o, 1), 0);
+    o = (struct forward_command){ .verb = FORWARD_ON, .filter = { .destination = "crm" } };
+    assert_int_equal(forward_command_put(orders, &o, 2), 0);
+    assert_int_equal(forward_command_first(orders, &o, &texts), 0);
     assert_int_equal(o.verb, FORWARD_DEAD_DROP);
     assert_string_equal(o.filter.session, "a");
     assert_string_equal(o.filter.type_prefix, "message.");
@@ -333,12 +333,12 @@ static void orders_are_taken_in_turn(void **state)
     assert_int_equal(o.filter.since_at, 5);
     assert_int_equal(o.filter.until_at, 6);
     n = o.n;
-    assert_int_equal(forward_order_remove(orders, n), 0);
-    assert_int_equal(forward_order_first(orders, &o, &texts), 0);
+    assert_int_equal(forward_command_remove(orders, n), 0);
+    assert_int_equal(forward_command_first(orders, &o, &texts), 0);
     assert_int_equal(o.verb, FORWARD_ON);
     assert_string_equal(o.filter.destination, "crm");
-    assert_int_equal(forward_order_remove(orders, o.n), 0);
-    assert_int_equal(forward_order_first(orders, &o, &texts), FORWARD_NO_ORDER);
+    assert_int_equal(forward_command_remove(orders, o.n), 0);
+    assert_int_equal(forward_command_first(orders, &o, &texts), FORWARD_NO_COMMAND);
     db_close(orders);
 }
 

@@ -145,7 +145,7 @@ static void on_attempt(void *ctx, const struct attempt_row *row)
     h->outcome = row->outcome;
 }
 
-static void on_park(void *ctx, const struct told_park *park)
+static void on_park(void *ctx, const struct parked_session *park)
 {
     struct heard *h = ctx;
 
@@ -304,7 +304,7 @@ static void test_late_call_and_burst(void **state)
 static void test_order(void **state)
 {
     struct fx *f = *state;
-    struct verdict v;
+    struct retry_verdict v;
     struct now now;
 
     (void)see(f, "old", SESSION_DISCONNECTED, 428);
@@ -342,7 +342,7 @@ static void test_hopeless_rows_step_aside(void **state)
 static void test_refusals(void **state)
 {
     struct fx *f = *state;
-    struct verdict v = { 0 };
+    struct retry_verdict v = { 0 };
     struct now now = now_of(f);
     struct claims c;
 

@@ -428,7 +428,7 @@ static void test_a_crowd_is_told_as_one(void **state)
     assert_int_equal(waiting(&b), 1);
     assert_int_equal(alerts_next(b.db, "ntfy", &note), 0);
     assert_string_equal(note.row.session, "");
-    assert_non_null(strstr(note.row.words, "40 sessions"));
+    assert_non_null(strstr(note.row.detail, "40 sessions"));
     begin(&b);
     see_all(&b, 39, SESSION_CONNECTED);
     commit_done(&b);

@@ -22,7 +22,7 @@ enum op {
     UP,         /* connected */
     DOWN_AFTER, /* a drop (408) after being connected for arg seconds */
     STATE,      /* arg: enum session_state, without a cause */
-    DEAF,
+    SILENT,
     CLAIM,
     CALLED,   /* the bridge took it; sent after arg ms */
     REFUSED,  /* it said no */
@@ -51,13 +51,13 @@ struct life {
 };
 
 static void change(struct life *l, const struct policy *p, enum session_state to, const char *cause_name,
-                   int64_t connected_ms, bool deaf, int64_t now)
+                   int64_t connected_ms, bool silent, int64_t now)
 {
     struct retry_change c = { .from = l->state,
                               .to = to,
                               .cause = cause_name ? cause_by_name(cause_name) : NULL,
                               .connected_ms = connected_ms,
-                              .deaf = deaf };
+                              .silent = silent };
 
     l->r = retry_follow(p, &l->r, &c, now, &l->effect);
     l->state = to;
@@ -93,8 +93,8 @@ static void act(struct life *l, const struct policy *p, const struct step *s, in
     case STATE:
         change(l, p, (enum session_state)s->arg, NULL, 0, false, now);
         break;
-    case DEAF:
-        change(l, p, SESSION_CONNECTED, "deaf", 0, true, now);
+    case SILENT:
+        change(l, p, SESSION_CONNECTED, "silent", 0, true, now);
         break;
     case CLAIM:
         l->r = retry_claim(p, &l->r, l->r.token + 1, now);
@@ -306,10 +306,12 @@ static void test_stories(void **state)
             { 4, UNPARK, 0, DUE(DROP, 301) } } },
         { "by hand",
           { { 0, STATE, SESSION_DISCONNECTED, DUE(DROP, 0) }, { 1, ASK, 1, DUE(OPERATOR, NO_DUE) } } },
-        { "deaf: one attempt while connected",
-          { { 0, DEAF, 0, DUE(DEAF, 0) }, { 1, CLAIM, 0, IN(CALLING, DEAF) }, { 2, CALLED, 0, IDLE } } },
-        { "deaf, and the bridge failed the call",
-          { { 0, DEAF, 0, DUE(DEAF, 0) }, { 1, CLAIM, 0, IN(CALLING, DEAF) }, { 2, FAULT, 0, IDLE } } },
+        { "silent: one attempt while connected",
+          { { 0, SILENT, 0, DUE(SILENT, 0) },
+            { 1, CLAIM, 0, IN(CALLING, SILENT) },
+            { 2, CALLED, 0, IDLE } } },
+        { "silent, and the bridge failed the call",
+          { { 0, SILENT, 0, DUE(SILENT, 0) }, { 1, CLAIM, 0, IN(CALLING, SILENT) }, { 2, FAULT, 0, IDLE } } },
     };
     struct life l;
 
@@ -394,7 +396,7 @@ static void test_backoff(void **state)
 {
     static const struct {
         int64_t attempts;
-        uint64_t draw;
+        uint64_t rand64;
         int64_t wait_s;
     } cases[] = {
         { 1, 0, 30 },
@@ -412,7 +414,7 @@ static void test_backoff(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct retry r = { .last_sent = T0, .attempts = cases[i].attempts };
 
-        assert_int_equal(retry_next_at(&p, &r, cases[i].draw), T0 + cases[i].wait_s * S);
+        assert_int_equal(retry_next_at(&p, &r, cases[i].rand64), T0 + cases[i].wait_s * S);
     }
 }
 

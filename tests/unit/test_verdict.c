@@ -41,7 +41,7 @@ struct expect {
 static void check(const char *what, const struct world *w, const struct expect *e)
 {
     const struct policy *p = &policy_default;
-    struct verdict v = retry_session_verdict(p, &w->r, &w->s, &w->b, NOW);
+    struct retry_verdict v = retry_session_verdict(p, &w->r, &w->s, &w->b, NOW);
     enum why asked = retry_ask_verdict(p, &w->r, &w->s, &w->b, false, NOW).why;
     enum why forced = retry_ask_verdict(p, &w->r, &w->s, &w->b, true, NOW).why;
 
@@ -151,8 +151,8 @@ static void test_session(void **state)
           { .phase = RETRY_DUE, .reason = RETRY_FOR_OPERATOR },
           { SESSION_DISCONNECTED, NOW + 7 },
           ALL(READY) },
-        { "deaf: connected, and wanted",
-          { .phase = RETRY_DUE, .reason = RETRY_FOR_DEAF },
+        { "silent: connected, and wanted",
+          { .phase = RETRY_DUE, .reason = RETRY_FOR_SILENT },
           { SESSION_CONNECTED, 0 },
           ALL(READY) },
         { "unparked after a ban",
@@ -236,7 +236,7 @@ static void test_words(void **state)
 {
     for (int i = 0; i < WHY_N; i++) {
         assert_non_null(why_key((enum why)i));
-        assert_true(strlen(why_words((enum why)i)) > 8);
+        assert_true(strlen(why_message((enum why)i)) > 8);
     }
 }
 

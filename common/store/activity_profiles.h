@@ -8,7 +8,7 @@
 #include "common/base/text.h"
 #include "common/store/db.h"
 
-int rhythms_save(struct db *db, const char *bridge, const char *session, struct str hours);
+int activity_profiles_save(struct db *db, const char *bridge, const char *session, struct str hours);
 /* In order of session. A non-zero return of @on_row stops and is passed up. @hours lives until it returns. */
-int rhythms_each(struct db *db, const char *bridge,
-                 int (*on_row)(void *ctx, const char *session, struct str hours), void *ctx);
+int activity_profiles_each(struct db *db, const char *bridge,
+                           int (*on_row)(void *ctx, const char *session, struct str hours), void *ctx);
