@@ -8,11 +8,11 @@ const { startZapw, startReceiver, until, tempDir } = require('./zapw');
 
 const MOVED = {
   'middleware/authMiddleware': ['create', 'ids', 'keepPairing'],
-  'services/sessionManager': ['create', 'offline', 'qr', 'receipts', 'reconnect', 'status'],
+  'services/sessionManager': ['create', 'folders', 'offline', 'qr', 'receipts', 'reconnect', 'status'],
   'services/whatsappService': ['oneClient', 'reconnect'],
   'adapters/webhookAdapter': ['probe', 'qr', 'receipts', 'webhooks'],
   'adapters/whatsappAdapter': ['offline', 'qr', 'receipts'],
-  'adapters/persistenceAdapter': ['keepPairing', 'sessionList'],
+  'adapters/persistenceAdapter': ['folders', 'keepPairing', 'sessionList'],
   'controllers/eventsController': [],
 };
 

@@ -75,6 +75,43 @@ test('a session id that is none is refused on every route, before zapw sees it',
   assert.equal((await zapw.call('GET', `/sessions/${'x'.repeat(64)}/status`)).status, 404);
 });
 
+/* Forms of one request target that HTTP allows and Express routes alike. */
+const forms = (path) => [path, `http://x${path}`, `http://user@x:1${path}`, `${path}#x`, `${path}?a=b`, `/${path}`];
+
+test('a session id that is none is refused in every form of a target that Express routes', async (t) => {
+  const zapw = await startZapw(t);
+  const beside = path.join(path.dirname(zapw.dataPath), 'precious');
+  fs.mkdirSync(beside, { recursive: true });
+  fs.writeFileSync(path.join(beside, 'file'), 'kept');
+  const before = fs.readdirSync(path.dirname(zapw.dataPath));
+  for (const target of forms('/sessions/..%2Fprecious'))
+    assert.ok((await zapw.call('DELETE', target)).status >= 400, `DELETE ${target}`);
+  for (const target of forms('/sessions')) {
+    const { status } = await zapw.call('POST', target, { sessionId: '../evil' });
+    assert.ok(status === 400 || status === 404, `POST ${target}: ${status}`);
+  }
+  assert.deepEqual(fs.readdirSync(path.dirname(zapw.dataPath)), before);
+  assert.equal(fs.readFileSync(path.join(beside, 'file'), 'utf8'), 'kept');
+});
+
+test('a route that did not see the id leaves folders outside of the volume alone', async (t) => {
+  const zapw = await startZapw(t, { moved: ['middleware/authMiddleware'] }); // the door cannot come first
+  const beside = path.join(path.dirname(zapw.dataPath), 'precious');
+  fs.mkdirSync(beside, { recursive: true });
+  const before = fs.readdirSync(path.dirname(zapw.dataPath));
+  await zapw.call('POST', '/sessions', { sessionId: '../evil' });
+  await zapw.call('POST', '/sessions', { sessionId: '../precious' });
+  await zapw.call('DELETE', '/sessions/..%2Fprecious');
+  assert.deepEqual(fs.readdirSync(path.dirname(zapw.dataPath)), before);
+});
+
+test('routes of the extension answer in every form of a target', async (t) => {
+  const zapw = await startZapw(t);
+  await zapw.pair('s1');
+  for (const target of ['/sessions/s1/status', 'http://x/sessions/s1/status', '/sessions/s1/status#x', '/sessions/s1/status/'])
+    assert.equal((await zapw.call('GET', target)).json?.status, 'connected', target);
+});
+
 test('reconnect: a paired session comes back without a QR code', async (t) => {
   const zapw = await startZapw(t);
   const missing = await zapw.call('POST', '/sessions/s1/reconnect');

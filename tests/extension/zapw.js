@@ -18,6 +18,8 @@ const path = require('path');
 
 const EXTENSION = path.join(__dirname, '../../deploy/whatsapp-bridge/extension');
 const KEY = 'k1';
+/* Express comes from Debian's package node-express. */
+const DEBIAN_MODULES = '/usr/share/nodejs';
 
 /* What was made last is taken down first, so that nobody writes to a folder that is being removed. */
 const undo = new WeakMap();
@@ -53,7 +55,7 @@ async function startZapw(t, { env = {}, moved = [], edit = {}, data } = {}) {
 
   const child = fork(path.join(dist, 'index.js'), {
     execArgv: ['-r', path.join(EXTENSION, 'index.js')],
-    env: { PATH: process.env.PATH, PORT: '0', API_KEY: KEY, SESSION_DATA_PATH: dataPath, ...env },
+    env: { PATH: process.env.PATH, NODE_PATH: DEBIAN_MODULES, PORT: '0', API_KEY: KEY, SESSION_DATA_PATH: dataPath, ...env },
     silent: true,
   });
   const zapw = { child, dataPath, log: '', exited: new Promise((done) => child.once('exit', done)) };
@@ -101,6 +103,7 @@ function filesBelow(dir) {
 }
 
 function call(port, method, where, body, headers = { authorization: `Bearer ${KEY}` }) {
+  if (body) headers = { 'content-type': 'application/json', ...headers };
   return new Promise((resolve, reject) => {
     const req = http.request({ host: '127.0.0.1', port, method, path: where, headers }, (res) => {
       let text = '';

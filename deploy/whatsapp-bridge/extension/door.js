@@ -46,7 +46,7 @@ class Door {
   }
 
   serve(req, res, next) {
-    const path = req.url.split('?')[0];
+    const { path } = req; // as Express parses it: absolute forms and fragments too
     const walk = (i) => {
       const route = this.routes[i];
       if (!route) return next();

@@ -8,6 +8,7 @@ module.exports = [
   { name: 'survive', file: './features/survive' },
   { name: 'logLevel', file: './features/log_level' },
   { name: 'sessionList', file: './features/session_list' },
+  { name: 'folders', file: './features/folders' },
   { name: 'ids', file: './features/ids' },
   { name: 'create', file: './features/create' },
   { name: 'keepPairing', file: './features/keep_pairing' },

@@ -6,7 +6,7 @@ const { whatsappService } = require('./services/whatsappService');
 (async () => {
   await sessionManager.initialize();
   await whatsappService.initialize();
-  const server = app.listen(Number(process.env.PORT), () => process.send?.({ port: server.address().port }));
+  const server = app.listen(Number(process.env.PORT), '127.0.0.1', () => process.send?.({ port: server.address().port }));
 })().catch((error) => {
   console.error('Failed to start server:', error);
   process.exit(1);

@@ -1,20 +1,18 @@
 'use strict';
 const { randomUUID } = require('crypto');
+const express = require('express');
 const { sessionManager } = require('../services/sessionManager');
 const { whatsappService } = require('../services/whatsappService');
 
 /* Tests shorten it; zapw waits 30 s. */
 const waitMs = () => Number(process.env.STANDIN_QR_WAIT_MS || 300);
 
-exports.sessionsController = async (req, res, next) => {
-  const [, first, id, more] = req.url.split('/').map(decodeURIComponent);
-  if (first !== 'sessions' || more) return next();
-  if (req.method === 'GET' && !id)
-    return send(res, 200, { status: 'success', data: sessionManager.getAllSessions() });
-  if (req.method === 'POST' && !id) return create(req.body.sessionId || randomUUID(), res);
-  if (req.method === 'DELETE') return remove(id, res);
-  return next();
-};
+const router = express.Router();
+exports.sessionsController = router;
+
+router.get('/', (req, res) => send(res, 200, { status: 'success', data: sessionManager.getAllSessions() }));
+router.post('/', (req, res, next) => create(req.body.sessionId || randomUUID(), res).catch(next));
+router.delete('/:sessionId', (req, res, next) => remove(req.params.sessionId, res).catch(next));
 
 async function create(id, res) {
   if (sessionManager.getSession(id)) return send(res, 409, fault(`Session ${id} already exists`));
