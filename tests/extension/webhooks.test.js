@@ -33,6 +33,17 @@ test('a webhook carries the token, and one id in its header and as the last key'
   assert.equal(new Set(ids).size, ids.length);
 });
 
+test("the token goes to the host of WEBHOOK_URL, never to another host that a session names", async (t) => {
+  const receiver = await startReceiver(t);
+  const other = await startReceiver(t);
+  const zapw = await start(t, { receiver });
+  await zapw.pair('own', { webhook: { url: `${receiver.url}/own` } });
+  await zapw.pair('away', { webhook: { url: other.url } });
+  await until(() => other.taken.length && receiver.taken.some(({ body }) => body.sessionId === 'own'));
+  assert.equal(other.taken[0].headers.authorization, undefined);
+  assert.equal(receiver.taken.find(({ body }) => body.sessionId === 'own').headers.authorization, 'Bearer new');
+});
+
 test('a probe goes the way of every webhook', async (t) => {
   const receiver = await startReceiver(t);
   const zapw = await start(t, { receiver });

@@ -57,21 +57,21 @@ class Sender {
     const record = this.spool.oldest(queue);
     const url = record?.url || this.url;
     if (!record || !url) return this.busy.delete(queue); // nothing left, or nowhere to send it to in this life
-    const answer = await this.send(url, this.headers(record), record.body).catch((error) => ({
+    const answer = await this.send(url, this.headers(record, url), record.body).catch((error) => ({
       status: 0,
       fault: error.code || error.message,
     }));
     return this.settle(queue, record, url, answer);
   }
 
-  headers({ id, eventType }) {
+  headers({ id, eventType }, url) {
     const headers = {
       'Content-Type': 'application/json',
       'User-Agent': 'zapkeep-bridge/1',
       'X-Webhook-Event': eventType,
       'X-Webhook-Id': id,
     };
-    if (this.token) headers.Authorization = `Bearer ${this.token}`;
+    if (this.token && isSameHost(url, this.url)) headers.Authorization = `Bearer ${this.token}`;
     return headers;
   }
 
@@ -106,6 +106,11 @@ class Sender {
     this.busy.delete(queue);
     this.waiting.set(queue, { timer, url, away: isAway(answer.status) });
   }
+}
+
+/* A session's own webhook URL is the choice of its creator; the token belongs to the host of WEBHOOK_URL alone. */
+function isSameHost(url, configured) {
+  return Boolean(configured) && new URL(url).host === new URL(configured).host;
 }
 
 module.exports = { Sender };
