@@ -88,21 +88,6 @@ int bus_send(nng_socket s, nng_aio *aio, nng_msg *msg)
     return rv;
 }
 
-bool bus_batch_next(struct str *rest, struct str *ret)
-{
-    const uint8_t *at = (const uint8_t *)rest->p;
-    size_t n;
-
-    if (rest->n < 4)
-        return false;
-    n = (size_t)at[0] << 24 | (size_t)at[1] << 16 | (size_t)at[2] << 8 | at[3];
-    if (n > rest->n - 4)
-        return false;
-    *ret = (struct str){ rest->p + 4, n };
-    *rest = (struct str){ rest->p + 4 + n, rest->n - 4 - n };
-    return true;
-}
-
 /* ---- closing --------------------------------------------------------------------------------- */
 
 struct closing {

@@ -10,10 +10,8 @@
 
 #include "common/base/text.h"
 #include "common/io/bus.h"
+#include "common/io/bus_batch.h"
 
-/* A message of the bus begins with its topic. One that begins with this byte is a batch: several messages in
- * one, each behind its length in four bytes, the highest first (proto/PROTOCOL.md). */
-#define BUS_BATCH '\0'
 /* Bytes of a batch at most: some 100 webhooks, which makes nng's cost for each small. */
 #define BUS_BATCH_BYTES (64 * 1024)
 /* Queue of a socket that carries batches: 64 MiB of them, and single messages for two seconds at the pace at
@@ -37,7 +35,3 @@ nng_msg *bus_receive(nng_socket s, nng_aio *aio);
 int bus_send(nng_socket s, nng_aio *aio, nng_msg *msg);
 /* Returns within a second, whatever nng does. No callback of the socket runs after that. */
 void bus_close_socket(nng_socket s);
-
-/* Takes the next message off the front of what is left of a batch. Returns false at its end, and for a batch
- * that is cut short. */
-bool bus_batch_next(struct str *rest, struct str *ret);

@@ -52,15 +52,6 @@ static void on_linked(void *ctx)
 
 /* ---- receiving ------------------------------------------------------------------------------- */
 
-static bool is_wanted(const struct bus_sub *s, struct str message)
-{
-    for (int i = 0; i < s->n_prefixes; i++) {
-        if (strncmp(message.p, s->prefixes[i], strlen(s->prefixes[i])) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* Returns how many messages there were. */
 static int take_batch(struct bus_sub *s, struct str rest)
 {
@@ -71,7 +62,7 @@ static int take_batch(struct bus_sub *s, struct str rest)
         (void)nng_socket_set_int(s->socket, NNG_OPT_RECVBUF, BUS_QUEUE_BATCHES);
     s->fed = true;
     while (!s->closed && bus_batch_next(&rest, &message)) {
-        if (is_wanted(s, message))
+        if (bus_topic_matches(message, (const char *const *)s->prefixes, s->n_prefixes))
             s->on_message(s->ctx, message);
         n++;
     }

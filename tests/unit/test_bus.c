@@ -200,6 +200,71 @@ static void test_without_a_hub_all_is_lost_and_counted(void **state)
     bus_pub_close(pub);
 }
 
+/* In memory of its own size, so that the address sanitizer sees a read past its end. */
+static struct str exact(const char *bytes, size_t n)
+{
+    char *copy = mem_alloc(n);
+
+    memcpy(copy, bytes, n);
+    return (struct str){ copy, n };
+}
+
+static void test_no_byte_past_a_message_is_compared(void **state)
+{
+    static const char *const prefixes[] = { "session.", "s" };
+    static const struct {
+        const char *bytes;
+        size_t n;
+        bool first, both;
+    } cases[] = {
+        { "s", 1, false, true },        { "sess", 4, false, true }, { "session.", 8, true, true },
+        { "session.x", 9, true, true }, { "x", 1, false, false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct str m = exact(cases[i].bytes, cases[i].n);
+
+        assert_int_equal(bus_topic_matches(m, prefixes, 1), cases[i].first);
+        assert_int_equal(bus_topic_matches(m, prefixes, 2), cases[i].both);
+        mem_free((char *)m.p);
+    }
+    assert_false(bus_topic_matches((struct str){ "", 0 }, prefixes, 2));
+}
+
+static void test_what_the_hub_passes_on(void **state)
+{
+#define BYTES(text)              \
+    {                            \
+        (text), sizeof(text) - 1 \
+    }
+    static const struct {
+        struct str message;
+        bool valid;
+    } cases[] = {
+        { BYTES("log.head//\0\201"), true },
+        { BYTES("log.head//\0"), true },
+        { BYTES("log.head//"), false },   /* its topic does not end */
+        { BYTES("log head//\0"), false }, /* a blank in it */
+        { BYTES(""), false },             /* empty */
+        { BYTES("\0"), false },           /* a batch of nothing */
+        { BYTES("\0\0\0\0\2a\0"), true },
+        { BYTES("\0\0\0\0\2a\0\0\0\0\2b\0"), true },
+        { BYTES("\0\0\0\0\2a\0\0\0\0\0"), false },    /* an empty message in it */
+        { BYTES("\0\0\0\0\2a\0\0\0\0\3b\0"), false }, /* cut short */
+        { BYTES("\0\0\0\0\2a\0x"), false },           /* a byte left over */
+        { BYTES("\0\0\0\0\7\0\0\0\0\2a\0"), false },  /* a batch in a batch */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct str m = exact(cases[i].message.p, cases[i].message.n);
+
+        assert_int_equal(bus_message_is_valid(m), cases[i].valid);
+        mem_free((char *)m.p);
+    }
+}
+
 static void test_a_batch_that_is_cut_short_ends(void **state)
 {
     static const char whole[] = "\0\0\0\3abc\0\0\0\0\0\0\0\2de";
@@ -233,6 +298,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_subscriber_may_leave_within_a_batch, open_world, close_world),
         cmocka_unit_test(test_without_a_hub_all_is_lost_and_counted),
         cmocka_unit_test(test_a_batch_that_is_cut_short_ends),
+        cmocka_unit_test(test_no_byte_past_a_message_is_compared),
+        cmocka_unit_test(test_what_the_hub_passes_on),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
