@@ -25,7 +25,8 @@ int topic_type_find(struct str text)
 
 bool topic_type_is_event(enum topic_type t)
 {
-    return t <= TOPIC_EVENT_OTHER; /* the list has the events first */
+    _Static_assert((int)TOPIC_LOG_HEAD == (int)EVENT_TYPE_N, "the types of events come first");
+    return (int)t < (int)EVENT_TYPE_N;
 }
 
 int topic_format(const char *type, struct str bridge, struct str session, char ret[TOPIC_MAX])

@@ -10,30 +10,23 @@
 #include <stddef.h>
 
 #include "common/base/text.h"
+#include "common/domain/event_type.h"
 
-/* X(NAME, text) */
-#define TOPIC_TYPES(X)                              \
-    X(MESSAGE_RECEIVED, "message.received")         \
-    X(MESSAGE_SENT, "message.sent")                 \
-    X(MESSAGE_DELIVERED, "message.delivered")       \
-    X(MESSAGE_READ, "message.read")                 \
-    X(SESSION_CONNECTED, "session.connected")       \
-    X(SESSION_DISCONNECTED, "session.disconnected") \
-    X(SESSION_QR, "session.qr")                     \
-    X(SESSION_STATUS, "session.status")             \
-    X(EVENT_OTHER, "event.other")                   \
-    X(LOG_HEAD, "log.head")                         \
-    X(BRIDGE_UP, "bridge.up")                       \
-    X(BRIDGE_DOWN, "bridge.down")                   \
-    X(SESSION_STATE, "session.state")               \
-    X(RECONNECT_DUE, "reconnect.due")               \
-    X(RECONNECT_STARTED, "reconnect.started")       \
-    X(RECONNECT_SUCCEEDED, "reconnect.succeeded")   \
-    X(RECONNECT_FAILED, "reconnect.failed")         \
-    X(RECONNECT_PARKED, "reconnect.parked")         \
-    X(ALERT, "alert")                               \
-    X(FORWARD_DEAD, "forward.dead")                 \
-    X(FORWARD_DESTINATION, "forward.destination")   \
+/* X(NAME, text); the types of events come first. */
+#define TOPIC_TYPES(X)                            \
+    EVENT_TYPES(X)                                \
+    X(LOG_HEAD, "log.head")                       \
+    X(BRIDGE_UP, "bridge.up")                     \
+    X(BRIDGE_DOWN, "bridge.down")                 \
+    X(SESSION_STATE, "session.state")             \
+    X(RECONNECT_DUE, "reconnect.due")             \
+    X(RECONNECT_STARTED, "reconnect.started")     \
+    X(RECONNECT_SUCCEEDED, "reconnect.succeeded") \
+    X(RECONNECT_FAILED, "reconnect.failed")       \
+    X(RECONNECT_PARKED, "reconnect.parked")       \
+    X(ALERT, "alert")                             \
+    X(FORWARD_DEAD, "forward.dead")               \
+    X(FORWARD_DESTINATION, "forward.destination") \
     X(FORWARD_COMMAND, "forward.command")
 
 enum topic_type {

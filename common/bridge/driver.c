@@ -8,26 +8,6 @@
 #include "common/base/mem.h"
 #include "common/bridge/drivers.h"
 
-static const char *const state_texts[] = {
-#define X(name, text) [SESSION_##name] = text,
-    SESSION_STATES(X)
-#undef X
-};
-
-const char *session_state_text(enum session_state s)
-{
-    return (size_t)s < ARRAY_LEN(state_texts) ? state_texts[s] : "unknown";
-}
-
-int session_state_find(struct str text)
-{
-    for (int i = 0; i < SESSION_STATE_N; i++) {
-        if (str_eq(text, state_texts[i]))
-            return i;
-    }
-    return -1;
-}
-
 const char *bridge_answer_text(int kind)
 {
     switch (kind) {

@@ -10,25 +10,7 @@
 #include "common/base/buf.h"
 #include "common/base/text.h"
 #include "common/bridge/webhook.h"
-
-/* Session states, ours (DESIGN section 3). */
-#define SESSION_STATES(X)           \
-    X(STARTING, "starting")         \
-    X(QR_PENDING, "qr_pending")     \
-    X(CONNECTED, "connected")       \
-    X(DISCONNECTED, "disconnected") \
-    X(LOGGED_OUT, "logged_out")     \
-    X(FAILED, "failed")             \
-    X(LOST, "lost")
-
-enum session_state {
-#define X(name, text) SESSION_##name,
-    SESSION_STATES(X)
-#undef X
-        SESSION_STATE_N
-};
-const char *session_state_text(enum session_state s);
-int session_state_find(struct str text); /* -1: none of ours */
+#include "common/domain/session.h"
 
 /* The base and the key of one bridge, as set by the operator; kept by reference. */
 struct bridge_target {

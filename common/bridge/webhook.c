@@ -109,7 +109,7 @@ static struct str header(const struct webhook_request *req, const char *name)
 }
 
 /* Returns 0, or WEBHOOK_UNREADABLE when nothing says what type it is. */
-static int read_type(const struct webhook_request *req, const struct json_value *v, enum topic_type *ret)
+static int read_type(const struct webhook_request *req, const struct json_value *v, enum event_type *ret)
 {
     struct json_value type = first(v, TYPE, JSON_IN_TEXT);
     struct str word = STR_NULL;
@@ -122,8 +122,8 @@ static int read_type(const struct webhook_request *req, const struct json_value 
         word = header(req, "x-webhook-event");
     if (!word.n)
         return WEBHOOK_UNREADABLE;
-    t = topic_type_find(word);
-    *ret = t >= 0 && topic_type_is_event((enum topic_type)t) ? (enum topic_type)t : TOPIC_EVENT_OTHER;
+    t = event_type_find(word);
+    *ret = t >= 0 ? (enum event_type)t : EVENT_TYPE_EVENT_OTHER;
     return 0;
 }
 
@@ -180,7 +180,7 @@ static int make_key(const struct webhook_request *req, struct str bridge, const 
                     struct webhook *w)
 {
     char text[64 + 1 + SHA256_BYTES + EVENT_ID_MAX + 64 + 65 + WEBHOOK_MESSAGE_ID_MAX + 8];
-    const char *type = topic_type_text(w->type);
+    const char *type = event_type_text(w->type);
     uint8_t digest[SHA256_BYTES];
     size_t n;
     int r;
@@ -215,7 +215,7 @@ static int read_fields(const struct webhook_request *req, const struct json_valu
     read_times(v, &w->key.time_ms, &w->occurred_at);
     json_in_text(first(v, MESSAGE, JSON_IN_TEXT), w->message_id, sizeof w->message_id);
     w->should_reconnect = true;
-    if (w->type == TOPIC_SESSION_DISCONNECTED)
+    if (w->type == EVENT_TYPE_SESSION_DISCONNECTED)
         read_cause(v, w);
     return 0;
 }

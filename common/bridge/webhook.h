@@ -9,7 +9,7 @@
 #include "common/base/buf.h"
 #include "common/base/json_in.h"
 #include "common/base/text.h"
-#include "proto/topic.h"
+#include "common/domain/event_type.h"
 
 /* WhatsApp message ids are at most about 40 characters; room for others' composed ones. */
 #define WEBHOOK_MESSAGE_ID_MAX 256
@@ -24,7 +24,7 @@ struct webhook_key {
 };
 
 struct webhook {
-    enum topic_type type; /* TOPIC_EVENT_OTHER for a type the driver does not know */
+    enum event_type type; /* EVENT_TYPE_EVENT_OTHER for a type the driver does not know */
     char session[65];     /* text_is_id() form; "" when the webhook names none, or one that is no such id */
     int64_t occurred_at;  /* the bridge's time, ms since the epoch; 0: it names none */
     char message_id[WEBHOOK_MESSAGE_ID_MAX]; /* "" when there is none; longer ones are cut */

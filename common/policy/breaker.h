@@ -13,7 +13,6 @@
 #include <stdint.h>
 
 #include "common/policy/policy.h"
-#include "common/policy/why.h"
 
 enum breaker_state { BREAKER_CLOSED, BREAKER_OPEN, BREAKER_HALF_OPEN };
 const char *breaker_state_text(enum breaker_state s); /* "closed", "open", "half-open" */

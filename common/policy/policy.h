@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include "common/domain/why.h"
+
 struct policy {
     int64_t interval_ms;    /* least time between the starts of two attempts for one session (R2) */
     int64_t backoff_min_ms; /* RECONNECT_BACKOFF MIN..MAX; both 0: not set, interval_ms it is */
@@ -43,3 +45,10 @@ extern const struct policy policy_default;
 
 /* The least time between two attempts for one session under this policy: interval_ms, or backoff_min_ms. */
 int64_t policy_spacing_ms(const struct policy *p);
+
+/* An answer of the policy: WHY_READY, or a reason against an attempt and the steady ms when to ask again (0: not
+ * known, something has to happen first). */
+struct retry_verdict {
+    enum why why;
+    int64_t until;
+};

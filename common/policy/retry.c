@@ -454,10 +454,3 @@ bool attempt_outcome_is_open(enum attempt_outcome o)
 {
     return o == ATTEMPT_CALLING || o == ATTEMPT_CALLED;
 }
-
-const char *bridge_health_text(enum bridge_health h)
-{
-    static const char *const texts[] = { "unknown", "up", "down" };
-
-    return texts[h];
-}

@@ -23,12 +23,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/bridge/cause.h"
-#include "common/bridge/driver.h"
+#include "common/domain/bridge_health.h"
+#include "common/domain/cause.h"
+#include "common/domain/session.h"
 #include "common/policy/breaker.h"
 #include "common/policy/bucket.h"
 #include "common/policy/policy.h"
-#include "common/policy/why.h"
 
 /* X(NAME, text) */
 #define RETRY_PHASES(X)       \
@@ -129,9 +129,6 @@ struct retry retry_not_connected(const struct policy *p, const struct retry *r, 
                                  uint64_t rand64, int64_t now);
 
 /* ---- what a worker does ---------------------------------------------------------------------- */
-
-enum bridge_health { BRIDGE_HEALTH_UNKNOWN, BRIDGE_HEALTH_UP, BRIDGE_HEALTH_DOWN };
-const char *bridge_health_text(enum bridge_health h); /* "unknown", "up", "down" */
 
 /* Of the session and its bridge, all that decides. */
 struct retry_session {

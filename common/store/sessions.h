@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/bridge/driver.h"
+#include "common/domain/session.h"
 #include "common/store/db.h"
 
 #define SESSIONS_ID_MAX 65
@@ -21,7 +21,7 @@
 struct session_row {
     char bridge[SESSIONS_ID_MAX], id[SESSIONS_ID_MAX];
     enum session_state state;
-    char cause[32];       /* a cause's name (common/bridge/cause.h), "": none */
+    char cause[32];       /* a cause's name (common/domain/cause.h), "": none */
     int code;             /* the disconnect code, 0: none */
     int64_t since;        /* wall ms: in this state */
     int64_t since_steady; /* the same, steady ms: for "starting longer than 120 s" */

@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "common/base/mem.h"
-#include "common/bridge/cause.h"
+#include "common/domain/cause.h"
 #include "services/cli/doctor.h"
 
 /* The header of a SQLite file. */

@@ -1,37 +1,5 @@
 #include "services/monitor/alert.h"
 
-#include <string.h>
-
-#include "common/base/mem.h"
-
-struct kind {
-    const char *text, *severity, *words, *more;
-};
-
-/* clang-format off */
-#define X(name, text, severity, words, more) { text, severity, words, more },
-static const struct kind kinds[ALERT_KIND_N] = { { "", "", "", "" }, ALERT_KINDS(X) };
-#undef X
-/* clang-format on */
-
-const char *alert_kind_text(enum alert_kind k)
-{
-    return kinds[k].text;
-}
-
-enum alert_kind alert_kind_find(const char *text)
-{
-    for (size_t k = ALERT_NONE + 1; k < ARRAY_LEN(kinds); k++)
-        if (strcmp(kinds[k].text, text) == 0)
-            return (enum alert_kind)k;
-    return ALERT_NONE;
-}
-
-const char *alert_severity(enum alert_kind k)
-{
-    return kinds[k].severity;
-}
-
 bool alert_is_bridges(const struct alert_facts *f)
 {
     return f->cause && f->cause->scope == SCOPE_BRIDGE && (f->parked || f->state == SESSION_FAILED);
@@ -78,14 +46,14 @@ void alert_sentence(enum alert_kind k, bool firing, const char *bridge, const ch
     else
         (void)buf_addf(out, "bridge %s ", bridge);
     if (!firing)
-        (void)buf_addf(out, "is no longer %s", kinds[k].words);
+        (void)buf_addf(out, "is no longer %s", alert_kind_state(k));
     else
-        (void)buf_addf(out, "is %s: %s", kinds[k].words, kinds[k].more);
+        (void)buf_addf(out, "is %s: %s", alert_kind_state(k), alert_kind_detail(k));
     if (firing && why && why[0])
         (void)buf_addf(out, " (%s)", why);
 }
 
 void alert_crowd_sentence(enum alert_kind k, const char *bridge, int64_t n, struct buf *out)
 {
-    (void)buf_addf(out, "%lld sessions on bridge %s are %s", (long long)n, bridge, kinds[k].words);
+    (void)buf_addf(out, "%lld sessions on bridge %s are %s", (long long)n, bridge, alert_kind_state(k));
 }

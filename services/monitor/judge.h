@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/bridge/cause.h"
 #include "common/bridge/driver.h"
+#include "common/domain/cause.h"
 
 struct judge_held {
     enum session_state state;

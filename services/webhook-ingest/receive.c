@@ -140,7 +140,7 @@ static void fill_event(struct request *r)
     struct event_new *e = &r->item.event;
 
     r->item.kind = COMMIT_EVENT;
-    e->type = str_from(topic_type_text(r->webhook.type));
+    e->type = str_from(event_type_text(r->webhook.type));
     e->session = str_from(r->webhook.session);
     e->message_id = str_from(r->webhook.message_id);
     e->occurred_at = r->webhook.occurred_at;

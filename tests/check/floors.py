@@ -12,13 +12,14 @@ import sys
 # folder -> folders below it that it may use
 FLOORS = {
     "common/base": [],
-    "proto": ["common/base"],
-    "common/bridge": ["common/base", "proto"],
-    "common/policy": ["common/base", "proto", "common/bridge"],
-    "common/io": ["common/base", "proto"],
+    "common/domain": ["common/base"],
+    "proto": ["common/base", "common/domain"],
+    "common/bridge": ["common/base", "common/domain"],
+    "common/policy": ["common/base", "common/domain"],
+    "common/io": ["common/base", "common/domain", "proto"],
     "common/qr": ["common/base"],
-    "common/store": ["common/base", "common/policy", "common/bridge"],
-    "common/app": ["common/base", "common/policy", "proto", "common/bridge", "common/io", "common/store"],
+    "common/store": ["common/base", "common/domain", "common/policy"],
+    "common/app": ["common/base", "common/domain", "common/policy", "proto", "common/bridge", "common/io", "common/store"],
 }
 SERVICE_USES = [*FLOORS]
 

@@ -9,7 +9,7 @@
 
 static void must_make_sense(const struct webhook *w)
 {
-    MUST((unsigned)w->type < TOPIC_TYPE_N && topic_type_is_event(w->type));
+    MUST((unsigned)w->type < EVENT_TYPE_N);
     MUST(memchr(w->session, '\0', sizeof w->session));
     MUST(w->session[0] == '\0' || text_is_id(str_from(w->session)));
     MUST(memchr(w->message_id, '\0', sizeof w->message_id));
@@ -24,7 +24,7 @@ static void must_fit_the_bus(const struct webhook *w, struct str body)
     struct message m, back;
 
     message_init(&m);
-    m.type = str_from(topic_type_text(w->type));
+    m.type = str_from(event_type_text(w->type));
     m.bridge = STR_LIT("main");
     m.session = str_from(w->session);
     m.message_id = str_from(w->message_id);

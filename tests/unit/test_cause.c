@@ -2,8 +2,8 @@
 #include "fixture.h"
 
 #include "common/base/mem.h"
-#include "common/bridge/cause.h"
 #include "common/bridge/driver.h"
+#include "common/domain/cause.h"
 
 static const struct {
     int code;

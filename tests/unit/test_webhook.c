@@ -23,30 +23,32 @@ static int read_body(const char *body, struct webhook *ret)
 
 static const struct {
     const char *file;
-    enum topic_type type;
+    enum event_type type;
     const char *session;
     int64_t at;
     const char *message_id;
     int code;
     bool has_should, should;
 } recorded[] = {
-    { "hook-01-session.connected", TOPIC_SESSION_CONNECTED, "alpha", 1795341875818, "", 0, false, true },
-    { "hook-02-message.received", TOPIC_MESSAGE_RECEIVED, "alpha", 1795341876420, "IN1", 0, false, true },
-    { "hook-03-message.received", TOPIC_MESSAGE_RECEIVED, "alpha", 1795341876434, "IN2", 0, false, true },
-    { "hook-04-message.sent", TOPIC_MESSAGE_SENT, "alpha", 1795341876448, "M1", 0, false, true },
-    { "hook-05-message.sent", TOPIC_MESSAGE_SENT, "alpha", 1795341876665, "M1", 0, false, true },
-    { "hook-06-message.sent", TOPIC_MESSAGE_SENT, "alpha", 1795341876881, "M1", 0, false, true },
-    { "hook-07-session.disconnected", TOPIC_SESSION_DISCONNECTED, "alpha", 1795341877103, "", 428, true,
+    { "hook-01-session.connected", EVENT_TYPE_SESSION_CONNECTED, "alpha", 1795341875818, "", 0, false, true },
+    { "hook-02-message.received", EVENT_TYPE_MESSAGE_RECEIVED, "alpha", 1795341876420, "IN1", 0, false,
       true },
-    { "hook-08-session.connected", TOPIC_SESSION_CONNECTED, "s440", 1795341877927, "", 0, false, true },
-    { "hook-09-session.disconnected", TOPIC_SESSION_DISCONNECTED, "s440", 1795341878242, "", 440, true,
+    { "hook-03-message.received", EVENT_TYPE_MESSAGE_RECEIVED, "alpha", 1795341876434, "IN2", 0, false,
       true },
-    { "hook-10-session.connected", TOPIC_SESSION_CONNECTED, "s401", 1795341878886, "", 0, false, true },
-    { "hook-11-session.disconnected", TOPIC_SESSION_DISCONNECTED, "s401", 1795341879202, "", 401, true,
+    { "hook-04-message.sent", EVENT_TYPE_MESSAGE_SENT, "alpha", 1795341876448, "M1", 0, false, true },
+    { "hook-05-message.sent", EVENT_TYPE_MESSAGE_SENT, "alpha", 1795341876665, "M1", 0, false, true },
+    { "hook-06-message.sent", EVENT_TYPE_MESSAGE_SENT, "alpha", 1795341876881, "M1", 0, false, true },
+    { "hook-07-session.disconnected", EVENT_TYPE_SESSION_DISCONNECTED, "alpha", 1795341877103, "", 428, true,
+      true },
+    { "hook-08-session.connected", EVENT_TYPE_SESSION_CONNECTED, "s440", 1795341877927, "", 0, false, true },
+    { "hook-09-session.disconnected", EVENT_TYPE_SESSION_DISCONNECTED, "s440", 1795341878242, "", 440, true,
+      true },
+    { "hook-10-session.connected", EVENT_TYPE_SESSION_CONNECTED, "s401", 1795341878886, "", 0, false, true },
+    { "hook-11-session.disconnected", EVENT_TYPE_SESSION_DISCONNECTED, "s401", 1795341879202, "", 401, true,
       false },
-    { "hook-12-session.connected", TOPIC_SESSION_CONNECTED, "s515", 1795341879854, "", 0, false, true },
-    { "hook-13-session.connected", TOPIC_SESSION_CONNECTED, "s408", 1795341880814, "", 0, false, true },
-    { "hook-14-session.disconnected", TOPIC_SESSION_DISCONNECTED, "s408", 1795341881130, "", 408, true,
+    { "hook-12-session.connected", EVENT_TYPE_SESSION_CONNECTED, "s515", 1795341879854, "", 0, false, true },
+    { "hook-13-session.connected", EVENT_TYPE_SESSION_CONNECTED, "s408", 1795341880814, "", 0, false, true },
+    { "hook-14-session.disconnected", EVENT_TYPE_SESSION_DISCONNECTED, "s408", 1795341881130, "", 408, true,
       true },
 };
 
@@ -95,57 +97,60 @@ static void look_alike_receipts_have_keys_of_their_own(void **state)
 static const struct {
     const char *body;
     int answer;
-    enum topic_type type;
+    enum event_type type;
     const char *session, *message_id;
     int64_t at;
     int code;
 } shapes[] = {
     /* the flat form */
     { "{\"event\":\"message.read\",\"session_id\":\"a\",\"message_id\":\"m\",\"timestamp\":1795341876}", 0,
-      TOPIC_MESSAGE_READ, "a", "m", 1795341876000, 0 },
+      EVENT_TYPE_MESSAGE_READ, "a", "m", 1795341876000, 0 },
     { "{\"type\":\"session.qr\",\"session\":{\"id\":\"a\"},\"timestamp\":\"2026-11-22T10:04:35.123Z\"}", 0,
-      TOPIC_SESSION_QR, "a", "", 1795341875123, 0 },
-    { "{\"event\":\"session.disconnected\",\"session\":\"a\",\"code\":515}", 0, TOPIC_SESSION_DISCONNECTED,
-      "a", "", 0, 515 },
+      EVENT_TYPE_SESSION_QR, "a", "", 1795341875123, 0 },
+    { "{\"event\":\"session.disconnected\",\"session\":\"a\",\"code\":515}", 0,
+      EVENT_TYPE_SESSION_DISCONNECTED, "a", "", 0, 515 },
     { "{\"event\":\"session.disconnected\",\"session\":\"a\",\"data\":{\"code\":408}}", 0,
-      TOPIC_SESSION_DISCONNECTED, "a", "", 0, 408 },
+      EVENT_TYPE_SESSION_DISCONNECTED, "a", "", 0, 408 },
     /* a close of zapw's own, and its mock mode */
     { "{\"eventType\":\"session.disconnected\",\"sessionId\":\"a\",\"data\":{\"reason\":{\"shouldReconnect\":"
       "true}}}",
-      0, TOPIC_SESSION_DISCONNECTED, "a", "", 0, 0 },
+      0, EVENT_TYPE_SESSION_DISCONNECTED, "a", "", 0, 0 },
     { "{\"eventType\":\"session.disconnected\",\"sessionId\":\"a\",\"data\":{\"reason\":{\"reason\":"
       "\"Manual\"}}}",
-      0, TOPIC_SESSION_DISCONNECTED, "a", "", 0, 0 },
+      0, EVENT_TYPE_SESSION_DISCONNECTED, "a", "", 0, 0 },
     /* codes that are none */
-    { "{\"eventType\":\"session.disconnected\",\"data\":{\"code\":-1}}", 0, TOPIC_SESSION_DISCONNECTED, "",
-      "", 0, 0 },
-    { "{\"eventType\":\"session.disconnected\",\"data\":{\"code\":1e300}}", 0, TOPIC_SESSION_DISCONNECTED, "",
-      "", 0, 0 },
-    { "{\"eventType\":\"session.disconnected\",\"data\":null}", 0, TOPIC_SESSION_DISCONNECTED, "", "", 0, 0 },
-    /* unknown and misused types */
-    { "{\"eventType\":\"group.joined\",\"sessionId\":\"a\"}", 0, TOPIC_EVENT_OTHER, "a", "", 0, 0 },
-    { "{\"eventType\":\"reconnect.due\",\"sessionId\":\"a\"}", 0, TOPIC_EVENT_OTHER, "a", "", 0, 0 },
-    { "{\"eventType\":\"\\u006dessage.sent\",\"sessionId\":\"a\"}", 0, TOPIC_MESSAGE_SENT, "a", "", 0, 0 },
-    /* ids that are none */
-    { "{\"eventType\":\"message.sent\",\"sessionId\":\"../evil\"}", 0, TOPIC_MESSAGE_SENT, "", "", 0, 0 },
-    { "{\"eventType\":\"message.sent\",\"sessionId\":7,\"data\":{\"messageId\":7}}", 0, TOPIC_MESSAGE_SENT,
+    { "{\"eventType\":\"session.disconnected\",\"data\":{\"code\":-1}}", 0, EVENT_TYPE_SESSION_DISCONNECTED,
       "", "", 0, 0 },
+    { "{\"eventType\":\"session.disconnected\",\"data\":{\"code\":1e300}}", 0,
+      EVENT_TYPE_SESSION_DISCONNECTED, "", "", 0, 0 },
+    { "{\"eventType\":\"session.disconnected\",\"data\":null}", 0, EVENT_TYPE_SESSION_DISCONNECTED, "", "", 0,
+      0 },
+    /* unknown and misused types */
+    { "{\"eventType\":\"group.joined\",\"sessionId\":\"a\"}", 0, EVENT_TYPE_EVENT_OTHER, "a", "", 0, 0 },
+    { "{\"eventType\":\"reconnect.due\",\"sessionId\":\"a\"}", 0, EVENT_TYPE_EVENT_OTHER, "a", "", 0, 0 },
+    { "{\"eventType\":\"\\u006dessage.sent\",\"sessionId\":\"a\"}", 0, EVENT_TYPE_MESSAGE_SENT, "a", "", 0,
+      0 },
+    /* ids that are none */
+    { "{\"eventType\":\"message.sent\",\"sessionId\":\"../evil\"}", 0, EVENT_TYPE_MESSAGE_SENT, "", "", 0,
+      0 },
+    { "{\"eventType\":\"message.sent\",\"sessionId\":7,\"data\":{\"messageId\":7}}", 0,
+      EVENT_TYPE_MESSAGE_SENT, "", "", 0, 0 },
     { "{\"eventType\":\"message.sent\",\"sessionId\":"
       "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}",
-      0, TOPIC_MESSAGE_SENT, "", "", 0, 0 },
-    { "{\"eventType\":\"message.sent\",\"data\":{\"messageId\":\"a\\u0000b\"}}", 0, TOPIC_MESSAGE_SENT, "",
-      "a", 0, 0 },
+      0, EVENT_TYPE_MESSAGE_SENT, "", "", 0, 0 },
+    { "{\"eventType\":\"message.sent\",\"data\":{\"messageId\":\"a\\u0000b\"}}", 0, EVENT_TYPE_MESSAGE_SENT,
+      "", "a", 0, 0 },
     /* times: implausible, of the message only */
-    { "{\"eventType\":\"message.sent\",\"timestamp\":-5}", 0, TOPIC_MESSAGE_SENT, "", "", 0, 0 },
-    { "{\"eventType\":\"message.sent\",\"timestamp\":99999999999999999999999}", 0, TOPIC_MESSAGE_SENT, "", "",
-      0, 0 },
-    { "{\"eventType\":\"message.sent\",\"data\":{\"timestamp\":1700000000000}}", 0, TOPIC_MESSAGE_SENT, "",
-      "", 1700000000000, 0 },
+    { "{\"eventType\":\"message.sent\",\"timestamp\":-5}", 0, EVENT_TYPE_MESSAGE_SENT, "", "", 0, 0 },
+    { "{\"eventType\":\"message.sent\",\"timestamp\":99999999999999999999999}", 0, EVENT_TYPE_MESSAGE_SENT,
+      "", "", 0, 0 },
+    { "{\"eventType\":\"message.sent\",\"data\":{\"timestamp\":1700000000000}}", 0, EVENT_TYPE_MESSAGE_SENT,
+      "", "", 1700000000000, 0 },
     /* what jansson would refuse, and is JSON */
     { "{\"eventType\":\"message.received\",\"sessionId\":\"a\",\"data\":{\"text\":\"\\ud83d\"}}", 0,
-      TOPIC_MESSAGE_RECEIVED, "a", "", 0, 0 },
+      EVENT_TYPE_MESSAGE_RECEIVED, "a", "", 0, 0 },
     { "{\"eventType\":\"message.received\",\"sessionId\":\"a\",\"data\":{\"a\\u0000b\":1,\"n\":1e999}}", 0,
-      TOPIC_MESSAGE_RECEIVED, "a", "", 0, 0 },
+      EVENT_TYPE_MESSAGE_RECEIVED, "a", "", 0, 0 },
     /* not JSON */
     { "", WEBHOOK_NOT_JSON, 0, NULL, NULL, 0, 0 },
     { "hello", WEBHOOK_NOT_JSON, 0, NULL, NULL, 0, 0 },
@@ -253,7 +258,7 @@ static void the_header_names_the_type_when_the_body_does_not(void **state)
     struct webhook w;
 
     assert_int_equal(webhook_read(&req, BRIDGE, &w), 0);
-    assert_int_equal(w.type, TOPIC_MESSAGE_RECEIVED);
+    assert_int_equal(w.type, EVENT_TYPE_MESSAGE_RECEIVED);
     fixture_free(&f);
 }
 

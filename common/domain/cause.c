@@ -1,7 +1,7 @@
 /*
  * The table of causes. Codes first, then the names that no code has.
  */
-#include "common/bridge/cause.h"
+#include "common/domain/cause.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -47,10 +47,3 @@ enum why {
 
 const char *why_key(enum why w);     /* "bridge-down" */
 const char *why_message(enum why w); /* one clause, no full stop */
-
-/* An answer of the policy: WHY_READY, or a no and the steady ms when to ask again (0: not known, something
- * has to happen first). */
-struct retry_verdict {
-    enum why why;
-    int64_t until;
-};

@@ -1,4 +1,4 @@
-#include "common/policy/why.h"
+#include "common/domain/why.h"
 
 static const char *const keys[WHY_N] = {
 #define X(name, key, message) [WHY_##name] = (key),

@@ -1,0 +1,49 @@
+#include "common/domain/alert_kind.h"
+
+#include <string.h>
+
+#include "common/base/mem.h"
+
+struct kind {
+    const char *text, *severity, *state, *detail;
+};
+
+/* clang-format off */
+#define X(name, text, severity, state, detail) { text, severity, state, detail },
+static const struct kind kinds[ALERT_KIND_N] = { { "", "", "", "" }, ALERT_KINDS(X) };
+#undef X
+/* clang-format on */
+
+const char *alert_kind_text(enum alert_kind k)
+{
+    return kinds[k].text;
+}
+
+enum alert_kind alert_kind_find(const char *text)
+{
+    for (size_t k = ALERT_NONE + 1; k < ARRAY_LEN(kinds); k++) {
+        if (strcmp(kinds[k].text, text) == 0)
+            return (enum alert_kind)k;
+    }
+    return ALERT_NONE;
+}
+
+const char *alert_severity(enum alert_kind k)
+{
+    return kinds[k].severity;
+}
+
+const char *alert_kind_state(enum alert_kind k)
+{
+    return kinds[k].state;
+}
+
+const char *alert_kind_detail(enum alert_kind k)
+{
+    return kinds[k].detail;
+}
+
+bool alert_kind_is_of_session(enum alert_kind k)
+{
+    return strncmp(kinds[k].text, "session-", strlen("session-")) == 0;
+}

@@ -1,0 +1,39 @@
+/*
+ * The kinds of alerts: names and texts. services/monitor decides which one a session or a bridge deserves.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+/* X(NAME, text, severity, state, detail): "session s1 is <state>: <detail>", "… is no longer <state>". */
+/* clang-format off */
+#define ALERT_KINDS(X)                                                                                            \
+    X(BRIDGE_DOWN, "bridge-down", "critical", "down", "its sessions are left alone until it is back")             \
+    X(BRIDGE_INCIDENT, "bridge-incident", "critical", "in trouble as a whole", "its sessions are left alone")     \
+    X(BRIDGE_KEY_REFUSED, "bridge-key-refused", "critical", "refusing our key", "set WHATSAPP_API_KEY")           \
+    X(BRIDGE_OUTDATED, "bridge-client-outdated", "critical", "too old for WhatsApp (405)",                        \
+      "update the bridge, then unpark a session")                                                                 \
+    X(SESSION_LOST, "session-lost", "critical", "gone from the bridge", "create it again, or delete it here")     \
+    X(SESSION_BANNED, "session-banned", "critical", "refused by WhatsApp", "a person has to see to it")           \
+    X(SESSION_LOGGED_OUT, "session-logged-out", "warning", "logged out", "it needs a new QR scan")                \
+    X(SESSION_PARKED, "session-parked", "warning", "parked", "nothing is tried until somebody unparks it")        \
+    X(SESSION_NEEDS_QR, "session-needs-qr", "warning", "waiting for a QR scan", "`zapkeep session qr` shows it")  \
+    X(SESSION_FLAPPING, "session-flapping", "warning", "dropping again and again", "it is left alone for a while") \
+    X(SESSION_SILENT, "session-silent", "warning", "silent", "connected, but it has not heard anything for too long")
+/* clang-format on */
+
+enum alert_kind {
+    ALERT_NONE,
+#define X(name, text, severity, state, detail) ALERT_##name,
+    ALERT_KINDS(X)
+#undef X
+        ALERT_KIND_N
+};
+
+const char *alert_kind_text(enum alert_kind k);    /* "session-lost"; "" for ALERT_NONE */
+enum alert_kind alert_kind_find(const char *text); /* ALERT_NONE when there is none of that name */
+const char *alert_severity(enum alert_kind k);     /* "critical", "warning" */
+const char *alert_kind_state(enum alert_kind k);   /* "logged out": the session (bridge) is … */
+const char *alert_kind_detail(enum alert_kind k);  /* "it needs a new QR scan" */
+/* An alert of one session; else of a whole bridge. */
+bool alert_kind_is_of_session(enum alert_kind k);
