@@ -403,7 +403,7 @@ int app_close(struct app *a, int r)
 
     if (r < 0) {
         (void)fprintf(stderr, "zapkeep: cannot go on: %s\n", err_text(r));
-        code = EXIT_NOT_SO;
+        code = EXIT_NEGATIVE;
     } else if (r > 0) {
         code = (enum exit_code)(r - 1);
     }
@@ -497,7 +497,7 @@ static void new_message_id(char ret[32])
         (void)snprintf(ret + 4 + 2 * i, 3, "%02x", bytes[i]);
 }
 
-void app_ring(struct app *a, struct message *m)
+void app_publish(struct app *a, struct message *m)
 {
     char id[32];
     int lost = 1;

@@ -100,7 +100,7 @@ int app_run(struct app *a);
 /* Stops the loop with this exit code, for faults that cannot be survived; logs nothing. */
 void app_fail(struct app *a, enum exit_code code);
 /* Closes what app_open() opened; NULL is nothing. @r is what came last: 0 (then the code of app_fail(), or
- * done), APP_EXIT(...), or a negative (one line with its text, EXIT_NOT_SO). Returns the exit code for main.
+ * done), APP_EXIT(...), or a negative (one line with its text, EXIT_NEGATIVE). Returns the exit code for main.
  */
 int app_close(struct app *a, int r);
 
@@ -122,7 +122,7 @@ bool app_admin_serve(struct app *a, struct http_req *r);
 /* Fills id ("msg_…"), at, src and v where unset, and encodes: @m is free at once. It goes to the bus a few
  * milliseconds later, in order, together with what else is rung until then. Drops are counted
  * (zapkeep_bus_dropped_total), never an error: a bell. @m->bridge should be set. */
-void app_ring(struct app *a, struct message *m);
+void app_publish(struct app *a, struct message *m);
 
 /* Doubling backoff for "waits for what it needs": 250 ms … 5 s, and a log line at the 1st, 2nd, 4th, 8th …
  * failure. */

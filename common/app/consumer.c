@@ -57,7 +57,7 @@ static void schedule(struct consumer *c, int64_t after_ms)
     timer_start(c->timer, after_ms);
 }
 
-void consumer_ring(struct consumer *c)
+void consumer_notify(struct consumer *c)
 {
     if (!c->rung && !c->paused && !c->stopped)
         schedule(c, 0);
@@ -66,13 +66,13 @@ void consumer_ring(struct consumer *c)
 void consumer_resume(struct consumer *c)
 {
     c->paused = false;
-    consumer_ring(c);
+    consumer_notify(c);
 }
 
 static void on_message(void *ctx, struct str message)
 {
     (void)message;
-    consumer_ring(ctx);
+    consumer_notify(ctx);
 }
 
 static void on_commit(void *ctx)
@@ -93,7 +93,7 @@ static void on_commit(void *ctx)
 static void on_link(void *ctx, bool up)
 {
     if (up)
-        consumer_ring(ctx);
+        consumer_notify(ctx);
 }
 
 /* ---- failing and coming back ----------------------------------------------------------------- */

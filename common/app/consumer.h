@@ -23,7 +23,7 @@ struct consumer_options {
                                    event_seq_at() - 1. */
     struct event_filter filter; /* applied in the store; its texts are kept by reference */
     struct bus_sub *sub;        /* NULL: the consumer subscribes by itself, on @bus_out; else the owner of the
-                                   subscription calls consumer_ring() */
+                                   subscription calls consumer_notify() */
     const char *bus_out;
 };
 
@@ -44,7 +44,7 @@ int consumer_open(struct app *app, const struct consumer_options *o,
                   int (*on_batch)(void *ctx, const struct event_rows *rows),
                   void (*on_error)(void *ctx, int r, const char *words), void *ctx, struct consumer **ret);
 void consumer_resume(struct consumer *c);
-void consumer_ring(struct consumer *c);              /* look now */
+void consumer_notify(struct consumer *c);            /* look now */
 int64_t consumer_position(const struct consumer *c); /* newest seq handed out */
 int64_t consumer_head(const struct consumer *c);     /* newest seq heard of */
 bool consumer_is_live(const struct consumer *c);     /* position has reached the head */

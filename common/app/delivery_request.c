@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/hmac.h"
-#include "common/base/json.h"
+#include "common/base/digest.h"
+#include "common/base/hex.h"
+#include "common/base/json_out.h"
 #include "common/base/mem.h"
 
 #define ID_MAX 80

@@ -15,8 +15,8 @@ const char *err_text(int r);
 
 /* Exit codes of every program. */
 enum exit_code {
-    EXIT_DONE = 0,        /* done, or stopped on request */
-    EXIT_NOT_SO = 1,      /* the thing asked about is not so; a service: it could not go on */
+    EXIT_DONE = 0,        /* success, or stopped on request */
+    EXIT_NEGATIVE = 1,    /* condition not met or item not found; a service: it could not go on */
     EXIT_USAGE = 2,       /* wrong usage, a setting that makes no sense */
     EXIT_UNREACHABLE = 3, /* cannot reach, open or own what is needed (port, store, bridge) */
 };

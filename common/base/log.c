@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "common/base/buf.h"
-#include "common/base/json.h"
+#include "common/base/json_out.h"
 #include "common/base/mem.h"
 
 /* The longest line; a longer value is cut. PIPE_BUF is 4096: one write of this size stays one line. */

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "common/base/err.h"
-#include "common/base/json.h"
+#include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/base/text.h"
 

@@ -11,8 +11,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "common/base/json.h"
 #include "common/base/json_in.h"
+#include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/bridge/answer.h"
 #include "common/bridge/drivers.h"

@@ -8,8 +8,12 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/base/base64.h"
+#include "common/base/digest.h"
+#include "common/base/hex.h"
 #include "common/base/hmac.h"
 #include "common/base/mem.h"
+#include "common/base/secret.h"
 
 /* Longest token, as presented; settings take 4096 for both. */
 #define TOKEN_MAX 2048

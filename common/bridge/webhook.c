@@ -13,7 +13,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "common/base/hmac.h"
+#include "common/base/digest.h"
 #include "common/base/json_in.h"
 #include "common/base/mem.h"
 

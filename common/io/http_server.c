@@ -24,7 +24,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/clock.h"
-#include "common/base/json.h"
+#include "common/base/json_out.h"
 #include "common/base/list.h"
 #include "common/base/mem.h"
 

@@ -39,8 +39,8 @@ struct breaker breaker_take(const struct policy *p, const struct breaker *b, int
 struct breaker_window {
     int64_t n, bad;
 };
-/* A call that began in period @gen was answered, well or with a fault of the bridge. @jitter_permille in [0, 1000] is
- * drawn by the caller. */
+/* A call that began in period @gen was answered, well or with a fault of the bridge. @jitter_permille in
+ * [0, 1000]: random, from the caller. */
 struct breaker breaker_answer(const struct policy *p, const struct breaker *b, int64_t gen, bool fault,
                               struct breaker_window window, unsigned jitter_permille, int64_t now);
 /* A call that began in period @gen will never be answered (its worker died): a probe may go instead. */

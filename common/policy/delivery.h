@@ -55,7 +55,7 @@ int delivery_schedule_parse(const char *s, struct delivery_schedule *ret, struct
 
 /*
  * How long to wait after @tries counted tries, ms. @retry_after_ms: what the backend asked for, < 0: nothing;
- * it is honoured between once and twice the planned wait. @jitter_permille in [0, 1000] is drawn by the caller.
+ * it is honoured between once and twice the planned wait. @jitter_permille in [0, 1000]: random, from the caller.
  * Returns -1: the schedule is used up.
  */
 int64_t delivery_wait_ms(const struct delivery_schedule *s, int tries, int64_t retry_after_ms,

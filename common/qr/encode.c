@@ -3,7 +3,7 @@
 #include <qrencode.h>
 #include <string.h>
 
-#include "common/base/hmac.h"
+#include "common/base/base64.h"
 #include "common/base/mem.h"
 #include "common/qr/qr.h"
 

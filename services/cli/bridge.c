@@ -127,7 +127,7 @@ int cli_bridge_problem(const struct cli_bridge *b, const char *what, int kind, c
         return cli_problem(EXIT_UNREACHABLE,
                            "%s: the bridge at %s refuses the API key (%d); set WHATSAPP_API_KEY", what, place,
                            reply->answer.status);
-    return cli_problem(bridge_answer_is_transport(kind) ? EXIT_UNREACHABLE : EXIT_NOT_SO, "%s: %s (%d%s%s)",
+    return cli_problem(bridge_answer_is_transport(kind) ? EXIT_UNREACHABLE : EXIT_NEGATIVE, "%s: %s (%d%s%s)",
                        what, bridge_answer_text(kind), reply->answer.status, own[0] ? ": " : "", own);
 }
 
@@ -219,7 +219,7 @@ int cli_bridge_open(const struct bridge_settings *settings, struct cli_bridge *r
     if (!*settings->url)
         return cli_problem(EXIT_USAGE, "WHATSAPP_API_URL is not set; set it to the bridge's base URL");
     r = cli_bridge_start(settings, ret);
-    return r ? cli_problem(EXIT_NOT_SO, "cannot start: %s", err_text(r)) : -1;
+    return r ? cli_problem(EXIT_NEGATIVE, "cannot start: %s", err_text(r)) : -1;
 }
 
 void cli_bridge_close(struct cli_bridge *b)

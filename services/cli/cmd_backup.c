@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/base/json.h"
+#include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/store/db.h"
 #include "common/store/events.h"

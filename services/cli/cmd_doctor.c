@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/json.h"
+#include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/bridge/signature.h"
 #include "services/cli/commands.h"
@@ -103,7 +103,7 @@ static int examine(struct doctor *d)
         (void)fflush(stdout);
         bad += f.level == FINDING_BAD;
     }
-    return bad ? EXIT_NOT_SO : EXIT_DONE;
+    return bad ? EXIT_NEGATIVE : EXIT_DONE;
 }
 
 /* The first of the tokens, as a text of its own. */
@@ -127,7 +127,7 @@ static int run(struct doctor *d)
         return code;
     r = cli_bridge_start(&d->settings.cli.bridge, &d->bridge);
     if (r)
-        return cli_problem(EXIT_NOT_SO, "cannot start: %s", err_text(r));
+        return cli_problem(EXIT_NEGATIVE, "cannot start: %s", err_text(r));
     webhook_url(d->settings.webhook_url, d->settings.ingest_listen, d->settings.cli.bridge.name,
                 d->webhook_url, sizeof d->webhook_url);
     code = examine(d);
@@ -143,7 +143,7 @@ int cmd_doctor(int argc, char *argv[])
     int code;
 
     if (!d)
-        return cli_problem(EXIT_NOT_SO, "out of memory");
+        return cli_problem(EXIT_NEGATIVE, "out of memory");
     d->sessions = d->connected = -1;
     d->bus_seq = -1;
     clock_init(&d->clock);

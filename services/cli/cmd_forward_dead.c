@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "common/base/json.h"
+#include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "services/cli/commands.h"
 #include "services/cli/forward.h"
@@ -170,7 +170,7 @@ static int show(const struct forward_cli *f, const struct forward_cli_settings *
     r = print_all(f, &filter, 1, &p);
     if (r != 0 && r != -EPIPE)
         return forward_cli_problem(f, r);
-    return p.n > 0 ? EXIT_DONE : cli_problem(EXIT_NOT_SO, "there is no dead letter %s", args->arg[0]);
+    return p.n > 0 ? EXIT_DONE : cli_problem(EXIT_NEGATIVE, "there is no dead letter %s", args->arg[0]);
 }
 
 /* ---- retry and drop -------------------------------------------------------------------------- */
@@ -233,12 +233,12 @@ static int check_there(const struct forward_cli *f, const struct forward_command
 
         r = count(f, &orders[i].filter, orders[i].verb == FORWARD_DEAD_RETRY, ret_letters);
         if (r == 0 && *ret_letters == before && orders[i].filter.id)
-            return cli_problem(EXIT_NOT_SO, "there is no dead letter %" PRId64 "%s", orders[i].filter.id,
+            return cli_problem(EXIT_NEGATIVE, "there is no dead letter %" PRId64 "%s", orders[i].filter.id,
                                orders[i].verb == FORWARD_DEAD_RETRY ? " with a body" : "");
     }
     if (r != 0)
         return forward_cli_problem(f, r);
-    return *ret_letters > 0 ? -1 : cli_problem(EXIT_NOT_SO, "no dead letter is like that");
+    return *ret_letters > 0 ? -1 : cli_problem(EXIT_NEGATIVE, "no dead letter is like that");
 }
 
 static int order(const struct forward_cli *f, const struct forward_cli_settings *s,

@@ -39,10 +39,10 @@ static int order(const struct cli_settings *settings, const char *name, bool on)
     if (r != 0)
         return forward_cli_problem(&f, r);
     if (!s.found)
-        return cli_problem(EXIT_NOT_SO, "there is no destination %s; `zapkeep forward status` lists them",
+        return cli_problem(EXIT_NEGATIVE, "there is no destination %s; `zapkeep forward status` lists them",
                            name);
     if (s.off != on)
-        return cli_problem(EXIT_NOT_SO, "destination %s is turned %s already", name, on ? "on" : "off");
+        return cli_problem(EXIT_NEGATIVE, "destination %s is turned %s already", name, on ? "on" : "off");
     code = forward_cli_command(&f, &o, 1);
     if (code >= 0)
         return code;

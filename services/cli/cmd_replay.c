@@ -16,7 +16,7 @@
 
 #include "common/app/delivery_request.h"
 #include "common/app/forward_settings.h"
-#include "common/base/json.h"
+#include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "services/cli/cli.h"
 #include "services/cli/commands.h"
@@ -359,9 +359,9 @@ static int replay(struct replay *p)
         r = post_all(p);
     (void)loop_close(p->loop);
     if (r != 0)
-        return cli_problem(EXIT_NOT_SO, "cannot go on: %s", err_text(r));
+        return cli_problem(EXIT_NEGATIVE, "cannot go on: %s", err_text(r));
     say_summary(p, (clock_mono_us() - begun_us) / 1000);
-    return p->failed == 0 && !p->stopped ? EXIT_DONE : EXIT_NOT_SO;
+    return p->failed == 0 && !p->stopped ? EXIT_DONE : EXIT_NEGATIVE;
 }
 
 static int run(const struct replay_settings *s)

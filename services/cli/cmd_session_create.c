@@ -103,13 +103,13 @@ static int create(const struct create_settings *s, struct cli_bridge *b, struct 
 
     unlock_creation(fd, b, clock);
     if (r == BRIDGE_CONFLICT)
-        return cli_problem(EXIT_NOT_SO,
+        return cli_problem(EXIT_NEGATIVE,
                            "session %s exists already; `zapkeep session qr %s` shows its QR code", id, id);
     if (r)
         return cli_bridge_problem(b, "cannot create the session", r, &reply);
     if (ret->session.id[0] && strcmp(ret->session.id, id) != 0)
         return cli_problem(
-            EXIT_NOT_SO,
+            EXIT_NEGATIVE,
             "the bridge created session %s instead of %s: it does not speak the dialect \"%s\"; delete "
             "that session and check WHATSAPP_BRIDGE",
             ret->session.id, id, b->driver->name);

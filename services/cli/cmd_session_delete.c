@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "common/base/json.h"
+#include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/store/sessions.h"
 #include "services/cli/bridge.h"
@@ -46,7 +46,7 @@ static int confirm(const struct delete_settings *s, const char *id)
         id);
     if (fgets(line, sizeof line, stdin) && (line[0] == 'y' || line[0] == 'Y'))
         return -1;
-    return cli_problem(EXIT_NOT_SO, "nothing was deleted");
+    return cli_problem(EXIT_NEGATIVE, "nothing was deleted");
 }
 
 enum step { STEP_BEGIN, STEP_REMOVE, STEP_KEEP };
@@ -140,7 +140,7 @@ static int delete_session(const struct delete_settings *s, struct cli_bridge *b,
     if (known < 0)
         return cli_store_problem(s->cli.app.data_dir, STATE_DB_FILE, known);
     if (r == BRIDGE_NO_SESSION && known == SESSIONS_NONE)
-        return cli_problem(EXIT_NOT_SO, "there is no session %s", id);
+        return cli_problem(EXIT_NEGATIVE, "there is no session %s", id);
     print_deleted(s, id, r == BRIDGE_NO_SESSION);
     return EXIT_DONE;
 }

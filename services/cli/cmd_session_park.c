@@ -3,7 +3,7 @@
  */
 #include <stdio.h>
 
-#include "common/base/json.h"
+#include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "services/cli/commands.h"
 #include "services/cli/state.h"
@@ -57,7 +57,7 @@ static int unpark(struct cli_state *s, const char *id)
     if (r == RECONNECTS_NONE)
         return cli_no_session(s, id);
     if (r == RECONNECTS_REFUSED)
-        return cli_problem(EXIT_NOT_SO, "session %s is not parked", id);
+        return cli_problem(EXIT_NEGATIVE, "session %s is not parked", id);
     if (r != 0)
         return cli_state_problem(s, r);
     cli_publish_due(s, id);

@@ -31,12 +31,12 @@ static int show(const struct qr_settings *s, struct cli_bridge *b, const char *i
     int r = pairing_ask(&p, &reply), code;
 
     if (r == BRIDGE_NO_SESSION)
-        return cli_problem(EXIT_NOT_SO, "the bridge has no session %s; `zapkeep session create %s` makes it",
-                           id, id);
+        return cli_problem(EXIT_NEGATIVE,
+                           "the bridge has no session %s; `zapkeep session create %s` makes it", id, id);
     if (r)
         return cli_bridge_problem(b, "cannot ask for the QR code", r, &reply);
     code = pairing_run(&p);
-    return code == EXIT_DONE && !p.watch && !p.qr.len ? EXIT_NOT_SO : code;
+    return code == EXIT_DONE && !p.watch && !p.qr.len ? EXIT_NEGATIVE : code;
 }
 
 static int run(const struct qr_settings *s, const struct settings_args *args)

@@ -4,7 +4,7 @@
  */
 #include <stdio.h>
 
-#include "common/base/json.h"
+#include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "services/cli/commands.h"
 #include "services/cli/state.h"
@@ -47,9 +47,10 @@ static int refused(const struct cli_state *s, const char *id, const struct retry
     if (s->settings->json)
         print_json(s, id, false, v);
     if (v->until <= 0 || wait_ms <= 0)
-        return cli_problem(EXIT_NOT_SO, "session %s is not attempted: %s", id, cli_why(s, v->why));
-    return cli_problem(EXIT_NOT_SO, "session %s is not attempted: %s (for %s more)%s", id, cli_why(s, v->why),
-                       text_duration((wait_ms + 999) / 1000 * 1000, until, sizeof until), hint);
+        return cli_problem(EXIT_NEGATIVE, "session %s is not attempted: %s", id, cli_why(s, v->why));
+    return cli_problem(EXIT_NEGATIVE, "session %s is not attempted: %s (for %s more)%s", id,
+                       cli_why(s, v->why), text_duration((wait_ms + 999) / 1000 * 1000, until, sizeof until),
+                       hint);
 }
 
 static int ask(struct cli_state *s, const char *id, bool force)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/json.h"
+#include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "services/cli/commands.h"
 #include "services/cli/state.h"

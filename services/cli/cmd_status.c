@@ -4,7 +4,7 @@
  */
 #include <stdio.h>
 
-#include "common/base/json.h"
+#include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/store/alerts.h"
 #include "services/cli/commands.h"
@@ -242,7 +242,8 @@ static int run(const struct cli_settings *settings)
     if (r != 0)
         return cli_state_problem(&state, r);
     if (s.bridges == 0)
-        return cli_problem(EXIT_NOT_SO, "no monitor has looked at a bridge yet; is zapkeep-monitor running?");
+        return cli_problem(EXIT_NEGATIVE,
+                           "no monitor has looked at a bridge yet; is zapkeep-monitor running?");
     return EXIT_DONE;
 }
 

@@ -156,7 +156,7 @@ static void on_message(void *ctx, struct str bytes)
     if (t->stopped || message_decode(bytes, &m) != 0)
         return;
     if (t->log && is_event(&m)) {
-        consumer_ring(t->log);
+        consumer_notify(t->log);
         return;
     }
     if (t->args.n == 0 && str_eq(m.type, "log.head")) /* only for who asks for it */
@@ -180,7 +180,7 @@ static void on_timeout(void *ctx)
 {
     struct tap *t = ctx;
 
-    stop(t, t->settings.count > 0 ? EXIT_NOT_SO : EXIT_DONE);
+    stop(t, t->settings.count > 0 ? EXIT_NEGATIVE : EXIT_DONE);
 }
 
 /* ---- starting -------------------------------------------------------------------------------- */

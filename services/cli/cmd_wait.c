@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "common/base/json.h"
+#include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/store/bridges.h"
 #include "services/cli/cli.h"
@@ -124,7 +124,7 @@ static void on_timeout(void *ctx)
     char missing[512];
 
     (void)snprintf(missing, sizeof missing, "%s%s%s", bus, *bus && w->missing[0] ? "; " : "", w->missing);
-    w->code = cli_problem(EXIT_NOT_SO, "not ready: %s", missing);
+    w->code = cli_problem(EXIT_NEGATIVE, "not ready: %s", missing);
     say_json(w, missing);
     loop_stop(w->loop);
 }

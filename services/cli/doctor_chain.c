@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/json.h"
 #include "common/base/json_in.h"
+#include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/bridge/signature.h"
 #include "common/store/events.h"

@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "common/base/json.h"
 #include "common/base/json_in.h"
+#include "common/base/json_out.h"
 #include "common/base/mem.h"
 
 /* Of a body a terminal shows this much; --json has all of it. */

@@ -14,7 +14,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "common/base/json.h"
+#include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/qr/qr.h"
 #include "services/cli/qr_event.h"
@@ -190,11 +190,11 @@ static int is_over(struct pairing *p)
     if (p->session.state == SESSION_CONNECTED)
         return paired(p);
     if (p->session.state == SESSION_LOGGED_OUT || p->session.state == SESSION_FAILED)
-        return cli_problem(EXIT_NOT_SO, "session %s is %s: delete it and create it again", p->id,
+        return cli_problem(EXIT_NEGATIVE, "session %s is %s: delete it and create it again", p->id,
                            session_state_text(p->session.state));
     if (p->waited_ms >= p->timeout_ms)
         return cli_problem(
-            EXIT_NOT_SO,
+            EXIT_NEGATIVE,
             "nobody scanned the code of session %s in time; `zapkeep session qr %s` shows it again", p->id,
             p->id);
     return -1;

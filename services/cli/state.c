@@ -45,8 +45,8 @@ int cli_state_problem(const struct cli_state *s, int r)
 
 int cli_no_session(const struct cli_state *s, const char *id)
 {
-    return cli_problem(EXIT_NOT_SO, "there is no session %s on bridge %s; `zapkeep sessions` lists them", id,
-                       s->settings->bridge.name);
+    return cli_problem(EXIT_NEGATIVE, "there is no session %s on bridge %s; `zapkeep sessions` lists them",
+                       id, s->settings->bridge.name);
 }
 
 int cli_one_session(const struct settings_args *args, const char *command, const char **ret)

@@ -25,7 +25,7 @@ int cli_state_open(const struct cli_settings *settings, struct cli_state *ret);
 void cli_state_close(struct cli_state *s); /* also for CLEANUP */
 /* Words for a failed read or write; returns the exit code. */
 int cli_state_problem(const struct cli_state *s, int r);
-int cli_no_session(const struct cli_state *s, const char *id); /* prints, EXIT_NOT_SO */
+int cli_no_session(const struct cli_state *s, const char *id); /* prints, EXIT_NEGATIVE */
 /* The one argument that is a session's id. Returns -1: go on (*ret is set), or the exit code. */
 int cli_one_session(const struct settings_args *args, const char *command, const char **ret);
 

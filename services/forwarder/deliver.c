@@ -377,8 +377,8 @@ static void judge(struct destination *d, struct call *c, const struct http_answe
                                         .known = l->head.failed_in > 0 &&
                                                  l->head.failed_in <= d->breaker.streak_id };
     bool counts = false;
-    enum dest_breaker_change change = dest_breaker_answer(&d->breaker, &t, result, forwarder_spread(d->f),
-                                                          forwarder_boot_ms(d->f), &counts);
+    enum dest_breaker_change change = dest_breaker_answer(
+        &d->breaker, &t, result, forwarder_jitter_permille(d->f), forwarder_boot_ms(d->f), &counts);
 
     forward_metrics_attempt(failure, a->status);
     metric_observe(&forward_seconds, a->took_ms);

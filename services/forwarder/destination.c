@@ -119,7 +119,7 @@ static void on_log_error(void *ctx, int r, const char *words)
 void destination_ring(struct destination *d)
 {
     if (d->consumer && !d->paused)
-        consumer_ring(d->consumer);
+        consumer_notify(d->consumer);
 }
 
 /* ---- after every turn ------------------------------------------------------------------------ */
@@ -171,7 +171,7 @@ void destination_tell(struct destination *d, const char *status, const char *wor
     m.destination = str_from(d->config->name);
     m.status = str_from(status);
     m.text = str_from(words);
-    app_ring(d->f->app, &m);
+    app_publish(d->f->app, &m);
 }
 
 void destination_turn_off(struct destination *d, bool off)

@@ -29,7 +29,7 @@ int64_t forwarder_wall_ms(struct forwarder *f)
     return app_clock(f->app)->wall_ms(app_clock(f->app));
 }
 
-unsigned forwarder_spread(struct forwarder *f)
+unsigned forwarder_jitter_permille(struct forwarder *f)
 {
     return (unsigned)rng_below(app_rng(f->app), 1001);
 }

@@ -58,6 +58,6 @@ void forwarder_note(struct forwarder *f, int r);
 
 int64_t forwarder_boot_ms(struct forwarder *f);
 int64_t forwarder_wall_ms(struct forwarder *f);
-unsigned forwarder_spread(struct forwarder *f); /* 0 … 1000, drawn */
+unsigned forwarder_jitter_permille(struct forwarder *f); /* 0 … 1000, random */
 /* A request has ended: the turn goes on, and a stop may be over. */
 void forwarder_ended(struct forwarder *f);

@@ -235,7 +235,7 @@ static void ring_dead(struct destination *d, const struct forward_dead *dead)
     m.attempt = dead->tries;
     m.http_status = dead->status;
     m.text = str_from(dead->reason);
-    app_ring(d->f->app, &m);
+    app_publish(d->f->app, &m);
 }
 
 static void bury(struct destination *d, const struct lane *l, const struct event *e, const char *reason,
@@ -390,11 +390,11 @@ static void wait_for(struct destination *d, struct lane *l, struct item *it, int
 static int64_t next_wait(struct destination *d, const struct lane *l, int64_t retry_after_ms)
 {
     const struct delivery_schedule *s = &d->f->schedule;
-    int64_t wait = delivery_wait_ms(s, l->head.tries, retry_after_ms, forwarder_spread(d->f));
+    int64_t wait = delivery_wait_ms(s, l->head.tries, retry_after_ms, forwarder_jitter_permille(d->f));
 
     if (wait >= 0 || !(dest_breaker_suspects(&d->breaker) || d->f->dead >= FORWARD_DEAD_MAX))
         return wait;
-    wait = delivery_wait_ms(s, s->n - 1, retry_after_ms, forwarder_spread(d->f));
+    wait = delivery_wait_ms(s, s->n - 1, retry_after_ms, forwarder_jitter_permille(d->f));
     return wait > 0 ? wait : 1000;
 }
 

@@ -227,7 +227,7 @@ static void on_link(void *ctx, bool up)
     struct hearing *h = ctx;
 
     if (up && h->consumer)
-        consumer_ring(h->consumer);
+        consumer_notify(h->consumer);
 }
 
 static bool is_of_the_log(struct str message)
@@ -250,7 +250,7 @@ static void on_message(void *ctx, struct str message)
     }
     if (is_of_the_log(message)) {
         if (h->consumer)
-            consumer_ring(h->consumer);
+            consumer_notify(h->consumer);
         return;
     }
     end = message.n > n ? memchr(message.p + n, '\0', message.n - n) : NULL;

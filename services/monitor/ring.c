@@ -17,7 +17,7 @@ static void ring_change(struct monitor *m, const struct change *c)
         str_from(c->before.held.state < SESSION_STATE_N ? session_state_text(c->before.held.state) : "");
     msg.to = str_from(session_state_text(c->to));
     msg.cause = str_from(c->cause ? c->cause->name : "");
-    app_ring(m->app, &msg);
+    app_publish(m->app, &msg);
 }
 
 static void ring_due(struct monitor *m, const char *session, int64_t due_wall)
@@ -30,7 +30,7 @@ static void ring_due(struct monitor *m, const char *session, int64_t due_wall)
     if (session)
         msg.session = str_from(session);
     msg.due_at = due_wall;
-    app_ring(m->app, &msg);
+    app_publish(m->app, &msg);
 }
 
 static void ring_bridge(struct monitor *m, bool up, const char *words)
@@ -42,7 +42,7 @@ static void ring_bridge(struct monitor *m, bool up, const char *words)
     msg.bridge = str_from(m->settings.bridge.name);
     if (words[0])
         msg.cause = str_from(words);
-    app_ring(m->app, &msg);
+    app_publish(m->app, &msg);
 }
 
 static void write_line(const struct change *c)

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/json.h"
+#include "common/base/json_out.h"
 
 #define RETRY_MIN_MS 1000
 /* An hour's outage of a sink costs a dozen calls, and at most five minutes after its end. */

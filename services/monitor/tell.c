@@ -336,7 +336,7 @@ static void ring(struct app *app, const struct told *told)
     m.text = str_from(told->row.detail);
     if (told->row.cause[0])
         m.cause = str_from(told->row.cause);
-    app_ring(app, &m);
+    app_publish(app, &m);
 }
 
 static void write_line(const struct told *told)

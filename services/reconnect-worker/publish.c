@@ -14,7 +14,7 @@ static void publish(struct worker *w, enum topic_type type, struct message *m, c
     m->type = str_from(topic_type_text(type));
     m->bridge = str_from(w->settings.bridge.name);
     m->session = str_from(session);
-    app_ring(w->app, m);
+    app_publish(w->app, m);
 }
 
 void publish_started(struct worker *w, const struct claim *claim)

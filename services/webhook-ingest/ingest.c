@@ -215,7 +215,7 @@ static void on_second(void *ctx)
 
     status_report_second(in);
     if (in->reported.fatal && committer_waiting(in->committer) == 0)
-        app_fail(in->app, EXIT_NOT_SO); /* all were answered 503 */
+        app_fail(in->app, EXIT_NEGATIVE); /* all were answered 503 */
     timer_start(in->second, SECOND_MS);
 }
 

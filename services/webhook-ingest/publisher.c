@@ -40,7 +40,7 @@ static void publish(struct publisher *p, struct request *r)
         m.occurred_at = e->occurred_at;
     m.message_id = e->message_id;
     m.body = e->body;
-    app_ring(p->app, &m);
+    app_publish(p->app, &m);
 }
 
 static void publish_next(struct publisher *p)
@@ -88,7 +88,7 @@ void publisher_head(struct publisher *p, int64_t head)
     message_init(&m);
     m.type = STR_LIT("log.head");
     m.seq = head;
-    app_ring(p->app, &m);
+    app_publish(p->app, &m);
 }
 
 int publisher_open(struct app *app, struct publisher **ret)

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/hmac.h"
-#include "common/base/json.h"
+#include "common/base/base64.h"
 #include "common/base/json_in.h"
+#include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "tests/bridge-sim/sim.h"
 

@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/json.h"
 #include "common/base/json_in.h"
+#include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "tests/bridge-sim/qr_png.h"
 #include "tests/bridge-sim/sim.h"

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/base64.h"
 #include "common/base/buf.h"
-#include "common/base/hmac.h"
 #include "common/base/mem.h"
 #include "common/io/loop_uv.h"
 #include "tests/bridge-sim/conn.h"

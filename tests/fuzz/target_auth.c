@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/hmac.h"
+#include "common/base/base64.h"
+#include "common/base/hex.h"
 #include "common/base/mem.h"
 #include "common/base/rng.h"
 #include "common/bridge/signature.h"

@@ -3,14 +3,18 @@
 
 #include <errno.h>
 
+#include "common/base/base64.h"
 #include "common/base/buf.h"
 #include "common/base/clock.h"
+#include "common/base/digest.h"
 #include "common/base/err.h"
+#include "common/base/hex.h"
 #include "common/base/hmac.h"
-#include "common/base/json.h"
+#include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/base/metrics.h"
 #include "common/base/rng.h"
+#include "common/base/secret.h"
 
 static void a_buffer_keeps_to_its_ceiling(void **state)
 {

@@ -44,7 +44,7 @@ int __wrap_inotify_init1(int flags)
 
 static void on_deadline(void *ctx)
 {
-    app_fail(t.app, EXIT_NOT_SO);
+    app_fail(t.app, EXIT_NEGATIVE);
     fail_msg("nothing came within the deadline");
 }
 
@@ -225,8 +225,8 @@ static void test_the_sweep_finds_what_no_bell_told(void **state)
 static void write_and_ring(void)
 {
     write_events(1);
-    consumer_ring(t.consumer);
-    consumer_ring(t.consumer);
+    consumer_notify(t.consumer);
+    consumer_notify(t.consumer);
 }
 
 static void test_a_bell_is_heard_at_once(void **state)
@@ -312,7 +312,7 @@ static void test_pause_and_resume(void **state)
     t.pause_at = 1;
     run_for(300);
     assert_int_equal(t.batches, 1);
-    consumer_ring(t.consumer); /* nothing but the owner ends a pause */
+    consumer_notify(t.consumer); /* nothing but the owner ends a pause */
     run_for(100);
     assert_int_equal(t.batches, 1);
     t.pause_at = 0;
@@ -373,7 +373,7 @@ static void test_an_owner_that_fails_stops_it(void **state)
     t.answer = -EIO;
     run_until(0);
     assert_int_equal(t.last_error, -EIO);
-    consumer_ring(t.consumer);
+    consumer_notify(t.consumer);
     run_for(100);
     assert_int_equal(t.batches, 1);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "common/base/buf.h"
+#include "common/base/digest.h"
 #include "common/base/hmac.h"
 #include "common/base/mem.h"
 

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <png.h>
 
-#include "common/base/hmac.h"
 #include "common/base/json_in.h"
 #include "common/base/mem.h"
 #include "common/base/rng.h"

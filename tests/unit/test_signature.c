@@ -3,7 +3,6 @@
 
 #include <errno.h>
 
-#include "common/base/hmac.h"
 #include "common/base/mem.h"
 #include "common/bridge/signature.h"
 

@@ -1,4 +1,4 @@
-#include "common/base/json.h"
+#include "common/base/json_out.h"
 
 #include <string.h>
 
