@@ -18,6 +18,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/metrics.h"
+#include "common/bridge/drivers.h"
 
 /* After SIGTERM a service has this long to finish what is in flight (promise S1). */
 #define STOP_GRACE_MS (10 * 1000)
@@ -101,7 +102,7 @@ const struct setting bridge_settings_table[] = {
       .kind = SETTING_CHOICE,
       .at = AT_BRIDGE(driver),
       .def = "auto",
-      .choices = "auto zapw contract",
+      .choices = BRIDGE_CHOICES,
       .help = "what the bridge speaks; auto finds out" },
     { .name = "WHATSAPP_BRIDGE_NAME",
       .kind = SETTING_ID,

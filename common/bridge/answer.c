@@ -62,6 +62,26 @@ bool answer_is_unrouted(const struct bridge_answer *a)
     return !answer_is_json(a) || (a->status == 404 && answer_is_framework_miss(a));
 }
 
+/* -- probes -- */
+
+bool answer_is_routed(const struct bridge_answer *a)
+{
+    int s = a->status;
+
+    return ((s >= 200 && s < 300) || s == 400 || s == 404 || s == 410 || s == 422) && !answer_is_unrouted(a);
+}
+
+enum probe_verdict answer_probe(const struct bridge_answer *a)
+{
+    int kind = answer_status(a);
+
+    if (kind == BRIDGE_UNAUTHORIZED)
+        return PROBE_UNAUTHORIZED;
+    if (kind == BRIDGE_NO_ANSWER || kind == BRIDGE_BROKEN || a->status == 408 || a->status == 429)
+        return PROBE_NOT_YET;
+    return PROBE_YES;
+}
+
 /* -- what a body says -- */
 
 bool answer_says_error(const struct bridge_answer *a)
@@ -123,23 +143,13 @@ static const struct json_path paths[] = {
 };
 #define PATHS ((int)ARRAY_LEN(paths))
 
-static const struct {
-    const char *word;
-    enum session_state state;
-} state_words[] = {
-    { "initializing", SESSION_STARTING }, { "connecting", SESSION_STARTING },
-    { "starting", SESSION_STARTING },     { "reconnecting", SESSION_STARTING },
-    { "qr_waiting", SESSION_QR_PENDING }, { "qr_pending", SESSION_QR_PENDING },
-    { "connected", SESSION_CONNECTED },   { "disconnected", SESSION_DISCONNECTED },
-    { "logged_out", SESSION_LOGGED_OUT }, { "failed", SESSION_FAILED },
-};
-
-int answer_state_find(const char *word)
+/* -1: none of the bridge's words. */
+static int find_state(const struct bridge_word *words, const char *word)
 {
-    for (size_t i = 0; i < ARRAY_LEN(state_words); i++) {
+    for (; words->word; words++) {
         /* the first letter spares most of the calls: a list has many of these */
-        if ((word[0] | 32) == state_words[i].word[0] && strcasecmp(word, state_words[i].word) == 0)
-            return (int)state_words[i].state;
+        if ((word[0] | 32) == words->word[0] && strcasecmp(word, words->word) == 0)
+            return (int)words->state;
     }
     return -1;
 }
@@ -150,14 +160,14 @@ static struct json_value first(const struct json_value *v, enum field field, enu
 }
 
 /* The first status whose word is known: {"status":"success","data":{"status":"connected"}} has two. */
-static void read_state(const struct json_value *v, struct bridge_session *s)
+static void read_state(const struct bridge_word *words, const struct json_value *v, struct bridge_session *s)
 {
     for (int i = 0; i < PATHS; i++) {
         int state;
 
         if (paths[i].field != STATUS)
             continue;
-        state = answer_state_find(json_in_text(v[i], s->raw_status, sizeof s->raw_status));
+        state = find_state(words, json_in_text(v[i], s->raw_status, sizeof s->raw_status));
         if (state < 0)
             continue;
         s->state = (enum session_state)state;
@@ -187,13 +197,14 @@ static int read_qr(const struct json_value *v, struct buf *ret)
     return 0;
 }
 
-static int read_session(const struct json_value *v, enum session_state otherwise, struct bridge_session *ret)
+static int read_session(const struct bridge_word *words, const struct json_value *v,
+                        enum session_state otherwise, struct bridge_session *ret)
 {
     struct bridge_session s = { .state = otherwise };
 
     if (v[0].kind != JSON_IN_OBJECT)
         return BRIDGE_GARBAGE;
-    read_state(v, &s);
+    read_state(words, v, &s);
     if (s.state == SESSION_STATE_N)
         return BRIDGE_GARBAGE;
     read_id(v, s.id);
@@ -204,14 +215,14 @@ static int read_session(const struct json_value *v, enum session_state otherwise
     return 0;
 }
 
-int answer_session(struct str json, enum session_state otherwise, struct bridge_session *ret,
-                   struct buf *ret_qr)
+int answer_session(const struct bridge_word *words, struct str json, enum session_state otherwise,
+                   struct bridge_session *ret, struct buf *ret_qr)
 {
     struct json_value v[ARRAY_LEN(paths)];
     struct bridge_session s;
     int r = json_in_find(json, paths, PATHS, v);
 
-    r = r ? BRIDGE_GARBAGE : read_session(v, otherwise, &s);
+    r = r ? BRIDGE_GARBAGE : read_session(words, v, otherwise, &s);
     if (r == 0 && ret_qr)
         r = read_qr(v, ret_qr);
     if (r == 0)
@@ -222,6 +233,7 @@ int answer_session(struct str json, enum session_state otherwise, struct bridge_
 /* -- a list -- */
 
 struct each {
+    const struct bridge_word *words;
     int (*on_session)(void *ctx, const struct bridge_session *s);
     void *ctx;
     int skipped;
@@ -233,17 +245,17 @@ static int on_item(void *ctx, struct json_value item)
     struct each *e = ctx;
     struct bridge_session s;
 
-    if (read_session(e->v, SESSION_STATE_N, &s) || !s.id[0]) {
+    if (read_session(e->words, e->v, SESSION_STATE_N, &s) || !s.id[0]) {
         e->skipped++;
         return 0;
     }
     return e->on_session(e->ctx, &s);
 }
 
-int answer_each(struct json_value list, int (*on_session)(void *ctx, const struct bridge_session *s),
-                void *ctx, int *ret_skipped)
+int answer_each(const struct bridge_word *words, struct json_value list,
+                int (*on_session)(void *ctx, const struct bridge_session *s), void *ctx, int *ret_skipped)
 {
-    struct each e = { .on_session = on_session, .ctx = ctx };
+    struct each e = { .words = words, .on_session = on_session, .ctx = ctx };
     int r = json_in_each_find(list, paths, PATHS, e.v, on_item, &e);
 
     if (r == 0)

@@ -21,22 +21,24 @@ bool answer_is_json(const struct bridge_answer *a);
 bool answer_is_framework_miss(const struct bridge_answer *a);
 /* A 404 of the web framework, or something that is no JSON: nobody of the bridge handled this path. */
 bool answer_is_unrouted(const struct bridge_answer *a);
+/* A handler of the bridge answered this GET: a session, a refusal, or a 404 of its own. */
+bool answer_is_routed(const struct bridge_answer *a);
+/* What the HTTP status of a probe says: PROBE_UNAUTHORIZED, PROBE_NOT_YET, or PROBE_YES (go by the body). */
+enum probe_verdict answer_probe(const struct bridge_answer *a);
+
 /* A good status with a body that says error all the same ({"error":true}, {"success":false}, …)? */
 bool answer_says_error(const struct bridge_answer *a);
 
-/* The state for a bridge's word, any case; -1 when nobody uses that word. */
-int answer_state_find(const char *word);
-
-/* Reads the session in a JSON object. Without a word for its status that is known it is in state @otherwise,
+/* Reads the session in a JSON object, its status by @words (driver.h). Without a word for its status that is known it is in state @otherwise,
  * or, with SESSION_STATE_N, BRIDGE_GARBAGE, as without a JSON object. Without a usable id ret->id is "".
  * @ret_qr (may be NULL) gets the QR code if there is one. Returns 0, BRIDGE_GARBAGE or -ENOMEM; both are
  * untouched unless 0. */
-int answer_session(struct str json, enum session_state otherwise, struct bridge_session *ret,
-                   struct buf *ret_qr);
+int answer_session(const struct bridge_word *words, struct str json, enum session_state otherwise,
+                   struct bridge_session *ret, struct buf *ret_qr);
 
 /* The shape of every list: calls on_session for each entry of the array. See driver.h, read_list. */
-int answer_each(struct json_value list, int (*on_session)(void *ctx, const struct bridge_session *s),
-                void *ctx, int *ret_skipped);
+int answer_each(const struct bridge_word *words, struct json_value list,
+                int (*on_session)(void *ctx, const struct bridge_session *s), void *ctx, int *ret_skipped);
 
 /* Readers that are the same for all drivers. */
 int answer_read_health(const struct bridge_answer *a);

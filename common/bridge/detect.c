@@ -1,87 +1,151 @@
 /*
- * The judgement: whoever handles the status route is the contract, whatever its list looks like; whoever does
- * not, but has zapw's list, is zapw. A bridge without either that is healthy is a contract bridge that writes
- * its own 404 as something other than JSON; a web server that is not healthy is nobody (a wrong URL, a proxy
- * whose bridge is starting: taking that for a contract would stick).
+ * Each driver judges the answers to its own probes alone. The first driver of the table that is sure is taken as soon
+ * as those before it have their answers; at the end a fallback counts, then the reasons for finding none.
  */
 #include "common/bridge/detect.h"
 
-#include "common/base/json_in.h"
+#include <string.h>
+
+#include "common/base/mem.h"
 #include "common/bridge/answer.h"
 #include "common/bridge/request.h"
+#include "common/bridge/sessions_api.h"
 
-int detect_build_list(const struct bridge_target *t, struct bridge_request *ret)
+static struct detection_probe *find_probe(struct detection *d, const char *path, const char *key_header)
 {
-    return request_build(t, "GET", "/sessions", NULL, ret);
-}
+    for (int i = 0; i < d->n; i++) {
+        struct detection_probe *p = &d->probe[i];
 
-int detect_build_status(const struct bridge_target *t, struct bridge_request *ret)
-{
-    return request_build(t, "GET", "/sessions/%s/status", DETECT_PROBE_ID, ret);
-}
-
-static int on_any(void *ctx, const struct bridge_session *s)
-{
-    return 0;
-}
-
-/* {"status":"success","data":[…]} with entries that read as sessions, as far as there are any. */
-static bool is_zapw_list(const struct bridge_answer *list)
-{
-    static const struct json_path paths[] = { { 0, { "status" } }, { 1, { "data" } } };
-    struct json_value v[2];
-    int skipped = 0;
-
-    return answer_status(list) == 0 && json_in_find(list->body, paths, 2, v) == 0 &&
-           json_in_is(v[0], "success") && v[1].kind == JSON_IN_ARRAY &&
-           answer_each(v[1], on_any, NULL, &skipped) == 0;
-}
-
-/* Somebody of the bridge handled the probe: a session, a refusal, or a 404 of its own. */
-static bool is_routed(const struct bridge_answer *status)
-{
-    int s = status->status;
-
-    return ((s >= 200 && s < 300) || s == 400 || s == 404 || s == 410 || s == 422) &&
-           !answer_is_unrouted(status);
-}
-
-static bool is_later(int kind, int status)
-{
-    return kind == BRIDGE_NO_ANSWER || kind == BRIDGE_BROKEN || status == 408 || status == 429;
-}
-
-/* A 404 or 405 that is the bridge's own, in whatever words. */
-static bool is_own_miss(const struct bridge_answer *a)
-{
-    return answer_status(a) == BRIDGE_NO_ROUTE && !answer_is_framework_miss(a);
-}
-
-static bool is_other_list(const struct bridge_answer *list)
-{
-    return is_own_miss(list) || (answer_status(list) == 0 && answer_is_json(list));
-}
-
-int detect_decide(const struct bridge_answer *list, const struct bridge_answer *status,
-                  const struct bridge_answer *health, const struct bridge_driver **ret)
-{
-    int l = answer_status(list), s = answer_status(status);
-
-    if (is_routed(status)) {
-        *ret = bridge_driver_find("contract");
-        return 0;
+        if (strcmp(p->path, path) == 0 && strcmp(p->key_header, key_header) == 0)
+            return p;
     }
-    if (l == BRIDGE_UNAUTHORIZED || s == BRIDGE_UNAUTHORIZED)
-        return DETECT_UNAUTHORIZED;
-    if (is_later(l, list->status) || is_later(s, status->status))
+    return NULL;
+}
+
+void detection_init(struct detection *ret)
+{
+    const struct bridge_driver *driver;
+
+    *ret = DETECTION_NULL;
+    for (int i = 0; (driver = bridge_driver_at(i)); i++) {
+        for (const char *const *path = driver->probes; *path && ret->n < DETECTION_PROBES_MAX; path++) {
+            if (find_probe(ret, *path, driver->key_header))
+                continue;
+            ret->probe[ret->n] = (struct detection_probe){ .path = *path, .key_header = driver->key_header };
+            buf_init(&ret->probe[ret->n++].body, DETECTION_KEPT_BYTES);
+        }
+    }
+}
+
+void detection_fini(struct detection *d)
+{
+    for (int i = 0; i < d->n; i++)
+        buf_fini(&d->probe[i].body);
+    *d = DETECTION_NULL;
+}
+
+int detection_build(const struct detection *d, const struct bridge_target *t, struct bridge_request *ret)
+{
+    const struct detection_probe *p = &d->probe[d->next];
+
+    return request_build(p->key_header, t, "GET", p->path, NULL, ret);
+}
+
+static int keep(struct detection_probe *p, const struct bridge_answer *a)
+{
+    int r = a->body.n ? buf_add(&p->body, a->body.p, a->body.n) : 0;
+
+    p->answered = r == 0;
+    p->answer = (struct bridge_answer){ .status = a->status, .body = { buf_str(&p->body), p->body.len } };
+    return r;
+}
+
+/* -1: not all of its probes have been answered. */
+static int verdict_of(struct detection *d, const struct bridge_driver *driver)
+{
+    struct bridge_answer answers[BRIDGE_PROBES_MAX] = { 0 };
+
+    for (int i = 0; driver->probes[i]; i++) {
+        const struct detection_probe *p = find_probe(d, driver->probes[i], driver->key_header);
+
+        if (!p || !p->answered)
+            return -1;
+        answers[i] = p->answer;
+    }
+    return driver->probes[0] ? (int)driver->recognise(answers) : PROBE_NO;
+}
+
+/* The first driver that is sure, if all before it have their answers. */
+static const struct bridge_driver *find_sure(struct detection *d)
+{
+    const struct bridge_driver *driver;
+
+    for (int i = 0; (driver = bridge_driver_at(i)); i++) {
+        int verdict = verdict_of(d, driver);
+
+        if (verdict == PROBE_YES)
+            return driver;
+        if (verdict < 0)
+            return NULL;
+    }
+    return NULL;
+}
+
+static int decide(struct detection *d, const struct bridge_driver **ret)
+{
+    bool refused = false, later = false;
+    const struct bridge_driver *driver;
+
+    for (int i = 0; (driver = bridge_driver_at(i)); i++) {
+        int verdict = verdict_of(d, driver);
+
+        if (verdict == PROBE_FALLBACK) {
+            *ret = driver;
+            return 0;
+        }
+        refused = refused || verdict == PROBE_UNAUTHORIZED;
+        later = later || verdict == PROBE_NOT_YET;
+    }
+    return refused ? DETECT_UNAUTHORIZED : later ? DETECT_NOT_YET : DETECT_UNKNOWN;
+}
+
+int detection_take(struct detection *d, const struct bridge_answer *a, const struct bridge_driver **ret)
+{
+    const struct bridge_driver *sure;
+    int r = keep(&d->probe[d->next], a);
+
+    if (r)
+        return r;
+    d->next++;
+    if (a->status == 0) /* nobody is there: the other probes would wait as long */
         return DETECT_NOT_YET;
-    if (is_zapw_list(list)) {
-        *ret = bridge_driver_find("zapw");
+    sure = find_sure(d);
+    if (sure) {
+        *ret = sure;
         return 0;
     }
-    if (health && answer_read_health(health) == 0 && is_own_miss(status) && is_other_list(list)) {
-        *ret = bridge_driver_find("contract");
-        return 0;
+    return d->next < d->n ? DETECT_MORE : decide(d, ret);
+}
+
+const struct detection_probe *detection_reason(const struct detection *d)
+{
+    for (int i = 0; i < d->next; i++) {
+        if (answer_status(&d->probe[i].answer) == BRIDGE_UNAUTHORIZED)
+            return &d->probe[i];
     }
-    return DETECT_UNKNOWN;
+    return &d->probe[0];
+}
+
+int detect_build_health(const struct bridge_target *t, struct bridge_request *ret)
+{
+    return sessions_build_health(t, ret);
+}
+
+int detect_read_health(const struct bridge_answer *a)
+{
+    int kind = answer_status(a);
+
+    if (kind == 0)
+        return answer_read_health(a);
+    return kind == BRIDGE_NO_ANSWER || kind == BRIDGE_BROKEN || kind == BRIDGE_GARBAGE ? kind : 0;
 }

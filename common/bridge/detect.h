@@ -1,29 +1,47 @@
 /*
- * Which of the dialects does a bridge speak? Two GETs without side effects are asked, their answers judged
- * here.
- *
- *   GET /sessions                          the released zapw's list
- *   GET /sessions/zapkeep-probe/status     a route that only the contract has; on the released zapw it is
- *                                          an HTML 404
- *
- * GET /sessions/<id> is never called: on zapw it has side effects.
+ * Which driver does a bridge need? detection_init() collects the probes of all drivers (GETs without side
+ * effects, driver.h); the caller asks them one after the other until detection_take() knows. No socket, no clock.
  */
 #pragma once
 
 #include "common/bridge/driver.h"
 
-#define DETECT_PROBE_ID "zapkeep-probe"
+/* Probes of all drivers, each (path, key header) once. */
+#define DETECTION_PROBES_MAX 24
+/* An answer is kept whole, as a list is JSON only to its end; no longer one is read anywhere. */
+#define DETECTION_KEPT_BYTES (32 * 1024 * 1024)
+
+struct detection_probe {
+    const char *path, *key_header;
+    bool answered;
+    struct bridge_answer answer; /* points into body */
+    struct buf body;
+};
+struct detection {
+    struct detection_probe probe[DETECTION_PROBES_MAX];
+    int n, next;
+};
+#define DETECTION_NULL ((struct detection){ 0 })
+void detection_init(struct detection *ret);
+void detection_fini(struct detection *d); /* also for CLEANUP; DETECTION_NULL is nothing */
+
+/* Builds the next probe. Not after detection_take() has returned something other than DETECT_MORE. Returns as the
+ * builders of a driver do. */
+int detection_build(const struct detection *d, const struct bridge_target *t, struct bridge_request *ret);
 
 enum detect_answer {
     DETECT_NOT_YET = 1,      /* no answer or 5xx: ask again later */
     DETECT_UNAUTHORIZED = 2, /* the key is refused */
     DETECT_UNKNOWN = 3,      /* it answers, but like none of the drivers */
+    DETECT_MORE = 4,         /* ask the next probe */
 };
+/* Keeps the answer to the last probe that was built. Returns 0 and the driver, a detect_answer, -ENOMEM or
+ * -EMSGSIZE. */
+int detection_take(struct detection *d, const struct bridge_answer *a, const struct bridge_driver **ret);
+/* The answer that tells an operator most when no driver was found: the one that refuses the key, else the first. */
+const struct detection_probe *detection_reason(const struct detection *d);
 
-int detect_build_list(const struct bridge_target *t, struct bridge_request *ret);
-int detect_build_status(const struct bridge_target *t, struct bridge_request *ret);
-
-/* @health is the answer to GET /health, or NULL when it was not asked: it tells a bridge whose own 404 is not
- * JSON from a web server that is no bridge. Returns 0 and the driver, or a detect_answer. */
-int detect_decide(const struct bridge_answer *list, const struct bridge_answer *status,
-                  const struct bridge_answer *health, const struct bridge_driver **ret);
+/* The health of a bridge whose driver is not known. Whatever answers is alive, except a 5xx, a redirection and a
+ * body that says error; it may have no such route, or want another key there. */
+int detect_build_health(const struct bridge_target *t, struct bridge_request *ret);
+int detect_read_health(const struct bridge_answer *a);

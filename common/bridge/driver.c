@@ -1,5 +1,5 @@
 /*
- * The table of drivers, and the words that all of them share.
+ * The table of drivers, and the texts for what their readers answer.
  */
 #include "common/bridge/driver.h"
 
@@ -44,7 +44,11 @@ const char *const bridge_webhook_events[] = {
     "session.connected", "session.disconnected", "session.qr",        NULL,
 };
 
-static const struct bridge_driver *const drivers[] = { &bridge_zapw, &bridge_contract };
+static const struct bridge_driver *const drivers[] = {
+#define X(name) &bridge_##name,
+    BRIDGE_DRIVERS(X)
+#undef X
+};
 
 const struct bridge_driver *bridge_driver_at(int i)
 {
@@ -58,4 +62,14 @@ const struct bridge_driver *bridge_driver_find(const char *name)
             return drivers[i];
     }
     return NULL;
+}
+
+int bridge_read_webhook(const struct bridge_driver *driver, const struct webhook_request *req,
+                        struct str bridge_name, struct webhook *ret)
+{
+    for (size_t i = 0; !driver && i < ARRAY_LEN(drivers); i++) {
+        if (drivers[i]->is_own_webhook && drivers[i]->is_own_webhook(req->body))
+            driver = drivers[i];
+    }
+    return driver ? driver->read_webhook(req, bridge_name, ret) : webhook_read(req, bridge_name, ret);
 }

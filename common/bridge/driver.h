@@ -66,15 +66,42 @@ struct bridge_created {
     struct buf qr; /* PNG data URL or raw QR text; empty when the answer has none */
 };
 
+/* One of a bridge's own words for the state of a session. */
+struct bridge_word {
+    const char *word; /* lower case; the bridge's may be of any case */
+    enum session_state state;
+};
+
+/* What a driver makes of the answers to its probes. */
+enum probe_verdict {
+    PROBE_NO,           /* another bridge */
+    PROBE_NOT_YET,      /* cannot be said now: it does not answer, or is starting */
+    PROBE_UNAUTHORIZED, /* the key is refused */
+    PROBE_FALLBACK,     /* it may be this one; taken when no driver is sure */
+    PROBE_YES,
+};
+#define BRIDGE_PROBES_MAX 3
+
+/* A driver: everything that differs between bridges. A new one is one file common/bridge/driver_NAME.c and one
+ * row in drivers.h; nothing else in zapkeep names a bridge. */
 struct bridge_driver {
-    const char *name;        /* the value of WHATSAPP_BRIDGE */
-    const char *what;        /* one line for --help and doctor */
-    bool has_list;           /* one call lists all sessions (contract: tried, BRIDGE_NO_ROUTE says no) */
-    bool has_status;         /* a call without side effects asks for one session */
-    bool has_reconnect;      /* the bridge can reconnect a session by HTTP */
-    bool has_create_webhook; /* create takes a webhook URL and events */
-    bool has_event_id;       /* webhooks carry an id of their own */
-    int create_apart_ms;     /* sessions are created one at a time and this far apart; 0: as they come */
+    const char *name;                /* the value of WHATSAPP_BRIDGE */
+    const char *what;                /* one line for --help and doctor */
+    const char *key_header;          /* the header that carries the key, up to the key: "X-Api-Key: " */
+    const struct bridge_word *words; /* its words for states, ended by a NULL word */
+
+    /* Capabilities. */
+    bool has_list;       /* one call lists all sessions (contract: tried, BRIDGE_NO_ROUTE says no) */
+    bool has_status;     /* a call without side effects asks for one session */
+    bool has_reconnect;  /* the bridge can reconnect a session by HTTP */
+    bool has_extension;  /* zapkeep's extension (deploy/whatsapp-bridge) may be loaded into it */
+    int create_apart_ms; /* sessions are created one at a time and this far apart; 0: as they come */
+    /* Signature schemes whose headers this bridge may send (signature.h), 0-ended; NULL: token only. */
+    const int *signatures;
+
+    /* How "auto" finds it: GETs without side effects, NULL-ended, and what their answers say, in that order. */
+    const char *probes[BRIDGE_PROBES_MAX + 1];
+    enum probe_verdict (*recognise)(const struct bridge_answer *a);
 
     /* Builders: return 0, -EINVAL (the id is not text_is_id()), -ENOMEM, -ENOTSUP (no such call on this
      * bridge). */
@@ -103,14 +130,19 @@ struct bridge_driver {
 
     /* Reads one webhook. Returns 0, a webhook_answer, or -ENOMEM. */
     int (*read_webhook)(const struct webhook_request *req, struct str bridge_name, struct webhook *ret);
-    /* Signature schemes whose headers this bridge may send (signature.h), 0-ended; NULL: token only. */
-    const int *signatures;
+    /* For "auto": is this body in the form that only this bridge sends? NULL: it sends zapw's envelope, which is
+     * read when no driver claims the body. A cheap test; read_webhook() says whether it can be read. */
+    bool (*is_own_webhook)(struct str body);
 };
 
 /* By the value of WHATSAPP_BRIDGE, NULL when there is none of that name ("auto" is none). */
 const struct bridge_driver *bridge_driver_find(const char *name);
 /* Row i, NULL past the end. */
 const struct bridge_driver *bridge_driver_at(int i);
+/* Reads a webhook with @driver, or with NULL (what the bridge speaks is not known) with the driver that claims
+ * the body. Returns as read_webhook() does. */
+int bridge_read_webhook(const struct bridge_driver *driver, const struct webhook_request *req,
+                        struct str bridge_name, struct webhook *ret);
 
 /* Events that create asks for, where the bridge takes them: "message.received", …, NULL. */
 extern const char *const bridge_webhook_events[];

@@ -36,20 +36,20 @@ static int put_url(const char *base, const char *path, const char *id, struct bu
     return buf_error(out);
 }
 
-static int put_headers(const char *key, bool body, struct buf *out)
+static int put_headers(const char *key_header, const char *key, bool body, struct buf *out)
 {
     if (strpbrk(key, "\r\n"))
         return -EINVAL;
     (void)buf_adds(out, "Accept: application/json\n");
     if (*key)
-        (void)buf_addf(out, "Authorization: Bearer %s\n", key);
+        (void)buf_addf(out, "%s%s\n", key_header, key);
     if (body)
         (void)buf_adds(out, "Content-Type: application/json\n");
     return buf_error(out);
 }
 
-int request_build_json(const struct bridge_target *t, const char *method, const char *path, const char *id,
-                       struct buf *body, struct bridge_request *ret)
+int request_build_json(const char *key_header, const struct bridge_target *t, const char *method,
+                       const char *path, const char *id, struct buf *body, struct bridge_request *ret)
 {
     CLEANUP(bridge_request_fini)
     struct bridge_request req = { .method = method,
@@ -65,7 +65,7 @@ int request_build_json(const struct bridge_target *t, const char *method, const 
         return -EINVAL;
     r = put_url(t->base_url ? t->base_url : "", path, id, &req.url);
     if (r == 0)
-        r = put_headers(t->api_key ? t->api_key : "", req.body.len > 0, &req.headers);
+        r = put_headers(key_header, t->api_key ? t->api_key : "", req.body.len > 0, &req.headers);
     if (r)
         return r;
     *ret = req;
@@ -73,20 +73,10 @@ int request_build_json(const struct bridge_target *t, const char *method, const 
     return 0;
 }
 
-int request_build(const struct bridge_target *t, const char *method, const char *path, const char *id,
-                  struct bridge_request *ret)
+int request_build(const char *key_header, const struct bridge_target *t, const char *method, const char *path,
+                  const char *id, struct bridge_request *ret)
 {
     struct buf none = BUF_NULL;
 
-    return request_build_json(t, method, path, id, &none, ret);
-}
-
-int request_build_delete(const struct bridge_target *t, const char *id, struct bridge_request *ret)
-{
-    return request_build(t, "DELETE", "/sessions/%s", id, ret);
-}
-
-int request_build_session(const struct bridge_target *t, const char *id, struct bridge_request *ret)
-{
-    return request_build(t, "GET", "/sessions/%s", id, ret);
+    return request_build_json(key_header, t, method, path, id, &none, ret);
 }

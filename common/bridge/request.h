@@ -11,15 +11,12 @@
 #define REQUEST_BODY_MAX 16384
 
 /*
- * METHOD base_url + path, with Authorization: Bearer when there is a key. @path has one %s for @id, or none
+ * METHOD base_url + path, with @key_header (driver.h) when there is a key. @path has one %s for @id, or none
  * with @id NULL. Returns 0, -EINVAL (@id is not text_is_id(), the key holds a line break), -EMSGSIZE,
  * -ENOMEM; @ret is untouched then.
  */
-int request_build(const struct bridge_target *t, const char *method, const char *path, const char *id,
-                  struct bridge_request *ret);
+int request_build(const char *key_header, const struct bridge_target *t, const char *method, const char *path,
+                  const char *id, struct bridge_request *ret);
 /* The same with a JSON body, which is taken over (also on failure). */
-int request_build_json(const struct bridge_target *t, const char *method, const char *path, const char *id,
-                       struct buf *body, struct bridge_request *ret);
-/* DELETE and GET /sessions/ID: the same in every dialect so far. */
-int request_build_delete(const struct bridge_target *t, const char *id, struct bridge_request *ret);
-int request_build_session(const struct bridge_target *t, const char *id, struct bridge_request *ret);
+int request_build_json(const char *key_header, const struct bridge_target *t, const char *method,
+                       const char *path, const char *id, struct buf *body, struct bridge_request *ret);

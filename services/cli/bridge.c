@@ -133,65 +133,53 @@ int cli_bridge_problem(const struct cli_bridge *b, const char *what, int kind, c
 
 /* -- which bridge -- */
 
-static int ask(struct cli_bridge *b, int (*build)(const struct bridge_target *t, struct bridge_request *ret),
-               struct cli_reply *ret)
+int cli_bridge_detect(struct cli_bridge *b, struct detection *ret, const struct bridge_driver **ret_driver)
 {
-    struct bridge_request req = BRIDGE_REQUEST_NULL;
-    int r = build(&b->target, &req);
+    int r;
 
-    return r ? r : cli_bridge_call(b, &req, 0, ret);
-}
+    detection_init(ret);
+    do {
+        CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
+        struct bridge_request req = BRIDGE_REQUEST_NULL;
 
-static void move(struct cli_reply *from, struct cli_reply *to)
-{
-    cli_reply_fini(to);
-    *to = *from;
-    *from = CLI_REPLY_NULL;
-}
-
-int cli_bridge_detect(struct cli_bridge *b, struct cli_reply *ret, const struct bridge_driver **ret_driver)
-{
-    CLEANUP(cli_reply_fini) struct cli_reply list = CLI_REPLY_NULL;
-    CLEANUP(cli_reply_fini) struct cli_reply status = CLI_REPLY_NULL;
-    CLEANUP(cli_reply_fini) struct cli_reply health = CLI_REPLY_NULL;
-    int r = ask(b, detect_build_list, &list);
-
-    if (r == 0 && list.answer.status)
-        r = ask(b, detect_build_status, &status);
-    if (r == 0 && list.answer.status)
-        r = ask(b, bridge_driver_at(0)->build_health, &health);
-    if (r)
-        return r;
-    r = detect_decide(&list.answer, &status.answer, &health.answer, ret_driver);
-    move(&list, ret);
+        r = detection_build(ret, &b->target, &req);
+        if (r == 0)
+            r = cli_bridge_call(b, &req, 0, &reply);
+        if (r == 0)
+            r = detection_take(ret, &reply.answer, ret_driver);
+    } while (r == DETECT_MORE);
     return r;
 }
 
 int cli_bridge_find_driver(struct cli_bridge *b)
 {
-    CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
+    CLEANUP(detection_fini) struct detection d = DETECTION_NULL;
+    const struct detection_probe *reason;
     char place[300];
     int r;
 
     b->driver = bridge_driver_find(b->settings->driver);
     if (b->driver)
         return -1;
-    r = cli_bridge_detect(b, &reply, &b->driver);
+    r = cli_bridge_detect(b, &d, &b->driver);
     if (r == 0)
         return -1;
-    if (r == DETECT_UNAUTHORIZED)
-        return cli_bridge_problem(b, "cannot ask the bridge", BRIDGE_UNAUTHORIZED, &reply);
-    if (r == DETECT_NOT_YET || r < 0)
+    reason = detection_reason(&d);
+    if (r != DETECT_UNKNOWN) {
+        const struct cli_reply reply = { .answer = { .status = reason->answer.status } };
+
         return cli_bridge_problem(b, "cannot ask the bridge",
-                                  r < 0                 ? r
-                                  : reply.answer.status ? BRIDGE_BROKEN
-                                                        : BRIDGE_NO_ANSWER,
+                                  r < 0                      ? r
+                                  : r == DETECT_UNAUTHORIZED ? BRIDGE_UNAUTHORIZED
+                                  : reason->answer.status    ? BRIDGE_BROKEN
+                                                             : BRIDGE_NO_ANSWER,
                                   &reply);
+    }
     return cli_problem(
         EXIT_UNREACHABLE,
-        "%s answers, but not like a bridge that is known (GET /sessions: %d); check WHATSAPP_API_URL, or "
+        "%s answers, but not like a bridge that is known (GET %s: %d); check WHATSAPP_API_URL, or "
         "name the bridge by WHATSAPP_BRIDGE",
-        cli_bridge_address(b, place, sizeof place), reply.answer.status);
+        cli_bridge_address(b, place, sizeof place), reason->path, reason->answer.status);
 }
 
 /* -- open and close -- */

@@ -49,6 +49,6 @@ char *cli_plain(char *text);
 /* "http://host:3000", without user and password. */
 char *cli_bridge_address(const struct cli_bridge *b, char *ret, size_t n);
 
-/* What the bridge says of itself: asks the two probes and /health. Returns 0 and the driver, a detect_answer
- * (with the reply that tells most in @ret), or a negative. */
-int cli_bridge_detect(struct cli_bridge *b, struct cli_reply *ret, const struct bridge_driver **ret_driver);
+/* Asks the probes of all drivers. Returns 0 and the driver, a detect_answer, or a negative; @ret holds the answers
+ * and is freed by detection_fini() in each case. */
+int cli_bridge_detect(struct cli_bridge *b, struct detection *ret, const struct bridge_driver **ret_driver);

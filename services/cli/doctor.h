@@ -42,7 +42,10 @@ struct doctor {
     struct cli_bridge bridge;
     bool key_good, has_probe; /* the extension sends one if asked */
     struct cli_reply health;
-    int64_t sessions, connected; /* in the bridge's list, -1: not known */
+    const struct bridge_driver *found; /* by the bridge's answers, NULL: none */
+    int detection;                     /* 0: found; else a detect_answer or a negative */
+    int refused_status;                /* the HTTP status that tells most when none was found */
+    int64_t sessions, connected;       /* in the bridge's list, -1: not known */
     char webhook_url[SETTINGS_VALUE_MAX];
     const char *token; /* the first of WEBHOOK_AUTH_TOKEN, "" : none */
     char token_text[SETTINGS_VALUE_MAX];

@@ -29,61 +29,7 @@ int doctor_ask(struct doctor *d, const char *method, const char *path, struct cl
     return cli_bridge_call(&d->bridge, &req, 0, ret);
 }
 
-void doctor_bridge(struct doctor *d, struct finding *f)
-{
-    char place[300];
-    int r;
-
-    if (!*d->settings.cli.bridge.url) {
-        finding_set(f, FINDING_BAD, "set WHATSAPP_API_URL to the bridge's base URL, as http://127.0.0.1:3000",
-                    "WHATSAPP_API_URL is not set");
-        return;
-    }
-    (void)cli_bridge_address(&d->bridge, place, sizeof place);
-    r = doctor_ask(d, "GET", "/health", &d->health);
-    if (r || !d->health.answer.status) {
-        finding_set(f, FINDING_BAD, "start the bridge, or correct WHATSAPP_API_URL", "no answer from %s: %s",
-                    place,
-                    r                     ? err_text(r)
-                    : d->health.detail[0] ? d->health.detail
-                                          : http_error_text(d->health.error));
-        return;
-    }
-    r = bridge_driver_at(0)->read_health(&d->health.answer);
-    if (r)
-        finding_set(f, FINDING_BAD, "look at the bridge's own log; is this the bridge's base URL?",
-                    "%s answers /health with %d: %s", place, d->health.answer.status, bridge_answer_text(r));
-    else
-        finding_set(f, FINDING_OK, "", "%s is healthy, answered in %lld ms", place,
-                    (long long)d->health.took_ms);
-}
-
-/* The list is behind the key on every bridge; whether it exists does not matter here. */
-void doctor_key(struct doctor *d, struct finding *f)
-{
-    CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
-    bool has_key = *d->settings.cli.bridge.api_key;
-
-    SKIP_NO_BRIDGE(d, f)
-    if (doctor_ask(d, "GET", "/sessions", &reply) || !reply.answer.status) {
-        finding_set(f, FINDING_BAD, "look at the bridge's own log", "GET /sessions is not answered: %s",
-                    http_error_text(reply.error));
-        return;
-    }
-    d->key_good = reply.answer.status != 401 && reply.answer.status != 403;
-    if (!d->key_good)
-        finding_set(f, FINDING_BAD, "set WHATSAPP_API_KEY to the bridge's API_KEY",
-                    has_key ? "the bridge refuses WHATSAPP_API_KEY (%d)"
-                            : "the bridge wants a key (%d), and none is set",
-                    reply.answer.status);
-    else if (!has_key)
-        finding_set(f, FINDING_WARN, "set API_KEY at the bridge and WHATSAPP_API_KEY here",
-                    "the bridge asks for no key: whoever reaches its port commands the sessions");
-    else
-        finding_set(f, FINDING_OK, "", "the bridge takes WHATSAPP_API_KEY");
-}
-
-/* -- which one -- */
+/* -- the list -- */
 
 static int on_session(void *ctx, const struct bridge_session *s)
 {
@@ -103,6 +49,103 @@ static void count_sessions(struct doctor *d, const struct cli_reply *list)
         d->sessions = d->connected = -1;
 }
 
+/* -- is it there -- */
+
+/* By its answers, and by WHATSAPP_BRIDGE if that names one. */
+static void find_driver(struct doctor *d)
+{
+    CLEANUP(detection_fini) struct detection answers = DETECTION_NULL;
+
+    d->detection = cli_bridge_detect(&d->bridge, &answers, &d->found);
+    d->refused_status = detection_reason(&answers)->answer.status;
+    d->bridge.driver = bridge_driver_find(d->settings.cli.bridge.driver);
+    if (!d->bridge.driver)
+        d->bridge.driver = d->found;
+}
+
+static int ask_health(struct doctor *d)
+{
+    struct bridge_request req = BRIDGE_REQUEST_NULL;
+    int r = d->bridge.driver ? d->bridge.driver->build_health(&d->bridge.target, &req)
+                             : detect_build_health(&d->bridge.target, &req);
+
+    return r ? r : cli_bridge_call(&d->bridge, &req, 0, &d->health);
+}
+
+void doctor_bridge(struct doctor *d, struct finding *f)
+{
+    char place[300];
+    int r;
+
+    if (!*d->settings.cli.bridge.url) {
+        finding_set(f, FINDING_BAD, "set WHATSAPP_API_URL to the bridge's base URL, as http://127.0.0.1:3000",
+                    "WHATSAPP_API_URL is not set");
+        return;
+    }
+    (void)cli_bridge_address(&d->bridge, place, sizeof place);
+    find_driver(d);
+    r = ask_health(d);
+    if (r || !d->health.answer.status) {
+        finding_set(f, FINDING_BAD, "start the bridge, or correct WHATSAPP_API_URL", "no answer from %s: %s",
+                    place,
+                    r                     ? err_text(r)
+                    : d->health.detail[0] ? d->health.detail
+                                          : http_error_text(d->health.error));
+        return;
+    }
+    r = d->bridge.driver ? d->bridge.driver->read_health(&d->health.answer)
+                         : detect_read_health(&d->health.answer);
+    if (r)
+        finding_set(f, FINDING_BAD, "look at the bridge's own log; is this the bridge's base URL?",
+                    "%s answers the health check with %d: %s", place, d->health.answer.status,
+                    bridge_answer_text(r));
+    else
+        finding_set(f, FINDING_OK, "", "%s is healthy, answered in %lld ms", place,
+                    (long long)d->health.took_ms);
+}
+
+/* The status of a call that needs the key, 0: none came. Whether that call exists does not matter here. */
+static int ask_with_key(struct doctor *d, struct cli_reply *ret)
+{
+    struct bridge_request req = BRIDGE_REQUEST_NULL;
+
+    if (!d->bridge.driver)
+        return d->refused_status;
+    if (d->bridge.driver->build_list(&d->bridge.target, &req) || cli_bridge_call(&d->bridge, &req, 0, ret))
+        return 0;
+    return ret->answer.status;
+}
+
+void doctor_key(struct doctor *d, struct finding *f)
+{
+    CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
+    bool has_key = *d->settings.cli.bridge.api_key;
+    int status;
+
+    SKIP_NO_BRIDGE(d, f)
+    status = ask_with_key(d, &reply);
+    if (!status) {
+        finding_set(f, FINDING_BAD, "look at the bridge's own log",
+                    "the bridge does not list its sessions: %s", http_error_text(reply.error));
+        return;
+    }
+    d->key_good = status != 401 && status != 403;
+    if (!d->key_good)
+        finding_set(f, FINDING_BAD, "set WHATSAPP_API_KEY to the bridge's API_KEY",
+                    has_key ? "the bridge refuses WHATSAPP_API_KEY (%d)"
+                            : "the bridge wants a key (%d), and none is set",
+                    status);
+    else if (!has_key)
+        finding_set(f, FINDING_WARN, "set API_KEY at the bridge and WHATSAPP_API_KEY here",
+                    "the bridge asks for no key: whoever reaches its port commands the sessions");
+    else
+        finding_set(f, FINDING_OK, "", "the bridge takes WHATSAPP_API_KEY");
+    if (d->bridge.driver)
+        count_sessions(d, &reply);
+}
+
+/* -- which one -- */
+
 static void describe(struct doctor *d, struct finding *f, const char *told_by)
 {
     char sessions[64] = "";
@@ -116,29 +159,22 @@ static void describe(struct doctor *d, struct finding *f, const char *told_by)
 
 void doctor_dialect(struct doctor *d, struct finding *f)
 {
-    CLEANUP(cli_reply_fini) struct cli_reply list = CLI_REPLY_NULL;
-    const struct bridge_driver *told = NULL, *set = bridge_driver_find(d->settings.cli.bridge.driver);
-    int r;
+    const struct bridge_driver *set = bridge_driver_find(d->settings.cli.bridge.driver);
 
     SKIP_NO_BRIDGE(d, f)
-    r = cli_bridge_detect(&d->bridge, &list, &told);
-    d->bridge.driver = set ? set : told;
-    if (d->bridge.driver && list.answer.status)
-        count_sessions(d, &list);
-    if (set && told && set != told)
+    if (set && d->found && set != d->found)
         finding_set(f, FINDING_BAD, "set WHATSAPP_BRIDGE=auto, or to what the bridge speaks",
-                    "WHATSAPP_BRIDGE is %s, but the bridge answers like %s", set->name, told->name);
+                    "WHATSAPP_BRIDGE is %s, but the bridge answers like %s", set->name, d->found->name);
     else if (d->bridge.driver)
         describe(d, f, set ? "as set" : "by its answers");
-    else if (r == DETECT_UNAUTHORIZED)
+    else if (d->detection == DETECT_UNAUTHORIZED)
         finding_set(f, FINDING_SKIP, "", "not known: the key is refused");
-    else if (r == DETECT_NOT_YET || r < 0)
+    else if (d->detection == DETECT_NOT_YET || d->detection < 0)
         finding_set(f, FINDING_BAD, "look at the bridge's own log",
                     "the bridge does not answer its session calls");
     else
         finding_set(f, FINDING_BAD, "check WHATSAPP_API_URL, or name the bridge by WHATSAPP_BRIDGE",
-                    "it answers like none of the bridges that are known (GET /sessions: %d)",
-                    list.answer.status);
+                    "it answers like none of the bridges that are known (%d)", d->refused_status);
 }
 
 static bool has_probe(const struct cli_reply *about)
@@ -157,6 +193,10 @@ void doctor_extension(struct doctor *d, struct finding *f)
     int off;
 
     SKIP_NO_BRIDGE(d, f)
+    if (d->bridge.driver && !d->bridge.driver->has_extension) {
+        finding_set(f, FINDING_SKIP, "", "%s needs no extension", d->bridge.driver->name);
+        return;
+    }
     if (!d->key_good || doctor_ask(d, "GET", "/extension", &reply) || !reply.answer.status) {
         finding_set(f, FINDING_SKIP, "", "not asked");
         return;

@@ -39,7 +39,7 @@ static bool read_code(const struct monitor *m, const struct event *e, struct hea
     const struct webhook_request req = { .body = e->body, .header = no_header };
     struct webhook hook;
 
-    if (webhook_read(&req, str_from(m->settings.bridge.name), &hook) != 0)
+    if (bridge_read_webhook(sweep_driver(m->sweeper), &req, str_from(m->settings.bridge.name), &hook) != 0)
         return false;
     ret->code = hook.code;
     ret->final = hook.has_should_reconnect && !hook.should_reconnect;

@@ -9,8 +9,6 @@
 
 /* Where sessions are asked for one by one, the next ones are started this often. */
 #define PACE_MS 50
-/* Answers that detection keeps until it has both; longer ones are judged by their beginning. */
-#define KEPT_BYTES_MAX (64 * 1024)
 /* Of the calls at once, a sweep leaves some to looks at single sessions: those are waited for. */
 #define SWEEP_SHARE(n) ((n) - (n) / 8)
 
@@ -32,9 +30,7 @@ struct sweeper {
     /* one by one */
     bool all_asked, fault, refused;
     int in_flight, asked_n, looks;
-    /* detection: what the bridge answered so far */
-    struct buf health_body, probe_body;
-    struct bridge_answer health, probe;
+    struct detection detection; /* while the driver is being found */
 };
 
 /* Whose call it is, for the answers that need to know. */
@@ -88,8 +84,7 @@ static void report(struct sweeper *s, const struct http_answer *a, int kind)
 static void end(struct sweeper *s, enum sweep_end how, bool by_list)
 {
     timer_stop(s->pace);
-    buf_reset(&s->health_body);
-    buf_reset(&s->probe_body);
+    detection_fini(&s->detection);
     s->on = false;
     s->owner.on_end(s->ctx, how, by_list);
 }
@@ -258,42 +253,32 @@ static void ask_sessions(struct sweeper *s)
 
 /* ---- which driver? --------------------------------------------------------------------------- */
 
-/* The beginning of an answer, for as long as the sweep lasts. */
-static void keep(const struct http_answer *a, struct buf *body, struct bridge_answer *ret)
-{
-    size_t n = a->body.n < KEPT_BYTES_MAX ? a->body.n : KEPT_BYTES_MAX;
+static void ask_probe(struct sweeper *s);
 
-    buf_reset(body);
-    (void)buf_add(body, a->body.p, n);
-    *ret = (struct bridge_answer){ .status = a->status, .body = { buf_str(body), body->len } };
-    if (a->content_type.n >= 4 && memmem(a->content_type.p, a->content_type.n, "json", 4))
-        ret->content_type = STR_LIT("application/json");
-    else if (a->content_type.n > 0)
-        ret->content_type = STR_LIT("text/html");
-}
-
-static void detected(struct sweeper *s, const struct bridge_driver *driver, const struct http_answer *list)
+/* @a: the answer to the last probe. */
+static void detected(struct sweeper *s, const struct bridge_driver *driver, const struct http_answer *a)
 {
+    report(s, a, 0);
     s->driver = driver;
     s->no_list = false;
     s->owner.on_driver(s->ctx, driver);
-    if (driver->has_list)
-        take_list(s, list);
-    else
-        ask_sessions(s);
+    ask_sessions(s);
 }
 
-static void on_detect_list(void *ctx, const struct http_answer *a)
+static void on_probe(void *ctx, const struct http_answer *a)
 {
     struct sweeper *s = ctx;
-    struct bridge_answer list = answer_of(a);
+    struct bridge_answer answer = answer_of(a);
     const struct bridge_driver *driver = NULL;
 
     if (s->closing)
         return;
-    switch (detect_decide(&list, &s->probe, &s->health, &driver)) {
+    switch (detection_take(&s->detection, &answer, &driver)) {
     case 0:
         detected(s, driver, a);
+        break;
+    case DETECT_MORE:
+        ask_probe(s);
         break;
     case DETECT_UNAUTHORIZED:
         report(s, a, BRIDGE_UNAUTHORIZED);
@@ -309,33 +294,32 @@ static void on_detect_list(void *ctx, const struct http_answer *a)
     }
 }
 
-static void on_probe(void *ctx, const struct http_answer *a)
+static void ask_probe(struct sweeper *s)
 {
-    struct sweeper *s = ctx;
     struct bridge_request req = BRIDGE_REQUEST_NULL;
 
-    if (s->closing)
-        return;
-    keep(a, &s->probe_body, &s->probe);
-    s->asked_ms = times_steady(s->times);
-    if (call(s, detect_build_list(s->target, &req), &req, HTTP_CALL_TIMEOUT_MS, on_detect_list, s) != 0)
+    if (call(s, detection_build(&s->detection, s->target, &req), &req, HTTP_CALL_TIMEOUT_MS, on_probe, s) !=
+        0)
         fail(s);
 }
 
 static void detect(struct sweeper *s)
 {
-    struct bridge_request req = BRIDGE_REQUEST_NULL;
-
-    if (call(s, detect_build_status(s->target, &req), &req, HTTP_CALL_TIMEOUT_MS, on_probe, s) != 0)
-        fail(s);
+    detection_fini(&s->detection);
+    detection_init(&s->detection);
+    ask_probe(s);
 }
 
 /* ---- health ---------------------------------------------------------------------------------- */
 
-/* Health is the same call in every dialect, so it can be asked before the dialect is known. */
-static const struct bridge_driver *any_driver(const struct sweeper *s)
+static int build_health(const struct sweeper *s, struct bridge_request *ret)
 {
-    return s->driver ? s->driver : bridge_driver_at(0);
+    return s->driver ? s->driver->build_health(s->target, ret) : detect_build_health(s->target, ret);
+}
+
+static int read_health(const struct sweeper *s, const struct bridge_answer *a)
+{
+    return s->driver ? s->driver->read_health(a) : detect_read_health(a);
 }
 
 static void after_health(struct sweeper *s, bool good)
@@ -356,8 +340,7 @@ static void on_health(void *ctx, const struct http_answer *a)
 
     if (s->closing)
         return;
-    c = call_of(a, any_driver(s)->read_health(&answer));
-    keep(a, &s->health_body, &s->health); /* the owner may forget the driver now */
+    c = call_of(a, read_health(s, &answer));
     s->owner.on_health(s->ctx, c.kind == 0, &c);
     after_health(s, c.kind == 0);
 }
@@ -371,8 +354,7 @@ bool sweep_start(struct sweeper *s, int n, int64_t spread_ms)
     s->on = true;
     s->n = n;
     s->spread_ms = spread_ms;
-    if (call(s, any_driver(s)->build_health(s->target, &req), &req, s->rules->health_timeout_ms, on_health,
-             s) != 0)
+    if (call(s, build_health(s, &req), &req, s->rules->health_timeout_ms, on_health, s) != 0)
         fail(s);
     return true;
 }
@@ -412,8 +394,6 @@ int sweep_open(struct app *app, const struct rules *rules, const struct times *t
                            .driver = fixed,
                            .owner = *owner,
                            .ctx = ctx };
-    buf_init(&s->health_body, KEPT_BYTES_MAX);
-    buf_init(&s->probe_body, KEPT_BYTES_MAX);
     r = http_client_open(app_loop(app), (int)rules->in_flight + 1, &s->client); /* and the health */
     if (r == 0)
         r = timer_open(app_loop(app), on_pace, s, &s->pace);
@@ -432,7 +412,6 @@ void sweep_close(struct sweeper *s)
     s->closing = true;
     http_client_close(s->client); /* what is in flight is cancelled, and calls back now */
     timer_close(s->pace);
-    buf_fini(&s->health_body);
-    buf_fini(&s->probe_body);
+    detection_fini(&s->detection);
     mem_free(s);
 }

@@ -122,7 +122,7 @@ static void choose_driver(struct ingest *in)
     const struct bridge_driver *only = bridge_driver_find(in->settings.bridge.driver);
     int n = 0;
 
-    in->driver = only ? only : bridge_driver_at(0);
+    in->driver = only;
     for (int i = 0; bridge_driver_at(i); i++) {
         const struct bridge_driver *d = bridge_driver_at(i);
 

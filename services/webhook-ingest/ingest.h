@@ -27,7 +27,7 @@ struct ingest {
     struct app *app;
     struct ingest_settings settings;
     struct tokens tokens;
-    const struct bridge_driver *driver; /* reads the webhooks */
+    const struct bridge_driver *driver; /* reads the webhooks; NULL: "auto" */
     int schemes[INGEST_SCHEMES_MAX];
     struct committer *committer;
     struct publisher *publisher;

@@ -152,7 +152,7 @@ static void fill_event(struct request *r)
 static int decode(struct ingest *in, struct request *r)
 {
     const struct webhook_request hook = { .body = r->item.event.body, .header = header, .ctx = r->http };
-    int answer = in->driver->read_webhook(&hook, r->item.event.bridge, &r->webhook);
+    int answer = bridge_read_webhook(in->driver, &hook, r->item.event.bridge, &r->webhook);
 
     if (answer < 0)
         return answer;

@@ -7,6 +7,8 @@
 #include "common/base/rng.h"
 #include "common/bridge/detect.h"
 #include "common/bridge/driver.h"
+#include "common/bridge/drivers.h"
+#include <stdio.h>
 
 static const struct bridge_target target = { .base_url = "http://b:3000/", .api_key = "k1" };
 
@@ -510,6 +512,28 @@ static void states_have_words(void **state)
 #define HEALTHY   "{\"status\":\"ok\"}"
 #define PY_404    "<!DOCTYPE HTML><p>Error code: 404</p>"
 
+/* Asks every probe; what none of these four is answers as a web framework does. */
+static int find_driver(const struct bridge_answer *list, const struct bridge_answer *status,
+                       const struct bridge_answer *health, const struct bridge_driver **ret)
+{
+    static const struct bridge_answer miss = { .status = 404, .body = STR_LIT("<pre>Cannot GET /x</pre>") };
+    CLEANUP(detection_fini) struct detection d = DETECTION_NULL;
+    int r;
+
+    detection_init(&d);
+    do {
+        const char *path = d.probe[d.next].path;
+
+        r = detection_take(&d,
+                           strcmp(path, "/sessions") == 0                        ? list
+                           : strcmp(path, "/sessions/zapkeep-probe/status") == 0 ? status
+                           : strcmp(path, "/health") == 0                        ? health
+                                                                                 : &miss,
+                           ret);
+    } while (r == DETECT_MORE);
+    return r;
+}
+
 static void a_bridge_is_told_by_its_answers(void **state)
 {
     static const struct {
@@ -561,7 +585,7 @@ static void a_bridge_is_told_by_its_answers(void **state)
         struct bridge_answer status = { .status = rows[i].status_status, .body = str_from(rows[i].status) };
         struct bridge_answer health = { .status = rows[i].health_status, .body = str_from(rows[i].health) };
         const struct bridge_driver *d = NULL;
-        int r = detect_decide(&list, &status, rows[i].health_status < 0 ? NULL : &health, &d);
+        int r = find_driver(&list, &status, rows[i].health_status < 0 ? &status : &health, &d);
 
         if (r != rows[i].answer || (r == 0 && strcmp(d->name, rows[i].name) != 0) || (r && d))
             fail_msg("row %zu: %d, %s", i, r, d ? d->name : "none");
@@ -577,9 +601,9 @@ static void the_recorded_zapw_is_found(void **state)
                          u = answer_of(&refused);
     const struct bridge_driver *d = NULL;
 
-    assert_int_equal(detect_decide(&l, &m, &h, &d), 0);
+    assert_int_equal(find_driver(&l, &m, &h, &d), 0);
     assert_ptr_equal(d, driver("zapw"));
-    assert_int_equal(detect_decide(&u, &u, &h, &d), DETECT_UNAUTHORIZED);
+    assert_int_equal(find_driver(&u, &u, &h, &d), DETECT_UNAUTHORIZED);
     fixture_free(&list);
     fixture_free(&miss);
     fixture_free(&health);
@@ -588,11 +612,58 @@ static void the_recorded_zapw_is_found(void **state)
 
 static void the_probes_have_no_side_effects(void **state)
 {
-    struct bridge_request q = BRIDGE_REQUEST_NULL;
+    static const char *const paths[] = { "/sessions/zapkeep-probe/status", "/sessions", "/health" };
+    CLEANUP(detection_fini) struct detection d = DETECTION_NULL;
 
-    assert_request(detect_build_list(&target, &q), &q, "GET", "http://b:3000/sessions", HEAD, "");
-    assert_request(detect_build_status(&target, &q), &q, "GET", "http://b:3000/sessions/zapkeep-probe/status",
-                   HEAD, "");
+    detection_init(&d);
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++, d.next++) {
+        struct bridge_request q = BRIDGE_REQUEST_NULL;
+        char url[80];
+
+        (void)snprintf(url, sizeof url, "http://b:3000%s", paths[i]);
+        assert_request(detection_build(&d, &target, &q), &q, "GET", url, HEAD, "");
+    }
+}
+
+/* A list of more than 64 KiB is JSON only to its end. */
+static void a_bridge_with_a_long_list_is_found(void **state)
+{
+    static const struct bridge_answer miss = { .status = 404, .body = STR_LIT(ZAPW_404) };
+    CLEANUP(buf_fini) struct buf body = BUF_INIT(1024 * 1024);
+    struct bridge_answer list = { .status = 200 };
+    const struct bridge_driver *d = NULL;
+
+    (void)buf_adds(&body, "{\"status\":\"success\",\"data\":[");
+    for (int i = 0; i < 4000; i++)
+        (void)buf_addf(&body, "%s{\"id\":\"s%d\",\"status\":\"connected\"}", i ? "," : "", i);
+    (void)buf_adds(&body, "]}");
+    list.body = (struct str){ buf_str(&body), body.len };
+    assert_int_equal(find_driver(&list, &miss, &miss, &d), 0);
+    assert_ptr_equal(d, driver("zapw"));
+}
+
+/* A bridge that is not there is asked one question, not one for each driver. */
+static void no_answer_ends_the_search(void **state)
+{
+    static const struct bridge_answer none = { 0 };
+    CLEANUP(detection_fini) struct detection d = DETECTION_NULL;
+    const struct bridge_driver *found = NULL;
+
+    detection_init(&d);
+    assert_int_equal(detection_take(&d, &none, &found), DETECT_NOT_YET);
+    assert_null(found);
+}
+
+static void the_setting_names_every_driver(void **state)
+{
+    const struct bridge_driver *d;
+    char choices[512] = "auto";
+
+    for (int i = 0; (d = bridge_driver_at(i)); i++) {
+        (void)snprintf(choices + strlen(choices), sizeof choices - strlen(choices), " %s", d->name);
+        assert_true(d->probes[0] && d->recognise && d->key_header && d->words);
+    }
+    assert_string_equal(BRIDGE_CHOICES, choices);
 }
 
 int main(void)
@@ -617,6 +688,9 @@ int main(void)
         cmocka_unit_test(a_bridge_is_told_by_its_answers),
         cmocka_unit_test(the_recorded_zapw_is_found),
         cmocka_unit_test(the_probes_have_no_side_effects),
+        cmocka_unit_test(a_bridge_with_a_long_list_is_found),
+        cmocka_unit_test(no_answer_ends_the_search),
+        cmocka_unit_test(the_setting_names_every_driver),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,23 +17,14 @@
 #include "common/bridge/answer.h"
 #include "common/bridge/drivers.h"
 #include "common/bridge/request.h"
+#include "common/bridge/sessions_api.h"
 #include "common/bridge/signature.h"
 
 /* -- requests -- */
 
-static int build_health(const struct bridge_target *t, struct bridge_request *ret)
-{
-    return request_build(t, "GET", "/health", NULL, ret);
-}
-
-static int build_list(const struct bridge_target *t, struct bridge_request *ret)
-{
-    return request_build(t, "GET", "/sessions", NULL, ret);
-}
-
 static int build_status(const struct bridge_target *t, const char *id, struct bridge_request *ret)
 {
-    return request_build(t, "GET", "/sessions/%s/status", id, ret);
+    return request_build(SESSIONS_KEY_HEADER, t, "GET", "/sessions/%s/status", id, ret);
 }
 
 static void put_webhook(struct json_out *j, const char *url)
@@ -60,12 +51,12 @@ static int build_create(const struct bridge_target *t, const char *id, const cha
     if (webhook_url && *webhook_url)
         put_webhook(&j, webhook_url);
     json_close(&j, '}');
-    return request_build_json(t, "POST", "/sessions", NULL, &body, ret);
+    return request_build_json(SESSIONS_KEY_HEADER, t, "POST", "/sessions", NULL, &body, ret);
 }
 
 static int build_reconnect(const struct bridge_target *t, const char *id, struct bridge_request *ret)
 {
-    return request_build(t, "POST", "/sessions/%s/reconnect", id, ret);
+    return request_build(SESSIONS_KEY_HEADER, t, "POST", "/sessions/%s/reconnect", id, ret);
 }
 
 /* -- answers -- */
@@ -90,7 +81,7 @@ static int read_list(const struct bridge_answer *a,
     list = json_in_first(paths, v, ARRAY_LEN(paths), 0, JSON_IN_ARRAY);
     if (list.kind != JSON_IN_ARRAY)
         return BRIDGE_NO_ROUTE;
-    return answer_each(list, on_session, ctx, ret_skipped);
+    return answer_each(sessions_words, list, on_session, ctx, ret_skipped);
 }
 
 static int read_status(const struct bridge_answer *a, const char *id, struct bridge_session *ret)
@@ -99,7 +90,7 @@ static int read_status(const struct bridge_answer *a, const char *id, struct bri
     int r = answer_status_of_session(a);
 
     if (r == 0)
-        r = answer_session(a->body, SESSION_STATE_N, &s, NULL);
+        r = answer_session(sessions_words, a->body, SESSION_STATE_N, &s, NULL);
     if (r)
         return r;
     (void)snprintf(s.id, sizeof s.id, "%s", id);
@@ -119,7 +110,7 @@ static int read_create(const struct bridge_answer *a, struct bridge_created *ret
     if (answer_says_error(a))
         return BRIDGE_REFUSED;
     if (a->body.n)
-        r = answer_session(a->body, SESSION_STARTING, &s, &qr);
+        r = answer_session(sessions_words, a->body, SESSION_STARTING, &s, &qr);
     if (r)
         return r;
     *ret = (struct bridge_created){ .session = s, .qr = qr };
@@ -138,22 +129,35 @@ static int read_reconnect(const struct bridge_answer *a)
     return answer_says_error(a) ? BRIDGE_REFUSED : 0;
 }
 
-/* The answer to GET /sessions/:id, or to the status call where that carries the code. */
-static int read_qr(const struct bridge_answer *a, struct buf *ret_qr, struct bridge_session *ret)
-{
-    CLEANUP(buf_fini) struct buf qr = BUF_NULL;
-    int r = answer_status_of_session(a);
+/* -- is it this bridge? -- */
 
-    if (r == 0)
-        r = answer_session(a->body, SESSION_STATE_N, ret, &qr);
-    if (r)
-        return r;
-    *ret_qr = BUF_NULL;
-    if (ret->state == SESSION_QR_PENDING) {
-        *ret_qr = qr;
-        qr = BUF_NULL;
-    }
-    return 0;
+/* A 404 or 405 that is the bridge's own, in whatever form. */
+static bool is_own_miss(const struct bridge_answer *a)
+{
+    return answer_status(a) == BRIDGE_NO_ROUTE && !answer_is_framework_miss(a);
+}
+
+static bool is_other_list(const struct bridge_answer *list)
+{
+    return is_own_miss(list) || (answer_status(list) == 0 && answer_is_json(list));
+}
+
+/* A bridge that handles the status route is this one, whatever its list looks like. A healthy bridge that has
+ * neither that nor another driver's answers may be a contract bridge that writes its own 404 as something other
+ * than JSON; a web server that is not healthy is no bridge (a wrong URL, a proxy whose bridge is starting). */
+static enum probe_verdict recognise(const struct bridge_answer *a)
+{
+    const struct bridge_answer *status = &a[0], *list = &a[1], *health = &a[2];
+
+    if (answer_is_routed(status))
+        return PROBE_YES;
+    if (answer_probe(list) == PROBE_UNAUTHORIZED || answer_probe(status) == PROBE_UNAUTHORIZED)
+        return PROBE_UNAUTHORIZED;
+    if (answer_probe(list) == PROBE_NOT_YET || answer_probe(status) == PROBE_NOT_YET)
+        return PROBE_NOT_YET;
+    if (answer_read_health(health) == 0 && is_own_miss(status) && is_other_list(list))
+        return PROBE_FALLBACK;
+    return PROBE_NO;
 }
 
 static const int signatures[] = { SIGNATURE_STANDARD, SIGNATURE_HUB_256, 0 };
@@ -161,25 +165,28 @@ static const int signatures[] = { SIGNATURE_STANDARD, SIGNATURE_HUB_256, 0 };
 const struct bridge_driver bridge_contract = {
     .name = "contract",
     .what = "zapw with zapkeep's extension, or a bridge with status, reconnect and a webhook per session",
+    .key_header = SESSIONS_KEY_HEADER,
+    .words = sessions_words,
+    .has_extension = true,
     .has_list = true,
     .has_status = true,
     .has_reconnect = true,
-    .has_create_webhook = true,
-    .has_event_id = true,
-    .build_health = build_health,
-    .build_list = build_list,
+    .probes = { SESSIONS_PROBE_PATH, "/sessions", "/health" },
+    .recognise = recognise,
+    .build_health = sessions_build_health,
+    .build_list = sessions_build_list,
     .build_status = build_status,
     .build_create = build_create,
-    .build_delete = request_build_delete,
+    .build_delete = sessions_build_delete,
     .build_reconnect = build_reconnect,
-    .build_qr = request_build_session,
+    .build_qr = sessions_build_qr,
     .read_health = answer_read_health,
     .read_list = read_list,
     .read_status = read_status,
     .read_create = read_create,
     .read_delete = answer_read_delete,
     .read_reconnect = read_reconnect,
-    .read_qr = read_qr,
+    .read_qr = sessions_read_qr,
     .read_webhook = webhook_read,
     .signatures = signatures,
 };

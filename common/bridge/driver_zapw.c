@@ -1,5 +1,5 @@
 /*
- * The released zapw (contracts/zapw.md). Its list is the only call that tells states without side effects:
+ * The released zapw (BRIDGES.md). Its list is the only call that tells states without side effects:
  * GET /sessions/:id may restart a QR round, so it is asked for an operator only. There is no reconnecting
  * over HTTP and no status route. POST /sessions ignores unknown keys and makes up an id when "sessionId" is
  * missing, so it always gets one.
@@ -12,21 +12,12 @@
 #include "common/bridge/answer.h"
 #include "common/bridge/drivers.h"
 #include "common/bridge/request.h"
+#include "common/bridge/sessions_api.h"
 
 /* It keeps its list in one file without a lock; creations closer together than this lost entries. */
 #define CREATE_APART_MS 1000
 
 /* -- requests -- */
-
-static int build_health(const struct bridge_target *t, struct bridge_request *ret)
-{
-    return request_build(t, "GET", "/health", NULL, ret);
-}
-
-static int build_list(const struct bridge_target *t, struct bridge_request *ret)
-{
-    return request_build(t, "GET", "/sessions", NULL, ret);
-}
 
 static int build_create(const struct bridge_target *t, const char *id, const char *webhook_url,
                         struct bridge_request *ret)
@@ -39,7 +30,7 @@ static int build_create(const struct bridge_target *t, const char *id, const cha
     json_open(&j, NULL, '{');
     json_texts(&j, "sessionId", id);
     json_close(&j, '}');
-    return request_build_json(t, "POST", "/sessions", NULL, &body, ret);
+    return request_build_json(SESSIONS_KEY_HEADER, t, "POST", "/sessions", NULL, &body, ret);
 }
 
 static int build_nothing(const struct bridge_target *t, const char *id, struct bridge_request *ret)
@@ -63,7 +54,7 @@ static int read_list(const struct bridge_answer *a,
         return BRIDGE_GARBAGE;
     if (data.kind != JSON_IN_ARRAY)
         return answer_says_error(a) ? BRIDGE_REFUSED : BRIDGE_GARBAGE;
-    return answer_each(data, on_session, ctx, ret_skipped);
+    return answer_each(sessions_words, data, on_session, ctx, ret_skipped);
 }
 
 static int read_status(const struct bridge_answer *a, const char *id, struct bridge_session *ret)
@@ -83,7 +74,7 @@ static int read_create(const struct bridge_answer *a, struct bridge_created *ret
     int r = answer_status(a);
 
     if (r == 0)
-        r = answer_session(a->body, SESSION_STATE_N, &s, &qr);
+        r = answer_session(sessions_words, a->body, SESSION_STATE_N, &s, &qr);
     if (r)
         return r;
     if (!s.id[0])
@@ -93,43 +84,60 @@ static int read_create(const struct bridge_answer *a, struct bridge_created *ret
     return 0;
 }
 
-/* A QR code stays in the answer when it has long expired: it counts only while one is waited for. */
-static int read_qr(const struct bridge_answer *a, struct buf *ret_qr, struct bridge_session *ret)
-{
-    CLEANUP(buf_fini) struct buf qr = BUF_NULL;
-    int r = answer_status_of_session(a);
+/* -- is it this bridge? -- */
 
-    if (r)
-        return r;
-    r = answer_session(a->body, SESSION_STATE_N, ret, &qr);
-    if (r)
-        return r;
-    *ret_qr = BUF_NULL;
-    if (ret->state == SESSION_QR_PENDING) {
-        *ret_qr = qr;
-        qr = BUF_NULL;
-    }
+static int on_any(void *ctx, const struct bridge_session *s)
+{
     return 0;
+}
+
+/* {"status":"success","data":[…]} with entries that read as sessions, as far as there are any. */
+static bool is_list(const struct bridge_answer *list)
+{
+    static const struct json_path paths[] = { { 0, { "status" } }, { 1, { "data" } } };
+    struct json_value v[2];
+    int skipped = 0;
+
+    return answer_status(list) == 0 && json_in_find(list->body, paths, 2, v) == 0 &&
+           json_in_is(v[0], "success") && v[1].kind == JSON_IN_ARRAY &&
+           answer_each(sessions_words, v[1], on_any, NULL, &skipped) == 0;
+}
+
+/* It has the list, and nobody handles the contract's status route. */
+static enum probe_verdict recognise(const struct bridge_answer *a)
+{
+    const struct bridge_answer *status = &a[0], *list = &a[1];
+
+    if (answer_is_routed(status))
+        return PROBE_NO;
+    if (answer_probe(status) != PROBE_YES || answer_probe(list) != PROBE_YES)
+        return answer_probe(status) != PROBE_YES ? answer_probe(status) : answer_probe(list);
+    return is_list(list) ? PROBE_YES : PROBE_NO;
 }
 
 const struct bridge_driver bridge_zapw = {
     .name = "zapw",
     .what = "the released zapw: states by its list, no reconnecting over HTTP (RECONNECT_HOOK restarts it)",
+    .key_header = SESSIONS_KEY_HEADER,
+    .words = sessions_words,
+    .has_extension = true,
     .has_list = true,
     .create_apart_ms = CREATE_APART_MS,
-    .build_health = build_health,
-    .build_list = build_list,
+    .probes = { SESSIONS_PROBE_PATH, "/sessions" },
+    .recognise = recognise,
+    .build_health = sessions_build_health,
+    .build_list = sessions_build_list,
     .build_status = build_nothing,
     .build_create = build_create,
-    .build_delete = request_build_delete,
+    .build_delete = sessions_build_delete,
     .build_reconnect = build_nothing,
-    .build_qr = request_build_session,
+    .build_qr = sessions_build_qr,
     .read_health = answer_read_health,
     .read_list = read_list,
     .read_status = read_status,
     .read_create = read_create,
     .read_delete = answer_read_delete,
     .read_reconnect = read_reconnect,
-    .read_qr = read_qr,
+    .read_qr = sessions_read_qr,
     .read_webhook = webhook_read,
 };
