@@ -143,10 +143,20 @@ struct retry_bridge {
     int64_t swept_at;         /* end of the monitor's last good sweep */
     int64_t fresh_until;      /* the monitor vouches for what it wrote until then */
     int64_t in_flight;        /* claims now, lapsed ones not counted */
-    int64_t hook_until;       /* bridges that are restarted: not before, 0: no limit */
+    bool by_hook;             /* it has no reconnect call and is restarted as a whole */
+    int64_t hook_until;       /* by_hook: not before, retry_hook_until() */
     struct bucket bucket;
     struct breaker breaker;
 };
+
+/* Work of one claim: lapsed rows that it ends, and due rows that it examines for each one that it takes. They bound
+ * the time for which the write lock is held. */
+#define RETRY_REPAIR_MAX  64
+#define RETRY_EXAMINE_MAX 64
+
+/* Restarting a bridge as a whole: @spacing_ms after the restart at @last_at (0: never), doubled for each restart in
+ * a row (@runs) that did not bring its session back, up to 4 times (an hour at 15 min). */
+int64_t retry_hook_until(int64_t last_at, int64_t runs, int64_t spacing_ms);
 
 /* May this session be attempted (its own side only)? */
 struct retry_verdict retry_session_verdict(const struct policy *p, const struct retry *r,

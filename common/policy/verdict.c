@@ -89,6 +89,17 @@ static struct retry_verdict longer(struct retry_verdict a, struct retry_verdict 
     return b.why != WHY_READY && b.until > a.until ? b : a;
 }
 
+/* A bridge that has no reconnect call restarts a session after 515 by itself (zapw: within 2 s). To restart the whole
+ * bridge meanwhile would only be in the way. */
+#define HOOK_AT_ONCE_WAIT_MS 10000
+
+static struct retry_verdict self_restart_verdict(const struct retry *r, int64_t now)
+{
+    int64_t until = r->seen_at + HOOK_AT_ONCE_WAIT_MS;
+
+    return r->reason == RETRY_FOR_AT_ONCE && now < until ? NO(NOT_DUE, until) : READY(now);
+}
+
 /* Time heals these: of those that hold, the one that lasts longest. */
 static struct retry_verdict time_verdict(const struct policy *p, const struct retry *r,
                                          const struct retry_session *s, const struct retry_bridge *b,
@@ -101,7 +112,9 @@ static struct retry_verdict time_verdict(const struct policy *p, const struct re
     v = longer(v, flap_verdict(r, s, now));
     if (v.why != WHY_READY)
         return v;
-    return seen || !is_spaced(r) ? READY(now) : NO(NOT_SEEN, 0);
+    if (!seen && is_spaced(r))
+        return NO(NOT_SEEN, 0);
+    return b->by_hook ? self_restart_verdict(r, now) : READY(now);
 }
 
 struct retry_verdict retry_session_verdict(const struct policy *p, const struct retry *r,
@@ -117,6 +130,17 @@ struct retry_verdict retry_session_verdict(const struct policy *p, const struct 
     if (r->phase == RETRY_IDLE)
         return NO(NOT_WANTED, 0);
     return time_verdict(p, r, s, b, now);
+}
+
+#define HOOK_DOUBLINGS_MAX 2
+
+int64_t retry_hook_until(int64_t last_at, int64_t runs, int64_t spacing_ms)
+{
+    int64_t futile = runs > 0 ? runs - 1 : 0;
+
+    if (last_at == 0)
+        return 0;
+    return last_at + (spacing_ms << (futile < HOOK_DOUBLINGS_MAX ? futile : HOOK_DOUBLINGS_MAX));
 }
 
 /* R4's part of the bridge. */

@@ -4,74 +4,20 @@
  */
 #include "common/store/bridges.h"
 
-#include <stdio.h>
-
 #include "common/base/mem.h"
-#include "common/store/rows.h"
+#include "common/store/columns.h"
+#include "common/store/txn.h"
 
-#define COLUMNS                                                                                           \
-    "name, driver, health, health_since, health_detail, incident_since, incident_detail, outdated_since," \
-    " swept_at, swept_wall, fresh_until, bucket_micro, bucket_at, slow_from, breaker, breaker_until,"     \
-    " breaker_opens, breaker_gen, breaker_streak, breaker_since, probes, probes_ok, probes_bad, hook_at," \
-    " hook_runs, interval_ms, rate_milli, burst, no_reconnect_method"
+#define COLUMNS BRIDGE_COLUMNS(SQL_NAME_1, SQL_NAME)
 
-/* ---- transactions, time ---------------------------------------------------------------------- */
-
-int txn_begin(struct txn *t, struct db *db)
-{
-    *t = (struct txn){ .db = db, .own = !db_in_transaction(db) };
-    return t->own ? db_begin(db) : 0;
-}
-
-int txn_end(const struct txn *t, int r)
-{
-    int c = 0;
-
-    if (t->own && r < 0)
-        db_rollback(t->db);
-    else if (t->own)
-        c = db_commit(t->db);
-    return c != 0 ? c : r;
-}
-
-int64_t steady_to_wall(const struct now *now, int64_t steady_ms)
-{
-    return now->wall_ms + steady_ms - now->steady_ms;
-}
+#define SQL_ROW_STRUCT struct bridge_row
+static const struct sql_column columns[] = { BRIDGE_COLUMNS(SQL_COLUMN, SQL_COLUMN) };
 
 /* ---- the row --------------------------------------------------------------------------------- */
 
 static void read_row(const struct sql *q, struct bridge_row *ret)
 {
-    *ret = (struct bridge_row){
-        .health = (enum bridge_health)sql_int(q, 2),
-        .health_since = sql_int(q, 3),
-        .incident_since = sql_int(q, 5),
-        .outdated_since = sql_int(q, 7),
-        .swept_at = sql_int(q, 8),
-        .swept_wall = sql_int(q, 9),
-        .fresh_until = sql_int(q, 10),
-        .bucket = { .micro = sql_int(q, 11), .at = sql_int(q, 12), .slow_from = sql_int(q, 13) },
-        .breaker = { .state = (enum breaker_state)sql_int(q, 14),
-                     .until = sql_int(q, 15),
-                     .opens = sql_int(q, 16),
-                     .gen = sql_int(q, 17),
-                     .streak = sql_int(q, 18),
-                     .since = sql_int(q, 19),
-                     .probes = sql_int(q, 20),
-                     .probes_ok = sql_int(q, 21),
-                     .probes_bad = sql_int(q, 22) },
-        .hook_at = sql_int(q, 23),
-        .hook_runs = sql_int(q, 24),
-        .interval_ms = sql_int(q, 25),
-        .rate_milli = sql_int(q, 26),
-        .burst = sql_int(q, 27),
-    };
-    str_copy(sql_text(q, 0), ret->name, sizeof ret->name);
-    str_copy(sql_text(q, 1), ret->driver, sizeof ret->driver);
-    str_copy(sql_text(q, 4), ret->health_detail, sizeof ret->health_detail);
-    str_copy(sql_text(q, 6), ret->incident_detail, sizeof ret->incident_detail);
-    str_copy(sql_text(q, 28), ret->no_reconnect_method, sizeof ret->no_reconnect_method);
+    sql_read_row(q, 0, columns, ARRAY_LEN(columns), ret);
 }
 
 int bridges_find(struct db *db, const char *name, struct bridge_row *ret)
@@ -113,22 +59,19 @@ int bridges_get(struct db *db, const char *name, struct bridge_row *ret)
 
 int bridges_save(struct db *db, const struct bridge_row *b)
 {
-    return sql_run(db,
-                   "INSERT OR REPLACE INTO bridge (" COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
-                   " ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26,"
-                   " ?27, ?28, ?29)",
-                   "ssiisisiiiiiiiiiiiiiiiiiiiiis", b->name, b->driver, (int64_t)b->health, b->health_since,
-                   b->health_detail, b->incident_since, b->incident_detail, b->outdated_since, b->swept_at,
-                   b->swept_wall, b->fresh_until, b->bucket.micro, b->bucket.at, b->bucket.slow_from,
-                   (int64_t)b->breaker.state, b->breaker.until, b->breaker.opens, b->breaker.gen,
-                   b->breaker.streak, b->breaker.since, b->breaker.probes, b->breaker.probes_ok,
-                   b->breaker.probes_bad, b->hook_at, b->hook_runs, b->interval_ms, b->rate_milli, b->burst,
-                   b->no_reconnect_method);
+    return sql_write_row(
+        db, "INSERT OR REPLACE INTO bridge (" COLUMNS ") VALUES (" BRIDGE_COLUMNS(SQL_MARK_1, SQL_MARK) ")",
+        columns, ARRAY_LEN(columns), b);
 }
 
 int bridges_hook_helped(struct db *db, const char *name)
 {
     return sql_run(db, "UPDATE bridge SET hook_runs = 0 WHERE name = ?1 AND hook_runs > 0", "s", name);
+}
+
+int bridges_set_current(struct db *db, const char *name)
+{
+    return sql_run(db, "UPDATE bridge SET outdated_since = 0 WHERE name = ?1", "s", name);
 }
 
 /* ---- what is set ----------------------------------------------------------------------------- */

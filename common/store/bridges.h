@@ -3,7 +3,7 @@
  * workers share, the policy in force. A row appears with the first function that writes to it.
  *
  * Writers: the monitor (health, incident, swept, driver), the workers (policy in force, bucket and breaker by
- * reconnects_claim() and reconnects_called()). Every function runs inside the caller's transaction if there
+ * common/reconnect). Every function runs inside the caller's transaction if there
  * is one, else in its own.
  */
 #pragma once
@@ -44,9 +44,16 @@ struct bridge_row {
 
 /* Returns 0, BRIDGES_NONE, or -errno. */
 int bridges_find(struct db *db, const char *name, struct bridge_row *ret);
+/* The row, or a new one that is not in the table yet. */
+int bridges_get(struct db *db, const char *name, struct bridge_row *ret);
+int bridges_save(struct db *db, const struct bridge_row *row);
 /* In order of name; a non-zero return of @on_row stops and is passed up. */
 int bridges_each(struct db *db, int (*on_row)(void *ctx, const struct bridge_row *row), void *ctx);
 
+/* A session connected: if a restart by the hook was meant to do that, the next need not wait longer. */
+int bridges_hook_helped(struct db *db, const char *name);
+/* Its client is not outdated any more. */
+int bridges_set_current(struct db *db, const char *name);
 int bridges_set_driver(struct db *db, const char *name, const char *driver);
 /* Coming UP from DOWN begins the slow start of the bucket. @detail: why, for people. */
 int bridges_set_health(struct db *db, const struct now *now, const char *name, enum bridge_health health,

@@ -91,3 +91,5 @@ struct now {
  * older than 1 s, so that whatever is committed with this time is never ahead of a later steady time. Returns
  * 0 or -errno. */
 int steady_now(struct db *db, struct clock *clock, struct now *ret);
+/* A steady time on the wall, for people. */
+int64_t steady_to_wall(const struct now *now, int64_t steady_ms);

@@ -1,39 +1,17 @@
 #include "common/store/sessions.h"
 
 #include "common/base/mem.h"
-#include "common/store/rows.h"
+#include "common/store/columns.h"
+#include "common/store/txn.h"
 
-#define COLUMNS                                                                                        \
-    "bridge, id, state, cause, code, since, since_steady, first_seen, occurred_at, raw_status, phone," \
-    " name, stable_since, flap_score, flap_at, suppressed_until, silent_since, last_received_at, "     \
-    "heard_gap_ms,"                                                                                    \
-    " heard_spread_ms, heard_n"
+#define COLUMNS SESSION_COLUMNS(SQL_NAME_1, SQL_NAME)
+
+#define SQL_ROW_STRUCT struct session_row
+static const struct sql_column columns[] = { SESSION_COLUMNS(SQL_COLUMN, SQL_COLUMN) };
 
 static void read_row(const struct sql *q, struct session_row *ret)
 {
-    *ret = (struct session_row){
-        .state = (enum session_state)sql_int(q, 2),
-        .code = (int)sql_int(q, 4),
-        .since = sql_int(q, 5),
-        .since_steady = sql_int(q, 6),
-        .first_seen = sql_int(q, 7),
-        .occurred_at = sql_int(q, 8),
-        .stable_since = sql_int(q, 12),
-        .flap_score = sql_int(q, 13),
-        .flap_at = sql_int(q, 14),
-        .suppressed_until = sql_int(q, 15),
-        .silent_since = sql_int(q, 16),
-        .last_received_at = sql_int(q, 17),
-        .heard_gap_ms = sql_int(q, 18),
-        .heard_spread_ms = sql_int(q, 19),
-        .heard_n = sql_int(q, 20),
-    };
-    str_copy(sql_text(q, 0), ret->bridge, sizeof ret->bridge);
-    str_copy(sql_text(q, 1), ret->id, sizeof ret->id);
-    str_copy(sql_text(q, 3), ret->cause, sizeof ret->cause);
-    str_copy(sql_text(q, 9), ret->raw_status, sizeof ret->raw_status);
-    str_copy(sql_text(q, 10), ret->phone, sizeof ret->phone);
-    str_copy(sql_text(q, 11), ret->name, sizeof ret->name);
+    sql_read_row(q, 0, columns, ARRAY_LEN(columns), ret);
 }
 
 int sessions_find(struct db *db, const char *bridge, const char *id, struct session_row *ret)
@@ -52,13 +30,9 @@ int sessions_find(struct db *db, const char *bridge, const char *id, struct sess
 
 int sessions_save(struct db *db, const struct session_row *s)
 {
-    return sql_run(db,
-                   "INSERT OR REPLACE INTO session (" COLUMNS ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
-                   " ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)",
-                   "ssisiiiiisssiiiiiiiii", s->bridge, s->id, (int64_t)s->state, s->cause, (int64_t)s->code,
-                   s->since, s->since_steady, s->first_seen, s->occurred_at, s->raw_status, s->phone, s->name,
-                   s->stable_since, s->flap_score, s->flap_at, s->suppressed_until, s->silent_since,
-                   s->last_received_at, s->heard_gap_ms, s->heard_spread_ms, s->heard_n);
+    return sql_write_row(
+        db, "INSERT OR REPLACE INTO session (" COLUMNS ") VALUES (" SESSION_COLUMNS(SQL_MARK_1, SQL_MARK) ")",
+        columns, ARRAY_LEN(columns), s);
 }
 
 static int mark_deleted(struct db *db, const struct now *now, const char *bridge, const char *id)

@@ -35,9 +35,6 @@ struct session_row {
     int64_t suppressed_until; /* steady ms; no attempt before (an operator's excepted), 0: none */
     int64_t silent_since;     /* wall ms, 0: it hears */
     int64_t last_received_at; /* wall ms: newest message.* event, 0: never */
-    int64_t heard_gap_ms; /* its rhythm: a typical gap between two of them (the monitor's judge says how) */
-    int64_t heard_spread_ms; /* how much the gaps differ */
-    int64_t heard_n;         /* events that went into the rhythm */
 };
 
 /* Returns 0, SESSIONS_NONE, or -errno. */

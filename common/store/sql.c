@@ -10,6 +10,7 @@
 
 #include "common/base/mem.h"
 #include "common/store/sql_internal.h"
+#include "common/store/sql_row.h"
 
 /* A borrowed value lives until sql_done(), which is all that SQLITE_STATIC asks. */
 #define EMPTY_BLOB ""
@@ -227,4 +228,62 @@ void sql_cache_free(struct db *db)
         (void)sqlite3_finalize(q->stmt);
         mem_free(q);
     }
+}
+
+/* ---- whole rows ------------------------------------------------------------------------------ */
+
+static int64_t read_int(const void *member, size_t size)
+{
+    if (size == sizeof(int64_t))
+        return *(const int64_t *)member;
+    return size == sizeof(int) ? *(const int *)member : *(const bool *)member;
+}
+
+static void write_int(void *member, size_t size, int64_t v)
+{
+    if (size == sizeof(int64_t))
+        *(int64_t *)member = v;
+    else if (size == sizeof(int))
+        *(int *)member = (int)v;
+    else
+        *(bool *)member = v != 0;
+}
+
+void sql_read_row(const struct sql *q, int first, const struct sql_column *columns, size_t n, void *ret)
+{
+    for (size_t i = 0; i < n; i++) {
+        char *member = (char *)ret + columns[i].at;
+
+        if (columns[i].kind == SQL_KIND_TEXT)
+            str_copy(sql_text(q, first + (int)i), member, columns[i].size);
+        else
+            write_int(member, columns[i].size, sql_int(q, first + (int)i));
+    }
+}
+
+static int bind_row(sqlite3_stmt *stmt, const struct sql_column *columns, size_t n, const void *row)
+{
+    int rc = SQLITE_OK;
+
+    for (size_t i = 0; rc == SQLITE_OK && i < n; i++) {
+        const char *member = (const char *)row + columns[i].at;
+
+        if (columns[i].kind == SQL_KIND_TEXT)
+            rc = bind_text(stmt, (int)i + 1, str_from(member));
+        else
+            rc = sqlite3_bind_int64(stmt, (int)i + 1, read_int(member, columns[i].size));
+    }
+    return rc;
+}
+
+int sql_write_row(struct db *db, const char *sql, const struct sql_column *columns, size_t n, const void *row)
+{
+    CLEANUP(sql_done) struct sql *q = NULL;
+    int r = take(db, sql, &q);
+
+    if (r == 0)
+        r = sql_error(db, bind_row(q->stmt, columns, n, row));
+    while (r == 0 && (r = sql_next(q)) == SQL_ROW)
+        r = 0;
+    return r;
 }

@@ -80,3 +80,8 @@ int steady_now(struct db *db, struct clock *clock, struct now *ret)
         *ret = now;
     return r;
 }
+
+int64_t steady_to_wall(const struct now *now, int64_t steady_ms)
+{
+    return now->wall_ms + steady_ms - now->steady_ms;
+}

@@ -43,7 +43,7 @@ static int done(const struct cli_state *s, const char *id, bool parked)
 
 static int park(struct cli_state *s, const char *id, const char *reason)
 {
-    int r = reconnects_park(s->db, &s->now, s->settings->bridge.name, id, reason);
+    int r = reconnect_park(s->db, &s->now, s->settings->bridge.name, id, reason);
 
     if (r == RECONNECTS_NONE)
         return cli_no_session(s, id);
@@ -52,11 +52,11 @@ static int park(struct cli_state *s, const char *id, const char *reason)
 
 static int unpark(struct cli_state *s, const char *id)
 {
-    int r = reconnects_unpark(s->db, &s->policy, &s->now, s->settings->bridge.name, id);
+    int r = reconnect_unpark(s->db, &s->policy, &s->now, s->settings->bridge.name, id);
 
     if (r == RECONNECTS_NONE)
         return cli_no_session(s, id);
-    if (r == RECONNECTS_REFUSED)
+    if (r == RECONNECT_REFUSED)
         return cli_problem(EXIT_NEGATIVE, "session %s is not parked", id);
     if (r != 0)
         return cli_state_problem(s, r);

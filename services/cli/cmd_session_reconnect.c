@@ -56,11 +56,11 @@ static int refused(const struct cli_state *s, const char *id, const struct retry
 static int ask(struct cli_state *s, const char *id, bool force)
 {
     struct retry_verdict v = { 0 };
-    int r = reconnects_ask(s->db, &s->policy, &s->now, s->settings->bridge.name, id, force, &v);
+    int r = reconnect_ask(s->db, &s->policy, &s->now, s->settings->bridge.name, id, force, &v);
 
     if (r == RECONNECTS_NONE)
         return cli_no_session(s, id);
-    if (r == RECONNECTS_REFUSED)
+    if (r == RECONNECT_REFUSED)
         return refused(s, id, &v);
     if (r != 0)
         return cli_state_problem(s, r);

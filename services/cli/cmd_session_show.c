@@ -285,7 +285,7 @@ static int write_text(struct shown *s)
     r = sessions_each_change(db, s->row.bridge, s->row.id, CHANGES_SHOWN, on_change, s);
     (void)buf_adds(&s->text, "attempts  (newest first)\n");
     if (r == 0)
-        r = reconnects_each_attempt(db, s->row.bridge, s->row.id, ATTEMPTS_SHOWN, on_attempt, s);
+        r = attempts_each(db, s->row.bridge, s->row.id, ATTEMPTS_SHOWN, on_attempt, s);
     return r;
 }
 
@@ -302,7 +302,7 @@ static int write_json(struct shown *s)
     json_close(&s->j, ']');
     json_open(&s->j, "attempts", '[');
     if (r == 0)
-        r = reconnects_each_attempt(db, s->row.bridge, s->row.id, ATTEMPTS_SHOWN, json_attempt, s);
+        r = attempts_each(db, s->row.bridge, s->row.id, ATTEMPTS_SHOWN, json_attempt, s);
     json_close(&s->j, ']');
     json_close(&s->j, '}');
     (void)buf_adds(&s->text, "\n");
@@ -319,7 +319,7 @@ static int show(struct cli_state *state, const char *id)
     if (r == SESSIONS_NONE)
         return cli_no_session(state, id);
     if (r == 0)
-        r = reconnects_why(state->db, &state->policy, &state->now, bridge, id, &s.outlook);
+        r = reconnect_outlook(state->db, &state->policy, &state->now, bridge, id, &s.outlook);
     s.j = JSON_OUT(&s.text);
     if (r == 0)
         r = state->settings->json ? write_json(&s) : write_text(&s);

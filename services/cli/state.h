@@ -4,8 +4,8 @@
  */
 #pragma once
 
+#include "common/reconnect/reconnect.h"
 #include "common/store/bridges.h"
-#include "common/store/reconnects.h"
 #include "common/store/sessions.h"
 #include "proto/message.h"
 #include "services/cli/cli.h"

@@ -71,7 +71,7 @@ static int follow(const struct recorder *rec, const struct now *now, struct roun
                                                        : 0 };
     struct reconnect_followed f;
     int r =
-        reconnects_follow(rec->db, rec->policy, now, rec->bridge, c->s->id, &change, rng_next(rec->rng), &f);
+        reconnect_follow(rec->db, rec->policy, now, rec->bridge, c->s->id, &change, rng_next(rec->rng), &f);
 
     if (r == 0 && f.after.phase == RETRY_DUE && f.before.phase != RETRY_DUE)
         c->due_wall = f.due_wall > 0 ? f.due_wall : now->wall_ms;

@@ -4,8 +4,8 @@
  */
 #pragma once
 
+#include "common/reconnect/reconnect.h"
 #include "common/store/bridges.h"
-#include "common/store/reconnects.h"
 #include "services/monitor/incident.h"
 #include "services/monitor/tell.h"
 

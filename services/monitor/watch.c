@@ -58,9 +58,9 @@ static void judge_attempt(struct watch *w, const struct watched *o, const struct
     if (r == 0)
         r = steady_now(m->db, app_clock(m->app), &now);
     if (r == 0)
-        r = reconnects_not_connected(m->db, &m->settings.policy.policy, &now, m->settings.bridge.name, o->id,
-                                     o->token, s->held.state, detail, rng_next(app_rng(m->app)));
-    over = r == RECONNECTS_STALE;
+        r = reconnect_not_connected(m->db, &m->settings.policy.policy, &now, m->settings.bridge.name, o->id,
+                                    o->token, s->held.state, detail, rng_next(app_rng(m->app)));
+    over = r == RECONNECT_STALE;
     if (r >= 0)
         r = db_commit(m->db);
     if (r < 0)

@@ -25,7 +25,7 @@ struct call {
     struct http_call *http;
     struct hook_run *hook;
     struct call_result result;
-    char detail[RECONNECTS_DETAIL_MAX];
+    char detail[ATTEMPTS_DETAIL_MAX];
     struct timer *retry;                /* to record again */
     const struct bridge_driver *driver; /* when it was claimed */
     bool by_hook;
@@ -83,8 +83,8 @@ static int record_now(struct call *c)
         p.verify_ms = HOOK_VERIFY_MS;
     if (r != 0)
         return r;
-    return reconnects_called(w->db, app_clock(w->app), app_rng(w->app), &p, w->settings.bridge.name,
-                             c->claim.session, c->claim.token, &c->result);
+    return reconnect_called(w->db, app_clock(w->app), app_rng(w->app), &p, w->settings.bridge.name,
+                            c->claim.session, c->claim.token, &c->result);
 }
 
 /* Until it is recorded or the lease has ended: then another has, and the fence is closed. */
@@ -98,7 +98,7 @@ static void record(void *ctx)
         timer_start(c->retry, store_failed(w, r));
         return;
     }
-    if (r == RECONNECTS_STALE)
+    if (r == RECONNECT_STALE)
         log_warn("reconnect-late", "the lease had ended; nothing is recorded",
                  KS("session", c->claim.session), KI("token", c->claim.token));
     else if (r < 0)
@@ -146,7 +146,7 @@ static void on_answer(void *ctx, const struct http_answer *a)
 {
     struct call *c = ctx;
     struct bridge_answer answer = { .status = a->status, .content_type = a->content_type, .body = a->body };
-    char detail[RECONNECTS_DETAIL_MAX];
+    char detail[ATTEMPTS_DETAIL_MAX];
     int taken = BRIDGE_NO_ANSWER;
 
     c->http = NULL;

@@ -80,6 +80,6 @@ int publish_ended(struct worker *w)
     int r = 0;
 
     while (r == 0 && more)
-        r = reconnects_collect(w->db, w->settings.bridge.name, publish_attempt, publish_park, w, &more);
+        r = reconnect_collect(w->db, w->settings.bridge.name, publish_attempt, publish_park, w, &more);
     return r;
 }

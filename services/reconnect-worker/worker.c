@@ -80,7 +80,7 @@ static int note_no_method(struct worker *w, const char *why)
 static int settle_no_method(struct worker *w, const struct now *now, bool *ret_may)
 {
     const char *bridge = w->settings.bridge.name;
-    char why[RECONNECTS_DETAIL_MAX] = "";
+    char why[ATTEMPTS_DETAIL_MAX] = "";
     int64_t n = 0;
     int r = 0;
 
@@ -92,9 +92,9 @@ static int settle_no_method(struct worker *w, const struct now *now, bool *ret_m
     if (r != 0 || !w->driver)
         return r;
     if (!*ret_may)
-        r = reconnects_park_no_method(w->db, now, bridge, w->settings.policy.policy.no_method_ms, why, &n);
+        r = reconnect_park_no_method(w->db, now, bridge, w->settings.policy.policy.no_method_ms, why, &n);
     else if (w->by_hook || !w->no_method_settled)
-        r = reconnects_unpark_no_method(w->db, &w->settings.policy.policy, now, bridge, &n);
+        r = reconnect_unpark_no_method(w->db, &w->settings.policy.policy, now, bridge, &n);
     w->no_method_settled = r == 0;
     if (n > 0)
         log_info(*ret_may ? "unparked" : "parked", *ret_may ? "there is a way to reconnect now" : why,
@@ -108,7 +108,7 @@ static int free_slots(const struct worker *w)
 {
     int64_t slots = w->settings.policy.policy.in_flight_max - w->n_calls;
 
-    return slots > RECONNECTS_CLAIM_MAX ? RECONNECTS_CLAIM_MAX : (int)slots;
+    return slots > RECONNECT_CLAIM_MAX ? RECONNECT_CLAIM_MAX : (int)slots;
 }
 
 static int claim(struct worker *w, struct claims *ret)
@@ -120,7 +120,7 @@ static int claim(struct worker *w, struct claims *ret)
                                .by_hook = w->by_hook,
                                .hook_spacing_ms = w->settings.hook.spacing_ms };
     int64_t began = app_clock(w->app)->boot_ms(app_clock(w->app));
-    int r = reconnects_claim(w->db, app_clock(w->app), app_rng(w->app), &o, ret);
+    int r = reconnect_claim(w->db, app_clock(w->app), app_rng(w->app), &o, ret);
 
     if (r != 0)
         return r;

@@ -6,7 +6,7 @@
 #include "common/app/app.h"
 #include "common/base/list.h"
 #include "common/bridge/driver.h"
-#include "common/store/reconnects.h"
+#include "common/reconnect/reconnect.h"
 #include "services/reconnect-worker/settings.h"
 
 /* Without a bell the queue is looked at this often, less up to a fifth at random so that workers do not look
@@ -22,7 +22,7 @@ struct call;
 struct worker {
     struct app *app;
     struct worker_settings settings;
-    char name[RECONNECTS_WORKER_MAX];
+    char name[ATTEMPTS_WORKER_MAX];
     struct db *db; /* NULL: not open yet */
     struct backoff db_backoff;
     struct http_client *client;

@@ -19,6 +19,7 @@ FLOORS = {
     "common/io": ["common/base", "common/domain", "proto"],
     "common/qr": ["common/base"],
     "common/store": ["common/base", "common/domain", "common/policy"],
+    "common/reconnect": ["common/base", "common/domain", "common/policy", "common/store"],
     "common/app": ["common/base", "common/domain", "common/policy", "proto", "common/bridge", "common/io", "common/store"],
 }
 SERVICE_USES = [*FLOORS]

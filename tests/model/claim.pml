@@ -7,7 +7,7 @@
  *   R2  two requests for a session leave at least SPACING apart, but for an operator's force
  *   R5  a session that may be attempted is, within one turn of the clock, when a worker is free
  *
- * The model follows common/policy/retry.c and common/store/reconnects_claim.c. Time goes in ticks, and a tick
+ * The model follows common/policy/retry.c and common/reconnect/claim.c. Time goes in ticks, and a tick
  * comes only when every worker that runs has done what its own timers demand: it gives up an unsent request after
  * SENT, a call after CALL. A worker that is stopped demands nothing. A bell is a look at any moment; a lost one is
  * a look that does not happen; the sweep is the look that every free worker makes before the next tick.

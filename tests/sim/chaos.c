@@ -168,12 +168,12 @@ static void by_hand(struct sim *s, int64_t a, int64_t b)
         return;
     sim_must(s, db_begin(s->db), "begin");
     now = sim_now(s);
-    if (what == 0 && reconnects_ask(s->db, &s->policy, &now, SIM_BRIDGE, x->id, force, &v) == 0) {
+    if (what == 0 && reconnect_ask(s->db, &s->policy, &now, SIM_BRIDGE, x->id, force, &v) == 0) {
         sim_log(s, "chaos: %s is asked for by hand%s", x->id, force ? ", forced" : "");
         x->forced = force ? reason_of(s, x) : RETRY_FOR_NONE;
     } else if (what == 1) {
-        x->parked = reconnects_park(s->db, &now, SIM_BRIDGE, x->id, "by hand") == 0;
-    } else if (what == 2 && reconnects_unpark(s->db, &s->policy, &now, SIM_BRIDGE, x->id) == 0) {
+        x->parked = reconnect_park(s->db, &now, SIM_BRIDGE, x->id, "by hand") == 0;
+    } else if (what == 2 && reconnect_unpark(s->db, &s->policy, &now, SIM_BRIDGE, x->id) == 0) {
         sim_log(s, "chaos: %s is unparked", x->id);
         check_reset(s, x);
         x->parked = false;

@@ -236,12 +236,12 @@ void check_called(struct sim *s, const struct sim_call *c, int r)
 {
     struct sim_session *x = &s->sessions[c->session];
 
-    if (r == RECONNECTS_STALE && s->t < c->claimed_t + s->policy.lease_ms)
+    if (r == RECONNECT_STALE && s->t < c->claimed_t + s->policy.lease_ms)
         sim_fail(s, "R1: the record of %s is refused while its lease holds", x->id);
     else if (r == 0 && s->tokens[c->claim.token].told)
         sim_fail(s, "R1: the record of %s is taken after its attempt was ended", x->id);
-    else if (r != RECONNECTS_STALE)
-        sim_must(s, r, "reconnects_called");
+    else if (r != RECONNECT_STALE)
+        sim_must(s, r, "reconnect_called");
     if (r == 0)
         x->leased_until = 0;
 }

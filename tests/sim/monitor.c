@@ -73,9 +73,9 @@ static void save(struct sim *s, const struct now *now, struct change *c, bool *r
     sim_must(s, sessions_save(s->db, &row), "sessions_save");
     if (!c->moved)
         return;
-    sim_must(
-        s, reconnects_follow(s->db, &s->policy, now, SIM_BRIDGE, c->s->id, &change, rng_next(&s->draws), &f),
-        "reconnects_follow");
+    sim_must(s,
+             reconnect_follow(s->db, &s->policy, now, SIM_BRIDGE, c->s->id, &change, rng_next(&s->draws), &f),
+             "reconnect_follow");
     sim_log(s, "monitor: %s is %s (%s), %s", c->s->id, session_state_text(c->to), row.cause,
             retry_phase_text(f.after.phase));
     *ret_due = *ret_due || f.after.phase == RETRY_DUE;
@@ -287,11 +287,11 @@ static void ask(struct sim *s, const struct reconnect_row *row)
 static void judge_attempt(struct sim *s, const struct reconnect_row *row, const struct held_session *x)
 {
     struct now now = begin(s);
-    int r = reconnects_not_connected(s->db, &s->policy, &now, SIM_BRIDGE, row->session, row->retry.token,
-                                     x->held.state, "still down", rng_next(&s->draws));
+    int r = reconnect_not_connected(s->db, &s->policy, &now, SIM_BRIDGE, row->session, row->retry.token,
+                                    x->held.state, "still down", rng_next(&s->draws));
 
-    if (r != RECONNECTS_STALE)
-        sim_must(s, r, "reconnects_not_connected");
+    if (r != RECONNECT_STALE)
+        sim_must(s, r, "reconnect_not_connected");
     commit(s);
     sim_log(s, "monitor: the attempt for %s has failed", row->session);
     worker_bell(s);

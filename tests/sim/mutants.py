@@ -15,7 +15,7 @@ import sys
 
 RETRY, VERDICT = "common/policy/retry.c", "common/policy/verdict.c"
 BUCKET = "common/policy/bucket.c"
-CLAIM, ROWS, STEADY = "common/store/reconnects_claim.c", "common/store/reconnects.c", "common/store/steady.c"
+CLAIM, RECORD, ROWS, STEADY = "common/reconnect/claim.c", "common/reconnect/record.c", "common/store/reconnects.c", "common/store/steady.c"
 ATTEMPTS = "common/store/attempts.c"
 
 # name: (file, what stands there, what is put in its place, a word of the promise that breaks)
@@ -30,9 +30,9 @@ MUTANTS = {
     "time-by-the-wall": (STEADY, "    if (same_boot)\n        return boot_ms - a->boot_ms;\n    return by_wall < boot_ms ? by_wall : boot_ms;",
                          "    return by_wall + 0 * (boot_ms + same_boot);", "R"),
     "time-by-the-boot": (STEADY, "return by_wall < boot_ms ? by_wall : boot_ms;", "return boot_ms + by_wall;", "R"),
-    "lease-cut-short": (CLAIM, "&q, \"sii\", c->o->bridge, c->now.steady_ms,",
-                        "&q, \"sii\", c->o->bridge, c->now.steady_ms + 20000,", "R1"),
-    "no-fence": (CLAIM, "if (row.retry.token != token || row.retry.phase != RETRY_CALLING)",
+    "lease-cut-short": (CLAIM, "reconnects_first_lapsed(c->db, c->o->bridge, c->now.steady_ms,",
+                        "reconnects_first_lapsed(c->db, c->o->bridge, c->now.steady_ms + 20000,", "R1"),
+    "no-fence": (RECORD, "if (row.retry.token != token || row.retry.phase != RETRY_CALLING)",
                  "if (row.retry.phase != RETRY_CALLING)", "R1"),
     "claimed-twice": (RETRY, "n.phase = RETRY_CALLING;", "n.phase = RETRY_DUE;", "R"),
     "in-flight-unlimited": (VERDICT, "if (b->in_flight >= p->in_flight_max)", "if (b->in_flight < 0)", "in flight"),
@@ -46,13 +46,13 @@ MUTANTS = {
     "breaker-ignored": (VERDICT, "v = breaker_verdict(p, &b->breaker, now);\n    if (v.why != WHY_READY)\n        return v;\n    if (now < b->hook",
                         "(void)breaker_verdict;\n    if (v.why != WHY_READY)\n        return v;\n    if (now < b->hook", "R4"),
     "monitor-may-be-dead": (VERDICT, "return now >= b->fresh_until ? NO(MONITOR_SILENT, 0) : READY(now);", "return READY(now);", "R4"),
-    "attempted-unseen": (VERDICT, "return seen || !is_spaced(r) ? READY(now) : NO(NOT_SEEN, 0);", "return READY(now + 0 * seen);", "R4"),
+    "attempted-unseen": (VERDICT, "if (!seen && is_spaced(r))", "if (!seen && is_spaced(r) && 0)", "R4"),
     "poll-attempted-at-once": (RETRY, "return plan == PLAN_ASK ? later(p->grace_ms, p->cause_grace_ms) : p->grace_ms;",
                                "return p->grace_ms + 0 * (int64_t)plan;", "R4.*cause"),
     "connected-and-due": (VERDICT, "    case SESSION_CONNECTED:\n        return NO(CONNECTED, 0);",
                           "    case SESSION_CONNECTED:\n        return READY(0);", "R4"),
     "park-forgotten": (RETRY, "else if (r->phase != RETRY_PARKED || park == RETRY_PARK_OPERATOR)", "else if (park == RETRY_PARK_N)", "R4"),
-    "never-repaired": (CLAIM, "r = find_lapsed(c, &row);", "r = RECONNECTS_NONE + 0 * find_lapsed(c, &row);", "nobody"),
+    "never-repaired": (CLAIM, "i < RETRY_REPAIR_MAX", "i < 0", "nobody"),
     "put-off-too-far": (RETRY, "        n.due_at = v.until - now < PUT_OFF_MAX_MS ? v.until : now + PUT_OFF_MAX_MS;", "        n.due_at = v.until + PUT_OFF_MAX_MS;", "R5"),
     "put-off-for-long": (RETRY, "        n.due_at = now + LOOK_AGAIN_MS;", "        n.due_at = now + 20 * LOOK_AGAIN_MS;", "R5"),
     "drop-not-put-up": (RETRY, "    case RETRY_IDLE:\n        drop_by_plan(p, r, plan, now);", "    case RETRY_IDLE:\n        if (r->failures == 0)\n            drop_by_plan(p, r, plan, now);", "R5"),
@@ -61,8 +61,8 @@ MUTANTS = {
     "unconfirmed-is-success": (RETRY, "*ret_outcome = r->phase == RETRY_CALLING ? ATTEMPT_WORKER_LOST : ATTEMPT_UNCONFIRMED;",
                                "*ret_outcome = ATTEMPT_SUCCEEDED;", "R6"),
     "faults-count": (RETRY, "r->failures += counts && r->reason", "r->failures += r->reason", "of its own"),
-    "told-twice": (ATTEMPTS, "UPDATE attempt SET told = 1", "UPDATE attempt SET told = 0", "told"),
-    "never-told": (ATTEMPTS, "parked = ?5, told = 0,", "parked = ?5, told = 1,", "parked after"),
+    "told-twice": (ATTEMPTS, "UPDATE attempt SET published = 1", "UPDATE attempt SET published = 0", "told"),
+    "never-told": (ATTEMPTS, "parked = ?5, published = 0,", "parked = ?5, published = 1,", "parked after"),
 }
 # No word: not to be caught, because a second line of defence holds (the time it is due; the incident that a bridge
 # that is down always is).

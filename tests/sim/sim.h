@@ -17,7 +17,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/rng.h"
-#include "common/store/reconnects.h"
+#include "common/reconnect/reconnect.h"
 #include "services/monitor/book.h"
 #include "services/monitor/health.h"
 #include "services/monitor/incident.h"

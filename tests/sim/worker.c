@@ -106,8 +106,7 @@ static void tell(struct sim *s)
     bool more = true;
 
     while (more && !s->failed)
-        sim_must(s, reconnects_collect(s->db, SIM_BRIDGE, on_attempt, on_park, s, &more),
-                 "reconnects_collect");
+        sim_must(s, reconnect_collect(s->db, SIM_BRIDGE, on_attempt, on_park, s, &more), "reconnect_collect");
 }
 
 /* ---- recording ------------------------------------------------------------------------------- */
@@ -123,8 +122,8 @@ static void record(struct sim *s, int64_t call, int64_t life)
     if (is_interrupted(s, c->worker, record, call, life))
         return;
     (void)sim_now(s); /* sets the clock that the store reads */
-    r = reconnects_called(s->db, &s->clock.clock, &s->draws, &s->policy, SIM_BRIDGE, c->claim.session,
-                          c->claim.token, &c->result);
+    r = reconnect_called(s->db, &s->clock.clock, &s->draws, &s->policy, SIM_BRIDGE, c->claim.session,
+                         c->claim.token, &c->result);
     sim_log(s, "worker %d records %s of %s: %d", c->worker, attempt_outcome_text(c->result.call.outcome),
             c->claim.session, r);
     check_called(s, c, r);
@@ -235,22 +234,22 @@ static void begin(struct sim *s, int w, const struct claim *claim, int64_t began
 
 static void claim(struct sim *s, int w, struct claims *ret)
 {
-    char name[RECONNECTS_WORKER_MAX];
+    char name[ATTEMPTS_WORKER_MAX];
     struct claim_options o = { .policy = &s->policy,
                                .bridge = SIM_BRIDGE,
                                .worker = name,
                                .max = (int)s->policy.in_flight_max - s->workers[w].calls };
     int64_t began;
 
-    if (o.max > RECONNECTS_CLAIM_MAX)
-        o.max = RECONNECTS_CLAIM_MAX;
+    if (o.max > RECONNECT_CLAIM_MAX)
+        o.max = RECONNECT_CLAIM_MAX;
     if (o.max < 1)
         return;
     (void)snprintf(name, sizeof name, "w%d", w);
     (void)sim_now(s);
     began = s->t - s->boot_offset;
     check_before_claim(s);
-    sim_must(s, reconnects_claim(s->db, &s->clock.clock, &s->draws, &o, ret), "reconnects_claim");
+    sim_must(s, reconnect_claim(s->db, &s->clock.clock, &s->draws, &o, ret), "reconnect_claim");
     check_breaker(s, ret);
     for (int i = 0; i < ret->n && !s->failed; i++)
         begin(s, w, &ret->claim[i], began);

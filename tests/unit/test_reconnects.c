@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 #include "common/base/mem.h"
-#include "common/store/reconnects.h"
+#include "common/reconnect/reconnect.h"
 
 #define S ((int64_t)1000)
 #define B "main"
@@ -99,7 +99,7 @@ static struct reconnect_followed see(struct fx *f, const char *id, enum session_
     str_copy(str_from(change.cause ? change.cause->name : ""), row.cause, sizeof row.cause);
     assert_int_equal(db_begin(f->db), 0);
     assert_int_equal(sessions_save(f->db, &row), 0);
-    assert_int_equal(reconnects_follow(f->db, &f->p, &now, B, id, &change, rng_next(&f->rng), &ret), 0);
+    assert_int_equal(reconnect_follow(f->db, &f->p, &now, B, id, &change, rng_next(&f->rng), &ret), 0);
     assert_int_equal(db_commit(f->db), 0);
     return ret;
 }
@@ -109,7 +109,7 @@ static struct claims claim(struct fx *f, struct db *db, int max)
     struct claim_options o = { .policy = &f->p, .bridge = B, .worker = "w1", .max = max };
     struct claims c = { 0 };
 
-    assert_int_equal(reconnects_claim(db, &f->clock.clock, &f->rng, &o, &c), 0);
+    assert_int_equal(reconnect_claim(db, &f->clock.clock, &f->rng, &o, &c), 0);
     return c;
 }
 
@@ -117,7 +117,7 @@ static int called(struct fx *f, const struct claim *c, enum attempt_outcome o)
 {
     struct call_result result = { .call = { .outcome = o, .sent_after_ms = 0 }, .http_status = 200 };
 
-    return reconnects_called(f->db, &f->clock.clock, &f->rng, &f->p, B, c->session, c->token, &result);
+    return reconnect_called(f->db, &f->clock.clock, &f->rng, &f->p, B, c->session, c->token, &result);
 }
 
 static struct reconnect_row find(struct fx *f, const char *id)
@@ -134,7 +134,7 @@ struct heard {
     int attempts, parks;
     enum attempt_outcome outcome;
     enum retry_park park;
-    char detail[RECONNECTS_DETAIL_MAX];
+    char detail[ATTEMPTS_DETAIL_MAX];
 };
 
 static void on_attempt(void *ctx, const struct attempt_row *row)
@@ -160,7 +160,7 @@ static struct heard hear(struct fx *f, struct db *db)
     bool more = true;
 
     while (more)
-        assert_int_equal(reconnects_collect(db, B, on_attempt, on_park, &h, &more), 0);
+        assert_int_equal(reconnect_collect(db, B, on_attempt, on_park, &h, &more), 0);
     return h;
 }
 
@@ -224,13 +224,13 @@ static void test_fence(void **state)
     assert_int_equal(claim(f, f->other, 16).repaired, 1);
     h = hear(f, f->db);
     assert_int_equal(h.outcome, ATTEMPT_WORKER_LOST);
-    assert_int_equal(called(f, &a.claim[0], ATTEMPT_REFUSED), RECONNECTS_STALE);
+    assert_int_equal(called(f, &a.claim[0], ATTEMPT_REFUSED), RECONNECT_STALE);
     clock_step(&f->clock, 270 * S);
     sweep(f);
     b = claim(f, f->other, 16);
     assert_int_equal(b.n, 1);
     assert_true(b.claim[0].token > a.claim[0].token);
-    assert_int_equal(called(f, &a.claim[0], ATTEMPT_REFUSED), RECONNECTS_STALE);
+    assert_int_equal(called(f, &a.claim[0], ATTEMPT_REFUSED), RECONNECT_STALE);
     assert_int_equal(find(f, "s1").retry.phase, RETRY_CALLING);
     assert_int_equal(find(f, "s1").retry.failures, 0);
     assert_int_equal(called(f, &b.claim[0], ATTEMPT_CALLED), 0);
@@ -312,7 +312,7 @@ static void test_order(void **state)
     (void)see(f, "new", SESSION_DISCONNECTED, 428);
     (void)see(f, "hand", SESSION_DISCONNECTED, 428);
     now = now_of(f);
-    assert_int_equal(reconnects_ask(f->db, &f->p, &now, B, "hand", false, &v), 0);
+    assert_int_equal(reconnect_ask(f->db, &f->p, &now, B, "hand", false, &v), 0);
     assert_string_equal(claim(f, f->db, 1).claim[0].session, "hand");
     assert_string_equal(claim(f, f->db, 1).claim[0].session, "old");
     assert_string_equal(claim(f, f->db, 1).claim[0].session, "new");
@@ -346,19 +346,19 @@ static void test_refusals(void **state)
     struct now now = now_of(f);
     struct claims c;
 
-    assert_int_equal(reconnects_ask(f->db, &f->p, &now, B, "none", false, &v), RECONNECTS_NONE);
+    assert_int_equal(reconnect_ask(f->db, &f->p, &now, B, "none", false, &v), RECONNECTS_NONE);
     (void)see(f, "s1", SESSION_CONNECTED, 0);
-    assert_int_equal(reconnects_ask(f->db, &f->p, &now, B, "s1", true, &v), RECONNECTS_REFUSED);
+    assert_int_equal(reconnect_ask(f->db, &f->p, &now, B, "s1", true, &v), RECONNECT_REFUSED);
     assert_int_equal(v.why, WHY_CONNECTED);
     (void)see(f, "s1", SESSION_DISCONNECTED, 428);
     c = claim(f, f->db, 1);
-    assert_int_equal(reconnects_ask(f->db, &f->p, &now, B, "s1", true, &v), RECONNECTS_REFUSED);
+    assert_int_equal(reconnect_ask(f->db, &f->p, &now, B, "s1", true, &v), RECONNECT_REFUSED);
     assert_int_equal(v.why, WHY_CALLING);
     assert_int_equal(called(f, &c.claim[0], ATTEMPT_REFUSED), 0);
-    assert_int_equal(reconnects_ask(f->db, &f->p, &now, B, "s1", false, &v), RECONNECTS_REFUSED);
+    assert_int_equal(reconnect_ask(f->db, &f->p, &now, B, "s1", false, &v), RECONNECT_REFUSED);
     assert_int_equal(v.why, WHY_SPACING);
     assert_int_equal(v.until, now.steady_ms + 300 * S);
-    assert_int_equal(reconnects_ask(f->db, &f->p, &now, B, "s1", true, &v), 0);
+    assert_int_equal(reconnect_ask(f->db, &f->p, &now, B, "s1", true, &v), 0);
     assert_int_equal(claim(f, f->db, 1).n, 1);
 }
 
@@ -369,16 +369,16 @@ static void test_parking(void **state)
     struct heard h;
 
     (void)see(f, "s1", SESSION_DISCONNECTED, 428);
-    assert_int_equal(reconnects_unpark(f->db, &f->p, &now, B, "s1"), RECONNECTS_REFUSED);
-    assert_int_equal(reconnects_park(f->db, &now, B, "s1", "on holiday"), 0);
+    assert_int_equal(reconnect_unpark(f->db, &f->p, &now, B, "s1"), RECONNECT_REFUSED);
+    assert_int_equal(reconnect_park(f->db, &now, B, "s1", "on holiday"), 0);
     h = hear(f, f->db);
     assert_int_equal(h.parks, 1);
     assert_string_equal(h.detail, "on holiday");
     assert_int_equal(claim(f, f->db, 16).n, 0);
-    assert_int_equal(reconnects_unpark(f->db, &f->p, &now, B, "s1"), 0);
+    assert_int_equal(reconnect_unpark(f->db, &f->p, &now, B, "s1"), 0);
     assert_int_equal(claim(f, f->db, 16).n, 1);
     assert_int_equal(hear(f, f->db).parks, 0);
-    assert_int_equal(reconnects_park(f->db, &now, B, "none", ""), RECONNECTS_NONE);
+    assert_int_equal(reconnect_park(f->db, &now, B, "none", ""), RECONNECTS_NONE);
 }
 
 /* 405: the bridge as a whole, told once; the first session that connects ends it for all. */
@@ -407,7 +407,7 @@ static void test_unpark_outdated_by_hand(void **state)
 
     (void)see(f, "s1", SESSION_FAILED, 405);
     (void)see(f, "s2", SESSION_FAILED, 405);
-    assert_int_equal(reconnects_unpark(f->db, &f->p, &now, B, "s2"), 0);
+    assert_int_equal(reconnect_unpark(f->db, &f->p, &now, B, "s2"), 0);
     assert_int_equal(claim(f, f->db, 16).n, 2);
 }
 
@@ -419,14 +419,14 @@ static void test_no_reconnect_method(void **state)
 
     (void)see(f, "s1", SESSION_DISCONNECTED, 428);
     now = now_of(f);
-    assert_int_equal(reconnects_park_no_method(f->db, &now, B, 60 * S, "set a hook", &n), 0);
+    assert_int_equal(reconnect_park_no_method(f->db, &now, B, 60 * S, "set a hook", &n), 0);
     assert_int_equal(n, 0);
     clock_step(&f->clock, 60 * S);
     now = now_of(f);
-    assert_int_equal(reconnects_park_no_method(f->db, &now, B, 60 * S, "set a hook", &n), 0);
+    assert_int_equal(reconnect_park_no_method(f->db, &now, B, 60 * S, "set a hook", &n), 0);
     assert_int_equal(n, 1);
     assert_string_equal(hear(f, f->db).detail, "set a hook");
-    assert_int_equal(reconnects_unpark_no_method(f->db, &f->p, &now, B, &n), 0);
+    assert_int_equal(reconnect_unpark_no_method(f->db, &f->p, &now, B, &n), 0);
     assert_int_equal(n, 1);
     assert_int_equal(claim(f, f->db, 16).n, 1);
 }
@@ -442,19 +442,19 @@ static void test_by_hook(void **state)
 
     (void)see(f, "s1", SESSION_DISCONNECTED, 428);
     (void)see(f, "s2", SESSION_DISCONNECTED, 428);
-    assert_int_equal(reconnects_claim(f->db, &f->clock.clock, &f->rng, &o, &c), 0);
+    assert_int_equal(reconnect_claim(f->db, &f->clock.clock, &f->rng, &o, &c), 0);
     assert_int_equal(c.n, 1);
     assert_int_equal(c.verdict.why, WHY_HOOK_SPACING);
     assert_int_equal(called(f, &c.claim[0], ATTEMPT_CALLED), 0);
     clock_step(&f->clock, 900 * S - 1);
-    assert_int_equal(reconnects_claim(f->other, &f->clock.clock, &f->rng, &o, &c), 0);
+    assert_int_equal(reconnect_claim(f->other, &f->clock.clock, &f->rng, &o, &c), 0);
     assert_int_equal(c.n, 0);
     clock_step(&f->clock, 1);
     sweep(f);
-    assert_int_equal(reconnects_claim(f->other, &f->clock.clock, &f->rng, &o, &c), 0);
+    assert_int_equal(reconnect_claim(f->other, &f->clock.clock, &f->rng, &o, &c), 0);
     assert_int_equal(c.n, 1);
     clock_step(&f->clock, 900 * S);
-    assert_int_equal(reconnects_claim(f->other, &f->clock.clock, &f->rng, &o, &c), 0);
+    assert_int_equal(reconnect_claim(f->other, &f->clock.clock, &f->rng, &o, &c), 0);
     assert_int_equal(c.n, 0);
 }
 
@@ -504,11 +504,11 @@ static void test_not_connected(void **state)
     assert_int_equal(called(f, &c.claim[0], ATTEMPT_CALLED), 0);
     clock_step(&f->clock, 20 * S);
     now = now_of(f);
-    assert_int_equal(reconnects_not_connected(f->db, &f->p, &now, B, "s1", c.claim[0].token + 1,
-                                              SESSION_DISCONNECTED, "x", 0),
-                     RECONNECTS_STALE);
-    assert_int_equal(reconnects_not_connected(f->db, &f->p, &now, B, "s1", c.claim[0].token,
-                                              SESSION_DISCONNECTED, "still down", 0),
+    assert_int_equal(reconnect_not_connected(f->db, &f->p, &now, B, "s1", c.claim[0].token + 1,
+                                             SESSION_DISCONNECTED, "x", 0),
+                     RECONNECT_STALE);
+    assert_int_equal(reconnect_not_connected(f->db, &f->p, &now, B, "s1", c.claim[0].token,
+                                             SESSION_DISCONNECTED, "still down", 0),
                      0);
     assert_int_equal(hear(f, f->db).outcome, ATTEMPT_NOT_CONNECTED);
     assert_int_equal(find(f, "s1").retry.failures, 1);
@@ -546,14 +546,14 @@ static void test_outlook(void **state)
     (void)see(f, "s3", SESSION_DISCONNECTED, 428);
     assert_int_equal(claim(f, f->db, 16).n, 1);
     now = now_of(f);
-    assert_int_equal(reconnects_why(f->db, &f->p, &now, B, "s3", &o), 0);
+    assert_int_equal(reconnect_outlook(f->db, &f->p, &now, B, "s3", &o), 0);
     assert_int_equal(o.session.why, WHY_READY);
     assert_int_equal(o.bridge.why, WHY_BUCKET_EMPTY);
     assert_int_equal(o.ahead, 1);
     assert_int_equal(o.next_at, now.steady_ms + 1000);
-    assert_int_equal(reconnects_why(f->db, &f->p, &now, B, "s1", &o), 0);
+    assert_int_equal(reconnect_outlook(f->db, &f->p, &now, B, "s1", &o), 0);
     assert_int_equal(o.session.why, WHY_CALLING);
-    assert_int_equal(reconnects_why(f->db, &f->p, &now, B, "none", &o), RECONNECTS_NONE);
+    assert_int_equal(reconnect_outlook(f->db, &f->p, &now, B, "none", &o), RECONNECTS_NONE);
     assert_int_equal(reconnects_queue(f->db, &now, B, &q), 0);
     assert_int_equal(q.phase[RETRY_CALLING], 1);
     assert_int_equal(q.waiting, 2);
@@ -603,14 +603,14 @@ static void test_history_is_bounded(void **state)
         change.at = i;
         assert_int_equal(sessions_add_change(f->db, B, "s1", &change), 0);
     }
-    assert_int_equal(reconnects_each_attempt(f->db, B, "s1", 1000, count_row, &attempts), 0);
-    assert_int_equal(attempts, RECONNECTS_ATTEMPTS_MAX);
+    assert_int_equal(attempts_each(f->db, B, "s1", 1000, count_row, &attempts), 0);
+    assert_int_equal(attempts, ATTEMPTS_MAX);
     assert_int_equal(sessions_each_change(f->db, B, "s1", 1000, count_change, &changes), 0);
     assert_int_equal(changes, SESSIONS_CHANGES_MAX);
     assert_int_equal(remove_session(f, "s1"), 0);
     assert_int_equal(remove_session(f, "s1"), SESSIONS_NONE);
     attempts = 0;
-    assert_int_equal(reconnects_each_attempt(f->db, B, "s1", 1000, count_row, &attempts), 0);
+    assert_int_equal(attempts_each(f->db, B, "s1", 1000, count_row, &attempts), 0);
     assert_int_equal(attempts, 0);
 }
 
