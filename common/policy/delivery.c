@@ -109,15 +109,14 @@ void dest_breaker_init(struct dest_breaker *g, int64_t concurrency)
     *g = (struct dest_breaker){ .concurrency = concurrency, .limit = concurrency };
 }
 
-bool dest_breaker_wants_fresh(const struct dest_breaker *g)
+bool dest_breaker_wants_new(const struct dest_breaker *g)
 {
     return !dest_breaker_is_closed(g) && g->reached;
 }
 
-static bool may_try_fresh(const struct dest_breaker *g, int64_t in_flight)
+static bool may_try_new(const struct dest_breaker *g, int64_t in_flight)
 {
-    return dest_breaker_wants_fresh(g) && in_flight < DEST_BREAKER_FRESH_AT_ONCE &&
-           in_flight < g->concurrency;
+    return dest_breaker_wants_new(g) && in_flight < DEST_BREAKER_NEW_AT_ONCE && in_flight < g->concurrency;
 }
 
 bool dest_breaker_may(const struct dest_breaker *g, int64_t in_flight, bool fresh, int64_t now_ms,
@@ -130,10 +129,10 @@ bool dest_breaker_may(const struct dest_breaker *g, int64_t in_flight, bool fres
         return true;
     if (v.why == WHY_BREAKER_OPEN)
         *ret_at = g->breaker.until;
-    if (!fresh || !may_try_fresh(g, in_flight))
+    if (!fresh || !may_try_new(g, in_flight))
         return false;
-    *ret_at = g->fresh_at;
-    return now_ms >= g->fresh_at;
+    *ret_at = g->new_at;
+    return now_ms >= g->new_at;
 }
 
 /* A session that is tried out of turn belongs to no period: only that it is taken means something. */
@@ -141,7 +140,7 @@ bool dest_breaker_may(const struct dest_breaker *g, int64_t in_flight, bool fres
 
 int64_t dest_breaker_take(struct dest_breaker *g, int64_t now_ms)
 {
-    g->fresh_at = now_ms + DEST_BREAKER_FRESH_MS;
+    g->new_at = now_ms + DEST_BREAKER_NEW_MS;
     if (breaker_verdict(&dest_breaker_policy, &g->breaker, now_ms).why != WHY_READY)
         return NO_PERIOD;
     g->breaker = breaker_take(&dest_breaker_policy, &g->breaker, now_ms);
@@ -187,21 +186,21 @@ static enum dest_breaker_change changed(struct dest_breaker *g, const struct bre
 }
 
 /* Does a fault of this session lengthen the row? */
-static bool is_news(struct dest_breaker *g, uint64_t lane)
+static bool is_news(struct dest_breaker *g, uint64_t session)
 {
     for (int i = 0; i < g->sessions && i < DEST_BREAKER_SESSIONS - 1; i++) {
-        if (g->lane[i] == lane)
+        if (g->session[i] == session)
             return g->sessions == DEST_BREAKER_SESSIONS;
     }
     if (g->sessions < DEST_BREAKER_SESSIONS - 1)
-        g->lane[g->sessions] = lane;
+        g->session[g->sessions] = session;
     if (g->sessions < DEST_BREAKER_SESSIONS)
         g->sessions++;
     return true;
 }
 
 /* Of whatever period: it works for somebody. */
-static enum dest_breaker_change open_at_once(struct dest_breaker *g, int64_t now_ms)
+static enum dest_breaker_change close_at_once(struct dest_breaker *g, int64_t now_ms)
 {
     const struct breaker before = g->breaker;
     struct breaker b = before;
@@ -218,7 +217,7 @@ static enum dest_breaker_change open_at_once(struct dest_breaker *g, int64_t now
 static bool speaks_against_it(struct dest_breaker *g, const struct dest_breaker_try *t,
                               enum delivery_result result)
 {
-    bool news = is_news(g, t->lane);
+    bool news = is_news(g, t->session);
 
     g->unreached = result == DELIVERY_UNREACHED ? g->unreached + 1 : 0;
     if (g->unreached < DEST_BREAKER_UNREACHED)
@@ -238,7 +237,7 @@ enum dest_breaker_change dest_breaker_answer(struct dest_breaker *g, const struc
 
     *ret_counts = closed && t->period == before.gen && result != DELIVERY_UNREACHED;
     if (!fault && !closed)
-        return open_at_once(g, now_ms);
+        return close_at_once(g, now_ms);
     if (fault)
         g->reached = result == DELIVERY_FAULT;
     if (t->period != before.gen || (closed && fault && !speaks_against_it(g, t, result)))

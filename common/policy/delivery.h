@@ -76,21 +76,21 @@ int64_t delivery_wait_ms(const struct delivery_schedule *s, int tries, int64_t r
 #define DEST_BREAKER_OPEN_MAX_MS 30000
 /* While it is shut by answers, a session that has not failed is tried this long after the one before. A
  * backend that is in trouble sees 100 requests a second at most, and each session once. */
-#define DEST_BREAKER_FRESH_MS 10
+#define DEST_BREAKER_NEW_MS 10
 /* … beside a probe that may hang. */
-#define DEST_BREAKER_FRESH_AT_ONCE 2
+#define DEST_BREAKER_NEW_AT_ONCE 2
 
 struct dest_breaker {
     struct breaker breaker; /* "open": shut; "half-open": one probe is let through */
     int64_t concurrency;
     int64_t limit;     /* deliveries at once: 1 after it opened again, doubling up to the concurrency */
-    int64_t fresh_at;  /* when the next session that has not failed may be tried */
+    int64_t new_at;    /* when the next session that has not failed may be tried */
     bool reached;      /* the last fault was one of a destination that can be connected to */
     int64_t good;      /* good answers at this limit */
     int64_t unreached; /* failures to connect in a row */
-    uint64_t lane[DEST_BREAKER_SESSIONS - 1]; /* the first sessions of the row */
-    int sessions;                             /* in the row, counted up to DEST_BREAKER_SESSIONS */
-    int64_t streak_id;                        /* counts rows: which tries are given back */
+    uint64_t session[DEST_BREAKER_SESSIONS - 1]; /* the first sessions of the row */
+    int sessions;                                /* in the row, counted up to DEST_BREAKER_SESSIONS */
+    int64_t streak_id;                           /* counts rows: which tries are given back */
 };
 
 void dest_breaker_init(struct dest_breaker *g, int64_t concurrency);
@@ -101,7 +101,7 @@ bool dest_breaker_may(const struct dest_breaker *g, int64_t in_flight, bool fres
 /* One starts. Returns the period it belongs to, for dest_breaker_answer(). */
 int64_t dest_breaker_take(struct dest_breaker *g, int64_t now_ms);
 /* It is not closed, and a session that has not failed would be tried. */
-bool dest_breaker_wants_fresh(const struct dest_breaker *g);
+bool dest_breaker_wants_new(const struct dest_breaker *g);
 bool dest_breaker_is_open(const struct dest_breaker *g, int64_t now_ms); /* nothing new need be read */
 bool dest_breaker_is_closed(const struct dest_breaker *g);               /* in breaker's words: all is well */
 
@@ -113,8 +113,8 @@ enum dest_breaker_change {
 };
 struct dest_breaker_try {
     int64_t period;
-    uint64_t lane; /* its session: any number that tells sessions apart */
-    bool known;    /* the event had failed before the last good answer: that it fails again says nothing */
+    uint64_t session; /* its session: any number that tells sessions apart */
+    bool known;       /* the event had failed before the last good answer: that it fails again says nothing */
 };
 /* How a delivery ended. *ret_counts: the try uses up the event's schedule (only for results other than taken
  * and gone). */

@@ -31,7 +31,7 @@ static const char *const steps[] = {
     "  PRIMARY KEY (destination, seq)"
     ") STRICT, WITHOUT ROWID;"
 
-    "CREATE TABLE held ("
+    "CREATE TABLE blocked ("
     "  destination INTEGER NOT NULL, bridge TEXT NOT NULL, session TEXT NOT NULL, seq INTEGER NOT NULL,"
     "  PRIMARY KEY (destination, bridge, session, seq)"
     ") STRICT, WITHOUT ROWID;"
@@ -44,7 +44,7 @@ static const char *const steps[] = {
     "  reason TEXT NOT NULL, tries INTEGER NOT NULL, status INTEGER NOT NULL, detail TEXT NOT NULL,"
     "  answer BLOB, dead_at INTEGER NOT NULL, redeliver INTEGER NOT NULL DEFAULT 0"
     ") STRICT;"
-    "CREATE INDEX dead_again ON dead (destination, id) WHERE redeliver = 1;",
+    "CREATE INDEX dead_redeliver ON dead (destination, id) WHERE redeliver = 1;",
     NULL,
 };
 const struct db_schema forward_schema = { steps };
@@ -206,7 +206,7 @@ int forward_counts(struct db *db, const struct forward_destination *d, struct fo
     int r = sql_get_int(db, "SELECT count(*) FROM retry WHERE destination = ?1", &c.retrying, "i", d->id);
 
     if (r == 0)
-        r = sql_get_int(db, "SELECT count(*) FROM held WHERE destination = ?1", &c.held, "i", d->id);
+        r = sql_get_int(db, "SELECT count(*) FROM blocked WHERE destination = ?1", &c.blocked, "i", d->id);
     if (r == 0)
         r = sql_get_int(db, "SELECT count(*) FROM dead WHERE destination = ?1", &c.dead, "s", d->name);
     if (r == 0)
@@ -217,12 +217,13 @@ int forward_counts(struct db *db, const struct forward_destination *d, struct fo
 int forward_forget_log(struct db *db, int64_t *ret_lost)
 {
     int64_t lost = 0;
-    int r = sql_get_int(db, "SELECT (SELECT count(*) FROM retry) + (SELECT count(*) FROM held)", &lost, "");
+    int r =
+        sql_get_int(db, "SELECT (SELECT count(*) FROM retry) + (SELECT count(*) FROM blocked)", &lost, "");
 
     if (r == 0)
         r = sql_run(db, "DELETE FROM retry", "");
     if (r == 0)
-        r = sql_run(db, "DELETE FROM held", "");
+        r = sql_run(db, "DELETE FROM blocked", "");
     if (r == 0)
         r = sql_run(db, "UPDATE destination SET floor = -1, done = x''", "");
     if (r == 0)
@@ -267,37 +268,38 @@ int forward_retry_each(struct db *db, int64_t destination,
     return r;
 }
 
-int forward_held_put(struct db *db, int64_t destination, struct str bridge, struct str session, int64_t seq)
+int forward_blocked_put(struct db *db, int64_t destination, struct str bridge, struct str session,
+                        int64_t seq)
 {
-    return sql_run(db, "INSERT OR IGNORE INTO held VALUES (?1, ?2, ?3, ?4)", "itti", destination, bridge,
+    return sql_run(db, "INSERT OR IGNORE INTO blocked VALUES (?1, ?2, ?3, ?4)", "itti", destination, bridge,
                    session, seq);
 }
 
-int forward_held_remove(struct db *db, int64_t destination, struct str bridge, struct str session,
-                        int64_t seq)
+int forward_blocked_remove(struct db *db, int64_t destination, struct str bridge, struct str session,
+                           int64_t seq)
 {
     return sql_run(db,
-                   "DELETE FROM held WHERE destination = ?1 AND bridge = ?2 AND session = ?3 AND seq = ?4",
+                   "DELETE FROM blocked WHERE destination = ?1 AND bridge = ?2 AND session = ?3 AND seq = ?4",
                    "itti", destination, bridge, session, seq);
 }
 
-int forward_held_first(struct db *db, int64_t destination, struct str bridge, struct str session,
-                       int64_t *ret_seq)
+int forward_blocked_first(struct db *db, int64_t destination, struct str bridge, struct str session,
+                          int64_t *ret_seq)
 {
     return sql_get_int(db,
-                       "SELECT coalesce(min(seq), 0) FROM held"
+                       "SELECT coalesce(min(seq), 0) FROM blocked"
                        " WHERE destination = ?1 AND bridge = ?2 AND session = ?3",
                        ret_seq, "itt", destination, bridge, session);
 }
 
-int forward_held_each(struct db *db, int64_t destination,
-                      int (*on_session)(void *ctx, struct str bridge, struct str session, int64_t n,
-                                        int64_t first_seq),
-                      void *ctx)
+int forward_blocked_each(struct db *db, int64_t destination,
+                         int (*on_session)(void *ctx, struct str bridge, struct str session, int64_t n,
+                                           int64_t first_seq),
+                         void *ctx)
 {
     CLEANUP(sql_done) struct sql *q = NULL;
     int r = sql_query(db,
-                      "SELECT bridge, session, count(*), min(seq) FROM held WHERE destination = ?1"
+                      "SELECT bridge, session, count(*), min(seq) FROM blocked WHERE destination = ?1"
                       " GROUP BY bridge, session",
                       &q, "i", destination);
 

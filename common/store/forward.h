@@ -5,7 +5,7 @@
  * more). Everybody else reads, by forward_open_reader().
  *
  * Of a destination every event up to the floor is done, or has a row in retry (the first of its session, it
- * failed) or in held (behind one that failed; the body stays in events.db). Above the floor the done ones are
+ * failed) or in blocked (behind one that failed; the body stays in events.db). Above the floor the done ones are
  * bits, the first of seq floor + 1.
  *
  * Orders to the forwarder are rows of state.db, which several processes may write.
@@ -27,7 +27,7 @@
 /* Dead letters at most; with a full shelf nothing more is given up, it is tried on. */
 #define FORWARD_DEAD_MAX 100000
 /* Held events of a destination at most: then it waits. Some 60 bytes each. */
-#define FORWARD_HELD_MAX 1000000
+#define FORWARD_BLOCKED_MAX 1000000
 
 /* All tables; for tests in memory. */
 extern const struct db_schema forward_schema;
@@ -69,7 +69,7 @@ int forward_save_window(struct db *db, int64_t destination, int64_t floor, struc
 int forward_save_off(struct db *db, int64_t destination, int64_t off_since);
 int forward_save_status(struct db *db, const struct forward_destination *row);
 struct forward_counts {
-    int64_t retrying, held, dead;
+    int64_t retrying, blocked, dead;
 };
 int forward_counts(struct db *db, const struct forward_destination *d, struct forward_counts *ret);
 /* The log is another one: floors go back to "not begun", rows of events that are gone go. Returns how many
@@ -92,17 +92,18 @@ int forward_retry_remove(struct db *db, int64_t destination, int64_t seq);
 int forward_retry_each(struct db *db, int64_t destination,
                        int (*on_row)(void *ctx, const struct forward_retry *row), void *ctx);
 
-int forward_held_put(struct db *db, int64_t destination, struct str bridge, struct str session, int64_t seq);
-int forward_held_remove(struct db *db, int64_t destination, struct str bridge, struct str session,
+int forward_blocked_put(struct db *db, int64_t destination, struct str bridge, struct str session,
                         int64_t seq);
+int forward_blocked_remove(struct db *db, int64_t destination, struct str bridge, struct str session,
+                           int64_t seq);
 /* The first of a session, 0: none. */
-int forward_held_first(struct db *db, int64_t destination, struct str bridge, struct str session,
-                       int64_t *ret_seq);
+int forward_blocked_first(struct db *db, int64_t destination, struct str bridge, struct str session,
+                          int64_t *ret_seq);
 /* Sessions that have some: how many, and the first. */
-int forward_held_each(struct db *db, int64_t destination,
-                      int (*on_session)(void *ctx, struct str bridge, struct str session, int64_t n,
-                                        int64_t first_seq),
-                      void *ctx);
+int forward_blocked_each(struct db *db, int64_t destination,
+                         int (*on_session)(void *ctx, struct str bridge, struct str session, int64_t n,
+                                           int64_t first_seq),
+                         void *ctx);
 
 /* ---- dead letters ---------------------------------------------------------------------------- */
 

@@ -1,4 +1,4 @@
-/* Dead letters, and the orders that operators give about them. */
+/* Dead letters, and the commands that operators give about them. */
 #include <stdio.h>
 
 #include "common/base/mem.h"

@@ -201,10 +201,10 @@ static int count(const struct forward_cli *f, const struct forward_dead_filter *
     return r;
 }
 
-/* Fills the orders: one per id, or one with the filter. Returns -1 or the exit code. */
-static int make_orders(const struct forward_cli *f, const struct forward_cli_settings *s,
-                       const struct settings_args *args, enum forward_verb verb, struct forward_command *ret,
-                       int *ret_n)
+/* Fills the commands: one per id, or one with the filter. Returns -1 or the exit code. */
+static int make_commands(const struct forward_cli *f, const struct forward_cli_settings *s,
+                         const struct settings_args *args, enum forward_verb verb,
+                         struct forward_command *ret, int *ret_n)
 {
     bool filtered = s->destination[0] || s->session[0] || s->type[0] || s->since[0] || s->until[0];
     int code = -1;
@@ -222,7 +222,7 @@ static int make_orders(const struct forward_cli *f, const struct forward_cli_set
     return code;
 }
 
-static int check_there(const struct forward_cli *f, const struct forward_command *orders, int n,
+static int check_there(const struct forward_cli *f, const struct forward_command *commands, int n,
                        int64_t *ret_letters)
 {
     int r = 0;
@@ -231,28 +231,28 @@ static int check_there(const struct forward_cli *f, const struct forward_command
     for (int i = 0; r == 0 && i < n; i++) {
         int64_t before = *ret_letters;
 
-        r = count(f, &orders[i].filter, orders[i].verb == FORWARD_DEAD_RETRY, ret_letters);
-        if (r == 0 && *ret_letters == before && orders[i].filter.id)
-            return cli_problem(EXIT_NEGATIVE, "there is no dead letter %" PRId64 "%s", orders[i].filter.id,
-                               orders[i].verb == FORWARD_DEAD_RETRY ? " with a body" : "");
+        r = count(f, &commands[i].filter, commands[i].verb == FORWARD_DEAD_RETRY, ret_letters);
+        if (r == 0 && *ret_letters == before && commands[i].filter.id)
+            return cli_problem(EXIT_NEGATIVE, "there is no dead letter %" PRId64 "%s", commands[i].filter.id,
+                               commands[i].verb == FORWARD_DEAD_RETRY ? " with a body" : "");
     }
     if (r != 0)
         return forward_cli_problem(f, r);
     return *ret_letters > 0 ? -1 : cli_problem(EXIT_NEGATIVE, "no dead letter is like that");
 }
 
-static int order(const struct forward_cli *f, const struct forward_cli_settings *s,
-                 const struct settings_args *args, enum forward_verb verb)
+static int command(const struct forward_cli *f, const struct forward_cli_settings *s,
+                   const struct settings_args *args, enum forward_verb verb)
 {
-    struct forward_command orders[SETTINGS_ARGS_MAX];
+    struct forward_command commands[SETTINGS_ARGS_MAX];
     int64_t letters = 0;
     int n = 0;
-    int code = make_orders(f, s, args, verb, orders, &n);
+    int code = make_commands(f, s, args, verb, commands, &n);
 
     if (code < 0)
-        code = check_there(f, orders, n, &letters);
+        code = check_there(f, commands, n, &letters);
     if (code < 0)
-        code = forward_cli_command(f, orders, n);
+        code = forward_cli_command(f, commands, n);
     if (code >= 0)
         return code;
     if (s->cli.json)
@@ -266,13 +266,13 @@ static int order(const struct forward_cli *f, const struct forward_cli_settings 
 static int retry(const struct forward_cli *f, const struct forward_cli_settings *s,
                  const struct settings_args *args)
 {
-    return order(f, s, args, FORWARD_DEAD_RETRY);
+    return command(f, s, args, FORWARD_DEAD_RETRY);
 }
 
 static int drop(const struct forward_cli *f, const struct forward_cli_settings *s,
                 const struct settings_args *args)
 {
-    return order(f, s, args, FORWARD_DEAD_DROP);
+    return command(f, s, args, FORWARD_DEAD_DROP);
 }
 
 /* ---- the commands ---------------------------------------------------------------------------- */

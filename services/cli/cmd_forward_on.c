@@ -25,7 +25,7 @@ static int on_destination(void *ctx, const struct forward_destination *d)
     return 0;
 }
 
-static int order(const struct cli_settings *settings, const char *name, bool on)
+static int command(const struct cli_settings *settings, const char *name, bool on)
 {
     CLEANUP(forward_cli_close) struct forward_cli f = FORWARD_CLI_NULL;
     struct search s = { .name = name };
@@ -62,7 +62,7 @@ static int run(int argc, char *argv[], int (*cmd)(int argc, char *argv[]), bool 
     if (code >= 0)
         return code;
     if (args.n == 1 && text_is_id(str_from(args.arg[0])))
-        code = order(&s, args.arg[0], on);
+        code = command(&s, args.arg[0], on);
     else
         code = cli_problem(EXIT_USAGE, "forward %s takes the NAME of a destination", on ? "on" : "off");
     cli_free(NULL, &s);

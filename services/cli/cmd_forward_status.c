@@ -46,7 +46,7 @@ static void print_json(const struct show *s, const struct forward_destination *d
     json_int(&j, "lag", lag(s, d));
     json_int(&j, "in_flight", s->runs ? d->in_flight : 0);
     json_int(&j, "retrying", c->retrying);
-    json_int(&j, "held", c->held);
+    json_int(&j, "blocked", c->blocked);
     json_int(&j, "dead", c->dead);
     json_int(&j, "delivered", d->delivered);
     json_texts(&j, "last_error", d->last_error);
@@ -66,10 +66,10 @@ static void print_line(const struct show *s, const struct forward_destination *d
                                                      : "down";
 
     if (s->n == 1)
-        printf("%-20s %-8s %10s %8s %8s %6s  %s\n", "DESTINATION", "STATE", "LAG", "RETRYING", "HELD", "DEAD",
-               "URL");
+        printf("%-20s %-8s %10s %8s %8s %6s  %s\n", "DESTINATION", "STATE", "LAG", "RETRYING", "BLOCKED",
+               "DEAD", "URL");
     printf("%-20s %-8s %10" PRId64 " %8" PRId64 " %8" PRId64 " %6" PRId64 "  %s\n", d->name, state, lag(s, d),
-           c->retrying, c->held, c->dead, d->url);
+           c->retrying, c->blocked, c->dead, d->url);
     if (d->last_error[0])
         printf("%-20s last error %s ago: %s\n", "",
                text_duration((s->f->wall_ms - d->last_error_at) / 1000 * 1000, ago, sizeof ago),

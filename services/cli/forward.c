@@ -72,26 +72,26 @@ int forward_cli_id(const char *arg, int64_t *ret)
                        arg);
 }
 
-static int put_all(struct db *state, const struct forward_command *orders, int n, int64_t wall_ms)
+static int put_all(struct db *state, const struct forward_command *commands, int n, int64_t wall_ms)
 {
     int r = db_begin(state);
 
     for (int i = 0; r == 0 && i < n; i++)
-        r = forward_command_put(state, &orders[i], wall_ms);
+        r = forward_command_put(state, &commands[i], wall_ms);
     if (r == 0)
         return db_commit(state);
     db_rollback(state);
     return r;
 }
 
-int forward_cli_command(const struct forward_cli *f, const struct forward_command *orders, int n)
+int forward_cli_command(const struct forward_cli *f, const struct forward_command *commands, int n)
 {
     struct db *state = NULL;
     struct message m;
     int r = cli_open_state(f->settings->app.data_dir, &state);
 
     if (r == 0)
-        r = put_all(state, orders, n, f->wall_ms);
+        r = put_all(state, commands, n, f->wall_ms);
     db_close(state);
     if (r != 0)
         return cli_store_problem(f->settings->app.data_dir, STATE_DB_FILE, r);
@@ -100,7 +100,7 @@ int forward_cli_command(const struct forward_cli *f, const struct forward_comman
     cli_publish(f->settings->app.bus_in, f->wall_ms, &m);
     if (!forward_cli_runs(f->settings))
         (void)fprintf(stderr,
-                      "zapkeep: zapkeep-forward does not run now; it takes the order when it is started\n");
+                      "zapkeep: zapkeep-forward does not run now; it takes the command when it is started\n");
     return -1;
 }
 

@@ -1,5 +1,5 @@
 /*
- * What the commands about the forwarder share: forward.db to read, dead letters by id or filter, orders.
+ * What the commands about the forwarder share: forward.db to read, dead letters by id or filter, commands.
  */
 #pragma once
 
@@ -38,7 +38,7 @@ int forward_cli_filter(const struct forward_cli *f, const struct forward_cli_set
                        struct forward_dead_filter *ret);
 int forward_cli_id(const char *arg, int64_t *ret);
 int forward_cli_problem(const struct forward_cli *f, int r);
-/* Puts the orders into state.db, all or none, and rings. */
-int forward_cli_command(const struct forward_cli *f, const struct forward_command *orders, int n);
+/* Puts the commands into state.db, all or none, and rings. */
+int forward_cli_command(const struct forward_cli *f, const struct forward_command *commands, int n);
 /* Some forwarder works on this data directory. */
 bool forward_cli_runs(const struct cli_settings *settings);

@@ -179,11 +179,11 @@ static int key_token(struct parse *p, const char *value, const char *at)
 
 static int key_secret(struct parse *p, const char *value, const char *at)
 {
-    CLEANUP(buf_fini) struct buf words = BUF_INIT(1024);
+    CLEANUP(buf_fini) struct buf detail = BUF_INIT(1024);
     struct tokens t;
 
-    if (delivery_secrets(value, &t, &words) != 0)
-        return problem_at(p, at, "the secret %s", buf_str(&words));
+    if (delivery_secrets(value, &t, &detail) != 0)
+        return problem_at(p, at, "the secret %s", buf_str(&detail));
     return set_text(&p->d->secret, value);
 }
 

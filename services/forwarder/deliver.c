@@ -2,12 +2,12 @@
  * Lanes in, requests out.
  *
  * One event, when all goes well:
- *   lane_settle   its lane has something to do: it is put among those that are ready
- *   deliver_poke  a slot is free and the breaker open: lane and event go into a request
+ *   session_queue_settle   its queue has something to do: it is put among those that are ready
+ *   deliver_poke  a slot is free and the breaker open: queue and event go into a request
  *   on_answer     2xx: the event is done (a row or a bit)
  *   deliver_poke  when that is on record the slot is free again
- * When it does not: the event is at fault -> it waits in forward.db, and its lane with it; the destination is
- * at fault -> the event stays where it is, first of its lane, and the breaker says when it is tried again; 410
+ * When it does not: the event is at fault -> it waits in forward.db, and its queue with it; the destination is
+ * at fault -> the event stays where it is, first of its queue, and the breaker says when it is tried again; 410
  * -> the destination is turned off.
  */
 #include <stdio.h>
@@ -31,12 +31,12 @@ struct call {
     int64_t period; /* of the breaker */
     int n;          /* items */
     struct {
-        struct lane *lane;
+        struct session_queue *queue;
         struct item *item;
     } at[];
 };
 
-/* ---- which lanes ----------------------------------------------------------------------------- */
+/* ---- which queues ----------------------------------------------------------------------------- */
 
 void deliver_at(struct destination *d, int64_t boot_ms)
 {
@@ -48,19 +48,19 @@ void deliver_at(struct destination *d, int64_t boot_ms)
     timer_start(d->due, boot_ms > now ? boot_ms - now : 0);
 }
 
-void lane_settle(struct destination *d, struct lane *l)
+void session_queue_settle(struct destination *d, struct session_queue *q)
 {
-    if (l->state == LANE_BUSY)
+    if (q->state == QUEUE_BUSY)
         return;
-    list_remove(&l->in_queue);
-    if (l->state == LANE_WAITING) {
-        list_append(&d->waiting, &l->in_queue);
-        deliver_at(d, l->next_at);
-    } else if (l->n_items > 0 || l->held > 0 || l->head.row) {
-        l->state = LANE_READY;
-        list_append(l->head.sends > 0 || l->head.row ? &d->tired : &d->fresh, &l->in_queue);
+    list_remove(&q->in_queue);
+    if (q->state == QUEUE_WAITING) {
+        list_append(&d->waiting, &q->in_queue);
+        deliver_at(d, q->next_at);
+    } else if (q->n_items > 0 || q->blocked > 0 || q->head.has_row) {
+        q->state = QUEUE_READY;
+        list_append(q->head.sends > 0 || q->head.has_row ? &d->ready_retry : &d->ready_new, &q->in_queue);
     } else {
-        lanes_free(&d->lanes, l);
+        session_queues_free(&d->queues, q);
     }
 }
 
@@ -72,95 +72,96 @@ void deliver_due(void *ctx)
     d->due_at = 0;
     LIST_FOR(it, &d->waiting)
     {
-        struct lane *l = container_of(it, struct lane, in_queue);
+        struct session_queue *q = container_of(it, struct session_queue, in_queue);
 
-        if (l->next_at > now) {
-            deliver_at(d, l->next_at);
+        if (q->next_at > now) {
+            deliver_at(d, q->next_at);
             continue;
         }
-        l->state = LANE_EMPTY;
-        lane_settle(d, l);
+        q->state = QUEUE_EMPTY;
+        session_queue_settle(d, q);
     }
     destination_poke(d);
 }
 
 /* Those that failed and those that did not take turns. While it is shut, and while it begins slowly, those
  * that have not failed go first: it may be that the backend only cannot stand the others. */
-static struct lane *next_lane(struct destination *d)
+static struct session_queue *next_queue(struct destination *d)
 {
     bool all_is_well = dest_breaker_is_closed(&d->breaker) && d->breaker.limit >= d->config->concurrency;
-    bool tired = list_empty(&d->fresh) || (!list_empty(&d->tired) && d->tired_next && all_is_well);
-    struct list *from = tired ? &d->tired : &d->fresh;
+    bool ready_retry =
+        list_empty(&d->ready_new) || (!list_empty(&d->ready_retry) && d->retry_next && all_is_well);
+    struct list *from = ready_retry ? &d->ready_retry : &d->ready_new;
 
     if (list_empty(from))
         return NULL;
-    d->tired_next = !tired;
-    return container_of(from->next, struct lane, in_queue);
+    d->retry_next = !ready_retry;
+    return container_of(from->next, struct session_queue, in_queue);
 }
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
-/* How many events of the lane may go in a batch with room for so many. */
-static int items_of(const struct lane *l, int room)
+/* How many events of the queue may go in a batch with room for so many. */
+static int items_of(const struct session_queue *q, int room)
 {
-    if (l->head.sends > 0 || l->head.row || l->alone || l->held > 0)
+    if (q->head.sends > 0 || q->head.has_row || q->alone || q->blocked > 0)
         return 1;
-    return l->n_items < room ? l->n_items : room;
+    return q->n_items < room ? q->n_items : room;
 }
 
-static void take_lane(struct call *c, struct lane *l, int n)
+static void take_queue(struct call *c, struct session_queue *q, int n)
 {
-    struct list *at = l->items.next;
+    struct list *at = q->items.next;
 
-    list_remove(&l->in_queue);
-    l->state = LANE_BUSY;
-    l->n_sent = n;
+    list_remove(&q->in_queue);
+    q->state = QUEUE_BUSY;
+    q->n_sent = n;
     for (int i = 0; i < n; i++, at = at->next) {
-        c->at[c->n].lane = l;
-        c->at[c->n++].item = container_of(at, struct item, in_lane);
+        c->at[c->n].queue = q;
+        c->at[c->n++].item = container_of(at, struct item, in_session);
     }
 }
 
 /* Those that failed go alone: they would fail the others. */
-static bool goes_alone(const struct lane *l)
+static bool goes_alone(const struct session_queue *q)
 {
-    return l->alone || l->head.sends > 0 || l->head.row;
+    return q->alone || q->head.sends > 0 || q->head.has_row;
 }
 
 /* Fills the call with what is ready. */
 static void collect(struct destination *d, struct call *c)
 {
-    struct lane *l;
+    struct session_queue *q;
 
-    while (c->n < d->config->batch && forwarder_may_send(d->f) && (l = next_lane(d))) {
-        if (c->n > 0 && goes_alone(l))
+    while (c->n < d->config->batch && forwarder_may_send(d->f) && (q = next_queue(d))) {
+        if (c->n > 0 && goes_alone(q))
             return;
-        if (!shelve_first(d, l)) {
-            lane_settle(d, l);
+        if (!backlog_first(d, q)) {
+            session_queue_settle(d, q);
             continue;
         }
-        take_lane(c, l, items_of(l, (int)d->config->batch - c->n));
-        if (goes_alone(l))
+        take_queue(c, q, items_of(q, (int)d->config->batch - c->n));
+        if (goes_alone(q))
             return;
     }
 }
 
 /* The head's tries are those of the event that is sent. */
-static void note_head(struct lane *l, const struct item *it)
+static void note_head(struct session_queue *q, const struct item *it)
 {
-    if (l->head.seq != it->event.seq) {
-        memset(&l->head, 0, sizeof l->head);
-        l->head.seq = it->event.seq;
-        l->fault_tries = 0;
+    if (q->head.seq != it->event.seq) {
+        memset(&q->head, 0, sizeof q->head);
+        q->head.seq = it->event.seq;
+        q->fault_tries = 0;
     }
-    l->head.sends++;
+    q->head.sends++;
 }
 
 static int build(struct call *c, struct buf *headers, struct buf *body)
 {
     const struct event *events[FORWARD_BATCH_MAX];
     const struct destination *d = c->d;
-    struct delivery_try how = { .attempt = c->at[0].lane->head.sends,
+    struct delivery_try how = { .attempt = c->at[0].queue->head.sends,
                                 .timestamp_s = forwarder_wall_ms(d->f) / 1000,
                                 .batch = d->config->batch > 1 };
 
@@ -203,11 +204,11 @@ static bool waits_for_more(struct destination *d, int64_t now)
 {
     int64_t n = 0;
 
-    if (d->config->batch_wait_ms == 0 || d->config->batch == 1 || !list_empty(&d->tired))
+    if (d->config->batch_wait_ms == 0 || d->config->batch == 1 || !list_empty(&d->ready_retry))
         return false;
-    LIST_FOR(it, &d->fresh)
+    LIST_FOR(it, &d->ready_new)
     {
-        n += container_of(it, struct lane, in_queue)->n_items;
+        n += container_of(it, struct session_queue, in_queue)->n_items;
         if (n >= d->config->batch)
             return false;
     }
@@ -235,8 +236,8 @@ static bool start_one(struct destination *d, int64_t now)
     }
     d->batch_since = 0;
     for (int i = 0; i < c->n; i++) {
-        if (i == 0 || c->at[i].lane != c->at[i - 1].lane)
-            note_head(c->at[i].lane, c->at[i].item);
+        if (i == 0 || c->at[i].queue != c->at[i - 1].queue)
+            note_head(c->at[i].queue, c->at[i].item);
     }
     c->period = dest_breaker_take(&d->breaker, now);
     list_append(&d->calls, &c->in_destination);
@@ -255,9 +256,9 @@ void deliver_poke(struct destination *d)
     /* At a stop nothing is started: what is read meanwhile would be sent, and its answer not be heard. */
     if (destination_is_off(d) || app_stopping(d->f->app))
         return;
-    again_load(d);
-    while (forwarder_may_send(d->f) && !(list_empty(&d->fresh) && list_empty(&d->tired)) &&
-           dest_breaker_may(&d->breaker, d->in_flight, !list_empty(&d->fresh), now, &at)) {
+    redeliver_load(d);
+    while (forwarder_may_send(d->f) && !(list_empty(&d->ready_new) && list_empty(&d->ready_retry)) &&
+           dest_breaker_may(&d->breaker, d->in_flight, !list_empty(&d->ready_new), now, &at)) {
         if (waits_for_more(d, now) || !start_one(d, now))
             return;
     }
@@ -294,14 +295,14 @@ static enum delivery_failure failure_of(const struct http_answer *a)
     }
 }
 
-static void words_of(const struct http_answer *a, struct verdict_words *ret)
+static void describe(const struct http_answer *a, struct delivery_error *ret)
 {
     ret->status = a->status;
     ret->answer = a->body;
     if (a->error == HTTP_OK)
-        (void)snprintf(ret->words, sizeof ret->words, "answered %d", a->status);
+        (void)snprintf(ret->detail, sizeof ret->detail, "answered %d", a->status);
     else
-        (void)snprintf(ret->words, sizeof ret->words, "%s%s%.80s", http_error_text(a->error),
+        (void)snprintf(ret->detail, sizeof ret->detail, "%s%s%.80s", http_error_text(a->error),
                        a->detail[0] ? ": " : "", a->detail);
     if (ret->answer.n > FORWARD_ANSWER_MAX)
         ret->answer.n = FORWARD_ANSWER_MAX;
@@ -310,50 +311,50 @@ static void words_of(const struct http_answer *a, struct verdict_words *ret)
 static void taken(struct destination *d, struct call *c)
 {
     for (int i = 0; i < c->n; i++)
-        shelve_done(d, c->at[i].lane, c->at[i].item);
+        backlog_done(d, c->at[i].queue, c->at[i].item);
     d->row.delivered += c->n;
     metric_add(&forward_delivered, d->index, c->n);
 }
 
-/* The lanes go on, wherever their events are now. */
+/* The queues go on, wherever their events are now. */
 static void release(struct destination *d, struct call *c)
 {
-    struct lane *last = NULL;
+    struct session_queue *last = NULL;
 
     for (int i = 0; i < c->n; i++) {
-        struct lane *l = c->at[i].lane;
+        struct session_queue *q = c->at[i].queue;
 
-        if (l == last)
+        if (q == last)
             continue;
-        last = l;
-        l->n_sent = 0;
-        if (l->state == LANE_BUSY)
-            l->state = LANE_EMPTY;
-        lane_settle(d, l);
+        last = q;
+        q->n_sent = 0;
+        if (q->state == QUEUE_BUSY)
+            q->state = QUEUE_EMPTY;
+        session_queue_settle(d, q);
     }
 }
 
-/* Of a batch nobody knows which event it was: each lane goes by itself next. */
-static void failed(struct destination *d, struct call *c, const struct verdict_words *w,
+/* Of a batch nobody knows which event it was: each queue goes by itself next. */
+static void failed(struct destination *d, struct call *c, const struct delivery_error *w,
                    int64_t retry_after_ms, bool fault)
 {
     if (c->n == 1) {
-        shelve_failed(d, c->at[0].lane, c->at[0].item, w, retry_after_ms, fault);
+        backlog_failed(d, c->at[0].queue, c->at[0].item, w, retry_after_ms, fault);
         return;
     }
     for (int i = 0; i < c->n; i++)
-        c->at[i].lane->alone = true;
+        c->at[i].queue->alone = true;
 }
 
-static void tell(struct destination *d, enum dest_breaker_change change, const char *words)
+static void tell(struct destination *d, enum dest_breaker_change change, const char *detail)
 {
     if (change == DEST_BREAKER_OPENED)
         log_warn("destination-down", "the destination does not work; what comes for it waits in the log",
-                 KS("destination", d->config->name), KS("why", words));
+                 KS("destination", d->config->name), KS("error", detail));
     if (change == DEST_BREAKER_OPENED)
-        destination_tell(d, "down", words);
+        destination_publish(d, "down", detail);
     if (change == DEST_BREAKER_CLOSED)
-        destination_tell(d, "up", "");
+        destination_publish(d, "up", "");
     if (change == DEST_BREAKER_CLOSED)
         log_info("destination-well", "the destination works again; beginning slowly",
                  KS("destination", d->config->name));
@@ -363,19 +364,19 @@ static void tell(struct destination *d, enum dest_breaker_change change, const c
 static void note_fault(struct destination *d, struct call *c)
 {
     for (int i = 0; i < c->n; i++)
-        c->at[i].lane->head.failed_in = d->breaker.streak_id + 1;
+        c->at[i].queue->head.failed_in = d->breaker.streak_id + 1;
 }
 
-static void judge(struct destination *d, struct call *c, const struct http_answer *a)
+static void handle_answer(struct destination *d, struct call *c, const struct http_answer *a)
 {
     enum delivery_failure failure = failure_of(a);
     enum delivery_result result = delivery_classify(failure, a->status);
-    struct verdict_words w = { 0 };
-    const struct lane *l = c->at[0].lane;
+    struct delivery_error w = { 0 };
+    const struct session_queue *q = c->at[0].queue;
     const struct dest_breaker_try t = { .period = c->period,
-                                        .lane = l->hash,
-                                        .known = l->head.failed_in > 0 &&
-                                                 l->head.failed_in <= d->breaker.streak_id };
+                                        .session = q->hash,
+                                        .known = q->head.failed_in > 0 &&
+                                                 q->head.failed_in <= d->breaker.streak_id };
     bool counts = false;
     enum dest_breaker_change change = dest_breaker_answer(
         &d->breaker, &t, result, forwarder_jitter_permille(d->f), forwarder_boot_ms(d->f), &counts);
@@ -383,9 +384,9 @@ static void judge(struct destination *d, struct call *c, const struct http_answe
     forward_metrics_attempt(failure, a->status);
     metric_observe(&forward_seconds, a->took_ms);
     if (result != DELIVERY_TAKEN) {
-        words_of(a, &w);
+        describe(a, &w);
         note_fault(d, c);
-        destination_failed(d, w.words);
+        destination_failed(d, w.detail);
     }
     if (result == DELIVERY_TAKEN)
         taken(d, c);
@@ -395,10 +396,10 @@ static void judge(struct destination *d, struct call *c, const struct http_answe
         failed(d, c, &w, a->retry_after_s >= 0 ? a->retry_after_s * 1000 : -1, result == DELIVERY_FAULT);
     release(d, c);
     if (change == DEST_BREAKER_OPENED)
-        shelve_give_back(d);
+        backlog_give_back(d);
     if (change == DEST_BREAKER_REOPENED)
         d->look_once = true;
-    tell(d, change, w.words);
+    tell(d, change, w.detail);
 }
 
 static void on_answer(void *ctx, const struct http_answer *answer)
@@ -409,7 +410,7 @@ static void on_answer(void *ctx, const struct http_answer *answer)
     list_remove(&c->in_destination);
     d->in_flight--;
     if (!d->f->closing)
-        judge(d, c, answer);
+        handle_answer(d, c, answer);
     mem_free(c);
     forwarder_ended(d->f);
 }

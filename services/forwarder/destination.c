@@ -25,16 +25,16 @@ static bool is_full(const struct destination *d, int part)
  * is none at all to probe with. */
 static bool looks_for_another(const struct destination *d)
 {
-    if (!list_empty(&d->fresh))
+    if (!list_empty(&d->ready_new))
         return false;
-    if (dest_breaker_wants_fresh(&d->breaker))
-        return d->n_held < SHUT_HELD_MAX || d->look_once;
-    return list_empty(&d->tired) && !dest_breaker_is_open(&d->breaker, forwarder_boot_ms(d->f));
+    if (dest_breaker_wants_new(&d->breaker))
+        return d->n_blocked < OPEN_BLOCKED_MAX || d->look_once;
+    return list_empty(&d->ready_retry) && !dest_breaker_is_open(&d->breaker, forwarder_boot_ms(d->f));
 }
 
 static bool may_read(const struct destination *d)
 {
-    return !destination_is_off(d) && d->n_held < FORWARD_HELD_MAX && !app_stopping(d->f->app) &&
+    return !destination_is_off(d) && d->n_blocked < FORWARD_BLOCKED_MAX && !app_stopping(d->f->app) &&
            (dest_breaker_is_closed(&d->breaker) || looks_for_another(d));
 }
 
@@ -45,7 +45,7 @@ static bool has_work(const struct destination *d)
     int64_t want = 2 * d->config->concurrency;
     int64_t n = 0;
 
-    for (const struct list *it = d->fresh.next; it != &d->fresh && n < want; it = it->next)
+    for (const struct list *it = d->ready_new.next; it != &d->ready_new && n < want; it = it->next)
         n++;
     return n == want && (d->config->batch == 1 || d->n_items >= want * d->config->batch);
 }
@@ -58,10 +58,10 @@ static void over_gap(struct destination *d, int64_t first_seq)
     if (begun && first_seq <= d->row.position + 1)
         return;
     if (begun) {
-        shelve_memory(d, 0);
-        shelve_bury_gap(d, d->row.position + 1, first_seq - 1);
+        backlog_memory(d, 0);
+        dead_letter_gap(d, d->row.position + 1, first_seq - 1);
     }
-    window_jump(&d->window, first_seq - 1);
+    ack_window_jump(&d->window, first_seq - 1);
     d->window_dirty = true;
     forwarder_write(d->f);
 }
@@ -69,18 +69,18 @@ static void over_gap(struct destination *d, int64_t first_seq)
 /* How far reading may go on without the floor. */
 static void make_room(struct destination *d, int64_t last_seq)
 {
-    if (!window_fits(&d->window, last_seq))
-        shelve_memory(d, 0);
+    if (!ack_window_fits(&d->window, last_seq))
+        backlog_memory(d, 0);
 }
 
 static int take_row(struct destination *d, const struct event *e)
 {
-    if (window_has(&d->window, e->seq))
+    if (ack_window_has(&d->window, e->seq))
         return 0;
     make_room(d, e->seq);
     if (config_wants(d->config, e))
-        return shelve_or_queue(d, e);
-    window_set(&d->window, e->seq);
+        return backlog_or_queue(d, e);
+    ack_window_set(&d->window, e->seq);
     d->window_moved = true;
     return 0;
 }
@@ -103,7 +103,7 @@ static int on_batch(void *ctx, const struct event_rows *rows)
     return d->paused ? CONSUMER_PAUSE : CONSUMER_MORE;
 }
 
-static void on_log_error(void *ctx, int r, const char *words)
+static void on_log_error(void *ctx, int r, const char *detail)
 {
     struct destination *d = ctx;
 
@@ -111,12 +111,12 @@ static void on_log_error(void *ctx, int r, const char *words)
         forwarder_note(d->f, r); /* all of it is read anew */
     else if (r != 0)
         log_warn("log-unreadable", "waiting for the event log", KS("destination", d->config->name),
-                 KS("why", words));
+                 KS("error", detail));
     else
-        log_info("log-readable", words, KS("destination", d->config->name));
+        log_info("log-readable", detail, KS("destination", d->config->name));
 }
 
-void destination_ring(struct destination *d)
+void destination_notify(struct destination *d)
 {
     if (d->consumer && !d->paused)
         consumer_notify(d->consumer);
@@ -127,9 +127,10 @@ void destination_ring(struct destination *d)
 /* Memory is full of few sessions and slots are free: others are further down the log. */
 static bool is_starving(const struct destination *d)
 {
-    if (!d->paused || !is_full(d, 2) || !may_read(d) || !list_empty(&d->fresh))
+    if (!d->paused || !is_full(d, 2) || !may_read(d) || !list_empty(&d->ready_new))
         return false;
-    return !dest_breaker_is_closed(&d->breaker) || (list_empty(&d->tired) && d->in_flight < d->breaker.limit);
+    return !dest_breaker_is_closed(&d->breaker) ||
+           (list_empty(&d->ready_retry) && d->in_flight < d->breaker.limit);
 }
 
 void destination_poke(struct destination *d)
@@ -138,7 +139,7 @@ void destination_poke(struct destination *d)
         return;
     deliver_poke(d);
     if (is_starving(d))
-        shelve_memory(d, dest_breaker_is_closed(&d->breaker) ? LANE_KEEP : 0);
+        backlog_memory(d, dest_breaker_is_closed(&d->breaker) ? QUEUE_KEEP : 0);
     if (d->paused && !is_full(d, 2) && !has_work(d) && may_read(d)) {
         d->paused = false;
         consumer_resume(d->consumer);
@@ -147,11 +148,11 @@ void destination_poke(struct destination *d)
 
 void destination_save(struct destination *d, bool all)
 {
-    CLEANUP(buf_fini) struct buf bits = BUF_INIT(WINDOW_SEQS / 8 + 8);
+    CLEANUP(buf_fini) struct buf bits = BUF_INIT(ACK_WINDOW_SEQS / 8 + 8);
 
     if (!d->window_dirty && !(all && d->window_moved))
         return;
-    window_pack(&d->window, &bits);
+    ack_window_pack(&d->window, &bits);
     forwarder_write(d->f);
     forwarder_note(d->f, buf_error(&bits));
     forwarder_note(d->f, forward_save_window(d->f->db, d->row.id, d->window.floor,
@@ -162,7 +163,7 @@ void destination_save(struct destination *d, bool all)
 
 /* ---- turned off ------------------------------------------------------------------------------ */
 
-void destination_tell(struct destination *d, const char *status, const char *words)
+void destination_publish(struct destination *d, const char *status, const char *detail)
 {
     struct message m;
 
@@ -170,7 +171,7 @@ void destination_tell(struct destination *d, const char *status, const char *wor
     m.type = str_from(topic_type_text(TOPIC_FORWARD_DESTINATION));
     m.destination = str_from(d->config->name);
     m.status = str_from(status);
-    m.text = str_from(words);
+    m.text = str_from(detail);
     app_publish(d->f->app, &m);
 }
 
@@ -181,19 +182,19 @@ void destination_turn_off(struct destination *d, bool off)
     d->row.off_since = off ? forwarder_wall_ms(d->f) : 0;
     forwarder_write(d->f);
     forwarder_note(d->f, forward_save_off(d->f->db, d->row.id, d->row.off_since));
-    destination_tell(d, off ? "off" : "on", d->row.last_error);
+    destination_publish(d, off ? "off" : "on", d->row.last_error);
     if (off)
         log_error("destination-off", "turned off: nothing more is delivered until zapkeep forward on",
-                  KS("destination", d->config->name), KS("last", d->row.last_error));
+                  KS("destination", d->config->name), KS("error", d->row.last_error));
     else
         log_info("destination-on", "turned on again", KS("destination", d->config->name));
 }
 
 /* ---- what others see ------------------------------------------------------------------------- */
 
-void destination_failed(struct destination *d, const char *words)
+void destination_failed(struct destination *d, const char *detail)
 {
-    str_copy(str_from(words), d->row.last_error, sizeof d->row.last_error);
+    str_copy(str_from(detail), d->row.last_error, sizeof d->row.last_error);
     d->row.last_error_at = forwarder_wall_ms(d->f);
 }
 
@@ -201,12 +202,12 @@ struct needs {
     int64_t seq;
 };
 
-static void on_lane_needs(void *ctx, struct lane *l)
+static void on_queue_needs(void *ctx, struct session_queue *q)
 {
     struct needs *n = ctx;
 
-    if ((l->head.row || l->held > 0) && l->first_row - 1 < n->seq)
-        n->seq = l->first_row - 1;
+    if ((q->head.has_row || q->blocked > 0) && q->first_row_seq - 1 < n->seq)
+        n->seq = q->first_row_seq - 1;
 }
 
 int64_t destination_needs(struct destination *d)
@@ -215,17 +216,17 @@ int64_t destination_needs(struct destination *d)
 
     if (destination_is_off(d))
         return INT64_MAX;
-    lanes_each(&d->lanes, on_lane_needs, &n);
+    session_queues_each(&d->queues, on_queue_needs, &n);
     return n.seq;
 }
 
 /* Since when the oldest event waits that is neither done nor put aside; 0: none does. */
-static void on_lane_age(void *ctx, struct lane *l)
+static void on_queue_age(void *ctx, struct session_queue *q)
 {
     int64_t *oldest = ctx;
-    const struct item *it = lane_first(l);
+    const struct item *it = session_queue_first(q);
 
-    if (it && !it->dead_id && !it->held && !l->head.row && (*oldest == 0 || it->event.at < *oldest))
+    if (it && !it->dead_id && !it->blocked && !q->head.has_row && (*oldest == 0 || it->event.at < *oldest))
         *oldest = it->event.at;
 }
 
@@ -241,13 +242,13 @@ void destination_gauges(struct destination *d)
     int64_t oldest = 0;
     int64_t wall = forwarder_wall_ms(d->f);
 
-    lanes_each(&d->lanes, on_lane_age, &oldest);
+    session_queues_each(&d->queues, on_queue_age, &oldest);
     if (oldest == 0 && d->consumer && consumer_head(d->consumer) > d->row.position)
         oldest = wall; /* about to be read */
     metric_set(&forward_lag_events, d->index, lag_events(d));
     metric_set(&forward_lag_seconds, d->index, oldest > 0 && wall > oldest ? wall - oldest : 0);
     metric_set(&forward_retrying, d->index, d->n_retry);
-    metric_set(&forward_held, d->index, d->n_held);
+    metric_set(&forward_blocked, d->index, d->n_blocked);
     metric_set(&forward_in_flight, d->index, d->in_flight);
     metric_set(&forward_breaker, d->index, (int64_t)d->breaker.breaker.state);
     metric_set(&forward_off, d->index, destination_is_off(d));
@@ -296,27 +297,27 @@ static void on_ack(void *ctx, const struct ack *e)
     CLEANUP(event_rows_fini) struct event_rows rows = EVENT_ROWS_NULL;
     struct destination *d = ctx;
 
-    if (window_has(&d->window, e->seq) || !window_fits(&d->window, e->seq))
+    if (ack_window_has(&d->window, e->seq) || !ack_window_fits(&d->window, e->seq))
         return;
     if (event_read(d->f->reader, e->seq, NULL, 1, &rows) != 0 || rows.n == 0 ||
         !acks_match(d->f->acks, e, rows.rows[0].seq, rows.rows[0].at))
         return;
-    window_set(&d->window, e->seq);
+    ack_window_set(&d->window, e->seq);
     d->window_dirty = true;
 }
 
 static int load(struct destination *d)
 {
-    CLEANUP(buf_fini) struct buf bits = BUF_INIT(WINDOW_SEQS / 8 + 8);
+    CLEANUP(buf_fini) struct buf bits = BUF_INIT(ACK_WINDOW_SEQS / 8 + 8);
     int r = forward_destination_open(d->f->db, d->config->name, &d->row, &bits);
 
     if (r != 0)
         return r;
-    window_load(&d->window, d->row.floor, (struct str){ buf_str(&bits), bits.len });
+    ack_window_load(&d->window, d->row.floor, (struct str){ buf_str(&bits), bits.len });
     acks_each(d->f->acks, d->row.id, on_ack, d);
     d->row.position = d->window.floor > 0 ? d->window.floor : 0;
     show_url(d->config->url, d->row.url, sizeof d->row.url);
-    return shelve_load(d);
+    return backlog_load(d);
 }
 
 static int start(struct destination *d)
@@ -348,20 +349,20 @@ int destination_open(struct forwarder *f, const struct destination_config *confi
     d->f = f;
     d->config = config;
     d->index = index;
-    lanes_init(&d->lanes);
-    list_init(&d->fresh);
-    list_init(&d->tired);
+    session_queues_init(&d->queues);
+    list_init(&d->ready_new);
+    list_init(&d->ready_retry);
     list_init(&d->waiting);
     list_init(&d->calls);
     dest_breaker_init(&d->breaker, config->concurrency);
-    d->again_look = true;
+    d->redeliver_more = true;
     r = start(d);
     if (r != 0) {
         destination_close(d);
         return r;
     }
     log_info("destination", "delivering", KS("destination", config->name), KS("url", d->row.url),
-             KI("after_seq", d->row.position), KI("retrying", d->n_retry), KI("held", d->n_held));
+             KI("after_seq", d->row.position), KI("retrying", d->n_retry), KI("blocked", d->n_blocked));
     if (destination_is_off(d))
         log_warn("destination-off", "it is turned off since an earlier run; zapkeep forward on turns it on",
                  KS("destination", config->name));
@@ -378,6 +379,6 @@ void destination_close(struct destination *d)
     http_client_close(d->client);
     if (d->due)
         timer_close(d->due);
-    lanes_fini(&d->lanes);
+    session_queues_fini(&d->queues);
     mem_free(d);
 }

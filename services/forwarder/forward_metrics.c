@@ -59,9 +59,9 @@ struct metric forward_retrying = {
     .help = "Events that failed and wait for their next try",
     .kind = METRIC_GAUGE,
 };
-struct metric forward_held = {
+struct metric forward_blocked = {
     BY_DESTINATION,
-    .name = "zapkeep_forward_held",
+    .name = "zapkeep_forward_blocked",
     .help = "Events behind a failed one of their session",
     .kind = METRIC_GAUGE,
 };
@@ -106,7 +106,7 @@ struct metric forward_seconds = {
 
 static struct metric *const of_destination[] = {
     &forward_delivered, &forward_dead_total, &forward_lag_events, &forward_lag_seconds, &forward_retrying,
-    &forward_held,      &forward_in_flight,  &forward_breaker,    &forward_off
+    &forward_blocked,   &forward_in_flight,  &forward_breaker,    &forward_off
 };
 
 void forward_metrics_add(const struct config *c)

@@ -9,7 +9,7 @@ extern struct metric forward_attempts;  /* by code */
 extern struct metric forward_delivered; /* events, by destination; so are those below */
 extern struct metric forward_dead_total, forward_dead;
 extern struct metric forward_lag_events, forward_lag_seconds;
-extern struct metric forward_retrying, forward_held;
+extern struct metric forward_retrying, forward_blocked;
 extern struct metric forward_in_flight, forward_breaker, forward_off;
 extern struct metric forward_seconds; /* histogram of deliveries */
 

@@ -1,5 +1,5 @@
 /*
- * Flow: bell or sweep -> rows of the log after each destination's position -> lanes, one per session ->
+ * Flow: bell or sweep -> rows of the log after each destination's position -> queues, one per session ->
  * request -> answer -> acknowledgement, on record at the end of the turn -> the freed slots go on.
  */
 #include "services/forwarder/forwarder.h"
@@ -10,11 +10,11 @@
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "services/forwarder/commands.h"
 #include "services/forwarder/destination.h"
 #include "services/forwarder/forward_metrics.h"
-#include "services/forwarder/open.h"
-#include "services/forwarder/orders.h"
-#include "services/forwarder/turn.h"
+#include "services/forwarder/group_commit.h"
+#include "services/forwarder/startup.h"
 
 /* What has not been answered by then is let go; it is delivered again. Of 10 s that a stop may take. */
 #define STOP_LET_GO_MS 8000
@@ -36,10 +36,10 @@ unsigned forwarder_jitter_permille(struct forwarder *f)
 
 /* ---- bells ----------------------------------------------------------------------------------- */
 
-static void ring_all(struct forwarder *f)
+static void notify_all(struct forwarder *f)
 {
     for (int i = 0; i < f->n; i++)
-        destination_ring(f->dest[i]);
+        destination_notify(f->dest[i]);
 }
 
 static void on_message(void *ctx, struct str message)
@@ -47,16 +47,16 @@ static void on_message(void *ctx, struct str message)
     struct forwarder *f = ctx;
 
     if (str_starts(message, "forward.command"))
-        timer_start(f->orders, 0);
+        timer_start(f->commands, 0);
     else
-        ring_all(f);
+        notify_all(f);
 }
 
 /* The hub is back: what was rung meanwhile is lost. */
 static void on_link(void *ctx, bool up)
 {
     if (up)
-        ring_all(ctx);
+        notify_all(ctx);
 }
 
 static int subscribe(struct forwarder *f)
@@ -83,7 +83,7 @@ static void on_stop(void *ctx)
 
     timer_start(f->stop, STOP_LET_GO_MS);
     if (f->begun)
-        timer_start(f->turn, 0);
+        timer_start(f->commit, 0);
     else
         app_stopped(f->app);
 }
@@ -170,12 +170,12 @@ static int read_destinations(struct forwarder *f, struct buf *problem)
 static int check_settings(struct forwarder *f)
 {
     CLEANUP(buf_fini) struct buf problem = BUF_INIT(SETTINGS_VALUE_MAX * 2);
-    CLEANUP(buf_fini) struct buf words = BUF_INIT(1024);
-    int r = delivery_schedule_parse(f->settings.schedule, &f->schedule, &words);
+    CLEANUP(buf_fini) struct buf detail = BUF_INIT(1024);
+    int r = delivery_schedule_parse(f->settings.schedule, &f->schedule, &detail);
 
     if (r != 0)
         (void)buf_addf(&problem, "FORWARD_RETRY_SCHEDULE is \"%s\": %s", f->settings.schedule,
-                       buf_str(&words));
+                       buf_str(&detail));
     else
         r = read_destinations(f, &problem);
     return r == -EINVAL ? refuse(&problem) : r;
@@ -183,17 +183,17 @@ static int check_settings(struct forwarder *f)
 
 static int open_timers(struct forwarder *f)
 {
-    struct loop *l = app_loop(f->app);
-    int r = timer_open(l, open_on_timer, f, &f->start);
+    struct loop *loop = app_loop(f->app);
+    int r = timer_open(loop, startup_on_timer, f, &f->start);
 
     if (r == 0)
-        r = timer_open(l, turn_on_timer, f, &f->turn);
+        r = timer_open(loop, group_commit_on_timer, f, &f->commit);
     if (r == 0)
-        r = timer_open(l, turn_on_tick, f, &f->tick);
+        r = timer_open(loop, group_commit_on_tick, f, &f->tick);
     if (r == 0)
-        r = timer_open(l, orders_on_timer, f, &f->orders);
+        r = timer_open(loop, commands_on_timer, f, &f->commands);
     if (r == 0)
-        r = timer_open(l, on_let_go, f, &f->stop);
+        r = timer_open(loop, on_let_go, f, &f->stop);
     return r;
 }
 
@@ -221,18 +221,18 @@ int forwarder_open(struct forwarder *f, const struct app_start *start)
     add_checks(f);
     app_on_stop(f->app, on_stop, f);
     timer_start(f->start, 0);
-    timer_start(f->orders, ORDERS_MS);
+    timer_start(f->commands, COMMANDS_MS);
     return 0;
 }
 
 void forwarder_close(struct forwarder *f)
 {
-    struct timer *timers[] = { f->start, f->turn, f->tick, f->orders, f->stop };
+    struct timer *timers[] = { f->start, f->commit, f->tick, f->commands, f->stop };
 
     if (!f->app)
         return;
-    turn_last(f);
-    open_shut(f);
+    group_commit_last(f);
+    startup_undo(f);
     db_close(f->state);
     bus_sub_close(f->sub);
     for (size_t i = 0; i < ARRAY_LEN(timers); i++) {

@@ -16,7 +16,7 @@ struct forwarder {
     struct forward_app_settings settings;
     struct delivery_schedule schedule;
     struct config config;
-    int lock_fd;                 /* forward.lock, -1: not held */
+    int lock_fd;                 /* forward.lock, -1: not blocked */
     struct db *db;               /* forward.db */
     struct db *state;            /* state.db, NULL: could not be opened yet */
     struct acks *acks;           /* forward.acks */
@@ -24,19 +24,19 @@ struct forwarder {
     struct destination *dest[DESTINATIONS_MAX];
     int n;
     struct bus_sub *sub;
-    struct timer *start, *turn, *tick, *orders, *stop;
+    struct timer *start, *commit, *tick, *commands, *stop;
     struct backoff starting, state_backoff;
     int64_t dead;          /* letters on the shelf */
     int64_t cursor;        /* as state.db has it, -1: not known */
     int commits;           /* since the last checkpoint */
     int64_t checkpoint_at; /* boot ms of the last */
     bool begun;
-    int waiting_r;  /* why not: > 0 another forwarder, else an errno */
-    bool written;   /* something since the last checkpoint */
-    bool open_turn; /* a transaction is open: nothing is sent before it is committed */
-    int acks_r;     /* what forward.acks cannot be written for, 0: it can */
-    bool closing;   /* answers are of no interest any more */
-    int store_r;    /* what failed in this turn */
+    int waiting_r;       /* why not: > 0 another forwarder, else an errno */
+    bool written;        /* something since the last checkpoint */
+    bool in_transaction; /* a transaction is open: nothing is sent before it is committed */
+    int acks_r;          /* what forward.acks cannot be written for, 0: it can */
+    bool closing;        /* answers are of no interest any more */
+    int store_r;         /* what failed in this turn */
 };
 #define FORWARDER_NULL ((struct forwarder){ .lock_fd = -1 })
 
@@ -58,6 +58,6 @@ void forwarder_note(struct forwarder *f, int r);
 
 int64_t forwarder_boot_ms(struct forwarder *f);
 int64_t forwarder_wall_ms(struct forwarder *f);
-unsigned forwarder_jitter_permille(struct forwarder *f); /* 0 … 1000, random */
+unsigned forwarder_jitter_permille(struct forwarder *f); /* 0 … 1000, drawn */
 /* A request has ended: the turn goes on, and a stop may be over. */
 void forwarder_ended(struct forwarder *f);

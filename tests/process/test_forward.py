@@ -355,7 +355,7 @@ def test_metrics_and_status(stack, make_backend):
     m = metrics(stack)
     assert m['zapkeep_forward_delivered_total{destination="backend"}'] == 10
     assert m['zapkeep_forward_attempts_total{code="2xx"}'] == m['zapkeep_forward_attempts_total{code="5xx"}'] == 10
-    for name in ("lag_seconds", "retrying", "held", "in_flight", "breaker", "off", "dead_total"):
+    for name in ("lag_seconds", "retrying", "blocked", "in_flight", "breaker", "off", "dead_total"):
         assert m[f'zapkeep_forward_{name}{{destination="backend"}}'] == 0, name
     assert m["zapkeep_forward_delivery_seconds_count"] == 20
 
@@ -367,6 +367,6 @@ def test_the_numbers_of_trouble(stack, make_backend):
     post_events(stack, 5, ["good"])
     backend.wait(5)
     wait_until("one waits, two are behind it", lambda: (metrics(stack)['zapkeep_forward_retrying{destination="backend"}'],
-                                                        metrics(stack)['zapkeep_forward_held{destination="backend"}']) == (1, 2))
+                                                        metrics(stack)['zapkeep_forward_blocked{destination="backend"}']) == (1, 2))
     row = stack.cli_json("forward", "status")[0]
-    assert (row["retrying"], row["held"], row["dead"]) == (1, 2, 0) and "500" in row["last_error"]
+    assert (row["retrying"], row["blocked"], row["dead"]) == (1, 2, 0) and "500" in row["last_error"]

@@ -36,7 +36,7 @@ def test_the_cursor_stays_before_what_waits(stack, make_backend):
     backend.wait(11)
     wait_until("the cursor is saved", lambda: (cursor(stack) or 0) > 0)
     assert cursor(stack) == 2  # 3 failed, 5 and more are held behind it
-    assert stack.cli_json("forward", "status")[0]["held"] == 8
+    assert stack.cli_json("forward", "status")[0]["blocked"] == 8
     fails.clear()
     backend.wait(20)
     wait_until("the cursor follows", lambda: cursor(stack) == seqs[-1])
@@ -81,7 +81,7 @@ def test_events_that_waited_and_are_gone_are_dead_letters(stack, make_backend):
     stack.forward(BACKEND_URL=backend.url, FORWARD_RETRY_SCHEDULE="0s,1s,1s,1s")
     post_events(stack, 10, ("alpha", "beta"))
     backend.wait(5)
-    wait_until("the others are held", lambda: stack.cli_json("forward", "status")[0]["held"] == 4)
+    wait_until("the others are held", lambda: stack.cli_json("forward", "status")[0]["blocked"] == 4)
     stack.processes["forward"].kill()
     cut_log(stack, 5)
     fails.clear()

@@ -119,9 +119,10 @@ static bool may(struct scene *s)
     return dest_breaker_may(&s->breaker, s->in_flight, false, s->now, &at);
 }
 
-static enum dest_breaker_change deliver(struct scene *s, enum delivery_result result, uint64_t lane)
+static enum dest_breaker_change deliver(struct scene *s, enum delivery_result result, uint64_t session)
 {
-    const struct dest_breaker_try t = { .period = dest_breaker_take(&s->breaker, s->now), .lane = lane };
+    const struct dest_breaker_try t = { .period = dest_breaker_take(&s->breaker, s->now),
+                                        .session = session };
 
     return dest_breaker_answer(&s->breaker, &t, result, 500, s->now, &s->counts);
 }
@@ -261,7 +262,7 @@ static void it_begins_slowly_when_it_is_well_again(void **state)
 static void a_fault_of_what_was_under_way_when_it_shut_counts_for_nothing(void **state)
 {
     struct scene s = scene_new();
-    const struct dest_breaker_try t = { .period = dest_breaker_take(&s.breaker, s.now), .lane = 3 };
+    const struct dest_breaker_try t = { .period = dest_breaker_take(&s.breaker, s.now), .session = 3 };
 
     shut(&s);
     assert_int_equal(dest_breaker_answer(&s.breaker, &t, DELIVERY_FAULT, 500, s.now, &s.counts),
@@ -308,7 +309,7 @@ static void while_it_is_shut_sessions_that_have_not_failed_are_tried(void **stat
         assert_int_equal(deliver(&s, DELIVERY_FAULT, 100 + i), DEST_BREAKER_SAME);
         assert_false(s.counts);
     }
-    assert_true(s.now >= begun + 49 * DEST_BREAKER_FRESH_MS); /* not as fast as they fail */
+    assert_true(s.now >= begun + 49 * DEST_BREAKER_NEW_MS); /* not as fast as they fail */
     assert_true(may_fresh(&s));
     assert_int_equal(deliver(&s, DELIVERY_TAKEN, 200), DEST_BREAKER_CLOSED);
     assert_true(dest_breaker_is_closed(&s.breaker));
@@ -318,14 +319,14 @@ static void while_it_is_shut_sessions_that_have_not_failed_are_tried(void **stat
 static void a_session_is_tried_beside_a_probe_that_hangs(void **state)
 {
     struct scene s = scene_new();
-    struct dest_breaker_try probe = { .lane = 1 };
+    struct dest_breaker_try probe = { .session = 1 };
 
     shut_by_faults(&s);
     s.now += DEST_BREAKER_OPEN_MAX_MS;
     probe.period = dest_breaker_take(&s.breaker, s.now);
     s.in_flight = 1;
     assert_true(may_fresh(&s));
-    s.in_flight = DEST_BREAKER_FRESH_AT_ONCE;
+    s.in_flight = DEST_BREAKER_NEW_AT_ONCE;
     assert_false(may_fresh(&s));
     s.in_flight = 1;
     assert_true(may_fresh(&s));
@@ -343,23 +344,23 @@ static void nobody_is_tried_where_nobody_listens(void **state)
     int64_t at;
 
     shut(&s);
-    assert_false(dest_breaker_wants_fresh(&s.breaker));
+    assert_false(dest_breaker_wants_new(&s.breaker));
     assert_false(dest_breaker_may(&s.breaker, 0, true, s.now, &at));
     assert_int_equal(at, s.breaker.breaker.until);
     s.now = at;
     assert_int_equal(deliver(&s, DELIVERY_FAULT, 1),
                      DEST_BREAKER_REOPENED); /* it can be connected to again */
-    assert_true(dest_breaker_wants_fresh(&s.breaker));
+    assert_true(dest_breaker_wants_new(&s.breaker));
     assert_true(may_fresh(&s));
     assert_int_equal(deliver(&s, DELIVERY_UNREACHED, 1), DEST_BREAKER_SAME);
-    assert_false(dest_breaker_wants_fresh(&s.breaker));
+    assert_false(dest_breaker_wants_new(&s.breaker));
 }
 
 /* Its request took longer than the failing ones that came after it. */
 static void an_old_good_answer_opens_it(void **state)
 {
     struct scene s = scene_new();
-    const struct dest_breaker_try t = { .period = dest_breaker_take(&s.breaker, s.now), .lane = 3 };
+    const struct dest_breaker_try t = { .period = dest_breaker_take(&s.breaker, s.now), .session = 3 };
 
     shut_by_faults(&s);
     assert_int_equal(dest_breaker_answer(&s.breaker, &t, DELIVERY_TAKEN, 500, s.now, &s.counts),

@@ -71,16 +71,16 @@ static void a_reader_sees_what_is_committed_and_needs_no_forwarder(void **state)
     bool all = false;
 
     assert_int_equal(db_begin(db), 0);
-    assert_int_equal(forward_held_put(db, d.id, STR_LIT("main"), STR_LIT("a"), 7), 0);
+    assert_int_equal(forward_blocked_put(db, d.id, STR_LIT("main"), STR_LIT("a"), 7), 0);
     assert_int_equal(forward_open_reader(dir, &reader), 0);
     assert_int_equal(forward_counts(reader, &d, &c), 0);
-    assert_int_equal(c.held, 0);
+    assert_int_equal(c.blocked, 0);
     assert_int_equal(db_commit(db), 0);
     assert_int_equal(forward_counts(reader, &d, &c), 0);
-    assert_int_equal(c.held, 1);
+    assert_int_equal(c.blocked, 1);
     assert_int_equal(forward_checkpoint(db, &all), 0);
     assert_true(all);
-    assert_true(forward_held_put(reader, d.id, STR_LIT("main"), STR_LIT("a"), 8) < 0);
+    assert_true(forward_blocked_put(reader, d.id, STR_LIT("main"), STR_LIT("a"), 8) < 0);
     db_close(reader);
     assert_int_equal(forward_open_reader("/nowhere/at/all", &reader), -ENOENT);
 }
@@ -135,18 +135,18 @@ static void held_events_are_in_order_per_session(void **state)
     int64_t one = destination("one").id;
     int64_t seq = 0;
 
-    assert_int_equal(forward_held_put(db, one, STR_LIT("main"), STR_LIT("a"), 12), 0);
-    assert_int_equal(forward_held_put(db, one, STR_LIT("main"), STR_LIT("a"), 3), 0);
-    assert_int_equal(forward_held_put(db, one, STR_LIT("main"), STR_LIT("a"), 12), 0);
-    assert_int_equal(forward_held_put(db, one, STR_LIT("main"), STR_LIT("ab"), 1), 0);
-    assert_int_equal(forward_held_put(db, one, STR_LIT("other"), STR_LIT("a"), 2), 0);
-    assert_int_equal(forward_held_first(db, one, STR_LIT("main"), STR_LIT("a"), &seq), 0);
+    assert_int_equal(forward_blocked_put(db, one, STR_LIT("main"), STR_LIT("a"), 12), 0);
+    assert_int_equal(forward_blocked_put(db, one, STR_LIT("main"), STR_LIT("a"), 3), 0);
+    assert_int_equal(forward_blocked_put(db, one, STR_LIT("main"), STR_LIT("a"), 12), 0);
+    assert_int_equal(forward_blocked_put(db, one, STR_LIT("main"), STR_LIT("ab"), 1), 0);
+    assert_int_equal(forward_blocked_put(db, one, STR_LIT("other"), STR_LIT("a"), 2), 0);
+    assert_int_equal(forward_blocked_first(db, one, STR_LIT("main"), STR_LIT("a"), &seq), 0);
     assert_int_equal(seq, 3);
-    assert_int_equal(forward_held_each(db, one, print_held, &line), 0);
+    assert_int_equal(forward_blocked_each(db, one, print_held, &line), 0);
     assert_string_equal(buf_str(&line), "main/a:2 from 3 main/ab:1 from 1 other/a:1 from 2 ");
-    assert_int_equal(forward_held_remove(db, one, STR_LIT("main"), STR_LIT("a"), 3), 0);
-    assert_int_equal(forward_held_remove(db, one, STR_LIT("main"), STR_LIT("a"), 12), 0);
-    assert_int_equal(forward_held_first(db, one, STR_LIT("main"), STR_LIT("a"), &seq), 0);
+    assert_int_equal(forward_blocked_remove(db, one, STR_LIT("main"), STR_LIT("a"), 3), 0);
+    assert_int_equal(forward_blocked_remove(db, one, STR_LIT("main"), STR_LIT("a"), 12), 0);
+    assert_int_equal(forward_blocked_first(db, one, STR_LIT("main"), STR_LIT("a"), &seq), 0);
     assert_int_equal(seq, 0);
 }
 
@@ -165,7 +165,7 @@ static void another_log_takes_all_but_the_dead(void **state)
     assert_int_equal(forward_log_id(db, id), 0);
     assert_string_equal(id, "0123abcd");
     assert_int_equal(forward_save_window(db, d.id, 41, STR_LIT("\x01")), 0);
-    assert_int_equal(forward_held_put(db, d.id, STR_LIT("main"), STR_LIT("a"), 3), 0);
+    assert_int_equal(forward_blocked_put(db, d.id, STR_LIT("main"), STR_LIT("a"), 3), 0);
     assert_int_equal(forward_retry_put(db, d.id,
                                        &(struct forward_retry){ .seq = 2,
                                                                 .bridge = STR_LIT("main"),
@@ -184,7 +184,7 @@ static void another_log_takes_all_but_the_dead(void **state)
     assert_int_equal(d.floor, -1);
     assert_int_equal(d.above, 0);
     assert_int_equal(forward_counts(db, &d, &c), 0);
-    assert_int_equal(c.retrying + c.held, 0);
+    assert_int_equal(c.retrying + c.blocked, 0);
     assert_int_equal(c.dead, 1);
 }
 

@@ -3,5 +3,5 @@
 
 #include "services/forwarder/forwarder.h"
 
-#define ORDERS_MS 2000
-void orders_on_timer(void *ctx);
+#define COMMANDS_MS 2000
+void commands_on_timer(void *ctx);

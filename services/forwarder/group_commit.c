@@ -1,11 +1,11 @@
-#include "services/forwarder/turn.h"
+#include "services/forwarder/group_commit.h"
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/store/cursors.h"
 #include "services/forwarder/destination.h"
 #include "services/forwarder/forward_metrics.h"
-#include "services/forwarder/open.h"
+#include "services/forwarder/startup.h"
 
 #define CONSUMER_NAME "forwarder"
 /* A checkpoint costs two fsyncs. After a power loss the events of this time are delivered once more. */
@@ -16,25 +16,25 @@
 
 void forwarder_write(struct forwarder *f)
 {
-    if (f->open_turn)
+    if (f->in_transaction)
         return;
-    f->open_turn = true;
+    f->in_transaction = true;
     f->written = true;
     forwarder_note(f, db_begin(f->db));
-    timer_start(f->turn, 0);
+    timer_start(f->commit, 0);
 }
 
 void forwarder_taken(struct forwarder *f, int64_t id, const struct event *e)
 {
-    if (f->open_turn || !acks_add(f->acks, id, e->seq, e->at))
+    if (f->in_transaction || !acks_add(f->acks, id, e->seq, e->at))
         forwarder_write(f);
     else
-        timer_start(f->turn, 0);
+        timer_start(f->commit, 0);
 }
 
 bool forwarder_may_send(const struct forwarder *f)
 {
-    return !f->open_turn && acks_are_written(f->acks);
+    return !f->in_transaction && acks_are_written(f->acks);
 }
 
 void forwarder_note(struct forwarder *f, int r)
@@ -42,13 +42,13 @@ void forwarder_note(struct forwarder *f, int r)
     if (r >= 0 || f->store_r != 0)
         return;
     f->store_r = r;
-    timer_start(f->turn, 0);
+    timer_start(f->commit, 0);
 }
 
 void forwarder_ended(struct forwarder *f)
 {
     if (!f->closing)
-        timer_start(f->turn, 0);
+        timer_start(f->commit, 0);
 }
 
 static int64_t in_flight(const struct forwarder *f)
@@ -67,21 +67,21 @@ static void write_acks(struct forwarder *f)
 
     if (r != f->acks_r && r != 0)
         log_warn("acks-failed", ACKS_FILE " cannot be written; forward.db takes all of it, which is slower",
-                 KS("why", err_text(r)));
+                 KS("error", err_text(r)));
     f->acks_r = r;
     if (r != 0)
         forwarder_write(f);
 }
 
-bool turn_end(struct forwarder *f)
+bool group_commit_end(struct forwarder *f)
 {
-    if (!f->open_turn)
+    if (!f->in_transaction)
         write_acks(f);
-    if (f->open_turn && f->store_r == 0) {
+    if (f->in_transaction && f->store_r == 0) {
         for (int i = 0; i < f->n; i++)
             destination_save(f->dest[i], false);
     }
-    if (f->open_turn && f->store_r == 0) {
+    if (f->in_transaction && f->store_r == 0) {
         f->store_r = db_commit(f->db);
         if (f->store_r == 0) {
             backoff_reset(&f->starting);
@@ -89,16 +89,16 @@ bool turn_end(struct forwarder *f)
         }
         f->commits++;
     }
-    f->open_turn = false;
+    f->in_transaction = false;
     if (f->store_r == 0)
         return true;
-    open_again(f);
+    open_redeliver(f);
     return false;
 }
 
 /* ---- now and then ---------------------------------------------------------------------------- */
 
-int turn_open_state(struct forwarder *f)
+int group_commit_open_state(struct forwarder *f)
 {
     int r = 0;
 
@@ -122,7 +122,7 @@ static void state_answered(struct forwarder *f, int r)
     (void)backoff_next_ms(&f->state_backoff);
     if (backoff_is_news(&f->state_backoff))
         log_warn("state-failed", "state.db cannot be used; the cursor is saved later",
-                 KS("why", err_text(r)));
+                 KS("error", err_text(r)));
 }
 
 static int64_t needed(struct forwarder *f)
@@ -143,7 +143,7 @@ static void save_cursor(struct forwarder *f, int64_t seq)
 
     if (seq == f->cursor || seq == INT64_MAX)
         return;
-    r = turn_open_state(f);
+    r = group_commit_open_state(f);
     if (r == 0)
         r = cursor_save(f->state, CONSUMER_NAME, seq, forwarder_wall_ms(f));
     if (r == 0)
@@ -170,11 +170,11 @@ static void save_durably(struct forwarder *f)
     save_cursor(f, seq);
 }
 
-void turn_on_timer(void *ctx)
+void group_commit_on_timer(void *ctx)
 {
     struct forwarder *f = ctx;
 
-    if (!f->begun || !turn_end(f))
+    if (!f->begun || !group_commit_end(f))
         return;
     if (f->commits >= CHECKPOINT_COMMITS)
         save_durably(f);
@@ -190,14 +190,14 @@ static bool save_all(struct forwarder *f)
         destination_save(f->dest[i], true);
         destination_save_status(f->dest[i]);
     }
-    return turn_end(f);
+    return group_commit_end(f);
 }
 
-void turn_on_tick(void *ctx)
+void group_commit_on_tick(void *ctx)
 {
     struct forwarder *f = ctx;
 
-    timer_start(f->tick, TURN_TICK_MS);
+    timer_start(f->tick, GROUP_COMMIT_TICK_MS);
     if (!f->begun || !save_all(f))
         return;
     for (int i = 0; i < f->n; i++)
@@ -209,7 +209,7 @@ void turn_on_tick(void *ctx)
         destination_poke(f->dest[i]);
 }
 
-void turn_last(struct forwarder *f)
+void group_commit_last(struct forwarder *f)
 {
     if (f->begun && save_all(f))
         save_durably(f);

@@ -1,6 +1,6 @@
 /*
  * Dead letters that an operator wants tried again. Each is tried once, when the destination works; it leaves
- * the shelf when it is taken, and goes back on it with its new answer when it is not. They have lanes of
+ * the shelf when it is taken, and goes back on it with its new answer when it is not. They have queues of
  * their own: what came after them was delivered long ago.
  */
 #include <errno.h>
@@ -13,32 +13,32 @@
 static int on_dead(void *ctx, const struct forward_dead *row)
 {
     struct destination *d = ctx;
-    struct lane *l = lanes_get(&d->lanes, str_from(AGAIN_BRIDGE), row->event.session);
-    struct item *it = l ? item_new(&row->event) : NULL;
+    struct session_queue *q = session_queues_get(&d->queues, str_from(REDELIVER_BRIDGE), row->event.session);
+    struct item *it = q ? item_new(&row->event) : NULL;
 
     if (!it)
         return -ENOMEM;
     it->dead_id = row->id;
-    lane_push(l, it);
+    session_queue_push(q, it);
     d->n_items++;
     d->bytes += it->bytes;
-    d->n_again++;
-    d->again_after = row->id;
-    if (l->state == LANE_EMPTY)
-        lane_settle(d, l);
+    d->n_redeliver++;
+    d->redeliver_after = row->id;
+    if (q->state == QUEUE_EMPTY)
+        session_queue_settle(d, q);
     return 0;
 }
 
-void again_load(struct destination *d)
+void redeliver_load(struct destination *d)
 {
-    if (!d->again_look || d->n_again > 0)
+    if (!d->redeliver_more || d->n_redeliver > 0)
         return;
-    forwarder_note(
-        d->f, forward_dead_redeliver_each(d->f->db, d->config->name, d->again_after, AGAIN_MAX, on_dead, d));
-    d->again_look = d->n_again > 0;
+    forwarder_note(d->f, forward_dead_redeliver_each(d->f->db, d->config->name, d->redeliver_after,
+                                                     REDELIVER_MAX, on_dead, d));
+    d->redeliver_more = d->n_redeliver > 0;
 }
 
-void again_done(struct destination *d, struct lane *l, struct item *it)
+void redeliver_done(struct destination *d, struct session_queue *q, struct item *it)
 {
     const struct forward_dead_filter one = { .id = it->dead_id };
     int64_t n = 0;
@@ -48,21 +48,22 @@ void again_done(struct destination *d, struct lane *l, struct item *it)
     d->f->dead -= n;
     log_info("redelivered", "a dead letter was delivered", KS("destination", d->config->name),
              KS("event", it->event.id));
-    d->n_again--;
-    item_forget(d, l, it);
+    d->n_redeliver--;
+    item_forget(d, q, it);
 }
 
-void again_failed(struct destination *d, struct lane *l, struct item *it, const struct verdict_words *w)
+void redeliver_failed(struct destination *d, struct session_queue *q, struct item *it,
+                      const struct delivery_error *w)
 {
     struct forward_dead dead = { .id = it->dead_id,
                                  .status = w->status,
                                  .dead_at = forwarder_wall_ms(d->f),
-                                 .detail = str_from(w->words),
+                                 .detail = str_from(w->detail),
                                  .answer = w->answer };
 
     str_copy(STR_LIT("tried again by hand, in vain"), dead.reason, sizeof dead.reason);
     forwarder_write(d->f);
     forwarder_note(d->f, forward_dead_returned(d->f->db, &dead));
-    d->n_again--;
-    item_forget(d, l, it);
+    d->n_redeliver--;
+    item_forget(d, q, it);
 }

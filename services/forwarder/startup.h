@@ -4,7 +4,7 @@
 
 #include "services/forwarder/forwarder.h"
 
-void open_on_timer(void *ctx);
+void startup_on_timer(void *ctx);
 /* A store failed, or the log is another one: lets go of all and begins again, after a while. */
-void open_again(struct forwarder *f);
-void open_shut(struct forwarder *f);
+void open_redeliver(struct forwarder *f);
+void startup_undo(struct forwarder *f);

@@ -1,4 +1,4 @@
-#include "services/forwarder/open.h"
+#include "services/forwarder/startup.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "services/forwarder/destination.h"
-#include "services/forwarder/turn.h"
+#include "services/forwarder/group_commit.h"
 
 #define LOCK_FILE "forward.lock"
 /* The other forwarder's death is noticed within this. */
@@ -132,7 +132,7 @@ static int begin(struct forwarder *f)
     return r;
 }
 
-static const char *words_of(int r, const struct forwarder *f)
+static const char *describe(int r, const struct forwarder *f)
 {
     if (r > 0)
         return "another forwarder works on this data directory; waiting to take over";
@@ -146,29 +146,29 @@ static void wait_more(struct forwarder *f, int r)
     int64_t wait = backoff_next_ms(&f->starting);
 
     if (r > 0 ? f->starting.tries == 1 : backoff_is_news(&f->starting))
-        log_warn("waiting", words_of(r, f), KS("dir", f->settings.app.data_dir),
-                 KS("why", r < 0 ? err_text(r) : "it holds " LOCK_FILE));
+        log_warn("waiting", describe(r, f), KS("dir", f->settings.app.data_dir),
+                 KS("error", r < 0 ? err_text(r) : "it holds " LOCK_FILE));
     timer_start(f->start, r > 0 ? LOCK_AGAIN_MS : wait);
 }
 
-void open_on_timer(void *ctx)
+void startup_on_timer(void *ctx)
 {
     struct forwarder *f = ctx;
     int r = begin(f);
 
     f->waiting_r = r;
     if (r != 0) {
-        open_shut(f);
+        startup_undo(f);
         wait_more(f, r);
         return;
     }
     f->begun = true;
     f->cursor = -1;
     f->checkpoint_at = 0;
-    turn_on_tick(f);
+    group_commit_on_tick(f);
 }
 
-void open_shut(struct forwarder *f)
+void startup_undo(struct forwarder *f)
 {
     f->closing = true;
     f->begun = false;
@@ -182,21 +182,21 @@ void open_shut(struct forwarder *f)
     f->acks = NULL;
     db_close(f->db);
     f->db = NULL;
-    f->open_turn = false;
+    f->in_transaction = false;
     f->store_r = 0;
     f->closing = false;
 }
 
-void open_again(struct forwarder *f)
+void open_redeliver(struct forwarder *f)
 {
     int r = f->store_r;
     int64_t wait = backoff_next_ms(&f->starting);
 
     if (r != -ESTALE && backoff_is_news(&f->starting))
-        log_error("store-failed", "forward.db is opened and read anew", KS("why", err_text(r)),
+        log_error("store-failed", "forward.db is opened and read anew", KS("error", err_text(r)),
                   KS("detail", db_error(f->db)), KI("tries", f->starting.tries));
-    timer_stop(f->turn);
+    timer_stop(f->commit);
     timer_stop(f->tick);
-    open_shut(f);
+    startup_undo(f);
     timer_start(f->start, wait);
 }

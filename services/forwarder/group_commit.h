@@ -8,13 +8,13 @@
 #include "services/forwarder/forwarder.h"
 
 /* Puts it on record now. False: it failed, and all is read anew. */
-bool turn_end(struct forwarder *f);
-void turn_on_timer(void *ctx);
+bool group_commit_end(struct forwarder *f);
+void group_commit_on_timer(void *ctx);
 /* Every few seconds: what is written at leisure, a checkpoint, the cursor in state.db, gauges. */
-void turn_on_tick(void *ctx);
+void group_commit_on_tick(void *ctx);
 /* At the end of the process: all of it once more. */
-void turn_last(struct forwarder *f);
+void group_commit_last(struct forwarder *f);
 /* state.db, opened when need be. 0 or what opening failed with. */
-int turn_open_state(struct forwarder *f);
+int group_commit_open_state(struct forwarder *f);
 
-#define TURN_TICK_MS 1000
+#define GROUP_COMMIT_TICK_MS 1000

@@ -1,6 +1,6 @@
 /* One order: read → applied to forward.db → committed → removed. A crash in between applies it twice, which
  * changes nothing more. */
-#include "services/forwarder/orders.h"
+#include "services/forwarder/commands.h"
 
 #include <errno.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "services/forwarder/destination.h"
-#include "services/forwarder/turn.h"
+#include "services/forwarder/group_commit.h"
 
 /* A name, a session and a type. */
 #define TEXTS_MAX 8192
@@ -33,9 +33,9 @@ static void retry_dead(struct forwarder *f, const struct forward_command *o)
     forwarder_write(f);
     forwarder_note(f, forward_dead_redeliver(f->db, &o->filter, &n));
     for (int i = 0; i < f->n; i++) {
-        f->dest[i]->again_look = true;
-        if (f->dest[i]->n_again == 0)
-            f->dest[i]->again_after = 0;
+        f->dest[i]->redeliver_more = true;
+        if (f->dest[i]->n_redeliver == 0)
+            f->dest[i]->redeliver_after = 0;
     }
     log_info("dead-retry", "dead letters are tried again", KI("letters", n));
 }
@@ -64,7 +64,7 @@ static void apply(struct forwarder *f, const struct forward_command *o)
         turn_destinations(f, o);
         break;
     default:
-        log_warn("order-unknown", "an order of a newer zapkeep is left out", KI("verb", o->verb));
+        log_warn("command-unknown", "a command of a newer zapkeep is left out", KI("verb", o->verb));
     }
 }
 
@@ -73,23 +73,23 @@ static int take_one(struct forwarder *f)
 {
     CLEANUP(buf_fini) struct buf texts = BUF_INIT(TEXTS_MAX);
     struct forward_command o = { 0 };
-    int r = turn_open_state(f);
+    int r = group_commit_open_state(f);
 
     if (r == 0)
         r = forward_command_first(f->state, &o, &texts);
     if (r != 0)
         return r;
     apply(f, &o);
-    if (!turn_end(f))
+    if (!group_commit_end(f))
         return -EIO;
     return forward_command_remove(f->state, o.n);
 }
 
-void orders_on_timer(void *ctx)
+void commands_on_timer(void *ctx)
 {
     struct forwarder *f = ctx;
 
-    timer_start(f->orders, ORDERS_MS);
+    timer_start(f->commands, COMMANDS_MS);
     if (!f->begun || app_stopping(f->app))
         return;
     while (f->begun && take_one(f) == 0)
