@@ -8,7 +8,7 @@
  * failed) or in blocked (behind one that failed; the body stays in events.db). Above the floor the done ones are
  * bits, the first of seq floor + 1.
  *
- * Orders to the forwarder are rows of state.db, which several processes may write.
+ * Commands to the forwarder are rows of state.db, which several processes may write (forward_commands.h).
  */
 #pragma once
 
@@ -135,17 +135,3 @@ int forward_dead_remove(struct db *db, const struct forward_dead_filter *filter,
 int forward_dead_redeliver(struct db *db, const struct forward_dead_filter *filter, int64_t *ret_n);
 /* The try that was ordered failed: back on the shelf. */
 int forward_dead_returned(struct db *db, const struct forward_dead *row);
-
-/* ---- orders, in state.db --------------------------------------------------------------------- */
-
-enum forward_verb { FORWARD_DEAD_RETRY = 1, FORWARD_DEAD_DROP, FORWARD_ON, FORWARD_OFF };
-struct forward_command {
-    int64_t n;
-    enum forward_verb verb;
-    struct forward_dead_filter filter; /* FORWARD_ON, _OFF: its destination */
-};
-int forward_command_put(struct db *state, const struct forward_command *o, int64_t at_ms);
-/* The oldest. 0, FORWARD_NO_COMMAND, or negative; texts of @ret live in @texts. */
-#define FORWARD_NO_COMMAND 1
-int forward_command_first(struct db *state, struct forward_command *ret, struct buf *texts);
-int forward_command_remove(struct db *state, int64_t n);

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "common/store/forward.h"
+#include "common/store/forward_commands.h"
 #include "services/cli/cli.h"
 
 /* Which dead letters: a command's rows, on top of cli_settings. */

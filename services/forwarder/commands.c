@@ -2,6 +2,8 @@
  * changes nothing more. */
 #include "services/forwarder/commands.h"
 
+#include "common/store/forward_commands.h"
+
 #include <errno.h>
 #include <string.h>
 

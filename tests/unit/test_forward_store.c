@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "common/base/mem.h"
-#include "common/store/forward.h"
+#include "common/store/forward_commands.h"
 
 static char dir[32];
 static struct db *db;
