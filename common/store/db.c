@@ -1,194 +1,26 @@
 /*
- * Opening, migrating and transactions of one SQLite file, and the one place where SQLite's codes become ours.
+ * Opening one SQLite file by its rules, and its transactions.
  */
 #include "common/store/db.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common/base/mem.h"
-#include "common/store/journal_dir.h"
 #include "common/store/sql.h"
 #include "common/store/sql_internal.h"
 
-/* Who only looks may not stop for it. */
-#define LOOK_TIMEOUT_MS 100
+/* A reader that only shows something must not wait for a writer. */
+#define READER_TIMEOUT_MS 100
 /* Pages in memory per connection; the working set of a state.db is smaller, a log is read once. */
 #define CACHE_PRAGMA "PRAGMA cache_size = -1024;"
 /* The journal's first bytes are written over at the end of a transaction and its blocks stay: a sync of those
  * costs the file system no commit of its own, as one after cutting the file does. A storm's journal is cut.
  */
 #define JOURNAL_PRAGMA "PRAGMA journal_mode = PERSIST; PRAGMA journal_size_limit = 1048576;"
-
-static int cantopen_code(sqlite3 *handle)
-{
-    switch (sqlite3_system_errno(handle)) {
-    case EACCES:
-    case EPERM:
-        return -EACCES;
-    case EROFS:
-        return -EROFS;
-    case ENOSPC:
-    case EDQUOT:
-        return -ENOSPC;
-    case EMFILE:
-    case ENFILE:
-        return -EMFILE;
-    default:
-        return -ENOENT;
-    }
-}
-
-/* What the system said to the file that failed; sqlite3_system_errno() is overwritten by the clean-up after
- * it. */
-static int last_errno(sqlite3 *handle)
-{
-    sqlite3_file *log = NULL;
-    int e = 0;
-
-    (void)sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER,
-                               &log); /* the journal, or the WAL */
-    if (log && log->pMethods)
-        (void)log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &e);
-    if (e == 0)
-        (void)sqlite3_file_control(handle, "main", SQLITE_FCNTL_LAST_ERRNO, &e);
-    return e;
-}
-
-static int ioerr_code(sqlite3 *handle, int extended)
-{
-    if (extended == SQLITE_IOERR_NOMEM)
-        return -ENOMEM;
-    switch (last_errno(handle)) {
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-        return -ENOSPC;
-    case EROFS:
-        return -EROFS;
-    default:
-        return -EIO;
-    }
-}
-
-static bool is_sync_failure(int extended)
-{
-    return extended == SQLITE_IOERR_FSYNC || extended == SQLITE_IOERR_DIR_FSYNC;
-}
-
-static int translate(sqlite3 *handle, int extended)
-{
-    switch (extended & 0xff) {
-    case SQLITE_OK:
-    case SQLITE_ROW:
-    case SQLITE_DONE:
-        return 0;
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return -EAGAIN;
-    case SQLITE_FULL:
-        return -ENOSPC;
-    case SQLITE_READONLY:
-        return -EROFS;
-    case SQLITE_IOERR:
-        return is_sync_failure(extended) ? -EIO : ioerr_code(handle, extended);
-    case SQLITE_CANTOPEN:
-        return cantopen_code(handle);
-    case SQLITE_PERM:
-    case SQLITE_AUTH:
-        return -EACCES;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-        return -EBADMSG;
-    case SQLITE_NOMEM:
-        return -ENOMEM;
-    default:
-        return -EPROTO;
-    }
-}
-
-int sql_error(struct db *db, int rc)
-{
-    int r = translate(db->handle, rc);
-
-    if (r != 0) {
-        (void)snprintf(db->error, sizeof db->error, "%s", sqlite3_errmsg(db->handle));
-        db->sync_failed = db->sync_failed || is_sync_failure(rc);
-    }
-    return r;
-}
-
-/* ---- migrations ------------------------------------------------------------------------------ */
-
-static int schema_version(const struct db_schema *schema)
-{
-    int n = 0;
-
-    while (schema->sql[n])
-        n++;
-    return n;
-}
-
-static int read_version(struct db *db, int *ret)
-{
-    int64_t version = 0;
-    int r = sql_get_int(db, "PRAGMA user_version", &version, "");
-
-    if (r == 0)
-        *ret = (int)version;
-    return r;
-}
-
-static int run_steps(struct db *db, const struct db_schema *schema, int from, int to)
-{
-    char pragma[64];
-    int r = 0;
-
-    for (int i = from; r == 0 && i < to; i++)
-        r = sql_exec(db, schema->sql[i]);
-    if (r != 0 || from >= to)
-        return r;
-    (void)snprintf(pragma, sizeof pragma, "PRAGMA user_version = %d", to);
-    return sql_exec(db, pragma);
-}
-
-static int migrate(struct db *db, const struct db_schema *schema)
-{
-    int to = schema_version(schema);
-    int from = 0;
-    int r = read_version(db, &from);
-
-    if (r != 0 || from == to)
-        return r;
-    if (from > to)
-        return -EPROTONOSUPPORT;
-    r = db_begin(db);
-    if (r == 0)
-        r = read_version(db, &from); /* another process may have been faster */
-    if (r == 0 && from > to)
-        r = -EPROTONOSUPPORT;
-    if (r == 0)
-        r = run_steps(db, schema, from, to);
-    if (r == 0)
-        return db_commit(db);
-    db_rollback(db);
-    return r;
-}
-
-static int check_version(struct db *db, int version_max)
-{
-    int version = 0;
-    int r = read_version(db, &version);
-
-    if (r == 0 && version == 0)
-        return -ENOENT; /* made, not filled yet: its owner is just starting */
-    return r == 0 && version > version_max ? -EPROTONOSUPPORT : r;
-}
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
@@ -248,7 +80,7 @@ static int open_handle(struct db *db, const char *path, enum sql_rules rules)
 
     if (!db->handle)
         return -ENOMEM;
-    db->busy_max_us = 1000LL * (rules == SQL_STATE_READER ? LOOK_TIMEOUT_MS : SQL_BUSY_TIMEOUT_MS);
+    db->busy_max_us = 1000LL * (rules == SQL_STATE_READER ? READER_TIMEOUT_MS : SQL_BUSY_TIMEOUT_MS);
     (void)sqlite3_busy_handler(db->handle, on_busy, db);
     if (rc != SQLITE_OK)
         return sql_error(db, rc);
@@ -263,15 +95,13 @@ int sql_open(const char *path, enum sql_rules rules, const struct db_schema *sch
 
     if (!db)
         return -ENOMEM;
-    if (rules == SQL_STATE)
-        journal_dir_sync_once();
     r = open_handle(db, path, rules);
     if (r == 0)
         r = set_rules(db, rules);
     if (r == 0 && schema)
-        r = migrate(db, schema);
+        r = db_migrate(db, schema);
     if (r == 0 && version_max > 0)
-        r = check_version(db, version_max);
+        r = db_check_version(db, version_max);
     if (r == 0)
         *ret = db;
     else
@@ -393,7 +223,7 @@ int db_check_writable(struct db *db)
     int r = db_begin(db);
 
     if (r == 0)
-        r = read_version(db, &version);
+        r = db_read_version(db, &version);
     if (r == 0) {
         (void)snprintf(pragma, sizeof pragma, "PRAGMA user_version = %d", version);
         r = sql_exec(db, pragma);
@@ -402,55 +232,4 @@ int db_check_writable(struct db *db)
         return db_commit(db);
     db_rollback(db);
     return r;
-}
-
-/* ---- online backup --------------------------------------------------------------------------- */
-
-int db_quick_check(struct db *db)
-{
-    CLEANUP(sql_done) struct sql *q = NULL;
-    int r = sql_query(db, "PRAGMA quick_check(1)", &q, "");
-
-    if (r == 0)
-        r = sql_next(q);
-    if (r != SQL_ROW)
-        return r < 0 ? r : -EBADMSG;
-    return str_eq(sql_text(q, 0), "ok") ? 0 : -EBADMSG;
-}
-
-static int copy_pages(struct db *from, struct db *to)
-{
-    sqlite3_backup *copy = sqlite3_backup_init(to->handle, "main", from->handle, "main");
-    int rc;
-
-    if (!copy)
-        return sql_error(to, sqlite3_errcode(to->handle));
-    rc = sqlite3_backup_step(copy, -1); /* one snapshot: a state.db is small */
-    (void)sqlite3_backup_finish(copy);
-    return rc == SQLITE_DONE ? 0 : sql_error(from, rc);
-}
-
-int sql_sync_file(const char *path)
-{
-    int fd = open(path, O_RDWR | O_CLOEXEC);
-    int r;
-
-    if (fd < 0)
-        return -errno;
-    r = fsync(fd) == 0 ? 0 : -errno;
-    (void)close(fd);
-    return r;
-}
-
-int db_backup(struct db *db, const char *path)
-{
-    struct db *to = NULL;
-    int r = sql_open(path, SQL_COPY, NULL, 0, &to);
-
-    if (r == 0)
-        r = copy_pages(db, to);
-    if (r == 0)
-        r = db_quick_check(to);
-    db_close(to);
-    return r == 0 ? sql_sync_file(path) : r;
 }

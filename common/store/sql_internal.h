@@ -1,4 +1,4 @@
-/* The inside of struct db, shared by db.c and sql.c alone. */
+/* The inside of struct db, shared by db.c, db_*.c and sql.c alone. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,3 +19,9 @@ struct db {
 };
 
 void sql_cache_free(struct db *db);
+
+/* db_migrate.c */
+int db_read_version(struct db *db, int *ret);
+int db_migrate(struct db *db, const struct db_schema *schema);
+/* -ENOENT: made, but not filled yet; -EPROTONOSUPPORT: newer than @version_max. */
+int db_check_version(struct db *db, int version_max);

@@ -2,13 +2,12 @@
  * changes nothing more. */
 #include "services/forwarder/commands.h"
 
-#include "common/store/forward_commands.h"
-
 #include <errno.h>
 #include <string.h>
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/store/forward_commands.h"
 #include "services/forwarder/destination.h"
 #include "services/forwarder/group_commit.h"
 

@@ -56,50 +56,6 @@ static int64_t number(struct db *db, const char *sql)
     return n;
 }
 
-/* ---- syncs of the folder --------------------------------------------------------------------- */
-
-/* SQLite asks for the folder of a file that is new to it, and syncs what it gets. */
-typedef int open_directory(const char *path, int *ret_fd);
-static open_directory *ours;
-static int folder_syncs;
-
-static int count_open_directory(const char *path, int *ret_fd)
-{
-    int rc = ours(path, ret_fd);
-
-    folder_syncs += rc == SQLITE_OK;
-    return rc;
-}
-
-static int syncs_of_a_commit(struct db *db)
-{
-    folder_syncs = 0;
-    assert_int_equal(sql_exec(db, "INSERT INTO a VALUES (1)"), 0);
-    return folder_syncs;
-}
-
-static void test_the_folder_is_synced_once_for_each_journal(void **state)
-{
-    sqlite3_vfs *vfs = sqlite3_vfs_find("unix");
-    char aside[128];
-    struct db *db;
-
-    assert_int_equal(db_open(dir, "x.db", &schema1, &db), 0);
-    ours = (open_directory *)vfs->xGetSystemCall(vfs, "openDirectory");
-    assert_int_equal(vfs->xSetSystemCall(vfs, "openDirectory", (sqlite3_syscall_ptr)count_open_directory), 0);
-    assert_int_equal(syncs_of_a_commit(db), 0); /* the migration made the journal */
-    assert_int_equal(syncs_of_a_commit(db), 0);
-    (void)snprintf(aside, sizeof aside, "%s", path_of("copy.db"));
-    assert_int_equal(rename(path_of("x.db-journal"), aside), 0);
-    assert_int_equal(syncs_of_a_commit(db), 1); /* another one */
-    assert_int_equal(syncs_of_a_commit(db), 0);
-    assert_int_equal(unlink(path_of("x.db-journal")), 0); /* its inode is free, and used at once */
-    assert_int_equal(syncs_of_a_commit(db), 1);
-    assert_int_equal(syncs_of_a_commit(db), 0);
-    assert_int_equal(vfs->xSetSystemCall(vfs, "openDirectory", (sqlite3_syscall_ptr)ours), 0);
-    db_close(db);
-}
-
 /* ---- opening --------------------------------------------------------------------------------- */
 
 static void test_migrations_run_once_and_in_order(void **state)
@@ -360,7 +316,6 @@ static void test_every_allocation_fails_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_the_folder_is_synced_once_for_each_journal, setup, teardown),
         cmocka_unit_test_setup_teardown(test_migrations_run_once_and_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_newer_file_is_left_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_step_that_fails_leaves_nothing, setup, teardown),

@@ -1,0 +1,60 @@
+/*
+ * Online backup: a copy of a file that others write to, verified.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "common/store/sql.h"
+#include "common/store/sql_internal.h"
+
+int db_quick_check(struct db *db)
+{
+    CLEANUP(sql_done) struct sql *q = NULL;
+    int r = sql_query(db, "PRAGMA quick_check(1)", &q, "");
+
+    if (r == 0)
+        r = sql_next(q);
+    if (r != SQL_ROW)
+        return r < 0 ? r : -EBADMSG;
+    return str_eq(sql_text(q, 0), "ok") ? 0 : -EBADMSG;
+}
+
+static int copy_pages(struct db *from, struct db *to)
+{
+    sqlite3_backup *copy = sqlite3_backup_init(to->handle, "main", from->handle, "main");
+    int rc;
+
+    if (!copy)
+        return sql_error(to, sqlite3_errcode(to->handle));
+    rc = sqlite3_backup_step(copy, -1); /* one snapshot: a state.db is small */
+    (void)sqlite3_backup_finish(copy);
+    return rc == SQLITE_DONE ? 0 : sql_error(from, rc);
+}
+
+int sql_sync_file(const char *path)
+{
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    int r;
+
+    if (fd < 0)
+        return -errno;
+    r = fsync(fd) == 0 ? 0 : -errno;
+    (void)close(fd);
+    return r;
+}
+
+int db_backup(struct db *db, const char *path)
+{
+    struct db *to = NULL;
+    int r = sql_open(path, SQL_COPY, NULL, 0, &to);
+
+    if (r == 0)
+        r = copy_pages(db, to);
+    if (r == 0)
+        r = db_quick_check(to);
+    db_close(to);
+    return r == 0 ? sql_sync_file(path) : r;
+}

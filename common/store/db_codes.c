@@ -1,0 +1,107 @@
+/*
+ * The one place where SQLite's codes become ours.
+ */
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+
+#include "common/store/sql.h"
+#include "common/store/sql_internal.h"
+
+static int cantopen_code(sqlite3 *handle)
+{
+    switch (sqlite3_system_errno(handle)) {
+    case EACCES:
+    case EPERM:
+        return -EACCES;
+    case EROFS:
+        return -EROFS;
+    case ENOSPC:
+    case EDQUOT:
+        return -ENOSPC;
+    case EMFILE:
+    case ENFILE:
+        return -EMFILE;
+    default:
+        return -ENOENT;
+    }
+}
+
+/* What the system said to the file that failed; sqlite3_system_errno() is overwritten by the clean-up after
+ * it. */
+static int last_errno(sqlite3 *handle)
+{
+    sqlite3_file *log = NULL;
+    int e = 0;
+
+    (void)sqlite3_file_control(handle, "main", SQLITE_FCNTL_JOURNAL_POINTER,
+                               &log); /* the journal, or the WAL */
+    if (log && log->pMethods)
+        (void)log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &e);
+    if (e == 0)
+        (void)sqlite3_file_control(handle, "main", SQLITE_FCNTL_LAST_ERRNO, &e);
+    return e;
+}
+
+static int ioerr_code(sqlite3 *handle, int extended)
+{
+    if (extended == SQLITE_IOERR_NOMEM)
+        return -ENOMEM;
+    switch (last_errno(handle)) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return -ENOSPC;
+    case EROFS:
+        return -EROFS;
+    default:
+        return -EIO;
+    }
+}
+
+static bool is_sync_failure(int extended)
+{
+    return extended == SQLITE_IOERR_FSYNC || extended == SQLITE_IOERR_DIR_FSYNC;
+}
+
+static int translate(sqlite3 *handle, int extended)
+{
+    switch (extended & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_ROW:
+    case SQLITE_DONE:
+        return 0;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return -EAGAIN;
+    case SQLITE_FULL:
+        return -ENOSPC;
+    case SQLITE_READONLY:
+        return -EROFS;
+    case SQLITE_IOERR:
+        return is_sync_failure(extended) ? -EIO : ioerr_code(handle, extended);
+    case SQLITE_CANTOPEN:
+        return cantopen_code(handle);
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+        return -EACCES;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return -EBADMSG;
+    case SQLITE_NOMEM:
+        return -ENOMEM;
+    default:
+        return -EPROTO;
+    }
+}
+
+int sql_error(struct db *db, int rc)
+{
+    int r = translate(db->handle, rc);
+
+    if (r != 0) {
+        (void)snprintf(db->error, sizeof db->error, "%s", sqlite3_errmsg(db->handle));
+        db->sync_failed = db->sync_failed || is_sync_failure(rc);
+    }
+    return r;
+}
