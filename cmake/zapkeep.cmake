@@ -23,12 +23,14 @@ target_include_directories(zk_flags INTERFACE "${CMAKE_SOURCE_DIR}")
 target_compile_options(zk_flags INTERFACE
   -Wall -Wextra -Werror -Wshadow -Wpointer-arith -Wstrict-prototypes -Wmissing-prototypes
   -Wold-style-definition -Wvla -Wformat=2 -Wundef -Wwrite-strings -Wno-unused-parameter
-  -fno-common -fstack-protector-strong)
+  -fno-common -fstack-protector-strong -fstack-clash-protection -fPIE
+  $<$<STREQUAL:${CMAKE_SYSTEM_PROCESSOR},x86_64>:-fcf-protection>)
+target_link_options(zk_flags INTERFACE -pie -Wl,-z,relro,-z,now)
 if(ZK_SANITIZE OR ZK_FUZZ)
   target_compile_options(zk_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(zk_flags INTERFACE -fsanitize=address,undefined)
 else()
-  target_compile_definitions(zk_flags INTERFACE $<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=2>)
+  target_compile_definitions(zk_flags INTERFACE $<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=3>)
 endif()
 if(ZK_FUZZ)
   target_compile_options(zk_flags INTERFACE -fsanitize=fuzzer-no-link)
