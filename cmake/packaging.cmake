@@ -11,6 +11,15 @@ install(FILES deploy/man/zapkeep.1 DESTINATION share/man/man1)
 install(FILES deploy/man/zapkeep.8 DESTINATION share/man/man8)
 install(FILES deploy/debian/completion.bash DESTINATION share/bash-completion/completions RENAME zapkeep)
 install(FILES README.md ARCHITECTURE.md CHANGELOG.md proto/PROTOCOL.md DESTINATION share/doc/zapkeep)
+# The bill of materials (SPDX), of the programs as they are linked here.
+add_custom_target(sbom ALL
+  COMMAND "${CMAKE_SOURCE_DIR}/deploy/sbom" "${CMAKE_RUNTIME_OUTPUT_DIRECTORY}" "${PROJECT_VERSION}" "${CMAKE_BINARY_DIR}/zapkeep.spdx.json"
+  VERBATIM)
+foreach(program zapkeep zapkeep-hub zapkeep-ingest zapkeep-monitor zapkeep-reconnect zapkeep-forward)
+  add_dependencies(sbom ${program})
+endforeach()
+install(FILES "${CMAKE_BINARY_DIR}/zapkeep.spdx.json" DESTINATION share/doc/zapkeep)
+
 install(FILES LICENSE DESTINATION share/doc/zapkeep RENAME copyright)
 
 set(CPACK_GENERATOR DEB)
