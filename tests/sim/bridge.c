@@ -1,63 +1,23 @@
-/* The bridge and its sessions, as they really are. */
-#include "tests/sim/sim.h"
-
+/* The bridge and its sessions, as they really are. It speaks the contract. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "common/base/buf.h"
+#include "common/bridge/cause.h"
+#include "tests/sim/sim.h"
 
 /* A login takes this long; the bridge calls it starting meanwhile. */
 #define LOGIN_MIN_MS 500
 #define LOGIN_MAX_MS 9000
+#define LIST_MAX     (256 * 1024 * 1024)
 
-bool bridge_answers(const struct sim *s)
+static const char prefix[] = "http://bridge.sim";
+
+bool bridge_answers(void)
 {
-    return s->mode != SIM_FAILING && s->mode != SIM_REFUSING && s->mode != SIM_HANGING &&
-           s->mode != SIM_UNREACHABLE;
-}
-
-struct bridge_session bridge_shows(struct sim *s, int session)
-{
-    struct sim_session *x = &s->sessions[session];
-    struct bridge_session ret = { .state = x->state, .reconnectable = true };
-
-    (void)snprintf(ret.id, sizeof ret.id, "%s", x->id);
-    (void)snprintf(ret.raw_status, sizeof ret.raw_status, "%s", session_state_text(x->state));
-    (void)snprintf(ret.phone, sizeof ret.phone, "5511%d", session);
-    if (x->state == SESSION_CONNECTED)
-        x->reported = s->t;
-    return ret;
-}
-
-/* ---- webhooks -------------------------------------------------------------------------------- */
-
-static void heard(struct sim *s, int64_t a, int64_t b)
-{
-    struct sim_heard *h;
-
-    if (s->n_heard == s->cap_heard) {
-        s->cap_heard = s->cap_heard ? 2 * s->cap_heard : 256;
-        s->heard = realloc(s->heard, (size_t)s->cap_heard * sizeof *s->heard);
-    }
-    if (!s->heard)
-        abort();
-    h = &s->heard[s->n_heard++];
-    *h = (struct sim_heard){ .session = (int)a,
-                             .state = (enum session_state)(b & 0xff),
-                             .code = (int)(b >> 8 & 0xffff),
-                             .at_wall = sim_wall(s),
-                             .occurred_at = b >> 24 };
-    monitor_ring(s);
-}
-
-/* Some get lost, some overtake each other. */
-static void send_webhook(struct sim *s, int session, enum session_state state, int code)
-{
-    int64_t late = sim_chance(s, 50) ? sim_draw(s, 4000) : sim_draw(s, 200);
-    int64_t occurred = s->t - SIM_T0 + 1; /* of the bridge's own clock */
-
-    if (state == SESSION_CONNECTED)
-        s->sessions[session].reported = s->t;
-    if (!sim_chance(s, s->hook_loss))
-        sim_at(s, s->t + 1 + late, heard, session, occurred << 24 | (int64_t)code << 8 | (int64_t)state);
+    return sim.mode != SIM_FAILING && sim.mode != SIM_REFUSING && sim.mode != SIM_HANGING &&
+           sim.mode != SIM_UNREACHABLE;
 }
 
 /* ---- sessions -------------------------------------------------------------------------------- */
@@ -69,97 +29,206 @@ static enum session_state state_after(int code)
     return c->plan == PLAN_NEVER && code == 401 ? SESSION_LOGGED_OUT : SESSION_DISCONNECTED;
 }
 
-void bridge_set(struct sim *s, int session, enum session_state state)
+void bridge_set(int session, enum session_state state)
 {
-    struct sim_session *x = &s->sessions[session];
+    struct sim_session *x = &sim.sessions[session];
 
     x->gen++;
     x->state = state;
-    x->since = s->t;
-    x->connected_since = state == SESSION_CONNECTED ? s->t : 0;
+    x->since = world_now();
+    x->connected_since = state == SESSION_CONNECTED ? world_now() : 0;
 }
 
-void bridge_drop(struct sim *s, int session, int code)
+void bridge_drop(int session, int code)
 {
-    struct sim_session *x = &s->sessions[session];
+    struct sim_session *x = &sim.sessions[session];
 
-    bridge_set(s, session, state_after(code));
+    bridge_set(session, state_after(code));
     x->code = code;
-    sim_log(s, "%s drops with %d", x->id, code);
-    send_webhook(s, session, SESSION_DISCONNECTED, code);
+    world_log("%s drops with %d", x->id, code);
+    sender_event(session, SESSION_DISCONNECTED, code);
 }
 
-static void drop_again(struct sim *s, int64_t session, int64_t gen)
+static void drop_again(void *ctx, int64_t gen)
 {
-    if (s->sessions[session].gen == gen && s->t < s->calm_at)
-        bridge_drop(s, (int)session, 428);
+    struct sim_session *x = ctx;
+
+    if (x->gen == gen && world_now() < sim.calm_at)
+        bridge_drop((int)(x - sim.sessions), 428);
 }
 
-void bridge_connect(struct sim *s, int64_t session, int64_t gen)
+void bridge_connect(int session, int64_t gen)
 {
-    struct sim_session *x = &s->sessions[session];
+    struct sim_session *x = &sim.sessions[session];
 
     if (x->gen != gen)
         return;
-    bridge_set(s, (int)session, SESSION_CONNECTED);
-    sim_log(s, "%s connects", x->id);
-    send_webhook(s, (int)session, SESSION_CONNECTED, 0);
+    bridge_set(session, SESSION_CONNECTED);
+    world_log("%s connects", x->id);
+    sender_event(session, SESSION_CONNECTED, 0);
     if (x->kind == SIM_SHAKY)
-        sim_at(s, s->t + 1000 + sim_draw(s, 60 * 1000), drop_again, session, x->gen);
+        world_at(world_now() + 1000 + world_draw(60 * 1000), drop_again, x, x->gen);
+}
+
+static void on_logged_in(void *ctx, int64_t gen)
+{
+    struct sim_session *x = ctx;
+
+    bridge_connect((int)(x - sim.sessions), gen);
 }
 
 /* The bridge logs the session in again; whatever it was doing before is off. */
-static void log_in(struct sim *s, int session)
+static void log_in(int session)
 {
-    struct sim_session *x = &s->sessions[session];
+    struct sim_session *x = &sim.sessions[session];
 
-    bridge_set(s, session, x->kind == SIM_STUBBORN ? SESSION_DISCONNECTED : SESSION_STARTING);
-    if (x->kind == SIM_STUBBORN)
-        return;
-    sim_at(s, s->t + LOGIN_MIN_MS + sim_draw(s, LOGIN_MAX_MS - LOGIN_MIN_MS), bridge_connect, session,
-           x->gen);
+    bridge_set(session, x->kind == SIM_STUBBORN ? SESSION_DISCONNECTED : SESSION_STARTING);
+    if (x->kind != SIM_STUBBORN)
+        world_at(world_now() + LOGIN_MIN_MS + world_draw(LOGIN_MAX_MS - LOGIN_MIN_MS), on_logged_in, x,
+                 x->gen);
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-static void answer(struct sim *s, struct sim_call *c, int64_t after_ms, enum attempt_outcome outcome,
-                   int status)
+static const char *word_of(enum session_state state)
 {
-    int64_t limit = c->claimed_t + s->policy.call_ms; /* then the client hangs up */
+    static const char *const words[SESSION_STATE_N] = {
+        [SESSION_STARTING] = "connecting",   [SESSION_QR_PENDING] = "qr_pending",
+        [SESSION_CONNECTED] = "connected",   [SESSION_DISCONNECTED] = "disconnected",
+        [SESSION_LOGGED_OUT] = "logged_out", [SESSION_FAILED] = "failed",
+        [SESSION_LOST] = "disconnected",
+    };
 
-    c->result.call.outcome = outcome;
-    c->result.http_status = status;
-    if (s->t + after_ms >= limit) {
-        c->result.call.outcome = ATTEMPT_BRIDGE_FAULT;
-        c->result.http_status = 0;
-        after_ms = limit > s->t ? limit - s->t : 0;
-    }
-    c->closed_t = s->t + after_ms;
-    sim_at(s, c->closed_t, worker_answered, c - s->calls, c->life);
+    return words[state];
 }
 
-void bridge_called(struct sim *s, int call)
+static void say(struct net_request *r, int64_t after_ms, int status, const char *body)
 {
-    struct sim_call *c = &s->calls[call];
-    struct sim_session *x = &s->sessions[c->session];
-    int64_t soon = 1 + sim_draw(s, 300);
+    const struct net_answer a = {
+        .status = status, .content_type = "application/json", .body = str_from(body), .retry_after_s = -1
+    };
 
-    switch (s->mode) {
+    net_answer(r, after_ms, &a);
+}
+
+static int64_t soon(void)
+{
+    return 1 + world_draw(300);
+}
+
+/* The bridge tells of this session now. */
+static void put_session(struct buf *out, int session)
+{
+    struct sim_session *x = &sim.sessions[session];
+
+    (void)buf_addf(out, "{\"id\":\"%s\",\"status\":\"%s\",\"phone\":\"5511%d\"}", x->id, word_of(x->state),
+                   session);
+    x->shown = world_now();
+    if (x->state == SESSION_CONNECTED)
+        x->reported = world_now();
+}
+
+static void answer_list(struct net_request *r)
+{
+    struct buf body = BUF_INIT(LIST_MAX);
+
+    if (!sim.has_list) {
+        say(r, soon(), 404, "{\"error\":\"not_found\",\"message\":\"no such route\"}");
+        return;
+    }
+    (void)buf_adds(&body, "{\"sessions\":[");
+    for (int i = 0; i < sim.n_sessions; i++) {
+        if (i > 0)
+            (void)buf_adds(&body, ",");
+        put_session(&body, i);
+    }
+    (void)buf_adds(&body, "]}");
+    say(r, 1 + world_draw(20), 200, buf_str(&body));
+    buf_fini(&body);
+}
+
+static void answer_status(struct net_request *r, int session)
+{
+    struct buf body = BUF_INIT(1024);
+
+    put_session(&body, session);
+    say(r, 1 + world_draw(20), 200, buf_str(&body));
+    buf_fini(&body);
+}
+
+static void answer_reconnect(struct net_request *r, int session)
+{
+    const struct sim_session *x = &sim.sessions[session];
+
+    check_sent(session, r);
+    switch (sim.mode) {
     case SIM_FINE:
     case SIM_SLOW:
         if (x->kind != SIM_REFUSED)
-            log_in(s, c->session);
-        answer(s, c, s->mode == SIM_SLOW ? sim_draw(s, 40 * 1000) : soon,
-               x->kind == SIM_REFUSED ? ATTEMPT_REFUSED : ATTEMPT_CALLED, 200);
+            log_in(session);
+        if (x->kind == SIM_REFUSED)
+            say(r, soon(), 400, "{\"error\":\"refused\"}");
+        else
+            say(r, sim.mode == SIM_SLOW ? world_draw(40 * 1000) : soon(), 200, "{\"success\":true}");
         break;
     case SIM_LYING:
-        answer(s, c, soon, ATTEMPT_CALLED, 200);
-        break;
-    case SIM_HANGING:
-        answer(s, c, INT32_MAX, ATTEMPT_BRIDGE_FAULT, 0);
+        say(r, soon(), 200, "{\"success\":true}");
         break;
     default:
-        answer(s, c, soon, ATTEMPT_BRIDGE_FAULT, 500);
+        say(r, soon(), 500, "{\"error\":\"broken\"}");
         break;
     }
+}
+
+/* ---- requests -------------------------------------------------------------------------------- */
+
+/* "/sessions/s12/status": 12, and what follows the id. */
+static int session_of(const char *path, const char **ret_rest)
+{
+    int i;
+
+    if (strncmp(path, "/sessions/s", 11) != 0)
+        return -1;
+    i = (int)strtol(path + 11, NULL, 10);
+    *ret_rest = path + 10 + strcspn(path + 10, "/");
+    return i < sim.n_sessions ? i : -1;
+}
+
+static void on_request(struct net_host *h, struct net_request *r)
+{
+    const char *path = r->url + sizeof prefix - 1;
+    const char *rest = "";
+    int session = session_of(path, &rest);
+
+    if (session >= 0 && strcmp(rest, "/reconnect") == 0 && strcmp(r->method, "POST") == 0)
+        answer_reconnect(r, session);
+    else if (sim.mode == SIM_HANGING)
+        return;
+    else if (!bridge_answers())
+        say(r, soon(), 500, "{\"error\":\"broken\"}");
+    else if (strcmp(path, "/health") == 0)
+        say(r, 1 + world_draw(20), 200, "{\"status\":\"ok\"}");
+    else if (strcmp(path, "/sessions") == 0)
+        answer_list(r);
+    else if (session >= 0 && strcmp(rest, "/status") == 0)
+        answer_status(r, session);
+    else
+        say(r, soon(), 404, "{\"error\":\"not_found\",\"message\":\"no such route\"}");
+}
+
+static enum net_connect connect_to(struct net_host *h, int64_t *ret_after_ms)
+{
+    if (sim.mode == SIM_REFUSING)
+        return NET_REFUSES;
+    if (sim.mode == SIM_UNREACHABLE)
+        return NET_HANGS;
+    *ret_after_ms = world_chance(30) ? world_draw(6000) : world_draw(20);
+    return NET_CONNECTS;
+}
+
+void bridge_open(void)
+{
+    static struct net_host host = { .prefix = prefix, .connect = connect_to, .on_request = on_request };
+
+    net_add(&host);
 }

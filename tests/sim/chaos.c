@@ -1,258 +1,381 @@
 /* What goes wrong, how often and when: drawn from the seed, until calm_at. */
-#include "tests/sim/sim.h"
-
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "proto/message.h"
+#include "tests/sim/io/bus_sim.h"
+#include "tests/sim/io/disk_sim.h"
+#include "tests/sim/io/file_watch_sim.h"
+#include "tests/sim/sim.h"
+
 #define MINUTE ((int64_t)60 * 1000)
 #define DAY    ((int64_t)24 * 60 * MINUTE)
+/* Steps of a service between two waits: some 20 for a claim, 60 for a sweep that records. */
+#define STEPS_MAX 80
 
-static int64_t pick(struct sim *s, const int64_t *of, int n)
+static int64_t pick(const int64_t *of, int n)
 {
-    return of[sim_draw(s, n)];
+    return of[world_draw(n)];
 }
-#define PICK(s, ...) pick(s, (const int64_t[]){ __VA_ARGS__ }, sizeof((int64_t[]){ __VA_ARGS__ }) / 8)
+#define PICK(...) pick((const int64_t[]){ __VA_ARGS__ }, sizeof((int64_t[]){ __VA_ARGS__ }) / 8)
+
+typedef void (*event_fn)(void *ctx, int64_t a);
 
 /* The next one of a kind that comes every @every ms on average; 0: never. */
-static void again(struct sim *s, int64_t every, void (*fn)(struct sim *s, int64_t a, int64_t b))
+static void again(int64_t every, event_fn fn)
 {
-    int64_t t = s->t + 1 + sim_draw(s, 2 * every + 1);
+    int64_t t = world_now() + 1 + world_draw(2 * every + 1);
 
-    if (every > 0 && t < s->calm_at)
-        sim_at(s, t, fn, 0, 0);
+    if (every > 0 && t < sim.calm_at)
+        world_at(t, fn, NULL, 0);
 }
 
 /* ---- sessions -------------------------------------------------------------------------------- */
 
-static void drop_one(struct sim *s, int64_t a, int64_t b)
+static void drop_one(void *ctx, int64_t a)
 {
-    int i = (int)sim_draw(s, s->n_sessions);
+    int i = (int)world_draw(sim.n_sessions);
 
-    if (s->sessions[i].state == SESSION_CONNECTED)
-        bridge_drop(s, i,
-                    (int)PICK(s, 428, 428, 428, 428, 408, 408, 503, 500, 0, 515, 515, 440, 401, 403, 999));
-    again(s, s->drop_every, drop_one);
+    if (sim.sessions[i].state == SESSION_CONNECTED)
+        bridge_drop(i, (int)PICK(428, 428, 428, 428, 408, 408, 503, 500, 0, 515, 515, 440, 401, 403, 999));
+    again(sim.drop_every, drop_one);
 }
 
-static void drop_many(struct sim *s, int64_t a, int64_t b)
+static void drop_many(void *ctx, int64_t a)
 {
-    int code = (int)PICK(s, 428, 503, 408, 405);
-    int64_t share = 200 + sim_draw(s, 800);
+    int code = (int)PICK(428, 503, 408, 405);
+    int64_t share = 200 + world_draw(800);
 
-    sim_log(s, "chaos: many drop");
-    for (int i = 0; i < s->n_sessions; i++)
-        if (s->sessions[i].state == SESSION_CONNECTED && sim_chance(s, share))
-            bridge_drop(s, i, code);
-    again(s, s->drop_every * 20, drop_many);
+    world_log("chaos: many drop");
+    for (int i = 0; i < sim.n_sessions; i++)
+        if (sim.sessions[i].state == SESSION_CONNECTED && world_chance(share))
+            bridge_drop(i, code);
+    again(sim.drop_every * 20, drop_many);
 }
 
 /* By itself, or because a person scanned the code. */
-static void heal_one(struct sim *s, int64_t a, int64_t b)
+static void heal_one(void *ctx, int64_t a)
 {
-    int i = (int)sim_draw(s, s->n_sessions);
-    struct sim_session *x = &s->sessions[i];
+    int i = (int)world_draw(sim.n_sessions);
+    struct sim_session *x = &sim.sessions[i];
 
     if (x->state != SESSION_CONNECTED && x->kind != SIM_STUBBORN)
-        bridge_connect(s, i, x->gen);
-    again(s, s->life_every, heal_one);
+        bridge_connect(i, x->gen);
+    again(sim.life_every, heal_one);
 }
 
-static void linger(struct sim *s, int64_t a, int64_t b)
+static void linger(void *ctx, int64_t a)
 {
-    int i = (int)sim_draw(s, s->n_sessions);
-    struct sim_session *x = &s->sessions[i];
+    int i = (int)world_draw(sim.n_sessions);
 
-    if (x->state == SESSION_DISCONNECTED)
-        bridge_set(s, i, sim_chance(s, 500) ? SESSION_STARTING : SESSION_QR_PENDING);
-    again(s, s->life_every, linger);
+    if (sim.sessions[i].state == SESSION_DISCONNECTED)
+        bridge_set(i, world_chance(500) ? SESSION_STARTING : SESSION_QR_PENDING);
+    again(sim.life_every, linger);
+}
+
+static void message(void *ctx, int64_t a)
+{
+    int i = (int)world_draw(sim.n_sessions);
+
+    if (sim.sessions[i].state == SESSION_CONNECTED)
+        sender_message(i);
+    again(sim.message_every, message);
 }
 
 /* ---- the bridge ------------------------------------------------------------------------------ */
 
-static void end_mode(struct sim *s, int64_t restarted, int64_t b)
+static void end_mode(void *ctx, int64_t restarted)
 {
-    s->mode = SIM_FINE;
-    sim_log(s, "chaos: the bridge is fine again%s", restarted ? ", restarted" : "");
-    for (int i = 0; i < s->n_sessions && restarted; i++)
-        if (s->sessions[i].state == SESSION_CONNECTED && sim_chance(s, 800))
-            bridge_set(s, i, SESSION_DISCONNECTED); /* nobody was told */
+    sim.mode = SIM_FINE;
+    world_log("chaos: the bridge is fine again%s", restarted ? ", restarted" : "");
+    for (int i = 0; i < sim.n_sessions && restarted; i++)
+        if (sim.sessions[i].state == SESSION_CONNECTED && world_chance(800))
+            bridge_set(i, SESSION_DISCONNECTED); /* it sends no webhook of that */
 }
 
-static void change_mode(struct sim *s, int64_t a, int64_t b)
+static void change_mode(void *ctx, int64_t a)
 {
-    int64_t end = s->t + 2000 + sim_draw(s, 5 * MINUTE);
+    int64_t end = world_now() + 2000 + world_draw(5 * MINUTE);
 
-    if (s->t >= s->calm_at)
+    if (world_now() >= sim.calm_at)
         return;
-    s->mode = (enum sim_mode)(1 + sim_draw(s, SIM_MODE_N - 1));
-    sim_log(s, "chaos: the bridge changes to mode %d", (int)s->mode);
-    if (end > s->calm_at)
-        end = s->calm_at;
-    sim_at(s, end, end_mode, !bridge_answers(s) && sim_chance(s, 500), 0);
-    if (end < s->calm_at)
-        sim_at(s, end + 1 + sim_draw(s, 2 * s->mode_every), change_mode, 0, 0);
+    sim.mode = (enum sim_mode)(1 + world_draw(SIM_MODE_N - 1));
+    world_log("chaos: the bridge changes to mode %d", (int)sim.mode);
+    if (end > sim.calm_at)
+        end = sim.calm_at;
+    world_at(end, end_mode, NULL, !bridge_answers() && world_chance(500));
+    if (end < sim.calm_at)
+        world_at(end + 1 + world_draw(2 * sim.mode_every), change_mode, NULL, 0);
+}
+
+/* ---- processes ------------------------------------------------------------------------------- */
+
+static void start_again(void *ctx, int64_t life)
+{
+    struct process *p = ctx;
+
+    if (process_life(p) != life || process_alive(p) || world_now() < sim.powered_at)
+        return;
+    process_start(p);
+}
+
+/* Whatever a process died of, a supervisor starts it again. */
+static void on_process_end(struct process *p)
+{
+    int64_t wait = world_now() >= sim.calm_at
+                       ? 1000
+                       : 100 + world_draw(p == sim.monitor && world_chance(200) ? 900 * 1000 : MINUTE);
+
+    world_at(world_now() + wait, start_again, p, process_life(p));
+}
+
+static struct process *any_process(void)
+{
+    int64_t i = world_draw(sim.n_workers * 2 + 2);
+
+    if (i < sim.n_workers * 2)
+        return sim.workers[i / 2];
+    return i == sim.n_workers * 2 ? sim.monitor : sim.ingest;
+}
+
+static void kill_one(void *ctx, int64_t a)
+{
+    struct process *p = any_process();
+
+    if (world_chance(100) && process_alive(p))
+        process_signal(p, SIGTERM);
+    else
+        process_die_after(p, world_draw(STEPS_MAX));
+    again(sim.kill_every, kill_one);
+}
+
+static void stall_one(void *ctx, int64_t a)
+{
+    process_stall_after(any_process(), world_draw(STEPS_MAX), world_draw(world_chance(800) ? 8000 : MINUTE));
+    again(sim.stall_every, stall_one);
 }
 
 /* ---- the machine ----------------------------------------------------------------------------- */
 
-static void step_clock(struct sim *s, int64_t a, int64_t b)
+static void step_clock(void *ctx, int64_t a)
 {
-    s->wall_offset += PICK(s, DAY, -DAY, 1000, -1000, 60 * MINUTE, -60 * MINUTE);
-    sim_log(s, "chaos: somebody sets the clock");
-    again(s, s->clock_every, step_clock);
+    world_step_wall(PICK(DAY, -DAY, 1000, -1000, 60 * MINUTE, -60 * MINUTE));
+    world_log("chaos: somebody sets the clock");
+    again(sim.clock_every, step_clock);
 }
 
-static void power_on(struct sim *s, int64_t a, int64_t b)
+static void power_on(void *ctx, int64_t a)
 {
-    if (s->t < s->powered_at)
-        return;
-    monitor_start(s);
-    for (int w = 0; w < s->n_workers; w++)
-        if (!s->workers[w].alive)
-            worker_start(s, w);
+    if (world_now() >= sim.powered_at)
+        services_start_all();
 }
 
 /* Everything dies; the new boot began some time ago when the programs start. */
-static void reboot(struct sim *s, int64_t a, int64_t b)
+static void reboot(void *ctx, int64_t a)
 {
-    int64_t down = 1000 + sim_draw(s, 2 * MINUTE), boot = 5000 + sim_draw(s, MINUTE);
+    int64_t down = 1000 + world_draw(2 * MINUTE), boot = 5000 + world_draw(MINUTE);
+    bool power_cut = world_chance(500);
 
-    sim_log(s, "chaos: the machine restarts");
-    monitor_kill(s);
-    for (int w = 0; w < s->n_workers; w++)
-        worker_kill(s, w);
-    s->boot_offset = s->t + down;
-    s->powered_at = s->t + down + boot;
-    (void)snprintf(s->clock.clock.boot_id, sizeof s->clock.clock.boot_id, "boot-%lld", (long long)s->t);
-    sim_at(s, s->t + down + boot, power_on, 0, 0);
-    again(s, s->reboot_every, reboot);
+    world_log("chaos: the machine restarts%s", power_cut ? ", its power was cut" : "");
+    sim.powered_at = world_now() + down + boot;
+    services_kill_all();
+    if (power_cut)
+        disk_sim_power_cut();
+    world_reboot(world_now() + down);
+    world_at(sim.powered_at, power_on, NULL, 0);
+    again(sim.reboot_every, reboot);
 }
 
 /* The monitor is gone for long, and meanwhile sessions come back by themselves. */
-static void heal_all(struct sim *s, int64_t a, int64_t b)
+static void heal_all(void *ctx, int64_t a)
 {
-    for (int i = 0; i < s->n_sessions; i++)
-        if (s->sessions[i].state == SESSION_DISCONNECTED && s->sessions[i].kind != SIM_STUBBORN)
-            bridge_connect(s, i, s->sessions[i].gen);
+    for (int i = 0; i < sim.n_sessions; i++)
+        if (sim.sessions[i].state == SESSION_DISCONNECTED && sim.sessions[i].kind != SIM_STUBBORN)
+            bridge_connect(i, sim.sessions[i].gen);
 }
 
-static void go_blind(struct sim *s, int64_t a, int64_t b)
+static void go_blind(void *ctx, int64_t a)
 {
-    monitor_kill(s);
-    sim_at(s, s->t + 1000 + sim_draw(s, 30 * 1000), heal_all, 0, 0);
-    sim_at(s, s->t + 6 * MINUTE + sim_draw(s, 10 * MINUTE), power_on, 0, 0);
-    again(s, s->blind_every, go_blind);
+    int64_t until = world_now() + 6 * MINUTE + world_draw(10 * MINUTE);
+
+    world_log("chaos: the monitor is stopped for long");
+    process_stall(sim.monitor, until < sim.calm_at ? until : sim.calm_at);
+    world_at(world_now() + 1000 + world_draw(30 * 1000), heal_all, NULL, 0);
+    again(sim.blind_every, go_blind);
+}
+
+static void heal_disk(void *ctx, int64_t a)
+{
+    disk_sim_heal();
+    world_log("chaos: the disk is well again");
+}
+
+static void hurt_disk(void *ctx, int64_t a)
+{
+    static const char *const files[] = { "/state.db", "/state.db-journal", "/events.db", "/events.db-wal" };
+    const char *file = files[world_draw(4)];
+
+    if (world_chance(300)) {
+        disk_sim_slow(file, PICK(20, 200, 2000));
+        world_log("chaos: syncs of %s are slow", file);
+    } else {
+        disk_sim_fail(file, (enum disk_fault)(1 + world_draw(DISK_FAULT_N - 1)), PICK(1000, 1000, 100));
+        world_log("chaos: the disk under %s fails", file);
+    }
+    world_at(world_now() + 100 + world_draw(world_chance(500) ? 5000 : MINUTE), heal_disk, NULL, 0);
+    again(sim.disk_every, hurt_disk);
+}
+
+static void hub_up(void *ctx, int64_t a)
+{
+    bus_sim_set_down(false);
+}
+
+static void hub_down(void *ctx, int64_t a)
+{
+    world_log("chaos: the hub is away");
+    bus_sim_set_down(true);
+    world_at(world_now() + world_draw(2 * MINUTE), hub_up, NULL, 0);
+    again(sim.hub_every, hub_down);
 }
 
 /* ---- people ---------------------------------------------------------------------------------- */
 
 /* The one retry of a session with two owners stays that when it is asked for. */
-static enum retry_reason reason_of(struct sim *s, const struct sim_session *x)
+static enum retry_reason reason_of(const struct sim_session *x)
 {
     struct reconnect_row row = { 0 };
 
-    (void)reconnects_find(s->db, SIM_BRIDGE, x->id, &row);
+    (void)reconnects_find(sim.db, SIM_BRIDGE, x->id, &row);
     return row.retry.reason;
 }
 
-static void by_hand(struct sim *s, int64_t a, int64_t b)
+static void command(struct sim_session *x, int64_t what, const struct now *now)
 {
-    struct sim_session *x = &s->sessions[sim_draw(s, s->n_sessions)];
-    bool force = sim_chance(s, 300);
-    struct retry_verdict v = { 0 };
-    struct now now;
-    int64_t what = sim_draw(s, 3);
+    bool force = world_chance(300);
+    struct verdict v = { 0 };
 
-    again(s, s->hand_every, by_hand);
-    if (s->t < s->powered_at)
-        return;
-    sim_must(s, db_begin(s->db), "begin");
-    now = sim_now(s);
-    if (what == 0 && reconnect_ask(s->db, &s->policy, &now, SIM_BRIDGE, x->id, force, &v) == 0) {
-        sim_log(s, "chaos: %s is asked for by hand%s", x->id, force ? ", forced" : "");
-        x->forced = force ? reason_of(s, x) : RETRY_FOR_NONE;
+    if (what == 0 && reconnects_ask(sim.db, &sim.policy, now, SIM_BRIDGE, x->id, force, &v) == 0) {
+        world_log("chaos: %s is asked for by an operator%s", x->id, force ? ", forced" : "");
+        x->forced = force ? reason_of(x) : RETRY_FOR_NONE;
     } else if (what == 1) {
-        x->parked = reconnect_park(s->db, &now, SIM_BRIDGE, x->id, "by hand") == 0;
-    } else if (what == 2 && reconnect_unpark(s->db, &s->policy, &now, SIM_BRIDGE, x->id) == 0) {
-        sim_log(s, "chaos: %s is unparked", x->id);
-        check_reset(s, x);
+        x->parked = reconnects_park(sim.db, now, SIM_BRIDGE, x->id, "by hand") == 0;
+    } else if (what == 2 && reconnects_unpark(sim.db, &sim.policy, now, SIM_BRIDGE, x->id) == 0) {
+        world_log("chaos: %s is unparked", x->id);
+        check_reset(x);
         x->parked = false;
     }
-    sim_must(s, db_commit(s->db), "commit");
+}
+
+static void operator_acts(void *ctx, int64_t a)
+{
+    struct sim_session *x = &sim.sessions[world_draw(sim.n_sessions)];
+
+    again(sim.operator_every, operator_acts);
+    if (world_now() < sim.powered_at || !disk_sim_may_write("/state.db"))
+        return;
+    if (db_begin(sim.db) == 0) {
+        struct now now = sim_steady();
+
+        command(x, world_draw(3), &now);
+        sim_must(db_commit(sim.db), "commit");
+    }
 }
 
 /* ---- the plan -------------------------------------------------------------------------------- */
 
-static int64_t draw_size(struct sim *s)
+static int64_t draw_size(void)
 {
-    if (s->options.seed % 250 == 249)
+    if (sim.options.seed % 250 == 249)
         return 2000;
-    if (s->options.seed % 25 == 24)
+    if (sim.options.seed % 25 == 24)
         return 200;
-    return 1 + sim_draw(s, 30);
+    return 1 + world_draw(30);
 }
 
-static void make_sessions(struct sim *s)
+static void make_sessions(void)
 {
-    s->n_sessions = (int)draw_size(s);
-    s->sessions = calloc((size_t)s->n_sessions, sizeof *s->sessions);
-    if (!s->sessions)
+    sim.n_sessions = (int)draw_size();
+    sim.sessions = calloc((size_t)sim.n_sessions, sizeof *sim.sessions);
+    if (!sim.sessions)
         abort();
-    for (int i = 0; i < s->n_sessions; i++) {
-        struct sim_session *x = &s->sessions[i];
+    for (int i = 0; i < sim.n_sessions; i++) {
+        struct sim_session *x = &sim.sessions[i];
 
         (void)snprintf(x->id, sizeof x->id, "s%d", i);
-        x->kind = sim_chance(s, 800) ? SIM_NORMAL : (enum sim_kind)(1 + sim_draw(s, SIM_KIND_N - 1));
+        x->kind = world_chance(800) ? SIM_NORMAL : (enum sim_kind)(1 + world_draw(SIM_KIND_N - 1));
         x->state = SESSION_CONNECTED;
-        x->connected_since = s->t;
+        x->connected_since = world_now();
     }
 }
 
-static void draw_policy(struct sim *s)
+static void draw_policy(void)
 {
-    s->policy.interval_ms = PICK(s, 300, 300, 60, 10) * 1000;
-    s->policy.rate_milli = PICK(s, 2000, 2000, 500, 10000);
-    s->policy.burst = PICK(s, 5, 5, 1, 20);
-    s->policy.in_flight_max = PICK(s, 16, 16, 3);
-    s->policy.failures_max = PICK(s, 20, 3);
-    s->policy.stable_ms = PICK(s, 10, 1) * MINUTE;
-    s->policy.replaced_delay_ms = PICK(s, 15, 2) * MINUTE;
-    if (s->n_sessions > 100)
-        s->policy.rate_milli = 10000;
+    sim.policy.interval_ms = PICK(300, 300, 60, 10) * 1000;
+    sim.policy.rate_milli = PICK(2000, 2000, 500, 10000);
+    sim.policy.burst = PICK(5, 5, 1, 20);
+    sim.policy.in_flight_max = PICK(16, 16, 3);
+    sim.policy.failures_max = PICK(20, 3);
+    sim.policy.stable_ms = PICK(10, 1) * MINUTE;
+    sim.policy.slow_ms = PICK(15, 2) * MINUTE;
+    if (sim.n_sessions > 100)
+        sim.policy.rate_milli = 10000;
 }
 
-static void draw_troubles(struct sim *s)
+static void draw_troubles(void)
 {
-    s->n_workers = 1 + (int)sim_draw(s, SIM_WORKERS_MAX);
-    s->bell_loss = PICK(s, 0, 100, 500, 1000);
-    s->hook_loss = PICK(s, 0, 0, 100, 1000);
-    s->kill_permille = PICK(s, 0, 1, 10, 50);
-    s->stall_permille = PICK(s, 0, 0, 1, 10);
-    s->drop_every = PICK(s, 10, 30, 120) * 1000;
-    s->mode_every = PICK(s, 0, 5, 10, 30) * MINUTE;
-    s->clock_every = PICK(s, 0, 10, 30) * MINUTE;
-    s->reboot_every = PICK(s, 0, 0, 0, 20) * MINUTE;
-    s->hand_every = PICK(s, 0, 1, 5) * MINUTE;
-    s->life_every = PICK(s, 0, 1, 3) * MINUTE;
-    s->blind_every = PICK(s, 0, 0, 20) * MINUTE;
-    s->calm_at = s->t + PICK(s, 10, 20, 40) * MINUTE;
-    s->end_at = s->calm_at + 2 * s->policy.interval_ms + 5 * MINUTE +
-                (int64_t)s->n_sessions * 1200 * 1000 / s->policy.rate_milli;
+    sim.has_list = world_chance(800);
+    sim.n_workers = 1 + (int)world_draw(SIM_WORKERS_MAX);
+    bus_sim_loss_permille = PICK(0, 100, 500, 1000);
+    file_watch_sim_silent = world_chance(300);
+    net_resend_permille = PICK(0, 20, 100);
+    sim.hook_loss = PICK(0, 0, 100, 1000);
+    sim.kill_every = PICK(0, 10, 2, 1) * MINUTE;
+    sim.stall_every = PICK(0, 0, 10, 2) * MINUTE;
+    sim.drop_every = PICK(10, 30, 120) * 1000;
+    sim.mode_every = PICK(0, 5, 10, 30) * MINUTE;
+    sim.clock_every = PICK(0, 10, 30) * MINUTE;
+    sim.reboot_every = PICK(0, 0, 0, 20) * MINUTE;
+    sim.operator_every = PICK(0, 1, 5) * MINUTE;
+    sim.life_every = PICK(0, 1, 3) * MINUTE;
+    sim.blind_every = PICK(0, 0, 20) * MINUTE;
+    sim.disk_every = PICK(0, 0, 5) * MINUTE;
+    sim.hub_every = PICK(0, 0, 10) * MINUTE;
+    sim.message_every = PICK(1, 5, 20) * 1000;
+    sim.calm_at = world_now() + PICK(10, 20, 40) * MINUTE;
+    sim.end_at = sim.calm_at + 2 * sim.policy.interval_ms + 5 * MINUTE +
+                 (int64_t)sim.n_sessions * 1200 * 1000 / sim.policy.rate_milli;
 }
 
-void chaos_plan(struct sim *s)
+static void calm(void *ctx, int64_t a)
 {
-    make_sessions(s);
-    draw_policy(s);
-    draw_troubles(s);
-    again(s, s->drop_every, drop_one);
-    again(s, s->drop_every * 20, drop_many);
-    again(s, s->mode_every, change_mode);
-    again(s, s->clock_every, step_clock);
-    again(s, s->reboot_every, reboot);
-    again(s, s->hand_every, by_hand);
-    again(s, s->life_every, heal_one);
-    again(s, s->life_every, linger);
-    again(s, s->blind_every, go_blind);
-    sim_at(s, s->calm_at, power_on, 0, 0);
+    world_log("chaos: calm from here on");
+    bus_sim_set_down(false);
+    disk_sim_heal();
+    services_let_live();
+    power_on(NULL, 0);
+}
+
+void chaos_plan(void)
+{
+    make_sessions();
+    draw_policy();
+    draw_troubles();
+    process_on_end(on_process_end);
+    again(sim.drop_every, drop_one);
+    again(sim.drop_every * 20, drop_many);
+    again(sim.mode_every, change_mode);
+    again(sim.clock_every, step_clock);
+    again(sim.reboot_every, reboot);
+    again(sim.operator_every, operator_acts);
+    again(sim.life_every, heal_one);
+    again(sim.life_every, linger);
+    again(sim.blind_every, go_blind);
+    again(sim.kill_every, kill_one);
+    again(sim.stall_every, stall_one);
+    again(sim.disk_every, hurt_disk);
+    again(sim.hub_every, hub_down);
+    again(sim.message_every, message);
+    world_at(sim.calm_at, calm, NULL, 0);
 }

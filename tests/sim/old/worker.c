@@ -2,7 +2,7 @@
  * Workers, step by step as services/reconnect-worker goes: look → claim → call → record → tell. Between any
  * two steps a worker may be killed, or stopped for minutes and go on.
  */
-#include "tests/sim/sim.h"
+#include "tests/sim/old/sim.h"
 
 #include <stdio.h>
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "common/store/sql.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/old/sim.h"
 
 /* One session of so many drops, spread so that it is no incident of the bridge. */
 #define SCALE_DROP_EACH 10

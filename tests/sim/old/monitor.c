@@ -3,7 +3,7 @@
  * are fed and recorded. Sweeps every 60 s (5 s in trouble), the event log by its cursor, looks at attempts at
  * 2, 5, 10 and 20 s.
  */
-#include "tests/sim/sim.h"
+#include "tests/sim/old/sim.h"
 
 #include <stdio.h>
 

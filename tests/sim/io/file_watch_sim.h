@@ -1,0 +1,8 @@
+/* Who makes the kernel speak of files. */
+#pragma once
+
+#include "common/io/file_watch.h"
+
+/* The kernel says nothing, as on a file system of another machine. */
+extern bool file_watch_sim_silent;
+void file_watch_sim_happened(const char *path, enum file_watch_what what);
