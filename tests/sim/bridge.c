@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "common/base/buf.h"
-#include "common/bridge/cause.h"
+#include "common/domain/cause.h"
 #include "tests/sim/sim.h"
 
 /* A login takes this long; the bridge calls it starting meanwhile. */

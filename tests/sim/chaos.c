@@ -254,14 +254,14 @@ static enum retry_reason reason_of(const struct sim_session *x)
 static void command(struct sim_session *x, int64_t what, const struct now *now)
 {
     bool force = world_chance(300);
-    struct verdict v = { 0 };
+    struct retry_verdict v = { 0 };
 
-    if (what == 0 && reconnects_ask(sim.db, &sim.policy, now, SIM_BRIDGE, x->id, force, &v) == 0) {
+    if (what == 0 && reconnect_ask(sim.db, &sim.policy, now, SIM_BRIDGE, x->id, force, &v) == 0) {
         world_log("chaos: %s is asked for by an operator%s", x->id, force ? ", forced" : "");
         x->forced = force ? reason_of(x) : RETRY_FOR_NONE;
     } else if (what == 1) {
-        x->parked = reconnects_park(sim.db, now, SIM_BRIDGE, x->id, "by hand") == 0;
-    } else if (what == 2 && reconnects_unpark(sim.db, &sim.policy, now, SIM_BRIDGE, x->id) == 0) {
+        x->parked = reconnect_park(sim.db, now, SIM_BRIDGE, x->id, "by hand") == 0;
+    } else if (what == 2 && reconnect_unpark(sim.db, &sim.policy, now, SIM_BRIDGE, x->id) == 0) {
         world_log("chaos: %s is unparked", x->id);
         check_reset(x);
         x->parked = false;
@@ -318,7 +318,7 @@ static void draw_policy(void)
     sim.policy.in_flight_max = PICK(16, 16, 3);
     sim.policy.failures_max = PICK(20, 3);
     sim.policy.stable_ms = PICK(10, 1) * MINUTE;
-    sim.policy.slow_ms = PICK(15, 2) * MINUTE;
+    sim.policy.replaced_delay_ms = PICK(15, 2) * MINUTE;
     if (sim.n_sessions > 100)
         sim.policy.rate_milli = 10000;
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "common/base/mem.h"
-#include "common/bridge/cause.h"
+#include "common/domain/cause.h"
 #include "tests/sim/sim.h"
 
 /* An attempt may be made for a session that has really been connected for less than this: nobody may have heard of
@@ -137,7 +137,7 @@ static void check_shown(const struct sim_session *x)
 static void check_unexplained(const struct sim_session *x, const struct attempt_row *a)
 {
     if (a->reason == RETRY_FOR_DROP && x->unexplained_t > 0 &&
-        world_now() - x->unexplained_t < sim.policy.unsaid_ms - ANSWER_SLACK_MS)
+        world_now() - x->unexplained_t < sim.policy.cause_grace_ms - ANSWER_SLACK_MS)
         world_fail("R4: %s is attempted %.3f s after a poll found it down, before its cause could arrive",
                    x->id, (double)(world_now() - x->unexplained_t) / 1000);
 }

@@ -166,7 +166,7 @@ static bool is_settled(const struct session_row *row, const struct retry *r, con
     if (r->phase == RETRY_CALLING)
         return now->steady_ms < r->lease_until + SIM_TICK_MS;
     if (r->phase == RETRY_VERIFYING)
-        return now->steady_ms < r->verify_until + sim.policy.vouch_ms + SIM_TICK_MS;
+        return now->steady_ms < r->verify_until + sim.policy.freshness_ms + SIM_TICK_MS;
     return row->state != SESSION_DISCONNECTED || r->phase != RETRY_IDLE;
 }
 

@@ -1,7 +1,8 @@
 /*
  * zk-sim: runs seeds until one breaks a guarantee.
  *
- *   zk-sim [--from N] [--seeds N] [--jobs N]   N seeds from N on (1,000 from 0), each in a process of its own
+ *   zk-sim [--from N] [--seeds N] [--jobs N] [--all]   N seeds from N on (1,000 from 0), each in a process of its own
+ *                                              --all: goes on after a seed that breaks one
  *   zk-sim --seed N [-v | -vv]                 this one again, exactly; -v prints every step, -vv every call
  */
 #include <dirent.h>
@@ -69,6 +70,8 @@ static pid_t start_seed(int64_t seed)
     if (pid != 0)
         return pid;
     dir_of(seed, getppid(), sim.dir, sizeof sim.dir);
+    if (!world_verbose && !freopen("/dev/null", "w", stderr))
+        abort();
     failed = run_seed(seed);
     (void)fflush(stdout);
     _exit(failed);
@@ -99,17 +102,17 @@ static int wait_for_one(struct job *jobs, int n, bool *ret_bad)
     return 0;
 }
 
-static int run_seeds(int64_t from, int64_t seeds, int n_jobs)
+static int run_seeds(int64_t from, int64_t seeds, int n_jobs, bool keep_going)
 {
     struct job jobs[JOBS_MAX] = { 0 };
     int64_t next = from;
     int running = 0, failed = 0;
 
-    while ((next < from + seeds && !failed) || running > 0) {
+    while ((next < from + seeds && (!failed || keep_going)) || running > 0) {
         bool bad = false;
         int i;
 
-        if (next < from + seeds && !failed && running < n_jobs) {
+        if (next < from + seeds && (!failed || keep_going) && running < n_jobs) {
             jobs[running++] = (struct job){ start_seed(next), next };
             next++;
             continue;
@@ -140,6 +143,7 @@ static int64_t number(const char *option, const char *text, int64_t min)
 int main(int argc, char *argv[])
 {
     int64_t from = 0, seeds = 1000, jobs = 2;
+    bool keep_going = false;
 
     for (int i = 1; i < argc; i++) {
         const char *value = argv[i + 1];
@@ -152,6 +156,8 @@ int main(int argc, char *argv[])
             from = number(argv[i++], value, 0);
         } else if (strcmp(argv[i], "--seeds") == 0) {
             seeds = number(argv[i++], value, 1);
+        } else if (strcmp(argv[i], "--all") == 0) {
+            keep_going = true;
         } else if (strcmp(argv[i], "--jobs") == 0) {
             jobs = number(argv[i++], value, 1);
         } else if (strcmp(argv[i], "--seed") == 0) {
@@ -162,5 +168,5 @@ int main(int argc, char *argv[])
         }
     }
     (void)clearenv(); /* nothing of ours is a setting */
-    return run_seeds(from, seeds, jobs > JOBS_MAX ? JOBS_MAX : (int)jobs);
+    return run_seeds(from, seeds, jobs > JOBS_MAX ? JOBS_MAX : (int)jobs, keep_going);
 }

@@ -54,7 +54,7 @@ static void add_policy(struct flags *f)
     const struct policy *p = &sim.policy;
 
     add(f, "--reconnect-interval=%llds", (long long)p->interval_ms / 1000);
-    add(f, "--reconnect-slow=%llds", (long long)p->slow_ms / 1000);
+    add(f, "--reconnect-replaced-delay=%llds", (long long)p->replaced_delay_ms / 1000);
     add(f, "--reconnect-rate=%.3f/s", (double)p->rate_milli / 1000);
     add(f, "--reconnect-burst=%lld", (long long)p->burst);
     add(f, "--reconnect-in-flight=%lld", (long long)p->in_flight_max);
@@ -136,14 +136,29 @@ static int run_ingest(struct process *p, void *ctx)
     return app_close(in->app, r);
 }
 
+/* The settings are ours: a program that does not take them is a mistake of the simulation. */
+static void on_exit_code(void *ctx, int code)
+{
+    if (code == EXIT_USAGE)
+        world_fail("%s does not take its settings: -v shows why", process_name(ctx));
+}
+
+static struct process *make(const char *name, int (*run)(struct process *p, void *ctx))
+{
+    struct process *p = process_new(name, run, NULL);
+
+    process_on_exit(p, on_exit_code, p);
+    return p;
+}
+
 /* ---- all of them ----------------------------------------------------------------------------- */
 
 void services_make(void)
 {
-    sim.monitor = process_new("monitor", run_monitor, NULL);
-    sim.ingest = process_new("ingest", run_ingest, NULL);
+    sim.monitor = make("monitor", run_monitor);
+    sim.ingest = make("ingest", run_ingest);
     for (int w = 0; w < sim.n_workers; w++)
-        sim.workers[w] = process_new(worker_names[w], run_worker, NULL);
+        sim.workers[w] = make(worker_names[w], run_worker);
 }
 
 void services_start_all(void)

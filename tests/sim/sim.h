@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #include "common/policy/policy.h"
-#include "common/store/reconnects.h"
+#include "common/reconnect/reconnect.h"
 #include "tests/sim/io/net.h"
 #include "tests/sim/io/world.h"
 
