@@ -7,6 +7,7 @@
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/base/metrics.h"
+#include "common/base/url.h"
 
 /* All metrics of a service are some 10 KiB. */
 #define ADMIN_BODY_MAX (256 * 1024)
@@ -111,7 +112,7 @@ int admin_listen(struct admin *a, struct loop *l, const char *listen, bool any_p
 
     if (strcmp(listen, "off") == 0)
         return 0;
-    r = text_to_listen(listen, host, sizeof host, &port);
+    r = url_parse_listen(listen, host, sizeof host, &port);
     if (r == 0)
         r = http_server_open(l, host, port, -1, &admin_limits, &handlers, a, &a->server);
     if (r == -EADDRINUSE && any_port)

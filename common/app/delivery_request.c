@@ -9,6 +9,7 @@
 #include "common/base/hex.h"
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
+#include "common/base/url.h"
 
 #define ID_MAX 80
 
@@ -19,7 +20,7 @@ int delivery_url(const char *base, struct buf *out)
     struct url u;
     size_t n = strcspn(base, "?#");
 
-    if (text_to_url(base, &u) != 0)
+    if (url_parse(base, &u) != 0)
         return -EINVAL;
     if (u.path.n > 1)
         return buf_adds(out, base);

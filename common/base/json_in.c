@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/utf8.h"
+
 /* Longest key, escapes undone, that can be one of ours; longer ones cannot match. */
 #define KEY_MAX 64
 /* Longest number that is handed to strtod; a longer one is not a count or a time of anybody's. */
@@ -111,7 +113,7 @@ static int skip_utf8(struct walk *w)
 
     while (w->p < w->end && (unsigned char)*w->p >= 0x80)
         w->p++;
-    return text_is_utf8(start, (size_t)(w->p - start)) ? 0 : JSON_IN_BAD;
+    return utf8_is_valid(start, (size_t)(w->p - start)) ? 0 : JSON_IN_BAD;
 }
 
 static int walk_text(struct walk *w, struct str *ret)
@@ -405,30 +407,6 @@ int json_in_each_find(struct json_value array, const struct json_path *paths, in
 
 /* -- values -- */
 
-static size_t put_utf8(unsigned c, char out[4])
-{
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    if (c < 0x800) {
-        out[0] = (char)(0xc0 | c >> 6);
-        out[1] = (char)(0x80 | (c & 63));
-        return 2;
-    }
-    if (c < 0x10000) {
-        out[0] = (char)(0xe0 | c >> 12);
-        out[1] = (char)(0x80 | (c >> 6 & 63));
-        out[2] = (char)(0x80 | (c & 63));
-        return 3;
-    }
-    out[0] = (char)(0xf0 | c >> 18);
-    out[1] = (char)(0x80 | (c >> 12 & 63));
-    out[2] = (char)(0x80 | (c >> 6 & 63));
-    out[3] = (char)(0x80 | (c & 63));
-    return 4;
-}
-
 /* The code point of the \u escape at *p (after "\u"), a pair taken as one; moves *p on. */
 static unsigned take_unicode(const char **p, const char *end)
 {
@@ -446,14 +424,6 @@ static unsigned take_unicode(const char **p, const char *end)
     return 0xfffd;
 }
 
-/* Bytes of the UTF-8 sequence that starts with this byte. */
-static size_t utf8_len(char c)
-{
-    unsigned char u = (unsigned char)c;
-
-    return u < 0x80 ? 1 : u < 0xe0 ? 2 : u < 0xf0 ? 3 : 4;
-}
-
 /* One code point of the text at *p, escapes undone, into @out; moves *p on; returns its bytes. */
 static size_t take_point(const char **p, const char *end, char out[4])
 {
@@ -462,7 +432,7 @@ static size_t take_point(const char **p, const char *end, char out[4])
     size_t n;
 
     if (**p != '\\') {
-        n = utf8_len(**p);
+        n = utf8_length((const unsigned char *)*p, (size_t)(end - *p));
         memcpy(out, *p, n);
         *p += n;
         return n;
@@ -471,7 +441,7 @@ static size_t take_point(const char **p, const char *end, char out[4])
 
     *p += 2;
     if (c == 'u')
-        return put_utf8(take_unicode(p, end), out);
+        return utf8_encode(take_unicode(p, end), out);
     at = strchr(from, c);
     out[0] = at ? to[at - from] : c;
     return 1;

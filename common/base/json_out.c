@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "common/base/utf8.h"
+
 static void begin(struct json_out *j, const char *key)
 {
     if (j->comma)
@@ -58,7 +60,7 @@ static size_t add_special(struct buf *out, const char *p, size_t n)
         return 1;
     }
     for (size_t len = 2; len <= 4 && len <= n; len++) {
-        if (text_is_utf8(p, len)) {
+        if (utf8_is_valid(p, len)) {
             (void)buf_add(out, p, len);
             return len;
         }

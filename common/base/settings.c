@@ -14,6 +14,7 @@
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/base/text.h"
+#include "common/base/url.h"
 
 /* Longest flag with its NUL: "--" and the name. */
 #define FLAG_MAX 64
@@ -246,13 +247,13 @@ static bool text_is_right(const struct setting *row, const char *text)
     if (row->kind == SETTING_CHOICE)
         return is_choice(row->choices, text);
     if (row->kind == SETTING_URL)
-        return text_to_url(text, &url) == 0;
+        return url_parse(text, &url) == 0;
     if (row->kind == SETTING_ID)
         return text_is_id(str_from(text));
     if (row->kind == SETTING_BUS)
-        return text_is_bus_url(text);
+        return url_is_bus(text);
     if (row->kind == SETTING_LISTEN)
-        return strcmp(text, "off") == 0 || text_to_listen(text, host, sizeof host, &port) == 0;
+        return strcmp(text, "off") == 0 || url_parse_listen(text, host, sizeof host, &port) == 0;
     return true;
 }
 

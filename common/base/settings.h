@@ -27,7 +27,7 @@ enum setting_kind {
     SETTING_URL,      /* const char *, http(s) URL or "" */
     SETTING_LISTEN,   /* const char *, host:port, or "off" */
     SETTING_ID,       /* const char *, text_is_id() */
-    SETTING_BUS,      /* const char *, text_is_bus_url() */
+    SETTING_BUS,      /* const char *, url_is_bus() */
 };
 
 struct setting {

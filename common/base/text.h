@@ -1,5 +1,5 @@
 /*
- * Text in, values out: numbers, durations, sizes, rates, ids, UTF-8. Pure; nothing allocates.
+ * Text in, values out: numbers, durations, sizes, rates, ids. Pure; nothing allocates.
  * All parse functions take the whole string or fail with -EINVAL (not such a value) or -ERANGE.
  */
 #pragma once
@@ -42,22 +42,3 @@ char *text_time(int64_t epoch_ms, char *ret, size_t n); /* "2026-11-22T10:04:35.
 /* A session id or a bridge name that is safe in a URL path, a topic and a file name: [A-Za-z0-9_-]{1,64}.
  * The released zapw does not check ids ("../evil" makes a directory): we do, before every call. */
 bool text_is_id(struct str s);
-/* An address of nng: tcp:// or tls+tcp:// with a host and a port, or ipc://, abstract://, ws:// and
- * something.
- */
-bool text_is_bus_url(const char *s);
-
-bool text_is_utf8(const char *p, size_t n);
-
-/* "http://host:8000/path?x#y" -> parts; absent parts are STR_NULL, port 0 when not given. -EINVAL unless
- * the scheme is http or https and a host is there. Parts point into @url. */
-struct url {
-    bool https;
-    struct str user, password, host, path, query; /* path includes the leading '/', or is STR_NULL */
-    uint16_t port;
-};
-int text_to_url(const char *url, struct url *ret);
-
-/* "127.0.0.1:8000", "[::1]:8000", ":8000" (all addresses), "8000" (loopback) -> host (n bytes at least 64)
- * and port. Port 0 asks the kernel for a free one. */
-int text_to_listen(const char *s, char *ret_host, size_t n, uint16_t *ret_port);

@@ -8,6 +8,7 @@
 
 #include "common/base/json_in.h"
 #include "common/base/mem.h"
+#include "common/base/url.h"
 
 struct bridge_call {
     struct cli_bridge *bridge;
@@ -92,7 +93,7 @@ char *cli_bridge_address(const struct cli_bridge *b, char *ret, size_t n)
 {
     struct url u;
 
-    if (text_to_url(b->target.base_url, &u))
+    if (url_parse(b->target.base_url, &u))
         (void)snprintf(ret, n, "the bridge");
     else if (u.port)
         (void)snprintf(ret, n, "%s://%.*s:%u", u.https ? "https" : "http", (int)u.host.n, u.host.p, u.port);

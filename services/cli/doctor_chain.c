@@ -8,6 +8,7 @@
 #include "common/base/json_in.h"
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
+#include "common/base/url.h"
 #include "common/bridge/signature.h"
 #include "common/store/events.h"
 #include "services/cli/doctor.h"
@@ -45,7 +46,7 @@ static int get(struct doctor *d, const char *path, struct cli_reply *ret)
     struct bridge_request req = { .method = "GET", .url = BUF_INIT(SETTINGS_VALUE_MAX) };
     struct url u;
 
-    if (text_to_url(d->webhook_url, &u) == 0)
+    if (url_parse(d->webhook_url, &u) == 0)
         (void)buf_add(&req.url, d->webhook_url,
                       (size_t)((u.path.p    ? u.path.p
                                 : u.query.p ? u.query.p - 1

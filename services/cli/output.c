@@ -7,6 +7,7 @@
 #include "common/base/json_in.h"
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
+#include "common/base/utf8.h"
 
 /* Of a body a terminal shows this much; --json has all of it. */
 #define BODY_SHOWN 160
@@ -16,7 +17,7 @@
 /* C0, DEL and C1 (U+0080 to U+009F) can start an escape sequence. */
 static void add_safe(struct buf *out, struct str s)
 {
-    bool utf8 = text_is_utf8(s.p, s.n);
+    bool utf8 = utf8_is_valid(s.p, s.n);
 
     for (size_t i = 0; i < s.n; i++) {
         unsigned char c = (unsigned char)s.p[i];

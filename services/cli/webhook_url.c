@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/text.h"
+#include "common/base/url.h"
 
 /* The path of the bridge that is called "main" by default is the one that bridges are configured with. */
 #define DEFAULT_BRIDGE "main"
@@ -20,7 +21,7 @@ void webhook_url(const char *set, const char *listen, const char *bridge, char *
 
     if (*set)
         (void)snprintf(ret, n, "%s", set);
-    else if (text_to_listen(listen, host, sizeof host, &port) || port == 0)
+    else if (url_parse_listen(listen, host, sizeof host, &port) || port == 0)
         ret[0] = '\0';
     else if (!*host || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0) /* all addresses */
         (void)snprintf(ret, n, "http://127.0.0.1:%u%s%s", port, path, rest);

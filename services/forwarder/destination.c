@@ -7,6 +7,7 @@
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/url.h"
 #include "services/forwarder/forward_metrics.h"
 
 /* ---- reading the log ------------------------------------------------------------------------- */
@@ -283,7 +284,7 @@ static void show_url(const char *url, char *ret, size_t n)
     struct url u;
 
     *ret = '\0';
-    if (text_to_url(url, &u) != 0)
+    if (url_parse(url, &u) != 0)
         return;
     (void)snprintf(ret, n, "%s://%.*s", u.https ? "https" : "http", (int)u.host.n, u.host.p);
     if (u.port)

@@ -15,6 +15,7 @@
 #include "common/base/err.h"
 #include "common/base/json_in.h"
 #include "common/base/mem.h"
+#include "common/base/url.h"
 #include "common/io/proc.h"
 
 /* The Engine's answers are a line of JSON. */
@@ -69,7 +70,7 @@ static int parse_docker_host(const char *s, struct buf *problem, struct hook *h)
     }
     if (strncmp(s, "tcp://", 6) == 0 && strlen(s) < HOOK_TARGET_MAX - 8) {
         (void)snprintf(h->docker_url, sizeof h->docker_url, "http://%s", s + 6);
-        if (text_to_url(h->docker_url, &url) == 0 && !url.path.p && !url.query.p && url.port)
+        if (url_parse(h->docker_url, &url) == 0 && !url.path.p && !url.query.p && url.port)
             return 0;
     }
     (void)buf_addf(problem, "DOCKER_HOST=%s: allowed are unix:///path/to/socket and tcp://host:port", s);

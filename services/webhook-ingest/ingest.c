@@ -7,6 +7,7 @@
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/url.h"
 #include "services/webhook-ingest/activation.h"
 #include "services/webhook-ingest/ingest_metrics.h"
 
@@ -183,7 +184,7 @@ static int open_server(struct ingest *in)
     char message[256];
     char host[64];
     uint16_t port;
-    int r = text_to_listen(s->listen, host, sizeof host, &port);
+    int r = url_parse_listen(s->listen, host, sizeof host, &port);
 
     if (strcmp(s->listen, "off") == 0 && fd < 0)
         return stop_with(EXIT_USAGE, "ZAPKEEP_INGEST_LISTEN is \"off\", but must be an address as "

@@ -7,6 +7,7 @@
 #include "common/base/base64.h"
 #include "common/base/buf.h"
 #include "common/base/mem.h"
+#include "common/base/url.h"
 #include "common/io/loop_uv.h"
 #include "tests/bridge-sim/conn.h"
 
@@ -95,7 +96,7 @@ static int read_url(struct target *t)
     const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST };
     struct addrinfo *found;
     struct url u;
-    int r = text_to_url(t->url, &u);
+    int r = url_parse(t->url, &u);
 
     if (r != 0)
         return r;

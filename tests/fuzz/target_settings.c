@@ -10,6 +10,8 @@
 
 #include "common/base/mem.h"
 #include "common/base/settings.h"
+#include "common/base/url.h"
+#include "common/base/utf8.h"
 #include "tests/fuzz/input.h"
 
 #define ARGS_MAX 40
@@ -112,8 +114,8 @@ static void must_make_sense(const struct values *v)
     struct url url;
 
     MUST(strcmp(v->choice, "a") == 0 || strcmp(v->choice, "bc") == 0);
-    MUST(v->url[0] == '\0' || text_to_url(v->url, &url) == 0);
-    MUST(strcmp(v->listen, "off") == 0 || text_to_listen(v->listen, host, sizeof host, &port) == 0);
+    MUST(v->url[0] == '\0' || url_parse(v->url, &url) == 0);
+    MUST(strcmp(v->listen, "off") == 0 || url_parse_listen(v->listen, host, sizeof host, &port) == 0);
     MUST(v->number >= 1 && v->number <= 10);
     MUST(v->duration >= 1000 && v->duration <= 3600000);
     MUST(v->bytes >= 1);
@@ -123,7 +125,7 @@ static void must_make_sense(const struct values *v)
 
 static void must_be_one_line(const struct buf *problem)
 {
-    MUST(problem->len > 0 && text_is_utf8(problem->data, problem->len));
+    MUST(problem->len > 0 && utf8_is_valid(problem->data, problem->len));
     for (size_t i = 0; i < problem->len; i++)
         MUST((unsigned char)problem->data[i] >= 0x20);
 }

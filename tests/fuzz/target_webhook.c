@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/base/mem.h"
+#include "common/base/utf8.h"
 #include "common/bridge/driver.h"
 #include "proto/message.h"
 #include "tests/fuzz/input.h"
@@ -13,7 +14,7 @@ static void must_make_sense(const struct webhook *w)
     MUST(memchr(w->session, '\0', sizeof w->session));
     MUST(w->session[0] == '\0' || text_is_id(str_from(w->session)));
     MUST(memchr(w->message_id, '\0', sizeof w->message_id));
-    MUST(text_is_utf8(w->message_id, strlen(w->message_id)));
+    MUST(utf8_is_valid(w->message_id, strlen(w->message_id)));
     MUST(w->occurred_at >= 0 && w->key.time_ms >= 0);
 }
 

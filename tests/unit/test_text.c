@@ -5,6 +5,8 @@
 
 #include "common/base/mem.h"
 #include "common/base/text.h"
+#include "common/base/url.h"
+#include "common/base/utf8.h"
 
 static void durations(void **state)
 {
@@ -165,16 +167,16 @@ static void utf8(void **state)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(good); i++)
-        assert_true(text_is_utf8(good[i], strlen(good[i])));
+        assert_true(utf8_is_valid(good[i], strlen(good[i])));
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-        assert_false(text_is_utf8(bad[i], strlen(bad[i])));
+        assert_false(utf8_is_valid(bad[i], strlen(bad[i])));
 }
 
 static void urls(void **state)
 {
     struct url u;
 
-    assert_int_equal(text_to_url("http://zapkeep:to:ken@host:8000/a/b?x=1#f", &u), 0);
+    assert_int_equal(url_parse("http://zapkeep:to:ken@host:8000/a/b?x=1#f", &u), 0);
     assert_false(u.https);
     assert_true(str_eq(u.user, "zapkeep"));
     assert_true(str_eq(u.password, "to:ken"));
@@ -182,17 +184,17 @@ static void urls(void **state)
     assert_int_equal(u.port, 8000);
     assert_true(str_eq(u.path, "/a/b"));
     assert_true(str_eq(u.query, "x=1"));
-    assert_int_equal(text_to_url("https://[::1]", &u), 0);
+    assert_int_equal(url_parse("https://[::1]", &u), 0);
     assert_true(u.https);
     assert_true(str_eq(u.host, "::1"));
     assert_int_equal(u.port, 0);
     assert_null(u.path.p);
-    assert_int_equal(text_to_url("ftp://host", &u), -EINVAL);
-    assert_int_equal(text_to_url("http://", &u), -EINVAL);
-    assert_int_equal(text_to_url("http://host:99999", &u), -EINVAL);
-    assert_int_equal(text_to_url("http://ho st", &u), -EINVAL);
-    assert_int_equal(text_to_url("http://host/\r\nX: y", &u), -EINVAL);
-    assert_int_equal(text_to_url("host:3000", &u), -EINVAL);
+    assert_int_equal(url_parse("ftp://host", &u), -EINVAL);
+    assert_int_equal(url_parse("http://", &u), -EINVAL);
+    assert_int_equal(url_parse("http://host:99999", &u), -EINVAL);
+    assert_int_equal(url_parse("http://ho st", &u), -EINVAL);
+    assert_int_equal(url_parse("http://host/\r\nX: y", &u), -EINVAL);
+    assert_int_equal(url_parse("host:3000", &u), -EINVAL);
 }
 
 static void addresses_of_the_bus(void **state)
@@ -211,9 +213,9 @@ static void addresses_of_the_bus(void **state)
     };
 
     for (size_t i = 0; i < ARRAY_LEN(good); i++)
-        assert_true(text_is_bus_url(good[i]));
+        assert_true(url_is_bus(good[i]));
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-        assert_false(text_is_bus_url(bad[i]));
+        assert_false(url_is_bus(bad[i]));
 }
 
 static void listening_addresses(void **state)
@@ -233,12 +235,12 @@ static void listening_addresses(void **state)
     uint16_t port;
 
     for (size_t i = 0; i < ARRAY_LEN(good); i++) {
-        assert_int_equal(text_to_listen(good[i].text, host, sizeof host, &port), 0);
+        assert_int_equal(url_parse_listen(good[i].text, host, sizeof host, &port), 0);
         assert_string_equal(host, good[i].host);
         assert_int_equal(port, good[i].port);
     }
     for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-        assert_int_equal(text_to_listen(bad[i], host, sizeof host, &port), -EINVAL);
+        assert_int_equal(url_parse_listen(bad[i], host, sizeof host, &port), -EINVAL);
 }
 
 int main(void)

@@ -3,6 +3,7 @@
 
 #include "common/base/mem.h"
 #include "common/base/rng.h"
+#include "common/base/utf8.h"
 #include "common/bridge/webhook.h"
 
 static const struct str BRIDGE = STR_LIT("main");
@@ -285,7 +286,7 @@ static void broken_bodies_are_answered(void **state)
         assert_in_range(r, 0, WEBHOOK_UNREADABLE);
         answers[r]++;
         if (r == 0)
-            assert_true(text_is_utf8(w.message_id, strlen(w.message_id)) && w.code >= 0 &&
+            assert_true(utf8_is_valid(w.message_id, strlen(w.message_id)) && w.code >= 0 &&
                         w.occurred_at >= 0);
     }
     assert_true(answers[0] > 1000 && answers[WEBHOOK_NOT_JSON] > 1000);
