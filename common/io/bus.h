@@ -1,7 +1,7 @@
 /*
- * The bus: nng pub/sub through a hub. A bus only rings bells: what it loses nobody may miss (DESIGN
- * section 1.1). Buffers of 8192 messages, 100 ms to 5 s between attempts to connect, messages of at most
- * MESSAGE_BYTES_MAX.
+ * The bus: nng pub/sub through a hub. It only notifies: every message is a copy of a committed row or a hint,
+ * and a consumer that misses it finds the row on its next scan. Between attempts to connect pass 100 ms to
+ * 5 s; a message has at most MESSAGE_BYTES_MAX.
  */
 #pragma once
 
@@ -11,8 +11,8 @@
 #include "common/base/text.h"
 #include "common/io/loop.h"
 
-/* nng queues 16 (PUB) and 128 (SUB) messages by default and drops the rest in silence; with 8192 none of
- * 60,000 messages/s were lost through a hub (DESIGN section 7). */
+/* A SUB socket of nng queues 128 messages by default and drops the rest in silence; with 8192 none of 60,000
+ * messages/s were lost. */
 #define BUS_QUEUE_MESSAGES 8192
 
 struct bus_pub;
@@ -45,13 +45,30 @@ void bus_sub_close(struct bus_sub *s);
 bool bus_sub_connected(const struct bus_sub *s);
 
 /*
- * The hub: publishers dial @url_in, subscribers dial @url_out and get message by message what comes in. Who
- * dials @url_feed ("": there is none) gets the same in batches as they came, at a tenth of the cost: that is
- * what bus_sub is for, which takes both. Returns 0, -EADDRINUSE, -EACCES, -EINVAL, -ENOMEM; *ret_failed_url
- * names the one that failed.
+ * The hub: publishers dial @url_in, subscribers dial @url_out and get message by message what comes in.
+ * Subscribers that dial @url_feed ("": there is none) get the same in batches as they came, at a tenth of the
+ * cost; bus_sub takes both. Addresses are tcp://, tls+tcp:// and ipc:// (a socket of mode 0660).
+ *
+ * Limits: a subscriber that is BUS_SUBSCRIBER_BYTES_MAX behind is closed, and so is the slowest when all that
+ * waits is more than BUS_HUB_BYTES_MAX; a publisher of an empty or malformed message is closed.
+ *
+ * Returns 0, -EADDRINUSE, -EACCES, -EINVAL, -ENOMEM, or another errno; *ret_failed_url names the address that
+ * failed.
  */
 int bus_hub_open(struct loop *l, const char *url_in, const char *url_out, const char *url_feed,
                  struct bus_hub **ret, const char **ret_failed_url);
-/* Connections now, of both kinds of subscribers. */
-void bus_hub_peers(const struct bus_hub *h, int *ret_publishers, int *ret_subscribers);
+
+/* As much as NATS holds for a client: ten minutes of 100 KiB/s, or a burst of 64 webhooks of the largest size. */
+#define BUS_SUBSCRIBER_BYTES_MAX ((size_t)64 * 1024 * 1024)
+/* Of all subscribers together; those of one address share what they wait for. */
+#define BUS_HUB_BYTES_MAX ((size_t)80 * 1024 * 1024)
+
+struct bus_hub_counts {
+    int publishers, subscribers; /* connected now */
+    int64_t waiting_bytes;       /* held for subscribers now */
+    int64_t slow;                /* closed since the start: subscribers that were too far behind, … */
+    int64_t malformed;           /* … peers that sent what is no message … */
+    int64_t too_many;            /* … and connections or half messages over the limit */
+};
+void bus_hub_counts(const struct bus_hub *h, struct bus_hub_counts *ret);
 void bus_hub_close(struct bus_hub *h);

@@ -7,7 +7,7 @@
 #include "common/base/metrics.h"
 
 /* How often the peers are counted for the metrics; a scrape comes every 15 s or so. */
-#define COUNT_MS 5000
+#define COUNT_MS 1000
 
 static const struct setting hub_table[] = {
     APP_ADMIN_ROW("127.0.0.1:8001", "/health, /ready and /metrics of the hub; off: none"),
@@ -24,14 +24,32 @@ static struct metric peers = {
     .values = { "publisher", "subscriber" },
 };
 
+static struct metric waiting = {
+    .name = "zapkeep_hub_waiting_bytes",
+    .help = "Bytes that the hub holds for subscribers; at 64 MiB behind a subscriber is closed",
+    .kind = METRIC_GAUGE,
+};
+
+static struct metric closed = {
+    .name = "zapkeep_hub_closed_total",
+    .help = "Connections that the hub closed: slow subscribers, malformed messages, more than it takes",
+    .kind = METRIC_COUNTER,
+    .label = "reason",
+    .values = { "slow", "malformed", "too_many" },
+};
+
 static void on_count(void *ctx)
 {
     struct hub *h = ctx;
-    int publishers, subscribers;
+    struct bus_hub_counts n;
 
-    bus_hub_peers(h->bus, &publishers, &subscribers);
-    metric_set(&peers, 0, publishers);
-    metric_set(&peers, 1, subscribers);
+    bus_hub_counts(h->bus, &n);
+    metric_set(&peers, 0, n.publishers);
+    metric_set(&peers, 1, n.subscribers);
+    metric_set(&waiting, 0, n.waiting_bytes);
+    metric_set(&closed, 0, n.slow);
+    metric_set(&closed, 1, n.malformed);
+    metric_set(&closed, 2, n.too_many);
     timer_start(h->count, COUNT_MS);
 }
 
@@ -71,6 +89,8 @@ int hub_open(struct hub *h, const struct app_start *start)
     if (r != 0)
         return say_failed(h, failed, r);
     metrics_add(&peers);
+    metrics_add(&waiting);
+    metrics_add(&closed);
     r = timer_open(app_loop(h->app), on_count, h, &h->count);
     if (r != 0)
         return r;

@@ -1,17 +1,25 @@
 /* The bus over a real hub: message by message for subscribers, in batches for those at the feed. */
 #include "tests/unit/cmocka_all.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "common/base/buf.h"
 #include "common/base/mem.h"
 #include "common/io/bus_nng.h"
 #include "common/io/loop.h"
 
-#define IN   "inproc://in"
-#define OUT  "inproc://out"
-#define FEED "inproc://feed"
+#define IN   "ipc://test_bus_in.sock"
+#define OUT  "ipc://test_bus_out.sock"
+#define FEED "ipc://test_bus_feed.sock"
+#define STR_INIT(s)      \
+    {                    \
+        s, sizeof(s) - 1 \
+    }
 /* A test gives up after this; it takes some milliseconds. */
 #define PATIENCE_MS 20000
 
@@ -29,7 +37,8 @@ struct world {
     struct ear out, feed;
     const char *wanted_out, *wanted_feed; /* the loop ends when this was heard */
     int64_t deadline_ms;
-    int publishers, subscribers, subscribers_wanted;
+    struct bus_hub_counts n;
+    int subscribers_wanted;
 };
 
 static void on_message(void *ctx, struct str message)
@@ -52,10 +61,10 @@ static void on_look(void *ctx)
 {
     struct world *w = ctx;
 
-    bus_hub_peers(w->hub, &w->publishers, &w->subscribers);
+    bus_hub_counts(w->hub, &w->n);
     if (loop_now_ms(w->loop) > w->deadline_ms ||
-        (w->publishers == 1 && w->subscribers == w->subscribers_wanted && has_heard(&w->out, w->wanted_out) &&
-         has_heard(&w->feed, w->wanted_feed)))
+        (w->n.publishers == 1 && bus_pub_connected(w->pub) && w->n.subscribers == w->subscribers_wanted &&
+         has_heard(&w->out, w->wanted_out) && has_heard(&w->feed, w->wanted_feed)))
         loop_stop(w->loop);
     else
         timer_start(w->look, 1);
@@ -94,8 +103,8 @@ static int open_world(void **state)
     assert_int_equal(bus_sub_open(w->loop, FEED, both, 2, on_message, NULL, &w->feed, &w->feed.sub), 0);
     w->subscribers_wanted = 2;
     run(w); /* until all have dialled */
-    assert_int_equal(w->publishers, 1);
-    assert_int_equal(w->subscribers, 2);
+    assert_int_equal(w->n.publishers, 1);
+    assert_int_equal(w->n.subscribers, 2);
     *state = w;
     return 0;
 }
@@ -190,7 +199,7 @@ static void test_without_a_hub_all_is_lost_and_counted(void **state)
     struct bus_pub *pub;
 
     (void)state;
-    assert_int_equal(bus_pub_open("inproc://nobody", &pub), 0);
+    assert_int_equal(bus_pub_open("ipc://test_bus_nobody.sock", &pub), 0);
     assert_int_equal(bus_pub_add(pub, message("message.a", 10)), 0);
     assert_int_equal(bus_pub_add(pub, message("message.b", 10)), 0);
     assert_int_equal(bus_pub_flush(pub), 2);
@@ -198,6 +207,112 @@ static void test_without_a_hub_all_is_lost_and_counted(void **state)
     assert_int_equal(bus_pub_add(pub, message("message.c", 10)), 0);
     assert_int_equal(bus_pub_send(pub, message("message.d", 10)), 2);
     bus_pub_close(pub);
+}
+
+/* ---- peers that are not ours ------------------------------------------------------------------ */
+
+/* A connection to an ipc:// address, greeted as a publisher (0x20) or a subscriber (0x21). */
+static int dial(const char *url, char kind)
+{
+    const char greeting[8] = { 0, 'S', 'P', 0, 0, kind };
+    struct sockaddr_un a = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    (void)snprintf(a.sun_path, sizeof a.sun_path, "%s", url + strlen("ipc://"));
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(write(fd, greeting, sizeof greeting), sizeof greeting);
+    return fd;
+}
+
+static bool is_closed(int fd)
+{
+    char byte[64];
+    ssize_t n;
+
+    while ((n = read(fd, byte, sizeof byte)) > 0)
+        continue;
+    return n == 0 || errno == ECONNRESET;
+}
+
+static void on_step(void *ctx)
+{
+    loop_stop(ctx);
+}
+
+/* A millisecond of the loop; then the hub's counts. */
+static void step(struct world *w)
+{
+    struct timer *t;
+
+    assert_int_equal(timer_open(w->loop, on_step, w->loop, &t), 0);
+    timer_start(t, 1);
+    assert_int_equal(loop_run(w->loop), 0);
+    timer_close(t);
+    bus_hub_counts(w->hub, &w->n);
+}
+
+static void wait_until_closed(struct world *w, int fd)
+{
+    int64_t deadline_ms = loop_now_ms(w->loop) + PATIENCE_MS;
+
+    while (!is_closed(fd)) {
+        assert_true(loop_now_ms(w->loop) < deadline_ms);
+        step(w);
+    }
+    assert_int_equal(close(fd), 0);
+    step(w);
+}
+
+static void test_a_peer_that_sends_no_message_is_closed_and_counted(void **state)
+{
+#define FRAME(n) "\1\0\0\0\0\0\0\0" n
+    static const struct str wrong[] = {
+        STR_INIT(FRAME("\0")),                 /* empty */
+        STR_INIT(FRAME("\5") "\0\0\0\0\0"),    /* a batch of an empty message */
+        STR_INIT(FRAME("\4") "sess"),          /* its topic does not end */
+        STR_INIT(FRAME("\7") "\0\0\0\0\3a\0"), /* a batch that is cut short */
+        STR_INIT("\1\0\0\0\1\0\0\0\0"),        /* four gigabytes are announced */
+        STR_INIT("\2\0\0\0\0\0\0\0\2a\0"),     /* no frame */
+    };
+    struct world *w = *state;
+    int fd;
+
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        fd = dial(IN, 0x20);
+        assert_int_equal(write(fd, wrong[i].p, wrong[i].n), wrong[i].n);
+        wait_until_closed(w, fd);
+        assert_int_equal(w->n.malformed, i + 1);
+    }
+    wait_until_closed(w, dial(IN, 0x21)); /* a subscriber at the publishers' address */
+    fd = dial(OUT, 0x21);                 /* a subscriber that sends */
+    assert_int_equal(write(fd, "x", 1), 1);
+    wait_until_closed(w, fd);
+    assert_int_equal(w->n.malformed, ARRAY_LEN(wrong) + 2);
+    add(w, "message.a", 10); /* the others go on */
+    assert_int_equal(bus_pub_flush(w->pub), 0);
+    hears(w, "message.a ", "message.a ");
+}
+
+static void test_a_subscriber_that_does_not_read_is_closed_and_counted(void **state)
+{
+    struct world *w = *state;
+    int fd = dial(OUT, 0x21), sent = 0;
+    int64_t most = 0;
+
+    while (w->n.subscribers < 3)
+        step(w);
+    for (; w->n.slow == 0 && sent < 5000; step(w)) {
+        sent += bus_pub_send(w->pub, message("unwanted", 200 * 1024)) == 0;
+        most = w->n.waiting_bytes > most ? w->n.waiting_bytes : most;
+    }
+    assert_int_equal(w->n.slow, 1);
+    assert_in_range(most, BUS_SUBSCRIBER_BYTES_MAX / 2, BUS_HUB_BYTES_MAX);
+    wait_until_closed(w, fd);
+    while (w->n.waiting_bytes > 0)
+        step(w);
+    assert_int_equal(bus_pub_send(w->pub, message("message.after", 1)), 0);
+    w->wanted_out = "message.after ";
+    hears(w, "message.after ", "message.after ");
 }
 
 /* In memory of its own size, so that the address sanitizer sees a read past its end. */
@@ -234,26 +349,22 @@ static void test_no_byte_past_a_message_is_compared(void **state)
 
 static void test_what_the_hub_passes_on(void **state)
 {
-#define BYTES(text)              \
-    {                            \
-        (text), sizeof(text) - 1 \
-    }
     static const struct {
         struct str message;
         bool valid;
     } cases[] = {
-        { BYTES("log.head//\0\201"), true },
-        { BYTES("log.head//\0"), true },
-        { BYTES("log.head//"), false },   /* its topic does not end */
-        { BYTES("log head//\0"), false }, /* a blank in it */
-        { BYTES(""), false },             /* empty */
-        { BYTES("\0"), false },           /* a batch of nothing */
-        { BYTES("\0\0\0\0\2a\0"), true },
-        { BYTES("\0\0\0\0\2a\0\0\0\0\2b\0"), true },
-        { BYTES("\0\0\0\0\2a\0\0\0\0\0"), false },    /* an empty message in it */
-        { BYTES("\0\0\0\0\2a\0\0\0\0\3b\0"), false }, /* cut short */
-        { BYTES("\0\0\0\0\2a\0x"), false },           /* a byte left over */
-        { BYTES("\0\0\0\0\7\0\0\0\0\2a\0"), false },  /* a batch in a batch */
+        { STR_INIT("log.head//\0\201"), true },
+        { STR_INIT("log.head//\0"), true },
+        { STR_INIT("log.head//"), false },   /* its topic does not end */
+        { STR_INIT("log head//\0"), false }, /* a blank in it */
+        { STR_INIT(""), false },             /* empty */
+        { STR_INIT("\0"), false },           /* a batch of nothing */
+        { STR_INIT("\0\0\0\0\2a\0"), true },
+        { STR_INIT("\0\0\0\0\2a\0\0\0\0\2b\0"), true },
+        { STR_INIT("\0\0\0\0\2a\0\0\0\0\0"), false },    /* an empty message in it */
+        { STR_INIT("\0\0\0\0\2a\0\0\0\0\3b\0"), false }, /* cut short */
+        { STR_INIT("\0\0\0\0\2a\0x"), false },           /* a byte left over */
+        { STR_INIT("\0\0\0\0\7\0\0\0\0\2a\0"), false },  /* a batch in a batch */
     };
 
     (void)state;
@@ -296,6 +407,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_order_holds_over_batches_and_large_messages, open_world,
                                         close_world),
         cmocka_unit_test_setup_teardown(test_a_subscriber_may_leave_within_a_batch, open_world, close_world),
+        cmocka_unit_test_setup_teardown(test_a_peer_that_sends_no_message_is_closed_and_counted, open_world,
+                                        close_world),
+        cmocka_unit_test_setup_teardown(test_a_subscriber_that_does_not_read_is_closed_and_counted,
+                                        open_world, close_world),
         cmocka_unit_test(test_without_a_hub_all_is_lost_and_counted),
         cmocka_unit_test(test_a_batch_that_is_cut_short_ends),
         cmocka_unit_test(test_no_byte_past_a_message_is_compared),
