@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -87,6 +88,15 @@ static int open_handle(struct db *db, const char *path, enum sql_rules rules)
     return is_reader(rules) ? 0 : check_writable_open(db, path);
 }
 
+/* The file is remembered for db_check_in_place(). A copy is nobody's yet, a reader keeps nothing. */
+static int note_file(struct db *db, const char *path, enum sql_rules rules)
+{
+    if (is_reader(rules) || rules == SQL_COPY || strcmp(path, ":memory:") == 0)
+        return 0;
+    db->path = mem_strdup(path);
+    return db->path ? db_file_at(path, &db->file) : -ENOMEM;
+}
+
 int sql_open(const char *path, enum sql_rules rules, const struct db_schema *schema, int version_max,
              struct db **ret)
 {
@@ -102,6 +112,8 @@ int sql_open(const char *path, enum sql_rules rules, const struct db_schema *sch
         r = db_migrate(db, schema);
     if (r == 0 && version_max > 0)
         r = db_check_version(db, version_max);
+    if (r == 0)
+        r = note_file(db, path, rules);
     if (r == 0)
         *ret = db;
     else
@@ -155,6 +167,7 @@ void db_close(struct db *db)
         return;
     sql_cache_free(db);
     (void)sqlite3_close_v2(db->handle); /* rolls an open transaction back */
+    mem_free(db->path);
     mem_free(db);
 }
 
@@ -169,9 +182,19 @@ int db_commit(struct db *db)
 {
     int r = sql_run(db, "COMMIT", "");
 
-    if (r != 0)
-        db_rollback(db);
+    if (r == 0)
+        return db_check_in_place(db);
+    db_rollback(db);
     return r;
+}
+
+int db_check_in_place(struct db *db)
+{
+    if (!db->path || db_file_is_at(&db->file, db->path))
+        return 0;
+    (void)snprintf(db->error, sizeof db->error, "%.200s was replaced or removed while it was open", db->path);
+    db->sync_failed = true;
+    return -ESTALE;
 }
 
 void db_rollback(struct db *db)
@@ -187,8 +210,10 @@ bool db_in_transaction(const struct db *db)
 
 int db_begin_reads(struct db *db)
 {
-    int r = sql_run(db, "BEGIN", "");
+    int r = db_check_in_place(db);
 
+    if (r == 0)
+        r = sql_run(db, "BEGIN", "");
     db->reading = r == 0;
     return r;
 }

@@ -22,6 +22,7 @@ struct db;
 /* Answers of this folder besides 0 and -errno. SQLite's codes become: BUSY/LOCKED -EAGAIN, FULL -ENOSPC,
  * READONLY -EROFS, IOERR -EIO (or -ENOSPC when the system says so; a failed fsync: db_sync_failed()),
  * CANTOPEN -ENOENT or -EACCES, CORRUPT/NOTADB -EBADMSG, NOMEM -ENOMEM, anything else -EPROTO (our mistake).
+ * db_problem() (db_file.h) makes a sentence for an operator of each.
  */
 #define STATE_DB_FILE  "state.db"
 #define EVENTS_DB_FILE "events.db"
@@ -64,7 +65,9 @@ int db_data_version(struct db *db, int64_t *ret);
 
 /* Words of the last failure, for a log line. */
 const char *db_error(const struct db *db);
-/* True from the first fsync that failed on: what is on disk is unknown, only opening again tells. */
+/* True from the first fsync that failed on, or since another file (or none) stands at the path: the connection is of no
+ * use any more, open the file again. A commit into a file that is not in its place returns -ESTALE, as does
+ * db_begin_reads(). */
 bool db_sync_failed(const struct db *db);
 /* "3.40.1": the SQLite that is linked. */
 const char *db_engine_version(void);

@@ -99,6 +99,8 @@ int sql_error(struct db *db, int rc)
 {
     int r = translate(db->handle, rc);
 
+    if (r != 0 && db_check_in_place(db) != 0)
+        return -ESTALE; /* whatever SQLite made of that */
     if (r != 0) {
         (void)snprintf(db->error, sizeof db->error, "%s", sqlite3_errmsg(db->handle));
         db->sync_failed = db->sync_failed || is_sync_failure(rc);

@@ -171,6 +171,17 @@ void sql_done(struct sql **qp)
     q->busy = false;
 }
 
+/* Steps a statement to its end. Outside a transaction a write is committed by that. */
+static int run_to_end(struct sql *q)
+{
+    bool commits = sqlite3_get_autocommit(q->db->handle) != 0 && sqlite3_stmt_readonly(q->stmt) == 0;
+    int r;
+
+    while ((r = sql_next(q)) == SQL_ROW)
+        continue;
+    return r == 0 && commits ? db_check_in_place(q->db) : r;
+}
+
 int sql_run(struct db *db, const char *sql, const char *fmt, ...)
 {
     CLEANUP(sql_done) struct sql *q = NULL;
@@ -180,9 +191,7 @@ int sql_run(struct db *db, const char *sql, const char *fmt, ...)
     va_start(ap, fmt);
     r = query(db, sql, &q, fmt, ap);
     va_end(ap);
-    while (r == 0 && (r = sql_next(q)) == SQL_ROW)
-        r = 0;
-    return r;
+    return r == 0 ? run_to_end(q) : r;
 }
 
 int sql_get_int(struct db *db, const char *sql, int64_t *ret, const char *fmt, ...)
@@ -283,7 +292,5 @@ int sql_write_row(struct db *db, const char *sql, const struct sql_column *colum
 
     if (r == 0)
         r = sql_error(db, bind_row(q->stmt, columns, n, row));
-    while (r == 0 && (r = sql_next(q)) == SQL_ROW)
-        r = 0;
-    return r;
+    return r == 0 ? run_to_end(q) : r;
 }

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "common/store/db.h"
+#include "common/store/db_file.h"
 
 struct sqlite3;
 struct sql;
@@ -15,10 +16,15 @@ struct db {
     int64_t busy_us;   /* when it began to wait for a lock */
     int64_t busy_max_us;
     bool sync_failed;
-    char error[256]; /* of the last failure */
+    char *path;          /* owned; NULL: in memory, or a reader */
+    struct db_file file; /* at path when it was opened */
+    char error[256];     /* of the last failure */
 };
 
 void sql_cache_free(struct db *db);
+
+/* A write was committed: is the file still the one at its path? Returns 0, or -ESTALE. */
+int db_check_in_place(struct db *db);
 
 /* db_migrate.c */
 int db_read_version(struct db *db, int *ret);

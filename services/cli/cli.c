@@ -1,5 +1,7 @@
 #include "services/cli/cli.h"
 
+#include "common/store/db_file.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -50,12 +52,14 @@ int cli_open_state(const char *dir, struct db **ret)
 
 int cli_store_problem(const char *dir, const char *file, int r)
 {
+    char problem[SETTINGS_VALUE_MAX + 256];
+
     if (r == -ENOENT)
         return cli_problem(
             EXIT_UNREACHABLE,
             "there is no %s in %s yet; start zapkeep, or set ZAPKEEP_DATA_DIR (--data-dir) to its folder",
             file, dir);
-    return cli_problem(EXIT_UNREACHABLE, "cannot open %s/%s: %s", dir, file, err_text(r));
+    return cli_problem(EXIT_UNREACHABLE, "%s", db_problem(dir, file, r, problem, sizeof problem));
 }
 
 bool cli_is_tty(void)

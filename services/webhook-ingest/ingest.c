@@ -8,6 +8,8 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/url.h"
+#include "common/store/db.h"
+#include "common/store/db_file.h"
 #include "services/webhook-ingest/activation.h"
 #include "services/webhook-ingest/ingest_metrics.h"
 
@@ -166,11 +168,8 @@ static int open_log(struct ingest *in)
             "another zapkeep-ingest (pid %lld) writes %s/events.db; there can be only one: stop it, "
             "or set another ZAPKEEP_DATA_DIR",
             (long long)pid, s->app.data_dir);
-    else if (r == -EPROTONOSUPPORT)
-        (void)snprintf(message, sizeof message, "%s/events.db was written by a newer zapkeep; use that one",
-                       s->app.data_dir);
     else
-        (void)snprintf(message, sizeof message, "cannot open %s/events.db: %s", s->app.data_dir, err_text(r));
+        (void)db_problem(s->app.data_dir, EVENTS_DB_FILE, r, message, sizeof message);
     return stop_with(EXIT_UNREACHABLE, message);
 }
 

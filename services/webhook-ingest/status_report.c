@@ -18,7 +18,13 @@
 
 static void report_writable(const struct committer_status *was, const struct committer_status *s)
 {
-    if (s->fatal && !was->fatal)
+    if (s->fatal && !was->fatal && s->result == -ESTALE)
+        log_error(
+            "event-log-replaced",
+            "events.db was replaced or removed while it was open; webhooks are answered 503; ending, to open "
+            "at the next start the file that is there: check that its volume is mounted",
+            KS("error", s->detail));
+    else if (s->fatal && !was->fatal)
         log_error("event-log-sync-failed",
                   "an fsync of the event log failed: what is on disk is unknown; ending, to recover from the "
                   "log at the next start",

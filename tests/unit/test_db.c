@@ -9,6 +9,7 @@
 #include "common/base/mem.h"
 #include "common/store/cursors.h"
 #include "common/store/db.h"
+#include "common/store/db_file.h"
 #include "common/store/sql.h"
 #include "tests/unit/cmocka_all.h"
 
@@ -180,6 +181,99 @@ static void test_a_reader_does_not_wait_long(void **state)
     db_close(writer);
 }
 
+/* ---- the file at its place ------------------------------------------------------------------- */
+
+static void put_file(const char *file, const char *bytes)
+{
+    FILE *f = fopen(path_of(file), "we");
+
+    assert_non_null(f);
+    assert_true(fputs(bytes, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* Another file stands at its path afterwards, or none. */
+static void move_away(const char *file, bool another)
+{
+    char aside[128];
+
+    (void)snprintf(aside, sizeof aside, "%s", path_of("copy.db"));
+    assert_int_equal(rename(path_of(file), aside), 0);
+    if (another)
+        put_file(file, "");
+}
+
+static int write_in_a_transaction(struct db *db)
+{
+    int r = db_begin(db);
+
+    if (r == 0)
+        r = cursor_save(db, "x", 1, 1);
+    return r == 0 ? db_commit(db) : r;
+}
+
+static int write_alone(struct db *db)
+{
+    return cursor_save(db, "x", 1, 1);
+}
+
+static int only_look(struct db *db)
+{
+    int r = db_begin_reads(db);
+
+    db_end_reads(db);
+    return r;
+}
+
+static void test_a_write_into_a_file_that_is_gone_fails(void **state)
+{
+    static int (*const uses[])(struct db * db) = { write_in_a_transaction, write_alone, only_look };
+
+    for (size_t i = 0; i < 2 * ARRAY_LEN(uses); i++) {
+        struct db *db = NULL;
+
+        assert_int_equal(db_open_state(dir, &db), 0);
+        assert_int_equal(uses[i / 2](db), 0);
+        move_away(STATE_DB_FILE, i % 2 != 0);
+        assert_false(db_sync_failed(db));
+        assert_int_equal(uses[i / 2](db), -ESTALE);
+        assert_true(db_sync_failed(db)); /* to be opened again */
+        assert_non_null(strstr(db_error(db), "replaced or removed"));
+        db_close(db);
+        (void)unlink(path_of(STATE_DB_FILE));
+        (void)unlink(path_of("copy.db"));
+        (void)unlink(path_of("state.db-journal"));
+    }
+}
+
+static const char *problem_of_opening(char *text, size_t n)
+{
+    struct db *db = NULL;
+    int r = db_open_state(dir, &db);
+
+    assert_true(r < 0);
+    return db_problem(dir, STATE_DB_FILE, r, text, n);
+}
+
+static void test_a_file_that_cannot_be_opened_is_explained(void **state)
+{
+    struct db *db = NULL;
+    char text[512];
+
+    put_file(STATE_DB_FILE,
+             "this is no database, but it is long enough to be taken for one by mistake ..............");
+    assert_non_null(
+        strstr(problem_of_opening(text, sizeof text), "not a zapkeep database, or it is damaged"));
+    assert_int_equal(unlink(path_of(STATE_DB_FILE)), 0);
+    assert_int_equal(db_open_state(dir, &db), 0);
+    assert_int_equal(sql_exec(db, "PRAGMA user_version = 99"), 0);
+    db_close(db);
+    assert_non_null(
+        strstr(problem_of_opening(text, sizeof text), "newer zapkeep (schema 99, this one knows "));
+    for (int e = 1; e < 134; e++) /* whatever happens, it is one sentence about the file */
+        assert_non_null(strstr(db_problem("/d", "x.db", -e, text, sizeof text), "/d/x.db "));
+}
+
 /* ---- statements ------------------------------------------------------------------------------ */
 
 static void test_values_come_back_as_they_went(void **state)
@@ -324,6 +418,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_rollback_and_commit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_errors_have_a_code_and_words, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_reader_does_not_wait_long, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_write_into_a_file_that_is_gone_fails, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_file_that_cannot_be_opened_is_explained, setup, teardown),
         cmocka_unit_test(test_values_come_back_as_they_went),
         cmocka_unit_test(test_a_statement_inside_itself),
         cmocka_unit_test_setup_teardown(test_cursors, setup, teardown),

@@ -1,0 +1,142 @@
+#include "common/store/db_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/err.h"
+#include "common/base/mem.h"
+#include "common/store/db.h"
+#include "common/store/events_internal.h"
+#include "common/store/forward.h"
+
+#define PATH_BYTES 4200
+
+/* ---- which file ------------------------------------------------------------------------------ */
+
+int db_file_at(const char *path, struct db_file *ret)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0)
+        return -errno;
+    *ret = (struct db_file){ .dev = st.st_dev, .ino = st.st_ino };
+    return 0;
+}
+
+bool db_file_is_at(const struct db_file *f, const char *path)
+{
+    struct db_file now;
+
+    return db_file_at(path, &now) == 0 && now.dev == f->dev && now.ino == f->ino;
+}
+
+/* ---- its header ------------------------------------------------------------------------------ */
+
+/* SQLite's "Database File Format": offsets in the header. */
+#define HEADER_BYTES      100
+#define AT_WRITE_VERSION  18
+#define AT_CHANGE_COUNTER 24
+#define AT_USER_VERSION   60
+#define AT_APPLICATION_ID 68
+
+static uint32_t read_u32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+int db_header_read(const char *path, struct db_header *ret)
+{
+    static const char magic[16] = "SQLite format 3";
+    uint8_t head[HEADER_BYTES];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n;
+
+    if (fd < 0)
+        return -errno;
+    n = pread(fd, head, sizeof head, 0);
+    (void)close(fd);
+    if (n < 0)
+        return -EIO;
+    *ret = (struct db_header){ 0 };
+    if (n < HEADER_BYTES || memcmp(head, magic, sizeof magic) != 0)
+        return 0;
+    *ret = (struct db_header){ .is_sqlite = true,
+                               .is_wal = head[AT_WRITE_VERSION] == 2,
+                               .change_counter = read_u32(head + AT_CHANGE_COUNTER),
+                               .user_version = read_u32(head + AT_USER_VERSION),
+                               .application_id = read_u32(head + AT_APPLICATION_ID) };
+    return 0;
+}
+
+/* ---- sentences ------------------------------------------------------------------------------- */
+
+static int known_schema(const char *file)
+{
+    static const struct {
+        const char *file;
+        const struct db_schema *schema;
+    } all[] = { { STATE_DB_FILE, &state_schema },
+                { EVENTS_DB_FILE, &events_schema },
+                { FORWARD_DB_FILE, &forward_schema } };
+    int n = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(all); i++) {
+        if (strcmp(all[i].file, file) == 0) {
+            while (all[i].schema->sql[n])
+                n++;
+        }
+    }
+    return n;
+}
+
+static void newer(const char *path, const char *file, char *ret, size_t n)
+{
+    struct db_header h = { 0 };
+    int known = known_schema(file);
+
+    if (db_header_read(path, &h) == 0 && known > 0 && h.user_version > (uint32_t)known)
+        (void)snprintf(
+            ret, n,
+            "%s was written by a newer zapkeep (schema %u, this one knows %d): start that version, or "
+            "restore a backup of this one (zapkeep restore DIR)",
+            path, h.user_version, known);
+    else
+        (void)snprintf(ret, n, "%s was written by a newer zapkeep: start that version", path);
+}
+
+const char *db_problem(const char *dir, const char *file, int r, char *ret, size_t n)
+{
+    static const struct {
+        int r;
+        const char *text;
+    } rows[] = {
+        { -EBADMSG, "is not a zapkeep database, or it is damaged: restore a backup (zapkeep restore DIR)" },
+        { -ESTALE,
+          "was replaced or removed while it was open: check that its volume is mounted, then restart" },
+        { -ENOSPC, "cannot be written, the disk is full: make room" },
+        { -EACCES, "may not be read and written by this user: start zapkeep as the owner of the folder" },
+        { -EROFS, "is on a file system that is read-only: mount it for writing" },
+        { -ENOENT, "is not there: check ZAPKEEP_DATA_DIR, and that its volume is mounted" },
+        { -EAGAIN, "is locked by another program: end that program" },
+        { -EIO, "cannot be read or written, the disk reports an error: see the kernel's log" },
+    };
+    char path[PATH_BYTES];
+
+    (void)snprintf(path, sizeof path, "%s/%s", dir, file);
+    if (r == -EPROTONOSUPPORT) {
+        newer(path, file, ret, n);
+        return ret;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (rows[i].r == r) {
+            (void)snprintf(ret, n, "%s %s", path, rows[i].text);
+            return ret;
+        }
+    }
+    (void)snprintf(ret, n, "%s cannot be opened: %s", path, err_text(r));
+    return ret;
+}

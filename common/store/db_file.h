@@ -1,0 +1,34 @@
+/*
+ * A database as files on disk, without SQLite: which file it is, its header, and sentences for an operator.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Tells a file from another one that stands at its path later. */
+struct db_file {
+    uint64_t dev, ino;
+};
+/* Returns 0 or -errno. */
+int db_file_at(const char *path, struct db_file *ret);
+/* False when another file stands at @path, or none. */
+bool db_file_is_at(const struct db_file *f, const char *path);
+
+/* Bytes 0 to 99 of a SQLite file, as far as they are used here. */
+struct db_header {
+    bool is_sqlite;
+    bool is_wal;
+    uint32_t change_counter;
+    uint32_t user_version;   /* the schema */
+    uint32_t application_id; /* of zapkeep: a random number of this file, see db_companions.h */
+};
+/* Returns 0 (an empty or foreign file has is_sqlite false) or -errno. */
+int db_header_read(const char *path, struct db_header *ret);
+
+/*
+ * One sentence that says why @dir/@file could not be opened or written with the negative @r, and what to do:
+ * "…/state.db was written by a newer zapkeep (schema 99, this one knows 7): start that version". Returns @ret.
+ */
+const char *db_problem(const char *dir, const char *file, int r, char *ret, size_t n);
