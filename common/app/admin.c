@@ -14,7 +14,7 @@
 /* An admin port is for a scraper and a person: few connections, small bodies. */
 static const struct http_limits admin_limits = {
     .header_bytes_max = 8 * 1024,
-    .body_bytes_max = 4 * 1024,
+    .body_bytes_max = 0,
     .header_ms = 10 * 1000,
     .body_ms = 10 * 1000,
     .idle_ms = 75 * 1000,

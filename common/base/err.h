@@ -5,7 +5,7 @@
  *   < 0  -errno: fatal here, pass it up unchanged
  *   > 0  a named answer of that function: handle it where it is called
  *
- * Codes of SQLite, curl, nng, libuv, microhttpd and msgpack are translated in the one module that wraps
+ * Codes of SQLite, curl, nng, libuv and msgpack are translated in the one module that wraps
  * each and never leave it. Libraries (common/) return; programs (services/) log.
  */
 #pragma once

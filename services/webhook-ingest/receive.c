@@ -200,15 +200,15 @@ static void on_request(void *ctx, struct http_req *http)
     answer_refused(in, http, &v);
 }
 
-static void on_dropped(void *ctx, int status)
+static void on_refused(void *ctx, const struct http_refused *f)
 {
     (void)ctx;
-    ingest_metrics_answered(status);
+    ingest_metrics_answered(f->status);
 }
 
 const struct http_handlers receive_handlers = { .on_begin = on_begin,
                                                 .on_request = on_request,
-                                                .on_dropped = on_dropped };
+                                                .on_refused = on_refused };
 
 /* ---- committed ------------------------------------------------------------------------------- */
 

@@ -7,6 +7,7 @@
 
 #include "common/base/json_in.h"
 #include "common/base/mem.h"
+#include "tests/http_cut.h"
 
 /* A request that is answered later, or never. */
 struct held {
@@ -65,7 +66,7 @@ static void note(struct backend *b, struct http_req *r, enum record_outcome outc
     struct str id = http_req_header(r, "webhook-id");
     struct json_value values[PATHS], events;
     struct record rec = { .seq = number(http_req_header(r, "zapkeep-seq"), 10),
-                          .at_us = http_req_started_us(r),
+                          .at_us = clock_mono_us(),
                           .log = str_starts(id, "evt_") ? (uint32_t)strtoul(id.p + 4, NULL, 16) : 0,
                           .body = record_crc32(body.p, body.n),
                           .attempt = (uint16_t)number(http_req_header(r, "zapkeep-attempt"), 10),

@@ -6,6 +6,7 @@
 
 #include "common/base/mem.h"
 #include "tests/bridge-sim/sim.h"
+#include "tests/http_cut.h"
 
 /* Calls held at once (hanging or slow). */
 #define HELD_MAX 16384

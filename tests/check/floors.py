@@ -31,7 +31,6 @@ FOREIGN = {
     r"uv\.h": "common/io",
     r"curl/": "common/io",
     r"nng/": "common/io",
-    r"microhttpd\.h": "common/io",
     r"sqlite3\.h": "common/store",
     r"qrencode\.h": "common/qr",
     r"png\.h": "common/qr",

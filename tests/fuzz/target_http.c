@@ -15,6 +15,7 @@
 #include "common/io/http_server.h"
 #include "common/io/loop_uv.h"
 #include "tests/fuzz/input.h"
+#include "tests/http_cut.h"
 
 #define BODY_MAX 2048
 /* Longer than anything takes here, even with a sanitizer on a busy machine. */
@@ -74,9 +75,9 @@ static void on_request(void *ctx, struct http_req *r)
     }
 }
 
-static void on_dropped(void *ctx, int status)
+static void on_refused(void *ctx, const struct http_refused *f)
 {
-    MUST(status == 0 || (status >= 400 && status < 600));
+    MUST(f->status == 0 || (f->status >= 400 && f->status < 600));
 }
 
 static void close_world(void)
@@ -104,7 +105,7 @@ static void open_world(void)
 {
     static const struct http_handlers handlers = { .on_begin = on_begin,
                                                    .on_request = on_request,
-                                                   .on_dropped = on_dropped };
+                                                   .on_refused = on_refused };
     struct http_limits limits = http_limits_default;
 
     limits.header_bytes_max = 2048;
@@ -160,7 +161,6 @@ static bool settle(int fd, char *answer, size_t max, size_t *len)
 
 /*
  * Sends the pieces and, when all is quiet, the end; hears all of the answer.
- * (libmicrohttpd does not notice an end that comes together with bytes before idle_ms: it sees one edge.)
  */
 static struct str talk(struct str bytes, char *answer, size_t max)
 {

@@ -119,20 +119,17 @@ ROWS = [
     ("no type", request(b'{"sessionId":"s"}'), 400, "not_a_webhook"),
     ("5000 deep", request(DEEP), 400, "not_a_webhook"),
     ("a huge length", request(b"", length=10 ** 12), 413, "too_large"),
-    ("a length that is none", request(b"", length="abc"), 400, None),
-    ("a length below zero", request(b"", length=-1), 400, None),
-    ("no HTTP", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400, None),
-    ("a header without end", b"POST " + PATH.encode() + b" HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 40000, 431, None),
-    ("a path without end", b"GET /" + b"a" * 40000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414, None),
+    ("a length that is none", request(b"", length="abc"), 400, "bad_request"),
+    ("a length below zero", request(b"", length=-1), 400, "bad_request"),
+    ("no HTTP", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400, "bad_request"),
+    ("a header without end", b"POST " + PATH.encode() + b" HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 40000, 431, "header_too_large"),
+    ("a path without end", b"GET /" + b"a" * 40000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414, "target_too_long"),
 ]
 
 
 @pytest.mark.parametrize("what,data,status,error", ROWS, ids=[row[0] for row in ROWS])
 def test_answer(stack, what, data, status, error):
     got, headers, body = raw(stack, data)
-    if error is None:  # libmicrohttpd answers by itself or closes
-        assert got in (status, 400, 0), (got, body)
-        return
     assert (got, json.loads(body)["error"]) == (status, error), body
     assert len(json.loads(body)["detail"]) > 10
     assert headers["content-type"] == "application/json"

@@ -12,7 +12,9 @@
 
 #include "common/base/mem.h"
 #include "common/io/http_client.h"
+#include "common/io/http_reply.h"
 #include "common/io/http_server.h"
+#include "tests/http_cut.h"
 
 /* Nothing here takes longer; a test that hangs fails. */
 #define PATIENCE_MS 20000
@@ -31,13 +33,16 @@ struct world {
 };
 
 /* The linker lets the server's calls of this one come through here (CMakeLists.txt). */
-void *__real_MHD_create_response_from_buffer(size_t n, void *bytes, int mode);
-void *__wrap_MHD_create_response_from_buffer(size_t n, void *bytes, int mode);
+char *__real_http_reply_bytes(const struct http_reply *r, struct http_date *date, size_t *ret_n,
+                              bool *io_close);
+char *__wrap_http_reply_bytes(const struct http_reply *r, struct http_date *date, size_t *ret_n,
+                              bool *io_close);
 static bool no_memory_for_answers;
 
-void *__wrap_MHD_create_response_from_buffer(size_t n, void *bytes, int mode)
+char *__wrap_http_reply_bytes(const struct http_reply *r, struct http_date *date, size_t *ret_n,
+                              bool *io_close)
 {
-    return no_memory_for_answers ? NULL : __real_MHD_create_response_from_buffer(n, bytes, mode);
+    return no_memory_for_answers ? NULL : __real_http_reply_bytes(r, date, ret_n, io_close);
 }
 
 static void on_patience(void *ctx)
@@ -79,16 +84,16 @@ static void on_request(void *ctx, struct http_req *r)
         http_respond(r, 200, "text/plain", STR_LIT("hello"), "Retry-After: 7\n");
 }
 
-static void on_dropped(void *ctx, int status)
+static void on_refused(void *ctx, const struct http_refused *f)
 {
-    ((struct world *)ctx)->dropped = status;
+    ((struct world *)ctx)->dropped = f->status;
 }
 
 static int open_world(void **state)
 {
     static const struct http_handlers handlers = { .on_begin = on_begin,
                                                    .on_request = on_request,
-                                                   .on_dropped = on_dropped };
+                                                   .on_refused = on_refused };
     struct http_limits limits = http_limits_default;
     struct world *w = mem_zalloc(sizeof *w);
 

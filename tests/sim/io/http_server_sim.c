@@ -15,16 +15,6 @@
 #include "tests/sim/io/loop_sim.h"
 #include "tests/sim/io/net.h"
 
-const struct http_limits http_limits_default = {
-    .header_bytes_max = 16 * 1024,
-    .body_bytes_max = 1024 * 1024,
-    .bodies_bytes_max = 64 * 1024 * 1024,
-    .header_ms = 10 * 1000,
-    .body_ms = 30 * 1000,
-    .idle_ms = 75 * 1000,
-    .connections_max = 16384,
-};
-
 struct http_server {
     struct loop *loop;
     struct http_limits limits;
@@ -43,7 +33,8 @@ struct http_req {
     struct http_server *server;
     char *method, *path, *query, *headers, *body;
     size_t n;
-    bool handed, answered;
+    int64_t length; /* of the body as it was sent */
+    bool handed, answered, part;
     void *user;
     net_done done;
     void *done_ctx;
@@ -122,26 +113,42 @@ void http_respond_error(struct http_req *r, int status, const char *error, const
     http_respond(r, status, "application/json", (struct str){ body, (size_t)n }, extra_headers);
 }
 
-void http_respond_cut(struct http_req *r, int status, const char *content_type, struct str body)
-{
-    http_respond(r, status, content_type, body, NULL);
-}
-
 /* ---- requests -------------------------------------------------------------------------------- */
+
+static void refuse_large(struct http_req *r)
+{
+    struct http_server *s = r->server;
+    const struct http_refused f = { .why = HTTP_REFUSED_BODY,
+                                    .status = 413,
+                                    .detail = "the body is too large",
+                                    .req = r,
+                                    .peer = http_req_peer(r),
+                                    .bytes = (int64_t)r->n };
+
+    if (s->handlers.on_refused)
+        s->handlers.on_refused(s->ctx, &f);
+    leave(r, 413, STR_NULL, NULL);
+}
 
 static void on_ready(struct ready *ready)
 {
     struct http_req *r = container_of(ready, struct http_req, ready);
     struct http_server *s = r->server;
+    enum http_begin begin = HTTP_BEGIN_READ;
 
-    if ((int64_t)r->n > s->limits.body_bytes_max) {
-        if (s->handlers.on_dropped)
-            s->handlers.on_dropped(s->ctx, 413);
-        leave(r, 413, STR_NULL, NULL);
+    r->length = (int64_t)r->n;
+    if (s->handlers.on_begin)
+        begin = s->handlers.on_begin(s->ctx, r);
+    if (begin == HTTP_BEGIN_ANSWERED)
+        return;
+    if (r->length > s->limits.body_bytes_max && s->limits.part_bytes == 0) {
+        refuse_large(r);
         return;
     }
-    if (s->handlers.on_begin && s->handlers.on_begin(s->ctx, r) == HTTP_BEGIN_ANSWERED)
-        return;
+    if (begin == HTTP_BEGIN_READ_PART || r->length > s->limits.body_bytes_max) {
+        r->part = r->length > s->limits.part_bytes;
+        r->n = r->part ? (size_t)s->limits.part_bytes : r->n;
+    }
     r->handed = true;
     s->pending++;
     s->handlers.on_request(s->ctx, r);
@@ -230,6 +237,11 @@ int http_server_connections(const struct http_server *s)
     return n;
 }
 
+enum http_refusal http_server_overload(const struct http_server *s)
+{
+    return HTTP_REFUSAL_N;
+}
+
 void http_server_quiesce(struct http_server *s)
 {
     s->quiet = true;
@@ -278,6 +290,31 @@ struct str http_req_header(const struct http_req *r, const char *name)
     return STR_NULL;
 }
 
+struct str http_req_host(const struct http_req *r)
+{
+    return STR_LIT("127.0.0.1");
+}
+
+bool http_req_field(const struct http_req *r, int i, struct str *ret_name, struct str *ret_value)
+{
+    return false;
+}
+
+bool http_req_has_body(const struct http_req *r)
+{
+    return r->length > 0;
+}
+
+int64_t http_req_body_bytes(const struct http_req *r)
+{
+    return r->length;
+}
+
+bool http_req_is_part(const struct http_req *r)
+{
+    return r->part;
+}
+
 struct str http_req_body(const struct http_req *r)
 {
     return (struct str){ r->body, r->n };
@@ -298,11 +335,6 @@ char *http_req_take_body(struct http_req *r, size_t *ret_len)
 struct str http_req_peer(const struct http_req *r)
 {
     return STR_LIT("127.0.0.1:4711");
-}
-
-int64_t http_req_started_us(const struct http_req *r)
-{
-    return world_boot() * 1000;
 }
 
 void http_req_set_user(struct http_req *r, void *user)

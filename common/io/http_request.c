@@ -1,0 +1,815 @@
+/*
+ * One request, when all goes well:
+ *   take_header   bytes are kept until the header is complete, then it is read
+ *   begin         the handler's on_begin judges it by its header
+ *   take_body     bytes of the body
+ *   hand_over     on_request; it answers at once or later, bytes of a next request wait meanwhile
+ *   send_answer   the bytes of the answer go out
+ *   finish        the next request, with the bytes that wait
+ * When it does not: a refusal is answered at once and the rest of its body is read over, so that the
+ * connection can be used again; behind a header that makes no sense nothing can be, and the connection ends:
+ * what still comes is dropped for a moment, so that the peer gets to read the answer. A peer that goes away
+ * while its request is with the handler is noticed, but the request stays valid until it is answered.
+ *
+ * A handler's callback may answer, and an answer may end the connection: `busy` counts the calls that still
+ * need the request, the last one frees it.
+ */
+#include "common/io/http_request.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/buf.h"
+#include "common/base/json_out.h"
+#include "common/base/mem.h"
+#include "common/io/http_body.h"
+
+/* Of a refused body this much is read and dropped, so that the connection stays usable. */
+#define SKIP_BYTES_MAX (8 * 1024 * 1024)
+/* A connection keeps a header buffer of this size, which is not counted in the quota. */
+#define HEADER_KEPT_BYTES 1024
+/* Bytes behind a request that is with the handler: then reading stops. One read may bring more. */
+#define WAITING_BYTES_MAX (128 * 1024)
+/* A peer that was sent away has this long to read why. */
+#define LINGER_MS 2000
+
+enum phase {
+    PHASE_IDLE,    /* nothing of a request yet */
+    PHASE_HEADER,  /* its header has begun */
+    PHASE_BODY,    /* the header is complete, the body comes */
+    PHASE_HANDLED, /* with the handler */
+    PHASE_ANSWER,  /* a part of the answer waits for the peer to read */
+    PHASE_SKIP,    /* answered; the rest of the body is read over */
+    PHASE_LINGER,  /* answered for the last time */
+};
+
+struct http_req {
+    struct list in_service;
+    struct http_service *service;
+    struct wire *wire;
+    struct http_peer *peer;
+    enum phase phase;
+    int64_t phase_ms; /* when it began, loop time */
+    bool first;       /* no request was complete yet */
+    int busy;         /* calls that need this struct */
+    bool over;        /* to be freed by the last of them */
+
+    char *in; /* the header */
+    size_t in_len, in_cap, scanned;
+    struct http_head head;
+    struct http_body body;
+    bool unverified;
+    bool part;     /* only the beginning of the body is kept */
+    bool close;    /* the connection ends behind the answer */
+    bool ended;    /* the peer sends no more */
+    bool answered; /* the answer is in `out`, or memory was short for it */
+    char *out;
+    size_t out_n;
+    char *waiting; /* bytes behind a request that is not answered yet */
+    size_t waiting_n;
+    char peer_text[64];
+    void *user;
+};
+
+static void enter(struct http_req *r, enum phase phase)
+{
+    r->phase = phase;
+    r->phase_ms = loop_now_ms(r->service->loop);
+}
+
+void http_service_overload(struct http_service *s, enum http_refusal why)
+{
+    s->overloaded_ms = loop_now_ms(s->loop);
+    s->overload = why;
+}
+
+static void refused(struct http_req *r, enum http_refusal why, int status, const char *detail)
+{
+    struct http_service *s = r->service;
+    struct http_refused f = { .why = why, .status = status, .detail = detail };
+
+    if (why == HTTP_REFUSED_MEMORY)
+        http_service_overload(s, why);
+    if (!s->h.on_refused)
+        return;
+    f.req = r->head.method.p ? r : NULL;
+    f.peer = http_req_peer(r);
+    f.bytes = http_req_body_bytes(r);
+    s->h.on_refused(s->ctx, &f);
+}
+
+/* ---- the connection's end -------------------------------------------------------------------- */
+
+static void free_req(struct http_req *r)
+{
+    struct http_service *s = r->service;
+
+    list_remove(&r->in_service);
+    s->n_connections--;
+    http_body_reset(&r->body, true);
+    http_quota_give(s->quota, r->peer, HTTP_USE_HEADERS, (int64_t)r->waiting_n);
+    if (r->in_cap > HEADER_KEPT_BYTES)
+        http_quota_give(s->quota, r->peer, HTTP_USE_HEADERS, (int64_t)(r->in_cap - HEADER_KEPT_BYTES));
+    http_quota_leave(s->quota, r->peer);
+    mem_free(r->waiting);
+    mem_free(r->in);
+    mem_free(r->out);
+    mem_free(r);
+    if (!s->closing)
+        s->on_left(s);
+}
+
+static void end(struct http_req *r)
+{
+    wire_close(r->wire);
+    r->wire = NULL;
+    r->over = true;
+}
+
+/* Around everything that may end the connection: false when the request is gone. */
+static bool leave(struct http_req *r)
+{
+    if (--r->busy > 0 || !r->over)
+        return true;
+    free_req(r);
+    return false;
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+static void finish(struct http_req *r);
+
+static void begin_linger(struct http_req *r)
+{
+    wire_end(r->wire);
+    enter(r, PHASE_LINGER);
+}
+
+/* The answer is out. */
+static void on_answered(struct http_req *r)
+{
+    if (r->close)
+        begin_linger(r);
+    else if (!http_body_is_over(&r->body))
+        enter(r, PHASE_SKIP);
+    else
+        finish(r);
+}
+
+static void send_answer(struct http_req *r)
+{
+    char *bytes = TAKE(r->out);
+    int sent;
+
+    if (!bytes) { /* memory was short */
+        end(r);
+        return;
+    }
+    enter(r, PHASE_ANSWER);
+    sent = wire_send(r->wire, bytes, r->out_n);
+    if (sent < 0)
+        end(r);
+    else if (sent == WIRE_SENT)
+        on_answered(r);
+}
+
+static bool wants_close(const struct http_req *r)
+{
+    int64_t rest = r->body.chunked ? 0 : r->body.left;
+
+    /* A peer that waits for permission to send its body may send it or not: the next bytes are unclear. */
+    return r->close || !r->head.keep_alive || r->service->closing || rest > SKIP_BYTES_MAX ||
+           (r->head.expects_continue && !http_body_is_over(&r->body));
+}
+
+void http_respond(struct http_req *r, int status, const char *content_type, struct str body,
+                  const char *extra_headers)
+{
+    const struct http_reply reply = { .status = status,
+                                      .content_type = content_type,
+                                      .body = body,
+                                      .extra_headers = extra_headers,
+                                      .without_body = r->head.method.p && str_eq(r->head.method, "HEAD"),
+                                      .close = wants_close(r) };
+
+    if (r->answered)
+        return;
+    r->answered = true;
+    r->out = http_reply_bytes(&reply, &r->service->date, &r->out_n, &r->close);
+    if (r->phase != PHASE_HANDLED)
+        return; /* the flow sends it */
+    r->service->pending--;
+    if (r->busy > 0)
+        return;
+    r->busy++;
+    send_answer(r);
+    (void)leave(r);
+}
+
+void http_respond_error(struct http_req *r, int status, const char *error, const char *detail,
+                        const char *extra_headers)
+{
+    CLEANUP(buf_fini) struct buf body = BUF_INIT(4096);
+    struct json_out j = JSON_OUT(&body);
+
+    json_open(&j, NULL, '{');
+    json_texts(&j, "error", error);
+    json_texts(&j, "detail", detail);
+    json_close(&j, '}');
+    http_respond(r, status, "application/json", (struct str){ buf_str(&body), body.len }, extra_headers);
+}
+
+/* ---- refusals of our own --------------------------------------------------------------------- */
+
+static void refuse(struct http_req *r, enum http_refusal why, int status, const char *error,
+                   const char *detail, const char *headers)
+{
+    refused(r, why, status, detail);
+    http_respond_error(r, status, error, detail, headers);
+    send_answer(r);
+}
+
+/* The framing is broken: nobody can say where the next request would begin. */
+static void refuse_fault(struct http_req *r, const struct http_fault *f)
+{
+    static const struct {
+        int status;
+        const char *error;
+    } errors[] = {
+        { 413, "too_large" },        { 414, "target_too_long" }, { 417, "expectation_failed" },
+        { 431, "header_too_large" }, { 501, "not_implemented" }, { 505, "version_not_supported" }
+    };
+    const char *error = "bad_request";
+
+    for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
+        if (errors[i].status == f->status)
+            error = errors[i].error;
+    }
+    r->close = true;
+    refuse(r,
+           f->status == 413                       ? HTTP_REFUSED_BODY
+           : f->status == 414 || f->status == 431 ? HTTP_REFUSED_HEADER
+                                                  : HTTP_REFUSED_MALFORMED,
+           f->status, error, f->detail, NULL);
+}
+
+static void refuse_memory(struct http_req *r, bool peer)
+{
+    if (peer)
+        refuse(r, HTTP_REFUSED_PEER_MEMORY, 503, "busy",
+               "your address has its part of the memory for requests; send it again", "Retry-After: 1\n");
+    else
+        refuse(r, HTTP_REFUSED_MEMORY, 503, "busy",
+               "the memory for requests that are being read is in use; send it again", "Retry-After: 1\n");
+}
+
+static void refuse_large(struct http_req *r)
+{
+    char detail[96];
+
+    if (r->service->limits.body_bytes_max == 0)
+        (void)snprintf(detail, sizeof detail, "requests to this port have no body");
+    else
+        (void)snprintf(detail, sizeof detail, "a body may have %lld bytes",
+                       (long long)r->service->limits.body_bytes_max);
+    refuse(r, HTTP_REFUSED_BODY, 413, "too_large", detail, NULL);
+}
+
+/* ---- the header ------------------------------------------------------------------------------ */
+
+static void begin(struct http_req *r);
+
+/* Returns 0, HTTP_QUOTA_PEER, HTTP_QUOTA_ALL or -ENOMEM. */
+static int grow_header(struct http_req *r, size_t need)
+{
+    struct http_service *s = r->service;
+    size_t cap = r->in_cap ? r->in_cap : HEADER_KEPT_BYTES;
+    char *in;
+    int64_t more;
+    int q;
+
+    if (need <= r->in_cap)
+        return 0;
+    while (cap < need)
+        cap *= 2;
+    more = (int64_t)cap - (int64_t)(r->in_cap ? r->in_cap : HEADER_KEPT_BYTES);
+    q = http_quota_take(s->quota, r->peer, HTTP_USE_HEADERS, more);
+    if (q != 0)
+        return q;
+    in = mem_realloc(r->in, cap);
+    if (!in) {
+        http_quota_give(s->quota, r->peer, HTTP_USE_HEADERS, more);
+        return -ENOMEM;
+    }
+    r->in = in;
+    r->in_cap = cap;
+    return 0;
+}
+
+static int append_header(struct http_req *r, struct str piece)
+{
+    int q = grow_header(r, r->in_len + piece.n);
+
+    if (q == 0) {
+        memcpy(r->in + r->in_len, piece.p, piece.n);
+        r->in_len += piece.n;
+        return 0;
+    }
+    r->close = true;
+    if (q < 0)
+        end(r);
+    else
+        refuse_memory(r, q == HTTP_QUOTA_PEER);
+    return q;
+}
+
+static void refuse_long_header(struct http_req *r)
+{
+    bool in_target = !memchr(r->in, '\n', r->in_len);
+    const struct http_fault f = { in_target ? 414 : 431,
+                                  in_target ? "the request line is too long" : "the header is too long" };
+
+    refuse_fault(r, &f);
+}
+
+/* An empty line before a request is an old custom of some clients. */
+static void skip_empty_line(struct http_req *r, struct str *io)
+{
+    if (r->phase == PHASE_IDLE && io->n >= 2 && memcmp(io->p, "\r\n", 2) == 0) {
+        io->p += 2;
+        io->n -= 2;
+    }
+}
+
+/* Bytes of the header go into `in`; those behind it stay in @io. */
+static void take_header(struct http_req *r, struct str *io)
+{
+    size_t before = r->in_len, room = (size_t)r->service->limits.header_bytes_max - before;
+    struct str piece = { io->p, io->n < room ? io->n : room };
+    struct http_fault f;
+    size_t end_at;
+
+    if (r->phase == PHASE_IDLE)
+        enter(r, PHASE_HEADER);
+    if (append_header(r, piece) != 0)
+        return;
+    if (http_head_scan(r->in, r->in_len, &r->scanned, &end_at, &f) != 0) {
+        refuse_fault(r, &f);
+    } else if (end_at > 0) {
+        r->in_len = end_at;
+        io->p += end_at - before;
+        io->n -= end_at - before;
+        begin(r);
+    } else if (r->in_len >= (size_t)r->service->limits.header_bytes_max) {
+        refuse_long_header(r);
+    } else {
+        io->n = 0;
+    }
+}
+
+/* ---- the body -------------------------------------------------------------------------------- */
+
+static void hand_over(struct http_req *r)
+{
+    struct http_service *s = r->service;
+
+    enter(r, PHASE_HANDLED);
+    r->first = false;
+    s->pending++;
+    s->h.on_request(s->ctx, r);
+    if (r->answered)
+        send_answer(r);
+}
+
+static void answer_body(struct http_req *r, int answer, const struct http_fault *f)
+{
+    switch (answer) {
+    case HTTP_BODY_LONG:
+        r->part = true;
+        if (r->service->limits.part_bytes > 0 && !r->unverified)
+            hand_over(r);
+        else
+            refuse_large(r);
+        break;
+    case HTTP_BODY_PEER:
+    case HTTP_BODY_ALL:
+        http_body_reset(&r->body, true);
+        refuse_memory(r, answer == HTTP_BODY_PEER);
+        break;
+    case HTTP_BODY_BAD:
+        refuse_fault(r, f);
+        break;
+    default:
+        end(r);
+        break;
+    }
+}
+
+static void take_body(struct http_req *r, struct str *io)
+{
+    struct http_fault f;
+    int answer = http_body_read(&r->body, io, &f);
+
+    if (answer != 0)
+        answer_body(r, answer, &f);
+    else if (http_body_is_over(&r->body))
+        hand_over(r);
+}
+
+/* The rest of a body that was refused, or of which only the beginning was asked for. */
+static void skip_body(struct http_req *r, struct str *io)
+{
+    struct http_fault f;
+
+    if (http_body_skip(&r->body, io, &f) != 0 || r->body.dropped > SKIP_BYTES_MAX) {
+        if (r->phase == PHASE_SKIP)
+            begin_linger(r);
+        r->close = true;
+        io->n = 0;
+    } else if (r->phase == PHASE_SKIP && http_body_is_over(&r->body)) {
+        finish(r);
+    }
+}
+
+static void send_continue(struct http_req *r)
+{
+    static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    char *bytes = mem_strdup(text);
+
+    if (!bytes || wire_send(r->wire, bytes, sizeof text - 1) != WIRE_SENT)
+        end(r);
+}
+
+/* ---- between the two ------------------------------------------------------------------------- */
+
+static void read_on(struct http_req *r, enum http_begin what)
+{
+    const struct http_limits *l = &r->service->limits;
+    bool too_large = r->head.length > l->body_bytes_max || (l->body_bytes_max == 0 && r->head.chunked);
+    size_t max = (size_t)l->body_bytes_max;
+
+    r->unverified = what == HTTP_BEGIN_READ_UNVERIFIED;
+    if (too_large && (l->part_bytes == 0 || r->unverified)) {
+        refuse_large(r);
+        return;
+    }
+    if (too_large || what == HTTP_BEGIN_READ_PART) {
+        max = (size_t)l->part_bytes;
+        r->part = (!r->head.chunked && r->head.length > l->part_bytes) || too_large;
+    }
+    http_body_begin(&r->body, &r->head, max, r->unverified ? HTTP_USE_UNVERIFIED : HTTP_USE_BODIES);
+    if (http_body_is_over(&r->body) || (r->part && r->head.expects_continue)) {
+        hand_over(r);
+        return;
+    }
+    enter(r, PHASE_BODY);
+    if (r->head.expects_continue)
+        send_continue(r);
+}
+
+/* The header is complete. */
+static void begin(struct http_req *r)
+{
+    struct http_service *s = r->service;
+    enum http_begin what = HTTP_BEGIN_READ;
+    struct http_fault f;
+
+    if (http_head_read(r->in, r->in_len, &r->head, &f) != 0) {
+        r->head.method = STR_NULL;
+        refuse_fault(r, &f);
+        return;
+    }
+    r->user = NULL;
+    http_body_begin(&r->body, &r->head, 0, r->body.use); /* what is refused is read over */
+    enter(r, PHASE_BODY);
+    if (s->h.on_begin)
+        what = s->h.on_begin(s->ctx, r);
+    if (what == HTTP_BEGIN_ANSWERED)
+        send_answer(r);
+    else
+        read_on(r, what);
+}
+
+/* Bytes behind a request that is not answered yet. */
+static void keep_waiting(struct http_req *r, struct str *io)
+{
+    struct http_service *s = r->service;
+    char *waiting = NULL;
+
+    wire_pause(r->wire);
+    if (r->waiting_n + io->n <= WAITING_BYTES_MAX &&
+        http_quota_take(s->quota, r->peer, HTTP_USE_HEADERS, (int64_t)io->n) == 0) {
+        waiting = mem_realloc(r->waiting, r->waiting_n + io->n);
+        if (!waiting)
+            http_quota_give(s->quota, r->peer, HTTP_USE_HEADERS, (int64_t)io->n);
+    }
+    if (waiting) {
+        memcpy(waiting + r->waiting_n, io->p, io->n);
+        r->waiting = waiting;
+        r->waiting_n += io->n;
+    } else {
+        r->close = true; /* the request under way is answered, those behind it are not */
+    }
+    io->n = 0;
+}
+
+static void feed(struct http_req *r, struct str io)
+{
+    while (io.n > 0 && !r->over) {
+        switch (r->phase) {
+        case PHASE_IDLE:
+            skip_empty_line(r, &io);
+            if (io.n > 0)
+                take_header(r, &io);
+            break;
+        case PHASE_HEADER:
+            take_header(r, &io);
+            break;
+        case PHASE_BODY:
+            take_body(r, &io);
+            break;
+        case PHASE_SKIP:
+            skip_body(r, &io);
+            break;
+        case PHASE_HANDLED:
+        case PHASE_ANSWER:
+            if (!http_body_is_over(&r->body))
+                skip_body(r, &io);
+            else if (!r->close && r->head.keep_alive)
+                keep_waiting(r, &io);
+            else
+                io.n = 0;
+            break;
+        case PHASE_LINGER:
+            io.n = 0;
+            break;
+        }
+    }
+}
+
+/* The request is over: the next one may begin, with the bytes that wait for it. */
+static void finish(struct http_req *r)
+{
+    char *waiting = TAKE(r->waiting);
+    size_t n = r->waiting_n;
+
+    http_body_reset(&r->body, false);
+    if (r->in_cap > HEADER_KEPT_BYTES) {
+        http_quota_give(r->service->quota, r->peer, HTTP_USE_HEADERS,
+                        (int64_t)(r->in_cap - HEADER_KEPT_BYTES));
+        mem_freep(&r->in);
+        r->in_cap = 0;
+    }
+    r->in_len = r->scanned = 0;
+    r->head.method = STR_NULL;
+    r->answered = r->part = r->unverified = false;
+    r->user = NULL;
+    enter(r, PHASE_IDLE);
+    if (waiting) {
+        r->waiting_n = 0;
+        http_quota_give(r->service->quota, r->peer, HTTP_USE_HEADERS, (int64_t)n);
+        if (!r->ended)
+            wire_read(r->wire);
+        feed(r, (struct str){ waiting, n });
+        mem_free(waiting);
+    }
+    if (r->ended && !r->over && r->phase != PHASE_HANDLED && r->phase != PHASE_ANSWER)
+        end(r);
+}
+
+/* ---- the wire's events ----------------------------------------------------------------------- */
+
+static void on_bytes(void *ctx, struct str bytes)
+{
+    struct http_req *r = ctx;
+
+    r->busy++;
+    feed(r, bytes);
+    (void)leave(r);
+}
+
+static void on_end(void *ctx, bool broken)
+{
+    struct http_req *r = ctx;
+
+    r->ended = true;
+    if (r->phase == PHASE_HANDLED || (r->phase == PHASE_ANSWER && !broken))
+        return;
+    r->busy++;
+    if (r->phase == PHASE_HEADER || r->phase == PHASE_BODY)
+        refused(r, HTTP_REFUSED_BROKEN, 0, "the peer went away inside a request");
+    end(r);
+    (void)leave(r);
+}
+
+static void on_sent(void *ctx, bool broken)
+{
+    struct http_req *r = ctx;
+
+    r->busy++;
+    if (broken)
+        end(r);
+    else
+        on_answered(r);
+    (void)leave(r);
+}
+
+/* ---- accepting, sweeping, closing ------------------------------------------------------------ */
+
+static void turn_away(struct http_service *s, struct wire *w, const struct sockaddr_storage *a)
+{
+    static const char detail[] = "your address has its part of the connections; use those that are open";
+    struct http_refused f = { .why = HTTP_REFUSED_PEER_CONNECTIONS, .status = 503, .detail = detail };
+    char host[48] = "?";
+    size_t n;
+    char *bytes = http_reply_error(503, "busy", detail, &s->date, &n);
+
+    if (bytes)
+        (void)wire_send(w, bytes, n);
+    wire_close(w);
+    (void)getnameinfo((const struct sockaddr *)a, sizeof *a, host, sizeof host, NULL, 0, NI_NUMERICHOST);
+    f.peer = str_from(host);
+    if (s->h.on_refused)
+        s->h.on_refused(s->ctx, &f);
+}
+
+static void start(struct http_service *s, struct http_req *r)
+{
+    r->service = s;
+    r->first = true;
+    http_body_init(&r->body, s->quota, r->peer);
+    list_append(&s->connections, &r->in_service);
+    s->n_connections++;
+    enter(r, PHASE_IDLE);
+    wire_read(r->wire);
+}
+
+int http_req_accept(struct http_service *s, uv_stream_t *listener)
+{
+    static const struct wire_events events = { .on_bytes = on_bytes, .on_end = on_end, .on_sent = on_sent };
+    struct http_req *r = mem_zalloc(sizeof *r);
+    struct sockaddr_storage a;
+    struct wire *w = NULL;
+    int q = wire_accept(listener, &events, r, &w);
+
+    if (q == 0) {
+        wire_address(w, &a);
+        q = r ? http_quota_join(s->quota, (struct sockaddr *)&a, &r->peer) : -ENOMEM;
+    }
+    if (q == 0) {
+        r->wire = w;
+        start(s, r);
+        return 0;
+    }
+    if (q == HTTP_QUOTA_PEER)
+        turn_away(s, w, &a);
+    else
+        wire_close(w);
+    mem_free(r);
+    return q < 0 ? q : 0;
+}
+
+/* How long the phase may last. */
+static int64_t phase_limit(const struct http_req *r)
+{
+    const struct http_limits *l = &r->service->limits;
+
+    switch (r->phase) {
+    case PHASE_IDLE:
+        return r->first ? l->header_ms : l->idle_ms;
+    case PHASE_HEADER:
+        return l->header_ms;
+    case PHASE_BODY:
+        return r->unverified && l->unverified_ms ? l->unverified_ms : l->body_ms;
+    case PHASE_SKIP:
+        return l->body_ms;
+    case PHASE_HANDLED:
+        return INT64_MAX; /* the handler's time */
+    case PHASE_ANSWER:
+        return l->idle_ms;
+    case PHASE_LINGER:
+        return LINGER_MS;
+    }
+    return INT64_MAX;
+}
+
+void http_req_sweep(struct http_service *s)
+{
+    int64_t now = loop_now_ms(s->loop);
+
+    LIST_FOR(it, &s->connections)
+    {
+        struct http_req *r = container_of(it, struct http_req, in_service);
+
+        if (now - r->phase_ms < phase_limit(r))
+            continue;
+        r->busy++;
+        if (r->phase == PHASE_HEADER || r->phase == PHASE_BODY)
+            refused(r, HTTP_REFUSED_SLOW, 0, "the request took too long to come");
+        end(r);
+        (void)leave(r);
+    }
+}
+
+void http_req_close_all(struct http_service *s)
+{
+    s->closing = true;
+    LIST_FOR(it, &s->connections)
+    {
+        struct http_req *r = container_of(it, struct http_req, in_service);
+
+        wire_close(r->wire);
+        free_req(r);
+    }
+}
+
+/* ---- what a handler asks --------------------------------------------------------------------- */
+
+struct str http_req_method(const struct http_req *r)
+{
+    return r->head.method;
+}
+
+struct str http_req_path(const struct http_req *r)
+{
+    return r->head.path;
+}
+
+struct str http_req_query(const struct http_req *r)
+{
+    return r->head.query;
+}
+
+struct str http_req_host(const struct http_req *r)
+{
+    return r->head.host;
+}
+
+struct str http_req_header(const struct http_req *r, const char *name)
+{
+    return http_head_field(&r->head, name);
+}
+
+bool http_req_field(const struct http_req *r, int i, struct str *ret_name, struct str *ret_value)
+{
+    const struct http_field *f = &r->head.fields[i];
+
+    if (i >= r->head.n_fields)
+        return false;
+    *ret_name = (struct str){ r->in + f->name, f->name_n };
+    *ret_value = (struct str){ r->in + f->value, f->value_n };
+    return true;
+}
+
+struct str http_req_body(const struct http_req *r)
+{
+    return (struct str){ r->body.len ? r->body.bytes : "", r->body.len };
+}
+
+bool http_req_has_body(const struct http_req *r)
+{
+    return r->head.chunked || r->head.length > 0;
+}
+
+int64_t http_req_body_bytes(const struct http_req *r)
+{
+    return r->head.method.p && r->head.length > 0 ? r->head.length : (int64_t)r->body.len + r->body.dropped;
+}
+
+bool http_req_is_part(const struct http_req *r)
+{
+    return r->part;
+}
+
+char *http_req_take_body(struct http_req *r, size_t *ret_len)
+{
+    return http_body_take(&r->body, ret_len);
+}
+
+struct str http_req_peer(const struct http_req *r)
+{
+    struct http_req *writable = (struct http_req *)r;
+    struct sockaddr_storage a;
+    char host[48], service[8];
+
+    if (r->peer_text[0] == '\0') {
+        wire_address(r->wire, &a);
+        if (getnameinfo((struct sockaddr *)&a, sizeof a, host, sizeof host, service, sizeof service,
+                        NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+            return STR_LIT("?");
+        (void)snprintf(writable->peer_text, sizeof writable->peer_text, "%s:%s", host, service);
+    }
+    return str_from(r->peer_text);
+}
+
+void http_req_set_user(struct http_req *r, void *user)
+{
+    r->user = user;
+}
+
+void *http_req_user(const struct http_req *r)
+{
+    return r->user;
+}
