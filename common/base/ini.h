@@ -1,0 +1,39 @@
+/*
+ * Reads a file of sections and keys, and says file:line:column of what is wrong in it.
+ *
+ *   # comment
+ *   [destination crm]
+ *   url = https://crm.example/hooks   # a '#' after white space begins a comment too
+ *
+ * What a section or a key means is the caller's.
+ */
+#pragma once
+
+#include "common/base/buf.h"
+#include "common/base/text.h"
+
+/* A value and its NUL. */
+#define INI_VALUE_MAX 4096
+
+struct ini {
+    const char *file;    /* for messages */
+    struct buf *problem; /* gets one line */
+    const char *line;    /* the line that is read, not terminated */
+    int line_n;          /* its number, from 1 */
+    /* A section begins; @inside is the text between the brackets. Returns 0 or a negative. */
+    int (*on_section)(void *ctx, struct ini *ini, struct str inside);
+    /* A key of the last section. @value is the text after '=', without white space around it and with a NUL; it is at
+     * @at in the line. Returns 0 or a negative. Not called before the first section. */
+    int (*on_key)(void *ctx, struct ini *ini, struct str name, const char *value, const char *at);
+    void *ctx;
+    bool in_section;
+};
+
+/* Returns 0, -EINVAL with a problem, or what a callback returned. */
+int ini_read(struct ini *ini, struct str text);
+/* Appends "file:line:column: ..." to the problem; @at is a place in the line, NULL: its beginning. Returns -EINVAL. */
+int ini_problem(struct ini *ini, const char *at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Reads all of a file of up to @text's maximum. Returns 0 or -EINVAL with a problem that begins with @name. */
+int ini_read_file(const char *name, const char *file, struct buf *text, struct buf *problem);
+/* @s without white space around it. */
+struct str ini_trim(struct str s);
