@@ -102,6 +102,17 @@ int64_t delivery_wait_ms(const struct delivery_schedule *s, int tries, int64_t r
     return wait;
 }
 
+int64_t delivery_wait_left_ms(const struct delivery_schedule *s, int64_t tries, int64_t next_at,
+                              int64_t wall_ms)
+{
+    int64_t longest = DELIVERY_WAIT_FACTOR * s->wait_ms[tries < s->n ? tries : s->n - 1];
+    int64_t left = next_at - wall_ms;
+
+    if (left > longest)
+        left = longest;
+    return left > 0 ? left : 0;
+}
+
 /* ---- the breaker -------------------------------------------------------------------------------- */
 
 void dest_breaker_init(struct dest_breaker *g, int64_t concurrency)
@@ -267,4 +278,57 @@ bool dest_breaker_suspects(const struct dest_breaker *g)
 bool dest_breaker_doubts(const struct dest_breaker *g)
 {
     return g->sessions > 0;
+}
+
+/* ---- the tries of one event ------------------------------------------------------------------ */
+
+/* An event is not given up while the destination is suspected, nor when there is no room for a dead letter: the
+ * last wait of the schedule is repeated. Returns -1: give it up. */
+static int64_t wait_after(const struct delivery_tries *t, const struct dest_breaker *b,
+                          const struct delivery_failure_facts *f)
+{
+    const struct delivery_schedule *s = f->schedule;
+    int64_t wait = delivery_wait_ms(s, t->counted, f->retry_after_ms, f->jitter_permille);
+
+    if (wait >= 0 || (f->may_give_up && !dest_breaker_suspects(b)))
+        return wait;
+    wait = delivery_wait_ms(s, s->n - 1, f->retry_after_ms, f->jitter_permille);
+    return wait > 0 ? wait : DELIVERY_WAIT_MIN_MS;
+}
+
+static void count(struct delivery_tries *t, const struct dest_breaker *b)
+{
+    if (t->streak_id != b->streak_id)
+        t->streak_counted = 0;
+    t->streak_id = b->streak_id;
+    t->streak_counted++;
+    t->counted++;
+}
+
+struct delivery_next delivery_failed(struct delivery_tries *t, const struct dest_breaker *b,
+                                     const struct delivery_failure_facts *f)
+{
+    struct delivery_next next = { .planned_ms = t->due_at - f->now_ms };
+
+    if (next.planned_ms <= 0) {
+        count(t, b);
+        next.planned_ms = wait_after(t, b, f);
+    }
+    next.give_up = next.planned_ms < 0;
+    next.wait_ms = next.planned_ms;
+    if (f->fault && f->retry_after_ms < 0 && dest_breaker_doubts(b) &&
+        next.planned_ms > DEST_BREAKER_DOUBT_MS)
+        next.wait_ms = DEST_BREAKER_DOUBT_MS;
+    t->due_at = f->now_ms + next.planned_ms;
+    return next;
+}
+
+bool delivery_give_back(struct delivery_tries *t, const struct dest_breaker *b)
+{
+    if (t->streak_id != b->streak_id || t->streak_counted == 0)
+        return false;
+    t->counted -= t->streak_counted;
+    t->streak_counted = 0;
+    t->due_at = 0;
+    return true;
 }

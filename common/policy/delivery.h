@@ -45,6 +45,10 @@ const char *delivery_result_text(enum delivery_result r);
 #define DELIVERY_SCHEDULE  "0s,5s,5m,30m,2h,5h,10h,14h,20h,24h"
 /* Either way, permille: tries of many events that failed together do not come back together. */
 #define DELIVERY_JITTER 200
+/* Between two tries of an event that is not given up although its schedule is used up. */
+#define DELIVERY_WAIT_MIN_MS 1000
+/* A clock that was set back must not keep a stored event for longer than twice its schedule. */
+#define DELIVERY_WAIT_FACTOR 2
 
 struct delivery_schedule {
     int64_t wait_ms[DELIVERY_TRIES_MAX]; /* before try 1 (0), 2, … */
@@ -60,6 +64,11 @@ int delivery_schedule_parse(const char *s, struct delivery_schedule *ret, struct
  */
 int64_t delivery_wait_ms(const struct delivery_schedule *s, int tries, int64_t retry_after_ms,
                          unsigned jitter_permille);
+
+/* What is left to wait, ms, of a try whose time was stored as @next_at (wall ms): bounded by the schedule, because the
+ * clock may have been set back since. */
+int64_t delivery_wait_left_ms(const struct delivery_schedule *s, int64_t tries, int64_t next_at,
+                              int64_t wall_ms);
 
 /* ---- the breaker of a destination --------------------------------------------------------------- */
 
@@ -130,3 +139,34 @@ bool dest_breaker_doubts(const struct dest_breaker *g);
 /* An event that waits for long is tried in between, uncounted, as long as the breaker has doubts: when only one
  * session is alive nothing else would tell that the backend is back. */
 #define DEST_BREAKER_DOUBT_MS 30000
+
+/* ---- the tries of one event ------------------------------------------------------------------ */
+
+/* Bookkeeping of the event at the head of a session's queue. All zero: it has not been sent. */
+struct delivery_tries {
+    int counted;        /* tries that use up the schedule */
+    int sends;          /* all */
+    int64_t due_at;     /* boot ms of the next try that counts: it may be tried before, uncounted */
+    int64_t failed_in;  /* streak of the breaker in which it failed last, from 1; 0: in none of this run */
+    int64_t streak_id;  /* streak in which tries were counted … */
+    int streak_counted; /* … so many: dest_breaker_opened gives them back */
+};
+/* What to do after a try that failed and counts against the event. */
+struct delivery_next {
+    bool give_up;
+    int64_t wait_ms;    /* until the next try */
+    int64_t planned_ms; /* until the next try that counts: what is stored */
+};
+struct delivery_failure_facts {
+    const struct delivery_schedule *schedule;
+    int64_t retry_after_ms;   /* < 0: the backend asked for nothing */
+    bool fault;               /* it may be the destination's: no refusal */
+    bool may_give_up;         /* there is room for a dead letter */
+    unsigned jitter_permille; /* drawn by the caller */
+    int64_t now_ms;           /* boot ms */
+};
+struct delivery_next delivery_failed(struct delivery_tries *t, const struct dest_breaker *b,
+                                     const struct delivery_failure_facts *f);
+/* The destination was at fault all along: takes back the tries that were counted in the breaker's present streak.
+ * Returns false when there were none. */
+bool delivery_give_back(struct delivery_tries *t, const struct dest_breaker *b);

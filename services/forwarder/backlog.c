@@ -1,466 +1,726 @@
 /*
- * Events that wait or are given up, as rows of forward.db.
- *
- * A queue's events are in this order: those in memory (some of which have rows), then blocked rows. So what is
- * read for a queue with blocked rows goes behind them, and the first of a queue without one in memory is that of
- * its retry row, or else its first blocked one. After a crash an event that had no row is read again: no event
- * with a row is sent before reading has come that far, or it would overtake it.
+ * A queue's events are in this order: those in memory (some of which have rows), then blocked rows. So what is read for
+ * a queue with rows goes behind them, and the first of a queue without one in memory is that of its retry row, or else
+ * its first blocked one.
  */
+#include "services/forwarder/backlog.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
-#include "services/forwarder/destination.h"
-#include "services/forwarder/forward_metrics.h"
+#include "services/forwarder/ack_window.h"
+#include "services/forwarder/queue_rows.h"
 
 /* When the log cannot be read, or has not been read far enough. */
-#define LOOK_AGAIN_MS 50
-/* A clock that was set back must not keep an event for longer than its schedule would. */
-#define WAIT_FACTOR 2
+#define READ_AGAIN_MS 50
 
-static int64_t needed_seq(const struct session_queue *q)
+struct backlog {
+    struct backlog_options o;
+    struct queue_rows rows;
+    struct queue_table *table;
+    struct list ready_new;   /* queues whose head has not failed */
+    struct list ready_retry; /* … has failed before */
+    struct list waiting;
+    int64_t next_due; /* boot ms, not after the first that waits; 0: none waits */
+    bool retry_next;  /* ready_new and ready_retry take turns */
+    int n_events;     /* in memory */
+    size_t bytes;
+    int64_t position; /* newest seq that was read */
+
+    struct ack_window window;
+    int64_t saved_floor;
+    bool window_dirty; /* by an acknowledgement: saved with this pass */
+    bool window_moved; /* by events that it does not want: saved at leisure */
+
+    struct event_rows read; /* memory that is kept between reads */
+};
+
+static int64_t boot_ms(const struct backlog *b)
 {
-    return q->head.has_row || q->blocked > 0 ? q->first_row_seq : 0;
+    return app_clock(b->o.app)->boot_ms(app_clock(b->o.app));
 }
 
-static void row_at(struct session_queue *q, int64_t seq)
+static int64_t wall_ms(const struct backlog *b)
 {
-    if (needed_seq(q) == 0 || seq < q->first_row_seq)
-        q->first_row_seq = seq;
+    return app_clock(b->o.app)->wall_ms(app_clock(b->o.app));
 }
 
-void item_forget(struct destination *d, struct session_queue *q, struct item *it)
+/* ---- lists of queues ------------------------------------------------------------------------- */
+
+/* An idle queue with something to do is ready; one with nothing is freed. */
+static void settle(struct backlog *b, struct session_queue *q)
 {
-    d->n_items--;
-    d->bytes -= it->bytes;
-    session_queue_drop(q, it);
+    list_remove(&q->in_list);
+    if (session_queue_is_empty(q)) {
+        queue_table_free(b->table, q);
+        return;
+    }
+    session_queue_move(q, QUEUE_READY);
+    list_append(session_queue_is_retry(q) ? &b->ready_retry : &b->ready_new, &q->in_list);
 }
 
-/* What comes next has its own tries. */
-static void forget_head(struct session_queue *q)
+static void wait_until(struct backlog *b, struct session_queue *q, int64_t at)
 {
-    q->head.seq = 0;
-    q->head.tries = q->head.sends = 0;
-    q->head.failed_in = 0;
-    q->fault_tries = 0;
-    q->due_at = 0;
+    session_queue_move(q, QUEUE_WAITING);
+    q->next_at = at;
+    list_remove(&q->in_list);
+    list_append(&b->waiting, &q->in_list);
+    if (b->next_due == 0 || at < b->next_due)
+        b->next_due = at;
 }
 
-static void mark_done(struct destination *d, int64_t seq)
+static void stop_waiting(struct backlog *b, struct session_queue *q)
 {
-    ack_window_set(&d->window, seq);
-    d->window_dirty = true;
+    session_queue_move(q, QUEUE_IDLE);
+    settle(b, q);
 }
 
-/* ---- at the start ---------------------------------------------------------------------------- */
-
-static int on_retry(void *ctx, const struct forward_retry *row)
+int64_t backlog_wake(struct backlog *b, int64_t now_ms)
 {
-    struct destination *d = ctx;
-    const struct delivery_schedule *s = &d->f->schedule;
-    struct session_queue *q = session_queues_get(&d->queues, row->bridge, row->session);
-    int64_t wait = row->next_at - forwarder_wall_ms(d->f);
-    int64_t longest = WAIT_FACTOR * (row->tries < s->n ? s->wait_ms[row->tries] : s->wait_ms[s->n - 1]);
+    if (b->next_due == 0 || b->next_due > now_ms)
+        return b->next_due;
+    b->next_due = 0;
+    LIST_FOR(it, &b->waiting)
+    {
+        struct session_queue *q = container_of(it, struct session_queue, in_list);
 
-    if (!q)
-        return -ENOMEM;
-    if (wait > longest)
-        wait = longest;
-    row_at(q, row->seq);
-    q->head.seq = row->seq;
-    q->head.tries = (int)row->tries;
-    q->head.sends = (int)row->sends;
-    q->head.has_row = true;
-    q->state = QUEUE_WAITING;
-    q->next_at = q->due_at = forwarder_boot_ms(d->f) + (wait > 0 ? wait : 0);
-    session_queue_settle(d, q);
-    d->n_retry++;
-    return 0;
+        if (q->next_at <= now_ms)
+            stop_waiting(b, q);
+        else if (b->next_due == 0 || q->next_at < b->next_due)
+            b->next_due = q->next_at;
+    }
+    return b->next_due;
 }
 
-static int on_blocked(void *ctx, struct str bridge, struct str session, int64_t n, int64_t first_seq)
-{
-    struct destination *d = ctx;
-    struct session_queue *q = session_queues_get(&d->queues, bridge, session);
+/* ---- memory ---------------------------------------------------------------------------------- */
 
-    if (!q)
-        return -ENOMEM;
-    row_at(q, first_seq);
-    q->blocked = n;
-    d->n_blocked += n;
-    session_queue_settle(d, q);
-    return 0;
+static struct queued_event *keep_event(struct backlog *b, const struct event *e)
+{
+    struct queued_event *ev = queued_event_new(e);
+
+    if (ev) {
+        b->n_events++;
+        b->bytes += ev->bytes;
+    }
+    return ev;
 }
 
-int backlog_load(struct destination *d)
+static void forget_event(struct backlog *b, struct session_queue *q, struct queued_event *ev)
 {
-    int r = forward_retry_each(d->f->db, d->row.id, on_retry, d);
+    b->n_events--;
+    b->bytes -= ev->bytes;
+    session_queue_drop(q, ev);
+}
 
-    return r == 0 ? forward_blocked_each(d->f->db, d->row.id, on_blocked, d) : r;
+static void mark_done(struct backlog *b, int64_t seq)
+{
+    ack_window_set(&b->window, seq);
+    b->window_dirty = true;
+}
+
+/* Its place in the log is behind the window, its row holds it from now on. */
+static int block(struct backlog *b, struct session_queue *q, int64_t seq)
+{
+    int r = queue_rows_block(&b->rows, q, seq);
+
+    if (r == 0)
+        mark_done(b, seq);
+    return r;
 }
 
 /* ---- in -------------------------------------------------------------------------------------- */
 
-static void block(struct destination *d, struct session_queue *q, int64_t seq)
+static int append(struct backlog *b, struct session_queue *q, const struct event *e, int64_t letter_id)
 {
-    forwarder_write(d->f);
-    forwarder_note(d->f, forward_blocked_put(d->f->db, d->row.id, q->bridge, q->session, seq));
-    row_at(q, seq);
-    q->blocked++;
-    d->n_blocked++;
-    mark_done(d, seq);
+    struct queued_event *ev = q ? keep_event(b, e) : NULL;
+
+    if (!ev)
+        return group_commit_fail(b->o.commit, -ENOMEM);
+    ev->letter_id = letter_id;
+    session_queue_append(q, ev);
+    if (q->state == QUEUE_IDLE)
+        settle(b, q);
+    return 0;
 }
 
-int backlog_or_queue(struct destination *d, const struct event *e)
+static int add_wanted(struct backlog *b, const struct event *e)
 {
-    struct session_queue *q = session_queues_get(&d->queues, e->bridge, e->session);
-    struct item *it;
+    struct session_queue *q = queue_table_get(b->table, QUEUE_LIVE, e->bridge, e->session);
 
-    if (!q)
-        return -ENOMEM;
-    if (q->blocked > 0 || q->head.has_row) {
-        block(d, q, e->seq);
+    if (q && session_queue_has_rows(q))
+        return block(b, q, e->seq);
+    return append(b, q, e, 0);
+}
+
+int backlog_add(struct backlog *b, const struct event *e, bool wanted)
+{
+    int r = 0;
+
+    if (ack_window_has(&b->window, e->seq))
         return 0;
-    }
-    it = item_new(e);
-    if (!it)
-        return -ENOMEM;
-    session_queue_push(q, it);
-    d->n_items++;
-    d->bytes += it->bytes;
-    if (q->state == QUEUE_EMPTY)
-        session_queue_settle(d, q);
+    if (!ack_window_fits(&b->window,
+                         e->seq)) /* the floor has to move on before anything else is remembered */
+        r = backlog_spill(b, 0);
+    if (r != 0)
+        return r;
+    if (wanted)
+        return add_wanted(b, e);
+    ack_window_set(&b->window, e->seq);
+    b->window_moved = true;
     return 0;
+}
+
+int backlog_add_letter(struct backlog *b, const struct forward_dead *letter)
+{
+    return append(b, queue_table_get(b->table, QUEUE_REDELIVERY, letter->event.bridge, letter->event.session),
+                  &letter->event, letter->id);
+}
+
+void backlog_read_up_to(struct backlog *b, int64_t seq)
+{
+    b->position = seq;
+}
+
+int64_t backlog_position(const struct backlog *b)
+{
+    return b->position;
 }
 
 /* ---- out of memory, into rows ---------------------------------------------------------------- */
 
-static void put_retry(struct destination *d, struct session_queue *q, int64_t next_wall,
-                      const struct delivery_error *w)
+static bool has_row(const struct session_queue *q, const struct queued_event *ev)
 {
-    const struct forward_retry row = { .seq = q->head.seq,
-                                       .bridge = q->bridge,
-                                       .session = q->session,
-                                       .tries = q->head.tries,
-                                       .sends = q->head.sends,
-                                       .next_at = next_wall,
-                                       .status = w ? w->status : 0,
-                                       .detail = w ? str_from(w->detail) : STR_LIT("") };
-
-    forwarder_write(d->f);
-    forwarder_note(d->f, forward_retry_put(d->f->db, d->row.id, &row));
-    if (!q->head.has_row) {
-        row_at(q, q->head.seq);
-        d->n_retry++;
-    }
-    q->head.has_row = true;
+    return ev->blocked || (q->head_has_row && q->head_seq == ev->event.seq);
 }
 
-/* Gives up the row that an event has. */
-static void remove_row(struct destination *d, struct session_queue *q, int64_t seq, bool blocked)
+/* The first of a queue that is in flight becomes its retry, all others are blocked behind it. */
+static int store_event(struct backlog *b, struct session_queue *q, struct queued_event *ev,
+                       bool first_in_flight)
 {
-    if (q->head.has_row && q->head.seq == seq) {
-        forwarder_note(d->f, forward_retry_remove(d->f->db, d->row.id, seq));
-        q->head.has_row = false;
-        d->n_retry--;
+    int r;
+
+    if (!first_in_flight) {
+        r = block(b, q, ev->event.seq);
+        ev->blocked = r == 0;
+        return r;
     }
-    if (blocked) {
-        forwarder_note(d->f, forward_blocked_remove(d->f->db, d->row.id, q->bridge, q->session, seq));
-        q->blocked--;
-        d->n_blocked--;
-    }
+    r = queue_rows_put_retry(&b->rows, q, wall_ms(b), NULL);
+    if (r == 0)
+        mark_done(b, ev->event.seq);
+    return r;
 }
 
-/* All but the first @keep; what is under way stays, and gets rows when @keep is 0. */
-static void backlog_queue(struct destination *d, struct session_queue *q, int keep)
+static int spill_queue(struct backlog *b, struct session_queue *q, int keep)
 {
     int i = 0;
+    int r = 0;
 
-    if (str_eq(q->bridge, REDELIVER_BRIDGE))
-        return;
-    LIST_FOR(at, &q->items)
+    if (q->kind == QUEUE_REDELIVERY)
+        return 0;
+    LIST_FOR(it, &q->events)
     {
-        struct item *it = container_of(at, struct item, in_session);
-        bool sent = i < q->n_sent;
+        struct queued_event *ev = container_of(it, struct queued_event, in_queue);
+        bool in_flight = i < q->n_sent;
 
         if (i++ < keep)
             continue;
-        if (!it->blocked && !(q->head.has_row && q->head.seq == it->event.seq)) {
-            if (sent && i == 1) {
-                put_retry(d, q, forwarder_wall_ms(d->f), NULL);
-                mark_done(d, it->event.seq);
-            } else {
-                block(d, q, it->event.seq);
-                it->blocked = true;
-            }
-        }
-        if (!sent)
-            item_forget(d, q, it);
+        if (!has_row(q, ev))
+            r = store_event(b, q, ev, in_flight && i == 1);
+        if (r != 0)
+            return r;
+        if (!in_flight)
+            forget_event(b, q, ev);
     }
+    return 0;
 }
 
 struct spilling {
-    struct destination *d;
+    struct backlog *b;
     int keep;
 };
 
-static void on_queue(void *ctx, struct session_queue *q)
+static int on_spill(void *ctx, struct session_queue *q)
 {
     const struct spilling *s = ctx;
 
-    backlog_queue(s->d, q, s->keep);
+    return spill_queue(s->b, q, s->keep);
 }
 
-void backlog_memory(struct destination *d, int keep)
+int backlog_spill(struct backlog *b, int keep)
 {
-    struct spilling s = { d, keep };
+    struct spilling s = { b, keep };
+    int r = group_commit_begin(b->o.commit);
 
-    forwarder_write(d->f);
-    session_queues_each(&d->queues, on_queue, &s);
+    return r == 0 ? queue_table_each(b->table, on_spill, &s) : r;
 }
 
-/* ---- the first of a queue --------------------------------------------------------------------- */
-
-static void publish_dead(struct destination *d, const struct forward_dead *dead)
-{
-    struct message m;
-
-    message_init(&m);
-    m.type = str_from(topic_type_text(TOPIC_FORWARD_DEAD));
-    m.bridge = dead->event.bridge;
-    m.session = dead->event.session;
-    m.destination = str_from(dead->destination);
-    m.seq = dead->event.seq;
-    m.attempt = dead->tries;
-    m.http_status = dead->status;
-    m.text = str_from(dead->reason);
-    app_publish(d->f->app, &m);
-}
-
-static void dead_letter(struct destination *d, const struct session_queue *q, const struct event *e,
-                        const char *reason, const struct delivery_error *w)
-{
-    struct forward_dead dead = { .tries = q ? q->head.tries : 0,
-                                 .status = w ? w->status : 0,
-                                 .dead_at = forwarder_wall_ms(d->f),
-                                 .detail = w ? str_from(w->detail) : STR_LIT(""),
-                                 .answer = w ? w->answer : STR_NULL,
-                                 .event = *e };
-
-    str_copy(str_from(d->config->name), dead.destination, sizeof dead.destination);
-    str_copy(str_from(reason), dead.reason, sizeof dead.reason);
-    forwarder_write(d->f);
-    forwarder_note(d->f, forward_dead_put(d->f->db, &dead));
-    d->f->dead++;
-    metric_add(&forward_dead_total, d->index, 1);
-    publish_dead(d, &dead);
-}
+/* ---- events that the log has lost ------------------------------------------------------------ */
 
 #define REMOVED "removed from the log by its hard limit before delivery"
 
-static void dead_letter_removed(struct destination *d, struct session_queue *q, int64_t seq)
+static int give_up_removed(struct backlog *b, struct session_queue *q, int64_t seq)
 {
     struct event e = { .seq = seq, .bridge = q->bridge, .session = q->session };
-    bool blocked = !(q->head.has_row && q->head.seq == seq);
-
-    event_reader_event_id(d->f->reader, seq, e.id);
-    dead_letter(d, blocked ? NULL : q, &e, REMOVED, NULL);
-    remove_row(d, q, seq, blocked);
-    forget_head(q);
-    log_error("event-lost", "an event was " REMOVED, KS("destination", d->config->name), KI("seq", seq),
-              KR("session", q->session));
-}
-
-static void look_again(struct destination *d, struct session_queue *q)
-{
-    q->state = QUEUE_WAITING;
-    q->next_at = forwarder_boot_ms(d->f) + LOOK_AGAIN_MS;
-}
-
-/* Returns 0 (*ret is the first event, of the log), 1: it is gone, or negative. */
-static int read_event(struct destination *d, int64_t seq, struct item **ret)
-{
-    static struct event_rows rows; /* its memory is kept */
-    int r = event_read(d->f->reader, seq, NULL, 1, &rows);
-
-    if (r != 0)
-        return r;
-    if (rows.n == 0 || rows.rows[0].seq != seq)
-        return 1;
-    *ret = item_new(&rows.rows[0]);
-    return *ret ? 0 : -ENOMEM;
-}
-
-struct item *backlog_first(struct destination *d, struct session_queue *q)
-{
-    struct item *it = session_queue_first(q);
-    bool of_retry = q->head.has_row;
-    int64_t seq = q->head.seq;
+    bool of_retry = q->head_has_row && q->head_seq == seq;
     int r;
 
-    if (it)
-        return it;
-    q->state = QUEUE_EMPTY;
-    if (!of_retry) {
-        r = forward_blocked_first(d->f->db, d->row.id, q->bridge, q->session, &seq);
-        forwarder_note(d->f, r);
-        if (r != 0 || seq == 0)
-            return NULL;
-        q->first_row_seq = seq;
-    }
-    r = seq <= consumer_position(d->consumer) ? read_event(d, seq, &it) : -EAGAIN;
-    if (r < 0) {
-        look_again(d, q);
-        return NULL;
-    }
-    if (r > 0) {
-        dead_letter_removed(d, q, seq);
-        return NULL;
-    }
-    it->blocked = !of_retry;
-    session_queue_push_front(q, it);
-    d->n_items++;
-    d->bytes += it->bytes;
-    return it;
+    event_reader_event_id(b->o.stores->reader, seq, e.id);
+    r = dead_letters_put(b->o.dead, &b->o.of, &e, REMOVED, of_retry ? q->tries.counted : 0, NULL);
+    if (r == 0)
+        r = queue_rows_remove(&b->rows, q, seq, !of_retry);
+    session_queue_forget_head(q);
+    log_error("event-lost", "an event was " REMOVED, KS("destination", b->o.of.name), KI("seq", seq),
+              KR("session", q->session));
+    return r;
 }
 
-/* ---- out ------------------------------------------------------------------------------------- */
-
-/* The event needs no more: its rows go, or its bit is set. */
-static void finish(struct destination *d, struct session_queue *q, struct item *it)
-{
-    int64_t seq = it->event.seq;
-
-    if (it->blocked || (q->head.has_row && q->head.seq == seq)) {
-        forwarder_write(d->f);
-        remove_row(d, q, seq, it->blocked);
-    } else {
-        mark_done(d, seq);
-        if (ack_window_reaches(d->row.floor, seq))
-            forwarder_taken(d->f, d->row.id, &it->event);
-        else
-            forwarder_write(d->f);
-    }
-    forget_head(q);
-    item_forget(d, q, it);
-}
-
-void backlog_done(struct destination *d, struct session_queue *q, struct item *it)
-{
-    q->alone = false;
-    if (it->dead_id)
-        redeliver_done(d, q, it);
-    else
-        finish(d, q, it);
-}
-
-static void give_up(struct destination *d, struct session_queue *q, struct item *it,
-                    const struct delivery_error *w)
-{
-    dead_letter(d, q, &it->event, "its tries are used up", w);
-    log_error("dead-letter", "an event is given up; see zapkeep forward dead list",
-              KS("destination", d->config->name), KS("event", it->event.id), KI("tries", q->head.tries),
-              KS("error", w->detail));
-    finish(d, q, it);
-}
-
-/* Its next counted try is in @planned_ms, which stands in its row. */
-static void wait_for(struct destination *d, struct session_queue *q, struct item *it, int64_t wait_ms,
-                     int64_t planned_ms, const struct delivery_error *w)
-{
-    int64_t seq = it->event.seq;
-    bool had_row = it->blocked || q->head.has_row;
-
-    put_retry(d, q, forwarder_wall_ms(d->f) + planned_ms, w);
-    if (it->blocked)
-        forwarder_note(d->f, forward_blocked_remove(d->f->db, d->row.id, q->bridge, q->session, seq));
-    q->blocked -= it->blocked;
-    d->n_blocked -= it->blocked;
-    if (!had_row)
-        mark_done(d, seq);
-    q->n_sent = 0;
-    item_forget(d, q, it);
-    backlog_queue(d, q, 0);
-    q->state = QUEUE_WAITING;
-    q->next_at = forwarder_boot_ms(d->f) + wait_ms;
-    q->due_at = forwarder_boot_ms(d->f) + planned_ms;
-}
-
-/* -1: give it up. */
-static int64_t next_wait(struct destination *d, const struct session_queue *q, int64_t retry_after_ms)
-{
-    const struct delivery_schedule *s = &d->f->schedule;
-    int64_t wait = delivery_wait_ms(s, q->head.tries, retry_after_ms, forwarder_jitter_permille(d->f));
-
-    if (wait >= 0 || !(dest_breaker_suspects(&d->breaker) || d->f->dead >= FORWARD_DEAD_MAX))
-        return wait;
-    wait = delivery_wait_ms(s, s->n - 1, retry_after_ms, forwarder_jitter_permille(d->f));
-    return wait > 0 ? wait : 1000;
-}
-
-/* Counts a try that came at its time. Returns how long until the next that counts, -1: give it up. */
-static int64_t count_try(struct destination *d, struct session_queue *q, int64_t retry_after_ms)
-{
-    int64_t early_ms = q->due_at - forwarder_boot_ms(d->f);
-
-    if (early_ms > 0)
-        return early_ms;
-    if (q->fault_streak != d->breaker.streak_id)
-        q->fault_tries = 0;
-    q->fault_streak = d->breaker.streak_id;
-    q->fault_tries++;
-    q->head.tries++;
-    return next_wait(d, q, retry_after_ms);
-}
-
-void backlog_failed(struct destination *d, struct session_queue *q, struct item *it,
-                    const struct delivery_error *w, int64_t retry_after_ms, bool fault)
-{
-    int64_t planned, wait;
-
-    if (it->dead_id) {
-        redeliver_failed(d, q, it, w);
-        return;
-    }
-    planned = count_try(d, q, retry_after_ms);
-    if (planned < 0) {
-        give_up(d, q, it, w);
-        return;
-    }
-    wait = fault && retry_after_ms < 0 && dest_breaker_doubts(&d->breaker) && planned > DEST_BREAKER_DOUBT_MS
-               ? DEST_BREAKER_DOUBT_MS
-               : planned;
-    wait_for(d, q, it, wait, planned, w);
-}
-
-void backlog_give_back(struct destination *d)
-{
-    LIST_FOR(at, &d->waiting)
-    {
-        struct session_queue *q = container_of(at, struct session_queue, in_queue);
-
-        if (q->fault_streak != d->breaker.streak_id || q->fault_tries == 0 || !q->head.has_row)
-            continue;
-        q->head.tries -= q->fault_tries;
-        q->fault_tries = 0;
-        q->due_at = 0;
-        put_retry(d, q, forwarder_wall_ms(d->f), NULL);
-        q->state = QUEUE_EMPTY;
-        session_queue_settle(d, q);
-    }
-}
-
-void dead_letter_gap(struct destination *d, int64_t from, int64_t to)
+static int give_up_range(struct backlog *b, int64_t from, int64_t to)
 {
     struct event e = { .seq = from };
     char reason[FORWARD_DETAIL_MAX];
 
-    event_reader_event_id(d->f->reader, from, e.id);
+    event_reader_event_id(b->o.stores->reader, from, e.id);
     (void)snprintf(reason, sizeof reason, "%" PRId64 " events, seq %" PRId64 " to %" PRId64 ", " REMOVED,
                    to - from + 1, from, to);
-    dead_letter(d, NULL, &e, reason, NULL);
-    log_error("events-lost", "events were " REMOVED, KS("destination", d->config->name), KI("from", from),
+    log_error("events-lost", "events were " REMOVED, KS("destination", b->o.of.name), KI("from", from),
               KI("to", to));
+    return dead_letters_put(b->o.dead, &b->o.of, &e, reason, 0, NULL);
+}
+
+int backlog_skip_gap(struct backlog *b, int64_t first_seq)
+{
+    bool begun = b->window.floor >= 0;
+    int r = group_commit_begin(b->o.commit);
+
+    if (begun && first_seq <= b->position + 1)
+        return 0;
+    if (r == 0 && begun)
+        r = backlog_spill(b, 0);
+    if (r == 0 && begun)
+        r = give_up_range(b, b->position + 1, first_seq - 1);
+    ack_window_jump(&b->window, first_seq - 1);
+    b->window_dirty = true;
+    return r;
+}
+
+/* ---- which is next --------------------------------------------------------------------------- */
+
+bool backlog_has_new(const struct backlog *b)
+{
+    return !list_empty(&b->ready_new);
+}
+
+bool backlog_has_retry(const struct backlog *b)
+{
+    return !list_empty(&b->ready_retry);
+}
+
+bool backlog_has_new_queues(const struct backlog *b, int64_t n)
+{
+    for (const struct list *it = b->ready_new.next; it != &b->ready_new && n > 0; it = it->next)
+        n--;
+    return n == 0;
+}
+
+int64_t backlog_new_events(const struct backlog *b, int64_t enough)
+{
+    int64_t n = 0;
+
+    for (const struct list *it = b->ready_new.next; it != &b->ready_new && n < enough; it = it->next)
+        n += container_of(it, struct session_queue, in_list)->n_events;
+    return n < enough ? n : enough;
+}
+
+struct session_queue *backlog_next(struct backlog *b, bool new_first)
+{
+    bool retry = list_empty(&b->ready_new) || (!list_empty(&b->ready_retry) && b->retry_next && !new_first);
+    struct list *from = retry ? &b->ready_retry : &b->ready_new;
+
+    if (list_empty(from))
+        return NULL;
+    b->retry_next = !retry;
+    return container_of(from->next, struct session_queue, in_list);
+}
+
+bool backlog_goes_alone(const struct session_queue *q)
+{
+    return q->alone || session_queue_is_retry(q);
+}
+
+/* Returns 0 (*ret is the event of the log), 1: it is gone, or negative. */
+static int read_event(struct backlog *b, int64_t seq, struct queued_event **ret)
+{
+    int r = seq <= b->position ? event_read(b->o.stores->reader, seq, NULL, 1, &b->read) : -EAGAIN;
+
+    if (r != 0)
+        return r;
+    if (b->read.n == 0 || b->read.rows[0].seq != seq)
+        return 1;
+    *ret = keep_event(b, &b->read.rows[0]);
+    return *ret ? 0 : -ENOMEM;
+}
+
+/* Seq of the first event of a queue that has none in memory; 0: there is none. */
+static int first_seq_of(struct backlog *b, struct session_queue *q, int64_t *ret)
+{
+    int r;
+
+    if (q->head_has_row) {
+        *ret = q->head_seq;
+        return 0;
+    }
+    r = queue_rows_first_blocked(&b->rows, q, ret);
+    if (r == 0 && *ret > 0)
+        q->first_row_seq = *ret;
+    return r;
+}
+
+/* Reads the first event of a ready queue into memory. *ret_found is false when that cannot be: then the queue is not
+ * ready any more, or another event of it is first. */
+static int load_first(struct backlog *b, struct session_queue *q, bool *ret_found)
+{
+    struct queued_event *ev = NULL;
+    int64_t seq = 0;
+    int r = first_seq_of(b, q, &seq);
+
+    *ret_found = false;
+    if (r != 0)
+        return r;
+    r = seq > 0 ? read_event(b, seq, &ev) : -EAGAIN;
+    if (r > 0) {
+        r = give_up_removed(b, q, seq);
+        session_queue_move(q, QUEUE_IDLE);
+        settle(b, q);
+        return r;
+    }
+    if (r < 0) {
+        wait_until(b, q, boot_ms(b) + READ_AGAIN_MS);
+        return 0;
+    }
+    ev->blocked = !q->head_has_row;
+    session_queue_prepend(q, ev);
+    *ret_found = true;
+    return 0;
+}
+
+/* How many events of the queue may go in a request with room for so many. */
+static int events_to_send(const struct session_queue *q, int room)
+{
+    if (backlog_goes_alone(q) || q->blocked > 0)
+        return 1;
+    return q->n_events < room ? q->n_events : room;
+}
+
+int backlog_take(struct backlog *b, struct session_queue *q, int room, struct backlog_entry *ret, int *ret_n)
+{
+    bool found = session_queue_first(q) != NULL;
+    int r = found ? 0 : load_first(b, q, &found);
+    struct list *it;
+
+    *ret_n = 0;
+    if (r != 0 || !found)
+        return r;
+    list_remove(&q->in_list);
+    session_queue_move(q, QUEUE_SENDING);
+    q->n_sent = events_to_send(q, room);
+    session_queue_note_send(q, session_queue_first(q)->event.seq);
+    it = q->events.next;
+    for (; *ret_n < q->n_sent; it = it->next)
+        ret[(*ret_n)++] = (struct backlog_entry){ q, container_of(it, struct queued_event, in_queue) };
+    return 0;
+}
+
+/* ---- out ------------------------------------------------------------------------------------- */
+
+struct delivery_tries *backlog_tries(struct session_queue *q)
+{
+    return &q->tries;
+}
+
+uint64_t backlog_session_hash(const struct session_queue *q)
+{
+    return q->hash;
+}
+
+void backlog_set_alone(struct session_queue *q)
+{
+    q->alone = true;
+}
+
+/* The event needs no more: its rows go, or its bit is set. */
+static int finish(struct backlog *b, struct session_queue *q, struct queued_event *ev)
+{
+    int64_t seq = ev->event.seq;
+    int r;
+
+    if (has_row(q, ev)) {
+        r = queue_rows_remove(&b->rows, q, seq, ev->blocked);
+    } else {
+        mark_done(b, seq);
+        r = ack_window_reaches(b->saved_floor, seq)
+                ? group_commit_ack(b->o.commit, b->o.destination, &ev->event)
+                : group_commit_begin(b->o.commit);
+    }
+    session_queue_forget_head(q);
+    forget_event(b, q, ev);
+    return r;
+}
+
+int backlog_done(struct backlog *b, const struct backlog_entry *e)
+{
+    e->queue->alone = false;
+    return finish(b, e->queue, e->event);
+}
+
+static int give_up(struct backlog *b, struct session_queue *q, struct queued_event *ev,
+                   const struct delivery_error *error)
+{
+    int r =
+        dead_letters_put(b->o.dead, &b->o.of, &ev->event, "its tries are used up", q->tries.counted, error);
+
+    log_error("dead-letter", "an event is given up; see zapkeep forward dead list",
+              KS("destination", b->o.of.name), KS("event", ev->event.id), KI("tries", q->tries.counted),
+              KS("error", error->detail));
+    return r == 0 ? finish(b, q, ev) : r;
+}
+
+/* The head waits as a row of table retry, all behind it as blocked ones. */
+static int wait_for_retry(struct backlog *b, struct session_queue *q, struct queued_event *ev,
+                          const struct delivery_next *next, const struct delivery_error *error)
+{
+    int64_t seq = ev->event.seq;
+    bool had_row = has_row(q, ev);
+    int r = queue_rows_put_retry(&b->rows, q, wall_ms(b) + next->planned_ms, error);
+
+    if (r == 0 && ev->blocked)
+        r = queue_rows_unblock(&b->rows, q, seq);
+    if (r != 0)
+        return r;
+    if (!had_row)
+        mark_done(b, seq);
+    q->n_sent = 0;
+    forget_event(b, q, ev);
+    r = spill_queue(b, q, 0);
+    if (r == 0)
+        wait_until(b, q, boot_ms(b) + next->wait_ms);
+    return r;
+}
+
+int backlog_failed(struct backlog *b, const struct backlog_entry *e, const struct dest_breaker *breaker,
+                   const struct delivery_failure_facts *facts, const struct delivery_error *error)
+{
+    struct delivery_next next = delivery_failed(&e->queue->tries, breaker, facts);
+
+    if (next.give_up)
+        return give_up(b, e->queue, e->event, error);
+    return wait_for_retry(b, e->queue, e->event, &next, error);
+}
+
+void backlog_forget_letter(struct backlog *b, const struct backlog_entry *e)
+{
+    session_queue_forget_head(e->queue);
+    forget_event(b, e->queue, e->event);
+}
+
+void backlog_release(struct backlog *b, const struct backlog_entry *entries, int n)
+{
+    struct session_queue *last = NULL;
+
+    for (int i = 0; i < n; i++) {
+        struct session_queue *q = entries[i].queue;
+
+        if (q == last)
+            continue;
+        last = q;
+        q->n_sent = 0;
+        if (q->state != QUEUE_SENDING)
+            continue;
+        session_queue_move(q, QUEUE_IDLE);
+        settle(b, q);
+    }
+}
+
+int backlog_give_back(struct backlog *b, const struct dest_breaker *breaker)
+{
+    int r = 0;
+
+    LIST_FOR(it, &b->waiting)
+    {
+        struct session_queue *q = container_of(it, struct session_queue, in_list);
+
+        if (r != 0 || !q->head_has_row || !delivery_give_back(&q->tries, breaker))
+            continue;
+        r = queue_rows_put_retry(&b->rows, q, wall_ms(b), NULL);
+        stop_waiting(b, q);
+    }
+    return r;
+}
+
+/* ---- what is stored and shown ---------------------------------------------------------------- */
+
+int backlog_save(struct backlog *b, bool all)
+{
+    CLEANUP(buf_fini) struct buf bits = BUF_INIT(ACK_WINDOW_SEQS / 8 + 8);
+    int r;
+
+    if (!b->window_dirty && !(all && b->window_moved))
+        return 0;
+    ack_window_pack(&b->window, &bits);
+    r = group_commit_begin(b->o.commit);
+    if (r == 0)
+        r = buf_error(&bits);
+    if (r == 0)
+        r = forward_save_window(b->o.stores->db, b->o.destination, b->window.floor,
+                                (struct str){ buf_str(&bits), bits.len });
+    if (r != 0)
+        return group_commit_fail(b->o.commit, r);
+    b->saved_floor = b->window.floor;
+    b->window_dirty = b->window_moved = false;
+    return 0;
+}
+
+static int on_needs(void *ctx, struct session_queue *q)
+{
+    int64_t *seq = ctx;
+
+    if (session_queue_has_rows(q) && q->first_row_seq - 1 < *seq)
+        *seq = q->first_row_seq - 1;
+    return 0;
+}
+
+int64_t backlog_needs(struct backlog *b)
+{
+    int64_t seq = b->saved_floor > 0 ? b->saved_floor : 0;
+
+    (void)queue_table_each(b->table, on_needs, &seq);
+    return seq;
+}
+
+static int on_age(void *ctx, struct session_queue *q)
+{
+    int64_t *oldest = ctx;
+    const struct queued_event *ev = session_queue_first(q);
+
+    if (ev && q->kind == QUEUE_LIVE && !has_row(q, ev) && (*oldest == 0 || ev->event.at < *oldest))
+        *oldest = ev->event.at;
+    return 0;
+}
+
+void backlog_count(struct backlog *b, struct backlog_counts *ret)
+{
+    *ret = (struct backlog_counts){
+        .events = b->n_events, .bytes = b->bytes, .retry = b->rows.n_retry, .blocked = b->rows.n_blocked
+    };
+    (void)queue_table_each(b->table, on_age, &ret->oldest_at);
+}
+
+bool backlog_is_full(const struct backlog *b, int part)
+{
+    return b->n_events >= BACKLOG_EVENTS_MAX / part || b->bytes >= (size_t)BACKLOG_BYTES_MAX / (size_t)part;
+}
+
+int64_t backlog_rows(const struct backlog *b)
+{
+    return b->rows.n_blocked;
+}
+
+int64_t backlog_events(const struct backlog *b)
+{
+    return b->n_events;
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+static int on_retry_row(void *ctx, const struct forward_retry *row)
+{
+    struct backlog *b = ctx;
+    struct session_queue *q = queue_table_get(b->table, QUEUE_LIVE, row->bridge, row->session);
+
+    if (!q)
+        return -ENOMEM;
+    session_queue_note_row(q, row->seq);
+    q->head_seq = row->seq;
+    q->head_has_row = true;
+    q->tries.counted = (int)row->tries;
+    q->tries.sends = (int)row->sends;
+    q->tries.due_at = boot_ms(b) + delivery_wait_left_ms(b->o.schedule, row->tries, row->next_at, wall_ms(b));
+    wait_until(b, q, q->tries.due_at);
+    b->rows.n_retry++;
+    return 0;
+}
+
+static int on_blocked_rows(void *ctx, struct str bridge, struct str session, int64_t n, int64_t first_seq)
+{
+    struct backlog *b = ctx;
+    struct session_queue *q = queue_table_get(b->table, QUEUE_LIVE, bridge, session);
+
+    if (!q)
+        return -ENOMEM;
+    session_queue_note_row(q, first_seq);
+    q->blocked = n;
+    b->rows.n_blocked += n;
+    if (q->state == QUEUE_IDLE)
+        settle(b, q);
+    return 0;
+}
+
+/* Taken after the last commit, if it is of the event that the log has. */
+static void on_ack(void *ctx, const struct ack *e)
+{
+    struct backlog *b = ctx;
+
+    if (ack_window_has(&b->window, e->seq) || !ack_window_fits(&b->window, e->seq))
+        return;
+    if (event_read(b->o.stores->reader, e->seq, NULL, 1, &b->read) != 0 || b->read.n == 0 ||
+        !acks_match(b->o.stores->acks, e, b->read.rows[0].seq, b->read.rows[0].at))
+        return;
+    mark_done(b, e->seq);
+}
+
+static int load(struct backlog *b)
+{
+    struct db *db = b->o.stores->db;
+    int r;
+
+    ack_window_load(&b->window, b->o.floor, b->o.done);
+    acks_each(b->o.stores->acks, b->o.destination, on_ack, b);
+    b->position = b->window.floor > 0 ? b->window.floor : 0;
+    r = forward_retry_each(db, b->o.destination, on_retry_row, b);
+    return r == 0 ? forward_blocked_each(db, b->o.destination, on_blocked_rows, b) : r;
+}
+
+int backlog_open(const struct backlog_options *o, struct backlog **ret)
+{
+    struct backlog *b = mem_zalloc(sizeof *b);
+    int r;
+
+    if (!b)
+        return -ENOMEM;
+    b->o = *o;
+    b->saved_floor = o->floor;
+    b->rows = (struct queue_rows){ .db = o->stores->db, .commit = o->commit, .destination = o->destination };
+    list_init(&b->ready_new);
+    list_init(&b->ready_retry);
+    list_init(&b->waiting);
+    r = queue_table_open(&b->table);
+    if (r == 0)
+        r = load(b);
+    if (r != 0) {
+        backlog_close(b);
+        return r;
+    }
+    *ret = b;
+    return 0;
+}
+
+void backlog_close(struct backlog *b)
+{
+    if (!b)
+        return;
+    queue_table_close(b->table);
+    event_rows_fini(&b->read);
+    mem_free(b);
 }

@@ -1,4 +1,4 @@
-/* One order: read → applied to forward.db → committed → removed. A crash in between applies it twice, which
+/* One command: read → applied to forward.db → committed → removed. A crash in between applies it twice, which
  * changes nothing more. */
 #include "services/forwarder/commands.h"
 
@@ -8,93 +8,131 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/store/forward_commands.h"
-#include "services/forwarder/destination.h"
-#include "services/forwarder/group_commit.h"
 
+#define LOOK_MS 2000
 /* A name, a session and a type. */
 #define TEXTS_MAX 8192
 
-static bool is_for(const struct destination *d, const struct forward_command *o)
+struct commands {
+    struct app *app;
+    struct startup *startup;
+    struct state_db *state;
+    struct timer *timer;
+};
+
+static bool is_for(const struct destination *d, const struct forward_command *cmd)
 {
-    return !o->filter.destination[0] || strcmp(o->filter.destination, d->config->name) == 0;
+    return !cmd->filter.destination[0] || strcmp(cmd->filter.destination, destination_name(d)) == 0;
 }
 
-static void turn_destinations(struct forwarder *f, const struct forward_command *o)
+static int turn_destinations(struct engine *e, const struct forward_command *cmd)
 {
-    for (int i = 0; i < f->n; i++) {
-        if (is_for(f->dest[i], o))
-            destination_turn_off(f->dest[i], o->verb == FORWARD_OFF);
+    int r = 0;
+
+    for (int i = 0; r == 0 && i < engine_destinations(e); i++) {
+        struct destination *d = engine_destination(e, i);
+
+        if (is_for(d, cmd))
+            r = destination_turn_off(d, cmd->verb == FORWARD_OFF);
     }
+    return r;
 }
 
-static void retry_dead(struct forwarder *f, const struct forward_command *o)
+static int redeliver_dead(struct engine *e, const struct forward_command *cmd)
 {
     int64_t n = 0;
+    int r = dead_letters_redeliver(engine_dead_letters(e), &cmd->filter, &n);
 
-    forwarder_write(f);
-    forwarder_note(f, forward_dead_redeliver(f->db, &o->filter, &n));
-    for (int i = 0; i < f->n; i++) {
-        f->dest[i]->redeliver_more = true;
-        if (f->dest[i]->n_redeliver == 0)
-            f->dest[i]->redeliver_after = 0;
-    }
-    log_info("dead-retry", "dead letters are tried again", KI("letters", n));
+    for (int i = 0; r == 0 && i < engine_destinations(e); i++)
+        destination_redeliver(engine_destination(e, i));
+    if (r == 0)
+        log_info("dead-retry", "dead letters are redelivered", KI("letters", n));
+    return r;
 }
 
-static void drop_dead(struct forwarder *f, const struct forward_command *o)
+static int drop_dead(struct engine *e, const struct forward_command *cmd)
 {
     int64_t n = 0;
+    int r = dead_letters_drop(engine_dead_letters(e), &cmd->filter, &n);
 
-    forwarder_write(f);
-    forwarder_note(f, forward_dead_remove(f->db, &o->filter, &n));
-    f->dead -= n;
-    log_info("dead-drop", "dead letters are dropped", KI("letters", n));
+    if (r == 0)
+        log_info("dead-drop", "dead letters were dropped", KI("letters", n));
+    return r;
 }
 
-static void apply(struct forwarder *f, const struct forward_command *o)
+static int apply(struct engine *e, const struct forward_command *cmd)
 {
-    switch (o->verb) {
+    switch (cmd->verb) {
     case FORWARD_DEAD_RETRY:
-        retry_dead(f, o);
-        break;
+        return redeliver_dead(e, cmd);
     case FORWARD_DEAD_DROP:
-        drop_dead(f, o);
-        break;
+        return drop_dead(e, cmd);
     case FORWARD_ON:
     case FORWARD_OFF:
-        turn_destinations(f, o);
-        break;
+        return turn_destinations(e, cmd);
     default:
-        log_warn("command-unknown", "a command of a newer zapkeep is left out", KI("verb", o->verb));
+        log_warn("command-unknown", "a command of a newer zapkeep is left out", KI("verb", cmd->verb));
+        return 0;
     }
 }
 
 /* Returns 0: there may be more. */
-static int take_one(struct forwarder *f)
+static int take_one(struct commands *c, struct engine *e)
 {
     CLEANUP(buf_fini) struct buf texts = BUF_INIT(TEXTS_MAX);
-    struct forward_command o = { 0 };
-    int r = group_commit_open_state(f);
+    struct forward_command cmd = { 0 };
+    struct db *state = NULL;
+    int r = state_db_get(c->state, &state);
 
     if (r == 0)
-        r = forward_command_first(f->state, &o, &texts);
-    if (r != 0)
-        return r;
-    apply(f, &o);
-    if (!group_commit_end(f))
-        return -EIO;
-    return forward_command_remove(f->state, o.n);
+        r = forward_command_first(state, &cmd, &texts);
+    if (r == 0)
+        r = apply(e, &cmd);
+    if (r == 0)
+        r = engine_commit(e);
+    return r == 0 ? forward_command_remove(state, cmd.n) : r;
 }
 
-void commands_on_timer(void *ctx)
+static void on_timer(void *ctx)
 {
-    struct forwarder *f = ctx;
+    struct commands *c = ctx;
+    struct engine *e = startup_engine(c->startup);
 
-    timer_start(f->commands, COMMANDS_MS);
-    if (!f->begun || app_stopping(f->app))
+    timer_start(c->timer, LOOK_MS);
+    if (!e || app_stopping(c->app))
         return;
-    while (f->begun && take_one(f) == 0)
+    while (take_one(c, e) == 0)
         ;
-    for (int i = 0; i < f->n; i++)
-        destination_poke(f->dest[i]);
+    engine_poke(e);
+}
+
+void commands_notify(struct commands *c)
+{
+    timer_start(c->timer, 0);
+}
+
+int commands_open(struct app *app, struct startup *startup, struct state_db *state, struct commands **ret)
+{
+    struct commands *c = mem_zalloc(sizeof *c);
+    int r;
+
+    if (!c)
+        return -ENOMEM;
+    *c = (struct commands){ .app = app, .startup = startup, .state = state };
+    r = timer_open(app_loop(app), on_timer, c, &c->timer);
+    if (r != 0) {
+        mem_free(c);
+        return r;
+    }
+    timer_start(c->timer, LOOK_MS);
+    *ret = c;
+    return 0;
+}
+
+void commands_close(struct commands *c)
+{
+    if (!c)
+        return;
+    timer_close(c->timer);
+    mem_free(c);
 }

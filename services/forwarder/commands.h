@@ -1,7 +1,12 @@
-/* What operators order by the CLI: rows of state.db, looked at on a bell and every 2 s. */
+/*
+ * What operators order by the CLI: rows of state.db, looked for on a notification and every 2 s.
+ */
 #pragma once
 
-#include "services/forwarder/forwarder.h"
+#include "services/forwarder/startup.h"
 
-#define COMMANDS_MS 2000
-void commands_on_timer(void *ctx);
+struct commands;
+
+int commands_open(struct app *app, struct startup *startup, struct state_db *state, struct commands **ret);
+void commands_close(struct commands *c); /* NULL is nothing */
+void commands_notify(struct commands *c);

@@ -86,7 +86,7 @@ struct metric forward_off = {
 
 struct metric forward_dead = {
     .name = "zapkeep_forward_dead_letters",
-    .help = "Dead letters on the shelf",
+    .help = "Dead letters that are kept",
     .kind = METRIC_GAUGE,
 };
 struct metric forward_lag_seconds = {

@@ -1,67 +1,74 @@
 /*
- * Flow: bell or sweep -> rows of the log after each destination's position -> queues, one per session ->
- * request -> answer -> acknowledgement, on record at the end of the turn -> the freed slots go on.
+ * Flow: notification or sweep -> rows of the log after each destination's position -> session queues -> request ->
+ * answer -> acknowledgement, on record at the end of the pass of the loop -> the freed slots go on.
  */
 #include "services/forwarder/forwarder.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "services/forwarder/commands.h"
-#include "services/forwarder/destination.h"
 #include "services/forwarder/forward_metrics.h"
-#include "services/forwarder/group_commit.h"
+#include "services/forwarder/settings.h"
 #include "services/forwarder/startup.h"
 
-/* What has not been answered by then is let go; it is delivered again. Of 10 s that a stop may take. */
+/* A request that has not been answered by then is let go and made again after the next start. Of 10 s that a stop may
+ * take. */
 #define STOP_LET_GO_MS 8000
 
-int64_t forwarder_boot_ms(struct forwarder *f)
+struct forwarder {
+    struct app *app;
+    struct forward_app_settings settings;
+    struct config config;
+    struct bus_sub *sub;
+    struct state_db *state;
+    struct startup *startup;
+    struct commands *commands;
+    struct timer *stop;
+};
+
+struct app *forwarder_app(struct forwarder *f)
 {
-    return app_clock(f->app)->boot_ms(app_clock(f->app));
+    return f->app;
 }
 
-int64_t forwarder_wall_ms(struct forwarder *f)
-{
-    return app_clock(f->app)->wall_ms(app_clock(f->app));
-}
+/* ---- notifications --------------------------------------------------------------------------- */
 
-unsigned forwarder_jitter_permille(struct forwarder *f)
+static void notify(struct forwarder *f)
 {
-    return (unsigned)rng_below(app_rng(f->app), 1001);
-}
+    struct engine *e = startup_engine(f->startup);
 
-/* ---- bells ----------------------------------------------------------------------------------- */
-
-static void notify_all(struct forwarder *f)
-{
-    for (int i = 0; i < f->n; i++)
-        destination_notify(f->dest[i]);
+    if (e)
+        engine_notify(e);
 }
 
 static void on_message(void *ctx, struct str message)
 {
     struct forwarder *f = ctx;
 
-    if (str_starts(message, "forward.command"))
-        timer_start(f->commands, 0);
+    if (!f->startup)
+        return;
+    if (str_starts(message, topic_type_text(TOPIC_FORWARD_COMMAND)))
+        commands_notify(f->commands);
     else
-        notify_all(f);
+        notify(f);
 }
 
-/* The hub is back: what was rung meanwhile is lost. */
+/* The hub is back: what was published meanwhile is lost. */
 static void on_link(void *ctx, bool up)
 {
-    if (up)
-        notify_all(ctx);
+    struct forwarder *f = ctx;
+
+    if (up && f->startup)
+        notify(f);
 }
 
 static int subscribe(struct forwarder *f)
 {
-    const char *prefixes[] = { "log.head", "message.", "session.", "event.", "forward.command" };
+    const char *prefixes[] = { "log.head", "message.", "session.", "event.",
+                               topic_type_text(TOPIC_FORWARD_COMMAND) };
 
     return bus_sub_open(app_loop(f->app), app_bus(&f->settings.app), prefixes, ARRAY_LEN(prefixes),
                         on_message, on_link, f, &f->sub);
@@ -73,40 +80,41 @@ static void on_let_go(void *ctx)
 {
     struct forwarder *f = ctx;
 
-    log_warn("let-go", "some deliveries were not answered in time; they are made again");
+    log_warn("let-go", "some deliveries were not answered in time; they are made again after the next start");
     app_stopped(f->app);
 }
 
 static void on_stop(void *ctx)
 {
     struct forwarder *f = ctx;
+    struct engine *e = startup_engine(f->startup);
 
     timer_start(f->stop, STOP_LET_GO_MS);
-    if (f->begun)
-        timer_start(f->commit, 0);
+    if (e)
+        engine_stop(e);
     else
         app_stopped(f->app);
 }
 
-/* ---- what /health and /ready show ------------------------------------------------------------ */
+/* ---- /health and /ready ---------------------------------------------------------------------- */
 
 static int check_store(void *ctx, char *ret_why, size_t n)
 {
     const struct forwarder *f = ctx;
+    const char *problem = startup_problem(f->startup);
 
-    if (f->begun || f->waiting_r == -ENOENT)
+    if (!problem || startup_waits_for_log(f->startup))
         return 0;
-    (void)snprintf(ret_why, n, "%s",
-                   f->waiting_r > 0 ? "another forwarder is at work" : "the stores cannot be used");
+    (void)snprintf(ret_why, n, "%s", problem);
     return 1;
 }
 
 static int check_log(void *ctx, char *ret_why, size_t n)
 {
-    const struct forwarder *f = ctx;
+    struct forwarder *f = ctx;
 
     (void)snprintf(ret_why, n, "no events.db yet");
-    return f->begun ? 0 : 1;
+    return startup_engine(f->startup) ? 0 : 1;
 }
 
 static int check_bus(void *ctx, char *ret_why, size_t n)
@@ -119,16 +127,12 @@ static int check_bus(void *ctx, char *ret_why, size_t n)
 
 static int check_destinations(void *ctx, char *ret_why, size_t n)
 {
-    const struct forwarder *f = ctx;
+    struct forwarder *f = ctx;
+    struct engine *e = startup_engine(f->startup);
 
-    for (int i = 0; i < f->n; i++) {
-        const struct destination *d = f->dest[i];
-
-        if (dest_breaker_is_closed(&d->breaker) && !destination_is_off(d))
-            continue;
-        (void)snprintf(ret_why, n, "%s is %s: %s", d->config->name,
-                       destination_is_off(d) ? "turned off" : "down", d->row.last_error);
-        return 1;
+    for (int i = 0; e && i < engine_destinations(e); i++) {
+        if (!destination_is_well(engine_destination(e, i), ret_why, n))
+            return 1;
     }
     return 0;
 }
@@ -141,7 +145,7 @@ static void add_checks(struct forwarder *f)
     app_check_add(f->app, &(struct app_check){ "bus", check_bus, f, false });
 }
 
-/* ---- opening --------------------------------------------------------------------------------- */
+/* ---- settings -------------------------------------------------------------------------------- */
 
 static int refuse(const struct buf *problem)
 {
@@ -170,32 +174,12 @@ static int read_destinations(struct forwarder *f, struct buf *problem)
 static int check_settings(struct forwarder *f)
 {
     CLEANUP(buf_fini) struct buf problem = BUF_INIT(SETTINGS_VALUE_MAX * 2);
-    CLEANUP(buf_fini) struct buf detail = BUF_INIT(1024);
-    int r = delivery_schedule_parse(f->settings.schedule, &f->schedule, &detail);
+    int r = read_destinations(f, &problem);
 
-    if (r != 0)
-        (void)buf_addf(&problem, "FORWARD_RETRY_SCHEDULE is \"%s\": %s", f->settings.schedule,
-                       buf_str(&detail));
-    else
-        r = read_destinations(f, &problem);
     return r == -EINVAL ? refuse(&problem) : r;
 }
 
-static int open_timers(struct forwarder *f)
-{
-    struct loop *loop = app_loop(f->app);
-    int r = timer_open(loop, startup_on_timer, f, &f->start);
-
-    if (r == 0)
-        r = timer_open(loop, group_commit_on_timer, f, &f->commit);
-    if (r == 0)
-        r = timer_open(loop, group_commit_on_tick, f, &f->tick);
-    if (r == 0)
-        r = timer_open(loop, commands_on_timer, f, &f->commands);
-    if (r == 0)
-        r = timer_open(loop, on_let_go, f, &f->stop);
-    return r;
-}
+/* ---- opening --------------------------------------------------------------------------------- */
 
 static const struct app_spec forwarder_spec = {
     .service = "forwarder",
@@ -205,41 +189,67 @@ static const struct app_spec forwarder_spec = {
     .needs_data_dir = true,
 };
 
-int forwarder_open(struct forwarder *f, const struct app_start *start)
+static int start(struct forwarder *f)
 {
-    int r = app_open(&forwarder_spec, start, &f->settings, &f->app);
+    const struct engine_options o = { .app = f->app,
+                                      .dir = f->settings.app.data_dir,
+                                      .bus = app_bus(&f->settings.app),
+                                      .sub = f->sub,
+                                      .config = &f->config,
+                                      .state = f->state };
+    int r = startup_open(&o, &f->startup);
 
+    return r == 0 ? commands_open(f->app, f->startup, f->state, &f->commands) : r;
+}
+
+int forwarder_open(const struct app_start *how, struct forwarder **ret)
+{
+    struct forwarder *f = mem_zalloc(sizeof *f);
+    int r;
+
+    *ret = f;
+    if (!f)
+        return -ENOMEM;
+    r = app_open(&forwarder_spec, how, &f->settings, &f->app);
     if (r == 0)
         r = check_settings(f);
     if (r == 0)
-        r = open_timers(f);
+        r = timer_open(app_loop(f->app), on_let_go, f, &f->stop);
     if (r == 0)
         r = subscribe(f);
+    if (r == 0)
+        r = state_db_new(f->settings.app.data_dir, &f->state);
     if (r != 0)
         return r;
     forward_metrics_add(&f->config);
+    r = start(f);
+    if (r != 0)
+        return r;
     add_checks(f);
     app_on_stop(f->app, on_stop, f);
-    timer_start(f->start, 0);
-    timer_start(f->commands, COMMANDS_MS);
     return 0;
 }
 
-void forwarder_close(struct forwarder *f)
+int forwarder_run(struct forwarder *f)
 {
-    struct timer *timers[] = { f->start, f->commit, f->tick, f->commands, f->stop };
+    return app_run(f->app);
+}
 
-    if (!f->app)
-        return;
-    group_commit_last(f);
-    startup_undo(f);
-    db_close(f->state);
+int forwarder_close(struct forwarder *f, int r)
+{
+    struct app *app;
+
+    if (!f)
+        return app_close(NULL, r);
+    app = f->app;
+    commands_close(f->commands);
+    startup_close(f->startup);
+    state_db_free(f->state);
     bus_sub_close(f->sub);
-    for (size_t i = 0; i < ARRAY_LEN(timers); i++) {
-        if (timers[i])
-            timer_close(timers[i]);
-    }
+    if (f->stop)
+        timer_close(f->stop);
     config_fini(&f->config);
-    if (f->lock_fd >= 0)
-        (void)close(f->lock_fd);
+    r = app_close(app, r); /* frees the settings, which are in f */
+    mem_free(f);
+    return r;
 }

@@ -1,216 +1,162 @@
 #include "services/forwarder/group_commit.h"
 
+#include <errno.h>
+
+#include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
-#include "common/store/cursors.h"
-#include "services/forwarder/destination.h"
-#include "services/forwarder/forward_metrics.h"
-#include "services/forwarder/startup.h"
 
-#define CONSUMER_NAME "forwarder"
-/* A checkpoint costs two fsyncs. After a power loss the events of this time are delivered once more. */
-#define CHECKPOINT_MS 5000
-/* Commits of a busy forwarder after which there is one earlier: a page or two each, so the WAL stays under
- * some 32 MiB. */
-#define CHECKPOINT_COMMITS 4000
+struct group_commit {
+    struct group_commit_hooks hooks;
+    struct db *db;
+    struct acks *acks;
+    struct timer *timer;
+    bool in_transaction;
+    bool written; /* since the last checkpoint that moved all */
+    int commits;
+    int acks_r;   /* why forward.acks cannot be written, 0: it can */
+    int failed_r; /* the first failure */
+};
 
-void forwarder_write(struct forwarder *f)
+/* ---- writing --------------------------------------------------------------------------------- */
+
+int group_commit_fail(struct group_commit *g, int r)
 {
-    if (f->in_transaction)
-        return;
-    f->in_transaction = true;
-    f->written = true;
-    forwarder_note(f, db_begin(f->db));
-    timer_start(f->commit, 0);
-}
-
-void forwarder_taken(struct forwarder *f, int64_t id, const struct event *e)
-{
-    if (f->in_transaction || !acks_add(f->acks, id, e->seq, e->at))
-        forwarder_write(f);
-    else
-        timer_start(f->commit, 0);
-}
-
-bool forwarder_may_send(const struct forwarder *f)
-{
-    return !f->in_transaction && acks_are_written(f->acks);
-}
-
-void forwarder_note(struct forwarder *f, int r)
-{
-    if (r >= 0 || f->store_r != 0)
-        return;
-    f->store_r = r;
-    timer_start(f->commit, 0);
-}
-
-void forwarder_ended(struct forwarder *f)
-{
-    if (!f->closing)
-        timer_start(f->commit, 0);
-}
-
-static int64_t in_flight(const struct forwarder *f)
-{
-    int64_t n = 0;
-
-    for (int i = 0; i < f->n; i++)
-        n += f->dest[i]->in_flight;
-    return n;
-}
-
-/* Without a transaction what was taken is written to forward.acks; when that cannot be, there is one. */
-static void write_acks(struct forwarder *f)
-{
-    int r = acks_write(f->acks);
-
-    if (r != f->acks_r && r != 0)
-        log_warn("acks-failed", ACKS_FILE " cannot be written; forward.db takes all of it, which is slower",
-                 KS("error", err_text(r)));
-    f->acks_r = r;
-    if (r != 0)
-        forwarder_write(f);
-}
-
-bool group_commit_end(struct forwarder *f)
-{
-    if (!f->in_transaction)
-        write_acks(f);
-    if (f->in_transaction && f->store_r == 0) {
-        for (int i = 0; i < f->n; i++)
-            destination_save(f->dest[i], false);
-    }
-    if (f->in_transaction && f->store_r == 0) {
-        f->store_r = db_commit(f->db);
-        if (f->store_r == 0) {
-            backoff_reset(&f->starting);
-            acks_committed(f->acks);
-        }
-        f->commits++;
-    }
-    f->in_transaction = false;
-    if (f->store_r == 0)
-        return true;
-    open_redeliver(f);
-    return false;
-}
-
-/* ---- now and then ---------------------------------------------------------------------------- */
-
-int group_commit_open_state(struct forwarder *f)
-{
-    int r = 0;
-
-    if (f->state && db_sync_failed(f->state)) {
-        db_close(f->state);
-        f->state = NULL;
-    }
-    if (!f->state)
-        r = db_open_state(f->settings.app.data_dir, &f->state);
+    if (g->failed_r == 0)
+        g->failed_r = r;
+    timer_start(g->timer, 0);
     return r;
 }
 
-static void state_answered(struct forwarder *f, int r)
-{
-    if (r == 0 && f->state_backoff.tries > 0)
-        log_info("state-works", "state.db can be used again");
-    if (r == 0) {
-        backoff_reset(&f->state_backoff);
-        return;
-    }
-    (void)backoff_next_ms(&f->state_backoff);
-    if (backoff_is_news(&f->state_backoff))
-        log_warn("state-failed", "state.db cannot be used; the cursor is saved later",
-                 KS("error", err_text(r)));
-}
-
-static int64_t needed(struct forwarder *f)
-{
-    int64_t seq = INT64_MAX;
-
-    for (int i = 0; i < f->n; i++) {
-        int64_t n = destination_needs(f->dest[i]);
-
-        seq = n < seq ? n : seq;
-    }
-    return seq;
-}
-
-static void save_cursor(struct forwarder *f, int64_t seq)
+int group_commit_begin(struct group_commit *g)
 {
     int r;
 
-    if (seq == f->cursor || seq == INT64_MAX)
-        return;
-    r = group_commit_open_state(f);
-    if (r == 0)
-        r = cursor_save(f->state, CONSUMER_NAME, seq, forwarder_wall_ms(f));
-    if (r == 0)
-        f->cursor = seq;
-    state_answered(f, r);
+    if (g->failed_r != 0)
+        return g->failed_r;
+    if (g->in_transaction)
+        return 0;
+    r = db_begin(g->db);
+    if (r != 0)
+        return group_commit_fail(g, r);
+    g->in_transaction = g->written = true;
+    timer_start(g->timer, 0);
+    return 0;
 }
 
-/* What the cursor says must be on disk in forward.db before. */
-static void save_durably(struct forwarder *f)
+int group_commit_ack(struct group_commit *g, int64_t id, const struct event *e)
 {
-    int64_t seq = needed(f);
-    bool all = true;
-    int r = f->written ? forward_checkpoint(f->db, &all) : 0;
+    if (g->in_transaction || !acks_add(g->acks, id, e->seq, e->at))
+        return group_commit_begin(g);
+    timer_start(g->timer, 0);
+    return 0;
+}
 
-    f->checkpoint_at = forwarder_boot_ms(f);
-    f->commits = 0;
+bool group_commit_is_done(const struct group_commit *g)
+{
+    return g->failed_r == 0 && !g->in_transaction && acks_are_written(g->acks);
+}
+
+void group_commit_soon(struct group_commit *g)
+{
+    timer_start(g->timer, 0);
+}
+
+/* ---- the end of a pass ----------------------------------------------------------------------- */
+
+/* What was acknowledged outside of a transaction is written to forward.acks; when that fails, there is one. */
+static int write_acks(struct group_commit *g)
+{
+    int r = acks_write(g->acks);
+
+    if (r != g->acks_r && r != 0)
+        log_warn("acks-failed",
+                 "cannot write " ACKS_FILE
+                 "; every acknowledgement is committed to forward.db, which is slower",
+                 KS("error", err_text(r)));
+    g->acks_r = r;
+    return r == 0 ? 0 : group_commit_begin(g);
+}
+
+static int commit(struct group_commit *g)
+{
+    int r = g->hooks.save(g->hooks.ctx);
+
+    if (r == 0)
+        r = db_commit(g->db);
+    g->in_transaction = false;
+    if (r != 0)
+        return group_commit_fail(g, r);
+    acks_committed(g->acks);
+    g->commits++;
+    return 0;
+}
+
+int group_commit_end(struct group_commit *g)
+{
+    int r = g->failed_r;
+
+    if (r == 0 && !g->in_transaction)
+        r = write_acks(g);
+    return r == 0 && g->in_transaction ? commit(g) : r;
+}
+
+static void on_timer(void *ctx)
+{
+    struct group_commit *g = ctx;
+    int r = group_commit_end(g);
+
+    if (r != 0)
+        g->hooks.failed(g->hooks.ctx, r, db_error(g->db));
+    else
+        g->hooks.committed(g->hooks.ctx);
+}
+
+/* ---- checkpoints ----------------------------------------------------------------------------- */
+
+int group_commit_count(const struct group_commit *g)
+{
+    return g->commits;
+}
+
+void group_commit_checkpointed(struct group_commit *g, bool all)
+{
+    g->commits = 0;
+    g->written = g->written && !all;
+}
+
+bool group_commit_has_written(const struct group_commit *g)
+{
+    return g->written;
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+int group_commit_open(struct loop *l, const struct stores *stores, const struct group_commit_hooks *hooks,
+                      struct group_commit **ret)
+{
+    struct group_commit *g = mem_zalloc(sizeof *g);
+    int r;
+
+    if (!g)
+        return -ENOMEM;
+    g->hooks = *hooks;
+    g->db = stores->db;
+    g->acks = stores->acks;
+    r = timer_open(l, on_timer, g, &g->timer);
     if (r != 0) {
-        forwarder_note(f, r);
-        return;
+        mem_free(g);
+        return r;
     }
-    if (!all)
-        return; /* a reader was in the way: next time */
-    f->written = false;
-    save_cursor(f, seq);
+    *ret = g;
+    return 0;
 }
 
-void group_commit_on_timer(void *ctx)
+void group_commit_close(struct group_commit *g)
 {
-    struct forwarder *f = ctx;
-
-    if (!f->begun || !group_commit_end(f))
+    if (!g)
         return;
-    if (f->commits >= CHECKPOINT_COMMITS)
-        save_durably(f);
-    for (int i = 0; i < f->n; i++)
-        destination_poke(f->dest[i]);
-    if (app_stopping(f->app) && in_flight(f) == 0 && forwarder_may_send(f))
-        app_stopped(f->app);
-}
-
-static bool save_all(struct forwarder *f)
-{
-    for (int i = 0; i < f->n; i++) {
-        destination_save(f->dest[i], true);
-        destination_save_status(f->dest[i]);
-    }
-    return group_commit_end(f);
-}
-
-void group_commit_on_tick(void *ctx)
-{
-    struct forwarder *f = ctx;
-
-    timer_start(f->tick, GROUP_COMMIT_TICK_MS);
-    if (!f->begun || !save_all(f))
-        return;
-    for (int i = 0; i < f->n; i++)
-        destination_gauges(f->dest[i]);
-    metric_set(&forward_dead, 0, f->dead);
-    if (forwarder_boot_ms(f) >= f->checkpoint_at + CHECKPOINT_MS)
-        save_durably(f);
-    for (int i = 0; i < f->n && f->begun; i++)
-        destination_poke(f->dest[i]);
-}
-
-void group_commit_last(struct forwarder *f)
-{
-    if (f->begun && save_all(f))
-        save_durably(f);
+    db_rollback(g->db);
+    timer_close(g->timer);
+    mem_free(g);
 }

@@ -2,11 +2,10 @@
 
 int main(int argc, char *argv[])
 {
-    struct forwarder f = FORWARDER_NULL;
-    int r = forwarder_open(&f, APP_START(argc, argv));
+    struct forwarder *f = NULL;
+    int r = forwarder_open(APP_START(argc, argv), &f);
 
     if (r == 0)
-        r = app_run(f.app);
-    forwarder_close(&f);
-    return app_close(f.app, r);
+        r = forwarder_run(f);
+    return forwarder_close(f, r);
 }

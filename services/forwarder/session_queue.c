@@ -1,157 +1,103 @@
 #include "services/forwarder/session_queue.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/mem.h"
 
-/* ---- items ----------------------------------------------------------------------------------- */
+/* ---- the life of a queue --------------------------------------------------------------------- */
 
-static struct str put(char **at, struct str s)
+#define TO(state) (1U << QUEUE_##state)
+
+static const struct {
+    const char *name;
+    unsigned allowed;
+} states[QUEUE_STATES] = {
+    [QUEUE_IDLE] = { "idle", TO(READY) | TO(WAITING) },
+    [QUEUE_READY] = { "ready", TO(SENDING) | TO(WAITING) | TO(IDLE) },
+    [QUEUE_SENDING] = { "sending", TO(IDLE) | TO(WAITING) },
+    [QUEUE_WAITING] = { "waiting", TO(IDLE) },
+};
+
+const char *queue_state_text(enum queue_state s)
 {
-    char *to = *at;
-
-    if (s.n > 0)
-        memcpy(to, s.p, s.n);
-    *at += s.n;
-    return (struct str){ to, s.n };
+    return states[s].name;
 }
 
-struct item *item_new(const struct event *e)
+void session_queue_move(struct session_queue *q, enum queue_state to)
 {
-    size_t n = e->type.n + e->bridge.n + e->session.n + e->message_id.n + e->body.n;
-    struct item *it = mem_alloc(sizeof *it + n);
-    char *at;
-
-    if (!it)
-        return NULL;
-    *it = (struct item){ .event = *e, .bytes = sizeof *it + n };
-    list_init(&it->in_session);
-    at = it->data;
-    it->event.type = put(&at, e->type);
-    it->event.bridge = put(&at, e->bridge);
-    it->event.session = put(&at, e->session);
-    it->event.message_id = put(&at, e->message_id);
-    it->event.body = put(&at, e->body);
-    return it;
-}
-
-struct item *session_queue_first(const struct session_queue *q)
-{
-    return list_empty(&q->items) ? NULL : container_of(q->items.next, struct item, in_session);
-}
-
-void session_queue_push(struct session_queue *q, struct item *it)
-{
-    list_append(&q->items, &it->in_session);
-    q->n_items++;
-}
-
-void session_queue_push_front(struct session_queue *q, struct item *it)
-{
-    list_append(q->items.next, &it->in_session);
-    q->n_items++;
-}
-
-void session_queue_drop(struct session_queue *q, struct item *it)
-{
-    list_remove(&it->in_session);
-    q->n_items--;
-    mem_free(it);
-}
-
-/* ---- the table ------------------------------------------------------------------------------- */
-
-/* FNV-1a. A sender who makes sessions collide slows down their own. */
-static uint64_t hash_of(struct str bridge, struct str session)
-{
-    uint64_t h = 0xcbf29ce484222325;
-
-    for (size_t i = 0; i < bridge.n; i++)
-        h = (h ^ (uint8_t)bridge.p[i]) * 0x100000001b3;
-    h = (h ^ '/') * 0x100000001b3;
-    for (size_t i = 0; i < session.n; i++)
-        h = (h ^ (uint8_t)session.p[i]) * 0x100000001b3;
-    return h;
-}
-
-void session_queues_init(struct session_queues *t)
-{
-    for (int i = 0; i < QUEUE_BUCKETS; i++)
-        list_init(&t->bucket[i]);
-    t->n = 0;
-}
-
-static bool same(struct str a, struct str b)
-{
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
-static struct session_queue *find(struct session_queues *t, uint64_t hash, struct str bridge,
-                                  struct str session)
-{
-    LIST_FOR(it, &t->bucket[hash % QUEUE_BUCKETS])
-    {
-        struct session_queue *q = container_of(it, struct session_queue, in_table);
-
-        if (q->hash == hash && same(q->bridge, bridge) && same(q->session, session))
-            return q;
+    if (!(states[q->state].allowed & (1U << to))) {
+        (void)fprintf(stderr, "zapkeep-forward: a session queue went from %s to %s, which is not allowed\n",
+                      states[q->state].name, states[to].name);
+        abort();
     }
-    return NULL;
+    q->state = to;
 }
 
-struct session_queue *session_queues_find(struct session_queues *t, struct str bridge, struct str session)
+/* ---- events ---------------------------------------------------------------------------------- */
+
+struct queued_event *session_queue_first(const struct session_queue *q)
 {
-    return find(t, hash_of(bridge, session), bridge, session);
+    return list_empty(&q->events) ? NULL : container_of(q->events.next, struct queued_event, in_queue);
 }
 
-struct session_queue *session_queues_get(struct session_queues *t, struct str bridge, struct str session)
+void session_queue_append(struct session_queue *q, struct queued_event *ev)
 {
-    uint64_t hash = hash_of(bridge, session);
-    struct session_queue *q = find(t, hash, bridge, session);
-    char *at;
-
-    if (q)
-        return q;
-    q = mem_zalloc(sizeof *q + bridge.n + session.n);
-    if (!q)
-        return NULL;
-    q->hash = hash;
-    at = q->names;
-    q->bridge = put(&at, bridge);
-    q->session = put(&at, session);
-    list_init(&q->in_queue);
-    list_init(&q->items);
-    list_append(&t->bucket[hash % QUEUE_BUCKETS], &q->in_table);
-    t->n++;
-    return q;
+    list_append(&q->events, &ev->in_queue);
+    q->n_events++;
 }
 
-void session_queues_free(struct session_queues *t, struct session_queue *q)
+void session_queue_prepend(struct session_queue *q, struct queued_event *ev)
 {
-    while (session_queue_first(q))
-        session_queue_drop(q, session_queue_first(q));
-    list_remove(&q->in_table);
-    list_remove(&q->in_queue);
-    mem_free(q);
-    t->n--;
+    list_append(q->events.next, &ev->in_queue);
+    q->n_events++;
 }
 
-void session_queues_each(struct session_queues *t, void (*fn)(void *ctx, struct session_queue *q), void *ctx)
+void session_queue_drop(struct session_queue *q, struct queued_event *ev)
 {
-    for (int i = 0; i < QUEUE_BUCKETS; i++) {
-        LIST_FOR(it, &t->bucket[i])
-        {
-            fn(ctx, container_of(it, struct session_queue, in_table));
-        }
+    list_remove(&ev->in_queue);
+    q->n_events--;
+    queued_event_free(ev);
+}
+
+/* ---- questions ------------------------------------------------------------------------------- */
+
+bool session_queue_has_rows(const struct session_queue *q)
+{
+    return q->head_has_row || q->blocked > 0;
+}
+
+bool session_queue_is_empty(const struct session_queue *q)
+{
+    return q->n_events == 0 && !session_queue_has_rows(q);
+}
+
+bool session_queue_is_retry(const struct session_queue *q)
+{
+    return q->tries.sends > 0 || q->head_has_row;
+}
+
+/* ---- the head -------------------------------------------------------------------------------- */
+
+void session_queue_note_row(struct session_queue *q, int64_t seq)
+{
+    if (!session_queue_has_rows(q) || q->first_row_seq == 0 || seq < q->first_row_seq)
+        q->first_row_seq = seq;
+}
+
+void session_queue_forget_head(struct session_queue *q)
+{
+    q->head_seq = 0;
+    q->tries = (struct delivery_tries){ 0 };
+}
+
+void session_queue_note_send(struct session_queue *q, int64_t seq)
+{
+    if (q->head_seq != seq) {
+        session_queue_forget_head(q);
+        q->head_has_row = false;
+        q->head_seq = seq;
     }
-}
-
-static void free_one(void *ctx, struct session_queue *q)
-{
-    session_queues_free(ctx, q);
-}
-
-void session_queues_fini(struct session_queues *t)
-{
-    session_queues_each(t, free_one, t);
+    q->tries.sends++;
 }

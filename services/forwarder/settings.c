@@ -8,8 +8,6 @@ static const struct setting admin_table[] = {
 
 static const struct setting own_table[] = {
     FORWARD_SETTING_ROWS(offsetof(struct forward_app_settings, forward)),
-    { .name = "FORWARD_RETRY_SCHEDULE", .at = offsetof(struct forward_app_settings, schedule), .def = DELIVERY_SCHEDULE,
-      .help = "waits before the tries of an event, separated by commas; after the last it is a dead letter" },
     { .name = "FORWARD_CONFIG", .at = offsetof(struct forward_app_settings, config),
       .help = "file with more destinations, each with a filter" },
     { 0 },

@@ -7,8 +7,7 @@
 struct forward_app_settings {
     struct app_settings app;
     struct forward_settings forward;
-    const char *schedule; /* FORWARD_RETRY_SCHEDULE */
-    const char *config;   /* FORWARD_CONFIG */
+    const char *config; /* FORWARD_CONFIG */
 };
 
 extern const struct setting *const forward_settings_tables[];

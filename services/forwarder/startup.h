@@ -1,10 +1,19 @@
-/* Getting hold of what the forwarder needs: the lock, forward.db, the log. What is not there is waited for.
+/*
+ * Starting to work, and starting again after a store failed: the lock of the data directory, then the engine. What is
+ * not there is waited for, and the log and /health say what that is.
  */
 #pragma once
 
-#include "services/forwarder/forwarder.h"
+#include "services/forwarder/engine.h"
 
-void startup_on_timer(void *ctx);
-/* A store failed, or the log is another one: lets go of all and begins again, after a while. */
-void open_redeliver(struct forwarder *f);
-void startup_undo(struct forwarder *f);
+struct startup;
+
+/* The callbacks and ctx of @o are not used: they are the startup's own. The engine is opened from the loop, soon. */
+int startup_open(const struct engine_options *o, struct startup **ret);
+void startup_close(struct startup *s); /* saves and closes the engine, gives the lock back; NULL is nothing */
+
+struct engine *startup_engine(struct startup *s); /* NULL: not at work */
+/* Why it is not at work, in one line; NULL: it is. */
+const char *startup_problem(const struct startup *s);
+/* It only waits for webhook-ingest to make events.db: nothing is wrong. */
+bool startup_waits_for_log(const struct startup *s);

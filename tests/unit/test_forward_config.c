@@ -14,6 +14,8 @@ static const struct forward_settings defaults = { .url = "http://10.0.0.1",
                                                   .token = "the token of BACKEND_URL",
                                                   .secret = "",
                                                   .body = "event",
+                                                  .schedule = "0s,5s",
+                                                  .from = "now",
                                                   .concurrency = 5,
                                                   .timeout_ms = 9000,
                                                   .batch = 3,
@@ -55,9 +57,10 @@ static void everything_is_read(void **state)
     assert_string_equal(d->target.url, "https://crm.example/hooks?a=b#c");
     assert_string_equal(d->target.token, "t");
     assert_int_equal(d->target.secrets.n, 2);
-    assert_int_equal(d->types.n, 2);
-    assert_true(str_eq(d->types.item[0], "message.") && str_eq(d->types.item[1], "session.disconnected"));
-    assert_int_equal(d->sessions.n, 2);
+    assert_int_equal(d->filter.types.n, 2);
+    assert_true(str_eq(d->filter.types.item[0], "message.") &&
+                str_eq(d->filter.types.item[1], "session.disconnected"));
+    assert_int_equal(d->filter.sessions.n, 2);
     assert_string_equal(d->bridge, "main");
     assert_false(d->target.event_body);
     assert_int_equal(d->concurrency, 12);
@@ -129,7 +132,7 @@ static void a_mistake_is_named_with_its_place_and_what_is_allowed(void **state)
         { D "concurrency = 1000\n", "f.ini:3:15: ", "1 to 256" },
         { D "timeout = 5 parsecs\n", "f.ini:3:11: ", "50ms to 10m" },
         { D "batch = 257\n", "f.ini:3:9: ", "1 to 256" },
-        { D "batch_wait = 2h\n", "f.ini:3:14: ", "0ms to 60s" },
+        { D "batch_wait = 2h\n", "f.ini:3:14: ", "0ms to 1m" },
         { D "ca = /nowhere/at/all\n", "f.ini:3:6: ", "cannot read /nowhere/at/all" },
         { D "allow_private = perhaps\n", "f.ini:3:17: ", "neither yes nor no" },
         { D "bridge = a b\n", "f.ini:3:10: ", "A-Z a-z 0-9 _ -" },
@@ -212,7 +215,7 @@ static void a_destination_wants_what_its_filter_says(void **state)
 
         (void)buf_addf(&text, "%s%s", D, cases[i].filter);
         assert_int_equal(parse(buf_str(&text), &c, &problem), 0);
-        if (config_wants(c.at[0], &e) != cases[i].want)
+        if (event_filter_wants(&c.at[0]->filter, &e) != cases[i].want)
             fail_msg("case %zu", i);
     }
 }

@@ -1,0 +1,225 @@
+#include "services/forwarder/engine.h"
+
+#include <errno.h>
+
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "services/forwarder/checkpoint.h"
+#include "services/forwarder/forward_metrics.h"
+
+/* What is written at leisure, and gauges. */
+#define TICK_MS 1000
+
+struct engine {
+    struct engine_options o;
+    struct stores stores;
+    struct group_commit *commit;
+    struct checkpoint checkpoint;
+    struct dead_letters dead;
+    struct destination *at[DESTINATIONS_MAX];
+    int n;
+    struct timer *tick;
+};
+
+/* ---- what the group commit asks for ---------------------------------------------------------- */
+
+static int save(struct engine *e, bool all)
+{
+    int r = 0;
+
+    for (int i = 0; r == 0 && i < e->n; i++)
+        r = destination_save(e->at[i], all);
+    return r;
+}
+
+static int on_save(void *ctx)
+{
+    return save(ctx, false);
+}
+
+static int64_t needed(struct engine *e)
+{
+    int64_t seq = INT64_MAX;
+
+    for (int i = 0; i < e->n; i++) {
+        int64_t n = destination_needs(e->at[i]);
+
+        seq = n < seq ? n : seq;
+    }
+    return seq;
+}
+
+static int64_t in_flight(const struct engine *e)
+{
+    int64_t n = 0;
+
+    for (int i = 0; i < e->n; i++)
+        n += destination_in_flight(e->at[i]);
+    return n;
+}
+
+void engine_poke(struct engine *e)
+{
+    for (int i = 0; i < e->n; i++)
+        destination_poke(e->at[i]);
+}
+
+static void on_committed(void *ctx)
+{
+    struct engine *e = ctx;
+
+    if (group_commit_count(e->commit) > 0)
+        e->o.worked(e->o.ctx);
+    if (checkpoint_has_many_commits(&e->checkpoint) && checkpoint_make(&e->checkpoint, needed(e)) != 0)
+        return;
+    engine_poke(e);
+    if (app_stopping(e->o.app) && in_flight(e) == 0 && group_commit_is_done(e->commit))
+        e->o.stopped(e->o.ctx);
+}
+
+static void on_failed(void *ctx, int r, const char *detail)
+{
+    struct engine *e = ctx;
+
+    e->o.failed(e->o.ctx, r, detail);
+}
+
+/* ---- now and then ---------------------------------------------------------------------------- */
+
+static int save_all(struct engine *e)
+{
+    int r = save(e, true);
+
+    for (int i = 0; r == 0 && i < e->n; i++)
+        r = destination_save_status(e->at[i]);
+    return r == 0 ? group_commit_end(e->commit) : r;
+}
+
+static void on_tick(void *ctx)
+{
+    struct engine *e = ctx;
+
+    timer_start(e->tick, TICK_MS);
+    if (save_all(e) != 0)
+        return;
+    for (int i = 0; i < e->n; i++)
+        destination_gauges(e->at[i]);
+    metric_set(&forward_dead, 0, e->dead.n);
+    if (checkpoint_is_due(&e->checkpoint) && checkpoint_make(&e->checkpoint, needed(e)) != 0)
+        return;
+    engine_poke(e);
+}
+
+void engine_save_last(struct engine *e)
+{
+    if (save_all(e) == 0)
+        (void)checkpoint_make(&e->checkpoint, needed(e));
+}
+
+/* ---- for others ------------------------------------------------------------------------------ */
+
+void engine_notify(struct engine *e)
+{
+    for (int i = 0; i < e->n; i++)
+        destination_notify(e->at[i]);
+}
+
+void engine_stop(struct engine *e)
+{
+    group_commit_soon(e->commit);
+}
+
+int engine_destinations(const struct engine *e)
+{
+    return e->n;
+}
+
+struct destination *engine_destination(struct engine *e, int i)
+{
+    return e->at[i];
+}
+
+struct dead_letters *engine_dead_letters(struct engine *e)
+{
+    return &e->dead;
+}
+
+int engine_commit(struct engine *e)
+{
+    return group_commit_end(e->commit);
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+static int open_destination(struct engine *e, int i)
+{
+    int r = destination_open(&(struct destination_options){ .app = e->o.app,
+                                                            .dir = e->o.dir,
+                                                            .bus = e->o.bus,
+                                                            .sub = e->o.sub,
+                                                            .config = e->o.config->at[i],
+                                                            .index = i,
+                                                            .stores = &e->stores,
+                                                            .commit = e->commit,
+                                                            .dead = &e->dead },
+                             &e->at[i]);
+
+    e->n += r == 0;
+    return r;
+}
+
+static int start(struct engine *e)
+{
+    struct loop *l = app_loop(e->o.app);
+    const struct group_commit_hooks hooks = { on_save, on_committed, on_failed, e };
+    int r = group_commit_open(l, &e->stores, &hooks, &e->commit);
+
+    if (r != 0)
+        return r;
+    checkpoint_init(&e->checkpoint, e->stores.db, e->commit, e->o.state, app_clock(e->o.app));
+    r = dead_letters_init(&e->dead, e->o.app, e->stores.db, e->commit);
+    for (int i = 0; r == 0 && i < e->o.config->n; i++)
+        r = open_destination(e, i);
+    if (r == 0)
+        r = timer_open(l, on_tick, e, &e->tick);
+    if (r == 0)
+        timer_start(e->tick, 0);
+    return r;
+}
+
+int engine_open(const struct engine_options *o, struct engine **ret, const char **ret_file,
+                char ret_detail[STORES_DETAIL_MAX])
+{
+    struct engine *e = mem_zalloc(sizeof *e);
+    int r = e ? 0 : -ENOMEM;
+
+    *ret_file = FORWARD_DB_FILE;
+    ret_detail[0] = '\0';
+    if (!e)
+        return r;
+    e->o = *o;
+    r = stores_open(o->dir, &e->stores, ret_file, ret_detail);
+    if (r == 0) {
+        *ret_file = FORWARD_DB_FILE;
+        r = start(e);
+    }
+    if (r != 0) {
+        engine_close(e);
+        return r;
+    }
+    *ret = e;
+    return 0;
+}
+
+void engine_close(struct engine *e)
+{
+    if (!e)
+        return;
+    while (e->n > 0)
+        destination_close(e->at[--e->n]);
+    if (e->tick)
+        timer_close(e->tick);
+    group_commit_close(e->commit);
+    stores_close(&e->stores);
+    mem_free(e);
+}

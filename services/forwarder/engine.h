@@ -1,0 +1,41 @@
+/*
+ * The forwarder at work: open stores, group commit, checkpoints, dead letters, and all destinations. It is opened as a
+ * whole, and closed as a whole when a store fails; then its owner opens another one, which reads everything anew.
+ */
+#pragma once
+
+#include "services/forwarder/config.h"
+#include "services/forwarder/destination.h"
+#include "services/forwarder/state_db.h"
+
+struct engine;
+
+struct engine_options {
+    struct app *app; /* borrowed, as all of these */
+    const char *dir, *bus;
+    struct bus_sub *sub;
+    const struct config *config;
+    struct state_db *state;
+    /* A store failed. The engine may be closed from here. */
+    void (*failed)(void *ctx, int r, const char *detail);
+    void (*worked)(void *ctx); /* forward.db took a commit */
+    /* The program is to stop, and nothing is in flight any more. */
+    void (*stopped)(void *ctx);
+    void *ctx;
+};
+/* Returns 0, or what opening failed with, as stores_open() has it. */
+int engine_open(const struct engine_options *o, struct engine **ret, const char **ret_file,
+                char ret_detail[STORES_DETAIL_MAX]);
+void engine_close(struct engine *e); /* NULL is nothing */
+
+void engine_notify(struct engine *e); /* there may be something new in the log */
+void engine_stop(struct engine *e);   /* calls stopped() when nothing is in flight */
+/* At the end of the process: everything is saved once more, with a checkpoint. */
+void engine_save_last(struct engine *e);
+
+/* For commands of operators. */
+int engine_destinations(const struct engine *e);
+struct destination *engine_destination(struct engine *e, int i);
+struct dead_letters *engine_dead_letters(struct engine *e);
+int engine_commit(struct engine *e); /* what was changed is on record. Returns 0 or -errno */
+void engine_poke(struct engine *e);

@@ -1,0 +1,26 @@
+/*
+ * Which events a destination wants. Pure.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "common/store/events.h"
+
+#define EVENT_FILTER_ITEMS_MAX 64 /* types or sessions of one destination */
+
+/* "a, b, c". n = 0: everything. */
+struct event_filter_list {
+    char *text; /* owned: what the items point into */
+    struct str item[EVENT_FILTER_ITEMS_MAX];
+    int n;
+};
+struct destination_filter {
+    struct event_filter_list types;    /* prefixes */
+    struct event_filter_list sessions; /* names */
+    const char *bridge;                /* owned; "": of every bridge */
+};
+
+bool event_filter_wants(const struct destination_filter *f, const struct event *e);
+/* Frees what the filter owns, not the bridge. */
+void event_filter_fini(struct destination_filter *f);

@@ -1,0 +1,122 @@
+#include "services/forwarder/queue_table.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/base/mem.h"
+
+/* With 100,000 sessions 24 queues share a bucket. */
+#define BUCKETS 4096
+
+struct queue_table {
+    struct list bucket[BUCKETS];
+};
+
+/* FNV-1a. A sender who makes sessions collide slows down their own. */
+static uint64_t hash_of(enum queue_kind kind, struct str bridge, struct str session)
+{
+    uint64_t h = 0xcbf29ce484222325 ^ (uint64_t)kind;
+
+    for (size_t i = 0; i < bridge.n; i++)
+        h = (h ^ (uint8_t)bridge.p[i]) * 0x100000001b3;
+    h = (h ^ '/') * 0x100000001b3;
+    for (size_t i = 0; i < session.n; i++)
+        h = (h ^ (uint8_t)session.p[i]) * 0x100000001b3;
+    return h;
+}
+
+int queue_table_open(struct queue_table **ret)
+{
+    struct queue_table *t = mem_alloc(sizeof *t);
+
+    if (!t)
+        return -ENOMEM;
+    for (int i = 0; i < BUCKETS; i++)
+        list_init(&t->bucket[i]);
+    *ret = t;
+    return 0;
+}
+
+static bool same(struct str a, struct str b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+struct session_queue *queue_table_find(struct queue_table *t, enum queue_kind kind, struct str bridge,
+                                       struct str session)
+{
+    uint64_t hash = hash_of(kind, bridge, session);
+
+    LIST_FOR(it, &t->bucket[hash % BUCKETS])
+    {
+        struct session_queue *q = container_of(it, struct session_queue, in_table);
+
+        if (q->hash == hash && q->kind == kind && same(q->bridge, bridge) && same(q->session, session))
+            return q;
+    }
+    return NULL;
+}
+
+static struct str copy(char *to, struct str s)
+{
+    if (s.n > 0)
+        memcpy(to, s.p, s.n);
+    return (struct str){ to, s.n };
+}
+
+struct session_queue *queue_table_get(struct queue_table *t, enum queue_kind kind, struct str bridge,
+                                      struct str session)
+{
+    struct session_queue *q = queue_table_find(t, kind, bridge, session);
+
+    if (q)
+        return q;
+    q = mem_zalloc(sizeof *q + bridge.n + session.n);
+    if (!q)
+        return NULL;
+    q->kind = kind;
+    q->hash = hash_of(kind, bridge, session);
+    q->bridge = copy(q->names, bridge);
+    q->session = copy(q->names + bridge.n, session);
+    list_init(&q->in_list);
+    list_init(&q->events);
+    list_append(&t->bucket[q->hash % BUCKETS], &q->in_table);
+    return q;
+}
+
+void queue_table_free(struct queue_table *t, struct session_queue *q)
+{
+    (void)t;
+    while (session_queue_first(q))
+        session_queue_drop(q, session_queue_first(q));
+    list_remove(&q->in_table);
+    list_remove(&q->in_list);
+    mem_free(q);
+}
+
+int queue_table_each(struct queue_table *t, int (*fn)(void *ctx, struct session_queue *q), void *ctx)
+{
+    int r = 0;
+
+    for (int i = 0; r == 0 && i < BUCKETS; i++) {
+        for (struct list *it = t->bucket[i].next, *next; r == 0 && it != &t->bucket[i]; it = next) {
+            next = it->next;
+            r = fn(ctx, container_of(it, struct session_queue, in_table));
+        }
+    }
+    return r;
+}
+
+static int free_one(void *ctx, struct session_queue *q)
+{
+    queue_table_free(ctx, q);
+    return 0;
+}
+
+void queue_table_close(struct queue_table *t)
+{
+    if (!t)
+        return;
+    (void)queue_table_each(t, free_one, t);
+    mem_free(t);
+}

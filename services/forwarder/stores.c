@@ -1,0 +1,99 @@
+#include "services/forwarder/stores.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/log.h"
+#include "common/base/mem.h"
+
+#define EVENTS_FILE "events.db"
+
+/* ---- is the log the one that we know? -------------------------------------------------------- */
+
+static int on_floor(void *ctx, const struct forward_destination *row)
+{
+    int64_t *newest = ctx;
+
+    *newest = row->floor > *newest ? row->floor : *newest;
+    return 0;
+}
+
+static int check_log(const struct stores *s, bool *ret_other)
+{
+    int64_t newest = 0, oldest = 0, head = 0;
+    char known[16];
+    int r = forward_log_id(s->db, known);
+
+    if (r == 0)
+        r = forward_destinations_each(s->db, on_floor, &newest);
+    if (r == 0)
+        r = event_bounds(s->reader, &oldest, &head);
+    if (r == 0)
+        *ret_other = known[0] && (strcmp(known, event_reader_log_id(s->reader)) != 0 || newest > head);
+    return r;
+}
+
+static int adopt_log(const struct stores *s)
+{
+    bool other = false;
+    int64_t lost = 0;
+    int r = check_log(s, &other);
+
+    if (r == 0)
+        r = db_begin(s->db);
+    if (r == 0 && other)
+        r = forward_forget_log(s->db, &lost);
+    if (r == 0)
+        r = forward_set_log_id(s->db, event_reader_log_id(s->reader));
+    if (r == 0)
+        r = db_commit(s->db);
+    db_rollback(s->db);
+    if (r == 0 && other)
+        log_error("other-log", "events.db is another log than before; it is delivered from its start",
+                  KI("lost_retries", lost));
+    return r;
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+static int open_acks(const char *dir, struct stores *s)
+{
+    uint64_t key = 0;
+    int r = forward_key(s->db, &key);
+
+    return r == 0 ? acks_open(dir, key, &s->acks) : r;
+}
+
+int stores_open(const char *dir, struct stores *ret, const char **ret_file,
+                char ret_detail[STORES_DETAIL_MAX])
+{
+    struct stores s = STORES_NULL;
+    int r = forward_open(dir, &s.db);
+
+    *ret_file = FORWARD_DB_FILE;
+    ret_detail[0] = '\0';
+    if (r == 0) {
+        *ret_file = EVENTS_FILE;
+        r = event_reader_open(dir, &s.reader);
+    }
+    if (r == 0)
+        r = adopt_log(&s);
+    if (r == 0) {
+        *ret_file = ACKS_FILE;
+        r = open_acks(dir, &s);
+    }
+    if (r == 0)
+        *ret = s;
+    else
+        stores_close(&s);
+    return r;
+}
+
+void stores_close(struct stores *s)
+{
+    event_reader_close(s->reader);
+    acks_close(s->acks);
+    db_close(s->db);
+    *s = STORES_NULL;
+}
