@@ -137,6 +137,12 @@ static enum http_error error_of(const struct http_call *call, CURLcode code)
     }
 }
 
+/* Seconds or a date. libcurl takes other text for 0. */
+static bool is_retry_after(const char *value)
+{
+    return (value[0] >= '0' && value[0] <= '9') || curl_getdate(value, NULL) != -1;
+}
+
 static void read_answer(struct http_call *call, CURLcode code, struct http_answer *ret)
 {
     char *type = NULL;
@@ -152,18 +158,18 @@ static void read_answer(struct http_call *call, CURLcode code, struct http_answe
     if (ret->error == HTTP_OK || ret->error == HTTP_E_TOO_BIG)
         (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
     ret->status = (int)status;
-    if (ret->error != HTTP_OK) {
+    if (ret->error != HTTP_OK)
         (void)snprintf(ret->detail, sizeof ret->detail, "%.127s",
                        call->error[0] ? call->error : curl_easy_strerror(code));
+    if (ret->error != HTTP_OK && ret->error != HTTP_E_TOO_BIG)
         return;
-    }
     (void)curl_easy_getinfo(call->easy, CURLINFO_CONTENT_TYPE, &type);
     ret->content_type = str_from(type);
     ret->body = (struct str){ buf_str(&call->answer), call->answer.len };
     if (curl_easy_header(call->easy, "Retry-After", 0, CURLH_HEADER, -1, &header) == CURLHE_OK &&
-        header->value[0] >= '0' && header->value[0] <= '9' &&
+        is_retry_after(header->value) &&
         curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK)
-        ret->retry_after_s = retry_after;
+        ret->retry_after_s = retry_after > 0 ? retry_after : 0;
 }
 
 static size_t on_body(char *data, size_t size, size_t n, void *ctx)

@@ -21,22 +21,32 @@ static const struct policy dest_breaker_policy = {
 
 /* ---- what an answer means -------------------------------------------------------------------- */
 
-enum delivery_result delivery_classify(enum delivery_failure failure, int status)
+/* The body is what such an answer speaks of. Every other 4xx speaks of the address, the method or the credentials, which
+ * are the destination's. */
+static bool is_about_the_event(int status)
+{
+    static const int codes[] = { 400, 409, 411, 413, 414, 415, 422, 431 };
+
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        if (status == codes[i])
+            return true;
+    }
+    return false;
+}
+
+enum delivery_result delivery_classify(enum delivery_failure failure, int status, int64_t retry_after_ms)
 {
     if (failure == DELIVERY_NO_CONNECTION)
         return DELIVERY_UNREACHED;
-    if (failure != DELIVERY_ANSWERED || status >= 500 || status == 429)
+    if (failure != DELIVERY_ANSWERED)
         return DELIVERY_FAULT;
     if (status >= 200 && status < 300)
         return DELIVERY_TAKEN;
-    return status == 410 ? DELIVERY_GONE : DELIVERY_REFUSED;
-}
-
-const char *delivery_result_text(enum delivery_result r)
-{
-    static const char *const texts[] = { "taken", "gone", "refused", "fault", "unreached" };
-
-    return texts[r];
+    if (status == 429 || (status == 503 && retry_after_ms >= 0))
+        return DELIVERY_LIMITED;
+    if (status == 410)
+        return DELIVERY_GONE;
+    return is_about_the_event(status) ? DELIVERY_REFUSED : DELIVERY_FAULT;
 }
 
 /* ---- the schedule ---------------------------------------------------------------------------- */
@@ -86,22 +96,6 @@ int delivery_schedule_parse(const char *s, struct delivery_schedule *ret, struct
     return 0;
 }
 
-int64_t delivery_wait_ms(const struct delivery_schedule *s, int tries, int64_t retry_after_ms,
-                         unsigned jitter_permille)
-{
-    int64_t planned = tries < s->n ? s->wait_ms[tries] : -1;
-    int64_t wait;
-
-    if (planned < 0)
-        return -1;
-    wait = planned * (1000 - DELIVERY_JITTER + 2 * DELIVERY_JITTER * (int64_t)jitter_permille / 1000) / 1000;
-    if (retry_after_ms > wait)
-        wait = retry_after_ms < 2 * planned ? retry_after_ms : 2 * planned;
-    if (retry_after_ms >= 0 && wait < planned)
-        wait = planned;
-    return wait;
-}
-
 int64_t delivery_wait_left_ms(const struct delivery_schedule *s, int64_t tries, int64_t next_at,
                               int64_t wall_ms)
 {
@@ -130,11 +124,13 @@ static bool may_try_new(const struct dest_breaker *g, int64_t in_flight)
     return dest_breaker_wants_new(g) && in_flight < DEST_BREAKER_NEW_AT_ONCE && in_flight < g->concurrency;
 }
 
-bool dest_breaker_may(const struct dest_breaker *g, int64_t in_flight, bool fresh, int64_t now_ms,
-                      int64_t *ret_at)
+bool dest_breaker_may(struct dest_breaker *g, int64_t in_flight, bool fresh, int64_t now_ms, int64_t *ret_at)
 {
     struct retry_verdict v = breaker_verdict(&dest_breaker_policy, &g->breaker, now_ms);
 
+    *ret_at = 0;
+    if (in_flight < g->concurrency && !pace_may(&g->pace, now_ms, ret_at))
+        return false;
     *ret_at = 0;
     if (v.why == WHY_READY && in_flight < g->limit)
         return true;
@@ -151,6 +147,7 @@ bool dest_breaker_may(const struct dest_breaker *g, int64_t in_flight, bool fres
 
 int64_t dest_breaker_take(struct dest_breaker *g, int64_t now_ms)
 {
+    pace_take(&g->pace, now_ms);
     g->new_at = now_ms + DEST_BREAKER_NEW_MS;
     if (breaker_verdict(&dest_breaker_policy, &g->breaker, now_ms).why != WHY_READY)
         return NO_PERIOD;
@@ -237,20 +234,33 @@ static bool speaks_against_it(struct dest_breaker *g, const struct dest_breaker_
     return true;
 }
 
+/* The backend is there, and says nothing about the event. */
+static enum dest_breaker_change limited(struct dest_breaker *g, int64_t retry_after_ms, int64_t now_ms)
+{
+    pace_limited(&g->pace, now_ms, retry_after_ms);
+    return dest_breaker_is_closed(g) ? DEST_BREAKER_SAME : close_at_once(g, now_ms);
+}
+
 enum dest_breaker_change dest_breaker_answer(struct dest_breaker *g, const struct dest_breaker_try *t,
                                              enum delivery_result result, unsigned jitter_permille,
                                              int64_t now_ms, bool *ret_counts)
 {
     const struct breaker before = g->breaker;
-    bool fault = result == DELIVERY_FAULT || result == DELIVERY_UNREACHED;
+    bool fault = result == DELIVERY_FAULT || result == DELIVERY_REFUSED || result == DELIVERY_UNREACHED;
     bool closed = dest_breaker_is_closed(g);
     enum dest_breaker_change change;
 
-    *ret_counts = closed && t->period == before.gen && result != DELIVERY_UNREACHED;
+    *ret_counts = closed && t->period == before.gen && fault && result != DELIVERY_UNREACHED;
+    if (result == DELIVERY_LIMITED)
+        return limited(g, t->retry_after_ms, now_ms);
+    if (result == DELIVERY_TAKEN) {
+        g->taken++;
+        pace_taken(&g->pace, now_ms);
+    }
     if (!fault && !closed)
         return close_at_once(g, now_ms);
     if (fault)
-        g->reached = result == DELIVERY_FAULT;
+        g->reached = result != DELIVERY_UNREACHED;
     if (t->period != before.gen || (closed && fault && !speaks_against_it(g, t, result)))
         return DEST_BREAKER_SAME;
     g->breaker = breaker_answer(&dest_breaker_policy, &g->breaker, t->period, fault,
@@ -275,25 +285,32 @@ bool dest_breaker_suspects(const struct dest_breaker *g)
     return g->sessions == DEST_BREAKER_SESSIONS;
 }
 
-bool dest_breaker_doubts(const struct dest_breaker *g)
+bool dest_breaker_is_failing(const struct dest_breaker *g)
 {
     return g->sessions > 0;
 }
 
 /* ---- the tries of one event ------------------------------------------------------------------ */
 
-/* An event is not given up while the destination is suspected, nor when there is no room for a dead letter: the
- * last wait of the schedule is repeated. Returns -1: give it up. */
-static int64_t wait_after(const struct delivery_tries *t, const struct dest_breaker *b,
-                          const struct delivery_failure_facts *f)
+static int64_t jittered(int64_t ms, unsigned jitter_permille)
 {
-    const struct delivery_schedule *s = f->schedule;
-    int64_t wait = delivery_wait_ms(s, t->counted, f->retry_after_ms, f->jitter_permille);
+    return ms * (1000 - DELIVERY_JITTER + 2 * DELIVERY_JITTER * (int64_t)jitter_permille / 1000) / 1000;
+}
 
-    if (wait >= 0 || (f->may_give_up && !dest_breaker_suspects(b)))
-        return wait;
-    wait = delivery_wait_ms(s, s->n - 1, f->retry_after_ms, f->jitter_permille);
-    return wait > 0 ? wait : DELIVERY_WAIT_MIN_MS;
+/* Is it the event's fault? Yes, when others were taken since it failed before. A first failure counts until a breaker
+ * that opens gives it back. Where hardly anybody else is, a refusal of the body is believed. */
+static bool speaks_against_event(const struct delivery_tries *t, const struct dest_breaker *b,
+                                 const struct delivery_failure_facts *f)
+{
+    return t->counted == 0 || b->taken != t->taken_seen || (!f->fault && b->sessions < DEST_BREAKER_SESSIONS);
+}
+
+/* … and enough to give it up? With a schedule of one try its only failure is the first, which proves nothing. */
+static bool may_give_up(const struct delivery_tries *t, const struct dest_breaker *b,
+                        const struct delivery_failure_facts *f)
+{
+    return f->may_give_up && !dest_breaker_suspects(b) &&
+           (b->taken != t->taken_seen || (!f->fault && b->sessions < DEST_BREAKER_SESSIONS));
 }
 
 static void count(struct delivery_tries *t, const struct dest_breaker *b)
@@ -303,22 +320,46 @@ static void count(struct delivery_tries *t, const struct dest_breaker *b)
     t->streak_id = b->streak_id;
     t->streak_counted++;
     t->counted++;
+    t->uncounted = 0;
+}
+
+/* 1 s, 2 s, 4 s … */
+static int64_t wait_uncounted(struct delivery_tries *t, unsigned jitter_permille)
+{
+    int64_t wait = DELIVERY_WAIT_MIN_MS;
+
+    for (int i = 0; i < t->uncounted && wait < DEST_BREAKER_DOUBT_MS; i++)
+        wait *= 2;
+    t->uncounted++;
+    return jittered(wait < DEST_BREAKER_DOUBT_MS ? wait : DEST_BREAKER_DOUBT_MS, jitter_permille);
+}
+
+/* The wait until the next try that counts; -1: give it up. */
+static int64_t plan(struct delivery_tries *t, const struct dest_breaker *b,
+                    const struct delivery_failure_facts *f)
+{
+    const struct delivery_schedule *s = f->schedule;
+
+    if (!speaks_against_event(t, b, f))
+        return wait_uncounted(t, f->jitter_permille);
+    if (t->counted < s->n)
+        count(t, b);
+    if (t->counted < s->n)
+        return jittered(s->wait_ms[t->counted], f->jitter_permille);
+    return may_give_up(t, b, f) ? -1 : wait_uncounted(t, f->jitter_permille);
 }
 
 struct delivery_next delivery_failed(struct delivery_tries *t, const struct dest_breaker *b,
                                      const struct delivery_failure_facts *f)
 {
     struct delivery_next next = { .planned_ms = t->due_at - f->now_ms };
+    int64_t soon = jittered(DEST_BREAKER_DOUBT_MS, f->jitter_permille);
 
-    if (next.planned_ms <= 0) {
-        count(t, b);
-        next.planned_ms = wait_after(t, b, f);
-    }
+    if (next.planned_ms <= 0)
+        next.planned_ms = plan(t, b, f);
+    t->taken_seen = b->taken;
     next.give_up = next.planned_ms < 0;
-    next.wait_ms = next.planned_ms;
-    if (f->fault && f->retry_after_ms < 0 && dest_breaker_doubts(b) &&
-        next.planned_ms > DEST_BREAKER_DOUBT_MS)
-        next.wait_ms = DEST_BREAKER_DOUBT_MS;
+    next.wait_ms = f->fault && next.planned_ms > soon ? soon : next.planned_ms;
     t->due_at = f->now_ms + next.planned_ms;
     return next;
 }

@@ -2,13 +2,20 @@
  * What becomes of a delivery to a backend: what an answer means, when the next try is due, and whether a
  * destination may be called at all. Pure: time and randomness are handed in.
  *
- * A try that fails has one of two causes, and they are told apart. The event is at fault: its tries are
- * counted, and when the schedule is used up it is dead. The destination is at fault: nothing is counted, the
- * breaker shuts and the log is the queue. A destination that cannot be reached is always at fault itself. One
- * that answers 5xx, or not in time, is at fault when so many deliveries of several sessions in a row ended so
- * that the breaker shut; what was counted in that row is given back then. It may still be the events of these
- * sessions alone: so sessions that have not failed are tried all the time, one after the other, and the first
- * good answer of any opens the breaker.
+ * A try that fails has one of two causes, and they are told apart by what happens to others.
+ *
+ *   The event is at fault when events of others are taken meanwhile: its tries are counted, and when the schedule is
+ *   used up it is given up.
+ *   The destination is at fault when it cannot be reached, or when everybody fails, whatever it answers: nothing is
+ *   counted, its breaker opens and the log is the queue. Tries that were counted in the streak of failures before are
+ *   given back. While it is open, sessions that have not failed are tried one after the other, because it may be the
+ *   events of the failing sessions alone; the first good answer closes it.
+ *
+ * Where only one or two sessions are active nobody can tell: their tries are not counted as long as nothing is taken,
+ * and made at most 30 s apart. Only answers that speak of the body (400, 422 …) count then.
+ *
+ * A backend that limits the rate (429, or 503 with Retry-After) is at no fault, and neither is the event: nothing is
+ * sent for as long as it asks, and then at the pace that it takes (pace.h).
  */
 #pragma once
 
@@ -17,6 +24,7 @@
 
 #include "common/base/buf.h"
 #include "common/policy/breaker.h"
+#include "common/policy/pace.h"
 
 /* ---- what an answer means -------------------------------------------------------------------- */
 
@@ -31,12 +39,13 @@ enum delivery_failure {
 enum delivery_result {
     DELIVERY_TAKEN,     /* 2xx */
     DELIVERY_GONE,      /* 410: the destination wants nothing more */
-    DELIVERY_REFUSED,   /* any other answer that does not speak against the destination's health */
-    DELIVERY_FAULT,     /* 5xx, 429, no answer in time, a broken one */
+    DELIVERY_LIMITED,   /* 429, 503 with Retry-After: too much at once */
+    DELIVERY_REFUSED,   /* an answer that speaks of the body: 400, 409, 413, 422 … */
+    DELIVERY_FAULT,     /* every other answer, none in time, a broken one */
     DELIVERY_UNREACHED, /* no connection: no event can be the cause */
 };
-enum delivery_result delivery_classify(enum delivery_failure failure, int status);
-const char *delivery_result_text(enum delivery_result r);
+/* @retry_after_ms: what the answer asks for, < 0: nothing. */
+enum delivery_result delivery_classify(enum delivery_failure failure, int status, int64_t retry_after_ms);
 
 /* ---- the schedule ---------------------------------------------------------------------------- */
 
@@ -57,14 +66,6 @@ struct delivery_schedule {
 /* "0s,5s,5m". Returns 0, or -EINVAL with words that name what is wrong in @problem. */
 int delivery_schedule_parse(const char *s, struct delivery_schedule *ret, struct buf *problem);
 
-/*
- * How long to wait after @tries counted tries, ms. @retry_after_ms: what the backend asked for, < 0: nothing;
- * it is honoured between once and twice the planned wait. @jitter_permille in [0, 1000]: random, from the caller.
- * Returns -1: the schedule is used up.
- */
-int64_t delivery_wait_ms(const struct delivery_schedule *s, int tries, int64_t retry_after_ms,
-                         unsigned jitter_permille);
-
 /* What is left to wait, ms, of a try whose time was stored as @next_at (wall ms): bounded by the schedule, because the
  * clock may have been set back since. */
 int64_t delivery_wait_left_ms(const struct delivery_schedule *s, int64_t tries, int64_t next_at,
@@ -81,8 +82,8 @@ int64_t delivery_wait_left_ms(const struct delivery_schedule *s, int64_t tries, 
 /* Failures to connect in a row: a handful proves that nobody listens. */
 #define DEST_BREAKER_UNREACHED 3
 #define DEST_BREAKER_OPEN_MS   1000
-/* A backend that comes back is found within this. */
-#define DEST_BREAKER_OPEN_MAX_MS 30000
+/* With its jitter 30 s: a backend that comes back is found within this. */
+#define DEST_BREAKER_OPEN_MAX_MS 25000
 /* While it is shut by answers, a session that has not failed is tried this long after the one before. A
  * backend that is in trouble sees 100 requests a second at most, and each session once. */
 #define DEST_BREAKER_NEW_MS 10
@@ -90,6 +91,8 @@ int64_t delivery_wait_left_ms(const struct delivery_schedule *s, int64_t tries, 
 #define DEST_BREAKER_NEW_AT_ONCE 2
 
 struct dest_breaker {
+    struct pace pace;
+    int64_t taken;          /* good answers since the start */
     struct breaker breaker; /* "open": shut; "half-open": one probe is let through */
     int64_t concurrency;
     int64_t limit;     /* deliveries at once: 1 after it opened again, doubling up to the concurrency */
@@ -105,8 +108,7 @@ struct dest_breaker {
 void dest_breaker_init(struct dest_breaker *g, int64_t concurrency);
 /* May a delivery start, with so many in flight? @fresh: it is of a session that has not failed. *ret_at is
  * when to ask again (0: when one ends). */
-bool dest_breaker_may(const struct dest_breaker *g, int64_t in_flight, bool fresh, int64_t now_ms,
-                      int64_t *ret_at);
+bool dest_breaker_may(struct dest_breaker *g, int64_t in_flight, bool fresh, int64_t now_ms, int64_t *ret_at);
 /* One starts. Returns the period it belongs to, for dest_breaker_answer(). */
 int64_t dest_breaker_take(struct dest_breaker *g, int64_t now_ms);
 /* It is not closed, and a session that has not failed would be tried. */
@@ -122,8 +124,9 @@ enum dest_breaker_change {
 };
 struct dest_breaker_try {
     int64_t period;
-    uint64_t session; /* its session: any number that tells sessions apart */
-    bool known;       /* the event had failed before the last good answer: that it fails again says nothing */
+    uint64_t session;       /* its session: any number that tells sessions apart */
+    int64_t retry_after_ms; /* of an answer that limits the rate, < 0: it did not say */
+    bool known; /* the event had failed before the last good answer: that it fails again says nothing */
 };
 /* How a delivery ended. *ret_counts: the try uses up the event's schedule (only for results other than taken
  * and gone). */
@@ -134,11 +137,11 @@ enum dest_breaker_change dest_breaker_answer(struct dest_breaker *g, const struc
 void dest_breaker_forget(struct dest_breaker *g, int64_t period);
 /* The row of faults holds several sessions and no good answer: an event is not given up in it. */
 bool dest_breaker_suspects(const struct dest_breaker *g);
-/* Nothing was answered well since a fault: nobody knows whether it is the destination's. */
-bool dest_breaker_doubts(const struct dest_breaker *g);
-/* An event that waits for long is tried in between, uncounted, as long as the breaker has doubts: when only one
- * session is alive nothing else would tell that the backend is back. */
-#define DEST_BREAKER_DOUBT_MS 30000
+/* Nothing was answered well since a failure. */
+bool dest_breaker_is_failing(const struct dest_breaker *g);
+/* An event that waits for longer is tried in between, uncounted, with its jitter every 30 s: nothing else would tell
+ * that a backend which fails for few sessions is well again. */
+#define DEST_BREAKER_DOUBT_MS 25000
 
 /* ---- the tries of one event ------------------------------------------------------------------ */
 
@@ -147,6 +150,8 @@ struct delivery_tries {
     int counted;        /* tries that use up the schedule */
     int sends;          /* all */
     int64_t due_at;     /* boot ms of the next try that counts: it may be tried before, uncounted */
+    int uncounted;      /* tries in a row that did not count */
+    int64_t taken_seen; /* good answers of the destination at the last failure (or before the first try) */
     int64_t failed_in;  /* streak of the breaker in which it failed last, from 1; 0: in none of this run */
     int64_t streak_id;  /* streak in which tries were counted … */
     int streak_counted; /* … so many: dest_breaker_opened gives them back */
@@ -159,8 +164,7 @@ struct delivery_next {
 };
 struct delivery_failure_facts {
     const struct delivery_schedule *schedule;
-    int64_t retry_after_ms;   /* < 0: the backend asked for nothing */
-    bool fault;               /* it may be the destination's: no refusal */
+    bool fault;               /* it may be the destination's: no refusal of the body */
     bool may_give_up;         /* there is room for a dead letter */
     unsigned jitter_permille; /* drawn by the caller */
     int64_t now_ms;           /* boot ms */

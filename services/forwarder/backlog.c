@@ -638,6 +638,7 @@ static int on_retry_row(void *ctx, const struct forward_retry *row)
 {
     struct backlog *b = ctx;
     struct session_queue *q = queue_table_get(b->table, QUEUE_LIVE, row->bridge, row->session);
+    int64_t soon = boot_ms(b) + DEST_BREAKER_DOUBT_MS;
 
     if (!q)
         return -ENOMEM;
@@ -647,7 +648,8 @@ static int on_retry_row(void *ctx, const struct forward_retry *row)
     q->tries.counted = (int)row->tries;
     q->tries.sends = (int)row->sends;
     q->tries.due_at = boot_ms(b) + delivery_wait_left_ms(b->o.schedule, row->tries, row->next_at, wall_ms(b));
-    wait_until(b, q, q->tries.due_at);
+    /* The backend may have been put right meanwhile. */
+    wait_until(b, q, q->tries.due_at < soon ? q->tries.due_at : soon);
     b->rows.n_retry++;
     return 0;
 }

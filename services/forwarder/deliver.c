@@ -152,6 +152,17 @@ static int post(struct call *c)
     return r;
 }
 
+/* Whether others are taken is counted from the first try of an event on. */
+static void note_sends(struct call *c)
+{
+    for (int i = 0; i < c->n; i++) {
+        struct delivery_tries *t = backlog_tries(c->at[i].queue);
+
+        if (t->sends == 1)
+            t->taken_seen = c->d->breaker.taken;
+    }
+}
+
 /* Returns 1 when nothing was started. */
 static int start_one(struct deliver *d, int64_t now)
 {
@@ -168,6 +179,7 @@ static int start_one(struct deliver *d, int64_t now)
         return r < 0 ? r : 1;
     }
     d->batch_since = 0;
+    note_sends(c);
     c->period = dest_breaker_take(&d->breaker, now);
     list_append(&d->calls, &c->in_deliver);
     d->in_flight++;
@@ -264,12 +276,10 @@ static int taken(struct call *c)
 }
 
 /* Of a batch nobody knows which event it was: each queue goes by itself next. */
-static int counted(struct call *c, const struct delivery_error *error, enum delivery_result result,
-                   int64_t retry_after_ms)
+static int counted(struct call *c, const struct delivery_error *error, enum delivery_result result)
 {
     struct deliver *d = c->d;
     const struct delivery_failure_facts facts = { .schedule = &d->o.config->schedule,
-                                                  .retry_after_ms = retry_after_ms,
                                                   .fault = result == DELIVERY_FAULT,
                                                   .may_give_up = dead_letters_have_room(d->o.dead),
                                                   .jitter_permille = jitter_permille(d),
@@ -283,32 +293,35 @@ static int counted(struct call *c, const struct delivery_error *error, enum deli
                                      : backlog_failed(d->o.backlog, &c->at[0], &d->breaker, &facts, error);
 }
 
-static enum dest_breaker_change note_answer(struct call *c, enum delivery_result result, bool *ret_counts)
+/* -1: it asks for nothing. The cut keeps the milliseconds a number. */
+static int64_t retry_after_ms(const struct http_answer *a)
+{
+    int64_t s = a->retry_after_s < PACE_PAUSE_MAX_MS / 1000 ? a->retry_after_s : PACE_PAUSE_MAX_MS / 1000;
+
+    return s < 0 ? -1 : s * 1000;
+}
+
+static enum dest_breaker_change note_answer(struct call *c, enum delivery_result result,
+                                            int64_t retry_after_ms, bool *ret_counts)
 {
     struct deliver *d = c->d;
     int64_t failed_in = backlog_tries(c->at[0].queue)->failed_in;
     const struct dest_breaker_try t = { .period = c->period,
                                         .session = backlog_session_hash(c->at[0].queue),
+                                        .retry_after_ms = retry_after_ms,
                                         .known = failed_in > 0 && failed_in <= d->breaker.streak_id };
 
     return dest_breaker_answer(&d->breaker, &t, result, jitter_permille(d), boot_ms(d), ret_counts);
-}
-
-static int64_t retry_after_ms(const struct http_answer *a)
-{
-    return a->retry_after_s < 0                  ? -1
-           : a->retry_after_s > INT64_MAX / 1000 ? INT64_MAX
-                                                 : a->retry_after_s * 1000;
 }
 
 static int handle_answer(struct call *c, const struct http_answer *a)
 {
     struct deliver *d = c->d;
     enum delivery_failure failure = failure_of(a);
-    enum delivery_result result = delivery_classify(failure, a->status);
+    enum delivery_result result = delivery_classify(failure, a->status, retry_after_ms(a));
     struct delivery_error error = { 0 };
     bool counts = false;
-    enum dest_breaker_change change = note_answer(c, result, &counts);
+    enum dest_breaker_change change = note_answer(c, result, retry_after_ms(a), &counts);
     int r = 0;
 
     forward_metrics_attempt(failure, a->status);
@@ -323,7 +336,7 @@ static int handle_answer(struct call *c, const struct http_answer *a)
         if (result == DELIVERY_GONE)
             r = d->o.hooks.gone(d->o.hooks.ctx);
         else if (counts)
-            r = counted(c, &error, result, retry_after_ms(a));
+            r = counted(c, &error, result);
     }
     backlog_release(d->o.backlog, c->at, c->n);
     if (r == 0 && change == DEST_BREAKER_OPENED)

@@ -6,25 +6,40 @@
 
 /* ---- what an answer means -------------------------------------------------------------------- */
 
-static void an_answer_is_judged(void **state)
+static void an_answer_is_classified(void **state)
 {
     static const struct {
         enum delivery_failure failure;
         int status;
+        int64_t retry_after_ms;
         enum delivery_result want;
     } cases[] = {
-        { DELIVERY_ANSWERED, 200, DELIVERY_TAKEN },   { DELIVERY_ANSWERED, 202, DELIVERY_TAKEN },
-        { DELIVERY_ANSWERED, 299, DELIVERY_TAKEN },   { DELIVERY_ANSWERED, 100, DELIVERY_REFUSED },
-        { DELIVERY_ANSWERED, 301, DELIVERY_REFUSED }, { DELIVERY_ANSWERED, 304, DELIVERY_REFUSED },
-        { DELIVERY_ANSWERED, 400, DELIVERY_REFUSED }, { DELIVERY_ANSWERED, 401, DELIVERY_REFUSED },
-        { DELIVERY_ANSWERED, 404, DELIVERY_REFUSED }, { DELIVERY_ANSWERED, 410, DELIVERY_GONE },
-        { DELIVERY_ANSWERED, 429, DELIVERY_FAULT },   { DELIVERY_ANSWERED, 500, DELIVERY_FAULT },
-        { DELIVERY_ANSWERED, 503, DELIVERY_FAULT },   { DELIVERY_TIMEOUT, 0, DELIVERY_FAULT },
-        { DELIVERY_BROKEN, 0, DELIVERY_FAULT },       { DELIVERY_NO_CONNECTION, 0, DELIVERY_UNREACHED },
+        { DELIVERY_ANSWERED, 200, -1, DELIVERY_TAKEN },
+        { DELIVERY_ANSWERED, 202, 5000, DELIVERY_TAKEN },
+        { DELIVERY_ANSWERED, 299, -1, DELIVERY_TAKEN },
+        { DELIVERY_ANSWERED, 100, -1, DELIVERY_FAULT },
+        { DELIVERY_ANSWERED, 301, -1, DELIVERY_FAULT },
+        { DELIVERY_ANSWERED, 304, -1, DELIVERY_FAULT },
+        { DELIVERY_ANSWERED, 400, -1, DELIVERY_REFUSED },
+        { DELIVERY_ANSWERED, 401, -1, DELIVERY_FAULT },
+        { DELIVERY_ANSWERED, 403, -1, DELIVERY_FAULT },
+        { DELIVERY_ANSWERED, 404, -1, DELIVERY_FAULT },
+        { DELIVERY_ANSWERED, 405, -1, DELIVERY_FAULT },
+        { DELIVERY_ANSWERED, 413, -1, DELIVERY_REFUSED },
+        { DELIVERY_ANSWERED, 422, -1, DELIVERY_REFUSED },
+        { DELIVERY_ANSWERED, 410, -1, DELIVERY_GONE },
+        { DELIVERY_ANSWERED, 429, -1, DELIVERY_LIMITED },
+        { DELIVERY_ANSWERED, 429, 1000, DELIVERY_LIMITED },
+        { DELIVERY_ANSWERED, 500, -1, DELIVERY_FAULT },
+        { DELIVERY_ANSWERED, 503, -1, DELIVERY_FAULT },
+        { DELIVERY_ANSWERED, 503, 0, DELIVERY_LIMITED },
+        { DELIVERY_TIMEOUT, 0, -1, DELIVERY_FAULT },
+        { DELIVERY_BROKEN, 0, -1, DELIVERY_FAULT },
+        { DELIVERY_NO_CONNECTION, 0, -1, DELIVERY_UNREACHED },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        if (delivery_classify(cases[i].failure, cases[i].status) != cases[i].want)
+        if (delivery_classify(cases[i].failure, cases[i].status, cases[i].retry_after_ms) != cases[i].want)
             fail_msg("case %zu", i);
     }
 }
@@ -71,27 +86,19 @@ static void a_schedule_that_makes_no_sense_is_refused_in_words(void **state)
 
 static const struct delivery_schedule three = { .wait_ms = { 0, 1000, 10000 }, .n = 3 };
 
-static void waits_are_jittered_and_honour_retry_after(void **state)
+/* A stored time that a clock which was set back has put into the far future is not believed. */
+static void a_stored_wait_is_bounded_by_the_schedule(void **state)
 {
     static const struct {
-        int tries;
-        int64_t retry_after_ms;
-        unsigned jitter_permille;
-        int64_t want;
+        int64_t tries, next_at, want;
     } cases[] = {
-        { 1, -1, 500, 1000 },    { 1, -1, 0, 800 },      { 1, -1, 1000, 1200 },  { 2, -1, 500, 10000 },
-        { 3, -1, 500, -1 },      { 9, -1, 500, -1 },     { 1, 0, 0, 1000 }, /* at least the planned wait */
-        { 1, 500, 0, 1000 },     { 1, 1500, 500, 1500 }, { 1, 5000, 500, 2000 }, /* at most twice that */
-        { 2, 100000, 0, 20000 }, { 3, 5000, 500, -1 }, /* it does not prolong a schedule */
+        { 1, 1000500, 500 },      { 1, 999000, 0 },         { 1, 1002000, 2000 }, { 1, 1864000000, 2000 },
+        { 2, 1864000000, 20000 }, { 9, 1864000000, 20000 }, { 0, 1864000000, 0 },
     };
 
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        int64_t got =
-            delivery_wait_ms(&three, cases[i].tries, cases[i].retry_after_ms, cases[i].jitter_permille);
-
-        if (got != cases[i].want)
-            fail_msg("case %zu: %lld", i, (long long)got);
-    }
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_int_equal(delivery_wait_left_ms(&three, cases[i].tries, cases[i].next_at, 1000000),
+                         cases[i].want);
 }
 
 /* ---- the breaker -------------------------------------------------------------------------------- */
@@ -153,17 +160,17 @@ static void few_sessions_that_fail_are_their_own_fault(void **state)
 {
     struct scene s = scene_new();
 
-    assert_false(dest_breaker_doubts(&s.breaker));
+    assert_false(dest_breaker_is_failing(&s.breaker));
     for (int i = 0; i < 10 * DEST_BREAKER_FAULTS; i++) {
         assert_int_equal(deliver(&s, DELIVERY_FAULT, 7 + (uint64_t)i % (DEST_BREAKER_SESSIONS - 1)),
                          DEST_BREAKER_SAME);
         assert_true(s.counts);
         assert_false(dest_breaker_suspects(&s.breaker));
-        assert_true(dest_breaker_doubts(&s.breaker));
+        assert_true(dest_breaker_is_failing(&s.breaker));
     }
     assert_true(may(&s));
     assert_int_equal(deliver(&s, DELIVERY_TAKEN, 7), DEST_BREAKER_SAME);
-    assert_false(dest_breaker_doubts(&s.breaker));
+    assert_false(dest_breaker_is_failing(&s.breaker));
 }
 
 static void many_that_fail_in_a_row_shut_it(void **state)
@@ -188,8 +195,7 @@ static void a_good_answer_ends_the_row(void **state)
     for (int round = 0; round < 5; round++) {
         for (int i = 0; i < DEST_BREAKER_FAULTS - 1; i++)
             assert_int_equal(deliver(&s, DELIVERY_FAULT, (uint64_t)i), DEST_BREAKER_SAME);
-        /* A refusal is an answer of a backend that works. */
-        assert_int_equal(deliver(&s, round % 2 ? DELIVERY_TAKEN : DELIVERY_REFUSED, 1), DEST_BREAKER_SAME);
+        assert_int_equal(deliver(&s, DELIVERY_TAKEN, 1), DEST_BREAKER_SAME);
         assert_false(dest_breaker_suspects(&s.breaker));
         assert_true(s.breaker.streak_id > row);
         row = s.breaker.streak_id;
@@ -197,14 +203,18 @@ static void a_good_answer_ends_the_row(void **state)
     assert_true(may(&s));
 }
 
-static void refusals_count_and_shut_nothing(void **state)
+/* Whatever it answers: when everybody fails it is the destination. */
+static void refusals_of_everybody_open_it_too(void **state)
 {
     struct scene s = scene_new();
 
-    for (int i = 0; i < 10 * DEST_BREAKER_FAULTS; i++) {
-        assert_int_equal(deliver(&s, DELIVERY_REFUSED, (uint64_t)i), DEST_BREAKER_SAME);
+    for (int i = 0; i < DEST_BREAKER_FAULTS - 1; i++) {
+        assert_int_equal(deliver(&s, i % 2 ? DELIVERY_REFUSED : DELIVERY_FAULT, (uint64_t)i),
+                         DEST_BREAKER_SAME);
         assert_true(s.counts);
     }
+    assert_int_equal(deliver(&s, DELIVERY_REFUSED, 99), DEST_BREAKER_OPENED);
+    assert_false(s.counts);
 }
 
 static void one_probe_goes_when_its_time_is_over(void **state)
@@ -374,12 +384,14 @@ static void what_is_known_to_fail_shuts_nothing(void **state)
     struct scene s = scene_new();
 
     for (int i = 0; i < 10 * DEST_BREAKER_FAULTS; i++) {
-        const struct dest_breaker_try t = { dest_breaker_take(&s.breaker, s.now), (uint64_t)i, true };
+        const struct dest_breaker_try t = { .period = dest_breaker_take(&s.breaker, s.now),
+                                            .session = (uint64_t)i,
+                                            .known = true };
 
         assert_int_equal(dest_breaker_answer(&s.breaker, &t, DELIVERY_FAULT, 500, s.now, &s.counts),
                          DEST_BREAKER_SAME);
         assert_true(s.counts);
-        assert_true(dest_breaker_doubts(&s.breaker));
+        assert_true(dest_breaker_is_failing(&s.breaker));
     }
     shut_by_faults(&s);
 }
@@ -397,18 +409,205 @@ static void a_probe_that_is_never_answered_may_be_made_again(void **state)
     assert_true(may(&s));
 }
 
+/* ---- the tries of an event ------------------------------------------------------------------- */
+
+struct event_life {
+    struct scene scene;
+    struct delivery_tries tries;
+    const struct delivery_schedule *schedule;
+    uint64_t session;
+};
+
+static struct event_life life_new(const struct delivery_schedule *schedule)
+{
+    return (struct event_life){ .scene = scene_new(), .schedule = schedule, .session = 7 };
+}
+
+/* Its next try fails, at its time. */
+static struct delivery_next try_fails(struct event_life *l, enum delivery_result result)
+{
+    const struct delivery_failure_facts f = { .schedule = l->schedule,
+                                              .fault = result == DELIVERY_FAULT,
+                                              .may_give_up = true,
+                                              .jitter_permille = 500,
+                                              .now_ms = l->scene.now };
+    struct delivery_next next = { 0 };
+
+    if (l->tries.sends++ == 0)
+        l->tries.taken_seen = l->scene.breaker.taken;
+    (void)deliver(&l->scene, result, l->session);
+    if (l->scene.counts)
+        next = delivery_failed(&l->tries, &l->scene.breaker, &f);
+    l->scene.now += next.wait_ms;
+    return next;
+}
+
+static void another_is_taken(struct event_life *l)
+{
+    (void)deliver(&l->scene, DELIVERY_TAKEN, 1000);
+}
+
+static void an_event_that_fails_while_others_are_taken_is_given_up_by_its_schedule(void **state)
+{
+    struct event_life l = life_new(&three);
+
+    another_is_taken(&l);
+    assert_int_equal(try_fails(&l, DELIVERY_FAULT).wait_ms, 1000);
+    another_is_taken(&l);
+    assert_int_equal(try_fails(&l, DELIVERY_FAULT).wait_ms, 10000);
+    another_is_taken(&l);
+    assert_true(try_fails(&l, DELIVERY_FAULT).give_up);
+    assert_int_equal(l.tries.counted, 3);
+}
+
+/* 401 for the only session there is, for a day: nothing counts, and it is tried at least every 30 s. */
+static void alone_nobody_can_tell_and_nothing_is_given_up(void **state)
+{
+    struct event_life l = life_new(&three);
+    int64_t day = 24LL * 3600 * 1000;
+
+    for (int i = 0; l.scene.now < day; i++) {
+        struct delivery_next next = try_fails(&l, DELIVERY_FAULT);
+
+        assert_false(next.give_up);
+        assert_in_range(next.wait_ms, 1, 30000);
+    }
+    assert_int_equal(l.tries.counted, 1);
+}
+
+/* An event that its backend cannot stand must not stop the only session for ever. */
+static void alone_a_refused_body_is_given_up(void **state)
+{
+    struct event_life l = life_new(&three);
+
+    assert_false(try_fails(&l, DELIVERY_REFUSED).give_up);
+    assert_false(try_fails(&l, DELIVERY_REFUSED).give_up);
+    assert_true(try_fails(&l, DELIVERY_REFUSED).give_up);
+}
+
+static void a_long_wait_for_a_fault_is_broken_by_tries_that_do_not_count(void **state)
+{
+    static const struct delivery_schedule slow = { .wait_ms = { 0, 3600000 }, .n = 2 };
+    struct event_life l = life_new(&slow);
+
+    another_is_taken(&l);
+    for (int i = 0; i < 100; i++) {
+        assert_in_range(try_fails(&l, DELIVERY_FAULT).wait_ms, 1, 30000);
+        another_is_taken(&l);
+        assert_int_equal(l.tries.counted, 1);
+    }
+}
+
+/* With one try in the schedule the first failure would be the last: another has to be taken after it. */
+static void a_single_try_proves_nothing(void **state)
+{
+    static const struct delivery_schedule once = { .wait_ms = { 0 }, .n = 1 };
+    struct event_life l = life_new(&once);
+
+    another_is_taken(&l);
+    assert_false(try_fails(&l, DELIVERY_FAULT).give_up);
+    another_is_taken(&l);
+    assert_true(try_fails(&l, DELIVERY_FAULT).give_up);
+}
+
+static void what_was_counted_in_the_streak_that_opens_the_breaker_is_given_back(void **state)
+{
+    struct event_life l = life_new(&three);
+
+    (void)try_fails(&l, DELIVERY_FAULT);
+    assert_int_equal(l.tries.counted, 1);
+    for (uint64_t i = 0; i < DEST_BREAKER_FAULTS - 1; i++)
+        (void)deliver(&l.scene, DELIVERY_FAULT, 100 + i);
+    assert_false(dest_breaker_is_closed(&l.scene.breaker));
+    assert_true(delivery_give_back(&l.tries, &l.scene.breaker));
+    assert_int_equal(l.tries.counted, 0);
+    assert_false(delivery_give_back(&l.tries, &l.scene.breaker));
+}
+
+/* ---- the pace -------------------------------------------------------------------------------- */
+
+static void a_limit_is_nobodys_fault(void **state)
+{
+    struct scene s = scene_new();
+    struct dest_breaker_try t = { .session = 1, .retry_after_ms = 7000 };
+    int64_t at = 0;
+
+    for (int i = 0; i < 10 * DEST_BREAKER_FAULTS; i++) {
+        t.period = dest_breaker_take(&s.breaker, s.now);
+        t.session = (uint64_t)i;
+        assert_int_equal(dest_breaker_answer(&s.breaker, &t, DELIVERY_LIMITED, 500, s.now, &s.counts),
+                         DEST_BREAKER_SAME);
+        assert_false(s.counts);
+    }
+    assert_false(dest_breaker_may(&s.breaker, 0, true, s.now, &at));
+    assert_int_equal(at, s.now + 7000);
+    s.now = at;
+    assert_true(dest_breaker_may(&s.breaker, 0, true, s.now, &at));
+}
+
+/* A backend with a bucket of @burst that fills with @rate a second. Returns how long 1,000 requests take, ms. */
+static int64_t time_of_1000(double rate, double burst, bool says_when)
+{
+    struct pace p = { 0 };
+    double tokens = burst;
+    int64_t now = 1000, at = 0;
+
+    for (int taken = 0; taken < 1000;) {
+        if (!pace_may(&p, now, &at)) {
+            assert_true(at > now);
+            tokens += rate * (double)(at - now) / 1000;
+            tokens = tokens < burst ? tokens : burst;
+            now = at;
+            continue;
+        }
+        pace_take(&p, now);
+        if (tokens >= 1) {
+            tokens--;
+            taken++;
+            pace_taken(&p, now);
+        } else {
+            pace_limited(&p, now, says_when ? 1000 : -1);
+        }
+        now++;
+        tokens += rate / 1000;
+        tokens = tokens < burst ? tokens : burst;
+    }
+    return now - 1000;
+}
+
+static void the_pace_is_that_of_the_backend(void **state)
+{
+    assert_in_range(time_of_1000(20, 20, true), 45000, 65000);
+    assert_in_range(time_of_1000(20, 5, true), 45000, 65000);
+    assert_in_range(time_of_1000(20, 1, true), 45000, 70000);
+    assert_in_range(time_of_1000(20, 20, false), 45000, 65000);
+    assert_in_range(time_of_1000(200, 200, true), 3500, 8000);
+}
+
+static void a_pause_has_an_end_whatever_the_backend_says(void **state)
+{
+    struct pace p = { 0 };
+    int64_t at = 0;
+
+    pace_limited(&p, 1000, INT64_MAX);
+    assert_false(pace_may(&p, 1000, &at));
+    assert_int_equal(at, 1000 + PACE_PAUSE_MAX_MS);
+    pace_resume(&p);
+    assert_true(pace_may(&p, 1000, &at));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_answer_is_judged),
+        cmocka_unit_test(an_answer_is_classified),
         cmocka_unit_test(the_default_schedule_is_what_the_documentation_says),
         cmocka_unit_test(a_schedule_that_makes_no_sense_is_refused_in_words),
-        cmocka_unit_test(waits_are_jittered_and_honour_retry_after),
+        cmocka_unit_test(a_stored_wait_is_bounded_by_the_schedule),
         cmocka_unit_test(a_destination_that_nobody_reaches_is_shut_and_nothing_is_counted),
         cmocka_unit_test(few_sessions_that_fail_are_their_own_fault),
         cmocka_unit_test(many_that_fail_in_a_row_shut_it),
         cmocka_unit_test(a_good_answer_ends_the_row),
-        cmocka_unit_test(refusals_count_and_shut_nothing),
+        cmocka_unit_test(refusals_of_everybody_open_it_too),
         cmocka_unit_test(one_probe_goes_when_its_time_is_over),
         cmocka_unit_test(a_probe_that_fails_shuts_it_for_longer_and_counts_nothing),
         cmocka_unit_test(it_begins_slowly_when_it_is_well_again),
@@ -419,6 +618,15 @@ int main(void)
         cmocka_unit_test(an_old_good_answer_opens_it),
         cmocka_unit_test(what_is_known_to_fail_shuts_nothing),
         cmocka_unit_test(a_probe_that_is_never_answered_may_be_made_again),
+        cmocka_unit_test(an_event_that_fails_while_others_are_taken_is_given_up_by_its_schedule),
+        cmocka_unit_test(alone_nobody_can_tell_and_nothing_is_given_up),
+        cmocka_unit_test(alone_a_refused_body_is_given_up),
+        cmocka_unit_test(a_long_wait_for_a_fault_is_broken_by_tries_that_do_not_count),
+        cmocka_unit_test(a_single_try_proves_nothing),
+        cmocka_unit_test(what_was_counted_in_the_streak_that_opens_the_breaker_is_given_back),
+        cmocka_unit_test(a_limit_is_nobodys_fault),
+        cmocka_unit_test(the_pace_is_that_of_the_backend),
+        cmocka_unit_test(a_pause_has_an_end_whatever_the_backend_says),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
