@@ -96,6 +96,41 @@ def test_containers_have_no_rights_they_do_not_need(compose):
         assert host["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
 
 
+def test_containers_have_limits_and_their_logs_rotate(compose):
+    for service in [*SERVICES, "whatsapp-bridge"]:
+        host = compose.inspect(compose.containers(service)[0])["HostConfig"]
+        assert 0 < host["Memory"] <= 2 << 30, service
+        assert 0 < host["PidsLimit"] <= 512, service
+        assert host["LogConfig"]["Config"] == {"max-size": "10m", "max-file": "5"}, service
+
+
+def test_a_service_gets_the_secrets_it_uses_and_no_other(compose):
+    uses = {"bus-hub": set(), "webhook-ingest": {"WEBHOOK_AUTH_TOKEN"}, "monitor": {"WHATSAPP_API_KEY"},
+            "reconnect-worker": {"WHATSAPP_API_KEY"}, "whatsapp-bridge": {"API_KEY", "WEBHOOK_AUTH_TOKEN"}}
+    for service, expected in uses.items():
+        env = dict(e.split("=", 1) for e in compose.inspect(compose.containers(service)[0])["Config"]["Env"])
+        assert {name for name, value in env.items() if value in ("k1", "t1")} == expected, service
+
+
+def test_the_bridge_does_not_reach_the_bus(compose):
+    bridge = set(compose.inspect(compose.containers("whatsapp-bridge")[0])["NetworkSettings"]["Networks"])
+    hub = set(compose.inspect(compose.containers("bus-hub")[0])["NetworkSettings"]["Networks"])
+    assert bridge and not bridge & hub
+
+
+def test_the_demonstration_has_its_own_data_and_bridge_name(compose):
+    mounts = {m["Name"] for m in compose.inspect(compose.containers("monitor")[0])["Mounts"]}
+    assert mounts == {"zapkeeptest_demo-data"}
+    rows = [json.loads(line) for line in compose.zapkeep("sessions", "--json").stdout.splitlines()]
+    assert rows and {row["bridge"] for row in rows} == {"demo"}
+
+
+def test_the_command_line_runs_as_a_service_of_its_own(compose):
+    done = compose.run("run", "--rm", "-T", "cli", "doctor", check=False)
+    assert "the bridge accepts" in done.stdout or "ok" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_dropped_session_comes_back(compose):
     compose.control("POST", "/drop?session=demo-1&code=428")
     zk.wait_until("demo-1 is back", compose.all_connected, 120)
@@ -149,8 +184,16 @@ def test_secrets_come_from_files(compose, tmp_path):
 
 def test_the_compose_file_alone_is_valid():
     assert shutil.which(COMPOSE[0])
-    env = {**os.environ, "WHATSAPP_API_KEY": "k"}
-    done = subprocess.run([*COMPOSE, "config"], cwd=ROOT, env=env, text=True, capture_output=True)
+    secrets = {"WHATSAPP_API_KEY": "k", "WEBHOOK_AUTH_TOKEN": "t"}
+    plain = {k: v for k, v in os.environ.items() if k not in secrets}
+
+    def config(env):
+        return subprocess.run([*COMPOSE, "config"], cwd=ROOT, env=env, text=True, capture_output=True)
+
+    for name in secrets:
+        refused = config({**plain, **{k: v for k, v in secrets.items() if k != name}})
+        assert refused.returncode != 0 and name in refused.stderr + refused.stdout
+    done = config({**plain, **secrets})
     assert done.returncode == 0, done.stderr
     assert "tonylampada/zapw" in done.stdout
     for port in (8000, 5551):  # Compose 1 and 2 print them differently
