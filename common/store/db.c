@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/base/mem.h"
+#include "common/store/db_companions.h"
 #include "common/store/sql.h"
 #include "common/store/sql_internal.h"
 
@@ -36,6 +37,8 @@ static int set_rules(struct db *db, enum sql_rules rules)
 
     if (r == 0 && rules == SQL_STATE)
         r = sql_exec(db, JOURNAL_PRAGMA "PRAGMA synchronous = FULL;");
+    if (r == 0 && (rules == SQL_LOG_WRITER || rules == SQL_OWNED))
+        r = db_companions_begin(db);
     if (r == 0 && rules == SQL_LOG_WRITER)
         r = sql_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
     if (r == 0 && rules == SQL_OWNED)
@@ -105,7 +108,9 @@ int sql_open(const char *path, enum sql_rules rules, const struct db_schema *sch
 
     if (!db)
         return -ENOMEM;
-    r = open_handle(db, path, rules);
+    r = is_reader(rules) || rules == SQL_COPY ? 0 : db_companions_check(path);
+    if (r == 0)
+        r = open_handle(db, path, rules);
     if (r == 0)
         r = set_rules(db, rules);
     if (r == 0 && schema)

@@ -75,6 +75,9 @@ const char *db_engine_version(void);
 int db_check_writable(struct db *db);
 /* Copies the file to @path while others write (online backup, one snapshot), then verifies by quick_check. */
 int db_backup(struct db *db, const char *path);
+/* Is @dir/@file a copy that can be put in place: of a schema that is known, and sound? Returns 0, -ENOENT, -EBADMSG,
+ * -EPROTONOSUPPORT, -EUCLEAN (it has a "-wal" file, so it is no copy of db_backup()), or another -errno. */
+int db_verify(const char *dir, const char *file);
 /* SQLite's quick_check: 0, or -EBADMSG. */
 int db_quick_check(struct db *db);
 

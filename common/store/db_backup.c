@@ -4,11 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "common/base/mem.h"
+#include "common/store/db_file.h"
 #include "common/store/sql.h"
 #include "common/store/sql_internal.h"
+
+#define PATH_BYTES 4200
 
 int db_quick_check(struct db *db)
 {
@@ -54,7 +58,32 @@ int db_backup(struct db *db, const char *path)
     if (r == 0)
         r = copy_pages(db, to);
     if (r == 0)
+        r = sql_exec(to, "PRAGMA application_id = 0"); /* the WAL of the original is none of the copy's */
+    if (r == 0)
         r = db_quick_check(to);
     db_close(to);
     return r == 0 ? sql_sync_file(path) : r;
+}
+
+int db_verify(const char *dir, const char *file)
+{
+    char path[PATH_BYTES];
+    struct db *db = NULL;
+    int r;
+
+    (void)snprintf(path, sizeof path, "%s/%s-wal", dir, file);
+    if (access(path, F_OK) == 0)
+        return -EUCLEAN; /* not made by db_backup(): a part of it is in there */
+    (void)snprintf(path, sizeof path, "%s/%s", dir, file);
+    if (access(path, R_OK) != 0)
+        return -errno;
+    r = db_open_reader(dir, file, &db);
+    if (r == 0)
+        r = db_check_version(db, db_known_schema(file));
+    if (r == -ENOENT)
+        r = -EBADMSG; /* a database, but not of zapkeep */
+    if (r == 0)
+        r = db_quick_check(db);
+    db_close(db);
+    return r;
 }

@@ -74,7 +74,7 @@ int db_header_read(const char *path, struct db_header *ret)
 
 /* ---- sentences ------------------------------------------------------------------------------- */
 
-static int known_schema(const char *file)
+int db_known_schema(const char *file)
 {
     static const struct {
         const char *file;
@@ -96,7 +96,7 @@ static int known_schema(const char *file)
 static void newer(const char *path, const char *file, char *ret, size_t n)
 {
     struct db_header h = { 0 };
-    int known = known_schema(file);
+    int known = db_known_schema(file);
 
     if (db_header_read(path, &h) == 0 && known > 0 && h.user_version > (uint32_t)known)
         (void)snprintf(
@@ -117,6 +117,9 @@ const char *db_problem(const char *dir, const char *file, int r, char *ret, size
         { -EBADMSG, "is not a zapkeep database, or it is damaged: restore a backup (zapkeep restore DIR)" },
         { -ESTALE,
           "was replaced or removed while it was open: check that its volume is mounted, then restart" },
+        { -EUCLEAN, "has a -wal or -journal file beside it that belongs to another database, as when a copy "
+                    "was put over "
+                    "it: put a backup in place with zapkeep restore DIR, or move those files away" },
         { -ENOSPC, "cannot be written, the disk is full: make room" },
         { -EACCES, "may not be read and written by this user: start zapkeep as the owner of the folder" },
         { -EROFS, "is on a file system that is read-only: mount it for writing" },

@@ -27,6 +27,9 @@ struct db_header {
 /* Returns 0 (an empty or foreign file has is_sqlite false) or -errno. */
 int db_header_read(const char *path, struct db_header *ret);
 
+/* The schema that this zapkeep knows of STATE_DB_FILE and the others; 0: none of its files. */
+int db_known_schema(const char *file);
+
 /*
  * One sentence that says why @dir/@file could not be opened or written with the negative @r, and what to do:
  * "…/state.db was written by a newer zapkeep (schema 99, this one knows 7): start that version". Returns @ret.

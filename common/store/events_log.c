@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "common/base/mem.h"
+#include "common/store/db_companions.h"
 #include "common/store/events_internal.h"
 #include "common/store/sql.h"
 
@@ -91,13 +92,18 @@ static int sync_dir(const char *dir)
 static int open_files(struct event_log *l)
 {
     char path[PATH_BYTES];
-    int r = event_wal_rewrite(l->dir);
+    int r;
 
     (void)snprintf(path, sizeof path, "%s/%s", l->dir, EVENTS_DB_FILE);
+    r = db_companions_check(path);
+    if (r == 0)
+        r = event_wal_rewrite(l->dir);
     if (r == 0)
         r = sql_open(path, SQL_LOG_WRITER, &events_schema, 0, &l->db);
     if (r == 0)
         event_wal_watch(l);
+    if (r == 0)
+        db_companions_adopt(l->db, path);
     if (r == 0)
         r = event_ids_load(l->db, &l->ids);
     if (r == 0)

@@ -6,6 +6,7 @@
 
 #include "common/base/mem.h"
 #include "common/base/rng.h"
+#include "common/store/db_companions.h"
 #include "common/store/sql.h"
 
 #define PATH_BYTES 4200
@@ -24,7 +25,13 @@ static int open_as(const char *dir, enum sql_rules rules, const struct db_schema
 
 int forward_open(const char *dir, struct db **ret)
 {
-    return open_as(dir, SQL_OWNED, &forward_schema, ret);
+    char path[PATH_BYTES];
+    int r = open_as(dir, SQL_OWNED, &forward_schema, ret);
+
+    (void)snprintf(path, sizeof path, "%s/%s", dir, FORWARD_DB_FILE);
+    if (r == 0)
+        db_companions_adopt(*ret, path);
+    return r;
 }
 
 int forward_open_reader(const char *dir, struct db **ret)

@@ -22,7 +22,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    static const char *const files[] = { "forward.db", "forward.db-wal", "forward.db-shm" };
+    static const char *const files[] = { "forward.db", "forward.db-wal", "forward.db-shm", "forward.db-id" };
     char path[64];
 
     db_close(db);
