@@ -1,6 +1,6 @@
 /*
- * zapkeep backup DIR: copies of the stores, taken while everything runs and verified. To restore, stop
- * zapkeep and put the files into its data folder (without -wal, -shm and -journal files of the old ones).
+ * zapkeep backup DIR: copies of the stores, taken while everything runs and verified. zapkeep restore DIR puts
+ * them back.
  *
  * state.db goes first: its cursors then never stand past the end of the log's copy.
  */

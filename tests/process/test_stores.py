@@ -92,3 +92,96 @@ def test_what_cannot_be_opened_is_said_in_words(stack):
     db.close()
     answer = stack.cli("status")
     assert answer.returncode == 3 and "newer zapkeep (schema 99, this one knows" in answer.stderr
+
+
+# ---- restoring -----------------------------------------------------------------------------------------------------
+
+def backup_of(stack, tmp_path, name="backup"):
+    """A backup of a log with one event, `kept`, taken while it is written."""
+    stack.ingest()
+    assert stack.post(webhook(message_id="kept"))[0] == 200
+    folder = str(tmp_path / name)
+    stack.cli("backup", folder, check=True)
+    return folder
+
+
+def ids(stack):
+    return [row["message_id"] for row in stack.events()]
+
+
+def test_restore_puts_a_backup_in_place(stack, tmp_path):
+    folder = backup_of(stack, tmp_path)
+    assert stack.post(webhook(message_id="later"))[0] == 200
+    refused = stack.cli("restore", folder)
+    assert refused.returncode == 3 and "stop zapkeep first" in refused.stderr
+    stack.processes["ingest"].kill()  # its WAL stays
+    assert os.path.getsize(os.path.join(stack.data, "events.db-wal")) > 0
+    done = stack.cli_json("restore", folder)[0]
+    assert sorted(os.listdir(done["aside"]))[:1] == ["events.db"]
+    assert "events.db-wal" in os.listdir(done["aside"]) and "events.db-wal" not in os.listdir(stack.data)
+    stack.ingest()
+    assert ids(stack) == ["kept"]
+    assert stack.post(webhook(message_id="after"))[0] == 200
+    assert ids(stack) == ["kept", "after"]
+
+
+def test_restore_refuses_what_is_no_backup_and_changes_nothing(stack, tmp_path):
+    folder = backup_of(stack, tmp_path)
+    stack.processes["ingest"].stop()
+    with open(os.path.join(folder, "events.db"), "r+b") as f:
+        f.seek(4096)
+        f.write(b"\xff" * 8192)
+    before = sorted(os.listdir(stack.data))
+    refused = stack.cli("restore", folder)
+    assert refused.returncode == 3 and "damaged" in refused.stderr and "nothing was changed" in refused.stderr
+    assert stack.cli("restore", str(tmp_path)).returncode == 2
+    assert sorted(os.listdir(stack.data)) == before
+    stack.ingest()
+    assert ids(stack) == ["kept"]
+
+
+def test_a_worker_alone_keeps_restore_from_starting(stack, tmp_path):
+    folder = backup_of(stack, tmp_path)
+    stack.processes["ingest"].stop()
+    stack.hub()
+    p = stack.worker()
+    wait_until("it has state.db open", lambda: "has a store in" in stack.cli("restore", folder).stderr, needs=p)
+
+
+@pytest.mark.parametrize("start", ["ingest", "forward"])
+def test_a_copy_that_was_put_over_a_crashed_store_is_refused(stack, tmp_path, start):
+    """cp backup/* data/, with the write-ahead log of the crash still there: nothing is mixed, and it is said."""
+    stack.hub()
+    stack.ingest()
+    stack.forward(BACKEND_URL="http://127.0.0.1:9")
+    assert stack.post(webhook(message_id="kept"))[0] == 200
+    folder = str(tmp_path / "backup")
+    stack.cli("backup", folder, check=True)
+    assert stack.post(webhook(message_id="later"))[0] == 200
+    wait_until("it is in forward.db's log", lambda: os.path.getsize(os.path.join(stack.data, "forward.db-wal")) > 0)
+    stack.processes["ingest"].kill()
+    stack.processes["forward"].kill()
+    file = "events.db" if start == "ingest" else "forward.db"
+    with open(os.path.join(folder, file), "rb") as source, open(os.path.join(stack.data, file), "r+b") as target:
+        target.truncate()
+        shutil.copyfileobj(source, target)  # the same inode, as cp does it
+    if start == "ingest":
+        p = stack.ingest(ready=False)
+        wait_until("it ends", lambda: not p.running())
+    else:
+        p = stack.forward(ready=False, BACKEND_URL="http://127.0.0.1:9")
+    wait_until("it is said", lambda: any(text in p.text() for text in ("belongs to another database", "Structure needs cleaning")))
+    stack.stop_all()
+    stack.cli("restore", folder, check=True)
+    stack.ingest()
+    assert ids(stack) == ["kept"]
+
+
+def test_a_crash_is_no_foreign_log(stack):
+    """kill -9 at any time, many starts: the write-ahead log is taken for what it is."""
+    for i in range(6):
+        p = stack.ingest()
+        assert stack.post(webhook(message_id=f"m{i}"))[0] == 200
+        p.kill()
+    stack.ingest()
+    assert ids(stack) == [f"m{i}" for i in range(6)]
