@@ -59,18 +59,16 @@ const struct setting app_settings_table[] = {
     { .name = "ZAPKEEP_BUS_IN",
       .kind = SETTING_BUS,
       .at = offsetof(struct app_settings, bus_in),
-      .def = "tcp://127.0.0.1:5550",
-      .help = "where publishers dial the hub" },
+      .help = "where publishers dial the hub; default: ipc://ZAPKEEP_DATA_DIR/bus-in.sock" },
     { .name = "ZAPKEEP_BUS_OUT",
       .kind = SETTING_BUS,
       .at = offsetof(struct app_settings, bus_out),
-      .def = "tcp://127.0.0.1:5551",
-      .help = "where subscribers dial the hub" },
+      .help = "where subscribers dial the hub; default: ipc://ZAPKEEP_DATA_DIR/bus-out.sock" },
     { .name = "ZAPKEEP_BUS_FEED",
       .kind = SETTING_BUS,
       .at = offsetof(struct app_settings, bus_feed),
-      .help = "where zapkeep's own programs subscribe instead, to many messages at once; empty: "
-              "ZAPKEEP_BUS_OUT" },
+      .help = "where zapkeep's own programs subscribe, to many messages at once; default: "
+              "ipc://ZAPKEEP_DATA_DIR/bus-feed.sock, or ZAPKEEP_BUS_OUT where that is set" },
     { .name = "ZAPKEEP_LOG",
       .kind = SETTING_CHOICE,
       .at = offsetof(struct app_settings, log_level),
@@ -155,6 +153,11 @@ static int read_settings(const struct app_spec *spec, const struct app_start *st
     CLEANUP(buf_fini) struct buf problem = BUF_INIT(WORDS_MAX);
     int r = settings_read(spec->tables, start->argc, start->argv, &problem, settings, start->args);
 
+    if (r == 0) {
+        r = bus_settings_complete(settings, &problem);
+        if (r != 0)
+            settings_free(spec->tables, settings);
+    }
     if (r == SETTINGS_HELP)
         return print_help(spec);
     if (r == SETTINGS_VERSION)
@@ -273,7 +276,8 @@ static int open_bus(struct app *a)
     if (r != -EINVAL)
         return r;
     return stop_with(a->spec, EXIT_USAGE,
-                     "ZAPKEEP_BUS_IN is \"%s\", which is no address of nng, as tcp://127.0.0.1:5550",
+                     "ZAPKEEP_BUS_IN is \"%s\", which is no address of the bus, as "
+                     "ipc:///var/lib/zapkeep/bus-in.sock or tls+tcp://hub:5550",
                      s->bus_in);
 }
 

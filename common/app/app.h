@@ -56,6 +56,9 @@ extern const struct setting bridge_settings_table[];
 /* Where this program's subscriptions dial: the feed when there is one; and the name of that setting. */
 const char *app_bus(const struct app_settings *s);
 const char *app_bus_name(const struct app_settings *s);
+/* Fills in the addresses that were not set: Unix sockets in the data folder. app_open() does it; so must whoever
+ * reads settings without it. Returns 0, -EINVAL with one line in @problem (a path that is too long), -ENOMEM. */
+int bus_settings_complete(struct app_settings *s, struct buf *problem);
 
 struct app;
 

@@ -161,7 +161,7 @@ static const char *shape_of(enum setting_kind kind)
         [SETTING_URL] = "a URL as http://127.0.0.1:3000",
         [SETTING_LISTEN] = "an address as 127.0.0.1:8000, or \"off\"",
         [SETTING_ID] = "1 to 64 of A-Z a-z 0-9 _ -",
-        [SETTING_BUS] = "an address of nng as tcp://127.0.0.1:5550",
+        [SETTING_BUS] = "an address of the bus as ipc:///run/zapkeep/bus.sock or tls+tcp://hub:5550",
     };
 
     return shapes[kind];

@@ -39,8 +39,8 @@ static int parse_host_port(const char *p, size_t n, struct str *ret_host, uint16
 
 bool url_is_bus(const char *s)
 {
-    static const char *const schemes[] = { "tcp://", "tls+tcp://",  "tcp4://", "tcp6://",
-                                           "ipc://", "abstract://", "ws://",   "wss://" };
+    static const char *const schemes[] = { "tcp://",  "tls+tcp://", "tcp4://",
+                                           "tcp6://", "ipc://",     "abstract://" };
     const char *rest = NULL;
     struct str host;
     uint16_t port;
@@ -49,7 +49,7 @@ bool url_is_bus(const char *s)
         rest = strncmp(s, schemes[i], strlen(schemes[i])) == 0 ? s + strlen(schemes[i]) : NULL;
     if (!rest || !*rest)
         return false;
-    if (!strstr(s, "tcp"))
+    if (!memmem(s, (size_t)(rest - s), "tcp", 3))
         return true;
     return strchr(rest, ':') && parse_host_port(rest, strlen(rest), &host, &port) == 0 && host.n > 0;
 }

@@ -2,15 +2,24 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "common/base/log.h"
+#include "common/base/mem.h"
 #include "common/base/metrics.h"
+#include "common/io/bus_url.h"
 
 /* How often the peers are counted for the metrics; a scrape comes every 15 s or so. */
 #define COUNT_MS 1000
 
 static const struct setting hub_table[] = {
     APP_ADMIN_ROW("127.0.0.1:8001", "/health, /ready and /metrics of the hub; off: none"),
+    { .name = "ZAPKEEP_BUS_OPEN",
+      .kind = SETTING_BOOL,
+      .at = offsetof(struct hub_settings, bus_open),
+      .def = "false",
+      .help = "yes: listen on a plain tcp:// address, where everybody who reaches it reads and writes all "
+              "messages" },
     { 0 },
 };
 
@@ -62,9 +71,12 @@ static const char *name_of(const struct app_settings *s, const char *url)
 
 static int say_failed(const struct hub *h, const char *url, int r)
 {
-    (void)fprintf(stderr, "zapkeep-hub: cannot listen on %s %s: %s; set another address\n",
-                  name_of(&h->settings.app, url), url,
-                  r == -EINVAL ? "no address of nng, as tcp://127.0.0.1:5550" : err_text(r));
+    (void)fprintf(
+        stderr, "zapkeep-hub: cannot listen on %s %s: %s; set another address\n",
+        name_of(&h->settings.app, url), url,
+        r == -EINVAL
+            ? "no address to listen on, as ipc:///var/lib/zapkeep/bus-in.sock or tls+tcp://0.0.0.0:5550"
+            : err_text(r));
     return APP_EXIT(r == -EINVAL ? EXIT_USAGE : EXIT_UNREACHABLE);
 }
 
@@ -76,18 +88,70 @@ static const struct app_spec hub_spec = {
     .no_publisher = true,
 };
 
+static bool is_plain(const char *url)
+{
+    enum bus_reach reach = bus_url_reach(url);
+
+    return *url && (reach == BUS_REACH_MACHINE || reach == BUS_REACH_NETWORK);
+}
+
+/* A plain address has neither the permissions of a file nor certificates: it must be meant. */
+static int refuse_plain(const struct hub *h, const char *url)
+{
+    if (!is_plain(url) || h->settings.bus_open)
+        return 0;
+    (void)fprintf(stderr,
+                  "zapkeep-hub: %s is %s, where everybody who reaches it reads and writes all messages; use "
+                  "ipc:// (the default) or tls+tcp://, or set ZAPKEEP_BUS_OPEN=yes\n",
+                  name_of(&h->settings.app, url), url);
+    return APP_EXIT(EXIT_USAGE);
+}
+
+static void warn_of_plain(const struct hub *h, const char *url)
+{
+    if (is_plain(url))
+        log_warn(
+            "bus-open",
+            bus_url_reach(url) == BUS_REACH_MACHINE
+                ? "every user of this machine can read and write all messages; ipc:// restricts that to the "
+                  "service's group"
+                : "everybody who reaches this address can read and write all messages; use tls+tcp:// on a "
+                  "network",
+            KS("setting", name_of(&h->settings.app, url)), KS("url", url));
+}
+
+static int listen_all(struct hub *h)
+{
+    const struct app_settings *s = &h->settings.app;
+    const char *const urls[] = { s->bus_in, s->bus_out, s->bus_feed };
+    const char *failed;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < ARRAY_LEN(urls); i++)
+        r = refuse_plain(h, urls[i]);
+    if (r != 0)
+        return r;
+    (void)mkdir(s->data_dir,
+                0750); /* its sockets are there by default; what is wrong with it is said below */
+    r = bus_hub_open(app_loop(h->app), s->bus_in, s->bus_out, s->bus_feed, &h->bus, &failed);
+    if (r != 0)
+        return say_failed(h, failed, r);
+    for (size_t i = 0; i < ARRAY_LEN(urls); i++)
+        warn_of_plain(h, urls[i]);
+    return 0;
+}
+
 int hub_open(struct hub *h, const struct app_start *start)
 {
     const struct app_settings *s = &h->settings.app;
-    const char *failed;
     int r;
 
     r = app_open(&hub_spec, start, &h->settings, &h->app);
     if (r != 0)
         return r;
-    r = bus_hub_open(app_loop(h->app), s->bus_in, s->bus_out, s->bus_feed, &h->bus, &failed);
+    r = listen_all(h);
     if (r != 0)
-        return say_failed(h, failed, r);
+        return r;
     metrics_add(&peers);
     metrics_add(&waiting);
     metrics_add(&closed);

@@ -8,6 +8,7 @@
 
 struct hub_settings {
     struct app_settings app;
+    bool bus_open; /* plain TCP is meant */
 };
 
 struct hub {

@@ -84,8 +84,12 @@ int cli_read(const struct cli_command *cmd, const struct setting *own, int argc,
     CLEANUP(buf_fini) struct buf problem = BUF_INIT(WORDS_MAX);
     int r = settings_read(tables, argc, argv, &problem, ret, ret_args);
 
-    if (r == 0)
-        return -1;
+    if (r == 0) {
+        r = bus_settings_complete(ret, &problem);
+        if (r == 0)
+            return -1;
+        settings_free(tables, ret);
+    }
     if (r == SETTINGS_HELP)
         return print_help(cmd, tables);
     if (r == SETTINGS_VERSION) {

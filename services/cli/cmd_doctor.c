@@ -37,14 +37,23 @@ static const struct {
     const char *name;
     doctor_check *check;
 } checks[] = {
-    { "bridge", doctor_bridge },       { "key", doctor_key },
-    { "dialect", doctor_dialect },     { "extension", doctor_extension },
-    { "reconnect", doctor_reconnect }, { "folder", doctor_folder },
-    { "disk", doctor_disk },           { "sqlite", doctor_sqlite },
-    { "state", doctor_state },         { "ingest", doctor_ingest },
-    { "token", doctor_token },         { "hub", doctor_hub },
-    { "probe", doctor_probe },         { "arrival", doctor_arrival },
-    { "monitor", doctor_monitor },     { "workers", doctor_workers },
+    { "bridge", doctor_bridge },
+    { "key", doctor_key },
+    { "dialect", doctor_dialect },
+    { "extension", doctor_extension },
+    { "reconnect", doctor_reconnect },
+    { "folder", doctor_folder },
+    { "disk", doctor_disk },
+    { "sqlite", doctor_sqlite },
+    { "state", doctor_state },
+    { "ingest", doctor_ingest },
+    { "token", doctor_token },
+    { "bus", doctor_bus },
+    { "hub", doctor_hub },
+    { "probe", doctor_probe },
+    { "arrival", doctor_arrival },
+    { "monitor", doctor_monitor },
+    { "workers", doctor_workers },
     { "clock", doctor_clock },
 };
 

@@ -61,7 +61,7 @@ struct doctor {
 
 typedef void doctor_check(struct doctor *d, struct finding *f);
 doctor_check doctor_bridge, doctor_key, doctor_dialect, doctor_extension, doctor_reconnect, doctor_clock;
-doctor_check doctor_ingest, doctor_token, doctor_hub, doctor_probe, doctor_arrival;
+doctor_check doctor_ingest, doctor_token, doctor_bus, doctor_hub, doctor_probe, doctor_arrival;
 doctor_check doctor_folder, doctor_disk, doctor_sqlite, doctor_state, doctor_monitor, doctor_workers;
 
 /* METHOD base URL + path with the key, as cli_bridge_call(). */

@@ -10,6 +10,7 @@
 #include "common/base/mem.h"
 #include "common/base/url.h"
 #include "common/bridge/signature.h"
+#include "common/io/bus_url.h"
 #include "common/store/events.h"
 #include "services/cli/doctor.h"
 
@@ -142,6 +143,37 @@ static bool wait_for_notification(struct doctor *d, int64_t seq)
         (void)cli_bridge_sleep(&d->bridge, HUB_WAIT_MS);
     d->wait_seq = INT64_MAX;
     return d->bus_seq >= seq;
+}
+
+void doctor_bus(struct doctor *d, struct finding *f)
+{
+    const struct app_settings *app = &d->settings.cli.app;
+    const struct {
+        const char *name, *url;
+    } addresses[] = { { "ZAPKEEP_BUS_IN", app->bus_in },
+                      { "ZAPKEEP_BUS_OUT", app->bus_out },
+                      { "ZAPKEEP_BUS_FEED", app->bus_feed } };
+    enum bus_reach widest = BUS_REACH_FILE;
+    size_t at = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(addresses); i++) {
+        if (*addresses[i].url && bus_url_reach(addresses[i].url) > widest) {
+            widest = bus_url_reach(addresses[i].url);
+            at = i;
+        }
+    }
+    if (widest == BUS_REACH_NETWORK)
+        finding_set(f, FINDING_WARN, "use tls+tcp:// with certificates, or ipc:// on one machine",
+                    "%s is %s: everybody who reaches it reads and writes all messages", addresses[at].name,
+                    addresses[at].url);
+    else if (widest == BUS_REACH_MACHINE)
+        finding_set(f, FINDING_NOTE, "leave the ZAPKEEP_BUS_ settings out, or use ipc://",
+                    "%s is %s: every user of this machine reads and writes all messages", addresses[at].name,
+                    addresses[at].url);
+    else
+        finding_set(f, FINDING_OK, "",
+                    widest == BUS_REACH_TLS ? "the bus asks for a certificate"
+                                            : "the bus is open to the service's user and group only");
 }
 
 void doctor_hub(struct doctor *d, struct finding *f)

@@ -76,7 +76,7 @@ def test_a_data_directory_that_cannot_be_written(stack, name):
 
 
 @pytest.mark.parametrize("name, port, args", [
-    ("hub", "in", ("--admin-listen", "off")), ("hub", "out", ("--admin-listen", "off")),
+    ("hub", "api", ("--admin-listen", "off", "--bus-open", "--bus-in", "tcp://127.0.0.1:{api}")),
     ("hub", "hub", ("--admin-listen", "127.0.0.1:{hub}")), ("ingest", "ingest", ()),
     ("monitor", "monitor", ("--admin-listen", "127.0.0.1:{monitor}")),
     ("worker", "monitor", ("--admin-listen", "127.0.0.1:{monitor}")),

@@ -11,16 +11,23 @@ PUB, SUB = 0x20, 0x21
 MIB = 1 << 20
 
 
+def connect(stack, port):
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(zk.PATIENCE)
+    s.connect(stack.bus[port])
+    return s
+
+
 def dial(stack, port, kind):
     """A connection that speaks as nng's sockets do, and does nothing else by itself."""
-    s = socket.create_connection(("127.0.0.1", stack.ports[port]), timeout=zk.PATIENCE)
+    s = connect(stack, port)
     s.sendall(struct.pack(">4sHH", b"\0SP\0", kind, 0))
     assert s.recv(8) == struct.pack(">4sHH", b"\0SP\0", SUB if kind == PUB else PUB, 0)
     return s
 
 
 def frame(message):
-    return struct.pack(">Q", len(message)) + message
+    return b"\1" + struct.pack(">Q", len(message)) + message
 
 
 def metric(stack, name, **labels):
@@ -67,7 +74,7 @@ def test_a_publisher_of_nonsense_is_closed_and_counted(stack):
         assert s.recv(1) == b""
         s.close()
         zk.wait_until("it is counted", lambda: metric(stack, "zapkeep_hub_closed_total", reason="malformed") == n)
-    nonsense = socket.create_connection(("127.0.0.1", stack.ports["in"]))
+    nonsense = connect(stack, "in")
     nonsense.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     zk.wait_until("it is counted", lambda: metric(stack, "zapkeep_hub_closed_total", reason="malformed") == 6)
     nonsense.close()

@@ -14,7 +14,7 @@ from zk import BIN, ROOT, wait_until, webhook
 def documented_nngcat(address):
     with open(os.path.join(ROOT, "proto", "PROTOCOL.md")) as f:
         line = next(line for line in f if line.strip().startswith("nngcat"))
-    return shlex.split(line.replace("tcp://127.0.0.1:5551", address))
+    return shlex.split(line.replace("ipc:///var/lib/zapkeep/bus-out.sock", address))
 
 
 def test_nngcat_shows_live_messages(stack, tmp_path):
@@ -22,7 +22,7 @@ def test_nngcat_shows_live_messages(stack, tmp_path):
     stack.ingest()
     heard = tmp_path / "heard"
     with open(heard, "wb") as out:
-        tap = subprocess.Popen(documented_nngcat(stack.env["ZAPKEEP_BUS_OUT"]), stdout=out)
+        tap = subprocess.Popen(documented_nngcat("ipc://" + stack.bus["out"]), stdout=out)
 
     def ring():
         assert stack.post(webhook(session="alice", message_id=f"M{time.monotonic_ns()}", text="hello"))[0] == 200
@@ -71,12 +71,13 @@ def test_a_burst_is_heard_whole_and_in_order_with_and_without_the_feed(stack, tm
     heard = {"feed": tmp_path / "feed", "out": tmp_path / "out"}
     raw = tmp_path / "raw"
     with open(raw, "wb") as out:
-        nngcat = subprocess.Popen(documented_nngcat(stack.env["ZAPKEEP_BUS_OUT"]), stdout=out)
+        nngcat = subprocess.Popen(documented_nngcat("ipc://" + stack.bus["out"]), stdout=out)
     taps = []
     for name, path in heard.items():
-        env = {"ZAPKEEP_DATA_DIR": str(tmp_path)}  # no log there: all it can show is what it hears
-        if name == "out":
-            env["ZAPKEEP_BUS_FEED"] = ""
+        # no log there: all it can show is what it hears
+        env = {"ZAPKEEP_DATA_DIR": str(tmp_path), "ZAPKEEP_BUS_OUT": "ipc://" + stack.bus["out"]}
+        if name == "feed":
+            env["ZAPKEEP_BUS_FEED"] = "ipc://" + stack.bus["feed"]
         with open(path, "wb") as out:
             taps.append(subprocess.Popen([os.path.join(BIN, "zapkeep"), "tap", "--json", "message."], stdout=out,
                                          env={**stack.env, **env}))

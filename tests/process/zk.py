@@ -130,16 +130,14 @@ class Stack:
         self.logs = os.path.join(self.dir, "logs")
         os.mkdir(self.data)
         os.mkdir(self.logs)
-        self.ports = {name: free_port() for name in ("in", "out", "feed", "ingest", "hub", "monitor", "api", "control", "forward")}
+        self.ports = {name: free_port() for name in ("ingest", "hub", "monitor", "api", "control", "forward")}
+        self.bus = {name: os.path.join(self.data, f"bus-{name}.sock") for name in ("in", "out", "feed")}
         self.token, self.key = "hook-token", "api-key"
         self.processes = {}
         self.workers = 0
         self.env = {
             "PATH": os.environ["PATH"],
             "ZAPKEEP_DATA_DIR": self.data,
-            "ZAPKEEP_BUS_IN": f"tcp://127.0.0.1:{self.ports['in']}",
-            "ZAPKEEP_BUS_OUT": f"tcp://127.0.0.1:{self.ports['out']}",
-            "ZAPKEEP_BUS_FEED": f"tcp://127.0.0.1:{self.ports['feed']}",
             "ZAPKEEP_INGEST_LISTEN": f"127.0.0.1:{self.ports['ingest']}",
             "WHATSAPP_API_URL": f"http://127.0.0.1:{self.ports['api']}",
             "WHATSAPP_API_KEY": self.key,

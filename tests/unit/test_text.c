@@ -200,7 +200,8 @@ static void urls(void **state)
 static void addresses_of_the_bus(void **state)
 {
     static const char *const good[] = { "tcp://127.0.0.1:5550", "tcp://bus-hub:5550", "tcp://[::1]:5550",
-                                        "tls+tcp://0.0.0.0:1",  "ipc:///run/hub",     "abstract://hub" };
+                                        "tls+tcp://0.0.0.0:1",  "ipc:///run/hub",     "ipc:///srv/tcp/hub",
+                                        "abstract://hub" };
     static const char *const bad[] = {
         "",
         "tcp://",
@@ -209,6 +210,7 @@ static void addresses_of_the_bus(void **state)
         "tcp://host:port",
         "tcp://host:99999",
         "http://host:1",
+        "ws://host:1/bus",
         "ipc://",
     };
 
