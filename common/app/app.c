@@ -69,6 +69,13 @@ const struct setting app_settings_table[] = {
       .at = offsetof(struct app_settings, bus_feed),
       .help = "where zapkeep's own programs subscribe, to many messages at once; default: "
               "ipc://ZAPKEEP_DATA_DIR/bus-feed.sock, or ZAPKEEP_BUS_OUT where that is set" },
+    { .name = "ZAPKEEP_BUS_CERT",
+      .at = offsetof(struct app_settings, bus_cert),
+      .help = "for tls+tcp:// addresses: PEM file with this program's certificate and its key" },
+    { .name = "ZAPKEEP_BUS_CA",
+      .at = offsetof(struct app_settings, bus_ca),
+      .help = "for tls+tcp:// addresses: PEM file of the authority that signed the certificates of all "
+              "programs" },
     { .name = "ZAPKEEP_LOG",
       .kind = SETTING_CHOICE,
       .at = offsetof(struct app_settings, log_level),
@@ -273,6 +280,8 @@ static int open_bus(struct app *a)
     if (a->spec->no_publisher)
         return 0;
     r = bus_pub_open(s->bus_in, &a->pub);
+    if (r == -EKEYREJECTED)
+        return stop_with(a->spec, EXIT_USAGE, "%s", BUS_KEY_REJECTED);
     if (r != -EINVAL)
         return r;
     return stop_with(a->spec, EXIT_USAGE,

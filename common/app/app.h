@@ -31,6 +31,7 @@
 struct app_settings {
     const char *data_dir;
     const char *bus_in, *bus_out, *bus_feed;
+    const char *bus_cert, *bus_ca; /* for tls+tcp:// */
     const char *log_level, *log_format;
     const char *admin_listen; /* ZAPKEEP_ADMIN_LISTEN; NULL in programs without that row */
 };
@@ -56,8 +57,13 @@ extern const struct setting bridge_settings_table[];
 /* Where this program's subscriptions dial: the feed when there is one; and the name of that setting. */
 const char *app_bus(const struct app_settings *s);
 const char *app_bus_name(const struct app_settings *s);
-/* Fills in the addresses that were not set: Unix sockets in the data folder. app_open() does it; so must whoever
- * reads settings without it. Returns 0, -EINVAL with one line in @problem (a path that is too long), -ENOMEM. */
+/* Fills in the addresses that were not set (Unix sockets in the data folder) and gives the bus its certificate.
+ * app_open() calls it; a program that reads settings without it calls it too. Returns 0, -EINVAL with one line in @problem (a path that is too long), -ENOMEM. */
+/* The problem line for -EKEYREJECTED of anything that opens the bus. */
+#define BUS_KEY_REJECTED                                                                                     \
+    "a tls+tcp:// address needs ZAPKEEP_BUS_CERT (a PEM file with certificate and key) and ZAPKEEP_BUS_CA; " \
+    "one of "                                                                                                \
+    "them is not set or cannot be read"
 int bus_settings_complete(struct app_settings *s, struct buf *problem);
 
 struct app;

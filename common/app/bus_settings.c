@@ -63,5 +63,7 @@ int bus_settings_complete(struct app_settings *s, struct buf *problem)
         r = check_length("ZAPKEEP_BUS_IN", s->bus_in, problem);
     if (r == 0)
         r = check_length("ZAPKEEP_BUS_OUT", s->bus_out, problem);
-    return r == 0 ? check_length("ZAPKEEP_BUS_FEED", s->bus_feed, problem) : r;
+    if (r == 0)
+        r = check_length("ZAPKEEP_BUS_FEED", s->bus_feed, problem);
+    return r == 0 ? bus_identity(s->bus_cert, s->bus_ca) : r;
 }

@@ -9,7 +9,7 @@
 
 #include "common/base/text.h"
 
-/* An address of nng: tcp:// or tls+tcp:// with a host and a port, or ipc://, abstract://, ws:// and
+/* An address of nng: tcp:// or tls+tcp:// with a host and a port, or ipc:// or abstract:// and
  * something.
  */
 bool url_is_bus(const char *s);

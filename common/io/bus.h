@@ -15,11 +15,19 @@
  * messages/s were lost. */
 #define BUS_QUEUE_MESSAGES 8192
 
+/*
+ * For tls+tcp:// addresses: PEM files with the certificate and key of this process, and with the authority that
+ * has signed those of all parties; "" for none. Before anything is opened. Returns 0 or -ENOMEM. What is wrong
+ * with the files shows at opening: -EKEYREJECTED.
+ */
+int bus_identity(const char *cert_file, const char *ca_file);
+
 struct bus_pub;
 struct bus_sub;
 struct bus_hub;
 
-/* Dials @url in the background and again whenever the hub comes back. Returns 0, -EINVAL (URL), -ENOMEM. */
+/* Dials @url in the background and again whenever the hub comes back. Returns 0, -EINVAL (URL), -EKEYREJECTED,
+ * -ENOMEM. */
 int bus_pub_open(const char *url, struct bus_pub **ret);
 void bus_pub_close(struct bus_pub *p); /* waits up to 100 ms for what is queued; NULL is nothing */
 /*
@@ -52,7 +60,7 @@ bool bus_sub_connected(const struct bus_sub *s);
  * Limits: a subscriber that is BUS_SUBSCRIBER_BYTES_MAX behind is closed, and so is the slowest when all that
  * waits is more than BUS_HUB_BYTES_MAX; a publisher of an empty or malformed message is closed.
  *
- * Returns 0, -EADDRINUSE, -EACCES, -EINVAL, -ENOMEM, or another errno; *ret_failed_url names the address that
+ * Returns 0, -EADDRINUSE, -EACCES, -EINVAL, -EKEYREJECTED, -ENOMEM, or another errno; *ret_failed_url names the address that
  * failed.
  */
 int bus_hub_open(struct loop *l, const char *url_in, const char *url_out, const char *url_feed,

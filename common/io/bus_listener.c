@@ -441,16 +441,29 @@ static void on_wake(void *ctx)
 
 /* ---- open and close -------------------------------------------------------------------------- */
 
+static int set_tls(struct bus_listener *l)
+{
+    nng_tls_config *config;
+    int r = bus_tls_config(l->spec.url, true, &config);
+
+    if (r != 0 || !config)
+        return r;
+    r = bus_error(nng_stream_listener_set_ptr(l->nng, NNG_OPT_TLS_CONFIG, config));
+    nng_tls_config_free(config); /* the listener holds it */
+    return r;
+}
+
 static int listen_on(struct bus_listener *l)
 {
-    int rv = nng_stream_listener_alloc(&l->nng, l->spec.url);
+    bool is_file = strncmp(l->spec.url, "ipc:", 4) == 0;
+    int r = bus_error(nng_stream_listener_alloc(&l->nng, l->spec.url));
 
-    if (rv != 0)
-        return rv;
-    l->unix_frames = strncmp(l->spec.url, "ipc:", 4) == 0 || strncmp(l->spec.url, "abstract:", 9) == 0;
-    if (strncmp(l->spec.url, "ipc:", 4) == 0)
-        rv = nng_stream_listener_set_int(l->nng, NNG_OPT_IPC_PERMISSIONS, SOCKET_MODE);
-    return rv != 0 ? rv : nng_stream_listener_listen(l->nng);
+    l->unix_frames = is_file || strncmp(l->spec.url, "abstract:", 9) == 0;
+    if (r == 0 && is_file)
+        r = bus_error(nng_stream_listener_set_int(l->nng, NNG_OPT_IPC_PERMISSIONS, SOCKET_MODE));
+    if (r == 0)
+        r = set_tls(l);
+    return r == 0 ? bus_error(nng_stream_listener_listen(l->nng)) : r;
 }
 
 int bus_listener_open(struct loop *loop, const struct bus_listener_spec *spec, struct bus_listener **ret)
@@ -464,7 +477,7 @@ int bus_listener_open(struct loop *loop, const struct bus_listener_spec *spec, s
     list_init(&l->peers);
     list_init(&l->done);
     (void)pthread_mutex_init(&l->lock, NULL);
-    r = bus_error(listen_on(l));
+    r = listen_on(l);
     bus_outbox_init(&l->outbox, l->unix_frames, spec->block_bytes);
     if (r == 0)
         r = op_open(&l->accept, l, on_accepted);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <nng/nng.h>
+#include <nng/supplemental/tls/tls.h>
 #include <stdatomic.h>
 
 #include "common/base/text.h"
@@ -33,5 +34,9 @@ int bus_open_aio(nng_aio **ret);
 nng_msg *bus_receive(nng_socket s, nng_aio *aio);
 /* Without waiting: 0 and @msg is nng's, or an error and it is freed. Returns what nng returns. */
 int bus_send(nng_socket s, nng_aio *aio, nng_msg *msg);
+/* Dials in the background and again, with TLS where the address says so. Returns as bus_pub_open(). */
+int bus_dial(nng_socket s, const char *url);
+/* For tls+tcp:// a configuration that is the caller's; NULL for other addresses. Returns 0, -EKEYREJECTED, -ENOMEM. */
+int bus_tls_config(const char *url, bool server, nng_tls_config **ret);
 /* Returns within a second, whatever nng does. No callback of the socket runs after that. */
 void bus_close_socket(nng_socket s);

@@ -26,20 +26,20 @@ struct bus_pub {
 int bus_pub_open(const char *url, struct bus_pub **ret)
 {
     struct bus_pub *p = mem_zalloc(sizeof *p);
-    int rv = p ? nng_pub0_open(&p->socket) : NNG_ENOMEM;
+    int r = p ? bus_error(nng_pub0_open(&p->socket)) : -ENOMEM;
 
-    if (rv != 0) {
+    if (r != 0) {
         mem_free(p);
-        return bus_error(rv);
+        return r;
     }
     bus_options(p->socket, BUS_QUEUE_BATCHES);
     bus_count_pipes(p->socket, &p->pipes);
-    rv = bus_open_aio(&p->send);
-    if (rv == 0)
-        rv = nng_dial(p->socket, url, NULL, NNG_FLAG_NONBLOCK);
-    if (rv != 0) {
+    r = bus_error(bus_open_aio(&p->send));
+    if (r == 0)
+        r = bus_dial(p->socket, url);
+    if (r != 0) {
         bus_pub_close(p);
-        return bus_error(rv);
+        return r;
     }
     *ret = p;
     return 0;

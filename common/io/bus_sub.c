@@ -129,7 +129,7 @@ static int subscribe(struct bus_sub *s, const char *url)
         rv = nng_socket_set(s->socket, NNG_OPT_SUB_SUBSCRIBE, s->prefixes[i], strlen(s->prefixes[i]));
     (void)nng_pipe_notify(s->socket, NNG_PIPE_EV_ADD_POST, on_sub_pipe, s);
     (void)nng_pipe_notify(s->socket, NNG_PIPE_EV_REM_POST, on_sub_pipe, s);
-    return rv != 0 ? rv : nng_dial(s->socket, url, NULL, NNG_FLAG_NONBLOCK);
+    return rv != 0 ? bus_error(rv) : bus_dial(s->socket, url);
 }
 
 static int open_handles(struct bus_sub *s, struct loop *l)
@@ -167,7 +167,7 @@ int bus_sub_open(struct loop *l, const char *url, const char *const *prefixes, i
     if (r == 0)
         r = keep_prefixes(s, prefixes, n_prefixes);
     if (r == 0)
-        r = bus_error(subscribe(s, url));
+        r = subscribe(s, url);
     if (r != 0) {
         bus_sub_close(s);
         return r;

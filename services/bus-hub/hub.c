@@ -71,6 +71,11 @@ static const char *name_of(const struct app_settings *s, const char *url)
 
 static int say_failed(const struct hub *h, const char *url, int r)
 {
+    if (r == -EKEYREJECTED) {
+        (void)fprintf(stderr, "zapkeep-hub: %s is %s: %s\n", name_of(&h->settings.app, url), url,
+                      BUS_KEY_REJECTED);
+        return APP_EXIT(EXIT_USAGE);
+    }
     (void)fprintf(
         stderr, "zapkeep-hub: cannot listen on %s %s: %s; set another address\n",
         name_of(&h->settings.app, url), url,

@@ -1,6 +1,7 @@
 """Who reaches the bus: the service's user and group by default; others only where somebody says so."""
 
 import os
+import shutil
 import stat
 import subprocess
 
@@ -73,6 +74,44 @@ def test_plain_tcp_on_the_network_is_told_by_hub_and_doctor(stack):
     [row] = [row for row in map(__import__("json").loads, stack.cli("doctor", "--json").stdout.splitlines())
              if row["check"] == "bus"]
     assert row["level"] == "warn" and "0.0.0.0" in row["message"] and "tls+tcp://" in row["advice"]
+
+
+def pem(folder, name, *args):
+    """A certificate of the stack's own authority (name "ca": the authority itself), with its key in the same file."""
+    key, cert = os.path.join(folder, f"{name}.key"), os.path.join(folder, f"{name}.pem")
+    signer = [] if name.endswith("ca") else ["-CA", f"{folder}/ca.crt", "-CAkey", f"{folder}/ca.key"]
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={args[0]}", "-keyout",
+                    key, "-out", cert, *signer, "-addext", f"subjectAltName=DNS:{args[0]}", *args[1:]], check=True,
+                   capture_output=True)
+    shutil.copy(cert, os.path.join(folder, f"{name}.crt"))
+    with open(cert, "a") as out, open(key) as text:
+        out.write(text.read())
+    return cert
+
+
+def test_tls_lets_in_who_has_a_certificate_and_nobody_else(stack):
+    pem(stack.dir, "ca", "zapkeep test")
+    pem(stack.dir, "other-ca", "somebody else")
+    pem(stack.dir, "party", "localhost", "-addext", "basicConstraints=critical,CA:FALSE")
+    ports = {name: zk.free_port() for name in ("IN", "OUT", "FEED")}
+    stack.env.update({f"ZAPKEEP_BUS_{name}": f"tls+tcp://localhost:{port}" for name, port in ports.items()})
+    code, line = ends(stack)
+    assert code == 2 and "ZAPKEEP_BUS_CERT" in line
+    stack.env.update(ZAPKEEP_BUS_CERT=f"{stack.dir}/party.pem", ZAPKEEP_BUS_CA=f"{stack.dir}/ca.crt")
+    hub = stack.hub()
+    stack.ingest()
+    assert stack.tap().running()
+    assert "bus-open" not in hub.text()
+    url = f"tls+tcp://localhost:{ports['OUT']}"
+    for who, cert in (("no certificate", []), ("another's", ["--cert", f"{stack.dir}/other-ca.crt", "--key", f"{stack.dir}/other-ca.key"])):
+        cat = subprocess.run(["nngcat", "--sub", "--dial", url, "--cacert", f"{stack.dir}/ca.crt", *cert, "--subscribe", "",
+                              "--quoted", "--recv-timeout", "3"], text=True, capture_output=True, timeout=zk.PATIENCE)
+        assert "log.head" not in cat.stdout, who
+    cat = subprocess.Popen(["nngcat", "--sub", "--dial", url, "--cacert", f"{stack.dir}/ca.crt", "--cert", f"{stack.dir}/party.crt",
+                            "--key", f"{stack.dir}/party.key", "--subscribe", "log.", "--quoted"], stdout=subprocess.PIPE)
+    assert b"log.head" in cat.stdout.readline()
+    cat.kill()
+    cat.wait()
 
 
 @pytest.mark.parametrize("program", ["zapkeep-hub", "zapkeep-monitor", "zapkeep"])

@@ -56,6 +56,13 @@ static struct message *message_new(struct str text)
     return m;
 }
 
+int bus_identity(const char *cert_file, const char *ca_file)
+{
+    (void)cert_file;
+    (void)ca_file;
+    return 0;
+}
+
 /* ---- the hub --------------------------------------------------------------------------------- */
 
 static bool wants(const struct bus_sub *s, struct str text)
