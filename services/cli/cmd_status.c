@@ -1,120 +1,49 @@
 /*
- * zapkeep status: each bridge with its health, breaker, bucket, queue, sessions by state, and what is wrong
- * now. From state.db alone: it also works while nothing runs, and says how old its news are.
+ * zapkeep status: what is wrong now, worst first; then each bridge. From state.db alone: it also works while nothing
+ * runs, and says how old its news are. Exit 1 when something is wrong.
  */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
-#include "common/store/alerts.h"
 #include "services/cli/commands.h"
-#include "services/cli/state.h"
+#include "services/cli/status.h"
+#include "services/cli/terminal.h"
 
-#define OUT_MAX (256 * 1024)
-/* More are counted. */
-#define ALERTS_SHOWN 20
+#define OUT_MAX (1024 * 1024)
+/* --watch: as often as a person can read it. */
+#define WATCH_S 2
+
+struct status_settings {
+    struct cli_settings cli;
+    bool watch;
+};
+
+static const struct setting table[] = {
+    { .name = "WATCH",
+      .kind = SETTING_BOOL,
+      .at = offsetof(struct status_settings, watch),
+      .def = "false",
+      .flag_only = true,
+      .help = "show it anew every two seconds, until Ctrl-C" },
+    { 0 },
+};
 
 struct status {
     struct cli_state *state;
     bool json;
     int bridges;
-    /* of the bridge under way */
-    const struct bridge_row *row;
-    struct policy policy;
-    int64_t sessions[SESSION_STATE_N];
-    struct reconnect_queue queue;
-    int64_t in_flight, alerts;
-    struct retry_verdict verdict;
-    struct buf out;
+    struct bridge_status bridge, first;
+    struct problems problems; /* of all bridges; with --json of the one under way */
+    bool wrong;
+    struct buf body;
     struct json_out j;
 };
 
-/* ---- for people ------------------------------------------------------------------------------ */
-
-static void write_health(struct status *s)
+static bool is_wrong(const struct problems *p)
 {
-    const struct bridge_row *row = s->row;
-    char ago[32];
-
-    (void)buf_addf(&s->out, "bridge    %s (%s) is %s since %s%s%s\n", row->name,
-                   row->driver[0] ? row->driver : "driver not known yet", bridge_health_text(row->health),
-                   cli_ago(s->state, row->health_since, ago, sizeof ago), row->health_detail[0] ? ": " : "",
-                   row->health_detail);
-    if (row->incident_since > 0)
-        (void)buf_addf(&s->out, "incident  since %s: %s\n",
-                       cli_ago(s->state, row->incident_since, ago, sizeof ago), row->incident_detail);
-    if (row->outdated_since > 0)
-        (void)buf_addf(&s->out, "outdated  since %s: WhatsApp refuses the bridge's client version (405)\n",
-                       cli_ago(s->state, row->outdated_since, ago, sizeof ago));
-    (void)buf_addf(&s->out, "sweep     the last good one ended %s ago%s\n",
-                   cli_ago(s->state, row->swept_wall, ago, sizeof ago),
-                   s->state->now.steady_ms > row->fresh_until ? "; too old to act upon" : "");
-}
-
-static void write_pace(struct status *s)
-{
-    const struct bridge_row *row = s->row;
-    int64_t wait_ms = s->state->now.steady_ms - s->queue.oldest_due_at;
-    char wait[32];
-
-    (void)buf_addf(&s->out, "breaker   %s%s\n", breaker_state_text(row->breaker.state),
-                   row->breaker.state == BREAKER_OPEN ? ": the bridge failed too many calls" : "");
-    (void)buf_addf(&s->out, "bucket    %lld of %lld attempts, %lld.%03lld/s\n",
-                   (long long)bucket_level(&s->policy, &row->bucket, s->state->now.steady_ms),
-                   (long long)s->policy.burst, (long long)(s->policy.rate_milli / 1000),
-                   (long long)(s->policy.rate_milli % 1000));
-    (void)buf_addf(&s->out, "queue     %lld waiting", (long long)s->queue.waiting);
-    if (s->queue.waiting > 0)
-        (void)buf_addf(&s->out, ", the first for %s", text_duration(wait_ms, wait, sizeof wait));
-    (void)buf_addf(&s->out, "; %lld due later, %lld calling, %lld being verified, %lld parked\n",
-                   (long long)(s->queue.phase[RETRY_DUE] - s->queue.waiting),
-                   (long long)s->queue.phase[RETRY_CALLING], (long long)s->queue.phase[RETRY_VERIFYING],
-                   (long long)s->queue.phase[RETRY_PARKED]);
-    if (s->verdict.why != WHY_READY && (s->verdict.why != WHY_NO_METHOD || s->queue.phase[RETRY_DUE] > 0))
-        (void)buf_addf(&s->out, "attempts  none now: %s\n",
-                       s->verdict.why == WHY_NO_METHOD ? row->no_reconnect_method
-                                                       : why_message(s->verdict.why));
-}
-
-static void write_sessions(struct status *s)
-{
-    const char *comma = "";
-
-    (void)buf_adds(&s->out, "sessions  ");
-    for (int i = 0; i < SESSION_STATE_N; i++) {
-        if (s->sessions[i] == 0)
-            continue;
-        (void)buf_addf(&s->out, "%s%lld %s", comma, (long long)s->sessions[i],
-                       session_state_text((enum session_state)i));
-        comma = ", ";
-    }
-    (void)buf_adds(&s->out, comma[0] ? "\n" : "none\n");
-}
-
-static int write_alert(void *ctx, const struct alert_row *a)
-{
-    struct status *s = ctx;
-    char ago[32];
-
-    if (!a->grouped && ++s->alerts <= ALERTS_SHOWN)
-        (void)buf_addf(&s->out, "alert     %s: %s (%s)\n", a->name, a->detail,
-                       cli_ago(s->state, a->since, ago, sizeof ago));
-    return 0;
-}
-
-static int write_text(struct status *s)
-{
-    int r;
-
-    if (s->bridges > 1)
-        (void)buf_adds(&s->out, "\n");
-    write_health(s);
-    write_pace(s);
-    write_sessions(s);
-    r = alerts_each(s->state->db, s->row->name, write_alert, s);
-    if (s->alerts > ALERTS_SHOWN)
-        (void)buf_addf(&s->out, "          and %lld more alerts\n", (long long)(s->alerts - ALERTS_SHOWN));
-    return r;
+    return p->n > 0 && p->item[0].level == PROBLEM_BAD; /* they are sorted */
 }
 
 /* ---- for programs ---------------------------------------------------------------------------- */
@@ -137,7 +66,7 @@ static int json_alert(void *ctx, const struct alert_row *a)
 
 static void json_bridge(struct status *s)
 {
-    const struct bridge_row *row = s->row;
+    const struct bridge_row *row = &s->bridge.row;
 
     json_texts(&s->j, "bridge", row->name);
     json_texts(&s->j, "driver", row->driver);
@@ -152,109 +81,138 @@ static void json_bridge(struct status *s)
     json_texts(&s->j, "breaker", breaker_state_text(row->breaker.state));
     json_int(&s->j, "breaker_until",
              row->breaker.state == BREAKER_OPEN ? cli_wall(s->state, row->breaker.until) : 0);
-    json_int(&s->j, "bucket_tokens", bucket_level(&s->policy, &row->bucket, s->state->now.steady_ms));
-    json_int(&s->j, "bucket_burst", s->policy.burst);
-    json_int(&s->j, "bucket_rate_milli", s->policy.rate_milli);
-    json_texts(&s->j, "attempts", why_key(s->verdict.why));
+    json_int(&s->j, "bucket_tokens", bucket_level(&s->bridge.policy, &row->bucket, s->state->now.steady_ms));
+    json_int(&s->j, "bucket_burst", s->bridge.policy.burst);
+    json_int(&s->j, "bucket_rate_milli", s->bridge.policy.rate_milli);
+    json_texts(&s->j, "attempts", why_key(s->bridge.verdict.why));
     json_texts(&s->j, "no_reconnect_method", row->no_reconnect_method);
 }
 
 static void json_queue(struct status *s)
 {
     json_open(&s->j, "queue", '{');
-    json_int(&s->j, "waiting", s->queue.waiting);
-    json_int(&s->j, "oldest_ms", s->queue.waiting > 0 ? s->state->now.steady_ms - s->queue.oldest_due_at : 0);
+    json_int(&s->j, "waiting", s->bridge.queue.waiting);
+    json_int(&s->j, "oldest_ms",
+             s->bridge.queue.waiting > 0 ? s->state->now.steady_ms - s->bridge.queue.oldest_due_at : 0);
     for (int i = 0; i < RETRY_PHASE_N; i++)
-        json_int(&s->j, retry_phase_text((enum retry_phase)i), s->queue.phase[i]);
+        json_int(&s->j, retry_phase_text((enum retry_phase)i), s->bridge.queue.phase[i]);
     json_close(&s->j, '}');
     json_open(&s->j, "sessions", '{');
     for (int i = 0; i < SESSION_STATE_N; i++)
-        json_int(&s->j, session_state_text((enum session_state)i), s->sessions[i]);
+        json_int(&s->j, session_state_text((enum session_state)i), s->bridge.sessions[i]);
     json_close(&s->j, '}');
 }
 
+static void json_problems(struct status *s)
+{
+    json_bool(&s->j, "ok", !is_wrong(&s->problems));
+    json_open(&s->j, "problems", '[');
+    for (int i = 0; i < s->problems.n; i++) {
+        json_open(&s->j, NULL, '{');
+        json_texts(&s->j, "level", s->problems.item[i].level == PROBLEM_BAD ? "bad" : "warn");
+        json_texts(&s->j, "text", s->problems.item[i].text);
+        json_close(&s->j, '}');
+    }
+    json_close(&s->j, ']');
+}
+
+/* The problems are those of this bridge and of the bus: a line stands for itself. */
 static int write_json(struct status *s)
 {
     int r;
 
-    s->j = JSON_OUT(&s->out);
+    s->j = JSON_OUT(&s->body);
     json_open(&s->j, NULL, '{');
     json_bridge(s);
     json_queue(s);
     json_open(&s->j, "alerts", '[');
-    r = alerts_each(s->state->db, s->row->name, json_alert, s);
+    r = alerts_each(s->state->db, s->bridge.row.name, json_alert, s);
     json_close(&s->j, ']');
+    json_problems(s);
     json_close(&s->j, '}');
-    (void)buf_adds(&s->out, "\n");
+    (void)buf_adds(&s->body, "\n");
     return r;
 }
 
 /* ---- one bridge after the other -------------------------------------------------------------- */
 
-static int read_bridge(struct status *s)
-{
-    struct db *db = s->state->db;
-    struct retry_bridge view;
-    int r = sessions_count(db, s->row->name, s->sessions);
-
-    s->policy = bridges_policy(s->row);
-    s->alerts = 0;
-    if (r == 0)
-        r = reconnects_queue(db, &s->state->now, s->row->name, &s->queue);
-    if (r == 0)
-        r = reconnects_count_in_flight(db, &s->state->now, s->row->name, &s->in_flight);
-    if (r != 0)
-        return r;
-    view = bridges_view(s->row, s->in_flight);
-    s->verdict = retry_bridge_verdict(&s->policy, &view, s->state->now.steady_ms);
-    return 0;
-}
-
 static int on_bridge(void *ctx, const struct bridge_row *row)
 {
     struct status *s = ctx;
-    int r;
+    int r = status_read(s->state, row, &s->bridge);
 
-    s->bridges++;
-    s->row = row;
-    r = read_bridge(s);
-    if (r == 0)
-        r = s->json ? write_json(s) : write_text(s);
-    if (r == 0)
-        r = buf_error(&s->out);
-    if (r == 0)
-        (void)fputs(buf_str(&s->out), stdout);
-    buf_reset(&s->out);
-    return r;
+    if (r != 0)
+        return r;
+    if (s->json)
+        s->problems.n = 0;
+    status_problems(&s->bridge, &s->problems);
+    if (s->json || s->bridges == 0)
+        status_bus_problems(&s->state->settings->app, &s->problems);
+    status_sort(&s->problems);
+    s->wrong = s->wrong || is_wrong(&s->problems);
+    if (s->bridges++ == 0)
+        s->first = s->bridge;
+    if (s->json) {
+        r = write_json(s);
+    } else {
+        (void)buf_adds(&s->body, "\n");
+        status_text(&s->bridge, &s->body);
+    }
+    return r == 0 ? buf_error(&s->body) : r;
 }
 
-static int run(const struct cli_settings *settings)
+static void print(struct status *s, bool clear)
+{
+    CLEANUP(buf_fini) struct buf head = BUF_INIT(OUT_MAX);
+
+    if (!s->json)
+        status_headline(&s->problems, &s->first, s->bridges, terminal_colours(), &head);
+    printf("%s%s%s", clear ? "\033[H\033[J" : "", buf_str(&head), buf_str(&s->body));
+    (void)fflush(stdout);
+}
+
+/* Returns the exit code. */
+static int show(const struct cli_settings *settings, bool clear)
 {
     CLEANUP(cli_state_close) struct cli_state state = CLI_STATE_NULL;
-    struct status s = { .state = &state, .json = settings->json, .out = BUF_INIT(OUT_MAX) };
-    int code = cli_state_open(settings, &state);
+    struct status *s = mem_zalloc(sizeof *s);
+    int code = s ? cli_state_open(settings, &state) : cli_problem(EXIT_NEGATIVE, "out of memory");
     int r;
 
-    if (code >= 0)
+    if (code >= 0) {
+        mem_free(s);
         return code;
-    r = bridges_each(state.db, on_bridge, &s);
-    buf_fini(&s.out);
+    }
+    s->state = &state;
+    s->json = settings->json;
+    buf_init(&s->body, OUT_MAX);
+    r = bridges_each(state.db, on_bridge, s);
     if (r != 0)
-        return cli_state_problem(&state, r);
-    if (s.bridges == 0)
-        return cli_problem(EXIT_NEGATIVE,
-                           "no monitor has looked at a bridge yet; is zapkeep-monitor running?");
-    return EXIT_DONE;
+        code = cli_state_problem(&state, r);
+    else if (s->bridges == 0)
+        code =
+            cli_problem(EXIT_NEGATIVE, "no monitor has looked at a bridge yet; is zapkeep-monitor running?");
+    else
+        print(s, clear);
+    if (code < 0)
+        code = s->wrong ? EXIT_NEGATIVE : EXIT_DONE;
+    buf_fini(&s->body);
+    mem_free(s);
+    return code;
 }
 
 int cmd_status(int argc, char *argv[])
 {
-    struct cli_settings s;
-    int code = cli_read(cli_command_of(cmd_status), NULL, argc, argv, &s, NULL);
+    struct status_settings s;
+    int code = cli_read(cli_command_of(cmd_status), table, argc, argv, &s, NULL);
 
     if (code >= 0)
         return code;
-    code = run(&s);
-    cli_free(NULL, &s);
+    code = show(&s.cli, s.watch && terminal_is_one());
+    while (s.watch && !ferror(stdout)) {
+        (void)sleep(WATCH_S);
+        code = show(&s.cli, terminal_is_one());
+    }
+    cli_free(table, &s);
     return code;
 }

@@ -222,8 +222,10 @@ class Stack:
         return done
 
     def cli_json(self, *args, **env):
-        """The objects that a command prints with --json."""
-        return [json.loads(line) for line in self.cli(*args, "--json", check=True, **env).stdout.splitlines()]
+        """The objects that a command prints with --json. `status` exits 1 when something is wrong."""
+        done = self.cli(*args, "--json", check=args[0] != "status", **env)
+        assert done.returncode <= 1, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
 
     def events(self, *args):
         return self.cli_json("events", "--limit", "0", *args)

@@ -1,0 +1,169 @@
+/* Values in, problems out. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/mem.h"
+#include "common/domain/next_step.h"
+#include "common/io/bus_url.h"
+#include "services/cli/status.h"
+
+/* Ranks: what stops more is worse. */
+enum { RANK_MONITOR, RANK_BRIDGE, RANK_WORKERS, RANK_ATTEMPTS, RANK_SESSIONS, RANK_ALERTS, RANK_BUS };
+
+static void add(struct problems *p, enum problem_level level, int rank, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static void add(struct problems *p, enum problem_level level, int rank, const char *fmt, ...)
+{
+    struct problem *item = &p->item[p->n];
+    va_list ap;
+
+    if (p->n == PROBLEMS_MAX)
+        return;
+    item->level = level;
+    item->rank = rank;
+    va_start(ap, fmt);
+    (void)vsnprintf(item->text, sizeof item->text, fmt, ap);
+    va_end(ap);
+    p->n++;
+}
+
+int status_gravity(enum session_state state)
+{
+    static const int gravity[SESSION_STATE_N] = {
+        [SESSION_LOST] = 1,
+        [SESSION_FAILED] = 2,
+        [SESSION_LOGGED_OUT] = 3,
+        [SESSION_DISCONNECTED] = 4,
+    };
+
+    return (size_t)state < ARRAY_LEN(gravity) ? gravity[state] : 0;
+}
+
+static const char *for_how_long(const struct bridge_status *b, int64_t since, char *ret, size_t n)
+{
+    int64_t ms = since > 0 && b->now.wall_ms > since ? b->now.wall_ms - since : 0;
+
+    return text_duration(ms / 1000 * 1000, ret, n);
+}
+
+static void add_bridge(const struct bridge_status *b, struct problems *p)
+{
+    const struct bridge_row *row = &b->row;
+    char ago[32];
+
+    if (row->health == BRIDGE_HEALTH_DOWN)
+        add(p, PROBLEM_BAD, RANK_BRIDGE, "bridge %s is down for %s%s%s", row->name,
+            for_how_long(b, row->health_since, ago, sizeof ago), row->health_detail[0] ? ": " : "",
+            row->health_detail);
+    else if (row->incident_since > 0) /* of a bridge that is down it says nothing new */
+        add(p, PROBLEM_BAD, RANK_BRIDGE, "bridge %s has an incident for %s: %s", row->name,
+            for_how_long(b, row->incident_since, ago, sizeof ago), row->incident_detail);
+    if (row->outdated_since > 0)
+        add(p, PROBLEM_BAD, RANK_BRIDGE,
+            "WhatsApp refuses the client version of bridge %s (405); update the bridge, then unpark a "
+            "session",
+            row->name);
+}
+
+static void add_services(const struct bridge_status *b, struct problems *p)
+{
+    const struct bridge_row *row = &b->row;
+    char ago[32];
+
+    if (row->swept_wall == 0)
+        add(p, PROBLEM_BAD, RANK_MONITOR, "the monitor has not seen the sessions of bridge %s yet",
+            row->name);
+    else if (b->now.steady_ms > row->fresh_until)
+        add(p, PROBLEM_BAD, RANK_MONITOR,
+            "the monitor saw the sessions of bridge %s last %s ago; all below is that old, and nothing is "
+            "attempted; "
+            "is zapkeep-monitor running?",
+            row->name, for_how_long(b, row->swept_wall, ago, sizeof ago));
+    if (row->interval_ms == 0)
+        add(p, PROBLEM_BAD, RANK_WORKERS,
+            "no reconnect-worker has ever started for bridge %s; is zapkeep-reconnect running?", row->name);
+}
+
+/* Only while a session waits for an attempt; a bridge that is down, or stale, has been named. */
+static void add_attempts(const struct bridge_status *b, struct problems *p)
+{
+    enum why why = b->verdict.why;
+
+    if (b->row.breaker.state == BREAKER_OPEN)
+        add(p, PROBLEM_BAD, RANK_ATTEMPTS,
+            "the breaker of bridge %s is open: it failed too many reconnect calls", b->row.name);
+    if (why == WHY_NO_METHOD && b->queue.phase[RETRY_DUE] > 0)
+        add(p, PROBLEM_BAD, RANK_ATTEMPTS, "no attempt on bridge %s: %s", b->row.name,
+            b->row.no_reconnect_method);
+}
+
+static void add_sessions(const struct bridge_status *b, struct problems *p)
+{
+    int64_t all = 0;
+    int shown = b->n_down < STATUS_DOWN_MAX ? (int)b->n_down : STATUS_DOWN_MAX;
+    char names[200] = "";
+
+    if (b->n_down == 0)
+        return;
+    for (int i = 0; i < SESSION_STATE_N; i++)
+        all += b->sessions[i];
+    for (int i = 0; i < shown && strlen(names) < 120; i++)
+        (void)snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s (%s)", i ? ", " : "",
+                       b->down[i].id, b->down[i].parked ? "parked" : session_state_text(b->down[i].state));
+    add(p, PROBLEM_BAD, RANK_SESSIONS, "%lld of %lld sessions of bridge %s %s down: %s", (long long)b->n_down,
+        (long long)all, b->row.name, b->n_down == 1 ? "is" : "are", names);
+}
+
+/* Those that no other line says: a session that is down is named with its state. */
+static void add_alerts(const struct bridge_status *b, struct problems *p)
+{
+    int shown = b->n_alerts < STATUS_ALERTS_MAX ? (int)b->n_alerts : STATUS_ALERTS_MAX;
+
+    for (int i = 0; i < shown; i++) {
+        const struct alert_row *a = &b->alerts[i];
+        bool of_bridge = strncmp(a->name, "bridge-", 7) == 0;
+
+        if (!of_bridge || b->row.health != BRIDGE_HEALTH_DOWN)
+            add(p, PROBLEM_BAD, RANK_ALERTS, "alert %s: %s", a->name, a->detail);
+    }
+}
+
+void status_problems(const struct bridge_status *b, struct problems *ret)
+{
+    add_bridge(b, ret);
+    add_services(b, ret);
+    add_attempts(b, ret);
+    add_sessions(b, ret);
+    add_alerts(b, ret);
+}
+
+void status_bus_problems(const struct app_settings *app, struct problems *ret)
+{
+    const char *const urls[][2] = { { "ZAPKEEP_BUS_IN", app->bus_in },
+                                    { "ZAPKEEP_BUS_OUT", app->bus_out },
+                                    { "ZAPKEEP_BUS_FEED", app->bus_feed } };
+
+    for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
+        if (*urls[i][1] && bus_url_reach(urls[i][1]) == BUS_REACH_NETWORK)
+            add(ret, PROBLEM_WARN, RANK_BUS,
+                "%s is %s: everybody who reaches it reads and writes all messages; use tls+tcp://",
+                urls[i][0], urls[i][1]);
+    }
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct problem *x = a, *y = b;
+
+    if (x->level != y->level)
+        return x->level < y->level ? 1 : -1;
+    return x->rank != y->rank ? (x->rank < y->rank ? -1 : 1) : strcmp(x->text, y->text);
+}
+
+void status_sort(struct problems *p)
+{
+    qsort(p->item, (size_t)p->n, sizeof p->item[0], compare);
+}

@@ -1,0 +1,87 @@
+#include "services/cli/status.h"
+
+#include <string.h>
+
+#include "common/base/mem.h"
+
+struct reading {
+    struct cli_state *state;
+    struct bridge_status *status;
+    int r;
+};
+
+static bool is_worse(const struct status_session *a, const struct status_session *b)
+{
+    int ga = status_gravity(a->state), gb = status_gravity(b->state);
+
+    return ga != gb ? ga < gb : a->since < b->since;
+}
+
+/* Keeps the worst, in order. */
+static void keep(struct bridge_status *b, const struct status_session *s)
+{
+    int n = b->n_down < STATUS_DOWN_MAX ? (int)b->n_down : STATUS_DOWN_MAX, at = n;
+
+    while (at > 0 && is_worse(s, &b->down[at - 1]))
+        at--;
+    b->n_down++;
+    if (at == STATUS_DOWN_MAX)
+        return;
+    n = n < STATUS_DOWN_MAX ? n : STATUS_DOWN_MAX - 1;
+    memmove(&b->down[at + 1], &b->down[at], (size_t)(n - at) * sizeof b->down[0]);
+    b->down[at] = *s;
+}
+
+static int on_session(void *ctx, const struct session_row *row)
+{
+    struct reading *reading = ctx;
+    struct status_session s = { .state = row->state, .since = row->since };
+    struct reconnect_row re = { 0 };
+    int r;
+
+    if (status_gravity(row->state) == 0)
+        return 0;
+    r = reconnects_find(reading->state->db, row->bridge, row->id, &re);
+    if (r < 0)
+        return r;
+    str_copy(str_from(row->id), s.id, sizeof s.id);
+    str_copy(str_from(row->cause), s.cause, sizeof s.cause);
+    s.parked = re.retry.phase == RETRY_PARKED;
+    if (re.retry.phase == RETRY_DUE && re.retry.due_at > 1)
+        s.due_at = cli_wall(reading->state, re.retry.due_at);
+    keep(reading->status, &s);
+    return 0;
+}
+
+static int on_alert(void *ctx, const struct alert_row *a)
+{
+    struct reading *reading = ctx;
+    struct bridge_status *b = reading->status;
+
+    if (!a->grouped && b->n_alerts++ < STATUS_ALERTS_MAX)
+        b->alerts[b->n_alerts - 1] = *a;
+    return 0;
+}
+
+int status_read(struct cli_state *state, const struct bridge_row *row, struct bridge_status *ret)
+{
+    struct reading reading = { .state = state, .status = ret };
+    struct retry_bridge view;
+    int r;
+
+    *ret = (struct bridge_status){ .row = *row, .policy = bridges_policy(row), .now = state->now };
+    r = sessions_count(state->db, row->name, ret->sessions);
+    if (r == 0)
+        r = reconnects_queue(state->db, &state->now, row->name, &ret->queue);
+    if (r == 0)
+        r = reconnects_count_in_flight(state->db, &state->now, row->name, &ret->in_flight);
+    if (r == 0)
+        r = sessions_each(state->db, row->name, on_session, &reading);
+    if (r == 0)
+        r = alerts_each(state->db, row->name, on_alert, &reading);
+    if (r != 0)
+        return r;
+    view = bridges_view(row, ret->in_flight);
+    ret->verdict = retry_bridge_verdict(&ret->policy, &view, state->now.steady_ms);
+    return 0;
+}

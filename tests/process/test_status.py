@@ -1,0 +1,104 @@
+"""`zapkeep status`: the first line is the worst, the exit code says whether anything is wrong, and it fits the terminal."""
+
+import os
+import pty
+import re
+import select
+import subprocess
+import time
+
+import pytest
+
+import zk
+from test_monitor import FAST
+
+
+def on_terminal(stack, *args, seconds=3, **env):
+    """What a person sees in 80 columns."""
+    master, slave = pty.openpty()
+    p = subprocess.Popen([os.path.join(zk.BIN, "zapkeep"), *args], env={**stack.env, "TERM": "xterm", **env}, stdout=slave,
+                         stdin=slave, stderr=subprocess.DEVNULL)
+    os.close(slave)
+    seen, end = b"", time.monotonic() + seconds
+    while time.monotonic() < end and select.select([master], [], [], max(0, end - time.monotonic()))[0]:
+        try:
+            seen += os.read(master, 65536)
+        except OSError:
+            break
+    p.kill()
+    p.wait()
+    os.close(master)
+    return seen.decode().replace("\r", "")
+
+
+def lines(stack, code):
+    done = stack.cli("status")
+    assert done.returncode == code, done.stdout + done.stderr
+    assert all(len(line) <= 80 for line in done.stdout.splitlines()), done.stdout
+    return done.stdout.splitlines()
+
+
+def first(stack):
+    return stack.cli("status").stdout.splitlines()[0]
+
+
+def test_well_is_exit_0_and_one_line_says_so(make_stack):
+    s = make_stack(**FAST)
+    s.all("contract", "--sessions", "3")
+    zk.wait_until("all is well", lambda: s.cli("status").returncode == 0)
+    assert lines(s, 0)[0] == "ok        bridge main is up, 3 sessions are connected"
+    assert s.cli_json("status")[0]["ok"] is True
+
+
+def test_sessions_that_are_down_are_named_with_what_to_do(make_stack):
+    s = make_stack(**FAST)
+    s.all("contract", "--sessions", "3")
+    s.control("POST", "/drop?session=demo-2&code=401")
+    s.wait_session("demo-2", "logged_out")
+    seen = lines(s, 1)
+    assert re.match(r"wrong     1 of 3 sessions of bridge main is down: demo-2 \(logged_out\)", seen[0])
+    assert "zapkeep session pair demo-2" in re.sub(r"\s+", " ", " ".join(seen))
+    row = s.cli_json("status")[0]
+    assert row["ok"] is False and "demo-2" in row["problems"][0]["text"]
+
+
+def test_a_dead_monitor_is_the_first_line(make_stack):
+    s = make_stack(**FAST)
+    s.all("contract", "--sessions", "2")
+    s.control("POST", "/drop?session=demo-1&code=401")
+    s.wait_session("demo-1", "logged_out")
+    s.processes["monitor"].kill()
+    zk.wait_until("its news are old", lambda: "the monitor saw the sessions" in first(s), 100, 1)
+    lines(s, 1)
+
+
+def test_a_bridge_that_is_down_is_the_first_line(make_stack):
+    s = make_stack(**FAST)
+    s.all("contract", "--sessions", "2")
+    s.processes["sim"].kill()
+    zk.wait_until("it is down", lambda: first(s).startswith("wrong     bridge main is down"))
+    lines(s, 1)
+
+
+def test_an_open_bus_is_noted_without_being_wrong(make_stack):
+    s = make_stack(**FAST)
+    s.all("contract", "--sessions", "1")
+    zk.wait_until("all is well", lambda: s.cli("status").returncode == 0)
+    done = s.cli("status", ZAPKEEP_BUS_OUT="tcp://0.0.0.0:5551")
+    assert done.returncode == 0 and done.stdout.startswith("ok ") and "note      ZAPKEEP_BUS_OUT is tcp://0.0.0.0:5551" in done.stdout
+
+
+@pytest.mark.parametrize("no_colour", ["", "1"])
+def test_colours_are_for_terminals_and_can_be_turned_off(make_stack, no_colour):
+    s = make_stack(**FAST)
+    s.all("contract", "--sessions", "1")
+    assert "\x1b" not in s.cli("status").stdout
+    seen = on_terminal(s, "status", NO_COLOR=no_colour)
+    assert ("\x1b[" in seen) == (not no_colour)
+
+
+def test_watch_shows_it_anew(make_stack):
+    s = make_stack(**FAST)
+    s.all("contract", "--sessions", "1")
+    seen = on_terminal(s, "status", "--watch", seconds=6)
+    assert seen.count("bridge    main") >= 2
