@@ -26,6 +26,11 @@ int cursor_min(struct db *state, int64_t *ret_seq)
     return sql_get_int(state, "SELECT coalesce(min(seq), 9223372036854775807) FROM cursor", ret_seq, "");
 }
 
+int cursor_max(struct db *state, int64_t *ret_seq)
+{
+    return sql_get_int(state, "SELECT coalesce(max(seq), 0) FROM cursor", ret_seq, "");
+}
+
 int cursor_each(struct db *state,
                 int (*on_cursor)(void *ctx, const char *consumer, int64_t seq, int64_t at_ms), void *ctx)
 {

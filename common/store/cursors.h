@@ -15,6 +15,8 @@ int cursor_save(struct db *state, const char *consumer, int64_t seq, int64_t at_
 int cursor_find(struct db *state, const char *consumer, int64_t *ret_seq);
 /* Smallest seq of all registered consumers; INT64_MAX when there are none. */
 int cursor_min(struct db *state, int64_t *ret_seq);
+/* Largest seq of all registered consumers: the log had so many events at least; 0: nothing was read yet. */
+int cursor_max(struct db *state, int64_t *ret_seq);
 int cursor_each(struct db *state,
                 int (*on_cursor)(void *ctx, const char *consumer, int64_t seq, int64_t at_ms), void *ctx);
 int cursor_remove(struct db *state, const char *consumer);

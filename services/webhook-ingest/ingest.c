@@ -4,10 +4,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/url.h"
+#include "common/store/cursors.h"
 #include "common/store/db.h"
 #include "common/store/db_file.h"
 #include "services/webhook-ingest/activation.h"
@@ -88,6 +90,11 @@ static const struct setting ingest_table[] = {
       .min = 1048576,
       .max = INT64_MAX,
       .help = "of the write-ahead log when a reader's old snapshot makes it grow; beyond it: 503" },
+    { .name = "NEW_LOG",
+      .kind = SETTING_BOOL,
+      .at = AT(new_log),
+      .flag_only = true,
+      .help = "begin a new event log although state.db knows one: its events are given up" },
     { 0 },
 };
 
@@ -143,6 +150,41 @@ static void on_done(void *ctx, struct list *items)
 
     status_report_status(in);
     receive_committed(in, items);
+}
+
+/* Is there no log (an empty file is none) although consumers have read one? */
+static bool log_is_missing(const char *dir, int64_t *ret_seq)
+{
+    char path[SETTINGS_VALUE_MAX + sizeof EVENTS_DB_FILE + 1];
+    struct db *state = NULL;
+    struct stat st;
+    int r;
+
+    (void)snprintf(path, sizeof path, "%s/%s", dir, EVENTS_DB_FILE);
+    if (stat(path, &st) == 0 && st.st_size > 0)
+        return false;
+    r = db_open_state_reader(dir, &state);
+    if (r == 0)
+        r = cursor_max(state, ret_seq);
+    db_close(state);
+    return r == 0 && *ret_seq > 0;
+}
+
+/* A volume that is not mounted must not be taken for a new installation. */
+static int check_log(const struct ingest *in)
+{
+    const char *dir = in->settings.app.data_dir;
+    char message[SETTINGS_VALUE_MAX + 512];
+    int64_t seq = 0;
+
+    if (in->settings.new_log || !log_is_missing(dir, &seq))
+        return 0;
+    (void)snprintf(
+        message, sizeof message,
+        "%s/events.db is missing or empty, but state.db knows a log of %lld events: check that its volume "
+        "is mounted; to put a backup in place: zapkeep restore DIR; to begin a new log: --new-log",
+        dir, (long long)seq);
+    return stop_with(EXIT_UNREACHABLE, message);
 }
 
 static int open_log(struct ingest *in)
@@ -268,6 +310,8 @@ int ingest_open(struct ingest *in, const struct app_start *start)
     r = read_tokens(in);
     if (r == 0)
         r = publisher_open(in->app, &in->publisher);
+    if (r == 0)
+        r = check_log(in);
     if (r == 0)
         r = open_log(in);
     if (r != 0)

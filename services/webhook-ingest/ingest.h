@@ -18,6 +18,7 @@ struct ingest_settings {
     int64_t connections;
     int64_t retention_age_ms, retention_bytes, retention_hard_bytes;
     int64_t wal_bytes;
+    bool new_log; /* --new-log */
 };
 
 /* Schemes of all drivers and the closing 0. */

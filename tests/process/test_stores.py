@@ -76,6 +76,32 @@ def rows(path, sql):
         return None
 
 
+# ---- a log that is missing -----------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("lose", [remove, replace])
+def test_a_log_that_state_db_knows_is_not_begun_anew_unless_that_is_meant(stack, lose):
+    stack.hub()
+    stack.sim("contract", "--sessions=1")
+    stack.ingest()
+    stack.monitor()  # a consumer with a cursor
+    assert stack.post(webhook(message_id="before"))[0] == 200
+    state = os.path.join(stack.data, "state.db")
+    wait_until("the monitor has read it", lambda: (rows(state, "select max(seq) from cursor") or 0) > 0)
+    stack.processes["ingest"].stop()
+    stack.processes["monitor"].stop()
+    lose(stack.data)
+    for suffix in ("-wal", "-shm", "-id"):
+        if os.path.exists(os.path.join(stack.data, "events.db" + suffix)):
+            os.remove(os.path.join(stack.data, "events.db" + suffix))
+    p = stack.ingest(ready=False)
+    wait_until("it ends", lambda: not p.running())
+    assert "volume is mounted" in p.text() and "--new-log" in p.text()
+    stack.start("ingest", "zapkeep-ingest", "--new-log")
+    wait_until("it takes webhooks", lambda: stack.get_ingest("/ready")[0] == 200)
+    assert stack.post(webhook(message_id="after"))[0] == 200
+    assert [row["message_id"] for row in stack.events()] == ["after"]
+
+
 # ---- files that cannot be used -------------------------------------------------------------------------------------
 
 def test_what_cannot_be_opened_is_said_in_words(stack):
