@@ -1,16 +1,31 @@
 #include "common/io/proc.h"
 
 #include <errno.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "common/base/mem.h"
 #include "common/io/loop_uv.h"
 
-/* Entries of our own environment that are passed on, at most. */
-#define ENV_MAX 512
+/* What a program needs of our environment. All else stays here: settings hold keys and tokens. */
+static const char *const passed_on[] = { "PATH",
+                                         "HOME",
+                                         "USER",
+                                         "LOGNAME",
+                                         "SHELL",
+                                         "LANG",
+                                         "LC_ALL",
+                                         "TZ",
+                                         "TMPDIR",
+                                         "XDG_RUNTIME_DIR",
+                                         "DBUS_SESSION_BUS_ADDRESS",
+                                         "DOCKER_HOST" };
+/* Entries of the caller, at most. */
+#define EXTRA_MAX 16
 
 struct proc {
     uv_process_t process;
@@ -49,32 +64,48 @@ static void on_timeout(uv_timer_t *t)
     struct proc *p = t->data;
 
     p->timed_out = true;
-    (void)uv_process_kill(&p->process, SIGKILL);
+    (void)kill(-p->process.pid, SIGKILL); /* the group: what it started ends with it */
 }
 
-/* Our environment and the extra entries; the pointers are borrowed. */
-static char **merge_env(const char *const env[])
+static char *find_env(const char *name)
 {
-    char **all = mem_zalloc(sizeof *all * (ENV_MAX + 1));
+    size_t n = strlen(name);
+
+    for (int i = 0; environ[i]; i++) {
+        if (strncmp(environ[i], name, n) == 0 && environ[i][n] == '=')
+            return environ[i];
+    }
+    return NULL;
+}
+
+/* The extra entries and what is passed on of our environment; the pointers are borrowed. */
+static char **make_env(const char *const extra[])
+{
+    char **all = mem_zalloc(sizeof *all * (EXTRA_MAX + ARRAY_LEN(passed_on) + 1));
     int n = 0;
 
     if (!all)
         return NULL;
-    for (int i = 0; env && env[i] && n < ENV_MAX; i++)
-        all[n++] = (char *)env[i];
-    for (int i = 0; environ[i] && n < ENV_MAX; i++)
-        all[n++] = environ[i];
+    for (int i = 0; extra && extra[i] && n < EXTRA_MAX; i++)
+        all[n++] = (char *)extra[i];
+    for (size_t i = 0; i < ARRAY_LEN(passed_on); i++) {
+        char *entry = find_env(passed_on[i]);
+
+        if (entry)
+            all[n++] = entry;
+    }
     return all;
 }
 
 int proc_run(struct loop *l, const char *const argv[], const char *const env[], int64_t timeout_ms,
              void (*done)(void *ctx, int status), void *ctx, struct proc **ret)
 {
-    CLEANUP(mem_freep) char **all_env = merge_env(env);
+    CLEANUP(mem_freep) char **all_env = make_env(env);
     uv_stdio_container_t stdio[3] = { { .flags = UV_IGNORE },
                                       { .flags = UV_INHERIT_FD, .data.fd = 1 },
                                       { .flags = UV_INHERIT_FD, .data.fd = 2 } };
     uv_process_options_t options = { .exit_cb = on_exit_status,
+                                     .flags = UV_PROCESS_DETACHED, /* a process group of its own */
                                      .file = argv[0],
                                      .args = (char **)argv,
                                      .env = all_env,
@@ -90,6 +121,8 @@ int proc_run(struct loop *l, const char *const argv[], const char *const env[], 
     p->open_handles = 2;
     p->process.data = p->timer.data = p;
     (void)uv_timer_init(loop_uv(l), &p->timer);
+    /* Libraries may have opened descriptors without O_CLOEXEC; the program gets none but 0 to 2. */
+    (void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
     r = uv_spawn(loop_uv(l), &p->process, &options);
     if (r != 0) {
         close_handles(p);

@@ -2,10 +2,12 @@
 #include "fixture.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/mem.h"
+#include "common/io/proc.h"
 #include "services/reconnect-worker/hook.h"
 
 #define UNIX "unix:///run/docker.sock"
@@ -194,6 +196,78 @@ static void a_slow_program_can_be_left_alone(void **state)
     }
 }
 
+/* A program of somebody else gets no key, and no descriptor that could write into our files. */
+static void a_program_inherits_neither_secrets_nor_descriptors(void **state)
+{
+    char path[] = "/tmp/hookXXXXXX";
+    int fd = open("/dev/null", O_RDWR); /* without O_CLOEXEC */
+
+    assert_true(fd > 2);
+    assert_int_equal(setenv("WHATSAPP_API_KEY", "marked-secret", 1), 0);
+    make_program("#!/bin/sh\n"
+                 "[ -n \"$PATH\" ] || exit 3\n"
+                 "env | grep -q marked-secret && exit 4\n"
+                 "for f in /proc/self/fd/*; do [ \"$(readlink \"$f\")\" = /dev/null ] && [ \"${f##*/}\" -gt "
+                 "2 ] && exit 5; "
+                 "done\n"
+                 "exit 0\n",
+                 path);
+    assert_string_equal(run(path).message + strlen(path), " has restarted the bridge");
+    (void)unsetenv("WHATSAPP_API_KEY");
+    (void)unlink(path);
+    (void)close(fd);
+}
+
+/* Not as a zombie that nobody has collected yet. */
+static bool is_running(int pid)
+{
+    char path[64], state = 'Z';
+    FILE *f;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    f = fopen(path, "r");
+    if (f && fscanf(f, "%*d %*s %c", &state) != 1)
+        state = 'Z';
+    if (f)
+        (void)fclose(f);
+    return state != 'Z';
+}
+
+static void on_proc_done(void *ctx, int status)
+{
+    struct seen *s = ctx;
+
+    s->n = status;
+    loop_stop(s->loop);
+}
+
+/* The time limit ends what the program started, too. */
+static void a_program_ends_with_all_that_it_started(void **state)
+{
+    char path[] = "/tmp/hookXXXXXX", pid_path[] = "/tmp/hookpidXXXXXX";
+    const char *const argv[] = { path, pid_path, NULL };
+    struct seen s = { 0 };
+    struct proc *proc;
+    char text[32] = "";
+    int fd = mkstemp(pid_path), pid;
+
+    assert_true(fd >= 0);
+    make_program("#!/bin/sh\nsleep 60 & echo $! > $1; wait\n", path);
+    assert_int_equal(loop_open(&s.loop), 0);
+    assert_int_equal(proc_run(s.loop, argv, NULL, 500, on_proc_done, &s, &proc), 0);
+    assert_int_equal(loop_run(s.loop), 0);
+    assert_int_equal(s.n, -ETIMEDOUT);
+    assert_int_equal(loop_close(s.loop), 0);
+    assert_true(pread(fd, text, sizeof text - 1, 0) > 0);
+    pid = (int)strtol(text, NULL, 10);
+    for (int i = 0; i < 200 && is_running(pid); i++)
+        (void)usleep(10 * 1000);
+    assert_false(is_running(pid));
+    (void)unlink(path);
+    (void)unlink(pid_path);
+    (void)close(fd);
+}
+
 static void no_hook_runs_nothing(void **state)
 {
     struct hook h = { .kind = HOOK_NONE };
@@ -211,6 +285,8 @@ int main(void)
         cmocka_unit_test(a_program_that_is_not_there_was_never_run),
         cmocka_unit_test(the_program_is_told_the_bridge),
         cmocka_unit_test(a_slow_program_can_be_left_alone),
+        cmocka_unit_test(a_program_inherits_neither_secrets_nor_descriptors),
+        cmocka_unit_test(a_program_ends_with_all_that_it_started),
         cmocka_unit_test(no_hook_runs_nothing),
     };
 
