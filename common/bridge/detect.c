@@ -3,6 +3,7 @@
  * as those before it have their answers; at the end a fallback counts, then the reasons for finding none.
  */
 #include "common/bridge/detect.h"
+#include "common/bridge/drivers.h"
 
 #include <string.h>
 

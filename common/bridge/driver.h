@@ -135,14 +135,5 @@ struct bridge_driver {
     bool (*is_own_webhook)(struct str body);
 };
 
-/* By the value of WHATSAPP_BRIDGE, NULL when there is none of that name ("auto" is none). */
-const struct bridge_driver *bridge_driver_find(const char *name);
-/* Row i, NULL past the end. */
-const struct bridge_driver *bridge_driver_at(int i);
-/* Reads a webhook with @driver, or with NULL (what the bridge speaks is not known) with the driver that claims
- * the body. Returns as read_webhook() does. */
-int bridge_read_webhook(const struct bridge_driver *driver, const struct webhook_request *req,
-                        struct str bridge_name, struct webhook *ret);
-
 /* Events that create asks for, where the bridge takes them: "message.received", …, NULL. */
 extern const char *const bridge_webhook_events[];

@@ -9,6 +9,7 @@
 #include "common/base/json_in.h"
 #include "common/base/mem.h"
 #include "common/base/url.h"
+#include "common/bridge/drivers.h"
 
 struct bridge_call {
     struct cli_bridge *bridge;

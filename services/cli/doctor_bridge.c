@@ -5,6 +5,7 @@
 
 #include "common/base/json_in.h"
 #include "common/base/mem.h"
+#include "common/bridge/drivers.h"
 #include "services/cli/doctor.h"
 
 #define SKIP_NO_BRIDGE(d, f)                                                      \

@@ -12,6 +12,7 @@
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/bridge/drivers.h"
 #include "common/store/cursors.h"
 #include "services/monitor/monitor.h"
 

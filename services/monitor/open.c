@@ -10,6 +10,7 @@
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/bridge/drivers.h"
 #include "common/store/activity_profiles.h"
 #include "services/monitor/monitor.h"
 

@@ -9,6 +9,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/url.h"
+#include "common/bridge/drivers.h"
 #include "common/store/cursors.h"
 #include "common/store/db.h"
 #include "common/store/db_file.h"

@@ -14,6 +14,7 @@
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/bridge/drivers.h"
 #include "services/webhook-ingest/check.h"
 #include "services/webhook-ingest/ingest.h"
 #include "services/webhook-ingest/ingest_metrics.h"

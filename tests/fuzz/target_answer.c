@@ -4,6 +4,7 @@
 
 #include "common/base/mem.h"
 #include "common/bridge/driver.h"
+#include "common/bridge/drivers.h"
 #include "tests/fuzz/input.h"
 
 static int on_session(void *ctx, const struct bridge_session *s)

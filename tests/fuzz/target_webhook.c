@@ -5,6 +5,7 @@
 #include "common/base/mem.h"
 #include "common/base/utf8.h"
 #include "common/bridge/driver.h"
+#include "common/bridge/drivers.h"
 #include "proto/message.h"
 #include "tests/fuzz/input.h"
 

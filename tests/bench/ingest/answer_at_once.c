@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "common/bridge/driver.h"
+#include "common/bridge/drivers.h"
 #include "common/io/http_server.h"
 #include "common/io/loop.h"
 #include "services/webhook-ingest/check.h"
