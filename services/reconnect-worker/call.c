@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "common/base/err.h"
 #include "common/base/log.h"
@@ -10,14 +11,15 @@
 #include "services/reconnect-worker/store.h"
 #include "services/reconnect-worker/worker_metrics.h"
 
-/* A claim whose request cannot leave before the time that others count with is given up: less than this is
- * left to connect. */
+/* Other workers count with a request that left within sent_ms of its claim. A claim with less than this left of it
+ * is given up: a connection takes that long. */
 #define CONNECT_LEAST_MS 500
 /* A bridge that was restarted loads for a while before its sessions log in. */
 #define HOOK_VERIFY_MS (60 * 1000)
 
 struct call {
     struct worker *worker;
+    void (*on_over)(struct worker *w);
     struct list link;
     struct claim claim;
     int64_t began_ms;      /* boot ms before the claim */
@@ -29,8 +31,36 @@ struct call {
     struct timer *retry;                /* to record again */
     const struct bridge_driver *driver; /* when it was claimed */
     bool by_hook;
-    bool waiting; /* for an answer */
+    enum call_step step;
 };
+
+#define TO(step) (1U << CALL_##step)
+static const struct {
+    const char *name;
+    unsigned to; /* the steps that may follow */
+} steps[CALL_STEP_N] = {
+    [CALL_STARTED] = { "started", TO(CALLING) | TO(RECORDING) },
+    [CALL_CALLING] = { "calling", TO(RECORDING) | TO(OVER) },
+    [CALL_RECORDING] = { "recording", TO(RECORDING) | TO(OVER) },
+    [CALL_OVER] = { "over", 0 },
+};
+
+bool call_step_may_follow(enum call_step from, enum call_step to)
+{
+    return (steps[from].to & (1U << to)) != 0;
+}
+
+/* A move that is not drawn would record an attempt twice or never: better the lease lapses with this process. */
+static void move_to(struct call *c, enum call_step step)
+{
+    if (!call_step_may_follow(c->step, step)) {
+        log_error(
+            "attempt-step", "an attempt made a move that does not exist; this is a bug, please report it",
+            KS("session", c->claim.session), KS("from", steps[c->step].name), KS("to", steps[step].name));
+        abort();
+    }
+    c->step = step;
+}
 
 static int64_t boot_ms(const struct worker *w)
 {
@@ -43,6 +73,7 @@ static void call_free(struct call *c)
 {
     struct worker *w = c->worker;
 
+    move_to(c, CALL_OVER);
     list_remove(&c->link);
     w->n_calls--;
     metric_set(&worker_in_flight, 0, w->n_calls);
@@ -62,15 +93,11 @@ static void log_called(const struct call *c)
 
 static void on_recorded(struct call *c)
 {
+    void (*on_over)(struct worker *) = c->on_over;
     struct worker *w = c->worker;
 
     call_free(c);
-    if (app_stopping(w->app) && w->n_calls == 0) {
-        (void)publish_ended(w); /* what fails here is told by another worker */
-        app_stopped(w->app);
-    } else {
-        worker_wake(w, 0);
-    }
+    on_over(w);
 }
 
 static int record_now(struct call *c)
@@ -87,22 +114,26 @@ static int record_now(struct call *c)
                             c->claim.session, c->claim.token, &c->result);
 }
 
-/* Until it is recorded or the lease has ended: then another has, and the fence is closed. */
+/* Again until it is recorded or the lease has ended: then another worker records it, and the token is refused. */
 static void record(void *ctx)
 {
     struct call *c = ctx;
     struct worker *w = c->worker;
-    int r = record_now(c);
+    int r;
+
+    move_to(c, CALL_RECORDING);
+    r = record_now(c);
 
     if (r < 0 && boot_ms(w) - c->began_ms < w->settings.policy.policy.lease_ms) {
         timer_start(c->retry, store_failed(w, r));
         return;
     }
     if (r == RECONNECT_STALE)
-        log_warn("reconnect-late", "the lease had ended; nothing is recorded",
+        log_warn("reconnect-late", "the lease had ended before the call was over; nothing is recorded",
                  KS("session", c->claim.session), KI("token", c->claim.token));
     else if (r < 0)
-        log_error("reconnect-unrecorded", "state.db was not to be had before the lease ended",
+        log_error("reconnect-unrecorded",
+                  "state.db stayed unavailable until the lease expired; the attempt was not recorded",
                   KS("session", c->claim.session), KS("error", err_text(r)));
     on_recorded(c);
 }
@@ -150,7 +181,6 @@ static void on_answer(void *ctx, const struct http_answer *a)
     int taken = BRIDGE_NO_ANSWER;
 
     c->http = NULL;
-    c->waiting = false;
     if (c->worker->closing) {
         call_free(c);
         return;
@@ -196,7 +226,6 @@ static void on_hook(void *ctx, const struct hook_result *h)
     struct call *c = ctx;
 
     c->hook = NULL;
-    c->waiting = false;
     if (c->worker->closing) {
         call_free(c);
         return;
@@ -218,17 +247,20 @@ static int call_now(struct call *c)
     return call_bridge(c, spent_ms);
 }
 
-void call_start(struct worker *w, const struct claim *claim, int64_t began_ms)
+void call_start(struct worker *w, const struct claim *claim, int64_t began_ms,
+                void (*on_over)(struct worker *w))
 {
     struct call *c = mem_zalloc(sizeof *c);
     int r;
 
     if (!c || timer_open(app_loop(w->app), record, c, &c->retry) != 0) {
-        log_error("no-memory", "a claim is left to lapse", KS("session", claim->session));
+        log_error("no-memory", "no memory for an attempt; its claim lapses and it is tried again",
+                  KS("session", claim->session));
         mem_free(c);
         return;
     }
     c->worker = w;
+    c->on_over = on_over;
     c->driver = w->driver;
     c->by_hook = w->by_hook;
     c->claim = *claim;
@@ -237,9 +269,10 @@ void call_start(struct worker *w, const struct claim *claim, int64_t began_ms)
     w->n_calls++;
     metric_set(&worker_in_flight, 0, w->n_calls);
     r = call_now(c);
-    c->waiting = r == 0;
     publish_started(w, claim);
-    if (r != 0)
+    if (r == 0)
+        move_to(c, CALL_CALLING);
+    else
         end(c, ATTEMPT_NOT_SENT, -1, r == -ETIMEDOUT ? "the claim took too long" : err_text(r));
 }
 
@@ -260,13 +293,12 @@ void call_let_all_go(struct worker *w)
 
 void call_drop_all(struct worker *w)
 {
-    w->closing =
-        true; /* who waits for an answer is freed by the answer, at the latest by the client's close */
+    w->closing = true; /* a call that waits is freed by its answer, at the latest when the client closes */
     LIST_FOR(it, &w->calls)
     {
         struct call *c = container_of(it, struct call, link);
 
-        if (!c->waiting || (c->hook && hook_drop(c->hook)))
+        if (c->step != CALL_CALLING || (c->hook && hook_drop(c->hook)))
             call_free(c);
     }
 }

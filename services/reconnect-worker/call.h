@@ -1,20 +1,28 @@
 /*
  * One attempt: the call of the bridge (or of the restart hook), and the record of how it went.
  *
- *   STARTED ──> CALLING ──> RECORDING ──> gone
- *      └──(cannot be sent)──────┘ ^ └─(store busy: again, until the lease ends)
+ *   STARTED ──> CALLING ──> RECORDING ──> OVER
+ *      │           │          ^ └─ the store is busy: again, until the lease ends
+ *      │           └─ the program ends: OVER, and the lease lapses
+ *      └─ cannot be sent: RECORDING
+ *
+ * It suspends in CALLING and RECORDING only. call.c holds each attempt to these moves.
  */
 #pragma once
 
 #include "services/reconnect-worker/worker.h"
 
-/* Announces and starts the attempt. @began_ms: boot ms from before the claim. The call is in w->calls until
- * it is recorded. */
-void call_start(struct worker *w, const struct claim *claim, int64_t began_ms);
-/* Ends the wait for all answers: what was sent counts as taken, and the monitor looks whether it worked. */
+/* Publishes the start of the attempt and makes the call. @began_ms: boot ms from before the claim. The call is in
+ * w->calls until it is recorded; then @on_over fires (also before call_start() returns, when it cannot be sent). */
+void call_start(struct worker *w, const struct claim *claim, int64_t began_ms,
+                void (*on_over)(struct worker *w));
+/* Ends the wait for all answers: a call that was sent counts as accepted, and the monitor sees whether it worked. */
 void call_let_all_go(struct worker *w);
 /* At the end of the program: forgets what is in flight; its leases lapse. */
 void call_drop_all(struct worker *w);
+
+enum call_step { CALL_STARTED, CALL_CALLING, CALL_RECORDING, CALL_OVER, CALL_STEP_N };
+bool call_step_may_follow(enum call_step from, enum call_step to);
 
 /* What an answer (or its absence) means. @taken: answer of the driver's read_reconnect(). Pure. */
 enum attempt_outcome call_outcome(int taken);

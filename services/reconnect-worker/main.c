@@ -1,4 +1,4 @@
-#include "services/reconnect-worker/worker.h"
+#include "services/reconnect-worker/startup.h"
 
 int main(int argc, char *argv[])
 {

@@ -8,6 +8,7 @@
 
 #include "common/base/mem.h"
 #include "common/io/proc.h"
+#include "services/reconnect-worker/call.h"
 #include "services/reconnect-worker/hook.h"
 
 #define UNIX "unix:///run/docker.sock"
@@ -276,6 +277,21 @@ static void no_hook_runs_nothing(void **state)
     assert_int_equal(hook_run(&h, NULL, NULL, "main", on_done, NULL, &hook), -EINVAL);
 }
 
+/* The drawing in call.h, move by move. */
+static void an_attempt_makes_only_the_moves_that_are_drawn(void **state)
+{
+    static const bool drawn[CALL_STEP_N][CALL_STEP_N] = {
+        [CALL_STARTED] = { [CALL_CALLING] = true, [CALL_RECORDING] = true },
+        [CALL_CALLING] = { [CALL_RECORDING] = true, [CALL_OVER] = true },
+        [CALL_RECORDING] = { [CALL_RECORDING] = true, [CALL_OVER] = true },
+    };
+
+    for (int from = 0; from < CALL_STEP_N; from++) {
+        for (int to = 0; to < CALL_STEP_N; to++)
+            assert_int_equal(call_step_may_follow((enum call_step)from, (enum call_step)to), drawn[from][to]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,6 +304,7 @@ int main(void)
         cmocka_unit_test(a_program_inherits_neither_secrets_nor_descriptors),
         cmocka_unit_test(a_program_ends_with_all_that_it_started),
         cmocka_unit_test(no_hook_runs_nothing),
+        cmocka_unit_test(an_attempt_makes_only_the_moves_that_are_drawn),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,23 @@
+/*
+ * The loop of the worker: woken by a notification, a commit, the next due row or the sweep, it claims what is due and
+ * starts the calls.
+ */
+#pragma once
+
+#include "services/reconnect-worker/worker.h"
+
+/* Without notifications the queue is read this often, less up to a fifth at random so that workers are not in step:
+ * with the hub dead a session is attempted within 5 s of being due. */
+#define WORKER_SWEEP_MS 5000
+
+/* A commit into state.db wakes the loop, too, this long after it last ran at the earliest: what falls due is seen
+ * without the way over the hub, and in a crowd not each commit costs a reading of the queue. */
+#define WORKER_COMMIT_REST_MS 5
+
+/* Reads the queue now, or @after_ms from now if that is sooner than planned. */
+void claim_loop_wake(struct worker *w, int64_t after_ms);
+
+/* Callbacks, with the worker as ctx. */
+void claim_loop_on_timer(void *ctx);
+void claim_loop_on_notification(void *ctx, struct str message);
+void claim_loop_on_commit(void *ctx);
