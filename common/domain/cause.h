@@ -1,6 +1,6 @@
 /*
- * Why a session dropped, and what follows from it. The table is data; contracts: disconnect codes that
- * Baileys and whatsmeow agree on.
+ * Why a session dropped, and what follows from it. The table is data: the disconnect codes that
+ * Baileys and whatsmeow agree on (common/bridge/BRIDGES.md).
  */
 #pragma once
 
