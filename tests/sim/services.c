@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "services/monitor/monitor.h"
-#include "services/reconnect-worker/worker.h"
+#include "services/reconnect-worker/startup.h"
 #include "services/webhook-ingest/ingest.h"
 #include "tests/sim/sim.h"
 
