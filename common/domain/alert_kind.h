@@ -7,18 +7,18 @@
 
 /* X(NAME, text, severity, state, detail): "session s1 is <state>: <detail>", "… is no longer <state>". */
 /* clang-format off */
-#define ALERT_KINDS(X)                                                                                            \
-    X(BRIDGE_DOWN, "bridge-down", "critical", "down", "its sessions are left alone until it is back")             \
-    X(BRIDGE_INCIDENT, "bridge-incident", "critical", "in trouble as a whole", "its sessions are left alone")     \
-    X(BRIDGE_KEY_REFUSED, "bridge-key-refused", "critical", "refusing our key", "set WHATSAPP_API_KEY")           \
-    X(BRIDGE_OUTDATED, "bridge-client-outdated", "critical", "too old for WhatsApp (405)",                        \
-      "update the bridge, then unpark a session")                                                                 \
-    X(SESSION_LOST, "session-lost", "critical", "gone from the bridge", "create it again, or delete it here")     \
-    X(SESSION_BANNED, "session-banned", "critical", "refused by WhatsApp", "a person has to see to it")           \
-    X(SESSION_LOGGED_OUT, "session-logged-out", "warning", "logged out", "it needs a new QR scan")                \
-    X(SESSION_PARKED, "session-parked", "warning", "parked", "nothing is tried until somebody unparks it")        \
-    X(SESSION_NEEDS_QR, "session-needs-qr", "warning", "waiting for a QR scan", "`zapkeep session qr` shows it")  \
-    X(SESSION_FLAPPING, "session-flapping", "warning", "dropping again and again", "it is left alone for a while") \
+#define ALERT_KINDS(X)                                                                                                 \
+    X(BRIDGE_DOWN, "bridge-down", "critical", "down", "its sessions are left alone until it is back")                 \
+    X(BRIDGE_INCIDENT, "bridge-incident", "critical", "in trouble as a whole", "its sessions are left alone")         \
+    X(BRIDGE_KEY_REFUSED, "bridge-key-refused", "critical", "refusing our key", "set WHATSAPP_API_KEY")               \
+    X(BRIDGE_OUTDATED, "bridge-client-outdated", "critical", "too old for WhatsApp (405)",                            \
+      "update the bridge, then unpark a session")                                                                     \
+    X(SESSION_LOST, "session-lost", "critical", "gone from the bridge", "`zapkeep session pair` creates it again")    \
+    X(SESSION_BANNED, "session-banned", "critical", "refused by WhatsApp", "a person has to see to it")               \
+    X(SESSION_LOGGED_OUT, "session-logged-out", "warning", "logged out", "`zapkeep session pair` shows a new code")   \
+    X(SESSION_PARKED, "session-parked", "warning", "parked", "nothing is tried until `zapkeep session unpark`")       \
+    X(SESSION_NEEDS_QR, "session-needs-qr", "warning", "waiting for a QR scan", "`zapkeep session pair` shows the code")\
+    X(SESSION_FLAPPING, "session-flapping", "warning", "dropping again and again", "it is left alone for a while")    \
     X(SESSION_SILENT, "session-silent", "warning", "silent", "connected, but it has not heard anything for too long")
 /* clang-format on */
 

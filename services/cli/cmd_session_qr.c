@@ -31,8 +31,9 @@ static int show(const struct qr_settings *s, struct cli_bridge *b, const char *i
     int r = pairing_ask(&p, &reply), code;
 
     if (r == BRIDGE_NO_SESSION)
-        return cli_problem(EXIT_NEGATIVE,
-                           "the bridge has no session %s; `zapkeep session create %s` makes it", id, id);
+        return cli_problem(
+            EXIT_NEGATIVE,
+            "the bridge has no session %s; to create and pair it, run `zapkeep session pair %s`", id, id);
     if (r)
         return cli_bridge_problem(b, "cannot ask for the QR code", r, &reply);
     code = pairing_run(&p);

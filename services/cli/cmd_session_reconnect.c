@@ -6,6 +6,7 @@
 
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
+#include "common/domain/next_step.h"
 #include "services/cli/commands.h"
 #include "services/cli/state.h"
 
@@ -38,16 +39,35 @@ static void print_json(const struct cli_state *s, const char *id, bool done, con
     puts(buf_str(&out));
 }
 
+/* "; run `…`", when there is something that a person can do. */
+static void add_next_step(const struct cli_state *s, const char *id, char *ret, size_t n)
+{
+    struct session_row row;
+    struct reconnect_row re = { 0 };
+    char step[160];
+
+    if (sessions_find(s->db, s->settings->bridge.name, id, &row) != 0 ||
+        reconnects_find(s->db, s->settings->bridge.name, id, &re) < 0)
+        return;
+    (void)next_step(row.state, row.cause[0] ? cause_by_name(row.cause) : NULL, re.retry.phase == RETRY_PARKED,
+                    id, step, sizeof step);
+    (void)snprintf(ret, n, "%s%s", step[0] ? "; " : "", step);
+}
+
 static int refused(const struct cli_state *s, const char *id, const struct retry_verdict *v)
 {
     int64_t wait_ms = v->until - s->now.steady_ms;
-    const char *hint = v->why == WHY_SPACING ? "; --force does not wait for it" : "";
-    char until[32];
+    char until[32], hint[200] = "";
+
+    if (v->why == WHY_SPACING)
+        str_copy(STR_LIT("; --force does not wait for it"), hint, sizeof hint);
+    else
+        add_next_step(s, id, hint, sizeof hint);
 
     if (s->settings->json)
         print_json(s, id, false, v);
     if (v->until <= 0 || wait_ms <= 0)
-        return cli_problem(EXIT_NEGATIVE, "session %s is not attempted: %s", id, cli_why(s, v->why));
+        return cli_problem(EXIT_NEGATIVE, "session %s is not attempted: %s%s", id, cli_why(s, v->why), hint);
     return cli_problem(EXIT_NEGATIVE, "session %s is not attempted: %s (for %s more)%s", id,
                        cli_why(s, v->why), text_duration((wait_ms + 999) / 1000 * 1000, until, sizeof until),
                        hint);

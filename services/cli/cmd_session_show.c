@@ -6,6 +6,7 @@
 
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
+#include "common/domain/next_step.h"
 #include "services/cli/commands.h"
 #include "services/cli/state.h"
 
@@ -98,10 +99,16 @@ static void write_attempt(struct shown *s)
         (void)buf_addf(&s->text, "; %lld before it", (long long)o->ahead);
 }
 
+static const char *next_step_of(const struct shown *s, char *ret, size_t n)
+{
+    return next_step(s->row.state, s->row.cause[0] ? cause_by_name(s->row.cause) : NULL,
+                     s->outlook.row.retry.phase == RETRY_PARKED, s->row.id, ret, n);
+}
+
 static void write_next(struct shown *s)
 {
     const struct reconnect_outlook *o = &s->outlook;
-    char at[40];
+    char at[40], step[200];
 
     (void)buf_adds(&s->text, "next      ");
     switch (action_of(o)) {
@@ -122,6 +129,8 @@ static void write_next(struct shown *s)
         break;
     }
     (void)buf_adds(&s->text, "\n");
+    if (next_step_of(s, step, sizeof step)[0])
+        (void)buf_addf(&s->text, "to do     %s\n", step);
     if (o->row.retry.phase == RETRY_PARKED)
         (void)buf_addf(&s->text, "parked    since %s: %s\n", text_time(o->row.parked_since, at, sizeof at),
                        o->row.park_detail);
@@ -132,9 +141,11 @@ static void json_next(struct shown *s)
     const struct reconnect_outlook *o = &s->outlook;
     struct retry_verdict v = obstacle(o);
     int64_t at = action_at(o);
+    char step[200];
 
     json_open(&s->j, "next", '{');
     json_texts(&s->j, "action", action_text(action_of(o)));
+    json_texts(&s->j, "to_do", next_step_of(s, step, sizeof step));
     json_int(&s->j, "at", at > 0 ? cli_wall(s->state, at) : 0);
     json_texts(&s->j, "phase", retry_phase_text(o->row.retry.phase));
     json_texts(&s->j, "reason", retry_reason_text(o->row.retry.reason));

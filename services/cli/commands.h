@@ -15,6 +15,7 @@
     X(cmd_session_reconnect, "session reconnect", "ID [--force] [--json]", "put up an attempt by hand, or hear why not") \
     X(cmd_session_park, "session park", "ID [--reason TEXT] [--json]", "attempt nothing until it is unparked") \
     X(cmd_session_unpark, "session unpark", "ID [--json]", "let it be attempted again") \
+    X(cmd_session_pair, "session pair", "ID [--yes] [--wait] [--json]", "get a session paired, whatever it needs: creates it, gets a new code, shows it until it is scanned") \
     X(cmd_session_create, "session create", "ID [--wait] [--json]", "make a session and show its QR code until it is scanned") \
     X(cmd_session_qr, "session qr", "ID [--wait] [--json]", "show the QR code of a session that waits for one") \
     X(cmd_session_delete, "session delete", "ID [--yes] [--json]", "remove a session from the bridge, for good") \

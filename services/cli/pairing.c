@@ -11,13 +11,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
+#include "common/domain/next_step.h"
 #include "common/qr/qr.h"
 #include "services/cli/qr_event.h"
+#include "services/cli/terminal.h"
 
 /* Faults in a row that are taken for a hiccup. */
 #define FAULTS_MAX 4
@@ -102,13 +102,6 @@ static void show_json(const struct pairing *p)
     puts(buf_str(&out));
 }
 
-static int terminal_columns(void)
-{
-    struct winsize size = { 0 };
-
-    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 80;
-}
-
 static void go_back_up(struct pairing *p)
 {
     if (p->lines)
@@ -160,6 +153,18 @@ static void show(struct pairing *p)
     (void)fflush(stdout);
 }
 
+static void show_expired(struct pairing *p)
+{
+    if (!p->json && p->session.state != SESSION_CONNECTED) {
+        if (terminal_is_one())
+            go_back_up(p);
+        printf("The code of session %s has expired; waiting for a new one.\n", p->id);
+        p->lines = 1;
+        (void)fflush(stdout);
+    }
+    buf_fini(&p->shown);
+}
+
 /* Keeps what is shown; false when it is the same as before. */
 static bool is_new(struct pairing *p)
 {
@@ -184,18 +189,25 @@ static int paired(struct pairing *p)
     return EXIT_DONE;
 }
 
+static int no_code(const struct pairing *p)
+{
+    char step[200];
+
+    return cli_problem(EXIT_NEGATIVE, "session %s is %s; %s", p->id, session_state_text(p->session.state),
+                       next_step(p->session.state, NULL, false, p->id, step, sizeof step));
+}
+
 /* -1: go on. */
 static int is_over(struct pairing *p)
 {
     if (p->session.state == SESSION_CONNECTED)
         return paired(p);
     if (p->session.state == SESSION_LOGGED_OUT || p->session.state == SESSION_FAILED)
-        return cli_problem(EXIT_NEGATIVE, "session %s is %s: delete it and create it again", p->id,
-                           session_state_text(p->session.state));
+        return p->renew ? p->renew(p) : no_code(p);
     if (p->waited_ms >= p->timeout_ms)
         return cli_problem(
             EXIT_NEGATIVE,
-            "nobody scanned the code of session %s in time; `zapkeep session qr %s` shows it again", p->id,
+            "nobody scanned the code of session %s in time; `zapkeep session pair %s` shows it again", p->id,
             p->id);
     return -1;
 }
@@ -217,7 +229,9 @@ static int watch(struct pairing *p)
         faults = r ? faults + 1 : 0;
         if (r < 0 || faults > FAULTS_MAX || (r && !bridge_answer_is_transport(r)))
             return cli_bridge_problem(p->bridge, "cannot watch the session", r, &reply);
-        if (r == 0 && p->qr.len && is_new(p))
+        if (r == 0 && !p->qr.len && p->shown.len)
+            show_expired(p);
+        else if (r == 0 && p->qr.len && is_new(p))
             show(p);
     }
 }

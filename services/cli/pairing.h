@@ -1,5 +1,6 @@
 /*
- * Showing a session's QR code until a phone has scanned it, for `session create` and `session qr`.
+ * Showing a session's QR code until a phone has scanned it, for `session create`, `session qr` and `session
+ * pair`.
  */
 #pragma once
 
@@ -32,6 +33,9 @@ struct pairing {
     bool json;
     bool watch; /* go on until it is paired; otherwise what there is is shown once */
     int64_t timeout_ms;
+    /* Makes the bridge give a new code when a session is logged out or its code has expired for good. Returns -1: it
+     * may come; else the exit code. NULL: the watch ends then. */
+    int (*renew)(struct pairing *p);
     /* its own */
     struct bridge_session session;
     struct buf qr;    /* as the bridge sent it, "": none */

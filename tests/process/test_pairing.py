@@ -76,7 +76,7 @@ def test_lifecycle(stack, dialect):
     stack.cli("session", "create", "alpha", check=True)
     assert stack.session("alpha")["state"] in ("qr_pending", "starting")
     again = stack.cli("session", "create", "alpha")
-    assert again.returncode == 1 and "session qr alpha" in again.stderr
+    assert again.returncode == 1 and "session pair alpha" in again.stderr
     done = stack.cli("session", "delete", "alpha", "--yes")
     assert done.returncode == 0 and "linked device" in done.stdout
     assert stack.session("alpha") is None
@@ -240,7 +240,79 @@ def test_qr_shows_the_code_of_a_session_that_waits(stack, dialect):
                               ["status"] == "connected")
     assert connected
     done = stack.cli("session", "qr", "nobody")
-    assert done.returncode == 1 and "session create nobody" in done.stderr
+    assert done.returncode == 1 and "session pair nobody" in done.stderr
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_pair_creates_a_session_that_is_not_there(stack, dialect):
+    stack.hub()
+    stack.ingest()
+    stack.sim(dialect)
+    [shown] = stack.cli_json("session", "pair", "alpha")
+    assert shown["session"] == "alpha" and shown["qr"]
+    stack.control("POST", "/pair?session=alpha")
+    again = zk.wait_until("it is paired", lambda: [o for o in stack.cli_json("session", "pair", "alpha")
+                                                   if o["state"] == "connected"])
+    assert len(again) == 1
+
+
+def scan_when_drawn(stack, pair, session):
+    """A phone: scans as soon as there is a code on the bridge."""
+    zk.wait_until("the session waits for a scan",
+                  lambda: stack.state()["sessions"].get(session) in ("qr_waiting", "qr_pending"))
+    stack.control("POST", f"/pair?session={session}")
+    out, err = pair.communicate(timeout=zk.PATIENCE)
+    assert pair.returncode == 0, out + err
+    return out
+
+
+def pair_in_background(stack, *args):
+    return subprocess.Popen([os.path.join(zk.BIN, "zapkeep"), "session", "pair", *args], env=stack.env, text=True,
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_refusal_leads_to_a_paired_session_again(stack, dialect):
+    """Logged out by the phone: whatever command an operator tries names `session pair`, and that works."""
+    stack.all(dialect, "--sessions", "1")
+    stack.wait_session("demo-1", "connected")
+    stack.control("POST", "/drop?session=demo-1&code=401")
+    stack.wait_session("demo-1", "logged_out")
+    step = "zapkeep session pair demo-1"
+    plain = lambda text: re.sub(r"\s+", " ", text)
+    assert step in plain(stack.cli("status").stdout)
+    assert step in plain(stack.cli("session", "show", "demo-1").stdout)
+    assert step in stack.cli("session", "reconnect", "demo-1").stderr
+    assert step in stack.cli("session", "create", "demo-1").stderr
+    pair = pair_in_background(stack, "demo-1", "--yes", "--wait")
+    assert "demo-1 is connected" in scan_when_drawn(stack, pair, "demo-1")
+    stack.wait_session("demo-1", "connected")
+
+
+def test_pair_asks_before_it_deletes(stack):
+    """The bridge's reconnect call gives no code for this one, so only a new session does."""
+    stack.all("contract", "--sessions", "1")
+    stack.control("POST", "/drop?session=demo-1&code=401")
+    stack.wait_session("demo-1", "logged_out")
+    before = stack.state()["sessions"]
+    done = stack.cli("session", "pair", "demo-1")
+    assert done.returncode == 1 and "zapkeep session pair demo-1 --yes" in done.stderr
+    assert stack.state()["sessions"] == before
+    process, fd = on_terminal(stack, "session", "pair", "demo-1")
+    os.write(fd, b"n\n")
+    code, output = read_until_exit(process, fd)
+    assert code == 1 and "[y/N]" in output and stack.state()["sessions"] == before
+
+
+def test_pair_says_that_a_code_has_expired_and_shows_the_next(stack):
+    stack.hub()
+    stack.ingest()
+    stack.sim("contract", "--qr-life", "4s")
+    process, fd = on_terminal(stack, "session", "pair", "alpha", "--timeout", "20s")
+    code, output = read_until_exit(process, fd)
+    assert code == 1 and "zapkeep session pair alpha" in output
+    codes = [drawing for drawing in drawings(output)]
+    assert len(set(codes)) >= 2 or "has expired" in output, output[-2000:]
 
 
 def test_wait_ends_when_nobody_scans(stack):

@@ -65,9 +65,8 @@ static void test_sentences(void **state)
     CLEANUP(buf_fini) struct buf b = BUF_INIT(1024);
 
     alert_sentence(ALERT_SESSION_LOGGED_OUT, true, "main", "s1", "removed on the phone", &b);
-    assert_string_equal(
-        buf_str(&b),
-        "session s1 on bridge main is logged out: it needs a new QR scan (removed on the phone)");
+    assert_string_equal(buf_str(&b), "session s1 on bridge main is logged out: `zapkeep session pair` shows "
+                                     "a new code (removed on the phone)");
     buf_reset(&b);
     alert_sentence(ALERT_BRIDGE_DOWN, false, "main", "", "whatever", &b);
     assert_string_equal(buf_str(&b), "bridge main is no longer down");

@@ -1,0 +1,243 @@
+/*
+ * zapkeep session pair ID: the one command that leads to a paired session, whatever state it is in.
+ *
+ *   the bridge has a code            it is shown, and shown anew until a phone has scanned it
+ *   the bridge has no such session   it is created
+ *   it is logged out, failed, or its code has expired for good
+ *                                    the bridge is asked to reconnect it, where it can; when that gives no code the
+ *                                    session is deleted and created again, after asking
+ */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "common/store/sessions.h"
+#include "services/cli/commands.h"
+#include "services/cli/pairing.h"
+#include "services/cli/session_create.h"
+#include "services/cli/session_delete.h"
+#include "services/cli/webhook_url.h"
+
+/* A bridge that was asked for a code has one within this time: zapw takes up to 30 s for the first. */
+#define CODE_WAIT_MS (45 * 1000)
+#define CODE_LOOK_MS 1000
+/* After a reconnect a session is still called logged out for a moment. */
+#define RECONNECT_WAIT_MS 6000
+
+struct pair_settings {
+    struct cli_settings cli;
+    const char *ingest_listen, *webhook_url;
+    bool wait, yes;
+    int64_t timeout_ms;
+};
+
+static const struct setting table[] = {
+    WEBHOOK_URL_ROWS(offsetof(struct pair_settings, webhook_url),
+                     offsetof(struct pair_settings, ingest_listen)),
+    PAIRING_ROWS(offsetof(struct pair_settings, wait), offsetof(struct pair_settings, timeout_ms)),
+    { .name = "YES",
+      .kind = SETTING_BOOL,
+      .at = offsetof(struct pair_settings, yes),
+      .def = "false",
+      .flag_only = true,
+      .help = "do not ask before the session is deleted and created again" },
+    { 0 },
+};
+
+struct pair {
+    struct pairing pairing; /* first */
+    const struct pair_settings *settings;
+    bool
+        needs_code; /* by what state.db knows: a bridge may call a session that was logged out "disconnected" */
+    bool reconnected, created;
+    int64_t reconnected_ms; /* waited since */
+};
+
+/* Does state.db say that its pairing has ended? Without state.db the bridge's word has to do. */
+static bool has_lost_pairing(const struct pair_settings *s, const char *id)
+{
+    struct session_row row = { 0 };
+    struct db *db = NULL;
+    int r = cli_open_state(s->cli.app.data_dir, &db);
+
+    if (r == 0)
+        r = sessions_find(db, s->cli.bridge.name, id, &row);
+    db_close(db);
+    return r == 0 && (row.state == SESSION_LOGGED_OUT || row.state == SESSION_FAILED);
+}
+
+/* -- ways to a new code -- */
+
+static int create(struct pair *x)
+{
+    const struct session_create_settings how = { &x->settings->cli, x->settings->ingest_listen,
+                                                 x->settings->webhook_url };
+    struct bridge_created created = { 0 };
+    int code = session_create(&how, x->pairing.bridge, x->pairing.id, &created);
+
+    buf_fini(&x->pairing.qr);
+    x->pairing.session = created.session;
+    x->pairing.qr = created.qr;
+    x->created = true;
+    return code;
+}
+
+static int reconnect(struct pair *x)
+{
+    CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
+    struct bridge_request req = BRIDGE_REQUEST_NULL;
+    struct cli_bridge *b = x->pairing.bridge;
+    int r = b->driver->build_reconnect(&b->target, x->pairing.id, &req);
+
+    x->reconnected = true;
+    if (r == 0)
+        r = cli_bridge_call(b, &req, 0, &reply);
+    if (r == 0)
+        r = b->driver->read_reconnect(&reply.answer);
+    return r < 0 || bridge_answer_is_transport(r) || r == BRIDGE_UNAUTHORIZED
+               ? cli_bridge_problem(b, "cannot ask for a new code", r, &reply)
+               : -1;
+}
+
+/* -1: go on. */
+static int confirm(const struct pair *x)
+{
+    const char *id = x->pairing.id;
+    char line[16] = "";
+
+    if (x->settings->yes)
+        return -1;
+    if (isatty(STDIN_FILENO) != 1 || x->settings->cli.json)
+        return cli_problem(
+            EXIT_NEGATIVE,
+            "session %s is %s: for a new code it must be deleted on the bridge and created again; "
+            "`zapkeep session pair %s --yes` does it",
+            id, session_state_text(x->pairing.session.state), id);
+    (void)fprintf(stderr,
+                  "Session %s is %s. For a new code it must be deleted on the bridge and created again.\n"
+                  "Do it? [y/N] ",
+                  id, session_state_text(x->pairing.session.state));
+    if (fgets(line, sizeof line, stdin) && (line[0] == 'y' || line[0] == 'Y'))
+        return -1;
+    return cli_problem(EXIT_NEGATIVE, "nothing was changed");
+}
+
+static int create_again(struct pair *x)
+{
+    bool was_gone;
+    int code = confirm(x);
+
+    if (code < 0)
+        code = session_delete(&x->settings->cli, x->pairing.bridge, x->pairing.id, &was_gone);
+    return code < 0 ? create(x) : code;
+}
+
+/* Called while the session has no code and is in a state that gives none by itself. */
+static int renew(struct pairing *p)
+{
+    struct pair *x = container_of(p, struct pair, pairing);
+
+    if (!x->reconnected && p->bridge->driver->has_reconnect)
+        return reconnect(x);
+    if (p->session.state == SESSION_DISCONNECTED && !x->needs_code) /* it may still be paired */
+        return -1;
+    if (x->reconnected && !x->created && (x->reconnected_ms += CODE_LOOK_MS) < RECONNECT_WAIT_MS)
+        return -1;
+    if (!x->created)
+        return create_again(x);
+    return cli_problem(EXIT_NEGATIVE,
+                       "the bridge gives no code for session %s, it is %s; look at the bridge's log", p->id,
+                       session_state_text(p->session.state));
+}
+
+/* -- the command -- */
+
+static bool has_result(const struct pairing *p)
+{
+    return p->session.state == SESSION_CONNECTED || p->qr.len > 0;
+}
+
+/* Waits until there is a code, or none is needed. -1: go on. */
+static int obtain_code(struct pair *x)
+{
+    CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
+    struct pairing *p = &x->pairing;
+    int r;
+
+    for (int64_t waited = 0; !has_result(p); waited += CODE_LOOK_MS) {
+        bool rests = p->session.state != SESSION_QR_PENDING && p->session.state != SESSION_STARTING;
+        int code = rests ? renew(p) : -1;
+
+        if (code < 0 && waited >= CODE_WAIT_MS)
+            code =
+                cli_problem(EXIT_NEGATIVE, "session %s is %s, and the bridge has given no code within %d s",
+                            p->id, session_state_text(p->session.state), CODE_WAIT_MS / 1000);
+        if (code >= 0)
+            return code;
+        if (has_result(p))
+            break;
+        r = cli_bridge_sleep(p->bridge, CODE_LOOK_MS);
+        if (r == 0)
+            r = pairing_ask(p, &reply);
+        if (r < 0 || (r > 0 && !bridge_answer_is_transport(r)))
+            return cli_bridge_problem(p->bridge, "cannot ask for the QR code", r, &reply);
+    }
+    return -1;
+}
+
+static int pair(const struct pair_settings *s, struct cli_bridge *b, const char *id)
+{
+    struct pair x = { .settings = s,
+                      .needs_code = has_lost_pairing(s, id),
+                      .pairing = { .bridge = b,
+                                   .id = id,
+                                   .data_dir = s->cli.app.data_dir,
+                                   .json = s->cli.json,
+                                   .watch = s->wait || (cli_is_tty() && !s->cli.json),
+                                   .timeout_ms = s->timeout_ms,
+                                   .renew = renew } };
+    CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
+    int r = pairing_ask(&x.pairing, &reply), code = -1;
+
+    if (r == BRIDGE_NO_SESSION)
+        code = create(&x);
+    else if (r)
+        code = cli_bridge_problem(b, "cannot ask for the QR code", r, &reply);
+    if (code < 0)
+        code = obtain_code(&x);
+    if (code < 0)
+        code = pairing_run(&x.pairing);
+    pairing_fini(&x.pairing);
+    return code;
+}
+
+static int run(const struct pair_settings *s, const struct settings_args *args)
+{
+    struct cli_bridge b = CLI_BRIDGE_NULL;
+    int code;
+
+    if (args->n != 1 || !text_is_id(str_from(args->arg[0])))
+        return cli_problem(EXIT_USAGE,
+                           "session pair takes one ID of letters, digits, '-' and '_', 64 at most");
+    code = cli_bridge_open(&s->cli.bridge, &b);
+    if (code >= 0)
+        return code;
+    code = cli_bridge_find_driver(&b);
+    if (code < 0)
+        code = pair(s, &b, args->arg[0]);
+    cli_bridge_close(&b);
+    return code;
+}
+
+int cmd_session_pair(int argc, char *argv[])
+{
+    struct pair_settings s;
+    struct settings_args args;
+    int code = cli_read(cli_command_of(cmd_session_pair), table, argc, argv, &s, &args);
+
+    if (code >= 0)
+        return code;
+    code = run(&s, &args);
+    cli_free(table, &s);
+    return code;
+}

@@ -1,0 +1,165 @@
+/*
+ * Where the driver says so, sessions are created one at a time and some time apart, over all of our processes, by a
+ * lock file beside state.db.
+ */
+#include "services/cli/session_create.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+#include "common/store/sessions.h"
+#include "services/cli/webhook_url.h"
+
+/* Between two tries to take the lock. */
+#define CREATE_LOCK_MS 50
+/* zapw waits up to 30 s for the first QR code before it answers. */
+#define CREATE_TIMEOUT_MS (45 * 1000)
+
+/* -- one at a time -- */
+
+/* Holds the lock until close(), and lets the second since the last creation pass. -1: there is no data
+ * directory to lock in; then only this process keeps to the rule. */
+static int lock_creation(const struct session_create_settings *s, struct cli_bridge *b, struct clock *clock)
+{
+    int64_t apart_ms = b->driver->create_apart_ms, last, now;
+    char path[SETTINGS_VALUE_MAX + 128];
+    int fd;
+
+    if (!apart_ms)
+        return -1;
+    (void)snprintf(path, sizeof path, "%s/create-%s.lock", s->cli->app.data_dir, s->cli->bridge.name);
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
+    if (fd < 0)
+        return -1;
+    for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; tries++) {
+        if (tries == 0)
+            (void)fprintf(stderr, "zapkeep: another session is being created; waiting\n");
+        (void)cli_bridge_sleep(b, CREATE_LOCK_MS); /* not in flock(): the loop's time would stand still */
+    }
+    now = clock->boot_ms(clock);
+    if (pread(fd, &last, sizeof last, 0) == (ssize_t)sizeof last && last <= now && now - last < apart_ms)
+        (void)cli_bridge_sleep(b, apart_ms - (now - last));
+    return fd;
+}
+
+/* Leaves the time for the next one. */
+static void unlock_creation(int fd, struct cli_bridge *b, struct clock *clock)
+{
+    int64_t now = clock->boot_ms(clock);
+
+    if (fd < 0)
+        return;
+    if (pwrite(fd, &now, sizeof now, 0) != (ssize_t)sizeof now) /* a full disk: the lock alone must do */
+        (void)cli_bridge_sleep(b, b->driver->create_apart_ms);
+    (void)close(fd);
+}
+
+/* -- the call -- */
+
+static int call(const struct session_create_settings *s, struct cli_bridge *b, const char *id,
+                struct cli_reply *reply, struct bridge_created *ret)
+{
+    struct bridge_request req = BRIDGE_REQUEST_NULL;
+    char url[SETTINGS_VALUE_MAX];
+    int r;
+
+    webhook_url(s->webhook_url, s->ingest_listen, s->cli->bridge.name, url, sizeof url);
+    r = b->driver->build_create(&b->target, id, url, &req);
+    if (r == 0)
+        r = cli_bridge_call(b, &req, CREATE_TIMEOUT_MS, reply);
+    return r ? r : b->driver->read_create(&reply->answer, ret);
+}
+
+static int create(const struct session_create_settings *s, struct cli_bridge *b, struct clock *clock,
+                  const char *id, struct bridge_created *ret)
+{
+    CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
+    int fd = lock_creation(s, b, clock);
+    int r = call(s, b, id, &reply, ret);
+
+    unlock_creation(fd, b, clock);
+    if (r == BRIDGE_CONFLICT)
+        return cli_problem(EXIT_NEGATIVE,
+                           "session %s exists already; `zapkeep session pair %s` shows its QR code", id, id);
+    if (r)
+        return cli_bridge_problem(b, "cannot create the session", r, &reply);
+    if (ret->session.id[0] && strcmp(ret->session.id, id) != 0)
+        return cli_problem(
+            EXIT_NEGATIVE,
+            "the bridge created session %s instead of %s: it does not speak the dialect \"%s\"; delete "
+            "that session and check WHATSAPP_BRIDGE",
+            ret->session.id, id, b->driver->name);
+    return -1;
+}
+
+/* -- our registry -- */
+
+static int insert(struct db *db, struct clock *clock, const char *bridge, const char *id,
+                  const struct bridge_session *s)
+{
+    struct session_row row;
+    struct now now;
+    int r = sessions_find(db, bridge, id, &row);
+
+    if (r != SESSIONS_NONE) /* the monitor was faster, or an error */
+        return r;
+    r = steady_now(db, clock, &now);
+    if (r)
+        return r;
+    row = (struct session_row){
+        .state = s->state, .since = now.wall_ms, .since_steady = now.steady_ms, .first_seen = now.wall_ms
+    };
+    (void)snprintf(row.bridge, sizeof row.bridge, "%s", bridge);
+    (void)snprintf(row.id, sizeof row.id, "%s", id);
+    (void)snprintf(row.raw_status, sizeof row.raw_status, "%s", s->raw_status);
+    r = sessions_save(db, &row);
+    if (r == 0) {
+        const struct session_change change = { .at = now.wall_ms,
+                                               .from = -1,
+                                               .to = (int)s->state,
+                                               .source = "operator",
+                                               .detail = "created by zapkeep session create" };
+
+        r = sessions_add_change(db, bridge, id, &change);
+    }
+    return r;
+}
+
+static void record(const struct session_create_settings *s, struct clock *clock, const char *id,
+                   const struct bridge_session *session)
+{
+    struct db *db = NULL;
+    int r = cli_open_state(s->cli->app.data_dir, &db);
+
+    if (r == 0)
+        r = db_begin(db);
+    if (r == 0)
+        r = insert(db, clock, s->cli->bridge.name, id, session);
+    if (r == 0)
+        r = db_commit(db);
+    db_close(db);
+    if (r)
+        (void)cli_problem(
+            EXIT_UNREACHABLE,
+            "the session was created, but could not be written into %s/state.db (%s); the monitor finds it "
+            "if the bridge lists its sessions",
+            s->cli->app.data_dir, r == -ENOENT ? "zapkeep has not been started there" : err_text(r));
+}
+
+int session_create(const struct session_create_settings *s, struct cli_bridge *b, const char *id,
+                   struct bridge_created *ret)
+{
+    struct clock clock;
+    int code;
+
+    clock_init(&clock);
+    code = create(s, b, &clock, id, ret);
+    if (code < 0)
+        record(s, &clock, id, &ret->session);
+    return code;
+}

@@ -1,0 +1,16 @@
+/* Making a session on the bridge, for `session create` and `session pair`. */
+#pragma once
+
+#include "services/cli/bridge.h"
+
+struct session_create_settings {
+    const struct cli_settings *cli;
+    const char *ingest_listen, *webhook_url; /* where the bridge posts, see webhook_url() */
+};
+
+/*
+ * Creates @id on the bridge and writes it into state.db, if there is one: a bridge may lose its list, and some have
+ * none. Returns -1: go on, *ret is filled (its qr is the caller's); else the exit code, and the problem was printed.
+ */
+int session_create(const struct session_create_settings *s, struct cli_bridge *b, const char *id,
+                   struct bridge_created *ret);
