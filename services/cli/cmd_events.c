@@ -12,6 +12,7 @@
 #include "services/cli/commands.h"
 #include "services/cli/event_range.h"
 #include "services/cli/output.h"
+#include "services/cli/terminal.h"
 
 #define LAST_DEFAULT 20
 /* A limit that was not given. */
@@ -62,7 +63,7 @@ static void print_rows(const struct event_rows *rows, bool json, int64_t *skip, 
             --*skip;
             continue;
         }
-        output_event(&rows->rows[i], json, out);
+        output_event(&rows->rows[i], json, terminal_is_one() ? terminal_columns() : 0, out);
         --*left;
     }
 }

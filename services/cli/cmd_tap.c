@@ -17,6 +17,7 @@
 #include "services/cli/commands.h"
 #include "services/cli/event_range.h"
 #include "services/cli/output.h"
+#include "services/cli/terminal.h"
 
 /* A hub on this machine is there at once; after this long somebody should hear why nothing comes. */
 #define HUB_PATIENCE_MS 2000
@@ -104,6 +105,12 @@ static void flush(struct tap *t, bool more)
         stop(t, EXIT_DONE); /* whoever reads has enough */
 }
 
+/* Looked at for each batch: the window may have been resized. */
+static int columns(void)
+{
+    return terminal_is_one() ? terminal_columns() : 0;
+}
+
 /* ---- from the log ---------------------------------------------------------------------------- */
 
 static int on_batch(void *ctx, const struct event_rows *rows)
@@ -117,7 +124,7 @@ static int on_batch(void *ctx, const struct event_rows *rows)
         if (t->skip > 0) {
             t->skip--;
         } else if (wanted(t, e->type, e->bridge, e->session)) {
-            output_event(e, t->json, &t->out);
+            output_event(e, t->json, columns(), &t->out);
             more = count_line(t);
         }
     }
@@ -161,7 +168,7 @@ static void on_message(void *ctx, struct str bytes)
     }
     if (t->args.n == 0 && str_eq(m.type, "log.head")) /* only for who asks for it */
         return;
-    output_message(&m, t->json, &t->out);
+    output_message(&m, t->json, columns(), &t->out);
     more = count_line(t);
     flush(t, more);
 }

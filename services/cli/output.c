@@ -7,29 +7,13 @@
 #include "common/base/json_in.h"
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
-#include "common/base/utf8.h"
+#include "services/cli/event_line.h"
+#include "services/cli/plain.h"
 
 /* Of a body a terminal shows this much; --json has all of it. */
 #define BODY_SHOWN 160
 
 /* ---- for a person ---------------------------------------------------------------------------- */
-
-/* C0, DEL and C1 (U+0080 to U+009F) can start an escape sequence. */
-static void add_safe(struct buf *out, struct str s)
-{
-    bool utf8 = utf8_is_valid(s.p, s.n);
-
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
-        bool c1 = c == 0xc2 && i + 1 < s.n && (unsigned char)s.p[i + 1] < 0xa0;
-
-        if (c < 0x20 || c == 0x7f || c1 || (c >= 0x80 && !utf8))
-            (void)buf_add(out, "?", 1);
-        else
-            (void)buf_add(out, s.p + i, 1);
-        i += c1;
-    }
-}
 
 static void add_time(struct buf *out, int64_t at)
 {
@@ -42,17 +26,17 @@ static void add_type(struct buf *out, struct str type)
 {
     static const char spaces[] = "                      ";
 
-    add_safe(out, type);
+    plain_add(out, type);
     if (type.n < sizeof spaces - 1)
         (void)buf_add(out, spaces, sizeof spaces - 1 - type.n);
 }
 
 static void add_names(struct buf *out, struct str bridge, struct str session)
 {
-    add_safe(out, bridge);
+    plain_add(out, bridge);
     if (session.n) {
         (void)buf_add(out, "/", 1);
-        add_safe(out, session);
+        plain_add(out, session);
     }
 }
 
@@ -66,7 +50,7 @@ static void add_body(struct buf *out, struct str body)
     n = line.len < BODY_SHOWN ? line.len : BODY_SHOWN;
     while (n > 0 && n < line.len && ((unsigned char)line.data[n] & 0xc0) == 0x80)
         n--;
-    add_safe(out, (struct str){ buf_str(&line), n });
+    plain_add(out, (struct str){ buf_str(&line), n });
     if (n < line.len)
         (void)buf_adds(out, "...");
 }
@@ -80,7 +64,7 @@ static void event_text(const struct event *e, struct buf *out)
     (void)buf_adds(out, "  ");
     add_names(out, e->bridge, e->session);
     (void)buf_adds(out, "  ");
-    add_safe(out, e->message_id.n ? e->message_id : STR_LIT("-"));
+    plain_add(out, e->message_id.n ? e->message_id : STR_LIT("-"));
     (void)buf_adds(out, "  ");
     add_body(out, e->body);
 }
@@ -131,8 +115,12 @@ static void event_json(const struct event *e, struct buf *out)
     json_close(&j, '}');
 }
 
-void output_event(const struct event *e, bool json, struct buf *out)
+void output_event(const struct event *e, bool json, int columns, struct buf *out)
 {
+    if (!json && columns > 0) {
+        event_line(e, columns, out);
+        return;
+    }
     if (json)
         event_json(e, out);
     else
@@ -158,11 +146,11 @@ void output_rejected(const struct rejected *r, bool json, struct buf *out)
         (void)buf_addf(out, "%8" PRId64 "  ", r->id);
         add_time(out, r->at);
         (void)buf_adds(out, "  ");
-        add_safe(out, r->bridge);
+        plain_add(out, r->bridge);
         (void)buf_adds(out, "  ");
-        add_safe(out, r->reason);
+        plain_add(out, r->reason);
         (void)buf_adds(out, ": ");
-        add_safe(out, (struct str){ r->body.p, r->body.n < BODY_SHOWN ? r->body.n : BODY_SHOWN });
+        plain_add(out, (struct str){ r->body.p, r->body.n < BODY_SHOWN ? r->body.n : BODY_SHOWN });
     }
     (void)buf_add(out, "\n", 1);
 }
@@ -174,7 +162,7 @@ static void add_str(struct buf *out, const char *key, struct str v)
     if (!v.n)
         return;
     (void)buf_addf(out, "  %s=", key);
-    add_safe(out, v);
+    plain_add(out, v);
 }
 
 static void add_int(struct buf *out, const char *key, int64_t v)
@@ -250,8 +238,12 @@ static void message_json(const struct message *m, struct buf *out)
     json_close(&j, '}');
 }
 
-void output_message(const struct message *m, bool json, struct buf *out)
+void output_message(const struct message *m, bool json, int columns, struct buf *out)
 {
+    if (!json && columns > 0) {
+        event_line_message(m, columns, out);
+        return;
+    }
     if (json)
         message_json(m, out);
     else

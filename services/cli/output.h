@@ -15,10 +15,11 @@
 #define OUTPUT_LINE_MAX (8 * 1024 * 1024)
 
 /* Each appends one line to @out; errors stick in it. */
-void output_event(const struct event *e, bool json, struct buf *out);
+/* @columns > 0: for a terminal of that width (event_line.h). */
+void output_event(const struct event *e, bool json, int columns, struct buf *out);
 void output_rejected(const struct rejected *r, bool json, struct buf *out);
 /* Any message of the bus. */
-void output_message(const struct message *m, bool json, struct buf *out);
+void output_message(const struct message *m, bool json, int columns, struct buf *out);
 
 /* Writes the lines to stdout now and empties @out. Returns 0, or negative: nobody reads any more. */
 int output_flush(struct buf *out);

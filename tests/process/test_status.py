@@ -102,3 +102,15 @@ def test_watch_shows_it_anew(make_stack):
     s.all("contract", "--sessions", "1")
     seen = on_terminal(s, "status", "--watch", seconds=6)
     assert seen.count("bridge    main") >= 2
+
+
+def test_events_on_a_terminal_are_one_line_each(stack):
+    stack.hub()
+    stack.ingest()
+    data = {"from": "551188@s.whatsapp.net", "text": "Are you there? " + "I have been waiting for a while now. " * 5}
+    assert stack.post(zk.webhook(session="alice", message_id="M1", **data))[0] == 200
+    seen = on_terminal(stack, "events").splitlines()
+    assert len(seen) == 1 and len(seen[0]) == 80
+    assert "main/alice  551188: Are you there?" in seen[0] and seen[0].endswith("…")
+    whole = stack.cli("events").stdout  # not a terminal: nothing is cut
+    assert len(whole.splitlines()[0]) > 160

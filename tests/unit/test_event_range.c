@@ -165,7 +165,7 @@ static void test_event_as_json(void **state)
 {
     CLEANUP(buf_fini) struct buf out = BUF_INIT(OUTPUT_LINE_MAX);
 
-    output_event(&event, true, &out);
+    output_event(&event, true, 0, &out);
     assert_string_equal(
         buf_str(&out),
         "{\"seq\":7,\"id\":\"evt_0123abcd_7\",\"at\":1800000000000,\"occurred_at\":1799999999999,"
@@ -177,7 +177,7 @@ static void test_event_as_text_cannot_steer_a_terminal(void **state)
 {
     CLEANUP(buf_fini) struct buf out = BUF_INIT(OUTPUT_LINE_MAX);
 
-    output_event(&event, false, &out);
+    output_event(&event, false, 0, &out);
     assert_string_equal(buf_str(&out), "       7  2027-01-15T08:00:00.000Z  message.received        main/s1  "
                                        "A?[31m?  {\"a\":[1,2]}\n");
 }
@@ -189,7 +189,7 @@ static void test_event_without_texts(void **state)
 
     e.session = e.message_id = STR_LIT("");
     e.occurred_at = 0;
-    output_event(&e, true, &out);
+    output_event(&e, true, 0, &out);
     assert_non_null(strstr(buf_str(&out), "\"session\":null,\"message_id\":null,"));
     assert_null(strstr(buf_str(&out), "occurred_at"));
 }
@@ -200,7 +200,7 @@ static void test_a_body_that_is_no_json_is_a_text(void **state)
     struct event e = event;
 
     e.body = STR_LIT("\xff{");
-    output_event(&e, true, &out);
+    output_event(&e, true, 0, &out);
     assert_non_null(strstr(buf_str(&out), "\"body\":\"\xef\xbf\xbd{\"}"));
 }
 
@@ -215,10 +215,45 @@ static void test_a_long_body_is_cut_between_characters(void **state)
         (void)buf_adds(&body, "\xe2\x82\xac");
     (void)buf_adds(&body, "\"");
     e.body = (struct str){ body.data, body.len };
-    output_event(&e, false, &out);
+    output_event(&e, false, 0, &out);
     assert_true(out.len < 400);
     assert_true(utf8_is_valid(out.data, out.len));
     assert_non_null(strstr(buf_str(&out), "...\n"));
+}
+
+static void test_a_terminal_gets_who_and_the_first_words(void **state)
+{
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(OUTPUT_LINE_MAX);
+    struct event e = event;
+    const char *line;
+
+    e.body = STR_LIT("{\"sessionId\":\"s1\",\"data\":{\"from\":\"551188@s.whatsapp.net\",\"text\":\"hi "
+                     "\\u001b[31m there, this "
+                     "goes on and on, further than any terminal is wide\"}}");
+    output_event(&e, false, 80, &out);
+    line = strstr(buf_str(&out), "message.received");
+    assert_non_null(line);
+    assert_non_null(strstr(line, "main/s1  551188: hi ?[31m there"));
+    assert_null(strchr(buf_str(&out), '\x1b'));
+    assert_in_range(out.len, 80, 84); /* a line break, and the three bytes of "…" */
+    assert_non_null(strstr(buf_str(&out), "…\n"));
+}
+
+static void test_a_terminal_gets_a_change_of_state_in_words(void **state)
+{
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(OUTPUT_LINE_MAX);
+    struct message m;
+
+    message_init(&m);
+    m.type = STR_LIT("session.state");
+    m.at = T0;
+    m.bridge = STR_LIT("main");
+    m.session = STR_LIT("s1");
+    m.from = STR_LIT("connected");
+    m.to = STR_LIT("disconnected");
+    m.cause = STR_LIT("connection-lost");
+    output_message(&m, false, 100, &out);
+    assert_non_null(strstr(buf_str(&out), "main/s1  connected -> disconnected (connection-lost)"));
 }
 
 static void test_messages(void **state)
@@ -234,11 +269,11 @@ static void test_messages(void **state)
     m.from = STR_LIT("connected");
     m.to = STR_LIT("disconnected");
     m.attempt = 3;
-    output_message(&m, false, &out);
+    output_message(&m, false, 0, &out);
     assert_string_equal(buf_str(&out), "2027-01-15T08:00:00.000Z  session.state           main/s1  "
                                        "from=connected  to=disconnected  attempt=3\n");
     buf_reset(&out);
-    output_message(&m, true, &out);
+    output_message(&m, true, 0, &out);
     assert_string_equal(buf_str(&out),
                         "{\"v\":1,\"at\":1800000000000,\"type\":\"session.state\",\"bridge\":\"main\","
                         "\"session\":\"s1\",\"from\":\"connected\",\"to\":\"disconnected\",\"attempt\":3}\n");
@@ -255,6 +290,8 @@ int main(void)
         cmocka_unit_test(test_event_without_texts),
         cmocka_unit_test(test_a_body_that_is_no_json_is_a_text),
         cmocka_unit_test(test_a_long_body_is_cut_between_characters),
+        cmocka_unit_test(test_a_terminal_gets_who_and_the_first_words),
+        cmocka_unit_test(test_a_terminal_gets_a_change_of_state_in_words),
         cmocka_unit_test(test_messages),
     };
 

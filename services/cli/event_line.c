@@ -1,0 +1,132 @@
+#include "services/cli/event_line.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/base/json_in.h"
+#include "common/base/json_out.h"
+#include "common/base/mem.h"
+#include "services/cli/plain.h"
+#include "services/cli/terminal.h"
+
+#define TYPE_COLUMNS 20
+/* More words than any terminal shows. */
+#define WORDS_BYTES 1000
+/* A message of 1 MiB has one line; what follows the first words is not looked at. */
+#define BODY_BYTES (64 * 1024)
+
+/* Where bridges put the text of a message, and who it is from or to; the first that is there. */
+static const struct json_path text_paths[] = {
+    { 0, { "data", "text" } },    { 0, { "data", "body" } },
+    { 0, { "data", "caption" } }, { 0, { "data", "message" } },
+    { 0, { "payload", "body" } }, { 0, { "data", "reason" } },
+    { 0, { "data", "type" } },    { 0, { "text" } },
+};
+static const struct json_path who_paths[] = {
+    { 0, { "data", "from" } },
+    { 0, { "payload", "from" } },
+    { 0, { "from" } },
+};
+
+static void add_time(struct buf *out, int64_t wall_ms)
+{
+    time_t s = (time_t)(wall_ms / 1000);
+    char text[16] = "--:--:--";
+    struct tm tm;
+
+    if (wall_ms > 0 && localtime_r(&s, &tm))
+        (void)strftime(text, sizeof text, "%H:%M:%S", &tm);
+    (void)buf_addf(out, "%s  ", text);
+}
+
+static void add_padded(struct buf *out, struct str s, size_t columns)
+{
+    plain_add(out, s);
+    (void)buf_addf(out, "%*s", s.n < columns ? (int)(columns - s.n) : 0, "");
+}
+
+static void add_names(struct buf *out, struct str bridge, struct str session)
+{
+    (void)buf_adds(out, "  ");
+    plain_add(out, bridge);
+    if (session.n) {
+        (void)buf_adds(out, "/");
+        plain_add(out, session);
+    }
+    (void)buf_adds(out, "  ");
+}
+
+/* "551188" of "551188@s.whatsapp.net". */
+static void add_who(struct buf *out, struct str json)
+{
+    struct json_value v[ARRAY_LEN(who_paths)];
+    char who[128];
+
+    (void)json_in_find(json, who_paths, ARRAY_LEN(who_paths), v);
+    (void)json_in_text(json_in_first(who_paths, v, ARRAY_LEN(who_paths), 0, JSON_IN_TEXT), who, sizeof who);
+    who[strcspn(who, "@:")] = '\0';
+    if (who[0]) {
+        plain_add(out, str_from(who));
+        (void)buf_adds(out, ": ");
+    }
+}
+
+/* The first words of the text, or the body as it is where none is known. */
+static void add_words(struct buf *out, struct str json)
+{
+    struct json_value v[ARRAY_LEN(text_paths)];
+    char words[WORDS_BYTES];
+
+    (void)json_in_find(json, text_paths, ARRAY_LEN(text_paths), v);
+    (void)json_in_text(json_in_first(text_paths, v, ARRAY_LEN(text_paths), 0, JSON_IN_TEXT), words,
+                       sizeof words);
+    if (words[0]) {
+        plain_add(out, str_from(words));
+        return;
+    }
+    plain_add(out, (struct str){ json.p, json.n < BODY_BYTES ? json.n : BODY_BYTES });
+}
+
+void event_line(const struct event *e, int columns, struct buf *out)
+{
+    (void)buf_addf(out, "%7" PRId64 "  ", e->seq);
+    add_time(out, e->at);
+    add_padded(out, e->type, TYPE_COLUMNS);
+    add_names(out, e->bridge, e->session);
+    add_who(out, e->body);
+    add_words(out, e->body);
+    terminal_cut(out, columns);
+    (void)buf_adds(out, "\n");
+}
+
+static void add_field(struct buf *out, const char *before, struct str s)
+{
+    if (!s.n)
+        return;
+    (void)buf_adds(out, before);
+    plain_add(out, s);
+}
+
+void event_line_message(const struct message *m, int columns, struct buf *out)
+{
+    add_time(out, m->at == MESSAGE_UNSET ? 0 : m->at);
+    add_padded(out, m->type, TYPE_COLUMNS);
+    add_names(out, m->bridge, m->session);
+    if (m->body.p) {
+        add_who(out, m->body);
+        add_words(out, m->body);
+    }
+    add_field(out, "", m->alert);
+    add_field(out, m->alert.n ? " " : "", m->status);
+    add_field(out, m->from.n ? "" : "-> ", m->from.n ? m->from : m->to);
+    if (m->from.n)
+        add_field(out, " -> ", m->to);
+    add_field(out, m->to.n ? " (" : " ", m->cause);
+    add_field(out, m->to.n && m->cause.n ? ")" : "", STR_LIT(" "));
+    if (m->attempt != MESSAGE_UNSET)
+        (void)buf_addf(out, "attempt %" PRId64, m->attempt);
+    add_field(out, ": ", m->text);
+    terminal_cut(out, columns);
+    (void)buf_adds(out, "\n");
+}
