@@ -23,8 +23,6 @@ struct http_request {
     const char *method; /* "GET", … */
     const char *url;
     const char *headers; /* "Name: value\n" lines, or NULL */
-    bool headers_as_one; /* curl need not look at each of them, which is faster: there is none among them that
-                            it makes itself (Host, Connection, Accept …), and Content-Type is the first */
     struct str body;     /* STR_NULL: none; sent with the caller's Content-Type or application/json */
     int64_t connect_timeout_ms, timeout_ms; /* 0: the defaults above */
     int64_t answer_bytes_max;               /* 0: the default above */

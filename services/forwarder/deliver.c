@@ -140,7 +140,6 @@ static int post(struct call *c)
                       &(struct http_request){ .method = "POST",
                                               .url = config->url,
                                               .headers = buf_str(&d->headers),
-                                              .headers_as_one = true,
                                               .body = { buf_str(&d->body), d->body.len },
                                               .timeout_ms = config->timeout_ms,
                                               .answer_bytes_max = ANSWER_BYTES_MAX,

@@ -173,16 +173,13 @@ static void each_call_is_as_it_was_asked_for(void **state)
           "1",
           "2" },
         { { .method = "GET" }, "/2", "", "", "" },
-        { { .method = "POST",
-            .headers = "Content-Type: text/x\nX-A: 3\nX-B: 4",
-            .headers_as_one = true,
-            .body = STR_LIT("two!") },
+        { { .method = "POST", .headers = "Content-Type: text/x\nX-A: 3\nX-B: 4", .body = STR_LIT("two!") },
           "/2",
           "text/x",
           "3",
           "4" },
-        { { .method = "DELETE", .headers = "X-B: 5\n", .headers_as_one = true }, "/3?", "", "", "5" },
-        { { .method = "PUT", .headers = "X-A: 6\n", .headers_as_one = true, .body = STR_LIT("3") },
+        { { .method = "DELETE", .headers = "X-B: 5\n" }, "/3?", "", "", "5" },
+        { { .method = "PUT", .headers = "X-A: 6\n", .body = STR_LIT("3") },
           "/3",
           "application/json",
           "6",
@@ -424,6 +421,50 @@ static void what_must_go_out_once_goes_out_once(void **state)
     (void)close(m.listener);
 }
 
+/* One connection, answered with these bytes whatever it asks. */
+struct liar {
+    int listener;
+    const char *says;
+    size_t n;
+};
+
+static void *be_liar(void *ctx)
+{
+    struct liar *l = ctx;
+    int fd = accept(l->listener, NULL, NULL);
+    char request[4096];
+
+    (void)recv(fd, request, sizeof request, 0);
+    (void)send(fd, l->says, l->n, MSG_NOSIGNAL);
+    (void)close(fd);
+    return NULL;
+}
+
+/* The URL is right: the peer is not a web server, or sends headers without an end. */
+static void an_answer_that_is_not_http_is_no_fault_of_the_url(void **state)
+{
+    static char endless[200 * 1024];
+    struct world *w = *state;
+    const struct liar liars[] = { { .says = "SSH-2.0-OpenSSH_9.2\r\n", .n = 21 },
+                                  { .says = "\x15\x03\x01\0\2\2F", .n = 7 },
+                                  { .says = endless, .n = sizeof endless } };
+
+    memset(endless, 'x', sizeof endless);
+    memcpy(endless, "HTTP/1.1 200 OK\r\nX: ", 20);
+    for (size_t i = 0; i < ARRAY_LEN(liars); i++) {
+        struct liar l = liars[i];
+        pthread_t thread;
+        int port;
+
+        l.listener = listener(&port);
+        assert_int_equal(pthread_create(&thread, NULL, be_liar, &l), 0);
+        call(w, (struct http_request){ 0 }, port, "/");
+        assert_int_equal(w->answer.error, HTTP_E_BROKEN);
+        assert_int_equal(pthread_join(thread, NULL), 0);
+        (void)close(l.listener);
+    }
+}
+
 static void each_failure_has_its_name(void **state)
 {
     struct world *w = *state;
@@ -533,6 +574,7 @@ int main(void)
         TEST(a_refusal_before_the_body_is_read),
         TEST(without_memory_for_the_refusal_nothing_is_taken),
         TEST(what_must_go_out_once_goes_out_once),
+        TEST(an_answer_that_is_not_http_is_no_fault_of_the_url),
         TEST(each_failure_has_its_name),
         TEST(a_url_or_header_with_a_line_break_is_refused),
         TEST(cancelling_is_told_once),
