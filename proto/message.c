@@ -1,5 +1,6 @@
 /*
- * One table of the fields drives both directions; msgpack-c packs, and unpacks without copying texts.
+ * One table of the fields drives both directions. msgpack-c packs; what comes from others is read here, without
+ * copying texts.
  */
 #include "proto/message.h"
 
@@ -103,157 +104,180 @@ int message_encode(const struct message *m, struct buf *out)
 /* ---- decoding -------------------------------------------------------------------------------- */
 
 /*
- * msgpack-c makes room for as many elements as a container claims to have: five bytes can ask for 256 GiB.
- * So the shape is walked first, with nothing allocated: every length has to fit into the bytes that are
- * there.
+ * msgpack-c makes room for as many elements as a container claims to have: five bytes can ask for 256 GiB. A message
+ * is one flat map, so it is read here, with nothing allocated: every length has to fit into the bytes that are there.
  */
 
 /* Nesting in values of keys that we do not know; ours do not nest. */
 #define DEPTH_MAX 16
 
-struct walk {
+struct cursor {
     const uint8_t *p, *end;
 };
 
-static int take_length(struct walk *w, size_t width, uint64_t *ret)
-{
-    uint64_t n = 0;
+enum head_kind { HEAD_INVALID, HEAD_INT, HEAD_UINT, HEAD_STR, HEAD_BIN, HEAD_OTHER, HEAD_ARRAY, HEAD_MAP };
 
-    if ((size_t)(w->end - w->p) < width)
+/* The first byte of a value, and the number behind it. */
+struct head {
+    enum head_kind kind;
+    uint64_t n; /* INT, UINT: the value; ARRAY, MAP: elements (a pair is two); else: bytes that follow */
+};
+
+/* First bytes from 0xc0 to 0xdf: the kind, the width of the number, bytes that follow beside it. */
+static const struct head_row {
+    uint8_t kind, width, extra;
+} head_rows[0x20] = {
+    [0x00] = { HEAD_OTHER, 0, 0 }, [0x02] = { HEAD_OTHER, 0, 0 },
+    [0x03] = { HEAD_OTHER, 0, 0 }, /* nil, false, true */
+    [0x04] = { HEAD_BIN, 1, 0 },   [0x05] = { HEAD_BIN, 2, 0 },
+    [0x06] = { HEAD_BIN, 4, 0 },   [0x07] = { HEAD_OTHER, 1, 1 },
+    [0x08] = { HEAD_OTHER, 2, 1 }, [0x09] = { HEAD_OTHER, 4, 1 }, /* ext */
+    [0x0a] = { HEAD_OTHER, 0, 4 }, [0x0b] = { HEAD_OTHER, 0, 8 }, /* floats */
+    [0x0c] = { HEAD_UINT, 1, 0 },  [0x0d] = { HEAD_UINT, 2, 0 },
+    [0x0e] = { HEAD_UINT, 4, 0 },  [0x0f] = { HEAD_UINT, 8, 0 },
+    [0x10] = { HEAD_INT, 1, 0 },   [0x11] = { HEAD_INT, 2, 0 },
+    [0x12] = { HEAD_INT, 4, 0 },   [0x13] = { HEAD_INT, 8, 0 },
+    [0x14] = { HEAD_OTHER, 0, 2 }, /* fixext */
+    [0x15] = { HEAD_OTHER, 0, 3 }, [0x16] = { HEAD_OTHER, 0, 5 },
+    [0x17] = { HEAD_OTHER, 0, 9 }, [0x18] = { HEAD_OTHER, 0, 17 },
+    [0x19] = { HEAD_STR, 1, 0 },   [0x1a] = { HEAD_STR, 2, 0 },
+    [0x1b] = { HEAD_STR, 4, 0 },   [0x1c] = { HEAD_ARRAY, 2, 0 },
+    [0x1d] = { HEAD_ARRAY, 4, 0 }, [0x1e] = { HEAD_MAP, 2, 0 },
+    [0x1f] = { HEAD_MAP, 4, 0 },
+};
+
+static int read_number(struct cursor *c, size_t width, bool is_signed, uint64_t *ret)
+{
+    uint64_t n;
+
+    if ((size_t)(c->end - c->p) < width)
         return -EBADMSG;
+    n = is_signed && width > 0 && (*c->p & 0x80) ? UINT64_MAX : 0;
     for (size_t i = 0; i < width; i++)
-        n = n << 8 | *w->p++;
+        n = n << 8 | *c->p++;
     *ret = n;
     return 0;
 }
 
-/* What follows a first byte of 0xc0 to 0xdf: the width of a length, bytes beside it, elements per length. */
-static const struct shape {
-    uint8_t length_width, extra, per_length; /* per_length 0: the length counts bytes */
-} shapes[0x20] = {
-    [0x04] = { 1, 0, 0 }, [0x05] = { 2, 0, 0 },  [0x06] = { 4, 0, 0 },                       /* bin */
-    [0x07] = { 1, 1, 0 }, [0x08] = { 2, 1, 0 },  [0x09] = { 4, 1, 0 },                       /* ext */
-    [0x0a] = { 0, 4, 0 }, [0x0b] = { 0, 8, 0 },                                              /* floats */
-    [0x0c] = { 0, 1, 0 }, [0x0d] = { 0, 2, 0 },  [0x0e] = { 0, 4, 0 }, [0x0f] = { 0, 8, 0 }, /* unsigned */
-    [0x10] = { 0, 1, 0 }, [0x11] = { 0, 2, 0 },  [0x12] = { 0, 4, 0 }, [0x13] = { 0, 8, 0 }, /* signed */
-    [0x14] = { 0, 2, 0 }, [0x15] = { 0, 3, 0 },  [0x16] = { 0, 5, 0 },                       /* fixext */
-    [0x17] = { 0, 9, 0 }, [0x18] = { 0, 17, 0 }, [0x19] = { 1, 0, 0 }, [0x1a] = { 2, 0, 0 },
-    [0x1b] = { 4, 0, 0 },                       /* str */
-    [0x1c] = { 2, 0, 1 }, [0x1d] = { 4, 0, 1 }, /* array */
-    [0x1e] = { 2, 0, 2 }, [0x1f] = { 4, 0, 2 }, /* map */
-};
-
-/* Reads one first byte: how many bytes follow it and how many elements are inside. */
-static int walk_head(struct walk *w, uint64_t *ret_bytes, uint64_t *ret_elements)
+/* Each element takes a byte at least, and what follows is there: neither can claim more than has come. */
+static int check_fits(const struct cursor *c, const struct head *h)
 {
-    uint8_t first = *w->p++;
-    uint64_t length = 0;
-    const struct shape *s;
+    bool counts = h->kind != HEAD_INT && h->kind != HEAD_UINT;
+
+    return counts && h->n > (uint64_t)(c->end - c->p) ? -EBADMSG : 0;
+}
+
+static int read_head(struct cursor *c, struct head *ret)
+{
+    const struct head_row *row;
+    uint8_t first;
     int r;
 
-    *ret_bytes = *ret_elements = 0;
+    if (c->p == c->end)
+        return -EBADMSG;
+    first = *c->p++;
     if (first < 0x80 || first >= 0xe0)
-        return 0; /* a small number */
-    if (first < 0xa0) {
-        *ret_elements = (uint64_t)(first & 15) * (first < 0x90 ? 2 : 1);
-        return 0;
+        *ret = (struct head){ HEAD_INT, (uint64_t)(int64_t)(int8_t)first };
+    else if (first < 0x90)
+        *ret = (struct head){ HEAD_MAP, 2 * (uint64_t)(first & 15) };
+    else if (first < 0xa0)
+        *ret = (struct head){ HEAD_ARRAY, first & 15 };
+    else if (first < 0xc0)
+        *ret = (struct head){ HEAD_STR, first & 31 };
+    if (first < 0xc0 || first >= 0xe0)
+        return check_fits(c, ret);
+    row = &head_rows[first - 0xc0];
+    if (row->kind == HEAD_INVALID)
+        return -EBADMSG;
+    ret->kind = row->kind;
+    r = read_number(c, row->width, row->kind == HEAD_INT, &ret->n);
+    if (row->kind == HEAD_MAP)
+        ret->n *= 2;
+    ret->n += row->extra;
+    return r == 0 ? check_fits(c, ret) : r;
+}
+
+/* What follows a head, whatever it is. */
+static int skip_rest(struct cursor *c, const struct head *h, int depth)
+{
+    struct head inner;
+    int r = depth > DEPTH_MAX ? -EBADMSG : 0;
+
+    if (h->kind == HEAD_STR || h->kind == HEAD_BIN || h->kind == HEAD_OTHER)
+        c->p += h->n;
+    if (h->kind != HEAD_ARRAY && h->kind != HEAD_MAP)
+        return r;
+    for (uint64_t i = 0; i < h->n && r == 0; i++) {
+        r = read_head(c, &inner);
+        if (r == 0)
+            r = skip_rest(c, &inner, depth + 1);
     }
-    if (first < 0xc0) {
-        *ret_bytes = first & 31;
-        return 0;
-    }
-    s = &shapes[first - 0xc0];
-    r = take_length(w, s->length_width, &length);
-    *ret_bytes = s->extra + (s->per_length ? 0 : length);
-    *ret_elements = length * s->per_length;
     return r;
 }
 
-static int walk_value(struct walk *w, int depth)
-{
-    uint64_t bytes, elements;
-
-    if (w->p == w->end || depth > DEPTH_MAX || walk_head(w, &bytes, &elements) != 0 ||
-        bytes > (uint64_t)(w->end - w->p) || elements > (uint64_t)(w->end - w->p) - bytes)
-        return -EBADMSG;
-    w->p += bytes;
-    for (; elements > 0; elements--) {
-        if (walk_value(w, depth + 1) != 0)
-            return -EBADMSG;
-    }
-    return 0;
-}
-
-static const struct field *find_field(const msgpack_object_str *key)
+static const struct field *find_field(struct str key)
 {
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-        if (str_eq((struct str){ key->ptr, key->size }, fields[i].name))
+        if (str_eq(key, fields[i].name))
             return &fields[i];
     }
     return NULL;
 }
 
-static int read_int(const msgpack_object *o, int64_t *ret)
+/* The value of a known key: of its kind, or the message is none. */
+static int read_value(struct cursor *c, const struct field *f, struct message *m)
 {
-    if (o->type == MSGPACK_OBJECT_NEGATIVE_INTEGER)
-        *ret = o->via.i64;
-    else if (o->type == MSGPACK_OBJECT_POSITIVE_INTEGER && o->via.u64 <= INT64_MAX)
-        *ret = (int64_t)o->via.u64;
-    else
+    void *at = (char *)m + f->at;
+    struct head h;
+    int r = read_head(c, &h);
+
+    if (r != 0)
+        return r;
+    if (f->kind == KIND_INT) {
+        if (h.kind != HEAD_INT && !(h.kind == HEAD_UINT && h.n <= INT64_MAX))
+            return -EBADMSG;
+        *(int64_t *)at = (int64_t)h.n;
+        return 0;
+    }
+    if (h.kind != (f->kind == KIND_STR ? HEAD_STR : HEAD_BIN))
         return -EBADMSG;
+    *(struct str *)at = (struct str){ (const char *)c->p, h.n };
+    c->p += h.n;
     return 0;
 }
 
-static int read_field(const msgpack_object_kv *kv, struct message *m)
+static int read_pair(struct cursor *c, struct message *m)
 {
     const struct field *f;
-    void *at;
+    struct head h;
+    int r = read_head(c, &h);
 
-    if (kv->key.type != MSGPACK_OBJECT_STR)
+    if (r != 0 || h.kind != HEAD_STR)
         return -EBADMSG;
-    f = find_field(&kv->key.via.str);
-    if (!f)
-        return 0;
-    at = (char *)m + f->at;
-    if (f->kind == KIND_INT)
-        return read_int(&kv->val, at);
-    if (kv->val.type != (f->kind == KIND_STR ? MSGPACK_OBJECT_STR : MSGPACK_OBJECT_BIN))
-        return -EBADMSG;
-    *(struct str *)at = (struct str){ kv->val.via.bin.ptr ? kv->val.via.bin.ptr : "", kv->val.via.bin.size };
-    return 0;
-}
-
-static int read_map(const msgpack_object *o, struct message *ret)
-{
-    struct message m;
-    int r = 0;
-
-    if (o->type != MSGPACK_OBJECT_MAP)
-        return -EBADMSG;
-    message_init(&m);
-    m.v = MESSAGE_UNSET;
-    for (uint32_t i = 0; i < o->via.map.size && r == 0; i++)
-        r = read_field(&o->via.map.ptr[i], &m);
-    if (r == 0 && m.v != MESSAGE_VERSION)
-        r = -EBADMSG;
-    if (r == 0)
-        *ret = m;
-    return r;
+    f = find_field((struct str){ (const char *)c->p, h.n });
+    c->p += h.n;
+    if (f)
+        return read_value(c, f, m);
+    r = read_head(c, &h);
+    return r == 0 ? skip_rest(c, &h, 1) : r;
 }
 
 int message_decode(struct str bytes, struct message *ret)
 {
     const char *nul = bytes.n ? memchr(bytes.p, '\0', bytes.n) : NULL;
-    size_t at = nul ? (size_t)(nul - bytes.p) + 1 : 0;
-    struct walk walk = { (const uint8_t *)bytes.p + at, (const uint8_t *)bytes.p + bytes.n };
-    msgpack_unpacked unpacked;
-    int r = -EBADMSG;
+    struct cursor c = { (const uint8_t *)(nul ? nul + 1 : NULL), (const uint8_t *)bytes.p + bytes.n };
+    struct head map;
+    struct message m;
+    int r = nul ? read_head(&c, &map) : -EBADMSG;
 
-    if (!nul || walk_value(&walk, 0) != 0 || walk.p != walk.end)
+    if (r != 0 || map.kind != HEAD_MAP)
         return -EBADMSG;
-    msgpack_unpacked_init(&unpacked);
-    if (msgpack_unpack_next(&unpacked, bytes.p, bytes.n, &at) == MSGPACK_UNPACK_SUCCESS && at == bytes.n)
-        r = read_map(&unpacked.data, ret);
-    msgpack_unpacked_destroy(&unpacked);
-    return r;
+    message_init(&m);
+    m.v = MESSAGE_UNSET;
+    for (uint64_t i = 0; i < map.n && r == 0; i += 2)
+        r = read_pair(&c, &m);
+    if (r != 0 || c.p != c.end || m.v != MESSAGE_VERSION)
+        return -EBADMSG;
+    *ret = m;
+    return 0;
 }
