@@ -26,6 +26,8 @@ const char *bridge_answer_text(int kind)
         return "the bridge refused";
     case BRIDGE_BROKEN:
         return "the bridge failed";
+    case BRIDGE_NOT_NEEDED:
+        return "not needed: the bridge says that it is connected";
     case BRIDGE_GARBAGE:
         return "the bridge's answer makes no sense";
     default:

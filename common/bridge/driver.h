@@ -55,6 +55,7 @@ enum bridge_answer_kind {
     BRIDGE_REFUSED,       /* other 4xx, or a 200 that says error */
     BRIDGE_BROKEN,        /* 5xx */
     BRIDGE_GARBAGE,       /* not the JSON that was expected */
+    BRIDGE_NOT_NEEDED,    /* reconnect: it is connected, and the bridge did nothing */
 };
 const char *bridge_answer_text(int kind);
 /* True for NO_ANSWER, BROKEN, GARBAGE: the bridge's fault as a whole, not the session's. */
@@ -124,8 +125,9 @@ struct bridge_driver {
                      int *ret_skipped);
     int (*read_status)(const struct bridge_answer *a, const char *id, struct bridge_session *ret);
     int (*read_create)(const struct bridge_answer *a, struct bridge_created *ret);
-    int (*read_delete)(const struct bridge_answer *a);    /* BRIDGE_NO_SESSION: it was gone already */
-    int (*read_reconnect)(const struct bridge_answer *a); /* 0: the attempt was started, no more (R6) */
+    int (*read_delete)(const struct bridge_answer *a); /* BRIDGE_NO_SESSION: it was gone already */
+    int (*read_reconnect)(
+        const struct bridge_answer *a); /* 0: the attempt was started, no more (R6); BRIDGE_NOT_NEEDED */
     int (*read_qr)(const struct bridge_answer *a, struct buf *ret_qr, struct bridge_session *ret);
 
     /* Reads one webhook. Returns 0, a webhook_answer, or -ENOMEM. */

@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/base/json_in.h"
 #include "common/base/json_out.h"
@@ -118,6 +119,17 @@ static int read_create(const struct bridge_answer *a, struct bridge_created *ret
     return 0;
 }
 
+/* {"id":"s1","status":"connected","reconnect":"not needed"} */
+static bool says_not_needed(struct str body)
+{
+    static const struct json_path path = { 0, { "reconnect" } };
+    struct json_value v = { 0 };
+    char text[16];
+
+    return body.n && json_in_find(body, &path, 1, &v) == 0 && v.kind == JSON_IN_TEXT &&
+           strcmp(json_in_text(v, text, sizeof text), "not needed") == 0;
+}
+
 static int read_reconnect(const struct bridge_answer *a)
 {
     int r = answer_status_of_session(a);
@@ -126,7 +138,9 @@ static int read_reconnect(const struct bridge_answer *a)
         return r;
     if (a->body.n && !answer_is_json(a))
         return BRIDGE_GARBAGE;
-    return answer_says_error(a) ? BRIDGE_REFUSED : 0;
+    if (answer_says_error(a))
+        return BRIDGE_REFUSED;
+    return says_not_needed(a->body) ? BRIDGE_NOT_NEEDED : 0;
 }
 
 /* -- is it this bridge? -- */

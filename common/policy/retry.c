@@ -83,6 +83,18 @@ static void reset_counters(struct retry *r)
     r->slow_used = false;
 }
 
+/* An attempt that had no effect: nothing is used up. */
+static void give_back(struct retry *r)
+{
+    if (!r->no_effect)
+        return;
+    r->no_effect = false;
+    r->last_sent = r->sent_before;
+    r->attempts -= r->attempts > 0 ? 1 : 0;
+    r->at_once_used = r->at_once_used && r->reason != RETRY_FOR_AT_ONCE;
+    r->slow_used = r->slow_used && r->reason != RETRY_FOR_SLOW;
+}
+
 static bool has_attempt(const struct retry *r)
 {
     return r->phase == RETRY_CALLING || r->phase == RETRY_VERIFYING;
@@ -132,6 +144,8 @@ static void follow_connected(struct retry *r, struct retry_effect *effect)
     r->park = RETRY_PARK_NONE;
     if (r->phase == RETRY_CALLING)
         return;
+    if (r->phase == RETRY_VERIFYING)
+        give_back(r);
     set_idle(r);
     r->due_at = 0;
 }
@@ -270,6 +284,8 @@ struct retry retry_claim(const struct policy *p, const struct retry *r, int64_t 
     n.token = token;
     n.claimed_at = now;
     n.lease_until = now + p->lease_ms;
+    n.sent_before = r->last_sent;
+    n.no_effect = false;
     n.last_sent = now + p->sent_ms; /* should this worker die, nobody knows better */
     n.attempts++;
     n.at_once_used = r->at_once_used || r->reason == RETRY_FOR_AT_ONCE;
@@ -316,8 +332,10 @@ struct retry retry_called(const struct policy *p, const struct retry *r, const s
     struct retry n = *r;
 
     n.last_sent = r->claimed_at + (call->sent_after_ms > 0 ? call->sent_after_ms : 0);
+    n.no_effect = call->no_effect;
     *ret_outcome = call->outcome;
     if (state == SESSION_CONNECTED && (r->reason != RETRY_FOR_SILENT || call->outcome == ATTEMPT_CALLED)) {
+        give_back(&n);
         set_over(&n);
         *ret_outcome = ATTEMPT_SUCCEEDED;
     } else if (call->outcome == ATTEMPT_CALLED) {
@@ -328,6 +346,13 @@ struct retry retry_called(const struct policy *p, const struct retry *r, const s
         end_attempt(p, &n, state, call->outcome == ATTEMPT_REFUSED, rand64);
     }
     return n;
+}
+
+bool retry_fault_is_own(const struct retry_fault *f)
+{
+    if (!f->repeated)
+        return false;
+    return f->well > 0 || (f->answered && f->bad == 0 && f->bridge_well);
 }
 
 bool retry_is_lapsed(const struct policy *p, const struct retry *r, int64_t now)
@@ -342,6 +367,7 @@ struct retry retry_repair(const struct policy *p, const struct retry *r, enum se
     struct retry n = *r;
 
     if (state == SESSION_CONNECTED && r->reason != RETRY_FOR_SILENT) {
+        give_back(&n);
         set_over(&n);
         *ret_outcome = ATTEMPT_SUCCEEDED;
         return n;

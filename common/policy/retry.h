@@ -100,6 +100,9 @@ struct retry {
     bool at_once_used;    /* the one attempt outside the spacing is spent */
     bool slow_used;       /* the one slow retry is spent */
     bool forced;          /* operator, --force: the spacing does not hold */
+    int64_t sent_before;  /* last_sent as it was before the newest attempt */
+    bool no_effect; /* the newest attempt's call changed nothing at the bridge: if the session turns out to be
+                             connected, the attempt uses up nothing */
 };
 
 /* ---- what the monitor reports ---------------------------------------------------------------- */
@@ -197,12 +200,27 @@ bool attempt_outcome_is_open(enum attempt_outcome o); /* CALLING, CALLED */
 struct retry_call {
     enum attempt_outcome outcome; /* CALLED, REFUSED, BRIDGE_FAULT, NOT_SENT or NO_METHOD */
     int64_t sent_after_ms;        /* from the claim until the request went out; -1: it never did */
+    bool no_effect;               /* CALLED: the bridge says that it is connected, and did nothing */
 };
 /* The call of the attempt with r->token is over. @state is what is recorded of the session by now: when that
  * is CONNECTED, the attempt has succeeded. *ret_outcome is what the attempt came to. */
 struct retry retry_called(const struct policy *p, const struct retry *r, const struct retry_call *call,
                           enum session_state state, uint64_t rand64, int64_t now,
                           enum attempt_outcome *ret_outcome);
+/*
+ * Is a fault (no answer, 5xx, 401, 403, garbage) the session's own? A bridge that fails for all its sessions fails this
+ * one, too; so it is its own when it comes again while other sessions are answered well. Where no other session was
+ * called meanwhile, an answer that is a fault is still its own if the monitor found the bridge well since.
+ */
+struct retry_fault {
+    bool answered;    /* with a status, not a failed connection */
+    bool repeated;    /* the attempt of this session before it was a fault, too */
+    int64_t well;     /* other sessions' calls since then that were answered without a fault … */
+    int64_t bad;      /* … and that were faults, then or in the spacing before */
+    bool bridge_well; /* the monitor has had a good sweep since then, and calls the bridge up */
+};
+bool retry_fault_is_own(const struct retry_fault *f);
+
 /* CALLING past its lease (the worker died), or VERIFYING past its time and the vouch time (nobody looked). */
 bool retry_is_lapsed(const struct policy *p, const struct retry *r, int64_t now);
 /* Ends a lapsed attempt: WORKER_LOST, UNCONFIRMED, or SUCCEEDED when it is recorded connected. */

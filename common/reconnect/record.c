@@ -11,6 +11,7 @@ struct calling {
     const struct policy *policy;
     const struct call_result *result;
     struct now now;
+    bool own_fault; /* a fault that is the session's, not the bridge's */
 };
 
 static int feed_breaker(struct calling *c, const struct reconnect_row *row, bool fault)
@@ -31,7 +32,7 @@ static int feed_breaker(struct calling *c, const struct reconnect_row *row, bool
     if (after < bridge.breaker.since)
         after = bridge.breaker.since;
     r = attempts_window(c->db, row->bridge, after, &window);
-    if (c->result->call.outcome == ATTEMPT_NOT_SENT)
+    if (c->result->call.outcome == ATTEMPT_NOT_SENT || c->own_fault)
         bridge.breaker = breaker_forget(&bridge.breaker, gen);
     else
         bridge.breaker = breaker_answer(c->policy, &bridge.breaker, gen, fault, window,
@@ -51,9 +52,34 @@ static int record_answer(struct calling *c, int64_t token, bool fault)
     return attempts_answered(c->db, token, &answer);
 }
 
+/* Sets own_fault. */
+static int assign_fault(struct calling *c, const struct reconnect_row *row)
+{
+    struct retry_fault f = { .answered = c->result->http_status > 0 };
+    struct bridge_row bridge;
+    int64_t before = 0;
+    int r;
+
+    if (c->result->call.outcome != ATTEMPT_BRIDGE_FAULT)
+        return 0;
+    r = attempts_before(c->db, row->bridge, row->session, row->retry.token, &before, &f.repeated);
+    if (r == 0 && f.repeated)
+        r = attempts_of_others(c->db, row->bridge, row->session, before,
+                               before - policy_spacing_ms(c->policy), &f.well, &f.bad);
+    if (r == 0)
+        r = bridges_get(c->db, row->bridge, &bridge);
+    if (r != 0)
+        return r;
+    f.bridge_well =
+        bridge.health == BRIDGE_HEALTH_UP && bridge.incident_since == 0 && bridge.swept_at > before;
+    c->own_fault = retry_fault_is_own(&f);
+    return 0;
+}
+
 static int record(struct calling *c, struct reconnect_row *row)
 {
-    bool fault = c->result->call.outcome == ATTEMPT_BRIDGE_FAULT;
+    struct retry_call call = c->result->call;
+    bool fault;
     struct retry_session session = { 0 };
     uint64_t rand64 = rng_next(c->rng);
     enum attempt_outcome outcome;
@@ -61,13 +87,17 @@ static int record(struct calling *c, struct reconnect_row *row)
     int r = reconnects_session(c->db, row->bridge, row->session, &session, NULL);
 
     if (r == 0)
+        r = assign_fault(c, row);
+    fault = call.outcome == ATTEMPT_BRIDGE_FAULT && !c->own_fault;
+    if (c->own_fault)
+        call.outcome = ATTEMPT_REFUSED; /* it counts against the session, which is parked in the end */
+    if (r == 0)
         r = record_answer(c, row->retry.token, fault);
     if (r == 0)
         r = feed_breaker(c, row, fault);
     if (r != 0)
         return r == RECONNECTS_NONE ? RECONNECT_STALE : r;
-    next = retry_called(c->policy, &row->retry, &c->result->call, session.state, rand64, c->now.steady_ms,
-                        &outcome);
+    next = retry_called(c->policy, &row->retry, &call, session.state, rand64, c->now.steady_ms, &outcome);
     if (!attempt_outcome_is_open(outcome))
         r = attempts_end(c->db, &c->now, row->retry.token, outcome, &next, NULL);
     if (r == 0 && outcome == ATTEMPT_SUCCEEDED)

@@ -85,6 +85,47 @@ int attempts_window(struct db *db, const char *bridge, int64_t after, struct bre
     return 0;
 }
 
+#define IS_FAULT "(fault <> 0 OR http_status >= 500 OR http_status IN (401, 403))"
+
+int attempts_before(struct db *db, const char *bridge, const char *session, int64_t token,
+                    int64_t *ret_answered_at, bool *ret_fault)
+{
+    CLEANUP(sql_done) struct sql *q = NULL;
+    int r = sql_query(db,
+                      "SELECT answered_at, " IS_FAULT " FROM attempt WHERE bridge = ?1 AND session = ?2"
+                      " AND token < ?3 AND answered_at > 0 ORDER BY token DESC LIMIT 1",
+                      &q, "ssi", bridge, session, token);
+
+    *ret_answered_at = 0;
+    *ret_fault = false;
+    if (r == 0)
+        r = sql_next(q);
+    if (r != SQL_ROW)
+        return r;
+    *ret_answered_at = sql_int(q, 0);
+    *ret_fault = sql_int(q, 1) != 0;
+    return 0;
+}
+
+int attempts_of_others(struct db *db, const char *bridge, const char *session, int64_t well_after,
+                       int64_t bad_after, int64_t *ret_well, int64_t *ret_bad)
+{
+    CLEANUP(sql_done) struct sql *q = NULL;
+    int r = sql_query(db,
+                      "SELECT count(*) FILTER (WHERE answered_at > ?3 AND NOT " IS_FAULT "),"
+                      " count(*) FILTER (WHERE answered_at > ?4 AND " IS_FAULT ")"
+                      " FROM attempt WHERE bridge = ?1 AND session <> ?2 AND answered_at > min(?3, ?4)",
+                      &q, "ssii", bridge, session, well_after, bad_after);
+
+    if (r == 0)
+        r = sql_next(q);
+    if (r != SQL_ROW)
+        return r;
+    *ret_well = sql_int(q, 0);
+    *ret_bad = sql_int(q, 1);
+    return 0;
+}
+
 int attempts_each(struct db *db, const char *bridge, const char *session, int limit,
                   int (*on_row)(void *ctx, const struct attempt_row *row), void *ctx)
 {

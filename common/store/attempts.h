@@ -51,6 +51,14 @@ int attempts_breaker_gen(struct db *db, int64_t token, int64_t *ret);
 /* Attempts of the bridge that were answered after @after (steady ms). */
 int attempts_window(struct db *db, const char *bridge, int64_t after, struct breaker_window *ret);
 
+/* The answered attempt of the session before that with @token: when (steady ms, 0: there is none) and whether it was a
+ * fault, of the bridge or the session's own. */
+int attempts_before(struct db *db, const char *bridge, const char *session, int64_t token,
+                    int64_t *ret_answered_at, bool *ret_fault);
+/* Calls of the bridge's other sessions: answered well after @well_after, with a fault after @bad_after (steady ms). */
+int attempts_of_others(struct db *db, const char *bridge, const char *session, int64_t well_after,
+                       int64_t bad_after, int64_t *ret_well, int64_t *ret_bad);
+
 /* Newest first. @on_row must not write. */
 int attempts_each(struct db *db, const char *bridge, const char *session, int limit,
                   int (*on_row)(void *ctx, const struct attempt_row *row), void *ctx);

@@ -83,6 +83,8 @@
     X(INT, at_once_used, retry.at_once_used) \
     X(INT, slow_used, retry.slow_used)       \
     X(INT, forced, retry.forced)             \
+    X(INT, sent_before, retry.sent_before)   \
+    X(INT, no_effect, retry.no_effect)       \
     X(TEXT, worker, worker)                  \
     X(INT, parked_since, parked_since)       \
     X(TEXT, park_detail, park_detail)        \

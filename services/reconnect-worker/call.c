@@ -155,6 +155,7 @@ enum attempt_outcome call_outcome(int taken)
 {
     switch (taken) {
     case 0:
+    case BRIDGE_NOT_NEEDED:
         return ATTEMPT_CALLED;
     case BRIDGE_NO_ROUTE:
         return ATTEMPT_NO_METHOD;
@@ -197,6 +198,7 @@ static void on_answer(void *ctx, const struct http_answer *a)
         (void)snprintf(detail, sizeof detail, "%s: %s", http_error_text(a->error), a->detail);
     else
         (void)snprintf(detail, sizeof detail, "%s", taken > 0 ? bridge_answer_text(taken) : "taken");
+    c->result.call.no_effect = taken == BRIDGE_NOT_NEEDED;
     end(c, call_outcome(taken), a->sent_ms, detail);
 }
 

@@ -115,7 +115,8 @@ static struct claims claim(struct fx *f, struct db *db, int max)
 
 static int called(struct fx *f, const struct claim *c, enum attempt_outcome o)
 {
-    struct call_result result = { .call = { .outcome = o, .sent_after_ms = 0 }, .http_status = 200 };
+    struct call_result result = { .call = { .outcome = o, .sent_after_ms = 0 },
+                                  .http_status = o == ATTEMPT_BRIDGE_FAULT ? 500 : 200 };
 
     return reconnect_called(f->db, &f->clock.clock, &f->rng, &f->p, B, c->session, c->token, &result);
 }
@@ -560,6 +561,133 @@ static void test_outlook(void **state)
     assert_int_equal(q.oldest_due_at, now.steady_ms - 1);
 }
 
+static enum breaker_state breaker_of(struct fx *f)
+{
+    struct bridge_row row;
+
+    assert_int_equal(bridges_find(f->db, B, &row), 0);
+    return row.breaker.state;
+}
+
+/* Claims all that is due; the call of @bad ends with a fault of the bridge, the others connect. Returns how many there
+ * were. */
+static int attempt_all(struct fx *f, const char *bad)
+{
+    struct claims c = claim(f, f->db, 16);
+
+    for (int i = 0; i < c.n; i++) {
+        bool fails = !bad || strcmp(c.claim[i].session, bad) == 0;
+
+        assert_int_equal(called(f, &c.claim[i], fails ? ATTEMPT_BRIDGE_FAULT : ATTEMPT_CALLED), 0);
+        if (!fails)
+            (void)see(f, c.claim[i].session, SESSION_CONNECTED, 0);
+    }
+    return c.n;
+}
+
+/* A session whose reconnect always answers 500 while others succeed: it is parked in the end, and the breaker, which
+ * would stop the others, stays closed. */
+static void test_one_session_never_stops_others(void **state)
+{
+    struct fx *f = *state;
+
+    f->p.failures_max = 6;
+    (void)see(f, "dead", SESSION_DISCONNECTED, 428);
+    for (int i = 0; i < 8 && find(f, "dead").retry.phase != RETRY_PARKED; i++) {
+        (void)see(f, "good", SESSION_DISCONNECTED, 428);
+        assert_int_equal(attempt_all(f, "dead"), 2);
+        assert_int_equal(breaker_of(f), BREAKER_CLOSED);
+        clock_step(&f->clock, 300 * S);
+        sweep(f);
+    }
+    assert_int_equal(find(f, "dead").retry.phase, RETRY_PARKED);
+    assert_int_equal(find(f, "dead").retry.park, RETRY_PARK_FAILURES);
+}
+
+/* Nobody else is called meanwhile: the monitor's good sweeps tell that the bridge is well. */
+static void test_the_only_session_is_at_fault_while_the_bridge_is_well(void **state)
+{
+    struct fx *f = *state;
+
+    f->p.failures_max = 6;
+    (void)see(f, "dead", SESSION_DISCONNECTED, 428);
+    for (int i = 0; i < 7; i++) {
+        assert_int_equal(attempt_all(f, "dead"), 1);
+        assert_int_equal(breaker_of(f), BREAKER_CLOSED);
+        clock_step(&f->clock, 300 * S);
+        sweep(f);
+    }
+    assert_int_equal(find(f, "dead").retry.phase, RETRY_PARKED);
+}
+
+/* All fail: it is the bridge, whatever the monitor says, and nothing counts against a session. */
+static void test_what_all_sessions_have_is_the_bridges(void **state)
+{
+    struct fx *f = *state;
+    char id[16];
+
+    f->p.failures_max = 2;
+    for (int i = 0; i < 4; i++) {
+        (void)snprintf(id, sizeof id, "s%d", i);
+        (void)see(f, id, SESSION_DISCONNECTED, 428);
+    }
+    for (int i = 0; i < 3 && breaker_of(f) == BREAKER_CLOSED; i++) {
+        assert_int_equal(attempt_all(f, NULL), 4);
+        clock_step(&f->clock, 300 * S);
+        sweep(f);
+    }
+    assert_int_not_equal(breaker_of(f), BREAKER_CLOSED);
+    for (int i = 0; i < 4; i++) {
+        (void)snprintf(id, sizeof id, "s%d", i);
+        assert_int_equal(find(f, id).retry.failures, 0);
+    }
+}
+
+/* The bridge did nothing, for the session is connected: its next real drop is attempted at once. */
+static void test_an_attempt_that_was_not_needed_uses_up_nothing(void **state)
+{
+    struct call_result needless = { .call = { .outcome = ATTEMPT_CALLED, .no_effect = true },
+                                    .http_status = 200 };
+    struct fx *f = *state;
+    struct claims c;
+
+    for (int confirmed = 0; confirmed < 2; confirmed++) {
+        const char *id = confirmed ? "s1" : "s2";
+
+        (void)see(f, id, SESSION_DISCONNECTED, 428);
+        c = claim(f, f->db, 16);
+        assert_int_equal(c.n, 1);
+        assert_int_equal(
+            reconnect_called(f->db, &f->clock.clock, &f->rng, &f->p, B, id, c.claim[0].token, &needless), 0);
+        assert_int_equal(find(f, id).retry.phase, RETRY_VERIFYING); /* the monitor's word counts */
+        clock_step(&f->clock, 2 * S);
+        if (confirmed) {
+            (void)see(f, id, SESSION_CONNECTED, 0);
+            assert_int_equal(find(f, id).retry.last_sent, 0);
+            clock_step(&f->clock, S);
+            (void)see(f, id, SESSION_DISCONNECTED, 428);
+        }
+        assert_int_equal(claim(f, f->db, 16).n, confirmed);
+    }
+}
+
+/* A watched attempt that nobody confirms is ended freshness_ms after its time, and no worker is busy before. */
+static void test_a_watched_attempt_does_not_spin(void **state)
+{
+    struct fx *f = *state;
+    struct claims c;
+
+    (void)see(f, "s1", SESSION_DISCONNECTED, 428);
+    c = claim(f, f->db, 16);
+    assert_int_equal(called(f, &c.claim[0], ATTEMPT_CALLED), 0);
+    clock_step(&f->clock, f->p.verify_ms);
+    c = claim(f, f->db, 16);
+    assert_int_equal(c.repaired, 0);
+    assert_int_equal(c.next_at, c.now.steady_ms + f->p.freshness_ms);
+    clock_step(&f->clock, f->p.freshness_ms);
+    assert_int_equal(claim(f, f->db, 16).repaired, 1);
+}
+
 static int count_row(void *ctx, const struct attempt_row *row)
 {
     int *n = ctx;
@@ -700,6 +828,11 @@ int main(void)
         T(test_not_connected),
         T(test_unconfirmed),
         T(test_outlook),
+        T(test_one_session_never_stops_others),
+        T(test_the_only_session_is_at_fault_while_the_bridge_is_well),
+        T(test_what_all_sessions_have_is_the_bridges),
+        T(test_an_attempt_that_was_not_needed_uses_up_nothing),
+        T(test_a_watched_attempt_does_not_spin),
         T(test_history_is_bounded),
         T(test_a_deletion_leaves_a_mark),
         T(test_looking_does_not_write),
