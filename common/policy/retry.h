@@ -143,7 +143,7 @@ struct retry_bridge {
     enum bridge_health health;
     bool incident, outdated;
     bool no_reconnect_method; /* no reconnect call, and it is not to be restarted */
-    int64_t swept_at;         /* end of the monitor's last good sweep */
+    int64_t swept_at;         /* begin of the monitor's last good sweep: what it saw is no older */
     int64_t fresh_until;      /* the monitor vouches for what it wrote until then */
     int64_t in_flight;        /* claims now, lapsed ones not counted */
     bool by_hook;             /* it has no reconnect call and is restarted as a whole */

@@ -161,7 +161,8 @@ int bridges_set_incident(struct db *db, const struct now *now, const char *name,
     return end_with_row(&t, &row);
 }
 
-int bridges_set_swept(struct db *db, const struct now *now, const char *name, int64_t freshness_ms)
+int bridges_set_swept(struct db *db, const struct now *now, const char *name, int64_t from_ms,
+                      int64_t freshness_ms)
 {
     struct bridge_row row;
     struct txn t;
@@ -169,7 +170,7 @@ int bridges_set_swept(struct db *db, const struct now *now, const char *name, in
 
     if (r != 0)
         return r;
-    row.swept_at = now->steady_ms;
+    row.swept_at = from_ms;
     row.swept_wall = now->wall_ms;
     row.fresh_until = now->steady_ms + freshness_ms;
     return end_with_row(&t, &row);

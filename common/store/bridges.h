@@ -28,7 +28,7 @@ struct bridge_row {
     int64_t incident_since; /* wall ms, 0: none */
     char incident_detail[BRIDGES_DETAIL_MAX];
     int64_t outdated_since; /* wall ms; 405: all attempts rest until unpark or until a session connects */
-    int64_t swept_at;       /* steady ms: end of the last good sweep … */
+    int64_t swept_at;       /* steady ms: begin of the last good sweep … */
     int64_t swept_wall;     /* … for people … */
     int64_t fresh_until;    /* … and until when what it wrote may be acted upon */
     struct bucket bucket;
@@ -62,7 +62,8 @@ int bridges_set_health(struct db *db, const struct now *now, const char *name, e
 int bridges_set_incident(struct db *db, const struct now *now, const char *name, bool on, const char *detail);
 /* A good sweep has ended: what is recorded of this bridge's sessions may be acted upon for @freshness_ms more
  * (three sweeps, say). One small write per sweep. */
-int bridges_set_swept(struct db *db, const struct now *now, const char *name, int64_t freshness_ms);
+int bridges_set_swept(struct db *db, const struct now *now, const char *name, int64_t from_ms,
+                      int64_t freshness_ms);
 /* Written by the workers when it changes. */
 int bridges_set_no_method(struct db *db, const char *name, const char *detail);
 /* Written by a worker at its start, and read by bridges_policy(). */

@@ -485,6 +485,7 @@ static void listen(struct monitor *m)
 static int record_good(struct monitor *m)
 {
     struct record_also also = { .swept = true,
+                                .swept_from_ms = m->began_ms,
                                 .freshness_ms =
                                     FRESHNESS_SWEEPS * m->settings.rules.check_ms + FRESHNESS_MORE_MS };
     int r;

@@ -141,7 +141,7 @@ static int save_bridge(const struct recorder *rec, const struct record_also *als
     if (r == 0 && also->set_incident)
         r = bridges_set_incident(rec->db, now, rec->bridge, also->incident, also->incident_detail);
     if (r == 0 && also->swept)
-        r = bridges_set_swept(rec->db, now, rec->bridge, also->freshness_ms);
+        r = bridges_set_swept(rec->db, now, rec->bridge, also->swept_from_ms, also->freshness_ms);
     if (r == 0 && also->cursor > 0)
         r = cursor_save(rec->db, CURSOR, also->cursor, now->wall_ms);
     return r;

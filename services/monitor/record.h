@@ -21,8 +21,9 @@ struct recorder {
 
 /* What else goes into the transaction; zeros: nothing. */
 struct record_also {
-    int64_t cursor; /* the consumer's position, 0: leave it */
-    bool swept;     /* a good sweep ends with it; its word holds for freshness_ms */
+    int64_t cursor;        /* the consumer's position, 0: leave it */
+    bool swept;            /* a good sweep ends with it; its word holds for freshness_ms */
+    int64_t swept_from_ms; /* steady: when that sweep began */
     int64_t freshness_ms;
     bool set_incident, incident; /* … begins (true) or ends, with these words */
     const char *incident_detail;

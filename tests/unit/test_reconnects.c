@@ -41,7 +41,7 @@ static void sweep(struct fx *f)
 {
     struct now now = now_of(f);
 
-    assert_int_equal(bridges_set_swept(f->db, &now, B, 3600 * S), 0);
+    assert_int_equal(bridges_set_swept(f->db, &now, B, now.steady_ms, 3600 * S), 0);
 }
 
 static int setup(void **state)

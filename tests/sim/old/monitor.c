@@ -225,7 +225,9 @@ static void good_sweep(struct sim *s)
         note_seen(s, i, seen.state);
     }
     record(s, &now);
-    sim_must(s, bridges_set_swept(s->db, &now, SIM_BRIDGE, FRESHNESS_SWEEPS * s->rules.check_ms), "swept");
+    sim_must(s,
+             bridges_set_swept(s->db, &now, SIM_BRIDGE, now.steady_ms, FRESHNESS_SWEEPS * s->rules.check_ms),
+             "swept");
     if (incident_sweep(&s->rules, &m->incident, m->health.state == HEALTH_UP, m->drops)) {
         sim_log(s, "monitor: the incident is over");
         sim_must(s, bridges_set_incident(s->db, &now, SIM_BRIDGE, false, ""), "incident");
