@@ -127,16 +127,17 @@ static void on_process_end(struct process *p)
                        ? 1000
                        : 100 + world_draw(p == sim.monitor && world_chance(200) ? 900 * 1000 : MINUTE);
 
+    if (p == sim.forwarder)
+        backend_forwarder_died();
     world_at(world_now() + wait, start_again, p, process_life(p));
 }
 
 static struct process *any_process(void)
 {
-    int64_t i = world_draw(sim.n_workers * 2 + 2);
+    struct process *const others[] = { sim.monitor, sim.ingest, sim.forwarder };
+    int64_t i = world_draw(sim.n_workers * 2 + 3);
 
-    if (i < sim.n_workers * 2)
-        return sim.workers[i / 2];
-    return i == sim.n_workers * 2 ? sim.monitor : sim.ingest;
+    return i < sim.n_workers * 2 ? sim.workers[i / 2] : others[i - sim.n_workers * 2];
 }
 
 static void kill_one(void *ctx, int64_t a)
@@ -180,8 +181,10 @@ static void reboot(void *ctx, int64_t a)
     world_log("chaos: the machine restarts%s", power_cut ? ", its power was cut" : "");
     sim.powered_at = world_now() + down + boot;
     services_kill_all();
-    if (power_cut)
+    if (power_cut) {
         disk_sim_power_cut();
+        backend_excuse(1000000); /* its file is not synced at each commit */
+    }
     world_reboot(world_now() + down);
     world_at(sim.powered_at, power_on, NULL, 0);
     again(sim.reboot_every, reboot);
@@ -213,8 +216,9 @@ static void heal_disk(void *ctx, int64_t a)
 
 static void hurt_disk(void *ctx, int64_t a)
 {
-    static const char *const files[] = { "/state.db", "/state.db-journal", "/events.db", "/events.db-wal" };
-    const char *file = files[world_draw(4)];
+    static const char *const files[] = { "/state.db",      "/state.db-journal", "/events.db",
+                                         "/events.db-wal", "/forward.db",       "/forward.db-wal" };
+    const char *file = files[world_draw(6)];
 
     if (world_chance(300)) {
         disk_sim_slow(file, PICK(20, 200, 2000));
@@ -225,6 +229,21 @@ static void hurt_disk(void *ctx, int64_t a)
     }
     world_at(world_now() + 100 + world_draw(world_chance(500) ? 5000 : MINUTE), heal_disk, NULL, 0);
     again(sim.disk_every, hurt_disk);
+}
+
+static void mend_backend(void *ctx, int64_t a)
+{
+    backend_set(0);
+}
+
+static void hurt_backend(void *ctx, int64_t a)
+{
+    int mode = 1 + (int)world_draw(backend_modes() - 1);
+
+    world_log("chaos: the backend changes to mode %d", mode);
+    backend_set(mode);
+    world_at(world_now() + 1000 + world_draw(3 * MINUTE), mend_backend, NULL, 0);
+    again(sim.backend_every, hurt_backend);
 }
 
 static void hub_up(void *ctx, int64_t a)
@@ -343,6 +362,7 @@ static void draw_troubles(void)
     sim.disk_every = PICK(0, 0, 5) * MINUTE;
     sim.hub_every = PICK(0, 0, 10) * MINUTE;
     sim.message_every = PICK(1, 5, 20) * 1000;
+    sim.backend_every = PICK(0, 0, 4, 10) * MINUTE;
     sim.calm_at = world_now() + PICK(10, 20, 40) * MINUTE;
     sim.end_at = sim.calm_at + 2 * sim.policy.interval_ms + 5 * MINUTE +
                  (int64_t)sim.n_sessions * 1200 * 1000 / sim.policy.rate_milli;
@@ -353,6 +373,7 @@ static void calm(void *ctx, int64_t a)
     world_log("chaos: calm from here on");
     bus_sim_set_down(false);
     disk_sim_heal();
+    backend_set(0);
     services_let_live();
     power_on(NULL, 0);
 }
@@ -377,5 +398,6 @@ void chaos_plan(void)
     again(sim.disk_every, hurt_disk);
     again(sim.hub_every, hub_down);
     again(sim.message_every, message);
+    again(sim.backend_every, hurt_backend);
     world_at(sim.calm_at, calm, NULL, 0);
 }

@@ -47,6 +47,7 @@ static int run_seed(int64_t seed)
         abort();
     chaos_plan();
     bridge_open();
+    backend_open();
     observe_open();
     services_make();
     check_start();
@@ -124,7 +125,7 @@ static int run_seeds(int64_t from, int64_t seeds, int n_jobs, bool keep_going)
         jobs[i] = jobs[--running];
     }
     if (!failed)
-        printf("%lld seeds: R1 to R6, E1 and E2 hold\n", (long long)seeds);
+        printf("%lld seeds: R1 to R6, E1, E2 and F1 hold\n", (long long)seeds);
     return failed > 0;
 }
 

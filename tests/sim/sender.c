@@ -21,6 +21,7 @@
 
 struct webhook_sent {
     int64_t number; /* unique, in its body */
+    int session;
     char body[BODY_MAX];
     int tries, tries_max;
     bool acknowledged;
@@ -74,7 +75,7 @@ static void try_now(void *ctx, int64_t again)
              "Authorization: Bearer token\nContent-Type: application/json\n", str_from(w->body), on_done, w);
 }
 
-static struct webhook_sent *new_webhook(void)
+static struct webhook_sent *new_webhook(int session)
 {
     struct webhook_sent *w = calloc(1, sizeof *w);
 
@@ -85,6 +86,7 @@ static struct webhook_sent *new_webhook(void)
     if (!w || !sent)
         abort();
     w->number = n_sent;
+    w->session = session;
     w->tries_max = TRIES_MAX;
     sent[n_sent++] = w;
     return w;
@@ -107,7 +109,7 @@ void sender_event(int session, enum session_state state, int code)
 
     if (world_chance(sim.hook_loss))
         return;
-    w = new_webhook();
+    w = new_webhook(session);
     w->tries_max = TRIES_EVENT_MAX;
     x->shown = world_now();
     if (connected)
@@ -123,7 +125,7 @@ void sender_event(int session, enum session_state state, int code)
 
 void sender_message(int session)
 {
-    struct webhook_sent *w = new_webhook();
+    struct webhook_sent *w = new_webhook(session);
 
     (void)snprintf(
         w->body, sizeof w->body,
@@ -146,6 +148,16 @@ static struct webhook_sent *find_sent(struct str body)
         number >= n_sent)
         return NULL;
     return str_eq(body, sent[number]->body) ? sent[number] : NULL;
+}
+
+int64_t sender_number(struct str body, int *ret_session)
+{
+    const struct webhook_sent *w = find_sent(body);
+
+    if (!w)
+        return -1;
+    *ret_session = w->session;
+    return w->number;
 }
 
 static void check_event(const struct event *e, int64_t *last_seq)
@@ -184,4 +196,6 @@ void sender_check_end(void)
     for (int64_t i = 0; i < n_sent && !world_failed(); i++)
         if (sent[i]->acknowledged && sent[i]->found != 1)
             world_fail("E1: webhook %lld was answered 200 and is not in the log", (long long)i);
+    if (!world_failed())
+        backend_check_end(last_seq);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "services/forwarder/forwarder.h"
 #include "services/monitor/monitor.h"
 #include "services/reconnect-worker/startup.h"
 #include "services/webhook-ingest/ingest.h"
@@ -136,6 +137,25 @@ static int run_ingest(struct process *p, void *ctx)
     return app_close(in->app, r);
 }
 
+static int run_forwarder(struct process *p, void *ctx)
+{
+    struct flags *f = common_flags("zapkeep-forward");
+    struct forwarder *fw = calloc(1, sizeof *fw);
+    int r;
+
+    add(f, "--backend-url=http://backend.sim/hook");
+    add(f, "--forward-retry-schedule=0s,1s,5s,20s,60s");
+    add(f, "--admin-listen=off");
+    if (!fw)
+        abort();
+    *fw = FORWARDER_NULL;
+    r = forwarder_open(fw, start_of(f));
+    if (r == 0)
+        r = app_run(fw->app);
+    forwarder_close(fw);
+    return app_close(fw->app, r);
+}
+
 /* The settings are ours: a program that does not take them is a mistake of the simulation. */
 static void on_exit_code(void *ctx, int code)
 {
@@ -157,6 +177,7 @@ void services_make(void)
 {
     sim.monitor = make("monitor", run_monitor);
     sim.ingest = make("ingest", run_ingest);
+    sim.forwarder = make("forwarder", run_forwarder);
     for (int w = 0; w < sim.n_workers; w++)
         sim.workers[w] = make(worker_names[w], run_worker);
 }
@@ -165,6 +186,7 @@ void services_start_all(void)
 {
     process_start(sim.ingest);
     process_start(sim.monitor);
+    process_start(sim.forwarder);
     for (int w = 0; w < sim.n_workers; w++)
         process_start(sim.workers[w]);
 }
@@ -173,6 +195,7 @@ void services_kill_all(void)
 {
     process_kill(sim.ingest);
     process_kill(sim.monitor);
+    process_kill(sim.forwarder);
     for (int w = 0; w < sim.n_workers; w++)
         process_kill(sim.workers[w]);
 }
@@ -187,6 +210,7 @@ void services_let_live(void)
 {
     let_live(sim.ingest);
     let_live(sim.monitor);
+    let_live(sim.forwarder);
     for (int w = 0; w < sim.n_workers; w++)
         let_live(sim.workers[w]);
 }

@@ -1,15 +1,16 @@
 /*
  * The simulation: the services that ship, on a stepped clock and a seeded random source. monitor_open(), N times
- * worker_open() and ingest_open() run as simulated processes (tests/sim/io) against a simulated network, bus and
+ * worker_open(), ingest_open() and forwarder_open() run as simulated processes (tests/sim/io) against a simulated network, bus and
  * disk, and a bridge that fails in every way it can. What happens is seen from outside: by what the bridge gets, by
  * what the bus carries, and by the rows of the store.
  *
  *   bridge.c    the truth: what each session really is, what the bridge answers, and when which request left
  *   sender.c    the bridge's webhooks, and what became of each
+ *   backend.c   what the forwarder delivers to
  *   services.c  starts the programs, as their main() does
  *   chaos.c     what goes wrong, and when
  *   observe.c   reads the store after each commit
- *   check*.c    R1 to R6, E1 and E2, each held against the truth and not against what the code believes
+ *   check*.c    R1 to R6, E1, E2 and F1, each held against the truth and not against what the code believes
  */
 #pragma once
 
@@ -105,13 +106,13 @@ struct sim {
     enum sim_mode mode;
     int64_t powered_at; /* before that the machine is off */
 
-    struct process *monitor, *ingest, *workers[SIM_WORKERS_MAX];
+    struct process *monitor, *ingest, *forwarder, *workers[SIM_WORKERS_MAX];
     int n_workers;
 
     /* chaos, permille and ms */
     int64_t hook_loss, kill_every, stall_every;
     int64_t drop_every, mode_every, clock_every, reboot_every, operator_every, life_every, blind_every,
-        disk_every, hub_every, message_every;
+        disk_every, hub_every, message_every, backend_every;
     int64_t calm_at, end_at;
 
     /* observe.c */
@@ -166,6 +167,20 @@ bool bridge_answers(void);
 void sender_event(int session, enum session_state state, int code);
 void sender_message(int session);
 void sender_check_end(void);
+
+/* The number of a webhook that was sent, by its body; -1: none was. */
+int64_t sender_number(struct str body, int *ret_session);
+
+/* ---- backend.c ------------------------------------------------------------------------------- */
+
+void backend_open(void);
+void backend_set(int mode); /* 0: fine */
+int backend_modes(void);
+/* So many more deliveries may be repeated. */
+void backend_excuse(int64_t n);
+void backend_forwarder_died(void);
+/* Every event of the log up to seq @head is delivered, or a dead letter. */
+void backend_check_end(int64_t head);
 
 /* ---- chaos.c --------------------------------------------------------------------------------- */
 

@@ -122,9 +122,10 @@ static void deliver(void *ctx, int64_t again)
 {
     struct http_call *call = ctx;
 
-    call->host->on_request(call->host, &call->request);
-    if (again)
+    for (int i = 0; i < 1 + (int)again; i++) {
+        call->request.times++;
         call->host->on_request(call->host, &call->request);
+    }
 }
 
 static void send(struct http_call *call)

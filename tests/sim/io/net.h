@@ -18,6 +18,7 @@ struct net_request {
     struct str body;
     int64_t sent_t; /* true time it left the caller */
     struct process *from;
+    int times;       /* it has reached the host; more than once when libcurl sent it again by itself */
     int64_t closed_t; /* true time at which its connection was gone, 0: it is there */
 };
 
