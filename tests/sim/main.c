@@ -3,6 +3,7 @@
  *
  *   zk-sim [--from N] [--seeds N] [--jobs N] [--all]   N seeds from N on (1,000 from 0), each in a process of its own
  *                                              --all: goes on after a seed that breaks one
+ *   zk-sim --scale N                           what N sessions cost: time and memory
  *   zk-sim --seed N [-v | -vv]                 this one again, exactly; -v prints every step, -vv every call
  */
 #include <dirent.h>
@@ -129,6 +130,20 @@ static int run_seeds(int64_t from, int64_t seeds, int n_jobs, bool keep_going)
     return failed > 0;
 }
 
+static int run_scale(int sessions)
+{
+    const struct sim_options o = { .seed = 1 };
+    int r;
+
+    (void)clearenv();
+    dir_of(1, getpid(), sim.dir, sizeof sim.dir);
+    if (sim_open(&o) != 0)
+        abort();
+    r = scale_main(sessions);
+    remove_dir(sim.dir);
+    return r;
+}
+
 /* A number of at least @min, or the end. */
 static int64_t number(const char *option, const char *text, int64_t min)
 {
@@ -161,6 +176,8 @@ int main(int argc, char *argv[])
             keep_going = true;
         } else if (strcmp(argv[i], "--jobs") == 0) {
             jobs = number(argv[i++], value, 1);
+        } else if (strcmp(argv[i], "--scale") == 0) {
+            return run_scale((int)number(argv[i], value, 10));
         } else if (strcmp(argv[i], "--seed") == 0) {
             from = number(argv[i++], value, 0);
             seeds = 1;

@@ -101,6 +101,7 @@ struct sim {
     struct policy policy;
     struct sim_session *sessions;
     int n_sessions;
+    bool unchecked; /* the store is not observed: only what it costs is asked */
     bool outdated; /* the bridge is parked as a whole */
     bool has_list; /* the bridge answers a list call */
     enum sim_mode mode;
@@ -159,6 +160,7 @@ void bridge_open(void);
 void bridge_set(int session, enum session_state state);
 void bridge_drop(int session, int code);
 void bridge_connect(int session, int64_t gen);
+int64_t bridge_took_us(void); /* processor time of its answers so far */
 /* Can lists, health and status be asked? */
 bool bridge_answers(void);
 
@@ -201,3 +203,8 @@ void check_published(void);
 void check_reset(struct sim_session *x);
 void check_slow_start(int64_t t);
 void check_end(void);
+
+/* ---- scale.c --------------------------------------------------------------------------------- */
+
+/* Prints what @n sessions cost; the world is open and nothing is in it. Returns 0, or 1 when something broke. */
+int scale_main(int n);

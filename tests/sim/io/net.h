@@ -18,7 +18,7 @@ struct net_request {
     struct str body;
     int64_t sent_t; /* true time it left the caller */
     struct process *from;
-    int times;       /* it has reached the host; more than once when libcurl sent it again by itself */
+    int times;        /* it has reached the host; more than once when libcurl sent it again by itself */
     int64_t closed_t; /* true time at which its connection was gone, 0: it is there */
 };
 
@@ -47,6 +47,8 @@ void net_answer(struct net_request *r, int64_t after_ms, const struct net_answer
 /* Permille of calls for which the connection that was kept has died and libcurl sends the request again. Calls that
  * forbid that (http_request.once) are spared. */
 extern int64_t net_resend_permille;
+/* No answer is too big. */
+extern bool net_answers_unlimited;
 
 /* ---- the world calls services ---------------------------------------------------------------- */
 
