@@ -102,8 +102,8 @@ struct sim {
     struct sim_session *sessions;
     int n_sessions;
     bool unchecked; /* the store is not observed: only what it costs is asked */
-    bool outdated; /* the bridge is parked as a whole */
-    bool has_list; /* the bridge answers a list call */
+    bool outdated;  /* the bridge is parked as a whole */
+    bool has_list;  /* the bridge answers a list call */
     enum sim_mode mode;
     int64_t powered_at; /* before that the machine is off */
 
