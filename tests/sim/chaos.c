@@ -127,6 +127,7 @@ static void on_process_end(struct process *p)
                        ? 1000
                        : 100 + world_draw(p == sim.monitor && world_chance(200) ? 900 * 1000 : MINUTE);
 
+    check_trouble(p);
     if (p == sim.forwarder)
         backend_forwarder_died();
     world_at(world_now() + wait, start_again, p, process_life(p));
@@ -211,6 +212,7 @@ static void go_blind(void *ctx, int64_t a)
 static void heal_disk(void *ctx, int64_t a)
 {
     disk_sim_heal();
+    sim.disk_bad_t = world_now();
     world_log("chaos: the disk is well again");
 }
 

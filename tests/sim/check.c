@@ -13,6 +13,8 @@
 #define STALE_MAX_MS ((int64_t)4 * SIM_CHECK_MS + 10 * 1000)
 /* A report is on its way for so long at most: a webhook that was late, or tried a second time. */
 #define REPORT_MAX_MS (8 * 1000)
+/* A worker tries again to record an answer at least this often. */
+#define RECORD_MAX_MS (12 * 1000)
 /* A request that waited for the breaker's row, or for the disk, was decided on by then. */
 #define ANSWER_SLACK_MS 50
 
@@ -214,6 +216,27 @@ void check_sent(int session, struct net_request *r)
 
 /* ---- ends: R6, and each published once ------------------------------------------------------- */
 
+void check_trouble(const struct process *p)
+{
+    int w = services_worker(process_name(p));
+
+    if (w >= 0)
+        sim.trouble_t[w] = world_now();
+}
+
+/* Of a worker that lives, and whose store works, every answer is recorded before its lease ends. */
+static void check_lost(const struct sim_session *x, const struct sim_attempt *a)
+{
+    int64_t lease_end = a->claimed_t + sim.policy.lease_ms;
+
+    if (world_now() < lease_end)
+        world_fail("R1: the claim of %s is taken away while its lease holds", x->id);
+    if (sim.trouble_t[a->worker] < a->claimed_t &&
+        process_stalled_until(sim.workers[a->worker]) < a->claimed_t &&
+        sim.disk_bad_t < lease_end - RECORD_MAX_MS)
+        world_fail("the attempt of %s is lost, and its worker lives", x->id);
+}
+
 /* A report that is older than this is no word about an attempt of @claimed_t. A monitor that was away reads then
  * what came meanwhile. */
 static int64_t oldest_news(int64_t claimed_t)
@@ -235,8 +258,8 @@ void check_ended(struct sim_attempt *a, const struct attempt_row *row)
         world_fail("R6: the attempt for %s succeeded, but the bridge has not reported it connected", x->id);
     if (row->outcome == ATTEMPT_REFUSED || row->outcome == ATTEMPT_NOT_CONNECTED)
         x->counted++;
-    if (row->outcome == ATTEMPT_WORKER_LOST && world_now() < a->claimed_t + sim.policy.lease_ms)
-        world_fail("R1: the claim of %s is taken away while its lease holds", x->id);
+    if (row->outcome == ATTEMPT_WORKER_LOST)
+        check_lost(x, a);
 }
 
 void check_published(void)

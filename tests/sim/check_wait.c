@@ -139,6 +139,8 @@ static void tick(void *ctx, int64_t a)
 
     world_at(world_now() + SIM_TICK_MS, tick, NULL, 0);
     watch_monitor();
+    if (!disk_sim_is_well())
+        sim.disk_bad_t = world_now();
     if (world_now() < sim.powered_at || !sim_store_is_free())
         return;
     k.now = sim_steady();

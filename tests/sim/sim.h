@@ -127,6 +127,8 @@ struct sim {
     double ref_tokens; /* R3: the bucket as a simple sum in true time */
     int64_t ref_at, ref_slow_from;
     int64_t n_ended, n_published;
+    int64_t trouble_t[SIM_WORKERS_MAX]; /* a worker last died */
+    int64_t disk_bad_t;                 /* the disk last failed */
     int64_t ended_in_calm, published_in_calm;
     int64_t half_open_ms;
     bool gate_open;
@@ -199,6 +201,8 @@ void check_claim(const struct sim_attempt *a, const struct attempt_row *row);
 void check_sent(int session, struct net_request *r);
 void check_ended(struct sim_attempt *a, const struct attempt_row *row);
 void check_published(void);
+/* A process died now. */
+void check_trouble(const struct process *p);
 /* Counters begin again: of this session, or of all when the bridge is not parked any more. */
 void check_reset(struct sim_session *x);
 void check_slow_start(int64_t t);

@@ -332,6 +332,11 @@ bool process_stalled(const struct process *p)
     return p->stalled_until > world_now();
 }
 
+int64_t process_stalled_until(const struct process *p)
+{
+    return p->stalled_until;
+}
+
 int64_t process_life(const struct process *p)
 {
     return p->life;

@@ -80,6 +80,8 @@ void process_signal(struct process *p, int signum);
 void process_stall(struct process *p, int64_t until);
 bool process_alive(const struct process *p);
 bool process_stalled(const struct process *p);
+int64_t process_stalled_until(
+    const struct process *p); /* true time at which it last went on; 0: never stopped */
 /* Counts lives: what was planned for an earlier life is void. */
 int64_t process_life(const struct process *p);
 /* After @steps more steps (writes, syncs, locks, calls, messages, turns of its loop) it dies, or does nothing for
