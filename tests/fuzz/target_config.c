@@ -29,7 +29,7 @@ static void check_destination(const struct destination_config *d)
     MUST(d->concurrency >= 1 && d->concurrency <= FORWARD_CONCURRENCY_MAX);
     MUST(d->batch >= 1 && d->batch <= FORWARD_BATCH_MAX);
     MUST(d->timeout_ms >= 50 && d->timeout_ms <= 600000);
-    (void)config_wants(d, &e);
+    (void)event_filter_wants(&d->filter, &e);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

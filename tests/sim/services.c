@@ -140,20 +140,16 @@ static int run_ingest(struct process *p, void *ctx)
 static int run_forwarder(struct process *p, void *ctx)
 {
     struct flags *f = common_flags("zapkeep-forward");
-    struct forwarder *fw = calloc(1, sizeof *fw);
+    struct forwarder *fw = NULL;
     int r;
 
     add(f, "--backend-url=http://backend.sim/hook");
     add(f, "--forward-retry-schedule=0s,1s,5s,20s,60s");
     add(f, "--admin-listen=off");
-    if (!fw)
-        abort();
-    *fw = FORWARDER_NULL;
-    r = forwarder_open(fw, start_of(f));
+    r = forwarder_open(start_of(f), &fw);
     if (r == 0)
-        r = app_run(fw->app);
-    forwarder_close(fw);
-    return app_close(fw->app, r);
+        r = forwarder_run(fw);
+    return forwarder_close(fw, r);
 }
 
 /* The settings are ours: a program that does not take them is a mistake of the simulation. */
