@@ -99,12 +99,12 @@ int delivery_schedule_parse(const char *s, struct delivery_schedule *ret, struct
 int64_t delivery_wait_left_ms(const struct delivery_schedule *s, int64_t tries, int64_t next_at,
                               int64_t wall_ms)
 {
-    int64_t longest = DELIVERY_WAIT_FACTOR * s->wait_ms[tries < s->n ? tries : s->n - 1];
-    int64_t left = next_at - wall_ms;
+    int64_t i = tries < 0 ? 0 : tries < s->n ? tries : s->n - 1; /* both numbers come from a file */
+    int64_t longest = DELIVERY_WAIT_FACTOR * s->wait_ms[i];
 
-    if (left > longest)
-        left = longest;
-    return left > 0 ? left : 0;
+    if (next_at <= wall_ms)
+        return 0;
+    return next_at < wall_ms + longest ? next_at - wall_ms : longest;
 }
 
 /* ---- the breaker -------------------------------------------------------------------------------- */
