@@ -162,7 +162,8 @@ static void keep_undo(struct file *f, sqlite3_int64 at, sqlite3_int64 n)
     *u = (struct undo){ .at = at, .old_size = f->size, .n = (int)kept, .old = malloc((size_t)kept + 1) };
     if (!u->old)
         abort();
-    memcpy(u->old, f->bytes + at, (size_t)kept);
+    if (kept > 0)
+        memcpy(u->old, f->bytes + at, (size_t)kept);
 }
 
 static void forget_undo(struct file *f)
@@ -180,7 +181,8 @@ static void lose_writes(struct file *f)
     for (int i = f->n_undo - 1; i >= keep; i--) {
         struct undo *u = &f->undo[i];
 
-        memcpy(f->bytes + u->at, u->old, (size_t)u->n);
+        if (u->n > 0)
+            memcpy(f->bytes + u->at, u->old, (size_t)u->n);
         f->size = u->old_size;
     }
     forget_undo(f);
