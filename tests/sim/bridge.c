@@ -47,6 +47,8 @@ void bridge_drop(int session, int code)
 
     bridge_set(session, state_after(code));
     x->code = code;
+    if (x->kind != SIM_FLAPPER)
+        sim.steady_since = world_now();
     world_log("%s drops with %d", x->id, code);
     sender_event(session, SESSION_DISCONNECTED, code);
 }
@@ -123,11 +125,26 @@ static void put_session(struct buf *out, int session)
 {
     struct sim_session *x = &sim.sessions[session];
 
-    (void)buf_addf(out, "{\"id\":\"%s\",\"status\":\"%s\",\"phone\":\"5511%d\"}", x->id, word_of(x->state),
-                   session);
+    (void)buf_addf(out, "{\"id\":\"%s\",\"status\":\"%s\",\"phone\":\"5511%d\"}", x->id,
+                   x->word ? x->word : word_of(x->state), session);
     x->shown = world_now();
     if (x->state == SESSION_CONNECTED)
         x->reported = world_now();
+}
+
+/* One answer that is not true. */
+static void lie(struct net_request *r)
+{
+    static const char *const lies[] = {
+        "{\"status\":\"success\",\"data\":[]}",
+        "{\"status\":\"error\",\"data\":[]}",
+        "{\"success\":false,\"sessions\":[]}",
+        "{\"sessions\":[{\"id\":\"s0\",\"status\":\"disconnected\"}]}",
+    };
+
+    world_log("the list of the bridge lies");
+    say(r, soon(), 200, lies[sim.lie % 4]);
+    sim.lie = 0;
 }
 
 int64_t bridge_took_us(void)
@@ -142,6 +159,10 @@ static void answer_list(struct net_request *r)
 
     if (!sim.has_list) {
         say(r, soon(), 404, "{\"error\":\"not_found\",\"message\":\"no such route\"}");
+        return;
+    }
+    if (sim.lie != 0) {
+        lie(r);
         return;
     }
     (void)buf_adds(&body, "{\"sessions\":[");

@@ -83,6 +83,56 @@ static void message(void *ctx, int64_t a)
     again(sim.message_every, message);
 }
 
+/* ---- what differs from the design ------------------------------------------------------------ */
+
+static void flap(void *ctx, int64_t up)
+{
+    struct sim_session *x = ctx;
+    int i = (int)(x - sim.sessions);
+
+    if (world_now() >= sim.calm_at) {
+        if (x->state != SESSION_CONNECTED)
+            bridge_connect(i, x->gen);
+        return;
+    }
+    if (up && x->state != SESSION_CONNECTED)
+        bridge_connect(i, x->gen);
+    else if (!up && x->state == SESSION_CONNECTED)
+        bridge_drop(i, 428);
+    world_at(world_now() + (up ? 2500 : 500), flap, x, !up);
+}
+
+static void lie_once(void *ctx, int64_t a)
+{
+    sim.lie = 1 + (int)world_draw(4);
+    again(3 * MINUTE, lie_once);
+}
+
+static void usual_word(void *ctx, int64_t a)
+{
+    ((struct sim_session *)ctx)->word = NULL;
+}
+
+static void say_strange_word(void *ctx, int64_t a)
+{
+    static const char *const words[] = { "passkey_required", "STOPPED", "", "syncing" };
+    struct sim_session *x = &sim.sessions[world_draw(sim.n_sessions)];
+
+    x->word = words[world_draw(4)];
+    world_at(world_now() + 1000 + world_draw(3 * MINUTE), usual_word, x, 0);
+    again(4 * MINUTE, say_strange_word);
+}
+
+static void plan_the_world(void)
+{
+    if (world_chance(500) && sim.n_sessions >= 5) {
+        sim.sessions[0].kind = SIM_FLAPPER;
+        world_at(world_now() + 1000 + world_draw(MINUTE), flap, &sim.sessions[0], 0);
+    }
+    again(3 * MINUTE, lie_once);
+    again(4 * MINUTE, say_strange_word);
+}
+
 /* ---- the bridge ------------------------------------------------------------------------------ */
 
 static void end_mode(void *ctx, int64_t restarted)
@@ -325,7 +375,7 @@ static void make_sessions(void)
         struct sim_session *x = &sim.sessions[i];
 
         (void)snprintf(x->id, sizeof x->id, "s%d", i);
-        x->kind = world_chance(800) ? SIM_NORMAL : (enum sim_kind)(1 + world_draw(SIM_KIND_N - 1));
+        x->kind = world_chance(800) ? SIM_NORMAL : (enum sim_kind)(1 + world_draw(SIM_FLAPPER - 1));
         x->state = SESSION_CONNECTED;
         x->connected_since = world_now();
     }
@@ -376,6 +426,7 @@ static void calm(void *ctx, int64_t a)
     bus_sim_set_down(false);
     disk_sim_heal();
     backend_set(0);
+    sim.lie = 0;
     services_let_live();
     power_on(NULL, 0);
 }
@@ -401,5 +452,7 @@ void chaos_plan(void)
     again(sim.hub_every, hub_down);
     again(sim.message_every, message);
     again(sim.backend_every, hurt_backend);
+    if (sim.options.world)
+        plan_the_world();
     world_at(sim.calm_at, calm, NULL, 0);
 }

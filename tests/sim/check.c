@@ -135,6 +135,21 @@ static void check_shown(const struct sim_session *x)
         world_fail("R4: %s is attempted again, and the bridge has said nothing of it in between", x->id);
 }
 
+/* A session that the phone has removed, as the bridge has said. */
+static void check_logged_out(const struct sim_session *x)
+{
+    if (sim.options.world && x->state == SESSION_LOGGED_OUT && x->shown > x->since &&
+        world_now() - x->since > STALE_MAX_MS)
+        world_fail("R4: %s is attempted, and has been logged out for %.0f s", x->id,
+                   (double)(world_now() - x->since) / 1000);
+}
+
+void check_lost_session(const struct sim_session *x)
+{
+    if (sim.options.world && sim.mode == SIM_FINE)
+        world_fail("T2: %s is called lost after one list that lied", x->id);
+}
+
 /* The webhook that forbids it may be on its way. */
 static void check_unexplained(const struct sim_session *x, const struct attempt_row *a)
 {
@@ -174,6 +189,7 @@ void check_claim(const struct sim_attempt *a, const struct attempt_row *row)
     x->eligible = false;
     check_bucket(a->claimed_t);
     check_shown(x);
+    check_logged_out(x);
     check_unexplained(x, row);
     check_in_flight();
     check_bridge_row();

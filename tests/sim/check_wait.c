@@ -152,6 +152,8 @@ static void tick(void *ctx, int64_t a)
         if (sim.sessions[i].eligible && sim.sessions[i].position < 0)
             sim.sessions[i].position = k.n_eligible;
     check_half_open(&k);
+    if (sim.options.world)
+        check_alerts(&k.bridge);
 }
 
 void check_start(void)

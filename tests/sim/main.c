@@ -2,6 +2,8 @@
  * zk-sim: runs seeds until one breaks a guarantee.
  *
  *   zk-sim [--from N] [--seeds N] [--jobs N] [--all]   N seeds from N on (1,000 from 0), each in a process of its own
+ *                                              --world: with flappers, lying lists, foreign clocks, spools, unknown
+ *                                              words; T1 and T2 are held, too
  *                                              --all: goes on after a seed that breaks one
  *   zk-sim --scale N                           what N sessions cost: time and memory
  *   zk-sim --seed N [-v | -vv]                 this one again, exactly; -v prints every step, -vv every call
@@ -40,9 +42,11 @@ static void dir_of(int64_t seed, int pid, char *ret, size_t n)
     (void)snprintf(ret, n, "%s/zk-sim-%d-%lld", tmp, pid, (long long)seed);
 }
 
+static bool the_world;
+
 static int run_seed(int64_t seed)
 {
-    struct sim_options o = { .seed = (uint64_t)seed };
+    struct sim_options o = { .seed = (uint64_t)seed, .world = the_world };
 
     if (sim_open(&o) != 0)
         abort();
@@ -172,6 +176,8 @@ int main(int argc, char *argv[])
             from = number(argv[i++], value, 0);
         } else if (strcmp(argv[i], "--seeds") == 0) {
             seeds = number(argv[i++], value, 1);
+        } else if (strcmp(argv[i], "--world") == 0) {
+            the_world = true;
         } else if (strcmp(argv[i], "--all") == 0) {
             keep_going = true;
         } else if (strcmp(argv[i], "--jobs") == 0) {

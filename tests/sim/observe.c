@@ -30,6 +30,8 @@ static void note_change(struct sim_session *x, enum session_state from, enum ses
     c = name[0] ? cause_by_name(name) : NULL;
     world_log("%s is recorded %s -> %s (%s)", x->id, session_state_text(from), session_state_text(to), name);
     x->unexplained_t = to == SESSION_DISCONNECTED && c && c->plan == PLAN_ASK ? since_t(x) : 0;
+    if (to == SESSION_LOST)
+        check_lost_session(x);
     x->eligible = x->eligible && to == from; /* a new drop has a new place in the queue */
     if (to == SESSION_CONNECTED) {
         if (from != SESSION_CONNECTED)

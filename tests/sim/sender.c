@@ -101,6 +101,14 @@ static void send_off(struct webhook_sent *w)
         world_at(world_now() + 1 + world_draw(10000), try_now, w, 1);
 }
 
+/* Somebody's clock, or somebody else's time zone. */
+static int64_t foreign_ms(void)
+{
+    static const int64_t ahead[] = { 10 * 1000, 600 * 1000, (int64_t)365 * 86400 * 1000, -3600 * 1000 };
+
+    return sim.options.world && world_chance(30) ? ahead[world_draw(4)] : 0;
+}
+
 void sender_event(int session, enum session_state state, int code)
 {
     struct sim_session *x = &sim.sessions[session];
@@ -110,7 +118,7 @@ void sender_event(int session, enum session_state state, int code)
     if (world_chance(sim.hook_loss))
         return;
     w = new_webhook(session);
-    w->tries_max = TRIES_EVENT_MAX;
+    w->tries_max = sim.options.world ? TRIES_MAX : TRIES_EVENT_MAX;
     x->shown = world_now();
     if (connected)
         x->reported = world_now();
@@ -118,7 +126,7 @@ void sender_event(int session, enum session_state state, int code)
         w->body, sizeof w->body,
         "{\"sessionId\":\"%s\",\"eventType\":\"session.%s\",\"timestamp\":%lld,\"data\":{\"number\":%lld,"
         "\"reason\":{\"statusCode\":%d}}}",
-        x->id, connected ? "connected" : "disconnected", (long long)BRIDGE_WALL(world_now()),
+        x->id, connected ? "connected" : "disconnected", (long long)BRIDGE_WALL(world_now() + foreign_ms()),
         (long long)w->number, code);
     send_off(w);
 }

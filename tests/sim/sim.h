@@ -47,6 +47,7 @@ enum sim_kind {
     SIM_STUBBORN, /* never connects */
     SIM_REFUSED,  /* the bridge says no to each reconnect */
     SIM_SHAKY,    /* drops again soon after each connect */
+    SIM_FLAPPER,  /* drops every few seconds, and is back at once */
     SIM_KIND_N
 };
 
@@ -68,7 +69,8 @@ struct sim_session {
     enum retry_reason
         forced; /* an attempt for this reason was asked for without spacing; RETRY_FOR_NONE: none */
     bool parked;
-    int64_t reset_t; /* the counters began again: ten good minutes, or an unpark */
+    const char *word; /* what the bridge calls it instead, NULL: as usual */
+    int64_t reset_t;  /* the counters began again: ten good minutes, or an unpark */
     /* observed in the store */
     int64_t claimed_t[SIM_WORKERS_MAX]; /* the newest claim of each worker */
     int64_t leased_until;               /* 0: no claim */
@@ -92,6 +94,8 @@ struct sim_attempt {
 
 struct sim_options {
     uint64_t seed;
+    bool
+        world; /* what differs from the design, too: flappers, lying lists, foreign clocks, spools, unknown words */
 };
 
 struct sim {
@@ -105,7 +109,9 @@ struct sim {
     bool outdated;  /* the bridge is parked as a whole */
     bool has_list;  /* the bridge answers a list call */
     enum sim_mode mode;
-    int64_t powered_at; /* before that the machine is off */
+    int lie;              /* how the next list lies; 0: it does not */
+    int64_t steady_since; /* no session but a flapper has dropped since */
+    int64_t powered_at;   /* before that the machine is off */
 
     struct process *monitor, *ingest, *forwarder, *workers[SIM_WORKERS_MAX];
     int n_workers;
@@ -205,8 +211,15 @@ void check_published(void);
 void check_trouble(const struct process *p);
 /* Counters begin again: of this session, or of all when the bridge is not parked any more. */
 void check_reset(struct sim_session *x);
+/* A session is recorded as lost. */
+void check_lost_session(const struct sim_session *x);
 void check_slow_start(int64_t t);
 void check_end(void);
+
+/* ---- check_alerts.c -------------------------------------------------------------------------- */
+
+/* T1 and T2; every SIM_TICK_MS. */
+void check_alerts(const struct bridge_row *bridge);
 
 /* ---- scale.c --------------------------------------------------------------------------------- */
 

@@ -1,0 +1,86 @@
+/*
+ * T1: a session that is really down for DOWN_ALERT_AFTER has an alert, or its bridge has one. T2: no alert for a session
+ * that was well for the whole last minute. And R5 with flappers: one session that flaps is no incident of its bridge.
+ */
+#include <string.h>
+
+#include "common/domain/alert_kind.h"
+#include "common/store/alerts.h"
+#include "tests/sim/sim.h"
+
+#define DOWN_ALERT_AFTER_MS (180 * 1000)
+/* A poll, a look at state.db, and the monitor's hold time. */
+#define LATE_MS (2 * SIM_CHECK_MS)
+#define WELL_MS (60 * 1000 + SIM_CHECK_MS)
+/* An incident that only a flapper keeps up. */
+#define INCIDENT_MAX_MS (3 * 60 * 1000)
+
+struct seen {
+    bool of_bridge;
+    bool *has; /* by session */
+};
+
+static int64_t incident_t; /* an incident that nothing explains has been seen since; 0: none */
+
+static bool is_paging(enum alert_kind k)
+{
+    return k != ALERT_SESSION_FLAPPING && k != ALERT_SESSION_SILENT && k != ALERT_SESSION_PARKED;
+}
+
+static int on_alert(void *ctx, const struct alert_row *row)
+{
+    struct seen *seen = ctx;
+    enum alert_kind k = alert_kind_find(row->name);
+    struct sim_session *x;
+
+    if (!alert_kind_is_of_session(k) || !row->session[0]) {
+        seen->of_bridge = true;
+        return 0;
+    }
+    x = &sim.sessions[sim_find(row->session)];
+    seen->has[sim_find(row->session)] = true;
+    if (is_paging(k) && !sim.is_away && !x->word && x->connected_since > 0 &&
+        world_now() - x->connected_since > WELL_MS && world_now() - sim.back_t > WELL_MS &&
+        x->reported > x->connected_since)
+        world_fail("T2: %s has the alert %s, and has been well for %.0f s", x->id, row->name,
+                   (double)(world_now() - x->connected_since) / 1000);
+    return 0;
+}
+
+static void check_down(const struct sim_session *x, const struct seen *seen)
+{
+    int64_t down_ms = world_now() - x->since;
+
+    if (x->state == SESSION_CONNECTED || x->shown <= x->since || x->word || sim.is_away ||
+        world_now() - sim.back_t < DOWN_ALERT_AFTER_MS + LATE_MS)
+        return;
+    if (down_ms > DOWN_ALERT_AFTER_MS + LATE_MS && !seen->of_bridge && !seen->has[x - sim.sessions])
+        world_fail("T1: %s has been down for %.0f s, and no alert says so", x->id, (double)down_ms / 1000);
+}
+
+static void check_incident(const struct bridge_row *bridge)
+{
+    bool unexplained = bridge->incident_since > 0 && sim.mode == SIM_FINE && !sim.is_away &&
+                       world_now() - sim.steady_since > SIM_CHECK_MS;
+
+    if (!unexplained)
+        incident_t = 0;
+    else if (incident_t == 0)
+        incident_t = world_now();
+    else if (world_now() - incident_t > INCIDENT_MAX_MS)
+        world_fail("R5: an incident holds back all sessions, and only one of them flaps");
+}
+
+void check_alerts(const struct bridge_row *bridge)
+{
+    bool has[4096] = { false };
+    struct seen seen = { .has = has };
+
+    if (sim.n_sessions > 4096)
+        return;
+    sim_must(alerts_each(sim.db, SIM_BRIDGE, on_alert, &seen), "alerts_each");
+    for (int i = 0; i < sim.n_sessions && alert_kind_find("session-down") != ALERT_NONE && !world_failed();
+         i++)
+        check_down(&sim.sessions[i], &seen);
+    check_incident(bridge);
+}
