@@ -383,7 +383,7 @@ static void make_sessions(void)
 
 static void draw_policy(void)
 {
-    sim.policy.interval_ms = PICK(300, 300, 60, 10) * 1000;
+    sim.policy.interval_ms = PICK(300, 60, 60, 10) * 1000;
     sim.policy.rate_milli = PICK(2000, 2000, 500, 10000);
     sim.policy.burst = PICK(5, 5, 1, 20);
     sim.policy.in_flight_max = PICK(16, 16, 3);
@@ -415,7 +415,7 @@ static void draw_troubles(void)
     sim.hub_every = PICK(0, 0, 10) * MINUTE;
     sim.message_every = PICK(1, 5, 20) * 1000;
     sim.backend_every = PICK(0, 0, 4, 10) * MINUTE;
-    sim.calm_at = world_now() + PICK(10, 20, 40) * MINUTE;
+    sim.calm_at = world_now() + PICK(6, 10, 20) * MINUTE;
     sim.end_at = sim.calm_at + 2 * sim.policy.interval_ms + 5 * MINUTE +
                  (int64_t)sim.n_sessions * 1200 * 1000 / sim.policy.rate_milli;
 }

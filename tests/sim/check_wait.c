@@ -198,9 +198,24 @@ static void check_settled(int i, const struct now *now)
         world_fail("%s is parked after %lld failures of its own", x->id, (long long)x->counted);
 }
 
+/* After minutes of calm everything runs. */
+static void check_alive(void)
+{
+    const struct process *all[] = { sim.monitor, sim.ingest, sim.forwarder };
+
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (!process_alive(all[i]))
+            world_fail("S1: %s does not run any more", process_name(all[i]));
+    for (int w = 0; w < sim.n_workers; w++)
+        if (!process_alive(sim.workers[w]))
+            world_fail("S1: %s does not run any more", process_name(sim.workers[w]));
+}
+
 void check_end(void)
 {
     struct now now = sim_steady();
+
+    check_alive();
 
     for (int i = 0; i < sim.n_sessions && !world_failed(); i++)
         check_settled(i, &now);

@@ -245,6 +245,9 @@ static int do_write(sqlite3_file *base, const void *from, int n, sqlite3_int64 a
     if (rc != SQLITE_OK)
         return rc;
     keep_undo(f, at, n);
+    if (f->size == 0 && n > 0 &&
+        truncate(f->path, n) != 0) /* the real file of that name is not empty either */
+        return SQLITE_IOERR_WRITE;
     if (at + n > f->size)
         grow(f, at + n);
     memcpy(f->bytes + at, from, (size_t)n);
@@ -538,7 +541,7 @@ static const sqlite3_io_methods methods = {
     .xShmUnmap = do_shm_unmap,
 };
 
-/* An empty real file of that name, for those who ask the system about it. */
+/* A real file of that name, for those who ask the system about it: empty when this one is. */
 static void make_real(const char *path)
 {
     int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0640);
