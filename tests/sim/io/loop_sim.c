@@ -12,12 +12,19 @@ struct loop {
     struct fiber *waits; /* runs the loop, and has nothing to do */
     int64_t now;         /* boot ms, as of this turn */
     int handles;
+    int64_t turn_t, turns;      /* so many in this millisecond */
+    int64_t spins_t, spin_from; /* it was too many, last and since */
     bool stop, closed;
     void (*on_signal)(void *ctx, int signum);
     void *signal_ctx;
     struct ready signal;
     int signum;
 };
+
+/* Turns of a loop take no simulated time. After so many in one millisecond it has passed nevertheless … */
+#define TURNS_PER_MS 100
+/* … and a loop that goes on like this for so long uses a whole processor for nothing. */
+#define SPIN_MAX_MS 3000
 
 struct timer {
     struct ready ready;
@@ -143,9 +150,26 @@ static void turn(struct loop *l)
     list_splice(&l->ready, &now);
 }
 
+static void count_turn(struct loop *l)
+{
+    int64_t now = world_now();
+
+    l->turns = now == l->turn_t ? l->turns + 1 : 0;
+    l->turn_t = now;
+    if (l->turns < TURNS_PER_MS)
+        return;
+    if (now - l->spins_t > 2)
+        l->spin_from = now;
+    l->spins_t = now;
+    if (now - l->spin_from > SPIN_MAX_MS)
+        world_fail("%s spins: it uses a whole processor for nothing", process_name(l->process));
+    (void)fiber_wait(now + 1);
+}
+
 int loop_run(struct loop *l)
 {
     while (!l->stop) {
+        count_turn(l);
         l->now = world_boot();
         if (list_empty(&l->ready)) {
             l->waits = fiber_current();
