@@ -46,6 +46,8 @@ static const struct {
     { "disk", doctor_disk },
     { "sqlite", doctor_sqlite },
     { "state", doctor_state },
+    { "log", doctor_log },
+    { "forward", doctor_forward },
     { "ingest", doctor_ingest },
     { "token", doctor_token },
     { "bus", doctor_bus },

@@ -2,6 +2,7 @@
  * zapkeep status: what is wrong now, worst first; then each bridge. From state.db alone: it also works while nothing
  * runs, and says how old its news are. Exit 1 when something is wrong.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include "common/base/mem.h"
 #include "services/cli/commands.h"
 #include "services/cli/status.h"
+#include "services/cli/status_forward.h"
 #include "services/cli/terminal.h"
 
 #define OUT_MAX (1024 * 1024)
@@ -161,6 +163,33 @@ static int on_bridge(void *ctx, const struct bridge_row *row)
     return r == 0 ? buf_error(&s->body) : r;
 }
 
+/* Returns 0 or a negative. */
+static int add_forward(struct status *s)
+{
+    struct forward_status *f = mem_zalloc(sizeof *f);
+    int r = f ? status_forward_read(s->state->settings, f) : -ENOMEM;
+    char text[900], problem[1000];
+
+    for (int i = 0; r == 0 && i < f->n; i++) {
+        enum problem_level level = status_destination_level(f, &f->destination[i]);
+
+        (void)status_destination_text(f, &f->destination[i], text, sizeof text);
+        (void)snprintf(problem, sizeof problem, "destination %s", text);
+        if (level != PROBLEM_NONE)
+            status_add_problem(&s->problems, level, problem);
+        if (i == 0)
+            (void)buf_adds(&s->body, "\n");
+        status_line(&s->body, i ? "" : "forward", text);
+    }
+    if (r == 0 && f->n > 0 && !f->runs)
+        status_add_problem(&s->problems, PROBLEM_BAD,
+                           "a forwarder has run here, and none runs now: events wait in the log");
+    mem_free(f);
+    status_sort(&s->problems);
+    s->wrong = s->wrong || is_wrong(&s->problems);
+    return r;
+}
+
 static void print(struct status *s, bool clear)
 {
     CLEANUP(buf_fini) struct buf head = BUF_INIT(OUT_MAX);
@@ -187,6 +216,8 @@ static int show(const struct cli_settings *settings, bool clear)
     s->json = settings->json;
     buf_init(&s->body, OUT_MAX);
     r = bridges_each(state.db, on_bridge, s);
+    if (r == 0 && !s->json) /* a line of JSON is a bridge; `forward status --json` has the destinations */
+        r = add_forward(s);
     if (r != 0)
         code = cli_state_problem(&state, r);
     else if (s->bridges == 0)

@@ -62,7 +62,8 @@ struct doctor {
 typedef void doctor_check(struct doctor *d, struct finding *f);
 doctor_check doctor_bridge, doctor_key, doctor_dialect, doctor_extension, doctor_reconnect, doctor_clock;
 doctor_check doctor_ingest, doctor_token, doctor_bus, doctor_hub, doctor_probe, doctor_arrival;
-doctor_check doctor_folder, doctor_disk, doctor_sqlite, doctor_state, doctor_monitor, doctor_workers;
+doctor_check doctor_folder, doctor_disk, doctor_sqlite, doctor_state, doctor_log, doctor_forward,
+    doctor_monitor, doctor_workers;
 
 /* METHOD base URL + path with the key, as cli_bridge_call(). */
 int doctor_ask(struct doctor *d, const char *method, const char *path, struct cli_reply *ret);

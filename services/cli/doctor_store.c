@@ -8,7 +8,9 @@
 
 #include "common/base/mem.h"
 #include "common/domain/cause.h"
+#include "common/store/events.h"
 #include "services/cli/doctor.h"
+#include "services/cli/status_forward.h"
 
 /* The header of a SQLite file. */
 #define HEAD_BYTES 100
@@ -124,6 +126,64 @@ void doctor_state(struct doctor *d, struct finding *f)
     else
         finding_set(f, FINDING_OK, "", "state.db takes a row and keeps it");
     db_close(db);
+}
+
+/* As consumers do: opened for reading, bounds, the newest row. */
+static int read_log(const struct doctor *d, int64_t *ret_head)
+{
+    CLEANUP(event_rows_fini) struct event_rows rows = EVENT_ROWS_NULL;
+    struct event_reader *reader = NULL;
+    int64_t oldest = 0;
+    int r = event_reader_open(dir_of(d), &reader);
+
+    if (r == 0)
+        r = event_bounds(reader, &oldest, ret_head);
+    if (r == 0 && *ret_head > 0)
+        r = event_read(reader, *ret_head, NULL, 1, &rows);
+    event_reader_close(reader);
+    return r == 0 && *ret_head > 0 && rows.n != 1 ? -EBADMSG : r;
+}
+
+void doctor_log(struct doctor *d, struct finding *f)
+{
+    int64_t head = 0;
+    int r = read_log(d, &head);
+
+    if (r == -ENOENT)
+        finding_set(f, FINDING_BAD, "start zapkeep-ingest: it makes it", "there is no events.db yet");
+    else if (r)
+        finding_set(f, FINDING_BAD,
+                    "look at permissions and disk; `zapkeep restore DIR` puts a backup in place",
+                    "events.db cannot be read: %s", err_text(r));
+    else
+        finding_set(f, FINDING_OK, "", "events.db can be read up to event %lld", (long long)head);
+}
+
+void doctor_forward(struct doctor *d, struct finding *f)
+{
+    struct forward_status *s = mem_zalloc(sizeof *s);
+    int r = s ? status_forward_read(&d->settings.cli, s) : -ENOMEM;
+    char text[380];
+
+    if (r)
+        finding_set(f, FINDING_BAD,
+                    "look at permissions and disk; `zapkeep restore DIR` puts a backup in place",
+                    "forward.db cannot be read: %s", err_text(r));
+    else if (s->n == 0)
+        finding_set(f, FINDING_NOTE, "", "no forwarder has run here: events stay in the log");
+    else
+        finding_set(f, FINDING_OK, "", "forward.db can be read; %d destination%s", s->n,
+                    s->n == 1 ? "" : "s");
+    for (int i = 0; r == 0 && i < s->n && f->level != FINDING_BAD; i++) {
+        enum problem_level level = status_destination_level(s, &s->destination[i]);
+
+        if (level == PROBLEM_BAD || (level == PROBLEM_WARN && f->level == FINDING_OK))
+            finding_set(f, level == PROBLEM_BAD ? FINDING_BAD : FINDING_WARN,
+                        s->runs ? "`zapkeep forward status` has the rest; look at the destination"
+                                : "start zapkeep-forward",
+                        "%s", status_destination_text(s, &s->destination[i], text, sizeof text));
+    }
+    mem_free(s);
 }
 
 /* -- the services that write -- */

@@ -63,6 +63,8 @@ int status_gravity(enum session_state state);
 void status_problems(const struct bridge_status *b, struct problems *ret);
 /* Adds one for an address of the bus that everybody on the network reaches. */
 void status_bus_problems(const struct app_settings *app, struct problems *ret);
+/* Adds one by hand: delivery comes after the bridge and before single sessions. */
+void status_add_problem(struct problems *p, enum problem_level level, const char *text);
 void status_sort(struct problems *p); /* worst first */
 
 /* ---- for people ------------------------------------------------------------------------------ */
@@ -71,3 +73,5 @@ void status_sort(struct problems *p); /* worst first */
 void status_headline(const struct problems *p, const struct bridge_status *first, int bridges, bool colours,
                      struct buf *out);
 void status_text(const struct bridge_status *b, struct buf *out);
+/* A line of its own. */
+void status_line(struct buf *out, const char *label, const char *text);

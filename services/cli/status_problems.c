@@ -10,7 +10,16 @@
 #include "services/cli/status.h"
 
 /* Ranks: what stops more is worse. */
-enum { RANK_MONITOR, RANK_BRIDGE, RANK_WORKERS, RANK_ATTEMPTS, RANK_SESSIONS, RANK_ALERTS, RANK_BUS };
+enum {
+    RANK_MONITOR,
+    RANK_BRIDGE,
+    RANK_WORKERS,
+    RANK_DELIVERY,
+    RANK_ATTEMPTS,
+    RANK_SESSIONS,
+    RANK_ALERTS,
+    RANK_BUS
+};
 
 static void add(struct problems *p, enum problem_level level, int rank, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
@@ -138,6 +147,11 @@ void status_problems(const struct bridge_status *b, struct problems *ret)
     add_attempts(b, ret);
     add_sessions(b, ret);
     add_alerts(b, ret);
+}
+
+void status_add_problem(struct problems *p, enum problem_level level, const char *text)
+{
+    add(p, level, RANK_DELIVERY, "%s", text);
 }
 
 void status_bus_problems(const struct app_settings *app, struct problems *ret)

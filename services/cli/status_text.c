@@ -8,7 +8,7 @@
 
 #define INDENT 10
 
-static void add_line(struct buf *out, const char *label, const char *text)
+void status_line(struct buf *out, const char *label, const char *text)
 {
     (void)buf_addf(out, "%-*s", INDENT, label);
     terminal_wrap(out, text, TERMINAL_COLUMNS, INDENT, INDENT);
@@ -61,7 +61,7 @@ static void add_bridge(const struct bridge_status *b, struct buf *out)
                    age(b, row->health_since, since, sizeof since), row->health_detail[0] ? ": " : "",
                    row->health_detail,
                    row->swept_wall ? age(b, row->swept_wall, swept, sizeof swept) : "not yet,");
-    add_line(out, "bridge", text);
+    status_line(out, "bridge", text);
 }
 
 static void add_attempts(const struct bridge_status *b, struct buf *out)
@@ -81,12 +81,12 @@ static void add_attempts(const struct bridge_status *b, struct buf *out)
         (long long)q->phase[RETRY_PARKED], breaker_state_text(b->row.breaker.state),
         (long long)bucket_level(&b->policy, &b->row.bucket, b->now.steady_ms), (long long)b->policy.burst,
         (long long)(b->policy.rate_milli / 1000), (long long)(b->policy.rate_milli % 1000));
-    add_line(out, "attempts", text);
+    status_line(out, "attempts", text);
     if (b->verdict.why != WHY_READY && (b->verdict.why != WHY_NO_METHOD || q->phase[RETRY_DUE] > 0)) {
         (void)snprintf(text, sizeof text, "none now: %s",
                        b->verdict.why == WHY_NO_METHOD ? b->row.no_reconnect_method
                                                        : why_message(b->verdict.why));
-        add_line(out, "", text);
+        status_line(out, "", text);
     }
 }
 
@@ -100,7 +100,7 @@ static void add_counts(const struct bridge_status *b, struct buf *out)
             n += (size_t)snprintf(text + n, sizeof text - n, "%s%lld %s", n ? ", " : "",
                                   (long long)b->sessions[i], session_state_text((enum session_state)i));
     }
-    add_line(out, "sessions", n ? text : "none");
+    status_line(out, "sessions", n ? text : "none");
 }
 
 static void add_down(const struct bridge_status *b, struct buf *out)
@@ -120,12 +120,12 @@ static void add_down(const struct bridge_status *b, struct buf *out)
         (void)snprintf(text, sizeof text, "%s: %s for %s%s%s%s%s%s", s->id, session_state_text(s->state),
                        age(b, s->since, since, sizeof since), s->cause[0] ? ", " : "", s->cause,
                        s->parked ? ", parked" : "", step[0] ? "; " : "", step);
-        add_line(out, i ? "" : "down", text);
+        status_line(out, i ? "" : "down", text);
     }
     if (b->n_down > shown) {
         (void)snprintf(text, sizeof text, "and %lld more; `zapkeep sessions` lists them",
                        (long long)(b->n_down - shown));
-        add_line(out, "", text);
+        status_line(out, "", text);
     }
 }
 
@@ -140,6 +140,6 @@ void status_text(const struct bridge_status *b, struct buf *out)
     if (b->n_alerts > STATUS_ALERTS_MAX) {
         (void)snprintf(text, sizeof text, "and %lld more alerts",
                        (long long)(b->n_alerts - STATUS_ALERTS_MAX));
-        add_line(out, "alerts", text);
+        status_line(out, "alerts", text);
     }
 }

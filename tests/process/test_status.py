@@ -1,5 +1,6 @@
 """`zapkeep status`: the first line is the worst, the exit code says whether anything is wrong, and it fits the terminal."""
 
+import json
 import os
 import pty
 import re
@@ -114,3 +115,26 @@ def test_events_on_a_terminal_are_one_line_each(stack):
     assert "main/alice  551188: Are you there?" in seen[0] and seen[0].endswith("…")
     whole = stack.cli("events").stdout  # not a terminal: nothing is cut
     assert len(whole.splitlines()[0]) > 160
+
+
+def test_a_destination_that_fails_is_wrong_and_so_is_a_dead_forwarder(make_stack):
+    s = make_stack(**FAST, BACKEND_URL=f"http://127.0.0.1:{zk.free_port()}")  # nobody is there
+    s.all("contract", "--sessions", "1", "--rate", "5/s")
+    forward = s.forward()
+    zk.wait_until("the destination fails", lambda: re.search(r"^wrong     destination \S+ failing", first(s)))
+    lines(s, 1)
+    findings = {row["check"]: row for row in map(json.loads, s.cli("doctor", "--json").stdout.splitlines())}
+    assert findings["forward"]["level"] == "bad" and "failing" in findings["forward"]["message"]
+    assert findings["log"]["level"] == "ok"
+    forward.kill()
+    zk.wait_until("it is missed", lambda: first(s).startswith("wrong     a forwarder has run here, and none runs now"))
+
+
+def test_doctor_reads_every_store_as_its_consumers_do(make_stack):
+    s = make_stack(**FAST)
+    s.all("contract", "--sessions", "1")
+    with open(os.path.join(s.data, "forward.db"), "wb") as f:
+        f.write(b"this is no database, whatever it is called. " * 100)
+    findings = {row["check"]: row for row in map(json.loads, s.cli("doctor", "--json").stdout.splitlines())}
+    assert findings["forward"]["level"] == "bad" and "forward.db cannot be read" in findings["forward"]["message"]
+    assert findings["log"]["level"] == findings["state"]["level"] == "ok"

@@ -1,0 +1,27 @@
+/* The forwarder and its destinations, as status and doctor show them. */
+#pragma once
+
+#include "common/store/forward.h"
+#include "services/cli/status.h"
+
+/* As many as the forwarder takes (its DESIGN.md). */
+#define STATUS_DESTINATIONS_MAX 16
+
+struct destination_status {
+    struct forward_destination row;
+    struct forward_counts counts;
+};
+struct forward_status {
+    bool runs;
+    int n; /* 0: no forwarder has ever run here */
+    struct destination_status destination[STATUS_DESTINATIONS_MAX];
+};
+
+/* Returns 0 (n stays 0 without a forward.db), or a negative. */
+int status_forward_read(const struct cli_settings *settings, struct forward_status *ret);
+/* "crm: failing; 3 events retrying, …". Returns @ret. */
+const char *status_destination_text(const struct forward_status *s, const struct destination_status *d,
+                                    char *ret, size_t n);
+/* BAD: nothing is delivered to it; WARN: it is turned off, or single events fail. */
+enum problem_level status_destination_level(const struct forward_status *s,
+                                            const struct destination_status *d);
