@@ -7,7 +7,9 @@
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "services/cli/commands.h"
+#include "services/cli/plain.h"
 #include "services/cli/state.h"
+#include "services/cli/terminal.h"
 
 struct sessions_settings {
     struct cli_settings cli;
@@ -30,6 +32,7 @@ static const struct setting table[] = {
 struct session_list {
     const struct sessions_settings *s;
     struct cli_state *state;
+    int only; /* sessions in this state only; -1: all */
     int64_t shown, n[SESSION_STATE_N];
 };
 
@@ -79,12 +82,16 @@ static const char *mark_of(const struct session_row *row, const struct reconnect
 static void print_line(const struct session_row *row, const struct reconnect_row *re,
                        const struct session_list *l)
 {
+    CLEANUP(buf_fini) struct buf line = BUF_INIT(4096);
     char ago[32];
 
     if (l->shown == 1)
-        printf("%-24s %-13s %-8s %-20s %-10s %s\n", "SESSION", "STATE", "SINCE", "CAUSE", "", "PHONE");
-    printf("%-24s %-13s %-8s %-20s %-10s %s\n", row->id, session_state_text(row->state),
-           cli_ago(l->state, row->since, ago, sizeof ago), row->cause, mark_of(row, re, l), row->phone);
+        printf("%-20s %-12s %-8s %-17s %-9s %s\n", "SESSION", "STATE", "SINCE", "CAUSE", "", "PHONE");
+    (void)buf_addf(&line, "%-20s %-12s %-8s %-17s %-9s ", row->id, session_state_text(row->state),
+                   cli_ago(l->state, row->since, ago, sizeof ago), row->cause, mark_of(row, re, l));
+    plain_add(&line, str_from(row->phone));
+    terminal_cut(&line, terminal_is_one() ? terminal_columns() : 0);
+    puts(buf_str(&line));
 }
 
 static bool is_wanted(const struct sessions_settings *s, const struct session_row *row,
@@ -101,8 +108,11 @@ static int on_session(void *ctx, const struct session_row *row)
 {
     struct session_list *l = ctx;
     struct reconnect_row re = { 0 };
-    int r = reconnects_find(l->state->db, row->bridge, row->id, &re);
+    int r;
 
+    if (l->only >= 0 && (int)row->state != l->only)
+        return 0;
+    r = reconnects_find(l->state->db, row->bridge, row->id, &re);
     if (r < 0)
         return r;
     l->n[row->state]++;
@@ -144,10 +154,29 @@ static int check_state(const char *state)
         state);
 }
 
+/* People read the worst first; programs get the order of bridge and id. */
+static int each_session(struct session_list *l)
+{
+    static const int worst_first[] = { SESSION_LOST,         SESSION_FAILED,     SESSION_LOGGED_OUT,
+                                       SESSION_DISCONNECTED, SESSION_QR_PENDING, SESSION_STARTING,
+                                       SESSION_CONNECTED };
+    const char *bridge = l->s->all ? NULL : l->s->cli.bridge.name;
+    int r = 0;
+
+    _Static_assert(ARRAY_LEN(worst_first) == SESSION_STATE_N, "every state has its place");
+    if (l->s->cli.json)
+        return sessions_each(l->state->db, bridge, on_session, l);
+    for (size_t i = 0; r == 0 && i < ARRAY_LEN(worst_first); i++) {
+        l->only = worst_first[i];
+        r = sessions_each(l->state->db, bridge, on_session, l);
+    }
+    return r;
+}
+
 static int run(const struct sessions_settings *s)
 {
     CLEANUP(cli_state_close) struct cli_state state = CLI_STATE_NULL;
-    struct session_list l = { .s = s, .state = &state };
+    struct session_list l = { .s = s, .state = &state, .only = -1 };
     int code = check_state(s->state);
     int r;
 
@@ -155,7 +184,7 @@ static int run(const struct sessions_settings *s)
         code = cli_state_open(&s->cli, &state);
     if (code >= 0)
         return code;
-    r = sessions_each(state.db, s->all ? NULL : s->cli.bridge.name, on_session, &l);
+    r = each_session(&l);
     if (r != 0)
         return cli_state_problem(&state, r);
     if (!s->cli.json)

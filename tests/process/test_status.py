@@ -63,6 +63,16 @@ def test_sessions_that_are_down_are_named_with_what_to_do(make_stack):
     assert row["ok"] is False and "demo-2" in row["problems"][0]["text"]
 
 
+def test_sessions_lists_the_worst_first_in_eighty_columns(make_stack):
+    s = make_stack(**FAST)
+    s.all("contract", "--sessions", "3")
+    s.control("POST", "/drop?session=demo-3&code=401")
+    s.wait_session("demo-3", "logged_out")
+    listed = s.cli("sessions").stdout.splitlines()
+    assert [line.split()[0] for line in listed[1:4]] == ["demo-3", "demo-1", "demo-2"]
+    assert all(len(line) <= 80 for line in on_terminal(s, "sessions").splitlines())
+
+
 def test_a_dead_monitor_is_the_first_line(make_stack):
     s = make_stack(**FAST)
     s.all("contract", "--sessions", "2")
