@@ -1,5 +1,5 @@
 /*
- * One table of the fields drives both directions. msgpack-c packs; what comes from others is read here, without
+ * One table of the fields drives both directions. msgpack-c packs; messages of others are read here, without
  * copying texts.
  */
 #include "proto/message.h"
@@ -104,8 +104,10 @@ int message_encode(const struct message *m, struct buf *out)
 /* ---- decoding -------------------------------------------------------------------------------- */
 
 /*
- * msgpack-c makes room for as many elements as a container claims to have: five bytes can ask for 256 GiB. A message
- * is one flat map, so it is read here, with nothing allocated: every length has to fit into the bytes that are there.
+ * msgpack-c makes room for as many elements as a container claims to have: five bytes can ask for 256 GiB. A
+ * message
+ * is one flat map, so it is read here, with nothing allocated: every length has to fit into the bytes that
+ * are there.
  */
 
 /* Nesting in values of keys that we do not know; ours do not nest. */
@@ -159,7 +161,8 @@ static int read_number(struct cursor *c, size_t width, bool is_signed, uint64_t 
     return 0;
 }
 
-/* Each element takes a byte at least, and what follows is there: neither can claim more than has come. */
+/* Each element takes a byte at least, and the bytes that follow are there: no length can claim more than has
+ * come. */
 static int check_fits(const struct cursor *c, const struct head *h)
 {
     bool counts = h->kind != HEAD_INT && h->kind != HEAD_UINT;
@@ -197,7 +200,7 @@ static int read_head(struct cursor *c, struct head *ret)
     return r == 0 ? check_fits(c, ret) : r;
 }
 
-/* What follows a head, whatever it is. */
+/* Skips the rest of a value of any kind. */
 static int skip_rest(struct cursor *c, const struct head *h, int depth)
 {
     struct head inner;

@@ -19,30 +19,30 @@
 #define MESSAGE_BYTES_MAX (1024 * 1024 + 64 * 1024)
 
 /* X(kind, name): kind is STR (msgpack str), BIN (msgpack bin) or INT. In the order they are written. */
-#define MESSAGE_FIELDS(X)                                                                          \
-    X(INT, v)    /* MESSAGE_VERSION; set by message_encode() */                                    \
-    X(STR, id)   /* unique id of what happened: evt_… for events, msg_… for the rest */        \
-    X(INT, at)   /* ms since the epoch, when we recorded it */                                     \
-    X(STR, type) /* a topic type's text */                                                         \
-    X(STR, bridge)                                                                                 \
-    X(STR, session)                                                                                \
-    X(STR, src)         /* the service that speaks: webhook-ingest, monitor, reconnect-worker */   \
-    X(INT, seq)         /* events, log.head: place in events.db, dense, from 1 */                  \
-    X(INT, occurred_at) /* events: the bridge's own time, ms since the epoch */                    \
-    X(STR, message_id)  /* events: WhatsApp's id of the message */                                 \
-    X(BIN, body)        /* events: the webhook's bytes as received */                              \
-    X(STR, from)        /* session.state */                                                        \
-    X(STR, to)          /* session.state */                                                        \
-    X(STR, cause)       /* session.state, reconnect.*, bridge.*, alert: a cause's name or words */ \
-    X(INT, due_at)      /* reconnect.due */                                                        \
-    X(INT, attempt)     /* reconnect.*: number of this attempt since the drop, from 1 */           \
-    X(INT, http_status) /* reconnect.*, bridge.*: what the bridge answered, 0: no answer */        \
-    X(INT, took_ms)                                                                                \
-    X(INT, next_at)     /* reconnect.failed: not before, ms since the epoch */                     \
-    X(STR, worker)      /* reconnect.*: who tried */                                               \
-    X(STR, alert)       /* alert: its name, "session-logged-out" */                                \
-    X(STR, status)      /* alert: firing or resolved */                                            \
-    X(STR, text)        /* alert, reconnect.*, forward.*: one sentence for a person */             \
+#define MESSAGE_FIELDS(X)                                                                              \
+    X(INT, v)    /* MESSAGE_VERSION; set by message_encode() */                                        \
+    X(STR, id)   /* unique id of the message: evt_… for events, msg_… for the rest */              \
+    X(INT, at)   /* ms since the epoch, when we recorded it */                                         \
+    X(STR, type) /* a topic type's text */                                                             \
+    X(STR, bridge)                                                                                     \
+    X(STR, session)                                                                                    \
+    X(STR, src)         /* the service that speaks: webhook-ingest, monitor, reconnect-worker */       \
+    X(INT, seq)         /* events, log.head: place in events.db, dense, from 1 */                      \
+    X(INT, occurred_at) /* events: the bridge's own time, ms since the epoch */                        \
+    X(STR, message_id)  /* events: WhatsApp's id of the message */                                     \
+    X(BIN, body)        /* events: the webhook's bytes as received */                                  \
+    X(STR, from)        /* session.state */                                                            \
+    X(STR, to)          /* session.state */                                                            \
+    X(STR, cause)       /* session.state, reconnect.*, bridge.*, alert: a cause's name or words */     \
+    X(INT, due_at)      /* reconnect.due */                                                            \
+    X(INT, attempt)     /* reconnect.*: number of this attempt since the drop, from 1 */               \
+    X(INT, http_status) /* reconnect.*, bridge.*: the status that the bridge answered, 0: no answer */ \
+    X(INT, took_ms)                                                                                    \
+    X(INT, next_at)     /* reconnect.failed: not before, ms since the epoch */                         \
+    X(STR, worker)      /* reconnect.*: name of the worker */                                          \
+    X(STR, alert)       /* alert: its name, "session-logged-out" */                                    \
+    X(STR, status)      /* alert: firing or resolved */                                                \
+    X(STR, text)        /* alert, reconnect.*, forward.*: one sentence for a person */                 \
     X(STR, destination) /* forward.*: the name of a destination */
 
 struct message {

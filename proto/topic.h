@@ -1,7 +1,7 @@
 /*
  * Topics of the bus: <type>/<bridge>/<session>, so that a prefix selects by type.
  *
- * Types are one list; what is in it is the whole vocabulary. Session is empty for messages about a bridge
+ * Types are one list, the whole vocabulary. Session is empty for messages about a bridge
  * ("bridge.up/main/") and both are empty for log.head ("log.head//").
  */
 #pragma once

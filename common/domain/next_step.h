@@ -1,6 +1,6 @@
 /*
- * What an operator does about a session that does not come back by itself: the same command wherever the session
- * is shown. Pure.
+ * The next step for a session that does not come back by itself: the same command wherever the session is
+ * shown. Pure.
  */
 #pragma once
 
@@ -11,7 +11,8 @@
 #include "common/domain/session.h"
 
 /*
- * Writes one clause with the command in it ("run `zapkeep session pair alice`"), or "" when nothing has to be done:
+ * Writes one clause with the command in it ("run `zapkeep session pair alice`"), or "" when nothing has to be
+ * done:
  * the session is connected or starting, or attempts are on their way. @cause may be NULL. Returns @ret.
  */
 const char *next_step(enum session_state state, const struct cause *cause, bool parked, const char *id,

@@ -17,8 +17,8 @@
 
 /*
  * For tls+tcp:// addresses: PEM files with the certificate and key of this process, and with the authority that
- * has signed those of all parties; "" for none. Before anything is opened. Returns 0 or -ENOMEM. What is wrong
- * with the files shows at opening: -EKEYREJECTED.
+ * has signed those of all parties; "" for none. Before anything is opened. Returns 0 or -ENOMEM. A wrong file
+ * shows at opening: -EKEYREJECTED.
  */
 int bus_identity(const char *cert_file, const char *ca_file);
 
@@ -29,11 +29,11 @@ struct bus_hub;
 /* Dials @url in the background and again whenever the hub comes back. Returns 0, -EINVAL (URL), -EKEYREJECTED,
  * -ENOMEM. */
 int bus_pub_open(const char *url, struct bus_pub **ret);
-void bus_pub_close(struct bus_pub *p); /* waits up to 100 ms for what is queued; NULL is nothing */
+void bus_pub_close(struct bus_pub *p); /* waits up to 100 ms for the queue; NULL is nothing */
 /*
  * Hand over an encoded message (proto/message.h); none blocks, and each returns how many messages were lost
  * (no hub, its queue is full, no memory), 0 when all went well. bus_pub_send() sends it, and all that was
- * added before, at once. bus_pub_add() keeps it for a batch: what belongs to one turn of the loop is added,
+ * added before, at once. bus_pub_add() keeps it for a batch: a turn of the loop adds its messages,
  * and bus_pub_flush() ends the turn.
  */
 int bus_pub_send(struct bus_pub *p, struct str message);
@@ -53,29 +53,31 @@ void bus_sub_close(struct bus_sub *s);
 bool bus_sub_connected(const struct bus_sub *s);
 
 /*
- * The hub: publishers dial @url_in, subscribers dial @url_out and get message by message what comes in.
+ * The hub: publishers dial @url_in, subscribers dial @url_out and get each message that comes in.
  * Subscribers that dial @url_feed ("": there is none) get the same in batches as they came, at a tenth of the
  * cost; bus_sub takes both. Addresses are tcp://, tls+tcp:// and ipc:// (a socket of mode 0660).
  *
  * Limits: a subscriber that is BUS_SUBSCRIBER_BYTES_MAX behind is closed, and so is the slowest when all that
  * waits is more than BUS_HUB_BYTES_MAX; a publisher of an empty or malformed message is closed.
  *
- * Returns 0, -EADDRINUSE, -EACCES, -EINVAL, -EKEYREJECTED, -ENOMEM, or another errno; *ret_failed_url names the address that
+ * Returns 0, -EADDRINUSE, -EACCES, -EINVAL, -EKEYREJECTED, -ENOMEM, or another errno; *ret_failed_url names
+ * the address that
  * failed.
  */
 int bus_hub_open(struct loop *l, const char *url_in, const char *url_out, const char *url_feed,
                  struct bus_hub **ret, const char **ret_failed_url);
 
-/* As much as NATS holds for a client: ten minutes of 100 KiB/s, or a burst of 64 webhooks of the largest size. */
+/* As much as NATS holds for a client: ten minutes of 100 KiB/s, or a burst of 64 webhooks of the largest
+ * size. */
 #define BUS_SUBSCRIBER_BYTES_MAX ((size_t)64 * 1024 * 1024)
-/* Of all subscribers together; those of one address share what they wait for. */
+/* Of all subscribers together; those of one address share the waiting blocks. */
 #define BUS_HUB_BYTES_MAX ((size_t)80 * 1024 * 1024)
 
 struct bus_hub_counts {
     int publishers, subscribers; /* connected now */
     int64_t waiting_bytes;       /* held for subscribers now */
     int64_t slow;                /* closed since the start: subscribers that were too far behind, … */
-    int64_t malformed;           /* … peers that sent what is no message … */
+    int64_t malformed;           /* … peers that sent a malformed message … */
     int64_t too_many;            /* … and connections or half messages over the limit */
 };
 void bus_hub_counts(const struct bus_hub *h, struct bus_hub_counts *ret);

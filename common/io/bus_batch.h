@@ -1,5 +1,5 @@
 /*
- * What may stand in a message of the bus, read without trust: a topic, a batch of messages. Pure.
+ * The content of a bus message, read without trust: a topic, a batch of messages. Pure.
  *
  * A message begins with its topic. A message that begins with BUS_BATCH is a batch: several messages in one,
  * each behind its length in four bytes, most significant first (proto/PROTOCOL.md).
@@ -12,7 +12,7 @@
 
 #define BUS_BATCH '\0'
 
-/* Takes the next message off the front of what is left of a batch (without its first byte). Returns false at
+/* Takes the next message off the front of the rest of a batch (without its first byte). Returns false at
  * its end, and for a batch that is cut short. */
 bool bus_batch_next(struct str *rest, struct str *ret);
 /* Does the message begin with one of these prefixes? Reads no byte past its end. */

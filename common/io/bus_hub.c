@@ -1,5 +1,6 @@
 /*
- * The hub on the loop: what comes in goes out, to subscribers one by one and to feeders as it came.
+ * The hub on the loop: each message that comes in goes out, to subscribers one by one and to the feed
+ * unchanged.
  */
 #include <errno.h>
 
@@ -9,8 +10,10 @@
 #include "common/io/bus_listener.h"
 
 /*
- * Bytes in one write. On the feed some 100 webhooks, as many as a batch of a publisher has. Subscribers of single
- * messages may be nng's own tools, whose queue of 128 messages overflows when a burst comes in one piece: of 500
+ * Bytes in one write. On the feed some 100 webhooks, as many as a batch of a publisher has. Subscribers of
+ * single
+ * messages may be nng's own tools, whose queue of 128 messages overflows when a burst comes in one piece: of
+ * 500
  * small webhooks at once nngcat then showed 150, with two in a write 480 (behind nng's own PUB socket 280).
  */
 #define FEED_BYTES ((size_t)64 * 1024)
@@ -61,7 +64,7 @@ static size_t held(struct bus_listener *l)
     return l ? bus_listener_outbox(l)->bytes : 0;
 }
 
-/* Both limits are looked at once a turn: a turn adds what the publishers' buffers hold, at the most. */
+/* Both limits are looked at once a turn: a turn adds at most the content of the publishers' buffers. */
 static void cut_slow(struct bus_hub *h)
 {
     bool feed_is_slower = behind(h->feed) > behind(h->out);

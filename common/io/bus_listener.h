@@ -2,12 +2,13 @@
  * A listening address of the hub and the peers that dialled it: SP, the protocol of nng's sockets, over nng's
  * byte streams (tcp, tls+tcp, ipc), on the loop.
  *
- * Why not nng's own sockets: a PUB socket of nng 1.5.2 counts what it holds for a subscriber in messages, not
- * in bytes, says nothing of one that is slow, and cannot cut it. A SUB socket takes whatever a publisher sends,
- * as fast as it comes. Here a subscriber has a limit in bytes, and a publisher is read only as fast as its
+ * Why not nng's own sockets: a PUB socket of nng 1.5.2 counts the backlog of a subscriber in messages, not
+ * in bytes, says nothing of one that is slow, and cannot cut it. A SUB socket takes every message of a
+ * publisher, as fast as it comes. Here a subscriber has a limit in bytes, and a publisher is read only as
+ * fast as its
  * messages are passed on.
  *
- * nng's threads complete the operations; what they completed is handled in the loop's thread, in order.
+ * nng's threads complete the operations; the completions are handled in the loop's thread, in order.
  */
 #pragma once
 
@@ -34,7 +35,8 @@ enum bus_refusal {
 
 struct bus_listener_spec {
     const char *url;
-    size_t block_bytes; /* for subscribers: what one write to a socket carries, unless a message is larger */
+    size_t
+        block_bytes; /* for subscribers: one write to a socket carries so much, unless a message is larger */
     /* A peer is a publisher when this is set, a subscriber otherwise. Returns false when the message is
      * malformed: the peer is closed. */
     bool (*on_message)(void *ctx, struct str message);
@@ -47,7 +49,7 @@ struct bus_listener_spec {
 int bus_listener_open(struct loop *l, const struct bus_listener_spec *spec, struct bus_listener **ret);
 void bus_listener_close(struct bus_listener *l); /* NULL is nothing */
 
-/* For subscribers: what is added here goes to all of them after bus_listener_send(). */
+/* For subscribers: messages added here go to all of them after bus_listener_send(). */
 struct bus_outbox *bus_listener_outbox(struct bus_listener *l);
 void bus_listener_send(struct bus_listener *l);
 /* Closes the subscriber that is furthest behind. */

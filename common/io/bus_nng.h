@@ -1,6 +1,6 @@
 /*
- * What the three ends of the bus have in common: nng's errors, options of a socket, its count of pipes, its
- * end. Private to bus_*.c. nng has threads of its own; what they say about links reaches us through a wakeup,
+ * Shared by the ends of the bus: nng's errors, options of a socket, its count of pipes, its
+ * end. Private to bus_*.c. nng has threads of its own; their news about links reaches us through a wakeup,
  * messages through the receive descriptor of the socket.
  */
 #pragma once
@@ -28,15 +28,16 @@ void bus_count_pipes(nng_socket s, atomic_int *pipes);
 /* The callback that bus_count_pipes() sets, for one who wants to do more in it. */
 void bus_on_pipe(nng_pipe pipe, nng_pipe_ev ev, void *pipes);
 /* An operation that is done at once or not at all, used again and again: nng_send() makes one for each
- * message, with a random number of the kernel's. Returns what nng returns. */
+ * message, with a random number of the kernel's. Returns nng's code. */
 int bus_open_aio(nng_aio **ret);
 /* Without waiting: the next message, which is the caller's to free, or NULL. */
 nng_msg *bus_receive(nng_socket s, nng_aio *aio);
-/* Without waiting: 0 and @msg is nng's, or an error and it is freed. Returns what nng returns. */
+/* Without waiting: 0 and @msg is nng's, or an error and it is freed. Returns nng's code. */
 int bus_send(nng_socket s, nng_aio *aio, nng_msg *msg);
 /* Dials in the background and again, with TLS where the address says so. Returns as bus_pub_open(). */
 int bus_dial(nng_socket s, const char *url);
-/* For tls+tcp:// a configuration that is the caller's; NULL for other addresses. Returns 0, -EKEYREJECTED, -ENOMEM. */
+/* For tls+tcp:// a configuration that is the caller's; NULL for other addresses. Returns 0, -EKEYREJECTED,
+ * -ENOMEM. */
 int bus_tls_config(const char *url, bool server, nng_tls_config **ret);
-/* Returns within a second, whatever nng does. No callback of the socket runs after that. */
+/* Returns within a second, also when nng hangs. No callback of the socket runs after that. */
 void bus_close_socket(nng_socket s);

@@ -1,5 +1,5 @@
 /*
- * What one side of the hub has still to send: one list of blocks for all its readers, each of which stands
+ * The backlog of one side of the hub: one list of blocks for all its readers, each of which stands
  * somewhere in it. Memory is that of the slowest reader alone, counted in bytes. Pure; no socket is known here.
  *
  *   blocks    [ A ][ B ][ C ] <- open, collects
@@ -39,13 +39,13 @@ struct bus_reader {
 void bus_outbox_init(struct bus_outbox *o, bool unix_frames, size_t block_bytes);
 void bus_outbox_fini(struct bus_outbox *o); /* its readers have left */
 
-/* A reader gets what is added from now on. It stays where it is in memory until it leaves. */
+/* A reader gets the messages that are added from now on. It stays where it is in memory until it leaves. */
 void bus_outbox_join(struct bus_outbox *o, struct bus_reader *r);
 void bus_outbox_leave(struct bus_outbox *o, struct bus_reader *r);
 
 /* Adds a message for all readers; without any it is nothing. Returns 0 or -ENOMEM (the message is lost). */
 int bus_outbox_add(struct bus_outbox *o, struct str message);
-/* Gives the readers what was added: to be called once a turn of the loop, not for each message. */
+/* Gives the added messages to the readers: to be called once a turn of the loop, not for each message. */
 void bus_outbox_close_block(struct bus_outbox *o);
 
 /* The rest of the block that the reader has to send next, STR_NULL: none. It lives until bus_outbox_sent(). */

@@ -11,7 +11,7 @@
 #include "common/base/mem.h"
 #include "common/io/bus_nng.h"
 
-/* bus_pub_close() waits this long for what is queued. */
+/* bus_pub_close() waits this long for the queue. */
 #define FLUSH_MS 100
 
 struct bus_pub {

@@ -23,7 +23,7 @@ struct bus_sub {
     char **prefixes;
     int n_prefixes;
     bool fed;                 /* batches come: this is a feed */
-    bool up;                  /* what on_link was told last */
+    bool up;                  /* the state that on_link was told last */
     bool in_callback, closed; /* closed from its own callback: the memory goes when that returns */
     void (*on_message)(void *ctx, struct str message);
     void (*on_link)(void *ctx, bool up);

@@ -1,6 +1,6 @@
 /*
- * TLS for tls+tcp:// addresses: each program has one certificate, and all of them trust one authority. Who has no
- * certificate of it is refused in both directions.
+ * TLS for tls+tcp:// addresses: each program has one certificate, and all of them trust one authority. A peer
+ * without a certificate of it is refused in both directions.
  */
 #include <errno.h>
 #include <nng/nng.h>
@@ -11,7 +11,7 @@
 #include "common/io/bus_nng.h"
 #include "common/io/bus_url.h"
 
-/* Of the process: it is one party on the bus, whatever number of sockets it has. */
+/* Of the process: it is one party on the bus, with any number of sockets. */
 static struct {
     char *cert_file, *ca_file;
 } identity;

@@ -22,7 +22,7 @@
 
 /* Kept calls: as many as are commonly in flight; each costs some 8 KiB … */
 #define POOL_MAX 64
-/* … and what it keeps of its texts. */
+/* … and the size of the texts that it keeps. */
 #define KEPT_BYTES_MAX (16 * 1024)
 /* A longer body is a mistake. */
 #define REQUEST_BYTES_MAX ((size_t)1 << 30)

@@ -64,7 +64,7 @@ int http_client_open(struct loop *l, int max_connections, struct http_client **r
 /* https: certificates are held against those in this PEM file alone, not the system's. Before the first call;
  * once. A file that is no PEM makes every https call fail with HTTP_E_CONNECT. Returns 0 or -ENOMEM. */
 int http_client_trust(struct http_client *c, const char *ca_file);
-/* Cancels what is in flight (callbacks fire with HTTP_E_CANCELLED before this returns), then frees. NULL is
+/* Cancels the calls in flight (callbacks fire with HTTP_E_CANCELLED before this returns), then frees. NULL is
  * nothing. */
 void http_client_close(struct http_client *c);
 

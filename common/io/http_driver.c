@@ -1,5 +1,6 @@
 /*
- *   on_socket          curl names a descriptor and what it waits for: a watcher of the loop waits for that
+ *   on_socket          curl names a descriptor and the events it waits for: a watcher of the loop waits for
+ *   them
  *   on_ready/on_timer  readiness or time goes back to curl
  *   take_finished      each transfer that is over goes to on_done
  */
@@ -14,16 +15,19 @@
 #include "common/io/loop_uv.h"
 
 /*
- * What waits for one descriptor. curl takes its interest back after each call and takes it up again for the next
- * one: a watcher of a connection of ours goes on meanwhile, which spares two system calls a call (3 of 28 µs of an
- * event of the forwarder). curl's own descriptors (of its resolver) are closed without a word, so their watchers end
+ * The watcher of one descriptor. curl takes its interest back after each call and takes it up again for the
+ * next
+ * one: a watcher of a connection of ours goes on meanwhile, which spares two system calls a call (3 of 28 µs
+ * of an
+ * event of the forwarder). curl's own descriptors (of its resolver) are closed without a word, so their
+ * watchers end
  * when curl is no longer interested.
  */
 struct watcher {
     uv_poll_t uv;
     struct http_driver *driver;
     curl_socket_t fd;
-    int events;  /* what it waits for now, 0: nothing */
+    int events;  /* the events it waits for now, 0: none */
     bool wanted; /* by curl */
 };
 
@@ -95,7 +99,7 @@ void http_driver_soon(struct http_driver *d)
     (void)uv_timer_start(d->timer, on_timer, 0, 0);
 }
 
-/* An error shows when curl reads or writes: what came before it is read first. */
+/* An error shows when curl reads or writes: the bytes before it are read first. */
 static void on_ready(uv_poll_t *h, int status, int events)
 {
     struct watcher *w = container_of(h, struct watcher, uv);

@@ -1,6 +1,6 @@
 /*
- * libcurl's multi interface on the loop: sockets, time, finished transfers. What a transfer is about is known by
- * http_client.c alone. Private to http_*.c.
+ * libcurl's multi interface on the loop: sockets, time, finished transfers. Only http_client.c knows the
+ * calls behind the transfers. Private to http_*.c.
  */
 #pragma once
 

@@ -5,11 +5,12 @@
 
 #include "common/io/http_client.h"
 
-/* What is the same for all calls: no proxy, no redirect, http and https only, certificates held against @ca_file
+/* The options that all calls share: no proxy, no redirect, http and https only, certificates held against
+ * @ca_file
  * (NULL: the system's). NULL when memory is short. */
 CURL *http_easy_new(const char *ca_file);
 /*
- * Sets what this request asks for, all of it. @body must live until the transfer is over. *ret_headers is the
+ * Sets all options of this request. @body must live until the transfer is over. *ret_headers is the
  * caller's to free then. Returns 0, -EINVAL (a line break in the URL or a header), -ENOMEM.
  */
 int http_easy_set(CURL *easy, const struct http_request *req, struct str body,

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* What is not of the public internet (IANA's registry of special-purpose IPv4 addresses). */
+/* Addresses that are not of the public internet (IANA's registry of special-purpose IPv4 addresses). */
 static const struct {
     uint32_t net;
     int bits;

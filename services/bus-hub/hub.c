@@ -136,8 +136,7 @@ static int listen_all(struct hub *h)
         r = refuse_plain(h, urls[i]);
     if (r != 0)
         return r;
-    (void)mkdir(s->data_dir,
-                0750); /* its sockets are there by default; what is wrong with it is said below */
+    (void)mkdir(s->data_dir, 0750); /* its sockets are there by default; the listeners report a fault of it */
     r = bus_hub_open(app_loop(h->app), s->bus_in, s->bus_out, s->bus_feed, &h->bus, &failed);
     if (r != 0)
         return say_failed(h, failed, r);

@@ -1,6 +1,6 @@
 /*
- * The hub: publishers dial ZAPKEEP_BUS_IN, subscribers ZAPKEEP_BUS_OUT; what comes in goes out to whom it
- * matches. It keeps nothing: whoever misses a message finds the row.
+ * The hub: publishers dial ZAPKEEP_BUS_IN, subscribers ZAPKEEP_BUS_OUT; each message that comes in goes out
+ * to all. The hub stores nothing: a consumer that misses a message finds the row.
  */
 #pragma once
 

@@ -103,7 +103,7 @@ char *cli_bridge_address(const struct cli_bridge *b, char *ret, size_t n)
     return ret;
 }
 
-/* What the bridge itself says was wrong, if it says so in JSON. */
+/* The bridge's own error message, if it sent one in JSON. */
 static void bridge_message(const struct cli_reply *reply, char *ret, size_t n)
 {
     static const struct json_path paths[] = { { 0, { "message" } }, { 0, { "error" } }, { 0, { "detail" } } };

@@ -41,14 +41,15 @@ int cli_bridge_call(struct cli_bridge *b, struct bridge_request *req, int64_t ti
 /* Lets time pass. */
 int cli_bridge_sleep(struct cli_bridge *b, int64_t ms);
 
-/* Words for what came of a call, with what to do about it: a bridge_answer_kind or a negative. Prints one
+/* The message for the result of a call, with the next step: a bridge_answer_kind or a negative. Prints one
  * line "<what>: …" and returns the exit code (unreachable for transport and a refused key, else not so). */
 int cli_bridge_problem(const struct cli_bridge *b, const char *what, int kind, const struct cli_reply *reply);
-/* Replaces what could steer a terminal; returns @text. */
+/* Replaces characters that could steer a terminal; returns @text. */
 char *cli_plain(char *text);
 /* "http://host:3000", without user and password. */
 char *cli_bridge_address(const struct cli_bridge *b, char *ret, size_t n);
 
-/* Asks the probes of all drivers. Returns 0 and the driver, a detect_answer, or a negative; @ret holds the answers
+/* Asks the probes of all drivers. Returns 0 and the driver, a detect_answer, or a negative; @ret holds the
+ * answers
  * and is freed by detection_fini() in each case. */
 int cli_bridge_detect(struct cli_bridge *b, struct detection *ret, const struct bridge_driver **ret_driver);

@@ -1,5 +1,5 @@
 /*
- * The CLI's one table and what its commands share. A command is one file cmd_<name>.c and one row in
+ * The CLI's one table, and helpers for all commands. A command is one file cmd_<name>.c and one row in
  * commands.c.
  *
  * A command gets its arguments after its own name, reads them by a settings table of its own (flag_only rows)
@@ -41,7 +41,7 @@ const struct cli_command *cli_command_of(int (*run)(int argc, char *argv[]));
 /* "zapkeep: <words>" on stderr; returns @code. */
 int cli_problem(enum exit_code code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Opens state.db of @dir, but never makes one: a file made by an operator's shell could be out of reach for
- * the services. Returns 0, -ENOENT, or what db_open_state() returns. */
+ * the services. Returns 0, -ENOENT, or a negative of db_open_state(). */
 int cli_open_state(const char *dir, struct db **ret);
 /* Words for a store or bridge that cannot be opened, with what to do about it; returns EXIT_UNREACHABLE. */
 int cli_store_problem(const char *dir, const char *file, int r);

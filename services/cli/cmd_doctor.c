@@ -1,5 +1,5 @@
 /*
- * zapkeep doctor: looks at every link of the chain and says what to do. Nothing is changed, but for one event
+ * zapkeep doctor: checks every link of the chain and gives advice. Nothing is changed, but for one event
  * of type zapkeep.probe in the event log (--no-probe: not even that).
  */
 #include <stdarg.h>
@@ -32,7 +32,7 @@ static const struct setting table[] = {
     { 0 },
 };
 
-/* In the order of the chain; later ones use what earlier ones found. */
+/* In the order of the chain; later ones use the results of earlier ones. */
 static const struct {
     const char *name;
     doctor_check *check;

@@ -1,5 +1,5 @@
 /*
- * zapkeep events: what is in the log, oldest first. It only reads events.db; nothing needs to run.
+ * zapkeep events: the event log, oldest first. It only reads events.db; nothing needs to run.
  *
  * Without --from and --since: the newest 20 that match (--last N: another number). With one of them: all from
  * there. --limit N ends after N; 0 is all.
@@ -77,7 +77,7 @@ static int print_from(struct event_reader *r, const struct events_settings *s,
     int64_t head = 0;
     int rc = 0;
 
-    do { /* up to what was the head at first: it may grow faster than we print */
+    do { /* up to the head as it was at first: it may grow faster than we print */
         rc = event_read(r, seq, filter, EVENT_READ_ROWS_MAX, &rows);
         if (rc != 0)
             return rc;
@@ -89,7 +89,7 @@ static int print_from(struct event_reader *r, const struct events_settings *s,
     return rc;
 }
 
-/* What was not said: the newest 20; a limit alone is the newest that many. */
+/* The default: the newest 20; a limit alone is the newest that many. */
 static struct event_range what_to_show(const struct events_settings *s)
 {
     struct event_range h = s->range;
@@ -147,7 +147,7 @@ static int show(struct events_settings *s)
         return cli_store_problem(dir, "events.db", rc);
     rc = s->rejected ? show_rejected(r, s) : show_events(r, s);
     event_reader_close(r);
-    if (rc == 0 || rc == -EPIPE) /* whoever read our lines has enough */
+    if (rc == 0 || rc == -EPIPE) /* the reader of our lines has enough */
         return EXIT_DONE;
     if (rc == -EINVAL)
         return cli_problem(EXIT_USAGE, "--since is \"%s\"; it takes a duration as 10m or a time as %s",

@@ -1,10 +1,11 @@
 /*
- * zapkeep session pair ID: the one command that leads to a paired session, whatever state it is in.
+ * zapkeep session pair ID: the one command that leads to a paired session, from any state.
  *
  *   the bridge has a code            it is shown, and shown anew until a phone has scanned it
  *   the bridge has no such session   it is created
  *   it is logged out, failed, or its code has expired for good
- *                                    the bridge is asked to reconnect it, where it can; when that gives no code the
+ *                                    the bridge is asked to reconnect it, where it can; when that gives no
+ *                                    code the
  *                                    session is deleted and created again, after asking
  */
 #include <stdio.h>
@@ -47,8 +48,7 @@ static const struct setting table[] = {
 struct pair {
     struct pairing pairing; /* first */
     const struct pair_settings *settings;
-    bool
-        needs_code; /* by what state.db knows: a bridge may call a session that was logged out "disconnected" */
+    bool needs_code; /* state.db says so: a bridge may call a session that was logged out "disconnected" */
     bool reconnected, created;
     int64_t reconnected_ms; /* waited since */
 };

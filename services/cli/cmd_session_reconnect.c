@@ -1,6 +1,6 @@
 /*
- * zapkeep session reconnect ID: puts up an attempt by hand. It respects what the workers respect (R1, R4) and
- * says what stands in the way; --force lets only the spacing pass.
+ * zapkeep session reconnect ID: requests an attempt by hand. It respects the rules of the workers (R1, R4)
+ * and names the obstacle; --force lets only the spacing pass.
  */
 #include <stdio.h>
 

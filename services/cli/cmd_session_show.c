@@ -1,6 +1,6 @@
 /*
- * zapkeep session show ID: its state and what that means, the last changes, the attempts and what came of
- * them, what happens next and when, and why not sooner.
+ * zapkeep session show ID: its state and its meaning, the last changes, the attempts and their results, the
+ * next action, its time, and the reason why not sooner.
  */
 #include <stdio.h>
 
@@ -25,13 +25,13 @@ struct shown {
 
 /* ---- what happens next ----------------------------------------------------------------------- */
 
-/* What stands in the way: the session's own side first. */
+/* The obstacle: the session's own side first. */
 static struct retry_verdict obstacle(const struct reconnect_outlook *o)
 {
     return o->session.why != WHY_READY ? o->session : o->bridge;
 }
 
-/* What happens next by itself. */
+/* The next action. */
 enum action { ACTION_NONE, ACTION_ATTEMPT, ACTION_PARK, ACTION_VERDICT };
 
 static enum action action_of(const struct reconnect_outlook *o)

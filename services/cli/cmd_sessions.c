@@ -66,7 +66,7 @@ static void print_json(const struct session_row *row, const struct reconnect_row
     puts(buf_str(&out));
 }
 
-/* What an operator wants to know at a glance beside the state. */
+/* The mark beside the state. */
 static const char *mark_of(const struct session_row *row, const struct reconnect_row *re,
                            const struct session_list *l)
 {

@@ -1,5 +1,5 @@
 /*
- * zapkeep status: what is wrong now, worst first; then each bridge. From state.db alone: it also works while nothing
+ * zapkeep status: the problems, worst first; then each bridge. From state.db alone: it also works while nothing
  * runs, and says how old its news are. Exit 1 when something is wrong.
  */
 #include <errno.h>

@@ -1,8 +1,10 @@
 /*
- * zapkeep tap [PREFIX…]: what happens, as it happens. A prefix selects by topic, <type>/<bridge>/<session>.
+ * zapkeep tap [PREFIX…]: events and messages, live. A prefix selects by topic, <type>/<bridge>/<session>.
  *
- * Stored events come from the log, and the bus announces new ones: from history (--since, --from, --last) to live
- * without a gap or a repeat, whatever the bus loses. What is no stored event (bridge.*, session.state,
+ * Stored events come from the log, and the bus announces new ones: from history (--since, --from, --last) to
+ * live
+ * without a gap or a repeat, also when the bus loses messages. Messages that are no stored events (bridge.*,
+ * session.state,
  * reconnect.*, alert) lives on the bus only, from now on. Where there is no events.db to read (another
  * machine), events come from the bus too.
  */
@@ -102,7 +104,7 @@ static bool count_line(struct tap *t)
 static void flush(struct tap *t, bool more)
 {
     if (output_flush(&t->out) != 0 || !more)
-        stop(t, EXIT_DONE); /* whoever reads has enough */
+        stop(t, EXIT_DONE); /* the reader has enough */
 }
 
 /* Looked at for each batch: the window may have been resized. */
@@ -166,7 +168,7 @@ static void on_message(void *ctx, struct str bytes)
         consumer_notify(t->log);
         return;
     }
-    if (t->args.n == 0 && str_eq(m.type, "log.head")) /* only for who asks for it */
+    if (t->args.n == 0 && str_eq(m.type, "log.head")) /* only when it is asked for */
         return;
     output_message(&m, t->json, columns(), &t->out);
     more = count_line(t);

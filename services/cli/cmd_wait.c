@@ -43,7 +43,7 @@ struct wait {
     struct timer *look, *timeout;
     struct db *state;
     bool head_heard;
-    char missing[256]; /* what the bridge's side lacks, "" when nothing */
+    char missing[256]; /* the obstacle on the bridge's side, "" when there is none */
     int code;
 };
 
@@ -78,7 +78,7 @@ static void on_message(void *ctx, struct str message)
     finish_if_ready(w);
 }
 
-/* What stands in the way on the side of the monitor and the bridge, as words; "" when nothing does. */
+/* The obstacle on the side of the monitor and the bridge; "" when there is none. */
 static void look_at_bridge(struct wait *w, char *ret, size_t n)
 {
     const char *name = w->settings.cli.bridge.name;

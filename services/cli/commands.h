@@ -1,6 +1,6 @@
 /*
- * Every command, one line each: X(function, name, arguments, what it does). Sorted by what an operator does
- * first.
+ * Every command, one line each: X(function, name, arguments, summary). Sorted by the order in which an
+ * operator needs them.
  */
 #pragma once
 

@@ -1,10 +1,10 @@
 /*
- * zapkeep doctor: every link of the chain, one check each, with what to do where it is broken.
+ * zapkeep doctor: every link of the chain, one check each, with advice where it is broken.
  *
  *   doctor_bridge.c   the bridge: reachable, key, dialect, extension, a way to reconnect, its clock
  *   doctor_chain.c    the way in: webhook-ingest, token, hub, a probe from webhook to log and bus
  *   doctor_arrival.c  the bridge's own webhooks, by a probe that it sends where it can
- *   doctor_store.c    the stores: folder, disk, SQLite, state.db; monitor and workers, who write there
+ *   doctor_store.c    the stores: folder, disk, SQLite, each database; monitor and workers
  *   doctor_verdict.c    the judgements that need no more than values
  */
 #pragma once
@@ -23,8 +23,8 @@ const char *finding_level_text(enum finding_level l); /* "ok", "note", "warn", "
 
 struct finding {
     enum finding_level level;
-    char message[400]; /* what was found */
-    char advice[400];  /* what to do; "" : nothing */
+    char message[400]; /* the result */
+    char advice[400];  /* advice; "": none */
 };
 /* Fill a finding; @advice "" for none. Return nothing: a check ends with one of these. */
 void finding_set(struct finding *f, enum finding_level level, const char *advice, const char *fmt, ...)

@@ -34,7 +34,7 @@ static void no_log(struct finding *f, int r)
                 "the event log cannot be read: %s", err_text(r));
 }
 
-/* -- what has come -- */
+/* -- received webhooks -- */
 
 /* When the newest webhook that is no probe came, 0: none among the newest rows. Returns 0 or a negative. */
 static int newest_webhook(const struct doctor *d, int64_t *ret_at, int64_t *ret_head)

@@ -20,7 +20,7 @@ static const char *dir_of(const struct doctor *d)
     return d->settings.cli.app.data_dir;
 }
 
-/* File systems that do not give what SQLite needs: locks that hold and shared memory. */
+/* File systems without the locks and the shared memory that SQLite needs. */
 static const char *network_name(long type)
 {
     static const struct {

@@ -60,7 +60,7 @@ enum finding_level doctor_skew_level(int64_t skew_ms)
 
 /* -- the extension -- */
 
-/* One row of features.js each; what it does without the word is in deploy/whatsapp-bridge. */
+/* One row of features.js each; deploy/whatsapp-bridge describes each. */
 static const char *const features[] = { "status",      "reconnect", "create",    "qr",          "webhooks",
                                         "receipts",    "offline",   "oneClient", "keepPairing", "ids",
                                         "sessionList", "logLevel",  "survive",   "probe" };

@@ -13,10 +13,10 @@
 #define TYPE_COLUMNS 20
 /* More words than any terminal shows. */
 #define WORDS_BYTES 1000
-/* A message of 1 MiB has one line; what follows the first words is not looked at. */
+/* A message of 1 MiB has one line; bytes after the first words are not read. */
 #define BODY_BYTES (64 * 1024)
 
-/* Where bridges put the text of a message, and who it is from or to; the first that is there. */
+/* Where bridges put the text of a message, and its sender; the first that is there. */
 static const struct json_path text_paths[] = {
     { 0, { "data", "text" } },    { 0, { "data", "body" } },
     { 0, { "data", "caption" } }, { 0, { "data", "message" } },

@@ -1,5 +1,5 @@
 /*
- * An event or a message of the bus as one line of a terminal: when, what, on which session, who, and the first words.
+ * An event or a message of the bus as one line of a terminal: time, type, session, sender and the first words.
  * Without a terminal output.h prints all of it.
  */
 #pragma once

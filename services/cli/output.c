@@ -84,7 +84,7 @@ static bool is_json(struct str s)
     return json_in_find(s, &whole, 1, &v) == 0;
 }
 
-/* The body stays the JSON it was, on one line; what is none becomes a text. */
+/* The body stays the JSON it was, on one line; other bytes become a text. */
 static void json_body(struct json_out *j, struct str body)
 {
     CLEANUP(buf_fini) struct buf line = BUF_INIT(OUTPUT_LINE_MAX);
@@ -182,7 +182,7 @@ static void add_bin(struct buf *out, const char *key, struct str v)
 
 static void message_text(const struct message *m, struct buf *out)
 {
-    struct message rest = *m; /* without what the line begins with */
+    struct message rest = *m; /* without the beginning of the line */
 
     add_time(out, m->at == MESSAGE_UNSET ? 0 : m->at);
     (void)buf_adds(out, "  ");

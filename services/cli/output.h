@@ -1,7 +1,7 @@
 /*
  * Lines about events and messages, as a person or a program reads them. A JSON line of an event has seq, id,
- * at, occurred_at, type, bridge, session, message_id and body: the body is the JSON it was. What a sender
- * wrote cannot steer a terminal: control characters are shown as '?'.
+ * at, occurred_at, type, bridge, session, message_id and body: the body is the JSON it was. Texts of senders
+ * cannot steer a terminal: control characters are shown as '?'.
  */
 #pragma once
 

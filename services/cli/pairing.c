@@ -96,7 +96,8 @@ static void show_json(const struct pairing *p)
     json_text(&j, "phone", text_or_null(p->session.phone));
     json_text(&j, "name", text_or_null(p->session.name));
     json_text(&j, "qr", text_or_null(buf_str(&p->qr)));
-    json_texts(&j, "id", p->id); /* both again as in the bridge's own answer, for what was written for that */
+    json_texts(&j, "id",
+               p->id); /* both again as in the bridge's own answer, for programs that were written for that */
     json_texts(&j, "status", session_state_text(p->session.state));
     json_close(&j, '}');
     puts(buf_str(&out));
@@ -133,7 +134,7 @@ static void show_code(struct pairing *p)
 
     if (tty)
         go_back_up(p);
-    if (r) { /* not a code that can be drawn: somebody else may know what to do with it */
+    if (r) { /* not a code that can be drawn: another program may use it */
         printf("%s\n", cli_plain(p->qr.data));
         return;
     }
@@ -165,7 +166,7 @@ static void show_expired(struct pairing *p)
     buf_fini(&p->shown);
 }
 
-/* Keeps what is shown; false when it is the same as before. */
+/* Keeps the shown code; false when it is the same as before. */
 static bool is_new(struct pairing *p)
 {
     if (p->shown.len == p->qr.len && strcmp(buf_str(&p->shown), buf_str(&p->qr)) == 0)

@@ -31,15 +31,16 @@ struct pairing {
     const char *id;
     const char *data_dir; /* of the event log, for bridges that tell the code by webhook only */
     bool json;
-    bool watch; /* go on until it is paired; otherwise what there is is shown once */
+    bool watch; /* go on until it is paired; otherwise the code is shown once */
     int64_t timeout_ms;
-    /* Makes the bridge give a new code when a session is logged out or its code has expired for good. Returns -1: it
+    /* Makes the bridge give a new code when a session is logged out or its code has expired for good. Returns
+     * -1: it
      * may come; else the exit code. NULL: the watch ends then. */
     int (*renew)(struct pairing *p);
     /* its own */
     struct bridge_session session;
     struct buf qr;    /* as the bridge sent it, "": none */
-    struct buf shown; /* what is on the screen */
+    struct buf shown; /* the code on the screen */
     int lines;        /* of the drawing on the terminal, to go back up */
     int64_t waited_ms;
 };
@@ -48,7 +49,7 @@ void pairing_fini(struct pairing *p); /* also for CLEANUP */
 /* Asks the bridge for session and QR code. Only for an operator who asked: on zapw the call has side effects
  * once a code has expired. Returns 0, a bridge_answer_kind (the reply in @ret), or a negative. */
 int pairing_ask(struct pairing *p, struct cli_reply *ret);
-/* Shows what pairing_ask() or the caller put into session and qr, and watches if told to. Returns the exit
+/* Shows session and qr as pairing_ask() or the caller set them, and watches if told to. Returns the exit
  * code: done when it is paired, or shown once; not so when it needs something else than a scan, or nobody
  * scanned in time. */
 int pairing_run(struct pairing *p);

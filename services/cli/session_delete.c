@@ -59,7 +59,7 @@ static int call(struct cli_bridge *b, const char *id, struct cli_reply *reply)
     return r ? r : b->driver->read_delete(&reply->answer);
 }
 
-/* The mark comes first: what the bridge says while it deletes the session is no drop to be mended. */
+/* The mark comes first: webhooks about the deletion must not be taken for a drop. */
 int session_delete(const struct cli_settings *s, struct cli_bridge *b, const char *id, bool *ret_was_gone)
 {
     CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;

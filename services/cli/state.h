@@ -1,5 +1,5 @@
 /*
- * What the commands about sessions share: state.db with the time, names and times as people read them, and a
+ * Helpers of the commands about sessions: state.db with the time, names and times as people read them, and a
  * notification for the workers.
  */
 #pragma once

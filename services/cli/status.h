@@ -1,8 +1,8 @@
 /*
- * What `zapkeep status` shows of a bridge: read in one go, judged by a pure function, then printed.
+ * The status of a bridge: read in one go, classified by a pure function, then printed.
  *
  *   status_read.c      from state.db
- *   status_problems.c  what is wrong, worst first
+ *   status_problems.c  problems, worst first
  *   status_text.c      for people; cmd_status.c prints the JSON
  */
 #pragma once
@@ -40,7 +40,7 @@ struct bridge_status {
 /* Returns 0 or a negative. */
 int status_read(struct cli_state *state, const struct bridge_row *row, struct bridge_status *ret);
 
-/* ---- what is wrong --------------------------------------------------------------------------- */
+/* ---- problems ------------------------------------------------------------------------------------ */
 
 enum problem_level {
     PROBLEM_NONE,

@@ -9,7 +9,7 @@
 #include "common/io/bus_url.h"
 #include "services/cli/status.h"
 
-/* Ranks: what stops more is worse. */
+/* Ranks: a fault that stops more is worse. */
 enum {
     RANK_MONITOR,
     RANK_BRIDGE,
