@@ -9,7 +9,7 @@
 
 struct rules {
     int64_t check_ms;          /* from the start of one sweep to the start of the next */
-    int64_t soon_ms;           /* after a session.* event: look again so soon */
+    int64_t recheck_ms;        /* after a session.* event: look again so soon */
     int64_t incident_check_ms; /* while the bridge is in trouble: from the end of one sweep to the next */
     int64_t confirm_ms;        /* … and to the one that confirms a good one, if that is sooner */
     int64_t in_flight;         /* calls at once, where each session is asked for by itself */

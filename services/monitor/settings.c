@@ -18,7 +18,7 @@ const struct setting monitor_settings_table[] = {
     { .name = "CHECK_INTERVAL", MS(rules.check_ms, 100, DAY_MS), .def = "60s",
       .help = "between two sweeps of all sessions" },
     /* Time for the bridge to settle after what it has just told, and still within 5 s. */
-    { .name = "CHECK_SOON", MS(rules.soon_ms, 10, HOUR_MS), .def = "3s",
+    { .name = "CHECK_SOON", MS(rules.recheck_ms, 10, HOUR_MS), .def = "3s",
       .help = "after a session.* event, until the bridge is asked again" },
     /* Short enough to see a bridge come back at once, long enough not to press one that is ill. */
     { .name = "CHECK_INCIDENT", MS(rules.incident_check_ms, 10, HOUR_MS), .def = "5s",

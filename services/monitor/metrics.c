@@ -1,0 +1,179 @@
+#include "services/monitor/metrics.h"
+
+#include "common/base/mem.h"
+#include "common/base/metrics.h"
+
+/* Kept in ms or µs, shown in seconds. */
+#define MS 0.001
+#define US 0.000001
+
+/* clang-format off */
+static struct metric sessions = {
+    .name = "zapkeep_sessions", .help = "Sessions by the state the monitor holds", .kind = METRIC_GAUGE, .label = "state",
+    .values = {
+#define X(name, text) [SESSION_##name] = text,
+        SESSION_STATES(X)
+#undef X
+    } };
+static struct metric changes = {
+    .name = "zapkeep_session_changes_total", .help = "Changes of a session's state, by the new one",
+    .kind = METRIC_COUNTER, .label = "to",
+    .values = {
+#define X(name, text) [SESSION_##name] = text,
+        SESSION_STATES(X)
+#undef X
+    } };
+static struct metric sweeps = {
+    .name = "zapkeep_sweeps_total", .help = "Sweeps by how they ended", .kind = METRIC_COUNTER, .label = "end",
+    .values = { [SWEEP_GOOD] = "good", [SWEEP_UNHEALTHY] = "unhealthy", [SWEEP_FAULT] = "fault",
+                [SWEEP_REFUSED] = "refused", [SWEEP_UNKNOWN_BRIDGE] = "unknown-bridge" } };
+static struct metric sweep_seconds = {
+    .name = "zapkeep_sweep_seconds", .help = "Time of a good sweep, from the health check to the commit",
+    .kind = METRIC_HISTOGRAM, .scale = US,
+    .bounds = { 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60 } };
+static struct metric checks = {
+    .name = "zapkeep_session_checks_total", .help = "Sessions asked for one by one", .kind = METRIC_COUNTER };
+static struct metric bridge_up = {
+    .name = "zapkeep_bridge_up", .help = "1 while the bridge's health check is good", .kind = METRIC_GAUGE };
+static struct metric bridge_incident = {
+    .name = "zapkeep_bridge_incident", .help = "1 while the bridge as a whole is in trouble", .kind = METRIC_GAUGE };
+static struct metric breaker = {
+    .name = "zapkeep_breaker_state", .help = "The breaker of the bridge: 1 for the state it is in",
+    .kind = METRIC_GAUGE, .label = "state",
+    .values = { [BREAKER_CLOSED] = "closed", [BREAKER_OPEN] = "open", [BREAKER_HALF_OPEN] = "half-open" } };
+static struct metric bucket = {
+    .name = "zapkeep_bucket_tokens", .help = "Attempts that the bridge's token bucket allows now", .kind = METRIC_GAUGE };
+static struct metric phases = {
+    .name = "zapkeep_reconnects", .help = "Sessions by the phase of their reconnection", .kind = METRIC_GAUGE,
+    .label = "phase",
+    .values = {
+#define X(name, text) [RETRY_##name] = text,
+        RETRY_PHASES(X)
+#undef X
+    } };
+static struct metric waiting = {
+    .name = "zapkeep_queue_length", .help = "Sessions whose time for an attempt has come", .kind = METRIC_GAUGE };
+static struct metric oldest = {
+    .name = "zapkeep_queue_oldest_seconds", .help = "How long the first of them has been waiting",
+    .kind = METRIC_GAUGE, .scale = MS };
+static struct metric alerts = {
+    .name = "zapkeep_alerts", .help = "Alerts that are on now", .kind = METRIC_GAUGE };
+static struct metric raised = {
+    .name = "zapkeep_alerts_total", .help = "Alerts that began, by name", .kind = METRIC_COUNTER, .label = "alert",
+    .values = {
+        [ALERT_NONE] = "none",
+#define X(name, text, severity, words, more) [ALERT_##name] = text,
+        ALERT_KINDS(X)
+#undef X
+    } };
+static struct metric delivered = {
+    .name = "zapkeep_alerts_delivered_total", .help = "Alerts that a sink has taken", .kind = METRIC_COUNTER,
+    .label = "sink", .values = { "alertmanager", "ntfy", "heartbeat" } };
+static struct metric undelivered = {
+    .name = "zapkeep_alert_failures_total", .help = "Tries that a sink did not take", .kind = METRIC_COUNTER,
+    .label = "sink", .values = { "alertmanager", "ntfy", "heartbeat" } };
+static struct metric dropped = {
+    .name = "zapkeep_alerts_dropped_total", .help = "Alerts dropped because a sink stayed away too long",
+    .kind = METRIC_COUNTER };
+static struct metric record_failures = {
+    .name = "zapkeep_record_failures_total", .help = "Rounds that the store did not take; what they saw is seen again",
+    .kind = METRIC_COUNTER };
+static struct metric event_seq = {
+    .name = "zapkeep_monitor_event_seq", .help = "Newest event that the monitor is done with", .kind = METRIC_GAUGE };
+static struct metric event_head = {
+    .name = "zapkeep_monitor_event_head_seq", .help = "Newest event in the log that it has heard of",
+    .kind = METRIC_GAUGE };
+
+static struct metric *const all[] = { &sessions, &changes, &sweeps, &sweep_seconds, &checks, &bridge_up,
+    &bridge_incident, &breaker, &bucket, &phases, &waiting, &oldest, &alerts, &raised, &delivered, &undelivered,
+    &dropped, &record_failures, &event_seq, &event_head };
+/* clang-format on */
+
+#define HEARTBEAT SINK_KIND_N
+
+void metrics_add_all(void)
+{
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        metrics_add(all[i]);
+}
+
+void metrics_sessions(const struct session_table *table)
+{
+    int64_t n[SESSION_STATE_N];
+
+    session_table_states(table, n);
+    for (int i = 0; i < SESSION_STATE_N; i++)
+        metric_set(&sessions, i, n[i]);
+}
+
+void metrics_changed(enum session_state to)
+{
+    metric_add(&changes, (int)to, 1);
+}
+
+void metrics_swept(enum sweep_end end, int64_t took_us)
+{
+    metric_add(&sweeps, (int)end, 1);
+    if (end == SWEEP_GOOD)
+        metric_observe(&sweep_seconds, took_us);
+}
+
+void metrics_checked(void)
+{
+    metric_add(&checks, 0, 1);
+}
+
+void metrics_bridge(bool up, bool incident)
+{
+    metric_set(&bridge_up, 0, up);
+    metric_set(&bridge_incident, 0, incident);
+}
+
+void metrics_reconnection(const struct policy *p, const struct bridge_row *row,
+                          const struct reconnect_queue *queue, const struct now *now)
+{
+    for (int i = BREAKER_CLOSED; i <= BREAKER_HALF_OPEN; i++)
+        metric_set(&breaker, i, (int)row->breaker.state == i);
+    metric_set(&bucket, 0, bucket_level(p, &row->bucket, now->steady_ms));
+    for (int i = 0; i < RETRY_PHASE_N; i++)
+        metric_set(&phases, i, queue->phase[i]);
+    metric_set(&waiting, 0, queue->waiting);
+    metric_set(&oldest, 0,
+               queue->oldest_due_at > 0 && queue->waiting > 0 ? now->steady_ms - queue->oldest_due_at : 0);
+}
+
+void metrics_alerts(int64_t active)
+{
+    metric_set(&alerts, 0, active);
+}
+
+void metrics_alert_raised(enum alert_kind kind)
+{
+    metric_add(&raised, (int)kind, 1);
+}
+
+void metrics_delivered(enum sink_kind kind, bool ok)
+{
+    metric_add(ok ? &delivered : &undelivered, (int)kind, 1);
+}
+
+void metrics_dropped(int64_t notes)
+{
+    metric_set(&dropped, 0, notes);
+}
+
+void metrics_beat(bool ok)
+{
+    metric_add(ok ? &delivered : &undelivered, HEARTBEAT, 1);
+}
+
+void metrics_record_failed(void)
+{
+    metric_add(&record_failures, 0, 1);
+}
+
+void metrics_events(int64_t position, int64_t head)
+{
+    metric_set(&event_seq, 0, position);
+    metric_set(&event_head, 0, head);
+}

@@ -1,0 +1,29 @@
+/*
+ * The monitor's metrics. One process, one bridge: the objects are global, as metrics are.
+ */
+#pragma once
+
+#include "common/policy/policy.h"
+#include "common/store/bridges.h"
+#include "common/store/reconnects.h"
+#include "services/monitor/alert_format.h"
+#include "services/monitor/poller.h"
+#include "services/monitor/session_table.h"
+
+void metrics_add_all(void); /* once */
+
+void metrics_sessions(const struct session_table *table);
+void metrics_changed(enum session_state to);
+void metrics_swept(enum sweep_end end, int64_t took_us);
+void metrics_checked(void); /* one call for one session */
+void metrics_bridge(bool up, bool incident);
+/* As it stands in the store. */
+void metrics_reconnection(const struct policy *p, const struct bridge_row *bridge,
+                          const struct reconnect_queue *queue, const struct now *now);
+void metrics_alerts(int64_t active);
+void metrics_alert_raised(enum alert_kind kind);
+void metrics_delivered(enum sink_kind kind, bool ok);
+void metrics_dropped(int64_t notes);
+void metrics_beat(bool ok);
+void metrics_record_failed(void);
+void metrics_events(int64_t position, int64_t head);

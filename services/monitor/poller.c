@@ -1,0 +1,418 @@
+#include "services/monitor/poller.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/mem.h"
+#include "common/bridge/detect.h"
+
+/* Where sessions are asked for one by one, the next ones are started this often. */
+#define PACE_MS 50
+/* Of the calls at once, a sweep leaves some to looks at single sessions: those are waited for. */
+#define SWEEP_SHARE(n) ((n) - (n) / 8)
+
+struct poller {
+    struct app *app;
+    const struct rules *rules;
+    const struct times *times;
+    const struct bridge_target *target;
+    const struct bridge_driver *fixed, *driver;
+    struct poller_owner owner;
+    void *ctx;
+    struct http_client *client;
+    struct timer *pace;
+
+    bool on, closing;
+    bool no_list; /* this bridge has no list call after all */
+    int n;
+    int64_t spread_ms, began_ms, asked_ms;
+    /* one by one */
+    bool all_asked, fault, refused;
+    int in_flight, asked_n, looks;
+    struct detection detection; /* while the driver is being found */
+};
+
+/* Whose call it is, for the answers that need to know. */
+struct one {
+    struct poller *s;
+    char id[65];
+    int64_t asked_ms;
+    bool look;
+};
+
+/* ---- calling --------------------------------------------------------------------------------- */
+
+typedef void (*answer_fn)(void *ctx, const struct http_answer *a);
+
+/* Takes @req over. Returns 0 or -errno; then @done does not fire. */
+static int call(struct poller *s, int built, struct bridge_request *req, int64_t timeout_ms, answer_fn done,
+                void *ctx)
+{
+    CLEANUP(bridge_request_fini) struct bridge_request r = *req;
+    const struct http_request http = {
+        .method = r.method, .url = buf_str(&r.url), .headers = buf_str(&r.headers), .timeout_ms = timeout_ms
+    };
+
+    return built == 0 ? http_call(s->client, &http, done, ctx, NULL) : built;
+}
+
+static struct bridge_answer answer_of(const struct http_answer *a)
+{
+    return (struct bridge_answer){ .status = a->status, .content_type = a->content_type, .body = a->body };
+}
+
+static struct poller_call call_of(const struct http_answer *a, int kind)
+{
+    const char *detail = "";
+
+    if (a->error != HTTP_OK)
+        detail = a->detail[0] ? a->detail : http_error_text(a->error);
+    else if (kind > 0)
+        detail = bridge_answer_text(kind);
+    return (struct poller_call){
+        .kind = kind, .http_status = a->status, .detail = detail, .took_ms = a->took_ms
+    };
+}
+
+static void report(struct poller *s, const struct http_answer *a, int kind)
+{
+    struct poller_call c = call_of(a, kind);
+
+    s->owner.on_call(s->ctx, &c);
+}
+
+static void end(struct poller *s, enum sweep_end how, bool by_list)
+{
+    timer_stop(s->pace);
+    detection_fini(&s->detection);
+    s->on = false;
+    s->owner.on_end(s->ctx, how, by_list);
+}
+
+static enum sweep_end end_of(int kind)
+{
+    if (kind == 0)
+        return SWEEP_GOOD;
+    return kind == BRIDGE_UNAUTHORIZED ? SWEEP_REFUSED : SWEEP_FAULT;
+}
+
+/* A call that could not even be made counts as one that failed. */
+static void fail(struct poller *s)
+{
+    const struct http_answer none = { .error = HTTP_E_URL };
+
+    report(s, &none, BRIDGE_NO_ANSWER);
+    end(s, SWEEP_FAULT, false);
+}
+
+/* ---- one by one ------------------------------------------------------------------------------ */
+
+static void pump(struct poller *s);
+
+static void on_status(void *ctx, const struct http_answer *a)
+{
+    CLEANUP(mem_freep) struct one *one = ctx;
+    struct poller *s = one->s;
+    struct bridge_answer answer = answer_of(a);
+    struct bridge_session seen;
+    int kind;
+
+    if (s->closing)
+        return;
+    if (!s->driver) { /* forgotten since: only looks can be under way then, and nobody knows how to read this
+                         one */
+        s->looks--;
+        return;
+    }
+    kind = s->driver->read_status(&answer, one->id, &seen);
+    report(s, a, kind);
+    s->owner.on_status(s->ctx, one->id, kind, &seen, one->asked_ms);
+    if (one->look) {
+        s->looks--;
+        return;
+    }
+    s->in_flight--;
+    s->fault = s->fault || kind < 0 || bridge_answer_is_transport(kind) || kind == BRIDGE_NO_ROUTE;
+    s->refused = s->refused || kind == BRIDGE_UNAUTHORIZED;
+    pump(s);
+}
+
+static int ask_status(struct poller *s, const char *id, bool look)
+{
+    struct bridge_request req = BRIDGE_REQUEST_NULL;
+    struct one *one = mem_zalloc(sizeof *one);
+    int r;
+
+    if (!one)
+        return -ENOMEM;
+    *one = (struct one){ .s = s, .asked_ms = times_steady(s->times), .look = look };
+    (void)snprintf(one->id, sizeof one->id, "%s", id);
+    r = call(s, s->driver->build_status(s->target, id, &req), &req, HTTP_CALL_TIMEOUT_MS, on_status, one);
+    if (r != 0)
+        mem_free(one);
+    return r;
+}
+
+/* How many may have been asked for by now. */
+static int64_t quota(const struct poller *s)
+{
+    int64_t passed_ms = times_steady(s->times) - s->began_ms;
+
+    if (s->spread_ms <= 0 || passed_ms >= s->spread_ms)
+        return INT64_MAX;
+    return 1 + s->n * passed_ms / s->spread_ms;
+}
+
+static bool has_slot(const struct poller *s)
+{
+    return s->in_flight < SWEEP_SHARE(s->rules->in_flight) && s->in_flight + s->looks < s->rules->in_flight;
+}
+
+/* Starts what may be started, ends the sweep when nothing is left. */
+static void pump(struct poller *s)
+{
+    int64_t may = quota(s);
+
+    while (s->on && !s->all_asked && has_slot(s) && s->asked_n < may) {
+        const char *id = s->owner.next(s->ctx);
+
+        s->all_asked = id == NULL;
+        if (!id)
+            break;
+        s->asked_n++;
+        if (ask_status(s, id, false) == 0)
+            s->in_flight++;
+        else
+            s->fault = true;
+    }
+    if (s->all_asked && s->in_flight == 0)
+        end(s, s->refused ? SWEEP_REFUSED : s->fault ? SWEEP_FAULT : SWEEP_GOOD, false);
+}
+
+static void on_pace(void *ctx)
+{
+    struct poller *s = ctx;
+
+    timer_start(s->pace, PACE_MS);
+    pump(s);
+}
+
+static void ask_one_by_one(struct poller *s)
+{
+    s->all_asked = s->fault = s->refused = false;
+    s->in_flight = s->asked_n = 0;
+    s->began_ms = times_steady(s->times);
+    timer_start(s->pace, 0);
+}
+
+bool poller_ask(struct poller *s, const char *id)
+{
+    if (!s->driver || !s->driver->has_status || s->in_flight + s->looks >= s->rules->in_flight ||
+        ask_status(s, id, true) != 0)
+        return false;
+    s->looks++;
+    return true;
+}
+
+/* ---- the list -------------------------------------------------------------------------------- */
+
+static void take_list(struct poller *s, const struct http_answer *a)
+{
+    struct bridge_answer answer = answer_of(a);
+    int kind = s->owner.on_list(s->ctx, s->driver, &answer, s->asked_ms);
+
+    if (kind == BRIDGE_NO_ROUTE && s->driver->has_status) {
+        s->no_list = true;
+        ask_one_by_one(s);
+        return;
+    }
+    report(s, a, kind);
+    end(s, end_of(kind), true);
+}
+
+static void on_list(void *ctx, const struct http_answer *a)
+{
+    struct poller *s = ctx;
+
+    if (!s->closing)
+        take_list(s, a);
+}
+
+static void ask_sessions(struct poller *s)
+{
+    struct bridge_request req = BRIDGE_REQUEST_NULL;
+
+    if (!s->driver->has_list || s->no_list) {
+        ask_one_by_one(s);
+        return;
+    }
+    s->asked_ms = times_steady(s->times);
+    if (call(s, s->driver->build_list(s->target, &req), &req, HTTP_CALL_TIMEOUT_MS, on_list, s) != 0)
+        fail(s);
+}
+
+/* ---- which driver? --------------------------------------------------------------------------- */
+
+static void ask_probe(struct poller *s);
+
+/* @a: the answer to the last probe. */
+static void detected(struct poller *s, const struct bridge_driver *driver, const struct http_answer *a)
+{
+    report(s, a, 0);
+    s->driver = driver;
+    s->no_list = false;
+    s->owner.on_driver(s->ctx, driver);
+    ask_sessions(s);
+}
+
+static void on_probe(void *ctx, const struct http_answer *a)
+{
+    struct poller *s = ctx;
+    struct bridge_answer answer = answer_of(a);
+    const struct bridge_driver *driver = NULL;
+
+    if (s->closing)
+        return;
+    switch (detection_take(&s->detection, &answer, &driver)) {
+    case 0:
+        detected(s, driver, a);
+        break;
+    case DETECT_MORE:
+        ask_probe(s);
+        break;
+    case DETECT_UNAUTHORIZED:
+        report(s, a, BRIDGE_UNAUTHORIZED);
+        end(s, SWEEP_REFUSED, false);
+        break;
+    case DETECT_UNKNOWN:
+        report(s, a, 0);
+        end(s, SWEEP_UNKNOWN_BRIDGE, false);
+        break;
+    default:
+        report(s, a, a->status ? BRIDGE_BROKEN : BRIDGE_NO_ANSWER);
+        end(s, SWEEP_FAULT, false);
+    }
+}
+
+static void ask_probe(struct poller *s)
+{
+    struct bridge_request req = BRIDGE_REQUEST_NULL;
+
+    if (call(s, detection_build(&s->detection, s->target, &req), &req, HTTP_CALL_TIMEOUT_MS, on_probe, s) !=
+        0)
+        fail(s);
+}
+
+static void detect(struct poller *s)
+{
+    detection_fini(&s->detection);
+    detection_init(&s->detection);
+    ask_probe(s);
+}
+
+/* ---- health ---------------------------------------------------------------------------------- */
+
+static int build_health(const struct poller *s, struct bridge_request *ret)
+{
+    return s->driver ? s->driver->build_health(s->target, ret) : detect_build_health(s->target, ret);
+}
+
+static int read_health(const struct poller *s, const struct bridge_answer *a)
+{
+    return s->driver ? s->driver->read_health(a) : detect_read_health(a);
+}
+
+static void after_health(struct poller *s, bool good)
+{
+    if (!good)
+        end(s, SWEEP_UNHEALTHY, false);
+    else if (s->driver)
+        ask_sessions(s);
+    else
+        detect(s);
+}
+
+static void on_health(void *ctx, const struct http_answer *a)
+{
+    struct poller *s = ctx;
+    struct bridge_answer answer = answer_of(a);
+    struct poller_call c;
+
+    if (s->closing)
+        return;
+    c = call_of(a, read_health(s, &answer));
+    s->owner.on_health(s->ctx, c.kind == 0, &c);
+    after_health(s, c.kind == 0);
+}
+
+bool poller_start(struct poller *s, int n, int64_t spread_ms)
+{
+    struct bridge_request req = BRIDGE_REQUEST_NULL;
+
+    if (s->on)
+        return false;
+    s->on = true;
+    s->n = n;
+    s->spread_ms = spread_ms;
+    if (call(s, build_health(s, &req), &req, s->rules->health_timeout_ms, on_health, s) != 0)
+        fail(s);
+    return true;
+}
+
+bool poller_is_sweeping(const struct poller *s)
+{
+    return s->on;
+}
+
+const struct bridge_driver *poller_driver(const struct poller *s)
+{
+    return s->driver;
+}
+
+void poller_forget_driver(struct poller *s)
+{
+    s->no_list = false;
+    s->driver = s->fixed;
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+int poller_open(struct app *app, const struct rules *rules, const struct times *times,
+                const struct bridge_target *target, const struct bridge_driver *fixed,
+                const struct poller_owner *owner, void *ctx, struct poller **ret)
+{
+    struct poller *s = mem_zalloc(sizeof *s);
+    int r;
+
+    if (!s)
+        return -ENOMEM;
+    *s = (struct poller){ .app = app,
+                          .rules = rules,
+                          .times = times,
+                          .target = target,
+                          .fixed = fixed,
+                          .driver = fixed,
+                          .owner = *owner,
+                          .ctx = ctx };
+    r = http_client_open(app_loop(app), (int)rules->in_flight + 1, &s->client); /* and the health */
+    if (r == 0)
+        r = timer_open(app_loop(app), on_pace, s, &s->pace);
+    if (r != 0) {
+        poller_close(s);
+        return r;
+    }
+    *ret = s;
+    return 0;
+}
+
+void poller_close(struct poller *s)
+{
+    if (!s)
+        return;
+    s->closing = true;
+    http_client_close(s->client); /* what is in flight is cancelled, and calls back now */
+    timer_close(s->pace);
+    detection_fini(&s->detection);
+    mem_free(s);
+}

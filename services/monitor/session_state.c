@@ -1,0 +1,173 @@
+/*
+ * judge: is the word new enough → what state does it mean → is that a change.
+ *
+ * A poll knows less than a webhook: it says "disconnected" where the webhook said "logged out" (401). So a
+ * poll's "disconnected" never overwrites a state that a webhook's cause has refined; anything else it says
+ * does.
+ */
+#include "services/monitor/session_state.h"
+
+#include <string.h>
+
+struct session_known session_unknown(int64_t now_ms)
+{
+    return (struct session_known){ .state = SESSION_STATE_N, .known_ms = now_ms };
+}
+
+static const struct cause *cause_named(const char *name)
+{
+    const struct cause *c = cause_by_name(name);
+
+    return c ? c : cause_find(0);
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Webhooks of one session are sent concurrently and retried, so they overtake each other. */
+static bool is_overtaken(const struct session_known *known, const struct session_report *report)
+{
+    if (report->source == REPORT_POLL)
+        return known->webhook_ms >= report->at_ms && known->webhook_ms > 0;
+    if (report->occurred_ms > 0 && known->webhook_occurred_ms > 0)
+        return report->occurred_ms < known->webhook_occurred_ms;
+    return report->at_ms < known->webhook_ms;
+}
+
+/* A webhook from before the last poll: its state is history, but its cause may explain what the poll saw. */
+static bool is_before_poll(const struct session_known *known, const struct session_report *report)
+{
+    return report->source == REPORT_WEBHOOK && report->at_ms < known->polled_ms;
+}
+
+static bool explains(const struct session_known *known, const struct session_report *report)
+{
+    return report->state == SESSION_DISCONNECTED && known->state == SESSION_DISCONNECTED && report->cause &&
+           (!known->cause || known->cause->code == 0);
+}
+
+/* Not in the list, but that means nothing yet: just created, or taken down and up again by an attempt. */
+static bool may_be_absent(const struct session_known *known, int64_t start_ms, int64_t now_ms)
+{
+    if (known->attempting)
+        return true;
+    return !known->polled_once && now_ms - known->known_ms < start_ms;
+}
+
+/* Closed by the bridge itself, without a reason: half of an attempt that is under way. */
+static bool is_attempts_own_close(const struct session_known *known, const struct session_report *report)
+{
+    return known->attempting && report->source == REPORT_WEBHOOK && report->state == SESSION_DISCONNECTED &&
+           (!report->cause || report->cause->code == 0) && !report->final;
+}
+
+static bool is_believed(const struct session_known *known, const struct session_report *report,
+                        int64_t start_ms, int64_t now_ms)
+{
+    if (report->source == REPORT_POLL && report->missing && may_be_absent(known, start_ms, now_ms))
+        return false;
+    return !is_attempts_own_close(known, report) && !is_overtaken(known, report);
+}
+
+static enum session_state state_of_cause(const struct cause *c)
+{
+    int state = session_state_find(str_from(c->state));
+
+    return state < 0 ? SESSION_DISCONNECTED : (enum session_state)state;
+}
+
+/* The bridge gives up on showing a code that nobody scanned: still a person's turn, not ours. */
+static bool is_expired_code(const struct session_known *known, const struct cause *c)
+{
+    return known->state == SESSION_QR_PENDING && !known->paired && (c->code == 0 || c->code == 408);
+}
+
+static void set(struct session_verdict *v, enum session_state state, const struct cause *cause)
+{
+    v->state = state;
+    v->cause = cause;
+}
+
+static void webhook_disconnected(const struct session_known *known, const struct session_report *report,
+                                 struct session_verdict *v)
+{
+    const struct cause *c = report->cause ? report->cause : cause_find(0);
+
+    if (report->final && c->plan != PLAN_NEVER)
+        c = cause_named("logged-out");
+    if (is_expired_code(known, c))
+        set(v, SESSION_QR_PENDING, c);
+    else
+        set(v, state_of_cause(c), c);
+}
+
+static void poll_disconnected(const struct session_known *known, const struct session_report *report,
+                              struct session_verdict *v)
+{
+    bool refined = known->state == SESSION_DISCONNECTED || known->state == SESSION_LOGGED_OUT ||
+                   known->state == SESSION_FAILED || (known->state == SESSION_QR_PENDING && known->cause);
+
+    if (report->final && known->state != SESSION_LOGGED_OUT && known->state != SESSION_FAILED)
+        set(v, SESSION_LOGGED_OUT, cause_named("logged-out"));
+    else if (!refined)
+        set(v, SESSION_DISCONNECTED, cause_named("poll"));
+}
+
+static void poll_starting(const struct session_known *known, int64_t start_ms, int64_t now_ms,
+                          struct session_verdict *v)
+{
+    v->starting_ms = known->starting_ms > 0 ? known->starting_ms : now_ms;
+    if (now_ms - later(v->starting_ms, known->attempt_ms) > start_ms)
+        set(v, SESSION_DISCONNECTED, cause_named("start-timeout"));
+    else
+        set(v, SESSION_STARTING, known->cause);
+}
+
+/* A bridge that knows by itself that a session is logged out or failed: keep a cause that says more. */
+static void poll_ended(const struct session_known *known, enum session_state state, struct session_verdict *v)
+{
+    if (known->cause && state_of_cause(known->cause) == state)
+        set(v, state, known->cause);
+    else
+        set(v, state, cause_named(state == SESSION_LOGGED_OUT ? "logged-out" : "poll"));
+}
+
+static void apply_report(const struct session_known *known, const struct session_report *report,
+                         int64_t start_ms, int64_t now_ms, struct session_verdict *v)
+{
+    v->starting_ms = 0;
+    if (report->missing)
+        return set(v, SESSION_LOST, cause_named("lost"));
+    switch (report->state) {
+    case SESSION_STARTING:
+        return poll_starting(known, start_ms, now_ms, v);
+    case SESSION_DISCONNECTED:
+        return report->source == REPORT_WEBHOOK ? webhook_disconnected(known, report, v)
+                                                : poll_disconnected(known, report, v);
+    case SESSION_LOGGED_OUT:
+    case SESSION_FAILED:
+        return poll_ended(known, report->state, v);
+    case SESSION_QR_PENDING:
+        return set(v, SESSION_QR_PENDING, known->state == SESSION_QR_PENDING ? known->cause : NULL);
+    default:
+        return set(v, report->state, NULL);
+    }
+}
+
+void session_state_next(const struct session_known *known, const struct session_report *report,
+                        int64_t start_ms, int64_t now_ms, struct session_verdict *ret)
+{
+    *ret = (struct session_verdict){ .state = known->state,
+                                     .cause = known->cause,
+                                     .starting_ms = known->starting_ms };
+    if (!is_believed(known, report, start_ms, now_ms))
+        return;
+    if (is_before_poll(known, report) && !explains(known, report))
+        return;
+    ret->taken = true;
+    apply_report(known, report, start_ms, now_ms, ret);
+    ret->changed = ret->state != known->state || ret->cause != known->cause;
+    ret->drop = known->state == SESSION_CONNECTED && ret->state != SESSION_CONNECTED;
+}

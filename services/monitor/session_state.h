@@ -1,0 +1,56 @@
+/*
+ * What we hold about a session against what the bridge now says: the new state, and why. Pure.
+ *
+ * All times are steady ms (common/store/db.h), 0: never. Two sources speak: a poll (an answer to a question,
+ * dated when the question was asked) and a webhook (dated when it was received). The newer one wins, so a
+ * poll that was asked before a webhook came in says nothing about that session.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/bridge/driver.h"
+#include "common/domain/cause.h"
+
+struct session_known {
+    enum session_state state;
+    const struct cause *cause;   /* why it is not connected; NULL: none known */
+    int64_t polled_ms;           /* when the newest poll that was taken in was asked */
+    int64_t webhook_ms;          /* when the newest webhook was received */
+    int64_t webhook_occurred_ms; /* the bridge's own time of it (its clock), 0: it named none */
+    int64_t starting_ms;         /* since when the bridge has called it starting; 0: it does not */
+    int64_t attempt_ms;          /* start of the last attempt: a session may take its time from there */
+    int64_t known_ms;            /* since when we know it */
+    bool polled_once;            /* a poll has shown it at least once */
+    bool paired;                 /* its phone number is known, so somebody has scanned its code */
+    bool attempting;             /* an attempt was made and is being watched */
+};
+
+enum report_source { REPORT_POLL, REPORT_WEBHOOK };
+
+struct session_report {
+    enum report_source source;
+    bool missing;              /* poll: a good answer does not have it */
+    enum session_state state;  /* when not missing */
+    const struct cause *cause; /* webhook: the row of its code; NULL: none */
+    int64_t at_ms;             /* poll: when asked; webhook: when received */
+    int64_t occurred_ms;       /* webhook: the bridge's own time, 0: none */
+    bool final;                /* the bridge says itself that reconnecting is pointless */
+};
+
+struct session_verdict {
+    bool taken; /* false: too old or not to be believed yet; the rest is what is held */
+    enum session_state state;
+    const struct cause *cause;
+    int64_t starting_ms;
+    bool changed; /* state or cause differ from what is held */
+    bool drop;    /* it was connected and is no longer */
+};
+
+/* A bridge that has not brought a session up after start_ms will not do it by itself (DESIGN section 5). */
+void session_state_next(const struct session_known *known, const struct session_report *report,
+                        int64_t start_ms, int64_t now_ms, struct session_verdict *ret);
+
+/* A session we do not know yet, as a held value that any word changes. */
+struct session_known session_unknown(int64_t now_ms);

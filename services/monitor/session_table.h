@@ -1,0 +1,63 @@
+/*
+ * The sessions of one bridge in memory: the monitor's working copy of state.db, found by id. What a sweep
+ * needs for every session is here; names, phone numbers and the like stay in the store and are represented by
+ * a hash.
+ */
+#pragma once
+
+#include "common/store/sessions.h"
+#include "services/monitor/alert_rules.h"
+#include "services/monitor/flap.h"
+#include "services/monitor/session_state.h"
+#include "services/monitor/silence.h"
+
+/* A bridge is one process; none runs more. It bounds what a stranger's webhooks can make us remember. */
+#define SESSION_TABLE_MAX 1000000
+
+struct tracked_session {
+    char id[SESSIONS_ID_MAX];
+    struct session_known known;
+    int64_t stable_since; /* steady ms: connected without a break since, 0: it is not */
+    int64_t since_wall;   /* wall ms: in this state */
+    int64_t first_seen;   /* wall ms, as in its row; 0: it has none yet */
+    struct flap flap;
+    struct silence *silence;  /* owned; NULL until it hears something */
+    int64_t silent_since;     /* wall ms, 0: it is not silent */
+    int64_t last_received_at; /* wall ms of the newest message, 0: never */
+    uint64_t shape;           /* shape_of() what the store has; 0: nothing yet */
+    int64_t sweep;            /* number of the newest sweep or reload that showed it */
+    int64_t looked_ms;        /* steady ms: asked for by itself last */
+    int64_t watched;          /* number of the newest watch that found an attempt open */
+    enum alert_kind alert;    /* the alert that is active */
+    int64_t alert_since;      /* wall ms */
+    bool grouped;             /* it was told as one of many */
+    bool parked;
+    int64_t parked_seen; /* number of the newest watch that found it parked */
+    bool gone; /* its row was not there, or another's, when it should have been saved: somebody deleted it */
+    bool profile_dirty;           /* silent has learned something that is not stored */
+    struct tracked_session *next; /* in its chain */
+    int index;                    /* in the book's array */
+};
+
+struct session_table;
+
+int session_table_new(struct session_table **ret);
+void session_table_free(struct session_table *b); /* NULL is nothing */
+int session_table_count(const struct session_table *b);
+struct tracked_session *session_table_at(const struct session_table *b,
+                                         int index); /* in no order; removal moves the last one */
+struct tracked_session *session_table_find(const struct session_table *b,
+                                           const char *id); /* NULL: not there */
+/* Adds a session that is not there yet, in no state. Returns 0, -ENOMEM, -ENOSPC (SESSION_TABLE_MAX). */
+int session_table_add(struct session_table *b, const char *id, int64_t now_ms, struct tracked_session **ret);
+void session_table_remove(struct session_table *b, struct tracked_session *s); /* and frees it */
+
+/* Puts back what *before was copied from s: what a round may change. Its place in the book, and what it hears
+ * and who watches it, go their own way. */
+void session_table_restore(struct tracked_session *s, const struct tracked_session *before);
+
+/* How many are in each state. */
+void session_table_states(const struct session_table *b, int64_t ret[SESSION_STATE_N]);
+
+/* What a bridge shows of a session beside its state, as one number. */
+uint64_t shape_of(const char *raw_status, const char *phone, const char *name);

@@ -1,0 +1,191 @@
+/* What we hold against what the bridge says: every row is one held session, one word, one verdict. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/base/mem.h"
+#include "services/monitor/session_state.h"
+
+#define S     1000LL
+#define NOW   (1000 * S)
+#define START (120 * S)
+
+#define STARTING     SESSION_STARTING
+#define QR           SESSION_QR_PENDING
+#define CONNECTED    SESSION_CONNECTED
+#define DISCONNECTED SESSION_DISCONNECTED
+#define LOGGED_OUT   SESSION_LOGGED_OUT
+#define FAILED       SESSION_FAILED
+#define LOST         SESSION_LOST
+#define NEW          SESSION_STATE_N
+
+/* A cause in a table: a code, or a name where there is none. */
+struct reason {
+    int code;
+    const char *name;
+};
+/* A row stays as it is read. */
+/* clang-format off */
+#define NONE    { 0, NULL }
+#define CODE(n) { n, NULL }
+#define NAME(s) { 0, s }
+#define POLL .source = REPORT_POLL, .at_ms = NOW - S
+#define WEBHOOK .source = REPORT_WEBHOOK, .at_ms = NOW - S
+
+static const struct row {
+    const char *what;
+    struct session_known known;
+    struct reason held_why;
+    struct session_report report;
+    struct reason said_why;
+    enum session_state state; /* expected; the rest follows */
+    struct reason why;
+    enum { TAKEN, DROP, IGNORED } how;
+} rows[] = {
+    /* polls */
+    { "a poll finds it connected", { .state = DISCONNECTED }, CODE(428), { POLL, .state = CONNECTED }, NONE, CONNECTED, NONE, TAKEN },
+    { "a poll finds it gone down", { .state = CONNECTED }, NONE, { POLL, .state = DISCONNECTED }, NONE, DISCONNECTED, NAME("poll"), DROP },
+    { "and still down: no change, and the cause a webhook gave stays", { .state = DISCONNECTED }, CODE(428),
+      { POLL, .state = DISCONNECTED }, NONE, DISCONNECTED, CODE(428), TAKEN },
+    { "a logged out session looks disconnected to a poll", { .state = LOGGED_OUT }, CODE(401),
+      { POLL, .state = DISCONNECTED }, NONE, LOGGED_OUT, CODE(401), TAKEN },
+    { "a banned one, too", { .state = FAILED }, CODE(403), { POLL, .state = DISCONNECTED }, NONE, FAILED, CODE(403), TAKEN },
+    { "the bridge says that reconnecting is pointless", { .state = CONNECTED }, NONE,
+      { POLL, .state = DISCONNECTED, .final = true }, NONE, LOGGED_OUT, NAME("logged-out"), DROP },
+    { "a logged out session comes back by a scan", { .state = LOGGED_OUT }, CODE(401), { POLL, .state = CONNECTED }, NONE, CONNECTED, NONE, TAKEN },
+    { "the bridge knows it is logged out", { .state = CONNECTED }, NONE, { POLL, .state = LOGGED_OUT }, NONE, LOGGED_OUT, NAME("logged-out"), DROP },
+    { "and the webhook's cause says more", { .state = LOGGED_OUT }, CODE(401), { POLL, .state = LOGGED_OUT }, NONE, LOGGED_OUT, CODE(401), TAKEN },
+    { "unknown to us, in the list: adopted", { .state = NEW }, NONE, { POLL, .state = CONNECTED }, NONE, CONNECTED, NONE, TAKEN },
+    { "unknown to us, down: adopted, and down", { .state = NEW }, NONE, { POLL, .state = DISCONNECTED }, NONE, DISCONNECTED, NAME("poll"), TAKEN },
+
+    /* lost */
+    { "gone from a good list", { .state = CONNECTED, .polled_once = true }, NONE, { POLL, .missing = true }, NONE, LOST, NAME("lost"), DROP },
+    { "still gone", { .state = LOST, .polled_once = true }, NAME("lost"), { POLL, .missing = true }, NONE, LOST, NAME("lost"), TAKEN },
+    { "back in the list", { .state = LOST, .polled_once = true }, NAME("lost"), { POLL, .state = CONNECTED }, NONE, CONNECTED, NONE, TAKEN },
+    { "back in the list, but down", { .state = LOST, .polled_once = true }, NAME("lost"),
+      { POLL, .state = DISCONNECTED }, NONE, DISCONNECTED, NAME("poll"), TAKEN },
+    { "just created, not listed yet", { .state = STARTING, .known_ms = NOW - START + 1 }, NONE, { POLL, .missing = true }, NONE, STARTING, NONE, IGNORED },
+    { "created, never listed", { .state = STARTING, .known_ms = NOW - START }, NONE, { POLL, .missing = true }, NONE, LOST, NAME("lost"), TAKEN },
+    { "taken down and up by an attempt", { .state = DISCONNECTED, .polled_once = true, .attempting = true },
+      CODE(428), { POLL, .missing = true }, NONE, DISCONNECTED, CODE(428), IGNORED },
+
+    /* starting */
+    { "starting", { .state = DISCONNECTED }, CODE(428), { POLL, .state = STARTING }, NONE, STARTING, CODE(428), TAKEN },
+    { "starting for 120 s", { .state = STARTING, .starting_ms = NOW - START }, NONE, { POLL, .state = STARTING }, NONE, STARTING, NONE, TAKEN },
+    { "starting for longer", { .state = STARTING, .starting_ms = NOW - START - 1 }, NONE,
+      { POLL, .state = STARTING }, NONE, DISCONNECTED, NAME("start-timeout"), TAKEN },
+    { "and on and on", { .state = DISCONNECTED, .starting_ms = NOW - 2 * START }, NAME("start-timeout"),
+      { POLL, .state = STARTING }, NONE, DISCONNECTED, NAME("start-timeout"), TAKEN },
+    { "an attempt gives it time again",
+      { .state = DISCONNECTED, .starting_ms = NOW - 2 * START, .attempt_ms = NOW - 5 * S },
+      NAME("start-timeout"), { POLL, .state = STARTING }, NONE, STARTING, NAME("start-timeout"), TAKEN },
+    { "connected, then starting by itself: a drop", { .state = CONNECTED }, NONE, { POLL, .state = STARTING }, NONE, STARTING, NONE, DROP },
+
+    /* waiting for a scan */
+    { "a code to scan", { .state = STARTING }, NONE, { POLL, .state = QR }, NONE, QR, NONE, TAKEN },
+    { "connected, then a code: it lost its pairing", { .state = CONNECTED }, NONE, { POLL, .state = QR }, NONE, QR, NONE, DROP },
+    { "nobody scanned (408): still a person's turn", { .state = QR }, NONE, { WEBHOOK, .state = DISCONNECTED }, CODE(408), QR, CODE(408), TAKEN },
+    { "and the poll that calls it disconnected changes nothing", { .state = QR }, CODE(408), { POLL, .state = DISCONNECTED }, NONE, QR, CODE(408), TAKEN },
+    { "a new code changes nothing either", { .state = QR }, CODE(408), { POLL, .state = QR }, NONE, QR, CODE(408), TAKEN },
+    { "a code refreshed by closing (no code)", { .state = QR }, NONE, { WEBHOOK, .state = DISCONNECTED }, NONE, QR, NAME("unknown"), TAKEN },
+    { "paired, then 408: a drop like any other", { .state = QR, .paired = true }, NONE,
+      { WEBHOOK, .state = DISCONNECTED }, CODE(408), DISCONNECTED, CODE(408), TAKEN },
+    { "scanned: WhatsApp asks for a restart", { .state = QR }, NONE, { WEBHOOK, .state = DISCONNECTED }, CODE(515), DISCONNECTED, CODE(515), TAKEN },
+    { "without a webhook the poll is believed", { .state = QR }, NONE, { POLL, .state = DISCONNECTED }, NONE, DISCONNECTED, NAME("poll"), TAKEN },
+
+    /* webhooks */
+    { "a webhook says why", { .state = CONNECTED }, NONE, { WEBHOOK, .state = DISCONNECTED }, CODE(428), DISCONNECTED, CODE(428), DROP },
+    { "401 is logged out", { .state = CONNECTED }, NONE, { WEBHOOK, .state = DISCONNECTED, .final = true }, CODE(401), LOGGED_OUT, CODE(401), DROP },
+    { "403 is failed", { .state = CONNECTED }, NONE, { WEBHOOK, .state = DISCONNECTED }, CODE(403), FAILED, CODE(403), DROP },
+    { "shouldReconnect false without a code", { .state = CONNECTED }, NONE,
+      { WEBHOOK, .state = DISCONNECTED, .final = true }, NONE, LOGGED_OUT, NAME("logged-out"), DROP },
+    { "no reason at all", { .state = CONNECTED }, NONE, { WEBHOOK, .state = DISCONNECTED }, NONE, DISCONNECTED, NAME("unknown"), DROP },
+    { "connected again", { .state = DISCONNECTED }, CODE(428), { WEBHOOK, .state = CONNECTED }, NONE, CONNECTED, NONE, TAKEN },
+    { "an attempt closes the session first", { .state = DISCONNECTED, .attempting = true }, CODE(428),
+      { WEBHOOK, .state = DISCONNECTED }, NONE, DISCONNECTED, CODE(428), IGNORED },
+    { "but a code during an attempt is news", { .state = DISCONNECTED, .attempting = true }, CODE(428),
+      { WEBHOOK, .state = DISCONNECTED }, CODE(401), LOGGED_OUT, CODE(401), TAKEN },
+
+    /* which one is newer */
+    { "a webhook newer than the poll wins", { .state = CONNECTED, .webhook_ms = NOW }, NONE, { POLL, .state = DISCONNECTED }, NONE, CONNECTED, NONE, IGNORED },
+    { "also over a list that lacks it", { .state = CONNECTED, .webhook_ms = NOW, .polled_once = true }, NONE,
+      { POLL, .missing = true }, NONE, CONNECTED, NONE, IGNORED },
+    { "a webhook of the same moment wins", { .state = CONNECTED, .webhook_ms = NOW - S }, NONE, { POLL, .state = DISCONNECTED }, NONE, CONNECTED, NONE, IGNORED },
+    { "an older webhook does not", { .state = CONNECTED, .webhook_ms = NOW - 2 * S }, NONE,
+      { POLL, .state = DISCONNECTED }, NONE, DISCONNECTED, NAME("poll"), DROP },
+    { "a webhook from before the poll changes no state", { .state = CONNECTED, .polled_ms = NOW }, NONE,
+      { WEBHOOK, .state = DISCONNECTED }, CODE(428), CONNECTED, NONE, IGNORED },
+    { "but it explains what the poll saw", { .state = DISCONNECTED, .polled_ms = NOW }, NAME("poll"),
+      { WEBHOOK, .state = DISCONNECTED }, CODE(401), LOGGED_OUT, CODE(401), TAKEN },
+    { "only once", { .state = DISCONNECTED, .polled_ms = NOW }, CODE(428), { WEBHOOK, .state = DISCONNECTED }, CODE(440), DISCONNECTED, CODE(428), IGNORED },
+    { "webhooks overtake each other: the bridge's time decides",
+      { .state = CONNECTED, .webhook_ms = NOW - 2 * S, .webhook_occurred_ms = 5000 }, NONE,
+      { WEBHOOK, .state = DISCONNECTED, .occurred_ms = 4000 }, CODE(428), CONNECTED, NONE, IGNORED },
+    { "the newer one counts, whatever came first",
+      { .state = CONNECTED, .webhook_ms = NOW, .webhook_occurred_ms = 5000 }, NONE,
+      { WEBHOOK, .state = DISCONNECTED, .occurred_ms = 6000 }, CODE(428), DISCONNECTED, CODE(428), DROP },
+};
+/* clang-format on */
+
+static const struct cause *cause_of(struct reason w)
+{
+    if (w.name)
+        return cause_by_name(w.name);
+    return w.code ? cause_find(w.code) : NULL;
+}
+
+static const char *name_of(const struct cause *c)
+{
+    return c ? c->name : "no cause";
+}
+
+static void check(const struct row *row)
+{
+    struct session_known known = row->known;
+    struct session_report report = row->report;
+    struct session_verdict v;
+
+    known.cause = cause_of(row->held_why);
+    report.cause = cause_of(row->said_why);
+    session_state_next(&known, &report, START, NOW, &v);
+    if (v.state != row->state || v.cause != cause_of(row->why))
+        fail_msg("%s: %s, %s", row->what, session_state_text(v.state), name_of(v.cause));
+    if (v.taken != (row->how != IGNORED) || v.drop != (row->how == DROP))
+        fail_msg("%s: taken %d, drop %d", row->what, v.taken, v.drop);
+    if (v.changed != (v.state != known.state || v.cause != known.cause))
+        fail_msg("%s: changed %d", row->what, v.changed);
+}
+
+static void test_rows(void **state)
+{
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        check(&rows[i]);
+}
+
+/* The clock of `starting` runs from the first time it was said, and ends with any other word. */
+static void test_starting_clock(void **state)
+{
+    struct session_known known = { .state = DISCONNECTED };
+    struct session_report report = { POLL, .state = STARTING };
+    struct session_verdict v;
+
+    session_state_next(&known, &report, START, NOW, &v);
+    assert_int_equal(v.starting_ms, NOW);
+    known.starting_ms = v.starting_ms;
+    session_state_next(&known, &report, START, NOW + 5 * S, &v);
+    assert_int_equal(v.starting_ms, NOW);
+    report.state = CONNECTED;
+    session_state_next(&known, &report, START, NOW + 6 * S, &v);
+    assert_int_equal(v.starting_ms, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_starting_clock) };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
