@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "common/base/mem.h"
+#include "common/domain/event_type.h"
 #include "common/store/events_internal.h"
 #include "common/store/sql.h"
 
@@ -235,6 +236,40 @@ int event_read(struct event_reader *r, int64_t from_seq, const struct event_filt
     rows_settle(ret);
     if (rc != 0)
         ret->n = 0;
+    return rc;
+}
+
+/* ---- when did each session receive something? ------------------------------------------------- */
+
+static int each_received(struct event_reader *r, int64_t from_seq, int64_t end_seq, const char *bridge,
+                         int (*on_session)(void *ctx, struct str session, int64_t at), void *ctx)
+{
+    CLEANUP(sql_done) struct sql *q = NULL;
+    int rc = sql_query(r->db,
+                       "SELECT session, max(at) FROM event WHERE seq >= ?1 AND seq < ?2"
+                       " AND type = ?3 AND bridge = ?4 AND session <> '' GROUP BY session",
+                       &q, "iiss", from_seq, end_seq, event_type_text(EVENT_TYPE_MESSAGE_RECEIVED), bridge);
+
+    while (rc == 0 && (rc = sql_next(q)) == SQL_ROW)
+        rc = on_session(ctx, sql_text(q, 0), sql_int(q, 1));
+    return rc;
+}
+
+int event_last_received(struct event_reader *r, int64_t from_seq, const char *bridge,
+                        int (*on_session)(void *ctx, struct str session, int64_t at), void *ctx,
+                        int64_t *ret_next_seq)
+{
+    int64_t head = 0, end_seq;
+    int rc = snapshot_begin(r);
+
+    if (rc == 0)
+        rc = read_head(r, &head);
+    end_seq = head + 1 - from_seq > EVENT_RECEIVED_ROWS_MAX ? from_seq + EVENT_RECEIVED_ROWS_MAX : head + 1;
+    if (rc == 0 && from_seq < end_seq)
+        rc = each_received(r, from_seq, end_seq, bridge, on_session, ctx);
+    snapshot_end(r);
+    if (rc == 0)
+        *ret_next_seq = end_seq;
     return rc;
 }
 

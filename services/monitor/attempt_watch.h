@@ -1,42 +1,30 @@
 /*
- * What others do in state.db: attempts that a worker has made are watched until they have worked or failed;
- * sessions that were parked, unparked, created or deleted are taken up.
+ * Reconnect attempts that the workers have made: the bridge is asked about each session until it is connected or the
+ * time for its verification is over, and then the attempt has failed.
+ *
+ *   an attempt in state.db:   calling ──► verifying ──the bridge is asked at 2, 5, 10, 20 s──► connected: succeeded
+ *                                             '──asked at or after verify_until, not connected──► failed
  */
 #pragma once
 
-#include "services/monitor/session_table.h"
+#include "services/monitor/state_sync.h"
 
-/* Attempts watched at once: verification lasts 20 s, so this is a rate of 100/s; the others are looked at
- * when these are over. */
-#define ATTEMPT_WATCH_MAX 2048
+struct attempt_watch;
 
-struct monitor;
-
-struct watched_attempt {
-    char id[SESSIONS_ID_MAX];
-    int64_t token;
-    int64_t called_at, verify_until; /* 0: still calling */
+struct attempt_watch_options {
+    const struct monitor_context *m;
+    struct change_batch *batch;
+    struct state_sync *sync;
+    /* Ask the bridge about this session now: by a call of its own, or by a sweep, at most one in @gap_ms. */
+    void (*on_ask)(void *ctx, const char *id, int64_t gap_ms);
+    void *ctx;
 };
+int attempt_watch_open(const struct attempt_watch_options *o, struct attempt_watch **ret);
+void attempt_watch_close(struct attempt_watch *w); /* NULL is nothing */
 
-struct attempt_watch {
-    struct monitor *m;
-    struct timer *timer;
-    int64_t number;       /* of the newest look at state.db */
-    int64_t version;      /* data_version as of then */
-    int64_t loaded;       /* data_version as of the last reload of all sessions */
-    int64_t next_look_ms; /* steady ms: the earliest look that is due, INT64_MAX: none */
-    struct watched_attempt *open;
-    int n;
-    bool rung;
-};
-
-/* Fills the book; then watch_open() begins. Each returns 0 or -errno. */
-int attempt_watch_load(struct attempt_watch *w, struct monitor *m);
-int attempt_watch_open(struct attempt_watch *w);
-void attempt_watch_close(struct attempt_watch *w); /* safe on zeros */
-/* A bell: look at state.db soon. */
+/* Something may have changed in state.db: read it soon. */
 void attempt_watch_wake(struct attempt_watch *w);
-/* Before a sweep: sessions that the CLI has created or deleted. Returns 0 or -errno. */
-int attempt_watch_reload(struct attempt_watch *w);
-/* A poll was taken in: some attempts may be judged now. */
+/* A poll was taken in: some attempts may be decided now. */
 void attempt_watch_polled(struct attempt_watch *w);
+/* An attempt for this session is under way. */
+bool attempt_watch_has(const struct attempt_watch *w, const char *id);

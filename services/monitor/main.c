@@ -2,11 +2,10 @@
 
 int main(int argc, char *argv[])
 {
-    struct monitor m = MONITOR_NULL;
-    int r = monitor_open(&m, APP_START(argc, argv));
+    struct monitor *m = NULL;
+    int r = monitor_open(APP_START(argc, argv), &m);
 
     if (r == 0)
-        r = app_run(m.app);
-    monitor_close(&m);
-    return app_close(m.app, r);
+        r = app_run(monitor_app(m));
+    return monitor_close(m, r);
 }

@@ -167,7 +167,7 @@ void metrics_beat(bool ok)
     metric_add(ok ? &delivered : &undelivered, HEARTBEAT, 1);
 }
 
-void metrics_record_failed(void)
+void metrics_commit_failed(void)
 {
     metric_add(&record_failures, 0, 1);
 }

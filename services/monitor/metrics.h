@@ -25,5 +25,5 @@ void metrics_alert_raised(enum alert_kind kind);
 void metrics_delivered(enum sink_kind kind, bool ok);
 void metrics_dropped(int64_t notes);
 void metrics_beat(bool ok);
-void metrics_record_failed(void);
+void metrics_commit_failed(void);
 void metrics_events(int64_t position, int64_t head);

@@ -1,349 +1,215 @@
 /*
  * One sweep, when all goes well:
- *   on_sweep    takes up what others did in state.db, asks the bridge
- *   on_health   good: nothing to say
- *   on_list     reads, compares with the book (or on_status, one by one)
- *   on_end      records the changes in one transaction, rings, plans the next sweep
- * When it does not: the health check fails three times -> bridge.down and an incident; many sessions drop or
- * calls fail -> an incident: polled every 5 s, nothing told per session, nothing attempted until two good
- * sweeps; the key is refused -> one line, asked on at the usual pace; the store is busy -> the round is
- * undone, seen again by the next sweep. Beside it: webhooks (hear.c) and attempts (watch.c) put into the same
- * round; sinks outside (post.c).
+ *   on_sweep    takes up what others changed in state.db, asks the bridge
+ *   on_health   good
+ *   on_list     reads, compares with the session table (or on_status, one by one)
+ *   on_end      commits the changes in one transaction, publishes, plans the next sweep
+ *
+ * When it does not: the health check fails three times -> bridge.down and an incident. Many sessions drop, or calls
+ * fail -> an incident: a sweep every 5 s, no alert per session, no attempt until two good sweeps. The key is refused ->
+ * one log line and an alert, sweeps go on at the usual pace. state.db is busy -> the changes are put back in memory, and
+ * the next sweep finds them again.
+ *
+ *   a sweep:   planned ──timer──► health ──good──► list, or session by session ──► committed ──► planned
+ *                 ▲                  '── bad ──────────────┬── fault ────────────────► committed ──┤
+ *                 └────────────────────────────────────────┴───────────────────────────────────────┘
  */
-#include "services/monitor/monitor.h"
+#include "services/monitor/poll_schedule.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #include "common/base/log.h"
-#include "services/monitor/publish.h"
+#include "common/base/mem.h"
+#include "services/monitor/metrics.h"
 
-/* Answers to single questions that come within this are recorded together. */
-#define FLUSH_MS 50
-/* After a round that the store did not take. */
+/* After a changeset that state.db did not take. */
 #define STORE_AGAIN_MS 1000
 /* One by one: a sweep takes this share of its interval, the rest is for slow answers. */
 #define SPREAD(ms) ((ms)*4 / 5)
-/* Workers may act on what a sweep recorded for this many intervals: one may fail without stopping them. */
+/* Workers may act on what a sweep saw for this many intervals: one may fail without stopping them. */
 #define FRESHNESS_SWEEPS 3
 /* And a slow sweep is no silence: the client's limit for one call. */
 #define FRESHNESS_MORE_MS 60000
 
-/* ---- recording and ringing ------------------------------------------------------------------- */
+struct poll_schedule {
+    struct poll_schedule_options o;
+    struct poller *poller;
+    struct timer *timer; /* begins the next sweep */
+    struct backoff waiting;
+    const struct bridge_driver *pending_driver; /* found out, not stored yet */
+    int64_t sweep_no;
+    int64_t began_ms, began_us; /* of the sweep under way; steady, and for measuring */
+    int64_t next_ms;            /* steady: when the next sweep begins */
+    int next_index;             /* one by one: the next session's index in the table */
+    bool recheck;               /* something changed while a sweep is under way */
+    bool by_list;               /* the last sweep was answered by one list */
+    bool list_failed;           /* … and it could not be taken in */
+    bool settled;               /* a good sweep was committed since the start */
+    enum sweep_end last_end;
+};
 
-/* The bridge is in trouble: its sessions are not spoken of. */
-static bool is_quiet(const struct monitor *m)
+static const struct rules *rules_of(const struct poll_schedule *p)
 {
-    return m->incident.kind != INCIDENT_NONE || m->health.state == HEALTH_DOWN;
+    return &p->o.m->settings->rules;
 }
 
-static void begin_changeset(struct monitor *m)
+static int64_t now_ms(const struct poll_schedule *p)
 {
-    changeset_begin(&m->changeset, m->table, m->settings.rules.start_ms, times_steady(&m->times),
-                    times_wall(&m->times));
-}
-
-/* Does a mass of drops in this round make an incident? */
-static void count_drops(struct monitor *m)
-{
-    int64_t states[SESSION_STATE_N];
-
-    if (m->changeset.drops == 0)
-        return;
-    session_table_states(m->table, states);
-    if (!incident_drops(&m->settings.rules, &m->incident, m->changeset.drops, states[SESSION_CONNECTED],
-                        m->changeset.now))
-        return;
-    m->pending.set_incident = m->pending.incident = true;
-    m->pending.incident_detail = incident_text(m->incident.kind);
-}
-
-void monitor_stored(struct monitor *m, int r)
-{
-    bool failing = r != 0;
-
-    if (failing)
-        metrics_record_failed();
-    if (failing && db_sync_failed(m->db))
-        monitor_reopen(m);
-    else if (!failing)
-        backoff_reset(&m->reopening);
-    if (failing == m->store_failing)
-        return;
-    m->store_failing = failing;
-    if (failing)
-        log_error("store", "state.db does not take what was seen; it will be seen again",
-                  KS("why", err_text(r)), KS("detail", db_error(m->db)));
-    else
-        log_info("store", "state.db works again");
-}
-
-static int record(struct monitor *m, struct bridge_update *also)
-{
-    struct incident incident = m->incident;
-    struct bridge_update pending = m->pending;
-    int64_t drops = m->changeset.drops;
-    int r;
-
-    if (m->changeset.n == 0)
-        begin_changeset(m);
-    count_drops(m);
-    also->set_health = m->pending.set_health;
-    also->health = m->pending.health;
-    also->health_detail = m->pending.health_detail;
-    also->set_incident = m->pending.set_incident;
-    also->incident = m->pending.incident;
-    also->incident_detail = m->pending.incident_detail;
-    also->outdated = m->outdated;
-    also->quiet = is_quiet(m);
-    also->bridge_facts.down = m->health.state == HEALTH_DOWN;
-    also->bridge_facts.incident =
-        m->incident.kind == INCIDENT_MASS_DROP || m->incident.kind == INCIDENT_TRANSPORT;
-    also->bridge_facts.key_refused = m->key_refused;
-    r = commit_changeset(&m->commit, &m->changeset, also);
-    if (r == COMMIT_NOTHING)
-        return 0;
-    monitor_stored(m, r);
-    if (r != 0) {
-        m->incident = incident;
-        m->pending = pending;
-        return r;
-    }
-    m->drops += drops;
-    publish_committed(m, also);
-    m->pending = (struct bridge_update){ 0 };
-    if (m->changeset.outdated)
-        m->outdated = m->changeset.outdated;
-    changeset_done(&m->changeset);
-    return 0;
-}
-
-int monitor_flush(struct monitor *m, int64_t cursor)
-{
-    struct bridge_update also = { .cursor = cursor };
-
-    timer_stop(m->flush);
-    return record(m, &also);
-}
-
-static void on_flush(void *ctx)
-{
-    struct monitor *m = ctx;
-
-    (void)monitor_flush(m, 0);
-}
-
-struct changeset *monitor_changeset(struct monitor *m)
-{
-    if (m->changeset.n == 0) {
-        begin_changeset(m);
-        timer_start(m->flush, FLUSH_MS);
-    }
-    return &m->changeset;
-}
-
-void monitor_touch(struct monitor *m, struct tracked_session *s, bool row)
-{
-    (void)changeset_touch(monitor_changeset(m), s, row); /* without memory: the next sweep finds it */
-}
-
-bool monitor_is_attempting(const struct monitor *m, const char *id)
-{
-    const struct tracked_session *s = session_table_find(m->table, id);
-
-    return s && s->watched > 0 && s->watched == m->attempts.number;
-}
-
-void monitor_check_attempts(struct monitor *m)
-{
-    attempt_watch_wake(&m->attempts);
+    return times_steady(&p->o.m->times);
 }
 
 /* ---- when to ask next ------------------------------------------------------------------------ */
 
-static void plan(struct monitor *m, int64_t after_ms)
+static void plan(struct poll_schedule *p, int64_t after_ms)
 {
-    m->next_ms = times_steady(&m->times) + after_ms;
-    timer_start(m->sweep, after_ms);
-}
-
-/* The sweep that has just ended was one of those in a row that end the trouble. */
-static bool is_mending(const struct monitor *m)
-{
-    bool health_is_back = m->health.state == HEALTH_DOWN && m->health.run_good;
-
-    return health_is_back || m->incident.good_sweeps > 0;
-}
-
-static int64_t trouble_ms(const struct monitor *m, enum sweep_end end)
-{
-    const struct rules *r = &m->settings.rules;
-    bool soon = end == SWEEP_GOOD && is_mending(m) && r->confirm_ms < r->incident_check_ms;
-
-    return soon ? r->confirm_ms : r->incident_check_ms;
+    p->next_ms = now_ms(p) + after_ms;
+    timer_start(p->timer, after_ms);
 }
 
 /* From the end of a sweep that ended so. */
-static int64_t pause_ms(struct monitor *m, enum sweep_end end)
+static int64_t pause_ms(struct poll_schedule *p, enum sweep_end end)
 {
-    const struct rules *r = &m->settings.rules;
-    int64_t passed_ms = times_steady(&m->times) - m->began_ms;
+    const struct rules *r = rules_of(p);
+    const struct bridge_status *status = p->o.status;
+    int64_t passed_ms = now_ms(p) - p->began_ms;
     int64_t rest_ms = r->check_ms > passed_ms ? r->check_ms - passed_ms : 0;
+    bool bad = end == SWEEP_UNHEALTHY || end == SWEEP_FAULT || end == SWEEP_UNKNOWN_BRIDGE;
 
-    if (!m->reached)
-        return backoff_next_ms(&m->waiting);
-    if (m->list_failed)
+    if (!status->reached)
+        return backoff_next_ms(&p->waiting);
+    if (p->list_failed)
         return STORE_AGAIN_MS;
-    if (is_quiet(m) || end == SWEEP_UNHEALTHY || end == SWEEP_FAULT || end == SWEEP_UNKNOWN_BRIDGE)
-        return trouble_ms(m, end);
-    return m->soon && r->recheck_ms < rest_ms ? r->recheck_ms : rest_ms;
+    if (end == SWEEP_GOOD && bridge_status_is_recovering(status) && r->confirm_ms < r->incident_check_ms)
+        return r->confirm_ms;
+    if (bridge_status_is_quiet(status) || bad)
+        return r->incident_check_ms;
+    return p->recheck && r->recheck_ms < rest_ms ? r->recheck_ms : rest_ms;
 }
 
-static void recheck(struct monitor *m)
+static void recheck_all(struct poll_schedule *p)
 {
-    int64_t at_ms = times_steady(&m->times) + m->settings.rules.recheck_ms;
+    int64_t at_ms = now_ms(p) + rules_of(p)->recheck_ms;
 
-    if (poller_is_sweeping(m->poller))
-        m->soon = true; /* what it asks may have been asked before */
-    else if (at_ms < m->next_ms)
-        plan(m, m->settings.rules.recheck_ms);
+    if (poller_is_sweeping(p->poller))
+        p->recheck = true; /* what it asks may have been asked before */
+    else if (at_ms < p->next_ms)
+        plan(p, rules_of(p)->recheck_ms);
 }
 
-static bool asks_one_by_one(const struct monitor *m)
+static bool asks_one_by_one(const struct poll_schedule *p)
 {
-    const struct bridge_driver *d = poller_driver(m->poller);
+    const struct bridge_driver *d = poller_driver(p->poller);
 
-    return d && d->has_status && !m->by_list;
+    return d && d->has_status && !p->by_list;
 }
 
-void monitor_recheck(struct monitor *m, const char *id)
+void poll_schedule_recheck(struct poll_schedule *p, const char *id)
 {
-    if (!id || !asks_one_by_one(m) || !poller_ask(m->poller, id))
-        recheck(m);
+    if (!id || !asks_one_by_one(p) || !poller_ask(p->poller, id))
+        recheck_all(p);
 }
 
-void monitor_ask(struct monitor *m, const char *id, int64_t gap_ms)
+void poll_schedule_ask(struct poll_schedule *p, const char *id, int64_t gap_ms)
 {
-    if (poller_ask(m->poller, id))
+    if (poller_ask(p->poller, id))
         return;
-    if (!poller_is_sweeping(m->poller) && times_steady(&m->times) - m->began_ms >= gap_ms)
-        plan(m, 0);
+    if (!poller_is_sweeping(p->poller) && now_ms(p) - p->began_ms >= gap_ms)
+        plan(p, 0);
 }
 
-/* ---- what the bridge says -------------------------------------------------------------------- */
+/* ---- the answers to calls -------------------------------------------------------------------- */
 
-static void set_message(struct monitor *m, const struct poller_call *c)
-{
-    if (c->http_status > 0)
-        (void)snprintf(m->bridge_detail, sizeof m->bridge_detail, "%s (HTTP %d)", c->detail, c->http_status);
-    else
-        (void)snprintf(m->bridge_detail, sizeof m->bridge_detail, "%s", c->detail);
-}
-
-static void count_call(struct monitor *m, const struct poller_call *c)
+static void count_call(struct poll_schedule *p, const struct bridge_call *c)
 {
     bool ok = c->kind >= 0 && !bridge_answer_is_transport(c->kind);
 
-    if (!incident_call(&m->settings.rules, &m->incident, ok, times_steady(&m->times)))
-        return;
-    m->pending.set_incident = m->pending.incident = true;
-    m->pending.incident_detail = incident_text(m->incident.kind);
+    bridge_status_call(rules_of(p), p->o.status, ok, now_ms(p));
 }
 
-static void went(struct monitor *m, enum health_news news)
+static void log_unreachable(struct poll_schedule *p, const struct bridge_call *c)
 {
-    bool up = news == HEALTH_WENT_UP;
+    const struct bridge_settings *b = &p->o.m->settings->bridge;
 
-    m->pending.set_health = true;
-    m->pending.health = up ? BRIDGE_HEALTH_UP : BRIDGE_HEALTH_DOWN;
-    m->pending.health_detail = up ? "" : m->bridge_detail;
-    if (up || !incident_down(&m->incident, times_steady(&m->times)))
-        return;
-    m->pending.set_incident = m->pending.incident = true;
-    m->pending.incident_detail = incident_text(m->incident.kind);
+    if (!p->o.status->reached && (p->waiting.tries == 0 || backoff_is_news(&p->waiting)))
+        log_warn("bridge-unreachable", "waiting for the bridge", KS("bridge", b->name), KS("url", b->url),
+                 KS("error", c->detail), KI("http_status", c->http_status));
 }
 
-static void wait_for_bridge(struct monitor *m, const struct poller_call *c)
+static void on_health(void *ctx, bool good, const struct bridge_call *c)
 {
-    if (!m->reached && (m->waiting.tries == 0 || backoff_is_news(&m->waiting)))
-        log_warn("bridge-unreachable", "waiting for the bridge", KS("bridge", m->settings.bridge.name),
-                 KS("url", m->settings.bridge.url), KS("why", c->detail), KI("http_status", c->http_status));
-}
+    struct poll_schedule *p = ctx;
+    struct bridge_status *status = p->o.status;
+    bool was_away = status->health.run > 0 && !status->health.run_good;
+    bool changed;
 
-static void on_health(void *ctx, bool good, const struct poller_call *c)
-{
-    struct monitor *m = ctx;
-    bool was_away = m->health.run > 0 && !m->health.run_good;
-    enum health_news news = health_check(&m->settings.rules, &m->health, good);
-
-    m->reached = m->reached || c->http_status > 0;
-    if (good)
-        m->bridge_detail[0] = '\0';
-    else
-        set_message(m, c);
+    status->reached = status->reached || c->http_status > 0;
+    bridge_status_set_detail(status, good ? "" : c->detail, c->http_status);
     if (!good) {
-        wait_for_bridge(m, c);
-        count_call(m, c); /* a good one proves little: a bridge that lists nothing may still be alive */
+        log_unreachable(p, c);
+        count_call(p, c); /* a good one proves little: a bridge that lists nothing may still be alive */
     }
-    if (news != HEALTH_NO_NEWS)
-        went(m, news);
+    changed = bridge_status_health(rules_of(p), status, good, now_ms(p));
     if (good && was_away)
-        poller_forget_driver(m->poller); /* it may have come back as another one */
-    if (news != HEALTH_NO_NEWS)
-        (void)monitor_flush(m, 0); /* if not now, then with the next round */
+        poller_forget_driver(p->poller); /* it may have come back as another one */
+    if (changed)
+        (void)change_batch_commit(p->o.batch, 0); /* if not now, then with the next changeset */
 }
 
-static void on_call(void *ctx, const struct poller_call *c)
+static void on_call(void *ctx, const struct bridge_call *c)
 {
-    struct monitor *m = ctx;
+    struct poll_schedule *p = ctx;
 
     if (c->kind != 0)
-        set_message(m, c);
-    count_call(m, c);
+        bridge_status_set_detail(p->o.status, c->detail, c->http_status);
+    count_call(p, c);
 }
 
-/* The workers wait for it. What the store did not take now is tried again when the sweep ends. */
-static void save_driver(struct monitor *m)
+/* The workers wait for it. If state.db does not take it now, the end of the next sweep tries again. */
+static void save_driver(struct poll_schedule *p)
 {
+    const struct monitor_context *m = p->o.m;
     int r;
 
-    if (!m->pending_driver)
+    if (!p->pending_driver)
         return;
-    r = bridges_set_driver(m->db, m->settings.bridge.name, m->pending_driver->name);
-    monitor_stored(m, r);
+    r = bridges_set_driver(m->db, m->settings->bridge.name, p->pending_driver->name);
+    store_status_written(m->store, r);
     if (r != 0)
         return;
-    m->pending_driver = NULL;
-    attempt_watch_wake(&m->attempts);
+    p->pending_driver = NULL;
+    attempt_watch_wake(p->o.attempts);
 }
 
 static void on_driver(void *ctx, const struct bridge_driver *driver)
 {
-    struct monitor *m = ctx;
+    struct poll_schedule *p = ctx;
 
-    log_info("bridge-driver", "found out what the bridge speaks", KS("bridge", m->settings.bridge.name),
+    log_info("bridge-driver", "found out what the bridge speaks", KS("bridge", p->o.m->settings->bridge.name),
              KS("driver", driver->name));
-    m->pending_driver = driver;
-    save_driver(m);
+    p->pending_driver = driver;
+    save_driver(p);
 }
+
+/* ---- comparing ------------------------------------------------------------------------------- */
 
 /* Asked before it was deleted, or meanwhile: a session that is listed would become known again and be missed
  * by the next sweep, one that is not would be lost. */
-static bool is_deleted(const struct monitor *m, const char *id, int64_t asked)
+static bool is_deleted(const struct monitor_context *m, const char *id, int64_t asked)
 {
     struct session_deletion d;
-    int r = sessions_find_deletion(m->db, m->settings.bridge.name, id, &d);
+    int r = sessions_find_deletion(m->db, m->settings->bridge.name, id, &d);
 
     return r < 0 || (r == 0 && asked <= d.steady); /* the store is busy: the next one shows it, too */
 }
 
-static bool is_not_to_be_known(const struct monitor *m, const char *id, int64_t asked)
+static bool is_unwanted(const struct monitor_context *m, const char *id, int64_t asked)
 {
     return !session_table_find(m->table, id) && is_deleted(m, id, asked);
 }
 
 struct listing {
-    struct monitor *m;
+    struct poll_schedule *p;
+    struct changeset *changeset;
     int64_t asked;
     bool full;
 };
@@ -351,46 +217,47 @@ struct listing {
 static int on_listed(void *ctx, const struct bridge_session *seen)
 {
     struct listing *l = ctx;
+    struct poll_schedule *p = l->p;
     int r;
 
-    if (changeset_unchanged(&l->m->changeset, seen, l->asked, l->m->sweep_no) ||
-        is_not_to_be_known(l->m, seen->id, l->asked))
+    if (changeset_unchanged(l->changeset, seen, l->asked, p->sweep_no) ||
+        is_unwanted(p->o.m, seen->id, l->asked))
         return 0;
-    r = changeset_poll(&l->m->changeset, seen, l->asked, l->m->sweep_no,
-                       monitor_is_attempting(l->m, seen->id));
+    r = changeset_poll(l->changeset, seen, l->asked, p->sweep_no, attempt_watch_has(p->o.attempts, seen->id));
     l->full = l->full || r == -ENOSPC;
     return r == -ENOSPC ? 0 : r;
 }
 
-static int find_missing(struct monitor *m, int64_t asked)
+static int find_missing(struct listing *l)
 {
+    struct poll_schedule *p = l->p;
+    const struct session_table *table = p->o.m->table;
     int r = 0;
 
-    for (int i = 0; r == 0 && i < session_table_count(m->table); i++) {
-        struct tracked_session *s = session_table_at(m->table, i);
+    for (int i = 0; r == 0 && i < session_table_count(table); i++) {
+        struct tracked_session *s = session_table_at(table, i);
 
-        if (s->sweep != m->sweep_no && !is_deleted(m, s->id, asked))
-            r = changeset_missing(&m->changeset, s, asked, monitor_is_attempting(m, s->id));
+        if (s->sweep != p->sweep_no && !is_deleted(p->o.m, s->id, l->asked))
+            r = changeset_missing(l->changeset, s, l->asked, attempt_watch_has(p->o.attempts, s->id));
     }
     return r;
 }
 
-/* What the reader skipped may be any session we know, so nobody is missing then. */
-static int compare(struct monitor *m, const struct bridge_driver *driver, const struct bridge_answer *answer,
-                   int64_t asked)
+/* An entry that the reader skipped may be any session, so none is missing then. */
+static int compare(struct listing *l, const struct bridge_driver *driver, const struct bridge_answer *answer)
 {
-    struct listing l = { .m = m, .asked = asked };
+    const struct monitor_context *m = l->p->o.m;
     int skipped = 0;
     int r = db_begin_reads(m->db);
 
     if (r == 0)
-        r = driver->read_list(answer, on_listed, &l, &skipped);
+        r = driver->read_list(answer, on_listed, l, &skipped);
     db_end_reads(m->db);
-    if (r == 0 && skipped == 0 && !l.full)
-        r = find_missing(m, asked);
+    if (r == 0 && skipped == 0 && !l->full)
+        r = find_missing(l);
     if (skipped > 0)
-        log_warn("list-skipped", "the list has entries that make no sense", KI("entries", skipped));
-    if (l.full)
+        log_warn("list-skipped", "the bridge's list has entries that cannot be read", KI("entries", skipped));
+    if (l->full)
         log_error("session-table-full", "more sessions than can be watched", KI("max", SESSION_TABLE_MAX));
     return r;
 }
@@ -398,213 +265,235 @@ static int compare(struct monitor *m, const struct bridge_driver *driver, const 
 static int on_list(void *ctx, const struct bridge_driver *driver, const struct bridge_answer *answer,
                    int64_t asked)
 {
-    struct monitor *m = ctx;
-    int r = monitor_flush(m, 0);
+    struct poll_schedule *p = ctx;
+    struct listing l = { .p = p, .asked = asked };
+    int r = change_batch_commit(p->o.batch, 0);
 
-    begin_changeset(m);
-    m->list_failed = r != 0;
+    l.changeset = change_batch_restart(p->o.batch);
+    p->list_failed = r != 0;
     if (r == 0)
-        r = compare(m, driver, answer, asked);
-    m->list_failed = m->list_failed || r < 0;
+        r = compare(&l, driver, answer);
+    p->list_failed = p->list_failed || r < 0;
     if (r != 0)
-        changeset_undo(&m->changeset);
+        change_batch_undo(p->o.batch);
     return r < 0 ? 0 : r; /* a fault of ours is not the bridge's */
 }
 
 static const char *next_session(void *ctx)
 {
-    struct monitor *m = ctx;
+    struct poll_schedule *p = ctx;
+    const struct session_table *table = p->o.m->table;
 
-    return m->next_index < session_table_count(m->table) ? session_table_at(m->table, m->next_index++)->id
-                                                         : NULL;
+    return p->next_index < session_table_count(table) ? session_table_at(table, p->next_index++)->id : NULL;
 }
 
 static void on_status(void *ctx, const char *id, int kind, const struct bridge_session *seen, int64_t asked)
 {
-    struct monitor *m = ctx;
+    struct poll_schedule *p = ctx;
+    const struct monitor_context *m = p->o.m;
     struct tracked_session *s = session_table_find(m->table, id);
-    bool attempting = monitor_is_attempting(m, id);
+    bool attempting = attempt_watch_has(p->o.attempts, id);
 
     metrics_checked();
     if (s && kind == BRIDGE_NO_SESSION && !is_deleted(m, id, asked))
-        (void)changeset_missing(monitor_changeset(m), s, asked, attempting);
-    if (kind == 0 && !is_not_to_be_known(m, id, asked))
-        (void)changeset_poll(monitor_changeset(m), seen, asked, m->sweep_no, attempting);
-    attempt_watch_polled(&m->attempts);
+        (void)changeset_missing(change_batch_changeset(p->o.batch), s, asked, attempting);
+    if (kind == 0 && !is_unwanted(m, id, asked))
+        (void)changeset_poll(change_batch_changeset(p->o.batch), seen, asked, p->sweep_no, attempting);
+    attempt_watch_polled(p->o.attempts);
 }
 
 /* ---- the end of a sweep ---------------------------------------------------------------------- */
 
-/* After trouble, or for the first time: every session that is down is put up, every alert is looked at. */
-static void take_stock(struct monitor *m)
+/* After trouble, or for the first time: every session that is down is put up for reconnection, every alert is decided
+ * again. */
+static void review_all(struct poll_schedule *p)
 {
-    for (int i = 0; i < session_table_count(m->table); i++) {
-        struct tracked_session *s = session_table_at(m->table, i);
+    const struct session_table *table = p->o.m->table;
+
+    for (int i = 0; i < session_table_count(table); i++) {
+        struct tracked_session *s = session_table_at(table, i);
         bool down = s->known.state == SESSION_DISCONNECTED;
+        struct change *c;
 
         if (!down && !alert_tracker_is_due(s))
             continue;
-        monitor_touch(m, s, false);
-        if (down && m->changeset.n > 0)
-            m->changeset.changes[m->changeset.n - 1].follow = true;
+        c = change_batch_touch(p->o.batch, s, false);
+        if (c && down)
+            c->follow = true;
     }
 }
 
-static void relax(struct monitor *m)
+static void end_suppressions(struct poll_schedule *p)
 {
-    for (int i = 0; i < session_table_count(m->table); i++) {
-        struct tracked_session *s = session_table_at(m->table, i);
+    const struct session_table *table = p->o.m->table;
+    int64_t now = now_ms(p);
 
-        if (s->flap.suppressed_ms == 0 ||
-            times_steady(&m->times) < flap_until_ms(&m->settings.rules, &s->flap))
+    for (int i = 0; i < session_table_count(table); i++) {
+        struct tracked_session *s = session_table_at(table, i);
+
+        if (s->flap.suppressed_ms == 0 || now < flap_until_ms(rules_of(p), &s->flap))
             continue;
-        monitor_touch(m, s, true);
-        (void)flap_relax(&m->settings.rules, &s->flap, times_steady(&m->times));
+        (void)change_batch_touch(p->o.batch, s, true);
+        (void)flap_relax(rules_of(p), &s->flap, now);
     }
 }
 
-static void listen(struct monitor *m)
+static int commit_good(struct poll_schedule *p)
 {
-    bool live = event_feed_is_live(&m->feed);
-
-    for (int i = 0; i < session_table_count(m->table); i++) {
-        struct tracked_session *s = session_table_at(m->table, i);
-
-        if (!s->silence)
-            continue;
-        (void)silence_tick(&m->settings.rules, s->silence, live && s->known.state == SESSION_CONNECTED,
-                           times_day(&m->times));
-        if (!s->silence->silent || s->silent_since > 0)
-            continue;
-        monitor_touch(m, s, true);
-        s->silent_since = times_wall(&m->times);
-        if (m->changeset.n > 0)
-            m->changeset.changes[m->changeset.n - 1].follow =
-                m->changeset.changes[m->changeset.n - 1].silent = m->settings.rules.silent_reconnect;
-    }
-}
-
-static int record_good(struct monitor *m)
-{
-    struct bridge_update also = { .swept = true,
-                                  .freshness_ms =
-                                      FRESHNESS_SWEEPS * m->settings.rules.check_ms + FRESHNESS_MORE_MS };
+    bool quiet = bridge_status_is_quiet(p->o.status);
     int r;
 
-    timer_stop(m->flush);
-    if (!is_quiet(m)) {
-        relax(m);
-        listen(m);
-    }
-    r = record(m, &also);
-    if (r == 0 && !m->settled && !is_quiet(m)) {
-        take_stock(m);
-        r = monitor_flush(m, 0);
-        m->settled = r == 0;
+    if (!quiet)
+        end_suppressions(p);
+    silence_watch_sweep(p->o.silence, quiet);
+    r = change_batch_commit_sweep(p->o.batch, p->began_ms,
+                                  FRESHNESS_SWEEPS * rules_of(p)->check_ms + FRESHNESS_MORE_MS);
+    if (r == 0 && !p->settled && !bridge_status_is_quiet(p->o.status)) {
+        review_all(p);
+        r = change_batch_commit(p->o.batch, 0);
+        p->settled = r == 0;
     }
     return r;
 }
 
-static void maybe_over(struct monitor *m, bool good)
+static void end_incident(struct poll_schedule *p, bool good)
 {
-    struct incident incident = m->incident;
-    bool over =
-        incident_sweep(&m->settings.rules, &m->incident, good && m->health.state == HEALTH_UP, m->drops);
+    struct bridge_status before = *p->o.status;
 
-    m->drops = 0;
-    if (!over)
+    if (!bridge_status_sweep(rules_of(p), p->o.status, good, change_batch_take_drops(p->o.batch)))
         return;
-    m->pending.set_incident = true;
-    m->pending.incident = false;
-    m->pending.incident_detail = "";
-    take_stock(m);
-    m->settled = true;
-    if (monitor_flush(m, 0) == 0)
-        return;
-    m->incident = incident; /* the next good sweep tries again */
-    m->pending.set_incident = false;
+    review_all(p);
+    p->settled = true;
+    if (change_batch_commit(p->o.batch, 0) != 0)
+        *p->o.status = before; /* the next good sweep tries again */
 }
 
-static void say_end(struct monitor *m, enum sweep_end end)
+static void log_end(struct poll_schedule *p, enum sweep_end end)
 {
-    if (end == m->last_end)
+    const struct bridge_settings *b = &p->o.m->settings->bridge;
+
+    if (end == p->last_end)
         return;
     if (end == SWEEP_REFUSED)
         log_error("key-refused", "the bridge refuses our key: set WHATSAPP_API_KEY to the one it wants",
-                  KS("bridge", m->settings.bridge.name), KS("why", m->bridge_detail));
+                  KS("bridge", b->name), KS("error", p->o.status->detail));
     if (end == SWEEP_UNKNOWN_BRIDGE)
-        log_error("unknown-bridge",
-                  "what answers at WHATSAPP_API_URL is none of the bridges known here; set WHATSAPP_BRIDGE "
-                  "if it is",
-                  KS("url", m->settings.bridge.url));
+        log_error(
+            "unknown-bridge",
+            "WHATSAPP_API_URL answers like none of the bridges known here; set WHATSAPP_BRIDGE if it is "
+            "one of them",
+            KS("url", b->url));
     if (end == SWEEP_FAULT)
-        log_warn("sweep-failed", "the bridge did not say how its sessions are", KS("why", m->bridge_detail));
+        log_warn("sweep-failed", "could not list sessions", KS("error", p->o.status->detail));
+}
+
+static void show(struct poll_schedule *p, enum sweep_end end)
+{
+    metrics_swept(end, clock_mono_us() - p->began_us);
+    metrics_sessions(p->o.m->table);
+    metrics_bridge(bridge_status_is_up(p->o.status), p->o.status->incident.kind != INCIDENT_NONE);
+    metrics_alerts(change_batch_alerts_active(p->o.batch));
 }
 
 static void on_end(void *ctx, enum sweep_end end, bool by_list)
 {
-    struct monitor *m = ctx;
+    struct poll_schedule *p = ctx;
+    bool good;
     int r;
 
-    say_end(m, end);
-    m->last_end = end;
+    log_end(p, end);
+    p->last_end = end;
     if (end == SWEEP_UNKNOWN_BRIDGE)
-        (void)snprintf(m->bridge_detail, sizeof m->bridge_detail, "it is none of the bridges known here");
+        bridge_status_set_detail(p->o.status, "it is none of the bridges known here", 0);
     if (end == SWEEP_GOOD)
-        m->by_list = by_list;
+        p->by_list = by_list;
     if (end == SWEEP_GOOD || end == SWEEP_REFUSED)
-        m->key_refused = end == SWEEP_REFUSED;
-    r = end == SWEEP_GOOD && !m->list_failed ? record_good(m) : monitor_flush(m, 0);
-    m->list_failed = m->list_failed || r != 0;
-    save_driver(m);
-    maybe_over(m, end == SWEEP_GOOD && !m->list_failed);
-    metrics_swept(end, clock_mono_us() - m->began_us);
-    metrics_sessions(m->table);
-    metrics_bridge(m->health.state == HEALTH_UP, m->incident.kind != INCIDENT_NONE);
-    metrics_alerts(alert_tracker_active(&m->alerts, m->table));
-    if (end == SWEEP_GOOD && !m->list_failed)
-        alert_sender_heartbeat(m->sender);
-    attempt_watch_polled(&m->attempts);
-    plan(m, pause_ms(m, end));
-    m->soon = false;
+        p->o.status->key_refused = end == SWEEP_REFUSED;
+    r = end == SWEEP_GOOD && !p->list_failed ? commit_good(p) : change_batch_commit(p->o.batch, 0);
+    p->list_failed = p->list_failed || r != 0;
+    good = end == SWEEP_GOOD && !p->list_failed;
+    save_driver(p);
+    end_incident(p, good);
+    show(p, end);
+    if (good)
+        alert_sender_heartbeat(p->o.sender);
+    attempt_watch_polled(p->o.attempts);
+    plan(p, pause_ms(p, end));
+    p->recheck = false;
 }
 
+/* ---- the start of a sweep -------------------------------------------------------------------- */
+
 /* Spread over the interval, but the first one, and those in trouble, as fast as allowed. */
-static int64_t spread_ms(const struct monitor *m)
+static int64_t spread_ms(const struct poll_schedule *p)
 {
-    return m->settled && !is_quiet(m) ? SPREAD(m->settings.rules.check_ms) : 0;
+    return p->settled && !bridge_status_is_quiet(p->o.status) ? SPREAD(rules_of(p)->check_ms) : 0;
 }
 
 static void on_sweep(void *ctx)
 {
-    struct monitor *m = ctx;
-    int r = attempt_watch_reload(&m->attempts);
+    struct poll_schedule *p = ctx;
+    int r = state_sync_reload(p->o.sync);
 
     if (r != 0) {
-        monitor_stored(m, r);
-        plan(m, STORE_AGAIN_MS);
+        store_status_written(p->o.m->store, r);
+        plan(p, STORE_AGAIN_MS);
         return;
     }
-    m->sweep_no++;
-    m->began_ms = times_steady(&m->times);
-    m->began_us = clock_mono_us();
-    m->next_index = 0;
-    m->list_failed = false;
-    if (!poller_start(m->poller, session_table_count(m->table), spread_ms(m)))
-        plan(m, m->settings.rules.recheck_ms);
+    p->sweep_no++;
+    p->began_ms = now_ms(p);
+    p->began_us = clock_mono_us();
+    p->next_index = 0;
+    p->list_failed = false;
+    if (!poller_start(p->poller, session_table_count(p->o.m->table), spread_ms(p)))
+        plan(p, rules_of(p)->recheck_ms);
 }
 
-const struct poller_owner monitor_poller_owner = { .on_health = on_health,
-                                                   .on_call = on_call,
-                                                   .on_driver = on_driver,
-                                                   .on_list = on_list,
-                                                   .on_status = on_status,
-                                                   .next = next_session,
-                                                   .on_end = on_end };
+/* ---- opening --------------------------------------------------------------------------------- */
 
-int monitor_open_timers(struct monitor *m)
+const struct bridge_driver *poll_schedule_driver(const struct poll_schedule *p)
 {
-    int r = timer_open(app_loop(m->app), on_sweep, m, &m->sweep);
+    return poller_driver(p->poller);
+}
 
-    return r == 0 ? timer_open(app_loop(m->app), on_flush, m, &m->flush) : r;
+bool poll_schedule_is_settled(const struct poll_schedule *p)
+{
+    return p->settled;
+}
+
+static const struct poller_owner owner = { .on_health = on_health,
+                                           .on_call = on_call,
+                                           .on_driver = on_driver,
+                                           .on_list = on_list,
+                                           .on_status = on_status,
+                                           .next = next_session,
+                                           .on_end = on_end };
+
+int poll_schedule_open(const struct poll_schedule_options *o, struct poll_schedule **ret)
+{
+    struct poll_schedule *p = mem_zalloc(sizeof *p);
+    int r;
+
+    if (!p)
+        return -ENOMEM;
+    p->o = *o;
+    r = timer_open(app_loop(o->m->app), on_sweep, p, &p->timer);
+    if (r == 0)
+        r = poller_open(o->m->app, rules_of(p), &o->m->times, o->target, o->driver, &owner, p, &p->poller);
+    if (r != 0) {
+        poll_schedule_close(p);
+        return r;
+    }
+    timer_start(p->timer, 0);
+    *ret = p;
+    return 0;
+}
+
+void poll_schedule_close(struct poll_schedule *p)
+{
+    if (!p)
+        return;
+    poller_close(p->poller);
+    timer_close(p->timer);
+    mem_free(p);
 }

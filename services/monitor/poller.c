@@ -6,10 +6,11 @@
 
 #include "common/base/mem.h"
 #include "common/bridge/detect.h"
+#include "services/monitor/driver_detect.h"
 
 /* Where sessions are asked for one by one, the next ones are started this often. */
 #define PACE_MS 50
-/* Of the calls at once, a sweep leaves some to looks at single sessions: those are waited for. */
+/* Of the calls at once, a sweep leaves some to questions about single sessions: somebody waits for those. */
 #define SWEEP_SHARE(n) ((n) - (n) / 8)
 
 struct poller {
@@ -29,8 +30,8 @@ struct poller {
     int64_t spread_ms, began_ms, asked_ms;
     /* one by one */
     bool all_asked, fault, refused;
-    int in_flight, asked_n, looks;
-    struct detection detection; /* while the driver is being found */
+    int in_flight, asked_n, extra;
+    struct driver_detect *detect;
 };
 
 /* Whose call it is, for the answers that need to know. */
@@ -38,46 +39,14 @@ struct one {
     struct poller *s;
     char id[65];
     int64_t asked_ms;
-    bool look;
+    bool extra; /* beside a sweep */
 };
 
 /* ---- calling --------------------------------------------------------------------------------- */
 
-typedef void (*answer_fn)(void *ctx, const struct http_answer *a);
-
-/* Takes @req over. Returns 0 or -errno; then @done does not fire. */
-static int call(struct poller *s, int built, struct bridge_request *req, int64_t timeout_ms, answer_fn done,
-                void *ctx)
-{
-    CLEANUP(bridge_request_fini) struct bridge_request r = *req;
-    const struct http_request http = {
-        .method = r.method, .url = buf_str(&r.url), .headers = buf_str(&r.headers), .timeout_ms = timeout_ms
-    };
-
-    return built == 0 ? http_call(s->client, &http, done, ctx, NULL) : built;
-}
-
-static struct bridge_answer answer_of(const struct http_answer *a)
-{
-    return (struct bridge_answer){ .status = a->status, .content_type = a->content_type, .body = a->body };
-}
-
-static struct poller_call call_of(const struct http_answer *a, int kind)
-{
-    const char *detail = "";
-
-    if (a->error != HTTP_OK)
-        detail = a->detail[0] ? a->detail : http_error_text(a->error);
-    else if (kind > 0)
-        detail = bridge_answer_text(kind);
-    return (struct poller_call){
-        .kind = kind, .http_status = a->status, .detail = detail, .took_ms = a->took_ms
-    };
-}
-
 static void report(struct poller *s, const struct http_answer *a, int kind)
 {
-    struct poller_call c = call_of(a, kind);
+    struct bridge_call c = bridge_call_result(a, kind);
 
     s->owner.on_call(s->ctx, &c);
 }
@@ -85,7 +54,6 @@ static void report(struct poller *s, const struct http_answer *a, int kind)
 static void end(struct poller *s, enum sweep_end how, bool by_list)
 {
     timer_stop(s->pace);
-    detection_fini(&s->detection);
     s->on = false;
     s->owner.on_end(s->ctx, how, by_list);
 }
@@ -114,22 +82,22 @@ static void on_status(void *ctx, const struct http_answer *a)
 {
     CLEANUP(mem_freep) struct one *one = ctx;
     struct poller *s = one->s;
-    struct bridge_answer answer = answer_of(a);
+    struct bridge_answer answer = bridge_call_answer(a);
     struct bridge_session seen;
     int kind;
 
     if (s->closing)
         return;
-    if (!s->driver) { /* forgotten since: only looks can be under way then, and nobody knows how to read this
+    if (!s->driver) { /* forgotten since: only such questions can be under way then, and nobody knows how to read this
                          one */
-        s->looks--;
+        s->extra--;
         return;
     }
     kind = s->driver->read_status(&answer, one->id, &seen);
     report(s, a, kind);
     s->owner.on_status(s->ctx, one->id, kind, &seen, one->asked_ms);
-    if (one->look) {
-        s->looks--;
+    if (one->extra) {
+        s->extra--;
         return;
     }
     s->in_flight--;
@@ -138,7 +106,7 @@ static void on_status(void *ctx, const struct http_answer *a)
     pump(s);
 }
 
-static int ask_status(struct poller *s, const char *id, bool look)
+static int ask_status(struct poller *s, const char *id, bool extra)
 {
     struct bridge_request req = BRIDGE_REQUEST_NULL;
     struct one *one = mem_zalloc(sizeof *one);
@@ -146,9 +114,10 @@ static int ask_status(struct poller *s, const char *id, bool look)
 
     if (!one)
         return -ENOMEM;
-    *one = (struct one){ .s = s, .asked_ms = times_steady(s->times), .look = look };
+    *one = (struct one){ .s = s, .asked_ms = times_steady(s->times), .extra = extra };
     (void)snprintf(one->id, sizeof one->id, "%s", id);
-    r = call(s, s->driver->build_status(s->target, id, &req), &req, HTTP_CALL_TIMEOUT_MS, on_status, one);
+    r = bridge_call_send(s->client, s->driver->build_status(s->target, id, &req), &req, HTTP_CALL_TIMEOUT_MS,
+                         on_status, one);
     if (r != 0)
         mem_free(one);
     return r;
@@ -166,7 +135,7 @@ static int64_t quota(const struct poller *s)
 
 static bool has_slot(const struct poller *s)
 {
-    return s->in_flight < SWEEP_SHARE(s->rules->in_flight) && s->in_flight + s->looks < s->rules->in_flight;
+    return s->in_flight < SWEEP_SHARE(s->rules->in_flight) && s->in_flight + s->extra < s->rules->in_flight;
 }
 
 /* Starts what may be started, ends the sweep when nothing is left. */
@@ -208,10 +177,10 @@ static void ask_one_by_one(struct poller *s)
 
 bool poller_ask(struct poller *s, const char *id)
 {
-    if (!s->driver || !s->driver->has_status || s->in_flight + s->looks >= s->rules->in_flight ||
+    if (!s->driver || !s->driver->has_status || s->in_flight + s->extra >= s->rules->in_flight ||
         ask_status(s, id, true) != 0)
         return false;
-    s->looks++;
+    s->extra++;
     return true;
 }
 
@@ -219,7 +188,7 @@ bool poller_ask(struct poller *s, const char *id)
 
 static void take_list(struct poller *s, const struct http_answer *a)
 {
-    struct bridge_answer answer = answer_of(a);
+    struct bridge_answer answer = bridge_call_answer(a);
     int kind = s->owner.on_list(s->ctx, s->driver, &answer, s->asked_ms);
 
     if (kind == BRIDGE_NO_ROUTE && s->driver->has_status) {
@@ -248,38 +217,29 @@ static void ask_sessions(struct poller *s)
         return;
     }
     s->asked_ms = times_steady(s->times);
-    if (call(s, s->driver->build_list(s->target, &req), &req, HTTP_CALL_TIMEOUT_MS, on_list, s) != 0)
+    if (bridge_call_send(s->client, s->driver->build_list(s->target, &req), &req, HTTP_CALL_TIMEOUT_MS,
+                         on_list, s) != 0)
         fail(s);
 }
 
 /* ---- which driver? --------------------------------------------------------------------------- */
 
-static void ask_probe(struct poller *s);
-
-/* @a: the answer to the last probe. */
-static void detected(struct poller *s, const struct bridge_driver *driver, const struct http_answer *a)
-{
-    report(s, a, 0);
-    s->driver = driver;
-    s->no_list = false;
-    s->owner.on_driver(s->ctx, driver);
-    ask_sessions(s);
-}
-
-static void on_probe(void *ctx, const struct http_answer *a)
+static void on_detected(void *ctx, int answer, const struct bridge_driver *driver,
+                        const struct http_answer *a)
 {
     struct poller *s = ctx;
-    struct bridge_answer answer = answer_of(a);
-    const struct bridge_driver *driver = NULL;
 
-    if (s->closing)
+    if (!a) {
+        fail(s);
         return;
-    switch (detection_take(&s->detection, &answer, &driver)) {
+    }
+    switch (answer) {
     case 0:
-        detected(s, driver, a);
-        break;
-    case DETECT_MORE:
-        ask_probe(s);
+        report(s, a, 0);
+        s->driver = driver;
+        s->no_list = false;
+        s->owner.on_driver(s->ctx, driver);
+        ask_sessions(s);
         break;
     case DETECT_UNAUTHORIZED:
         report(s, a, BRIDGE_UNAUTHORIZED);
@@ -293,22 +253,6 @@ static void on_probe(void *ctx, const struct http_answer *a)
         report(s, a, a->status ? BRIDGE_BROKEN : BRIDGE_NO_ANSWER);
         end(s, SWEEP_FAULT, false);
     }
-}
-
-static void ask_probe(struct poller *s)
-{
-    struct bridge_request req = BRIDGE_REQUEST_NULL;
-
-    if (call(s, detection_build(&s->detection, s->target, &req), &req, HTTP_CALL_TIMEOUT_MS, on_probe, s) !=
-        0)
-        fail(s);
-}
-
-static void detect(struct poller *s)
-{
-    detection_fini(&s->detection);
-    detection_init(&s->detection);
-    ask_probe(s);
 }
 
 /* ---- health ---------------------------------------------------------------------------------- */
@@ -330,18 +274,18 @@ static void after_health(struct poller *s, bool good)
     else if (s->driver)
         ask_sessions(s);
     else
-        detect(s);
+        driver_detect_start(s->detect);
 }
 
 static void on_health(void *ctx, const struct http_answer *a)
 {
     struct poller *s = ctx;
-    struct bridge_answer answer = answer_of(a);
-    struct poller_call c;
+    struct bridge_answer answer = bridge_call_answer(a);
+    struct bridge_call c;
 
     if (s->closing)
         return;
-    c = call_of(a, read_health(s, &answer));
+    c = bridge_call_result(a, read_health(s, &answer));
     s->owner.on_health(s->ctx, c.kind == 0, &c);
     after_health(s, c.kind == 0);
 }
@@ -355,7 +299,8 @@ bool poller_start(struct poller *s, int n, int64_t spread_ms)
     s->on = true;
     s->n = n;
     s->spread_ms = spread_ms;
-    if (call(s, build_health(s, &req), &req, s->rules->health_timeout_ms, on_health, s) != 0)
+    if (bridge_call_send(s->client, build_health(s, &req), &req, s->rules->health_timeout_ms, on_health, s) !=
+        0)
         fail(s);
     return true;
 }
@@ -398,6 +343,9 @@ int poller_open(struct app *app, const struct rules *rules, const struct times *
     r = http_client_open(app_loop(app), (int)rules->in_flight + 1, &s->client); /* and the health */
     if (r == 0)
         r = timer_open(app_loop(app), on_pace, s, &s->pace);
+    if (r == 0)
+        r = driver_detect_open(&(const struct driver_detect_options){ s->client, target, on_detected, s },
+                               &s->detect);
     if (r != 0) {
         poller_close(s);
         return r;
@@ -411,8 +359,10 @@ void poller_close(struct poller *s)
     if (!s)
         return;
     s->closing = true;
+    if (s->detect)
+        driver_detect_cancel(s->detect);
     http_client_close(s->client); /* what is in flight is cancelled, and calls back now */
+    driver_detect_close(s->detect);
     timer_close(s->pace);
-    detection_fini(&s->detection);
     mem_free(s);
 }

@@ -12,6 +12,7 @@
 
 #include "common/app/app.h"
 #include "common/bridge/driver.h"
+#include "services/monitor/bridge_call.h"
 #include "services/monitor/rules.h"
 #include "services/monitor/times.h"
 
@@ -23,21 +24,13 @@ enum sweep_end {
     SWEEP_UNKNOWN_BRIDGE, /* it answers, but like none of the drivers */
 };
 
-/* How one call went: for counters and words. */
-struct poller_call {
-    int kind;           /* 0, or a bridge_answer_kind */
-    int http_status;    /* 0: no answer */
-    const char *detail; /* words of the failure, or "" */
-    int64_t took_ms;
-};
-
 /* All fire in the loop's thread; on_call and on_end may fire before poller_start() has returned (when a
  * request cannot even be made). None may close the sweeper. */
 struct poller_owner {
     /* GET /health was answered, or was not. */
-    void (*on_health)(void *ctx, bool good, const struct poller_call *call);
+    void (*on_health)(void *ctx, bool good, const struct bridge_call *call);
     /* Every other call, once, before what it brought: is the bridge to be reached? */
-    void (*on_call)(void *ctx, const struct poller_call *call);
+    void (*on_call)(void *ctx, const struct bridge_call *call);
     /* auto: the bridge speaks this. */
     void (*on_driver)(void *ctx, const struct bridge_driver *driver);
     /* The list; the owner reads it and returns what driver->read_list() returned. @asked: steady ms. */

@@ -1,17 +1,18 @@
 #include "services/monitor/publish.h"
 
 #include "common/base/log.h"
+#include "services/monitor/metrics.h"
 
 /* More changes at once than this are one line in the log. */
 #define LINES_MAX 20
 
-static void publish_change(struct monitor *m, const struct change *c)
+static void publish_change(const struct monitor_context *m, const struct change *c)
 {
     struct message msg;
 
     message_init(&msg);
     msg.type = str_from(topic_type_text(TOPIC_SESSION_STATE));
-    msg.bridge = str_from(m->settings.bridge.name);
+    msg.bridge = str_from(m->settings->bridge.name);
     msg.session = str_from(c->s->id);
     msg.from =
         str_from(c->before.known.state < SESSION_STATE_N ? session_state_text(c->before.known.state) : "");
@@ -20,28 +21,28 @@ static void publish_change(struct monitor *m, const struct change *c)
     app_publish(m->app, &msg);
 }
 
-static void publish_due(struct monitor *m, const char *session, int64_t due_wall)
+static void publish_due(const struct monitor_context *m, const char *session, int64_t due_wall)
 {
     struct message msg;
 
     message_init(&msg);
     msg.type = str_from(topic_type_text(TOPIC_RECONNECT_DUE));
-    msg.bridge = str_from(m->settings.bridge.name);
+    msg.bridge = str_from(m->settings->bridge.name);
     if (session)
         msg.session = str_from(session);
     msg.due_at = due_wall;
     app_publish(m->app, &msg);
 }
 
-static void publish_bridge(struct monitor *m, bool up, const char *words)
+static void publish_bridge(const struct monitor_context *m, bool up, const char *detail)
 {
     struct message msg;
 
     message_init(&msg);
     msg.type = str_from(topic_type_text(up ? TOPIC_BRIDGE_UP : TOPIC_BRIDGE_DOWN));
-    msg.bridge = str_from(m->settings.bridge.name);
-    if (words[0])
-        msg.cause = str_from(words);
+    msg.bridge = str_from(m->settings->bridge.name);
+    if (detail[0])
+        msg.cause = str_from(detail);
     app_publish(m->app, &msg);
 }
 
@@ -53,12 +54,13 @@ static void write_line(const struct change *c)
              KS("to", session_state_text(c->to)), KS("cause", c->cause ? c->cause->name : ""));
 }
 
-static void publish_all(struct monitor *m, const struct bridge_update *o)
+static void publish_all(const struct monitor_context *m, const struct changeset *changeset,
+                        const struct bridge_update *o)
 {
     if (o->set_health)
         publish_bridge(m, o->health == BRIDGE_HEALTH_UP, o->health_detail);
-    for (int i = 0; i < m->changeset.n; i++) {
-        const struct change *c = &m->changeset.changes[i];
+    for (int i = 0; i < changeset->n; i++) {
+        const struct change *c = &changeset->changes[i];
 
         if (c->moved)
             publish_change(m, c);
@@ -69,12 +71,12 @@ static void publish_all(struct monitor *m, const struct bridge_update *o)
         publish_due(m, NULL, times_wall(&m->times));
 }
 
-static void write_changes(const struct monitor *m)
+static void write_changes(const struct changeset *changeset)
 {
     int moved = 0;
 
-    for (int i = 0; i < m->changeset.n; i++) {
-        const struct change *c = &m->changeset.changes[i];
+    for (int i = 0; i < changeset->n; i++) {
+        const struct change *c = &changeset->changes[i];
 
         if (!c->moved)
             continue;
@@ -83,45 +85,42 @@ static void write_changes(const struct monitor *m)
             write_line(c);
     }
     if (moved > LINES_MAX)
-        log_info("session-state", "and others changed with them", KI("sessions", moved));
+        log_info("session-state", "more sessions changed; their lines are left out", KI("sessions", moved));
 }
 
-static void log_health(const struct monitor *m, const struct bridge_update *o)
+static void log_health(const struct monitor_context *m, const struct bridge_update *o)
 {
     if (o->health == BRIDGE_HEALTH_UP)
-        log_info("bridge-up", "the bridge answers", KS("bridge", m->settings.bridge.name));
+        log_info("bridge-up", "the bridge answers", KS("bridge", m->settings->bridge.name));
     else
         log_error("bridge-down", "the bridge is down; its sessions are left alone until it is back",
-                  KS("bridge", m->settings.bridge.name), KS("why", o->health_detail));
+                  KS("bridge", m->settings->bridge.name), KS("reason", o->health_detail));
 }
 
-static void log_incident(const struct monitor *m, const struct bridge_update *o)
+static void log_incident(const struct monitor_context *m, const struct bridge_update *o)
 {
-    if (o->incident && m->incident.kind == INCIDENT_DOWN)
+    if (o->incident && o->health == BRIDGE_HEALTH_DOWN)
         return; /* bridge-down has said it */
     if (o->incident)
         log_error("bridge-incident", "the bridge is in trouble as a whole; its sessions are left alone",
-                  KS("bridge", m->settings.bridge.name), KS("why", o->incident_detail));
+                  KS("bridge", m->settings->bridge.name), KS("reason", o->incident_detail));
     else
         log_info("bridge-incident-over", "the bridge is well again; recovery begins",
-                 KS("bridge", m->settings.bridge.name));
+                 KS("bridge", m->settings->bridge.name));
 }
 
-void publish_committed(struct monitor *m, const struct bridge_update *also)
+void publish_committed(const struct monitor_context *m, const struct changeset *changeset,
+                       const struct bridge_update *update, struct alert_tracker *alerts)
 {
-    bool alerts = m->alerts.n > 0;
-
-    publish_all(m, also);
-    if (also->set_health)
-        log_health(m, also);
-    if (also->set_incident)
-        log_incident(m, also);
-    write_changes(m);
-    for (int i = 0; i < m->alerts.n; i++)
-        if (m->alerts.news[i].firing)
-            metrics_alert_raised(m->alerts.news[i].kind);
-    alert_tracker_publish(&m->alerts, m->app);
-    metrics_dropped(m->alerts.dropped);
-    if (alerts)
-        alert_sender_kick(m->sender);
+    publish_all(m, changeset, update);
+    if (update->set_health)
+        log_health(m, update);
+    if (update->set_incident)
+        log_incident(m, update);
+    write_changes(changeset);
+    for (int i = 0; i < alerts->n; i++)
+        if (alerts->news[i].firing)
+            metrics_alert_raised(alerts->news[i].kind);
+    alert_tracker_publish(alerts, m->app);
+    metrics_dropped(alerts->dropped);
 }

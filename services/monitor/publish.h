@@ -1,9 +1,12 @@
 /*
- * Ringing and the log: what was recorded is told, after the commit.
+ * After a commit: notifications on the bus, lines in the log, counters.
  */
 #pragma once
 
-#include "services/monitor/monitor.h"
+#include "services/monitor/alert_tracker.h"
+#include "services/monitor/bridge_status.h"
+#include "services/monitor/context.h"
 
-/* m->round and @also were recorded; m->teller has the alerts that began or ended with it. */
-void publish_committed(struct monitor *m, const struct bridge_update *also);
+/* @changeset and @update were committed; @alerts has the alerts that were raised and resolved with them. */
+void publish_committed(const struct monitor_context *m, const struct changeset *changeset,
+                       const struct bridge_update *update, struct alert_tracker *alerts);

@@ -169,7 +169,8 @@ void session_table_restore(struct tracked_session *s, const struct tracked_sessi
     s->last_received_at = now.last_received_at;
     s->profile_dirty = now.profile_dirty;
     s->watched = now.watched;
-    s->looked_ms = now.looked_ms;
+    s->asked_ms = now.asked_ms;
+    s->loaded = now.loaded;
 }
 
 void session_table_states(const struct session_table *b, int64_t ret[SESSION_STATE_N])

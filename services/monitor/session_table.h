@@ -25,8 +25,9 @@ struct tracked_session {
     int64_t silent_since;     /* wall ms, 0: it is not silent */
     int64_t last_received_at; /* wall ms of the newest message, 0: never */
     uint64_t shape;           /* shape_of() what the store has; 0: nothing yet */
-    int64_t sweep;            /* number of the newest sweep or reload that showed it */
-    int64_t looked_ms;        /* steady ms: asked for by itself last */
+    int64_t sweep;            /* number of the newest sweep that showed it */
+    int64_t loaded;           /* number of the newest reload of state.db that showed it */
+    int64_t asked_ms;         /* steady ms: asked for by itself last */
     int64_t watched;          /* number of the newest watch that found an attempt open */
     enum alert_kind alert;    /* the alert that is active */
     int64_t alert_since;      /* wall ms */

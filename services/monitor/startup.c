@@ -1,7 +1,11 @@
 /*
- * Opening and closing. What cannot be had at once is waited for: monitor.lock (another monitor is at work)
- * and state.db (a full disk).
+ * Opening and closing. The monitor waits for monitor.lock (another monitor may be at work) and for state.db (the disk
+ * may be full); a state.db whose sync failed is closed, opened and read anew.
+ *
+ *   waiting ──the lock, state.db──► watching ──a sync failed──► waiting
  */
+#include "services/monitor/monitor.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -11,15 +15,37 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/bridge/drivers.h"
-#include "common/store/activity_profiles.h"
-#include "services/monitor/monitor.h"
+#include "services/monitor/event_feed.h"
+#include "services/monitor/metrics.h"
 
 #define LOCK_FILE "monitor.lock"
 /* The other monitor's death is noticed within this. */
 #define LOCK_AGAIN_MS 1000
-/* What a crash may cost of a rhythm that took weeks to learn. */
-#define RHYTHM_MS  (15 * 60 * 1000)
-#define PATH_BYTES (SETTINGS_VALUE_MAX + 32)
+#define PATH_BYTES    (SETTINGS_VALUE_MAX + 32)
+
+struct monitor {
+    struct app *app;
+    struct monitor_settings settings;
+    struct bridge_target target;
+    struct alert_sender_options sender_options;
+    bool sinks[SINK_KIND_N]; /* which are set */
+    int lock_fd;             /* of monitor.lock; -1: not held */
+    struct timer *start;     /* opens what is waited for */
+    struct backoff waiting, reopening;
+    struct store_status store;
+    bool reopen; /* close all and start over */
+
+    /* From the opening of state.db to its closing. */
+    struct monitor_context context;
+    struct bridge_status status;
+    struct alert_sender *sender;
+    struct change_batch *batch;
+    struct state_sync *sync;
+    struct attempt_watch *attempts;
+    struct silence_watch *silence;
+    struct poll_schedule *schedule;
+    struct event_feed *feed;
+};
 
 static const struct setting *const tables[] = { app_settings_table,    bridge_settings_table,
                                                 policy_settings_table, monitor_settings_table,
@@ -27,9 +53,9 @@ static const struct setting *const tables[] = { app_settings_table,    bridge_se
 
 /* ---- settings -------------------------------------------------------------------------------- */
 
-static int refuse(const char *words)
+static int refuse(const char *problem)
 {
-    (void)fprintf(stderr, "zapkeep-monitor: %s\n", words);
+    (void)fprintf(stderr, "zapkeep-monitor: %s\n", problem);
     return APP_EXIT(EXIT_USAGE);
 }
 
@@ -54,7 +80,7 @@ static int check_store(void *ctx, char *ret_why, size_t n)
 {
     const struct monitor *m = ctx;
 
-    if (m->attempts.timer && !m->store_failing)
+    if (m->feed && !m->store.failing)
         return 0;
     (void)snprintf(ret_why, n, "%s",
                    m->lock_fd < 0 ? "another monitor is at work" : "state.db cannot be opened or written");
@@ -64,15 +90,13 @@ static int check_store(void *ctx, char *ret_why, size_t n)
 static int check_bridge(void *ctx, char *ret_why, size_t n)
 {
     const struct monitor *m = ctx;
+    const char *problem = bridge_status_problem(&m->status);
 
-    if (m->bridge_detail[0])
-        (void)snprintf(ret_why, n, "%s", m->bridge_detail);
-    else if (m->incident.kind != INCIDENT_NONE)
-        (void)snprintf(ret_why, n, "incident: %s", incident_text(m->incident.kind));
-    else if (!m->settled)
-        (void)snprintf(ret_why, n, "no good sweep yet");
-    else
+    if (!problem && !(m->schedule && poll_schedule_is_settled(m->schedule)))
+        problem = "no good sweep yet";
+    if (!problem)
         return 0;
+    (void)snprintf(ret_why, n, "%s", problem);
     return 1;
 }
 
@@ -80,7 +104,7 @@ static int check_bus(void *ctx, char *ret_why, size_t n)
 {
     const struct monitor *m = ctx;
 
-    if (event_feed_is_live(&m->feed))
+    if (m->feed && event_feed_is_live(m->feed))
         return 0;
     (void)snprintf(ret_why, n, "no hub yet");
     return 1;
@@ -91,73 +115,6 @@ static void add_checks(struct monitor *m)
     app_check_add(m->app, &(struct app_check){ "store", check_store, m, true });
     app_check_add(m->app, &(struct app_check){ "bridge", check_bridge, m, false });
     app_check_add(m->app, &(struct app_check){ "bus", check_bus, m, false });
-}
-
-/* ---- rhythms --------------------------------------------------------------------------------- */
-
-static int on_rhythm(void *ctx, const char *session, struct str hours)
-{
-    const struct monitor *m = ctx;
-    struct tracked_session *s = session_table_find(m->table, session);
-
-    if (!s || s->silence)
-        return 0;
-    s->silence = mem_alloc(sizeof *s->silence);
-    if (!s->silence)
-        return -ENOMEM;
-    silence_init(s->silence);
-    (void)silence_unpack(hours, s->silence);
-    return 0;
-}
-
-static int save_rhythm(const struct monitor *m, const struct tracked_session *s)
-{
-    CLEANUP(buf_fini) struct buf hours = BUF_INIT(4096);
-    int r = silence_pack(s->silence, &hours);
-
-    return r == 0 ? activity_profiles_save(m->db, m->settings.bridge.name, s->id,
-                                           (struct str){ hours.data, hours.len })
-                  : r;
-}
-
-static int save_rhythms(const struct monitor *m)
-{
-    int r = db_begin(m->db);
-
-    if (r != 0)
-        return r;
-    for (int i = 0; r == 0 && i < session_table_count(m->table); i++)
-        if (session_table_at(m->table, i)->profile_dirty)
-            r = save_rhythm(m, session_table_at(m->table, i));
-    if (r == 0)
-        return db_commit(m->db);
-    db_rollback(m->db);
-    return r;
-}
-
-static void keep_rhythms(struct monitor *m)
-{
-    int dirty = 0;
-    int r;
-
-    for (int i = 0; i < session_table_count(m->table); i++)
-        dirty += session_table_at(m->table, i)->profile_dirty;
-    if (dirty == 0)
-        return;
-    r = save_rhythms(m);
-    monitor_stored(m, r);
-    if (r != 0)
-        return;
-    for (int i = 0; i < session_table_count(m->table); i++)
-        session_table_at(m->table, i)->profile_dirty = false;
-}
-
-static void on_rhythm_timer(void *ctx)
-{
-    struct monitor *m = ctx;
-
-    keep_rhythms(m);
-    timer_start(m->rhythm, RHYTHM_MS);
 }
 
 /* ---- monitor.lock ---------------------------------------------------------------------------- */
@@ -181,72 +138,132 @@ static int take_lock(struct monitor *m)
     return e == EWOULDBLOCK ? 1 : -e;
 }
 
-/* ---- starting -------------------------------------------------------------------------------- */
+/* ---- opening and closing the parts ----------------------------------------------------------- */
 
-/* What the bridge's row says of it, so that a restart in an incident goes on with it. */
-static int load_bridge(struct monitor *m)
+/* Continues with what the bridge's row says. */
+static int load_bridge(struct monitor *m, const struct bridge_driver *driver)
 {
+    const char *bridge = m->settings.bridge.name;
     struct bridge_row row;
-    int r = bridges_find(m->db, m->settings.bridge.name, &row);
+    int r = bridges_find(m->context.db, bridge, &row);
 
-    if (r != 0)
-        return r < 0 ? r : 0;
-    if (row.health == BRIDGE_HEALTH_DOWN)
-        m->health.state = HEALTH_DOWN;
-    if (row.health == BRIDGE_HEALTH_UP)
-        m->health.state = HEALTH_UP;
-    if (row.health == BRIDGE_HEALTH_DOWN)
-        (void)incident_down(&m->incident, times_steady(&m->times));
-    else if (row.incident_since > 0)
-        incident_resume(&m->incident, times_steady(&m->times));
-    m->outdated = row.outdated_since > 0 ? 1 : -1;
-    return 0;
+    if (r < 0)
+        return r;
+    if (r == 0)
+        bridge_status_load(&m->status, &row, times_steady(&m->context.times));
+    return driver ? bridges_set_driver(m->context.db, bridge, driver->name) : 0;
 }
 
-static int load(struct monitor *m)
+/* What state.db knows. */
+static int load(struct monitor *m, const struct bridge_driver *driver)
 {
-    const struct bridge_driver *fixed = bridge_driver_find(m->settings.bridge.driver);
-    int r = times_init(&m->times, m->db, app_clock(m->app));
+    int r = load_bridge(m, driver);
 
-    m->commit.db = m->db;
     if (r == 0)
-        r = load_bridge(m);
-    if (r == 0 && fixed)
-        r = bridges_set_driver(m->db, m->settings.bridge.name, fixed->name);
+        r = state_sync_load(m->sync);
     if (r == 0)
-        r = attempt_watch_load(&m->attempts, m);
+        r = change_batch_load_alerts(m->batch);
     if (r == 0)
-        r = alert_tracker_load(&m->alerts, m->db, m->table);
-    m->key_refused = m->alerts.active[ALERT_BRIDGE_KEY_REFUSED];
-    if (r == 0)
-        r = activity_profiles_each(m->db, m->settings.bridge.name, on_rhythm, m);
+        r = silence_watch_load(m->silence);
+    m->status.key_refused = r == 0 && change_batch_alert_is_on(m->batch, ALERT_BRIDGE_KEY_REFUSED);
     return r;
 }
 
-static int begin(struct monitor *m)
+static void on_ask(void *ctx, const char *id, int64_t gap_ms)
 {
-    const struct bridge_driver *fixed = bridge_driver_find(m->settings.bridge.driver);
-    int r = session_table_new(&m->table);
+    struct monitor *m = ctx;
+
+    if (m->schedule)
+        poll_schedule_ask(m->schedule, id, gap_ms);
+}
+
+/* The parts that only hold data, and what state.db knows. */
+static int open_state(struct monitor *m, const struct bridge_driver *driver)
+{
+    struct monitor_context *c = &m->context;
+    int r = times_init(&c->times, c->db, app_clock(m->app));
 
     if (r == 0)
-        r = load(m);
+        r = session_table_new(&c->table);
     if (r == 0)
-        r = poller_open(m->app, &m->settings.rules, &m->times, &m->target, fixed, &monitor_poller_owner, m,
-                        &m->poller);
+        r = alert_sender_open(m->app, c->db, &m->sender_options, &m->sender);
     if (r == 0)
-        r = alert_sender_open(m->app, m->db, &m->sender_options, &m->sender);
+        r = change_batch_open(c, &m->status, m->sender, m->sinks, &m->batch);
     if (r == 0)
-        r = attempt_watch_open(&m->attempts);
+        r = state_sync_open(c, &m->status, m->batch, &m->sync);
     if (r == 0)
-        r = event_feed_open(&m->feed, m);
-    if (r != 0)
-        return r;
-    log_info("watching", "watching the bridge's sessions", KS("bridge", m->settings.bridge.name),
-             KI("sessions", session_table_count(m->table)));
-    timer_start(m->sweep, 0);
-    timer_start(m->rhythm, RHYTHM_MS);
-    return 0;
+        r = silence_watch_open(c, m->batch, &m->silence);
+    return r == 0 ? load(m, driver) : r;
 }
+
+/* The parts that do something by themselves. */
+static int open_activities(struct monitor *m, const struct bridge_driver *driver)
+{
+    const struct monitor_context *c = &m->context;
+    int r = attempt_watch_open(
+        &(const struct attempt_watch_options){
+            .m = c, .batch = m->batch, .sync = m->sync, .on_ask = on_ask, .ctx = m },
+        &m->attempts);
+
+    if (r == 0)
+        r = poll_schedule_open(&(const struct poll_schedule_options){ .m = c,
+                                                                      .status = &m->status,
+                                                                      .batch = m->batch,
+                                                                      .sync = m->sync,
+                                                                      .attempts = m->attempts,
+                                                                      .silence = m->silence,
+                                                                      .sender = m->sender,
+                                                                      .target = &m->target,
+                                                                      .driver = driver },
+                               &m->schedule);
+    if (r == 0)
+        r = event_feed_open(
+            &(const struct event_feed_options){
+                .m = c, .batch = m->batch, .attempts = m->attempts, .schedule = m->schedule },
+            &m->feed);
+    return r;
+}
+
+static int open_parts(struct monitor *m)
+{
+    const struct bridge_driver *driver = bridge_driver_find(m->settings.bridge.driver);
+    int r = open_state(m, driver);
+
+    if (r == 0)
+        r = open_activities(m, driver);
+    if (r == 0)
+        log_info("watching", "watching the bridge's sessions", KS("bridge", m->settings.bridge.name),
+                 KI("sessions", session_table_count(m->context.table)));
+    return r;
+}
+
+/* All that try_start() and open_parts() open, in the other order. */
+static void close_parts(struct monitor *m)
+{
+    struct db *db = m->context.db;
+
+    event_feed_close(m->feed);
+    poll_schedule_close(m->schedule);
+    attempt_watch_close(m->attempts);
+    silence_watch_close(m->silence);
+    state_sync_close(m->sync);
+    change_batch_close(m->batch);
+    alert_sender_close(m->sender);
+    session_table_free(m->context.table);
+    m->feed = NULL;
+    m->schedule = NULL;
+    m->attempts = NULL;
+    m->silence = NULL;
+    m->sync = NULL;
+    m->batch = NULL;
+    m->sender = NULL;
+    m->context.table = NULL;
+    m->context.db = m->store.db = NULL;
+    m->status = (struct bridge_status){ 0 };
+    db_close(db);
+}
+
+/* ---- starting -------------------------------------------------------------------------------- */
 
 /* Not a matter of waiting. */
 static bool is_fatal(int r)
@@ -254,54 +271,25 @@ static bool is_fatal(int r)
     return r != -ENOSPC && r != -EAGAIN && r != -EIO;
 }
 
-static void give_up(struct monitor *m, int r)
-{
-    log_error("store", "cannot work with state.db", KS("dir", m->settings.app.data_dir),
-              KS("why", err_text(r)));
-    app_fail(m->app, EXIT_UNREACHABLE);
-}
-
-/* All that begin() opens. */
-static void shut(struct monitor *m)
-{
-    event_feed_close(&m->feed);
-    poller_close(m->poller);
-    attempt_watch_close(&m->attempts);
-    alert_sender_close(m->sender);
-    session_table_free(m->table);
-    db_close(m->db);
-    m->feed = (struct event_feed){ 0 };
-    m->attempts = (struct attempt_watch){ 0 };
-    m->poller = NULL;
-    m->sender = NULL;
-    m->table = NULL;
-    m->db = NULL;
-}
-
-/* After a sync that failed nobody knows what is on disk, nor in the page cache: only reading it again tells.
- */
-static void start_over(struct monitor *m)
-{
-    m->reopen = false;
-    timer_stop(m->sweep);
-    timer_stop(m->flush);
-    timer_stop(m->rhythm);
-    changeset_done(&m->changeset);
-    shut(m);
-    m->health = (struct health){ 0 };
-    m->incident = (struct incident){ 0 };
-    m->pending = (struct bridge_update){ 0 };
-    m->pending_driver = NULL;
-    m->settled = false;
-}
-
+/* Returns 0, 1: another monitor holds the lock, or -errno. */
 static int try_start(struct monitor *m)
 {
     int r = m->lock_fd < 0 ? take_lock(m) : 0;
 
-    if (r == 0 && !m->db)
-        r = db_open_state(m->settings.app.data_dir, &m->db);
-    return r;
+    if (r == 0)
+        r = db_open_state(m->settings.app.data_dir, &m->context.db);
+    m->store.db = m->context.db;
+    return r == 0 ? open_parts(m) : r;
+}
+
+static void log_waiting(struct monitor *m, int r)
+{
+    (void)backoff_next_ms(&m->waiting);
+    if (r > 0 && m->waiting.tries == 1)
+        log_warn("second-monitor", "another monitor works on this data directory; waiting to take over",
+                 KS("dir", m->settings.app.data_dir));
+    if (r < 0 && backoff_is_news(&m->waiting))
+        log_warn("state-waiting", "waiting for state.db", KS("error", err_text(r)));
 }
 
 static void on_start(void *ctx)
@@ -310,27 +298,42 @@ static void on_start(void *ctx)
     int r;
 
     if (m->reopen)
-        start_over(m);
+        close_parts(m);
+    m->reopen = false;
     r = try_start(m);
-    if (r == 0)
-        r = begin(m);
     if (r == 0) {
         backoff_reset(&m->waiting);
         return;
     }
-    if (m->db)
-        shut(m);
+    close_parts(m);
     if (r < 0 && is_fatal(r)) {
-        give_up(m, r);
+        log_error("state-unusable", "cannot work with state.db", KS("dir", m->settings.app.data_dir),
+                  KS("error", err_text(r)));
+        app_fail(m->app, EXIT_UNREACHABLE);
         return;
     }
-    (void)backoff_next_ms(&m->waiting);
-    if (r > 0 && m->waiting.tries == 1)
-        log_warn("second-monitor", "another monitor works on this data directory; waiting to take over",
-                 KS("dir", m->settings.app.data_dir));
-    if (r < 0 && backoff_is_news(&m->waiting))
-        log_warn("store", "waiting for state.db", KS("why", err_text(r)));
+    log_waiting(m, r);
     timer_start(m->start, LOCK_AGAIN_MS);
+}
+
+/* After a failed sync nobody knows what is on disk, nor in the page cache: only reading it again tells. */
+static void on_sync_failed(void *ctx)
+{
+    struct monitor *m = ctx;
+
+    if (m->reopen)
+        return;
+    m->reopen = true;
+    timer_start(m->start, backoff_next_ms(&m->reopening));
+    if (backoff_is_news(&m->reopening))
+        log_warn("state-reopened", "a sync of state.db failed; it is opened and read anew");
+}
+
+static void on_written(void *ctx)
+{
+    struct monitor *m = ctx;
+
+    backoff_reset(&m->reopening);
 }
 
 static void wire(struct monitor *m)
@@ -338,34 +341,35 @@ static void wire(struct monitor *m)
     const struct monitor_settings *s = &m->settings;
 
     m->target = (struct bridge_target){ s->bridge.url, s->bridge.api_key };
-    alert_tracker_init(&m->alerts, &s->rules, s->bridge.name);
-    m->alerts.sink[SINK_ALERTMANAGER] = s->alert_url[0] != '\0';
-    m->alerts.sink[SINK_NTFY] = s->alert_ntfy_url[0] != '\0';
+    m->sinks[SINK_ALERTMANAGER] = s->alert_url[0] != '\0';
+    m->sinks[SINK_NTFY] = s->alert_ntfy_url[0] != '\0';
     m->sender_options = (struct alert_sender_options){
         .url = { [SINK_ALERTMANAGER] = s->alert_url, [SINK_NTFY] = s->alert_ntfy_url },
         .heartbeat_url = s->heartbeat_url,
         .heartbeat_ms = s->heartbeat_ms
     };
-    m->commit = (struct commit_context){ .clock = app_clock(m->app),
-                                         .rng = app_rng(m->app),
-                                         .rules = &s->rules,
-                                         .policy = &s->policy.policy,
-                                         .bridge = s->bridge.name,
-                                         .alerts = &m->alerts };
+    m->store = (struct store_status){ .on_sync_failed = on_sync_failed, .on_written = on_written, .ctx = m };
+    m->context = (struct monitor_context){ .app = m->app, .settings = s, .store = &m->store };
 }
 
 static const struct app_spec monitor_spec = {
     .service = "monitor",
     .program = "zapkeep-monitor",
-    .what = "watches the bridge's sessions and puts up what has to be reconnected",
+    .what = "watches the bridge's sessions and plans the reconnections",
     .tables = tables,
     .needs_data_dir = true,
 };
 
-int monitor_open(struct monitor *m, const struct app_start *start)
+int monitor_open(const struct app_start *start, struct monitor **ret)
 {
-    int r = app_open(&monitor_spec, start, &m->settings, &m->app);
+    struct monitor *m = mem_zalloc(sizeof *m);
+    int r;
 
+    if (!m)
+        return -ENOMEM;
+    m->lock_fd = -1;
+    *ret = m;
+    r = app_open(&monitor_spec, start, &m->settings, &m->app);
     if (r == 0)
         r = check_settings(m);
     if (r != 0)
@@ -373,39 +377,31 @@ int monitor_open(struct monitor *m, const struct app_start *start)
     wire(m);
     metrics_add_all();
     add_checks(m);
-    r = monitor_open_timers(m);
-    if (r == 0)
-        r = timer_open(app_loop(m->app), on_rhythm_timer, m, &m->rhythm);
-    if (r == 0)
-        r = timer_open(app_loop(m->app), on_start, m, &m->start);
+    r = timer_open(app_loop(m->app), on_start, m, &m->start);
     if (r == 0)
         timer_start(m->start, 0);
     return r;
 }
 
-void monitor_reopen(struct monitor *m)
+struct app *monitor_app(struct monitor *m)
 {
-    if (m->reopen)
-        return;
-    m->reopen = true;
-    timer_start(m->start, backoff_next_ms(&m->reopening));
-    if (backoff_is_news(&m->reopening))
-        log_warn("store", "a sync of state.db failed; it is opened and read anew");
+    return m->app;
 }
 
-void monitor_close(struct monitor *m)
+int monitor_close(struct monitor *m, int r)
 {
-    if (m->attempts.timer) {
-        (void)monitor_flush(m, 0);
-        keep_rhythms(m);
-    }
-    shut(m);
+    struct app *app;
+
+    if (!m)
+        return app_close(NULL, r);
+    app = m->app;
+    if (m->feed)
+        (void)change_batch_commit(m->batch, 0);
+    close_parts(m);
     timer_close(m->start);
-    timer_close(m->sweep);
-    timer_close(m->flush);
-    timer_close(m->rhythm);
-    changeset_fini(&m->changeset);
-    alert_tracker_fini(&m->alerts);
     if (m->lock_fd >= 0)
         (void)close(m->lock_fd);
+    r = app_close(app, r);
+    mem_free(m);
+    return r;
 }

@@ -20,13 +20,13 @@ def start(stack, preload, n=3):
 def test_a_full_disk_is_waited_for(stack, faults):
     m = start(stack, faults.env)
     faults("write 28 state.db-journal", "write 28 state.db")
-    zk.wait_until("it says so", lambda: re.search(r"error monitor store ", m.text()))
+    zk.wait_until("it says so", lambda: re.search(r"error monitor state-write-failed ", m.text()))
     stack.control("POST", "/drop?session=demo-1&code=401")
     stack.control("POST", "/drop?session=demo-2&code=428")
     zk.wait_until("the webhooks are on disk", lambda: len(stack.events("--type", "session.disconnected")) == 2)
     time.sleep(1.5)
     assert set(states(stack).values()) == {"connected"}  # as recorded
-    assert len(re.findall(r"error monitor store ", m.text())) == 1 and m.running()
+    assert len(re.findall(r"error monitor state-write-failed ", m.text())) == 1 and m.running()
     assert zk.http("GET", f"http://127.0.0.1:{stack.ports['monitor']}/ready")[0] == 503
     faults()
     zk.wait_until("all of it is recorded", lambda: states(stack)["demo-1"] == "logged_out" and

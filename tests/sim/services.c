@@ -84,19 +84,15 @@ static const struct app_start *start_of(struct flags *f)
 static int run_monitor(struct process *p, void *ctx)
 {
     struct flags *f = common_flags("zapkeep-monitor");
-    struct monitor *m = calloc(1, sizeof *m);
+    struct monitor *m = NULL;
     int r;
 
     add_bridge(f);
     add_policy(f);
-    if (!m)
-        abort();
-    *m = MONITOR_NULL;
-    r = monitor_open(m, start_of(f));
+    r = monitor_open(start_of(f), &m);
     if (r == 0)
-        r = app_run(m->app);
-    monitor_close(m);
-    return app_close(m->app, r);
+        r = app_run(monitor_app(m));
+    return monitor_close(m, r);
 }
 
 static int run_worker(struct process *p, void *ctx)

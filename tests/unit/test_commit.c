@@ -511,7 +511,7 @@ static void test_bridge_alerts(void **state)
     open_bench(&b);
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
         begin(&b);
-        b.also.bridge_facts = steps[i].facts;
+        b.also.facts = steps[i].facts;
         commit_done(&b);
         assert_int_equal(waiting(&b), steps[i].notes);
     }

@@ -1,0 +1,70 @@
+/*
+ * The bridge as a whole, in one struct: its health, the incident it is in, whether it refuses the key, what is wrong
+ * with it in words, and which of these changes are not committed yet. Pure; times in steady ms.
+ *
+ *   bridge_status_health(), _call(), _drops(), _sweep()   an observation; what changes with it becomes pending
+ *   bridge_status_fill() → commit → bridge_status_committed()
+ *                            '→ on failure the caller puts back the copy it made before
+ */
+#pragma once
+
+#include "common/store/bridges.h"
+#include "services/monitor/alert_rules.h"
+#include "services/monitor/health.h"
+#include "services/monitor/incident.h"
+
+/* What a transaction writes beside the changes of sessions; zeros: nothing. */
+struct bridge_update {
+    int64_t cursor;        /* the event feed's position, 0: leave it */
+    bool swept;            /* a good sweep ends with it; workers may rely on what it saw for freshness_ms */
+    int64_t swept_from_ms; /* steady: when that sweep began */
+    int64_t freshness_ms;
+    bool set_incident, incident; /* … begins (true) or ends */
+    const char *incident_detail;
+    bool quiet; /* the bridge is in trouble: no alert per session, no flap score grows */
+    bool set_health;
+    enum bridge_health health;
+    const char *health_detail;
+    struct alert_bridge_facts facts;
+    int outdated; /* 1, -1: state.db says that the bridge is (is no longer) too old for WhatsApp */
+};
+
+struct bridge_status {
+    struct health health;
+    struct incident incident;
+    bool key_refused;
+    bool reached;                    /* it has answered since the start */
+    int outdated;                    /* 1, -1: as state.db has it; 0: not read yet */
+    char detail[BRIDGES_DETAIL_MAX]; /* what is wrong with it now, "": nothing */
+
+    bool health_pending, incident_pending; /* changed, not committed yet */
+    char health_detail[BRIDGES_DETAIL_MAX];
+};
+
+/* Continues with what @row says, so that a restart in an incident goes on with it. */
+void bridge_status_load(struct bridge_status *s, const struct bridge_row *row, int64_t now_ms);
+
+/* In trouble: its sessions are not judged one by one. */
+bool bridge_status_is_quiet(const struct bridge_status *s);
+bool bridge_status_is_up(const struct bridge_status *s);
+/* The sweep that has just ended was one of the good ones in a row that end the trouble. */
+bool bridge_status_is_recovering(const struct bridge_status *s);
+
+/* @detail: what is wrong; @http_status 0: no answer came. */
+void bridge_status_set_detail(struct bridge_status *s, const char *detail, int http_status);
+/* A health check ended; set the detail before. Returns true when the bridge went up or down with it. */
+bool bridge_status_health(const struct rules *rules, struct bridge_status *s, bool good, int64_t now_ms);
+/* Any call ended: @ok when the bridge could be reached. */
+void bridge_status_call(const struct rules *rules, struct bridge_status *s, bool ok, int64_t now_ms);
+/* So many sessions dropped with the changeset that is about to be committed; @connected are left. */
+void bridge_status_drops(const struct rules *rules, struct bridge_status *s, int64_t drops, int64_t connected,
+                         int64_t now_ms);
+/* A sweep ended. Returns true when the incident ends with it. */
+bool bridge_status_sweep(const struct rules *rules, struct bridge_status *s, bool good, int64_t drops);
+
+/* Adds to @u what is pending, and what the alerts of the bridge depend on. Its texts live as long as @s is unchanged. */
+void bridge_status_fill(const struct bridge_status *s, struct bridge_update *u);
+void bridge_status_committed(struct bridge_status *s);
+
+/* Words for /health: what is wrong, NULL: nothing. */
+const char *bridge_status_problem(const struct bridge_status *s);

@@ -1,0 +1,174 @@
+#include "services/monitor/change_batch.h"
+
+#include <errno.h>
+
+#include "common/base/mem.h"
+#include "services/monitor/commit.h"
+#include "services/monitor/publish.h"
+
+/* Answers to single questions that come within this are committed together. */
+#define BATCH_MS 50
+
+struct change_batch {
+    const struct monitor_context *m;
+    struct bridge_status *status;
+    struct alert_sender *sender;
+    struct timer *timer;
+    struct changeset changeset;
+    struct alert_tracker alerts;
+    struct commit_context commit;
+    int64_t drops; /* committed, since the last change_batch_take_drops() */
+};
+
+struct changeset *change_batch_restart(struct change_batch *b)
+{
+    const struct monitor_context *m = b->m;
+
+    changeset_begin(&b->changeset, m->table, m->settings->rules.start_ms, times_steady(&m->times),
+                    times_wall(&m->times));
+    return &b->changeset;
+}
+
+struct changeset *change_batch_changeset(struct change_batch *b)
+{
+    if (b->changeset.n == 0) {
+        (void)change_batch_restart(b);
+        timer_start(b->timer, BATCH_MS);
+    }
+    return &b->changeset;
+}
+
+struct change *change_batch_touch(struct change_batch *b, struct tracked_session *s, bool row)
+{
+    struct changeset *c = change_batch_changeset(b);
+
+    return changeset_touch(c, s, row) == 0 ? &c->changes[c->n - 1] : NULL;
+}
+
+void change_batch_undo(struct change_batch *b)
+{
+    changeset_undo(&b->changeset);
+}
+
+/* Does a mass of drops in this changeset make an incident? */
+static void count_drops(struct change_batch *b)
+{
+    int64_t states[SESSION_STATE_N];
+
+    if (b->changeset.drops == 0)
+        return;
+    session_table_states(b->m->table, states);
+    bridge_status_drops(&b->m->settings->rules, b->status, b->changeset.drops, states[SESSION_CONNECTED],
+                        b->changeset.now);
+}
+
+static int commit(struct change_batch *b, struct bridge_update *update)
+{
+    struct bridge_status before = *b->status;
+    int64_t drops = b->changeset.drops;
+    int r;
+
+    timer_stop(b->timer);
+    if (b->changeset.n == 0)
+        (void)change_batch_restart(b);
+    count_drops(b);
+    bridge_status_fill(b->status, update);
+    r = commit_changeset(&b->commit, &b->changeset, update);
+    if (r == COMMIT_NOTHING)
+        return 0;
+    store_status_written(b->m->store, r);
+    if (r != 0) {
+        *b->status = before;
+        return r;
+    }
+    b->drops += drops;
+    publish_committed(b->m, &b->changeset, update, &b->alerts);
+    bridge_status_committed(b->status);
+    if (b->changeset.outdated)
+        b->status->outdated = b->changeset.outdated;
+    changeset_done(&b->changeset);
+    alert_sender_kick(b->sender);
+    return 0;
+}
+
+int change_batch_commit(struct change_batch *b, int64_t cursor)
+{
+    struct bridge_update update = { .cursor = cursor };
+
+    return commit(b, &update);
+}
+
+int change_batch_commit_sweep(struct change_batch *b, int64_t began_ms, int64_t freshness_ms)
+{
+    struct bridge_update update = { .swept = true, .swept_from_ms = began_ms, .freshness_ms = freshness_ms };
+
+    return commit(b, &update);
+}
+
+static void on_timer(void *ctx)
+{
+    (void)change_batch_commit(ctx, 0);
+}
+
+int64_t change_batch_take_drops(struct change_batch *b)
+{
+    int64_t n = b->drops;
+
+    b->drops = 0;
+    return n;
+}
+
+int64_t change_batch_alerts_active(const struct change_batch *b)
+{
+    return alert_tracker_active(&b->alerts, b->m->table);
+}
+
+bool change_batch_alert_is_on(const struct change_batch *b, enum alert_kind kind)
+{
+    return b->alerts.active[kind];
+}
+
+int change_batch_load_alerts(struct change_batch *b)
+{
+    return alert_tracker_load(&b->alerts, b->m->db, b->m->table);
+}
+
+int change_batch_open(const struct monitor_context *m, struct bridge_status *status,
+                      struct alert_sender *sender, const bool sinks[SINK_KIND_N], struct change_batch **ret)
+{
+    struct change_batch *b = mem_zalloc(sizeof *b);
+    int r;
+
+    if (!b)
+        return -ENOMEM;
+    b->m = m;
+    b->status = status;
+    b->sender = sender;
+    alert_tracker_init(&b->alerts, &m->settings->rules, m->settings->bridge.name);
+    for (int k = 0; k < SINK_KIND_N; k++)
+        b->alerts.sink[k] = sinks[k];
+    b->commit = (struct commit_context){ .clock = app_clock(m->app),
+                                         .rng = app_rng(m->app),
+                                         .db = m->db,
+                                         .rules = &m->settings->rules,
+                                         .policy = &m->settings->policy.policy,
+                                         .bridge = m->settings->bridge.name,
+                                         .alerts = &b->alerts };
+    r = timer_open(app_loop(m->app), on_timer, b, &b->timer);
+    if (r != 0) {
+        change_batch_close(b);
+        return r;
+    }
+    *ret = b;
+    return 0;
+}
+
+void change_batch_close(struct change_batch *b)
+{
+    if (!b)
+        return;
+    timer_close(b->timer);
+    changeset_fini(&b->changeset);
+    alert_tracker_fini(&b->alerts);
+    mem_free(b);
+}

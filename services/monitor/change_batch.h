@@ -1,0 +1,44 @@
+/*
+ * Changes that come within a short time are committed together and published after the commit. This is the one place
+ * that commits: the sweep, the event feed and the attempt watch stage their changes here.
+ *
+ *   change_batch_changeset() … stage changes … ──50 ms, or change_batch_commit()──► one transaction ──► publish
+ *                                                                      '→ on failure all is put back
+ */
+#pragma once
+
+#include "services/monitor/alert_sender.h"
+#include "services/monitor/alert_tracker.h"
+#include "services/monitor/bridge_status.h"
+#include "services/monitor/context.h"
+
+struct change_batch;
+
+/* All are kept by reference. @sinks: which are set. */
+int change_batch_open(const struct monitor_context *m, struct bridge_status *status,
+                      struct alert_sender *sender, const bool sinks[SINK_KIND_N], struct change_batch **ret);
+void change_batch_close(struct change_batch *b); /* NULL is nothing; what is staged is lost: commit first */
+/* Takes up the alerts that stand in state.db; the table must be filled. Returns 0 or -errno. */
+int change_batch_load_alerts(struct change_batch *b);
+
+/* The changeset under way; what is staged in it is committed within 50 ms. */
+struct changeset *change_batch_changeset(struct change_batch *b);
+/* A new changeset that only change_batch_commit() commits. Commit what is staged before. */
+struct changeset *change_batch_restart(struct change_batch *b);
+/* The session's alert is decided again, and with @row its row is saved. Returns the change, valid until the next
+ * one is staged; NULL without memory: the next sweep finds it. */
+struct change *change_batch_touch(struct change_batch *b, struct tracked_session *s, bool row);
+/* Puts back whatever is staged. */
+void change_batch_undo(struct change_batch *b);
+
+/* Commits now, with what is pending of the bridge. @cursor: the event feed's position, 0: leave it. Returns 0, or
+ * -errno with all as before. */
+int change_batch_commit(struct change_batch *b, int64_t cursor);
+/* The same after a good sweep that began then, steady ms: workers may rely on what it saw for @freshness_ms. */
+int change_batch_commit_sweep(struct change_batch *b, int64_t began_ms, int64_t freshness_ms);
+
+/* Sessions that dropped since the last call of this. */
+int64_t change_batch_take_drops(struct change_batch *b);
+int64_t change_batch_alerts_active(const struct change_batch *b);
+/* An alert of the bridge, or of a group of sessions, is on. */
+bool change_batch_alert_is_on(const struct change_batch *b, enum alert_kind kind);

@@ -1,0 +1,25 @@
+#include "services/monitor/store_status.h"
+
+#include "common/base/err.h"
+#include "common/base/log.h"
+#include "services/monitor/metrics.h"
+
+void store_status_written(struct store_status *s, int r)
+{
+    bool failing = r != 0;
+
+    if (failing)
+        metrics_commit_failed();
+    if (failing && db_sync_failed(s->db))
+        s->on_sync_failed(s->ctx);
+    else if (!failing)
+        s->on_written(s->ctx);
+    if (failing == s->failing)
+        return;
+    s->failing = failing;
+    if (failing)
+        log_error("state-write-failed", "cannot write to state.db; will retry on the next sweep",
+                  KS("error", err_text(r)), KS("detail", db_error(s->db)));
+    else
+        log_info("state-writable", "state.db can be written again");
+}

@@ -1,0 +1,21 @@
+/*
+ * Whether state.db accepts what the monitor writes: logged when it changes, counted, shown in /health. After a failed
+ * sync nobody knows what is on disk, so the owner must open it anew.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "common/store/db.h"
+
+struct store_status {
+    struct db *db; /* the one that is written to; NULL: none is open */
+    bool failing;  /* the last write failed */
+    void (*on_sync_failed)(
+        void *ctx);                /* state.db must be opened anew, not before this callback has returned */
+    void (*on_written)(void *ctx); /* a write succeeded */
+    void *ctx;
+};
+
+/* @r is the result of a write: 0 or -errno. */
+void store_status_written(struct store_status *s, int r);
