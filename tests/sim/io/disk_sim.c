@@ -194,11 +194,27 @@ void disk_sim_power_cut(void)
         lose_writes(&disk.files[i]);
 }
 
+/* A transaction that could not be rolled back left its journal: the next reader has to do that, and needs the file for
+ * itself. */
+static bool needs_recovery(const struct file *f)
+{
+    char path[PATH_MAX_BYTES + sizeof "-journal"];
+    const struct file *journal;
+
+    (void)snprintf(path, sizeof path, "%s-journal", f->path);
+    journal = find_file(path, false);
+    return journal && journal->size > 0;
+}
+
 bool disk_sim_is_free(const char *suffix)
 {
-    for (int i = 0; i < disk.n; i++)
-        if (ends_in(disk.files[i].path, suffix) && (disk.files[i].pending || disk.files[i].exclusive))
+    for (int i = 0; i < disk.n; i++) {
+        const struct file *f = &disk.files[i];
+
+        if (ends_in(f->path, suffix) &&
+            (f->pending || f->exclusive || ((f->shared > 0 || f->reserved) && needs_recovery(f))))
             return false;
+    }
     return true;
 }
 
