@@ -64,9 +64,10 @@ void bridge_status_drops(const struct rules *rules, struct bridge_status *s, int
         s->incident_pending = true;
 }
 
-bool bridge_status_sweep(const struct rules *rules, struct bridge_status *s, bool good, int64_t drops)
+bool bridge_status_sweep(const struct rules *rules, struct bridge_status *s, bool good, int64_t drops,
+                         int64_t now_ms)
 {
-    if (!incident_sweep(rules, &s->incident, good && s->health.state == HEALTH_UP, drops))
+    if (!incident_sweep(rules, &s->incident, good && s->health.state == HEALTH_UP, drops, now_ms))
         return false;
     s->incident_pending = true;
     return true;

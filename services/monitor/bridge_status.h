@@ -56,11 +56,12 @@ void bridge_status_set_detail(struct bridge_status *s, const char *detail, int h
 bool bridge_status_health(const struct rules *rules, struct bridge_status *s, bool good, int64_t now_ms);
 /* Any call ended: @ok when the bridge could be reached. */
 void bridge_status_call(const struct rules *rules, struct bridge_status *s, bool ok, int64_t now_ms);
-/* So many sessions dropped with the changeset that is about to be committed; @connected are left. */
+/* So many sessions dropped (incident_counts()) with the changeset that is about to be committed; @connected are left. */
 void bridge_status_drops(const struct rules *rules, struct bridge_status *s, int64_t drops, int64_t connected,
                          int64_t now_ms);
 /* A sweep ended. Returns true when the incident ends with it. */
-bool bridge_status_sweep(const struct rules *rules, struct bridge_status *s, bool good, int64_t drops);
+bool bridge_status_sweep(const struct rules *rules, struct bridge_status *s, bool good, int64_t drops,
+                         int64_t now_ms);
 
 /* Adds to @u what is pending, and what the alerts of the bridge depend on. Its texts live as long as @s is unchanged. */
 void bridge_status_fill(const struct bridge_status *s, struct bridge_update *u);

@@ -17,14 +17,14 @@ struct change_batch {
     struct changeset changeset;
     struct alert_tracker alerts;
     struct commit_context commit;
-    int64_t drops; /* committed, since the last change_batch_take_drops() */
+    int64_t drops; /* that count, since the last change_batch_take_drops() */
 };
 
 struct changeset *change_batch_restart(struct change_batch *b)
 {
     const struct monitor_context *m = b->m;
 
-    changeset_begin(&b->changeset, m->table, m->settings->rules.start_ms, times_steady(&m->times),
+    changeset_begin(&b->changeset, m->table, &m->settings->rules, times_steady(&m->times),
                     times_wall(&m->times));
     return &b->changeset;
 }
@@ -50,28 +50,39 @@ void change_batch_undo(struct change_batch *b)
     changeset_undo(&b->changeset);
 }
 
-/* Does a mass of drops in this changeset make an incident? */
-static void count_drops(struct change_batch *b)
+/* Does a mass of drops in this changeset make an incident? Returns how many count. */
+static int64_t count_drops(struct change_batch *b)
 {
-    int64_t states[SESSION_STATE_N];
+    const struct rules *rules = &b->m->settings->rules;
+    const struct changeset *set = &b->changeset;
+    int64_t states[SESSION_STATE_N], n = 0;
 
-    if (b->changeset.drops == 0)
-        return;
+    for (int i = 0; i < set->n && set->drops > 0; i++) {
+        struct tracked_session *s = set->changes[i].s;
+
+        if (!set->changes[i].drop ||
+            !incident_counts(rules, s->drop_counted_ms, s->flap.suppressed_ms > 0, set->now))
+            continue;
+        s->drop_counted_ms = set->now;
+        n++;
+    }
+    if (n == 0)
+        return 0;
     session_table_states(b->m->table, states);
-    bridge_status_drops(&b->m->settings->rules, b->status, b->changeset.drops, states[SESSION_CONNECTED],
-                        b->changeset.now);
+    bridge_status_drops(rules, b->status, n, states[SESSION_CONNECTED], set->now);
+    return n;
 }
 
 static int commit(struct change_batch *b, struct bridge_update *update)
 {
     struct bridge_status before = *b->status;
-    int64_t drops = b->changeset.drops;
+    int64_t drops;
     int r;
 
     timer_stop(b->timer);
     if (b->changeset.n == 0)
         (void)change_batch_restart(b);
-    count_drops(b);
+    drops = count_drops(b);
     bridge_status_fill(b->status, update);
     r = commit_changeset(&b->commit, &b->changeset, update);
     if (r == COMMIT_NOTHING)
@@ -115,6 +126,14 @@ int64_t change_batch_take_drops(struct change_batch *b)
     int64_t n = b->drops;
 
     b->drops = 0;
+    return n;
+}
+
+int64_t change_batch_take_doubts(struct change_batch *b)
+{
+    int64_t n = b->changeset.doubts;
+
+    b->changeset.doubts = 0;
     return n;
 }
 

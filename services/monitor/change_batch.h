@@ -37,8 +37,10 @@ int change_batch_commit(struct change_batch *b, int64_t cursor);
 /* The same after a good sweep that began then, steady ms: workers may rely on what it saw for @freshness_ms. */
 int change_batch_commit_sweep(struct change_batch *b, int64_t began_ms, int64_t freshness_ms);
 
-/* Sessions that dropped since the last call of this. */
+/* Drops that count for an incident (incident_counts()) since the last call of this. */
 int64_t change_batch_take_drops(struct change_batch *b);
+/* Polls that denied what is known since the last call of this: the bridge must be asked again soon. */
+int64_t change_batch_take_doubts(struct change_batch *b);
 int64_t change_batch_alerts_active(const struct change_batch *b);
 /* An alert of the bridge, or of a group of sessions, is on. */
 bool change_batch_alert_is_on(const struct change_batch *b, enum alert_kind kind);

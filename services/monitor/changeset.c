@@ -8,11 +8,11 @@
 
 #define CHANGES_MIN 16
 
-void changeset_begin(struct changeset *r, struct session_table *table, int64_t start_ms, int64_t now,
+void changeset_begin(struct changeset *r, struct session_table *table, const struct rules *rules, int64_t now,
                      int64_t now_wall)
 {
     r->table = table;
-    r->start_ms = start_ms;
+    r->rules = rules;
     r->now = now;
     r->now_wall = now_wall;
     r->n = 0;
@@ -105,7 +105,9 @@ static int decide_change(struct changeset *r, struct change *c, const struct ses
     struct session_verdict v;
     int rc;
 
-    session_state_next(&s->known, report, r->start_ms, r->now, &v);
+    session_state_next(&s->known, report, r->rules, r->now, &v);
+    s->known.doubt_ms = v.doubt_ms;
+    r->doubts += v.doubt_ms > 0;
     c->moved = v.taken && v.changed;
     c->row = c->moved || (c->has_shape && v.taken);
     c->follow = is_refused_again(report, &v);
@@ -212,6 +214,7 @@ bool changeset_unchanged(struct changeset *r, const struct bridge_session *seen,
     if (!is_unchanged(s, seen))
         return false;
     mark_polled(s, asked, sweep);
+    s->known.doubt_ms = 0;
     return true;
 }
 
@@ -258,7 +261,7 @@ int changeset_webhook(struct changeset *r, const struct session_webhook *h, bool
                                            .state = h->state,
                                            .cause = h->code ? cause_find(h->code) : NULL,
                                            .at_ms = received_ms(r, h->at),
-                                           .occurred_ms = h->occurred_at,
+                                           .occurred_ms = received_ms(r, h->at) - h->late_ms,
                                            .final = h->final };
     int rc = find_or_add(r, h->id, &c);
 
@@ -271,8 +274,8 @@ int changeset_webhook(struct changeset *r, const struct session_webhook *h, bool
         return rc;
     if (report.at_ms > c.s->known.webhook_ms)
         c.s->known.webhook_ms = report.at_ms;
-    if (h->occurred_at > c.s->known.webhook_occurred_ms)
-        c.s->known.webhook_occurred_ms = h->occurred_at;
+    if (report.occurred_ms > c.s->known.webhook_occurred_ms)
+        c.s->known.webhook_occurred_ms = report.occurred_ms;
     return 0;
 }
 

@@ -33,16 +33,17 @@ struct change {
 
 struct changeset {
     struct session_table *table;
-    int64_t start_ms;      /* rules.start_ms */
+    const struct rules *rules;
     int64_t now, now_wall; /* steady and wall ms */
     struct change *changes;
     int n, cap;
-    int guess; /* place in the book of the session that is probably seen next */
-    int64_t drops;
-    int outdated; /* 1: recording found the bridge too old for WhatsApp (405); -1: not so any more */
+    int guess;      /* place in the book of the session that is probably seen next */
+    int64_t drops;  /* sessions that were connected and are no longer */
+    int64_t doubts; /* polls that are to be asked again; the owner resets it */
+    int outdated;   /* 1: recording found the bridge too old for WhatsApp (405); -1: not so any more */
 };
 
-void changeset_begin(struct changeset *r, struct session_table *table, int64_t start_ms, int64_t now,
+void changeset_begin(struct changeset *r, struct session_table *table, const struct rules *rules, int64_t now,
                      int64_t now_wall);
 /* True: it is connected as before, and that is noted. changeset_poll() begins with this. @asked: steady ms. */
 bool changeset_unchanged(struct changeset *r, const struct bridge_session *seen, int64_t asked,
@@ -54,10 +55,11 @@ int changeset_missing(struct changeset *r, struct tracked_session *s, int64_t as
 struct session_webhook {
     char id[SESSIONS_ID_MAX];
     enum session_state state;
-    int code;   /* of a disconnect, 0: none */
-    bool final; /* the bridge says that reconnecting is pointless */
-    int64_t at; /* wall ms: received */
-    int64_t occurred_at;
+    int code;            /* of a disconnect, 0: none */
+    bool final;          /* the bridge says that reconnecting is pointless */
+    int64_t at;          /* wall ms: received */
+    int64_t occurred_at; /* the bridge's own time, for people; 0: none */
+    int64_t late_ms;     /* how late it was received (sender_clock.h) */
 };
 /* Is it about the life that ended when the session was deleted, @deleted_at wall ms? What was said or
  * received before is. So is all about a session that is not @known again: the bridge's clock may be wrong, so

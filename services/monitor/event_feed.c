@@ -17,6 +17,7 @@
 #include "common/store/cursors.h"
 #include "services/monitor/commit.h"
 #include "services/monitor/metrics.h"
+#include "services/monitor/sender_clock.h"
 
 /* A store that is busy is free again after a transaction or two. */
 #define AGAIN_MS 500
@@ -38,6 +39,7 @@ struct event_feed {
     int n;
     int64_t cursor;      /* of that batch */
     int64_t saved_at_ms; /* steady ms: when the position was saved last */
+    struct sender_clock sender;
 };
 
 /* ---- webhooks -------------------------------------------------------------------------------- */
@@ -61,9 +63,11 @@ static bool read_code(const struct event_feed *f, const struct event *e, struct 
 }
 
 /* False: it says nothing about a state (session.status, or no session is named). */
-static bool read_event(const struct event_feed *f, const struct event *e, struct session_webhook *ret)
+static bool read_event(struct event_feed *f, const struct event *e, struct session_webhook *ret)
 {
     *ret = (struct session_webhook){ .at = e->at, .occurred_at = e->occurred_at };
+    ret->late_ms =
+        sender_clock_late_ms(&f->sender, e->at, e->occurred_at, times_of_wall(&f->o.m->times, e->at));
     (void)snprintf(ret->id, sizeof ret->id, "%.*s", (int)e->session.n, e->session.p ? e->session.p : "");
     if (!text_is_id(str_from(ret->id)))
         return false;

@@ -13,7 +13,7 @@ static bool begin(struct incident *i, enum incident_kind kind, int64_t now_ms)
 }
 
 /* Forgets the slots between the newest one known and now. */
-static void turn(const struct rules *rules, struct incident *i, int64_t now_ms)
+static void advance(const struct rules *rules, struct incident *i, int64_t now_ms)
 {
     int64_t slot = now_ms * INCIDENT_SLOTS / rules->incident_window_ms;
 
@@ -26,18 +26,23 @@ static void turn(const struct rules *rules, struct incident *i, int64_t now_ms)
         i->slot = slot;
 }
 
+bool incident_counts(const struct rules *rules, int64_t counted_ms, bool damped, int64_t now_ms)
+{
+    return !damped && (counted_ms == 0 || now_ms - counted_ms >= rules->incident_window_ms);
+}
+
 bool incident_drops(const struct rules *rules, struct incident *i, int64_t n, int64_t connected,
                     int64_t now_ms)
 {
     int64_t sum = 0;
 
-    turn(rules, i, now_ms);
+    advance(rules, i, now_ms);
     i->drops[i->slot % INCIDENT_SLOTS] += n;
     for (int s = 0; s < INCIDENT_SLOTS; s++)
         sum += i->drops[s];
     if (sum < rules->incident_min || sum * 100 < (connected + sum) * rules->incident_percent)
         return false;
-    return begin(i, INCIDENT_MASS_DROP, now_ms);
+    return now_ms >= i->not_before_ms && begin(i, INCIDENT_MASS_DROP, now_ms);
 }
 
 bool incident_call(const struct rules *rules, struct incident *i, bool transport_ok, int64_t now_ms)
@@ -64,14 +69,17 @@ void incident_resume(struct incident *i, int64_t now_ms)
     (void)begin(i, INCIDENT_MASS_DROP, now_ms);
 }
 
-bool incident_sweep(const struct rules *rules, struct incident *i, bool good, int64_t drops)
+bool incident_sweep(const struct rules *rules, struct incident *i, bool good, int64_t drops, int64_t now_ms)
 {
+    bool over_limit = i->kind == INCIDENT_MASS_DROP && now_ms - i->since_ms >= rules->incident_max_ms;
+
     if (i->kind == INCIDENT_NONE)
         return false;
     i->good_sweeps = good && drops == 0 ? i->good_sweeps + 1 : 0;
-    if (i->good_sweeps < rules->incident_sweeps)
+    if (i->good_sweeps < rules->incident_sweeps && !(good && over_limit))
         return false;
-    *i = (struct incident){ .slot = i->slot };
+    *i = (struct incident){ .slot = i->slot,
+                            .not_before_ms = over_limit ? now_ms + rules->incident_max_ms : 0 };
     return true;
 }
 

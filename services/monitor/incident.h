@@ -3,7 +3,8 @@
  *
  * An incident begins when half of the connected sessions turn bad within 30 s, when 5 calls in a row fail in
  * transport, or when the bridge goes down. While it lasts nothing is attempted and nothing is told per
- * session. It ends with good health and two good sweeps in a row without a new drop.
+ * session. It ends with good health and two good sweeps in a row without a new drop. One of dropping sessions ends
+ * after rules.incident_max_ms with the first good sweep in any case, and the next one begins as long after it.
  */
 #pragma once
 
@@ -20,10 +21,16 @@ struct incident {
     int64_t failures;    /* transport failures in a row */
     int64_t good_sweeps; /* in a row, since the incident began */
     int64_t drops[INCIDENT_SLOTS];
-    int64_t slot; /* number of the newest slot that drops[] knows */
+    int64_t slot;          /* number of the newest slot that drops[] knows */
+    int64_t not_before_ms; /* no mass drop before this: the last one was ended by its limit */
 };
 
-/* Each returns true when an incident begins with it. @connected: sessions connected now, after the drops. */
+/* Does this drop count? One session counts once in a window, and not at all while it is damped: it drops by itself
+ * then. @counted_ms: when its last drop counted, 0: never. */
+bool incident_counts(const struct rules *rules, int64_t counted_ms, bool damped, int64_t now_ms);
+
+/* Each returns true when an incident begins with it. @n: sessions whose drop counts; @connected: sessions connected
+ * now, after the drops. */
 bool incident_drops(const struct rules *rules, struct incident *i, int64_t n, int64_t connected,
                     int64_t now_ms);
 bool incident_call(const struct rules *rules, struct incident *i, bool transport_ok, int64_t now_ms);
@@ -31,7 +38,7 @@ bool incident_call(const struct rules *rules, struct incident *i, bool transport
 bool incident_down(struct incident *i, int64_t now_ms);
 /* One that was on when the monitor stopped. */
 void incident_resume(struct incident *i, int64_t now_ms);
-/* After a sweep: @good when health and every answer were good, @drops new ones since the last sweep. Returns
- * true when the incident ends with it. */
-bool incident_sweep(const struct rules *rules, struct incident *i, bool good, int64_t drops);
+/* After a sweep: @good when health and every answer were good, @drops new ones that count since the last sweep.
+ * Returns true when the incident ends with it. */
+bool incident_sweep(const struct rules *rules, struct incident *i, bool good, int64_t drops, int64_t now_ms);
 const char *incident_text(enum incident_kind k);

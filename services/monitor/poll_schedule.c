@@ -299,6 +299,8 @@ static void on_status(void *ctx, const char *id, int kind, const struct bridge_s
         (void)changeset_missing(change_batch_changeset(p->o.batch), s, asked, attempting);
     if (kind == 0 && !is_unwanted(m, id, asked))
         (void)changeset_poll(change_batch_changeset(p->o.batch), seen, asked, p->sweep_no, attempting);
+    if (change_batch_take_doubts(p->o.batch) > 0)
+        recheck_all(p);
     attempt_watch_polled(p->o.attempts);
 }
 
@@ -360,7 +362,7 @@ static void end_incident(struct poll_schedule *p, bool good)
 {
     struct bridge_status before = *p->o.status;
 
-    if (!bridge_status_sweep(rules_of(p), p->o.status, good, change_batch_take_drops(p->o.batch)))
+    if (!bridge_status_sweep(rules_of(p), p->o.status, good, change_batch_take_drops(p->o.batch), now_ms(p)))
         return;
     review_all(p);
     p->settled = true;
@@ -418,6 +420,7 @@ static void on_end(void *ctx, enum sweep_end end, bool by_list)
     if (good)
         alert_sender_heartbeat(p->o.sender);
     attempt_watch_polled(p->o.attempts);
+    p->recheck = change_batch_take_doubts(p->o.batch) > 0 || p->recheck;
     plan(p, pause_ms(p, end));
     p->recheck = false;
 }
@@ -445,6 +448,7 @@ static void on_sweep(void *ctx)
     p->began_us = clock_mono_us();
     p->next_index = 0;
     p->list_failed = false;
+    (void)silence_watch_read(p->o.silence);
     if (!poller_start(p->poller, session_table_count(p->o.m->table), spread_ms(p)))
         plan(p, rules_of(p)->recheck_ms);
 }

@@ -24,6 +24,7 @@ struct rules {
     int64_t incident_window_ms; /* … turn bad within this time: the bridge's trouble */
     int64_t incident_failures;  /* or so many calls in a row fail in transport */
     int64_t incident_sweeps;    /* good ones in a row, without a new drop, that end it */
+    int64_t incident_max_ms;    /* a mass drop ends with the first good sweep after this, in any case */
 
     int64_t flap_penalty;      /* per drop */
     int64_t flap_suppress;     /* from this score on a session is left alone … */

@@ -26,20 +26,55 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-/* Webhooks of one session are sent concurrently and retried, so they overtake each other. */
+/* Somebody has to act, or another client owns the session: attempts would do harm. */
+static bool is_terminal(const struct session_report *report)
+{
+    return report->source == REPORT_WEBHOOK && report->state == SESSION_DISCONNECTED &&
+           (report->final ||
+            (report->cause && (report->cause->plan == PLAN_NEVER || report->cause->plan == PLAN_SLOW)));
+}
+
+/* Webhooks of one session are sent concurrently and retried, so they overtake each other. A terminal one is never
+ * ignored for that: the clock that dates it may be wrong, and the next poll corrects it if it is old. */
 static bool is_overtaken(const struct session_known *known, const struct session_report *report)
 {
     if (report->source == REPORT_POLL)
         return known->webhook_ms >= report->at_ms && known->webhook_ms > 0;
-    if (report->occurred_ms > 0 && known->webhook_occurred_ms > 0)
-        return report->occurred_ms < known->webhook_occurred_ms;
-    return report->at_ms < known->webhook_ms;
+    return !is_terminal(report) && report->occurred_ms < known->webhook_occurred_ms;
 }
+
+/* A webhook that comes later than this was kept somewhere: its own time counts against the polls that were asked
+ * meanwhile. For less the moment of its receipt does: two clocks never agree exactly. */
+#define LATE_MS 10000
 
 /* A webhook from before the last poll: its state is history, but its cause may explain what the poll saw. */
 static bool is_before_poll(const struct session_known *known, const struct session_report *report)
 {
-    return report->source == REPORT_WEBHOOK && report->at_ms < known->polled_ms;
+    bool late = report->at_ms - report->occurred_ms > LATE_MS;
+
+    if (report->source != REPORT_WEBHOOK || is_terminal(report))
+        return false;
+    return (late ? report->occurred_ms : report->at_ms) < known->polled_ms;
+}
+
+/* One bad answer is asked again: before a session is lost, and before it is down because only a poll says so. */
+static bool needs_second_poll(const struct session_known *known, const struct session_report *report)
+{
+    if (report->source != REPORT_POLL)
+        return false;
+    return (report->missing && known->state != SESSION_LOST) ||
+           (known->state == SESSION_CONNECTED && report->state == SESSION_DISCONNECTED);
+}
+
+/* Returns since when it is doubted, 0: it is believed. A session that has received something since is up. */
+static int64_t doubt(const struct session_known *known, const struct session_report *report,
+                     const struct rules *rules)
+{
+    if (!needs_second_poll(known, report))
+        return 0;
+    if (known->doubt_ms == 0 || known->received_ms > known->doubt_ms)
+        return report->at_ms;
+    return report->at_ms - known->doubt_ms < rules->recheck_ms ? known->doubt_ms : 0;
 }
 
 static bool explains(const struct session_known *known, const struct session_report *report)
@@ -157,17 +192,21 @@ static void apply_report(const struct session_known *known, const struct session
 }
 
 void session_state_next(const struct session_known *known, const struct session_report *report,
-                        int64_t start_ms, int64_t now_ms, struct session_verdict *ret)
+                        const struct rules *rules, int64_t now_ms, struct session_verdict *ret)
 {
     *ret = (struct session_verdict){ .state = known->state,
                                      .cause = known->cause,
-                                     .starting_ms = known->starting_ms };
-    if (!is_believed(known, report, start_ms, now_ms))
+                                     .starting_ms = known->starting_ms,
+                                     .doubt_ms = known->doubt_ms };
+    if (!is_believed(known, report, rules->start_ms, now_ms))
         return;
     if (is_before_poll(known, report) && !explains(known, report))
         return;
+    ret->doubt_ms = doubt(known, report, rules);
+    if (ret->doubt_ms > 0)
+        return;
     ret->taken = true;
-    apply_report(known, report, start_ms, now_ms, ret);
+    apply_report(known, report, rules->start_ms, now_ms, ret);
     ret->changed = ret->state != known->state || ret->cause != known->cause;
     ret->drop = known->state == SESSION_CONNECTED && ret->state != SESSION_CONNECTED;
 }

@@ -12,19 +12,22 @@
 
 #include "common/bridge/driver.h"
 #include "common/domain/cause.h"
+#include "services/monitor/rules.h"
 
 struct session_known {
     enum session_state state;
     const struct cause *cause;   /* why it is not connected; NULL: none known */
     int64_t polled_ms;           /* when the newest poll that was taken in was asked */
     int64_t webhook_ms;          /* when the newest webhook was received */
-    int64_t webhook_occurred_ms; /* the bridge's own time of it (its clock), 0: it named none */
-    int64_t starting_ms;         /* since when the bridge has called it starting; 0: it does not */
-    int64_t attempt_ms;          /* start of the last attempt: a session may take its time from there */
-    int64_t known_ms;            /* since when we know it */
-    bool polled_once;            /* a poll has shown it at least once */
-    bool paired;                 /* its phone number is known, so somebody has scanned its code */
-    bool attempting;             /* an attempt was made and is being watched */
+    int64_t webhook_occurred_ms; /* when the newest webhook that was taken had occurred */
+    int64_t received_ms;         /* when the newest message was received */
+    int64_t doubt_ms;    /* a poll asked then denied what is known, and no second one has said so yet */
+    int64_t starting_ms; /* since when the bridge has called it starting; 0: it does not */
+    int64_t attempt_ms;  /* start of the last attempt: a session may take its time from there */
+    int64_t known_ms;    /* since when we know it */
+    bool polled_once;    /* a poll has shown it at least once */
+    bool paired;         /* its phone number is known, so somebody has scanned its code */
+    bool attempting;     /* an attempt was made and is being watched */
 };
 
 enum report_source { REPORT_POLL, REPORT_WEBHOOK };
@@ -35,12 +38,13 @@ struct session_report {
     enum session_state state;  /* when not missing */
     const struct cause *cause; /* webhook: the row of its code; NULL: none */
     int64_t at_ms;             /* poll: when asked; webhook: when received */
-    int64_t occurred_ms;       /* webhook: the bridge's own time, 0: none */
+    int64_t occurred_ms;       /* webhook: at_ms less how late it came (sender_clock.h); never after at_ms */
     bool final;                /* the bridge says itself that reconnecting is pointless */
 };
 
 struct session_verdict {
-    bool taken; /* false: too old or not to be believed yet; the rest is what is held */
+    bool taken;       /* false: too old, or not believed yet; the rest is what is known */
+    int64_t doubt_ms; /* as in struct session_known; not 0 and not taken: ask again soon */
     enum session_state state;
     const struct cause *cause;
     int64_t starting_ms;
@@ -48,9 +52,10 @@ struct session_verdict {
     bool drop;    /* it was connected and is no longer */
 };
 
-/* A bridge that has not brought a session up after start_ms will not do it by itself (DESIGN section 5). */
+/* Reads rules->start_ms (a bridge that has not brought a session up after that will not do it by itself) and
+ * rules->recheck_ms (a poll that denies what is known is believed when a second one, asked so much later, agrees). */
 void session_state_next(const struct session_known *known, const struct session_report *report,
-                        int64_t start_ms, int64_t now_ms, struct session_verdict *ret);
+                        const struct rules *rules, int64_t now_ms, struct session_verdict *ret);
 
 /* A session we do not know yet, as a held value that any word changes. */
 struct session_known session_unknown(int64_t now_ms);

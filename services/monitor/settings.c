@@ -58,6 +58,10 @@ const struct setting monitor_settings_table[] = {
     /* The first good sweep may have seen a bridge in the middle of its start. */
     { .name = "INCIDENT_SWEEPS", N(rules.incident_sweeps, 1, 100), .def = "2",
       .help = "good sweeps in a row without a new drop that end an incident" },
+    /* The bridge answers well and sessions still drop: these drops are not one event, and sessions that fell for
+     * another reason must not wait for them. */
+    { .name = "INCIDENT_MAX", MS(rules.incident_max_ms, 1000, HOUR_MS), .def = "120s",
+      .help = "an incident of dropping sessions ends with the first good sweep after this" },
 
     /* As routers damp a route (RFC 2439): four drops in about ten minutes are too many. */
     { .name = "FLAP_PENALTY", N(rules.flap_penalty, 0, 1000000), .def = "1000",

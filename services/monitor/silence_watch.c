@@ -42,6 +42,7 @@ static int on_received(void *ctx, struct str session, int64_t at)
     if (!s)
         return 0;
     s->last_received_at = at;
+    s->known.received_ms = times_of_wall(&m->times, at);
     if (!silence_of(s))
         return 0;
     s->profile_dirty = true;
@@ -76,8 +77,7 @@ static int open_log(struct silence_watch *w)
     return r;
 }
 
-/* False: nobody knows now who received something. */
-static bool read_log(struct silence_watch *w)
+bool silence_watch_read(struct silence_watch *w)
 {
     int r = open_log(w);
     int64_t from = 0;
@@ -111,7 +111,7 @@ static void follow_one(struct silence_watch *w, struct tracked_session *s, bool 
 
 void silence_watch_sweep(struct silence_watch *w, bool quiet)
 {
-    bool readable = read_log(w);
+    bool readable = silence_watch_read(w);
 
     for (int i = 0; !quiet && i < session_table_count(w->m->table); i++) {
         struct tracked_session *s = session_table_at(w->m->table, i);

@@ -17,6 +17,7 @@ int silence_watch_load(struct silence_watch *w);
 /* Saves what was learned. NULL is nothing. */
 void silence_watch_close(struct silence_watch *w);
 
-/* With each good sweep: reads who received something since the last call; then, unless @quiet, stages the sessions
- * that have become silent. */
+/* Before a sweep: reads from the log who has received something. False: the log cannot be read now. */
+bool silence_watch_read(struct silence_watch *w);
+/* With each good sweep: reads once more; then, unless @quiet, stages the sessions that have become silent. */
 void silence_watch_sweep(struct silence_watch *w, bool quiet);

@@ -33,3 +33,10 @@ int64_t times_day(const struct times *t)
 {
     return times_steady(t) + t->day_minus_steady;
 }
+
+int64_t times_of_wall(const struct times *t, int64_t wall_ms)
+{
+    int64_t age_ms = times_wall(t) - wall_ms;
+
+    return times_steady(t) - (age_ms > 0 ? age_ms : 0);
+}

@@ -17,4 +17,6 @@ struct times {
 int times_init(struct times *t, struct db *db, struct clock *clock);
 int64_t times_steady(const struct times *t);
 int64_t times_wall(const struct times *t);
+/* A wall time of a moment ago in steady time, never in the future: somebody may have set the clock since. */
+int64_t times_of_wall(const struct times *t, int64_t wall_ms);
 int64_t times_day(const struct times *t);

@@ -64,7 +64,7 @@ static void begin(struct bench *b)
 
     clock_step(&b->clock, 1000);
     assert_int_equal(steady_now(b->db, &b->clock.clock, &now), 0);
-    changeset_begin(&b->changeset, b->table, START_MS, now.steady_ms, now.wall_ms);
+    changeset_begin(&b->changeset, b->table, default_rules(), now.steady_ms, now.wall_ms);
     b->sweep++;
 }
 

@@ -98,11 +98,11 @@ static void test_ends(void **state)
         struct incident in = { 0 };
         bool ended = false;
 
-        assert_false(incident_sweep(default_rules(), &in, true, 0)); /* nothing to end */
+        assert_false(incident_sweep(default_rules(), &in, true, 0, 101 * S)); /* nothing to end */
         incident_down(&in, 100 * S);
         for (const char *c = cases[i].sweeps; *c; c++) {
             assert_false(ended);
-            ended = incident_sweep(default_rules(), &in, *c != 'b', *c == 'd');
+            ended = incident_sweep(default_rules(), &in, *c != 'b', *c == 'd', 101 * S);
         }
         if (ended != cases[i].ends)
             fail_msg("%s", cases[i].sweeps);
@@ -117,9 +117,41 @@ static void test_counts_afresh(void **state)
     struct incident in = { 0 };
 
     assert_true(incident_drops(default_rules(), &in, 5, 0, 100 * S));
-    incident_sweep(default_rules(), &in, true, 0);
-    assert_true(incident_sweep(default_rules(), &in, true, 0));
+    incident_sweep(default_rules(), &in, true, 0, 101 * S);
+    assert_true(incident_sweep(default_rules(), &in, true, 0, 101 * S));
     assert_false(incident_drops(default_rules(), &in, 1, 4, 101 * S));
+}
+
+/* One session that drops again and again is not many, and one that is damped is none. */
+static void test_counts_sessions(void **state)
+{
+    const struct rules *rules = default_rules();
+
+    assert_true(incident_counts(rules, 0, false, 100 * S));
+    assert_false(incident_counts(rules, 100 * S, false, 103 * S));
+    assert_true(incident_counts(rules, 100 * S, false, 130 * S));
+    assert_false(incident_counts(rules, 0, true, 100 * S));
+}
+
+/* Sessions that go on dropping while the bridge answers well hold nobody longer than the limit, and the next mass drop
+ * waits as long. One without an answer from the bridge has no limit. */
+static void test_has_a_limit(void **state)
+{
+    const struct rules *rules = default_rules();
+    int64_t end = 100 * S + rules->incident_max_ms;
+    struct incident in = { 0 };
+
+    assert_true(incident_drops(rules, &in, 5, 0, 100 * S));
+    for (int64_t t = 105 * S; t < end; t += 5 * S)
+        assert_false(incident_sweep(rules, &in, true, 1, t));
+    assert_false(incident_sweep(rules, &in, false, 1, end));
+    assert_true(incident_sweep(rules, &in, true, 1, end));
+    assert_false(incident_drops(rules, &in, 50, 0, end + 5 * S));
+    assert_true(incident_drops(rules, &in, 50, 0, end + rules->incident_max_ms));
+
+    in = (struct incident){ 0 };
+    assert_true(incident_down(&in, 100 * S));
+    assert_false(incident_sweep(rules, &in, true, 1, end));
 }
 
 int main(void)
@@ -127,7 +159,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mass_drop),     cmocka_unit_test(test_transport),
         cmocka_unit_test(test_begins_once),   cmocka_unit_test(test_ends),
-        cmocka_unit_test(test_counts_afresh),
+        cmocka_unit_test(test_counts_afresh), cmocka_unit_test(test_counts_sessions),
+        cmocka_unit_test(test_has_a_limit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 
 #include "common/base/mem.h"
 #include "services/monitor/session_state.h"
+#include "tests/unit/monitor_rules.h"
 
 #define S     1000LL
 #define NOW   (1000 * S)
@@ -34,7 +35,11 @@ struct reason {
 #define CODE(n) { n, NULL }
 #define NAME(s) { 0, s }
 #define POLL .source = REPORT_POLL, .at_ms = NOW - S
-#define WEBHOOK .source = REPORT_WEBHOOK, .at_ms = NOW - S
+/* A first poll has denied it long enough ago. */
+#define DOUBTED .doubt_ms = NOW - 10 * S
+/* A webhook that was received a second ago, and had occurred before. */
+#define LATE(ms) .source = REPORT_WEBHOOK, .at_ms = NOW - S, .occurred_ms = NOW - S - (ms)
+#define WEBHOOK .source = REPORT_WEBHOOK, .at_ms = NOW - S, .occurred_ms = NOW - S
 
 static const struct row {
     const char *what;
@@ -44,17 +49,17 @@ static const struct row {
     struct reason said_why;
     enum session_state state; /* expected; the rest follows */
     struct reason why;
-    enum { TAKEN, DROP, IGNORED } how;
+    enum { TAKEN, DROP, IGNORED, ASK_AGAIN } how;
 } rows[] = {
     /* polls */
     { "a poll finds it connected", { .state = DISCONNECTED }, CODE(428), { POLL, .state = CONNECTED }, NONE, CONNECTED, NONE, TAKEN },
-    { "a poll finds it gone down", { .state = CONNECTED }, NONE, { POLL, .state = DISCONNECTED }, NONE, DISCONNECTED, NAME("poll"), DROP },
+    { "a poll finds it gone down", { .state = CONNECTED, DOUBTED }, NONE, { POLL, .state = DISCONNECTED }, NONE, DISCONNECTED, NAME("poll"), DROP },
     { "and still down: no change, and the cause a webhook gave stays", { .state = DISCONNECTED }, CODE(428),
       { POLL, .state = DISCONNECTED }, NONE, DISCONNECTED, CODE(428), TAKEN },
     { "a logged out session looks disconnected to a poll", { .state = LOGGED_OUT }, CODE(401),
       { POLL, .state = DISCONNECTED }, NONE, LOGGED_OUT, CODE(401), TAKEN },
     { "a banned one, too", { .state = FAILED }, CODE(403), { POLL, .state = DISCONNECTED }, NONE, FAILED, CODE(403), TAKEN },
-    { "the bridge says that reconnecting is pointless", { .state = CONNECTED }, NONE,
+    { "the bridge says that reconnecting is pointless", { .state = CONNECTED, DOUBTED }, NONE,
       { POLL, .state = DISCONNECTED, .final = true }, NONE, LOGGED_OUT, NAME("logged-out"), DROP },
     { "a logged out session comes back by a scan", { .state = LOGGED_OUT }, CODE(401), { POLL, .state = CONNECTED }, NONE, CONNECTED, NONE, TAKEN },
     { "the bridge knows it is logged out", { .state = CONNECTED }, NONE, { POLL, .state = LOGGED_OUT }, NONE, LOGGED_OUT, NAME("logged-out"), DROP },
@@ -63,13 +68,13 @@ static const struct row {
     { "unknown to us, down: adopted, and down", { .state = NEW }, NONE, { POLL, .state = DISCONNECTED }, NONE, DISCONNECTED, NAME("poll"), TAKEN },
 
     /* lost */
-    { "gone from a good list", { .state = CONNECTED, .polled_once = true }, NONE, { POLL, .missing = true }, NONE, LOST, NAME("lost"), DROP },
+    { "gone from two good lists", { .state = CONNECTED, .polled_once = true, DOUBTED }, NONE, { POLL, .missing = true }, NONE, LOST, NAME("lost"), DROP },
     { "still gone", { .state = LOST, .polled_once = true }, NAME("lost"), { POLL, .missing = true }, NONE, LOST, NAME("lost"), TAKEN },
     { "back in the list", { .state = LOST, .polled_once = true }, NAME("lost"), { POLL, .state = CONNECTED }, NONE, CONNECTED, NONE, TAKEN },
     { "back in the list, but down", { .state = LOST, .polled_once = true }, NAME("lost"),
       { POLL, .state = DISCONNECTED }, NONE, DISCONNECTED, NAME("poll"), TAKEN },
     { "just created, not listed yet", { .state = STARTING, .known_ms = NOW - START + 1 }, NONE, { POLL, .missing = true }, NONE, STARTING, NONE, IGNORED },
-    { "created, never listed", { .state = STARTING, .known_ms = NOW - START }, NONE, { POLL, .missing = true }, NONE, LOST, NAME("lost"), TAKEN },
+    { "created, never listed", { .state = STARTING, .known_ms = NOW - START, DOUBTED }, NONE, { POLL, .missing = true }, NONE, LOST, NAME("lost"), TAKEN },
     { "taken down and up by an attempt", { .state = DISCONNECTED, .polled_once = true, .attempting = true },
       CODE(428), { POLL, .missing = true }, NONE, DISCONNECTED, CODE(428), IGNORED },
 
@@ -115,19 +120,52 @@ static const struct row {
     { "also over a list that lacks it", { .state = CONNECTED, .webhook_ms = NOW, .polled_once = true }, NONE,
       { POLL, .missing = true }, NONE, CONNECTED, NONE, IGNORED },
     { "a webhook of the same moment wins", { .state = CONNECTED, .webhook_ms = NOW - S }, NONE, { POLL, .state = DISCONNECTED }, NONE, CONNECTED, NONE, IGNORED },
-    { "an older webhook does not", { .state = CONNECTED, .webhook_ms = NOW - 2 * S }, NONE,
+    { "an older webhook does not", { .state = CONNECTED, .webhook_ms = NOW - 2 * S, DOUBTED }, NONE,
       { POLL, .state = DISCONNECTED }, NONE, DISCONNECTED, NAME("poll"), DROP },
     { "a webhook from before the poll changes no state", { .state = CONNECTED, .polled_ms = NOW }, NONE,
       { WEBHOOK, .state = DISCONNECTED }, CODE(428), CONNECTED, NONE, IGNORED },
     { "but it explains what the poll saw", { .state = DISCONNECTED, .polled_ms = NOW }, NAME("poll"),
       { WEBHOOK, .state = DISCONNECTED }, CODE(401), LOGGED_OUT, CODE(401), TAKEN },
-    { "only once", { .state = DISCONNECTED, .polled_ms = NOW }, CODE(428), { WEBHOOK, .state = DISCONNECTED }, CODE(440), DISCONNECTED, CODE(428), IGNORED },
-    { "webhooks overtake each other: the bridge's time decides",
-      { .state = CONNECTED, .webhook_ms = NOW - 2 * S, .webhook_occurred_ms = 5000 }, NONE,
-      { WEBHOOK, .state = DISCONNECTED, .occurred_ms = 4000 }, CODE(428), CONNECTED, NONE, IGNORED },
+    { "only once", { .state = DISCONNECTED, .polled_ms = NOW }, CODE(428), { WEBHOOK, .state = DISCONNECTED }, CODE(408), DISCONNECTED, CODE(428), IGNORED },
+    { "webhooks overtake each other: the one that occurred later wins",
+      { .state = CONNECTED, .webhook_ms = NOW - 2 * S, .webhook_occurred_ms = NOW - 2 * S }, NONE,
+      { LATE(3 * S), .state = DISCONNECTED }, CODE(428), CONNECTED, NONE, IGNORED },
     { "the newer one counts, whatever came first",
-      { .state = CONNECTED, .webhook_ms = NOW, .webhook_occurred_ms = 5000 }, NONE,
-      { WEBHOOK, .state = DISCONNECTED, .occurred_ms = 6000 }, CODE(428), DISCONNECTED, CODE(428), DROP },
+      { .state = CONNECTED, .webhook_ms = NOW, .webhook_occurred_ms = NOW - 6 * S }, NONE,
+      { LATE(4 * S), .state = DISCONNECTED }, CODE(428), DISCONNECTED, CODE(428), DROP },
+    { "a 401 is never ignored for a time", { .state = CONNECTED, .webhook_ms = NOW - 2 * S, .webhook_occurred_ms = NOW - 2 * S }, NONE,
+      { LATE(600 * S), .state = DISCONNECTED, .final = true }, CODE(401), LOGGED_OUT, CODE(401), DROP },
+    { "nor a 403", { .state = CONNECTED, .webhook_ms = NOW, .webhook_occurred_ms = NOW }, NONE,
+      { LATE(3 * S), .state = DISCONNECTED }, CODE(403), FAILED, CODE(403), DROP },
+    { "nor a 440", { .state = CONNECTED, .webhook_ms = NOW, .webhook_occurred_ms = NOW }, NONE,
+      { LATE(3 * S), .state = DISCONNECTED }, CODE(440), DISCONNECTED, CODE(440), DROP },
+    { "nor a 401 for a poll that was asked later", { .state = CONNECTED, .polled_ms = NOW }, NONE,
+      { WEBHOOK, .state = DISCONNECTED, .final = true }, CODE(401), LOGGED_OUT, CODE(401), DROP },
+    { "an old connected does not undo it", { .state = LOGGED_OUT, .webhook_ms = NOW - 2 * S, .webhook_occurred_ms = NOW - 2 * S }, CODE(401),
+      { LATE(3 * S), .state = CONNECTED }, NONE, LOGGED_OUT, CODE(401), IGNORED },
+
+    /* old news, from a spool */
+    { "a drop of minutes ago, and a poll has seen it connected since", { .state = CONNECTED, .polled_ms = NOW - 60 * S }, NONE,
+      { LATE(300 * S), .state = DISCONNECTED }, CODE(428), CONNECTED, NONE, IGNORED },
+    { "a drop of minutes ago that no poll has contradicted", { .state = CONNECTED, .polled_ms = NOW - 400 * S }, NONE,
+      { LATE(300 * S), .state = DISCONNECTED }, CODE(428), DISCONNECTED, CODE(428), DROP },
+    { "a few seconds late: two clocks never agree exactly", { .state = CONNECTED, .polled_ms = NOW - 2 * S }, NONE,
+      { LATE(5 * S), .state = DISCONNECTED }, CODE(428), DISCONNECTED, CODE(428), DROP },
+    { "connected, of minutes ago, and a poll has seen it down since", { .state = DISCONNECTED, .polled_ms = NOW - 60 * S }, NAME("poll"),
+      { LATE(300 * S), .state = CONNECTED }, NONE, DISCONNECTED, NAME("poll"), IGNORED },
+
+    /* one bad answer is asked again */
+    { "one list without it", { .state = CONNECTED, .polled_once = true }, NONE, { POLL, .missing = true }, NONE, CONNECTED, NONE, ASK_AGAIN },
+    { "also when it was down", { .state = DISCONNECTED, .polled_once = true }, CODE(428), { POLL, .missing = true }, NONE, DISCONNECTED, CODE(428), ASK_AGAIN },
+    { "one poll that calls it disconnected", { .state = CONNECTED }, NONE, { POLL, .state = DISCONNECTED }, NONE, CONNECTED, NONE, ASK_AGAIN },
+    { "two polls of one moment are one", { .state = CONNECTED, .doubt_ms = NOW - 2 * S }, NONE, { POLL, .state = DISCONNECTED }, NONE, CONNECTED, NONE, ASK_AGAIN },
+    { "it has received something since: it is up", { .state = CONNECTED, DOUBTED, .received_ms = NOW - 5 * S }, NONE,
+      { POLL, .state = DISCONNECTED }, NONE, CONNECTED, NONE, ASK_AGAIN },
+    { "also when lists lack it", { .state = CONNECTED, .polled_once = true, DOUBTED, .received_ms = NOW - 5 * S }, NONE,
+      { POLL, .missing = true }, NONE, CONNECTED, NONE, ASK_AGAIN },
+    { "a message from before the doubt says nothing", { .state = CONNECTED, DOUBTED, .received_ms = NOW - 15 * S }, NONE,
+      { POLL, .state = DISCONNECTED }, NONE, DISCONNECTED, NAME("poll"), DROP },
+    { "a webhook needs no second one", { .state = CONNECTED }, NONE, { WEBHOOK, .state = DISCONNECTED }, CODE(408), DISCONNECTED, CODE(408), DROP },
 };
 /* clang-format on */
 
@@ -151,10 +189,11 @@ static void check(const struct row *row)
 
     known.cause = cause_of(row->held_why);
     report.cause = cause_of(row->said_why);
-    session_state_next(&known, &report, START, NOW, &v);
+    session_state_next(&known, &report, default_rules(), NOW, &v);
     if (v.state != row->state || v.cause != cause_of(row->why))
         fail_msg("%s: %s, %s", row->what, session_state_text(v.state), name_of(v.cause));
-    if (v.taken != (row->how != IGNORED) || v.drop != (row->how == DROP))
+    if (v.taken != (row->how == TAKEN || row->how == DROP) || v.drop != (row->how == DROP) ||
+        (v.doubt_ms > 0) != (row->how == ASK_AGAIN))
         fail_msg("%s: taken %d, drop %d", row->what, v.taken, v.drop);
     if (v.changed != (v.state != known.state || v.cause != known.cause))
         fail_msg("%s: changed %d", row->what, v.changed);
@@ -173,13 +212,13 @@ static void test_starting_clock(void **state)
     struct session_report report = { POLL, .state = STARTING };
     struct session_verdict v;
 
-    session_state_next(&known, &report, START, NOW, &v);
+    session_state_next(&known, &report, default_rules(), NOW, &v);
     assert_int_equal(v.starting_ms, NOW);
     known.starting_ms = v.starting_ms;
-    session_state_next(&known, &report, START, NOW + 5 * S, &v);
+    session_state_next(&known, &report, default_rules(), NOW + 5 * S, &v);
     assert_int_equal(v.starting_ms, NOW);
     report.state = CONNECTED;
-    session_state_next(&known, &report, START, NOW + 6 * S, &v);
+    session_state_next(&known, &report, default_rules(), NOW + 6 * S, &v);
     assert_int_equal(v.starting_ms, 0);
 }
 
