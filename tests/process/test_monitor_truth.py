@@ -1,0 +1,154 @@
+"""The monitor is not misled: a bridge that lies once, clocks of others, old news, one session that never stays up."""
+
+import http.server
+import json
+import threading
+import time
+
+import pytest
+
+import zk
+
+FAST = {"CHECK_INTERVAL": "500ms", "CHECK_SOON": "300ms", "CHECK_INCIDENT": "300ms", "HEALTH_TIMEOUT": "1s",
+        "WHATSAPP_BRIDGE": "zapw"}
+
+
+class ScriptedBridge:
+    """zapw's list, as a test wants it: `sessions` maps an id to a status word; `answers` go out first, one a list."""
+
+    def __init__(self, port, **sessions):
+        self.sessions, self.answers, self.lists, self.health = dict(sessions), [], 0, (200, "application/json", '{"status":"ok"}')
+        bridge = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                code, kind, body = bridge.health if self.path == "/health" else bridge.next_list()
+                self.send_response(code)
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body.encode())
+
+            def log_message(self, *args):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def next_list(self):
+        self.lists += 1
+        if self.answers:
+            return 200, "application/json", self.answers.pop(0)
+        data = [{"id": name, "status": word, "phoneNumber": "5511"} for name, word in self.sessions.items()]
+        return 200, "application/json", json.dumps({"status": "success", "data": data})
+
+    def wait_lists(self, n):
+        until = self.lists + n
+        zk.wait_until(f"{n} more lists", lambda: self.lists >= until)
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def scripted(make_stack):
+    made = []
+
+    def make(*ids, **env):
+        s = make_stack(**{**FAST, **env})
+        bridge = ScriptedBridge(s.ports["api"], **{name: "connected" for name in ids})
+        made.append(bridge)
+        s.hub()
+        s.ingest()
+        s.monitor()
+        zk.wait_until("the sessions are known", lambda: set(states(s).values()) == {"connected"} and len(states(s)) == len(ids))
+        return s, bridge
+
+    yield make
+    for bridge in made:
+        bridge.close()
+
+
+def states(stack):
+    done = stack.cli("sessions", "--json")
+    return {r["session"]: r["state"] for r in map(json.loads, done.stdout.splitlines())} if done.returncode == 0 else {}
+
+
+def changes(stack, session):
+    return [c["to"] for c in reversed(stack.cli_json("session", "show", session)[0]["changes"])]
+
+
+def drop(stack, session, code, at=None):
+    reason = {"reason": {"reason": {"output": {"statusCode": code}}, "shouldReconnect": code != 401}}
+    assert stack.post(zk.webhook(session, "session.disconnected", None, at, **reason))[0] == 200
+
+
+def now_ms(delta_s=0):
+    return int((time.time() + delta_s) * 1000)
+
+
+@pytest.mark.parametrize("answer", ['{"status":"success","data":[]}', '{"status":"error","data":[]}',
+                                    '{"success":false,"data":[]}'])
+def test_one_empty_list_loses_nobody(scripted, answer):
+    s, bridge = scripted("one", "two")
+    bridge.answers = [answer]
+    bridge.wait_lists(4)
+    assert changes(s, "one") == ["connected"] and changes(s, "two") == ["connected"]
+    del bridge.sessions["two"]
+    zk.wait_until("a session that lists go on lacking is lost", lambda: states(s)["two"] == "lost")
+
+
+def test_one_poll_that_says_disconnected_is_asked_again(scripted):
+    s, bridge = scripted("one")
+    bridge.answers = ['{"status":"success","data":[{"id":"one","status":"disconnected"}]}']
+    bridge.wait_lists(4)
+    assert changes(s, "one") == ["connected"]
+    bridge.sessions["one"] = "disconnected"
+    zk.wait_until("the second one agrees", lambda: states(s)["one"] == "disconnected")
+
+
+def test_a_session_that_receives_messages_is_not_down(scripted):
+    s, bridge = scripted("one")
+    bridge.sessions["one"] = "disconnected"
+    for n in range(12):
+        assert s.post(zk.webhook("one", message_id=f"M{n}"))[0] == 200
+        bridge.wait_lists(1)
+    assert states(s)["one"] == "connected"
+    zk.wait_until("it is, without messages", lambda: states(s)["one"] == "disconnected")
+
+
+@pytest.mark.parametrize("ahead_s", [10, 600, 365 * 86400])
+def test_a_clock_that_was_ahead_once_hides_no_401(scripted, ahead_s):
+    s, bridge = scripted("one")
+    assert s.post(zk.webhook("one", "session.connected", None, now_ms(ahead_s)))[0] == 200
+    bridge.sessions["one"] = "disconnected"
+    drop(s, "one", 401)
+    zk.wait_until("it is logged out", lambda: states(s)["one"] == "logged_out")
+    s.processes["monitor"].stop()
+    s.monitor()
+    bridge.wait_lists(3)
+    assert states(s)["one"] == "logged_out"
+
+
+def test_a_drop_out_of_a_spool_is_old_news(scripted):
+    s, bridge = scripted(*[f"s{n}" for n in range(8)])
+    bridge.wait_lists(2)
+    for n in range(8):  # of a minute before the monitor came; it has seen them connected since
+        drop(s, f"s{n}", 428, now_ms(-60))
+    bridge.wait_lists(3)
+    assert all(changes(s, f"s{n}") == ["connected"] for n in range(8))
+    assert s.cli_json("status")[0]["alerts"] == []
+
+
+def test_one_flapping_session_is_no_incident(scripted):
+    s, bridge = scripted(*[f"s{n}" for n in range(9)], FLAP_PENALTY="0")
+    for _ in range(12):
+        drop(s, "s0", 428)
+        assert s.post(zk.webhook("s0", "session.connected", None))[0] == 200
+        time.sleep(0.1)
+    drop(s, "s1", 428)
+    bridge.sessions["s1"] = "disconnected"
+    zk.wait_until("the other one is planned", lambda: {r["session"]: r for r in s.cli_json("sessions")}["s1"]["reconnect"] == "due")
+    assert "bridge-incident" not in [a["alert"] for a in s.cli_json("status")[0]["alerts"]]
