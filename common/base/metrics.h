@@ -13,7 +13,7 @@
 
 enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
-#define METRIC_SERIES_MAX  16 /* label values of one metric, all named in its table row */
+#define METRIC_SERIES_MAX  32 /* label values of one metric, all named in its table row */
 #define METRIC_BUCKETS_MAX 16
 
 struct metric {

@@ -5,12 +5,13 @@
 #include "common/base/mem.h"
 
 struct kind {
+    enum alert_scope scope;
     const char *text, *severity, *state, *detail;
 };
 
 /* clang-format off */
-#define X(name, text, severity, state, detail) { text, severity, state, detail },
-static const struct kind kinds[ALERT_KIND_N] = { { "", "", "", "" }, ALERT_KINDS(X) };
+#define X(name, scope, text, severity, state, detail) { scope, text, severity, state, detail },
+static const struct kind kinds[ALERT_KIND_N] = { { ALERT_OF_BRIDGE, "", "", "", "" }, ALERT_KINDS(X) };
 #undef X
 /* clang-format on */
 
@@ -43,7 +44,7 @@ const char *alert_kind_detail(enum alert_kind k)
     return kinds[k].detail;
 }
 
-bool alert_kind_is_of_session(enum alert_kind k)
+enum alert_scope alert_kind_scope(enum alert_kind k)
 {
-    return strncmp(kinds[k].text, "session-", strlen("session-")) == 0;
+    return kinds[k].scope;
 }

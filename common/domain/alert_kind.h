@@ -5,26 +5,42 @@
 
 #include <stdbool.h>
 
-/* X(NAME, text, severity, state, detail): "session s1 is <state>: <detail>", "… is no longer <state>". */
+/* An alert is of one session, or of a bridge as a whole. */
+enum alert_scope { ALERT_OF_BRIDGE, ALERT_OF_SESSION };
+
+/* X(NAME, scope, text, severity, state, detail): "session s1 is <state>: <detail>", "… is no longer <state>". A row may
+ * stand anywhere in the list. */
 /* clang-format off */
-#define ALERT_KINDS(X)                                                                                                 \
-    X(BRIDGE_DOWN, "bridge-down", "critical", "down", "its sessions are left alone until it is back")                 \
-    X(BRIDGE_INCIDENT, "bridge-incident", "critical", "in trouble as a whole", "its sessions are left alone")         \
-    X(BRIDGE_KEY_REFUSED, "bridge-key-refused", "critical", "refusing our key", "set WHATSAPP_API_KEY")               \
-    X(BRIDGE_OUTDATED, "bridge-client-outdated", "critical", "too old for WhatsApp (405)",                            \
-      "update the bridge, then unpark a session")                                                                     \
-    X(SESSION_LOST, "session-lost", "critical", "gone from the bridge", "`zapkeep session pair` creates it again")    \
-    X(SESSION_BANNED, "session-banned", "critical", "refused by WhatsApp", "a person has to see to it")               \
-    X(SESSION_LOGGED_OUT, "session-logged-out", "warning", "logged out", "`zapkeep session pair` shows a new code")   \
-    X(SESSION_PARKED, "session-parked", "warning", "parked", "nothing is tried until `zapkeep session unpark`")       \
-    X(SESSION_NEEDS_QR, "session-needs-qr", "warning", "waiting for a QR scan", "`zapkeep session pair` shows the code")\
-    X(SESSION_FLAPPING, "session-flapping", "warning", "dropping again and again", "it is left alone for a while")    \
-    X(SESSION_SILENT, "session-silent", "warning", "silent", "connected, but it has not heard anything for too long")
+#define ALERT_KINDS(X)                                                                                            \
+    X(BRIDGE_DOWN, ALERT_OF_BRIDGE, "bridge-down", "critical", "down",                                            \
+      "its sessions are left alone until it is back")                                                             \
+    X(BRIDGE_INCIDENT, ALERT_OF_BRIDGE, "bridge-incident", "critical", "in trouble as a whole",                   \
+      "its sessions are left alone")                                                                              \
+    X(BRIDGE_KEY_REFUSED, ALERT_OF_BRIDGE, "bridge-key-refused", "critical", "refusing our key",                  \
+      "set WHATSAPP_API_KEY")                                                                                     \
+    X(BRIDGE_OUTDATED, ALERT_OF_BRIDGE, "bridge-client-outdated", "critical", "too old for WhatsApp (405)",       \
+      "update the bridge, then unpark a session")                                                                 \
+    X(SESSION_LOST, ALERT_OF_SESSION, "session-lost", "critical", "gone from the bridge",                         \
+      "`zapkeep session pair` creates it again")                                                                       \
+    X(SESSION_BANNED, ALERT_OF_SESSION, "session-banned", "critical", "refused by WhatsApp",                      \
+      "a person has to see to it")                                                                                \
+    X(SESSION_LOGGED_OUT, ALERT_OF_SESSION, "session-logged-out", "warning", "logged out",                        \
+      "`zapkeep session pair` shows a new code")                                                                                   \
+    X(SESSION_PARKED, ALERT_OF_SESSION, "session-parked", "warning", "parked",                                    \
+      "nothing is tried until `zapkeep session unpark`")                                                               \
+    X(SESSION_NEEDS_QR, ALERT_OF_SESSION, "session-needs-qr", "warning", "waiting for a QR scan",                 \
+      "`zapkeep session pair` shows the code")                                                                            \
+    X(SESSION_FLAPPING, ALERT_OF_SESSION, "session-flapping", "warning", "dropping again and again",              \
+      "it is left alone for a while")                                                                             \
+    X(SESSION_DOWN, ALERT_OF_SESSION, "session-down", "warning", "down for a while",                              \
+      "`zapkeep session show` says what is tried")                                                                \
+    X(SESSION_SILENT, ALERT_OF_SESSION, "session-silent", "warning", "silent",                                    \
+      "connected, but it has not received anything for too long")
 /* clang-format on */
 
 enum alert_kind {
     ALERT_NONE,
-#define X(name, text, severity, state, detail) ALERT_##name,
+#define X(name, scope, text, severity, state, detail) ALERT_##name,
     ALERT_KINDS(X)
 #undef X
         ALERT_KIND_N
@@ -34,6 +50,5 @@ const char *alert_kind_text(enum alert_kind k);    /* "session-lost"; "" for ALE
 enum alert_kind alert_kind_find(const char *text); /* ALERT_NONE when there is none of that name */
 const char *alert_severity(enum alert_kind k);     /* "critical", "warning" */
 const char *alert_kind_state(enum alert_kind k);   /* "logged out": the session (bridge) is … */
-const char *alert_kind_detail(enum alert_kind k);  /* "it needs a new QR scan" */
-/* An alert of one session; else of a whole bridge. */
-bool alert_kind_is_of_session(enum alert_kind k);
+const char *alert_kind_detail(enum alert_kind k);  /* "`zapkeep session pair` shows a new code" */
+enum alert_scope alert_kind_scope(enum alert_kind k);

@@ -5,19 +5,16 @@ bool alert_is_bridges(const struct alert_facts *f)
     return f->cause && f->cause->scope == SCOPE_BRIDGE && (f->parked || f->state == SESSION_FAILED);
 }
 
-static enum alert_kind of_live(const struct alert_facts *f)
+static bool is_down(enum session_state s)
 {
-    if (f->flapping)
-        return ALERT_SESSION_FLAPPING;
-    return f->state == SESSION_CONNECTED && f->silent ? ALERT_SESSION_SILENT : ALERT_NONE;
+    return s == SESSION_DISCONNECTED || s == SESSION_STARTING;
 }
 
-enum alert_kind alert_of_session(const struct alert_facts *f)
+/* By what is so now, the gravest first. */
+static enum alert_kind kind_of(const struct rules *rules, const struct alert_facts *f)
 {
     if (f->state == SESSION_LOST)
         return ALERT_SESSION_LOST;
-    if (f->state == SESSION_STARTING)
-        return f->current; /* on its way to somewhere: nothing is news before it arrives */
     if (alert_is_bridges(f))
         return ALERT_NONE;
     if (f->state == SESSION_LOGGED_OUT)
@@ -26,16 +23,54 @@ enum alert_kind alert_of_session(const struct alert_facts *f)
         return ALERT_SESSION_NEEDS_QR;
     if (f->state == SESSION_FAILED)
         return ALERT_SESSION_BANNED;
-    return f->parked ? ALERT_SESSION_PARKED : of_live(f);
+    if (f->parked && f->state != SESSION_CONNECTED && f->state != SESSION_STARTING)
+        return ALERT_SESSION_PARKED;
+    if (f->flapping)
+        return ALERT_SESSION_FLAPPING;
+    if (is_down(f->state) && f->down_ms >= rules->down_alert_ms)
+        return ALERT_SESSION_DOWN;
+    return f->state == SESSION_CONNECTED && f->silent ? ALERT_SESSION_SILENT : ALERT_NONE;
 }
 
-enum alert_kind alert_of_bridge(const struct alert_bridge_facts *f)
+/* How long the state must have lasted. Pairing a new session pages nobody: an operator is doing it, and it is an alert
+ * only when it is left like that. */
+static int64_t hold_ms(const struct rules *rules, const struct alert_facts *f, enum alert_kind k)
 {
-    if (f->down)
-        return ALERT_BRIDGE_DOWN;
-    if (f->key_refused)
-        return ALERT_BRIDGE_KEY_REFUSED;
-    return f->incident ? ALERT_BRIDGE_INCIDENT : ALERT_NONE;
+    if (k == ALERT_SESSION_NEEDS_QR && !f->paired)
+        return rules->down_alert_ms;
+    return k == ALERT_SESSION_LOST || k == ALERT_SESSION_LOGGED_OUT || k == ALERT_SESSION_NEEDS_QR ||
+                   k == ALERT_SESSION_BANNED
+               ? rules->alert_hold_ms
+               : 0;
+}
+
+enum alert_kind alert_of_session(const struct rules *rules, const struct alert_facts *f)
+{
+    enum alert_kind k = kind_of(rules, f);
+
+    if (k == f->current)
+        return k;
+    if (k == ALERT_NONE) /* on its way to somewhere: nothing is over before it arrives */
+        return f->state == SESSION_STARTING ? f->current : ALERT_NONE;
+    if (f->state_ms < hold_ms(rules, f, k) || f->raised_ago_ms < rules->alert_repeat_ms)
+        return f->current;
+    return k;
+}
+
+bool alert_of_bridge(const struct alert_bridge_facts *f, enum alert_kind k, bool current)
+{
+    switch (k) {
+    case ALERT_BRIDGE_DOWN:
+        return f->down;
+    case ALERT_BRIDGE_KEY_REFUSED:
+        return f->key_refused && !f->down;
+    case ALERT_BRIDGE_INCIDENT:
+        return f->incident && !f->down && !f->key_refused;
+    case ALERT_BRIDGE_OUTDATED:
+        return f->outdated ? f->outdated > 0 : current;
+    default:
+        return current;
+    }
 }
 
 void alert_sentence(enum alert_kind k, bool firing, const char *bridge, const char *session, const char *why,

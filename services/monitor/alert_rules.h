@@ -14,26 +14,31 @@
 #include "common/domain/alert_kind.h"
 #include "common/domain/cause.h"
 #include "common/domain/session.h"
-
-#define ALERT_SESSION_FIRST ALERT_SESSION_LOST
+#include "services/monitor/rules.h"
 
 struct alert_facts {
     enum session_state state;
     const struct cause *cause; /* may be NULL */
     bool parked, flapping, silent;
+    bool paired;             /* somebody has scanned its code once */
+    int64_t state_ms;        /* for how long it has been in this state */
+    int64_t down_ms;         /* for how long it has not been connected, 0: it is */
+    int64_t raised_ago_ms;   /* since its last alert was raised; INT64_MAX: never */
     enum alert_kind current; /* the one that is active */
 };
-/* The alert that this session deserves now, or ALERT_NONE. */
-enum alert_kind alert_of_session(const struct alert_facts *f);
+/* The alert that this session deserves now, or ALERT_NONE. It is another one than the current only when the reason has
+ * lasted (rules->alert_hold_ms) and the last one was not raised a short while ago (rules->alert_repeat_ms). */
+enum alert_kind alert_of_session(const struct rules *rules, const struct alert_facts *f);
 /* Parked or failed for a reason that is the bridge's (405): told once, as ALERT_BRIDGE_OUTDATED. */
 bool alert_is_bridges(const struct alert_facts *f);
 
-/* The alert that the bridge as a whole deserves. */
 struct alert_bridge_facts {
     bool down, key_refused;
     bool incident; /* one that did not begin with the bridge going down */
+    int outdated;  /* 1, -1: it is (is not) too old for WhatsApp; 0: not known */
 };
-enum alert_kind alert_of_bridge(const struct alert_bridge_facts *f);
+/* Does the bridge deserve the alert @k, of scope ALERT_OF_BRIDGE? @current: it is on. One root cause, one alert. */
+bool alert_of_bridge(const struct alert_bridge_facts *f, enum alert_kind k, bool current);
 
 /* One sentence for a person. @session "": the alert is the bridge's. @why: the cause's meaning, may be NULL.
  */

@@ -151,7 +151,7 @@ static int end_without_session(struct alert_tracker *t, struct db *db, enum aler
     if (r < 0)
         return r;
     fill(t, kind, "", NULL, t->since[kind], &event);
-    if (kind < ALERT_SESSION_FIRST) {
+    if (alert_kind_scope(kind) == ALERT_OF_BRIDGE) {
         say(&event, false, NULL);
     } else {
         (void)snprintf(event.row.detail, sizeof event.row.detail,
@@ -178,21 +178,25 @@ int alert_tracker_bridge(struct alert_tracker *t, struct db *db, enum alert_kind
 
 /* ---- sessions -------------------------------------------------------------------------------- */
 
-static struct alert_facts facts_of(const struct tracked_session *s)
+static enum alert_kind wanted(const struct rules *rules, const struct tracked_session *s, int64_t now_ms)
 {
-    return (struct alert_facts){ .state = s->known.state,
-                                 .cause = s->known.cause,
-                                 .parked = s->parked,
-                                 .flapping = s->flap.suppressed_ms > 0,
-                                 .silent = s->silent_since > 0,
-                                 .current = s->alert };
+    const struct alert_facts f = { .state = s->known.state,
+                                   .cause = s->known.cause,
+                                   .parked = s->parked,
+                                   .flapping = s->flap.suppressed_ms > 0,
+                                   .silent = s->silent_since > 0,
+                                   .paired = s->known.paired,
+                                   .state_ms = now_ms - s->state_ms,
+                                   .down_ms = s->down_ms > 0 ? now_ms - s->down_ms : 0,
+                                   .raised_ago_ms = s->raised_ms > 0 ? now_ms - s->raised_ms : INT64_MAX,
+                                   .current = s->alert };
+
+    return alert_of_session(rules, &f);
 }
 
-bool alert_tracker_is_due(const struct tracked_session *s)
+bool alert_tracker_is_due(const struct rules *rules, const struct tracked_session *s, int64_t now_ms)
 {
-    struct alert_facts f = facts_of(s);
-
-    return alert_of_session(&f) != s->alert;
+    return wanted(rules, s, now_ms) != s->alert;
 }
 
 int64_t alert_tracker_active(const struct alert_tracker *t, const struct session_table *table)
@@ -243,17 +247,19 @@ static int begin_alert(struct alert_tracker *t, struct db *db, struct tracked_se
 }
 
 static int change_alert(struct alert_tracker *t, struct db *db, struct tracked_session *s,
-                        enum alert_kind want, bool group, int64_t now_wall)
+                        enum alert_kind want, bool group, const struct changeset *at)
 {
     enum alert_kind current = s->alert;
     int r = 0;
 
     s->alert = want;
     if (current != ALERT_NONE)
-        r = end_alert(t, db, s, current, now_wall);
+        r = end_alert(t, db, s, current, at->now_wall);
     s->grouped = false;
+    if (want != ALERT_NONE)
+        s->raised_ms = at->now;
     if (r == 0 && want != ALERT_NONE)
-        r = begin_alert(t, db, s, want, group, now_wall);
+        r = begin_alert(t, db, s, want, group, at->now_wall);
     return r;
 }
 
@@ -263,13 +269,12 @@ struct alert_group {
     const struct tracked_session *some[ALERT_KIND_N][NAMES_MAX];
 };
 
-static void count(const struct changeset *changeset, struct alert_group *ret)
+static void count(const struct rules *rules, const struct changeset *changeset, struct alert_group *ret)
 {
     memset(ret, 0, sizeof *ret);
     for (int i = 0; i < changeset->n; i++) {
         const struct tracked_session *s = changeset->changes[i].s;
-        struct alert_facts f = facts_of(s);
-        enum alert_kind want = alert_of_session(&f);
+        enum alert_kind want = wanted(rules, s, changeset->now);
 
         if (want == s->alert || s->gone)
             continue;
@@ -302,16 +307,15 @@ int alert_tracker_sessions(struct alert_tracker *t, struct db *db, const struct 
     struct alert_group crowd;
     int r = 0;
 
-    count(changeset, &crowd);
+    count(t->rules, changeset, &crowd);
     for (int i = 0; r == 0 && i < changeset->n; i++) {
         struct tracked_session *s = changeset->changes[i].s;
-        struct alert_facts f = facts_of(s);
-        enum alert_kind want = alert_of_session(&f);
+        enum alert_kind want = wanted(t->rules, s, changeset->now);
 
         if (want != s->alert && !s->gone)
-            r = change_alert(t, db, s, want, crowd.n[want] > t->rules->alert_group, changeset->now_wall);
+            r = change_alert(t, db, s, want, crowd.n[want] > t->rules->alert_group, changeset);
     }
-    for (enum alert_kind k = ALERT_SESSION_FIRST; r == 0 && k < ALERT_KIND_N; k++)
+    for (enum alert_kind k = ALERT_NONE + 1; r == 0 && k < ALERT_KIND_N; k++)
         if (crowd.n[k] > t->rules->alert_group)
             r = raise_group(t, db, &crowd, k, changeset->now_wall);
     return r;
@@ -325,7 +329,7 @@ int alert_tracker_forget(struct alert_tracker *t, struct db *db, const struct tr
 
 /* ---- speaking -------------------------------------------------------------------------------- */
 
-static void ring(struct app *app, const struct alert_event *event)
+static void publish(struct app *app, const struct alert_event *event)
 {
     struct message m;
 
@@ -356,7 +360,7 @@ void alert_tracker_publish(struct alert_tracker *t, struct app *app)
 {
     for (int i = 0; i < t->n; i++) {
         write_line(&t->news[i]);
-        ring(app, &t->news[i]);
+        publish(app, &t->news[i]);
     }
     t->n = 0;
 }

@@ -35,7 +35,7 @@ void alert_tracker_fini(struct alert_tracker *t);
 int alert_tracker_load(struct alert_tracker *t, struct db *db, struct session_table *table);
 
 /* Does this session deserve another alert than the one that is told? */
-bool alert_tracker_is_due(const struct tracked_session *s);
+bool alert_tracker_is_due(const struct rules *rules, const struct tracked_session *s, int64_t now_ms);
 
 /* How many alerts are on. */
 int64_t alert_tracker_active(const struct alert_tracker *t, const struct session_table *table);

@@ -83,10 +83,10 @@ void bridge_status_fill(const struct bridge_status *s, struct bridge_update *u)
     u->set_incident = s->incident_pending;
     u->incident = incident;
     u->incident_detail = incident ? incident_text(s->incident.kind) : "";
-    u->outdated = s->outdated;
     u->quiet = bridge_status_is_quiet(s);
     u->facts = (struct alert_bridge_facts){ .down = s->health.state == HEALTH_DOWN,
                                             .key_refused = s->key_refused,
+                                            .outdated = s->outdated,
                                             .incident = s->incident.kind == INCIDENT_MASS_DROP ||
                                                         s->incident.kind == INCIDENT_TRANSPORT };
 }

@@ -26,7 +26,6 @@ struct bridge_update {
     enum bridge_health health;
     const char *health_detail;
     struct alert_bridge_facts facts;
-    int outdated; /* 1, -1: state.db says that the bridge is (is no longer) too old for WhatsApp */
 };
 
 struct bridge_status {

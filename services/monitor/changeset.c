@@ -76,6 +76,11 @@ static void hold(struct tracked_session *s, const struct session_verdict *v, int
     if (s->known.state != v->state) {
         s->since_wall = at_wall;
         s->stable_since = v->state == SESSION_CONNECTED ? now : 0;
+        s->state_ms = now;
+        if (v->state == SESSION_CONNECTED)
+            s->down_ms = 0;
+        else if (s->down_ms == 0)
+            s->down_ms = now;
         s->silent_since = 0;
     }
     s->known.state = v->state;

@@ -145,24 +145,33 @@ static int save_bridge(const struct commit_context *x, const struct bridge_updat
     return r;
 }
 
-static const char *why_of(const struct bridge_update *update, enum alert_kind k)
+static const char *reason_of(const struct bridge_update *update, enum alert_kind k)
 {
     if (k == ALERT_BRIDGE_DOWN)
         return update->health_detail;
     return k == ALERT_BRIDGE_INCIDENT ? update->incident_detail : NULL;
 }
 
-static int alert_bridge(const struct commit_context *x, const struct bridge_update *update, int64_t now_wall)
+static bool is_changed(const struct commit_context *x, const struct alert_bridge_facts *facts,
+                       enum alert_kind k)
 {
-    enum alert_kind want = alert_of_bridge(&update->facts);
+    return alert_kind_scope(k) == ALERT_OF_BRIDGE &&
+           alert_of_bridge(facts, k, x->alerts->active[k]) != x->alerts->active[k];
+}
+
+static int alert_bridge(const struct commit_context *x, const struct alert_bridge_facts *facts,
+                        const struct bridge_update *update, int64_t now_wall)
+{
     int r = 0;
 
-    for (enum alert_kind k = ALERT_BRIDGE_DOWN; r == 0 && k <= ALERT_BRIDGE_KEY_REFUSED; k++)
-        r = alert_tracker_bridge(x->alerts, x->db, k, k == want, why_of(update, k), now_wall);
+    for (enum alert_kind k = ALERT_NONE + 1; r == 0 && k < ALERT_KIND_N; k++)
+        if (is_changed(x, facts, k))
+            r = alert_tracker_bridge(x->alerts, x->db, k, !x->alerts->active[k], reason_of(update, k),
+                                     now_wall);
     return r;
 }
 
-/* Sessions that were deleted are told for the last time. */
+/* The alert of a session that was deleted is resolved. */
 static int alert_gone(const struct commit_context *x, const struct changeset *changeset)
 {
     int r = 0;
@@ -175,32 +184,26 @@ static int alert_gone(const struct commit_context *x, const struct changeset *ch
     return r;
 }
 
-static int tell(const struct commit_context *x, const struct changeset *changeset,
-                const struct bridge_update *update)
+static int change_alerts(const struct commit_context *x, const struct changeset *changeset,
+                         const struct bridge_update *update)
 {
+    struct alert_bridge_facts facts = update->facts;
     int r = alert_gone(x, changeset);
 
-    int outdated = changeset->outdated ? changeset->outdated : update->outdated;
-
+    if (changeset->outdated)
+        facts.outdated = changeset->outdated;
     if (r == 0)
-        r = alert_bridge(x, update, changeset->now_wall);
-    if (r == 0 && outdated)
-        r = alert_tracker_bridge(x->alerts, x->db, ALERT_BRIDGE_OUTDATED, outdated > 0, NULL,
-                                 changeset->now_wall);
+        r = alert_bridge(x, &facts, update, changeset->now_wall);
     return r == 0 && !update->quiet ? alert_tracker_sessions(x->alerts, x->db, changeset) : r;
 }
 
 static bool has_work(const struct commit_context *x, const struct changeset *changeset,
                      const struct bridge_update *update)
 {
-    enum alert_kind want = alert_of_bridge(&update->facts);
-
     if (changeset->n > 0 || update->cursor > 0 || update->swept || update->set_health || update->set_incident)
         return true;
-    if (update->outdated && x->alerts->active[ALERT_BRIDGE_OUTDATED] != (update->outdated > 0))
-        return true;
-    for (enum alert_kind k = ALERT_BRIDGE_DOWN; k <= ALERT_BRIDGE_KEY_REFUSED; k++)
-        if (x->alerts->active[k] != (k == want))
+    for (enum alert_kind k = ALERT_NONE + 1; k < ALERT_KIND_N; k++)
+        if (is_changed(x, &update->facts, k))
             return true;
     return false;
 }
@@ -215,7 +218,7 @@ static int write_all(const struct commit_context *x, struct changeset *changeset
         r = save_all(x, changeset, &now);
     if (r == 0)
         r = save_bridge(x, update, &now);
-    return r == 0 ? tell(x, changeset, update) : r;
+    return r == 0 ? change_alerts(x, changeset, update) : r;
 }
 
 static int in_transaction(const struct commit_context *x, struct changeset *changeset,

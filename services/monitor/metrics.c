@@ -62,7 +62,7 @@ static struct metric raised = {
     .name = "zapkeep_alerts_total", .help = "Alerts that began, by name", .kind = METRIC_COUNTER, .label = "alert",
     .values = {
         [ALERT_NONE] = "none",
-#define X(name, text, severity, words, more) [ALERT_##name] = text,
+#define X(name, scope, text, severity, state, detail) [ALERT_##name] = text,
         ALERT_KINDS(X)
 #undef X
     } };
@@ -88,6 +88,8 @@ static struct metric *const all[] = { &sessions, &changes, &sweeps, &sweep_secon
     &bridge_incident, &breaker, &bucket, &phases, &waiting, &oldest, &alerts, &raised, &delivered, &undelivered,
     &dropped, &record_failures, &event_seq, &event_head };
 /* clang-format on */
+
+_Static_assert((int)ALERT_KIND_N <= METRIC_SERIES_MAX, "an alert needs a series of zapkeep_alerts_total");
 
 #define HEARTBEAT SINK_KIND_N
 

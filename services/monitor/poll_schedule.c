@@ -26,6 +26,8 @@
 #define STORE_AGAIN_MS 1000
 /* One by one: a sweep takes this share of its interval, the rest is for slow answers. */
 #define SPREAD(ms) ((ms)*4 / 5)
+/* Alerts that wait for their reason to last are decided this often. */
+#define ALERTS_MS 1000
 /* Workers may act on what a sweep saw for this many intervals: one may fail without stopping them. */
 #define FRESHNESS_SWEEPS 3
 /* And a slow sweep is no silence: the client's limit for one call. */
@@ -34,7 +36,8 @@
 struct poll_schedule {
     struct poll_schedule_options o;
     struct poller *poller;
-    struct timer *timer; /* begins the next sweep */
+    struct timer *timer;  /* begins the next sweep */
+    struct timer *alerts; /* alerts whose time has come */
     struct backoff waiting;
     const struct bridge_driver *pending_driver; /* found out, not stored yet */
     int64_t sweep_no;
@@ -317,11 +320,28 @@ static void review_all(struct poll_schedule *p)
         bool down = s->known.state == SESSION_DISCONNECTED;
         struct change *c;
 
-        if (!down && !alert_tracker_is_due(s))
+        if (!down && !alert_tracker_is_due(rules_of(p), s, now_ms(p)))
             continue;
         c = change_batch_touch(p->o.batch, s, false);
         if (c && down)
             c->follow = true;
+    }
+}
+
+static void on_alerts(void *ctx)
+{
+    struct poll_schedule *p = ctx;
+    const struct session_table *table = p->o.m->table;
+    int64_t now = now_ms(p);
+
+    timer_start(p->alerts, ALERTS_MS);
+    if (!p->settled || bridge_status_is_quiet(p->o.status))
+        return;
+    for (int i = 0; i < session_table_count(table); i++) {
+        struct tracked_session *s = session_table_at(table, i);
+
+        if ((s->alert || s->down_ms > 0) && alert_tracker_is_due(rules_of(p), s, now))
+            (void)change_batch_touch(p->o.batch, s, false);
     }
 }
 
@@ -483,12 +503,15 @@ int poll_schedule_open(const struct poll_schedule_options *o, struct poll_schedu
     p->o = *o;
     r = timer_open(app_loop(o->m->app), on_sweep, p, &p->timer);
     if (r == 0)
+        r = timer_open(app_loop(o->m->app), on_alerts, p, &p->alerts);
+    if (r == 0)
         r = poller_open(o->m->app, rules_of(p), &o->m->times, o->target, o->driver, &owner, p, &p->poller);
     if (r != 0) {
         poll_schedule_close(p);
         return r;
     }
     timer_start(p->timer, 0);
+    timer_start(p->alerts, ALERTS_MS);
     *ret = p;
     return 0;
 }
@@ -499,5 +522,6 @@ void poll_schedule_close(struct poll_schedule *p)
         return;
     poller_close(p->poller);
     timer_close(p->timer);
+    timer_close(p->alerts);
     mem_free(p);
 }

@@ -31,6 +31,9 @@ struct tracked_session {
     int64_t asked_ms;         /* steady ms: asked for by itself last */
     int64_t watched;          /* number of the newest watch that found an attempt open */
     enum alert_kind alert;    /* the alert that is active */
+    int64_t raised_ms;        /* steady ms: when its last alert was raised, 0: never */
+    int64_t state_ms;         /* steady ms: in this state since */
+    int64_t down_ms;          /* steady ms: not connected since, 0: it is */
     int64_t alert_since;      /* wall ms */
     bool grouped;             /* it was told as one of many */
     bool parked;

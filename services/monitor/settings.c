@@ -89,6 +89,15 @@ const struct setting monitor_settings_table[] = {
     { .name = "SILENT_RECONNECT", .kind = SETTING_BOOL, .at = AT(rules.silent_reconnect), .def = "off",
       .help = "reconnect a silent session, once" },
 
+    /* An attempt takes half a minute and most drops heal with the first one; after three minutes a customer calls. */
+    { .name = "DOWN_ALERT_AFTER", MS(rules.down_alert_ms, 0, DAY_MS), .def = "3m",
+      .help = "a session that is down for so long is an alert, whatever the cause and whatever is being tried" },
+    /* The next poll, seconds later, often says that it is over. */
+    { .name = "ALERT_HOLD", MS(rules.alert_hold_ms, 0, HOUR_MS), .def = "10s",
+      .help = "an alert of a session goes out when its reason has lasted for so long" },
+    /* A session that goes to and fro is one problem. */
+    { .name = "ALERT_REPEAT", MS(rules.alert_repeat_ms, 0, DAY_MS), .def = "5m",
+      .help = "no session raises more than one alert in this time" },
     /* A list of ten names is read, one of a hundred is not. */
     { .name = "ALERT_GROUP", N(rules.alert_group, 1, 100000), .def = "10",
       .help = "more sessions than this with the same alert at once are told as one" },

@@ -152,3 +152,42 @@ def test_one_flapping_session_is_no_incident(scripted):
     bridge.sessions["s1"] = "disconnected"
     zk.wait_until("the other one is planned", lambda: {r["session"]: r for r in s.cli_json("sessions")}["s1"]["reconnect"] == "due")
     assert "bridge-incident" not in [a["alert"] for a in s.cli_json("status")[0]["alerts"]]
+
+
+def alerts(stack):
+    return {(a["alert"], a.get("session", "")) for a in stack.cli_json("status")[0]["alerts"]}
+
+
+def test_down_for_long_is_an_alert_whatever_is_tried(scripted):
+    s, bridge = scripted("one", "two", DOWN_ALERT_AFTER="2s")
+    bridge.sessions["one"] = "disconnected"
+    drop(s, "one", 428)
+    zk.wait_until("it is down", lambda: states(s)["one"] == "disconnected")
+    assert alerts(s) == set()
+    zk.wait_until("it is an alert", lambda: alerts(s) == {("session-down", "one")})
+    bridge.sessions["one"] = "connected"
+    zk.wait_until("it is over", lambda: alerts(s) == set())
+
+
+def test_an_alert_that_is_over_within_its_hold_time_is_not_sent(scripted):
+    s, bridge = scripted("one", ALERT_HOLD="3s")
+    drop(s, "one", 401)
+    zk.wait_until("it is logged out", lambda: states(s)["one"] == "logged_out")
+    assert s.post(zk.webhook("one", "session.connected", None))[0] == 200
+    zk.wait_until("it is connected", lambda: states(s)["one"] == "connected")
+    time.sleep(4)
+    assert "session-logged-out" not in s.processes["monitor"].text()
+
+
+def test_a_session_that_goes_to_and_fro_is_one_alert(scripted):
+    s, bridge = scripted("one", ALERT_REPEAT="60s")
+    for _ in range(5):
+        bridge.sessions["one"] = "disconnected"
+        drop(s, "one", 401)
+        zk.wait_until("it is logged out", lambda: states(s)["one"] == "logged_out")
+        bridge.sessions["one"] = "connected"
+        assert s.post(zk.webhook("one", "session.connected", None))[0] == 200
+        zk.wait_until("it is connected", lambda: states(s)["one"] == "connected")
+    bridge.wait_lists(3)
+    log = s.processes["monitor"].text()
+    assert log.count("status=firing") == 1 and log.count("status=resolved") == 1

@@ -144,6 +144,8 @@ class Stack:
             "WEBHOOK_AUTH_TOKEN": self.token,
             "CHECK_INTERVAL": "1s",
             "RECONNECT_INTERVAL": "3s",
+            "ALERT_HOLD": "0s",
+            "ALERT_REPEAT": "0s",
         }
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
             if name in os.environ:

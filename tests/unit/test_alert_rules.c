@@ -9,6 +9,11 @@
 
 #include "common/base/mem.h"
 #include "services/monitor/alert_rules.h"
+#include "tests/unit/monitor_rules.h"
+
+#define S 1000LL
+/* In its state for long, but not for so long that being down is an alert by itself. */
+#define LONG .state_ms = 60 * S, .down_ms = 60 * S, .paired = true,
 
 static const struct {
     const char *what;
@@ -16,25 +21,77 @@ static const struct {
     int code;
     enum alert_kind kind;
 } cases[] = {
-    { "all is well", { .state = SESSION_CONNECTED }, 0, ALERT_NONE },
-    { "a drop is our job, not a person's", { .state = SESSION_DISCONNECTED }, 428, ALERT_NONE },
-    { "logged out", { .state = SESSION_LOGGED_OUT }, 401, ALERT_SESSION_LOGGED_OUT },
-    { "a code to scan", { .state = SESSION_QR_PENDING }, 0, ALERT_SESSION_NEEDS_QR },
-    { "banned", { .state = SESSION_FAILED, .parked = true }, 403, ALERT_SESSION_BANNED },
-    { "two owners", { .state = SESSION_DISCONNECTED, .parked = true }, 440, ALERT_SESSION_PARKED },
-    { "20 attempts in vain", { .state = SESSION_DISCONNECTED, .parked = true }, 428, ALERT_SESSION_PARKED },
-    { "outdated: the bridge's alert", { .state = SESSION_FAILED, .parked = true }, 405, ALERT_NONE },
-    { "gone", { .state = SESSION_LOST }, 0, ALERT_SESSION_LOST },
-    { "gone, and parked", { .state = SESSION_LOST, .parked = true }, 0, ALERT_SESSION_LOST },
-    { "flapping", { .state = SESSION_DISCONNECTED, .flapping = true }, 428, ALERT_SESSION_FLAPPING },
-    { "flapping, up right now", { .state = SESSION_CONNECTED, .flapping = true }, 0, ALERT_SESSION_FLAPPING },
-    { "silent", { .state = SESSION_CONNECTED, .silent = true }, 0, ALERT_SESSION_SILENT },
-    { "nobody is silent while down", { .state = SESSION_DISCONNECTED, .silent = true }, 428, ALERT_NONE },
+    { "all is well", { LONG.state = SESSION_CONNECTED }, 0, ALERT_NONE },
+    { "a drop is our job, not a person's", { LONG.state = SESSION_DISCONNECTED }, 428, ALERT_NONE },
+    { "logged out", { LONG.state = SESSION_LOGGED_OUT }, 401, ALERT_SESSION_LOGGED_OUT },
+    { "a code to scan", { LONG.state = SESSION_QR_PENDING }, 0, ALERT_SESSION_NEEDS_QR },
+    { "banned", { LONG.state = SESSION_FAILED, .parked = true }, 403, ALERT_SESSION_BANNED },
+    { "two owners", { LONG.state = SESSION_DISCONNECTED, .parked = true }, 440, ALERT_SESSION_PARKED },
+    { "20 attempts in vain",
+      { LONG.state = SESSION_DISCONNECTED, .parked = true },
+      428,
+      ALERT_SESSION_PARKED },
+    { "outdated: the bridge's alert", { LONG.state = SESSION_FAILED, .parked = true }, 405, ALERT_NONE },
+    { "gone", { LONG.state = SESSION_LOST }, 0, ALERT_SESSION_LOST },
+    { "gone, and parked", { LONG.state = SESSION_LOST, .parked = true }, 0, ALERT_SESSION_LOST },
+    { "flapping", { LONG.state = SESSION_DISCONNECTED, .flapping = true }, 428, ALERT_SESSION_FLAPPING },
+    { "flapping, up right now",
+      { LONG.state = SESSION_CONNECTED, .flapping = true },
+      0,
+      ALERT_SESSION_FLAPPING },
+    { "silent", { LONG.state = SESSION_CONNECTED, .silent = true }, 0, ALERT_SESSION_SILENT },
+    { "nobody is silent while down", { LONG.state = SESSION_DISCONNECTED, .silent = true }, 428, ALERT_NONE },
     { "on its way: what was current stays",
-      { .state = SESSION_STARTING, .current = ALERT_SESSION_LOGGED_OUT },
+      { LONG.state = SESSION_STARTING, .current = ALERT_SESSION_LOGGED_OUT },
       401,
       ALERT_SESSION_LOGGED_OUT },
-    { "on its way, nothing told", { .state = SESSION_STARTING, .parked = true }, 0, ALERT_NONE },
+    { "on its way, nothing told", { LONG.state = SESSION_STARTING, .parked = true }, 0, ALERT_NONE },
+    { "down for three minutes, whatever is tried",
+      { .state = SESSION_DISCONNECTED, .down_ms = 180 * S },
+      428,
+      ALERT_SESSION_DOWN },
+    { "also where it is starting again and again",
+      { .state = SESSION_STARTING, .down_ms = 180 * S },
+      428,
+      ALERT_SESSION_DOWN },
+    { "up again: no longer", { .state = SESSION_CONNECTED, .current = ALERT_SESSION_DOWN }, 0, ALERT_NONE },
+    { "starting is not up",
+      { .state = SESSION_STARTING, .down_ms = 170 * S, .current = ALERT_SESSION_DOWN },
+      0,
+      ALERT_SESSION_DOWN },
+    { "a connected session is not told as parked",
+      { LONG.state = SESSION_CONNECTED, .parked = true },
+      0,
+      ALERT_NONE },
+
+    /* not before the reason has lasted */
+    { "logged out, a moment ago", { .state = SESSION_LOGGED_OUT, .state_ms = 9 * S }, 401, ALERT_NONE },
+    { "lost, a moment ago", { .state = SESSION_LOST, .state_ms = 9 * S }, 0, ALERT_NONE },
+    { "an operator pairs a new session", { .state = SESSION_QR_PENDING, .state_ms = 60 * S }, 0, ALERT_NONE },
+    { "and goes away", { .state = SESSION_QR_PENDING, .state_ms = 180 * S }, 0, ALERT_SESSION_NEEDS_QR },
+    { "it lost its pairing",
+      { .state = SESSION_QR_PENDING, .state_ms = 10 * S, .paired = true },
+      0,
+      ALERT_SESSION_NEEDS_QR },
+    { "the one before stays meanwhile",
+      { .state = SESSION_LOGGED_OUT, .state_ms = 1 * S, .current = ALERT_SESSION_DOWN },
+      401,
+      ALERT_SESSION_DOWN },
+
+    /* one pair in five minutes */
+    { "another one so soon", { LONG.state = SESSION_LOGGED_OUT, .raised_ago_ms = 299 * S }, 401, ALERT_NONE },
+    { "after five minutes",
+      { LONG.state = SESSION_LOGGED_OUT, .raised_ago_ms = 300 * S },
+      401,
+      ALERT_SESSION_LOGGED_OUT },
+    { "another kind so soon: the one that is on stays",
+      { LONG.state = SESSION_LOGGED_OUT, .raised_ago_ms = 60 * S, .current = ALERT_SESSION_NEEDS_QR },
+      401,
+      ALERT_SESSION_NEEDS_QR },
+    { "it may end at any time",
+      { LONG.state = SESSION_CONNECTED, .raised_ago_ms = 1 * S, .current = ALERT_SESSION_LOGGED_OUT },
+      0,
+      ALERT_NONE },
 };
 
 static void test_kinds(void **state)
@@ -44,7 +101,8 @@ static void test_kinds(void **state)
         enum alert_kind k;
 
         f.cause = cases[i].code ? cause_find(cases[i].code) : NULL;
-        k = alert_of_session(&f);
+        f.raised_ago_ms = f.raised_ago_ms ? f.raised_ago_ms : INT64_MAX;
+        k = alert_of_session(default_rules(), &f);
         if (k != cases[i].kind)
             fail_msg("%s: %s", cases[i].what, alert_kind_text(k));
         assert_int_equal(alert_is_bridges(&f), cases[i].code == 405);
@@ -55,7 +113,8 @@ static void test_names(void **state)
 {
     for (enum alert_kind k = ALERT_NONE + 1; k < ALERT_KIND_N; k++) {
         assert_int_equal(alert_kind_find(alert_kind_text(k)), k);
-        assert_int_equal(k >= ALERT_SESSION_FIRST, strncmp(alert_kind_text(k), "session-", 8) == 0);
+        assert_int_equal(alert_kind_scope(k) == ALERT_OF_SESSION,
+                         strncmp(alert_kind_text(k), "session-", 8) == 0);
     }
     assert_int_equal(alert_kind_find("no-such-alert"), ALERT_NONE);
 }
