@@ -337,13 +337,15 @@ static uint64_t all_paths(int n)
 
 int json_in_find(struct str json, const struct json_path *paths, int n, struct json_value *ret)
 {
-    struct walk w = { .p = json.p, .end = json.p + json.n, .paths = paths, .n = n, .ret = ret };
+    struct walk w = { .paths = paths, .n = n, .ret = ret };
     struct json_value top;
     int r;
 
     clear(ret, n);
-    if (!json.n)
+    if (!json.n) /* and json.p may be NULL, to which nothing may be added */
         return JSON_IN_BAD;
+    w.p = json.p;
+    w.end = json.p + json.n;
     r = walk_value(&w, all_paths(n), &top);
     if (r == 0 && peek(&w) != '\0')
         r = JSON_IN_BAD;

@@ -6,11 +6,13 @@
 #include "common/bridge/driver.h"
 #include "common/io/http_client.h"
 
+#define BRIDGE_CALL_DETAIL_MAX 160
+
 /* How a call went, for the bridge's status and for people. */
 struct bridge_call {
-    int kind;           /* 0: good; a bridge_answer_kind; negative: -errno */
-    int http_status;    /* 0: no answer came */
-    const char *detail; /* "" when it was good; borrowed for the callback */
+    int kind;                            /* 0: good; a bridge_answer_kind; negative: -errno */
+    int http_status;                     /* 0: no answer came */
+    char detail[BRIDGE_CALL_DETAIL_MAX]; /* what is wrong, for people; "" when it was good */
     int64_t took_ms;
 };
 

@@ -38,9 +38,10 @@ void bridge_status_set_detail(struct bridge_status *s, const char *detail, int h
         (void)snprintf(s->detail, sizeof s->detail, "%s", detail);
 }
 
-bool bridge_status_health(const struct rules *rules, struct bridge_status *s, bool good, int64_t now_ms)
+bool bridge_status_health(const struct rules *rules, struct bridge_status *s, bool good, int64_t asked_ms,
+                          int64_t now_ms)
 {
-    enum health_news news = health_check(rules, &s->health, good);
+    enum health_news news = health_check(rules, &s->health, good, asked_ms, now_ms);
 
     if (news == HEALTH_NO_NEWS)
         return false;

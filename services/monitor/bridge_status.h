@@ -52,7 +52,8 @@ bool bridge_status_is_recovering(const struct bridge_status *s);
 /* @detail: what is wrong; @http_status 0: no answer came. */
 void bridge_status_set_detail(struct bridge_status *s, const char *detail, int http_status);
 /* A health check ended; set the detail before. Returns true when the bridge went up or down with it. */
-bool bridge_status_health(const struct rules *rules, struct bridge_status *s, bool good, int64_t now_ms);
+bool bridge_status_health(const struct rules *rules, struct bridge_status *s, bool good, int64_t asked_ms,
+                          int64_t now_ms);
 /* Any call ended: @ok when the bridge could be reached. */
 void bridge_status_call(const struct rules *rules, struct bridge_status *s, bool ok, int64_t now_ms);
 /* So many sessions dropped (incident_counts()) with the changeset that is about to be committed; @connected are left. */

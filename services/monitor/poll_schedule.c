@@ -37,6 +37,7 @@ struct poll_schedule {
     struct poll_schedule_options o;
     struct poller *poller;
     struct timer *timer;  /* begins the next sweep */
+    struct timer *check;  /* the health, between sweeps */
     struct timer *alerts; /* alerts whose time has come */
     struct backoff waiting;
     const struct bridge_driver *pending_driver; /* found out, not stored yet */
@@ -47,7 +48,10 @@ struct poll_schedule {
     bool recheck;               /* something changed while a sweep is under way */
     bool by_list;               /* the last sweep was answered by one list */
     bool list_failed;           /* … and it could not be taken in */
-    bool settled;               /* a good sweep was committed since the start */
+    int list_kind;              /* … and what the driver made of it */
+    bool lists_nothing; /* the last sweep found a bridge that answers and says nothing of its sessions */
+    bool checked_good;  /* the last health check was good */
+    bool settled;       /* a good sweep was committed since the start */
     enum sweep_end last_end;
 };
 
@@ -138,24 +142,55 @@ static void log_unreachable(struct poll_schedule *p, const struct bridge_call *c
                  KS("error", c->detail), KI("http_status", c->http_status));
 }
 
+/* @took_ms: of the call that says so. */
+static void count_health(struct poll_schedule *p, bool good, int64_t took_ms)
+{
+    int64_t now = now_ms(p);
+
+    if (bridge_status_health(rules_of(p), p->o.status, good, now - took_ms, now))
+        (void)change_batch_commit(p->o.batch, 0); /* if not now, then with the next changeset */
+}
+
+/* A good one proves little: a bridge that lists nothing, or a page of somebody else, may still answer. */
 static void on_health(void *ctx, bool good, const struct bridge_call *c)
 {
     struct poll_schedule *p = ctx;
     struct bridge_status *status = p->o.status;
     bool was_away = status->health.run > 0 && !status->health.run_good;
-    bool changed;
 
     status->reached = status->reached || c->http_status > 0;
-    bridge_status_set_detail(status, good ? "" : c->detail, c->http_status);
+    p->checked_good = good;
+    if (good && p->lists_nothing)
+        return;
+    bridge_status_set_detail(status, c->detail, c->http_status);
     if (!good) {
         log_unreachable(p, c);
-        count_call(p, c); /* a good one proves little: a bridge that lists nothing may still be alive */
+        count_call(p, c);
     }
-    changed = bridge_status_health(rules_of(p), status, good, now_ms(p));
+    count_health(p, good, c->took_ms);
     if (good && was_away)
         poller_forget_driver(p->poller); /* it may have come back as another one */
-    if (changed)
-        (void)change_batch_commit(p->o.batch, 0); /* if not now, then with the next changeset */
+}
+
+/* Its health is good, and then it does not list its sessions: that is down, too. */
+static void count_list(struct poll_schedule *p, enum sweep_end end)
+{
+    bool nothing =
+        end == SWEEP_UNKNOWN_BRIDGE || (end == SWEEP_FAULT && bridge_answer_is_transport(p->list_kind));
+
+    if (nothing || p->lists_nothing)
+        count_health(p, !nothing, 0);
+    p->lists_nothing = nothing;
+}
+
+static void on_check(void *ctx)
+{
+    struct poll_schedule *p = ctx;
+    const struct rules *r = rules_of(p);
+
+    if (p->o.status->reached && !poller_is_sweeping(p->poller))
+        poller_check(p->poller);
+    timer_start(p->check, p->checked_good ? r->health_check_ms : r->confirm_ms);
 }
 
 static void on_call(void *ctx, const struct bridge_call *c)
@@ -277,6 +312,7 @@ static int on_list(void *ctx, const struct bridge_driver *driver, const struct b
     if (r == 0)
         r = compare(&l, driver, answer);
     p->list_failed = p->list_failed || r < 0;
+    p->list_kind = r > 0 ? r : 0;
     if (r != 0)
         change_batch_undo(p->o.batch);
     return r < 0 ? 0 : r; /* a fault of ours is not the bridge's */
@@ -427,6 +463,8 @@ static void on_end(void *ctx, enum sweep_end end, bool by_list)
     p->last_end = end;
     if (end == SWEEP_UNKNOWN_BRIDGE)
         bridge_status_set_detail(p->o.status, "it is none of the bridges known here", 0);
+    if (end != SWEEP_UNHEALTHY)
+        count_list(p, end);
     if (end == SWEEP_GOOD)
         p->by_list = by_list;
     if (end == SWEEP_GOOD || end == SWEEP_REFUSED)
@@ -468,6 +506,7 @@ static void on_sweep(void *ctx)
     p->began_us = clock_mono_us();
     p->next_index = 0;
     p->list_failed = false;
+    p->list_kind = 0;
     (void)silence_watch_read(p->o.silence);
     if (!poller_start(p->poller, session_table_count(p->o.m->table), spread_ms(p)))
         plan(p, rules_of(p)->recheck_ms);
@@ -503,6 +542,8 @@ int poll_schedule_open(const struct poll_schedule_options *o, struct poll_schedu
     p->o = *o;
     r = timer_open(app_loop(o->m->app), on_sweep, p, &p->timer);
     if (r == 0)
+        r = timer_open(app_loop(o->m->app), on_check, p, &p->check);
+    if (r == 0)
         r = timer_open(app_loop(o->m->app), on_alerts, p, &p->alerts);
     if (r == 0)
         r = poller_open(o->m->app, rules_of(p), &o->m->times, o->target, o->driver, &owner, p, &p->poller);
@@ -511,6 +552,7 @@ int poll_schedule_open(const struct poll_schedule_options *o, struct poll_schedu
         return r;
     }
     timer_start(p->timer, 0);
+    timer_start(p->check, rules_of(p)->health_check_ms);
     timer_start(p->alerts, ALERTS_MS);
     *ret = p;
     return 0;
@@ -522,6 +564,7 @@ void poll_schedule_close(struct poll_schedule *p)
         return;
     poller_close(p->poller);
     timer_close(p->timer);
+    timer_close(p->check);
     timer_close(p->alerts);
     mem_free(p);
 }

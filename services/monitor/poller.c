@@ -25,7 +25,8 @@ struct poller {
     struct timer *pace;
 
     bool on, closing;
-    bool no_list; /* this bridge has no list call after all */
+    bool checking; /* a health check is out, beside any sweep */
+    bool no_list;  /* this bridge has no list call after all */
     int n;
     int64_t spread_ms, began_ms, asked_ms;
     /* one by one */
@@ -290,6 +291,28 @@ static void on_health(void *ctx, const struct http_answer *a)
     after_health(s, c.kind == 0);
 }
 
+static void on_check(void *ctx, const struct http_answer *a)
+{
+    struct poller *s = ctx;
+    struct bridge_answer answer = bridge_call_answer(a);
+    struct bridge_call c;
+
+    s->checking = false;
+    if (s->closing)
+        return;
+    c = bridge_call_result(a, read_health(s, &answer));
+    s->owner.on_health(s->ctx, c.kind == 0, &c);
+}
+
+void poller_check(struct poller *s)
+{
+    struct bridge_request req = BRIDGE_REQUEST_NULL;
+
+    if (!s->checking)
+        s->checking = bridge_call_send(s->client, build_health(s, &req), &req, s->rules->health_timeout_ms,
+                                       on_check, s) == 0;
+}
+
 bool poller_start(struct poller *s, int n, int64_t spread_ms)
 {
     struct bridge_request req = BRIDGE_REQUEST_NULL;
@@ -340,7 +363,7 @@ int poller_open(struct app *app, const struct rules *rules, const struct times *
                           .driver = fixed,
                           .owner = *owner,
                           .ctx = ctx };
-    r = http_client_open(app_loop(app), (int)rules->in_flight + 1, &s->client); /* and the health */
+    r = http_client_open(app_loop(app), (int)rules->in_flight + 2, &s->client); /* and two of the health */
     if (r == 0)
         r = timer_open(app_loop(app), on_pace, s, &s->pace);
     if (r == 0)

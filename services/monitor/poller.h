@@ -59,6 +59,8 @@ bool poller_is_sweeping(const struct poller *s);
 /* Asks for one session now, beside any sweep; on_status follows. False: there is no such call (a sweep has to
  * do), or too many are out. */
 bool poller_ask(struct poller *s, const char *id);
+/* Checks the health of the bridge, beside any sweep; on_health follows. Nothing while one is out already. */
+void poller_check(struct poller *s);
 /* The bridge was away and may be another one: auto looks again. Between two sweeps, or in on_health. */
 void poller_forget_driver(struct poller *s);
 const struct bridge_driver *poller_driver(const struct poller *s); /* NULL: not known yet */

@@ -16,7 +16,9 @@ struct rules {
     int64_t start_ms;          /* a session that is starting for longer is down */
 
     int64_t health_timeout_ms; /* a health check that takes longer is bad */
+    int64_t health_check_ms;   /* between two checks, while no sweep is under way */
     int64_t health_bad;        /* checks in a row that say "down" … */
+    int64_t health_down_ms;    /* … over at least this time: a bridge that starts is not down */
     int64_t health_good;       /* … and "up" again */
 
     int64_t incident_percent;   /* of the connected sessions … */

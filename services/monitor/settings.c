@@ -34,9 +34,15 @@ const struct setting monitor_settings_table[] = {
     { .name = "START_TIMEOUT", MS(rules.start_ms, 1000, DAY_MS), .def = "120s",
       .help = "a session that is starting for longer counts as disconnected" },
 
-    /* A health route answers at once or not at all. */
-    { .name = "HEALTH_TIMEOUT", MS(rules.health_timeout_ms, 100, 60000), .def = "10s",
+    /* A health route answers at once or not at all; three of these and a bridge that hangs is noticed in 15 s. */
+    { .name = "HEALTH_TIMEOUT", MS(rules.health_timeout_ms, 100, 60000), .def = "3s",
       .help = "a health check that takes longer is a bad one" },
+    /* A request of a hundred bytes: no load for any bridge. */
+    { .name = "HEALTH_INTERVAL", MS(rules.health_check_ms, 100, HOUR_MS), .def = "3s",
+      .help = "between two health checks while no sweep is under way" },
+    /* A bridge that is restarted is away for some seconds. */
+    { .name = "HEALTH_DOWN_AFTER", MS(rules.health_down_ms, 0, HOUR_MS), .def = "10s",
+      .help = "the bridge is not down before its health checks have been bad for so long" },
     /* One lost packet or one quick restart is no outage. */
     { .name = "HEALTH_BAD", N(rules.health_bad, 1, 100), .def = "3",
       .help = "bad health checks in a row until the bridge is down" },

@@ -33,7 +33,8 @@ static void test_news(void **state)
         struct health h = { 0 };
 
         for (size_t n = 0; cases[i].checks[n]; n++) {
-            enum health_news news = health_check(default_rules(), &h, cases[i].checks[n] == '+');
+            enum health_news news = health_check(default_rules(), &h, cases[i].checks[n] == '+',
+                                                 (int64_t)n * 10000, (int64_t)n * 10000);
             char is = news == HEALTH_WENT_UP ? 'u' : news == HEALTH_WENT_DOWN ? 'd' : '.';
 
             if (is != cases[i].news[n])
@@ -42,9 +43,36 @@ static void test_news(void **state)
     }
 }
 
+/* Three checks within a second are one: a bridge that starts is not down. */
+static void test_not_so_soon(void **state)
+{
+    const struct rules *rules = default_rules();
+    struct health h = { 0 };
+
+    assert_int_equal(health_check(rules, &h, true, 1000, 1000), HEALTH_WENT_UP);
+    for (int64_t t = 2000; t < 2000 + rules->health_down_ms; t += 1000)
+        assert_int_equal(health_check(rules, &h, false, t, t), HEALTH_NO_NEWS);
+    assert_int_equal(health_check(rules, &h, false, 20000, 20000), HEALTH_WENT_DOWN);
+}
+
+/* A bridge that hangs: what counts is when the first bad check was made, not when it was given up. */
+static void test_a_hang(void **state)
+{
+    const struct rules *rules = default_rules();
+    struct health h = { .state = HEALTH_UP, .run = 5, .run_good = true };
+    int64_t asked_ms = rules->health_check_ms; /* it hangs right after a good check */
+    enum health_news news = HEALTH_NO_NEWS;
+
+    for (; news == HEALTH_NO_NEWS; asked_ms += rules->health_timeout_ms + rules->confirm_ms)
+        news = health_check(rules, &h, false, asked_ms, asked_ms + rules->health_timeout_ms);
+    assert_int_equal(news, HEALTH_WENT_DOWN);
+    assert_in_range(asked_ms - rules->confirm_ms, 1, 15000);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_news) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_news), cmocka_unit_test(test_not_so_soon),
+                                        cmocka_unit_test(test_a_hang) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
