@@ -145,6 +145,7 @@ class Stack:
             "CHECK_INTERVAL": "1s",
             "RECONNECT_INTERVAL": "3s",
             "ALERT_HOLD": "0s",
+            "HEALTH_DOWN_AFTER": "0s",
             "ALERT_REPEAT": "0s",
         }
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
