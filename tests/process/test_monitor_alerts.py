@@ -15,6 +15,7 @@ class Sink:
 
     def __init__(self):
         self.seen, self.code, self.hang = [], 200, False
+        self.headers, self.at = {}, []
         sink = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -23,7 +24,10 @@ class Sink:
                 while sink.hang:
                     time.sleep(0.05)
                 sink.seen.append((self.path, dict(self.headers), body.decode(), sink.code))
+                sink.at.append(time.monotonic())
                 self.send_response(sink.code)
+                for name, value in sink.headers.items():
+                    self.send_header(name, value)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -277,4 +281,77 @@ def test_a_silent_session_is_reconnected_once_where_that_is_wanted(make_stack):
     zk.wait_until("it is back", lambda: states(s)["demo-1"] == "connected")
     time.sleep(5)
     assert len(s.calls("demo-1")) == 1
+    sink.close()
+
+
+def test_a_sink_says_when_to_try_again(make_stack):
+    """429 with Retry-After is obeyed up to an hour; a longer one is a mistake, and the usual pace is kept."""
+    sink = Sink()
+    sink.code, sink.headers = 429, {"Retry-After": "6"}
+    s = make_stack(**{**FAST, "ALERT_URL": sink.url + "/alerts"})
+    s.all("contract", "--sessions", "1", workers=0)
+    wait_settled(s, 1)
+    s.control("POST", "/drop?session=demo-1&code=401")
+    zk.wait_until("it is asked", lambda: len(sink.at) == 1)
+    sink.headers = {"Retry-After": "3601"}
+    zk.wait_until("it is asked again", lambda: len(sink.at) == 3)
+    assert sink.at[1] - sink.at[0] >= 5.5
+    assert sink.at[2] - sink.at[1] < 5.5
+    sink.code = 200
+    zk.wait_until("it is delivered", lambda: len(sink.alerts()) == 1)
+    sink.close()
+
+
+def test_a_commit_that_fails_raises_nothing(stack, faults):
+    """The bridge goes down while state.db refuses the commit itself: afterwards the alert is there, and was sent once."""
+    sink = Sink()
+    stack.env.update(FAST, ALERT_URL=sink.url + "/alerts")
+    stack.sim("contract", "--sessions", "2", "--list")
+    stack.monitor(**faults.env)
+    wait_settled(stack, 2)
+    faults("write 28 state.db")
+    stack.control("POST", "/refuse")
+    zk.wait_until("a write has failed", lambda: "state-write-failed" in stack.processes["monitor"].text())
+    time.sleep(1)
+    assert sink.alerts() == [] and "alert=bridge-down" not in stack.processes["monitor"].text()
+    faults()
+    zk.wait_until("it is raised", lambda: [a["alert"] for a in status(stack)["alerts"]] == ["bridge-down"])
+    zk.wait_until("and sent", lambda: sink.alerts() == [("bridge-down", "", "firing")])
+    assert stack.processes["monitor"].text().count("alert=bridge-down") == 1
+    sink.close()
+
+
+def test_a_restart_keeps_a_flap_damping(make_stack):
+    sink = Sink()
+    s = stack_with_sink(make_stack, sink, FLAP_SUPPRESS="2000", FLAP_HALF_LIFE="10m")
+    s.all("contract", "--sessions", "3", workers=0)
+    wait_settled(s, 3)
+    for _ in range(3):
+        s.control("POST", "/drop?session=demo-1&code=428")
+        zk.wait_until("down", lambda: states(s)["demo-1"] == "disconnected")
+        s.control("POST", "/status?session=demo-1&status=connected")
+        zk.wait_until("up", lambda: states(s)["demo-1"] == "connected")
+    zk.wait_until("it is damped", lambda: ("session-flapping", "demo-1", "firing") in sink.alerts())
+    s.processes["monitor"].kill()
+    s.monitor()
+    wait_settled(s, 3)
+    time.sleep(1)
+    assert ("session-flapping", "demo-1", "resolved") not in sink.alerts()
+    assert [a["alert"] for a in status(s)["alerts"]] == ["session-flapping"]
+    sink.close()
+
+
+def test_a_refused_key_is_seen_where_sessions_are_asked_one_by_one(make_stack):
+    sink = Sink()
+    s = stack_with_sink(make_stack, sink)
+    s.hub()
+    s.ingest()
+    s.sim("contract", "--list=off")
+    s.monitor()
+    s.control("POST", "/sessions?n=3&prefix=demo-")
+    wait_settled(s, 3)
+    s.processes["sim"].stop()
+    s.key = "another-key"
+    s.sim("contract", "--list=off", "--sessions", "3")
+    zk.wait_until("it is an alert", lambda: ("bridge-key-refused", "", "firing") in sink.alerts())
     sink.close()

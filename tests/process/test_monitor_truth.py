@@ -191,3 +191,24 @@ def test_a_session_that_goes_to_and_fro_is_one_alert(scripted):
     bridge.wait_lists(3)
     log = s.processes["monitor"].text()
     assert log.count("status=firing") == 1 and log.count("status=resolved") == 1
+
+
+PAGE = (200, "text/html", "<html><head><title>We are back soon</title></head></html>")
+
+
+def test_a_maintenance_page_is_no_bridge(scripted):
+    s, bridge = scripted("one")
+    bridge.health = PAGE
+    bridge.answers = [PAGE[2]] * 1000
+    zk.wait_until("it is down", lambda: alerts(s) == {("bridge-down", "")})
+    assert "We are back soon" in s.cli_json("status")[0]["alerts"][0]["detail"]
+    assert states(s)["one"] == "connected"
+    bridge.health, bridge.answers = (200, "application/json", '{"status":"ok"}'), []
+    zk.wait_until("it is back", lambda: alerts(s) == set())
+
+
+def test_a_bridge_that_hangs_is_noticed_between_sweeps(scripted):
+    s, bridge = scripted("one", CHECK_INTERVAL="600s", HEALTH_TIMEOUT="1s", HEALTH_INTERVAL="1s", HEALTH_DOWN_AFTER="2s")
+    time.sleep(1)
+    bridge.server.shutdown()  # it accepts and says nothing
+    zk.wait_until("it is down", lambda: alerts(s) == {("bridge-down", "")}, 15)
