@@ -201,7 +201,7 @@ def test_a_maintenance_page_is_no_bridge(scripted):
     bridge.health = PAGE
     bridge.answers = [PAGE[2]] * 1000
     zk.wait_until("it is down", lambda: alerts(s) == {("bridge-down", "")})
-    assert "We are back soon" in s.cli_json("status")[0]["alerts"][0]["detail"]
+    assert "We are back soon" in s.cli_json("status")[0]["alerts"][0]["text"]
     assert states(s)["one"] == "connected"
     bridge.health, bridge.answers = (200, "application/json", '{"status":"ok"}'), []
     zk.wait_until("it is back", lambda: alerts(s) == set())
