@@ -33,7 +33,7 @@ static int on_alert(void *ctx, const struct alert_row *row)
     enum alert_kind k = alert_kind_find(row->name);
     struct sim_session *x;
 
-    if (!alert_kind_is_of_session(k) || !row->session[0]) {
+    if (alert_kind_scope(k) != ALERT_OF_SESSION || !row->session[0]) {
         seen->of_bridge = true;
         return 0;
     }
