@@ -34,6 +34,21 @@ bool db_file_is_at(const struct db_file *f, const char *path)
     return db_file_at(path, &now) == 0 && now.dev == f->dev && now.ino == f->ino;
 }
 
+int64_t db_other_bytes(const char *dir)
+{
+    static const char *const files[] = { EVENTS_DB_FILE "-wal", STATE_DB_FILE,          STATE_JOURNAL_FILE,
+                                         FORWARD_DB_FILE,       FORWARD_DB_FILE "-wal", "forward.acks" };
+    char path[PATH_BYTES];
+    struct stat st;
+    int64_t sum = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", dir, files[i]);
+        sum += stat(path, &st) == 0 ? (int64_t)st.st_blocks * 512 : 0;
+    }
+    return sum;
+}
+
 /* ---- its header ------------------------------------------------------------------------------ */
 
 /* SQLite's "Database File Format": offsets in the header. */

@@ -16,6 +16,10 @@ int db_file_at(const char *path, struct db_file *ret);
 /* False when another file stands at @path, or none. */
 bool db_file_is_at(const struct db_file *f, const char *path);
 
+/* Bytes of all stores in the folder besides events.db itself: state.db, forward.db, their journals and write-ahead logs,
+ * that of events.db, and the forwarder's acknowledgements. */
+int64_t db_other_bytes(const char *dir);
+
 /* Bytes 0 to 99 of a SQLite file, as far as they are used here. */
 struct db_header {
     bool is_sqlite;

@@ -1,7 +1,7 @@
 /*
  * Writing the event log. One process, one connection, one thread at a time: webhook-ingest's commit thread.
  *
- *   event_log_begin → event_log_append × n, event_log_reject × n, event_log_tend → event_log_commit
+ *   event_log_begin → event_log_append × n, event_log_reject × n, event_log_prune → event_log_commit
  *
  * Nothing is in the log before event_log_commit() has returned 0; then it is on disk (WAL, synchronous=FULL).
  */
@@ -22,6 +22,8 @@ struct event_log;
 
 /* A sender's retry is known for this long. zapw gives up after 4 s, others retry for 3 days. */
 #define EVENT_DEDUPE_HORIZON_MS (96LL * 3600 * 1000)
+/* The keys of this time stay, whatever the disk: most senders are done with their retries by then. */
+#define EVENT_DEDUPE_KEEP_MS (3600LL * 1000)
 
 /* What was authenticated and could not be read is kept for a person to look at: the newest of it. */
 #define EVENT_REJECTED_ROWS_MAX  1000
@@ -98,20 +100,26 @@ struct event_retention {
     int64_t age_ms;     /* older rows go; 0: never */
     int64_t size_bytes; /* of the events, without their keys: beyond this the oldest rows go; 0: never */
     int64_t hard_bytes; /* beyond this they go although a consumer has not read them; 0: never */
-    int64_t cursor_min; /* newest seq that every registered consumer is done with; INT64_MAX: no consumer */
+    int64_t
+        disk_bytes; /* of all stores together, other_bytes included: beyond this the oldest keys go, down to
+                            EVENT_DEDUPE_KEEP_MS, and then events, also unread ones; 0: no limit */
+    int64_t other_bytes; /* files beside events.db: its WAL, state.db, forward.db */
+    int64_t cursor_min;  /* newest seq that every registered consumer is done with; INT64_MAX: no consumer */
 };
 
-struct event_tended {
-    int64_t rows;   /* events removed */
-    int64_t forced; /* of those, not yet read by a registered consumer */
-    int64_t keys;   /* deduplication keys that expired */
-    bool held;      /* rows are due and stay because of a consumer's cursor */
-    bool more;      /* there is more to remove: call again */
+struct event_pruned {
+    int64_t rows;       /* events removed */
+    int64_t forced;     /* of those, not yet read by a registered consumer */
+    int64_t keys;       /* deduplication keys that expired … */
+    int64_t keys_early; /* … of those, before the horizon, because of disk_bytes */
+    bool over;          /* the stores are beyond disk_bytes */
+    bool held;          /* rows are due and stay because of a consumer's cursor */
+    bool more;          /* there is more to remove: call again */
 };
 
 /* Removes a slice (at most @rows_max events and keys), inside a transaction. The newest event always stays,
  * so that seq goes on after it. Pages freed are used again, the file does not shrink. */
-int event_log_tend(struct event_log *l, const struct event_retention *rule, int64_t now_ms, int rows_max,
-                   struct event_tended *ret);
+int event_log_prune(struct event_log *l, const struct event_retention *rule, int64_t now_ms, int rows_max,
+                    struct event_pruned *ret);
 /* Bytes of the file that are in use (freed pages are not). */
 int event_log_used_bytes(struct event_log *l, int64_t *ret);

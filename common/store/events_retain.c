@@ -36,11 +36,17 @@ static int mark(struct event_log *l, int64_t now_ms)
     return r;
 }
 
+/* Newest seq that was received before @before, 0: none. */
+static int seq_before(struct event_log *l, int64_t before, int64_t *ret)
+{
+    return sql_get_int(l->db, "SELECT coalesce(max(seq), 0) FROM mark WHERE at <= ?1", ret, "i", before);
+}
+
 /* Newest seq that is older than the horizon, 0: none. */
 static int horizon_seq(struct event_log *l, int64_t now_ms, int64_t *ret)
 {
     int64_t before = now_ms - EVENT_DEDUPE_HORIZON_MS;
-    int r = sql_get_int(l->db, "SELECT coalesce(max(seq), 0) FROM mark WHERE at <= ?1", ret, "i", before);
+    int r = seq_before(l, before, ret);
 
     if (r == 0 && *ret > 0)
         r = sql_run(l->db, "DELETE FROM mark WHERE at < (SELECT max(at) FROM mark WHERE at <= ?1)", "i",
@@ -93,38 +99,42 @@ static int read_keys(struct event_log *l, struct key_row *ret, int max, int *ret
 }
 
 /* Goes on behind the live keys, which stand between the horizon and now; at the end from the start. */
-static void expiry_advance(struct event_log *l, const struct key_row *rows, int n, int max, int64_t now_ms)
+static void expiry_advance(struct event_log *l, const struct key_row *rows, int n, int max, int64_t now_ms,
+                           int64_t live_ms)
 {
     if (n < max) {
         expiry_jump(l, INT64_MIN);
         return;
     }
     l->expiry = rows[n - 1].key;
-    if (l->expiry.time_ms > now_ms - EVENT_DEDUPE_HORIZON_MS && l->expiry.time_ms < now_ms + FUTURE_MS)
+    if (l->expiry.time_ms > now_ms - live_ms && l->expiry.time_ms < now_ms + FUTURE_MS)
         expiry_jump(l, now_ms + FUTURE_MS);
 }
 
-static int expire_keys(struct event_log *l, int64_t now_ms, int64_t horizon, int max,
-                       struct event_tended *ret)
+/* @early: the keys up to this seq go as well, for want of room; 0: none do. */
+static int expire_keys(struct event_log *l, int64_t now_ms, int64_t horizon, int64_t early, int max,
+                       struct event_pruned *ret)
 {
+    int64_t last = early > horizon ? early : horizon;
     CLEANUP(mem_freep) struct key_row *rows = NULL;
     int n = 0;
     int r;
 
-    if (horizon == 0)
+    if (last == 0)
         return 0;
     rows = mem_alloc((size_t)max * sizeof *rows);
     if (!rows)
         return -ENOMEM;
     r = read_keys(l, rows, max, &n);
     for (int i = 0; r == 0 && i < n; i++) {
-        if (rows[i].seq > horizon)
+        if (rows[i].seq > last)
             continue;
         r = delete_key(l, &rows[i].key);
         ret->keys++;
+        ret->keys_early += rows[i].seq > horizon ? 1 : 0;
     }
     if (r == 0)
-        expiry_advance(l, rows, n, max, now_ms);
+        expiry_advance(l, rows, n, max, now_ms, early ? EVENT_DEDUPE_KEEP_MS : EVENT_DEDUPE_HORIZON_MS);
     return r;
 }
 
@@ -170,7 +180,7 @@ static int due_by_age(struct event_log *l, const struct event_retention *rule, i
                        ret_seq, "ii", now_ms - rule->age_ms, (int64_t)max);
 }
 
-static int remove_up_to(struct event_log *l, int64_t last, struct event_tended *ret)
+static int remove_up_to(struct event_log *l, int64_t last, struct event_pruned *ret)
 {
     int r = sql_run(l->db, "DELETE FROM event WHERE seq <= ?1", "i", last);
 
@@ -194,11 +204,12 @@ struct removal {
 
 /* The newest event always stays, and what a consumer has not read stays until the hard limit. Pure. */
 static struct removal plan_removal(const struct event_log *l, const struct event_retention *rule,
-                                   int64_t used_bytes, int64_t due_by_age, int max)
+                                   int64_t used_bytes, bool no_room, int64_t due_by_age, int max)
 {
     int64_t slice_end = l->new_oldest + max - 1;
-    int64_t due = rule->size_bytes > 0 && used_bytes > rule->size_bytes ? slice_end : due_by_age;
-    bool hard = rule->hard_bytes > 0 && used_bytes > rule->hard_bytes;
+    bool big = rule->size_bytes > 0 && used_bytes > rule->size_bytes;
+    int64_t due = big || no_room ? slice_end : due_by_age;
+    bool hard = no_room || (rule->hard_bytes > 0 && used_bytes > rule->hard_bytes);
     struct removal plan = { .last = min64(min64(due, slice_end), l->new_head - 1) };
     int64_t read_end = rule->cursor_min < l->new_oldest ? l->new_oldest - 1 : rule->cursor_min;
 
@@ -213,7 +224,7 @@ static struct removal plan_removal(const struct event_log *l, const struct event
 }
 
 static int remove_events(struct event_log *l, const struct event_retention *rule, int64_t now_ms,
-                         int64_t horizon, int max, struct event_tended *ret)
+                         int64_t horizon, int max, struct event_pruned *ret)
 {
     struct removal plan;
     int64_t used = 0;
@@ -224,7 +235,7 @@ static int remove_events(struct event_log *l, const struct event_retention *rule
         r = due_by_age(l, rule, now_ms, max, &due);
     if (r != 0 || l->new_head == 0)
         return r;
-    plan = plan_removal(l, rule, used, due, max);
+    plan = plan_removal(l, rule, used, ret->over && ret->keys_early == 0, due, max);
     ret->held = plan.held;
     if (plan.last < l->new_oldest)
         return 0;
@@ -233,20 +244,38 @@ static int remove_events(struct event_log *l, const struct event_retention *rule
     return remove_up_to(l, plan.last, ret);
 }
 
-int event_log_tend(struct event_log *l, const struct event_retention *rule, int64_t now_ms, int rows_max,
-                   struct event_tended *ret)
+/* Over the limit of all stores: the newest seq whose key may go early; 0: none, or there is room. */
+static int early_seq(struct event_log *l, const struct event_retention *rule, int64_t now_ms,
+                     int64_t *ret_seq, bool *ret_over)
 {
-    struct event_tended tended = { 0 };
-    int64_t horizon = 0;
+    int64_t used = 0;
+    int r;
+
+    *ret_seq = 0;
+    *ret_over = false;
+    if (rule->disk_bytes <= 0)
+        return 0;
+    r = event_log_used_bytes(l, &used);
+    *ret_over = r == 0 && used + rule->other_bytes > rule->disk_bytes;
+    return *ret_over ? seq_before(l, now_ms - EVENT_DEDUPE_KEEP_MS, ret_seq) : r;
+}
+
+int event_log_prune(struct event_log *l, const struct event_retention *rule, int64_t now_ms, int rows_max,
+                    struct event_pruned *ret)
+{
+    struct event_pruned pruned = { 0 };
+    int64_t horizon = 0, early = 0;
     int r = mark(l, now_ms);
 
     if (r == 0)
         r = horizon_seq(l, now_ms, &horizon);
     if (r == 0)
-        r = expire_keys(l, now_ms, horizon, rows_max, &tended);
+        r = early_seq(l, rule, now_ms, &early, &pruned.over);
     if (r == 0)
-        r = remove_events(l, rule, now_ms, horizon, rows_max, &tended);
+        r = expire_keys(l, now_ms, horizon, early, rows_max, &pruned);
     if (r == 0)
-        *ret = tended;
+        r = remove_events(l, rule, now_ms, horizon, rows_max, &pruned);
+    if (r == 0)
+        *ret = pruned;
     return r;
 }

@@ -41,16 +41,16 @@ static int count_and_fail(struct list *items, int r)
     return n;
 }
 
-void commit_batch(struct event_log *l, struct list *items, const struct event_retention *tend, int64_t now_ms,
-                  struct commit_done *ret)
+void commit_batch(struct event_log *l, struct list *items, const struct event_retention *prune,
+                  int64_t now_ms, struct commit_done *ret)
 {
     struct commit_done done = { 0 };
     int r = event_log_begin(l);
 
     if (r == 0)
         r = write_items(l, items);
-    if (r == 0 && tend)
-        r = event_log_tend(l, tend, now_ms, COMMIT_PRUNE_ROWS, &done.tended);
+    if (r == 0 && prune)
+        r = event_log_prune(l, prune, now_ms, COMMIT_PRUNE_ROWS, &done.pruned);
     if (r == 0)
         r = event_log_commit(l);
     else

@@ -31,9 +31,9 @@ struct commit_item {
 struct commit_done {
     int result; /* 0 or -errno, the same for every item of the batch that is not a duplicate */
     int n;
-    struct event_tended tended;
+    struct event_pruned pruned;
 };
 
-/* Commits all items (their results are set), and with them a slice of retention when @tend. */
-void commit_batch(struct event_log *l, struct list *items, const struct event_retention *tend, int64_t now_ms,
-                  struct commit_done *ret);
+/* Commits all items (their results are set), and with them a slice of retention when @prune. */
+void commit_batch(struct event_log *l, struct list *items, const struct event_retention *prune,
+                  int64_t now_ms, struct commit_done *ret);

@@ -22,6 +22,7 @@
 #include "common/base/err.h"
 #include "common/base/mem.h"
 #include "common/store/cursors.h"
+#include "common/store/db_file.h"
 #include "services/webhook-ingest/age_clock.h"
 #include "services/webhook-ingest/ingest_metrics.h"
 
@@ -254,6 +255,7 @@ static void look_up_cursors(struct committer *c)
     if (c->cursors_at_us != 0 && now_us - c->cursors_at_us < CURSORS_EVERY_US)
         return;
     c->cursors_at_us = now_us;
+    c->o.retention.other_bytes = db_other_bytes(c->o.dir);
     r = db_open_state_reader(c->o.dir, &state);
     if (r == 0)
         r = cursor_min(state, &min);
@@ -272,12 +274,14 @@ static void count_commit(struct committer *c, const struct commit_done *done, in
         metric_observe(&ingest_metrics.commit_seconds, took_us);
         metric_observe(&ingest_metrics.batch_events, done->n);
     }
-    metric_add(&ingest_metrics.removed, REMOVED_EVENTS, done->tended.rows);
-    metric_add(&ingest_metrics.removed, REMOVED_UNREAD, done->tended.forced);
-    metric_add(&ingest_metrics.removed, REMOVED_KEYS, done->tended.keys);
+    metric_add(&ingest_metrics.removed, REMOVED_EVENTS, done->pruned.rows);
+    metric_add(&ingest_metrics.removed, REMOVED_UNREAD, done->pruned.forced);
+    metric_add(&ingest_metrics.removed, REMOVED_KEYS, done->pruned.keys);
+    metric_add(&ingest_metrics.removed, REMOVED_KEYS_EARLY, done->pruned.keys_early);
     (void)pthread_mutex_lock(&c->lock);
     c->status.clock_ahead_ms = c->age.ahead_ms;
-    c->status.retention_held = done->tended.held;
+    c->status.retention_held = done->pruned.held;
+    c->status.disk_over = done->pruned.over;
     (void)pthread_mutex_unlock(&c->lock);
 }
 

@@ -36,6 +36,7 @@ struct committer_status {
     struct event_wal wal;
     int64_t clock_ahead_ms; /* the wall clock was set ahead by this: what is old is judged without it */
     bool retention_held;    /* old events stay because a consumer has not read them */
+    bool disk_over;         /* the stores are beyond their limit on the disk */
     int64_t last_commit_us; /* clock_mono_us() when one that wrote ended last, 0: none yet */
     int64_t last_took_us;
     int64_t busy_since_us; /* a commit runs since, 0: none does */

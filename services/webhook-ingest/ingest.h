@@ -17,7 +17,7 @@ struct ingest_settings {
     int64_t header_ms, body_ms, idle_ms;
     int64_t connections;
     int64_t retention_age_ms, retention_bytes, retention_hard_bytes;
-    int64_t wal_bytes;
+    int64_t wal_bytes, disk_bytes;
     bool new_log; /* --new-log */
 };
 

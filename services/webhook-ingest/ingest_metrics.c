@@ -38,10 +38,11 @@ struct ingest_metrics ingest_metrics = {
                          .help = "Commits that failed; their webhooks were answered 503",
                          .kind = METRIC_COUNTER },
     .removed = { .name = "zapkeep_ingest_removed_total",
-                 .help = "Removed by retention: events, of those unread by a consumer, deduplication keys",
+                 .help = "Removed by retention: events, of those unread by a consumer, deduplication keys, "
+                         "of those before their time for want of room",
                  .kind = METRIC_COUNTER,
                  .label = "what",
-                 .values = { "events", "unread_events", "keys" } },
+                 .values = { "events", "unread_events", "keys", "keys_early" } },
     .waiting = { .name = "zapkeep_ingest_waiting",
                  .help = "Webhooks that wait for their commit",
                  .kind = METRIC_GAUGE },

@@ -5,7 +5,7 @@
 
 /* Series of `events` and `removed`. */
 enum { EVENTS_ACCEPTED, EVENTS_DUPLICATE, EVENTS_REJECTED };
-enum { REMOVED_EVENTS, REMOVED_UNREAD, REMOVED_KEYS };
+enum { REMOVED_EVENTS, REMOVED_UNREAD, REMOVED_KEYS, REMOVED_KEYS_EARLY };
 
 struct ingest_metrics {
     struct metric requests, events, commit_seconds, checkpoint_seconds, batch_events, commit_failures,

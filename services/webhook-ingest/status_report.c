@@ -77,6 +77,16 @@ static void report_retention(struct ingest *in, const struct committer_status *s
             "events that a registered consumer has not read were removed: the log is beyond its hard size",
             KI("events", unread - in->reported_unread), KI("oldest", s->oldest));
     in->reported_unread = unread;
+    if (s->disk_over && !in->reported.disk_over)
+        log_error("disk-limit",
+                  "the stores are beyond ZAPKEEP_DISK_SIZE: the oldest deduplication keys go early (a "
+                  "webhook that is "
+                  "repeated after more than an hour may be stored twice), then the oldest events, also "
+                  "unread ones; "
+                  "make the limit larger or the retention shorter",
+                  KI("oldest", s->oldest));
+    else if (!s->disk_over && in->reported.disk_over)
+        log_info("disk-limit-ends", "the stores are within ZAPKEEP_DISK_SIZE again");
 }
 
 static void report_clock(const struct committer_status *was, const struct committer_status *s)

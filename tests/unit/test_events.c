@@ -101,12 +101,12 @@ static void append_many(struct fixture *f, int from, int n)
     assert_int_equal(event_log_commit(f->log), 0);
 }
 
-static struct event_tended tend(struct fixture *f, const struct event_retention *rule, int max)
+static struct event_pruned prune(struct fixture *f, const struct event_retention *rule, int max)
 {
-    struct event_tended t = { 0 };
+    struct event_pruned t = { 0 };
 
     assert_int_equal(event_log_begin(f->log), 0);
-    assert_int_equal(event_log_tend(f->log, rule, f->now, max, &t), 0);
+    assert_int_equal(event_log_prune(f->log, rule, f->now, max, &t), 0);
     assert_int_equal(event_log_commit(f->log), 0);
     return t;
 }
@@ -343,19 +343,19 @@ static void test_retention_by_age(void **state)
     struct fixture *f = *state;
     struct event_retention rule = { .age_ms = 7 * DAY_MS, .cursor_min = INT64_MAX };
     struct event_rows rows = EVENT_ROWS_NULL;
-    struct event_tended t;
+    struct event_pruned t;
 
     append_many(f, 0, 50);
     f->now += DAY_MS;
     append_many(f, 50, 50);
-    t = tend(f, &rule, 20);
+    t = prune(f, &rule, 20);
     assert_int_equal(t.rows, 0);
     f->now = T0 + 7 * DAY_MS + 1;
-    t = tend(f, &rule, 20);
+    t = prune(f, &rule, 20);
     assert_int_equal(t.rows, 20);
     assert_true(t.more);
-    t = tend(f, &rule, 20);
-    t = tend(f, &rule, 20);
+    t = prune(f, &rule, 20);
+    t = prune(f, &rule, 20);
     assert_int_equal(t.rows, 10);
     assert_false(t.more);
     assert_int_equal(event_log_oldest(f->log), 51);
@@ -372,8 +372,8 @@ static void test_the_newest_event_stays(void **state)
 
     append_many(f, 0, 10);
     f->now += 30 * DAY_MS;
-    assert_int_equal(tend(f, &rule, 100).rows, 9);
-    assert_int_equal(tend(f, &rule, 100).rows, 0);
+    assert_int_equal(prune(f, &rule, 100).rows, 9);
+    assert_int_equal(prune(f, &rule, 100).rows, 0);
     reopen(f);
     assert_int_equal(event_log_head(f->log), 10);
     append_many(f, 50, 1);
@@ -384,19 +384,19 @@ static void test_retention_waits_for_a_consumer(void **state)
 {
     struct fixture *f = *state;
     struct event_retention rule = { .age_ms = DAY_MS, .cursor_min = 4 };
-    struct event_tended t;
+    struct event_pruned t;
 
     append_many(f, 0, 10);
     f->now += 30 * DAY_MS;
-    t = tend(f, &rule, 100);
+    t = prune(f, &rule, 100);
     assert_int_equal(t.rows, 4);
     assert_true(t.held);
     assert_int_equal(t.forced, 0);
-    t = tend(f, &rule, 100);
+    t = prune(f, &rule, 100);
     assert_int_equal(t.rows, 0);
     assert_true(t.held);
     rule.hard_bytes = 1;
-    t = tend(f, &rule, 100);
+    t = prune(f, &rule, 100);
     assert_int_equal(t.rows, 5);
     assert_int_equal(t.forced, 5);
     assert_false(t.held);
@@ -410,7 +410,7 @@ static void test_retention_by_size_uses_pages_again(void **state)
 
     for (int i = 0; i < 400; i++) {
         append_many(f, 100 * i, 100);
-        (void)tend(f, &rule, 200);
+        (void)prune(f, &rule, 200);
         f->now += 1000;
     }
     assert_int_equal(event_log_used_bytes(f->log, &used), 0);
@@ -427,7 +427,7 @@ static void test_keys_expire_after_the_horizon_only(void **state)
     int64_t keys = 0;
 
     append_many(f, 0, 100);
-    (void)tend(f, &keep_all, 10); /* a mark */
+    (void)prune(f, &keep_all, 10); /* a mark */
     assert_int_equal(event_log_begin(f->log), 0);
     for (int i = 0; i < 50; i++)
         assert_int_equal(append(f, 1000 + i, 0, &seq), 0); /* no time of its own */
@@ -436,21 +436,96 @@ static void test_keys_expire_after_the_horizon_only(void **state)
     assert_int_equal(event_log_commit(f->log), 0);
     f->now += EVENT_DEDUPE_HORIZON_MS - 1000;
     for (int i = 0; i < 100; i++)
-        keys += tend(f, &keep_all, 10).keys;
+        keys += prune(f, &keep_all, 10).keys;
     assert_int_equal(keys, 0);
     f->now += 2000;
     for (int i = 0; i < 100; i++)
-        keys += tend(f, &keep_all, 10).keys;
+        keys += prune(f, &keep_all, 10).keys;
     assert_int_equal(keys, 100); /* what the first mark covers */
     f->now += EVENT_DEDUPE_HORIZON_MS + 1000;
     append_many(f, 5000, 100); /* live keys are walked around */
     for (int i = 0; i < 100; i++)
-        keys += tend(f, &keep_all, 10).keys;
+        keys += prune(f, &keep_all, 10).keys;
     assert_int_equal(keys, 200);
     assert_int_equal(event_log_begin(f->log), 0);
     assert_int_equal(append(f, 1, T0, &seq), 0); /* forgotten */
     assert_int_equal(append(f, 5000, f->now, &seq), EVENT_DUPLICATE);
     event_log_rollback(f->log);
+}
+
+/* Keys live for 96 h, whatever their number: the limit of all stores holds for them, too. The oldest go first; those of
+ * the last hour stay, then the oldest events go. */
+static void test_the_disk_has_one_limit(void **state)
+{
+    struct fixture *f = *state;
+    struct event_retention rule = { .disk_bytes = 4 * 1024 * 1024,
+                                    .other_bytes = 3 * 1024 * 1024,
+                                    .size_bytes = 256 * 1024,
+                                    .cursor_min = INT64_MAX };
+    struct event_pruned t, sum = { 0 };
+    int64_t used = 0, seq = 0;
+
+    for (int i = 0; i < 800; i++) { /* 80,000 events in 13 h */
+        append_many(f, 100 * i, 100);
+        t = prune(f, &rule, 400);
+        sum.keys_early += t.keys_early;
+        sum.forced += t.forced;
+        f->now += 60 * 1000;
+    }
+    assert_int_equal(event_log_used_bytes(f->log, &used), 0);
+    assert_true(used + rule.other_bytes < rule.disk_bytes + 256 * 1024);
+    assert_true(sum.keys_early > 40000);
+    assert_int_equal(sum.forced, 0);
+    assert_int_equal(event_log_begin(f->log), 0);
+    assert_int_equal(append(f, 79990, f->now - 60 * 1000, &seq), EVENT_DUPLICATE); /* of the last hour */
+    event_log_rollback(f->log);
+
+    rule.cursor_min = 0;
+    rule.disk_bytes = 1024 * 1024; /* nothing is left to give but events */
+    rule.other_bytes = 900 * 1024;
+    f->now -= 12 * 3600 * 1000;
+    for (int i = 0; i < 400; i++) {
+        t = prune(f, &rule, 400);
+        sum.forced += t.forced;
+    }
+    assert_true(t.over);
+    assert_true(sum.forced > 0);
+    assert_int_equal(event_log_oldest(f->log), event_log_head(f->log)); /* the newest stays */
+}
+
+/* A row of the log may be a megabyte: a read is bounded in bytes. */
+static void test_a_read_is_bounded_in_bytes(void **state)
+{
+    struct fixture *f = *state;
+    struct event_rows rows = EVENT_ROWS_NULL;
+    char *body = malloc(900 * 1000);
+    int64_t seq, from = 1;
+    int reads = 0;
+
+    memset(body, 'x', 900 * 1000);
+    for (int i = 0; i < 24; i++) {
+        uint8_t digest[EVENT_DIGEST_BYTES] = { (uint8_t)i };
+        struct event_new e = { .at = T0,
+                               .type = STR_LIT("message.received"),
+                               .bridge = STR_LIT("main"),
+                               .session = STR_LIT("s"),
+                               .message_id = STR_LIT("m"),
+                               .body = { body, 900 * 1000 },
+                               .key_time_ms = T0,
+                               .key_digest = digest };
+
+        assert_int_equal(event_log_begin(f->log), 0);
+        assert_int_equal(event_log_append(f->log, &e, &seq), 0);
+        assert_int_equal(event_log_commit(f->log), 0);
+    }
+    for (; from <= 24; reads++) {
+        assert_int_equal(event_read(f->reader, from, NULL, 256, &rows), 0);
+        assert_in_range(rows.n, 1, EVENT_READ_BYTES_MAX / (900 * 1000) + 1);
+        from = rows.rows[rows.n - 1].seq + 1;
+    }
+    assert_true(reads >= 4);
+    event_rows_fini(&rows);
+    free(body);
 }
 
 int main(void)
@@ -467,6 +542,8 @@ int main(void)
         cmocka_unit_test(test_reader_without_a_log),
         cmocka_unit_test_setup_teardown(test_reader_sees_a_replaced_log, setup, teardown),
         cmocka_unit_test_setup_teardown(test_checkpoints_keep_the_wal_small, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_disk_has_one_limit, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_read_is_bounded_in_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_retention_by_age, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_newest_event_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(test_retention_waits_for_a_consumer, setup, teardown),
