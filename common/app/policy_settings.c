@@ -85,21 +85,21 @@ const struct setting policy_settings_table[] = {
       .help = "connected this long, a session's counters start again" },
     { .name = "BREAKER_FAULTS",
       .kind = SETTING_INT,
-      .at = AT(policy.breaker_streak),
+      .at = AT(policy.breaker.streak),
       .def = "5",
       .min = 1,
       .max = 1000,
       .help = "calls in a row that the bridge fails and that open its breaker" },
     { .name = "BREAKER_OPEN",
       .kind = SETTING_DURATION,
-      .at = AT(policy.breaker_open_ms),
+      .at = AT(policy.breaker.open_ms),
       .def = "30s",
       .min = SECOND_MS,
       .max = HOUR_MS,
       .help = "how long the breaker is open, times the opens in a row" },
     { .name = "BREAKER_OPEN_MAX",
       .kind = SETTING_DURATION,
-      .at = AT(policy.breaker_open_max_ms),
+      .at = AT(policy.breaker.open_max_ms),
       .def = "300s",
       .min = SECOND_MS,
       .max = HOUR_MS,
@@ -147,9 +147,9 @@ static void fill_rest(struct policy *p)
     d.in_flight_max = p->in_flight_max;
     d.failures_max = p->failures_max;
     d.stable_ms = p->stable_ms;
-    d.breaker_streak = p->breaker_streak;
-    d.breaker_open_ms = p->breaker_open_ms;
-    d.breaker_open_max_ms = p->breaker_open_max_ms;
+    d.breaker.streak = p->breaker.streak;
+    d.breaker.open_ms = p->breaker.open_ms;
+    d.breaker.open_max_ms = p->breaker.open_max_ms;
     *p = d;
 }
 

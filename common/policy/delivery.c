@@ -5,18 +5,18 @@
 
 #include "common/base/text.h"
 
-/* The breaker of the workers, with the numbers of a backend: no window (a row says it all at the rate of
- * deliveries), one probe, closed by one good answer. */
-static const struct policy dest_breaker_policy = {
-    .breaker_streak = DEST_BREAKER_FAULTS,
-    .breaker_window_min = INT64_MAX,
-    .breaker_permille = 1001,
-    .breaker_open_ms = DEST_BREAKER_OPEN_MS,
-    .breaker_open_max_ms = DEST_BREAKER_OPEN_MAX_MS,
-    .breaker_jitter = DELIVERY_JITTER,
-    .breaker_probes = 1,
-    .breaker_probes_ok = 1,
-    .lease_ms = 24LL * 60 * 60 * 1000, /* a probe is always answered: its own time-out is far below this */
+/* No window (at the rate of deliveries a streak says it all), one probe, closed by one good answer. */
+static const struct breaker_limits limits = {
+    .streak = DEST_BREAKER_FAULTS,
+    .window_min = INT64_MAX,
+    .permille = 1001,
+    .open_ms = DEST_BREAKER_OPEN_MS,
+    .open_max_ms = DEST_BREAKER_OPEN_MAX_MS,
+    .jitter_permille = DELIVERY_JITTER,
+    .probes = 1,
+    .probes_ok = 1,
+    .probe_timeout_ms =
+        48LL * 60 * 60 * 1000, /* a probe is always answered: its own time-out is far below this */
 };
 
 /* ---- what an answer means -------------------------------------------------------------------- */
@@ -126,7 +126,7 @@ static bool may_try_new(const struct dest_breaker *g, int64_t in_flight)
 
 bool dest_breaker_may(struct dest_breaker *g, int64_t in_flight, bool fresh, int64_t now_ms, int64_t *ret_at)
 {
-    struct retry_verdict v = breaker_verdict(&dest_breaker_policy, &g->breaker, now_ms);
+    struct retry_verdict v = breaker_verdict(&limits, &g->breaker, now_ms);
 
     *ret_at = 0;
     if (in_flight < g->concurrency && !pace_may(&g->pace, now_ms, ret_at))
@@ -149,9 +149,9 @@ int64_t dest_breaker_take(struct dest_breaker *g, int64_t now_ms)
 {
     pace_take(&g->pace, now_ms);
     g->new_at = now_ms + DEST_BREAKER_NEW_MS;
-    if (breaker_verdict(&dest_breaker_policy, &g->breaker, now_ms).why != WHY_READY)
+    if (breaker_verdict(&limits, &g->breaker, now_ms).why != WHY_READY)
         return NO_PERIOD;
-    g->breaker = breaker_take(&dest_breaker_policy, &g->breaker, now_ms);
+    g->breaker = breaker_take(&limits, &g->breaker, now_ms);
     return g->breaker.gen;
 }
 
@@ -214,9 +214,8 @@ static enum dest_breaker_change close_at_once(struct dest_breaker *g, int64_t no
     struct breaker b = before;
 
     if (b.state == BREAKER_OPEN)
-        b = breaker_take(&dest_breaker_policy, &b, now_ms);
-    g->breaker =
-        breaker_answer(&dest_breaker_policy, &b, b.gen, false, (struct breaker_window){ 0 }, 0, now_ms);
+        b = breaker_take(&limits, &b, now_ms);
+    g->breaker = breaker_answer(&limits, &b, b.gen, false, (struct breaker_window){ 0 }, 0, now_ms);
     streak_ends(g);
     return changed(g, &before);
 }
@@ -263,8 +262,8 @@ enum dest_breaker_change dest_breaker_answer(struct dest_breaker *g, const struc
         g->reached = result != DELIVERY_UNREACHED;
     if (t->period != before.gen || (closed && fault && !speaks_against_it(g, t, result)))
         return DEST_BREAKER_SAME;
-    g->breaker = breaker_answer(&dest_breaker_policy, &g->breaker, t->period, fault,
-                                (struct breaker_window){ 0 }, jitter_permille, now_ms);
+    g->breaker = breaker_answer(&limits, &g->breaker, t->period, fault, (struct breaker_window){ 0 },
+                                jitter_permille, now_ms);
     change = changed(g, &before);
     if (change == DEST_BREAKER_OPENED)
         *ret_counts = false;

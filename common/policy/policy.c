@@ -24,16 +24,18 @@ const struct policy policy_default = {
         60 * 1000, /* for a bridge that reconnects by itself (zapw: 515, within 2 s) or is being restarted */
     .freshness_ms = 10 * 1000, /* two of the monitor's polls in an incident */
 
-    .breaker_streak = 5,            /* fewer may be chance */
-    .breaker_window_ms = 30 * 1000, /* one call_ms: hanging calls count too */
-    .breaker_window_min = 20,       /* below that a share says nothing */
-    .breaker_permille = 500,
-    .breaker_open_ms = 30 * 1000, /* a bridge restarts in less */
-    .breaker_open_max_ms =
-        300 * 1000,        /* after a long outage nobody waits longer than this for the first probe */
-    .breaker_jitter = 200, /* so that several bridges behind one fault are not probed in step */
-    .breaker_probes = 5,   /* 4 of 5: one unlucky probe does not cost another round */
-    .breaker_probes_ok = 4,
+    .breaker = {
+        .streak = 5,               /* fewer may be chance */
+        .window_ms = 30 * 1000,    /* one call_ms: hanging calls count too */
+        .window_min = 20,          /* below that a share says nothing */
+        .permille = 500,
+        .open_ms = 30 * 1000,      /* a bridge restarts in less */
+        .open_max_ms = 300 * 1000, /* after a long outage nobody waits longer than this for the first probe */
+        .jitter_permille = 200,    /* so that several bridges behind one fault are not probed in step */
+        .probes = 5,               /* 4 of 5: one unlucky probe does not cost another round */
+        .probes_ok = 4,
+        .probe_timeout_ms = 70 * 1000, /* two leases: an attempt is recorded or lapsed by then */
+    },
 };
 
 int64_t policy_spacing_ms(const struct policy *p)

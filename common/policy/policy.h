@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "common/domain/why.h"
+#include "common/policy/breaker.h"
 
 struct policy {
     int64_t interval_ms;    /* least time between the starts of two attempts for one session (R2) */
@@ -30,25 +30,10 @@ struct policy {
     int64_t no_method_ms; /* where no attempt can be made, a session that is due for so long is parked */
     int64_t freshness_ms; /* then the worker waits this much longer for the monitor's word */
 
-    int64_t breaker_streak;     /* bridge faults in a row that open the breaker */
-    int64_t breaker_window_ms;  /* or this share of the attempts answered in this time … */
-    int64_t breaker_window_min; /* … when there were at least so many */
-    int64_t breaker_permille;
-    int64_t breaker_open_ms;     /* open for so long, times the opens in a row … */
-    int64_t breaker_open_max_ms; /* … and no longer than this */
-    int64_t breaker_jitter;      /* permille either way */
-    int64_t breaker_probes;      /* half open: let so many through … */
-    int64_t breaker_probes_ok;   /* … and close when so many were answered */
+    struct breaker_limits breaker;
 };
 
 extern const struct policy policy_default;
 
 /* The least time between two attempts for one session under this policy: interval_ms, or backoff_min_ms. */
 int64_t policy_spacing_ms(const struct policy *p);
-
-/* An answer of the policy: WHY_READY, or a reason against an attempt and the steady ms when to ask again (0: not
- * known, something has to happen first). */
-struct retry_verdict {
-    enum why why;
-    int64_t until;
-};

@@ -166,7 +166,7 @@ struct retry_verdict retry_bridge_verdict(const struct policy *p, const struct r
     struct retry_verdict v = health_verdict(b, now);
 
     if (v.why == WHY_READY)
-        v = breaker_verdict(p, &b->breaker, now);
+        v = breaker_verdict(&p->breaker, &b->breaker, now);
     if (v.why != WHY_READY)
         return v;
     if (now < b->hook_until)
@@ -189,7 +189,7 @@ struct retry_verdict retry_ask_verdict(const struct policy *p, const struct retr
     if (v.why == WHY_READY)
         v = health_verdict(b, now);
     if (v.why == WHY_READY && b->breaker.state == BREAKER_OPEN)
-        v = breaker_verdict(p, &b->breaker, now);
+        v = breaker_verdict(&p->breaker, &b->breaker, now);
     if (v.why == WHY_READY && !force)
         v = spacing_verdict(p, r, now);
     return v;

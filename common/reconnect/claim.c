@@ -86,7 +86,7 @@ static int take(struct claiming *c, struct reconnect_row *row, const char *cause
     int r;
 
     c->bridge.bucket = bucket_take(c->o->policy, &c->bridge.bucket, c->now.steady_ms);
-    c->bridge.breaker = breaker_take(c->o->policy, &c->bridge.breaker, c->now.steady_ms);
+    c->bridge.breaker = breaker_take(&c->o->policy->breaker, &c->bridge.breaker, c->now.steady_ms);
     str_copy(str_from(row->bridge), attempt.bridge, sizeof attempt.bridge);
     str_copy(str_from(row->session), attempt.session, sizeof attempt.session);
     str_copy(str_from(cause), attempt.cause, sizeof attempt.cause);

@@ -28,14 +28,14 @@ static int feed_breaker(struct calling *c, const struct reconnect_row *row, bool
     if (r != 0)
         return r;
     bridge.bucket = bucket_hold(c->policy, &bridge.bucket, in_flight, c->now.steady_ms);
-    after = c->now.steady_ms - c->policy->breaker_window_ms;
+    after = c->now.steady_ms - c->policy->breaker.window_ms;
     if (after < bridge.breaker.since)
         after = bridge.breaker.since;
     r = attempts_window(c->db, row->bridge, after, &window);
     if (c->result->call.outcome == ATTEMPT_NOT_SENT || c->own_fault)
         bridge.breaker = breaker_forget(&bridge.breaker, gen);
     else
-        bridge.breaker = breaker_answer(c->policy, &bridge.breaker, gen, fault, window,
+        bridge.breaker = breaker_answer(&c->policy->breaker, &bridge.breaker, gen, fault, window,
                                         (unsigned)rng_below(c->rng, 1001), c->now.steady_ms);
     return r == 0 ? bridges_save(c->db, &bridge) : r;
 }

@@ -100,7 +100,7 @@ static void check_bridge_row(void)
         world_fail("R4: an attempt while the bridge is not well");
     if (row.breaker.state == BREAKER_OPEN)
         world_fail("R4: an attempt while the breaker is open");
-    if (row.breaker.probes > sim.policy.breaker_probes)
+    if (row.breaker.probes > sim.policy.breaker.probes)
         world_fail("R4: an attempt past the breaker");
 }
 

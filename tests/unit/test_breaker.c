@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "common/base/mem.h"
-#include "common/policy/breaker.h"
+#include "common/policy/policy.h"
 
 #define S ((int64_t)1000)
 
@@ -22,25 +22,25 @@ struct play {
     int64_t gen, now;
 };
 
-static void answer(struct play *x, const struct policy *p, bool fault, int64_t gen)
+static void answer(struct play *x, const struct breaker_limits *l, bool fault, int64_t gen)
 {
     x->window.n++;
     x->window.bad += fault;
-    x->b = breaker_answer(p, &x->b, gen, fault, x->window, 500, x->now);
+    x->b = breaker_answer(l, &x->b, gen, fault, x->window, 500, x->now);
 }
 
-static void act(struct play *x, const struct policy *p, char c)
+static void act(struct play *x, const struct breaker_limits *l, char c)
 {
     switch (c) {
     case 'f':
     case 'g':
-        answer(x, p, c == 'f', x->b.gen);
+        answer(x, l, c == 'f', x->b.gen);
         break;
     case 'o':
-        answer(x, p, false, x->b.gen - 1);
+        answer(x, l, false, x->b.gen - 1);
         break;
     case 't':
-        x->b = breaker_take(p, &x->b, x->now);
+        x->b = breaker_take(l, &x->b, x->now);
         x->gen = x->b.gen;
         break;
     case 'L':
@@ -60,9 +60,9 @@ static void act(struct play *x, const struct policy *p, char c)
     }
 }
 
-static bool holds(const struct play *x, const struct policy *p, char c)
+static bool holds(const struct play *x, const struct breaker_limits *l, char c)
 {
-    enum why why = breaker_verdict(p, &x->b, x->now).why;
+    enum why why = breaker_verdict(l, &x->b, x->now).why;
 
     switch (c) {
     case 'r':
@@ -105,8 +105,8 @@ static void test_plays(void **state)
         struct play x = { .now = 1000 * S };
 
         for (const char *c = plays[i]; *c; c++) {
-            act(&x, &policy_default, *c);
-            if (!holds(&x, &policy_default, *c))
+            act(&x, &policy_default.breaker, *c);
+            if (!holds(&x, &policy_default.breaker, *c))
                 fail_msg("play %s: '%c' at %d does not hold", plays[i], *c, (int)(c - plays[i]));
         }
     }
@@ -127,7 +127,7 @@ static void test_open_time(void **state)
         struct breaker b = { .opens = cases[i].opens, .streak = 4 };
         struct breaker_window w = { 0 };
 
-        b = breaker_answer(&policy_default, &b, 0, true, w, cases[i].jitter_permille, 1000 * S);
+        b = breaker_answer(&policy_default.breaker, &b, 0, true, w, cases[i].jitter_permille, 1000 * S);
         assert_int_equal(b.until - 1000 * S, cases[i].ms);
     }
 }
