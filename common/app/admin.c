@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/buf.h"
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/base/metrics.h"
 #include "common/base/url.h"
+#include "common/io/http_host.h"
 
 /* All metrics of a service are some 10 KiB. */
 #define ADMIN_BODY_MAX (256 * 1024)
@@ -23,6 +25,8 @@ static const struct http_limits admin_limits = {
 
 struct admin {
     const char *service;
+    const char *host_names;
+    char own_name[256];
     struct http_server *server;
     struct app_check checks[ADMIN_CHECKS_MAX];
     int n_checks;
@@ -86,26 +90,45 @@ bool admin_serve(struct admin *a, struct http_req *r)
     return true;
 }
 
+bool admin_is_own_host(const struct admin *a, struct str host)
+{
+    return http_host_is_ours(host, a->own_name, a->host_names);
+}
+
+static enum http_begin on_begin(void *ctx, struct http_req *r)
+{
+    if (admin_is_own_host(ctx, http_req_host(r)))
+        return HTTP_BEGIN_READ;
+    http_respond_error(r, 421, "host_not_known",
+                       "ask by address, localhost or the machine's name, or put this name into "
+                       "ZAPKEEP_HOST_NAMES",
+                       NULL);
+    return HTTP_BEGIN_ANSWERED;
+}
+
 static void on_request(void *ctx, struct http_req *r)
 {
     if (!admin_serve(ctx, r))
         http_respond_error(r, 404, "not_found", "here are /health, /ready and /metrics", NULL);
 }
 
-int admin_new(const char *service, struct admin **ret)
+int admin_new(const char *service, const char *host_names, struct admin **ret)
 {
     struct admin *a = mem_zalloc(sizeof *a);
 
     if (!a)
         return -ENOMEM;
     a->service = service;
+    a->host_names = host_names;
+    if (gethostname(a->own_name, sizeof a->own_name - 1) != 0)
+        a->own_name[0] = '\0';
     *ret = a;
     return 0;
 }
 
 int admin_listen(struct admin *a, struct loop *l, const char *listen, bool any_port)
 {
-    static const struct http_handlers handlers = { .on_request = on_request };
+    static const struct http_handlers handlers = { .on_begin = on_begin, .on_request = on_request };
     char host[64];
     uint16_t port;
     int r;

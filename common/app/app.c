@@ -82,6 +82,12 @@ const struct setting app_settings_table[] = {
       .def = "info",
       .choices = "debug info warn error",
       .help = "least important level that is logged" },
+    { .name = "ZAPKEEP_HOST_NAMES",
+      .at = offsetof(struct app_settings, host_names),
+      .def = "",
+      .help = "full domain names by which the admin ports are asked, comma-separated; addresses, localhost, "
+              "names "
+              "without a dot and the machine's own name are always answered" },
     { .name = "ZAPKEEP_LOG_FORMAT",
       .kind = SETTING_CHOICE,
       .at = offsetof(struct app_settings, log_format),
@@ -260,7 +266,7 @@ static int open_admin(struct app *a, const struct app_start *start)
     const struct app_settings *s = a->settings;
     bool any_port =
         spec->admin_any_port && !settings_given(spec->tables, APP_ADMIN_SETTING, start->argc, start->argv);
-    int r = admin_new(spec->service, &a->admin);
+    int r = admin_new(spec->service, ((const struct app_settings *)a->settings)->host_names, &a->admin);
 
     if (r != 0 || !s->admin_listen)
         return r;
@@ -494,6 +500,11 @@ void app_stopped(struct app *a)
 bool app_stopping(const struct app *a)
 {
     return a->stopping;
+}
+
+bool app_is_own_host(const struct app *a, struct str host)
+{
+    return admin_is_own_host(a->admin, host);
 }
 
 bool app_admin_serve(struct app *a, struct http_req *r)

@@ -33,6 +33,7 @@ struct app_settings {
     const char *bus_in, *bus_out, *bus_feed;
     const char *bus_cert, *bus_ca; /* for tls+tcp:// */
     const char *log_level, *log_format;
+    const char *host_names;   /* ZAPKEEP_HOST_NAMES */
     const char *admin_listen; /* ZAPKEEP_ADMIN_LISTEN; NULL in programs without that row */
 };
 /* The row of ZAPKEEP_ADMIN_LISTEN: in the table of each program that has an admin server of its own. */
@@ -127,6 +128,8 @@ bool app_stopping(const struct app *a);
 /* Handles GET /health, /ready, /metrics; returns false for another path. For services with an HTTP server of
  * their own. */
 bool app_admin_serve(struct app *a, struct http_req *r);
+/* Is this Host one of ours (http_host.h, ZAPKEEP_HOST_NAMES)? */
+bool app_is_own_host(const struct app *a, struct str host);
 
 /* Fills id ("msg_…"), at, src and v where unset, and encodes: @m is free at once. It goes to the bus a few
  * milliseconds later, in order, together with what else is rung until then. Drops are counted
