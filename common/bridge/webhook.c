@@ -186,6 +186,7 @@ static int make_key(const struct webhook_request *req, struct str bridge, const 
     int r;
 
     n = put(text, 0, bridge.p, bridge.n < 64 ? bridge.n : 64);
+    w->key.by_body = *event_id == '\0';
     if (*event_id) {
         n = put(text, n, event_id, strlen(event_id));
         n = put(text, n, type, strlen(type));

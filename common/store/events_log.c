@@ -195,16 +195,46 @@ static int find_key(struct event_log *l, const struct event_new *e, int64_t *ret
     return r == 0 ? EVENT_DUPLICATE : (r == SQL_NO_ROW ? -EPROTO : r);
 }
 
+/* Of an event that is known by its body alone: did the first one come too long ago to be the same? */
+static int is_another(struct event_log *l, const struct event_new *e, int64_t seq, bool *ret)
+{
+    int64_t at = 0;
+    int r = 0;
+
+    *ret = false;
+    if (e->merge_ms == 0)
+        return 0;
+    r = sql_get_int(l->db, "SELECT at FROM event WHERE seq = ?1", &at, "i", seq);
+    if (r == SQL_NO_ROW) { /* it was removed by its age */
+        *ret = true;
+        return 0;
+    }
+    *ret = r == 0 && e->at - at > e->merge_ms;
+    return r;
+}
+
 /* Returns 0: the key is new, EVENT_DUPLICATE, or -errno. */
 static int insert_key(struct event_log *l, const struct event_new *e, int64_t seq, int64_t *ret_seq)
 {
     struct str digest = { (const char *)e->key_digest, EVENT_DIGEST_BYTES };
+    bool another = false;
+    int64_t first = 0;
     int r = sql_run(l->db, "INSERT INTO dedupe VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING", "ibi",
                     e->key_time_ms, digest, seq);
 
     if (r != 0 || sql_changes(l->db) > 0)
         return r;
-    return find_key(l, e, ret_seq);
+    r = find_key(l, e, &first);
+    if (r == EVENT_DUPLICATE) {
+        r = is_another(l, e, first, &another);
+        if (r != 0)
+            return r;
+        *ret_seq = first;
+        return another ? sql_run(l->db, "UPDATE dedupe SET seq = ?3 WHERE time_ms = ?1 AND digest = ?2",
+                                 "ibi", e->key_time_ms, digest, seq)
+                       : EVENT_DUPLICATE;
+    }
+    return r;
 }
 
 int event_log_append(struct event_log *l, const struct event_new *e, int64_t *ret_seq)
@@ -281,15 +311,19 @@ static int drop_oldest_rejected(struct event_log *l)
     return r;
 }
 
-int event_log_reject(struct event_log *l, int64_t at, struct str bridge, const char *reason, struct str body)
+int event_log_reject(struct event_log *l, const struct event_rejected *e)
 {
+    struct str body = e->body.p ? e->body : STR_LIT("");
     int r = count_rejected(l);
 
     if (body.n > EVENT_REJECTED_BODY_MAX)
         body.n = EVENT_REJECTED_BODY_MAX;
     if (r == 0)
-        r = sql_run(l->db, "INSERT INTO rejected (at, bridge, reason, body) VALUES (?1, ?2, ?3, ?4)", "itsb",
-                    at, bridge, reason, body.p ? body : STR_LIT(""));
+        r = sql_run(l->db,
+                    "INSERT INTO rejected (at, bridge, reason, headers, size, body)"
+                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                    "itstib", e->at, e->bridge.p ? e->bridge : STR_LIT(""), e->reason,
+                    e->headers.p ? e->headers : STR_LIT(""), e->size, body);
     if (r != 0)
         return r;
     l->rejected_rows++;

@@ -61,13 +61,26 @@ struct event_new {
     struct str type, bridge, session, message_id, body;
     int64_t key_time_ms; /* a time that is the same in every retry: keys cluster by it */
     const uint8_t *key_digest;
+    /* The key says only that the bodies are the same: an event that comes later than this behind the first is
+     * another one. 0: the key is the event's identity. */
+    int64_t merge_ms;
+};
+
+/* A request of a sender that is known, which was not taken. */
+struct event_rejected {
+    int64_t at;
+    struct str bridge; /* "" when its path names none */
+    const char *reason;
+    struct str headers; /* "Name: value\n" lines without credentials */
+    struct str body;    /* or its beginning */
+    int64_t size;       /* of the whole body, as far as it is known */
 };
 
 int event_log_begin(struct event_log *l);
 /* Returns 0 and the new seq, EVENT_DUPLICATE and the seq the event has already (maybe of this transaction),
  * or -errno: roll back. */
 int event_log_append(struct event_log *l, const struct event_new *e, int64_t *ret_seq);
-int event_log_reject(struct event_log *l, int64_t at, struct str bridge, const char *reason, struct str body);
+int event_log_reject(struct event_log *l, const struct event_rejected *e);
 /* Writes a row that means nothing, for "can it commit?". */
 int event_log_probe(struct event_log *l, int64_t now_ms);
 int event_log_commit(struct event_log *l); /* on failure everything since begin is rolled back */

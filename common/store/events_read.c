@@ -334,7 +334,7 @@ static int read_rejected(struct event_reader *r, int64_t before, struct buf *byt
 {
     CLEANUP(sql_done) struct sql *q = NULL;
     int rc = sql_query(r->db,
-                       "SELECT id, at, bridge, reason, body FROM rejected WHERE id < ?1"
+                       "SELECT id, at, bridge, reason, headers, body, size FROM rejected WHERE id < ?1"
                        " ORDER BY id DESC LIMIT 1",
                        &q, "i", before);
 
@@ -343,7 +343,7 @@ static int read_rejected(struct event_reader *r, int64_t before, struct buf *byt
     if (rc != SQL_ROW)
         return rc < 0 ? rc : SQL_NO_ROW;
     buf_reset(bytes);
-    for (int column = 2; column <= 4; column++) {
+    for (int column = 2; column <= 5; column++) {
         struct str s = sql_blob(q, column);
 
         (void)buf_add(bytes, s.p ? s.p : "", s.n);
@@ -354,7 +354,9 @@ static int read_rejected(struct event_reader *r, int64_t before, struct buf *byt
     ret->at = sql_int(q, 1);
     ret->bridge = (struct str){ buf_str(bytes), sql_text(q, 2).n };
     ret->reason = (struct str){ ret->bridge.p + ret->bridge.n, sql_text(q, 3).n };
-    ret->body = (struct str){ ret->reason.p + ret->reason.n, sql_blob(q, 4).n };
+    ret->headers = (struct str){ ret->reason.p + ret->reason.n, sql_text(q, 4).n };
+    ret->body = (struct str){ ret->headers.p + ret->headers.n, sql_blob(q, 5).n };
+    ret->size = sql_int(q, 6);
     return 0;
 }
 

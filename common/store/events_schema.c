@@ -6,7 +6,8 @@
  *           retry, so that inserts land at the end of the table: a random key costs 2.7 times the throughput.
  * mark      "everything up to seq was received by this time", one row each ten minutes: how old a seq is,
  *           also when its event is gone already.
- * rejected  what could not be decoded.
+ * rejected  what was refused of senders that are known: its headers without credentials, the size of its body
+ *           and the beginning of it.
  * meta      id: the log's id; id@<seq>: see events_ids.c; probe: a row to write when somebody asks whether it
  *           can be written.
  */
@@ -37,6 +38,8 @@ static const char *const steps[] = {
     "  at INTEGER NOT NULL,"
     "  bridge TEXT NOT NULL,"
     "  reason TEXT NOT NULL,"
+    "  headers TEXT NOT NULL,"
+    "  size INTEGER NOT NULL,"
     "  body BLOB NOT NULL"
     ") STRICT;"
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;"

@@ -140,6 +140,8 @@ void output_rejected(const struct rejected *r, bool json, struct buf *out)
         json_int(&j, "at", r->at);
         json_text(&j, "bridge", r->bridge);
         json_text(&j, "reason", r->reason);
+        json_text(&j, "headers", r->headers);
+        json_int(&j, "size", r->size);
         json_text(&j, "body", r->body);
         json_close(&j, '}');
     } else {
@@ -149,7 +151,7 @@ void output_rejected(const struct rejected *r, bool json, struct buf *out)
         plain_add(out, r->bridge);
         (void)buf_adds(out, "  ");
         plain_add(out, r->reason);
-        (void)buf_adds(out, ": ");
+        (void)buf_addf(out, " (%" PRId64 " bytes): ", r->size);
         plain_add(out, (struct str){ r->body.p, r->body.n < BODY_SHOWN ? r->body.n : BODY_SHOWN });
     }
     (void)buf_add(out, "\n", 1);

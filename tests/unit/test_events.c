@@ -199,8 +199,12 @@ static void test_rejected_is_capped(void **state)
     memset(body, 'x', sizeof body);
     for (int i = 0; i < 500; i++) {
         assert_int_equal(event_log_begin(f->log), 0);
-        assert_int_equal(
-            event_log_reject(f->log, T0, STR_LIT("main"), "not JSON", (struct str){ body, sizeof body }), 0);
+        assert_int_equal(event_log_reject(f->log, &(struct event_rejected){ .at = T0,
+                                                                            .bridge = STR_LIT("main"),
+                                                                            .reason = "not JSON",
+                                                                            .body = { body, sizeof body },
+                                                                            .size = sizeof body }),
+                         0);
         assert_int_equal(event_log_commit(f->log), 0);
     }
     assert_int_equal(event_read_rejected(f->reader, 10000, count_rejected, &n), 0);
