@@ -274,11 +274,25 @@ static int better(int a, int b)
     return a > b ? a : b;
 }
 
+int signature_check(const struct tokens *tokens, const int *schemes, const struct webhook_request *req,
+                    int64_t now_ms, int *ret_scheme)
+{
+    int answer = AUTH_MISSING;
+
+    for (int i = 0; answer && schemes && schemes[i]; i++) {
+        for (int t = 0; t < tokens->n; t++)
+            answer = better(answer, check_signature(schemes[i], tokens->token[t], req, now_ms));
+        if (answer == 0)
+            *ret_scheme = schemes[i];
+    }
+    return answer;
+}
+
 int auth_check(const struct tokens *tokens, const int *schemes, const struct webhook_request *req,
                struct str query, int64_t now_ms)
 {
     struct str authorization = header(req, "authorization");
-    int answer;
+    int answer, scheme;
 
     if (tokens->n == 0)
         return 0;
@@ -286,10 +300,7 @@ int auth_check(const struct tokens *tokens, const int *schemes, const struct web
     answer = better(answer, check_basic(tokens, after_scheme(authorization, "Basic")));
     answer = better(answer, check_token(tokens, header(req, "x-webhook-token")));
     answer = better(answer, check_query(tokens, query));
-    for (int i = 0; answer && schemes && schemes[i]; i++) {
-        for (int t = 0; t < tokens->n; t++)
-            answer = better(answer, check_signature(schemes[i], tokens->token[t], req, now_ms));
-    }
+    answer = better(answer, signature_check(tokens, schemes, req, now_ms, &scheme));
     /* A header of another scheme is something presented. */
     return answer == AUTH_MISSING && authorization.n ? AUTH_WRONG : answer;
 }

@@ -25,6 +25,13 @@ enum signature_scheme {
 /* ± around now for SIGNATURE_STANDARD (its specification). */
 #define SIGNATURE_TOLERANCE_MS (5 * 60 * 1000)
 
+/*
+ * Signatures alone: is one of @schemes (0-ended) right with one of the tokens? Returns 0 and *ret_scheme, or an
+ * auth_answer. SIGNATURE_STANDARD signs webhook-id, webhook-timestamp and the body, the others the body alone.
+ */
+int signature_check(const struct tokens *tokens, const int *schemes, const struct webhook_request *req,
+                    int64_t now_ms, int *ret_scheme);
+
 enum auth_answer {
     AUTH_MISSING = 1, /* nothing was presented */
     AUTH_WRONG = 2,   /* a token or signature that does not match */

@@ -32,6 +32,8 @@
 #define HEADER_KEPT_BYTES 1024
 /* Bytes behind a request that is with the handler: then reading stops. One read may bring more. */
 #define WAITING_BYTES_MAX (128 * 1024)
+/* The beginning of a body that is refused anyway is waited for no longer than this. */
+#define PART_MS 500
 /* A peer that was sent away has this long to read why. */
 #define LINGER_MS 2000
 
@@ -682,6 +684,8 @@ static int64_t phase_limit(const struct http_req *r)
     case PHASE_HEADER:
         return l->header_ms;
     case PHASE_BODY:
+        if (r->part)
+            return PART_MS;
         return r->unverified && l->unverified_ms ? l->unverified_ms : l->body_ms;
     case PHASE_SKIP:
         return l->body_ms;
@@ -695,6 +699,13 @@ static int64_t phase_limit(const struct http_req *r)
     return INT64_MAX;
 }
 
+static void end_late(struct http_req *r)
+{
+    if (r->phase == PHASE_HEADER || r->phase == PHASE_BODY)
+        refused(r, HTTP_REFUSED_SLOW, 0, "the request took too long to come");
+    end(r);
+}
+
 void http_req_sweep(struct http_service *s)
 {
     int64_t now = loop_now_ms(s->loop);
@@ -706,9 +717,10 @@ void http_req_sweep(struct http_service *s)
         if (now - r->phase_ms < phase_limit(r))
             continue;
         r->busy++;
-        if (r->phase == PHASE_HEADER || r->phase == PHASE_BODY)
-            refused(r, HTTP_REFUSED_SLOW, 0, "the request took too long to come");
-        end(r);
+        if (r->phase == PHASE_BODY && r->part)
+            hand_over(r);
+        else
+            end_late(r);
         (void)leave(r);
     }
 }

@@ -15,7 +15,7 @@ static bool is_json(struct str type)
     if (!type.p)
         return true;
     return type.n >= n && strncasecmp(type.p, json, n) == 0 &&
-           (type.n == n || type.p[n] == ';' || type.p[n] == ' ');
+           (type.n == n || type.p[n] == ';' || type.p[n] == ' ' || type.p[n] == '\t');
 }
 
 static bool is_plain(struct str encoding)
@@ -79,11 +79,24 @@ static struct str header(const struct check_input *in, const char *name)
     return in->headers.header(in->headers.ctx, name);
 }
 
-struct check_result check_request(const struct check_input *in)
+/* Without a token a page of another site must not be able to make a visitor's browser post here. */
+static struct check_result check_browser(const struct check_input *in)
 {
-    struct str bridge = check_bridge(in->path, in->default_bridge);
-    int auth;
+    if (!in->is_own_host)
+        return refuse(
+            421, "host_not_known",
+            "without WEBHOOK_AUTH_TOKEN webhooks are taken under an address, localhost or the machine's "
+            "name; set a token, or put this name into ZAPKEEP_HOST_NAMES",
+            NULL);
+    if (header(in, "origin").p)
+        return refuse(403, "from_a_browser",
+                      "without WEBHOOK_AUTH_TOKEN nothing is taken from a web page (the header Origin)",
+                      NULL);
+    return (struct check_result){ 0 };
+}
 
+static struct check_result check_route(const struct check_input *in, struct str bridge)
+{
     if (!bridge.p)
         return refuse(404, "not_found",
                       "webhooks go to " DEFAULT_PATH " or " BRIDGE_PREFIX "<bridge>; here are also /health, "
@@ -91,12 +104,42 @@ struct check_result check_request(const struct check_input *in)
                       NULL);
     if (!str_eq(in->method, "POST"))
         return refuse(405, "method_not_allowed", "webhooks are sent by POST", "Allow: POST\n");
-    auth = auth_check(in->tokens, NULL, &in->headers, in->query, 0);
-    if (auth != 0 && !has_signature(in))
-        return check_refused(auth);
+    return (struct check_result){ 0 };
+}
+
+static struct check_result check_media(const struct check_input *in)
+{
     if (!is_json(header(in, "content-type")))
         return refuse(415, "unsupported_media_type", "send Content-Type: application/json", NULL);
     if (!is_plain(header(in, "content-encoding")))
         return refuse(415, "unsupported_encoding", "send the body as it is, without Content-Encoding", NULL);
-    return (struct check_result){ .bridge = bridge, .is_signed = auth != 0 };
+    return (struct check_result){ 0 };
+}
+
+/* A signature proves something only for the bridge whose key it was made with. */
+static bool may_be_signed(const struct check_input *in, struct str bridge)
+{
+    return bridge.n == in->default_bridge.n && memcmp(bridge.p, in->default_bridge.p, bridge.n) == 0 &&
+           has_signature(in);
+}
+
+struct check_result check_request(const struct check_input *in)
+{
+    struct str bridge = check_bridge(in->path, in->default_bridge);
+    struct check_result result = { 0 };
+    int auth = auth_check(in->tokens, NULL, &in->headers, in->query, 0);
+
+    if (in->tokens->n == 0)
+        result = check_browser(in);
+    if (result.status == 0)
+        result = check_route(in, bridge);
+    if (result.status == 0 && auth != 0 && !may_be_signed(in, bridge))
+        result = check_refused(auth);
+    if (result.status == 0)
+        result = check_media(in);
+    result.bridge = bridge;
+    result.is_signed = result.status == 0 && auth != 0;
+    /* Without tokens nobody is known, but whoever finds the path and the method is more than noise. */
+    result.is_known = result.status != 0 && auth == 0 && (in->tokens->n > 0 || result.status == 415);
+    return result;
 }

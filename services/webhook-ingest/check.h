@@ -1,5 +1,5 @@
 /*
- * May this request's body be read? Pure: the header in, a verdict out.
+ * May this request's body be read? Decided from the header alone. Pure.
  */
 #pragma once
 
@@ -11,15 +11,17 @@ struct check_input {
     struct str method, path, query;
     struct webhook_request headers; /* its body is not looked at */
     const struct tokens *tokens;
-    const int *schemes; /* signatures that may stand for a token, 0-ended; NULL: none */
-    struct str default_bridge;
+    const int *schemes;        /* signatures that may stand for a token, 0-ended; NULL: none */
+    struct str default_bridge; /* the bridge that is configured: only its webhooks may be signed */
+    bool is_own_host;          /* asked only without tokens: is Host a name of this machine? */
 };
 
 struct check_result {
     int status; /* 0: read the body; else the answer */
     const char *error, *detail, *headers;
-    struct str bridge; /* status 0: whose webhook it is */
+    struct str bridge; /* of the path; STR_NULL: it is no webhook's */
     bool is_signed;    /* status 0: the signature is still to be checked, with the body */
+    bool is_known;     /* status not 0: the sender has presented a token; the request is worth keeping */
 };
 
 /* The bridge a path is of, STR_NULL: no path of a webhook. */

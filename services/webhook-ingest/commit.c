@@ -4,13 +4,12 @@
 
 static int write_item(struct event_log *l, struct commit_item *item)
 {
-    const struct event_new *e = &item->event;
     int r;
 
     if (item->kind == COMMIT_REJECTED)
-        r = event_log_reject(l, e->at, e->bridge, item->reason, e->body);
+        r = event_log_reject(l, &item->rejected);
     else
-        r = event_log_append(l, e, &item->seq);
+        r = event_log_append(l, &item->event, &item->seq);
     item->result = r;
     return r < 0 ? r : 0;
 }

@@ -22,10 +22,10 @@ enum commit_kind { COMMIT_EVENT, COMMIT_REJECTED };
 struct commit_item {
     struct list link;
     enum commit_kind kind;
-    struct event_new event; /* COMMIT_REJECTED: only at, bridge and body count */
-    const char *reason;     /* COMMIT_REJECTED */
-    int result;             /* 0, EVENT_DUPLICATE, or -errno: it is not in the log */
-    int64_t seq;            /* with 0 and EVENT_DUPLICATE */
+    struct event_new event;         /* COMMIT_EVENT */
+    struct event_rejected rejected; /* COMMIT_REJECTED */
+    int result;                     /* 0, EVENT_DUPLICATE, or -errno: it is not in the log */
+    int64_t seq;                    /* with 0 and EVENT_DUPLICATE */
 };
 
 struct commit_done {

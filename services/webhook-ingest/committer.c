@@ -65,7 +65,7 @@ struct committer {
 
 static int64_t item_bytes(const struct commit_item *item)
 {
-    return (int64_t)item->event.body.n;
+    return (int64_t)(item->kind == COMMIT_REJECTED ? item->rejected.body : item->event.body).n;
 }
 
 bool committer_accepts(struct committer *c)

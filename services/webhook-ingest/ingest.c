@@ -15,10 +15,14 @@
 #include "common/store/db_file.h"
 #include "services/webhook-ingest/activation.h"
 #include "services/webhook-ingest/ingest_metrics.h"
+#include "services/webhook-ingest/request.h"
 
 #define SECOND_MS 1000
 /* How often it is looked whether the last answer went out, at the end. */
 #define STOP_LOOK_MS 20
+
+/* The largest that ZAPKEEP_INGEST_BODY_MAX may be: media in base64, as some bridges send it. */
+#define INGEST_BODY_MAX (64LL * 1024 * 1024)
 
 /* ---- settings -------------------------------------------------------------------------------- */
 
@@ -63,6 +67,22 @@ static const struct setting ingest_table[] = {
       .min = 1,
       .max = 100000,
       .help = "open at once; more wait in the backlog" },
+    { .name = "ZAPKEEP_INGEST_PEER_CONNECTIONS",
+      .kind = SETTING_INT,
+      .at = AT(peer_connections),
+      .def = "0",
+      .min = 0,
+      .max = 100000,
+      .help = "of them from one address (IPv6: one /64); more are answered 503; 0: a quarter" },
+    { .name = "ZAPKEEP_INGEST_BODY_MAX",
+      .kind = SETTING_BYTES,
+      .at = AT(body_bytes),
+      .def = "1MiB",
+      .min = 65536,
+      .max = INGEST_BODY_MAX,
+      .help =
+          "of one webhook, up to 64MiB; all that are being read may take four times as much memory, at least "
+          "64 MiB" },
     { .name = "ZAPKEEP_RETENTION_AGE",
       .kind = SETTING_DURATION,
       .at = AT(retention_age_ms),
@@ -156,8 +176,8 @@ static void on_done(void *ctx, struct list *items)
 {
     struct ingest *in = ctx;
 
-    status_report_status(in);
-    receive_committed(in, items);
+    status_report_update(in->report);
+    receiver_committed(in->receiver, items, status_report_log_id(in->report));
 }
 
 /* Is there no log (an empty file is none) although consumers have read one? */
@@ -224,12 +244,53 @@ static int open_log(struct ingest *in)
     return stop_with(EXIT_UNREACHABLE, message);
 }
 
+static int open_receiver(struct ingest *in)
+{
+    const struct receiver_options o = { .app = in->app,
+                                        .committer = in->committer,
+                                        .publisher = in->publisher,
+                                        .tokens = &in->tokens,
+                                        .schemes = in->schemes,
+                                        .driver = in->driver,
+                                        .bridge = in->settings.bridge.name,
+                                        .before_metrics = status_report_gauges,
+                                        .ctx = in->report };
+
+    return receiver_open(&o, &in->receiver);
+}
+
 /* ---- listening ------------------------------------------------------------------------------- */
+
+static int64_t larger(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Room for four of the largest bodies, of which one address may have half. A body whose signature is not checked
+ * yet is of nobody: one address may have two of them at a time, and all together eight. */
+static struct http_limits make_limits(const struct ingest_settings *s)
+{
+    struct http_limits l = http_limits_default;
+
+    l.header_ms = s->header_ms;
+    l.body_ms = s->body_ms;
+    l.unverified_ms = s->body_ms < l.unverified_ms ? s->body_ms : l.unverified_ms;
+    l.idle_ms = s->idle_ms;
+    l.connections_max = (int)s->connections;
+    l.connections_peer_max = (int)(s->peer_connections ? s->peer_connections : (s->connections + 3) / 4);
+    l.body_bytes_max = s->body_bytes;
+    l.part_bytes = REQUEST_PART_BYTES;
+    l.bodies_bytes_max = larger(l.bodies_bytes_max, 4 * s->body_bytes);
+    l.bodies_peer_max = l.bodies_bytes_max / 2;
+    l.unverified_peer_max = larger(l.unverified_peer_max, 2 * s->body_bytes);
+    l.unverified_bytes_max = larger(l.unverified_bytes_max, 4 * l.unverified_peer_max);
+    return l;
+}
 
 static int open_server(struct ingest *in)
 {
     const struct ingest_settings *s = &in->settings;
-    struct http_limits limits = http_limits_default;
+    const struct http_limits limits = make_limits(s);
     int fd = activation_fd();
     char message[256];
     char host[64];
@@ -239,13 +300,11 @@ static int open_server(struct ingest *in)
     if (strcmp(s->listen, "off") == 0 && fd < 0)
         return stop_with(EXIT_USAGE, "ZAPKEEP_INGEST_LISTEN is \"off\", but must be an address as "
                                      "127.0.0.1:8000: taking webhooks is all this program is for");
-    limits.header_ms = s->header_ms;
-    limits.body_ms = s->body_ms;
-    limits.idle_ms = s->idle_ms;
-    limits.connections_max = (int)s->connections;
     if (r == 0)
-        r = http_server_open(app_loop(in->app), host, port, fd, &limits, &receive_handlers, in, &in->server);
+        r = http_server_open(app_loop(in->app), host, port, fd, &limits, &receiver_handlers, in->receiver,
+                             &in->server);
     if (r == 0) {
+        status_report_server(in->report, in->server);
         log_info("listening", fd >= 0 ? "takes webhooks on the socket it was given" : "takes webhooks",
                  KS("listen", s->listen), KI("port", http_server_port(in->server)));
         return 0;
@@ -264,8 +323,8 @@ static void on_second(void *ctx)
 {
     struct ingest *in = ctx;
 
-    status_report_second(in);
-    if (in->reported.fatal && committer_waiting(in->committer) == 0)
+    status_report_second(in->report);
+    if (status_report_is_fatal(in->report) && committer_waiting(in->committer) == 0)
         app_fail(in->app, EXIT_NEGATIVE); /* all were answered 503 */
     timer_start(in->second, SECOND_MS);
 }
@@ -302,7 +361,7 @@ static int start_timers(struct ingest *in)
 static const struct app_spec ingest_spec = {
     .service = "webhook-ingest",
     .program = "zapkeep-ingest",
-    .what = "takes the bridge's webhooks, stores them, answers, rings",
+    .what = "takes the bridge's webhooks, stores them, answers, publishes",
     .tables = tables,
     .needs_data_dir = true,
 };
@@ -323,10 +382,15 @@ int ingest_open(struct ingest *in, const struct app_start *start)
         r = check_log(in);
     if (r == 0)
         r = open_log(in);
+    if (r == 0)
+        r = status_report_open(in->committer, in->publisher, in->settings.app.data_dir, &in->report);
+    if (r == 0)
+        r = open_receiver(in);
     if (r != 0)
         return r;
-    status_report_status(in);
-    app_check_add(in->app, &(struct app_check){ "store", status_report_ready, in, true });
+    status_report_update(in->report);
+    app_check_add(in->app, &(struct app_check){ "store", status_report_store, in->report, true });
+    app_check_add(in->app, &(struct app_check){ "load", status_report_load, in->report, true });
     app_on_stop(in->app, on_stop, in);
     r = open_server(in);
     return r == 0 ? start_timers(in) : r;
@@ -336,7 +400,9 @@ void ingest_close(struct ingest *in)
 {
     committer_close(in->committer); /* answers what waits, */
     http_server_close(in->server);  /* sends the answers, */
-    publisher_close(in->publisher); /* and rings */
+    publisher_close(in->publisher); /* and publishes */
+    receiver_close(in->receiver);
+    status_report_close(in->report);
     timer_close(in->second);
     timer_close(in->stop);
 }

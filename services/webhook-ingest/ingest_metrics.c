@@ -1,9 +1,11 @@
 #include "services/webhook-ingest/ingest_metrics.h"
 
+#include "services/webhook-ingest/refusals.h"
+
 /* Time is kept in microseconds and shown in seconds. */
 #define US 0.000001
 
-static const int codes[] = { 200, 400, 401, 404, 405, 408, 413, 415, 431, 503, 0 };
+static const int codes[] = { 200, 400, 401, 403, 404, 405, 413, 414, 415, 421, 431, 501, 503, 0 };
 #define CODES    (sizeof codes / sizeof codes[0])
 #define CODE_ANY CODES /* the series of every other code */
 
@@ -12,8 +14,20 @@ struct ingest_metrics ingest_metrics = {
                   .help = "Requests to the webhook paths by the code of their answer; closed: none was given",
                   .kind = METRIC_COUNTER,
                   .label = "code",
-                  .values = { "200", "400", "401", "404", "405", "408", "413", "415", "431", "503", "closed",
-                              "other" } },
+                  .values = { "200", "400", "401", "403", "404", "405", "413", "414", "415", "421", "431", "501",
+                              "503", "closed", "other" } },
+    .refused = { .name = "zapkeep_ingest_refused_total",
+                 .help = "Requests that were refused, by reason",
+                 .kind = METRIC_COUNTER,
+                 .label = "reason",
+                 .values = {
+#define X(name, text) text,
+                     REFUSALS(X)
+#undef X
+                 } },
+    .overloaded = { .name = "zapkeep_ingest_overloaded",
+                    .help = "1 when a limit for all senders refused something in the last seconds",
+                    .kind = METRIC_GAUGE },
     .events = { .name = "zapkeep_ingest_events_total",
                 .help = "Webhooks by what came of them",
                 .kind = METRIC_COUNTER,
@@ -66,21 +80,9 @@ struct ingest_metrics ingest_metrics = {
 void ingest_metrics_add(void)
 {
     struct metric *all[] = {
-        &ingest_metrics.requests,
-        &ingest_metrics.events,
-        &ingest_metrics.commit_seconds,
-        &ingest_metrics.checkpoint_seconds,
-        &ingest_metrics.batch_events,
-        &ingest_metrics.commit_failures,
-        &ingest_metrics.removed,
-        &ingest_metrics.waiting,
-        &ingest_metrics.connections,
-        &ingest_metrics.head,
-        &ingest_metrics.oldest,
-        &ingest_metrics.wal_pages,
-        &ingest_metrics.disk_free,
-        &ingest_metrics.writable,
-        &ingest_metrics.notifications_dropped,
+#define X(name) &ingest_metrics.name,
+        INGEST_METRICS(X)
+#undef X
     };
 
     for (unsigned long i = 0; i < sizeof all / sizeof all[0]; i++)

@@ -7,11 +7,13 @@
 #include "common/base/mem.h"
 #include "services/webhook-ingest/ingest_metrics.h"
 
-/* Bells of one turn of the loop: a millisecond at most between two looks at the sockets. */
+/* Notifications that are published before the sockets get their turn: a millisecond at most. */
 #define BATCH_NOTIFICATIONS 128
-/* Waiting bells at most; their bodies were counted by the committer until a moment ago. */
-#define WAITING_MAX       8192
-#define WAITING_BYTES_MAX (64LL * 1024 * 1024)
+/* A message of the bus has room for this much; a larger body is read from the log. */
+#define BODY_PUBLISHED_MAX (1024 * 1024)
+/* Notifications that wait at most; their bodies were counted by the committer until a moment ago. */
+#define WAITING_MAX        8192
+#define WAITING_BYTES_MAX  (64LL * 1024 * 1024)
 
 struct publisher {
     struct app *app;
@@ -39,7 +41,8 @@ static void publish(struct publisher *p, struct request *r)
     if (e->occurred_at)
         m.occurred_at = e->occurred_at;
     m.message_id = e->message_id;
-    m.body = e->body;
+    if (e->body.n <= BODY_PUBLISHED_MAX)
+        m.body = e->body;
     app_publish(p->app, &m);
 }
 
@@ -113,7 +116,7 @@ void publisher_close(struct publisher *p)
     if (!p)
         return;
     while (!list_empty(&p->waiting))
-        publish_next(p); /* what is committed is rung, also at the end */
+        publish_next(p); /* an event that is committed is published, also at the end */
     timer_close(p->timer);
     mem_free(p);
 }

@@ -1,7 +1,7 @@
 /*
- * Ringing for what was committed, after it was answered: a queue that is worked off in the loop's later
- * turns, so that no sender waits for the bus. What does not fit is dropped; log.head tells subscribers each
- * second what they missed.
+ * Publishes each event after it was committed and answered, from a queue that is worked off between other work of
+ * the loop, so that no sender waits for the bus. A notification that does not fit is dropped; by log.head, each
+ * second, subscribers see that they missed something.
  */
 #pragma once
 

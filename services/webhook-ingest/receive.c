@@ -2,57 +2,84 @@
  * One webhook, when all goes well:
  *   on_begin            the header: path, method, token, content type, is there room to wait?
  *   on_request          the body: decode it, hand it to the commit thread; the connection sleeps meanwhile
- *   receive_committed   it is on disk: answer 200 and its seq, then ring
- * When it does not: refused by its header -> answered before the body is read. Not readable -> it goes to the
- * commit thread as well, to be kept for a person to look at, and is answered 400. The commit fails, or too
- * much waits -> 503 and Retry-After: the sender has it still.
+ *   receiver_committed  it is on disk: answer 200 and its seq, then publish
+ * When it does not: refused by its header -> answered before the body is read; a sender that is known and whose
+ * webhook is refused goes to the commit thread as well, to be kept for a person to look at, and is answered then.
+ * The commit fails, or too much waits -> 503 and Retry-After: the sender has it still.
  */
+#include "services/webhook-ingest/receive.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/bridge/drivers.h"
 #include "services/webhook-ingest/check.h"
-#include "services/webhook-ingest/ingest.h"
 #include "services/webhook-ingest/ingest_metrics.h"
+#include "services/webhook-ingest/refusals.h"
+#include "services/webhook-ingest/request.h"
 
 /* Too much waits: it is gone in a fraction of a second. The disk: a person or a neighbour has to make room.
  */
 #define RETRY_SOON  "Retry-After: 1\n"
 #define RETRY_LATER "Retry-After: 5\n"
 #define CLOSE       "Connection: close\n"
+/* Without an id and a time of its own a body says only what it says: the same once more, later than any sender
+ * repeats a try at once, is another event. */
+#define MERGE_MS (60 * 1000)
 
-/* ---- answers --------------------------------------------------------------------------------- */
+struct receiver {
+    struct receiver_options o;
+    struct refusals refusals;
+};
 
-static void answer_error(struct http_req *http, int status, const char *error, const char *detail,
-                         const char *headers)
+/* A request's user pointer: what on_request has to do with it. */
+static const char signed_mark, refused_mark;
+
+/* ---- refusals -------------------------------------------------------------------------------- */
+
+static void note(struct receiver *r, const struct http_req *http, enum refusal_reason reason, int status,
+                 const char *detail)
 {
+    const struct refusal f = { .reason = reason,
+                               .status = status,
+                               .detail = detail,
+                               .bridge = check_bridge(http_req_path(http), str_from(r->o.bridge)),
+                               .path = http_req_path(http),
+                               .peer = http_req_peer(http),
+                               .bytes = http_req_body_bytes(http) };
+
     ingest_metrics_answered(status);
-    http_respond_error(http, status, error, detail, headers);
+    refusals_note(&r->refusals, &f, loop_now_ms(app_loop(r->o.app)));
 }
 
-static void answer_seq(struct ingest *in, struct http_req *http, const char *status, int64_t seq)
+static void answer_refused(struct receiver *r, struct http_req *http, const struct check_result *v)
 {
-    char body[80];
-    int n = snprintf(body, sizeof body, "{\"status\":\"%s\",\"seq\":%" PRId64 "}\n", status, seq);
-
-    ingest_metrics_answered(200);
-    http_respond(http, 200, "application/json", (struct str){ body, (size_t)n },
-                 app_stopping(in->app) ? CLOSE : NULL);
+    note(r, http, refusals_of_status(v->status), v->status, v->detail);
+    http_respond_error(http, v->status, v->error, v->detail, v->headers);
 }
 
-static const char *why_not(int r)
+static void answer_busy(struct receiver *r, struct http_req *http)
 {
-    switch (r) {
+    static const char detail[] = "too many webhooks wait to be stored; send it again";
+
+    note(r, http, REFUSAL_OVERLOAD, 503, detail);
+    http_respond_error(http, 503, "busy", detail, RETRY_SOON);
+}
+
+static const char *why_not(int error)
+{
+    switch (error) {
     case -ENOSPC:
         return "the disk of the event log is full";
     case -EROFS:
         return "the disk of the event log is read-only";
     case -EBUSY:
         return "a reader keeps the event log's write-ahead log from being used again";
+    case -ESTALE:
+        return "the event log was replaced or removed while it was open";
     case -ENOMEM:
         return "out of memory";
     default:
@@ -60,23 +87,27 @@ static const char *why_not(int r)
     }
 }
 
-static void answer_unwritable(struct http_req *http, int r)
+static void answer_unwritable(struct receiver *r, struct http_req *http, int error)
 {
-    answer_error(http, 503, "not_stored", why_not(r), RETRY_LATER);
+    note(r, http, REFUSAL_NOT_STORED, 503, why_not(error));
+    http_respond_error(http, 503, "not_stored", why_not(error), RETRY_LATER);
 }
 
-static void log_refused(struct ingest *in, const struct http_req *http, const char *detail)
+static void on_refused(void *ctx, const struct http_refused *why)
 {
-    in->refused++;
-    if ((in->refused & (in->refused - 1)) == 0) /* the 1st, 2nd, 4th, 8th …: a flood is no flood of lines */
-        log_warn("webhook-refused", detail, KR("peer", http_req_peer(http)), KI("so_far", in->refused));
-}
+    struct receiver *r = ctx;
+    struct refusal f = { .reason = refusals_of_server(why->why),
+                         .status = why->status,
+                         .detail = why->detail,
+                         .peer = why->peer,
+                         .bytes = why->bytes };
 
-static void answer_refused(struct ingest *in, struct http_req *http, const struct check_result *v)
-{
-    if (v->status == 401)
-        log_refused(in, http, v->detail);
-    answer_error(http, v->status, v->error, v->detail, v->headers);
+    if (why->req) {
+        f.path = http_req_path(why->req);
+        f.bridge = check_bridge(f.path, str_from(r->o.bridge));
+    }
+    ingest_metrics_answered(why->status);
+    refusals_note(&r->refusals, &f, loop_now_ms(app_loop(r->o.app)));
 }
 
 /* ---- the header ------------------------------------------------------------------------------ */
@@ -86,15 +117,16 @@ static struct str header(void *ctx, const char *name)
     return http_req_header(ctx, name);
 }
 
-static struct check_result check(struct ingest *in, struct http_req *http)
+static struct check_result check(struct receiver *r, struct http_req *http)
 {
     const struct check_input input = { .method = http_req_method(http),
                                        .path = http_req_path(http),
                                        .query = http_req_query(http),
                                        .headers = { .header = header, .ctx = http },
-                                       .tokens = &in->tokens,
-                                       .schemes = in->schemes,
-                                       .default_bridge = str_from(in->settings.bridge.name) };
+                                       .tokens = r->o.tokens,
+                                       .schemes = r->o.schemes,
+                                       .default_bridge = str_from(r->o.bridge),
+                                       .is_own_host = app_is_own_host(r->o.app, http_req_host(http)) };
 
     return check_request(&input);
 }
@@ -104,157 +136,251 @@ static bool is_admin(struct str path)
     return str_eq(path, "/health") || str_eq(path, "/ready") || str_eq(path, "/metrics");
 }
 
+static enum http_begin begin_admin(struct receiver *r, struct http_req *http)
+{
+    static const struct check_result no_body = { .status = 413,
+                                                 .error = "too_large",
+                                                 .detail = "requests to this path have no body" };
+
+    if (!http_req_has_body(http))
+        return HTTP_BEGIN_READ;
+    answer_refused(r, http, &no_body);
+    return HTTP_BEGIN_ANSWERED;
+}
+
 static enum http_begin on_begin(void *ctx, struct http_req *http)
 {
-    struct ingest *in = ctx;
+    struct receiver *r = ctx;
+    bool accepts = committer_accepts(r->o.committer);
     struct check_result v;
 
     if (is_admin(http_req_path(http)))
+        return begin_admin(r, http);
+    v = check(r, http);
+    if (v.status != 0 && v.is_known && accepts) {
+        http_req_set_user(http, (void *)&refused_mark);
+        return HTTP_BEGIN_READ_PART;
+    }
+    if (v.status != 0 || !accepts) {
+        if (v.status != 0)
+            answer_refused(r, http, &v);
+        else
+            answer_busy(r, http);
+        return HTTP_BEGIN_ANSWERED;
+    }
+    if (!v.is_signed)
         return HTTP_BEGIN_READ;
-    v = check(in, http);
-    if (v.status != 0) {
-        answer_refused(in, http, &v);
-        return HTTP_BEGIN_ANSWERED;
-    }
-    if (!committer_accepts(in->committer)) {
-        answer_error(http, 503, "busy", "too many webhooks wait to be stored; send it again", RETRY_SOON);
-        return HTTP_BEGIN_ANSWERED;
-    }
-    http_req_set_user(http, v.is_signed ? in : NULL); /* only a mark for on_request */
-    return HTTP_BEGIN_READ;
+    http_req_set_user(http, (void *)&signed_mark);
+    return HTTP_BEGIN_READ_UNVERIFIED;
 }
 
 /* ---- the body -------------------------------------------------------------------------------- */
 
-static int check_signature(struct ingest *in, struct http_req *http)
-{
-    const struct webhook_request hook = { .body = http_req_body(http), .header = header, .ctx = http };
-    struct clock *clock = app_clock(in->app);
+/* The headers that a reader of the webhook may believe: all of them, or those that were signed. */
+struct believed {
+    struct http_req *http;
+    int scheme; /* of the signature, 0: the sender has presented a token */
+};
 
-    if (!http_req_user(http))
-        return 0;
-    return auth_check(&in->tokens, in->schemes, &hook, http_req_query(http), clock->wall_ms(clock));
+static struct str believed_header(void *ctx, const char *name)
+{
+    const struct believed *b = ctx;
+    bool is_signed = b->scheme == SIGNATURE_STANDARD && strcmp(name, "webhook-id") == 0;
+
+    return b->scheme == 0 || is_signed ? http_req_header(b->http, name) : STR_NULL;
 }
 
-static void fill_event(struct request *r)
+static int check_signature(struct receiver *r, struct http_req *http, int *ret_scheme)
 {
-    struct event_new *e = &r->item.event;
+    const struct webhook_request hook = { .body = http_req_body(http), .header = header, .ctx = http };
+    struct clock *clock = app_clock(r->o.app);
 
-    r->item.kind = COMMIT_EVENT;
-    e->type = str_from(event_type_text(r->webhook.type));
-    e->session = str_from(r->webhook.session);
-    e->message_id = str_from(r->webhook.message_id);
-    e->occurred_at = r->webhook.occurred_at;
-    e->key_time_ms = r->webhook.key.time_ms;
-    e->key_digest = r->webhook.key.digest;
+    return signature_check(r->o.tokens, r->o.schemes, &hook, clock->wall_ms(clock), ret_scheme);
+}
+
+static void fill_event(struct request *q)
+{
+    struct event_new *e = &q->item.event;
+
+    q->item.kind = COMMIT_EVENT;
+    e->type = str_from(event_type_text(q->webhook.type));
+    e->session = str_from(q->webhook.session);
+    e->message_id = str_from(q->webhook.message_id);
+    e->occurred_at = q->webhook.occurred_at;
+    e->key_time_ms = q->webhook.key.time_ms;
+    e->key_digest = q->webhook.key.digest;
+    e->merge_ms = q->webhook.key.by_body && q->webhook.key.time_ms == 0 ? MERGE_MS : 0;
+}
+
+static int reject_unreadable(struct request *q, int answer, int64_t at)
+{
+    static const struct check_result not_json = { .status = 400,
+                                                  .error = "not_json",
+                                                  .detail = "the body is not JSON (RFC 8259, UTF-8)" };
+    static const struct check_result not_a_webhook = {
+        .status = 400,
+        .error = "not_a_webhook",
+        .detail = "the body is JSON and not a webhook: an object with its type is expected"
+    };
+
+    return answer == WEBHOOK_NOT_JSON
+               ? request_reject(q, &not_json, "not JSON", at)
+               : request_reject(q, &not_a_webhook, "JSON without the envelope of a webhook", at);
 }
 
 /* Returns 0 or -ENOMEM. */
-static int decode(struct ingest *in, struct request *r)
+static int decode(struct receiver *r, struct request *q, int scheme, int64_t at)
 {
-    const struct webhook_request hook = { .body = r->item.event.body, .header = header, .ctx = r->http };
-    int answer = bridge_read_webhook(in->driver, &hook, r->item.event.bridge, &r->webhook);
+    struct believed believed = { q->http, scheme };
+    const struct webhook_request hook = { .body = q->item.event.body,
+                                          .header = believed_header,
+                                          .ctx = &believed };
+    int answer = bridge_read_webhook(r->o.driver, &hook, q->item.event.bridge, &q->webhook);
 
-    if (answer < 0)
-        return answer;
-    if (answer == 0) {
-        fill_event(r);
-        return 0;
-    }
-    r->item.kind = COMMIT_REJECTED;
-    r->item.reason = answer == WEBHOOK_NOT_JSON ? "not JSON" : "JSON without the envelope of a webhook";
-    return 0;
+    if (answer > 0)
+        return reject_unreadable(q, answer, at);
+    if (answer == 0)
+        fill_event(q);
+    return answer;
 }
 
-static void on_webhook(struct ingest *in, struct http_req *http)
+/* Hands it to the commit thread. @refusal: why it is not taken; NULL: it is decoded. */
+static void commit(struct receiver *r, struct http_req *http, int scheme, const struct check_result *refusal,
+                   const char *reason)
 {
-    struct str bridge = check_bridge(http_req_path(http), str_from(in->settings.bridge.name));
-    struct clock *clock = app_clock(in->app);
-    struct request *r = request_new(http, bridge);
-    int answer = r ? decode(in, r) : -ENOMEM;
+    struct str bridge = check_bridge(http_req_path(http), str_from(r->o.bridge));
+    struct clock *clock = app_clock(r->o.app);
+    int64_t at = clock->wall_ms(clock);
+    struct request *q = request_new(http, bridge);
+    int answer = !q ? -ENOMEM : refusal ? request_reject(q, refusal, reason, at) : decode(r, q, scheme, at);
 
     if (answer != 0) {
-        request_free(r);
-        answer_unwritable(http, answer);
+        request_free(q);
+        answer_unwritable(r, http, answer);
         return;
     }
-    r->item.event.at = clock->wall_ms(clock);
-    committer_add(in->committer, &r->item);
+    q->item.event.at = at;
+    committer_add(r->o.committer, &q->item);
+}
+
+static void on_too_large(struct receiver *r, struct http_req *http)
+{
+    static const struct check_result too_large = {
+        .status = 413,
+        .error = "too_large",
+        .detail = "the body is larger than ZAPKEEP_INGEST_BODY_MAX (1 MiB unless it is set)"
+    };
+
+    commit(r, http, 0, &too_large, "larger than ZAPKEEP_INGEST_BODY_MAX");
+}
+
+static void on_refused_header(struct receiver *r, struct http_req *http)
+{
+    struct check_result v = check(r, http);
+
+    commit(r, http, 0, &v, v.error);
+}
+
+static void on_signed(struct receiver *r, struct http_req *http)
+{
+    struct check_result v;
+    int scheme = 0;
+    int auth = check_signature(r, http, &scheme);
+
+    if (auth == 0) {
+        commit(r, http, scheme, NULL, NULL);
+        return;
+    }
+    v = check_refused(auth);
+    answer_refused(r, http, &v);
 }
 
 static void on_request(void *ctx, struct http_req *http)
 {
-    struct ingest *in = ctx;
-    struct check_result v;
-    int auth;
+    struct receiver *r = ctx;
+    const void *mark = http_req_user(http);
 
-    if (is_admin(http_req_path(http)))
-        status_report_gauges(in);
-    if (app_admin_serve(in->app, http))
+    if (is_admin(http_req_path(http)) && r->o.before_metrics)
+        r->o.before_metrics(r->o.ctx);
+    if (app_admin_serve(r->o.app, http))
         return;
-    auth = check_signature(in, http);
-    if (auth == 0) {
-        on_webhook(in, http);
-        return;
-    }
-    v = check_refused(auth);
-    answer_refused(in, http, &v);
+    if (mark == &refused_mark)
+        on_refused_header(r, http);
+    else if (http_req_is_part(http))
+        on_too_large(r, http);
+    else if (mark == &signed_mark)
+        on_signed(r, http);
+    else
+        commit(r, http, 0, NULL, NULL);
 }
 
-static void on_refused(void *ctx, const struct http_refused *f)
-{
-    (void)ctx;
-    ingest_metrics_answered(f->status);
-}
-
-const struct http_handlers receive_handlers = { .on_begin = on_begin,
-                                                .on_request = on_request,
-                                                .on_refused = on_refused };
+const struct http_handlers receiver_handlers = { .on_begin = on_begin,
+                                                 .on_request = on_request,
+                                                 .on_refused = on_refused };
 
 /* ---- committed ------------------------------------------------------------------------------- */
 
-static void answer_rejected(const struct request *r)
+static void answer_seq(struct receiver *r, struct http_req *http, const char *status, int64_t seq)
 {
-    metric_add(&ingest_metrics.events, EVENTS_REJECTED, 1);
-    if (strcmp(r->item.reason, "not JSON") == 0)
-        answer_error(r->http, 400, "not_json", "the body is not JSON (RFC 8259, UTF-8)", NULL);
-    else
-        answer_error(r->http, 400, "not_a_webhook",
-                     "the body is JSON and not a webhook: an object with its type is expected", NULL);
+    char body[80];
+    int n = snprintf(body, sizeof body, "{\"status\":\"%s\",\"seq\":%" PRId64 "}\n", status, seq);
+
+    ingest_metrics_answered(200);
+    http_respond(http, 200, "application/json", (struct str){ body, (size_t)n },
+                 app_stopping(r->o.app) ? CLOSE : NULL);
 }
 
-static void answer(struct ingest *in, const struct request *r)
+static void answer(struct receiver *r, const struct request *q)
 {
-    if (r->item.kind == COMMIT_REJECTED) {
-        answer_rejected(r); /* kept or not: it would be no better the next time */
-    } else if (r->item.result == 0) {
+    if (q->item.kind == COMMIT_REJECTED) {
+        metric_add(&ingest_metrics.events, EVENTS_REJECTED, 1);
+        answer_refused(r, q->http, &q->refusal); /* kept or not: it would be no better the next time */
+    } else if (q->item.result == 0) {
         metric_add(&ingest_metrics.events, EVENTS_ACCEPTED, 1);
-        answer_seq(in, r->http, "accepted", r->item.seq);
-    } else if (r->item.result == EVENT_DUPLICATE) {
+        answer_seq(r, q->http, "accepted", q->item.seq);
+    } else if (q->item.result == EVENT_DUPLICATE) {
         metric_add(&ingest_metrics.events, EVENTS_DUPLICATE, 1);
-        answer_seq(in, r->http, "duplicate", r->item.seq);
+        answer_seq(r, q->http, "duplicate", q->item.seq);
     } else {
-        answer_unwritable(r->http, r->item.result);
+        answer_unwritable(r, q->http, q->item.result);
     }
 }
 
-void receive_committed(struct ingest *in, struct list *items)
+void receiver_committed(struct receiver *r, struct list *items, const char *log_id)
 {
     LIST_FOR(it, items)
     {
-        struct request *r = container_of(it, struct request, item.link);
+        struct request *q = container_of(it, struct request, item.link);
 
-        answer(in, r);
-        r->http = NULL;
+        answer(r, q);
+        q->http = NULL;
     }
     LIST_FOR(again, items)
     {
-        struct request *r = container_of(again, struct request, item.link);
+        struct request *q = container_of(again, struct request, item.link);
 
-        list_remove(&r->item.link);
-        if (r->item.kind == COMMIT_EVENT && r->item.result == 0)
-            publisher_add(in->publisher, r, in->reported.log_id);
+        list_remove(&q->item.link);
+        if (q->item.kind == COMMIT_EVENT && q->item.result == 0)
+            publisher_add(r->o.publisher, q, log_id);
         else
-            request_free(r);
+            request_free(q);
     }
+}
+
+/* ---- open and close -------------------------------------------------------------------------- */
+
+int receiver_open(const struct receiver_options *o, struct receiver **ret)
+{
+    struct receiver *r = mem_zalloc(sizeof *r);
+
+    if (!r)
+        return -ENOMEM;
+    r->o = *o;
+    *ret = r;
+    return 0;
+}
+
+void receiver_close(struct receiver *r)
+{
+    mem_free(r);
 }

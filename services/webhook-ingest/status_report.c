@@ -1,18 +1,27 @@
-/*
- * What an operator has to know about the log's health: one line when it changes, metrics each second, and
- * /ready: can it commit within a second?
- */
+#include "services/webhook-ingest/status_report.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "common/base/err.h"
 #include "common/base/log.h"
-#include "services/webhook-ingest/ingest.h"
+#include "common/base/mem.h"
 #include "services/webhook-ingest/ingest_metrics.h"
 
 /* A commit that takes longer is too slow to be called ready. */
 #define READY_US (1000 * 1000)
+
+struct status_report {
+    struct committer *committer;
+    struct publisher *publisher;
+    const char *data_dir;
+    struct http_server *server;       /* NULL: not open */
+    struct committer_status reported; /* what the log lines said last */
+    int64_t reported_unread;          /* of the metric */
+    enum http_refusal reported_overload;
+};
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
@@ -62,22 +71,22 @@ static void report_held(const struct committer_status *was, const struct committ
         log_info("wal-free", "the write-ahead log is in use again");
 }
 
-static void report_retention(struct ingest *in, const struct committer_status *s)
+static void report_retention(struct status_report *r, const struct committer_status *s)
 {
     int64_t unread = metric_get(&ingest_metrics.removed, REMOVED_UNREAD);
 
-    if (s->retention_held && !in->reported.retention_held)
+    if (s->retention_held && !r->reported.retention_held)
         log_warn("retention-held",
                  "old events stay because a registered consumer has not read them; if it is gone for good, "
                  "remove its cursor",
                  KI("oldest", s->oldest));
-    if (unread > in->reported_unread)
+    if (unread > r->reported_unread)
         log_error(
             "retention-forced",
             "events that a registered consumer has not read were removed: the log is beyond its hard size",
-            KI("events", unread - in->reported_unread), KI("oldest", s->oldest));
-    in->reported_unread = unread;
-    if (s->disk_over && !in->reported.disk_over)
+            KI("events", unread - r->reported_unread), KI("oldest", s->oldest));
+    r->reported_unread = unread;
+    if (s->disk_over && !r->reported.disk_over)
         log_error("disk-limit",
                   "the stores are beyond ZAPKEEP_DISK_SIZE: the oldest deduplication keys go early (a "
                   "webhook that is "
@@ -85,7 +94,7 @@ static void report_retention(struct ingest *in, const struct committer_status *s
                   "unread ones; "
                   "make the limit larger or the retention shorter",
                   KI("oldest", s->oldest));
-    else if (!s->disk_over && in->reported.disk_over)
+    else if (!s->disk_over && r->reported.disk_over)
         log_info("disk-limit-ends", "the stores are within ZAPKEEP_DISK_SIZE again");
 }
 
@@ -103,40 +112,72 @@ static void report_clock(const struct committer_status *was, const struct commit
         log_info("clock-right", "the clock is where it was expected again");
 }
 
-void status_report_status(struct ingest *in)
+static void report_overload(struct status_report *r)
+{
+    enum http_refusal now = r->server ? http_server_overload(r->server) : HTTP_REFUSAL_N;
+
+    if (now != HTTP_REFUSAL_N && r->reported_overload == HTTP_REFUSAL_N)
+        log_error("overloaded",
+                  now == HTTP_REFUSED_CONNECTIONS
+                      ? "all connections are in use; new senders wait until one is free: see "
+                        "ZAPKEEP_INGEST_CONNECTIONS"
+                      : "all memory for requests is in use; webhooks are answered 503: see "
+                        "ZAPKEEP_INGEST_BODY_MAX",
+                  KS("limit", http_refusal_text(now)));
+    else if (now == HTTP_REFUSAL_N && r->reported_overload != HTTP_REFUSAL_N)
+        log_info("overload-over", "there is room for webhooks again");
+    r->reported_overload = now;
+}
+
+void status_report_update(struct status_report *r)
 {
     struct committer_status s;
 
-    committer_status(in->committer, &s);
-    report_writable(&in->reported, &s);
-    report_held(&in->reported, &s);
-    report_retention(in, &s);
-    report_clock(&in->reported, &s);
-    in->reported = s;
+    committer_status(r->committer, &s);
+    report_writable(&r->reported, &s);
+    report_held(&r->reported, &s);
+    report_retention(r, &s);
+    report_clock(&r->reported, &s);
+    r->reported = s;
 }
 
 /* ---- each second ----------------------------------------------------------------------------- */
 
-void status_report_gauges(struct ingest *in)
+void status_report_gauges(void *ctx)
 {
-    const struct committer_status *s = &in->reported;
+    struct status_report *r = ctx;
+    const struct committer_status *s = &r->reported;
     struct statvfs disk;
 
-    metric_set(&ingest_metrics.waiting, 0, committer_waiting(in->committer));
-    metric_set(&ingest_metrics.connections, 0, http_server_connections(in->server));
+    metric_set(&ingest_metrics.waiting, 0, committer_waiting(r->committer));
+    if (r->server) {
+        metric_set(&ingest_metrics.connections, 0, http_server_connections(r->server));
+        metric_set(&ingest_metrics.overloaded, 0, http_server_overload(r->server) != HTTP_REFUSAL_N);
+    }
     metric_set(&ingest_metrics.head, 0, s->head);
     metric_set(&ingest_metrics.oldest, 0, s->oldest);
     metric_set(&ingest_metrics.wal_pages, 0, s->wal.frames);
     metric_set(&ingest_metrics.writable, 0, s->open && s->result == 0 && !s->held);
-    if (statvfs(in->settings.app.data_dir, &disk) == 0)
+    if (statvfs(r->data_dir, &disk) == 0)
         metric_set(&ingest_metrics.disk_free, 0, (int64_t)disk.f_bavail * (int64_t)disk.f_frsize);
 }
 
-void status_report_second(struct ingest *in)
+void status_report_second(struct status_report *r)
 {
-    status_report_status(in);
-    if (in->reported.open)
-        publisher_head(in->publisher, in->reported.head);
+    status_report_update(r);
+    report_overload(r);
+    if (r->reported.open)
+        publisher_head(r->publisher, r->reported.head);
+}
+
+const char *status_report_log_id(const struct status_report *r)
+{
+    return r->reported.log_id;
+}
+
+bool status_report_is_fatal(const struct status_report *r)
+{
+    return r->reported.fatal;
 }
 
 /* ---- /ready ---------------------------------------------------------------------------------- */
@@ -154,16 +195,16 @@ static const char *not_ready(const struct committer_status *s, int64_t now_us)
 
 /* Answers from what is known, and asks for a commit of nothing when that is more than a second old: the next
  * question has the answer. */
-int status_report_ready(void *ctx, char *ret_why, size_t n)
+int status_report_store(void *ctx, char *ret_why, size_t n)
 {
-    struct ingest *in = ctx;
+    struct status_report *r = ctx;
     struct committer_status s;
     int64_t now_us = clock_mono_us();
     const char *why;
 
-    committer_status(in->committer, &s);
+    committer_status(r->committer, &s);
     if (s.busy_since_us == 0 && now_us - s.last_commit_us > READY_US)
-        committer_probe(in->committer);
+        committer_probe(r->committer);
     if (s.result != 0 || !s.open) {
         (void)snprintf(ret_why, n, "the event log cannot be written: %s", err_text(s.result));
         return -EIO;
@@ -173,4 +214,43 @@ int status_report_ready(void *ctx, char *ret_why, size_t n)
         return 0;
     (void)snprintf(ret_why, n, "%s", why);
     return -EIO;
+}
+
+int status_report_load(void *ctx, char *ret_why, size_t n)
+{
+    struct status_report *r = ctx;
+    enum http_refusal over = r->server ? http_server_overload(r->server) : HTTP_REFUSAL_N;
+
+    if (over == HTTP_REFUSAL_N)
+        return 0;
+    (void)snprintf(ret_why, n, "overloaded: %s",
+                   over == HTTP_REFUSED_CONNECTIONS ? "all connections are in use"
+                                                    : "all memory for requests is in use");
+    return -EBUSY;
+}
+
+/* ---- open and close -------------------------------------------------------------------------- */
+
+int status_report_open(struct committer *c, struct publisher *p, const char *data_dir,
+                       struct status_report **ret)
+{
+    struct status_report *r = mem_zalloc(sizeof *r);
+
+    if (!r)
+        return -ENOMEM;
+    *r = (struct status_report){
+        .committer = c, .publisher = p, .data_dir = data_dir, .reported_overload = HTTP_REFUSAL_N
+    };
+    *ret = r;
+    return 0;
+}
+
+void status_report_server(struct status_report *r, struct http_server *server)
+{
+    r->server = server;
+}
+
+void status_report_close(struct status_report *r)
+{
+    mem_free(r);
 }

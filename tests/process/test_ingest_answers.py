@@ -99,7 +99,9 @@ ROWS = [
     ("PUT", request(GOOD, method="PUT"), 405, "method_not_allowed"),
     ("DELETE", request(b"", method="DELETE"), 405, "method_not_allowed"),
     ("a method nobody knows", request(b"", method="BREW"), 405, "method_not_allowed"),
-    ("POST to health", request(GOOD, path="/health"), 405, "method_not_allowed"),
+    ("POST to health", request(b"", path="/health"), 405, "method_not_allowed"),
+    ("a body for health", request(GOOD, path="/health"), 413, "too_large"),
+    ("a body for metrics", request(GOOD, method="GET", path="/metrics"), 413, "too_large"),
     ("no token", request(GOOD, token=None), 401, "unauthorized"),
     ("wrong token", request(GOOD, token="hook-tokem"), 401, "unauthorized"),
     ("a longer token", request(GOOD, token="hook-token2"), 401, "unauthorized"),
@@ -325,7 +327,7 @@ def test_many_connections_do_not_starve_others(stack):
 
 
 def test_connections_beyond_the_limit_wait_for_their_turn(make_stack):
-    stack = make_stack(ZAPKEEP_INGEST_CONNECTIONS="20", ZAPKEEP_INGEST_HEADER_TIMEOUT="3s")
+    stack = make_stack(ZAPKEEP_INGEST_CONNECTIONS="20", ZAPKEEP_INGEST_PEER_CONNECTIONS="20", ZAPKEEP_INGEST_HEADER_TIMEOUT="3s")
     stack.ingest()
     idle = [connect(stack) for _ in range(20)]
     with connect(stack) as s:

@@ -78,6 +78,24 @@ static const struct {
       0,
       "main",
       false },
+    { "JSON, a blank and more",
+      "POST",
+      P,
+      "token=t",
+      { { "content-type" }, { "application/json ; charset=utf-8" } },
+      NULL,
+      0,
+      "main",
+      false },
+    { "a signature for another bridge",
+      "POST",
+      "/webhook/b-2",
+      NULL,
+      { HUB_SIGN },
+      hub_only,
+      401,
+      NULL,
+      false },
     { "nearly JSON",
       "POST",
       P,
@@ -106,7 +124,8 @@ static void test_requests(void **state)
                                         .headers = { .header = header, .ctx = &headers },
                                         .tokens = &tokens,
                                         .schemes = rows[i].schemes,
-                                        .default_bridge = STR_LIT("main") };
+                                        .default_bridge = STR_LIT("main"),
+                                        .is_own_host = true };
         struct check_result v = check_request(&in);
 
         print_message("%s\n", rows[i].what);
@@ -118,6 +137,70 @@ static void test_requests(void **state)
             assert_non_null(v.error);
             assert_non_null(v.detail);
         }
+    }
+}
+
+/* Without tokens: nothing from a web page, and nothing under a name that somebody else chose. */
+static void test_open_is_not_open_to_browsers(void **state)
+{
+    static const struct {
+        struct headers headers;
+        bool own_host;
+        int status;
+    } cases[] = { { { { NULL }, { NULL } }, true, 0 },
+                  { { { "origin" }, { "http://evil.example" } }, true, 403 },
+                  { { { "origin" }, { "null" } }, true, 403 },
+                  { { { NULL }, { NULL } }, false, 421 } };
+    struct tokens none = { 0 }, one;
+
+    (void)state;
+    assert_int_equal(tokens_parse("t", &one), 0);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct headers headers = cases[i].headers;
+        struct check_input in = { .method = STR_LIT("POST"),
+                                  .path = STR_LIT(P),
+                                  .query = STR_LIT("token=t"),
+                                  .headers = { .header = header, .ctx = &headers },
+                                  .tokens = &none,
+                                  .default_bridge = STR_LIT("main"),
+                                  .is_own_host = cases[i].own_host };
+
+        assert_int_equal(check_request(&in).status, cases[i].status);
+        in.tokens = &one; /* a token proves more than a name */
+        assert_int_equal(check_request(&in).status, 0);
+    }
+}
+
+/* A request is kept for a person to look at when its sender has presented the token. */
+static void test_who_is_known(void **state)
+{
+    static const struct {
+        const char *method, *path, *query, *type;
+        int status;
+        bool known, known_without_tokens;
+    } cases[] = { { "POST", P, "token=t", "text/plain", 415, true, true },
+                  { "POST", "/x", "token=t", NULL, 404, true, false },
+                  { "GET", P, "token=t", NULL, 405, true, false },
+                  { "POST", P, "token=u", NULL, 401, false, false },
+                  { "POST", "/x", NULL, NULL, 404, false, false } };
+    struct tokens none = { 0 }, one;
+
+    (void)state;
+    assert_int_equal(tokens_parse("t", &one), 0);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct headers headers = { { cases[i].type ? "content-type" : NULL }, { cases[i].type } };
+        struct check_input in = { .method = str_from(cases[i].method),
+                                  .path = str_from(cases[i].path),
+                                  .query = str_from(cases[i].query),
+                                  .headers = { .header = header, .ctx = &headers },
+                                  .tokens = &one,
+                                  .default_bridge = STR_LIT("main"),
+                                  .is_own_host = true };
+
+        assert_int_equal(check_request(&in).status, cases[i].status);
+        assert_int_equal(check_request(&in).is_known, cases[i].known);
+        in.tokens = &none;
+        assert_int_equal(check_request(&in).is_known, cases[i].known_without_tokens);
     }
 }
 
@@ -137,6 +220,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_open_is_not_open_to_browsers),
+        cmocka_unit_test(test_who_is_known),
         cmocka_unit_test(test_refusals_have_a_detail),
     };
 
