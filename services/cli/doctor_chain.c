@@ -34,7 +34,7 @@ static int post(struct doctor *d, bool with_token, const char *content_type, str
                                   .body = BUF_INIT(SETTINGS_VALUE_MAX) };
 
     (void)buf_adds(&req.url, d->webhook_url);
-    (void)buf_addf(&req.headers, "Content-Type: %s\n", content_type);
+    (void)buf_addf(&req.headers, "Content-Type: %s\nX-Zapkeep-Probe: yes\n", content_type);
     if (with_token)
         add_token(d, &req.headers);
     (void)buf_add(&req.body, body.p, body.n);

@@ -30,6 +30,9 @@
  * repeats a try at once, is another event. */
 #define MERGE_MS (60 * 1000)
 
+/* On a request that is meant to be refused and is no news then; only of a sender that is known. */
+#define PROBE_HEADER "x-zapkeep-probe"
+
 struct receiver {
     struct receiver_options o;
     struct refusals refusals;
@@ -157,7 +160,12 @@ static enum http_begin on_begin(void *ctx, struct http_req *http)
     if (is_admin(http_req_path(http)))
         return begin_admin(r, http);
     v = check(r, http);
-    if (v.status != 0 && v.is_known && accepts) {
+    if (v.is_known && http_req_header(http, PROBE_HEADER).p) { /* `zapkeep doctor` tries the token */
+        ingest_metrics_answered(v.status);
+        http_respond_error(http, v.status, v.error, v.detail, v.headers);
+        return HTTP_BEGIN_ANSWERED;
+    }
+    if (v.is_known && accepts) {
         http_req_set_user(http, (void *)&refused_mark);
         return HTTP_BEGIN_READ_PART;
     }

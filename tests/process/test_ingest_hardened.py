@@ -292,6 +292,7 @@ def test_refusals_are_logged_counted_and_kept(make_stack):
                          (request(good, path="/wrong/path?token=s3cret"), 404), (request(good, method="PUT"), 405),
                          (request(b"nonsense"), 400), (request(b"from a stranger", path="/wrong/path", token="no"), 404)):
         assert raw(stack, data)[0] == status
+    assert raw(stack, request(good, type_="text/plain", headers=["X-Zapkeep-Probe: yes"]))[0] == 415  # doctor's: no news
     rows = stack.cli_json("events", "--rejected")
     assert len(rows) == 5 and "from a stranger" not in [row["body"] for row in rows]
     by_size = {row["size"]: row for row in rows}

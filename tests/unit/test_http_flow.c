@@ -390,11 +390,12 @@ static void a_peer_that_goes_away_leaves_its_request_valid(void **state)
     struct world *w = *state;
     int fd;
 
+    w->limits.headers_bytes_max = w->limits.headers_peer_max = 16 * 1024;
     serve(w);
     w->hold = true;
     for (int i = 0; i < 20; i++) {
         fd = dial(w);
-        post(w, fd, "/", 10, 10);
+        post(w, fd, "/", 10, 2000); /* most of them wait behind the request */
         while (!w->held)
             turn(w);
         (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
@@ -407,6 +408,15 @@ static void a_peer_that_goes_away_leaves_its_request_valid(void **state)
         await_connections(w, 0);
     }
     assert_int_equal(http_server_pending(w->server), 0);
+    fd = dial(w);
+    say(w, fd, "GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n");
+    while (!w->held)
+        turn(w);
+    w->hold = false;
+    http_respond(TAKE(w->held), 200, "text/plain", STR_LIT("late"), NULL);
+    await(w, fd, 2);
+    assert_int_equal(count(w->answers, "HTTP/1.1 200"), 2); /* there is room for bytes that wait */
+    (void)close(fd);
 }
 
 static void an_end_behind_whole_requests_leaves_them_their_answers(void **state)
