@@ -5,14 +5,19 @@
  * there. --limit N ends after N; 0 is all.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
+#include <string.h>
 
 #include "common/base/mem.h"
+#include "common/bridge/signature.h"
 #include "services/cli/cli.h"
 #include "services/cli/commands.h"
 #include "services/cli/event_range.h"
 #include "services/cli/output.h"
+#include "services/cli/rejected.h"
 #include "services/cli/terminal.h"
+#include "services/cli/webhook_url.h"
 
 #define LAST_DEFAULT 20
 /* A limit that was not given. */
@@ -24,6 +29,8 @@ struct events_settings {
     int64_t limit;
     const char *type, *session;
     bool rejected;
+    int64_t accept; /* id of a rejected one; 0: none */
+    const char *token, *webhook_url, *ingest_listen;
 };
 
 #define AT(field) offsetof(struct events_settings, field)
@@ -49,7 +56,18 @@ static const struct setting events_table[] = {
       .at = AT(rejected),
       .def = "false",
       .flag_only = true,
-      .help = "instead: webhooks that could not be read, newest first" },
+      .help = "instead: webhooks that were refused, newest first, with headers, size and the beginning of "
+              "the body" },
+    { .name = "ACCEPT",
+      .kind = SETTING_INT,
+      .at = AT(accept),
+      .def = "0",
+      .min = 0,
+      .max = INT64_MAX,
+      .flag_only = true,
+      .help = "with --rejected: posts the one of this id to webhook-ingest once more, as JSON" },
+    { .name = "WEBHOOK_AUTH_TOKEN", .at = AT(token), .secret = true, .help = "for --accept" },
+    WEBHOOK_URL_ROWS(AT(webhook_url), AT(ingest_listen)),
     { 0 },
 };
 
@@ -135,6 +153,59 @@ static int show_rejected(struct event_reader *r, struct events_settings *s)
     return event_read_rejected(r, limit, on_rejected, &s->cli.json);
 }
 
+/* The one that --accept names is posted; others are passed over. */
+struct search {
+    const struct events_settings *s;
+    int code; /* -1: not found yet */
+};
+
+static int post_again(const struct events_settings *s, const struct rejected *row)
+{
+    char bridge[65], url[SETTINGS_VALUE_MAX], token[SETTINGS_VALUE_MAX] = "";
+    struct rejected_target target = { .url = url, .token = token, .json = s->cli.json };
+    struct tokens tokens;
+    bool own;
+
+    str_copy(row->bridge.n ? row->bridge : str_from(s->cli.bridge.name), bridge, sizeof bridge);
+    own = strcmp(bridge, s->cli.bridge.name) == 0;
+    webhook_url(own ? s->webhook_url : "", s->ingest_listen, bridge, url, sizeof url);
+    if (!*url)
+        return cli_problem(EXIT_USAGE, "set ZAPKEEP_INGEST_LISTEN to where webhook-ingest is");
+    if (tokens_parse(s->token, &tokens) == 0 && tokens.n > 0)
+        str_copy(tokens.token[0], token, sizeof token);
+    return rejected_accept(row, &target);
+}
+
+static int on_candidate(void *ctx, const struct rejected *row)
+{
+    struct search *search = ctx;
+
+    if (row->id != search->s->accept)
+        return 0;
+    search->code = post_again(search->s, row);
+    return -EPIPE; /* enough */
+}
+
+static int accept_one(const struct events_settings *s)
+{
+    const char *dir = s->cli.app.data_dir;
+    struct search search = { s, -1 };
+    struct event_reader *r = NULL;
+    int rc = event_reader_open(dir, &r);
+
+    if (rc != 0)
+        return cli_store_problem(dir, "events.db", rc);
+    rc = event_read_rejected(r, INT32_MAX, on_candidate, &search);
+    event_reader_close(r);
+    if (search.code >= 0)
+        return search.code;
+    if (rc != 0 && rc != -EPIPE)
+        return cli_problem(EXIT_UNREACHABLE, "cannot read %s/events.db: %s", dir, err_text(rc));
+    return cli_problem(EXIT_NEGATIVE,
+                       "there is no rejected webhook %" PRId64 "; zapkeep events --rejected lists them",
+                       s->accept);
+}
+
 /* ---- the command ----------------------------------------------------------------------------- */
 
 static int show(struct events_settings *s)
@@ -165,7 +236,7 @@ int cmd_events(int argc, char *argv[])
         return code;
     (void)signal(SIGPIPE, SIG_IGN);
     event_range_given(&s.range, &events_table[0], argc, argv);
-    code = args.n == 0 ? show(&s)
+    code = args.n == 0 ? (s.accept > 0 ? accept_one(&s) : show(&s))
                        : cli_problem(EXIT_USAGE,
                                      "events takes options only, not \"%s\"; see zapkeep events "
                                      "--help",

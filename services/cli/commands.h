@@ -8,7 +8,7 @@
 #define CLI_COMMANDS(X) \
     X(cmd_wait, "wait", "[--timeout 50s] [--json]", "until bridge and stack are ready; exit 1 when they are not in time") \
     X(cmd_tap, "tap", "[PREFIX...] [--json] [--last N] [--since 10m]", "what happens, as it happens") \
-    X(cmd_events, "events", "[--from SEQ] [--since 1h] [--type PREFIX] [--session ID] [--limit N] [--json]", "what is in the event log") \
+    X(cmd_events, "events", "[--from SEQ] [--since 1h] [--type PREFIX] [--session ID] [--limit N] [--rejected [--accept ID]] [--json]", "what is in the event log") \
     X(cmd_status, "status", "[--watch] [--json]", "what is wrong now, worst first, then each bridge; exit 1 when something is wrong") \
     X(cmd_sessions, "sessions", "[--state STATE] [--all] [--json]", "every session as the monitor holds it") \
     X(cmd_session_show, "session show", "ID [--json]", "one session: why it is so, what was tried, what happens next") \

@@ -307,6 +307,25 @@ def test_refusals_are_logged_counted_and_kept(make_stack):
     assert "s3cret" not in p.text() and p.text().count("webhook-refused") == 4, "one line for each reason, not for each request"
 
 
+def test_a_refused_webhook_is_taken_in_again(make_stack):
+    stack = make_stack()
+    stack.ingest()
+    good = webhook(message_id="again").encode()
+    for data in (request(good, type_="text/plain"), request(good.replace(b"again", b"other"), path="/webhook/second", type_="text/x"),
+                 request(good, path="/wrong/path"), request(b"x" * (1024 * 1024 + 1)), request(b"nonsense")):
+        raw(stack, data)
+    nonsense, large, wrong, second, first = [row["id"] for row in stack.cli_json("events", "--rejected")]
+    assert stack.cli("events", "--rejected", "--accept", str(first)).returncode == 0
+    assert stack.cli("events", "--rejected", "--accept", str(second), "--json", check=True).stdout.startswith('{"status":"accepted"')
+    assert '"duplicate"' in stack.cli("events", "--rejected", "--accept", str(wrong), check=True).stdout
+    assert [(row["bridge"], row["message_id"]) for row in stack.events()] == [("main", "again"), ("second", "other")]
+    for accepted, code, says in ((nonsense, 1, "refused again"), (large, 1, "only 4096 of the 1048577"), (99, 1, "no rejected")):
+        done = stack.cli("events", "--rejected", "--accept", str(accepted))
+        assert done.returncode == code and says in done.stderr
+    stack.processes["ingest"].stop()
+    assert stack.cli("events", "--rejected", "--accept", str(first)).returncode == 3
+
+
 def test_a_larger_body_may_be_allowed(make_stack):
     stack = make_stack(ZAPKEEP_INGEST_BODY_MAX="4MiB")
     stack.ingest()
