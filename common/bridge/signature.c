@@ -74,7 +74,7 @@ static struct str header(const struct webhook_request *req, const char *name)
     return req->header ? req->header(req->ctx, name) : STR_NULL;
 }
 
-/* What follows the scheme's name in an Authorization header. */
+/* The text behind the scheme's name in an Authorization header. */
 static struct str after_scheme(struct str value, const char *scheme)
 {
     size_t n = strlen(scheme);

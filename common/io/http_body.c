@@ -119,7 +119,8 @@ int http_body_read(struct http_body *b, struct str *io, struct http_fault *fault
         if (r == 0)
             r = append(b, piece);
         if (!b->chunked)
-            b->left -= (int64_t)piece.n; /* after append(): the buffer's size goes by what is still to come */
+            b->left -=
+                (int64_t)piece.n; /* after append(): the buffer's size goes by the bytes that are left */
         if (r != 0)
             return r;
     }

@@ -21,7 +21,7 @@ struct http_body {
 };
 
 enum http_body_answer {
-    HTTP_BODY_LONG = 1, /* more than max; what fits is there */
+    HTTP_BODY_LONG = 1, /* more than max; the beginning is there */
     HTTP_BODY_PEER,     /* this peer has no more memory */
     HTTP_BODY_ALL,      /* nobody has */
     HTTP_BODY_BAD,      /* the chunks are broken: *ret_fault */

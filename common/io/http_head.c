@@ -110,7 +110,7 @@ static int read_version(struct str version, bool *ret_is_1_1, struct http_fault 
 /* The path of a target that names only a host. */
 static const char root[] = "/";
 
-/* "http://host:port/path": the authority is the host, whatever the field Host says (RFC 9112, 3.2.2). */
+/* "http://host:port/path": the authority is the host, and the field Host is ignored (RFC 9112, 3.2.2). */
 static int split_absolute(struct str target, struct http_head *h, struct str *ret_rest,
                           struct http_fault *fault)
 {

@@ -1,4 +1,4 @@
-/* The limits of a server that has none of its own, and the names of what goes beyond them. */
+/* The limits of a server that has none of its own, and the names of the reasons to refuse something. */
 #include "common/io/http_server.h"
 
 const struct http_limits http_limits_default = {

@@ -1,5 +1,5 @@
 /*
- * Who has how much of an HTTP server's memory: bytes by their use, over all peers and for each address, and
+ * The shares of an HTTP server's memory: bytes by their use, over all peers and for each address, and
  * the connections of each address. An address is an IPv4 address or an IPv6 network of 64 bits (one host has
  * all of it). One peer alone never gets everything.
  */
@@ -36,7 +36,7 @@ void http_quota_close(struct http_quota *q); /* all peers have left; NULL is not
 
 /* A connection from @a, which may be of any family. Returns 0, HTTP_QUOTA_PEER (it has too many), -ENOMEM. */
 int http_quota_join(struct http_quota *q, const struct sockaddr *a, struct http_peer **ret);
-/* The connection is over; what it took was given back. */
+/* The connection is over; its bytes were given back. */
 void http_quota_leave(struct http_quota *q, struct http_peer *p);
 
 /* Returns 0, HTTP_QUOTA_PEER or HTTP_QUOTA_ALL; nothing is taken then. */

@@ -8,7 +8,7 @@
  *   finish        the next request, with the bytes that wait
  * When it does not: a refusal is answered at once and the rest of its body is read over, so that the
  * connection can be used again; behind a header that makes no sense nothing can be, and the connection ends:
- * what still comes is dropped for a moment, so that the peer gets to read the answer. A peer that goes away
+ * bytes that still come are dropped for a moment, so that the peer gets to read the answer. A peer that goes away
  * while its request is with the handler is noticed, but the request stays valid until it is answered.
  *
  * A handler's callback may answer, and an answer may end the connection: `busy` counts the calls that still
@@ -484,7 +484,7 @@ static void begin(struct http_req *r)
         return;
     }
     r->user = NULL;
-    http_body_begin(&r->body, &r->head, 0, r->body.use); /* what is refused is read over */
+    http_body_begin(&r->body, &r->head, 0, r->body.use); /* a refused body is read over */
     enter(r, PHASE_BODY);
     if (s->h.on_begin)
         what = s->h.on_begin(s->ctx, r);
@@ -737,7 +737,7 @@ void http_req_close_all(struct http_service *s)
     }
 }
 
-/* ---- what a handler asks --------------------------------------------------------------------- */
+/* ---- questions of a handler --------------------------------------------------------------------- */
 
 struct str http_req_method(const struct http_req *r)
 {

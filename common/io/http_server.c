@@ -5,7 +5,7 @@
  * Why no library: the bytes of every header have to be held against RFC 9112 more strictly than
  * libmicrohttpd 0.9.75 does it, also behind the first request of a connection. To find the second header one
  * has to follow the body of the first, chunks included, so a check in front of a library is a whole reader of
- * HTTP/1.1 requests already; what a library adds behind it is a second copy of all bytes (DESIGN.md of
+ * HTTP/1.1 requests already; a library behind it adds a second copy of all bytes (DESIGN.md of
  * webhook-ingest has the measures). Debian 12 has no other strict one: no llhttp, http-parser is no longer
  * kept, libevent's reader takes folded lines and bare LF.
  */
@@ -77,7 +77,7 @@ static void on_sweep(void *ctx)
 
 /* ---- open and close -------------------------------------------------------------------------- */
 
-/* Each connection is a descriptor; the usual soft limit of 1024 is far below what is allowed. */
+/* Each connection is a descriptor; the usual soft limit of 1024 is far below connections_max. */
 static void allow_descriptors(int connections)
 {
     struct rlimit limit;

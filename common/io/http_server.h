@@ -35,7 +35,7 @@ struct http_limits {
 };
 extern const struct http_limits http_limits_default;
 
-/* What on_begin says to a request whose header is complete and whose body is not read yet. */
+/* The answer of on_begin to a request whose header is complete and whose body is not read yet. */
 enum http_begin {
     HTTP_BEGIN_READ = 0,        /* read the body, then on_request */
     HTTP_BEGIN_READ_UNVERIFIED, /* the same, within the small quota for senders that are not known yet */

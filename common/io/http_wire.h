@@ -19,7 +19,7 @@ struct wire_events {
     void (*on_bytes)(void *ctx, struct str bytes);
     /* The peer sends no more: it ended (false), or the connection broke (true). Nothing comes after it. */
     void (*on_end)(void *ctx, bool broken);
-    /* What wire_send() could not send at once is out now, or (true) never will be. */
+    /* The rest of a wire_send() is out now, or (true) never will be. */
     void (*on_sent)(void *ctx, bool broken);
 };
 

@@ -1,5 +1,5 @@
 /*
- * The time by which what is stored grows old: the wall clock, but for its jumps ahead. Somebody who sets the
+ * The time by which stored events grow old: the wall clock, but for its jumps ahead. Somebody who sets the
  * clock ahead by a month makes no event a month older; the machine's own counter says how much time has
  * passed. A jump back is followed (everything lives longer), and so is one that takes it back. Pure.
  */
@@ -14,7 +14,7 @@
 struct age_clock {
     bool set;
     int64_t wall_ms, boot_ms; /* the last moment at which the wall clock was believed */
-    int64_t ahead_ms;         /* how far it is ahead of what is believed now; 0: it is believed */
+    int64_t ahead_ms;         /* how far it is ahead of the time that is believed; 0: it is believed */
 };
 #define AGE_CLOCK_NULL ((struct age_clock){ 0 })
 

@@ -139,7 +139,7 @@ struct check_result check_request(const struct check_input *in)
         result = check_media(in);
     result.bridge = bridge;
     result.is_signed = result.status == 0 && auth != 0;
-    /* Without tokens nobody is known, but whoever finds the path and the method is more than noise. */
+    /* Without tokens nobody is known, but a sender that finds path and method is more than noise. */
     result.is_known = result.status != 0 && auth == 0 && (in->tokens->n > 0 || result.status == 415);
     return result;
 }

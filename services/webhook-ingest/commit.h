@@ -1,13 +1,13 @@
 /*
- * One commit: a batch goes into the log in one transaction. No thread and no queue here; this is what the
- * committer's thread does, and what the power-loss test drives.
+ * One commit: a batch goes into the log in one transaction. No thread and no queue here; the committer's
+ * thread calls it, and so does the power-loss test.
  */
 #pragma once
 
 #include "common/base/list.h"
 #include "common/store/events_log.h"
 
-/* A commit takes what queued while the last one ran, up to here: 256 rows of 400 bytes are written in the
+/* A commit takes the items that queued while the last one ran, up to here: 256 rows of 400 bytes are written in the
  * time of one fsync, and a sender waits for no more than that. */
 #define COMMIT_EVENTS_MAX 256
 #define COMMIT_BYTES_MAX  (1024 * 1024)
@@ -18,7 +18,7 @@
 
 enum commit_kind { COMMIT_EVENT, COMMIT_REJECTED };
 
-/* Embedded in its owner, who keeps the texts alive until it comes back. */
+/* Embedded in its owner, which keeps the texts alive until it comes back. */
 struct commit_item {
     struct list link;
     enum commit_kind kind;

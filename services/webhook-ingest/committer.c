@@ -1,12 +1,12 @@
 /*
- * One turn of the commit thread, when all goes well:
+ * One iteration of the commit thread, when all goes well:
  *   wait      for items, a probe, or the second to be over
- *   take      what has queued, at most 256 items or 1 MiB
+ *   take      the queue, at most 256 items or 1 MiB
  *   commit    one transaction, one fsync (commit.c), with a slice of retention
  *   give back the items with their results; the loop answers them
  *   tidy      a small checkpoint when the WAL has grown
  * When it does not:
- *   the commit fails                                every item comes back with the error, the next turn tries anew
+ *   the commit fails                                every item comes back with the error, the next batch tries anew
  *   an fsync failed                                 nothing is tried any more, the process ends
  *   a reader's snapshot keeps the WAL over its cap  items come back at once until it is gone
  *   the log could not be opened (full disk)         tried each second
@@ -26,11 +26,11 @@
 #include "services/webhook-ingest/age_clock.h"
 #include "services/webhook-ingest/ingest_metrics.h"
 
-/* Idle turns: retention, expiry, a checkpoint of the rest. */
+/* Idle iterations: retention, expiry, a checkpoint of the rest. */
 #define IDLE_NS 1000000000L
 /* While the WAL is held: how often it is tried. */
 #define HELD_RETRY_NS 100000000L
-/* So many go to the thread without waiting for the end of the turn: enough for an fsync to be worth it, and
+/* So many go to the thread without waiting for the end of the loop's iteration: enough for an fsync to be worth it, and
  * the loop goes on reading while they are written. */
 #define HAND_OVER_ITEMS 32
 /* How often the cursors of the consumers are looked up. */
@@ -44,11 +44,11 @@ struct committer {
     int64_t cursors_at_us;
     struct age_clock age;
     int64_t checkpoint_at; /* frames at which the next one is due */
-    int64_t idle_at_us;    /* when the last idle turn was */
+    int64_t idle_at_us;    /* when the last idle iteration was */
 
     /* The loop's thread only. */
     struct timer *hand_over;
-    struct list staged; /* added in this turn of the loop */
+    struct list staged; /* added in this iteration of the loop */
     int n_staged;
     int items;     /* added and not given back */
     int64_t bytes; /* of those */
@@ -176,7 +176,7 @@ static void set_busy(struct committer *c)
     (void)pthread_mutex_unlock(&c->lock);
 }
 
-/* @wrote: it was more than a look at whether something is due. */
+/* @wrote: it was more than a check whether something is due. */
 static int64_t set_idle(struct committer *c, bool wrote)
 {
     int64_t now_us = clock_mono_us();
@@ -242,7 +242,7 @@ static int tidy(struct committer *c, bool idle)
     return r;
 }
 
-/* ---- the thread's side: one turn ------------------------------------------------------------- */
+/* ---- the thread's side: one batch ------------------------------------------------------------- */
 
 /* state.db is others' to write. Unknown (it is locked, or broken): as before. */
 static void look_up_cursors(struct committer *c)
@@ -349,7 +349,7 @@ static void batch(struct committer *c, struct list *items, bool probe_wanted)
         probe(c);
     }
     give_back(c, items);
-    if (c->log && !idle) { /* who waits for an answer waits for neither of these */
+    if (c->log && !idle) { /* no sender waits for either of these */
         event_log_touch(c->log);
         look_up_cursors(c);
     }
@@ -357,7 +357,7 @@ static void batch(struct committer *c, struct list *items, bool probe_wanted)
         note(c, -EIO, event_log_error(c->log));
 }
 
-/* Retention goes on without traffic; and what failed is tried until it works again. */
+/* Retention goes on without traffic, and a failed log is tried until it works again. */
 static void idle_batch(struct committer *c)
 {
     bool failing = c->status.result != 0;
@@ -483,7 +483,7 @@ void committer_close(struct committer *c)
     (void)pthread_mutex_unlock(&c->lock);
     thread_join(c->thread);
     if (!list_empty(&c->done))
-        on_wakeup(c); /* what came in the last turn of the loop */
+        on_wakeup(c); /* items of the loop's last iteration */
     wakeup_close(c->wakeup);
     timer_close(c->hand_over);
     event_log_close(c->log);

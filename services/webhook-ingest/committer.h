@@ -1,5 +1,5 @@
 /*
- * The commit thread and its queue. The loop's thread adds items; the commit thread writes what has queued
+ * The commit thread and its queue. The loop's thread adds items; the commit thread writes all that queued
  * since the last fsync in one transaction (natural batching: nobody waits for a timer) and gives it back.
  *
  * It is the only one that touches the event log for writing, checkpoints included.
@@ -21,7 +21,7 @@
 
 struct committer;
 
-/* A copy of what the commit thread knows. */
+/* A copy of the commit thread's knowledge. */
 struct committer_status {
     bool open;  /* the log is open */
     bool fatal; /* an fsync failed: the process has to end */
@@ -34,7 +34,7 @@ struct committer_status {
     int64_t head, oldest;
     char log_id[16];
     struct event_wal wal;
-    int64_t clock_ahead_ms; /* the wall clock was set ahead by this: what is old is judged without it */
+    int64_t clock_ahead_ms; /* the wall clock was set ahead by this; the age of events goes without it */
     bool retention_held;    /* old events stay because a consumer has not read them */
     bool disk_over;         /* the stores are beyond their limit on the disk */
     int64_t last_commit_us; /* clock_mono_us() when one that wrote ended last, 0: none yet */
@@ -56,13 +56,13 @@ struct committer_options {
  * disk is no fault: the thread opens it later. */
 int committer_open(struct loop *l, const struct committer_options *o, struct committer **ret,
                    int64_t *ret_pid);
-/* Commits what waits, gives back all that is not given back yet, closes the log. NULL is nothing. */
+/* Commits all that waits, gives back all items, closes the log. NULL is nothing. */
 void committer_close(struct committer *c);
 
 /* False: too much waits, come back later (the item stays the caller's). */
 bool committer_accepts(struct committer *c);
-/* Takes the item; it comes back by on_done. It is handed to the thread at the end of this turn of the loop,
- * with all others that came in by then: a batch begins with what is there, not with the first of it. */
+/* Takes the item; it comes back by on_done. It is handed to the thread at the end of this iteration of the loop,
+ * with all others that came in by then: a batch begins with all that is there, not with its first item. */
 void committer_add(struct committer *c, struct commit_item *item);
 /* Asks for a commit that writes nothing of value, for /ready. */
 void committer_probe(struct committer *c);

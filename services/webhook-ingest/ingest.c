@@ -18,7 +18,7 @@
 #include "services/webhook-ingest/request.h"
 
 #define SECOND_MS 1000
-/* How often it is looked whether the last answer went out, at the end. */
+/* How often the end checks whether the last answer went out. */
 #define STOP_LOOK_MS 20
 
 /* The largest that ZAPKEEP_INGEST_BODY_MAX may be: media in base64, as some bridges send it. */
@@ -398,7 +398,7 @@ int ingest_open(struct ingest *in, const struct app_start *start)
 
 void ingest_close(struct ingest *in)
 {
-    committer_close(in->committer); /* answers what waits, */
+    committer_close(in->committer); /* answers all that waits, */
     http_server_close(in->server);  /* sends the answers, */
     publisher_close(in->publisher); /* and publishes */
     receiver_close(in->receiver);

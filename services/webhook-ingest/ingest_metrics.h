@@ -1,4 +1,4 @@
-/* What webhook-ingest counts. A metric is one row here and its definition in ingest_metrics.c. */
+/* The metrics of webhook-ingest. A metric is one row here and its definition in ingest_metrics.c. */
 #pragma once
 
 #include "common/base/metrics.h"

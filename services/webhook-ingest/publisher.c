@@ -12,8 +12,8 @@
 /* A message of the bus has room for this much; a larger body is read from the log. */
 #define BODY_PUBLISHED_MAX (1024 * 1024)
 /* Notifications that wait at most; their bodies were counted by the committer until a moment ago. */
-#define WAITING_MAX        8192
-#define WAITING_BYTES_MAX  (64LL * 1024 * 1024)
+#define WAITING_MAX       8192
+#define WAITING_BYTES_MAX (64LL * 1024 * 1024)
 
 struct publisher {
     struct app *app;

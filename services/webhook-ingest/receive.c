@@ -26,7 +26,7 @@
 #define RETRY_SOON  "Retry-After: 1\n"
 #define RETRY_LATER "Retry-After: 5\n"
 #define CLOSE       "Connection: close\n"
-/* Without an id and a time of its own a body says only what it says: the same once more, later than any sender
+/* Without an id and a time of its own the bytes of a body are all there is: the same bytes, later than any sender
  * repeats a try at once, is another event. */
 #define MERGE_MS (60 * 1000)
 
@@ -38,7 +38,7 @@ struct receiver {
     struct refusals refusals;
 };
 
-/* A request's user pointer: what on_request has to do with it. */
+/* A request's user pointer, set by on_begin for on_request. */
 static const char signed_mark, refused_mark;
 
 /* ---- refusals -------------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
 /*
- * What webhook-ingest refuses: counted by reason, and told in log lines of which there are never many. A sender
+ * Refused requests: counted by reason, and logged in lines of which there are never many. A sender
  * whose webhooks are refused loses them, so the line names it.
  */
 #pragma once
@@ -49,5 +49,5 @@ struct refusal {
 void refusals_note(struct refusals *r, const struct refusal *f, int64_t now_ms);
 /* Of a status that the handlers answered. */
 enum refusal_reason refusals_of_status(int status);
-/* Of what the HTTP server refused by itself. */
+/* Of a request that the HTTP server refused by itself. */
 enum refusal_reason refusals_of_server(enum http_refusal why);

@@ -18,7 +18,7 @@ struct status_report {
     struct publisher *publisher;
     const char *data_dir;
     struct http_server *server;       /* NULL: not open */
-    struct committer_status reported; /* what the log lines said last */
+    struct committer_status reported; /* the status of the last log lines */
     int64_t reported_unread;          /* of the metric */
     enum http_refusal reported_overload;
 };
@@ -193,7 +193,7 @@ static const char *not_ready(const struct committer_status *s, int64_t now_us)
     return NULL;
 }
 
-/* Answers from what is known, and asks for a commit of nothing when that is more than a second old: the next
+/* Answers from the last commit, and asks for a commit of nothing when that is more than a second old: the next
  * question has the answer. */
 int status_report_store(void *ctx, char *ret_why, size_t n)
 {

@@ -1,5 +1,5 @@
 /*
- * What an operator has to know about the log's health: one log line when it changes, metrics each second, and
+ * The health of the event log for an operator: one log line when it changes, metrics each second, and
  * the checks of /ready: can it commit within a second, and is there room for requests?
  */
 #pragma once
@@ -17,7 +17,7 @@ void status_report_close(struct status_report *r); /* NULL is nothing */
 /* From now on; NULL: it is closed. */
 void status_report_server(struct status_report *r, struct http_server *server);
 
-/* Logs what has changed since the last call. */
+/* Logs changes since the last call. */
 void status_report_update(struct status_report *r);
 /* Each second: the same, and log.head is published. */
 void status_report_second(struct status_report *r);

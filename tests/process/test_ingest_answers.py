@@ -1,4 +1,4 @@
-"""E4: whatever a sender puts in a request gets a clear answer or a timely close, and nobody else notices."""
+"""E4: any request gets a clear answer or a timely close, and nobody else notices."""
 
 import base64
 import hashlib

@@ -260,7 +260,7 @@ def test_without_a_token_no_browser_posts(make_stack):
 # ---- replays -------------------------------------------------------------------------------------------------------
 
 def test_a_signed_webhook_that_is_replayed_is_a_duplicate(make_stack):
-    """Whatever the headers say that are not signed: an id, a bridge, a type."""
+    """Headers that are not signed change nothing: an id, a bridge, a type."""
     stack = make_stack(WEBHOOK_AUTH_TOKEN=WHSEC)
     stack.ingest()
     body = webhook(message_id="once").encode()
@@ -280,7 +280,7 @@ def test_a_signed_webhook_that_is_replayed_is_a_duplicate(make_stack):
     assert raw(stack, request(body, token=None, headers=old))[0] == 401
 
 
-# ---- what is refused is told ---------------------------------------------------------------------------------------
+# ---- refusals are told ---------------------------------------------------------------------------------------------
 
 def test_refusals_are_logged_counted_and_kept(make_stack):
     stack = make_stack()

@@ -108,7 +108,7 @@ static int close_world(void **state)
     return 0;
 }
 
-/* Commits an event of this name, and says what came of it: 0 or EVENT_DUPLICATE. */
+/* Commits an event of this name, and returns its result: 0 or EVENT_DUPLICATE. */
 static int commit(struct world *w, const char *name)
 {
     struct event_new *e = &w->item.event;
@@ -145,7 +145,7 @@ static void a_clock_set_ahead_makes_nothing_old(void **state)
 
     assert_int_equal(commit(w, "first"), 0);
     w->clock.wall += 30 * DAY_MS;
-    for (int i = 0; i < 5; i++) { /* each commit removes a slice of what is old */
+    for (int i = 0; i < 5; i++) { /* each commit removes a slice of the old events */
         char name[16];
 
         clock_step(&w->clock, 11 * 60 * 1000);

@@ -1,4 +1,4 @@
-/* The commit thread on a real log: what it does beside commits, and what it does when state.db fails. */
+/* The commit thread on a real log: its work beside commits, and retention when state.db fails. */
 #include "tests/unit/cmocka_all.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /*
- * E1 after power loss, not assumed but done: what was answered 2xx is in the log, once, with its seq.
+ * E1 after power loss, not assumed but done: each event that was answered 2xx is in the log, once, with its seq.
  *
- * The log is written through a file layer of SQLite (a VFS) that remembers, per file, what is on disk and
+ * The log is written through a file layer of SQLite (a VFS) that remembers, per file, the bytes on disk and
  * which writes were not synced yet. At every sync of a workload the power goes: the disk is made as it would
  * be then, with none, all, some or parts of the writes that were not synced, and a new process opens it. The
  * same when an fsync fails, and Linux forgets that the pages were dirty. The name of a new file is on disk
@@ -404,7 +404,7 @@ int fsync(int fd)
     return 0;
 }
 
-/* ---- the workload: what was answered, and what a sender still waits for ---------------------- */
+/* ---- the workload: events that were answered, and those of waiting senders ---------------------- */
 
 static struct {
     struct event_log *log;
@@ -439,7 +439,7 @@ static void fill(struct sent *s, int event)
                                         .key_digest = s->digest };
 }
 
-/* Commits events (numbers) and returns the result; what was answered 2xx is noted. */
+/* Commits events (numbers) and returns the result; events that were answered 2xx are noted. */
 static int send(struct event_log *log, const int *events, int n, int64_t *seqs)
 {
     static const struct event_retention keep = { .cursor_min = INT64_MAX };
@@ -479,7 +479,7 @@ static int send_some(void)
     return send(work.log, events, n, work.seq);
 }
 
-/* ---- what has to be true after the power came back ------------------------------------------- */
+/* ---- invariants after the power came back ------------------------------------------- */
 
 static void check_rows(const char *dir, const int64_t *answered, int sent)
 {
@@ -660,7 +660,7 @@ static void die_at_the_wal(void)
         _exit(0);
 }
 
-/* What the dead process left in a file: read by everybody, and on disk or not. */
+/* The bytes that the dead process left in a file: read by everybody, and on disk or not. */
 static void find_left_over(const char *name, bool synced)
 {
     char path[2 * PATH_BYTES];

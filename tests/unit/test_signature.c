@@ -1,4 +1,4 @@
-/* Tokens and signatures: what is let in, what is not, and what the sender is told. */
+/* Tokens and signatures: those that are accepted, those that are refused, and the answer to each. */
 #include "fixture.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /*
- * What webhook-ingest is measured against: the same HTTP server, the same limits, the same answer, given at
- * once. With a token it does before that what webhook-ingest does before it stores: looks at the path, the
+ * The yardstick of webhook-ingest: the same HTTP server, the same limits, the same answer, given at
+ * once. With a token it first does the work of webhook-ingest before the commit: looks at the path, the
  * method and the token, and reads the JSON.
  *
  *   zk-bench-answer-at-once PORT [TOKEN]

@@ -1,5 +1,5 @@
 /*
- * A load of webhooks from one thread, cheap enough not to be what is measured: zapw's message of about 400
+ * A load of webhooks from one thread, cheap enough not to be measured itself: zapw's message of about 400
  * bytes, each with an id of its own, over kept connections.
  *
  *   zk-bench-hook-load PORT CONNECTIONS SECONDS [RATE]
