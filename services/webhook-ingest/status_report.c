@@ -35,7 +35,8 @@ static void report_writable(const struct committer_status *was, const struct com
             KS("error", s->detail));
     else if (s->fatal && !was->fatal)
         log_error("event-log-sync-failed",
-                  "an fsync of the event log failed: what is on disk is unknown; ending, to recover from the "
+                  "an fsync of the event log failed, so the content of the disk is unknown; ending, to "
+                  "recover from the "
                   "log at the next start",
                   KS("error", s->detail));
     else if (s->result != 0 && was->result != s->result)
@@ -77,8 +78,8 @@ static void report_retention(struct status_report *r, const struct committer_sta
 
     if (s->retention_held && !r->reported.retention_held)
         log_warn("retention-held",
-                 "old events stay because a registered consumer has not read them; if it is gone for good, "
-                 "remove its cursor",
+                 "old events stay because a registered consumer has not read them; they go when it has, or "
+                 "beyond ZAPKEEP_RETENTION_HARD_SIZE",
                  KI("oldest", s->oldest));
     if (unread > r->reported_unread)
         log_error(
@@ -105,8 +106,8 @@ static void report_clock(const struct committer_status *was, const struct commit
     (void)text_duration(s->clock_ahead_ms, ahead, sizeof ahead);
     if (s->clock_ahead_ms > 0 && was->clock_ahead_ms == 0)
         log_warn("clock-ahead",
-                 "the clock was set ahead; what is stored ages as if it had not been, until the next start: "
-                 "if the clock is right now, start this program again when you like",
+                 "the clock was set ahead; stored events age as if it had not been, until the next start: if "
+                 "the clock is right now, restart webhook-ingest",
                  KS("by", ahead));
     else if (s->clock_ahead_ms == 0 && was->clock_ahead_ms > 0)
         log_info("clock-right", "the clock is where it was expected again");
