@@ -137,3 +137,23 @@ char *http_reply_error(int status, const char *error, const char *detail, struct
     reply.body = (struct str){ buf_str(&body), body.len };
     return http_reply_bytes(&reply, date, ret_n, &close);
 }
+
+const char *http_reply_error_name(int status)
+{
+    switch (status) {
+    case 413:
+        return "too_large";
+    case 414:
+        return "target_too_long";
+    case 417:
+        return "expectation_failed";
+    case 431:
+        return "header_too_large";
+    case 501:
+        return "not_implemented";
+    case 505:
+        return "version_not_supported";
+    default:
+        return "bad_request";
+    }
+}

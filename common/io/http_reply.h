@@ -31,3 +31,6 @@ char *http_reply_bytes(const struct http_reply *r, struct http_date *date, size_
 /* The whole answer to a request of which nothing more is read, for callers without one: the JSON error. */
 char *http_reply_error(int status, const char *error, const char *detail, struct http_date *date,
                        size_t *ret_n);
+
+/* The word that a JSON error of this status begins with. */
+const char *http_reply_error_name(int status);

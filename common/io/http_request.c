@@ -25,13 +25,11 @@
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/io/http_body.h"
+#include "common/io/http_header.h"
+#include "common/io/http_waiting.h"
 
 /* Of a refused body this much is read and dropped, so that the connection stays usable. */
 #define SKIP_BYTES_MAX (8 * 1024 * 1024)
-/* A connection keeps a header buffer of this size, which is not counted in the quota. */
-#define HEADER_KEPT_BYTES 1024
-/* Bytes behind a request that is with the handler: then reading stops. One read may bring more. */
-#define WAITING_BYTES_MAX (128 * 1024)
 /* The beginning of a body that is refused anyway is waited for no longer than this. */
 #define PART_MS 500
 /* A peer that was sent away has this long to read why. */
@@ -58,8 +56,7 @@ struct http_req {
     int busy;         /* calls that need this struct */
     bool over;        /* to be freed by the last of them */
 
-    char *in; /* the header */
-    size_t in_len, in_cap, scanned;
+    struct http_header header;
     struct http_head head;
     struct http_body body;
     bool unverified;
@@ -69,8 +66,7 @@ struct http_req {
     bool answered; /* the answer is in `out`, or memory was short for it */
     char *out;
     size_t out_n;
-    char *waiting; /* bytes behind a request that is not answered yet */
-    size_t waiting_n;
+    struct http_waiting waiting;
     char peer_text[64];
     void *user;
 };
@@ -107,16 +103,14 @@ static void refused(struct http_req *r, enum http_refusal why, int status, const
 static void free_req(struct http_req *r)
 {
     struct http_service *s = r->service;
+    size_t n;
 
     list_remove(&r->in_service);
     s->n_connections--;
+    http_header_reset(&r->header, true);
     http_body_reset(&r->body, true);
-    http_quota_give(s->quota, r->peer, HTTP_USE_HEADERS, (int64_t)r->waiting_n);
-    if (r->in_cap > HEADER_KEPT_BYTES)
-        http_quota_give(s->quota, r->peer, HTTP_USE_HEADERS, (int64_t)(r->in_cap - HEADER_KEPT_BYTES));
+    mem_free(http_waiting_take(&r->waiting, &n));
     http_quota_leave(s->quota, r->peer);
-    mem_free(r->waiting);
-    mem_free(r->in);
     mem_free(r->out);
     mem_free(r);
     if (!s->closing)
@@ -236,25 +230,12 @@ static void refuse(struct http_req *r, enum http_refusal why, int status, const 
 /* The framing is broken: nobody can say where the next request would begin. */
 static void refuse_fault(struct http_req *r, const struct http_fault *f)
 {
-    static const struct {
-        int status;
-        const char *error;
-    } errors[] = {
-        { 413, "too_large" },        { 414, "target_too_long" }, { 417, "expectation_failed" },
-        { 431, "header_too_large" }, { 501, "not_implemented" }, { 505, "version_not_supported" }
-    };
-    const char *error = "bad_request";
+    enum http_refusal why = f->status == 413                       ? HTTP_REFUSED_BODY
+                            : f->status == 414 || f->status == 431 ? HTTP_REFUSED_HEADER
+                                                                   : HTTP_REFUSED_MALFORMED;
 
-    for (size_t i = 0; i < ARRAY_LEN(errors); i++) {
-        if (errors[i].status == f->status)
-            error = errors[i].error;
-    }
     r->close = true;
-    refuse(r,
-           f->status == 413                       ? HTTP_REFUSED_BODY
-           : f->status == 414 || f->status == 431 ? HTTP_REFUSED_HEADER
-                                                  : HTTP_REFUSED_MALFORMED,
-           f->status, error, f->detail, NULL);
+    refuse(r, why, f->status, http_reply_error_name(f->status), f->detail, NULL);
 }
 
 static void refuse_memory(struct http_req *r, bool peer)
@@ -283,59 +264,6 @@ static void refuse_large(struct http_req *r)
 
 static void begin(struct http_req *r);
 
-/* Returns 0, HTTP_QUOTA_PEER, HTTP_QUOTA_ALL or -ENOMEM. */
-static int grow_header(struct http_req *r, size_t need)
-{
-    struct http_service *s = r->service;
-    size_t cap = r->in_cap ? r->in_cap : HEADER_KEPT_BYTES;
-    char *in;
-    int64_t more;
-    int q;
-
-    if (need <= r->in_cap)
-        return 0;
-    while (cap < need)
-        cap *= 2;
-    more = (int64_t)cap - (int64_t)(r->in_cap ? r->in_cap : HEADER_KEPT_BYTES);
-    q = http_quota_take(s->quota, r->peer, HTTP_USE_HEADERS, more);
-    if (q != 0)
-        return q;
-    in = mem_realloc(r->in, cap);
-    if (!in) {
-        http_quota_give(s->quota, r->peer, HTTP_USE_HEADERS, more);
-        return -ENOMEM;
-    }
-    r->in = in;
-    r->in_cap = cap;
-    return 0;
-}
-
-static int append_header(struct http_req *r, struct str piece)
-{
-    int q = grow_header(r, r->in_len + piece.n);
-
-    if (q == 0) {
-        memcpy(r->in + r->in_len, piece.p, piece.n);
-        r->in_len += piece.n;
-        return 0;
-    }
-    r->close = true;
-    if (q < 0)
-        end(r);
-    else
-        refuse_memory(r, q == HTTP_QUOTA_PEER);
-    return q;
-}
-
-static void refuse_long_header(struct http_req *r)
-{
-    bool in_target = !memchr(r->in, '\n', r->in_len);
-    const struct http_fault f = { in_target ? 414 : 431,
-                                  in_target ? "the request line is too long" : "the header is too long" };
-
-    refuse_fault(r, &f);
-}
-
 /* An empty line before a request is an old custom of some clients. */
 static void skip_empty_line(struct http_req *r, struct str *io)
 {
@@ -345,29 +273,32 @@ static void skip_empty_line(struct http_req *r, struct str *io)
     }
 }
 
-/* Bytes of the header go into `in`; those behind it stay in @io. */
 static void take_header(struct http_req *r, struct str *io)
 {
-    size_t before = r->in_len, room = (size_t)r->service->limits.header_bytes_max - before;
-    struct str piece = { io->p, io->n < room ? io->n : room };
     struct http_fault f;
-    size_t end_at;
 
     if (r->phase == PHASE_IDLE)
         enter(r, PHASE_HEADER);
-    if (append_header(r, piece) != 0)
-        return;
-    if (http_head_scan(r->in, r->in_len, &r->scanned, &end_at, &f) != 0) {
-        refuse_fault(r, &f);
-    } else if (end_at > 0) {
-        r->in_len = end_at;
-        io->p += end_at - before;
-        io->n -= end_at - before;
+    switch (http_header_take(&r->header, io, (size_t)r->service->limits.header_bytes_max, &f)) {
+    case 0:
+        break;
+    case HTTP_HEADER_WHOLE:
         begin(r);
-    } else if (r->in_len >= (size_t)r->service->limits.header_bytes_max) {
-        refuse_long_header(r);
-    } else {
-        io->n = 0;
+        break;
+    case HTTP_HEADER_BAD:
+        refuse_fault(r, &f);
+        break;
+    case HTTP_HEADER_PEER:
+        r->close = true;
+        refuse_memory(r, true);
+        break;
+    case HTTP_HEADER_ALL:
+        r->close = true;
+        refuse_memory(r, false);
+        break;
+    default:
+        end(r);
+        break;
     }
 }
 
@@ -478,7 +409,7 @@ static void begin(struct http_req *r)
     enum http_begin what = HTTP_BEGIN_READ;
     struct http_fault f;
 
-    if (http_head_read(r->in, r->in_len, &r->head, &f) != 0) {
+    if (http_head_read(r->header.bytes, r->header.len, &r->head, &f) != 0) {
         r->head.method = STR_NULL;
         refuse_fault(r, &f);
         return;
@@ -494,26 +425,11 @@ static void begin(struct http_req *r)
         read_on(r, what);
 }
 
-/* Bytes behind a request that is not answered yet. */
 static void keep_waiting(struct http_req *r, struct str *io)
 {
-    struct http_service *s = r->service;
-    char *waiting = NULL;
-
     wire_pause(r->wire);
-    if (r->waiting_n + io->n <= WAITING_BYTES_MAX &&
-        http_quota_take(s->quota, r->peer, HTTP_USE_HEADERS, (int64_t)io->n) == 0) {
-        waiting = mem_realloc(r->waiting, r->waiting_n + io->n);
-        if (!waiting)
-            http_quota_give(s->quota, r->peer, HTTP_USE_HEADERS, (int64_t)io->n);
-    }
-    if (waiting) {
-        memcpy(waiting + r->waiting_n, io->p, io->n);
-        r->waiting = waiting;
-        r->waiting_n += io->n;
-    } else {
+    if (http_waiting_add(&r->waiting, *io) != 0)
         r->close = true; /* the request under way is answered, those behind it are not */
-    }
     io->n = 0;
 }
 
@@ -554,24 +470,16 @@ static void feed(struct http_req *r, struct str io)
 /* The request is over: the next one may begin, with the bytes that wait for it. */
 static void finish(struct http_req *r)
 {
-    char *waiting = TAKE(r->waiting);
-    size_t n = r->waiting_n;
+    size_t n;
+    char *waiting = http_waiting_take(&r->waiting, &n);
 
+    http_header_reset(&r->header, false);
     http_body_reset(&r->body, false);
-    if (r->in_cap > HEADER_KEPT_BYTES) {
-        http_quota_give(r->service->quota, r->peer, HTTP_USE_HEADERS,
-                        (int64_t)(r->in_cap - HEADER_KEPT_BYTES));
-        mem_freep(&r->in);
-        r->in_cap = 0;
-    }
-    r->in_len = r->scanned = 0;
     r->head.method = STR_NULL;
     r->answered = r->part = r->unverified = false;
     r->user = NULL;
     enter(r, PHASE_IDLE);
     if (waiting) {
-        r->waiting_n = 0;
-        http_quota_give(r->service->quota, r->peer, HTTP_USE_HEADERS, (int64_t)n);
         if (!r->ended)
             wire_read(r->wire);
         feed(r, (struct str){ waiting, n });
@@ -618,59 +526,33 @@ static void on_sent(void *ctx, bool broken)
     (void)leave(r);
 }
 
-/* ---- accepting, sweeping, closing ------------------------------------------------------------ */
+/* ---- beginning, sweeping, closing ------------------------------------------------------------- */
 
-static void turn_away(struct http_service *s, struct wire *w, const struct sockaddr_storage *a)
+const struct wire_events http_req_events = { .on_bytes = on_bytes, .on_end = on_end, .on_sent = on_sent };
+
+struct http_req *http_req_new(void)
 {
-    static const char detail[] = "your address has its part of the connections; use those that are open";
-    struct http_refused f = { .why = HTTP_REFUSED_PEER_CONNECTIONS, .status = 503, .detail = detail };
-    char host[48] = "?";
-    size_t n;
-    char *bytes = http_reply_error(503, "busy", detail, &s->date, &n);
-
-    if (bytes)
-        (void)wire_send(w, bytes, n);
-    wire_close(w);
-    (void)getnameinfo((const struct sockaddr *)a, sizeof *a, host, sizeof host, NULL, 0, NI_NUMERICHOST);
-    f.peer = str_from(host);
-    if (s->h.on_refused)
-        s->h.on_refused(s->ctx, &f);
+    return mem_zalloc(sizeof(struct http_req));
 }
 
-static void start(struct http_service *s, struct http_req *r)
+void http_req_free(struct http_req *r)
+{
+    mem_free(r);
+}
+
+void http_req_start(struct http_req *r, struct http_service *s, struct wire *w, struct http_peer *p)
 {
     r->service = s;
+    r->wire = w;
+    r->peer = p;
     r->first = true;
-    http_body_init(&r->body, s->quota, r->peer);
+    http_header_init(&r->header, s->quota, p);
+    http_body_init(&r->body, s->quota, p);
+    http_waiting_init(&r->waiting, s->quota, p);
     list_append(&s->connections, &r->in_service);
     s->n_connections++;
     enter(r, PHASE_IDLE);
-    wire_read(r->wire);
-}
-
-int http_req_accept(struct http_service *s, uv_stream_t *listener)
-{
-    static const struct wire_events events = { .on_bytes = on_bytes, .on_end = on_end, .on_sent = on_sent };
-    struct http_req *r = mem_zalloc(sizeof *r);
-    struct sockaddr_storage a;
-    struct wire *w = NULL;
-    int q = wire_accept(listener, &events, r, &w);
-
-    if (q == 0) {
-        wire_address(w, &a);
-        q = r ? http_quota_join(s->quota, (struct sockaddr *)&a, &r->peer) : -ENOMEM;
-    }
-    if (q == 0) {
-        r->wire = w;
-        start(s, r);
-        return 0;
-    }
-    if (q == HTTP_QUOTA_PEER)
-        turn_away(s, w, &a);
-    else
-        wire_close(w);
-    mem_free(r);
-    return q < 0 ? q : 0;
+    wire_read(w);
 }
 
 /* How long the phase may last. */
@@ -770,8 +652,8 @@ bool http_req_field(const struct http_req *r, int i, struct str *ret_name, struc
 
     if (i >= r->head.n_fields)
         return false;
-    *ret_name = (struct str){ r->in + f->name, f->name_n };
-    *ret_value = (struct str){ r->in + f->value, f->value_n };
+    *ret_name = (struct str){ r->header.bytes + f->name, f->name_n };
+    *ret_value = (struct str){ r->header.bytes + f->value, f->value_n };
     return true;
 }
 

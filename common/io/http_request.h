@@ -27,9 +27,12 @@ struct http_service {
     void (*on_left)(struct http_service *s); /* a connection is over: there is room for another */
 };
 
-/* Takes the next connection of @listener. Returns 0 or -errno; a peer with too many connections is answered and
- * closed, which is 0 too. */
-int http_req_accept(struct http_service *s, uv_stream_t *listener);
+/* The connection of a request: made first, because the wire needs it as the ctx of these events. */
+extern const struct wire_events http_req_events;
+struct http_req *http_req_new(void);    /* NULL when memory is short */
+void http_req_free(struct http_req *r); /* one that was not started; NULL is nothing */
+/* From here on it is one of the connections of @s, which end by themselves. Takes wire and peer over. */
+void http_req_start(struct http_req *r, struct http_service *s, struct wire *w, struct http_peer *p);
 /* Closes connections whose phase has lasted too long. */
 void http_req_sweep(struct http_service *s);
 /* Closes all. */

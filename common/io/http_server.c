@@ -12,6 +12,7 @@
 #include "common/io/http_server.h"
 
 #include <errno.h>
+#include <netdb.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -41,13 +42,54 @@ struct http_server {
 
 /* ---- connections ----------------------------------------------------------------------------- */
 
+/* A peer that has too many connections is told so. */
+static void turn_away(struct http_service *s, struct wire *w, const struct sockaddr *a)
+{
+    static const char detail[] = "your address has its part of the connections; use those that are open";
+    struct http_refused f = { .why = HTTP_REFUSED_PEER_CONNECTIONS, .status = 503, .detail = detail };
+    char host[48] = "?";
+    size_t n;
+    char *bytes = http_reply_error(503, "busy", detail, &s->date, &n);
+
+    if (bytes)
+        (void)wire_send(w, bytes, n);
+    (void)getnameinfo(a, sizeof(struct sockaddr_storage), host, sizeof host, NULL, 0, NI_NUMERICHOST);
+    f.peer = str_from(host);
+    if (s->h.on_refused)
+        s->h.on_refused(s->ctx, &f);
+}
+
+/* Returns 0 or -errno; -ENOMEM: the connection may wait in the backlog still. */
+static int accept_one(struct http_server *s)
+{
+    struct http_req *r = http_req_new();
+    struct sockaddr_storage a;
+    struct http_peer *peer = NULL;
+    struct wire *w = NULL;
+    int q = r ? wire_accept((uv_stream_t *)&s->listener->tcp, &http_req_events, r, &w) : -ENOMEM;
+
+    if (q == 0) {
+        wire_address(w, &a);
+        q = http_quota_join(s->service.quota, (struct sockaddr *)&a, &peer);
+    }
+    if (q == 0) {
+        http_req_start(r, &s->service, w, peer);
+        return 0;
+    }
+    if (q == HTTP_QUOTA_PEER)
+        turn_away(&s->service, w, (struct sockaddr *)&a);
+    wire_close(w);
+    http_req_free(r);
+    return q < 0 ? q : 0;
+}
+
 static void accept_next(struct http_server *s)
 {
     bool room = s->service.n_connections < s->service.limits.connections_max;
 
     if (!room)
         http_service_overload(&s->service, HTTP_REFUSED_CONNECTIONS);
-    s->waiting = !room || http_req_accept(&s->service, (uv_stream_t *)&s->listener->tcp) == -ENOMEM;
+    s->waiting = !room || accept_one(s) == -ENOMEM;
 }
 
 static void on_connection(uv_stream_t *stream, int status)
