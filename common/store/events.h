@@ -88,7 +88,7 @@ int event_seq_at(struct event_reader *r, int64_t at_ms, int64_t *ret_seq);
 
 /* Authenticated but not decodable, newest first: kept, capped. */
 struct rejected {
-    int64_t id, at, size; /* size: of the whole body */
+    int64_t id, at, size;                     /* size: of the whole body */
     struct str bridge, reason, headers, body; /* body: or its beginning */
 };
 int event_read_rejected(struct event_reader *r, int limit,
