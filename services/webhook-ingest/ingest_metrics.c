@@ -1,7 +1,5 @@
 #include "services/webhook-ingest/ingest_metrics.h"
 
-#include "services/webhook-ingest/refusals.h"
-
 /* Time is kept in microseconds and shown in seconds. */
 #define US 0.000001
 

@@ -1,7 +1,6 @@
 #include "services/webhook-ingest/refusals.h"
 
 #include "common/base/log.h"
-#include "services/webhook-ingest/ingest_metrics.h"
 
 /* Of a path in a log line. */
 #define PATH_SHOWN 200
