@@ -166,6 +166,7 @@ def half_sent(stack, data, per_peer=64):
             except OSError:  # the server reads no more of it, or has hung up
                 pass
             sockets.append(s)
+    time.sleep(1)  # all of it has been read by now
     return sockets
 
 
