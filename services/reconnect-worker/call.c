@@ -240,13 +240,17 @@ static int call_now(struct call *c)
 {
     struct worker *w = c->worker;
     int64_t spent_ms = boot_ms(w) - c->began_ms;
+    int r;
 
-    c->sent_after_ms = spent_ms;
     if (w->settings.policy.policy.sent_ms - spent_ms < CONNECT_LEAST_MS)
         return -ETIMEDOUT;
     if (c->by_hook)
-        return hook_run(&w->hook, app_loop(w->app), w->client, w->settings.bridge.name, on_hook, c, &c->hook);
-    return call_bridge(c, spent_ms);
+        r = hook_run(&w->hook, app_loop(w->app), w->client, w->settings.bridge.name, on_hook, c, &c->hook);
+    else
+        r = call_bridge(c, spent_ms);
+    c->sent_after_ms =
+        boot_ms(w) - c->began_ms; /* not before: the process may have been stopped in between */
+    return r;
 }
 
 void call_start(struct worker *w, const struct claim *claim, int64_t began_ms,
