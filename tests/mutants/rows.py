@@ -17,7 +17,7 @@ RECEIVE, CHECK = "services/webhook-ingest/receive.c", "services/webhook-ingest/c
 DELIVER, DEST = "services/forwarder/deliver.c", "services/forwarder/destination.c"
 BACKLOG, GROUP = "services/forwarder/backlog.c", "services/forwarder/group_commit.c"
 WINDOW, ACKS, QUEUE = "services/forwarder/ack_window.c", "services/forwarder/acks.c", "services/forwarder/session_queue.c"
-CALL, WORKER = "services/reconnect-worker/call.c", "services/reconnect-worker/worker.c"
+CALL, CLAIM_LOOP = "services/reconnect-worker/call.c", "services/reconnect-worker/claim_loop.c"
 WEBHOOK, PACE = "common/bridge/webhook.c", "common/policy/pace.c"
 CHECKPOINT, ROWS_OF, TABLE = "services/forwarder/checkpoint.c", "services/forwarder/queue_rows.c", "services/forwarder/queue_table.c"
 READING, STORES = "services/forwarder/reading.c", "services/forwarder/stores.c"
@@ -130,9 +130,12 @@ ROWS = [
         "a worker that stops while the bridge works: the attempt counts as never made, and is repeated"),
     Row("key-refused-is-the-sessions", CALL, "    case BRIDGE_UNAUTHORIZED: /* the key is wrong for all sessions: not this one's failure */\n        return ATTEMPT_BRIDGE_FAULT;",
         "    case BRIDGE_UNAUTHORIZED:\n        return ATTEMPT_REFUSED;", "a wrong key parks every session"),
-    Row("worker-never-sweeps", WORKER, "    if (claims->next_at == 0 || wait > sweep || free_slots(w) < 1)\n        return sweep;",
+    Row("worker-never-sweeps", CLAIM_LOOP, "    if (claims->next_at == 0 || wait > sweep || free_slots(w) < 1)\n        return sweep;",
         "    if (claims->next_at == 0 || wait > sweep || free_slots(w) < 1)\n        return 1000 * sweep;",
         "without a hub and inotify a drop waits for hours"),
+    Row("worker-spins", CLAIM_LOOP, "    return wait > 0 ? wait : 1;", "    return 0;", "a worker uses a processor for itself while something is due"),
+    Row("request-time-too-early", CALL, "    c->sent_after_ms = boot_ms(w) - c->began_ms; /*", "    c->sent_after_ms = spent_ms; /*",
+        "a worker that was stopped for a second: the next attempt comes a second too soon"),
     # ---- the event log ----
     Row("duplicate-of-a-failed-batch", COMMIT, "        if (r != 0) /* a duplicate too: its first may have been in this batch */",
         "        if (r != 0 && container_of(it, struct commit_item, link)->result != EVENT_DUPLICATE)",
@@ -159,7 +162,7 @@ ROWS = [
         "after a restart seq begins anew in the middle"),
     Row("second-writer-let-in", EVENTS, "if (flock(l->lock_fd, LOCK_EX | LOCK_NB) != 0) {", "if (flock(l->lock_fd, LOCK_SH | LOCK_NB) != 0) {",
         "two ingests write one log"),
-    Row("wal-not-rewritten", EVENTS, "    int r = event_wal_rewrite(l->dir);", "    int r = 0;",
+    Row("wal-not-rewritten", EVENTS, "r = event_wal_rewrite(l->dir);", "r = 0;",
         "a commit after a failed fsync is lost in the next power cut"),
     Row("read-unbounded", READ, "rows->bytes.len < EVENT_READ_BYTES_MAX", "rows->bytes.len < SIZE_MAX / 4",
         "256 bodies of 1 MiB: every reader takes 256 MiB"),
