@@ -134,7 +134,7 @@ ROWS = [
         "    if (claims->next_at == 0 || wait > sweep || free_slots(w) < 1)\n        return 1000 * sweep;",
         "without a hub and inotify a drop waits for hours"),
     Row("worker-spins", CLAIM_LOOP, "    return wait > 0 ? wait : 1;", "    return 0;", "a worker uses a processor for itself while something is due"),
-    Row("request-time-too-early", CALL, "    c->sent_after_ms = boot_ms(w) - c->began_ms; /*", "    c->sent_after_ms = spent_ms; /*",
+    Row("request-time-too-early", CALL, "c->sent_after_ms = boot_ms(w) - c->began_ms;", "c->sent_after_ms = spent_ms;",
         "a worker that was stopped for a second: the next attempt comes a second too soon"),
     # ---- the event log ----
     Row("duplicate-of-a-failed-batch", COMMIT, "        if (r != 0) /* a duplicate too: its first may have been in this batch */",
