@@ -248,8 +248,8 @@ static int call_now(struct call *c)
         r = hook_run(&w->hook, app_loop(w->app), w->client, w->settings.bridge.name, on_hook, c, &c->hook);
     else
         r = call_bridge(c, spent_ms);
-    c->sent_after_ms =
-        boot_ms(w) - c->began_ms; /* not before: the process may have been stopped in between */
+    /* Not before: the process may have been stopped in between. */
+    c->sent_after_ms = boot_ms(w) - c->began_ms;
     return r;
 }
 
