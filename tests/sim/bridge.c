@@ -143,6 +143,9 @@ static void lie(struct net_request *r)
     };
 
     world_log("the list of the bridge lies");
+    for (int i = 0; i < sim.n_sessions; i++) /* to be missing is a word, too */
+        sim.sessions[i].shown = world_now();
+    sim.lied_t = world_now();
     say(r, soon(), 200, lies[sim.lie % 4]);
     sim.lie = 0;
 }

@@ -104,7 +104,8 @@ static void flap(void *ctx, int64_t up)
 
 static void lie_once(void *ctx, int64_t a)
 {
-    sim.lie = 1 + (int)world_draw(4);
+    if (world_now() - sim.lied_t > 2 * SIM_CHECK_MS) /* one bad answer: the next is true */
+        sim.lie = 1 + (int)world_draw(4);
     again(3 * MINUTE, lie_once);
 }
 

@@ -69,8 +69,9 @@ struct sim_session {
     enum retry_reason
         forced; /* an attempt for this reason was asked for without spacing; RETRY_FOR_NONE: none */
     bool parked;
-    const char *word; /* what the bridge calls it instead, NULL: as usual */
-    int64_t reset_t;  /* the counters began again: ten good minutes, or an unpark */
+    int64_t unalerted_t; /* T1: it is down, and no alert has said so since */
+    const char *word;    /* what the bridge calls it instead, NULL: as usual */
+    int64_t reset_t;     /* the counters began again: ten good minutes, or an unpark */
     /* observed in the store */
     int64_t claimed_t[SIM_WORKERS_MAX]; /* the newest claim of each worker */
     int64_t leased_until;               /* 0: no claim */
@@ -109,6 +110,7 @@ struct sim {
     bool outdated;  /* the bridge is parked as a whole */
     bool has_list;  /* the bridge answers a list call */
     enum sim_mode mode;
+    int64_t lied_t;       /* a list last lied */
     int lie;              /* how the next list lies; 0: it does not */
     int64_t steady_since; /* no session but a flapper has dropped since */
     int64_t powered_at;   /* before that the machine is off */
