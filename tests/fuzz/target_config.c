@@ -19,7 +19,6 @@ static const struct forward_settings defaults = { .url = "",
                                                   .concurrency = 8,
                                                   .timeout_ms = 15000,
                                                   .batch = 1,
-                                                  .schedule = DELIVERY_SCHEDULE,
                                                   .from = "now" };
 
 static void check_destination(const struct destination_config *d)
