@@ -21,3 +21,8 @@ const char *why_message(enum why w)
 {
     return message_of[w];
 }
+
+bool why_is_of_method(enum why w)
+{
+    return w == WHY_NO_METHOD || w == WHY_HOOK_GUARD;
+}

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* X(NAME, key, message) */
@@ -27,6 +28,7 @@
     X(NOT_SEEN, "not-seen", "the monitor has not looked at it since its last attempt")                      \
     X(NO_DRIVER, "no-driver", "it is not known yet what the bridge speaks")                                 \
     X(NO_METHOD, "no-reconnect-method", "this bridge has no reconnect call, and nothing restarts it now")   \
+    X(HOOK_GUARD, "hook-guard", "too many sessions are connected to restart the bridge for this one")       \
     X(BRIDGE_UNKNOWN, "bridge-unknown", "the monitor has not found the bridge healthy yet")                 \
     X(BRIDGE_DOWN, "bridge-down", "the bridge is down")                                                     \
     X(INCIDENT, "incident", "the bridge has an incident: many sessions or calls fail at once")              \
@@ -45,5 +47,7 @@ enum why {
         WHY_N
 };
 
-const char *why_key(enum why w);     /* "bridge-down" */
+const char *why_key(enum why w); /* "bridge-down" */
+/* The bridge's row has the reason in detail (bridge_row.no_reconnect_method). */
+bool why_is_of_method(enum why w);
 const char *why_message(enum why w); /* one clause, no full stop */

@@ -143,6 +143,7 @@ struct retry_bridge {
     enum bridge_health health;
     bool incident, outdated;
     bool no_reconnect_method; /* no reconnect call, and it is not to be restarted */
+    bool hook_guarded;        /* … because too many of its sessions are connected: that passes by itself */
     int64_t swept_at;         /* begin of the monitor's last good sweep: what it saw is no older */
     int64_t fresh_until;      /* the monitor vouches for what it wrote until then */
     int64_t in_flight;        /* claims now, lapsed ones not counted */

@@ -157,7 +157,7 @@ static struct retry_verdict health_verdict(const struct retry_bridge *b, int64_t
     if (b->outdated)
         return NO(OUTDATED, 0);
     if (b->no_reconnect_method)
-        return NO(NO_METHOD, 0);
+        return b->hook_guarded ? NO(HOOK_GUARD, 0) : NO(NO_METHOD, 0);
     return now >= b->fresh_until ? NO(MONITOR_SILENT, 0) : READY(now);
 }
 

@@ -54,7 +54,7 @@ int reconnect_outlook(struct db *db, const struct policy *p, const struct now *n
     if (s.row.retry.phase == RETRY_DUE)
         r = reconnects_count_ahead(db, now, &s.row, &o.ahead);
     o.next_at = guess_next_at(p, &o, now->steady_ms);
-    if (s.row.retry.phase == RETRY_DUE && s.no_reconnect_method[0]) {
+    if (s.row.retry.phase == RETRY_DUE && s.no_reconnect_method[0] && !s.bridge.hook_guarded) {
         o.park_at = s.row.retry.due_at + p->no_method_ms;
         str_copy(str_from(s.no_reconnect_method), o.no_reconnect_method, sizeof o.no_reconnect_method);
     }

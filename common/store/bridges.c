@@ -113,7 +113,7 @@ int bridges_set_driver(struct db *db, const char *name, const char *driver)
     return end_with_row(&t, &row);
 }
 
-int bridges_set_no_method(struct db *db, const char *name, const char *detail)
+int bridges_set_no_method(struct db *db, const char *name, const char *detail, bool hook_guarded)
 {
     struct bridge_row row;
     struct txn t;
@@ -122,6 +122,7 @@ int bridges_set_no_method(struct db *db, const char *name, const char *detail)
     if (r != 0)
         return r;
     str_copy(str_from(detail), row.no_reconnect_method, sizeof row.no_reconnect_method);
+    row.hook_guarded = hook_guarded;
     return end_with_row(&t, &row);
 }
 
@@ -213,6 +214,7 @@ struct retry_bridge bridges_view(const struct bridge_row *row, int64_t in_flight
         .incident = row->incident_since > 0,
         .outdated = row->outdated_since > 0,
         .no_reconnect_method = row->no_reconnect_method[0] != '\0',
+        .hook_guarded = row->hook_guarded,
         .swept_at = row->swept_at,
         .fresh_until = row->fresh_until,
         .in_flight = in_flight,

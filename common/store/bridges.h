@@ -38,6 +38,8 @@ struct bridge_row {
     /* Why no attempt can be made at this bridge (no call, no hook …); "": one can be made. A session that is
      * due is parked policy.no_method_ms after its time. */
     char no_reconnect_method[BRIDGES_DETAIL_MAX];
+    bool
+        hook_guarded; /* the reason is RECONNECT_HOOK_MAX_CONNECTED: sessions that are due wait, they are not parked */
     /* The policy in force, as the last worker that started has it; 0 when none ever did. */
     int64_t interval_ms, rate_milli, burst;
 };
@@ -65,7 +67,7 @@ int bridges_set_incident(struct db *db, const struct now *now, const char *name,
 int bridges_set_swept(struct db *db, const struct now *now, const char *name, int64_t from_ms,
                       int64_t freshness_ms);
 /* Written by the workers when it changes. */
-int bridges_set_no_method(struct db *db, const char *name, const char *detail);
+int bridges_set_no_method(struct db *db, const char *name, const char *detail, bool hook_guarded);
 /* Written by a worker at its start, and read by bridges_policy(). */
 int bridges_set_policy(struct db *db, const char *name, const struct policy *p);
 /* The policy as far as it is known from the row, the rest as in policy_default: for the CLI. */

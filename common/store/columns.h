@@ -59,6 +59,7 @@
     X(INT, hook_at, hook_at)                          \
     X(INT, hook_runs, hook_runs)                      \
     X(TEXT, no_reconnect_method, no_reconnect_method) \
+    X(INT, hook_guarded, hook_guarded)                \
     X(INT, interval_ms, interval_ms)                  \
     X(INT, rate_milli, rate_milli)                    \
     X(INT, burst, burst)

@@ -60,7 +60,7 @@ int cli_one_session(const struct settings_args *args, const char *command, const
 
 const char *cli_why(const struct cli_state *s, enum why why)
 {
-    return why == WHY_NO_METHOD && s->no_reconnect_method[0] ? s->no_reconnect_method : why_message(why);
+    return why_is_of_method(why) && s->no_reconnect_method[0] ? s->no_reconnect_method : why_message(why);
 }
 
 const char *cli_ago(const struct cli_state *s, int64_t wall_ms, char *ret, size_t n)

@@ -82,10 +82,10 @@ static void add_attempts(const struct bridge_status *b, struct buf *out)
         (long long)bucket_level(&b->policy, &b->row.bucket, b->now.steady_ms), (long long)b->policy.burst,
         (long long)(b->policy.rate_milli / 1000), (long long)(b->policy.rate_milli % 1000));
     status_line(out, "attempts", text);
-    if (b->verdict.why != WHY_READY && (b->verdict.why != WHY_NO_METHOD || q->phase[RETRY_DUE] > 0)) {
+    if (b->verdict.why != WHY_READY && (!why_is_of_method(b->verdict.why) || q->phase[RETRY_DUE] > 0)) {
         (void)snprintf(text, sizeof text, "none now: %s",
-                       b->verdict.why == WHY_NO_METHOD ? b->row.no_reconnect_method
-                                                       : why_message(b->verdict.why));
+                       why_is_of_method(b->verdict.why) ? b->row.no_reconnect_method
+                                                        : why_message(b->verdict.why));
         status_line(out, "", text);
     }
 }

@@ -6,7 +6,8 @@
  *   exec:/path/to/program  that program, with the bridge's name as its argument; exit status 0: restarted
  *
  * A restart bounces every session of the bridge, so it has a spacing of its own (kept in state.db, held by
- * reconnect_claim() over all workers and restarts) and a guard.
+ * reconnect_claim() over all workers and restarts) and a guard: sessions that are due wait until few enough others are
+ * connected.
  */
 #pragma once
 

@@ -27,54 +27,78 @@ int reconnect_method_read(struct worker *w)
     return 0;
 }
 
-/* May the bridge be restarted? If not, *ret_why says so. */
-static int check_hook(struct worker *w, char *ret_why, size_t n, bool *ret_may)
+/* How sessions can be reconnected now. */
+enum method {
+    METHOD_NONE,    /* no call and no hook: sessions that are due are parked */
+    METHOD_GUARDED, /* the hook would interrupt too many connected sessions: those that are due wait */
+    METHOD_READY,
+};
+
+static int check_hook(struct worker *w, char *ret_why, size_t n, enum method *ret)
 {
     int64_t count[SESSION_STATE_N] = { 0 };
-    int percent = 0;
-    int r = sessions_count(w->db, w->settings.bridge.name, count);
+    int percent = 0, r;
 
-    *ret_may = r == 0 && w->hook.kind != HOOK_NONE &&
-               hook_may_restart(count, w->settings.hook.max_connected, &percent);
-    if (w->hook.kind == HOOK_NONE)
+    if (w->hook.kind == HOOK_NONE) {
         (void)snprintf(ret_why, n, "%s", hook_missing_message);
-    else
-        (void)snprintf(ret_why, n,
-                       "%d %% of the sessions are connected, too many to restart the bridge for the rest"
-                       " (RECONNECT_HOOK_MAX_CONNECTED); restart it by hand when it suits",
-                       percent);
-    return r;
+        *ret = METHOD_NONE;
+        return 0;
+    }
+    r = sessions_count(w->db, w->settings.bridge.name, count);
+    if (r != 0)
+        return r;
+    *ret = hook_may_restart(count, w->settings.hook.max_connected, &percent) ? METHOD_READY : METHOD_GUARDED;
+    if (*ret == METHOD_GUARDED)
+        (void)snprintf(
+            ret_why, n,
+            "%d %% of the sessions are connected; RECONNECT_HOOK_MAX_CONNECTED allows a restart at %d %%:"
+            " restart the bridge by hand when it suits",
+            percent, (int)w->settings.hook.max_connected);
+    return 0;
 }
 
 /* Noted in the bridge's row, where the CLI reads it. */
-static int note_no_method(struct worker *w, const char *why)
+static int note_method(struct worker *w, enum method method, const char *why)
 {
     if (strcmp(w->no_reconnect_method, why) == 0)
         return 0;
-    return bridges_set_no_method(w->db, w->settings.bridge.name, why);
+    return bridges_set_no_method(w->db, w->settings.bridge.name, why, method == METHOD_GUARDED);
+}
+
+static int park_or_unpark(struct worker *w, enum method method, const char *why, const struct now *now)
+{
+    const struct policy *p = &w->settings.policy.policy;
+    const char *bridge = w->settings.bridge.name;
+    int64_t n = 0;
+    int r = 0;
+
+    if (method == METHOD_NONE)
+        r = reconnect_park_no_method(w->db, now, bridge, p->no_method_ms, why, &n);
+    else if (w->by_hook || !w->no_method_settled)
+        r = reconnect_unpark_no_method(w->db, p, now, bridge, &n);
+    w->no_method_settled = r == 0;
+    if (n > 0)
+        log_info(method == METHOD_NONE ? "sessions-parked" : "sessions-unparked",
+                 method == METHOD_NONE ? why : "sessions can be reconnected now", KS("bridge", bridge),
+                 KI("sessions", n));
+    return r;
 }
 
 int reconnect_method_settle(struct worker *w, const struct now *now, bool *ret_may)
 {
-    const char *bridge = w->settings.bridge.name;
     char why[ATTEMPTS_DETAIL_MAX] = "";
-    int64_t n = 0;
+    enum method method = METHOD_READY;
     int r = 0;
 
-    *ret_may = w->driver != NULL;
+    *ret_may = false;
+    if (!w->driver)
+        return 0;
     if (w->by_hook)
-        r = check_hook(w, why, sizeof why, ret_may);
-    if (r == 0 && w->driver)
-        r = note_no_method(w, *ret_may ? "" : why);
-    if (r != 0 || !w->driver)
-        return r;
-    if (!*ret_may)
-        r = reconnect_park_no_method(w->db, now, bridge, w->settings.policy.policy.no_method_ms, why, &n);
-    else if (w->by_hook || !w->no_method_settled)
-        r = reconnect_unpark_no_method(w->db, &w->settings.policy.policy, now, bridge, &n);
-    w->no_method_settled = r == 0;
-    if (n > 0)
-        log_info(*ret_may ? "unparked" : "parked", *ret_may ? "there is a way to reconnect now" : why,
-                 KS("bridge", bridge), KI("sessions", n));
+        r = check_hook(w, why, sizeof why, &method);
+    if (r == 0)
+        r = note_method(w, method, why);
+    if (r == 0)
+        r = park_or_unpark(w, method, why, now);
+    *ret_may = r == 0 && method == METHOD_READY;
     return r;
 }

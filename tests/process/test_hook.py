@@ -4,6 +4,7 @@ import http.server
 import os
 import re
 import socketserver
+import sqlite3
 import stat
 import threading
 import time
@@ -93,6 +94,54 @@ def test_a_bridge_that_serves_is_left_alone(stack):
     drop_all(stack)
     zk.wait_until("the bridge was restarted", lambda: stack.calls(""))
     zk.wait_until("all are back", lambda: all_connected(stack))
+
+
+def test_a_session_waits_for_the_guard_and_says_so(stack):
+    """Not parked: it comes back by itself as soon as the others no longer stand in the way."""
+    start(stack, 4, RECONNECT_HOOK=f"exec:{restarter(stack)}")
+    stack.control("POST", "/drop?session=demo-1&code=428")
+    stack.wait_session("demo-1", "disconnected")
+    zk.wait_until("the worker waits", lambda: stack.cli_json("status")[0]["no_reconnect_method"])
+    shown = stack.cli_json("session", "show", "demo-1")[0]["next"]
+    assert shown["action"] != "park" and shown["why_not_sooner"] == "hook-guard", shown
+    assert "RECONNECT_HOOK_MAX_CONNECTED" in shown["detail"] and "RECONNECT_HOOK_MAX_CONNECTED" in stack.cli("status").stdout
+    time.sleep(63)  # longer than a session without any method stays unparked
+    assert not stack.session("demo-1")["parked"] and stack.calls("") == []
+    for session in ("demo-2", "demo-3", "demo-4"):
+        stack.control("POST", f"/drop?session={session}&code=401")
+    zk.wait_until("the bridge was restarted for it", lambda: stack.calls(""))
+    stack.wait_session("demo-1", "connected")
+
+
+def test_a_session_parked_without_a_hook_waits_for_the_guard_with_one(stack):
+    stack.all("zapw", "--sessions", "4", RECONNECT_HOOK_INTERVAL=f"{SPACING}s")
+    for session in stack.state()["sessions"]:
+        stack.wait_session(session, "connected")
+    stack.control("POST", "/drop?session=demo-1&code=428")
+    zk.wait_until("it is parked", lambda: stack.session("demo-1")["parked"], patience=120)
+    stack.processes["worker-1"].stop()
+    stack.worker(RECONNECT_HOOK=f"exec:{restarter(stack)}", RECONNECT_HOOK_INTERVAL=f"{SPACING}s")
+    zk.wait_until("it waits, and is not parked", lambda: not stack.session("demo-1")["parked"])
+    for session in ("demo-2", "demo-3", "demo-4"):
+        stack.control("POST", f"/drop?session={session}&code=401")
+    zk.wait_until("the bridge was restarted for it", lambda: stack.calls(""))
+    stack.wait_session("demo-1", "connected")
+
+
+def test_after_a_restart_an_attempt_has_a_minute(stack):
+    """A bridge loads for a while before its sessions log in: 20 s, the time after a call, would be too short."""
+    start(stack, 1, RECONNECT_INTERVAL="300s", RECONNECT_HOOK=f"exec:{program(stack, 'nothing', '#!/bin/sh' + chr(10))}")
+    drop_all(stack)
+    path = os.path.join(stack.data, "state.db")
+
+    def watched():
+        with sqlite3.connect(path, timeout=20) as db:
+            row = db.execute("SELECT phase, called_at, verify_until FROM reconnect WHERE session = 'demo-1'").fetchone()
+        db.close()
+        return row if row and row[0] == 3 else None
+
+    phase, called_at, verify_until = zk.wait_until("the attempt is watched", watched)
+    assert 59_000 <= verify_until - called_at <= 61_000
 
 
 def test_a_share_of_its_own_can_be_set(stack):

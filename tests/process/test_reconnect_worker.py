@@ -1,7 +1,9 @@
 """zapkeep-reconnect by itself: rows put up in state.db as the monitor does, the simulated bridge, no hub."""
 
+import http.server
 import os
 import sqlite3
+import threading
 import time
 
 import pytest
@@ -181,3 +183,41 @@ def test_a_setting_that_makes_no_sense(stack, setting, words):
     assert worker.popen.wait(zk.PATIENCE) == 2
     lines = worker.text().splitlines()
     assert words in lines[-1]
+
+
+class KeepAlive(http.server.BaseHTTPRequestHandler):
+    """A bridge that keeps connections open, and notes on which connection each call came."""
+
+    protocol_version = "HTTP/1.1"
+
+    def setup(self):
+        super().setup()
+        self.server.connections += 1
+        self.number = self.server.connections
+
+    def do_POST(self):
+        self.server.posts.append(self.number)
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *args):
+        pass
+
+
+def test_each_call_has_a_connection_of_its_own(make_stack):
+    """On a kept connection that the bridge has just closed, curl would send the call twice or find the bridge at fault."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), KeepAlive)
+    server.connections, server.posts = 0, []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    stack = make_stack(WHATSAPP_API_URL=f"http://127.0.0.1:{server.server_address[1]}", RECONNECT_RATE="100", RECONNECT_BURST="100")
+    rows = Rows(stack)
+    stack.worker()
+    for n, session in enumerate(("s1", "s2", "s3"), 1):
+        rows.drop(session)
+        zk.wait_until(f"{session} was called", lambda n=n: len(server.posts) == n)
+        zk.wait_until("it is recorded", lambda s=session: rows.phase(s) == VERIFYING)
+    assert len(set(server.posts)) == 3, server.posts
+    server.shutdown()
+    server.server_close()
