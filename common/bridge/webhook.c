@@ -16,16 +16,15 @@
 #include "common/base/digest.h"
 #include "common/base/json_in.h"
 #include "common/base/mem.h"
+#include "common/bridge/drop.h"
 
 /* A time outside of these is no time: before WhatsApp was there, or after 2100. */
 #define TIME_MIN_MS INT64_C(1230768000000)
 #define TIME_MAX_MS INT64_C(4102444800000)
 /* Longest event id, in a header or the envelope, that is taken for one. */
 #define EVENT_ID_MAX 128
-/* Disconnect codes have three digits; room for those of others. */
-#define CODE_MAX 9999
 
-enum field { BODY, TYPE, SESSION, TIME, MESSAGE, EVENT_ID, CODE, SHOULD };
+enum field { BODY, TYPE, SESSION, TIME, MESSAGE, EVENT_ID };
 
 /* Where each is, the most telling first. */
 static const struct json_path paths[] = {
@@ -46,17 +45,6 @@ static const struct json_path paths[] = {
     { MESSAGE, { "messageId" } },
     { MESSAGE, { "message_id" } },
     { EVENT_ID, { "id" } },
-    { CODE, { "data", "reason", "reason", "output", "statusCode" } },
-    { CODE, { "data", "reason", "output", "statusCode" } },
-    { CODE, { "data", "reason", "statusCode" } },
-    { CODE, { "data", "reason", "code" } },
-    { CODE, { "data", "statusCode" } },
-    { CODE, { "data", "code" } },
-    { CODE, { "data", "reason" } },
-    { CODE, { "code" } },
-    { SHOULD, { "data", "reason", "shouldReconnect" } },
-    { SHOULD, { "data", "shouldReconnect" } },
-    { SHOULD, { "shouldReconnect" } },
 };
 #define PATHS ((int)ARRAY_LEN(paths))
 
@@ -136,17 +124,6 @@ static void read_session(const struct json_value *v, char ret[65])
         memcpy(ret, text, strlen(text) + 1);
 }
 
-static void read_cause(const struct json_value *v, struct webhook *w)
-{
-    struct json_value should = first(v, SHOULD, JSON_IN_TRUE);
-    int64_t code = 0;
-
-    if (json_in_i64(first(v, CODE, JSON_IN_NUMBER), &code) == 0 && code > 0 && code <= CODE_MAX)
-        w->code = (int)code;
-    w->has_should_reconnect = should.kind != JSON_IN_ABSENT;
-    w->should_reconnect = should.kind != JSON_IN_FALSE;
-}
-
 /* -- the key -- */
 
 /* The id that the sender gave the event, or "". */
@@ -217,7 +194,7 @@ static int read_fields(const struct webhook_request *req, const struct json_valu
     json_in_text(first(v, MESSAGE, JSON_IN_TEXT), w->message_id, sizeof w->message_id);
     w->should_reconnect = true;
     if (w->type == EVENT_TYPE_SESSION_DISCONNECTED)
-        read_cause(v, w);
+        drop_read(req->body, w);
     return 0;
 }
 

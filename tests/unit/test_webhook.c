@@ -238,6 +238,24 @@ static void an_id_makes_retries_one_event(void **state)
     assert_false(same_key(with_id("hook_1", EVENT("1", "M")), with_id("hook_1", EVENT("1", "N"))));
 }
 
+/* Everything that the key is made of, one after the other: an id that two events share makes them one only when all the
+ * rest is equal, too. */
+static void an_id_that_two_events_share_does_not_make_them_one(void **state)
+{
+    static const char *const bodies[] = {
+        "{\"eventType\":\"message.sent\",\"sessionId\":\"one\"}",
+        "{\"eventType\":\"message.sent\",\"sessionId\":\"two\"}",
+        "{\"eventType\":\"message.read\",\"sessionId\":\"one\"}",
+        "{\"eventType\":\"message.sent\",\"sessionId\":\"one\",\"data\":{\"messageId\":\"M\"}}",
+        "{\"eventType\":\"message.sent\",\"sessionId\":\"one\",\"data\":{\"messageId\":\"N\"}}",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+        for (size_t k = 0; k < ARRAY_LEN(bodies); k++)
+            assert_int_equal(same_key(with_id("17", bodies[i]), with_id("17", bodies[k])), i == k);
+    }
+}
+
 static void an_id_in_the_envelope_counts(void **state)
 {
     struct webhook a, b, c;
@@ -294,14 +312,76 @@ static void broken_bodies_are_answered(void **state)
     fixture_free(&f);
 }
 
+#define DROPPED(data)                                                                                   \
+    "{\"sessionId\":\"a\",\"eventType\":\"session.disconnected\",\"timestamp\":1795340485297,\"data\":" \
+    "{" data "}}"
+#define DROPPED_AT INT64_C(1795340485297)
+
+static void causes_are_found_where_bridges_put_them(void **state)
+{
+    static const struct {
+        const char *data;
+        int code;
+        int64_t ban_until;
+    } rows[] = {
+        /* Baileys' error in zapw's wrapping */
+        { "\"reason\":{\"reason\":{\"output\":{\"statusCode\":440}},\"shouldReconnect\":true}", 440, 0 },
+        { "\"reason\":{\"reason\":{\"data\":{\"tag\":\"conflict\",\"attrs\":{\"type\":\"replaced\"}}}}", 440,
+          0 },
+        { "\"reason\":{\"output\":{\"statusCode\":\"428\"}}", 428, 0 },
+        { "\"lastDisconnect\":{\"error\":{\"output\":{\"statusCode\":401}}}", 401, 0 },
+        { "\"error\":{\"output\":{\"statusCode\":503}}", 503, 0 },
+        /* as text */
+        { "\"code\":\"440\"", 440, 0 },
+        { "\"statusCode\":\"401\"", 401, 0 },
+        { "\"reason\":\"403\"", 403, 0 },
+        /* Evolution's names; its statusReason 200 is no cause */
+        { "\"statusReason\":401", 401, 0 },
+        { "\"state\":\"connecting\",\"statusReason\":200", 0, 0 },
+        { "\"statusReason\":200,\"disconnectionReasonCode\":403", 403, 0 },
+        /* reasons in words */
+        { "\"reason\":\"replaced\"", 440, 0 },
+        { "\"reason\":\"connectionReplaced\"", 440, 0 },
+        { "\"reason\":\"Logged out\"", 401, 0 },
+        { "\"reason\":\"restart_required\"", 515, 0 },
+        { "\"reason\":{\"reason\":\"Manual disconnect\"}", 0, 0 },
+        /* temporary bans: seconds, nanoseconds, a time */
+        { "\"code\":102,\"expire\":3600", 402, DROPPED_AT + 3600 * 1000 },
+        { "\"code\":102,\"expire\":86400000000000", 402, DROPPED_AT + 24 * 3600 * 1000 },
+        { "\"code\":402,\"expire\":1795350000", 402, INT64_C(1795350000000) },
+        { "\"reason\":{\"code\":403,\"expire\":1795350000000}", 403, INT64_C(1795350000000) },
+        { "\"reason\":\"temporary_ban\",\"expires\":\"2026-11-22T12:00:00.000Z\"", 402,
+          INT64_C(1795348800000) },
+        { "\"code\":402,\"expire\":-5", 402, 0 },
+        { "\"code\":402,\"expire\":\"soon\"", 402, 0 },
+        /* nothing of these */
+        { "\"code\":0", 0, 0 },
+        { "\"code\":99999", 0, 0 },
+        { "\"code\":\"\"", 0, 0 },
+        { "\"reason\":null", 0, 0 },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char body[512];
+        struct webhook w;
+
+        (void)snprintf(body, sizeof body, DROPPED("%s"), rows[i].data);
+        assert_int_equal(read_body(body, &w), 0);
+        if (w.code != rows[i].code || w.ban_until != rows[i].ban_until)
+            fail_msg("%s: code %d, until %lld", rows[i].data, w.code, (long long)w.ban_until);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(causes_are_found_where_bridges_put_them),
         cmocka_unit_test(every_recorded_webhook_is_read),
         cmocka_unit_test(look_alike_receipts_have_keys_of_their_own),
         cmocka_unit_test(shapes_are_read),
         cmocka_unit_test(nesting_has_a_limit),
         cmocka_unit_test(an_id_makes_retries_one_event),
+        cmocka_unit_test(an_id_that_two_events_share_does_not_make_them_one),
         cmocka_unit_test(an_id_in_the_envelope_counts),
         cmocka_unit_test(the_header_names_the_type_when_the_body_does_not),
         cmocka_unit_test(broken_bodies_are_answered),
