@@ -26,6 +26,8 @@ int answer_status(const struct bridge_answer *a)
         return BRIDGE_NO_ROUTE;
     if (s == 409)
         return BRIDGE_CONFLICT;
+    if (s == 429)
+        return BRIDGE_THROTTLED;
     if (s >= 500)
         return BRIDGE_BROKEN;
     return s >= 400 ? BRIDGE_REFUSED : BRIDGE_GARBAGE;
@@ -261,6 +263,56 @@ int answer_each(const struct bridge_word *words, struct json_value list,
     if (r == 0)
         *ret_skipped = e.skipped;
     return r;
+}
+
+/* Keys that say: these are not all. */
+static const struct json_path page_paths[] = {
+    { 0, { "hasMore" } },
+    { 0, { "has_more" } },
+    { 0, { "data", "hasMore" } },
+    { 0, { "pagination", "hasMore" } },
+    { 1, { "next" } },
+    { 1, { "nextPage" } },
+    { 1, { "next_cursor" } },
+    { 1, { "pagination", "next" } },
+    { 2, { "total" } },
+    { 2, { "data", "total" } },
+    { 2, { "pagination", "total" } },
+    { 2, { "meta", "total" } },
+};
+#define PAGE_PATHS ((int)ARRAY_LEN(page_paths))
+
+static int count_item(void *ctx, struct json_value item)
+{
+    int64_t *n = ctx;
+
+    (*n)++;
+    return 0;
+}
+
+static bool is_page(struct str body, struct json_value list)
+{
+    struct json_value v[PAGE_PATHS], next;
+    int64_t total = 0, n = 0;
+
+    if (json_in_find(body, page_paths, PAGE_PATHS, v))
+        return false;
+    if (json_in_first(page_paths, v, PAGE_PATHS, 0, JSON_IN_TRUE).kind == JSON_IN_TRUE)
+        return true;
+    next = json_in_first(page_paths, v, PAGE_PATHS, 1, JSON_IN_TEXT);
+    if (next.raw.n > 0 || json_in_first(page_paths, v, PAGE_PATHS, 1, JSON_IN_NUMBER).raw.n > 0)
+        return true;
+    if (json_in_i64(json_in_first(page_paths, v, PAGE_PATHS, 2, JSON_IN_NUMBER), &total))
+        return false;
+    (void)json_in_each(list, count_item, &n);
+    return total > n;
+}
+
+int answer_check_list(const struct bridge_answer *a, struct json_value list)
+{
+    if (answer_says_error(a))
+        return BRIDGE_REFUSED;
+    return is_page(a->body, list) ? BRIDGE_PAGED : 0;
 }
 
 /* -- readers that all share -- */

@@ -40,6 +40,10 @@ int answer_session(const struct bridge_word *words, struct str json, enum sessio
 int answer_each(const struct bridge_word *words, struct json_value list,
                 int (*on_session)(void *ctx, const struct bridge_session *s), void *ctx, int *ret_skipped);
 
+/* May this list of an answer with a good status be taken as all sessions? Returns 0, BRIDGE_REFUSED (the body says error all
+ * the same) or BRIDGE_PAGED (hasMore, next, or a total above the number of entries). */
+int answer_check_list(const struct bridge_answer *a, struct json_value list);
+
 /* Readers that are the same for all drivers. */
 int answer_read_health(const struct bridge_answer *a);
 int answer_read_delete(const struct bridge_answer *a);

@@ -30,6 +30,12 @@ const char *bridge_answer_text(int kind)
         return "not needed: the bridge says that it is connected";
     case BRIDGE_GARBAGE:
         return "the bridge's answer makes no sense";
+    case BRIDGE_THROTTLED:
+        return "the bridge was asked too often";
+    case BRIDGE_PAGED:
+        return "the bridge lists its sessions in pages, and this is one of them";
+    case BRIDGE_NEEDS_PERSON:
+        return "the bridge needs a person";
     default:
         return "unknown answer";
     }

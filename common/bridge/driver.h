@@ -56,10 +56,19 @@ enum bridge_answer_kind {
     BRIDGE_BROKEN,        /* 5xx */
     BRIDGE_GARBAGE,       /* not the JSON that was expected */
     BRIDGE_NOT_NEEDED,    /* reconnect: it is connected, and the bridge did nothing */
+    BRIDGE_THROTTLED,     /* 429: asked too often; wait as long as Retry-After says */
+    BRIDGE_PAGED, /* a list of which this is one page: taken as whole, the other sessions would be lost */
+    BRIDGE_NEEDS_PERSON, /* nothing helps but a person at the bridge (a licence, a passkey) */
+    BRIDGE_ANSWER_N
 };
 const char *bridge_answer_text(int kind);
 /* True for NO_ANSWER, BROKEN, GARBAGE: the bridge's fault as a whole, not the session's. */
 bool bridge_answer_is_transport(int kind);
+
+/* The bridge's own words about what went wrong: the message of a JSON body or the title of an HTML page, one clean line
+ * of at most n - 1 bytes; "" when it says nothing. Returns @ret. */
+#define BRIDGE_MESSAGE_MAX 201
+char *bridge_answer_message(const struct bridge_answer *a, char *ret, size_t n);
 
 /* What came of creating a session. */
 struct bridge_created {

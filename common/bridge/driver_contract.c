@@ -82,7 +82,8 @@ static int read_list(const struct bridge_answer *a,
     list = json_in_first(paths, v, ARRAY_LEN(paths), 0, JSON_IN_ARRAY);
     if (list.kind != JSON_IN_ARRAY)
         return BRIDGE_NO_ROUTE;
-    return answer_each(sessions_words, list, on_session, ctx, ret_skipped);
+    r = answer_check_list(a, list);
+    return r ? r : answer_each(sessions_words, list, on_session, ctx, ret_skipped);
 }
 
 static int read_status(const struct bridge_answer *a, const char *id, struct bridge_session *ret)

@@ -54,7 +54,8 @@ static int read_list(const struct bridge_answer *a,
         return BRIDGE_GARBAGE;
     if (data.kind != JSON_IN_ARRAY)
         return answer_says_error(a) ? BRIDGE_REFUSED : BRIDGE_GARBAGE;
-    return answer_each(sessions_words, data, on_session, ctx, ret_skipped);
+    r = answer_check_list(a, data);
+    return r ? r : answer_each(sessions_words, data, on_session, ctx, ret_skipped);
 }
 
 static int read_status(const struct bridge_answer *a, const char *id, struct bridge_session *ret)

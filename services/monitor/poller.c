@@ -192,7 +192,7 @@ static void take_list(struct poller *s, const struct http_answer *a)
     struct bridge_answer answer = bridge_call_answer(a);
     int kind = s->owner.on_list(s->ctx, s->driver, &answer, s->asked_ms);
 
-    if (kind == BRIDGE_NO_ROUTE && s->driver->has_status) {
+    if ((kind == BRIDGE_NO_ROUTE || kind == BRIDGE_PAGED) && s->driver->has_status) {
         s->no_list = true;
         ask_one_by_one(s);
         return;

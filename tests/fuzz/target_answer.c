@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/base/mem.h"
+#include "common/base/utf8.h"
 #include "common/bridge/driver.h"
 #include "common/bridge/drivers.h"
 #include "tests/fuzz/input.h"
@@ -19,7 +20,7 @@ static int on_session(void *ctx, const struct bridge_session *s)
 
 static void must_be_an_answer(int r)
 {
-    MUST(r == 0 || (r > 0 && r <= BRIDGE_GARBAGE));
+    MUST(r == 0 || (r > 0 && r < BRIDGE_ANSWER_N));
     MUST(r == 0 || bridge_answer_text(r)[0]);
 }
 
@@ -40,9 +41,12 @@ static void read_by(const struct bridge_driver *d, const struct bridge_answer *a
     struct bridge_created created = { 0 };
     CLEANUP(buf_fini) struct buf qr = BUF_INIT(64 * 1024);
     struct bridge_session s = { 0 };
+    char message[32];
 
     buf_init(&created.qr, 64 * 1024);
     must_be_an_answer(d->read_health(a));
+    (void)bridge_answer_message(a, message, sizeof message);
+    MUST(utf8_is_valid(message, strlen(message)));
     read_lists(d, a);
     if (d->read_status)
         must_be_an_answer(d->read_status(a, "s1", &s));

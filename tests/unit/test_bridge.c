@@ -324,7 +324,7 @@ static void transport_is_told_from_the_session(void **state)
         { 404, "{\"message\":\"Cannot POST /sessions/a/reconnect\"}", BRIDGE_NO_ROUTE, BRIDGE_NO_ROUTE },
         { 405, "{}", BRIDGE_NO_ROUTE, BRIDGE_NO_ROUTE },
         { 409, "{}", BRIDGE_CONFLICT, BRIDGE_CONFLICT },
-        { 429, "{}", BRIDGE_REFUSED, BRIDGE_REFUSED },
+        { 429, "{}", BRIDGE_THROTTLED, BRIDGE_THROTTLED },
         { 500, "{}", BRIDGE_BROKEN, BRIDGE_BROKEN },
         { 501, "{}", BRIDGE_NO_ROUTE, BRIDGE_NO_ROUTE },
         { 503, "", BRIDGE_BROKEN, BRIDGE_BROKEN },
@@ -342,7 +342,7 @@ static void transport_is_told_from_the_session(void **state)
 
 static void only_faults_of_the_whole_bridge_are_transport(void **state)
 {
-    for (int kind = BRIDGE_NO_ANSWER; kind <= BRIDGE_GARBAGE; kind++) {
+    for (int kind = BRIDGE_NO_ANSWER; kind < BRIDGE_ANSWER_N; kind++) {
         assert_string_not_equal(bridge_answer_text(kind), "unknown answer");
         assert_int_equal(bridge_answer_is_transport(kind),
                          kind == BRIDGE_NO_ANSWER || kind == BRIDGE_BROKEN || kind == BRIDGE_GARBAGE);
@@ -442,6 +442,20 @@ static void lists_of_others_are_read(void **state)
           0, 0, 1, 3 },
         { 200, "{\"ok\":true}", BRIDGE_GARBAGE, BRIDGE_NO_ROUTE, 0, -1 },
         { 200, "{\"status\":\"error\",\"error\":\"x\"}", BRIDGE_REFUSED, BRIDGE_NO_ROUTE, 0, -1 },
+        /* an error inside a 200 */
+        { 200, "{\"status\":\"error\",\"data\":[]}", BRIDGE_REFUSED, BRIDGE_REFUSED, 0, -1 },
+        { 200, "{\"success\":false,\"data\":[{\"id\":\"a\",\"status\":\"connected\"}]}", BRIDGE_REFUSED,
+          BRIDGE_REFUSED, 0, -1 },
+        /* one page of several */
+        { 200, "{\"data\":[{\"id\":\"a\",\"status\":\"connected\"}],\"hasMore\":true}", BRIDGE_PAGED,
+          BRIDGE_PAGED, 0, -1 },
+        { 200, "{\"data\":[{\"id\":\"a\",\"status\":\"connected\"}],\"next\":\"/sessions?page=2\"}",
+          BRIDGE_PAGED, BRIDGE_PAGED, 0, -1 },
+        { 200, "{\"data\":[{\"id\":\"a\",\"status\":\"connected\"}],\"pagination\":{\"total\":2}}",
+          BRIDGE_PAGED, BRIDGE_PAGED, 0, -1 },
+        { 200,
+          "{\"data\":[{\"id\":\"a\",\"status\":\"connected\"}],\"total\":1,\"next\":null,\"hasMore\":false}",
+          0, 0, 1, 0 },
         { 200, "{\"data\":[", BRIDGE_GARBAGE, BRIDGE_GARBAGE, 0, -1 },
         { 404, "{\"error\":\"not found\"}", BRIDGE_NO_ROUTE, BRIDGE_NO_ROUTE, 0, -1 },
         { 400, "", BRIDGE_REFUSED, BRIDGE_NO_ROUTE, 0, -1 },
@@ -487,10 +501,10 @@ static void broken_answers_are_answered(void **state)
 
         for (uint64_t k = rng_below(&rng, 4); n && k; k--)
             end[rng_below(&rng, n)] = (char)rng_below(&rng, 256);
-        assert_in_range(d->read_list(&a, ignore, NULL, &skipped), 0, BRIDGE_GARBAGE);
-        assert_in_range(d->read_qr(&a, &qr, &s), 0, BRIDGE_GARBAGE);
-        assert_in_range(d->read_create(&a, &c), 0, BRIDGE_GARBAGE);
-        assert_in_range(d->read_reconnect(&a), 0, BRIDGE_GARBAGE);
+        assert_in_range(d->read_list(&a, ignore, NULL, &skipped), 0, BRIDGE_ANSWER_N - 1);
+        assert_in_range(d->read_qr(&a, &qr, &s), 0, BRIDGE_ANSWER_N - 1);
+        assert_in_range(d->read_create(&a, &c), 0, BRIDGE_ANSWER_N - 1);
+        assert_in_range(d->read_reconnect(&a), 0, BRIDGE_ANSWER_N - 1);
         buf_fini(&c.qr);
     }
     free(body);
@@ -666,6 +680,40 @@ static void the_setting_names_every_driver(void **state)
     assert_string_equal(BRIDGE_CHOICES, choices);
 }
 
+static void the_bridge_s_own_message_is_one_clean_line(void **state)
+{
+    static const struct {
+        const char *body, *message;
+    } rows[] = {
+        { "{\"error\":\"Session dead is logged out, scan the QR code again\"}",
+          "Session dead is logged out, scan the QR code again" },
+        { "{\"message\":\"no\",\"error\":\"Bad Request\"}", "no" },
+        { "{\"error\":{\"message\":\"deep\"}}", "deep" },
+        { "{\"error\":true,\"message\":\"[object Object]\"}", "[object Object]" },
+        { "{\"message\":\"a\\u001b[31mb\\n\\tc  d\"}", "a [31mb c d" },
+        { "{\"message\":\"x\\u202eevil\\u009by\\ufeffz\"}", "x evil y z" },
+        { "{\"message\":\"S\\u00e3o\"}", "S\xc3\xa3o" },
+        { "<html><head><title>We are back soon</title></head>", "We are back soon" },
+        { "<html><TITLE>502 Bad\r\nGateway</TITLE>", "502 Bad Gateway" },
+        { "<title>never ends", "" },
+        { "{\"message\":7}", "" },
+        { "", "" },
+    };
+    char message[BRIDGE_MESSAGE_MAX], small[5], longer[600];
+    struct bridge_answer a = { .status = 500 };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        a.body = str_from(rows[i].body);
+        assert_string_equal(bridge_answer_message(&a, message, sizeof message), rows[i].message);
+    }
+    a.body = STR_LIT("{\"message\":\"ab\\u00e3\\u00e3\"}");
+    assert_string_equal(bridge_answer_message(&a, small, sizeof small),
+                        "ab\xc3\xa3"); /* never half a character */
+    (void)snprintf(longer, sizeof longer, "{\"message\":\"%0500d\"}", 0);
+    a.body = str_from(longer);
+    assert_int_equal(strlen(bridge_answer_message(&a, message, sizeof message)), BRIDGE_MESSAGE_MAX - 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -683,6 +731,7 @@ int main(void)
         cmocka_unit_test(the_contract_s_status_is_read_generously),
         cmocka_unit_test(the_contract_s_creation_is_read_generously),
         cmocka_unit_test(lists_of_others_are_read),
+        cmocka_unit_test(the_bridge_s_own_message_is_one_clean_line),
         cmocka_unit_test(broken_answers_are_answered),
         cmocka_unit_test(states_have_words),
         cmocka_unit_test(a_bridge_is_told_by_its_answers),
