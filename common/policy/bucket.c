@@ -119,3 +119,14 @@ struct bucket bucket_slow_start(const struct policy *p, const struct bucket *b, 
     n.micro = clamp(n.micro, 0, size_micro(p, &n, now));
     return n;
 }
+
+struct bucket bucket_pause(const struct bucket *b, int64_t until)
+{
+    struct bucket n = *b;
+
+    if (until > n.at) {
+        n.micro = 0;
+        n.at = until;
+    }
+    return n;
+}

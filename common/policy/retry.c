@@ -344,6 +344,8 @@ struct retry retry_called(const struct policy *p, const struct retry *r, const s
         set_parked(&n, RETRY_PARK_NO_METHOD);
     } else {
         end_attempt(p, &n, state, call->outcome == ATTEMPT_REFUSED, rand64);
+        if (call->outcome == ATTEMPT_THROTTLED && n.phase == RETRY_DUE && n.due_at < now + call->wait_ms)
+            n.due_at = now + call->wait_ms;
     }
     return n;
 }

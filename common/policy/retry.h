@@ -188,6 +188,7 @@ struct retry retry_claim(const struct policy *p, const struct retry *r, int64_t 
     X(UNCONFIRMED, "unconfirmed")       /* nobody looked whether it connected: does not count */   \
     X(WORKER_LOST, "worker-lost")       /* the worker died: does not count */                      \
     X(NOT_SENT, "not-sent")             /* given up before the call: does not count */             \
+    X(THROTTLED, "throttled")           /* the bridge was asked too often (429): does not count */ \
     X(NO_METHOD, "no-reconnect-method") /* this bridge cannot reconnect: parked */
 enum attempt_outcome {
 #define X(name, text) ATTEMPT_##name,
@@ -199,7 +200,8 @@ const char *attempt_outcome_text(enum attempt_outcome o);
 bool attempt_outcome_is_open(enum attempt_outcome o); /* CALLING, CALLED */
 
 struct retry_call {
-    enum attempt_outcome outcome; /* CALLED, REFUSED, BRIDGE_FAULT, NOT_SENT or NO_METHOD */
+    enum attempt_outcome outcome; /* CALLED, REFUSED, BRIDGE_FAULT, NOT_SENT, THROTTLED or NO_METHOD */
+    int64_t wait_ms;              /* THROTTLED: the bridge asked to be left alone for so long */
     int64_t sent_after_ms;        /* from the claim until the request went out; -1: it never did */
     bool no_effect;               /* CALLED: the bridge says that it is connected, and did nothing */
 };

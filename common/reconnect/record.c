@@ -32,7 +32,10 @@ static int feed_breaker(struct calling *c, const struct reconnect_row *row, bool
     if (after < bridge.breaker.since)
         after = bridge.breaker.since;
     r = attempts_window(c->db, row->bridge, after, &window);
-    if (c->result->call.outcome == ATTEMPT_NOT_SENT || c->own_fault)
+    if (c->result->call.outcome == ATTEMPT_THROTTLED)
+        bridge.bucket = bucket_pause(&bridge.bucket, c->now.steady_ms + c->result->call.wait_ms);
+    if (c->result->call.outcome == ATTEMPT_NOT_SENT || c->result->call.outcome == ATTEMPT_THROTTLED ||
+        c->own_fault)
         bridge.breaker = breaker_forget(&bridge.breaker, gen);
     else
         bridge.breaker = breaker_answer(&c->policy->breaker, &bridge.breaker, gen, fault, window,

@@ -14,7 +14,7 @@
 #include "common/store/sessions.h"
 
 #define ATTEMPTS_WORKER_MAX 80
-#define ATTEMPTS_DETAIL_MAX 160
+#define ATTEMPTS_DETAIL_MAX 320 /* our reason, and 200 bytes of the bridge's own message */
 /* Attempts kept per session. */
 #define ATTEMPTS_MAX 50
 

@@ -103,23 +103,13 @@ char *cli_bridge_address(const struct cli_bridge *b, char *ret, size_t n)
     return ret;
 }
 
-/* The bridge's own error message, if it sent one in JSON. */
-static void bridge_message(const struct cli_reply *reply, char *ret, size_t n)
-{
-    static const struct json_path paths[] = { { 0, { "message" } }, { 0, { "error" } }, { 0, { "detail" } } };
-    struct json_value v[ARRAY_LEN(paths)];
-
-    (void)json_in_find(reply->answer.body, paths, ARRAY_LEN(paths), v);
-    (void)cli_plain(json_in_text(json_in_first(paths, v, ARRAY_LEN(paths), 0, JSON_IN_TEXT), ret, n));
-}
-
 int cli_bridge_problem(const struct cli_bridge *b, const char *what, int kind, const struct cli_reply *reply)
 {
-    char place[300], own[160] = "";
+    char place[300], own[BRIDGE_MESSAGE_MAX] = "";
 
     (void)cli_bridge_address(b, place, sizeof place);
     if (kind > 0)
-        bridge_message(reply, own, sizeof own);
+        (void)bridge_answer_message(&reply->answer, own, sizeof own);
     if (kind < 0)
         return cli_problem(EXIT_UNREACHABLE, "%s: %s", what, err_text(kind));
     if (kind == BRIDGE_NO_ANSWER)

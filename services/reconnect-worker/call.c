@@ -14,6 +14,9 @@
 /* Other workers count with a request that left within sent_ms of its claim. A claim with less than this left of it
  * is given up: a connection takes that long. */
 #define CONNECT_LEAST_MS 500
+/* A bridge that says 429 without a Retry-After is left alone for so long; a longer one than the most is not believed. */
+#define THROTTLED_MS     (30 * 1000)
+#define THROTTLED_MAX_MS (60 * 60 * 1000)
 /* A bridge that was restarted loads for a while before its sessions log in. */
 #define HOOK_VERIFY_MS (60 * 1000)
 
@@ -161,6 +164,8 @@ enum attempt_outcome call_outcome(int taken)
         return ATTEMPT_NO_METHOD;
     case BRIDGE_UNAUTHORIZED: /* the key is wrong for all sessions: not this one's failure */
         return ATTEMPT_BRIDGE_FAULT;
+    case BRIDGE_THROTTLED:
+        return ATTEMPT_THROTTLED;
     default:
         return bridge_answer_is_transport(taken) ? ATTEMPT_BRIDGE_FAULT : ATTEMPT_REFUSED;
     }
@@ -172,6 +177,32 @@ static void on_cancelled(struct call *c, const struct http_answer *a)
         end(c, ATTEMPT_CALLED, a->sent_ms, "stopped while waiting for the answer");
     else
         end(c, ATTEMPT_NOT_SENT, -1, "stopped before it was sent");
+}
+
+static int64_t throttled_ms(int64_t retry_after_s)
+{
+    if (retry_after_s < 0)
+        return THROTTLED_MS;
+    return retry_after_s < THROTTLED_MAX_MS / 1000 ? retry_after_s * 1000 : THROTTLED_MAX_MS;
+}
+
+/* "the bridge refused (422): Session dead is logged out, scan the QR code again" */
+static void describe(const struct http_answer *a, const struct bridge_answer *answer, int taken, char *ret,
+                     size_t n)
+{
+    char message[BRIDGE_MESSAGE_MAX];
+
+    if (a->error != HTTP_OK) {
+        (void)snprintf(ret, n, "%s: %s", http_error_text(a->error), a->detail);
+        return;
+    }
+    if (taken == 0) {
+        (void)snprintf(ret, n, "accepted");
+        return;
+    }
+    (void)bridge_answer_message(answer, message, sizeof message);
+    (void)snprintf(ret, n, "%s (%d)%s%s", bridge_answer_text(taken), a->status, *message ? ": " : "",
+                   message);
 }
 
 static void on_answer(void *ctx, const struct http_answer *a)
@@ -194,11 +225,10 @@ static void on_answer(void *ctx, const struct http_answer *a)
     }
     if (a->error == HTTP_OK)
         taken = c->driver->read_reconnect(&answer);
-    if (a->error != HTTP_OK)
-        (void)snprintf(detail, sizeof detail, "%s: %s", http_error_text(a->error), a->detail);
-    else
-        (void)snprintf(detail, sizeof detail, "%s", taken > 0 ? bridge_answer_text(taken) : "taken");
     c->result.call.no_effect = taken == BRIDGE_NOT_NEEDED;
+    if (taken == BRIDGE_THROTTLED)
+        c->result.call.wait_ms = throttled_ms(a->retry_after_s);
+    describe(a, &answer, taken, detail, sizeof detail);
     end(c, call_outcome(taken), a->sent_ms, detail);
 }
 

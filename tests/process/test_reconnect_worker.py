@@ -221,3 +221,40 @@ def test_each_call_has_a_connection_of_its_own(make_stack):
     assert len(set(server.posts)) == 3, server.posts
     server.shutdown()
     server.server_close()
+
+
+class Throttled(KeepAlive):
+    """Answers the first call with 429 and the time to wait, all others with 422 and a message."""
+
+    def do_POST(self):
+        self.server.posts.append((self.path, time.monotonic()))
+        first = len(self.server.posts) == 1
+        body = b'{"error":"Session is logged out,\\u001b[2J scan the QR code again"}'
+        self.send_response(429 if first else 422)
+        if first:
+            self.send_header("Retry-After", "6")
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def test_a_429_is_obeyed_and_counts_against_nobody(make_stack):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Throttled)
+    server.connections, server.posts = 0, []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    stack = make_stack(WHATSAPP_API_URL=f"http://127.0.0.1:{server.server_address[1]}", RECONNECT_RATE="100", RECONNECT_BURST="1",
+                       RECONNECT_INTERVAL="1s")
+    rows = Rows(stack)
+    rows.drop("s1")
+    stack.worker()
+    zk.wait_until("the 429 is recorded", lambda: rows.find("SELECT 1 FROM attempt WHERE http_status = 429")[:1] == [(1,)])
+    assert rows.find("SELECT failures FROM reconnect") == [(0,)]
+    rows.drop("s2")
+    zk.wait_until("the second call is recorded", lambda: len(rows.find("SELECT 1 FROM attempt WHERE answered_at > 0")) >= 2)
+    assert server.posts[1][1] - server.posts[0][1] >= 5.9  # no session is tried before the bridge's time
+    first, second = rows.find("SELECT detail FROM attempt ORDER BY token")[:2]
+    assert "asked too often (429)" in first[0]
+    assert second[0] == "the bridge refused (422): Session is logged out, [2J scan the QR code again", second
+    server.shutdown()
+    server.server_close()

@@ -46,6 +46,21 @@ static void test_level(void **state)
     }
 }
 
+/* A bridge that answered 429: nothing comes out before its time, then it fills as ever. */
+static void test_pause(void **state)
+{
+    struct policy p = policy(2000, 5);
+    struct bucket full = { .micro = 5000000, .at = T0 }, b = bucket_pause(&full, T0 + 60000);
+
+    assert_int_equal(bucket_level(&p, &b, T0 + 59999), 0);
+    assert_int_equal(bucket_level(&p, &b, T0 + 60500), 1);
+    assert_int_equal(bucket_ready_at(&p, &b, T0), T0 + 60500);
+    b = bucket_hold(&p, &b, 2, T0 + 1000); /* another call ends meanwhile */
+    assert_int_equal(bucket_level(&p, &b, T0 + 59999), 0);
+    b = bucket_pause(&b, T0 + 10); /* a shorter one shortens nothing */
+    assert_int_equal(bucket_level(&p, &b, T0 + 59999), 0);
+}
+
 static void test_ready_at(void **state)
 {
     static const struct {
@@ -139,11 +154,9 @@ static void test_hold(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_level),
-        cmocka_unit_test(test_ready_at),
-        cmocka_unit_test(test_never_over_its_rate),
-        cmocka_unit_test(test_slow_start),
-        cmocka_unit_test(test_small_bucket_still_gives),
+        cmocka_unit_test(test_level),      cmocka_unit_test(test_ready_at),
+        cmocka_unit_test(test_pause),      cmocka_unit_test(test_never_over_its_rate),
+        cmocka_unit_test(test_slow_start), cmocka_unit_test(test_small_bucket_still_gives),
         cmocka_unit_test(test_hold),
     };
 

@@ -362,6 +362,26 @@ static void test_outdated(void **state)
     assert_int_equal(l.r.phase, RETRY_IDLE);
 }
 
+/* It waits as long as the bridge asked for, and nobody is at fault. */
+static void test_throttled(void **state)
+{
+    static const int64_t waits[] = { 0, 10 * 1000, 3600 * 1000 };
+
+    for (size_t i = 0; i < ARRAY_LEN(waits); i++) {
+        struct retry_call call = { .outcome = ATTEMPT_THROTTLED, .wait_ms = waits[i] };
+        int64_t spaced = T0 + policy_default.interval_ms;
+        struct life l = { .state = SESSION_CONNECTED };
+
+        drop(&l, &policy_default, 428, 0, T0);
+        l.r = retry_claim(&policy_default, &l.r, 1, T0);
+        l.r = retry_called(&policy_default, &l.r, &call, SESSION_DISCONNECTED, 0, T0, &l.outcome);
+        assert_int_equal(l.outcome, ATTEMPT_THROTTLED);
+        assert_int_equal(l.r.phase, RETRY_DUE);
+        assert_int_equal(l.r.failures, 0);
+        assert_int_equal(l.r.due_at, spaced > T0 + waits[i] ? spaced : T0 + waits[i]);
+    }
+}
+
 static void test_outcomes(void **state)
 {
     static const struct {
@@ -434,9 +454,10 @@ static void test_short_interval(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stories),  cmocka_unit_test(test_parks_after_failures),
-        cmocka_unit_test(test_outdated), cmocka_unit_test(test_outcomes),
-        cmocka_unit_test(test_backoff),  cmocka_unit_test(test_short_interval),
+        cmocka_unit_test(test_stories),   cmocka_unit_test(test_parks_after_failures),
+        cmocka_unit_test(test_outdated),  cmocka_unit_test(test_outcomes),
+        cmocka_unit_test(test_backoff),   cmocka_unit_test(test_short_interval),
+        cmocka_unit_test(test_throttled),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
