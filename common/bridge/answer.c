@@ -113,38 +113,6 @@ bool answer_says_error(const struct bridge_answer *a)
 
 /* -- a session -- */
 
-enum field { TOP, ID, STATUS, PHONE, NAME, AGAIN, QR };
-
-#define ANYWHERE(field, key)                                   \
-    { field, { "data", key } }, { field, { "session", key } }, \
-    {                                                          \
-        field,                                                 \
-        {                                                      \
-            key                                                \
-        }                                                      \
-    }
-
-static const struct json_path paths[] = {
-    { TOP, { NULL } },
-    ANYWHERE(ID, "id"),
-    ANYWHERE(ID, "sessionId"),
-    ANYWHERE(ID, "session_id"),
-    ANYWHERE(STATUS, "status"),
-    ANYWHERE(STATUS, "state"),
-    ANYWHERE(PHONE, "phoneNumber"),
-    ANYWHERE(PHONE, "phone"),
-    ANYWHERE(NAME, "name"),
-    ANYWHERE(AGAIN, "reconnectable"),
-    ANYWHERE(AGAIN, "shouldReconnect"),
-    ANYWHERE(QR, "qr"),
-    ANYWHERE(QR, "qrCode"),
-    ANYWHERE(QR, "qr_code"),
-    ANYWHERE(QR, "qrcode"),
-    { QR, { "data", "qr", "code" } },
-    { QR, { "qr", "code" } },
-};
-#define PATHS ((int)ARRAY_LEN(paths))
-
 /* -1: none of the bridge's words. */
 static int find_state(const struct bridge_word *words, const char *word)
 {
@@ -156,20 +124,21 @@ static int find_state(const struct bridge_word *words, const char *word)
     return -1;
 }
 
-static struct json_value first(const struct json_value *v, enum field field, enum json_in_kind kind)
+static struct json_value first(const struct answer_form *f, const struct json_value *v,
+                               enum answer_field field, enum json_in_kind kind)
 {
-    return json_in_first(paths, v, PATHS, (int)field, kind);
+    return json_in_first(f->paths, v, f->n_paths, (int)field, kind);
 }
 
 /* The first status whose word is known: {"status":"success","data":{"status":"connected"}} has two. */
-static void read_state(const struct bridge_word *words, const struct json_value *v, struct bridge_session *s)
+static void read_state(const struct answer_form *f, const struct json_value *v, struct bridge_session *s)
 {
-    for (int i = 0; i < PATHS; i++) {
+    for (int i = 0; i < f->n_paths; i++) {
         int state;
 
-        if (paths[i].field != STATUS)
+        if (f->paths[i].field != ANSWER_STATUS)
             continue;
-        state = find_state(words, json_in_text(v[i], s->raw_status, sizeof s->raw_status));
+        state = find_state(f->words, json_in_text(v[i], s->raw_status, sizeof s->raw_status));
         if (state < 0)
             continue;
         s->state = (enum session_state)state;
@@ -178,19 +147,17 @@ static void read_state(const struct bridge_word *words, const struct json_value 
     s->raw_status[0] = '\0';
 }
 
-static void read_id(const struct json_value *v, char ret[65])
+/* "5511988887777@c.us" and "5511988887777:7@s.whatsapp.net" are numbers with WhatsApp's address behind them. */
+static void read_phone(struct json_value phone, char *ret, size_t n)
 {
-    char text[66]; /* one more than fits, so that a longer id is seen to be too long */
-
-    json_in_text(first(v, ID, JSON_IN_TEXT), text, sizeof text);
-    if (text_is_id(str_from(text)))
-        memcpy(ret, text, strlen(text) + 1);
+    json_in_text(phone, ret, n);
+    ret[strcspn(ret, "@:")] = '\0';
 }
 
-static int read_qr(const struct json_value *v, struct buf *ret)
+static int read_qr(struct json_value text, struct buf *ret)
 {
     CLEANUP(buf_fini) struct buf qr = BUF_INIT(ANSWER_QR_MAX);
-    int r = json_in_text_add(first(v, QR, JSON_IN_TEXT), &qr);
+    int r = json_in_text_add(text, &qr);
 
     if (r)
         return r == -EMSGSIZE ? BRIDGE_GARBAGE : r;
@@ -199,34 +166,35 @@ static int read_qr(const struct json_value *v, struct buf *ret)
     return 0;
 }
 
-static int read_session(const struct bridge_word *words, const struct json_value *v,
-                        enum session_state otherwise, struct bridge_session *ret)
+static int read_session(const struct answer_form *f, const struct json_value *v, enum session_state otherwise,
+                        struct bridge_session *ret)
 {
     struct bridge_session s = { .state = otherwise };
 
-    if (v[0].kind != JSON_IN_OBJECT)
+    if (first(f, v, ANSWER_TOP, JSON_IN_OBJECT).kind != JSON_IN_OBJECT)
         return BRIDGE_GARBAGE;
-    read_state(words, v, &s);
+    read_state(f, v, &s);
     if (s.state == SESSION_STATE_N)
         return BRIDGE_GARBAGE;
-    read_id(v, s.id);
-    json_in_text(first(v, PHONE, JSON_IN_TEXT), s.phone, sizeof s.phone);
-    json_in_text(first(v, NAME, JSON_IN_TEXT), s.name, sizeof s.name);
-    s.reconnectable = s.state != SESSION_LOGGED_OUT && first(v, AGAIN, JSON_IN_TRUE).kind != JSON_IN_FALSE;
+    webhook_read_session(first(f, v, ANSWER_ID, JSON_IN_TEXT), s.id);
+    read_phone(first(f, v, ANSWER_PHONE, JSON_IN_TEXT), s.phone, sizeof s.phone);
+    json_in_text(first(f, v, ANSWER_NAME, JSON_IN_TEXT), s.name, sizeof s.name);
+    s.reconnectable =
+        s.state != SESSION_LOGGED_OUT && first(f, v, ANSWER_AGAIN, JSON_IN_TRUE).kind != JSON_IN_FALSE;
     *ret = s;
     return 0;
 }
 
-int answer_session(const struct bridge_word *words, struct str json, enum session_state otherwise,
+int answer_session(const struct answer_form *f, struct str json, enum session_state otherwise,
                    struct bridge_session *ret, struct buf *ret_qr)
 {
-    struct json_value v[ARRAY_LEN(paths)];
+    struct json_value v[ANSWER_PATHS_MAX];
     struct bridge_session s;
-    int r = json_in_find(json, paths, PATHS, v);
+    int r = json_in_find(json, f->paths, f->n_paths, v);
 
-    r = r ? BRIDGE_GARBAGE : read_session(words, v, otherwise, &s);
+    r = r ? BRIDGE_GARBAGE : read_session(f, v, otherwise, &s);
     if (r == 0 && ret_qr)
-        r = read_qr(v, ret_qr);
+        r = read_qr(first(f, v, ANSWER_QR, JSON_IN_TEXT), ret_qr);
     if (r == 0)
         *ret = s;
     return r;
@@ -235,11 +203,11 @@ int answer_session(const struct bridge_word *words, struct str json, enum sessio
 /* -- a list -- */
 
 struct each {
-    const struct bridge_word *words;
+    const struct answer_form *form;
     int (*on_session)(void *ctx, const struct bridge_session *s);
     void *ctx;
     int skipped;
-    struct json_value v[ARRAY_LEN(paths)];
+    struct json_value v[ANSWER_PATHS_MAX];
 };
 
 static int on_item(void *ctx, struct json_value item)
@@ -247,18 +215,18 @@ static int on_item(void *ctx, struct json_value item)
     struct each *e = ctx;
     struct bridge_session s;
 
-    if (read_session(e->words, e->v, SESSION_STATE_N, &s) || !s.id[0]) {
+    if (read_session(e->form, e->v, SESSION_STATE_N, &s) || !s.id[0]) {
         e->skipped++;
         return 0;
     }
     return e->on_session(e->ctx, &s);
 }
 
-int answer_each(const struct bridge_word *words, struct json_value list,
+int answer_each(const struct answer_form *f, struct json_value list,
                 int (*on_session)(void *ctx, const struct bridge_session *s), void *ctx, int *ret_skipped)
 {
-    struct each e = { .words = words, .on_session = on_session, .ctx = ctx };
-    int r = json_in_each_find(list, paths, PATHS, e.v, on_item, &e);
+    struct each e = { .form = f, .on_session = on_session, .ctx = ctx };
+    int r = json_in_each_find(list, f->paths, f->n_paths, e.v, on_item, &e);
 
     if (r == 0)
         *ret_skipped = e.skipped;

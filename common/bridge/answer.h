@@ -1,9 +1,10 @@
 /*
- * What the drivers share in reading answers. Used inside common/bridge only. Bridges wrap the same few fields
- * in different envelopes ({"data":{…}}, {"session":{…}}, bare): one table of paths reads all of them.
+ * What the drivers share in reading answers. Used inside common/bridge only. Each driver says in
+ * a table of paths where its answers have the few fields that are wanted.
  */
 #pragma once
 
+#include "common/base/json_in.h"
 #include "common/bridge/driver.h"
 
 /* A PNG of a QR code is 2 to 10 KiB as a data URL; more is not one. */
@@ -29,15 +30,32 @@ enum probe_verdict answer_probe(const struct bridge_answer *a);
 /* A good status with a body that says error all the same ({"error":true}, {"success":false}, …)? */
 bool answer_says_error(const struct bridge_answer *a);
 
-/* Reads the session in a JSON object, its status by @words (driver.h). Without a word for its status that is known it is in state @otherwise,
- * or, with SESSION_STATE_N, BRIDGE_GARBAGE, as without a JSON object. Without a usable id ret->id is "".
- * @ret_qr (may be NULL) gets the QR code if there is one. Returns 0, BRIDGE_GARBAGE or -ENOMEM; both are
- * untouched unless 0. */
-int answer_session(const struct bridge_word *words, struct str json, enum session_state otherwise,
+/* Where a driver's answers have the fields of a session: a table of paths for json_in_find(), the most telling first, one of
+ * them { ANSWER_TOP, { NULL } }; and the bridge's words for states (driver.h). */
+enum answer_field {
+    ANSWER_TOP,
+    ANSWER_ID,
+    ANSWER_STATUS,
+    ANSWER_PHONE,
+    ANSWER_NAME,
+    ANSWER_AGAIN,
+    ANSWER_QR
+};
+#define ANSWER_PATHS_MAX 48
+struct answer_form {
+    const struct json_path *paths;
+    int n_paths; /* at most ANSWER_PATHS_MAX */
+    const struct bridge_word *words;
+};
+
+/* Reads the session in a JSON object. Without a word for its status that is known it is in state @otherwise, or, with
+ * SESSION_STATE_N, BRIDGE_GARBAGE, as without a JSON object. Without a usable id ret->id is "". @ret_qr (may be NULL)
+ * gets the QR code if there is one. Returns 0, BRIDGE_GARBAGE or -ENOMEM; both are untouched unless 0. */
+int answer_session(const struct answer_form *f, struct str json, enum session_state otherwise,
                    struct bridge_session *ret, struct buf *ret_qr);
 
 /* The shape of every list: calls on_session for each entry of the array. See driver.h, read_list. */
-int answer_each(const struct bridge_word *words, struct json_value list,
+int answer_each(const struct answer_form *f, struct json_value list,
                 int (*on_session)(void *ctx, const struct bridge_session *s), void *ctx, int *ret_skipped);
 
 /* May this list of an answer with a good status be taken as all sessions? Returns 0, BRIDGE_REFUSED (the body says error all

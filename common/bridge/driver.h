@@ -122,6 +122,8 @@ struct bridge_driver {
                         struct bridge_request *ret);
     int (*build_delete)(const struct bridge_target *t, const char *id, struct bridge_request *ret);
     int (*build_reconnect)(const struct bridge_target *t, const char *id, struct bridge_request *ret);
+    /* The second step where the first was refused (BRIDGE_REFUSED); NULL: reconnecting is one call. */
+    int (*build_reconnect_closed)(const struct bridge_target *t, const char *id, struct bridge_request *ret);
     /* Only for an operator who asked for the QR code: on zapw this call has side effects. */
     int (*build_qr)(const struct bridge_target *t, const char *id, struct bridge_request *ret);
 

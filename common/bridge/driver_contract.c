@@ -83,7 +83,7 @@ static int read_list(const struct bridge_answer *a,
     if (list.kind != JSON_IN_ARRAY)
         return BRIDGE_NO_ROUTE;
     r = answer_check_list(a, list);
-    return r ? r : answer_each(sessions_words, list, on_session, ctx, ret_skipped);
+    return r ? r : answer_each(&sessions_form, list, on_session, ctx, ret_skipped);
 }
 
 static int read_status(const struct bridge_answer *a, const char *id, struct bridge_session *ret)
@@ -92,7 +92,7 @@ static int read_status(const struct bridge_answer *a, const char *id, struct bri
     int r = answer_status_of_session(a);
 
     if (r == 0)
-        r = answer_session(sessions_words, a->body, SESSION_STATE_N, &s, NULL);
+        r = answer_session(&sessions_form, a->body, SESSION_STATE_N, &s, NULL);
     if (r)
         return r;
     (void)snprintf(s.id, sizeof s.id, "%s", id);
@@ -112,7 +112,7 @@ static int read_create(const struct bridge_answer *a, struct bridge_created *ret
     if (answer_says_error(a))
         return BRIDGE_REFUSED;
     if (a->body.n)
-        r = answer_session(sessions_words, a->body, SESSION_STARTING, &s, &qr);
+        r = answer_session(&sessions_form, a->body, SESSION_STARTING, &s, &qr);
     if (r)
         return r;
     *ret = (struct bridge_created){ .session = s, .qr = qr };

@@ -55,7 +55,7 @@ static int read_list(const struct bridge_answer *a,
     if (data.kind != JSON_IN_ARRAY)
         return answer_says_error(a) ? BRIDGE_REFUSED : BRIDGE_GARBAGE;
     r = answer_check_list(a, data);
-    return r ? r : answer_each(sessions_words, data, on_session, ctx, ret_skipped);
+    return r ? r : answer_each(&sessions_form, data, on_session, ctx, ret_skipped);
 }
 
 static int read_status(const struct bridge_answer *a, const char *id, struct bridge_session *ret)
@@ -75,7 +75,7 @@ static int read_create(const struct bridge_answer *a, struct bridge_created *ret
     int r = answer_status(a);
 
     if (r == 0)
-        r = answer_session(sessions_words, a->body, SESSION_STATE_N, &s, &qr);
+        r = answer_session(&sessions_form, a->body, SESSION_STATE_N, &s, &qr);
     if (r)
         return r;
     if (!s.id[0])
@@ -101,7 +101,7 @@ static bool is_list(const struct bridge_answer *list)
 
     return answer_status(list) == 0 && json_in_find(list->body, paths, 2, v) == 0 &&
            json_in_is(v[0], "success") && v[1].kind == JSON_IN_ARRAY &&
-           answer_each(sessions_words, v[1], on_any, NULL, &skipped) == 0;
+           answer_each(&sessions_form, v[1], on_any, NULL, &skipped) == 0;
 }
 
 /* It has the list, and nobody handles the contract's status route. */

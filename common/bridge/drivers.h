@@ -9,7 +9,9 @@
 /* clang-format off */
 #define BRIDGE_DRIVERS(X) \
     X(zapw)               \
-    X(contract)
+    X(contract)           \
+    X(waha)               \
+    X(evolution)
 /* clang-format on */
 
 #define X(name) extern const struct bridge_driver bridge_##name;

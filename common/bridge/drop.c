@@ -135,22 +135,23 @@ static int64_t end_of_ban(struct json_value v, int64_t from)
     return from > 0 ? from + t * 1000 : 0;
 }
 
-void drop_read(struct str body, struct webhook *w)
+struct drop drop_read(struct str body, int64_t occurred_at)
 {
+    struct drop d = { .should_reconnect = true };
     struct json_value v[ARRAY_LEN(paths)], should;
 
-    w->should_reconnect = true;
     if (json_in_find(body, paths, PATHS, v))
-        return;
-    for (int i = 0; i < PATHS && w->code == 0; i++) {
+        return d;
+    for (int i = 0; i < PATHS && d.code == 0; i++) {
         if (paths[i].field == CODE)
-            w->code = code_of(v[i]);
+            d.code = code_of(v[i]);
     }
-    for (int i = 0; i < PATHS && w->ban_until == 0; i++) {
+    for (int i = 0; i < PATHS && d.ban_until == 0; i++) {
         if (paths[i].field == EXPIRE)
-            w->ban_until = end_of_ban(v[i], w->occurred_at);
+            d.ban_until = end_of_ban(v[i], occurred_at);
     }
     should = json_in_first(paths, v, PATHS, SHOULD, JSON_IN_TRUE);
-    w->has_should_reconnect = should.kind != JSON_IN_ABSENT;
-    w->should_reconnect = should.kind != JSON_IN_FALSE;
+    d.has_should_reconnect = should.kind != JSON_IN_ABSENT;
+    d.should_reconnect = should.kind != JSON_IN_FALSE;
+    return d;
 }

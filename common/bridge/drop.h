@@ -3,15 +3,24 @@
  */
 #pragma once
 
-#include "common/bridge/webhook.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/text.h"
+
+struct drop {
+    int code;              /* 0: none given */
+    int64_t ban_until;     /* of a temporary ban: the time of its end, ms since the epoch; 0: none told */
+    bool should_reconnect; /* the bridge's own flag; true when absent */
+    bool has_should_reconnect;
+};
 
 /*
- * Fills w->code, should_reconnect, has_should_reconnect and ban_until from the body of a session.disconnected. A code
- * counts as a number or as text ("440"); a reason in words is one when it is a known name ("replaced", "loggedOut",
- * "temporary ban"). 200 and the like are no codes of a drop. w->occurred_at has to be set: a ban that lasts so many
- * seconds is counted from it.
+ * Reads the body of a session.disconnected. A code counts as a number or as text ("440"); a reason in words is one when
+ * it is a known name ("replaced", "loggedOut", "temporary ban"). 200 and the like are no codes of a drop. A ban that lasts
+ * so many seconds is counted from @occurred_at (ms since the epoch, 0: not known).
  */
-void drop_read(struct str body, struct webhook *w);
+struct drop drop_read(struct str body, int64_t occurred_at);
 
 /* The code of a reason in words, 0: none is known. Case, spaces and punctuation do not matter. */
 int drop_code_of_reason(const char *reason);

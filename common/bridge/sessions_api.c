@@ -18,6 +18,43 @@ const struct bridge_word sessions_words[] = {
     { NULL, SESSION_STATE_N },
 };
 
+/* Bridges of this kind wrap the same few fields in different envelopes: {"data":{…}}, {"session":{…}}, bare. */
+#define ANYWHERE(field, key)                                   \
+    { field, { "data", key } }, { field, { "session", key } }, \
+    {                                                          \
+        field,                                                 \
+        {                                                      \
+            key                                                \
+        }                                                      \
+    }
+
+/* clang-format off */
+static const struct json_path paths[] = {
+    { ANSWER_TOP, { NULL } },
+    ANYWHERE(ANSWER_ID, "id"),
+    ANYWHERE(ANSWER_ID, "sessionId"),
+    ANYWHERE(ANSWER_ID, "session_id"),
+    ANYWHERE(ANSWER_STATUS, "status"),
+    ANYWHERE(ANSWER_STATUS, "state"),
+    ANYWHERE(ANSWER_PHONE, "phoneNumber"),
+    ANYWHERE(ANSWER_PHONE, "phone"),
+    ANYWHERE(ANSWER_NAME, "name"),
+    ANYWHERE(ANSWER_AGAIN, "reconnectable"),
+    ANYWHERE(ANSWER_AGAIN, "shouldReconnect"),
+    ANYWHERE(ANSWER_QR, "qr"),
+    ANYWHERE(ANSWER_QR, "qrCode"),
+    ANYWHERE(ANSWER_QR, "qr_code"),
+    ANYWHERE(ANSWER_QR, "qrcode"),
+    { ANSWER_QR, { "data", "qr", "code" } },
+    { ANSWER_QR, { "qr", "code" } },
+};
+/* clang-format on */
+_Static_assert(ARRAY_LEN(paths) <= ANSWER_PATHS_MAX, "answer.h: ANSWER_PATHS_MAX");
+
+const struct answer_form sessions_form = { .paths = paths,
+                                           .n_paths = ARRAY_LEN(paths),
+                                           .words = sessions_words };
+
 int sessions_build_health(const struct bridge_target *t, struct bridge_request *ret)
 {
     return request_build(SESSIONS_KEY_HEADER, t, "GET", "/health", NULL, ret);
@@ -44,7 +81,7 @@ int sessions_read_qr(const struct bridge_answer *a, struct buf *ret_qr, struct b
     int r = answer_status_of_session(a);
 
     if (r == 0)
-        r = answer_session(sessions_words, a->body, SESSION_STATE_N, ret, &qr);
+        r = answer_session(&sessions_form, a->body, SESSION_STATE_N, ret, &qr);
     if (r)
         return r;
     *ret_qr = BUF_NULL;

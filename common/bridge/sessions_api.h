@@ -4,13 +4,14 @@
  */
 #pragma once
 
-#include "common/bridge/driver.h"
+#include "common/bridge/answer.h"
 
 #define SESSIONS_KEY_HEADER "Authorization: Bearer "
 /* A route that only the contract has. No bridge has a session of this name. */
 #define SESSIONS_PROBE_PATH "/sessions/zapkeep-probe/status"
 
 extern const struct bridge_word sessions_words[];
+extern const struct answer_form sessions_form;
 
 int sessions_build_health(const struct bridge_target *t, struct bridge_request *ret);
 int sessions_build_list(const struct bridge_target *t, struct bridge_request *ret);

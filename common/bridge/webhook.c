@@ -21,8 +21,6 @@
 /* A time outside of these is no time: before WhatsApp was there, or after 2100. */
 #define TIME_MIN_MS INT64_C(1230768000000)
 #define TIME_MAX_MS INT64_C(4102444800000)
-/* Longest event id, in a header or the envelope, that is taken for one. */
-#define EVENT_ID_MAX 128
 
 enum field { BODY, TYPE, SESSION, TIME, MESSAGE, EVENT_ID };
 
@@ -61,7 +59,7 @@ static bool is_time(int64_t ms)
 }
 
 /* Milliseconds, seconds, or ISO 8601; 0 when it is none of them. */
-static int64_t time_of(struct json_value v)
+int64_t webhook_time_of(struct json_value v)
 {
     char text[40];
     int64_t t = 0;
@@ -83,7 +81,7 @@ static void read_times(const struct json_value *v, int64_t *ret_envelope, int64_
 
     for (int i = 0, n = 0; i < PATHS; i++) {
         if (paths[i].field == TIME)
-            t[n++] = time_of(v[i]);
+            t[n++] = webhook_time_of(v[i]);
     }
     *ret_envelope = t[0];
     *ret_occurred = t[0] ? t[0] : t[1];
@@ -115,11 +113,11 @@ static int read_type(const struct webhook_request *req, const struct json_value 
     return 0;
 }
 
-static void read_session(const struct json_value *v, char ret[65])
+void webhook_read_session(struct json_value v, char ret[65])
 {
     char text[66]; /* one more than fits, so that a longer id is seen to be too long */
 
-    json_in_text(first(v, SESSION, JSON_IN_TEXT), text, sizeof text);
+    json_in_text(v, text, sizeof text);
     if (text_is_id(str_from(text)))
         memcpy(ret, text, strlen(text) + 1);
 }
@@ -128,18 +126,18 @@ static void read_session(const struct json_value *v, char ret[65])
 
 /* The id that the sender gave the event, or "". */
 static void read_event_id(const struct webhook_request *req, const struct json_value *v,
-                          char ret[EVENT_ID_MAX + 1])
+                          char ret[WEBHOOK_EVENT_ID_MAX + 1])
 {
     struct str id = header(req, "x-webhook-id");
 
     ret[0] = '\0';
     if (!id.n)
         id = header(req, "webhook-id");
-    if (id.n && id.n <= EVENT_ID_MAX) {
+    if (id.n && id.n <= WEBHOOK_EVENT_ID_MAX) {
         memcpy(ret, id.p, id.n);
         ret[id.n] = '\0';
     } else if (!id.n) {
-        json_in_text(first(v, EVENT_ID, JSON_IN_TEXT), ret, EVENT_ID_MAX + 1);
+        json_in_text(first(v, EVENT_ID, JSON_IN_TEXT), ret, WEBHOOK_EVENT_ID_MAX + 1);
         if (!str_starts(str_from(ret), "evt_"))
             ret[0] = '\0';
     }
@@ -153,10 +151,10 @@ static size_t put(char *buf, size_t at, const char *p, size_t n)
     return at + n + 1;
 }
 
-static int make_key(const struct webhook_request *req, struct str bridge, const char *event_id,
-                    struct webhook *w)
+int webhook_make_key(const struct webhook_request *req, struct str bridge, const char *event_id,
+                     struct webhook *w)
 {
-    char text[64 + 1 + SHA256_BYTES + EVENT_ID_MAX + 64 + 65 + WEBHOOK_MESSAGE_ID_MAX + 8];
+    char text[64 + 1 + SHA256_BYTES + WEBHOOK_EVENT_ID_MAX + 64 + 65 + WEBHOOK_MESSAGE_ID_MAX + 8];
     const char *type = event_type_text(w->type);
     uint8_t digest[SHA256_BYTES];
     size_t n;
@@ -183,25 +181,33 @@ static int make_key(const struct webhook_request *req, struct str bridge, const 
 
 /* -- the webhook -- */
 
+static void set_drop(struct webhook *w, struct drop d)
+{
+    w->code = d.code;
+    w->ban_until = d.ban_until;
+    w->has_should_reconnect = d.has_should_reconnect;
+    w->should_reconnect = d.should_reconnect;
+}
+
 static int read_fields(const struct webhook_request *req, const struct json_value *v, struct webhook *w)
 {
     int r = read_type(req, v, &w->type);
 
     if (r)
         return r;
-    read_session(v, w->session);
+    webhook_read_session(first(v, SESSION, JSON_IN_TEXT), w->session);
     read_times(v, &w->key.time_ms, &w->occurred_at);
     json_in_text(first(v, MESSAGE, JSON_IN_TEXT), w->message_id, sizeof w->message_id);
     w->should_reconnect = true;
     if (w->type == EVENT_TYPE_SESSION_DISCONNECTED)
-        drop_read(req->body, w);
+        set_drop(w, drop_read(req->body, w->occurred_at));
     return 0;
 }
 
 int webhook_read(const struct webhook_request *req, struct str bridge_name, struct webhook *ret)
 {
     struct json_value v[ARRAY_LEN(paths)];
-    char event_id[EVENT_ID_MAX + 1];
+    char event_id[WEBHOOK_EVENT_ID_MAX + 1];
     struct webhook w = { 0 };
     int r = json_in_find(req->body, paths, PATHS, v);
 
@@ -213,7 +219,7 @@ int webhook_read(const struct webhook_request *req, struct str bridge_name, stru
     if (r)
         return r;
     read_event_id(req, v, event_id);
-    r = make_key(req, bridge_name, event_id, &w);
+    r = webhook_make_key(req, bridge_name, event_id, &w);
     if (r)
         return r;
     *ret = w;

@@ -57,3 +57,16 @@ struct webhook_request {
  * unless 0.
  */
 int webhook_read(const struct webhook_request *req, struct str bridge_name, struct webhook *ret);
+
+/* For drivers with an envelope of their own: */
+
+/* Makes w->key of the other fields and the bridge's name: from @event_id with type, session and message id, or, when it
+ * is "", from the whole body. Returns 0 or -ENOMEM. */
+int webhook_make_key(const struct webhook_request *req, struct str bridge_name, const char *event_id,
+                     struct webhook *w);
+/* Longest event id that is taken for one. */
+#define WEBHOOK_EVENT_ID_MAX 128
+/* Milliseconds, seconds, or ISO 8601 (2009 to 2100); 0 when the value is none of them. */
+int64_t webhook_time_of(struct json_value v);
+/* Copies a session's id; leaves "" when it is none. */
+void webhook_read_session(struct json_value v, char ret[65]);

@@ -34,6 +34,7 @@ struct call {
     struct timer *retry;                /* to record again */
     const struct bridge_driver *driver; /* when it was claimed */
     bool by_hook;
+    bool second_step; /* of the driver's procedure */
     enum call_step step;
 };
 
@@ -43,7 +44,7 @@ static const struct {
     unsigned to; /* the steps that may follow */
 } steps[CALL_STEP_N] = {
     [CALL_STARTED] = { "started", TO(CALLING) | TO(RECORDING) },
-    [CALL_CALLING] = { "calling", TO(RECORDING) | TO(OVER) },
+    [CALL_CALLING] = { "calling", TO(CALLING) | TO(RECORDING) | TO(OVER) },
     [CALL_RECORDING] = { "recording", TO(RECORDING) | TO(OVER) },
     [CALL_OVER] = { "over", 0 },
 };
@@ -166,6 +167,8 @@ enum attempt_outcome call_outcome(int taken)
         return ATTEMPT_BRIDGE_FAULT;
     case BRIDGE_THROTTLED:
         return ATTEMPT_THROTTLED;
+    case BRIDGE_NEEDS_PERSON: /* of the bridge as a whole, and no reason to open its breaker: as if not sent */
+        return ATTEMPT_NOT_SENT;
     default:
         return bridge_answer_is_transport(taken) ? ATTEMPT_BRIDGE_FAULT : ATTEMPT_REFUSED;
     }
@@ -205,6 +208,53 @@ static void describe(const struct http_answer *a, const struct bridge_answer *an
                    message);
 }
 
+static void on_answer(void *ctx, const struct http_answer *a);
+
+/* Takes @built over. @connect_ms is left for the connection; the whole call has until call_ms after the claim. */
+static int send_call(struct call *c, struct bridge_request *built, int64_t connect_ms, int64_t spent_ms)
+{
+    CLEANUP(bridge_request_fini) struct bridge_request owned = *built;
+    const struct worker *w = c->worker;
+    struct http_request req = { .method = owned.method,
+                                .url = buf_str(&owned.url),
+                                .headers = buf_str(&owned.headers),
+                                .connect_timeout_ms = connect_ms,
+                                .timeout_ms = w->settings.policy.policy.call_ms - spent_ms,
+                                .once = true };
+
+    *built = BRIDGE_REQUEST_NULL;
+    if (owned.body.len > 0)
+        req.body = (struct str){ owned.body.data, owned.body.len };
+    return http_call(w->client, &req, on_answer, c, &c->http);
+}
+
+static int call_bridge(struct call *c, int64_t spent_ms)
+{
+    struct bridge_target target = { c->worker->settings.bridge.url, c->worker->settings.bridge.api_key };
+    struct bridge_request built = BRIDGE_REQUEST_NULL;
+    int r = c->driver->build_reconnect(&target, c->claim.session, &built);
+
+    return r ? r : send_call(c, &built, c->worker->settings.policy.policy.sent_ms - spent_ms, spent_ms);
+}
+
+/* The bridge refused the first call because the session is in the other state: the second step. True when it is made. */
+static bool call_second_step(struct call *c)
+{
+    struct bridge_target target = { c->worker->settings.bridge.url, c->worker->settings.bridge.api_key };
+    int64_t spent_ms = boot_ms(c->worker) - c->began_ms;
+    struct bridge_request built = BRIDGE_REQUEST_NULL;
+
+    if (!c->driver->build_reconnect_closed || c->second_step ||
+        c->worker->settings.policy.policy.call_ms - spent_ms < CONNECT_LEAST_MS)
+        return false;
+    c->second_step = true;
+    if (c->driver->build_reconnect_closed(&target, c->claim.session, &built) != 0 ||
+        send_call(c, &built, c->worker->settings.policy.policy.call_ms - spent_ms, spent_ms) != 0)
+        return false;
+    move_to(c, CALL_CALLING);
+    return true;
+}
+
 static void on_answer(void *ctx, const struct http_answer *a)
 {
     struct call *c = ctx;
@@ -225,32 +275,13 @@ static void on_answer(void *ctx, const struct http_answer *a)
     }
     if (a->error == HTTP_OK)
         taken = c->driver->read_reconnect(&answer);
+    if (taken == BRIDGE_REFUSED && call_second_step(c))
+        return;
     c->result.call.no_effect = taken == BRIDGE_NOT_NEEDED;
     if (taken == BRIDGE_THROTTLED)
         c->result.call.wait_ms = throttled_ms(a->retry_after_s);
     describe(a, &answer, taken, detail, sizeof detail);
     end(c, call_outcome(taken), a->sent_ms, detail);
-}
-
-static int call_bridge(struct call *c, int64_t spent_ms)
-{
-    CLEANUP(bridge_request_fini) struct bridge_request built = BRIDGE_REQUEST_NULL;
-    const struct worker *w = c->worker;
-    const struct policy *p = &w->settings.policy.policy;
-    struct bridge_target target = { w->settings.bridge.url, w->settings.bridge.api_key };
-    struct http_request req = { .connect_timeout_ms = p->sent_ms - spent_ms,
-                                .timeout_ms = p->call_ms - spent_ms,
-                                .once = true };
-    int r = c->driver->build_reconnect(&target, c->claim.session, &built);
-
-    if (r != 0)
-        return r;
-    req.method = built.method;
-    req.url = buf_str(&built.url);
-    req.headers = buf_str(&built.headers);
-    if (built.body.len > 0)
-        req.body = (struct str){ built.body.data, built.body.len };
-    return http_call(w->client, &req, on_answer, c, &c->http);
 }
 
 static void on_hook(void *ctx, const struct hook_result *h)

@@ -3,6 +3,7 @@
  *
  *   STARTED ──> CALLING ──> RECORDING ──> OVER
  *      │           │          ^ └─ the store is busy: again, until the lease ends
+ *      │           ├─ the second call of the driver's procedure: CALLING
  *      │           └─ the program ends: OVER, and the lease lapses
  *      └─ cannot be sent: RECORDING
  *

@@ -30,6 +30,9 @@ DRIVER = r"""
 static const struct bridge_word words[] = {
     { "awake", SESSION_CONNECTED }, { "asleep", SESSION_DISCONNECTED }, { NULL, SESSION_STATE_N } };
 
+static const struct json_path paths[] = { { ANSWER_TOP, { NULL } }, { ANSWER_ID, { "id" } }, { ANSWER_STATUS, { "status" } } };
+static const struct answer_form form = { .paths = paths, .n_paths = ARRAY_LEN(paths), .words = words };
+
 static int build_health(const struct bridge_target *t, struct bridge_request *ret)
 {
     return request_build(KEY, t, "GET", "/dummy/alive", NULL, ret);
@@ -59,15 +62,15 @@ static int build_create(const struct bridge_target *t, const char *id, const cha
 static int read_list(const struct bridge_answer *a,
                      int (*on_session)(void *ctx, const struct bridge_session *s), void *ctx, int *ret_skipped)
 {
-    static const struct json_path paths[] = { { 0, { NULL } } };
+    static const struct json_path whole[] = { { 0, { NULL } } };
     struct json_value list;
     int r = answer_status(a);
 
     if (r)
         return r;
-    if (json_in_find(a->body, paths, 1, &list) || list.kind != JSON_IN_ARRAY)
+    if (json_in_find(a->body, whole, 1, &list) || list.kind != JSON_IN_ARRAY)
         return BRIDGE_GARBAGE;
-    return answer_each(words, list, on_session, ctx, ret_skipped);
+    return answer_each(&form, list, on_session, ctx, ret_skipped);
 }
 
 static int read_status(const struct bridge_answer *a, const char *id, struct bridge_session *ret)

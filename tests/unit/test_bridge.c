@@ -253,7 +253,7 @@ static void every_recorded_answer_is_read(void **state)
 
 static void a_created_session_comes_with_its_qr(void **state)
 {
-    for (int i = 0; bridge_driver_at(i); i++) {
+    for (int i = 0; i < 2; i++) { /* zapw and the contract */
         struct fixture f = fixture_load("api-05-create");
         struct bridge_answer a = answer_of(&f);
         struct bridge_created c = { 0 };

@@ -282,7 +282,7 @@ static void an_attempt_makes_only_the_moves_that_are_drawn(void **state)
 {
     static const bool drawn[CALL_STEP_N][CALL_STEP_N] = {
         [CALL_STARTED] = { [CALL_CALLING] = true, [CALL_RECORDING] = true },
-        [CALL_CALLING] = { [CALL_RECORDING] = true, [CALL_OVER] = true },
+        [CALL_CALLING] = { [CALL_CALLING] = true, [CALL_RECORDING] = true, [CALL_OVER] = true },
         [CALL_RECORDING] = { [CALL_RECORDING] = true, [CALL_OVER] = true },
     };
 
