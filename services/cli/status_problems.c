@@ -104,7 +104,7 @@ static void add_attempts(const struct bridge_status *b, struct problems *p)
     if (b->row.breaker.state == BREAKER_OPEN)
         add(p, PROBLEM_BAD, RANK_ATTEMPTS,
             "the breaker of bridge %s is open: it failed too many reconnect calls", b->row.name);
-    if (why == WHY_NO_METHOD && b->queue.phase[RETRY_DUE] > 0)
+    if (why_is_of_method(why) && b->queue.phase[RETRY_DUE] > 0)
         add(p, PROBLEM_BAD, RANK_ATTEMPTS, "no attempt on bridge %s: %s", b->row.name,
             b->row.no_reconnect_method);
 }
