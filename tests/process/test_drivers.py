@@ -1,0 +1,222 @@
+"""WAHA and Evolution API as bridges of a whole stack: stand-ins that answer as the recordings do (tests/fixtures).
+
+Each row of the matrix: what happens at the bridge, the state that zapkeep shows, and the calls that it made for it.
+"""
+
+import http.server
+import json
+import threading
+import time
+import urllib.parse
+
+import pytest
+
+import zk
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def answer(self, status, body, **headers):
+        data = b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.send_header("Content-Type", "application/json; charset=utf-8")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def handle_any(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        path = urllib.parse.urlparse(self.path).path
+        self.server.fake.serve(self, self.command, path)
+
+    do_GET = do_POST = do_DELETE = handle_any
+
+    def log_message(self, *args):
+        pass
+
+
+class Fake:
+    """Sessions by name with the bridge's own word for their state; every call that changes something is in calls."""
+
+    def __init__(self, key):
+        self.key, self.sessions, self.calls, self.fault = key, {}, [], None
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.fake = self
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def reconnects(self, session):
+        return [call for call in self.calls if session in call.split("/")]
+
+
+class Waha(Fake):
+    name, up, down, qr = "waha", "WORKING", "FAILED", "SCAN_QR_CODE"
+
+    def serve(self, h, method, path):
+        if h.headers.get("X-Api-Key") != self.key:
+            return h.answer(401, {"message": "Unauthorized", "statusCode": 401})
+        if self.fault:
+            return h.answer(*self.fault)
+        parts = path.strip("/").split("/")
+        if path == "/api/server/version":
+            return h.answer(200, {"version": "2025.10.1", "engine": "NOWEB", "tier": "CORE", "browser": None})
+        if path == "/api/sessions" and method == "GET":
+            return h.answer(200, [{"name": "default", "status": "STOPPED", "me": None}] + [self.shown(s) for s in self.sessions])
+        if parts[:2] == ["api", "sessions"] and len(parts) >= 3:
+            if parts[2] not in self.sessions:
+                return h.answer(404, {"message": "Session not found", "error": "Not Found", "statusCode": 404})
+            if method == "POST" and parts[3:] == ["restart"]:
+                self.calls.append(path)
+                self.sessions[parts[2]] = self.restarted(parts[2])
+                return h.answer(201, {**self.shown(parts[2]), "status": "STARTING"})
+            if method == "GET":
+                return h.answer(200, self.shown(parts[2]))
+        return h.answer(404, {"message": f"Cannot {method} {path}", "error": "Not Found", "statusCode": 404})
+
+    def restarted(self, session):
+        return self.qr if session.startswith("out") else self.up
+
+    def shown(self, session):
+        return {"name": session, "status": self.sessions[session], "config": {}, "me": {"id": "5511988887777@c.us", "pushName": "Loja"}}
+
+    def tell(self, stack, session, word):
+        self.sessions[session] = word
+        body = {"id": f"evt_{time.time_ns():026d}", "timestamp": int(time.time() * 1000), "event": "session.status", "session": session,
+                "me": None, "payload": {"name": session, "status": word}, "engine": "NOWEB", "environment": {}}
+        assert stack.post(json.dumps(body))[0] == 200
+
+
+class Evolution(Fake):
+    name, up, down, qr = "evolution", "open", "close", "connecting"
+
+    def serve(self, h, method, path):
+        parts = path.strip("/").split("/")
+        if parts[0] == "instance" and len(parts) == 3 and parts[2] not in self.sessions:
+            return h.answer(404, {"status": 404, "error": "Not Found", "response": {"message": [f'The "{parts[2]}" instance does not exist']}})
+        if parts[0] == "instance" and h.headers.get("apikey") != self.key:
+            return h.answer(401, {"status": 401, "error": "Unauthorized", "response": {"message": "Unauthorized"}})
+        if self.fault:
+            return h.answer(*self.fault)
+        if path == "/instance/fetchInstances":  # it lies: open, whatever is true
+            return h.answer(200, [{"name": s, "connectionStatus": "open"} for s in self.sessions])
+        if parts[:2] == ["instance", "connectionState"]:
+            return h.answer(200, {"instance": {"instanceName": parts[2], "state": self.sessions[parts[2]]}})
+        if parts[:2] == ["instance", "restart"]:
+            self.calls.append(path)
+            if self.sessions[parts[2]] == "close":
+                return h.answer(200, {"error": True, "message": "[object Object]"})
+            return h.answer(200, {"instance": {"instanceName": parts[2], "state": "open"}})
+        if parts[:2] == ["instance", "connect"]:
+            self.calls.append(path)
+            self.sessions[parts[2]] = "open"
+            return h.answer(200, {"count": 0})
+        return h.answer(404, {"status": 404, "error": "Not Found", "response": {"message": [f"Cannot {method} {path}"]}})
+
+    def tell(self, stack, session, word, code=200):
+        self.sessions[session] = word
+        body = {"event": "connection.update", "instance": session, "data": {"instance": session, "state": word, "statusReason": code},
+                "destination": "", "date_time": time.strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.time_ns() // 1000000 % 1000:03d}Z",
+                "server_url": "http://e", "apikey": None}
+        assert stack.post(json.dumps(body))[0] == 200
+
+
+@pytest.fixture(params=[Waha, Evolution], ids=["waha", "evolution"])
+def bridge(request, make_stack):
+    fake = request.param("api-key")
+    fake.sessions.update({"shop1": fake.up, "shop2": fake.up})
+    stack = make_stack(WHATSAPP_API_URL=fake.url, RECONNECT_INTERVAL="2s")
+    stack.hub()
+    stack.ingest()
+    stack.monitor()
+    stack.worker()
+    fake.stack = stack
+    zk.wait_until("the driver is found", lambda: f'"driver":"{fake.name}"' in stack.cli("status", "--json").stdout.replace(" ", ""))
+    for session in ("shop1", "shop2"):
+        fake.tell(stack, session, fake.up)
+        stack.wait_session(session, "connected")
+    yield fake
+    fake.close()
+
+
+def test_the_other_bridge_is_found_and_its_sessions_are_followed(bridge):
+    doctor = bridge.stack.cli("doctor", "--no-probe").stdout
+    assert f"{bridge.name}, by its answers" in doctor
+    assert bridge.stack.session("default") is None
+    assert bridge.calls == []
+
+
+def test_a_silent_drop_is_found_and_brought_back(bridge):
+    bridge.sessions["shop1"] = bridge.down  # no webhook; Evolution's list goes on saying open
+    zk.wait_until("it was called", lambda: bridge.sessions["shop1"] == bridge.up)
+    bridge.stack.wait_session("shop1", "connected")
+    first = "/instance/restart/shop1" if bridge.name == "evolution" else "/api/sessions/shop1/restart"
+    assert bridge.reconnects("shop1")[0] == first
+    if bridge.name == "evolution":  # closed: refused, and then the second step
+        assert bridge.reconnects("shop1")[:2] == [first, "/instance/connect/shop1"]
+    assert bridge.reconnects("shop2") == []
+
+
+def test_a_drop_that_is_told_is_brought_back(bridge):
+    bridge.tell(bridge.stack, "shop2", bridge.down)
+    zk.wait_until("it was called", lambda: bridge.sessions["shop2"] == bridge.up)
+    bridge.stack.wait_session("shop2", "connected")
+
+
+def test_a_5xx_is_the_bridge_s_and_a_429_is_waited_for(bridge):
+    bridge.fault = (503, {"message": "down"})
+    zk.wait_until("the bridge is down", lambda: bridge.stack.cli_json("status")[0]["health"] != "up")
+    assert bridge.calls == []
+    bridge.fault = None
+    zk.wait_until("it is back", lambda: bridge.stack.cli_json("status")[0]["health"] == "up")
+    bridge.stack.wait_session("shop1", "connected")
+
+
+def test_a_session_that_the_bridge_has_lost_is_lost(bridge):
+    del bridge.sessions["shop1"]
+    bridge.stack.wait_session("shop1", "lost", patience=60)
+    assert bridge.reconnects("shop1") == []
+
+
+def test_a_key_that_is_refused_is_said(bridge):
+    bridge.key = "another"
+    zk.wait_until("the key is refused", lambda: "key" in bridge.stack.cli("status").stdout, patience=60)
+    assert bridge.calls == []
+
+
+def test_evolution_s_logout_is_followed_and_left_alone(make_stack):
+    fake = Evolution("api-key")
+    fake.sessions["shop1"] = "open"
+    stack = make_stack(WHATSAPP_API_URL=fake.url, WHATSAPP_BRIDGE="evolution")
+    stack.hub()
+    stack.ingest()
+    stack.monitor()
+    stack.worker()
+    fake.tell(stack, "shop1", "open")
+    stack.wait_session("shop1", "connected")
+    fake.tell(stack, "shop1", "close", 401)
+    stack.wait_session("shop1", "logged_out")
+    time.sleep(3)
+    assert fake.calls == []
+    fake.close()
+
+
+def test_waha_s_lost_pairing_ends_at_a_code_and_is_then_left_alone(make_stack):
+    fake = Waha("api-key")
+    fake.sessions["out1"] = "WORKING"
+    stack = make_stack(WHATSAPP_API_URL=fake.url, WHATSAPP_BRIDGE="waha", RECONNECT_INTERVAL="2s")
+    stack.hub()
+    stack.ingest()
+    stack.monitor()
+    stack.worker()
+    stack.wait_session("out1", "connected")
+    fake.sessions["out1"] = "FAILED"
+    stack.wait_session("out1", "qr_pending", patience=60)
+    calls = len(fake.calls)
+    time.sleep(5)
+    assert calls == 1 and len(fake.calls) == 1
+    fake.close()
