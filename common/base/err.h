@@ -13,8 +13,12 @@
 /* Text for a negative return ("Permission denied"); for r >= 0 "no error". Static storage. */
 const char *err_text(int r);
 
-/* Exit codes of every program. */
+/*
+ * Exit codes of every program. A step of a command that may end it (it prints a problem, or help) returns the exit
+ * code, or EXIT_GO_ON when the command goes on.
+ */
 enum exit_code {
+    EXIT_GO_ON = -1,
     EXIT_DONE = 0,        /* success, or stopped on request */
     EXIT_NEGATIVE = 1,    /* condition not met or item not found; a service: it could not go on */
     EXIT_USAGE = 2,       /* wrong usage, a setting that makes no sense */

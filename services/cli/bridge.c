@@ -152,10 +152,10 @@ int cli_bridge_find_driver(struct cli_bridge *b)
 
     b->driver = bridge_driver_find(b->settings->driver);
     if (b->driver)
-        return -1;
+        return EXIT_GO_ON;
     r = cli_bridge_detect(b, &d, &b->driver);
     if (r == 0)
-        return -1;
+        return EXIT_GO_ON;
     reason = detection_reason(&d);
     if (r != DETECT_UNKNOWN) {
         const struct cli_reply reply = { .answer = { .status = reason->answer.status } };
@@ -199,7 +199,7 @@ int cli_bridge_open(const struct bridge_settings *settings, struct cli_bridge *r
     if (!*settings->url)
         return cli_problem(EXIT_USAGE, "WHATSAPP_API_URL is not set; set it to the bridge's base URL");
     r = cli_bridge_start(settings, ret);
-    return r ? cli_problem(EXIT_NEGATIVE, "cannot start: %s", err_text(r)) : -1;
+    return r ? cli_problem(EXIT_NEGATIVE, "cannot start: %s", err_text(r)) : EXIT_GO_ON;
 }
 
 void cli_bridge_close(struct cli_bridge *b)

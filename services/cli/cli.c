@@ -87,7 +87,7 @@ int cli_read(const struct cli_command *cmd, const struct setting *own, int argc,
     if (r == 0) {
         r = bus_settings_complete(ret, &problem);
         if (r == 0)
-            return -1;
+            return EXIT_GO_ON;
         settings_free(tables, ret);
     }
     if (r == SETTINGS_HELP)

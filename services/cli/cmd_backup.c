@@ -124,7 +124,7 @@ int cmd_backup(int argc, char *argv[])
     struct settings_args args;
     int code = cli_read(cli_command_of(cmd_backup), NULL, argc, argv, &s, &args);
 
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     code = args.n == 1 ? backup(&s, args.arg[0])
                        : cli_problem(EXIT_USAGE, "backup takes one folder, as /var/backups/zapkeep-monday");

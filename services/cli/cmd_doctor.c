@@ -127,14 +127,14 @@ static int take_token(struct doctor *d)
     if (t.n)
         (void)snprintf(d->token_text, sizeof d->token_text, "%.*s", (int)t.token[0].n, t.token[0].p);
     d->token = d->token_text;
-    return -1;
+    return EXIT_GO_ON;
 }
 
 static int run(struct doctor *d)
 {
     int code = take_token(d), r;
 
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     r = cli_bridge_start(&d->settings.cli.bridge, &d->bridge);
     if (r)
@@ -159,7 +159,7 @@ int cmd_doctor(int argc, char *argv[])
     d->bus_seq = -1;
     clock_init(&d->clock);
     code = cli_read(cli_command_of(cmd_doctor), table, argc, argv, &d->settings, NULL);
-    if (code < 0) {
+    if (code == EXIT_GO_ON) {
         code = run(d);
         cli_free(table, &d->settings);
     }

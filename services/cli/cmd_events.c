@@ -232,7 +232,7 @@ int cmd_events(int argc, char *argv[])
     struct settings_args args;
     int code = cli_read(cli_command_of(cmd_events), events_table, argc, argv, &s, &args);
 
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     (void)signal(SIGPIPE, SIG_IGN);
     event_range_given(&s.range, &events_table[0], argc, argv);

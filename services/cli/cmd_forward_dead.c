@@ -145,7 +145,7 @@ static int list(const struct forward_cli *f, const struct forward_cli_settings *
                                           args->arg[0]);
     int r;
 
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     r = print_all(f, &filter, s->limit, &p);
     if (r != 0 && r != -EPIPE)
@@ -165,7 +165,7 @@ static int show(const struct forward_cli *f, const struct forward_cli_settings *
                             : cli_problem(EXIT_USAGE, "forward dead show takes one ID");
     int r;
 
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     r = print_all(f, &filter, 1, &p);
     if (r != 0 && r != -EPIPE)
@@ -207,14 +207,14 @@ static int make_commands(const struct forward_cli *f, const struct forward_cli_s
                          struct forward_command *ret, int *ret_n)
 {
     bool filtered = s->destination[0] || s->session[0] || s->type[0] || s->since[0] || s->until[0];
-    int code = -1;
+    int code = EXIT_GO_ON;
 
     if ((args->n > 0) + filtered + s->all != 1)
         return cli_problem(EXIT_USAGE,
                            "say which: IDs, a filter (--destination, --session, --type, --since, --until),"
                            " or --all");
     *ret_n = args->n > 0 ? args->n : 1;
-    for (int i = 0; code < 0 && i < *ret_n; i++) {
+    for (int i = 0; code == EXIT_GO_ON && i < *ret_n; i++) {
         ret[i] = (struct forward_command){ .verb = verb };
         code = args->n > 0 ? forward_cli_id(args->arg[i], &ret[i].filter.id)
                            : forward_cli_filter(f, s, &ret[i].filter);
@@ -249,11 +249,11 @@ static int command(const struct forward_cli *f, const struct forward_cli_setting
     int n = 0;
     int code = make_commands(f, s, args, verb, commands, &n);
 
-    if (code < 0)
+    if (code == EXIT_GO_ON)
         code = check_there(f, commands, n, &letters);
-    if (code < 0)
+    if (code == EXIT_GO_ON)
         code = forward_cli_command(f, commands, n);
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     if (s->cli.json)
         printf("{\"letters\":%" PRId64 "}\n", letters);
@@ -286,10 +286,10 @@ static int run(int argc, char *argv[], const struct cli_command *cmd, const stru
     struct settings_args args;
     int code = cli_read(cmd, table, argc, argv, &s, &args);
 
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     code = forward_cli_open(&s.cli, &f);
-    if (code < 0)
+    if (code == EXIT_GO_ON)
         code = fn(&f, &s, &args);
     cli_free(table, &s);
     return code;

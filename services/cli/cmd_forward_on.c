@@ -33,7 +33,7 @@ static int command(const struct cli_settings *settings, const char *name, bool o
     int code = forward_cli_open(settings, &f);
     int r;
 
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     r = forward_destinations_each(f.db, on_destination, &s);
     if (r != 0)
@@ -44,7 +44,7 @@ static int command(const struct cli_settings *settings, const char *name, bool o
     if (s.off != on)
         return cli_problem(EXIT_NEGATIVE, "destination %s is turned %s already", name, on ? "on" : "off");
     code = forward_cli_command(&f, &o, 1);
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     if (settings->json)
         printf("{\"destination\":\"%s\",\"on\":%s}\n", name, on ? "true" : "false");
@@ -59,7 +59,7 @@ static int run(int argc, char *argv[], int (*cmd)(int argc, char *argv[]), bool 
     struct settings_args args;
     int code = cli_read(cli_command_of(cmd), NULL, argc, argv, &s, &args);
 
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     if (args.n == 1 && text_is_id(str_from(args.arg[0])))
         code = command(&s, args.arg[0], on);

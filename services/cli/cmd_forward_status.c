@@ -110,7 +110,7 @@ static int run(const struct cli_settings *settings)
     int code = forward_cli_open(settings, &f);
     int r;
 
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     s.head = head_of(settings->app.data_dir);
     s.runs = forward_cli_runs(settings);
@@ -127,7 +127,7 @@ int cmd_forward_status(int argc, char *argv[])
     struct cli_settings s;
     int code = cli_read(cli_command_of(cmd_forward_status), NULL, argc, argv, &s, NULL);
 
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     code = run(&s);
     cli_free(NULL, &s);

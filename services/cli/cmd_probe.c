@@ -57,7 +57,7 @@ int cmd_probe(int argc, char *argv[])
     struct settings_args args;
     int code = cli_read(cli_command_of(cmd_probe), NULL, argc, argv, &s, &args);
 
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     if (args.n != 1)
         code = cli_problem(EXIT_USAGE, "probe takes one URL, as http://127.0.0.1:8000/health");

@@ -257,7 +257,7 @@ static int seq_of(struct replay *p, const char *flag, const char *text, bool end
     int r;
 
     if (text_to_i64(text, ret) == 0 && *ret >= 0)
-        return -1;
+        return EXIT_GO_ON;
     if (event_range_since_ms(text, p->clock.wall_ms(&p->clock), &at) != 0)
         return cli_problem(EXIT_USAGE, "%s is \"%s\"; it takes a seq, a duration ago as 10m, or a time as %s",
                            flag, text, "2026-11-22T10:04:35Z");
@@ -265,13 +265,13 @@ static int seq_of(struct replay *p, const char *flag, const char *text, bool end
     if (r != 0)
         return cli_problem(EXIT_UNREACHABLE, "cannot read events.db: %s", err_text(r));
     *ret -= end_of;
-    return -1;
+    return EXIT_GO_ON;
 }
 
 static int find_range(struct replay *p)
 {
     int64_t oldest = 0;
-    int code = -1;
+    int code = EXIT_GO_ON;
 
     if (!p->s->from[0])
         return cli_problem(
@@ -279,7 +279,7 @@ static int find_range(struct replay *p)
     if (event_bounds(p->reader, &oldest, &p->last_seq) != 0)
         return cli_problem(EXIT_UNREACHABLE, "cannot read events.db");
     code = seq_of(p, "--from", p->s->from, false, &p->next_seq);
-    if (code < 0 && p->s->to[0]) {
+    if (code == EXIT_GO_ON && p->s->to[0]) {
         int64_t to = 0;
 
         code = seq_of(p, "--to", p->s->to, true, &to);
@@ -309,7 +309,7 @@ static int find_target(struct replay *p, struct buf *url)
     p->target.url = buf_str(url);
     p->target.token = s->forward.token;
     p->target.event_body = strcmp(s->forward.body, "event") == 0;
-    return -1;
+    return EXIT_GO_ON;
 }
 
 static void say_summary(const struct replay *p, int64_t took_ms)
@@ -374,13 +374,13 @@ static int run(const struct replay_settings *s)
 
     clock_init(&p.clock);
     code = find_target(&p, &url);
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     r = event_reader_open(dir, &p.reader);
     if (r != 0)
         return cli_store_problem(dir, "events.db", r);
     code = find_range(&p);
-    if (code < 0)
+    if (code == EXIT_GO_ON)
         code = replay(&p);
     event_rows_fini(&p.rows);
     event_reader_close(p.reader);
@@ -392,7 +392,7 @@ int cmd_replay(int argc, char *argv[])
     struct replay_settings s = { 0 };
     int code = cli_read(cli_command_of(cmd_replay), replay_table, argc, argv, &s, NULL);
 
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     code = run(&s);
     cli_free(replay_table, &s);

@@ -56,7 +56,7 @@ static int take_locks(struct restore *r)
         if (r->lock_fd[i] >= 0 && flock(r->lock_fd[i], LOCK_EX | LOCK_NB) != 0)
             return cli_problem(EXIT_UNREACHABLE, "%s is held by a running service: stop zapkeep first", path);
     }
-    return -1;
+    return EXIT_GO_ON;
 }
 
 /* Does the process of this /proc entry have a file of the data folder open? */
@@ -102,7 +102,7 @@ static int check_stopped(const struct restore *r)
     if (proc)
         (void)closedir(proc);
     if (!found)
-        return -1;
+        return EXIT_GO_ON;
     return cli_problem(EXIT_UNREACHABLE, "process %ld has a store in %s open: stop zapkeep first", found,
                        r->to);
 }
@@ -192,7 +192,7 @@ static int copy_all(const struct restore *r)
         return cli_problem(EXIT_UNREACHABLE, "cannot copy %s/%s to %s: %s; nothing was changed", r->from,
                            stores[i], r->to, err_text(rc));
     }
-    return -1;
+    return EXIT_GO_ON;
 }
 
 /* ---- changing places ------------------------------------------------------------------------- */
@@ -251,7 +251,7 @@ static int change_places(struct restore *r)
     if (rc == 0)
         rc = name_parts(r);
     if (rc == 0)
-        return -1;
+        return EXIT_GO_ON;
     return cli_problem(EXIT_UNREACHABLE, "cannot put the copies into %s: %s; what was there is in %s", r->to,
                        err_text(rc), r->aside);
 }
@@ -289,21 +289,21 @@ static int restore(const struct cli_settings *s, const char *from, int64_t wall_
     (void)snprintf(r.aside, sizeof r.aside, "%s/before-restore-%s", r.to,
                    text_time(wall_ms, when, sizeof when));
     code = take_locks(&r);
-    if (code < 0)
+    if (code == EXIT_GO_ON)
         code = check_stopped(&r);
-    if (code < 0)
+    if (code == EXIT_GO_ON)
         code = check_copies(&r);
-    if (code < 0)
+    if (code == EXIT_GO_ON)
         code = copy_all(&r);
-    if (code < 0)
+    if (code == EXIT_GO_ON)
         code = change_places(&r);
-    if (code < 0)
+    if (code == EXIT_GO_ON)
         say(&r, s->json);
     for (size_t i = 0; i < ARRAY_LEN(locks); i++) {
         if (r.lock_fd[i] >= 0)
             (void)close(r.lock_fd[i]);
     }
-    return code < 0 ? EXIT_DONE : code;
+    return code == EXIT_GO_ON ? EXIT_DONE : code;
 }
 
 int cmd_restore(int argc, char *argv[])
@@ -313,7 +313,7 @@ int cmd_restore(int argc, char *argv[])
     struct clock clock;
     int code = cli_read(cli_command_of(cmd_restore), NULL, argc, argv, &s, &args);
 
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     clock_init(&clock);
     code = args.n == 1 ? restore(&s, args.arg[0], clock.wall_ms(&clock))

@@ -39,7 +39,7 @@ static int create_and_show(const struct create_settings *s, struct cli_bridge *b
 
     p.session = created.session;
     p.qr = created.qr;
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     if (!p.qr.len && p.session.state != SESSION_CONNECTED)
         (void)pairing_ask(&p, &reply); /* the answer had no code: perhaps there is one now */
@@ -55,10 +55,10 @@ static int run(const struct create_settings *s, const struct settings_args *args
         return cli_problem(EXIT_USAGE,
                            "session create takes one ID of letters, digits, '-' and '_', 64 at most");
     code = cli_bridge_open(&s->cli.bridge, &b);
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     code = cli_bridge_find_driver(&b);
-    if (code < 0)
+    if (code == EXIT_GO_ON)
         code = create_and_show(s, &b, args->arg[0]);
     cli_bridge_close(&b);
     return code;
@@ -70,7 +70,7 @@ int cmd_session_create(int argc, char *argv[])
     struct settings_args args;
     int code = cli_read(cli_command_of(cmd_session_create), table, argc, argv, &s, &args);
 
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     code = run(&s, &args);
     cli_free(table, &s);

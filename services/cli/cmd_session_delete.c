@@ -35,7 +35,7 @@ static int confirm(const struct delete_settings *s, const char *id)
     char line[16] = "";
 
     if (s->yes)
-        return -1;
+        return EXIT_GO_ON;
     if (isatty(STDIN_FILENO) != 1 || s->cli.json)
         return cli_problem(EXIT_USAGE, "deleting a session cannot be undone; say --yes");
     (void)fprintf(
@@ -44,7 +44,7 @@ static int confirm(const struct delete_settings *s, const char *id)
         ".\nDelete it? [y/N] ",
         id);
     if (fgets(line, sizeof line, stdin) && (line[0] == 'y' || line[0] == 'Y'))
-        return -1;
+        return EXIT_GO_ON;
     return cli_problem(EXIT_NEGATIVE, "nothing was deleted");
 }
 
@@ -72,7 +72,7 @@ static int delete_it(const struct delete_settings *s, struct cli_bridge *b, cons
     bool was_gone = false;
     int code = session_delete(&s->cli, b, id, &was_gone);
 
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     print_deleted(s, id, was_gone);
     return EXIT_DONE;
@@ -87,13 +87,13 @@ static int run(const struct delete_settings *s, const struct settings_args *args
         return cli_problem(EXIT_USAGE,
                            "session delete takes one ID of letters, digits, '-' and '_', 64 at most");
     code = confirm(s, args->arg[0]);
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     code = cli_bridge_open(&s->cli.bridge, &b);
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     code = cli_bridge_find_driver(&b);
-    if (code < 0)
+    if (code == EXIT_GO_ON)
         code = delete_it(s, &b, args->arg[0]);
     cli_bridge_close(&b);
     return code;
@@ -105,7 +105,7 @@ int cmd_session_delete(int argc, char *argv[])
     struct settings_args args;
     int code = cli_read(cli_command_of(cmd_session_delete), table, argc, argv, &s, &args);
 
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     code = run(&s, &args);
     cli_free(table, &s);

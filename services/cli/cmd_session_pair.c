@@ -96,7 +96,7 @@ static int reconnect(struct pair *x)
         r = b->driver->read_reconnect(&reply.answer);
     return r < 0 || bridge_answer_is_transport(r) || r == BRIDGE_UNAUTHORIZED
                ? cli_bridge_problem(b, "cannot ask for a new code", r, &reply)
-               : -1;
+               : EXIT_GO_ON;
 }
 
 /* -1: go on. */
@@ -106,7 +106,7 @@ static int confirm(const struct pair *x)
     char line[16] = "";
 
     if (x->settings->yes)
-        return -1;
+        return EXIT_GO_ON;
     if (isatty(STDIN_FILENO) != 1 || x->settings->cli.json)
         return cli_problem(
             EXIT_NEGATIVE,
@@ -118,7 +118,7 @@ static int confirm(const struct pair *x)
                   "Do it? [y/N] ",
                   id, session_state_text(x->pairing.session.state));
     if (fgets(line, sizeof line, stdin) && (line[0] == 'y' || line[0] == 'Y'))
-        return -1;
+        return EXIT_GO_ON;
     return cli_problem(EXIT_NEGATIVE, "nothing was changed");
 }
 
@@ -127,9 +127,9 @@ static int create_again(struct pair *x)
     bool was_gone;
     int code = confirm(x);
 
-    if (code < 0)
+    if (code == EXIT_GO_ON)
         code = session_delete(&x->settings->cli, x->pairing.bridge, x->pairing.id, &was_gone);
-    return code < 0 ? create(x) : code;
+    return code == EXIT_GO_ON ? create(x) : code;
 }
 
 /* Called while the session has no code and is in a state that gives none by itself. */
@@ -140,9 +140,9 @@ static int renew(struct pairing *p)
     if (!x->reconnected && p->bridge->driver->has_reconnect)
         return reconnect(x);
     if (p->session.state == SESSION_DISCONNECTED && !x->needs_code) /* it may still be paired */
-        return -1;
+        return EXIT_GO_ON;
     if (x->reconnected && !x->created && (x->reconnected_ms += CODE_LOOK_MS) < RECONNECT_WAIT_MS)
-        return -1;
+        return EXIT_GO_ON;
     if (!x->created)
         return create_again(x);
     return cli_problem(EXIT_NEGATIVE,
@@ -166,13 +166,13 @@ static int obtain_code(struct pair *x)
 
     for (int64_t waited = 0; !has_result(p); waited += CODE_LOOK_MS) {
         bool rests = p->session.state != SESSION_QR_PENDING && p->session.state != SESSION_STARTING;
-        int code = rests ? renew(p) : -1;
+        int code = rests ? renew(p) : EXIT_GO_ON;
 
-        if (code < 0 && waited >= CODE_WAIT_MS)
+        if (code == EXIT_GO_ON && waited >= CODE_WAIT_MS)
             code =
                 cli_problem(EXIT_NEGATIVE, "session %s is %s, and the bridge has given no code within %d s",
                             p->id, session_state_text(p->session.state), CODE_WAIT_MS / 1000);
-        if (code >= 0)
+        if (code != EXIT_GO_ON)
             return code;
         if (has_result(p))
             break;
@@ -182,7 +182,7 @@ static int obtain_code(struct pair *x)
         if (r < 0 || (r > 0 && !bridge_answer_is_transport(r)))
             return cli_bridge_problem(p->bridge, "cannot ask for the QR code", r, &reply);
     }
-    return -1;
+    return EXIT_GO_ON;
 }
 
 static int pair(const struct pair_settings *s, struct cli_bridge *b, const char *id)
@@ -197,15 +197,15 @@ static int pair(const struct pair_settings *s, struct cli_bridge *b, const char 
                                    .timeout_ms = s->timeout_ms,
                                    .renew = renew } };
     CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
-    int r = pairing_ask(&x.pairing, &reply), code = -1;
+    int r = pairing_ask(&x.pairing, &reply), code = EXIT_GO_ON;
 
     if (r == BRIDGE_NO_SESSION)
         code = create(&x);
     else if (r)
         code = cli_bridge_problem(b, "cannot ask for the QR code", r, &reply);
-    if (code < 0)
+    if (code == EXIT_GO_ON)
         code = obtain_code(&x);
-    if (code < 0)
+    if (code == EXIT_GO_ON)
         code = pairing_run(&x.pairing);
     pairing_fini(&x.pairing);
     return code;
@@ -220,10 +220,10 @@ static int run(const struct pair_settings *s, const struct settings_args *args)
         return cli_problem(EXIT_USAGE,
                            "session pair takes one ID of letters, digits, '-' and '_', 64 at most");
     code = cli_bridge_open(&s->cli.bridge, &b);
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     code = cli_bridge_find_driver(&b);
-    if (code < 0)
+    if (code == EXIT_GO_ON)
         code = pair(s, &b, args->arg[0]);
     cli_bridge_close(&b);
     return code;
@@ -235,7 +235,7 @@ int cmd_session_pair(int argc, char *argv[])
     struct settings_args args;
     int code = cli_read(cli_command_of(cmd_session_pair), table, argc, argv, &s, &args);
 
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     code = run(&s, &args);
     cli_free(table, &s);

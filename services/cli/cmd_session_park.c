@@ -70,9 +70,9 @@ static int run(const struct cli_settings *s, const struct settings_args *args, c
     const char *id;
     int code = cli_one_session(args, reason ? "session park" : "session unpark", &id);
 
-    if (code < 0)
+    if (code == EXIT_GO_ON)
         code = cli_state_open(s, &state);
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     return reason ? park(&state, id, reason) : unpark(&state, id);
 }
@@ -83,7 +83,7 @@ int cmd_session_park(int argc, char *argv[])
     struct settings_args args;
     int code = cli_read(cli_command_of(cmd_session_park), park_table, argc, argv, &s, &args);
 
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     code = run(&s.cli, &args, s.reason);
     cli_free(park_table, &s);
@@ -96,7 +96,7 @@ int cmd_session_unpark(int argc, char *argv[])
     struct settings_args args;
     int code = cli_read(cli_command_of(cmd_session_unpark), NULL, argc, argv, &s, &args);
 
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     code = run(&s, &args, NULL);
     cli_free(NULL, &s);

@@ -48,10 +48,10 @@ static int run(const struct qr_settings *s, const struct settings_args *args)
     if (args->n != 1 || !text_is_id(str_from(args->arg[0])))
         return cli_problem(EXIT_USAGE, "session qr takes one ID of letters, digits, '-' and '_', 64 at most");
     code = cli_bridge_open(&s->cli.bridge, &b);
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     code = cli_bridge_find_driver(&b);
-    if (code < 0)
+    if (code == EXIT_GO_ON)
         code = show(s, &b, args->arg[0]);
     cli_bridge_close(&b);
     return code;
@@ -63,7 +63,7 @@ int cmd_session_qr(int argc, char *argv[])
     struct settings_args args;
     int code = cli_read(cli_command_of(cmd_session_qr), table, argc, argv, &s, &args);
 
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     code = run(&s, &args);
     cli_free(table, &s);

@@ -99,9 +99,9 @@ static int run(const struct reconnect_settings *s, const struct settings_args *a
     const char *id;
     int code = cli_one_session(args, "session reconnect", &id);
 
-    if (code < 0)
+    if (code == EXIT_GO_ON)
         code = cli_state_open(&s->cli, &state);
-    return code >= 0 ? code : ask(&state, id, s->force);
+    return code != EXIT_GO_ON ? code : ask(&state, id, s->force);
 }
 
 int cmd_session_reconnect(int argc, char *argv[])
@@ -110,7 +110,7 @@ int cmd_session_reconnect(int argc, char *argv[])
     struct settings_args args;
     int code = cli_read(cli_command_of(cmd_session_reconnect), table, argc, argv, &s, &args);
 
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     code = run(&s, &args);
     cli_free(table, &s);

@@ -349,9 +349,9 @@ static int run(const struct cli_settings *s, const struct settings_args *args)
     const char *id;
     int code = cli_one_session(args, "session show", &id);
 
-    if (code < 0)
+    if (code == EXIT_GO_ON)
         code = cli_state_open(s, &state);
-    return code >= 0 ? code : show(&state, id);
+    return code != EXIT_GO_ON ? code : show(&state, id);
 }
 
 int cmd_session_show(int argc, char *argv[])
@@ -360,7 +360,7 @@ int cmd_session_show(int argc, char *argv[])
     struct settings_args args;
     int code = cli_read(cli_command_of(cmd_session_show), NULL, argc, argv, &s, &args);
 
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     code = run(&s, &args);
     cli_free(NULL, &s);

@@ -146,7 +146,7 @@ static void print_sum(const struct session_list *l)
 static int check_state(const char *state)
 {
     if (!state[0] || strcmp(state, "parked") == 0 || session_state_find(str_from(state)) >= 0)
-        return -1;
+        return EXIT_GO_ON;
     return cli_problem(
         EXIT_USAGE,
         "--state is \"%s\"; there are starting, qr_pending, connected, disconnected, logged_out, "
@@ -180,9 +180,9 @@ static int run(const struct sessions_settings *s)
     int code = check_state(s->state);
     int r;
 
-    if (code < 0)
+    if (code == EXIT_GO_ON)
         code = cli_state_open(&s->cli, &state);
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     r = each_session(&l);
     if (r != 0)
@@ -197,7 +197,7 @@ int cmd_sessions(int argc, char *argv[])
     struct sessions_settings s;
     int code = cli_read(cli_command_of(cmd_sessions), table, argc, argv, &s, NULL);
 
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     code = run(&s);
     cli_free(table, &s);

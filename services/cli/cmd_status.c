@@ -208,7 +208,7 @@ static int show(const struct cli_settings *settings, bool clear)
     int code = s ? cli_state_open(settings, &state) : cli_problem(EXIT_NEGATIVE, "out of memory");
     int r;
 
-    if (code >= 0) {
+    if (code != EXIT_GO_ON) {
         mem_free(s);
         return code;
     }
@@ -225,7 +225,7 @@ static int show(const struct cli_settings *settings, bool clear)
             cli_problem(EXIT_NEGATIVE, "no monitor has looked at a bridge yet; is zapkeep-monitor running?");
     else
         print(s, clear);
-    if (code < 0)
+    if (code == EXIT_GO_ON)
         code = s->wrong ? EXIT_NEGATIVE : EXIT_DONE;
     buf_fini(&s->body);
     mem_free(s);
@@ -237,7 +237,7 @@ int cmd_status(int argc, char *argv[])
     struct status_settings s;
     int code = cli_read(cli_command_of(cmd_status), table, argc, argv, &s, NULL);
 
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     code = show(&s.cli, s.watch && terminal_is_one());
     while (s.watch && !ferror(stdout)) {

@@ -158,7 +158,7 @@ int cmd_wait(int argc, char *argv[])
     struct wait w = { .missing = "?" };
     int code = cli_read(cli_command_of(cmd_wait), wait_table, argc, argv, &w.settings, NULL);
 
-    if (code >= 0)
+    if (code != EXIT_GO_ON)
         return code;
     clock_init(&w.clock);
     code = wait_ready(&w);

@@ -26,7 +26,7 @@ int forward_cli_open(const struct cli_settings *settings, struct forward_cli *re
     if (r != 0)
         return cli_store_problem(settings->app.data_dir, FORWARD_DB_FILE, r);
     *ret = f;
-    return -1;
+    return EXIT_GO_ON;
 }
 
 void forward_cli_close(struct forward_cli *f)
@@ -43,7 +43,7 @@ int forward_cli_problem(const struct forward_cli *f, int r)
 static int time_of(const struct forward_cli *f, const char *flag, const char *value, int64_t *ret)
 {
     if (!value[0] || event_range_since_ms(value, f->wall_ms, ret) == 0)
-        return -1;
+        return EXIT_GO_ON;
     return cli_problem(EXIT_USAGE,
                        "%s is \"%s\"; it takes a duration as 10m or a time as 2026-11-22T10:04:35Z", flag,
                        value);
@@ -57,9 +57,9 @@ int forward_cli_filter(const struct forward_cli *f, const struct forward_cli_set
                                           .type_prefix = s->type };
     int code = time_of(f, "--since", s->since, &filter.since_at);
 
-    if (code < 0)
+    if (code == EXIT_GO_ON)
         code = time_of(f, "--until", s->until, &filter.until_at);
-    if (code < 0)
+    if (code == EXIT_GO_ON)
         *ret = filter;
     return code;
 }
@@ -67,7 +67,7 @@ int forward_cli_filter(const struct forward_cli *f, const struct forward_cli_set
 int forward_cli_id(const char *arg, int64_t *ret)
 {
     if (text_to_i64(arg, ret) == 0 && *ret > 0)
-        return -1;
+        return EXIT_GO_ON;
     return cli_problem(EXIT_USAGE, "\"%s\" is no ID of a dead letter; `zapkeep forward dead list` shows them",
                        arg);
 }
@@ -101,7 +101,7 @@ int forward_cli_command(const struct forward_cli *f, const struct forward_comman
     if (!forward_cli_runs(f->settings))
         (void)fprintf(stderr,
                       "zapkeep: zapkeep-forward does not run now; it takes the command when it is started\n");
-    return -1;
+    return EXIT_GO_ON;
 }
 
 bool forward_cli_runs(const struct cli_settings *settings)

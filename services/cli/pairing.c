@@ -210,7 +210,7 @@ static int is_over(struct pairing *p)
             EXIT_NEGATIVE,
             "nobody scanned the code of session %s in time; `zapkeep session pair %s` shows it again", p->id,
             p->id);
-    return -1;
+    return EXIT_GO_ON;
 }
 
 static int watch(struct pairing *p)
@@ -221,7 +221,7 @@ static int watch(struct pairing *p)
     for (;;) {
         int code = is_over(p), r;
 
-        if (code >= 0)
+        if (code != EXIT_GO_ON)
             return code;
         r = cli_bridge_sleep(p->bridge, PAIRING_POLL_MS);
         p->waited_ms += PAIRING_POLL_MS;

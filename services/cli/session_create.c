@@ -94,7 +94,7 @@ static int create(const struct session_create_settings *s, struct cli_bridge *b,
             "the bridge created session %s instead of %s: it does not speak the dialect \"%s\"; delete "
             "that session and check WHATSAPP_BRIDGE",
             ret->session.id, id, b->driver->name);
-    return -1;
+    return EXIT_GO_ON;
 }
 
 /* -- our registry -- */
@@ -159,7 +159,7 @@ int session_create(const struct session_create_settings *s, struct cli_bridge *b
 
     clock_init(&clock);
     code = create(s, b, &clock, id, ret);
-    if (code < 0)
+    if (code == EXIT_GO_ON)
         record(s, &clock, id, &ret->session);
     return code;
 }

@@ -79,5 +79,5 @@ int session_delete(const struct cli_settings *s, struct cli_bridge *b, const cha
     if (r == BRIDGE_NO_SESSION && known == SESSIONS_NONE)
         return cli_problem(EXIT_NEGATIVE, "there is no session %s", id);
     *ret_was_gone = r == BRIDGE_NO_SESSION;
-    return -1;
+    return EXIT_GO_ON;
 }

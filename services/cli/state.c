@@ -29,7 +29,7 @@ int cli_state_open(const struct cli_settings *settings, struct cli_state *ret)
     s.policy = bridges_policy(&row);
     str_copy(str_from(row.no_reconnect_method), s.no_reconnect_method, sizeof s.no_reconnect_method);
     *ret = s;
-    return -1;
+    return EXIT_GO_ON;
 }
 
 void cli_state_close(struct cli_state *s)
@@ -55,7 +55,7 @@ int cli_one_session(const struct settings_args *args, const char *command, const
         return cli_problem(EXIT_USAGE, "%s takes one ID of letters, digits, '-' and '_', 64 at most",
                            command);
     *ret = args->arg[0];
-    return -1;
+    return EXIT_GO_ON;
 }
 
 const char *cli_why(const struct cli_state *s, enum why why)
