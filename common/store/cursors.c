@@ -44,5 +44,7 @@ int cursor_each(struct db *state,
 
 int cursor_remove(struct db *state, const char *consumer)
 {
-    return sql_run(state, "DELETE FROM cursor WHERE consumer = ?1", "s", consumer);
+    int r = sql_run(state, "DELETE FROM cursor WHERE consumer = ?1", "s", consumer);
+
+    return r == 0 && sql_changes(state) == 0 ? CURSOR_NONE : r;
 }

@@ -19,4 +19,5 @@ int cursor_min(struct db *state, int64_t *ret_seq);
 int cursor_max(struct db *state, int64_t *ret_seq);
 int cursor_each(struct db *state,
                 int (*on_cursor)(void *ctx, const char *consumer, int64_t seq, int64_t at_ms), void *ctx);
+#define CURSOR_NONE 1 /* answer: no consumer of that name is registered */
 int cursor_remove(struct db *state, const char *consumer);

@@ -28,6 +28,8 @@
     X(cmd_forward_off, "forward off", "NAME", "deliver nothing more to a destination") \
     X(cmd_replay, "replay", "--from SEQ|TIME [--to SEQ|TIME] [--to-url URL] [--speed 10]", "post events of the log once more, to BACKEND_URL or another URL") \
     X(cmd_doctor, "doctor", "[--no-probe] [--json]", "check every link of the chain and say what to do") \
+    X(cmd_cursor_list, "cursor list", "[--json]", "the consumers of the event log, and how far each has read") \
+    X(cmd_cursor_remove, "cursor remove", "NAME", "retention no longer keeps events for a consumer that is gone for good") \
     X(cmd_backup, "backup", "DIR [--json]", "copy events.db, state.db and forward.db to DIR while everything runs") \
     X(cmd_restore, "restore", "DIR [--json]", "put the copies of a backup in place; zapkeep must be stopped") \
     X(cmd_probe, "probe", "URL", "ask a /health or /ready URL; exit 0 when it answers 200") \

@@ -211,3 +211,17 @@ def test_a_crash_is_no_foreign_log(stack):
         p.kill()
     stack.ingest()
     assert ids(stack) == [f"m{i}" for i in range(6)]
+
+
+def test_a_cursor_that_holds_up_retention_can_be_removed(stack):
+    stack.hub()
+    stack.sim("contract", "--sessions=1")
+    stack.ingest()
+    stack.monitor()
+    assert stack.post(webhook(message_id="one"))[0] == 200
+    wait_until("the monitor has a cursor", lambda: stack.cli_json("cursor", "list"))
+    stack.processes["monitor"].stop()
+    name = stack.cli_json("cursor", "list")[0]["consumer"]
+    assert stack.cli("cursor", "remove", "nobody").returncode == 1
+    stack.cli("cursor", "remove", name, check=True)
+    assert stack.cli_json("cursor", "list") == []

@@ -315,6 +315,8 @@ static void transport_is_told_from_the_session(void **state)
         { 200, "<html>", BRIDGE_GARBAGE, 0 },
         { 200, "{\"a\":", BRIDGE_GARBAGE, 0 },
         { 301, "", BRIDGE_GARBAGE, BRIDGE_GARBAGE },
+        { 200, "{\"id\":\"a\",\"status\":\"connected\",\"reconnect\":\"not needed\"}", BRIDGE_NOT_NEEDED, 0 },
+        { 202, "{\"id\":\"a\",\"reconnect\":\"started\"}", 0, 0 },
         { 400, "{}", BRIDGE_REFUSED, BRIDGE_REFUSED },
         { 401, "{}", BRIDGE_UNAUTHORIZED, BRIDGE_UNAUTHORIZED },
         { 403, "{}", BRIDGE_UNAUTHORIZED, BRIDGE_UNAUTHORIZED },
