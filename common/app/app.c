@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/app/admin.h"
+#include "common/app/heartbeat.h"
 #include "common/app/notify.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -41,7 +42,8 @@ struct app {
     struct admin *admin;
     struct bus_pub *pub;
     struct http_client *client;
-    struct timer *trim, *grace, *watchdog, *bells;
+    struct timer *trim, *grace, *watchdog, *bells, *beat;
+    struct heartbeat *heartbeat; /* NULL: this program writes none */
     int64_t trim_next_ms;
     void (*on_stop)(void *ctx);
     void *on_stop_ctx;
@@ -393,6 +395,25 @@ int app_open(const struct app_spec *spec, const struct app_start *start, void *s
 
 /* ---- running and closing --------------------------------------------------------------------- */
 
+static void on_beat(void *ctx)
+{
+    struct app *a = ctx;
+
+    heartbeat_write(a->heartbeat);
+    timer_start(a->beat, HEARTBEAT_MS);
+}
+
+/* A service without a folder to write to gives no sign of life, and works all the same. */
+static void start_heartbeat(struct app *a)
+{
+    const struct app_settings *s = a->settings;
+
+    if (!a->spec->is_service || timer_open(a->loop, on_beat, a, &a->beat) != 0)
+        return;
+    if (heartbeat_open(s->data_dir, a->spec->service, a->clock, &a->heartbeat) == 0)
+        timer_start(a->beat, HEARTBEAT_MS);
+}
+
 int app_run(struct app *a)
 {
     int r;
@@ -404,6 +425,7 @@ int app_run(struct app *a)
     notify_send("READY=1");
     if (notify_watchdog_ms() > 0)
         on_watchdog(a);
+    start_heartbeat(a);
     r = loop_run(a->loop);
 
     if (r == 0 && a->code == EXIT_DONE)
@@ -436,6 +458,8 @@ int app_close(struct app *a, int r)
     timer_close(a->grace);
     timer_close(a->watchdog);
     timer_close(a->bells);
+    timer_close(a->beat);
+    heartbeat_close(a->heartbeat);
     buf_fini(&a->ring);
     if (loop_close(a->loop) == -EBUSY)
         log_error("loop-busy", "a handle was never closed");

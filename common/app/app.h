@@ -78,6 +78,7 @@ struct app_spec {
     bool admin_any_port; /* a free port when the default one is taken (workers: several on one machine) */
     bool needs_data_dir; /* make sure it is there and can be written */
     bool no_publisher;   /* the service publishes nothing on the bus */
+    bool is_service;     /* it writes heartbeats (heartbeat.h) */
 };
 
 /* One start of a program. A simulation starts several in one process, on a clock and random numbers of its own. */

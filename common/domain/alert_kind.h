@@ -20,6 +20,14 @@ enum alert_scope { ALERT_OF_BRIDGE, ALERT_OF_SESSION };
       "set WHATSAPP_API_KEY")                                                                                     \
     X(BRIDGE_OUTDATED, ALERT_OF_BRIDGE, "bridge-client-outdated", "critical", "too old for WhatsApp (405)",       \
       "update the bridge, then unpark a session")                                                                 \
+    X(INGEST_DEAD, ALERT_OF_BRIDGE, "webhook-ingest-dead", "critical", "without webhook-ingest",                   \
+      "webhooks are not stored: start zapkeep-ingest")                                                            \
+    X(WORKERS_DEAD, ALERT_OF_BRIDGE, "reconnect-workers-dead", "critical", "without a reconnect-worker",          \
+      "sessions that drop stay down: start zapkeep-reconnect")                                                    \
+    X(FORWARDER_DEAD, ALERT_OF_BRIDGE, "forwarder-dead", "critical", "without a forwarder",                       \
+      "backends get no events: start zapkeep-forward")                                                            \
+    X(HUB_DEAD, ALERT_OF_BRIDGE, "bus-hub-dead", "warning", "without a bus-hub",                                  \
+      "taps see nothing, and all reactions are slower: start zapkeep-hub")                                        \
     X(SESSION_LOST, ALERT_OF_SESSION, "session-lost", "critical", "gone from the bridge",                         \
       "`zapkeep session pair` creates it again")                                                                       \
     X(SESSION_BANNED, ALERT_OF_SESSION, "session-banned", "critical", "refused by WhatsApp",                      \

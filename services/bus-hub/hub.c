@@ -87,6 +87,7 @@ static int say_failed(const struct hub *h, const char *url, int r)
 
 static const struct app_spec hub_spec = {
     .service = "bus-hub",
+    .is_service = true,
     .program = "zapkeep-hub",
     .what = "carries messages from publishers to subscribers",
     .tables = tables,

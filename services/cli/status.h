@@ -25,6 +25,8 @@ struct status_session {
 
 struct bridge_status {
     struct bridge_row row;
+    bool monitor_dead;      /* it was started here, and gives no sign of life … */
+    int64_t monitor_age_ms; /* … since so long; 0: not known */
     struct policy policy;
     struct now now;
     int64_t sessions[SESSION_STATE_N];

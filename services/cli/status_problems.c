@@ -82,7 +82,12 @@ static void add_services(const struct bridge_status *b, struct problems *p)
     const struct bridge_row *row = &b->row;
     char ago[32];
 
-    if (row->swept_wall == 0)
+    if (b->monitor_dead)
+        add(p, PROBLEM_BAD, RANK_MONITOR,
+            "the monitor is dead; all below is as it was %s ago, and nothing new is noticed: start "
+            "zapkeep-monitor",
+            text_duration(b->monitor_age_ms / 1000 * 1000, ago, sizeof ago));
+    else if (row->swept_wall == 0)
         add(p, PROBLEM_BAD, RANK_MONITOR, "the monitor has not seen the sessions of bridge %s yet",
             row->name);
     else if (b->now.steady_ms > row->fresh_until)

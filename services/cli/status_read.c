@@ -1,3 +1,4 @@
+#include "common/app/heartbeat.h"
 #include "services/cli/status.h"
 
 #include <string.h>
@@ -70,6 +71,8 @@ int status_read(struct cli_state *state, const struct bridge_row *row, struct br
     int r;
 
     *ret = (struct bridge_status){ .row = *row, .policy = bridges_policy(row), .now = state->now };
+    ret->monitor_dead = heartbeat_find(state->settings->app.data_dir, "monitor", &state->clock,
+                                       &ret->monitor_age_ms) == HEARTBEAT_DEAD;
     r = sessions_count(state->db, row->name, ret->sessions);
     if (r == 0)
         r = reconnects_queue(state->db, &state->now, row->name, &ret->queue);

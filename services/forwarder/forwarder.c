@@ -183,6 +183,7 @@ static int check_settings(struct forwarder *f)
 
 static const struct app_spec forwarder_spec = {
     .service = "forwarder",
+    .is_service = true,
     .program = "zapkeep-forward",
     .what = "delivers the events of the log to your backends",
     .tables = forward_settings_tables,

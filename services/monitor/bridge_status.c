@@ -1,6 +1,7 @@
 #include "services/monitor/bridge_status.h"
 
 #include <stdio.h>
+#include <string.h>
 
 void bridge_status_load(struct bridge_status *s, const struct bridge_row *row, int64_t now_ms)
 {
@@ -90,6 +91,7 @@ void bridge_status_fill(const struct bridge_status *s, struct bridge_update *u)
                                             .outdated = s->outdated,
                                             .incident = s->incident.kind == INCIDENT_MASS_DROP ||
                                                         s->incident.kind == INCIDENT_TRANSPORT };
+    memcpy(u->facts.dead, s->dead, sizeof s->dead);
 }
 
 void bridge_status_committed(struct bridge_status *s)

@@ -36,6 +36,8 @@ struct bridge_status {
     int outdated;                    /* 1, -1: as state.db has it; 0: not read yet */
     char detail[BRIDGES_DETAIL_MAX]; /* what is wrong with it now, "": nothing */
 
+    bool dead[ALERT_KIND_N]; /* of the alerts *_DEAD: that program gives no sign of life */
+
     bool health_pending, incident_pending; /* changed, not committed yet */
     char health_detail[BRIDGES_DETAIL_MAX];
 };

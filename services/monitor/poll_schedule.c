@@ -18,6 +18,7 @@
 
 #include <errno.h>
 
+#include "common/app/heartbeat.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "services/monitor/metrics.h"
@@ -44,6 +45,7 @@ struct poll_schedule {
     int64_t sweep_no;
     int64_t began_ms, began_us; /* of the sweep under way; steady, and for measuring */
     int64_t next_ms;            /* steady: when the next sweep begins */
+    int64_t beats_read_ms;      /* steady: when the heartbeats were read last */
     int next_index;             /* one by one: the next session's index in the table */
     bool recheck;               /* something changed while a sweep is under way */
     bool by_list;               /* the last sweep was answered by one list */
@@ -364,6 +366,42 @@ static void review_all(struct poll_schedule *p)
     }
 }
 
+static const struct {
+    enum alert_kind alert;
+    const char *service;
+} programs[] = {
+    { ALERT_INGEST_DEAD, "webhook-ingest" },
+    { ALERT_WORKERS_DEAD, "reconnect-worker" },
+    { ALERT_FORWARDER_DEAD, "forwarder" },
+    { ALERT_HUB_DEAD, "bus-hub" },
+};
+
+/* Does every program that was started here give a sign of life? Returns true when something has changed. */
+static bool find_dead(struct poll_schedule *p)
+{
+    const struct monitor_context *m = p->o.m;
+    bool changed = false;
+
+    p->beats_read_ms = now_ms(p);
+    for (size_t i = 0; i < ARRAY_LEN(programs); i++) {
+        bool *dead = &p->o.status->dead[programs[i].alert];
+        bool is = heartbeat_find(m->settings->app.data_dir, programs[i].service, app_clock(m->app), NULL) ==
+                  HEARTBEAT_DEAD;
+
+        changed = changed || is != *dead;
+        *dead = is;
+    }
+    return changed;
+}
+
+static bool all_live(const struct poll_schedule *p)
+{
+    for (size_t i = 0; i < ARRAY_LEN(programs); i++)
+        if (p->o.status->dead[programs[i].alert])
+            return false;
+    return true;
+}
+
 static void on_alerts(void *ctx)
 {
     struct poll_schedule *p = ctx;
@@ -371,6 +409,8 @@ static void on_alerts(void *ctx)
     int64_t now = now_ms(p);
 
     timer_start(p->alerts, ALERTS_MS);
+    if (now - p->beats_read_ms >= HEARTBEAT_MS && find_dead(p))
+        (void)change_batch_commit(p->o.batch, 0);
     if (!p->settled || bridge_status_is_quiet(p->o.status))
         return;
     for (int i = 0; i < session_table_count(table); i++) {
@@ -475,7 +515,7 @@ static void on_end(void *ctx, enum sweep_end end, bool by_list)
     save_driver(p);
     end_incident(p, good);
     show(p, end);
-    if (good)
+    if (good && all_live(p) && !bridge_status_is_quiet(p->o.status))
         alert_sender_heartbeat(p->o.sender);
     attempt_watch_polled(p->o.attempts);
     p->recheck = change_batch_take_doubts(p->o.batch) > 0 || p->recheck;

@@ -354,6 +354,7 @@ static void wire(struct monitor *m)
 
 static const struct app_spec monitor_spec = {
     .service = "monitor",
+    .is_service = true,
     .program = "zapkeep-monitor",
     .what = "watches the bridge's sessions and plans the reconnections",
     .tables = tables,

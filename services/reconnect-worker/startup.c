@@ -35,6 +35,7 @@ static void on_stop(void *ctx)
 
 static const struct app_spec worker_spec = {
     .service = "reconnect-worker",
+    .is_service = true,
     .program = "zapkeep-reconnect",
     .what = "reconnects sessions that are due; any number may run",
     .tables = worker_settings_tables,

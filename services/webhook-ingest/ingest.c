@@ -360,6 +360,7 @@ static int start_timers(struct ingest *in)
 
 static const struct app_spec ingest_spec = {
     .service = "webhook-ingest",
+    .is_service = true,
     .program = "zapkeep-ingest",
     .what = "takes the bridge's webhooks, stores them, answers, publishes",
     .tables = tables,

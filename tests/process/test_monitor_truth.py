@@ -212,3 +212,46 @@ def test_a_bridge_that_hangs_is_noticed_between_sweeps(scripted):
     time.sleep(1)
     bridge.server.shutdown()  # it accepts and says nothing
     zk.wait_until("it is down", lambda: alerts(s) == {("bridge-down", "")}, 15)
+
+
+def test_nothing_dead_looks_alive(make_stack):
+    """A worker and ingest that are killed are alerts within 30 s; one that is stopped in an orderly way is nobody's problem."""
+    s = make_stack(**{**FAST, "WHATSAPP_BRIDGE": "contract"})
+    s.all("contract", "--sessions", "2", workers=2)
+    assert alerts(s) == set()
+    s.processes["worker-1"].stop()
+    s.processes["worker-2"].kill()
+    s.processes["ingest"].kill()
+    zk.wait_until("both are alerts", lambda: alerts(s) == {("reconnect-workers-dead", ""), ("webhook-ingest-dead", "")}, 30)
+    s.ingest()
+    s.worker()
+    zk.wait_until("they are back", lambda: alerts(s) == set(), 30)
+    s.processes["monitor"].kill()
+    zk.wait_until("status says so", lambda: "the monitor is dead" in s.cli("status").stdout, 30)
+    assert s.cli("status").returncode == 1
+
+
+def test_the_heartbeat_url_is_fetched_only_when_all_is_well(make_stack):
+    beats = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            beats.append(time.monotonic())
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    s = make_stack(**{**FAST, "WHATSAPP_BRIDGE": "contract", "HEARTBEAT_INTERVAL": "1s",
+                      "HEARTBEAT_URL": f"http://127.0.0.1:{server.server_port}/"})
+    s.all("contract", "--sessions", "2")
+    zk.wait_until("it is fetched", lambda: len(beats) >= 2)
+    s.processes["worker-1"].kill()
+    zk.wait_until("the worker is missed", lambda: alerts(s) == {("reconnect-workers-dead", "")}, 30)
+    n = len(beats)
+    time.sleep(3)
+    assert len(beats) == n
+    server.shutdown()

@@ -72,6 +72,9 @@ static void test_the_first_line_says_the_worst(void **state)
     assert_string_equal(headline(&b), "wrong     bridge main is down for 4m: cannot connect");
     b.row.fresh_until = 499999; /* then all of it is old */
     assert_non_null(strstr(headline(&b), "the monitor saw the sessions of bridge main last 5s ago"));
+    b.monitor_dead = true; /* and nobody has to wait until it is old */
+    b.monitor_age_ms = 20000;
+    assert_non_null(strstr(headline(&b), "the monitor is dead; all below is as it was 20s ago"));
 }
 
 static void test_an_alert_alone_is_wrong(void **state)

@@ -1,0 +1,148 @@
+#include "common/app/heartbeat.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/base/mem.h"
+
+#define DIR_NAME   "alive"
+#define PATH_BYTES 4200
+/* "<boot id> <boot ms>\n" */
+#define LINE_BYTES 128
+
+struct heartbeat {
+    struct clock *clock;
+    int fd;
+    char path[PATH_BYTES];
+};
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+/* The age of one file's sign of life, INT64_MAX: of another start of the machine, or not to be read. */
+static int64_t age_of(int dir, const char *name, struct clock *clock)
+{
+    char line[LINE_BYTES] = "", boot_id[LINE_BYTES] = "";
+    long long boot_ms = 0;
+    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    ssize_t n = fd >= 0 ? read(fd, line, sizeof line - 1) : -1;
+    int64_t now_ms = clock->boot_ms(clock);
+    const char *space;
+
+    if (fd >= 0)
+        (void)close(fd);
+    space = n > 0 ? strchr(line, ' ') : NULL;
+    if (!space)
+        return INT64_MAX;
+    (void)snprintf(boot_id, sizeof boot_id, "%.*s", (int)(space - line), line);
+    boot_ms = strtoll(space + 1, NULL, 10);
+    if (strcmp(boot_id, clock->boot_id) != 0 || boot_ms > now_ms)
+        return INT64_MAX;
+    return now_ms - boot_ms;
+}
+
+/* "<service>.<pid>" */
+static bool is_of(const char *name, const char *service)
+{
+    size_t n = strlen(service);
+
+    return strncmp(name, service, n) == 0 && name[n] == '.';
+}
+
+static DIR *open_dir(const char *data_dir)
+{
+    char path[PATH_BYTES];
+
+    (void)snprintf(path, sizeof path, "%s/" DIR_NAME, data_dir);
+    return opendir(path);
+}
+
+enum heartbeat_state heartbeat_find(const char *data_dir, const char *service, struct clock *clock,
+                                    int64_t *ret_age_ms)
+{
+    DIR *dir = open_dir(data_dir);
+    const struct dirent *e;
+    int64_t newest_ms = INT64_MAX;
+    bool any = false;
+
+    while (dir && (e = readdir(dir))) {
+        int64_t age_ms;
+
+        if (!is_of(e->d_name, service))
+            continue;
+        any = true;
+        age_ms = age_of(dirfd(dir), e->d_name, clock);
+        newest_ms = age_ms < newest_ms ? age_ms : newest_ms;
+    }
+    if (dir)
+        (void)closedir(dir);
+    if (ret_age_ms)
+        *ret_age_ms = any && newest_ms < INT64_MAX ? newest_ms : 0;
+    if (!any)
+        return HEARTBEAT_NONE;
+    return newest_ms <= HEARTBEAT_DEAD_MS ? HEARTBEAT_ALIVE : HEARTBEAT_DEAD;
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+/* One of our name starts: the files of its dead namesakes have done their work. */
+static void remove_dead(const char *data_dir, const char *service, struct clock *clock)
+{
+    DIR *dir = open_dir(data_dir);
+    const struct dirent *e;
+
+    while (dir && (e = readdir(dir)))
+        if (is_of(e->d_name, service) && age_of(dirfd(dir), e->d_name, clock) > HEARTBEAT_DEAD_MS)
+            (void)unlinkat(dirfd(dir), e->d_name, 0);
+    if (dir)
+        (void)closedir(dir);
+}
+
+void heartbeat_write(struct heartbeat *h)
+{
+    char line[LINE_BYTES];
+    int n =
+        snprintf(line, sizeof line, "%s %lld\n", h->clock->boot_id, (long long)h->clock->boot_ms(h->clock));
+
+    (void)(pwrite(h->fd, line, (size_t)n, 0) == n && ftruncate(h->fd, n) == 0);
+}
+
+int heartbeat_open(const char *data_dir, const char *service, struct clock *clock, struct heartbeat **ret)
+{
+    struct heartbeat *h;
+    char dir[PATH_BYTES];
+
+    (void)snprintf(dir, sizeof dir, "%s/" DIR_NAME, data_dir);
+    if (mkdir(dir, 0750) != 0 && errno != EEXIST)
+        return -errno;
+    remove_dead(data_dir, service, clock);
+    h = mem_zalloc(sizeof *h);
+    if (!h)
+        return -ENOMEM;
+    h->clock = clock;
+    (void)snprintf(h->path, sizeof h->path, "%.4000s/" DIR_NAME "/%s.%d", data_dir, service, (int)getpid());
+    h->fd = open(h->path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+    if (h->fd < 0) {
+        int e = errno;
+
+        mem_free(h);
+        return -e;
+    }
+    heartbeat_write(h);
+    *ret = h;
+    return 0;
+}
+
+void heartbeat_close(struct heartbeat *h)
+{
+    if (!h)
+        return;
+    (void)unlink(h->path);
+    (void)close(h->fd);
+    mem_free(h);
+}
