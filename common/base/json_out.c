@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "common/base/clean.h"
 #include "common/base/utf8.h"
 
 static void begin(struct json_out *j, const char *key)
@@ -34,9 +35,20 @@ static size_t plain_run(const char *p, size_t n)
 {
     size_t i = 0;
 
-    while (i < n && (unsigned char)p[i] >= 0x20 && (unsigned char)p[i] < 0x80 && p[i] != '"' && p[i] != '\\')
+    while (i < n && (unsigned char)p[i] >= 0x20 && (unsigned char)p[i] < 0x7f && p[i] != '"' && p[i] != '\\')
         i++;
     return i;
+}
+
+/* A sequence of UTF-8, as \u where a terminal would obey it (clean.h). All that is unsafe is below U+10000. */
+static void add_point(struct buf *out, const char *p, size_t len)
+{
+    unsigned point = utf8_point((const unsigned char *)p, len);
+
+    if (clean_is_unsafe(point))
+        (void)buf_addf(out, "\\u%04x", point);
+    else
+        (void)buf_add(out, p, len);
 }
 
 /* One character that is not plain: an escape, or a UTF-8 sequence, or U+FFFD for a byte that is none. Returns
@@ -47,26 +59,23 @@ static size_t add_special(struct buf *out, const char *p, size_t n)
         ['\b'] = "\\b", ['\f'] = "\\f", ['\n'] = "\\n", ['\r'] = "\\r", ['\t'] = "\\t"
     };
     unsigned char c = (unsigned char)*p;
+    size_t len;
 
     if (c == '"' || c == '\\') {
         (void)buf_addf(out, "\\%c", c);
         return 1;
     }
-    if (c < 0x20) {
-        if (escapes[c])
-            (void)buf_adds(out, escapes[c]);
-        else
-            (void)buf_addf(out, "\\u%04x", c);
+    if (c < 0x20 && escapes[c]) {
+        (void)buf_adds(out, escapes[c]);
         return 1;
     }
-    for (size_t len = 2; len <= 4 && len <= n; len++) {
-        if (utf8_is_valid(p, len)) {
-            (void)buf_add(out, p, len);
-            return len;
-        }
+    len = utf8_length((const unsigned char *)p, n);
+    if (len == 0) {
+        (void)buf_adds(out, "\xef\xbf\xbd");
+        return 1;
     }
-    (void)buf_adds(out, "\xef\xbf\xbd");
-    return 1;
+    add_point(out, p, len);
+    return len;
 }
 
 void json_text(struct json_out *j, const char *key, struct str v)
@@ -114,18 +123,22 @@ void json_raw(struct json_out *j, const char *key, struct str json)
 void json_compact(struct buf *out, struct str json)
 {
     bool in_text = false;
-    size_t from = 0;
+    size_t from = 0, len;
 
-    for (size_t i = 0; i < json.n; i++) {
-        char c = json.p[i];
+    for (size_t i = 0; i < json.n; i += len) {
+        unsigned char c = (unsigned char)json.p[i];
 
-        if (in_text && c == '\\')
-            i++;
+        len = c < 0x7f ? 1 : utf8_length((const unsigned char *)json.p + i, json.n - i);
+        len = len > 0 ? len : 1;
+        if (in_text && c == '\\' && i + 1 < json.n)
+            len = 2;
         else if (c == '"')
             in_text = !in_text;
-        else if (!in_text && (c == ' ' || c == '\t' || c == '\n' || c == '\r')) {
+        else if (in_text ? c >= 0x7f : c == ' ' || c == '\t' || c == '\n' || c == '\r') {
             (void)buf_add(out, json.p + from, i - from);
-            from = i + 1;
+            from = i + len;
+            if (in_text)
+                add_point(out, json.p + i, len);
         }
     }
     if (from < json.n)

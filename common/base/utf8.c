@@ -54,3 +54,12 @@ size_t utf8_encode(unsigned c, char out[4])
     out[3] = (char)(0x80 | (c & 63));
     return 4;
 }
+
+unsigned utf8_point(const unsigned char *p, size_t len)
+{
+    unsigned point = len == 1 ? p[0] : p[0] & (0x7fU >> len);
+
+    for (size_t i = 1; i < len; i++)
+        point = point << 6 | (p[i] & 63U);
+    return point;
+}

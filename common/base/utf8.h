@@ -12,3 +12,5 @@ size_t utf8_length(const unsigned char *p, size_t n);
 bool utf8_is_valid(const char *p, size_t n);
 /* Writes the code point, at most U+10FFFF, and returns its bytes. */
 size_t utf8_encode(unsigned point, char ret[4]);
+/* The code point of a sequence of @len bytes that utf8_length() has measured. */
+unsigned utf8_point(const unsigned char *p, size_t len);

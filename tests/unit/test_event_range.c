@@ -170,7 +170,7 @@ static void test_event_as_json(void **state)
         buf_str(&out),
         "{\"seq\":7,\"id\":\"evt_0123abcd_7\",\"at\":1800000000000,\"occurred_at\":1799999999999,"
         "\"type\":\"message.received\",\"bridge\":\"main\",\"session\":\"s1\","
-        "\"message_id\":\"A\\u001b[31m\xc2\x9b\",\"body\":{\"a\":[1,2]}}\n");
+        "\"message_id\":\"A\\u001b[31m\\u009b\",\"body\":{\"a\":[1,2]}}\n");
 }
 
 static void test_event_as_text_cannot_steer_a_terminal(void **state)
