@@ -114,3 +114,20 @@ int url_parse_listen(const char *s, char *ret_host, size_t n, uint16_t *ret_port
     *ret_port = port;
     return 0;
 }
+
+char *url_display(const char *url, char *ret, size_t n)
+{
+    struct url u;
+    char port[8] = "";
+    bool v6;
+
+    ret[0] = '\0';
+    if (url_parse(url, &u) != 0)
+        return ret;
+    v6 = memchr(u.host.p, ':', u.host.n) != NULL;
+    if (u.port != 0)
+        (void)snprintf(port, sizeof port, ":%u", (unsigned)u.port);
+    (void)snprintf(ret, n, "%s://%s%.*s%s%s%s", u.https ? "https" : "http", v6 ? "[" : "", (int)u.host.n,
+                   u.host.p, v6 ? "]" : "", port, u.path.n > 1 ? "/…" : "");
+    return ret;
+}

@@ -26,3 +26,10 @@ int url_parse(const char *url, struct url *ret);
 /* "127.0.0.1:8000", "[::1]:8000", ":8000" (all addresses), "8000" (loopback) -> host (n bytes at least 64)
  * and port. Port 0 asks the kernel for a free one. */
 int url_parse_listen(const char *s, char *ret_host, size_t n, uint16_t *ret_port);
+
+/*
+ * What may be shown of a URL: scheme, host and port; a path of more than one byte as "/…", because services such as
+ * Slack keep their secret there. Never user, password, query or fragment. "" of a text that is no URL. Writes at
+ * most @n bytes with a NUL and returns @ret.
+ */
+char *url_display(const char *url, char *ret, size_t n);

@@ -214,20 +214,6 @@ int destination_save_status(struct destination *d)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-/* The URL without what may be secret in it. */
-static void show_url(const char *url, char *ret, size_t n)
-{
-    struct url u;
-
-    *ret = '\0';
-    if (url_parse(url, &u) != 0)
-        return;
-    (void)snprintf(ret, n, "%s://%.*s", u.https ? "https" : "http", (int)u.host.n, u.host.p);
-    if (u.port)
-        (void)snprintf(ret + strlen(ret), n - strlen(ret), ":%u", u.port);
-    (void)snprintf(ret + strlen(ret), n - strlen(ret), "%.*s", (int)u.path.n, u.path.p ? u.path.p : "");
-}
-
 static int load(struct destination *d)
 {
     CLEANUP(buf_fini) struct buf done = BUF_INIT(ACK_WINDOW_SEQS / 8 + 8);
@@ -235,7 +221,7 @@ static int load(struct destination *d)
 
     if (r != 0)
         return r;
-    show_url(d->o.config->url, d->row.url, sizeof d->row.url);
+    (void)url_display(d->o.config->url, d->row.url, sizeof d->row.url);
     return backlog_open(&(struct backlog_options){ .app = d->o.app,
                                                    .stores = d->o.stores,
                                                    .commit = d->o.commit,

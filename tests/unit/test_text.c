@@ -172,6 +172,28 @@ static void utf8(void **state)
         assert_false(utf8_is_valid(bad[i], strlen(bad[i])));
 }
 
+/* Neither user, password, query nor fragment, nor a path, in which some services keep their secret. */
+static void a_url_is_shown_without_its_secrets(void **state)
+{
+    static const struct {
+        const char *url, *shown;
+    } cases[] = {
+        { "http://me:hush@host:3000/base?key=hush#hush", "http://host:3000/…" },
+        { "https://hush@host", "https://host" },
+        { "https://host/", "https://host" },
+        { "http://[::1]:8000/?hush", "http://[::1]:8000" },
+        { "https://hooks.slack.com/services/T0/B0/hush", "https://hooks.slack.com/…" },
+        { "HTTP://a@b:hush@host/", "http://host" },
+        { "hush", "" },
+        { "", "" },
+    };
+    char shown[64];
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        assert_string_equal(url_display(cases[i].url, shown, sizeof shown), cases[i].shown);
+    assert_string_equal(url_display("https://host.example", shown, 9), "https://");
+}
+
 static void urls(void **state)
 {
     struct url u;
@@ -257,6 +279,7 @@ int main(void)
         cmocka_unit_test(ids),
         cmocka_unit_test(utf8),
         cmocka_unit_test(urls),
+        cmocka_unit_test(a_url_is_shown_without_its_secrets),
         cmocka_unit_test(listening_addresses),
         cmocka_unit_test(addresses_of_the_bus),
     };
