@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/base/buf.h"
 #include "common/base/clock.h"
@@ -108,17 +109,32 @@ static enum http_error error_of(const struct http_call *call, CURLcode code)
     }
 }
 
-/* Seconds or a date. libcurl takes other text for 0. */
-static bool is_retry_after(const char *value)
+static int64_t clamp_retry_after(int64_t s)
 {
-    return (value[0] >= '0' && value[0] <= '9') || curl_getdate(value, NULL) != -1;
+    return s < 0 ? 0 : s < HTTP_RETRY_AFTER_MAX_S ? s : HTTP_RETRY_AFTER_MAX_S;
+}
+
+/* Seconds or a date, as RFC 9110 has them; -1 for another text. */
+static int64_t retry_after_s(const char *value)
+{
+    int64_t s = -1;
+    time_t date;
+    int r = text_to_i64(value, &s);
+
+    if (r == -EINVAL) {
+        date = curl_getdate(value, NULL);
+        return date == -1 ? -1 : clamp_retry_after(date - time(NULL));
+    }
+    if (r == -ERANGE)
+        return *value == '-' ? -1 : HTTP_RETRY_AFTER_MAX_S;
+    return s < 0 ? -1 : clamp_retry_after(s);
 }
 
 static void read_answer(struct http_call *call, CURLcode code, struct http_answer *ret)
 {
     char *type = NULL;
     long status = 0;
-    curl_off_t retry_after = 0, pretransfer = 0;
+    curl_off_t pretransfer = 0;
     struct curl_header *header;
 
     *ret = (struct http_answer){ .error = error_of(call, code), .retry_after_s = -1, .sent_ms = -1 };
@@ -137,10 +153,8 @@ static void read_answer(struct http_call *call, CURLcode code, struct http_answe
     (void)curl_easy_getinfo(call->easy, CURLINFO_CONTENT_TYPE, &type);
     ret->content_type = str_from(type);
     ret->body = (struct str){ buf_str(&call->answer), call->answer.len };
-    if (curl_easy_header(call->easy, "Retry-After", 0, CURLH_HEADER, -1, &header) == CURLHE_OK &&
-        is_retry_after(header->value) &&
-        curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK)
-        ret->retry_after_s = retry_after > 0 ? retry_after : 0;
+    if (curl_easy_header(call->easy, "Retry-After", 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
+        ret->retry_after_s = retry_after_s(header->value);
 }
 
 static size_t on_body(char *data, size_t size, size_t n, void *ctx)

@@ -48,15 +48,20 @@ enum http_error {
 };
 const char *http_error_text(enum http_error e);
 
+/* A month: longer is as good as never, and in no unit does it overflow. */
+#define HTTP_RETRY_AFTER_MAX_S (30 * 24 * 3600)
+
 struct http_answer {
     enum http_error error;
     int status;              /* 0 when no answer came; also set with HTTP_E_TOO_BIG */
     struct str content_type; /* lower case not guaranteed; STR_NULL when absent */
     struct str body;         /* with HTTP_E_TOO_BIG its beginning */
-    int64_t retry_after_s;   /* from Retry-After (a date is in the past: 0), -1 when absent */
-    int64_t took_ms;         /* from http_call() to now */
-    int64_t sent_ms;         /* from http_call() until the request went out; -1: it never did */
-    char detail[128];        /* libcurl's words on a failure, no secrets */
+    int64_t
+        retry_after_s; /* from Retry-After (a date is in the past: 0), at most HTTP_RETRY_AFTER_MAX_S; -1 when
+                                absent */
+    int64_t took_ms;   /* from http_call() to now */
+    int64_t sent_ms;   /* from http_call() until the request went out; -1: it never did */
+    char detail[128];  /* libcurl's words on a failure, no secrets */
 };
 
 /* @max_connections: at once, over all hosts; further calls queue inside and their timeout runs meanwhile. */

@@ -20,6 +20,7 @@
 #define PATIENCE_MS 20000
 
 struct world {
+    const char *retry_after; /* of the answer, instead of 7 s */
     struct loop *loop;
     struct http_server *server;
     struct http_client *client;
@@ -81,7 +82,8 @@ static void on_request(void *ctx, struct http_req *r)
     else if (str_eq(http_req_path(r), "/cut"))
         http_respond_cut(r, 200, "text/plain", STR_LIT("0123456789"));
     else
-        http_respond(r, 200, "text/plain", STR_LIT("hello"), "Retry-After: 7\n");
+        http_respond(r, 200, "text/plain", STR_LIT("hello"),
+                     w->retry_after ? w->retry_after : "Retry-After: 7\n");
 }
 
 static void on_refused(void *ctx, const struct http_refused *f)
@@ -142,6 +144,30 @@ static void call(struct world *w, struct http_request req, int port, const char 
     timer_start(w->patience, PATIENCE_MS);
     (void)loop_run(w->loop);
     timer_stop(w->patience);
+}
+
+/* The number of somebody else never overflows, in whatever unit it is needed. */
+static void a_retry_after_beyond_all_reason_is_a_month(void **state)
+{
+    static const struct {
+        const char *header;
+        int64_t s;
+    } cases[] = {
+        { "Retry-After: 9223372036854775807\n", HTTP_RETRY_AFTER_MAX_S },
+        { "Retry-After: 99999999999999999999999\n", HTTP_RETRY_AFTER_MAX_S },
+        { "Retry-After: 3600\n", 3600 },
+        { "Retry-After: -1\n", -1 },
+        { "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT\n", 0 },
+        { "Retry-After: soon\n", -1 },
+    };
+    struct world *w = *state;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        w->retry_after = cases[i].header;
+        call(w, (struct http_request){ 0 }, http_server_port(w->server), "/p");
+        assert_int_equal(w->answer.error, HTTP_OK);
+        assert_int_equal(w->answer.retry_after_s, cases[i].s);
+    }
 }
 
 static void a_call_is_answered(void **state)
@@ -564,6 +590,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_call_is_answered),
+        TEST(a_retry_after_beyond_all_reason_is_a_month),
         TEST(each_call_is_as_it_was_asked_for),
         TEST(a_call_after_the_connection_was_closed_is_answered),
         TEST(a_request_may_be_answered_later),
