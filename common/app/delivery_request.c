@@ -44,9 +44,9 @@ int delivery_secrets(const char *s, struct tokens *ret, struct buf *problem)
         *ret = t;
         return 0;
     }
-    (void)buf_adds(problem,
-                   "is not \"whsec_\" and base64 of the key, or two of these separated by a comma (make one:"
-                   " echo whsec_$(openssl rand -base64 32))");
+    (void)buf_adds(problem, "is not \"whsec_\" and base64 of a key of at least 24 bytes, or two of these "
+                            "separated by a comma (make one:"
+                            " echo whsec_$(openssl rand -base64 32))");
     return -EINVAL;
 }
 

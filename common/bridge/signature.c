@@ -19,6 +19,8 @@
 #define TOKEN_MAX 2048
 /* Longest key inside "whsec_"; the specification says 24 to 64 bytes. */
 #define KEY_MAX 256
+/* The least that the specification of Standard Webhooks allows. */
+#define STANDARD_KEY_MIN 24
 /* Room for "webhook-timestamp" in digits. */
 #define TIMESTAMP_MAX 24
 
@@ -35,9 +37,20 @@ static struct str trim(struct str s)
     return s;
 }
 
+static int standard_key(struct str secret, uint8_t ret[KEY_MAX], size_t *ret_n)
+{
+    if (!str_starts(secret, "whsec_"))
+        return -EINVAL;
+    if (base64_decode((struct str){ secret.p + 6, secret.n - 6 }, ret, KEY_MAX, ret_n) != 0)
+        return -EINVAL;
+    return *ret_n < STANDARD_KEY_MIN ? -EINVAL : 0;
+}
+
 int tokens_parse(const char *s, struct tokens *ret)
 {
     struct tokens t = { 0 };
+    uint8_t key[KEY_MAX];
+    size_t n;
 
     while (s && *s) {
         const char *comma = strchrnul(s, ',');
@@ -47,6 +60,8 @@ int tokens_parse(const char *s, struct tokens *ret)
             return -EINVAL;
         if (t.n == TOKENS_MAX)
             return -E2BIG;
+        if (str_starts(token, "whsec_") && standard_key(token, key, &n) != 0)
+            return -EKEYREJECTED;
         t.token[t.n++] = token;
         if (*comma && !comma[1])
             return -EINVAL;
@@ -152,13 +167,6 @@ static int check_query(const struct tokens *tokens, struct str query)
 }
 
 /* -- signatures -- */
-
-static int standard_key(struct str secret, uint8_t ret[KEY_MAX], size_t *ret_n)
-{
-    if (!str_starts(secret, "whsec_"))
-        return -EINVAL;
-    return base64_decode((struct str){ secret.p + 6, secret.n - 6 }, ret, KEY_MAX, ret_n) ? -EINVAL : 0;
-}
 
 /* "v1,<base64>" over id.timestamp.body. */
 int signature_standard(struct str secret, struct str id, struct str timestamp, struct str body, char ret[64])

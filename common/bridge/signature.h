@@ -13,7 +13,7 @@ struct tokens {
     int n; /* 0: open */
 };
 /* Splits "a,b" (white space around each dropped). Points into @s. -E2BIG: more than two; -EINVAL: an empty
- * one. */
+ * one; -EKEYREJECTED: a "whsec_" that is no key of 24 bytes or more in base64. */
 int tokens_parse(const char *s, struct tokens *ret);
 
 enum signature_scheme {

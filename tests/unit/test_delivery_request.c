@@ -39,7 +39,12 @@ static void a_url_without_a_path_gets_the_bridges(void **state)
 
 static void secrets_are_checked_and_not_told(void **state)
 {
-    static const char *const bad[] = { "hidden", "whsec_!!!", KEY_1 ",hidden", KEY_1 ",",
+    static const char *const bad[] = { "hidden",
+                                       "whsec_!!!",
+                                       "whsec_MfKQ",
+                                       "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa" /* 23 bytes */,
+                                       KEY_1 ",hidden",
+                                       KEY_1 ",",
                                        KEY_1 "," KEY_1 "," KEY_1 };
     struct tokens t = { 0 };
     CLEANUP(buf_fini) struct buf problem = BUF_INIT(1024);

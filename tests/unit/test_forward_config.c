@@ -32,25 +32,26 @@ static void everything_is_read(void **state)
     CLEANUP(buf_fini) struct buf problem = BUF_INIT(4096);
     const struct destination_config *d;
 
-    assert_int_equal(parse("# where to\n"
-                           "[destination crm]   # the first\r\n"
-                           "  url = https://crm.example/hooks?a=b#c\n"
-                           "token=t\n"
-                           "secret = whsec_YWJj , whsec_ZGVm\n"
-                           "types = message. , session.disconnected\t# prefixes\n"
-                           "sessions = a,b\n"
-                           "bridge = main\n"
-                           "body = raw\n"
-                           "concurrency = 12\n"
-                           "timeout = 2s\n"
-                           "batch = 10\n"
-                           "batch_wait = 5ms\n"
-                           "allow_private = yes\n"
-                           "\n"
-                           "[ destination  log ]\n"
-                           "url = http://log.example",
-                           &c, &problem),
-                     0);
+    assert_int_equal(
+        parse("# where to\n"
+              "[destination crm]   # the first\r\n"
+              "  url = https://crm.example/hooks?a=b#c\n"
+              "token=t\n"
+              "secret = whsec_YWJjYWJjYWJjYWJjYWJjYWJjYWJjYWJj , whsec_ZGVmZGVmZGVmZGVmZGVmZGVmZGVmZGVm\n"
+              "types = message. , session.disconnected\t# prefixes\n"
+              "sessions = a,b\n"
+              "bridge = main\n"
+              "body = raw\n"
+              "concurrency = 12\n"
+              "timeout = 2s\n"
+              "batch = 10\n"
+              "batch_wait = 5ms\n"
+              "allow_private = yes\n"
+              "\n"
+              "[ destination  log ]\n"
+              "url = http://log.example",
+              &c, &problem),
+        0);
     assert_int_equal(c.n, 2);
     d = c.at[0];
     assert_string_equal(d->name, "crm");
@@ -165,6 +166,8 @@ static void seventeen_are_too_many(void **state)
     assert_non_null(strstr(buf_str(&problem), "f.ini:33:1: more than 16"));
 }
 
+#define KEY "whsec_YWJjYWJjYWJjYWJjYWJjYWJjYWJjYWJj"
+
 static void secrets_come_from_files(void **state)
 {
     CLEANUP(config_fini) struct config c = CONFIG_NULL;
@@ -174,12 +177,12 @@ static void secrets_come_from_files(void **state)
     int fd = mkstemp(path);
 
     assert_true(fd >= 0);
-    assert_int_equal(write(fd, "whsec_YWJj\nmore\n", 16), 16);
+    assert_int_equal(write(fd, KEY "\nmore\n", sizeof KEY + 5), sizeof KEY + 5);
     (void)close(fd);
     (void)buf_addf(&text, "%ssecret_file = %s\ntoken_file=%s\n", D, path, path);
     assert_int_equal(parse(buf_str(&text), &c, &problem), 0);
     assert_int_equal(c.at[0]->target.secrets.n, 1);
-    assert_string_equal(c.at[0]->target.token, "whsec_YWJj");
+    assert_string_equal(c.at[0]->target.token, KEY);
     (void)unlink(path);
 }
 
@@ -231,7 +234,8 @@ static void every_allocation_may_fail(void **state)
         int r;
 
         mem_fail_after(n);
-        r = parse(D "types = a, b\nsecret = whsec_YWJj\ntoken = t\n", &c, &problem);
+        r = parse(D "types = a, b\nsecret = whsec_YWJjYWJjYWJjYWJjYWJjYWJjYWJjYWJj\ntoken = t\n", &c,
+                  &problem);
         mem_fail_after(-1);
         config_fini(&c);
         buf_fini(&problem);

@@ -120,10 +120,12 @@ static void two_tokens_are_the_most(void **state)
 
     assert_int_equal(tokens_parse("a,b,c", &t), -E2BIG);
     assert_int_equal(tokens_parse("a,", &t), -EINVAL);
+    assert_int_equal(tokens_parse("whsec_YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnc", &t), -EKEYREJECTED); /* 23 bytes */
     assert_int_equal(tokens_parse(",a", &t), -EINVAL);
     assert_int_equal(tokens_parse("a, ,b", &t), -EINVAL);
     assert_int_equal(tokens_parse(" ", &t), -EINVAL);
     assert_int_equal(t.n, -1);
+    assert_int_equal(tokens_parse("whsec_YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4", &t), 0);
     assert_int_equal(tokens_parse(NULL, &t), 0);
     assert_int_equal(t.n, 0);
     assert_int_equal(tokens_parse(" a\t,  b ", &t), 0);
@@ -198,7 +200,8 @@ static void a_signature_is_built_as_it_is_verified(void **state)
     char sign[64] = "";
 
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(signature_standard(STR_LIT("whsec_b3RoZXI="), STR_LIT("a"), at, STR_LIT(""), sign),
+        assert_int_equal(signature_standard(STR_LIT("whsec_b3RoZXIgb3RoZXIgb3RoZXIgb3RoZXIh"), STR_LIT("a"),
+                                            at, STR_LIT(""), sign),
                          0);
         assert_string_not_equal(sign, STANDARD_SIGN);
     }
