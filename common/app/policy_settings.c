@@ -8,11 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/app/app.h"
-#include "common/base/mem.h"
+#include "common/base/text.h"
 
-#define AT(field) \
-    (sizeof(struct app_settings) + sizeof(struct bridge_settings) + offsetof(struct policy_settings, field))
+#define AT(field) offsetof(struct policy_settings, field)
 #define SECOND_MS ((int64_t)1000)
 #define HOUR_MS   (3600 * SECOND_MS)
 
@@ -133,28 +131,7 @@ static int read_backoff(struct policy_settings *s, struct buf *problem)
     return 0;
 }
 
-/* What has no setting of its own keeps its default; the table overwrote the rest. */
-static void fill_rest(struct policy *p)
-{
-    struct policy d = policy_default;
-
-    d.interval_ms = p->interval_ms;
-    d.grace_ms = p->grace_ms;
-    d.replaced_delay_ms = p->replaced_delay_ms;
-    d.rate_milli = p->rate_milli;
-    d.burst = p->burst;
-    d.slow_start_ms = p->slow_start_ms;
-    d.in_flight_max = p->in_flight_max;
-    d.failures_max = p->failures_max;
-    d.stable_ms = p->stable_ms;
-    d.breaker.streak = p->breaker.streak;
-    d.breaker.open_ms = p->breaker.open_ms;
-    d.breaker.open_max_ms = p->breaker.open_max_ms;
-    *p = d;
-}
-
 int policy_settings_check(struct policy_settings *s, struct buf *problem)
 {
-    fill_rest(&s->policy);
     return s->backoff && *s->backoff ? read_backoff(s, problem) : 0;
 }

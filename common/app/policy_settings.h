@@ -1,7 +1,6 @@
 /*
  * The settings of the reconnect policy, for those who plan or make attempts: monitor and reconnect-worker.
- * A program's settings struct begins { struct app_settings app; struct bridge_settings bridge;
- * struct policy_settings policy; … }.
+ * A program includes them by POLICY_SETTINGS(): what has no row keeps the value of policy_default.
  */
 #pragma once
 
@@ -10,11 +9,16 @@
 #include "common/policy/policy.h"
 
 struct policy_settings {
-    struct policy policy;
-    const char *backoff; /* RECONNECT_BACKOFF as written, "MIN..MAX" or "" */
+    struct policy policy; /* first: POLICY_SETTINGS() */
+    const char *backoff;  /* RECONNECT_BACKOFF as written, "MIN..MAX" or "" */
 };
 extern const struct setting policy_settings_table[];
+#define POLICY_SETTINGS(type_, member_)                                                               \
+    {                                                                                                 \
+        .include = policy_settings_table, .at = offsetof(type_, member_), .initial = &policy_default, \
+        .initial_bytes = sizeof(struct policy),                                                       \
+    }
 
-/* After settings_read(): takes RECONNECT_BACKOFF apart and sets what follows from other numbers.
+/* After settings_read(): takes RECONNECT_BACKOFF apart.
  * Returns 0, or -EINVAL with one line in @problem. */
 int policy_settings_check(struct policy_settings *s, struct buf *problem);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/app/webhook_settings.h"
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/bridge/signature.h"
@@ -14,12 +15,9 @@
 #include "services/cli/webhook_url.h"
 
 static const struct setting table[] = {
-    WEBHOOK_URL_ROWS(offsetof(struct doctor_settings, webhook_url),
-                     offsetof(struct doctor_settings, ingest_listen)),
-    { .name = "WEBHOOK_AUTH_TOKEN",
-      .at = offsetof(struct doctor_settings, token),
-      .secret = true,
-      .help = "what webhooks present, as zapkeep-ingest has it" },
+    WEBHOOK_URL_ROW(struct doctor_settings, webhook_url),
+    INGEST_LISTEN_ROW(struct doctor_settings, ingest_listen),
+    WEBHOOK_TOKEN_ROW(struct doctor_settings, token),
     { .name = "RECONNECT_HOOK",
       .at = offsetof(struct doctor_settings, hook),
       .help = "as zapkeep-reconnect has it" },
@@ -123,7 +121,8 @@ static int take_token(struct doctor *d)
     struct tokens t;
 
     if (tokens_parse(d->settings.token, &t))
-        return cli_problem(EXIT_USAGE, "WEBHOOK_AUTH_TOKEN: at most two tokens with a comma between them");
+        return cli_problem(EXIT_USAGE, "WEBHOOK_AUTH_TOKEN: at most two tokens with a comma between them; a "
+                                       "whsec_ key has at least 24 bytes");
     if (t.n)
         (void)snprintf(d->token_text, sizeof d->token_text, "%.*s", (int)t.token[0].n, t.token[0].p);
     d->token = d->token_text;

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "common/app/webhook_settings.h"
 #include "common/base/mem.h"
 #include "common/bridge/signature.h"
 #include "services/cli/cli.h"
@@ -66,8 +67,9 @@ static const struct setting events_table[] = {
       .max = INT64_MAX,
       .flag_only = true,
       .help = "with --rejected: posts the one of this id to webhook-ingest once more, as JSON" },
-    { .name = "WEBHOOK_AUTH_TOKEN", .at = AT(token), .secret = true, .help = "for --accept" },
-    WEBHOOK_URL_ROWS(AT(webhook_url), AT(ingest_listen)),
+    WEBHOOK_TOKEN_ROW(struct events_settings, token),
+    WEBHOOK_URL_ROW(struct events_settings, webhook_url),
+    INGEST_LISTEN_ROW(struct events_settings, ingest_listen),
     { 0 },
 };
 
@@ -235,7 +237,7 @@ int cmd_events(int argc, char *argv[])
     if (code != EXIT_GO_ON)
         return code;
     (void)signal(SIGPIPE, SIG_IGN);
-    event_range_given(&s.range, &events_table[0], argc, argv);
+    event_range_given(&s.range, events_table, argc, argv);
     code = args.n == 0 ? (s.accept > 0 ? accept_one(&s) : show(&s))
                        : cli_problem(EXIT_USAGE,
                                      "events takes options only, not \"%s\"; see zapkeep events "

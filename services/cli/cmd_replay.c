@@ -45,7 +45,7 @@ static const struct setting replay_table[] = {
     { .name = "TO_URL", .kind = SETTING_URL, .at = AT(to_url), .flag_only = true, .help = "post there instead of to BACKEND_URL" },
     { .name = "SPEED", .at = AT(speed), .def = "0", .flag_only = true,
       .help = "1: at the pace at which they came, 10: ten times that; 0: as fast as it goes" },
-    FORWARD_SETTING_ROWS(offsetof(struct replay_settings, forward)),
+    SETTINGS_OF(forward_settings_table, struct replay_settings, forward),
     { 0 },
 };
 /* clang-format on */

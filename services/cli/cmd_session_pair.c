@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "common/app/webhook_settings.h"
 #include "common/base/mem.h"
 #include "common/store/sessions.h"
 #include "services/cli/commands.h"
@@ -33,8 +34,8 @@ struct pair_settings {
 };
 
 static const struct setting table[] = {
-    WEBHOOK_URL_ROWS(offsetof(struct pair_settings, webhook_url),
-                     offsetof(struct pair_settings, ingest_listen)),
+    WEBHOOK_URL_ROW(struct pair_settings, webhook_url),
+    INGEST_LISTEN_ROW(struct pair_settings, ingest_listen),
     PAIRING_ROWS(offsetof(struct pair_settings, wait), offsetof(struct pair_settings, timeout_ms)),
     { .name = "YES",
       .kind = SETTING_BOOL,

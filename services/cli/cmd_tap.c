@@ -46,6 +46,9 @@ struct tap {
 #define AT(field) offsetof(struct tap_settings, field)
 
 static const struct setting tap_table[] = {
+    SETTINGS_OF(cli_settings_table, struct tap_settings, cli),
+    SETTINGS_OF(app_settings_table, struct tap_settings, cli.app),
+    SETTINGS_OF(bridge_settings_table, struct tap_settings, cli.bridge),
     EVENT_RANGE_ROWS(AT(range), "begin with the newest N"),
     { .name = "COUNT",
       .kind = SETTING_INT,
@@ -65,9 +68,6 @@ static const struct setting tap_table[] = {
       .help = "end after this time: exit 1 when --count was not reached; 0: never" },
     { 0 },
 };
-
-static const struct setting *const tables[] = { cli_settings_table, app_settings_table, bridge_settings_table,
-                                                tap_table, NULL };
 
 /* ---- selecting and printing ------------------------------------------------------------------ */
 
@@ -297,7 +297,7 @@ int cmd_tap(int argc, char *argv[])
     const struct app_spec spec = { .service = "tap",
                                    .program = "zapkeep tap",
                                    .what = cli_command_of(cmd_tap)->what,
-                                   .tables = tables,
+                                   .table = tap_table,
                                    .no_publisher = true };
     const struct app_start start = { .argc = argc, .argv = argv, .args = &t.args };
     int r;
@@ -305,7 +305,7 @@ int cmd_tap(int argc, char *argv[])
     buf_init(&t.out, SIZE_MAX / 2); /* the lines of one read */
     r = app_open(&spec, &start, &t.settings, &t.app);
     if (r == 0) {
-        event_range_given(&t.settings.range, &tap_table[0], argc, argv);
+        event_range_given(&t.settings.range, tap_table, argc, argv);
         log_setup("tap", LOG_LEVEL_WARN, LOG_FORMAT_LOGFMT); /* a tool, not a service */
         r = start_tap(&t);
     }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/clean.h"
 #include "common/base/json_in.h"
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
@@ -87,13 +88,14 @@ void doctor_ingest(struct doctor *d, struct finding *f)
     else
         finding_set(f, FINDING_BAD, "look at zapkeep-ingest's log: what it lacks is in this answer",
                     "webhook-ingest is not ready (%d): %.200s", reply.answer.status,
-                    reply.body.data ? cli_plain(reply.body.data) : "");
+                    reply.body.data ? clean_text(reply.body.data) : "");
 }
 
 /* A body that is not JSON by its Content-Type is refused after the token was judged, and nothing is kept. */
 void doctor_token(struct doctor *d, struct finding *f)
 {
     CLEANUP(cli_reply_fini) struct cli_reply with = CLI_REPLY_NULL, without = CLI_REPLY_NULL;
+    char url[300];
 
     if (!d->ingest_good) {
         finding_set(f, FINDING_SKIP, "", "not tried: webhook-ingest is not ready");
@@ -112,7 +114,8 @@ void doctor_token(struct doctor *d, struct finding *f)
                               : "webhook-ingest wants a token, and WEBHOOK_AUTH_TOKEN is not set here");
     else if (!d->token_good)
         finding_set(f, FINDING_BAD, "is WEBHOOK_URL that of zapkeep-ingest, with its path?",
-                    "%.200s answers a webhook with %d", d->settings.webhook_url, with.answer.status);
+                    "%s answers a webhook with %d", url_display(d->webhook_url, url, sizeof url),
+                    with.answer.status);
     else if (without.answer.status == 415)
         finding_set(f, FINDING_WARN, "set WEBHOOK_AUTH_TOKEN at zapkeep-ingest and at the bridge",
                     "webhook-ingest takes webhooks from anybody who reaches its port");

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/base/mem.h"
+#include "common/base/own_file.h"
 #include "common/domain/cause.h"
 #include "common/store/events.h"
 #include "services/cli/doctor.h"
@@ -77,15 +78,13 @@ void doctor_disk(struct doctor *d, struct finding *f)
 /* 1: in WAL mode; 0: not; a negative: cannot be read. */
 static int is_wal(const struct doctor *d, const char *file)
 {
-    char path[SETTINGS_VALUE_MAX + 32];
     uint8_t head[HEAD_BYTES];
     ssize_t n;
-    int fd;
+    int fd, r;
 
-    (void)snprintf(path, sizeof path, "%s/%s", dir_of(d), file);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
+    r = own_file_open(dir_of(d), file, O_RDONLY, 0, &fd);
+    if (r != 0)
+        return r;
     n = read(fd, head, sizeof head);
     (void)close(fd);
     return n < 0 ? -EIO : doctor_is_wal(head, (size_t)n);

@@ -8,12 +8,9 @@
 #define WINDOW_FIRST  512
 #define WINDOW_FACTOR 8
 
-void event_range_given(struct event_range *h, const struct setting *row, int argc, char *const argv[])
+void event_range_given(struct event_range *h, const struct setting *table, int argc, char *const argv[])
 {
-    const struct setting rows[] = { *row, { 0 } };
-    const struct setting *const tables[] = { rows, NULL };
-
-    if (h->from == 0 && settings_given(tables, row->name, argc, argv))
+    if (h->from == 0 && settings_given(table, "FROM", argc, argv))
         h->from = 1;
 }
 

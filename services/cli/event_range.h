@@ -30,8 +30,8 @@ struct event_range {
         .min = 0, .max = INT64_MAX, .flag_only = true, .help = (last_help_)                                \
     }
 
-/* --from 0 is the beginning, as --from 1 is: 0 alone means that it was not given. @row: the row of --from. */
-void event_range_given(struct event_range *h, const struct setting *row, int argc, char *const argv[]);
+/* --from 0 is the beginning, as --from 1 is: 0 alone means that it was not given. @table: the command's. */
+void event_range_given(struct event_range *h, const struct setting *table, int argc, char *const argv[]);
 
 /* "10m" (that long ago), 2026-11-22, 2026-11-22T10:04:35Z -> ms since the epoch. -EINVAL. */
 int event_range_since_ms(const char *text, int64_t now_ms, int64_t *ret_ms);

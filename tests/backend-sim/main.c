@@ -10,6 +10,7 @@
 
 /* Percentages are read as rates are, in thousandths: "0.5" is half of one. */
 static const struct setting table[] = {
+    SETTINGS_OF(app_settings_table, struct backend_settings, app),
     { .name = "PORT",
       .kind = SETTING_INT,
       .at = AT(port),
@@ -63,7 +64,6 @@ static const struct setting table[] = {
       .help = "the same seed makes the same choices" },
     { 0 },
 };
-static const struct setting *const tables[] = { app_settings_table, table, NULL };
 
 static void on_tick(void *ctx)
 {
@@ -98,7 +98,7 @@ int main(int argc, char *argv[])
     const struct app_spec spec = { .service = "backend-sim",
                                    .program = "zk-backend-sim",
                                    .what = "a simulated backend that fails, for tests only",
-                                   .tables = tables,
+                                   .table = table,
                                    .no_publisher = true };
     int r = app_open(&spec, APP_START(argc, argv), &b.settings, &b.app);
 

@@ -6,6 +6,7 @@
 #define HOUR      (60 * MINUTE)
 
 const struct setting sim_settings_table[] = {
+    SETTINGS_OF(app_settings_table, struct sim_settings, app),
     { .name = "HOST", .at = AT(host), .def = "127.0.0.1", .help = "address to listen on" },
     { .name = "PORT",
       .kind = SETTING_INT,

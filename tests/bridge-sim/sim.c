@@ -14,8 +14,6 @@
 /* Node closes a kept-alive connection that is idle this long. */
 #define IDLE_MS 5000
 
-static const struct setting *const tables[] = { app_settings_table, sim_settings_table, NULL };
-
 int64_t sim_wall(struct sim *s)
 {
     struct clock *c = app_clock(s->app);
@@ -149,7 +147,7 @@ static const struct app_spec sim_spec = {
     .service = "bridge-sim",
     .program = "zapkeep-bridge-sim",
     .what = "a simulated WhatsApp bridge, for demonstrations and tests only",
-    .tables = tables,
+    .table = sim_settings_table,
     .no_publisher = true,
 };
 

@@ -71,7 +71,6 @@ static const struct setting table[] = {
       .help = "a flag" },
     { 0 },
 };
-static const struct setting *const tables[] = { table, NULL };
 
 static void clear_environment(void)
 {
@@ -130,12 +129,17 @@ static void must_be_one_line(const struct buf *problem)
         MUST((unsigned char)problem->data[i] >= 0x20);
 }
 
+static void add_line(void *ctx, const char *name, const char *value, bool is_default)
+{
+    (void)buf_addf(ctx, "%s=%s %d\n", name, value, is_default);
+}
+
 static void read_settings(int argc, char *const argv[], bool may_show)
 {
     CLEANUP(buf_fini) struct buf problem = BUF_INIT(16 * 1024), dump = BUF_INIT(64 * 1024);
     struct settings_args args;
     struct values v;
-    int r = settings_read(tables, argc, argv, &problem, &v, &args);
+    int r = settings_read(table, argc, argv, &problem, &v, &args);
 
     MUST(r == 0 || r == SETTINGS_HELP || r == SETTINGS_VERSION || r == -EINVAL);
     if (r == -EINVAL)
@@ -143,8 +147,8 @@ static void read_settings(int argc, char *const argv[], bool may_show)
     if (r == 0) {
         must_make_sense(&v);
         MUST(args.n <= SETTINGS_ARGS_MAX && args.n < argc);
-        settings_dump(tables, &v, &dump);
-        settings_free(tables, &v);
+        settings_each(table, &v, add_line, &dump);
+        settings_free(table, &v);
     }
     MUST(may_show || !strstr(buf_str(&problem), HUSH));
     MUST(may_show || !strstr(buf_str(&dump), HUSH));

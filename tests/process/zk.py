@@ -191,8 +191,8 @@ class Stack:
         if dialect == "zapw":  # the released zapw can only be given a URL
             hook = hook.replace("//", f"//zapkeep:{self.token}@")
         p = self.start("sim", "zapkeep-bridge-sim", "--dialect", dialect, "--port", str(self.ports["api"]),
-                       "--control-port", str(self.ports["control"]), "--api-key", self.key, "--webhook-url", hook,
-                       "--webhook-auth-token", self.token, *args, **env)
+                       "--control-port", str(self.ports["control"]), "--webhook-url", hook, *args,
+                       **{"API_KEY": self.key, "WEBHOOK_AUTH_TOKEN": self.token, **env})
         wait_until("the simulated bridge answers", lambda: self.control("GET", "/state", check=False), needs=p)
         return p
 

@@ -18,8 +18,12 @@ struct program {
     struct policy_settings policy;
 };
 
-static const struct setting *const tables[] = { app_settings_table, bridge_settings_table,
-                                                policy_settings_table, NULL };
+static const struct setting table[] = {
+    SETTINGS_OF(app_settings_table, struct program, app),
+    SETTINGS_OF(bridge_settings_table, struct program, bridge),
+    POLICY_SETTINGS(struct program, policy),
+    { 0 },
+};
 
 static void test_defaults_agree(void **state)
 {
@@ -28,10 +32,10 @@ static void test_defaults_agree(void **state)
     char *argv[] = { name, NULL };
     struct program s = { 0 };
 
-    assert_int_equal(settings_read(tables, 1, argv, &problem, &s, NULL), 0);
+    assert_int_equal(settings_read(table, 1, argv, &problem, &s, NULL), 0);
     assert_int_equal(policy_settings_check(&s.policy, &problem), 0);
     assert_memory_equal(&s.policy.policy, &policy_default, sizeof policy_default);
-    settings_free(tables, &s);
+    settings_free(table, &s);
 }
 
 static void test_backoff(void **state)

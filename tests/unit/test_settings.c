@@ -60,7 +60,6 @@ static const struct setting table[] = {
       .help = "a URL with a password" },
     { 0 },
 };
-static const struct setting *const tables[] = { table, NULL };
 
 static struct buf problem = { .max = 4096 };
 static struct settings_args args;
@@ -68,7 +67,7 @@ static struct settings_args args;
 static int read_with(struct values *v, int argc, const char *const *argv)
 {
     buf_reset(&problem);
-    return settings_read(tables, argc, (char *const *)argv, &problem, v, &args);
+    return settings_read(table, argc, (char *const *)argv, &problem, v, &args);
 }
 #define READ(v, ...)                                                               \
     read_with(v, (int)ARRAY_LEN(((const char *const[]){ "prog", ##__VA_ARGS__ })), \
@@ -87,7 +86,7 @@ static void defaults_are_taken(void **state)
     assert_int_equal(v.bytes, 1 << 20);
     assert_int_equal(v.rate, 2000);
     assert_false(v.flag);
-    settings_free(tables, &v);
+    settings_free(table, &v);
 }
 
 static void a_flag_wins_over_the_environment(void **state)
@@ -99,7 +98,7 @@ static void a_flag_wins_over_the_environment(void **state)
     assert_int_equal(READ(&v), 0);
     assert_string_equal(v.text, "from env");
     assert_false(v.flag);
-    settings_free(tables, &v);
+    settings_free(table, &v);
     assert_int_equal(READ(&v, "--zkt-text=from flag", "--json", "one", "--zkt-number", "7", "--", "--two"),
                      0);
     assert_string_equal(v.text, "from flag");
@@ -108,11 +107,11 @@ static void a_flag_wins_over_the_environment(void **state)
     assert_int_equal(args.n, 2);
     assert_string_equal(args.arg[0], "one");
     assert_string_equal(args.arg[1], "--two");
-    settings_free(tables, &v);
+    settings_free(table, &v);
     (void)setenv("ZKT_TEXT", "", 1); /* empty is not set */
     assert_int_equal(READ(&v), 0);
     assert_string_equal(v.text, "default");
-    settings_free(tables, &v);
+    settings_free(table, &v);
     (void)unsetenv("ZKT_TEXT");
     (void)unsetenv("JSON");
 }
@@ -126,7 +125,7 @@ static void a_value_is_no_flag_even_if_it_looks_like_one(void **state)
     assert_int_equal(v.number, 5);
     assert_string_equal(v.text, "--");
     assert_true(v.flag);
-    settings_free(tables, &v);
+    settings_free(table, &v);
 }
 
 static void what_was_given_is_told_from_a_default(void **state)
@@ -135,10 +134,10 @@ static void what_was_given_is_told_from_a_default(void **state)
     const char *const argv[] = { "prog", "--zkt-secret", "--zkt-number=7", NULL };
 
     assert_string_equal(number->name, "ZKT_NUMBER");
-    assert_false(settings_given(tables, number->name, 3, (char *const *)argv));
-    assert_true(settings_given(tables, secret->name, 3, (char *const *)argv));
+    assert_false(settings_given(table, number->name, 3, (char *const *)argv));
+    assert_true(settings_given(table, secret->name, 3, (char *const *)argv));
     (void)setenv("ZKT_NUMBER", "7", 1);
-    assert_true(settings_given(tables, number->name, 3, (char *const *)argv));
+    assert_true(settings_given(table, number->name, 3, (char *const *)argv));
     (void)unsetenv("ZKT_NUMBER");
 }
 
@@ -166,13 +165,13 @@ static void a_secret_may_stand_in_a_file(void **state)
     struct values v;
 
     assert_true(fd >= 0);
-    assert_int_equal(write(fd, "s3cret\nmore\n", 12), 12);
+    assert_int_equal(write(fd, "s3cret\r\n\n", 9), 9);
     (void)close(fd);
     (void)setenv("ZKT_SECRET", "from env", 1);
     (void)setenv("ZKT_SECRET_FILE", path, 1);
     assert_int_equal(READ(&v), 0);
     assert_string_equal(v.secret, "s3cret");
-    settings_free(tables, &v);
+    settings_free(table, &v);
     (void)unlink(path);
     assert_int_equal(READ(&v), -EINVAL);
     assert_non_null(strstr(buf_str(&problem), "ZKT_SECRET_FILE"));
@@ -212,6 +211,11 @@ static void what_makes_no_sense_is_said_in_one_line(void **state)
     }
 }
 
+static void add_line(void *ctx, const char *name, const char *value, bool is_default)
+{
+    (void)buf_addf(ctx, "%s%s=%s\n", is_default ? "-" : "", name, value);
+}
+
 static void a_secret_is_never_shown(void **state)
 {
     CLEANUP(buf_fini) struct buf out = BUF_INIT(4096);
@@ -222,11 +226,160 @@ static void a_secret_is_never_shown(void **state)
     assert_int_equal(READ(&v, "--zkt-hook=hush"), -EINVAL);
     assert_null(strstr(buf_str(&problem), "hush"));
     assert_int_equal(READ(&v, "--zkt-secret", "hush"), 0);
-    settings_dump(tables, &v, &out);
+    settings_each(table, &v, add_line, &out);
     assert_null(strstr(buf_str(&out), "hush"));
     assert_non_null(strstr(buf_str(&out), "ZKT_SECRET=(set)"));
-    assert_non_null(strstr(buf_str(&out), "ZKT_DURATION=1m"));
-    settings_free(tables, &v);
+    assert_non_null(strstr(buf_str(&out), "-ZKT_DURATION=1m\n"));
+    assert_null(strstr(buf_str(&out), "-ZKT_SECRET"));
+    assert_null(strstr(buf_str(&out), "JSON")); /* a command's flag is no setting of the program */
+    settings_free(table, &v);
+}
+
+static void what_was_set_is_told_from_defaults(void **state)
+{
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(4096);
+    struct values v;
+
+    assert_int_equal(READ(&v, "--zkt-url=http://me:hush@host:3000/base?key=hush#hush", "--zkt-number=7",
+                          "--zkt-duration=60000ms"),
+                     0);
+    settings_each(table, &v, add_line, &out);
+    assert_null(strstr(buf_str(&out), "hush"));
+    assert_non_null(strstr(buf_str(&out), "\nZKT_URL=http://host:3000/…\n"));
+    assert_non_null(strstr(buf_str(&out), "\nZKT_NUMBER=7\n"));
+    assert_non_null(strstr(buf_str(&out), "\n-ZKT_DURATION=1m\n"));
+    assert_non_null(strstr(buf_str(&out), "-ZKT_TEXT=default\n"));
+    settings_free(table, &v);
+}
+
+/* Each of these is a key that was cut out or pasted wrongly. */
+static void a_secret_is_one_word(void **state)
+{
+    static const struct {
+        const char *text, *words;
+    } cases[] = {
+        { "two words", "blank" }, { "key\n", "line break" }, { " key", "blank" },
+        { "key\x7f", "control" }, { "key\tkey", "blank" },
+    };
+    struct values v;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        (void)setenv("ZKT_SECRET", cases[i].text, 1);
+        assert_int_equal(READ(&v), -EINVAL);
+        assert_non_null(strstr(buf_str(&problem), "ZKT_SECRET "));
+        assert_non_null(strstr(buf_str(&problem), cases[i].words));
+        assert_null(strstr(buf_str(&problem), "key"));
+    }
+    (void)setenv("ZKT_SECRET", "new ,\told", 1); /* two of them, while one replaces the other */
+    assert_int_equal(READ(&v), 0);
+    assert_string_equal(v.secret, "new ,\told");
+    settings_free(table, &v);
+    (void)unsetenv("ZKT_SECRET");
+}
+
+/* Whoever names a file wants a secret: an empty one must not mean "open". */
+static void a_secret_file_holds_one_secret(void **state)
+{
+    static const struct {
+        const char *text, *words;
+    } cases[] = {
+        { "", "empty" },          { "\n", "empty" },
+        { "  \n", "empty" },      { "one\ntwo\n", "more than one line" },
+        { "one two\n", "blank" },
+    };
+    struct values v;
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char path[] = "/tmp/zk-secret-XXXXXX";
+        int fd = mkstemp(path);
+
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, cases[i].text, strlen(cases[i].text)), strlen(cases[i].text));
+        (void)close(fd);
+        (void)setenv("ZKT_SECRET_FILE", path, 1);
+        assert_int_equal(READ(&v), -EINVAL);
+        (void)unlink(path);
+        assert_non_null(strstr(buf_str(&problem), "ZKT_SECRET"));
+        assert_non_null(strstr(buf_str(&problem), cases[i].words));
+        assert_null(strstr(buf_str(&problem), "one two"));
+    }
+    (void)unsetenv("ZKT_SECRET_FILE");
+}
+
+static void a_secret_in_a_flag_is_noticed(void **state)
+{
+    const char *const with[] = { "prog", "--zkt-number=7", "--zkt-secret=hush", NULL };
+
+    assert_null(settings_secret_in_flags(table, 2, (char *const *)with));
+    assert_string_equal(settings_secret_in_flags(table, 3, (char *const *)with), "ZKT_SECRET");
+}
+
+struct outer {
+    const char *first;
+    struct values inner;
+    int64_t kept;
+};
+
+/* Rows of an included table fill the struct inside; a field without a row keeps its initial value. */
+static void a_table_includes_another(void **state)
+{
+    static const struct values initial = { .number = 1, .id = "never" };
+    static const struct setting part[] = {
+        { .name = "ZKT_NUMBER", .kind = SETTING_INT, .at = AT(number), .def = "9", .help = "n" },
+        { 0 },
+    };
+    static const struct setting outer_table[] = {
+        { .name = "ZKT_FIRST", .at = offsetof(struct outer, first), .def = "f", .help = "f" },
+        { .include = part,
+          .at = offsetof(struct outer, inner),
+          .initial = &initial,
+          .initial_bytes = sizeof initial },
+        { .name = "ZKT_KEPT",
+          .kind = SETTING_INT,
+          .at = offsetof(struct outer, kept),
+          .def = "3",
+          .help = "k" },
+        { 0 },
+    };
+    const char *const argv[] = { "prog", "--zkt-kept=4", NULL };
+    struct outer o = { 0 };
+
+    buf_reset(&problem);
+    assert_int_equal(settings_read(outer_table, 2, (char *const *)argv, &problem, &o, NULL), 0);
+    assert_string_equal(o.first, "f");
+    assert_int_equal(o.inner.number, 9);
+    assert_string_equal(o.inner.id, "never");
+    assert_int_equal(o.kept, 4);
+    settings_free(outer_table, &o);
+}
+
+static const char *animal(int i)
+{
+    static const char *const animals[] = { "ant", "bee", NULL };
+
+    return i < 3 ? animals[i] : NULL;
+}
+
+static void choices_may_come_from_a_function(void **state)
+{
+    static const struct setting choice_table[] = {
+        { .name = "ZKT_ANIMAL", .kind = SETTING_CHOICE, .def = "ant", .choice = animal, .help = "which" },
+        { 0 },
+    };
+    const char *const good[] = { "prog", "--zkt-animal=bee", NULL }, *const bad[] = { "prog",
+                                                                                      "--zkt-animal=be",
+                                                                                      NULL };
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(4096);
+    const char *value = NULL;
+
+    buf_reset(&problem);
+    assert_int_equal(settings_read(choice_table, 2, (char *const *)good, &problem, &value, NULL), 0);
+    assert_string_equal(value, "bee");
+    settings_free(choice_table, &value);
+    assert_int_equal(settings_read(choice_table, 2, (char *const *)bad, &problem, &value, NULL), -EINVAL);
+    assert_non_null(strstr(buf_str(&problem), "one of: ant bee"));
+    settings_help(choice_table, &out);
+    assert_non_null(strstr(buf_str(&out), "(ant bee)"));
 }
 
 static void help_is_asked_for(void **state)
@@ -236,7 +389,7 @@ static void help_is_asked_for(void **state)
 
     assert_int_equal(READ(&v, "--help"), SETTINGS_HELP);
     assert_int_equal(READ(&v, "--version"), SETTINGS_VERSION);
-    settings_help(tables, &out);
+    settings_help(table, &out);
     for (const struct setting *row = table; row->name; row++)
         assert_non_null(strstr(buf_str(&out), row->help));
 }
@@ -255,7 +408,7 @@ static void no_allocation_is_lost_when_one_fails(void **state)
             assert_int_equal(mem_live(), live);
     }
     assert_int_equal(r, 0);
-    settings_free(tables, &v);
+    settings_free(table, &v);
     assert_int_equal(mem_live(), live);
 }
 
@@ -270,6 +423,12 @@ int main(void)
         cmocka_unit_test(a_secret_that_is_too_long_is_not_cut),
         cmocka_unit_test(what_makes_no_sense_is_said_in_one_line),
         cmocka_unit_test(a_secret_is_never_shown),
+        cmocka_unit_test(what_was_set_is_told_from_defaults),
+        cmocka_unit_test(a_secret_is_one_word),
+        cmocka_unit_test(a_secret_file_holds_one_secret),
+        cmocka_unit_test(a_secret_in_a_flag_is_noticed),
+        cmocka_unit_test(a_table_includes_another),
+        cmocka_unit_test(choices_may_come_from_a_function),
         cmocka_unit_test(help_is_asked_for),
         cmocka_unit_test(no_allocation_is_lost_when_one_fails),
     };
