@@ -7,10 +7,14 @@
  *
  * Codes of SQLite, curl, nng, libuv and msgpack are translated in the one module that wraps
  * each and never leave it. Libraries (common/) return; programs (services/) log.
+ *
+ * An error is not traced on its way up: it passes unchanged and crosses one border, where a program logs it with an id of
+ * that place alone, so that one grep finds the place; a store says more of it in db_problem() (common/store/db_file.h).
  */
 #pragma once
 
-/* Text for a negative return ("Permission denied"); for r >= 0 "no error". Static storage. */
+/* Text for a person, for a negative return ("Permission denied"); it says what the code means in zapkeep where that
+ * differs from errno's own text. For r >= 0 "no error". Static storage. */
 const char *err_text(int r);
 
 /*
