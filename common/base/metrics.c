@@ -1,25 +1,11 @@
 #include "common/base/metrics.h"
 
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
-static struct metric *first;
-static time_t started;
-
-void metrics_add(struct metric *m)
-{
-    struct metric **at = &first;
-
-    if (started == 0)
-        started = time(NULL);
-    while (*at && *at != m)
-        at = &(*at)->next;
-    if (!*at) {
-        m->next = NULL;
-        *at = m;
-    }
-}
+/* The section of all METRICs: made by the linker, absent in a program without any. */
+extern struct metric __start_zk_metrics[] __attribute__((weak));
+extern struct metric __stop_zk_metrics[] __attribute__((weak));
 
 void metric_add(struct metric *m, int series, int64_t n)
 {
@@ -89,7 +75,7 @@ static void print_series(const struct metric *m, struct buf *out)
     }
 }
 
-static void print_process(const char *service, struct buf *out)
+static void print_process(const char *service, int64_t started_s, struct buf *out)
 {
     long pages = 0;
     FILE *f = fopen("/proc/self/statm", "re");
@@ -111,19 +97,23 @@ static void print_process(const char *service, struct buf *out)
     (void)buf_addf(out,
                    "# HELP process_start_time_seconds When the process started\n"
                    "# TYPE process_start_time_seconds gauge\nprocess_start_time_seconds %lld\n",
-                   (long long)started);
+                   (long long)started_s);
 }
 
-void metrics_print(const char *service, struct buf *out)
+static void print_metric(const struct metric *m, struct buf *out)
 {
     static const char *const kinds[] = { "counter", "gauge", "histogram" };
 
-    for (const struct metric *m = first; m; m = m->next) {
-        (void)buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", m->name, m->help, m->name, kinds[m->kind]);
-        if (m->kind == METRIC_HISTOGRAM)
-            print_histogram(m, out);
-        else
-            print_series(m, out);
-    }
-    print_process(service, out);
+    (void)buf_addf(out, "# HELP %s %s\n# TYPE %s %s\n", m->name, m->help, m->name, kinds[m->kind]);
+    if (m->kind == METRIC_HISTOGRAM)
+        print_histogram(m, out);
+    else
+        print_series(m, out);
+}
+
+void metrics_print(const char *service, int64_t started_s, struct buf *out)
+{
+    for (const struct metric *m = __start_zk_metrics; m < __stop_zk_metrics; m++)
+        print_metric(m, out);
+    print_process(service, started_s, out);
 }

@@ -1,9 +1,14 @@
 /*
- * Counters, gauges and histograms with fixed labels, printed as Prometheus text.
+ * Counters, gauges and histograms with fixed labels, printed as Prometheus text. A metric is one row, where it is
+ * counted or in its service's metrics.c:
  *
- * A metric is a static object, registered once by metrics_add(); its values are plain int64 that the owning
- * thread changes. A counter that another thread reads is read without a lock: on the machines we run on an
- * aligned 64-bit value is never torn; use metric_add() (relaxed atomic) everywhere.
+ *   static METRIC sweeps = { .name = "zapkeep_sweeps_total", .help = "Sweeps", .kind = METRIC_COUNTER };
+ *
+ * and no list anywhere: METRIC puts it into a section of the program that metrics_print() walks through, as systemd
+ * does with its tests and error names. (A list beside the rows was forgotten as easily as it was kept.)
+ *
+ * Its values are plain int64 that the owning thread changes. A counter that another thread reads is read without a
+ * lock: on the machines we run on an aligned 64-bit value is never torn; use metric_add() (relaxed atomic) everywhere.
  */
 #pragma once
 
@@ -16,6 +21,9 @@ enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 #define METRIC_SERIES_MAX  32 /* label values of one metric, all named in its table row */
 #define METRIC_BUCKETS_MAX 16
 
+/* The size is a multiple of it, so that the section has no gaps: compilers align a large object to a cache line. */
+#define METRIC_ALIGN 64
+
 struct metric {
     const char *name; /* zapkeep_ingest_requests_total */
     const char *help;
@@ -27,15 +35,14 @@ struct metric {
     int64_t value[METRIC_SERIES_MAX];       /* counters and gauges */
     int64_t bucket[METRIC_BUCKETS_MAX + 1]; /* histogram, not cumulative */
     int64_t sum, count;
-    struct metric *next;
-};
+} __attribute__((aligned(METRIC_ALIGN)));
+#define METRIC struct metric __attribute__((section("zk_metrics"), used))
 
-void metrics_add(struct metric *m); /* once per object; kept, not copied */
 void metric_add(struct metric *m, int series, int64_t n);
 void metric_set(struct metric *m, int series, int64_t v);
 int64_t metric_get(const struct metric *m, int series);
 void metric_observe(struct metric *m, int64_t v); /* histogram; v in the unscaled unit, bounds are scaled */
 
-/* Appends all registered metrics, plus zapkeep_build_info{version,service}, process resident bytes and start
+/* Appends all metrics of the program, plus zapkeep_build_info{version,service}, process resident bytes and start
  * time. */
-void metrics_print(const char *service, struct buf *out);
+void metrics_print(const char *service, int64_t started_s, struct buf *out);

@@ -1,7 +1,6 @@
 #include "services/bus-hub/hub.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <sys/stat.h>
 
 #include "common/base/log.h"
@@ -13,6 +12,7 @@
 #define COUNT_MS 1000
 
 static const struct setting hub_table[] = {
+    SETTINGS_OF(app_settings_table, struct hub_settings, app),
     APP_ADMIN_ROW("127.0.0.1:8001", "/health, /ready and /metrics of the hub; off: none"),
     { .name = "ZAPKEEP_BUS_OPEN",
       .kind = SETTING_BOOL,
@@ -23,9 +23,7 @@ static const struct setting hub_table[] = {
     { 0 },
 };
 
-static const struct setting *const tables[] = { app_settings_table, hub_table, NULL };
-
-static struct metric peers = {
+static METRIC peers = {
     .name = "zapkeep_hub_peers",
     .help = "Connections to the hub",
     .kind = METRIC_GAUGE,
@@ -33,13 +31,13 @@ static struct metric peers = {
     .values = { "publisher", "subscriber" },
 };
 
-static struct metric waiting = {
+static METRIC waiting = {
     .name = "zapkeep_hub_waiting_bytes",
     .help = "Bytes that the hub holds for subscribers; at 64 MiB behind a subscriber is closed",
     .kind = METRIC_GAUGE,
 };
 
-static struct metric closed = {
+static METRIC closed = {
     .name = "zapkeep_hub_closed_total",
     .help = "Connections that the hub closed: slow subscribers, malformed messages, more than it takes",
     .kind = METRIC_COUNTER,
@@ -71,18 +69,15 @@ static const char *name_of(const struct app_settings *s, const char *url)
 
 static int say_failed(const struct hub *h, const char *url, int r)
 {
-    if (r == -EKEYREJECTED) {
-        (void)fprintf(stderr, "zapkeep-hub: %s is %s: %s\n", name_of(&h->settings.app, url), url,
-                      BUS_KEY_REJECTED);
-        return APP_EXIT(EXIT_USAGE);
-    }
-    (void)fprintf(
-        stderr, "zapkeep-hub: cannot listen on %s %s: %s; set another address\n",
-        name_of(&h->settings.app, url), url,
+    if (r == -EKEYREJECTED)
+        return app_exit(h->app, EXIT_USAGE, "%s is %s: %s", name_of(&h->settings.app, url), url,
+                        BUS_KEY_REJECTED);
+    return app_exit(
+        h->app, r == -EINVAL ? EXIT_USAGE : EXIT_UNREACHABLE,
+        "cannot listen on %s %s: %s; set another address", name_of(&h->settings.app, url), url,
         r == -EINVAL
             ? "no address to listen on, as ipc:///var/lib/zapkeep/bus-in.sock or tls+tcp://0.0.0.0:5550"
             : err_text(r));
-    return APP_EXIT(r == -EINVAL ? EXIT_USAGE : EXIT_UNREACHABLE);
 }
 
 static const struct app_spec hub_spec = {
@@ -90,7 +85,7 @@ static const struct app_spec hub_spec = {
     .is_service = true,
     .program = "zapkeep-hub",
     .what = "carries messages from publishers to subscribers",
-    .tables = tables,
+    .table = hub_table,
     .no_publisher = true,
 };
 
@@ -106,11 +101,11 @@ static int refuse_plain(const struct hub *h, const char *url)
 {
     if (!is_plain(url) || h->settings.bus_open)
         return 0;
-    (void)fprintf(stderr,
-                  "zapkeep-hub: %s is %s, where everybody who reaches it reads and writes all messages; use "
-                  "ipc:// (the default) or tls+tcp://, or set ZAPKEEP_BUS_OPEN=yes\n",
-                  name_of(&h->settings.app, url), url);
-    return APP_EXIT(EXIT_USAGE);
+    return app_exit(
+        h->app, EXIT_USAGE,
+        "%s is %s, where everybody who reaches it reads and writes all messages; use ipc:// (the default) or "
+        "tls+tcp://, or set ZAPKEEP_BUS_OPEN=yes",
+        name_of(&h->settings.app, url), url);
 }
 
 static void warn_of_plain(const struct hub *h, const char *url)
@@ -157,9 +152,6 @@ int hub_open(struct hub *h, const struct app_start *start)
     r = listen_all(h);
     if (r != 0)
         return r;
-    metrics_add(&peers);
-    metrics_add(&waiting);
-    metrics_add(&closed);
     r = timer_open(app_loop(h->app), on_count, h, &h->count);
     if (r != 0)
         return r;

@@ -16,7 +16,7 @@ enum code {
     CODE_BROKEN
 };
 
-struct metric forward_attempts = {
+METRIC forward_attempts = {
     .name = "zapkeep_forward_attempts_total",
     .help = "Requests to backends, by what came of them",
     .kind = METRIC_COUNTER,
@@ -35,68 +35,68 @@ struct metric forward_attempts = {
 /* Series of the destinations, by their index. */
 #define BY_DESTINATION .label = "destination"
 
-struct metric forward_delivered = {
+METRIC forward_delivered = {
     BY_DESTINATION,
     .name = "zapkeep_forward_delivered_total",
     .help = "Events that were answered 2xx",
     .kind = METRIC_COUNTER,
 };
-struct metric forward_dead_total = {
+METRIC forward_dead_total = {
     BY_DESTINATION,
     .name = "zapkeep_forward_dead_total",
     .help = "Events that were given up",
     .kind = METRIC_COUNTER,
 };
-struct metric forward_lag_events = {
+METRIC forward_lag_events = {
     BY_DESTINATION,
     .name = "zapkeep_forward_lag_events",
     .help = "Events that have been neither delivered nor put aside",
     .kind = METRIC_GAUGE,
 };
-struct metric forward_retrying = {
+METRIC forward_retrying = {
     BY_DESTINATION,
     .name = "zapkeep_forward_retrying",
     .help = "Events that failed and wait for their next try",
     .kind = METRIC_GAUGE,
 };
-struct metric forward_blocked = {
+METRIC forward_blocked = {
     BY_DESTINATION,
     .name = "zapkeep_forward_blocked",
     .help = "Events behind a failed one of their session",
     .kind = METRIC_GAUGE,
 };
-struct metric forward_in_flight = {
+METRIC forward_in_flight = {
     BY_DESTINATION,
     .name = "zapkeep_forward_in_flight",
     .help = "Requests under way",
     .kind = METRIC_GAUGE,
 };
-struct metric forward_breaker = {
+METRIC forward_breaker = {
     BY_DESTINATION,
     .name = "zapkeep_forward_breaker",
     .help = "0 closed, 1 open (the destination is down), 2 probing",
     .kind = METRIC_GAUGE,
 };
-struct metric forward_off = {
+METRIC forward_off = {
     BY_DESTINATION,
     .name = "zapkeep_forward_off",
     .help = "1: turned off, by the destination (410) or by hand",
     .kind = METRIC_GAUGE,
 };
 
-struct metric forward_dead = {
+METRIC forward_dead = {
     .name = "zapkeep_forward_dead_letters",
     .help = "Dead letters that are kept",
     .kind = METRIC_GAUGE,
 };
-struct metric forward_lag_seconds = {
+METRIC forward_lag_seconds = {
     .name = "zapkeep_forward_lag_seconds",
     .help = "Age of the oldest event that has been neither delivered nor put aside",
     .kind = METRIC_GAUGE,
     BY_DESTINATION,
     .scale = 0.001,
 };
-struct metric forward_seconds = {
+METRIC forward_seconds = {
     .name = "zapkeep_forward_delivery_seconds",
     .help = "From a request to its answer",
     .kind = METRIC_HISTOGRAM,
@@ -109,16 +109,12 @@ static struct metric *const of_destination[] = {
     &forward_blocked,   &forward_in_flight,  &forward_breaker,    &forward_off
 };
 
-void forward_metrics_add(const struct config *c)
+void forward_metrics_name(const struct config *c)
 {
-    metrics_add(&forward_attempts);
     for (size_t i = 0; i < ARRAY_LEN(of_destination); i++) {
         for (int k = 0; k < c->n; k++)
             of_destination[i]->values[k] = c->at[k]->name;
-        metrics_add(of_destination[i]);
     }
-    metrics_add(&forward_dead);
-    metrics_add(&forward_seconds);
 }
 
 static enum code code_of_status(int status)

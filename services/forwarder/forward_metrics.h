@@ -13,6 +13,7 @@ extern struct metric forward_retrying, forward_blocked;
 extern struct metric forward_in_flight, forward_breaker, forward_off;
 extern struct metric forward_seconds; /* histogram of deliveries */
 
-void forward_metrics_add(const struct config *c);
+/* Names the series of the destinations. */
+void forward_metrics_name(const struct config *c);
 /* Counts one request by what came of it. */
 void forward_metrics_attempt(enum delivery_failure failure, int status);

@@ -4,7 +4,7 @@
 
 _Static_assert(ATTEMPT_OUTCOME_N <= METRIC_SERIES_MAX, "one series per outcome");
 
-struct metric worker_attempts = {
+METRIC worker_attempts = {
     .name = "zapkeep_reconnect_attempts_total",
     .help = "Attempts that ended, by what they came to",
     .kind = METRIC_COUNTER,
@@ -15,34 +15,25 @@ struct metric worker_attempts = {
 #undef X
     },
 };
-struct metric worker_parked = {
+METRIC worker_parked = {
     .name = "zapkeep_reconnect_parked_total",
     .help = "Sessions that were parked",
     .kind = METRIC_COUNTER,
 };
-struct metric worker_in_flight = {
+METRIC worker_in_flight = {
     .name = "zapkeep_reconnect_in_flight",
     .help = "Calls of the bridge in flight",
     .kind = METRIC_GAUGE,
 };
-struct metric worker_repaired = {
+METRIC worker_repaired = {
     .name = "zapkeep_reconnect_repaired_total",
     .help = "Attempts of dead workers, and attempts that nobody confirmed, that were ended",
     .kind = METRIC_COUNTER,
 };
-struct metric worker_call_seconds = {
+METRIC worker_call_seconds = {
     .name = "zapkeep_reconnect_call_seconds",
     .help = "From a reconnect call to its answer",
     .kind = METRIC_HISTOGRAM,
     .bounds = { 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2, 5, 10, 20, 30 },
     .scale = 0.001,
 };
-
-void worker_metrics_add(void)
-{
-    metrics_add(&worker_attempts);
-    metrics_add(&worker_parked);
-    metrics_add(&worker_in_flight);
-    metrics_add(&worker_repaired);
-    metrics_add(&worker_call_seconds);
-}

@@ -9,5 +9,3 @@ extern struct metric worker_parked;       /* sessions told as parked */
 extern struct metric worker_in_flight;    /* calls now */
 extern struct metric worker_repaired;     /* lapsed attempts of others (or our own earlier life) ended */
 extern struct metric worker_call_seconds; /* from the call to its answer */
-
-void worker_metrics_add(void);
