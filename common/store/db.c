@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/base/mem.h"
+#include "common/base/own_file.h"
 #include "common/store/db_companions.h"
 #include "common/store/sql.h"
 #include "common/store/sql_internal.h"
@@ -100,6 +101,20 @@ static int note_file(struct db *db, const char *path, enum sql_rules rules)
     return db->path ? db_file_at(path, &db->file) : -ENOMEM;
 }
 
+/* SQLite follows links; in the data folder there are none. A copy goes where the operator says. */
+static int check_file(const char *path, enum sql_rules rules)
+{
+    const char *slash = strrchr(path, '/');
+    char dir[OWN_PATH_MAX];
+
+    if (!slash || rules == SQL_COPY)
+        return 0;
+    if ((size_t)(slash - path) >= sizeof dir)
+        return -ENAMETOOLONG;
+    str_copy((struct str){ path, (size_t)(slash - path) }, dir, sizeof dir);
+    return own_file_check(dir, slash + 1);
+}
+
 int sql_open(const char *path, enum sql_rules rules, const struct db_schema *schema, int version_max,
              struct db **ret)
 {
@@ -108,7 +123,9 @@ int sql_open(const char *path, enum sql_rules rules, const struct db_schema *sch
 
     if (!db)
         return -ENOMEM;
-    r = is_reader(rules) || rules == SQL_COPY ? 0 : db_companions_check(path);
+    r = check_file(path, rules);
+    if (r == 0 && !is_reader(rules) && rules != SQL_COPY)
+        r = db_companions_check(path);
     if (r == 0)
         r = open_handle(db, path, rules);
     if (r == 0)

@@ -12,52 +12,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/base/instance_lock.h"
 #include "common/base/mem.h"
+#include "common/base/own_file.h"
 #include "common/store/db_companions.h"
 #include "common/store/events_internal.h"
 #include "common/store/sql.h"
 
-#define PATH_BYTES 4200
-
 /* ---- one writer ------------------------------------------------------------------------------ */
-
-static int64_t read_pid(int fd)
-{
-    char text[24] = "";
-    ssize_t n = pread(fd, text, sizeof text - 1, 0);
-
-    return n > 0 ? strtoll(text, NULL, 10) : 0;
-}
-
-static void write_pid(int fd)
-{
-    char text[24];
-    int n = snprintf(text, sizeof text, "%d\n", (int)getpid());
-
-    if (ftruncate(fd, 0) == 0) /* only a text for a person: a full disk is no reason to stop */
-        (void)!pwrite(fd, text, (size_t)n, 0);
-}
 
 static int take_lock(struct event_log *l, int64_t *ret_pid)
 {
-    char path[PATH_BYTES];
+    int r = instance_lock_take(l->dir, EVENTS_LOCK_FILE, &l->lock_fd, ret_pid);
 
-    (void)snprintf(path, sizeof path, "%s/%s", l->dir, EVENTS_LOCK_FILE);
-    l->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    if (l->lock_fd < 0)
-        return -errno;
-    if (flock(l->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        if (errno != EWOULDBLOCK)
-            return -errno;
-        *ret_pid = read_pid(l->lock_fd);
-        return EVENT_LOG_TAKEN;
-    }
-    write_pid(l->lock_fd);
-    return 0;
+    return r == INSTANCE_LOCK_TAKEN ? EVENT_LOG_TAKEN : r;
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -91,7 +62,7 @@ static int sync_dir(const char *dir)
 
 static int open_files(struct event_log *l)
 {
-    char path[PATH_BYTES];
+    char path[OWN_PATH_MAX];
     int r;
 
     (void)snprintf(path, sizeof path, "%s/%s", l->dir, EVENTS_DB_FILE);

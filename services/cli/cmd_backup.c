@@ -44,6 +44,16 @@ static int copy_state(const char *dir, const char *file, const char *to)
     return r;
 }
 
+/* Who may not read the original may not read the copy. */
+static int keep_mode(const char *dir, const char *file, const char *part)
+{
+    char path[PATH_BYTES];
+    struct stat st;
+
+    (void)snprintf(path, sizeof path, "%s/%s", dir, file);
+    return stat(path, &st) == 0 && chmod(part, st.st_mode & 0777) == 0 ? 0 : -errno;
+}
+
 /* Under another name until it is whole. Returns 0, -EEXIST, or a negative of the copy. */
 static int copy(const char *dir, const char *to_dir, struct copied *c)
 {
@@ -58,6 +68,8 @@ static int copy(const char *dir, const char *to_dir, struct copied *c)
         return -EEXIST;
     (void)unlink(part);
     r = c->events < 0 ? copy_state(dir, c->file, part) : event_backup(dir, part, &c->events);
+    if (r == 0)
+        r = keep_mode(dir, c->file, part);
     if (r != 0) {
         (void)unlink(part);
         return r;

@@ -1,11 +1,9 @@
 #include "services/cli/forward.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/file.h>
-#include <unistd.h>
 
+#include "common/base/instance_lock.h"
 #include "services/cli/event_range.h"
 #include "services/cli/state.h"
 
@@ -106,15 +104,5 @@ int forward_cli_command(const struct forward_cli *f, const struct forward_comman
 
 bool forward_cli_runs(const struct cli_settings *settings)
 {
-    char path[SETTINGS_VALUE_MAX + 32];
-    bool runs;
-    int fd;
-
-    (void)snprintf(path, sizeof path, "%s/forward.lock", settings->app.data_dir);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    runs = flock(fd, LOCK_SH | LOCK_NB) != 0;
-    (void)close(fd);
-    return runs;
+    return instance_lock_is_taken(settings->app.data_dir, FORWARD_LOCK_FILE) == INSTANCE_LOCK_TAKEN;
 }

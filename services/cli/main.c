@@ -1,6 +1,7 @@
 /* zapkeep: the operator's tool. Finds the command and runs it. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "services/cli/cli.h"
 
@@ -69,6 +70,7 @@ static int run(int argc, char *argv[])
 
 int main(int argc, char *argv[])
 {
+    (void)umask(0027); /* copies and locks hold what the stores hold */
     if (argc < 2) {
         print_commands(stderr);
         return EXIT_USAGE;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/base/mem.h"
+#include "common/base/own_file.h"
 #include "common/store/sessions.h"
 #include "services/cli/webhook_url.h"
 
@@ -27,14 +28,13 @@
 static int lock_creation(const struct session_create_settings *s, struct cli_bridge *b, struct clock *clock)
 {
     int64_t apart_ms = b->driver->create_apart_ms, last, now;
-    char path[SETTINGS_VALUE_MAX + 128];
+    char file[128];
     int fd;
 
     if (!apart_ms)
         return -1;
-    (void)snprintf(path, sizeof path, "%s/create-%s.lock", s->cli->app.data_dir, s->cli->bridge.name);
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0660);
-    if (fd < 0)
+    (void)snprintf(file, sizeof file, "create-%s.lock", s->cli->bridge.name);
+    if (own_file_open(s->cli->app.data_dir, file, O_RDWR | O_CREAT, 0660, &fd) != 0)
         return -1;
     for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) != 0; tries++) {
         if (tries == 0)

@@ -6,9 +6,8 @@
 #include <unistd.h>
 
 #include "common/base/mem.h"
+#include "common/base/own_file.h"
 #include "common/base/settings.h"
-
-#define PATH_BYTES (SETTINGS_VALUE_MAX + 32)
 
 _Static_assert(sizeof(struct ack) == 16, "an entry must not cross a sector");
 
@@ -53,16 +52,16 @@ static int read_file(struct acks *a)
 int acks_open(const char *dir, uint64_t key, struct acks **ret)
 {
     struct acks *a = mem_zalloc(sizeof *a);
-    char path[PATH_BYTES];
     int r;
 
     if (!a)
         return -ENOMEM;
-    (void)snprintf(path, sizeof path, "%s/%s", dir, ACKS_FILE);
     a->key = key;
     a->n = a->n_written = ACKS_MAX;
-    a->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    r = a->fd < 0 ? -errno : read_file(a);
+    a->fd = -1;
+    r = own_file_open(dir, ACKS_FILE, O_RDWR | O_CREAT, 0640, &a->fd);
+    if (r == 0)
+        r = read_file(a);
     if (r != 0) {
         acks_close(a);
         return r;

@@ -75,6 +75,27 @@ static void test_migrations_run_once_and_in_order(void **state)
     db_close(db);
 }
 
+/* SQLite would follow it. */
+static void test_a_link_is_not_followed(void **state)
+{
+    struct db *db = NULL;
+    char from[160], to[160];
+
+    (void)snprintf(from, sizeof from, "%s/elsewhere.db", dir);
+    (void)snprintf(to, sizeof to, "%s/x.db", dir);
+    assert_int_equal(db_open(dir, "elsewhere.db", &schema1, &db), 0);
+    db_close(db);
+    db = NULL;
+    assert_int_equal(symlink(from, to), 0);
+    assert_int_equal(db_open(dir, "x.db", &schema1, &db), -ELOOP);
+    assert_int_equal(db_open_reader(dir, "x.db", &db), -ELOOP);
+    assert_null(db);
+    (void)unlink(to);
+    (void)unlink(from);
+    (void)snprintf(from, sizeof from, "%s/elsewhere.db-journal", dir);
+    (void)unlink(from);
+}
+
 static void test_a_newer_file_is_left_alone(void **state)
 {
     struct db *db = NULL;
@@ -412,6 +433,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_migrations_run_once_and_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_newer_file_is_left_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_link_is_not_followed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_step_that_fails_leaves_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_opened, setup, teardown),
         cmocka_unit_test_setup_teardown(test_without_the_right_to_write, setup, teardown),
