@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "common/base/clean.h"
 #include "common/base/json_in.h"
 #include "common/base/mem.h"
 #include "common/base/url.h"
@@ -81,25 +82,10 @@ int cli_bridge_sleep(struct cli_bridge *b, int64_t ms)
 
 /* -- words -- */
 
-char *cli_plain(char *text)
-{
-    for (char *p = text; *p; p++) {
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            *p = '?';
-    }
-    return text;
-}
-
 char *cli_bridge_address(const struct cli_bridge *b, char *ret, size_t n)
 {
-    struct url u;
-
-    if (url_parse(b->target.base_url, &u))
+    if (*url_display(b->target.base_url, ret, n) == '\0')
         (void)snprintf(ret, n, "the bridge");
-    else if (u.port)
-        (void)snprintf(ret, n, "%s://%.*s:%u", u.https ? "https" : "http", (int)u.host.n, u.host.p, u.port);
-    else
-        (void)snprintf(ret, n, "%s://%.*s", u.https ? "https" : "http", (int)u.host.n, u.host.p);
     return ret;
 }
 

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/base/clean.h"
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "services/cli/commands.h"
@@ -82,16 +83,6 @@ static void add_whole(const struct forward_dead *d, struct buf *out)
     (void)buf_add(out, d->event.body.p ? d->event.body.p : "", d->event.body.n);
 }
 
-/* What a sender or a backend wrote cannot steer a terminal. */
-static void make_safe(struct buf *out)
-{
-    for (size_t i = 0; i < out->len; i++) {
-        if (((unsigned char)out->data[i] < ' ' && out->data[i] != '\n') || out->data[i] == 0x7f ||
-            ((unsigned char)out->data[i] == 0xc2 && (unsigned char)out->data[i + 1] < 0xa0))
-            out->data[i] = '?';
-    }
-}
-
 struct printing {
     bool json, whole;
     struct buf *out;
@@ -127,7 +118,7 @@ static int print_all(const struct forward_cli *f, const struct forward_dead_filt
         n = p->n;
         r = page > 0 ? forward_dead_each(f->db, filter, p->last_id, page, on_dead, p) : 0;
         if (!p->json)
-            make_safe(p->out);
+            clean_lines(p->out); /* what a sender or a backend wrote cannot steer a terminal */
         if (r == 0)
             r = output_flush(p->out);
     } while (r == 0 && p->n > n);

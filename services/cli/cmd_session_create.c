@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "common/app/webhook_settings.h"
 #include "common/base/mem.h"
 #include "services/cli/commands.h"
 #include "services/cli/pairing.h"
@@ -17,8 +18,8 @@ struct create_settings {
 };
 
 static const struct setting table[] = {
-    WEBHOOK_URL_ROWS(offsetof(struct create_settings, webhook_url),
-                     offsetof(struct create_settings, ingest_listen)),
+    WEBHOOK_URL_ROW(struct create_settings, webhook_url),
+    INGEST_LISTEN_ROW(struct create_settings, ingest_listen),
     PAIRING_ROWS(offsetof(struct create_settings, wait), offsetof(struct create_settings, timeout_ms)),
     { 0 },
 };

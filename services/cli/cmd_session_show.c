@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 
+#include "common/base/clean.h"
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/domain/next_step.h"
@@ -238,6 +239,13 @@ static const char *meaning_of(const struct session_row *row)
     return c ? c->meaning : "";
 }
 
+/* The bridge's own text: on this line, whatever is in it. */
+static void add_clean(struct buf *out, const char *before, const char *text)
+{
+    (void)buf_adds(out, before);
+    (void)clean_add(out, str_from(text));
+}
+
 static void write_state(struct shown *s)
 {
     const struct session_row *row = &s->row;
@@ -247,7 +255,7 @@ static void write_state(struct shown *s)
     (void)buf_addf(&s->text, "state     %s since %s (%s)", session_state_text(row->state),
                    text_time(row->since, at, sizeof at), cli_ago(s->state, row->since, ago, sizeof ago));
     if (row->raw_status[0])
-        (void)buf_addf(&s->text, "; the bridge calls it %s", row->raw_status);
+        add_clean(&s->text, "; the bridge calls it ", row->raw_status);
     (void)buf_adds(&s->text, "\n");
     if (row->cause[0])
         (void)buf_addf(&s->text, "cause     %s%s", row->cause, row->code ? "" : ": ");
@@ -255,8 +263,11 @@ static void write_state(struct shown *s)
         (void)buf_addf(&s->text, " (%d): ", row->code);
     if (row->cause[0])
         (void)buf_addf(&s->text, "%s\n", meaning_of(row));
-    if (row->phone[0] || row->name[0])
-        (void)buf_addf(&s->text, "phone     %s %s\n", row->phone, row->name);
+    if (row->phone[0] || row->name[0]) {
+        add_clean(&s->text, "phone     ", row->phone);
+        add_clean(&s->text, " ", row->name);
+        (void)buf_adds(&s->text, "\n");
+    }
     if (row->silent_since > 0)
         (void)buf_addf(&s->text, "silent    since %s\n", text_time(row->silent_since, at, sizeof at));
     if (row->suppressed_until > s->state->now.steady_ms)
@@ -339,6 +350,7 @@ static int show(struct cli_state *state, const char *id)
     text = s.text;
     if (r != 0)
         return cli_state_problem(state, r);
+    clean_lines(&text);
     (void)fputs(buf_str(&text), stdout);
     return EXIT_DONE;
 }

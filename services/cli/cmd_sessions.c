@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/clean.h"
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "services/cli/commands.h"
-#include "services/cli/plain.h"
 #include "services/cli/state.h"
 #include "services/cli/terminal.h"
 
@@ -89,7 +89,8 @@ static void print_line(const struct session_row *row, const struct reconnect_row
         printf("%-20s %-12s %-8s %-17s %-9s %s\n", "SESSION", "STATE", "SINCE", "CAUSE", "", "PHONE");
     (void)buf_addf(&line, "%-20s %-12s %-8s %-17s %-9s ", row->id, session_state_text(row->state),
                    cli_ago(l->state, row->since, ago, sizeof ago), row->cause, mark_of(row, re, l));
-    plain_add(&line, str_from(row->phone));
+    (void)clean_add(&line, str_from(row->phone));
+    clean_lines(&line);
     terminal_cut(&line, terminal_is_one() ? terminal_columns() : 0);
     puts(buf_str(&line));
 }

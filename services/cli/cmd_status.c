@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "common/base/clean.h"
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "services/cli/commands.h"
@@ -194,6 +195,7 @@ static void print(struct status *s, bool clear)
 {
     CLEANUP(buf_fini) struct buf head = BUF_INIT(OUT_MAX);
 
+    clean_lines(&s->body);
     if (!s->json)
         status_headline(&s->problems, &s->first, s->bridges, terminal_colours(), &head);
     printf("%s%s%s", clear ? "\033[H\033[J" : "", buf_str(&head), buf_str(&s->body));

@@ -4,10 +4,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/base/clean.h"
 #include "common/base/json_in.h"
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
-#include "services/cli/plain.h"
 #include "services/cli/terminal.h"
 
 #define TYPE_COLUMNS 20
@@ -42,17 +42,17 @@ static void add_time(struct buf *out, int64_t wall_ms)
 
 static void add_padded(struct buf *out, struct str s, size_t columns)
 {
-    plain_add(out, s);
+    (void)clean_add(out, s);
     (void)buf_addf(out, "%*s", s.n < columns ? (int)(columns - s.n) : 0, "");
 }
 
 static void add_names(struct buf *out, struct str bridge, struct str session)
 {
     (void)buf_adds(out, "  ");
-    plain_add(out, bridge);
+    (void)clean_add(out, bridge);
     if (session.n) {
         (void)buf_adds(out, "/");
-        plain_add(out, session);
+        (void)clean_add(out, session);
     }
     (void)buf_adds(out, "  ");
 }
@@ -67,7 +67,7 @@ static void add_who(struct buf *out, struct str json)
     (void)json_in_text(json_in_first(who_paths, v, ARRAY_LEN(who_paths), 0, JSON_IN_TEXT), who, sizeof who);
     who[strcspn(who, "@:")] = '\0';
     if (who[0]) {
-        plain_add(out, str_from(who));
+        (void)clean_add(out, str_from(who));
         (void)buf_adds(out, ": ");
     }
 }
@@ -82,10 +82,10 @@ static void add_words(struct buf *out, struct str json)
     (void)json_in_text(json_in_first(text_paths, v, ARRAY_LEN(text_paths), 0, JSON_IN_TEXT), words,
                        sizeof words);
     if (words[0]) {
-        plain_add(out, str_from(words));
+        (void)clean_add(out, str_from(words));
         return;
     }
-    plain_add(out, (struct str){ json.p, json.n < BODY_BYTES ? json.n : BODY_BYTES });
+    (void)clean_add(out, (struct str){ json.p, json.n < BODY_BYTES ? json.n : BODY_BYTES });
 }
 
 void event_line(const struct event *e, int columns, struct buf *out)
@@ -105,7 +105,7 @@ static void add_field(struct buf *out, const char *before, struct str s)
     if (!s.n)
         return;
     (void)buf_adds(out, before);
-    plain_add(out, s);
+    (void)clean_add(out, s);
 }
 
 void event_line_message(const struct message *m, int columns, struct buf *out)

@@ -4,11 +4,11 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/base/clean.h"
 #include "common/base/json_in.h"
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "services/cli/event_line.h"
-#include "services/cli/plain.h"
 
 /* Of a body a terminal shows this much; --json has all of it. */
 #define BODY_SHOWN 160
@@ -26,17 +26,17 @@ static void add_type(struct buf *out, struct str type)
 {
     static const char spaces[] = "                      ";
 
-    plain_add(out, type);
+    (void)clean_add(out, type);
     if (type.n < sizeof spaces - 1)
         (void)buf_add(out, spaces, sizeof spaces - 1 - type.n);
 }
 
 static void add_names(struct buf *out, struct str bridge, struct str session)
 {
-    plain_add(out, bridge);
+    (void)clean_add(out, bridge);
     if (session.n) {
         (void)buf_add(out, "/", 1);
-        plain_add(out, session);
+        (void)clean_add(out, session);
     }
 }
 
@@ -50,7 +50,7 @@ static void add_body(struct buf *out, struct str body)
     n = line.len < BODY_SHOWN ? line.len : BODY_SHOWN;
     while (n > 0 && n < line.len && ((unsigned char)line.data[n] & 0xc0) == 0x80)
         n--;
-    plain_add(out, (struct str){ buf_str(&line), n });
+    (void)clean_add(out, (struct str){ buf_str(&line), n });
     if (n < line.len)
         (void)buf_adds(out, "...");
 }
@@ -64,7 +64,7 @@ static void event_text(const struct event *e, struct buf *out)
     (void)buf_adds(out, "  ");
     add_names(out, e->bridge, e->session);
     (void)buf_adds(out, "  ");
-    plain_add(out, e->message_id.n ? e->message_id : STR_LIT("-"));
+    (void)clean_add(out, e->message_id.n ? e->message_id : STR_LIT("-"));
     (void)buf_adds(out, "  ");
     add_body(out, e->body);
 }
@@ -148,11 +148,11 @@ void output_rejected(const struct rejected *r, bool json, struct buf *out)
         (void)buf_addf(out, "%8" PRId64 "  ", r->id);
         add_time(out, r->at);
         (void)buf_adds(out, "  ");
-        plain_add(out, r->bridge);
+        (void)clean_add(out, r->bridge);
         (void)buf_adds(out, "  ");
-        plain_add(out, r->reason);
+        (void)clean_add(out, r->reason);
         (void)buf_addf(out, " (%" PRId64 " bytes): ", r->size);
-        plain_add(out, (struct str){ r->body.p, r->body.n < BODY_SHOWN ? r->body.n : BODY_SHOWN });
+        (void)clean_add(out, (struct str){ r->body.p, r->body.n < BODY_SHOWN ? r->body.n : BODY_SHOWN });
     }
     (void)buf_add(out, "\n", 1);
 }
@@ -164,7 +164,7 @@ static void add_str(struct buf *out, const char *key, struct str v)
     if (!v.n)
         return;
     (void)buf_addf(out, "  %s=", key);
-    plain_add(out, v);
+    (void)clean_add(out, v);
 }
 
 static void add_int(struct buf *out, const char *key, int64_t v)

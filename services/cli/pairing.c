@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/clean.h"
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/domain/next_step.h"
@@ -135,7 +136,7 @@ static void show_code(struct pairing *p)
     if (tty)
         go_back_up(p);
     if (r) { /* not a code that can be drawn: another program may use it */
-        printf("%s\n", cli_plain(p->qr.data));
+        printf("%s\n", clean_text(p->qr.data));
         return;
     }
     p->lines = draw(p, qr, tty);
@@ -186,7 +187,7 @@ static int paired(struct pairing *p)
         return EXIT_DONE;
     }
     printf("session %s is connected%s%s%s%s\n", p->id, p->session.phone[0] ? " as " : "",
-           cli_plain(p->session.phone), p->session.name[0] ? ", " : "", cli_plain(p->session.name));
+           clean_text(p->session.phone), p->session.name[0] ? ", " : "", clean_text(p->session.name));
     return EXIT_DONE;
 }
 
