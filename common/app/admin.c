@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/base/buf.h"
@@ -25,6 +26,7 @@ static const struct http_limits admin_limits = {
 
 struct admin {
     const char *service;
+    int64_t started_s;
     const char *host_names;
     char own_name[256];
     struct http_server *server;
@@ -67,7 +69,7 @@ static void serve_metrics(struct admin *a, struct http_req *r)
 {
     CLEANUP(buf_fini) struct buf body = BUF_INIT(ADMIN_BODY_MAX);
 
-    metrics_print(a->service, &body);
+    metrics_print(a->service, a->started_s, &body);
     http_respond(r, 200, "text/plain; version=0.0.4; charset=utf-8", (struct str){ buf_str(&body), body.len },
                  NULL);
 }
@@ -119,6 +121,7 @@ int admin_new(const char *service, const char *host_names, struct admin **ret)
     if (!a)
         return -ENOMEM;
     a->service = service;
+    a->started_s = (int64_t)time(NULL);
     a->host_names = host_names;
     if (gethostname(a->own_name, sizeof a->own_name - 1) != 0)
         a->own_name[0] = '\0';

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/app/backoff.h"
 #include "common/base/clock.h"
 #include "common/base/err.h"
 #include "common/base/rng.h"
@@ -50,9 +51,8 @@ struct bridge_settings {
     const char *driver;  /* WHATSAPP_BRIDGE */
     const char *name;    /* WHATSAPP_BRIDGE_NAME */
 };
-/* Rows at offset 0 of a struct that starts with struct app_settings, followed (if listed) by struct
- * bridge_settings: a program's settings struct begins { struct app_settings app; struct bridge_settings
- * bridge; … }. */
+/* Included by a program's table: SETTINGS_OF(app_settings_table, struct x_settings, app). A program's settings struct
+ * begins with its struct app_settings. */
 extern const struct setting app_settings_table[];
 extern const struct setting bridge_settings_table[];
 /* Where this program's subscriptions dial: the feed when there is one; and the name of that setting. */
@@ -71,10 +71,10 @@ struct app;
 
 /* A program: constant, the same for every start. */
 struct app_spec {
-    const char *service;                 /* "monitor": log lines, metrics, src on the bus */
-    const char *program;                 /* "zapkeep-monitor" */
-    const char *what;                    /* first line of --help */
-    const struct setting *const *tables; /* NULL-ended: app_settings_table first */
+    const char *service;         /* "monitor": log lines, metrics, src on the bus */
+    const char *program;         /* "zapkeep-monitor" */
+    const char *what;            /* first line of --help */
+    const struct setting *table; /* includes app_settings_table as its first row */
     bool admin_any_port; /* a free port when the default one is taken (workers: several on one machine) */
     bool needs_data_dir; /* make sure it is there and can be written */
     bool no_publisher;   /* the service publishes nothing on the bus */
@@ -94,7 +94,7 @@ struct app_start {
 /* Parts of /ready, /health. A part's pointer fields are read at every request. */
 struct app_check {
     const char *name; /* "store", "bus", "bridge" */
-    /* 0: fine; else words in @ret_why (n bytes). Must not block. */
+    /* 0: fine; else the reason in @ret_why (n bytes). Must not block. */
     int (*check)(void *ctx, char *ret_why, size_t n);
     void *ctx;
     bool ready; /* counts for /ready (503 when not fine); otherwise it is only shown */
@@ -103,6 +103,8 @@ struct app_check {
 /* What app_open() and a service's start return to end the program with an exit code: > 0, understood by
  * app_close(). */
 #define APP_EXIT(code) (1 + (int)(code))
+/* One line on stderr, "<program>: <message>": what is wrong and what to do. Returns APP_EXIT(code). */
+int app_exit(struct app *a, enum exit_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Prints help or a problem by itself. Returns 0, or APP_EXIT(...): stop now; *ret is untouched then. */
 /* @settings is the program's settings struct: filled here, freed by app_close(). @spec is kept, @start is not. */
@@ -133,18 +135,6 @@ bool app_admin_serve(struct app *a, struct http_req *r);
 bool app_is_own_host(const struct app *a, struct str host);
 
 /* Fills id ("msg_…"), at, src and v where unset, and encodes: @m is free at once. It goes to the bus a few
- * milliseconds later, in order, together with what else is rung until then. Drops are counted
- * (zapkeep_bus_dropped_total), never an error: a bell. @m->bridge should be set. */
+ * milliseconds later, in order, together with what else is published until then. Drops are counted
+ * (zapkeep_bus_dropped_total), never an error: a notification is a hint. @m->bridge should be set. */
 void app_publish(struct app *a, struct message *m);
-
-/* Doubling backoff for "waits for what it needs": 250 ms … 5 s, and a log line at the 1st, 2nd, 4th, 8th …
- * failure. */
-struct backoff {
-    int64_t delay_ms;
-    int tries;
-};
-#define BACKOFF_MIN_MS 250
-#define BACKOFF_MAX_MS 5000
-int64_t backoff_next_ms(struct backoff *b);    /* counts a failure, says how long to wait */
-bool backoff_is_news(const struct backoff *b); /* is this failure worth a line? */
-void backoff_reset(struct backoff *b);

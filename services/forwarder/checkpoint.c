@@ -8,8 +8,8 @@
  * some 32 MiB. */
 #define CHECKPOINT_COMMITS 4000
 
-void checkpoint_init(struct checkpoint *c, struct db *db, struct group_commit *commit, struct state_db *state,
-                     struct clock *clock)
+void checkpoint_init(struct checkpoint *c, struct db *db, struct group_commit *commit,
+                     struct state_store *state, struct clock *clock)
 {
     *c = (struct checkpoint){ .db = db, .commit = commit, .state = state, .clock = clock, .cursor = -1 };
 }
@@ -26,17 +26,16 @@ bool checkpoint_has_many_commits(const struct checkpoint *c)
 
 static void save_cursor(struct checkpoint *c, int64_t seq)
 {
-    struct db *state = NULL;
     int r;
 
     if (seq == c->cursor || seq == INT64_MAX)
         return;
-    r = state_db_get(c->state, &state);
+    r = state_store_open(c->state);
     if (r == 0)
-        r = cursor_save(state, CHECKPOINT_CONSUMER, seq, c->clock->wall_ms(c->clock));
+        r = cursor_save(c->state->db, CHECKPOINT_CONSUMER, seq, c->clock->wall_ms(c->clock));
     if (r == 0)
         c->cursor = seq;
-    state_db_note(c->state, r);
+    (void)state_store_result(c->state, r);
 }
 
 int checkpoint_make(struct checkpoint *c, int64_t needed)

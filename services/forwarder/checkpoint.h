@@ -4,23 +4,23 @@
  */
 #pragma once
 
+#include "common/app/state_store.h"
 #include "common/base/clock.h"
 #include "services/forwarder/group_commit.h"
-#include "services/forwarder/state_db.h"
 
 #define CHECKPOINT_CONSUMER "forwarder"
 
 struct checkpoint {
     struct db *db; /* forward.db; borrowed, as all of these */
     struct group_commit *commit;
-    struct state_db *state;
+    struct state_store *state;
     struct clock *clock;
     int64_t cursor;  /* as state.db has it, -1: not known */
     int64_t last_at; /* boot ms */
 };
 
-void checkpoint_init(struct checkpoint *c, struct db *db, struct group_commit *commit, struct state_db *state,
-                     struct clock *clock);
+void checkpoint_init(struct checkpoint *c, struct db *db, struct group_commit *commit,
+                     struct state_store *state, struct clock *clock);
 /* Some seconds have passed since the last one. */
 bool checkpoint_is_due(const struct checkpoint *c);
 /* So many commits that the WAL would grow large. */

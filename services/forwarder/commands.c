@@ -16,7 +16,7 @@
 struct commands {
     struct app *app;
     struct startup *startup;
-    struct state_db *state;
+    struct state_store *state;
     struct timer *timer;
 };
 
@@ -81,16 +81,15 @@ static int take_one(struct commands *c, struct engine *e)
 {
     CLEANUP(buf_fini) struct buf texts = BUF_INIT(TEXTS_MAX);
     struct forward_command cmd = { 0 };
-    struct db *state = NULL;
-    int r = state_db_get(c->state, &state);
+    int r = state_store_open(c->state);
 
     if (r == 0)
-        r = forward_command_first(state, &cmd, &texts);
+        r = forward_command_first(c->state->db, &cmd, &texts);
     if (r == 0)
         r = apply(e, &cmd);
     if (r == 0)
         r = engine_commit(e);
-    return r == 0 ? forward_command_remove(state, cmd.n) : r;
+    return r == 0 ? forward_command_remove(c->state->db, cmd.n) : r;
 }
 
 static void on_timer(void *ctx)
@@ -111,7 +110,7 @@ void commands_notify(struct commands *c)
     timer_start(c->timer, 0);
 }
 
-int commands_open(struct app *app, struct startup *startup, struct state_db *state, struct commands **ret)
+int commands_open(struct app *app, struct startup *startup, struct state_store *state, struct commands **ret)
 {
     struct commands *c = mem_zalloc(sizeof *c);
     int r;

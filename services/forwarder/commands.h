@@ -3,10 +3,11 @@
  */
 #pragma once
 
+#include "common/app/state_store.h"
 #include "services/forwarder/startup.h"
 
 struct commands;
 
-int commands_open(struct app *app, struct startup *startup, struct state_db *state, struct commands **ret);
+int commands_open(struct app *app, struct startup *startup, struct state_store *state, struct commands **ret);
 void commands_close(struct commands *c); /* NULL is nothing */
 void commands_notify(struct commands *c);

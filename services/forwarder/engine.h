@@ -4,9 +4,9 @@
  */
 #pragma once
 
+#include "common/app/state_store.h"
 #include "services/forwarder/config.h"
 #include "services/forwarder/destination.h"
-#include "services/forwarder/state_db.h"
 
 struct engine;
 
@@ -15,7 +15,7 @@ struct engine_options {
     const char *dir, *bus;
     struct bus_sub *sub;
     const struct config *config;
-    struct state_db *state;
+    struct state_store *state;
     /* A store failed. The engine may be closed from here. */
     void (*failed)(void *ctx, int r, const char *detail);
     void (*worked)(void *ctx); /* forward.db took a commit */

@@ -23,7 +23,7 @@ struct forwarder {
     struct forward_app_settings settings;
     struct config config;
     struct bus_sub *sub;
-    struct state_db *state;
+    struct state_store state;
     struct startup *startup;
     struct commands *commands;
     struct timer *stop;
@@ -147,12 +147,6 @@ static void add_checks(struct forwarder *f)
 
 /* ---- settings -------------------------------------------------------------------------------- */
 
-static int refuse(const struct buf *problem)
-{
-    (void)fprintf(stderr, "zapkeep-forward: %s\n", buf_str(problem));
-    return APP_EXIT(EXIT_USAGE);
-}
-
 static int read_destinations(struct forwarder *f, struct buf *problem)
 {
     const struct forward_app_settings *s = &f->settings;
@@ -176,7 +170,7 @@ static int check_settings(struct forwarder *f)
     CLEANUP(buf_fini) struct buf problem = BUF_INIT(SETTINGS_VALUE_MAX * 2);
     int r = read_destinations(f, &problem);
 
-    return r == -EINVAL ? refuse(&problem) : r;
+    return r == -EINVAL ? app_exit(f->app, EXIT_USAGE, "%s", buf_str(&problem)) : r;
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -186,7 +180,7 @@ static const struct app_spec forwarder_spec = {
     .is_service = true,
     .program = "zapkeep-forward",
     .what = "delivers the events of the log to your backends",
-    .tables = forward_settings_tables,
+    .table = forwarder_settings_table,
     .needs_data_dir = true,
 };
 
@@ -197,10 +191,10 @@ static int start(struct forwarder *f)
                                       .bus = app_bus(&f->settings.app),
                                       .sub = f->sub,
                                       .config = &f->config,
-                                      .state = f->state };
+                                      .state = &f->state };
     int r = startup_open(&o, &f->startup);
 
-    return r == 0 ? commands_open(f->app, f->startup, f->state, &f->commands) : r;
+    return r == 0 ? commands_open(f->app, f->startup, &f->state, &f->commands) : r;
 }
 
 int forwarder_open(const struct app_start *how, struct forwarder **ret)
@@ -218,11 +212,10 @@ int forwarder_open(const struct app_start *how, struct forwarder **ret)
         r = timer_open(app_loop(f->app), on_let_go, f, &f->stop);
     if (r == 0)
         r = subscribe(f);
-    if (r == 0)
-        r = state_db_new(f->settings.app.data_dir, &f->state);
     if (r != 0)
         return r;
-    forward_metrics_add(&f->config);
+    f->state = STATE_STORE(f->settings.app.data_dir, "the cursor is saved and commands are taken later");
+    forward_metrics_name(&f->config);
     r = start(f);
     if (r != 0)
         return r;
@@ -245,7 +238,7 @@ int forwarder_close(struct forwarder *f, int r)
     app = f->app;
     commands_close(f->commands);
     startup_close(f->startup);
-    state_db_free(f->state);
+    state_store_close(&f->state);
     bus_sub_close(f->sub);
     if (f->stop)
         timer_close(f->stop);

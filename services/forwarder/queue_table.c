@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/base/hash.h"
 #include "common/base/mem.h"
 
 /* With 100,000 sessions 24 queues share a bucket. */
@@ -12,17 +13,12 @@ struct queue_table {
     struct list bucket[BUCKETS];
 };
 
-/* FNV-1a. A sender who makes sessions collide slows down their own. */
+/* A sender who makes sessions collide slows down their own. */
 static uint64_t hash_of(enum queue_kind kind, struct str bridge, struct str session)
 {
-    uint64_t h = 0xcbf29ce484222325 ^ (uint64_t)kind;
+    uint64_t h = hash_add(HASH_START ^ (uint64_t)kind, bridge.p, bridge.n);
 
-    for (size_t i = 0; i < bridge.n; i++)
-        h = (h ^ (uint8_t)bridge.p[i]) * 0x100000001b3;
-    h = (h ^ '/') * 0x100000001b3;
-    for (size_t i = 0; i < session.n; i++)
-        h = (h ^ (uint8_t)session.p[i]) * 0x100000001b3;
-    return h;
+    return hash_add(hash_add(h, "/", 1), session.p, session.n);
 }
 
 int queue_table_open(struct queue_table **ret)

@@ -10,4 +10,4 @@ struct forward_app_settings {
     const char *config; /* FORWARD_CONFIG */
 };
 
-extern const struct setting *const forward_settings_tables[];
+extern const struct setting forwarder_settings_table[];

@@ -1,27 +1,23 @@
 #include "services/forwarder/startup.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <unistd.h>
 
+#include "common/base/instance_lock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 
-#define LOCK_FILE "forward.lock"
 /* The other forwarder's death is noticed within this. */
 #define LOCK_AGAIN_MS 1000
-#define LOCK_TAKEN    1 /* another forwarder holds it */
-#define PATH_BYTES    (SETTINGS_VALUE_MAX + 32)
 
 struct startup {
     struct engine_options o;
     struct engine *engine;
     struct timer *timer;
     struct backoff backoff;
-    int lock_fd;   /* -1: not held */
-    int waiting_r; /* why there is no engine: LOCK_TAKEN or -errno; 0: not tried yet, or there is one */
+    int lock_fd; /* -1: not held */
+    int waiting_r; /* why there is no engine: INSTANCE_LOCK_TAKEN or -errno; 0: not tried yet, or there is one */
     char problem[256];
 };
 
@@ -42,33 +38,17 @@ bool startup_waits_for_log(const struct startup *s)
 
 /* ---- the lock -------------------------------------------------------------------------------- */
 
-/* Returns 0, LOCK_TAKEN or -errno. */
 static int take_lock(struct startup *s)
 {
-    char path[PATH_BYTES];
-    int fd, r;
-
-    if (s->lock_fd >= 0)
-        return 0;
-    (void)snprintf(path, sizeof path, "%s/%s", s->o.dir, LOCK_FILE);
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    if (fd < 0)
-        return -errno;
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
-        s->lock_fd = fd;
-        return 0;
-    }
-    r = errno == EWOULDBLOCK ? LOCK_TAKEN : -errno;
-    (void)close(fd);
-    return r;
+    return s->lock_fd >= 0 ? 0 : instance_lock_take(s->o.dir, FORWARD_LOCK_FILE, &s->lock_fd, NULL);
 }
 
 /* ---- beginning ------------------------------------------------------------------------------- */
 
 static void describe(struct startup *s, int r, const char *file, const char *detail)
 {
-    if (r == LOCK_TAKEN)
-        (void)snprintf(s->problem, sizeof s->problem, "another forwarder holds " LOCK_FILE);
+    if (r == INSTANCE_LOCK_TAKEN)
+        (void)snprintf(s->problem, sizeof s->problem, "another forwarder holds " FORWARD_LOCK_FILE);
     else if (r == -ENOENT)
         (void)snprintf(s->problem, sizeof s->problem, "there is no events.db yet");
     else
@@ -78,7 +58,7 @@ static void describe(struct startup *s, int r, const char *file, const char *det
 
 static const char *advice(int r)
 {
-    if (r == LOCK_TAKEN)
+    if (r == INSTANCE_LOCK_TAKEN)
         return "another forwarder works on this data directory; waiting to take over";
     if (r == -ENOENT)
         return "waiting for webhook-ingest to make events.db";
@@ -98,7 +78,7 @@ static void on_timer(void *ctx)
 {
     struct startup *s = ctx;
     char detail[STORES_DETAIL_MAX] = "";
-    const char *file = LOCK_FILE;
+    const char *file = FORWARD_LOCK_FILE;
     int r = take_lock(s);
 
     if (r == 0)

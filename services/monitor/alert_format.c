@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/hash.h"
 #include "common/base/json_out.h"
 
 #define RETRY_MIN_MS 1000
@@ -51,18 +52,14 @@ static void write_annotations(struct json_out *j, const char *key, const struct 
     json_close(j, '}');
 }
 
-/* FNV-1a over the labels: the same alert has the same fingerprint when it fires and when it is resolved. */
+/* Over the labels: the same alert has the same fingerprint when it fires and when it is resolved. */
 static uint64_t fingerprint(const struct sink_alert *a)
 {
     const char *parts[] = { alert_kind_text(a->kind), a->bridge, a->session };
-    uint64_t h = 0xcbf29ce484222325U;
+    uint64_t h = HASH_START;
 
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        for (const char *p = parts[i];; p++) {
-            h = (h ^ (unsigned char)*p) * 0x100000001b3U;
-            if (!*p)
-                break;
-        }
+        h = hash_add(h, parts[i], strlen(parts[i]) + 1); /* with its end, so that "a" "bc" is not "ab" "c" */
     return h;
 }
 

@@ -8,14 +8,14 @@
 #define US 0.000001
 
 /* clang-format off */
-static struct metric sessions = {
+static METRIC sessions = {
     .name = "zapkeep_sessions", .help = "Sessions by the state the monitor holds", .kind = METRIC_GAUGE, .label = "state",
     .values = {
 #define X(name, text) [SESSION_##name] = text,
         SESSION_STATES(X)
 #undef X
     } };
-static struct metric changes = {
+static METRIC changes = {
     .name = "zapkeep_session_changes_total", .help = "Changes of a session's state, by the new one",
     .kind = METRIC_COUNTER, .label = "to",
     .values = {
@@ -23,27 +23,27 @@ static struct metric changes = {
         SESSION_STATES(X)
 #undef X
     } };
-static struct metric sweeps = {
+static METRIC sweeps = {
     .name = "zapkeep_sweeps_total", .help = "Sweeps by how they ended", .kind = METRIC_COUNTER, .label = "end",
     .values = { [SWEEP_GOOD] = "good", [SWEEP_UNHEALTHY] = "unhealthy", [SWEEP_FAULT] = "fault",
                 [SWEEP_REFUSED] = "refused", [SWEEP_UNKNOWN_BRIDGE] = "unknown-bridge" } };
-static struct metric sweep_seconds = {
+static METRIC sweep_seconds = {
     .name = "zapkeep_sweep_seconds", .help = "Time of a good sweep, from the health check to the commit",
     .kind = METRIC_HISTOGRAM, .scale = US,
     .bounds = { 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60 } };
-static struct metric checks = {
+static METRIC checks = {
     .name = "zapkeep_session_checks_total", .help = "Sessions asked for one by one", .kind = METRIC_COUNTER };
-static struct metric bridge_up = {
+static METRIC bridge_up = {
     .name = "zapkeep_bridge_up", .help = "1 while the bridge's health check is good", .kind = METRIC_GAUGE };
-static struct metric bridge_incident = {
+static METRIC bridge_incident = {
     .name = "zapkeep_bridge_incident", .help = "1 while the bridge as a whole is in trouble", .kind = METRIC_GAUGE };
-static struct metric breaker = {
+static METRIC breaker = {
     .name = "zapkeep_breaker_state", .help = "The breaker of the bridge: 1 for the state it is in",
     .kind = METRIC_GAUGE, .label = "state",
     .values = { [BREAKER_CLOSED] = "closed", [BREAKER_OPEN] = "open", [BREAKER_HALF_OPEN] = "half-open" } };
-static struct metric bucket = {
+static METRIC bucket = {
     .name = "zapkeep_bucket_tokens", .help = "Attempts that the bridge's token bucket allows now", .kind = METRIC_GAUGE };
-static struct metric phases = {
+static METRIC phases = {
     .name = "zapkeep_reconnects", .help = "Sessions by the phase of their reconnection", .kind = METRIC_GAUGE,
     .label = "phase",
     .values = {
@@ -51,14 +51,14 @@ static struct metric phases = {
         RETRY_PHASES(X)
 #undef X
     } };
-static struct metric waiting = {
+static METRIC waiting = {
     .name = "zapkeep_queue_length", .help = "Sessions whose time for an attempt has come", .kind = METRIC_GAUGE };
-static struct metric oldest = {
+static METRIC oldest = {
     .name = "zapkeep_queue_oldest_seconds", .help = "How long the first of them has been waiting",
     .kind = METRIC_GAUGE, .scale = MS };
-static struct metric alerts = {
+static METRIC alerts = {
     .name = "zapkeep_alerts", .help = "Alerts that are on now", .kind = METRIC_GAUGE };
-static struct metric raised = {
+static METRIC raised = {
     .name = "zapkeep_alerts_total", .help = "Alerts that began, by name", .kind = METRIC_COUNTER, .label = "alert",
     .values = {
         [ALERT_NONE] = "none",
@@ -66,38 +66,28 @@ static struct metric raised = {
         ALERT_KINDS(X)
 #undef X
     } };
-static struct metric delivered = {
+static METRIC delivered = {
     .name = "zapkeep_alerts_delivered_total", .help = "Alerts that a sink has taken", .kind = METRIC_COUNTER,
     .label = "sink", .values = { "alertmanager", "ntfy", "heartbeat" } };
-static struct metric undelivered = {
+static METRIC undelivered = {
     .name = "zapkeep_alert_failures_total", .help = "Tries that a sink did not take", .kind = METRIC_COUNTER,
     .label = "sink", .values = { "alertmanager", "ntfy", "heartbeat" } };
-static struct metric dropped = {
+static METRIC dropped = {
     .name = "zapkeep_alerts_dropped_total", .help = "Alerts dropped because a sink stayed away too long",
     .kind = METRIC_COUNTER };
-static struct metric record_failures = {
+static METRIC record_failures = {
     .name = "zapkeep_record_failures_total", .help = "Rounds that the store did not take; what they saw is seen again",
     .kind = METRIC_COUNTER };
-static struct metric event_seq = {
+static METRIC event_seq = {
     .name = "zapkeep_monitor_event_seq", .help = "Newest event that the monitor is done with", .kind = METRIC_GAUGE };
-static struct metric event_head = {
+static METRIC event_head = {
     .name = "zapkeep_monitor_event_head_seq", .help = "Newest event in the log that it has heard of",
     .kind = METRIC_GAUGE };
-
-static struct metric *const all[] = { &sessions, &changes, &sweeps, &sweep_seconds, &checks, &bridge_up,
-    &bridge_incident, &breaker, &bucket, &phases, &waiting, &oldest, &alerts, &raised, &delivered, &undelivered,
-    &dropped, &record_failures, &event_seq, &event_head };
 /* clang-format on */
 
 _Static_assert((int)ALERT_KIND_N <= METRIC_SERIES_MAX, "an alert needs a series of zapkeep_alerts_total");
 
 #define HEARTBEAT SINK_KIND_N
-
-void metrics_add_all(void)
-{
-    for (size_t i = 0; i < ARRAY_LEN(all); i++)
-        metrics_add(all[i]);
-}
 
 void metrics_sessions(const struct session_table *table)
 {

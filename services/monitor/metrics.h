@@ -10,8 +10,6 @@
 #include "services/monitor/poller.h"
 #include "services/monitor/session_table.h"
 
-void metrics_add_all(void); /* once */
-
 void metrics_sessions(const struct session_table *table);
 void metrics_changed(enum session_state to);
 void metrics_swept(enum sweep_end end, int64_t took_us);

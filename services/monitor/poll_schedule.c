@@ -21,6 +21,7 @@
 #include "common/app/heartbeat.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/url.h"
 #include "services/monitor/metrics.h"
 
 /* After a changeset that state.db did not take. */
@@ -138,10 +139,12 @@ static void count_call(struct poll_schedule *p, const struct bridge_call *c)
 static void log_unreachable(struct poll_schedule *p, const struct bridge_call *c)
 {
     const struct bridge_settings *b = &p->o.m->settings->bridge;
+    char url[300];
 
     if (!p->o.status->reached && (p->waiting.tries == 0 || backoff_is_news(&p->waiting)))
-        log_warn("bridge-unreachable", "waiting for the bridge", KS("bridge", b->name), KS("url", b->url),
-                 KS("error", c->detail), KI("http_status", c->http_status));
+        log_warn("bridge-unreachable", "waiting for the bridge", KS("bridge", b->name),
+                 KS("url", url_display(b->url, url, sizeof url)), KS("error", c->detail),
+                 KI("http_status", c->http_status));
 }
 
 /* @took_ms: of the call that says so. */
@@ -469,6 +472,7 @@ static void end_incident(struct poll_schedule *p, bool good)
 static void log_end(struct poll_schedule *p, enum sweep_end end)
 {
     const struct bridge_settings *b = &p->o.m->settings->bridge;
+    char url[300];
 
     if (end == p->last_end)
         return;
@@ -480,7 +484,7 @@ static void log_end(struct poll_schedule *p, enum sweep_end end)
             "unknown-bridge",
             "WHATSAPP_API_URL answers like none of the bridges known here; set WHATSAPP_BRIDGE if it is "
             "one of them",
-            KS("url", b->url));
+            KS("url", url_display(b->url, url, sizeof url)));
     if (end == SWEEP_FAULT)
         log_warn("sweep-failed", "could not list sessions", KS("error", p->o.status->detail));
 }

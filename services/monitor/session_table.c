@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/hash.h"
 #include "common/base/mem.h"
 
 #define BUCKETS_MIN 64
@@ -15,15 +16,11 @@ struct session_table {
     int n, cap;
 };
 
-/* FNV-1a, 64 bits; session ids are short and the bridge's own, so nobody is out to collide them. */
+/* Session ids are short and the bridge's own, so nobody is out to collide them. */
 static uint64_t hash_text(uint64_t h, const char *s)
 {
-    for (; *s; s++)
-        h = (h ^ (unsigned char)*s) * 0x100000001b3U;
-    return h;
+    return hash_add(h, s, strlen(s));
 }
-
-#define HASH_START 0xcbf29ce484222325U
 
 static struct tracked_session **bucket_of(const struct session_table *b, const char *id)
 {

@@ -14,6 +14,10 @@
 
 /* clang-format off */
 const struct setting monitor_settings_table[] = {
+    SETTINGS_OF(app_settings_table, struct monitor_settings, app),
+    SETTINGS_OF(bridge_settings_table, struct monitor_settings, bridge),
+    POLICY_SETTINGS(struct monitor_settings, policy),
+
     /* The original integration's rule; a bridge answers a list in milliseconds, so it is no load. */
     { .name = "CHECK_INTERVAL", MS(rules.check_ms, 100, DAY_MS), .def = "60s",
       .help = "between two sweeps of all sessions" },
@@ -117,11 +121,8 @@ const struct setting monitor_settings_table[] = {
     { .name = "HEARTBEAT_INTERVAL", MS(heartbeat_ms, 1000, DAY_MS), .def = "60s",
       .help = "between two of them, each after a full sweep" },
 
-    { 0 },
-};
-
-const struct setting monitor_admin_table[] = {
     APP_ADMIN_ROW("127.0.0.1:8002", "where /health, /ready and /metrics are served, or off"),
+
     { 0 },
 };
 /* clang-format on */

@@ -17,4 +17,3 @@ struct monitor_settings {
 };
 
 extern const struct setting monitor_settings_table[];
-extern const struct setting monitor_admin_table[]; /* ZAPKEEP_ADMIN_LISTEN */

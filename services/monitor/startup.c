@@ -7,11 +7,10 @@
 #include "services/monitor/monitor.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <unistd.h>
 
+#include "common/base/instance_lock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/bridge/drivers.h"
@@ -21,7 +20,6 @@
 #define LOCK_FILE "monitor.lock"
 /* The other monitor's death is noticed within this. */
 #define LOCK_AGAIN_MS 1000
-#define PATH_BYTES    (SETTINGS_VALUE_MAX + 32)
 
 struct monitor {
     struct app *app;
@@ -47,17 +45,7 @@ struct monitor {
     struct event_feed *feed;
 };
 
-static const struct setting *const tables[] = { app_settings_table,    bridge_settings_table,
-                                                policy_settings_table, monitor_settings_table,
-                                                monitor_admin_table,   NULL };
-
 /* ---- settings -------------------------------------------------------------------------------- */
-
-static int refuse(const char *problem)
-{
-    (void)fprintf(stderr, "zapkeep-monitor: %s\n", problem);
-    return APP_EXIT(EXIT_USAGE);
-}
 
 static int check_settings(struct monitor *m)
 {
@@ -65,12 +53,13 @@ static int check_settings(struct monitor *m)
     const struct bridge_settings *b = &m->settings.bridge;
 
     if (!b->url[0])
-        return refuse(
+        return app_exit(
+            m->app, EXIT_USAGE,
             "WHATSAPP_API_URL is not set; it is the base URL of the bridge, as http://127.0.0.1:3000");
     if (m->settings.rules.flap_reuse > m->settings.rules.flap_suppress)
-        return refuse("FLAP_REUSE must not be above FLAP_SUPPRESS");
+        return app_exit(m->app, EXIT_USAGE, "FLAP_REUSE must not be above FLAP_SUPPRESS");
     if (policy_settings_check(&m->settings.policy, &problem) != 0)
-        return refuse(buf_str(&problem));
+        return app_exit(m->app, EXIT_USAGE, "%s", buf_str(&problem));
     return 0;
 }
 
@@ -119,23 +108,10 @@ static void add_checks(struct monitor *m)
 
 /* ---- monitor.lock ---------------------------------------------------------------------------- */
 
-/* Returns 0, 1: another monitor holds it, or -errno. */
+/* Returns 0, INSTANCE_LOCK_TAKEN: another monitor holds it, or -errno. */
 static int take_lock(struct monitor *m)
 {
-    char path[PATH_BYTES];
-    int fd, e;
-
-    (void)snprintf(path, sizeof path, "%s/%s", m->settings.app.data_dir, LOCK_FILE);
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-    if (fd < 0)
-        return -errno;
-    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
-        m->lock_fd = fd;
-        return 0;
-    }
-    e = errno;
-    (void)close(fd);
-    return e == EWOULDBLOCK ? 1 : -e;
+    return instance_lock_take(m->settings.app.data_dir, LOCK_FILE, &m->lock_fd, NULL);
 }
 
 /* ---- opening and closing the parts ----------------------------------------------------------- */
@@ -357,7 +333,7 @@ static const struct app_spec monitor_spec = {
     .is_service = true,
     .program = "zapkeep-monitor",
     .what = "watches the bridge's sessions and plans the reconnections",
-    .tables = tables,
+    .table = monitor_settings_table,
     .needs_data_dir = true,
 };
 
@@ -376,7 +352,6 @@ int monitor_open(const struct app_start *start, struct monitor **ret)
     if (r != 0)
         return r;
     wire(m);
-    metrics_add_all();
     add_checks(m);
     r = timer_open(app_loop(m->app), on_start, m, &m->start);
     if (r == 0)

@@ -114,7 +114,7 @@ static int record_now(struct call *c)
         p.verify_ms = HOOK_VERIFY_MS;
     if (r != 0)
         return r;
-    return reconnect_called(w->db, app_clock(w->app), app_rng(w->app), &p, w->settings.bridge.name,
+    return reconnect_called(w->state.db, app_clock(w->app), app_rng(w->app), &p, w->settings.bridge.name,
                             c->claim.session, c->claim.token, &c->result);
 }
 
@@ -129,7 +129,7 @@ static void record(void *ctx)
     r = record_now(c);
 
     if (r < 0 && boot_ms(w) - c->began_ms < w->settings.policy.policy.lease_ms) {
-        timer_start(c->retry, store_failed(w, r));
+        timer_start(c->retry, state_store_result(&w->state, r));
         return;
     }
     if (r == RECONNECT_STALE)

@@ -44,7 +44,7 @@ static int claim(struct worker *w, struct claims *ret)
                                .by_hook = w->by_hook,
                                .hook_spacing_ms = w->settings.hook.spacing_ms };
     int64_t began = app_clock(w->app)->boot_ms(app_clock(w->app));
-    int r = reconnect_claim(w->db, app_clock(w->app), app_rng(w->app), &o, ret);
+    int r = reconnect_claim(w->state.db, app_clock(w->app), app_rng(w->app), &o, ret);
 
     if (r != 0)
         return r;
@@ -71,13 +71,13 @@ static int64_t next_wake_ms(struct worker *w, const struct claims *claims)
 
 static int read_before(struct worker *w, struct now *ret_now)
 {
-    int r = db_begin_reads(w->db);
+    int r = db_begin_reads(w->state.db);
 
     if (r == 0)
         r = reconnect_method_read(w);
     if (r == 0)
-        r = steady_now(w->db, app_clock(w->app), ret_now);
-    db_end_reads(w->db);
+        r = steady_now(w->state.db, app_clock(w->app), ret_now);
+    db_end_reads(w->state.db);
     return r;
 }
 
@@ -103,16 +103,15 @@ static int take_due(struct worker *w, int64_t *ret_next_ms)
 void claim_loop_on_timer(void *ctx)
 {
     struct worker *w = ctx;
-    int64_t next_ms = WORKER_SWEEP_MS;
+    int64_t next_ms = WORKER_SWEEP_MS, wait_ms;
     int r;
 
     w->woken_at_ms = loop_now_ms(app_loop(w->app));
     w->wake_at_ms = INT64_MAX;
     r = take_due(w, &next_ms);
-    if (r != 0)
-        next_ms = store_failed(w, r);
-    else
-        store_works(w);
+    wait_ms = state_store_result(&w->state, r);
+    if (wait_ms > 0)
+        next_ms = wait_ms;
     claim_loop_wake(w, next_ms);
 }
 
@@ -136,6 +135,6 @@ void claim_loop_on_commit(void *ctx)
     struct worker *w = ctx;
     int64_t rest_ms = w->woken_at_ms + WORKER_COMMIT_REST_MS - loop_now_ms(app_loop(w->app));
 
-    if (w->db_backoff.tries == 0)
+    if (w->state.backoff.tries == 0)
         claim_loop_wake(w, rest_ms > 0 ? rest_ms : 0);
 }

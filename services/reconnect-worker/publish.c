@@ -76,10 +76,10 @@ static void publish_park(void *ctx, const struct parked_session *park)
 
 int publish_ended(struct worker *w)
 {
-    bool more = w->db != NULL;
+    bool more = w->state.db != NULL;
     int r = 0;
 
     while (r == 0 && more)
-        r = reconnect_collect(w->db, w->settings.bridge.name, publish_attempt, publish_park, w, &more);
+        r = reconnect_collect(w->state.db, w->settings.bridge.name, publish_attempt, publish_park, w, &more);
     return r;
 }

@@ -10,7 +10,7 @@ int reconnect_method_read(struct worker *w)
 {
     struct bridge_row row = { 0 };
     const struct bridge_driver *driver;
-    int r = bridges_find(w->db, w->settings.bridge.name, &row);
+    int r = bridges_find(w->state.db, w->settings.bridge.name, &row);
 
     if (r < 0)
         return r;
@@ -44,7 +44,7 @@ static int check_hook(struct worker *w, char *ret_why, size_t n, enum method *re
         *ret = METHOD_NONE;
         return 0;
     }
-    r = sessions_count(w->db, w->settings.bridge.name, count);
+    r = sessions_count(w->state.db, w->settings.bridge.name, count);
     if (r != 0)
         return r;
     *ret = hook_may_restart(count, w->settings.hook.max_connected, &percent) ? METHOD_READY : METHOD_GUARDED;
@@ -62,7 +62,7 @@ static int note_method(struct worker *w, enum method method, const char *why)
 {
     if (strcmp(w->no_reconnect_method, why) == 0)
         return 0;
-    return bridges_set_no_method(w->db, w->settings.bridge.name, why, method == METHOD_GUARDED);
+    return bridges_set_no_method(w->state.db, w->settings.bridge.name, why, method == METHOD_GUARDED);
 }
 
 static int park_or_unpark(struct worker *w, enum method method, const char *why, const struct now *now)
@@ -73,9 +73,9 @@ static int park_or_unpark(struct worker *w, enum method method, const char *why,
     int r = 0;
 
     if (method == METHOD_NONE)
-        r = reconnect_park_no_method(w->db, now, bridge, p->no_method_ms, why, &n);
+        r = reconnect_park_no_method(w->state.db, now, bridge, p->no_method_ms, why, &n);
     else if (w->by_hook || !w->no_method_settled)
-        r = reconnect_unpark_no_method(w->db, p, now, bridge, &n);
+        r = reconnect_unpark_no_method(w->state.db, p, now, bridge, &n);
     w->no_method_settled = r == 0;
     if (n > 0)
         log_info(method == METHOD_NONE ? "sessions-parked" : "sessions-unparked",

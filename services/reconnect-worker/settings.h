@@ -15,4 +15,4 @@ struct worker_settings {
     const char *name; /* WORKER_NAME, "": host and pid */
 };
 
-extern const struct setting *const worker_settings_tables[];
+extern const struct setting worker_settings_table[];

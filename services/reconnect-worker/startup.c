@@ -5,6 +5,7 @@
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/url.h"
 #include "common/io/file_watch.h"
 #include "services/reconnect-worker/call.h"
 #include "services/reconnect-worker/claim_loop.h"
@@ -38,16 +39,10 @@ static const struct app_spec worker_spec = {
     .is_service = true,
     .program = "zapkeep-reconnect",
     .what = "reconnects sessions that are due; any number may run",
-    .tables = worker_settings_tables,
+    .table = worker_settings_table,
     .admin_any_port = true,
     .needs_data_dir = true,
 };
-
-static int bad_setting(const struct buf *problem)
-{
-    (void)fprintf(stderr, "zapkeep-reconnect: %s\n", buf_str(problem));
-    return APP_EXIT(EXIT_USAGE);
-}
 
 static int check_settings(struct worker *w)
 {
@@ -56,11 +51,11 @@ static int check_settings(struct worker *w)
     if (!*w->settings.bridge.url) {
         (void)buf_adds(&problem, "WHATSAPP_API_URL is not set; it has to be the base URL of the bridge, as"
                                  " http://127.0.0.1:3000");
-        return bad_setting(&problem);
+        return app_exit(w->app, EXIT_USAGE, "%s", buf_str(&problem));
     }
     if (policy_settings_check(&w->settings.policy, &problem) != 0 ||
         hook_parse(&w->settings.hook, &problem, &w->hook) != 0)
-        return bad_setting(&problem);
+        return app_exit(w->app, EXIT_USAGE, "%s", buf_str(&problem));
     return 0;
 }
 
@@ -109,7 +104,7 @@ static int check_driver(void *ctx, char *ret_why, size_t n)
 static void add_checks(struct worker *w)
 {
     const struct app_check checks[] = {
-        { .name = "store", .check = store_check, .ctx = w, .ready = true },
+        { .name = "store", .check = state_store_check, .ctx = &w->state, .ready = true },
         { .name = "bridge", .check = check_driver, .ctx = w },
         { .name = "bus", .check = check_bus, .ctx = w },
     };
@@ -127,6 +122,7 @@ static void watch_store(struct worker *w)
 static int start_worker(struct worker *w)
 {
     struct loop *loop = app_loop(w->app);
+    char url[300];
     int r = app_http_client(w->app, (int)w->settings.policy.policy.in_flight_max, &w->client);
 
     if (r == 0)
@@ -138,13 +134,13 @@ static int start_worker(struct worker *w)
     if (r != 0)
         return r;
     watch_store(w);
-    worker_metrics_add();
     add_checks(w);
     app_on_stop(w->app, on_stop, w);
     w->wake_at_ms = INT64_MAX;
     claim_loop_wake(w, 0);
     log_info("started", "waiting for sessions that are due", KS("worker", w->name),
-             KS("bridge", w->settings.bridge.name), KS("url", w->settings.bridge.url));
+             KS("bridge", w->settings.bridge.name),
+             KS("url", url_display(w->settings.bridge.url, url, sizeof url)));
     return 0;
 }
 
@@ -159,6 +155,7 @@ int worker_open(struct worker *w, const struct app_start *start)
     if (r != 0)
         return r;
     name_worker(w);
+    w->state = STATE_STORE(w->settings.app.data_dir, "nothing is attempted; trying again");
     return start_worker(w);
 }
 
@@ -173,5 +170,5 @@ void worker_close(struct worker *w)
     if (w->stop)
         timer_close(w->stop);
     call_drop_all(w);
-    db_close(w->db);
+    state_store_close(&w->state);
 }

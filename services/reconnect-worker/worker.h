@@ -5,6 +5,7 @@
 #pragma once
 
 #include "common/app/app.h"
+#include "common/app/state_store.h"
 #include "common/base/list.h"
 #include "common/bridge/driver.h"
 #include "common/reconnect/reconnect.h"
@@ -16,8 +17,7 @@ struct worker {
     struct app *app;
     struct worker_settings settings;
     char name[ATTEMPTS_WORKER_MAX];
-    struct db *db; /* NULL: not open yet */
-    struct backoff db_backoff;
+    struct state_store state;
     struct http_client *client;
     struct bus_sub *sub;
     struct file_watch *watch; /* commits of state.db; NULL: notifications and the sweep do without */

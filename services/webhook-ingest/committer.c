@@ -235,7 +235,7 @@ static int tidy(struct committer *c, bool idle)
     if (wal.frames < c->checkpoint_at && !(idle && wal.backfilled < wal.frames))
         return 0;
     r = event_log_checkpoint(c->log);
-    metric_observe(&ingest_metrics.checkpoint_seconds, clock_mono_us() - start_us);
+    metric_observe(&ingest_checkpoint_seconds, clock_mono_us() - start_us);
     event_log_wal(c->log, &wal);
     c->checkpoint_at =
         wal.frames + COMMIT_CHECKPOINT_FRAMES; /* a reader was in the way: not at each commit */
@@ -267,17 +267,17 @@ static void look_up_cursors(struct committer *c)
 static void count_commit(struct committer *c, const struct commit_done *done, int64_t took_us)
 {
     if (done->result != 0) {
-        metric_add(&ingest_metrics.commit_failures, 0, 1);
+        metric_add(&ingest_commit_failures, 0, 1);
         return;
     }
     if (done->n > 0) {
-        metric_observe(&ingest_metrics.commit_seconds, took_us);
-        metric_observe(&ingest_metrics.batch_events, done->n);
+        metric_observe(&ingest_commit_seconds, took_us);
+        metric_observe(&ingest_batch_events, done->n);
     }
-    metric_add(&ingest_metrics.removed, REMOVED_EVENTS, done->pruned.rows);
-    metric_add(&ingest_metrics.removed, REMOVED_UNREAD, done->pruned.forced);
-    metric_add(&ingest_metrics.removed, REMOVED_KEYS, done->pruned.keys);
-    metric_add(&ingest_metrics.removed, REMOVED_KEYS_EARLY, done->pruned.keys_early);
+    metric_add(&ingest_removed, REMOVED_EVENTS, done->pruned.rows);
+    metric_add(&ingest_removed, REMOVED_UNREAD, done->pruned.forced);
+    metric_add(&ingest_removed, REMOVED_KEYS, done->pruned.keys);
+    metric_add(&ingest_removed, REMOVED_KEYS_EARLY, done->pruned.keys_early);
     (void)pthread_mutex_lock(&c->lock);
     c->status.clock_ahead_ms = c->age.ahead_ms;
     c->status.retention_held = done->pruned.held;

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "common/app/webhook_settings.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/url.h"
@@ -29,16 +30,10 @@
 #define AT(field) offsetof(struct ingest_settings, field)
 
 static const struct setting ingest_table[] = {
-    { .name = "ZAPKEEP_INGEST_LISTEN",
-      .kind = SETTING_LISTEN,
-      .at = AT(listen),
-      .def = "127.0.0.1:8000",
-      .help = "where webhooks come in; a socket from systemd wins" },
-    { .name = "WEBHOOK_AUTH_TOKEN",
-      .at = AT(token),
-      .secret = true,
-      .help =
-          "what a webhook must present; two, comma-separated, while one replaces the other; empty: open" },
+    SETTINGS_OF(app_settings_table, struct ingest_settings, app),
+    SETTINGS_OF(bridge_settings_table, struct ingest_settings, bridge),
+    INGEST_LISTEN_ROW(struct ingest_settings, listen),
+    WEBHOOK_TOKEN_ROW(struct ingest_settings, token),
     { .name = "ZAPKEEP_INGEST_HEADER_TIMEOUT",
       .kind = SETTING_DURATION,
       .at = AT(header_ms),
@@ -126,15 +121,6 @@ static const struct setting ingest_table[] = {
     { 0 },
 };
 
-static const struct setting *const tables[] = { app_settings_table, bridge_settings_table, ingest_table,
-                                                NULL };
-
-static int stop_with(enum exit_code code, const char *message)
-{
-    (void)fprintf(stderr, "zapkeep-ingest: %s\n", message);
-    return APP_EXIT(code);
-}
-
 static int read_tokens(struct ingest *in)
 {
     if (!in->settings.token[0]) {
@@ -146,11 +132,17 @@ static int read_tokens(struct ingest *in)
     switch (tokens_parse(in->settings.token, &in->tokens)) {
     case 0:
         return 0;
+    case -EKEYREJECTED:
+        return app_exit(
+            in->app, EXIT_USAGE,
+            "WEBHOOK_AUTH_TOKEN has a whsec_ key that is not base64 of at least 24 bytes; make one: "
+            "echo whsec_$(openssl rand -base64 32)");
     case -E2BIG:
-        return stop_with(EXIT_USAGE, "WEBHOOK_AUTH_TOKEN has more than two tokens; two are for rotation, the "
-                                     "new one and the old one, comma-separated");
+        return app_exit(in->app, EXIT_USAGE,
+                        "WEBHOOK_AUTH_TOKEN has more than two tokens; two are for rotation, the "
+                        "new one and the old one, comma-separated");
     default:
-        return stop_with(EXIT_USAGE, "WEBHOOK_AUTH_TOKEN has an empty token beside a comma");
+        return app_exit(in->app, EXIT_USAGE, "WEBHOOK_AUTH_TOKEN has an empty token beside a comma");
     }
 }
 
@@ -212,7 +204,7 @@ static int check_log(const struct ingest *in)
         "%s/events.db is missing or empty, but state.db knows a log of %lld events: check that its volume "
         "is mounted; to put a backup in place: zapkeep restore DIR; to begin a new log: --new-log",
         dir, (long long)seq);
-    return stop_with(EXIT_UNREACHABLE, message);
+    return app_exit(in->app, EXIT_UNREACHABLE, "%s", message);
 }
 
 static int open_log(struct ingest *in)
@@ -241,7 +233,7 @@ static int open_log(struct ingest *in)
             (long long)pid, s->app.data_dir);
     else
         (void)db_problem(s->app.data_dir, EVENTS_DB_FILE, r, message, sizeof message);
-    return stop_with(EXIT_UNREACHABLE, message);
+    return app_exit(in->app, EXIT_UNREACHABLE, "%s", message);
 }
 
 static int open_receiver(struct ingest *in)
@@ -298,8 +290,9 @@ static int open_server(struct ingest *in)
     int r = url_parse_listen(s->listen, host, sizeof host, &port);
 
     if (strcmp(s->listen, "off") == 0 && fd < 0)
-        return stop_with(EXIT_USAGE, "ZAPKEEP_INGEST_LISTEN is \"off\", but must be an address as "
-                                     "127.0.0.1:8000: taking webhooks is all this program is for");
+        return app_exit(in->app, EXIT_USAGE,
+                        "ZAPKEEP_INGEST_LISTEN is \"off\", but must be an address as "
+                        "127.0.0.1:8000: taking webhooks is all this program is for");
     if (r == 0)
         r = http_server_open(app_loop(in->app), host, port, fd, &limits, &receiver_handlers, in->receiver,
                              &in->server);
@@ -314,7 +307,7 @@ static int open_server(struct ingest *in)
     (void)snprintf(message, sizeof message,
                    "cannot listen on ZAPKEEP_INGEST_LISTEN %s: %s; set another address", s->listen,
                    err_text(r));
-    return stop_with(EXIT_UNREACHABLE, message);
+    return app_exit(in->app, EXIT_UNREACHABLE, "%s", message);
 }
 
 /* ---- running and stopping -------------------------------------------------------------------- */
@@ -363,7 +356,7 @@ static const struct app_spec ingest_spec = {
     .is_service = true,
     .program = "zapkeep-ingest",
     .what = "takes the bridge's webhooks, stores them, answers, publishes",
-    .tables = tables,
+    .table = ingest_table,
     .needs_data_dir = true,
 };
 
@@ -375,7 +368,6 @@ int ingest_open(struct ingest *in, const struct app_start *start)
         return r;
     (void)signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is met as a full disk, not by dying */
     choose_driver(in);
-    ingest_metrics_add();
     r = read_tokens(in);
     if (r == 0)
         r = publisher_open(in->app, &in->publisher);

@@ -71,7 +71,7 @@ static void on_timer(void *ctx)
 void publisher_add(struct publisher *p, struct request *r, const char *log_id)
 {
     if (p->n >= WAITING_MAX || p->bytes >= WAITING_BYTES_MAX) {
-        metric_add(&ingest_metrics.notifications_dropped, 0, 1);
+        metric_add(&ingest_notifications_dropped, 0, 1);
         request_free(r);
         return;
     }

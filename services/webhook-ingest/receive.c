@@ -341,13 +341,13 @@ static void answer_seq(struct receiver *r, struct http_req *http, const char *st
 static void answer(struct receiver *r, const struct request *q)
 {
     if (q->item.kind == COMMIT_REJECTED) {
-        metric_add(&ingest_metrics.events, EVENTS_REJECTED, 1);
+        metric_add(&ingest_events, EVENTS_REJECTED, 1);
         answer_refused(r, q->http, &q->refusal); /* kept or not: it would be no better the next time */
     } else if (q->item.result == 0) {
-        metric_add(&ingest_metrics.events, EVENTS_ACCEPTED, 1);
+        metric_add(&ingest_events, EVENTS_ACCEPTED, 1);
         answer_seq(r, q->http, "accepted", q->item.seq);
     } else if (q->item.result == EVENT_DUPLICATE) {
-        metric_add(&ingest_metrics.events, EVENTS_DUPLICATE, 1);
+        metric_add(&ingest_events, EVENTS_DUPLICATE, 1);
         answer_seq(r, q->http, "duplicate", q->item.seq);
     } else {
         answer_unwritable(r, q->http, q->item.result);

@@ -58,7 +58,7 @@ void refusals_note(struct refusals *r, const struct refusal *f, int64_t now_ms)
 {
     int64_t *last = &r->logged_ms[f->reason];
 
-    metric_add(&ingest_metrics.refused, f->reason, 1);
+    metric_add(&ingest_refused, f->reason, 1);
     if (*last != 0 && now_ms - *last < REFUSALS_EVERY_MS) {
         r->more[f->reason]++;
         return;

@@ -74,7 +74,7 @@ static void report_held(const struct committer_status *was, const struct committ
 
 static void report_retention(struct status_report *r, const struct committer_status *s)
 {
-    int64_t unread = metric_get(&ingest_metrics.removed, REMOVED_UNREAD);
+    int64_t unread = metric_get(&ingest_removed, REMOVED_UNREAD);
 
     if (s->retention_held && !r->reported.retention_held)
         log_warn("retention-held",
@@ -150,17 +150,17 @@ void status_report_gauges(void *ctx)
     const struct committer_status *s = &r->reported;
     struct statvfs disk;
 
-    metric_set(&ingest_metrics.waiting, 0, committer_waiting(r->committer));
+    metric_set(&ingest_waiting, 0, committer_waiting(r->committer));
     if (r->server) {
-        metric_set(&ingest_metrics.connections, 0, http_server_connections(r->server));
-        metric_set(&ingest_metrics.overloaded, 0, http_server_overload(r->server) != HTTP_REFUSAL_N);
+        metric_set(&ingest_connections, 0, http_server_connections(r->server));
+        metric_set(&ingest_overloaded, 0, http_server_overload(r->server) != HTTP_REFUSAL_N);
     }
-    metric_set(&ingest_metrics.head, 0, s->head);
-    metric_set(&ingest_metrics.oldest, 0, s->oldest);
-    metric_set(&ingest_metrics.wal_pages, 0, s->wal.frames);
-    metric_set(&ingest_metrics.writable, 0, s->open && s->result == 0 && !s->held);
+    metric_set(&ingest_head, 0, s->head);
+    metric_set(&ingest_oldest, 0, s->oldest);
+    metric_set(&ingest_wal_pages, 0, s->wal.frames);
+    metric_set(&ingest_writable, 0, s->open && s->result == 0 && !s->held);
     if (statvfs(r->data_dir, &disk) == 0)
-        metric_set(&ingest_metrics.disk_free, 0, (int64_t)disk.f_bavail * (int64_t)disk.f_frsize);
+        metric_set(&ingest_disk_free, 0, (int64_t)disk.f_bavail * (int64_t)disk.f_frsize);
 }
 
 void status_report_second(struct status_report *r)

@@ -13,10 +13,13 @@ struct part {
     struct app *app;
 };
 
-static const struct setting rows[] = { APP_ADMIN_ROW("off", "x"), { 0 } };
-static const struct setting *const tables[] = { app_settings_table, rows, NULL };
+static const struct setting table[] = {
+    SETTINGS_OF(app_settings_table, struct part, settings),
+    APP_ADMIN_ROW("off", "x"),
+    { 0 },
+};
 static const struct app_spec spec = {
-    .service = "part", .program = "part", .what = "x", .tables = tables, .no_publisher = true
+    .service = "part", .program = "part", .what = "x", .table = table, .no_publisher = true
 };
 
 static void open_part(struct part *p, const char *flag, struct clock *clock, struct rng *rng)

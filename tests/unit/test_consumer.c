@@ -55,9 +55,8 @@ static void on_later(void *ctx)
 
 static int setup(void **state)
 {
-    static const struct setting *const tables[] = { app_settings_table, NULL };
     static const struct app_spec spec = {
-        .service = "test", .program = "test", .what = "x", .tables = tables, .no_publisher = true
+        .service = "test", .program = "test", .what = "x", .table = app_settings_table, .no_publisher = true
     };
     char name[] = "test";
     char flag[] = "--log";

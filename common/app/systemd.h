@@ -8,6 +8,6 @@
 #include <stdint.h>
 
 /* @state as "READY=1". Failures are ignored: who watches will notice the silence. */
-void notify_send(const char *state);
+void systemd_notify(const char *state);
 /* How often "WATCHDOG=1" is due (half of what systemd waits), 0: no watchdog is set for this process. */
-int64_t notify_watchdog_ms(void);
+int64_t systemd_watchdog_ms(void);

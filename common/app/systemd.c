@@ -1,4 +1,4 @@
-#include "common/app/notify.h"
+#include "common/app/systemd.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 #include "common/base/text.h"
 
-void notify_send(const char *state)
+void systemd_notify(const char *state)
 {
     struct sockaddr_un to = { .sun_family = AF_UNIX };
     const char *path = getenv("NOTIFY_SOCKET");
@@ -29,7 +29,7 @@ void notify_send(const char *state)
     (void)close(fd);
 }
 
-int64_t notify_watchdog_ms(void)
+int64_t systemd_watchdog_ms(void)
 {
     const char *usec = getenv("WATCHDOG_USEC");
     const char *pid = getenv("WATCHDOG_PID");

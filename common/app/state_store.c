@@ -1,0 +1,53 @@
+#include "common/app/state_store.h"
+
+#include <stdio.h>
+
+#include "common/base/log.h"
+#include "common/store/db_file.h"
+
+void state_store_close(struct state_store *s)
+{
+    db_close(s->db);
+    s->db = NULL;
+}
+
+int state_store_open(struct state_store *s)
+{
+    if (s->db && db_sync_failed(s->db))
+        state_store_close(s);
+    return s->db ? 0 : db_open_state(s->dir, &s->db);
+}
+
+static void works(struct state_store *s)
+{
+    if (s->backoff.tries > 0)
+        log_info("state-works", "state.db can be used again", KI("tries", s->backoff.tries));
+    backoff_reset(&s->backoff);
+}
+
+int64_t state_store_result(struct state_store *s, int r)
+{
+    char problem[512];
+    int64_t wait_ms;
+
+    if (r >= 0) {
+        works(s);
+        return 0;
+    }
+    wait_ms = backoff_next_ms(&s->backoff);
+    if (backoff_is_news(&s->backoff))
+        log_error("state-failed", "state.db cannot be used", KS("effect", s->effect),
+                  KS("error", db_problem(s->dir, STATE_DB_FILE, r, problem, sizeof problem)),
+                  KS("detail", s->db ? db_error(s->db) : ""), KI("tries", s->backoff.tries));
+    if (s->db && db_sync_failed(s->db))
+        state_store_close(s);
+    return wait_ms;
+}
+
+int state_store_check(void *ctx, char *ret_why, size_t n)
+{
+    const struct state_store *s = ctx;
+
+    (void)snprintf(ret_why, n, "state.db cannot be used");
+    return s->db && s->backoff.tries == 0 ? 0 : -1;
+}

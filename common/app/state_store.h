@@ -1,0 +1,32 @@
+/*
+ * state.db as a service uses it: opened when it is needed, waited for when it fails, said once when that is news, and
+ * opened anew after a failed sync, because then nobody knows what is on disk.
+ *
+ *   r = state_store_open(&s);
+ *   if (r == 0)
+ *       r = work(s.db);
+ *   wait_ms = state_store_result(&s, r);     (0: fine; else try again after this time)
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "common/app/backoff.h"
+#include "common/store/db.h"
+
+struct state_store {
+    const char *dir;    /* of the data, kept by reference */
+    const char *effect; /* for the log: what the service does while state.db cannot be used, "trying again" */
+    struct db *db;      /* NULL: not open */
+    struct backoff backoff;
+};
+#define STATE_STORE(dir_, effect_) ((struct state_store){ .dir = (dir_), .effect = (effect_) })
+
+/* Nothing when it is open and its syncs went well. Returns 0 or a negative of db_open_state(). */
+int state_store_open(struct state_store *s);
+/* What the work came to: logs the first failures and the end of them; closes after a failed sync. Returns the ms to
+ * wait before the next try, 0 when @r is no failure. */
+int64_t state_store_result(struct state_store *s, int r);
+void state_store_close(struct state_store *s);
+/* An app_check, ctx is the struct state_store. */
+int state_store_check(void *ctx, char *ret_why, size_t n);
