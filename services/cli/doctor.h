@@ -68,6 +68,9 @@ doctor_check doctor_folder, doctor_disk, doctor_sqlite, doctor_state, doctor_log
 /* METHOD base URL + path with the key, as cli_bridge_call(). */
 int doctor_ask(struct doctor *d, const char *method, const char *path, struct cli_reply *ret);
 
+/* GET of webhook-ingest: WEBHOOK_URL with @path instead of its own. As cli_bridge_call(). */
+int doctor_get_ingest(struct doctor *d, const char *path, struct cli_reply *ret);
+
 /* ---- judgements ------------------------------------------------------------------------------ */
 
 /* Has this SQLite the WAL-reset race (sqlite.org/wal.html)? Fixed in 3.51.3, and in 3.50.7 and 3.44.6. */

@@ -4,6 +4,7 @@
  * the newest webhook in the log has to do.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/json_in.h"
@@ -142,8 +143,86 @@ static void judge_probe(struct doctor *d, struct finding *f)
     event_reader_close(reader);
 }
 
+/* -- webhooks that do not arrive -- */
+
+/* doctor itself is refused once a run; more refusals than that, and more than taken webhooks, are somebody's. */
+#define REFUSED_MIN 5
+
+/* The value of a counter with this code in webhook-ingest's metrics, 0: none. */
+static int64_t count_of(const char *metrics, const char *code)
+{
+    char series[80];
+    const char *at;
+
+    (void)snprintf(series, sizeof series, "\nzapkeep_ingest_requests_total{code=\"%s\"} ", code);
+    at = strstr(metrics, series);
+    return at ? strtoll(at + strlen(series), NULL, 10) : 0;
+}
+
+/* A wrong token: nothing of it is stored, so the counters of webhook-ingest have to tell. */
+static bool find_refused(struct doctor *d, struct finding *f)
+{
+    CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
+    int64_t refused, taken;
+
+    if (!d->ingest_good || doctor_get_ingest(d, "/metrics", &reply) != 0 || reply.answer.status != 200)
+        return false;
+    refused = count_of(buf_str(&reply.body), "401");
+    taken = count_of(buf_str(&reply.body), "200");
+    if (refused < REFUSED_MIN || refused <= taken)
+        return false;
+    finding_set(f, FINDING_BAD,
+                "let the bridge present WEBHOOK_AUTH_TOKEN as zapkeep-ingest has it; the released zapw "
+                "presents it in the URL "
+                "(http://zapkeep:TOKEN@host:8000/…)",
+                "since it started, webhook-ingest has refused %lld requests for their token and taken %lld",
+                (long long)refused, (long long)taken);
+    return true;
+}
+
+static bool is_watched(struct db *db, struct str bridge)
+{
+    struct bridge_row row = { 0 };
+    char name[BRIDGES_NAME_MAX];
+
+    str_copy(bridge, name, sizeof name);
+    return bridges_find(db, name, &row) == 0;
+}
+
+/* Webhooks with the name of a bridge that no monitor watches: a wrong path in the bridge's WEBHOOK_URL. */
+static bool find_unwatched(struct doctor *d, struct finding *f)
+{
+    CLEANUP(event_rows_fini) struct event_rows rows = EVENT_ROWS_NULL;
+    struct event_reader *reader = NULL;
+    int64_t oldest = 0, head = 0;
+    struct db *db = NULL;
+    bool found = false;
+    int r = event_reader_open(d->settings.cli.app.data_dir, &reader);
+
+    if (r == 0)
+        r = event_bounds(reader, &oldest, &head);
+    if (r == 0)
+        r = event_read(reader, head > NEWEST_ROWS ? head - NEWEST_ROWS + 1 : 1, NULL, NEWEST_ROWS, &rows);
+    if (r == 0)
+        r = cli_open_state(d->settings.cli.app.data_dir, &db);
+    for (int i = rows.n - 1; r == 0 && i >= 0 && !found; i--) {
+        found = !is_probe(&rows.rows[i]) && !is_watched(db, rows.rows[i].bridge);
+        if (found)
+            finding_set(f, FINDING_WARN,
+                        "correct the path of WEBHOOK_URL at that bridge, or start a monitor with that "
+                        "WHATSAPP_BRIDGE_NAME",
+                        "webhooks arrive for bridge \"%.*s\", which no monitor watches",
+                        (int)rows.rows[i].bridge.n, rows.rows[i].bridge.p);
+    }
+    event_reader_close(reader);
+    db_close(db);
+    return found;
+}
+
 void doctor_arrival(struct doctor *d, struct finding *f)
 {
+    if (find_refused(d, f) || find_unwatched(d, f))
+        return;
     if (d->has_probe && !d->settings.no_probe && d->ingest_good)
         judge_probe(d, f);
     else

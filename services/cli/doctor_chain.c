@@ -42,8 +42,7 @@ static int post(struct doctor *d, bool with_token, const char *content_type, str
     return cli_bridge_call(&d->bridge, &req, 0, ret);
 }
 
-/* The URL without its path, and this one in its place. */
-static int get(struct doctor *d, const char *path, struct cli_reply *ret)
+int doctor_get_ingest(struct doctor *d, const char *path, struct cli_reply *ret)
 {
     struct bridge_request req = { .method = "GET", .url = BUF_INIT(SETTINGS_VALUE_MAX) };
     struct url u;
@@ -75,7 +74,7 @@ void doctor_ingest(struct doctor *d, struct finding *f)
                     "WEBHOOK_URL is not known");
         return;
     }
-    r = get(d, "/ready", &reply);
+    r = doctor_get_ingest(d, "/ready", &reply);
     if (r || !reply.answer.status) {
         finding_set(f, FINDING_BAD, "start zapkeep-ingest, or set WEBHOOK_URL to where it listens",
                     "webhook-ingest is not there: %s", transport_message(r, &reply));

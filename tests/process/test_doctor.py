@@ -165,3 +165,21 @@ def test_hooks_are_seen(stack):
     stack.sim("zapw")
     row = findings(stack, RECONNECT_HOOK="docker:zapw")["reconnect"]
     assert row["level"] == "ok" and "docker:zapw" in row["message"]
+
+
+def test_refused_webhooks_are_told(stack):
+    stack.all("contract", "--sessions", "1")
+    for _ in range(8):
+        assert stack.post(zk.webhook(), headers={"Authorization": "Bearer wrong"})[0] == 401
+    taken = len(stack.events())
+    for _ in range(taken):
+        stack.post(zk.webhook(), headers={"Authorization": "Bearer wrong"})
+    row = findings(stack)["arrival"]
+    assert row["level"] == "bad" and "refused" in row["message"] and "WEBHOOK_AUTH_TOKEN" in row["advice"]
+
+
+def test_webhooks_for_a_bridge_that_nobody_watches_are_told(stack):
+    stack.all("contract", "--sessions", "1")
+    assert stack.post(zk.webhook(message_id="lost"), path="/webhook/sales")[0] == 200
+    row = findings(stack)["arrival"]
+    assert row["level"] == "warn" and '"sales"' in row["message"] and "WEBHOOK_URL" in row["advice"]
