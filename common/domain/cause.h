@@ -1,5 +1,5 @@
 /*
- * Why a session dropped, and what follows from it. The table is data: the disconnect codes that
+ * The causes of a drop, and the plan for each. The table is data: the disconnect codes that
  * Baileys and whatsmeow agree on (common/bridge/BRIDGES.md).
  */
 #pragma once
@@ -25,7 +25,7 @@ struct cause {
     enum cause_scope scope;
     const char *state;   /* the session state it leads to: "disconnected", "logged_out", "failed" */
     bool park;           /* a plan of never that needs unpark (banned, locked, outdated), not a QR scan */
-    const char *meaning; /* one sentence for the operator: what it is and what to do */
+    const char *meaning; /* one sentence for the operator: the cause, and the next step */
 };
 
 /* The row of a code; unknown codes give the row "unknown" (normal). Never NULL. */

@@ -7,7 +7,7 @@ const char *breaker_state_text(enum breaker_state s)
     return texts[s];
 }
 
-/* Whatever became of the probes, it is known by then, or never will be. */
+/* By then every probe is answered, or never will be. */
 static int64_t probed_until(const struct breaker_limits *l, const struct breaker *b)
 {
     return b->since + l->probe_timeout_ms;

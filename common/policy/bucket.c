@@ -1,8 +1,8 @@
 /*
  * Counted in millionths of a token: with a rate in thousandths per second, one ms brings rate_milli of them.
  *
- * The slow start is a ramp of rate and size from 10 % to all of it. What it brings between two times is the
- * area below the ramp, so that the level does not depend on how often somebody looked.
+ * The slow start is a ramp of rate and size from 10 % to all of it. The tokens between two times are the area
+ * below the ramp, so that the level does not depend on how often somebody looked.
  */
 #include "common/policy/bucket.h"
 
@@ -28,7 +28,7 @@ static int64_t ramp_area(const struct policy *p, int64_t elapsed_ms)
            after * 1000;
 }
 
-/* What came in between two times; a day is more than any bucket holds. */
+/* The tokens that came in between two times; a day is more than any bucket holds. */
 static int64_t income(const struct policy *p, const struct bucket *b, int64_t from, int64_t to)
 {
     int64_t area;

@@ -14,7 +14,7 @@ const struct policy policy_default = {
     .slow_start_ms = 60 * 1000,  /* a bridge that just came back loads and pairs everything at once */
     .in_flight_max = 16,         /* a bridge is one process: more at once only makes each slower */
     .failures_max = 20,          /* 100 min at 300 s: then a person has to look */
-    .stable_ms = 10 * 60 * 1000, /* longer than what "connected" lasts in a loop of drops */
+    .stable_ms = 10 * 60 * 1000, /* longer than a session stays connected in a loop of drops */
 
     .call_ms = 30 * 1000,   /* the client's limit for a whole call */
     .lease_ms = 35 * 1000,  /* and 5 s for a slow disk to record it */

@@ -1,6 +1,6 @@
 /*
- * The transitions of one session's reconnection; the drawing stands in retry.h. What forbids an attempt is in
- * verdict.c.
+ * The transitions of one session's reconnection; the drawing stands in retry.h. The rules against an attempt
+ * are in verdict.c.
  */
 #include "common/policy/retry.h"
 
@@ -135,7 +135,7 @@ static void end_attempt(const struct policy *p, struct retry *r, enum session_st
     }
 }
 
-/* ---- what the monitor reports ---------------------------------------------------------------- */
+/* ---- reports of the monitor ---------------------------------------------------------------- */
 
 static void follow_connected(struct retry *r, struct retry_effect *effect)
 {
@@ -168,7 +168,7 @@ static void drop_by_plan(const struct policy *p, struct retry *r, enum cause_pla
                 later(spaced_at(p, r, now + grace_ms(p, plan)), r->due_at));
 }
 
-/* A plan that changes what is planned already: 515 brings it forward, 440 puts it off. */
+/* A plan that replaces the present one: 515 brings it forward, 440 puts it off. */
 static bool plan_changes(const struct retry *r, enum cause_plan plan)
 {
     return (plan == PLAN_AT_ONCE && !r->at_once_used && r->reason != RETRY_FOR_AT_ONCE) ||
@@ -261,7 +261,7 @@ struct retry retry_not_connected(const struct policy *p, const struct retry *r, 
     return n;
 }
 
-/* ---- what a worker does ---------------------------------------------------------------------- */
+/* ---- steps of a worker ---------------------------------------------------------------------- */
 
 struct retry retry_put_off(const struct retry *r, struct retry_verdict v, int64_t now)
 {
@@ -379,7 +379,7 @@ struct retry retry_repair(const struct policy *p, const struct retry *r, enum se
     return n;
 }
 
-/* ---- what an operator does ------------------------------------------------------------------- */
+/* ---- steps of an operator ------------------------------------------------------------------- */
 
 struct retry retry_ask(const struct retry *r, bool force)
 {

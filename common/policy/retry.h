@@ -1,5 +1,5 @@
 /*
- * What is to be done about one session, and when: the life of its reconnection. Pure: values to values, time
+ * The life of one session's reconnection: the next step, and its time. Pure: values to values, time
  * and randomness handed in. The store keeps a struct retry per session and lets these functions change it
  * inside a transaction; nothing else does.
  *
@@ -13,8 +13,8 @@
  *   any --connected--> IDLE
  *   any --a cause, 20 failures or an operator--> PARKED --unpark--> DUE or IDLE
  *
- * DUE is only a session that is recorded disconnected (or silent): a queue of hopeless rows would hide the
- * others.
+ * Only disconnected (or silent) sessions are DUE; rows that cannot be attempted would block the rest of the
+ * queue.
  *
  * All times are steady ms (common/store/db.h), 0 is never.
  */
@@ -53,7 +53,7 @@ const char *retry_phase_text(enum retry_phase p);
     X(SLOW, "slow")         /* one late retry (440), then parked */                \
     X(AGAIN, "again")       /* the one before failed */                            \
     X(OPERATOR, "operator") /* asked for by hand */                                \
-    X(SILENT, "silent")     /* connected but hears nothing, and SILENT_RECONNECT is on */
+    X(SILENT, "silent")     /* connected but receives nothing, and SILENT_RECONNECT is on */
 enum retry_reason {
 #define X(name, text) RETRY_FOR_##name,
     RETRY_REASONS(X)
@@ -95,7 +95,7 @@ struct retry {
     int64_t token;        /* fence: only the attempt with this token may record */
     int64_t lease_until;  /* CALLING: lapses then */
     int64_t called_at;    /* VERIFYING: the call was answered then … */
-    int64_t verify_until; /* … and the monitor judges it at this time, at the latest */
+    int64_t verify_until; /* … and the monitor decides at this time, at the latest */
     int64_t seen_at;      /* the monitor saw it not connected then: newer than last_sent, or no attempt */
     bool at_once_used;    /* the one attempt outside the spacing is spent */
     bool slow_used;       /* the one slow retry is spent */
@@ -105,7 +105,7 @@ struct retry {
                              connected, the attempt uses up nothing */
 };
 
-/* ---- what the monitor reports ---------------------------------------------------------------- */
+/* ---- reports of the monitor ---------------------------------------------------------------- */
 
 struct retry_change {
     enum session_state from, to;
@@ -114,7 +114,7 @@ struct retry_change {
     bool silent;               /* to is CONNECTED, and an attempt is wanted nevertheless */
 };
 
-/* What came of it beyond the new struct retry. */
+/* Effects beyond the new struct retry. */
 struct retry_effect {
     bool confirmed;       /* the attempt with retry.token has succeeded */
     bool closed;          /* the attempt with retry.token has failed: the session needs a person now */
@@ -122,7 +122,7 @@ struct retry_effect {
     bool bridge_current;  /* it connected: a bridge parked as outdated is not so any more */
 };
 
-/* The state or the cause of a session changed. CALLING stays CALLING (the lease decides), whatever happens.
+/* The state or the cause of a session changed. CALLING always stays CALLING: the lease decides.
  */
 struct retry retry_follow(const struct policy *p, const struct retry *r, const struct retry_change *change,
                           int64_t now, struct retry_effect *ret_effect);
@@ -131,7 +131,7 @@ struct retry retry_follow(const struct policy *p, const struct retry *r, const s
 struct retry retry_not_connected(const struct policy *p, const struct retry *r, enum session_state state,
                                  uint64_t rand64, int64_t now);
 
-/* ---- what a worker does ---------------------------------------------------------------------- */
+/* ---- steps of a worker ---------------------------------------------------------------------- */
 
 /* Of the session and its bridge, all that decides. */
 struct retry_session {
@@ -145,7 +145,7 @@ struct retry_bridge {
     bool no_reconnect_method; /* no reconnect call, and it is not to be restarted */
     bool hook_guarded;        /* … because too many of its sessions are connected: that passes by itself */
     int64_t swept_at;         /* begin of the monitor's last good sweep: what it saw is no older */
-    int64_t fresh_until;      /* the monitor vouches for what it wrote until then */
+    int64_t fresh_until;      /* the monitor's rows hold until then */
     int64_t in_flight;        /* claims now, lapsed ones not counted */
     bool by_hook;             /* it has no reconnect call and is restarted as a whole */
     int64_t hook_until;       /* by_hook: not before, retry_hook_until() */
@@ -153,12 +153,14 @@ struct retry_bridge {
     struct breaker breaker;
 };
 
-/* Work of one claim: lapsed rows that it ends, and due rows that it examines for each one that it takes. They bound
+/* Work of one claim: lapsed rows that it ends, and due rows that it examines for each one that it takes. They
+ * bound
  * the time for which the write lock is held. */
 #define RETRY_REPAIR_MAX  64
 #define RETRY_EXAMINE_MAX 64
 
-/* Restarting a bridge as a whole: @spacing_ms after the restart at @last_at (0: never), doubled for each restart in
+/* Restarting a bridge as a whole: @spacing_ms after the restart at @last_at (0: never), doubled for each
+ * restart in
  * a row (@runs) that did not bring its session back, up to 4 times (an hour at 15 min). */
 int64_t retry_hook_until(int64_t last_at, int64_t runs, int64_t spacing_ms);
 
@@ -170,14 +172,14 @@ struct retry_verdict retry_session_verdict(const struct policy *p, const struct 
 struct retry_verdict retry_bridge_verdict(const struct policy *p, const struct retry_bridge *b, int64_t now);
 
 /* DUE, but the session's verdict is no: due again when that ends or, if only time is missing, a little later;
- * else out of the queue until the monitor reports a drop again. Keeps what cannot be attempted from standing
- * before the others. */
+ * else out of the queue until the monitor reports a drop again. So rows that cannot be attempted do not block
+ * the others. */
 struct retry retry_put_off(const struct retry *r, struct retry_verdict v, int64_t now);
 
 /* Claimed under @token; both verdicts were ready. */
 struct retry retry_claim(const struct policy *p, const struct retry *r, int64_t token, int64_t now);
 
-/* What an attempt came to. X(NAME, text) */
+/* The outcome of an attempt. X(NAME, text) */
 #define ATTEMPT_OUTCOMES(X)                                                                        \
     X(CALLING, "calling")               /* not answered yet */                                     \
     X(CALLED, "called")                 /* the bridge took it; whether it works is watched */      \
@@ -205,14 +207,17 @@ struct retry_call {
     int64_t sent_after_ms;        /* from the claim until the request went out; -1: it never did */
     bool no_effect;               /* CALLED: the bridge says that it is connected, and did nothing */
 };
-/* The call of the attempt with r->token is over. @state is what is recorded of the session by now: when that
- * is CONNECTED, the attempt has succeeded. *ret_outcome is what the attempt came to. */
+/* The call of the attempt with r->token is over. @state is the recorded state of the session by now: when
+ * that
+ * is CONNECTED, the attempt has succeeded. *ret_outcome is the outcome of the attempt. */
 struct retry retry_called(const struct policy *p, const struct retry *r, const struct retry_call *call,
                           enum session_state state, uint64_t rand64, int64_t now,
                           enum attempt_outcome *ret_outcome);
 /*
- * Is a fault (no answer, 5xx, 401, 403, garbage) the session's own? A bridge that fails for all its sessions fails this
- * one, too; so it is its own when it comes again while other sessions are answered well. Where no other session was
+ * Is a fault (no answer, 5xx, 401, 403, garbage) the session's own? A bridge that fails for all its sessions
+ * fails this
+ * one, too; so it is its own when it comes again while other sessions are answered well. Where no other
+ * session was
  * called meanwhile, an answer that is a fault is still its own if the monitor found the bridge well since.
  */
 struct retry_fault {
@@ -230,7 +235,7 @@ bool retry_is_lapsed(const struct policy *p, const struct retry *r, int64_t now)
 struct retry retry_repair(const struct policy *p, const struct retry *r, enum session_state state,
                           uint64_t rand64, int64_t now, enum attempt_outcome *ret_outcome);
 
-/* ---- what an operator does ------------------------------------------------------------------- */
+/* ---- steps of an operator ------------------------------------------------------------------- */
 
 /* May an operator's attempt be put up? Like the two verdicts above, but the flap damping, the time it is due
  * and the bucket do not refuse it, and with @force the spacing does not either. */

@@ -1,6 +1,6 @@
 /*
- * Every reason not to attempt a session now, in the order in which a person wants to hear them: what has to
- * be done by hand, what is going on, what time heals. The first that holds is the verdict.
+ * Every reason not to attempt a session now, in the order in which a person wants to hear them: steps for a
+ * person, steps under way, waiting times. The first that holds is the verdict.
  */
 #include "common/policy/retry.h"
 
@@ -89,7 +89,8 @@ static struct retry_verdict longer(struct retry_verdict a, struct retry_verdict 
     return b.why != WHY_READY && b.until > a.until ? b : a;
 }
 
-/* A bridge that has no reconnect call restarts a session after 515 by itself (zapw: within 2 s). To restart the whole
+/* A bridge that has no reconnect call restarts a session after 515 by itself (zapw: within 2 s). To restart
+ * the whole
  * bridge meanwhile would only be in the way. */
 #define HOOK_AT_ONCE_WAIT_MS 10000
 

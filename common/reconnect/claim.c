@@ -1,6 +1,6 @@
 /*
- * Claiming: one transaction, so that eligibility, spacing, bucket, breaker and lease are decided on the same state of
- * things, whoever else is at work.
+ * Claiming: one transaction, so that eligibility, spacing, bucket, breaker and lease are decided on one
+ * state, beside any other worker.
  */
 #include "common/base/text.h"
 #include "common/reconnect/reconnect.h"
@@ -25,7 +25,7 @@ static struct retry_bridge view_of(const struct claiming *c)
     return v;
 }
 
-/* ---- ending what has lapsed ------------------------------------------------------------------ */
+/* ---- lapsed attempts end ------------------------------------------------------------------ */
 
 static int repair_one(struct claiming *c, struct reconnect_row *row)
 {
@@ -64,7 +64,7 @@ static int repair_lapsed(struct claiming *c)
     return r == RECONNECTS_NONE ? 0 : r;
 }
 
-/* ---- taking what is due ---------------------------------------------------------------------- */
+/* ---- due sessions are taken ---------------------------------------------------------------------- */
 
 static int put_off(struct claiming *c, struct reconnect_row *row, struct retry_verdict v)
 {
@@ -152,7 +152,8 @@ static int64_t sooner(int64_t a, int64_t b)
     return a == 0 || (b > 0 && b < a) ? b : a;
 }
 
-/* The earliest of: the next due row, the bridge's readiness if one waits, a lease or a verification that lapses. */
+/* The earliest of: the next due row, the bridge's readiness if one waits, a lease or a verification that
+ * lapses. */
 static int find_next_at(struct claiming *c, bool *ret_waiting, bool *ret_lapsed)
 {
     int64_t now = c->now.steady_ms, due, lapse;

@@ -1,5 +1,5 @@
 /*
- * What the monitor reports about a session: a change of its state or cause, and the end of a verification.
+ * Reports of the monitor about a session: a change of its state or cause, and the end of a verification.
  */
 #include "common/reconnect/reconnect.h"
 
@@ -8,7 +8,7 @@
 
 /* ---- a state changed ------------------------------------------------------------------------- */
 
-/* The bridge's share of what a session's change means. */
+/* The effect of a session's change on its bridge. */
 static int follow_bridge(struct db *db, const struct policy *p, const struct now *now, const char *bridge,
                          const struct retry_effect *effect, uint64_t rand64, bool *ret_first_outdated)
 {

@@ -1,5 +1,5 @@
 /*
- * What an operator does: asks for an attempt, parks, unparks.
+ * Operator commands: ask for an attempt, park, unpark.
  */
 #include "common/reconnect/reconnect.h"
 

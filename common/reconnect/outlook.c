@@ -1,5 +1,5 @@
 /*
- * What happens next to a session, and why not sooner: for people who ask.
+ * The outlook of a session: its next step, its time, and the reason why not sooner.
  */
 #include "common/base/text.h"
 #include "common/reconnect/reconnect.h"
@@ -25,7 +25,7 @@ int subject_read(struct db *db, const struct now *now, const char *bridge, const
     return 0;
 }
 
-/* About when: what the session waits for, or the bridge, then those before it at the bucket's rate. */
+/* The later of the session's and the bridge's times, then one slot of the bucket for each session before it. */
 static int64_t guess_next_at(const struct policy *p, const struct reconnect_outlook *o, int64_t now)
 {
     int64_t at = o->session.why == WHY_READY ? now : o->session.until;

@@ -1,17 +1,21 @@
 /*
- * The transactions of reconnection: each reads rows of state.db, lets common/policy/retry.h decide, and writes the
- * result, all on the same state of things, whoever else is at work.
+ * The transactions of reconnection: each reads rows of state.db, lets common/policy/retry.h decide, and
+ * writes the
+ * result in one transaction.
  *
  *   monitor   reconnect_follow()         a state or a cause changed: plans, confirms, cancels, parks
  *             reconnect_not_connected()  the verification ended without a connection: the attempt failed
  *   worker    reconnect_claim()          takes sessions that are due
  *             reconnect_called()         the call is over
- *             reconnect_collect()        attempts that ended and sessions that were parked, each for one publisher (R6:
+ *             reconnect_collect()        attempts that ended and sessions that were parked, each for one
+ * publisher (R6:
  *                                        an attempt succeeds when the monitor saw the session connected)
  *   operator  reconnect_ask(), reconnect_park(), reconnect_unpark(), reconnect_outlook()
  *
- * Functions that change rows run inside the caller's transaction if there is one, else in their own; reconnect_claim()
- * always begins its own. @rand64: any random number. @now: of steady_now(), read inside that same transaction where
+ * Functions that change rows run inside the caller's transaction if there is one, else in their own;
+ * reconnect_claim()
+ * always begins its own. @rand64: any random number. @now: of steady_now(), read inside that same transaction
+ * where
  * there is one.
  */
 #pragma once
@@ -74,9 +78,9 @@ struct claim_options {
     int64_t hook_spacing_ms;
 };
 /*
- * In one transaction of its own: ends what has lapsed, then takes up to max sessions that are due, eligible
- * and within spacing, bucket, breaker and in-flight limit, longest due first. Does not write when there is
- * nothing to do. Returns 0 (n may be 0) or -errno (-EAGAIN: the store is busy).
+ * In one transaction of its own: ends lapsed attempts, then takes up to max sessions that are due, eligible
+ * and within spacing, bucket, breaker and in-flight limit, longest due first. Writes only when there is
+ * something to do. Returns 0 (n may be 0) or -errno (-EAGAIN: the store is busy).
  */
 int reconnect_claim(struct db *db, struct clock *clock, struct rng *rng, const struct claim_options *o,
                     struct claims *ret);
@@ -106,8 +110,10 @@ struct parked_session {
     char detail[ATTEMPTS_DETAIL_MAX];
     int64_t attempts;
 };
-/* Gives each attempt that ended and each session that was parked to exactly one caller over all processes: they are
- * marked as published in the same transaction, at most 64 a call. *ret_more: call again. The callbacks run after the
+/* Gives each attempt that ended and each session that was parked to exactly one caller over all processes:
+ * they are
+ * marked as published in the same transaction, at most 64 a call. *ret_more: call again. The callbacks run
+ * after the
  * commit, before this returns. */
 int reconnect_collect(struct db *db, const char *bridge,
                       void (*on_attempt)(void *ctx, const struct attempt_row *row),
@@ -116,7 +122,8 @@ int reconnect_collect(struct db *db, const char *bridge,
 
 /* ---- operators ------------------------------------------------------------------------------- */
 
-/* Plans an attempt that an operator asks for. Returns 0 (publish reconnect.due), RECONNECTS_NONE, RECONNECT_REFUSED
+/* Plans an attempt that an operator asks for. Returns 0 (publish reconnect.due), RECONNECTS_NONE,
+ * RECONNECT_REFUSED
  * with the reason in *ret, or -errno. */
 int reconnect_ask(struct db *db, const struct policy *p, const struct now *now, const char *bridge,
                   const char *session, bool force, struct retry_verdict *ret);
@@ -130,12 +137,12 @@ int reconnect_unpark(struct db *db, const struct policy *p, const struct now *no
 
 struct reconnect_outlook {
     struct reconnect_row row;             /* phase IDLE and zeros when there is none yet */
-    struct retry_verdict session, bridge; /* WHY_READY, or what stands in the way on either side */
+    struct retry_verdict session, bridge; /* WHY_READY, or the obstacle on either side */
     int64_t ahead;                        /* DUE: how many are due before it */
     int64_t next_at; /* steady ms, about when it is attempted; 0: not known, or not planned */
     int64_t park_at; /* steady ms: DUE, but there is no reconnect method: it is parked then; 0: no */
     char no_reconnect_method[BRIDGES_DETAIL_MAX]; /* … and why */
 };
-/* What happens next to a session, and why not sooner. Returns 0, RECONNECTS_NONE (no such session). */
+/* The next step for a session, and the reason why not sooner. Returns 0, RECONNECTS_NONE (no such session). */
 int reconnect_outlook(struct db *db, const struct policy *p, const struct now *now, const char *bridge,
                       const char *session, struct reconnect_outlook *ret);

@@ -1,5 +1,6 @@
 /*
- * What a session usually hears, as bytes that only the monitor understands: one row per session in state.db.
+ * The usual activity of a session, as bytes that only the monitor understands: one row per session in
+ * state.db.
  *
  * Every function runs inside the caller's transaction if there is one, else in its own.
  */

@@ -1,6 +1,6 @@
 /*
- * Alerts in state.db: what is wrong now (one row per root cause), and the outbox of what the sinks have not
- * taken yet. Only the monitor writes here.
+ * Alerts in state.db: the active ones (one row per root cause), and the outbox of those that the sinks have
+ * not taken yet. Only the monitor writes here.
  *
  * Every function runs inside the caller's transaction if there is one, else in its own.
  */

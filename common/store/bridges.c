@@ -74,7 +74,7 @@ int bridges_set_current(struct db *db, const char *name)
     return sql_run(db, "UPDATE bridge SET outdated_since = 0 WHERE name = ?1", "s", name);
 }
 
-/* ---- what is set ----------------------------------------------------------------------------- */
+/* ---- setters ----------------------------------------------------------------------------- */
 
 /* The bridge works again: open probes at once, and slowly. */
 static void recover(struct bridge_row *row, const struct now *now)
@@ -191,7 +191,7 @@ int bridges_set_policy(struct db *db, const char *name, const struct policy *p)
     return end_with_row(&t, &row);
 }
 
-/* ---- what is read ---------------------------------------------------------------------------- */
+/* ---- views ---------------------------------------------------------------------------- */
 
 struct policy bridges_policy(const struct bridge_row *row)
 {

@@ -30,7 +30,7 @@ struct bridge_row {
     int64_t outdated_since; /* wall ms; 405: all attempts rest until unpark or until a session connects */
     int64_t swept_at;       /* steady ms: begin of the last good sweep … */
     int64_t swept_wall;     /* … for people … */
-    int64_t fresh_until;    /* … and until when what it wrote may be acted upon */
+    int64_t fresh_until;    /* … and until when its rows may be acted upon */
     struct bucket bucket;
     struct breaker breaker;
     int64_t hook_at;   /* steady ms: start of the last restart of the bridge by the hook, 0: never */
@@ -60,9 +60,9 @@ int bridges_set_driver(struct db *db, const char *name, const char *driver);
 /* Coming UP from DOWN begins the slow start of the bucket. @detail: why, for people. */
 int bridges_set_health(struct db *db, const struct now *now, const char *name, enum bridge_health health,
                        const char *detail);
-/* While an incident lasts nothing is claimed; its end begins the slow start. @detail: what was seen. */
+/* While an incident lasts nothing is claimed; its end begins the slow start. @detail: the reason, for people. */
 int bridges_set_incident(struct db *db, const struct now *now, const char *name, bool on, const char *detail);
-/* A good sweep has ended: what is recorded of this bridge's sessions may be acted upon for @freshness_ms more
+/* A good sweep has ended: the rows of this bridge's sessions may be acted upon for @freshness_ms more
  * (three sweeps, say). One small write per sweep. */
 int bridges_set_swept(struct db *db, const struct now *now, const char *name, int64_t from_ms,
                       int64_t freshness_ms);

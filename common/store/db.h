@@ -1,6 +1,6 @@
 /*
  * One SQLite file: opening, migrations, transactions, codes. Every other file of this folder builds on it;
- * nobody outside sees SQLite.
+ * SQLite is not visible outside the folder.
  *
  *   events.db   WAL, synchronous=FULL, small page cache. Written and checkpointed by exactly one connection
  *               of exactly one process (webhook-ingest holds the lock file events.lock). Readers open it
@@ -26,7 +26,7 @@ struct db;
  */
 #define STATE_DB_FILE  "state.db"
 #define EVENTS_DB_FILE "events.db"
-/* Closed after each commit into state.db, for who watches the file. */
+/* SQLite closes it after each commit into state.db; a watcher of the file sees that. */
 #define STATE_JOURNAL_FILE STATE_DB_FILE "-journal"
 
 /* One step of a schema: user_version N becomes N + 1 by running sql[N]. */
@@ -39,7 +39,7 @@ extern const struct db_schema state_schema; /* all tables of state.db, in state_
  * -ENOENT (no directory), -EROFS, -ENOSPC, -EBADMSG (not a database), -EPROTONOSUPPORT (written by a newer
  * zapkeep). */
 int db_open_state(const char *dir, struct db **ret);
-/* Read-only, for who only looks at it now and then and may not wait: -EAGAIN after 100 ms. -ENOENT: not there
+/* Read-only, for a reader that must not wait: -EAGAIN after 100 ms. -ENOENT: not there
  * yet. */
 int db_open_state_reader(const char *dir, struct db **ret);
 int db_open_reader(const char *dir, const char *file, struct db **ret);
@@ -55,17 +55,18 @@ void db_rollback(struct db *db);             /* nothing without a transaction */
 bool db_in_transaction(const struct db *db); /* of db_begin() */
 
 /* Several reads as one: they see one state of things, and lock and check the file once. Nothing may be
- * written in between, and db_begin() not be called. The end is to be called whatever the reads came to. */
+ * written in between, and db_begin() not be called. Call the end also after a read that failed. */
 int db_begin_reads(struct db *db);
 void db_end_reads(struct db *db);
 
-/* A number that changes when another connection has committed something, never by a commit of our own: to see
- * cheaply whether what is held in memory is still what stands there. Returns 0 or -errno. */
+/* A number that changes when another connection has committed something, never by a commit of our own: a
+ * cheap way to see whether the rows in memory are still current. Returns 0 or -errno. */
 int db_data_version(struct db *db, int64_t *ret);
 
 /* Words of the last failure, for a log line. */
 const char *db_error(const struct db *db);
-/* True from the first fsync that failed on, or since another file (or none) stands at the path: the connection is of no
+/* True from the first fsync that failed on, or since another file (or none) stands at the path: the
+ * connection is of no
  * use any more, open the file again. A commit into a file that is not in its place returns -ESTALE, as does
  * db_begin_reads(). */
 bool db_sync_failed(const struct db *db);
@@ -75,7 +76,8 @@ const char *db_engine_version(void);
 int db_check_writable(struct db *db);
 /* Copies the file to @path while others write (online backup, one snapshot), then verifies by quick_check. */
 int db_backup(struct db *db, const char *path);
-/* Is @dir/@file a copy that can be put in place: of a schema that is known, and sound? Returns 0, -ENOENT, -EBADMSG,
+/* Is @dir/@file a copy that can be put in place: of a schema that is known, and sound? Returns 0, -ENOENT,
+ * -EBADMSG,
  * -EPROTONOSUPPORT, -EUCLEAN (it has a "-wal" file, so it is no copy of db_backup()), or another -errno. */
 int db_verify(const char *dir, const char *file);
 /* SQLite's quick_check: 0, or -EBADMSG. */
@@ -85,16 +87,16 @@ int db_quick_check(struct db *db);
  * Steady time: ms that never run backwards nor jump forward when somebody sets the clock, the same in every
  * process that shares state.db, and that go on after a restart of the machine. Kept in state.db as (boot id,
  * boot ms, steady ms); within a boot it is steady + elapsed CLOCK_BOOTTIME, in a new boot it goes on from the
- * last value stored plus the time since the boot: never more than what has really passed, so a spacing
+ * last value stored plus the time since the boot: never more than the time that really passed, so a spacing
  * measured with it is never too short. Every interval of the policy (due, spacing, lease, breaker, bucket) is
- * in steady ms; what people read is in wall ms.
+ * in steady ms; times for people are in wall ms.
  */
 struct now {
     int64_t wall_ms;
     int64_t steady_ms;
 };
 /* Reads the time; inside a transaction (db_begin) it also stores the anchor when it is of another boot or
- * older than 1 s, so that whatever is committed with this time is never ahead of a later steady time. Returns
+ * older than 1 s, so that no committed time is ever ahead of a later steady time. Returns
  * 0 or -errno. */
 int steady_now(struct db *db, struct clock *clock, struct now *ret);
 /* A steady time on the wall, for people. */

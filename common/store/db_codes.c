@@ -27,7 +27,7 @@ static int cantopen_code(sqlite3 *handle)
     }
 }
 
-/* What the system said to the file that failed; sqlite3_system_errno() is overwritten by the clean-up after
+/* The errno of the file that failed; sqlite3_system_errno() is overwritten by the clean-up after
  * it. */
 static int last_errno(sqlite3 *handle)
 {
@@ -100,7 +100,7 @@ int sql_error(struct db *db, int rc)
     int r = translate(db->handle, rc);
 
     if (r != 0 && db_check_in_place(db) != 0)
-        return -ESTALE; /* whatever SQLite made of that */
+        return -ESTALE; /* in place of SQLite's own code */
     if (r != 0) {
         (void)snprintf(db->error, sizeof db->error, "%s", sqlite3_errmsg(db->handle));
         db->sync_failed = db->sync_failed || is_sync_failure(rc);

@@ -119,7 +119,7 @@ static int check_wal(const char *path, const struct db_header *header)
 {
     if (size_of(path, "-wal") <= WAL_HEAD_BYTES)
         return 0;
-    if (!header->is_sqlite && size_of(path, "") == 0) /* SQLite would remove the WAL, and what is in it */
+    if (!header->is_sqlite && size_of(path, "") == 0) /* SQLite would remove the WAL with all its rows */
         return -EUCLEAN;
     return is_known(path, header->application_id) ? 0 : -EUCLEAN;
 }

@@ -16,7 +16,8 @@ int db_file_at(const char *path, struct db_file *ret);
 /* False when another file stands at @path, or none. */
 bool db_file_is_at(const struct db_file *f, const char *path);
 
-/* Bytes of all stores in the folder besides events.db itself: state.db, forward.db, their journals and write-ahead logs,
+/* Bytes of all stores in the folder besides events.db itself: state.db, forward.db, their journals and
+ * write-ahead logs,
  * that of events.db, and the forwarder's acknowledgements. */
 int64_t db_other_bytes(const char *dir);
 
@@ -35,7 +36,9 @@ int db_header_read(const char *path, struct db_header *ret);
 int db_known_schema(const char *file);
 
 /*
- * One sentence that says why @dir/@file could not be opened or written with the negative @r, and what to do:
- * "…/state.db was written by a newer zapkeep (schema 99, this one knows 7): start that version". Returns @ret.
+ * One sentence that says why @dir/@file could not be opened or written with the negative @r, and names the
+ * next step:
+ * "…/state.db was written by a newer zapkeep (schema 99, this one knows 7): start that version". Returns
+ * @ret.
  */
 const char *db_problem(const char *dir, const char *file, int r, char *ret, size_t n);

@@ -16,7 +16,7 @@
 
 #define EVENT_ID_MAX 40 /* "evt_<8 hex digits>_<seq>" and its NUL */
 
-/* One row. Texts are borrowed from whoever filled it. */
+/* One row. Texts are borrowed from the function that filled it. */
 struct event {
     int64_t seq;
     char id[EVENT_ID_MAX];
@@ -30,7 +30,7 @@ struct event {
 
 struct event_reader;
 
-/* What to read: seq >= from_seq, and of those the ones that match. Absent parts match all. */
+/* Selection of rows: seq >= from_seq, and of those the ones that match. Absent parts match all. */
 struct event_filter {
     struct str type_prefix; /* "message." */
     struct str session;
@@ -74,8 +74,10 @@ int event_read(struct event_reader *r, int64_t from_seq, const struct event_filt
                struct event_rows *ret);
 /* The most rows that one call of event_last_received() looks at: it bounds the time a snapshot is held. */
 #define EVENT_RECEIVED_ROWS_MAX 100000
-/* For each session of @bridge with a message.received event of seq >= from_seq: when the newest one was received, wall
- * ms. @on_session returns 0; a text lives until it returns. *ret_next_seq: where the next call starts; more follows
+/* For each session of @bridge with a message.received event of seq >= from_seq: when the newest one was
+ * received, wall
+ * ms. @on_session returns 0; a text lives until it returns. *ret_next_seq: where the next call starts; more
+ * follows
  * while that is not past the head. Returns 0 or -errno. */
 int event_last_received(struct event_reader *r, int64_t from_seq, const char *bridge,
                         int (*on_session)(void *ctx, struct str session, int64_t at), void *ctx,

@@ -4,7 +4,7 @@
  * all the time, for which the write-ahead log would grow by everything that comes in.
  *
  * The log only grows at its end, so slices that were read one after the other make a state that the log had:
- * all events up to the head when the copy began (or what retention left of them), with their keys.
+ * all events up to the head when the copy began, except those that retention removed, with their keys.
  */
 #include <errno.h>
 #include <sqlite3.h>
@@ -23,7 +23,7 @@ struct backup {
     int64_t oldest, head;
 };
 
-/* "file:" with what means something in a URI escaped. */
+/* "file:" with the characters escaped that mean something in a URI. */
 static char *uri_of(const char *dir)
 {
     sqlite3_str *uri = sqlite3_str_new(NULL);

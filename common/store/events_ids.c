@@ -1,7 +1,8 @@
 /*
- * What the ids of events begin with. A log has 8 hex digits of its own, meta's 'id'. A copy of it gives other
- * ones to what comes after its end, meta's 'id@<seq>' (20 digits, so that they sort): whoever goes on from a
- * backup gives seqs again that were given before, and a receiver that knows those ids would drop the new
+ * The first part of the ids of events. A log has 8 hex digits of its own, meta's 'id'. A copy of it has other
+ * digits for the events after its end, meta's 'id@<seq>' (20 digits, so that they sort): a stack that goes on
+ * from a backup gives seqs again that were given before, and a receiver that knows those ids would drop the
+ * new
  * events as repeats.
  */
 #include <errno.h>

@@ -27,7 +27,7 @@ struct event_ids {
 /* Returns 0, -EBADMSG (not an event log) or a negative of the query. */
 int event_ids_load(struct db *db, struct event_ids *ret);
 const char *event_ids_of(const struct event_ids *ids, int64_t seq);
-/* What comes after @head has digits of its own from now on. */
+/* Events after @head have digits of their own from now on. */
 int event_ids_fork(struct db *db, int64_t head);
 
 /* Where the expiry of deduplication keys stands: the key it looked at last. */
@@ -50,6 +50,6 @@ struct event_log {
     struct event_wal wal;
 };
 
-/* Reads what a crash left of the WAL and writes it again, with an fsync; see events_wal.c. */
+/* Reads the WAL that a crash left and writes it again, with an fsync; see events_wal.c. */
 int event_wal_rewrite(const char *dir);
 void event_wal_watch(struct event_log *l);

@@ -118,7 +118,7 @@ void event_log_close(struct event_log *l)
     mem_free(l);
 }
 
-/* ---- what is known of it --------------------------------------------------------------------- */
+/* ---- its bounds --------------------------------------------------------------------- */
 
 const char *event_log_error(const struct event_log *l)
 {

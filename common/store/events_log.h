@@ -15,20 +15,20 @@
 
 struct event_log;
 
-/* The lock of the one writer. Its times are set after commits, for who watches the file. */
+/* The lock of the one writer. Its times are set after commits; a watcher of the file sees that. */
 #define EVENTS_LOCK_FILE "events.lock"
 
 #define EVENT_DIGEST_BYTES 16
 
 /* A sender's retry is known for this long. zapw gives up after 4 s, others retry for 3 days. */
 #define EVENT_DEDUPE_HORIZON_MS (96LL * 3600 * 1000)
-/* The keys of this time stay, whatever the disk: most senders are done with their retries by then. */
+/* The keys of this time always stay: most senders are done with their retries by then. */
 #define EVENT_DEDUPE_KEEP_MS (3600LL * 1000)
 
-/* What was authenticated and could not be read is kept for a person to look at: the newest of it. */
+/* Webhooks that were authenticated and could not be read are kept for a person: the newest of them. */
 #define EVENT_REJECTED_ROWS_MAX  1000
 #define EVENT_REJECTED_BYTES_MAX (16LL * 1024 * 1024)
-/* Of one body no more is kept than shows what it was. */
+/* Of one body only the first part is kept. */
 #define EVENT_REJECTED_BODY_MAX (64 * 1024)
 
 enum event_log_answer {
@@ -37,20 +37,20 @@ enum event_log_answer {
 };
 
 /*
- * Takes @dir/events.lock, opens or creates @dir/events.db, brings what a crash left of the WAL to disk again.
+ * Takes @dir/events.lock, opens or creates @dir/events.db, brings the WAL that a crash left to disk again.
  * Returns 0, EVENT_LOG_TAKEN (*ret_pid: whose it is, 0 unknown), or a negative of db_open_state().
  */
 int event_log_open(const char *dir, struct event_log **ret, int64_t *ret_pid);
-/* Rolls back what is open, moves the WAL into the file if no reader is in the way. NULL is nothing. */
+/* Rolls an open transaction back, moves the WAL into the file if no reader is in the way. NULL is nothing. */
 void event_log_close(struct event_log *l);
 
-/* Words of the last failure, and whether an fsync failed: then stop, what is on disk is unknown. */
+/* Words of the last failure, and whether an fsync failed: then stop: the state on disk is unknown. */
 const char *event_log_error(const struct event_log *l);
 bool event_log_sync_failed(const struct event_log *l);
 /* Newest seq committed, 0: none. Oldest kept, 0: none. */
 int64_t event_log_head(const struct event_log *l);
 int64_t event_log_oldest(const struct event_log *l);
-/* The 8 hex digits in the ids of what is appended now; another's after a backup was put back (events_ids.c).
+/* The 8 hex digits in the ids of events appended now; another's after a backup was put back (events_ids.c).
  */
 const char *event_log_id(const struct event_log *l);
 /* "evt_<digits>_<seq>" */
@@ -85,7 +85,7 @@ int event_log_reject(struct event_log *l, const struct event_rejected *e);
 int event_log_probe(struct event_log *l, int64_t now_ms);
 int event_log_commit(struct event_log *l); /* on failure everything since begin is rolled back */
 /* Sets the times of the lock file: those who watch it (common/app/consumer.h) look into the log. After a
- * commit, when whoever waits for it has been told. */
+ * commit, when its senders were answered. */
 void event_log_touch(struct event_log *l);
 void event_log_rollback(struct event_log *l);
 
@@ -98,7 +98,7 @@ struct event_wal {
 };
 /* As of the last commit or checkpoint. */
 void event_log_wal(const struct event_log *l, struct event_wal *ret);
-/* Moves what it can into the file without waiting for a reader (PASSIVE); not inside a transaction. When all
+/* Moves all that no reader needs into the file, without waiting (PASSIVE); not inside a transaction. When all
  * of it was moved and no reader is in it, the next commit starts the WAL over. Returns 0 or -errno. */
 int event_log_checkpoint(struct event_log *l);
 /* Moves all and empties the WAL file, if no reader is in it. Returns 0, -EAGAIN (one is) or -errno. */

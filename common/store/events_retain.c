@@ -1,10 +1,11 @@
 /*
- * What goes from the log, a slice at a time inside a commit: events by age and size, deduplication keys by
+ * Retention, a slice at a time inside a commit: events by age and size, deduplication keys by
  * the age of their event.
  *
  * Keys are looked at in the order of their time by a cursor that goes round: from the oldest to those of the
  * horizon, then over those that claim to be from the future, then from the start. A key goes when its seq is
- * older than the horizon, whatever time it claims, so a bridge with a wrong clock neither loses its
+ * older than the horizon; the time that it claims does not count, so a bridge with a wrong clock neither
+ * loses its
  * protection early nor fills the table.
  */
 #include <errno.h>
@@ -16,8 +17,8 @@
 
 /* One mark each ten minutes: 576 rows over the horizon, and a key lives at most that much longer. */
 #define MARK_EVERY_MS (10LL * 60 * 1000)
-/* What a key takes in its table, measured: keys live for the horizon whatever the size of the
- * log, so they do not count for its limits; else a fast sender's keys would push all events out. */
+/* Bytes of a key in its table, measured: keys live for the horizon, so they do not count for its limits; else
+ * a fast sender's keys would push all events out. */
 #define KEY_BYTES 37
 /* Keys whose time is further ahead than this were made by a wrong clock. */
 #define FUTURE_MS (60LL * 60 * 1000)
@@ -202,7 +203,7 @@ struct removal {
     bool held, more;
 };
 
-/* The newest event always stays, and what a consumer has not read stays until the hard limit. Pure. */
+/* The newest event always stays, and events that a consumer has not read stay until the hard limit. Pure. */
 static struct removal plan_removal(const struct event_log *l, const struct event_retention *rule,
                                    int64_t used_bytes, bool no_room, int64_t due_by_age, int max)
 {

@@ -1,5 +1,5 @@
 /*
- * The write-ahead log of events.db: small checkpoints, who stands in their way, and what a crash left.
+ * The write-ahead log of events.db: small checkpoints, the readers in their way, and recovery after a crash.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -137,8 +137,8 @@ int event_log_holders(const struct event_log *l, int64_t *ret_pids, int max)
 /* ---- after a crash ---------------------------------------------------------------------------------------
  * When an fsync fails, Linux forgets that the pages are dirty: the WAL then reads well from memory and is not
  * on disk, and the next fsync "succeeds". A commit that stands after such a tail would be lost in a power cut
- * although its own fsync went well, because recovery reads the WAL up to its first bad frame. So whatever a
- * former run left in the WAL is written once more and synced before anything is added. It goes through
+ * although its own fsync went well, because recovery reads the WAL up to its first bad frame. So the WAL of a
+ * former run is written once more and synced before anything is added. It goes through
  * SQLite's own file layer, which is where the tests take the power away.
  */
 

@@ -1,11 +1,12 @@
 /*
- * forward.db: what the forwarder knows of its deliveries. One owner writes and checkpoints it
- * (zapkeep-forward holds forward.lock); WAL with synchronous=NORMAL, so a commit costs no fsync: what kill -9
- * leaves is whole, what a power loss takes are the newest acknowledgements (their events are delivered once
+ * forward.db: the state of all deliveries. One owner writes and checkpoints it
+ * (zapkeep-forward holds forward.lock); WAL with synchronous=NORMAL, so a commit costs no fsync: after kill
+ * -9 it is whole; a power loss takes the newest acknowledgements (their events are delivered once
  * more). Everybody else reads, by forward_open_reader().
  *
  * Of a destination every event up to the floor is done, or has a row in retry (the first of its session, it
- * failed) or in blocked (behind one that failed; the body stays in events.db). Above the floor the done ones are
+ * failed) or in blocked (behind one that failed; the body stays in events.db). Above the floor the done ones
+ * are
  * bits, the first of seq floor + 1.
  *
  * Commands to the forwarder are rows of state.db, which several processes may write (forward_commands.h).
@@ -36,7 +37,7 @@ extern const struct db_schema forward_schema;
 int forward_open(const char *dir, struct db **ret);
 /* -ENOENT: no forwarder has run here yet. */
 int forward_open_reader(const char *dir, struct db **ret);
-/* Moves what is committed into the file, with its fsyncs. *ret_all: all of it is on disk now. */
+/* Moves all commits into the file, with its fsyncs. *ret_all: all of it is on disk now. */
 int forward_checkpoint(struct db *db, bool *ret_all);
 
 /* The log that the seqs are of; "" before the first. @log_id has 8 hex digits. */
@@ -128,7 +129,7 @@ int forward_dead_count(struct db *db, int64_t *ret);
 /* In the order of their ids, from after_id + 1, at most @limit. */
 int forward_dead_each(struct db *db, const struct forward_dead_filter *filter, int64_t after_id,
                       int64_t limit, int (*on_row)(void *ctx, const struct forward_dead *row), void *ctx);
-/* Only those ordered to be tried again, of one destination, after an id. Returns 0 or what on_row returned.
+/* Only those ordered to be tried again, of one destination, after an id. Returns 0 or the return of on_row.
  */
 int forward_dead_redeliver_each(struct db *db, const char *destination, int64_t after_id, int64_t limit,
                                 int (*on_row)(void *ctx, const struct forward_dead *row), void *ctx);

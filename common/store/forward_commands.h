@@ -1,5 +1,6 @@
 /*
- * What operators ask of the forwarder: rows of state.db, which the forwarder takes in the order of their numbers and
+ * Operator commands to the forwarder: rows of state.db, which the forwarder takes in the order of their
+ * numbers and
  * removes. Every function runs inside the caller's transaction if there is one, else in its own.
  */
 #pragma once

@@ -1,8 +1,10 @@
 /*
- * The reconnection of each session, one row in state.db: a struct retry, and what belongs to it. The transactions that
+ * The reconnection of each session, one row in state.db: a struct retry with its worker, park and place in
+ * the queue. The transactions that
  * change it are in common/reconnect; these functions read and write rows.
  *
- * Every function runs inside the caller's transaction if there is one, else in its own. An @on_row must not write.
+ * Every function runs inside the caller's transaction if there is one, else in its own. An @on_row must not
+ * write.
  */
 #pragma once
 
@@ -31,11 +33,13 @@ struct reconnect_row {
 int reconnects_find(struct db *db, const char *bridge, const char *session, struct reconnect_row *ret);
 /* The row, or an idle one that is not in the table yet. */
 int reconnects_get(struct db *db, const char *bridge, const char *session, struct reconnect_row *ret);
-/* Writes row with row->retry = *next, and what follows from a change of phase: since when it is parked, whether that is
+/* Writes row with row->retry = *next, and the effects of a change of phase: since when it is parked, whether
+ * that is
  * to be published, its shuffle_key. @detail: why it is parked, or NULL. */
 int reconnects_save(struct db *db, const struct now *now, struct reconnect_row *row, const struct retry *next,
                     const char *detail, uint64_t rand64);
-/* The part of the session's row that decides; @ret_cause (may be NULL) its cause. RECONNECTS_NONE: no such session. */
+/* The part of the session's row that decides; @ret_cause (may be NULL) its cause. RECONNECTS_NONE: no such
+ * session. */
 int reconnects_session(struct db *db, const char *bridge, const char *session, struct retry_session *ret,
                        char ret_cause[32]);
 

@@ -41,8 +41,8 @@ struct session_row {
 int sessions_find(struct db *db, const char *bridge, const char *id, struct session_row *ret);
 /* Inserts, or overwrites all columns. */
 int sessions_save(struct db *db, const struct session_row *row);
-/* The session, its history and its reconnection are forgotten; what stays is the mark that it was deleted,
- * for its webhooks that are still on their way. SESSIONS_NONE when there was no such session (marked it is
+/* The session, its history and its reconnection are forgotten; a mark of the deletion stays, for its webhooks
+ * that are still on their way. SESSIONS_NONE when there was no such session (marked it is
  * all the same: the monitor may not have heard of it yet). */
 int sessions_remove(struct db *db, const struct now *now, const char *bridge, const char *id);
 
@@ -53,10 +53,12 @@ int sessions_remove(struct db *db, const struct now *now, const char *bridge, co
 #define SESSIONS_DELETED_MAX 10000
 
 struct session_deletion {
-    int64_t at;     /* wall ms, after the bridge had confirmed it; 0: it is under way */
-    int64_t steady; /* steady ms: the same; under way: it is over by then, or whoever did it has died */
+    int64_t at; /* wall ms, after the bridge had confirmed it; 0: it is under way */
+    int64_t
+        steady; /* steady ms: the same; under way: it is over by then, or the command that did it has died */
 };
-/* The bridge is about to be told: what it says of the session from now on is its farewell. Then either
+/* Call this before the bridge is asked to delete the session: webhooks that arrive from now on belong to the
+ * deletion. Then either
  * sessions_remove() or, when the bridge refused, sessions_keep(). Each returns 0 or -errno. */
 int sessions_begin_removal(struct db *db, const struct now *now, const char *bridge, const char *id);
 int sessions_keep(struct db *db, const char *bridge, const char *id);

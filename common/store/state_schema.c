@@ -64,7 +64,7 @@ static const char *const steps[] = {
                                                             "CREATE INDEX attempt_unpublished ON attempt "
                                                             "(bridge) WHERE published = 0;"
 
-                                                            /* What is wrong now, one row per root cause, and what the sinks have not taken yet. */
+                                                            /* Active alerts, one row per root cause, and those that the sinks have not taken yet. */
                                                             "CREATE TABLE alert ("
                                                             "  name TEXT NOT NULL, bridge TEXT NOT NULL, "
                                                             "session TEXT NOT NULL,"
@@ -85,14 +85,14 @@ static const char *const steps[] = {
                                                             "CREATE INDEX alert_outbox_of ON alert_outbox "
                                                             "(sink, n);"
 
-                                                            /* What a session usually hears, hour by hour of the week; the monitor knows the format. */
+                                                            /* The usual activity of a session, hour by hour of the week; the monitor knows the format. */
                                                             "CREATE TABLE activity_profile ("
                                                             "  bridge TEXT NOT NULL, session TEXT NOT NULL, "
                                                             "hours BLOB NOT NULL,"
                                                             "  PRIMARY KEY (bridge, session)"
                                                             ") STRICT, WITHOUT ROWID;",
 
-    /* What operators want of the forwarder, which takes it and removes it (forward.h). */
+    /* Operator commands to the forwarder, which takes and removes them (forward_commands.h). */
     "CREATE TABLE forward_command ("
     "  n INTEGER PRIMARY KEY AUTOINCREMENT, verb INTEGER NOT NULL, id INTEGER NOT NULL,"
     "  destination TEXT NOT NULL, session TEXT NOT NULL, type TEXT NOT NULL,"

@@ -3,7 +3,7 @@
  *
  * Within a boot CLOCK_BOOTTIME says how much time has passed since the anchor. In another boot (or with the
  * file moved to another machine, whose boot may be long ago) two things bound it from above: the time since
- * that boot, and what the wall clock says; the smaller one holds. A wall clock that was set back then costs
+ * that boot, and the time by the wall clock; the smaller one holds. A wall clock that was set back then costs
  * waiting, one that was set forward gains nothing, so an interval measured in steady time is never too short.
  */
 #include <errno.h>
