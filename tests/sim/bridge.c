@@ -195,6 +195,8 @@ static void answer_reconnect(struct net_request *r, int session)
 
     if (!sim.unchecked)
         check_sent(session, r);
+    if (!sim.unchecked)
+        chaos_on_request(r->from);
     switch (sim.mode) {
     case SIM_FINE:
     case SIM_SLOW:

@@ -209,6 +209,38 @@ static void stall_one(void *ctx, int64_t a)
     again(sim.stall_every, stall_one);
 }
 
+void chaos_on_claim(struct process *worker)
+{
+    if (world_now() < sim.calm_at && sim.stall_every > 0 && world_chance(60))
+        process_stall_after(worker, world_draw(6), world_draw(50 * 1000));
+}
+
+static void disk_back(void *ctx, int64_t a)
+{
+    disk_sim_heal();
+    sim.disk_bad_t = world_now();
+}
+
+void chaos_on_request(struct process *worker)
+{
+    if (world_now() >= sim.calm_at || sim.kill_every == 0 || !world_chance(60))
+        return;
+    switch (world_draw(3)) {
+    case 0:
+        process_signal(worker, SIGTERM);
+        break;
+    case 1:
+        process_die_after(worker, world_draw(STEPS_MAX));
+        break;
+    default:
+        if (sim.disk_every == 0 || !disk_sim_is_well())
+            break;
+        disk_sim_fail("/state.db-journal", DISK_FULL, 1000);
+        world_at(world_now() + 1000 + world_draw(15 * 1000), disk_back, NULL, 0);
+        break;
+    }
+}
+
 /* ---- the machine ----------------------------------------------------------------------------- */
 
 static void step_clock(void *ctx, int64_t a)

@@ -192,6 +192,8 @@ static void observe(void)
     read_bridge();
     read_changes();
     read_attempts();
+    if (sim.n_published > sim.n_ended)
+        world_fail("the end of an attempt is published twice");
 }
 
 /* ---- the bus --------------------------------------------------------------------------------- */

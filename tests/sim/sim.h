@@ -197,6 +197,9 @@ void backend_check_end(int64_t head);
 /* ---- chaos.c --------------------------------------------------------------------------------- */
 
 void chaos_plan(void);
+/* A worker has just claimed, or its request has just arrived: the moments at which trouble tells most. */
+void chaos_on_claim(struct process *worker);
+void chaos_on_request(struct process *worker);
 
 /* ---- observe.c ------------------------------------------------------------------------------- */
 

@@ -75,7 +75,8 @@ static int setup(void **state)
 
 static void remove_log(void)
 {
-    static const char *const files[] = { "events.db", "events.db-wal", "events.db-shm", "events.lock" };
+    static const char *const files[] = { "events.db", "events.db-wal", "events.db-shm", "events.db-id",
+                                         "events.lock" };
     char path[128];
 
     event_log_close(t.log);

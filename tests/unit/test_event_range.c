@@ -50,7 +50,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    static const char *const files[] = { "events.db", "events.db-wal", "events.db-shm", "events.lock" };
+    static const char *const files[] = { "events.db", "events.db-wal", "events.db-shm", "events.db-id",
+                                         "events.lock" };
     char path[128];
 
     (void)state;

@@ -26,8 +26,8 @@ struct fixture {
 
 static void remove_dir(const char *dir)
 {
-    static const char *const files[] = { "events.db", "events.db-wal", "events.db-shm", "events.lock",
-                                         "copy" };
+    static const char *const files[] = { "events.db",    "events.db-wal", "events.db-shm",
+                                         "events.db-id", "events.lock",   "copy" };
     char path[128];
 
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {

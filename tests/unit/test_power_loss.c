@@ -513,7 +513,8 @@ static void check_rows(const char *dir, const int64_t *answered, int sent)
 
 static void remove_files(const char *dir)
 {
-    static const char *const names[] = { "events.db", "events.db-wal", "events.db-shm", "events.lock" };
+    static const char *const names[] = { "events.db", "events.db-wal", "events.db-shm", "events.db-id",
+                                         "events.lock" };
     char path[2 * PATH_BYTES];
 
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
