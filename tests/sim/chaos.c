@@ -124,6 +124,15 @@ static void say_strange_word(void *ctx, int64_t a)
     again(4 * MINUTE, say_strange_word);
 }
 
+/* More webhooks than may wait at once: what leaves has to be counted as gone. */
+static void burst(void *ctx, int64_t left)
+{
+    for (int i = 0; i < 10; i++)
+        sender_message((int)world_draw(sim.n_sessions));
+    if (left > 0)
+        world_at(world_now() + 50, burst, NULL, left - 1);
+}
+
 static void plan_the_world(void)
 {
     if (world_chance(500) && sim.n_sessions >= 5) {
@@ -461,6 +470,7 @@ static void calm(void *ctx, int64_t a)
     backend_set(0);
     sim.lie = 0;
     services_let_live();
+    sender_expect();
     power_on(NULL, 0);
 }
 
@@ -485,6 +495,8 @@ void chaos_plan(void)
     again(sim.hub_every, hub_down);
     again(sim.message_every, message);
     again(sim.backend_every, hurt_backend);
+    if (sim.options.seed % 50 == 13)
+        world_at(world_now() + MINUTE, burst, NULL, 900);
     if (sim.options.world)
         plan_the_world();
     world_at(sim.calm_at, calm, NULL, 0);

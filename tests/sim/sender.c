@@ -24,6 +24,7 @@ struct webhook_sent {
     int session;
     char body[BODY_MAX];
     int tries, tries_max;
+    bool expected; /* sent in the calm */
     bool acknowledged;
     int64_t seq, found; /* answered; how often the log has it */
 };
@@ -90,6 +91,21 @@ static struct webhook_sent *new_webhook(int session)
     w->tries_max = TRIES_MAX;
     sent[n_sent++] = w;
     return w;
+}
+
+static void send_expected(void *ctx, int64_t a)
+{
+    struct webhook_sent *w;
+
+    sender_message(0);
+    w = sent[n_sent - 1];
+    w->expected = true;
+}
+
+void sender_expect(void)
+{
+    for (int i = 0; i < 5; i++)
+        world_at(world_now() + 60 * 1000 + i * 7000, send_expected, NULL, 0);
 }
 
 static void send_off(struct webhook_sent *w)
@@ -201,6 +217,9 @@ void sender_check_end(void)
     } while (rows.n > 0 && !world_failed());
     event_rows_fini(&rows);
     event_reader_close(r);
+    for (int64_t i = 0; i < n_sent && !world_failed(); i++)
+        if (sent[i]->expected && !sent[i]->acknowledged)
+            world_fail("E1: webhook %lld was sent in the calm and is not taken", (long long)i);
     for (int64_t i = 0; i < n_sent && !world_failed(); i++)
         if (sent[i]->acknowledged && sent[i]->found != 1)
             world_fail("E1: webhook %lld was answered 200 and is not in the log", (long long)i);

@@ -178,6 +178,8 @@ bool bridge_answers(void);
 
 void sender_event(int session, enum session_state state, int code);
 void sender_message(int session);
+/* In the calm: from now on whatever is sent is stored at once. */
+void sender_expect(void);
 void sender_check_end(void);
 
 /* The number of a webhook that was sent, by its body; -1: none was. */
