@@ -48,11 +48,16 @@ static int on_alert(void *ctx, const struct alert_row *row)
     return 0;
 }
 
+/* A session that stays failed after a 405 has no alert of its own, also when the bridge's has ended with an unpark: the
+ * monitor takes it for the bridge's until it connects. */
+#define CODE_OUTDATED 405
+
 /* It counts from when nothing excuses it: a bridge with an alert, a disk that fails, a monitor that is away. */
 static void check_down(struct sim_session *x, const struct seen *seen)
 {
-    bool excused = x->state == SESSION_CONNECTED || x->shown <= x->since || x->word || sim.is_away ||
-                   !disk_sim_is_well() || seen->of_bridge || seen->has[x - sim.sessions];
+    bool excused = x->state == SESSION_CONNECTED || x->code == CODE_OUTDATED || x->shown <= x->since ||
+                   x->word || sim.is_away || !disk_sim_is_well() || seen->of_bridge ||
+                   seen->has[x - sim.sessions];
 
     if (excused || x->unalerted_t < x->since)
         x->unalerted_t = world_now();
