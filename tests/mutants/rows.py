@@ -165,7 +165,7 @@ ROWS = [
         "after a full disk /ready says no until somebody sends a webhook"),
     Row("head-unknown-after-start", EVENTS, "SELECT coalesce(max(seq), 0) FROM event", "SELECT coalesce(min(seq), 0) FROM event",
         "after a restart seq begins anew in the middle"),
-    Row("second-writer-let-in", EVENTS, "if (flock(l->lock_fd, LOCK_EX | LOCK_NB) != 0) {", "if (flock(l->lock_fd, LOCK_SH | LOCK_NB) != 0) {",
+    Row("second-writer-let-in", "common/base/instance_lock.c", "LOCK_EX | LOCK_NB", "LOCK_SH | LOCK_NB",
         "two ingests write one log"),
     Row("wal-not-rewritten", EVENTS, "r = event_wal_rewrite(l->dir);", "r = 0;",
         "a commit after a failed fsync is lost in the next power cut"),
