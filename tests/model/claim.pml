@@ -1,16 +1,16 @@
 /*
  * The claim of an attempt: three workers, two sessions, one store. Workers crash, stop for any time and go on;
- * bells get lost; leases lapse; an operator forces; sessions drop and come back by themselves. Spin looks at
+ * notifications get lost; leases lapse; an operator forces; sessions drop and come back by themselves. Spin looks at
  * every order in which this can happen.
  *
  *   R1  no request leaves for a session while another worker's call for it is under way
  *   R2  two requests for a session leave at least SPACING apart, but for an operator's force
  *   R5  a session that may be attempted is, within one turn of the clock, when a worker is free
  *
- * The model follows common/policy/retry.c and common/reconnect/claim.c. Time goes in ticks, and a tick
+ * The model follows common/policy/retry.c, common/reconnect/claim.c and record.c. Time goes in ticks, and a tick
  * comes only when every worker that runs has done what its own timers demand: it gives up an unsent request after
- * SENT, a call after CALL. A worker that is stopped demands nothing. A bell is a look at any moment; a lost one is
- * a look that does not happen; the sweep is the look that every free worker makes before the next tick.
+ * SENT, a call after CALL. A worker that is stopped demands nothing. A notification is a look at any moment; a lost one
+ * is a look that does not happen; the sweep is the look that every free worker makes before the next tick.
  *
  * Each of these takes one rule away, and then Spin must find a broken promise (tests/model/run):
  *   -DNO_LEASE    a claim does not ask whether another holds
@@ -18,7 +18,7 @@
  *   -DNO_SPACING  a claim does not ask when the last request left
  *   -DNO_LATEST   of a worker that died it is assumed that it sent at once
  *   -DNO_HANG_UP  a worker that was stopped sends although its time is over
- *   -DNO_SWEEP    only bells make a worker look
+ *   -DNO_SWEEP    only notifications make a worker look
  *   -DSHORT_LEASE a lease ends before the call does
  */
 #define WORKERS  3
