@@ -130,7 +130,8 @@ static struct json_value first(const struct answer_form *f, const struct json_va
     return json_in_first(f->paths, v, f->n_paths, (int)field, kind);
 }
 
-/* The first status whose word is known: {"status":"success","data":{"status":"connected"}} has two. */
+/* The first status whose word is known: {"status":"success","data":{"status":"connected"}} has two. Without one
+ * raw_status is the innermost word there is. */
 static void read_state(const struct answer_form *f, const struct json_value *v, struct bridge_session *s)
 {
     for (int i = 0; i < f->n_paths; i++) {
@@ -144,7 +145,7 @@ static void read_state(const struct answer_form *f, const struct json_value *v, 
         s->state = (enum session_state)state;
         return;
     }
-    s->raw_status[0] = '\0';
+    json_in_text(first(f, v, ANSWER_STATUS, JSON_IN_TEXT), s->raw_status, sizeof s->raw_status);
 }
 
 /* "5511988887777@c.us" and "5511988887777:7@s.whatsapp.net" are numbers with WhatsApp's address behind them. */
@@ -215,7 +216,7 @@ static int on_item(void *ctx, struct json_value item)
     struct each *e = ctx;
     struct bridge_session s;
 
-    if (read_session(e->form, e->v, SESSION_STATE_N, &s) || !s.id[0]) {
+    if (read_session(e->form, e->v, SESSION_UNKNOWN, &s) || !s.id[0]) {
         e->skipped++;
         return 0;
     }

@@ -130,7 +130,8 @@ struct bridge_driver {
     /* Readers: return 0, a bridge_answer_kind, or -ENOMEM. */
     int (*read_health)(const struct bridge_answer *a);
     /* Calls on_session for each session of the list, in order; its non-zero return stops and is passed up.
-     * Entries without a usable id or with an unknown status word are skipped and counted in *ret_skipped. */
+     * Entries without a usable id are skipped and counted in *ret_skipped; one with a status word that is not
+     * known is SESSION_UNKNOWN. */
     int (*read_list)(const struct bridge_answer *a,
                      int (*on_session)(void *ctx, const struct bridge_session *s), void *ctx,
                      int *ret_skipped);

@@ -92,9 +92,11 @@ static int read_status(const struct bridge_answer *a, const char *id, struct bri
     int r = answer_status_of_session(a);
 
     if (r == 0)
-        r = answer_session(&sessions_form, a->body, SESSION_STATE_N, &s, NULL);
+        r = answer_session(&sessions_form, a->body, SESSION_UNKNOWN, &s, NULL);
     if (r)
         return r;
+    if (s.state == SESSION_UNKNOWN && !s.raw_status[0])
+        return BRIDGE_GARBAGE;
     (void)snprintf(s.id, sizeof s.id, "%s", id);
     *ret = s;
     return 0;

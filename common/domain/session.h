@@ -14,7 +14,8 @@
     X(DISCONNECTED, "disconnected") \
     X(LOGGED_OUT, "logged_out")     \
     X(FAILED, "failed")             \
-    X(LOST, "lost")
+    X(LOST, "lost")                 \
+    X(UNKNOWN, "unknown") /* the bridge calls it by a word that its driver does not know */
 
 enum session_state {
 #define X(name, text) SESSION_##name,

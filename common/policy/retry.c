@@ -210,7 +210,7 @@ static void follow_waiting(struct retry *r, enum session_state to, struct retry_
 {
     if (r->phase == RETRY_DUE)
         set_idle(r);
-    if (r->phase != RETRY_VERIFYING || to == SESSION_STARTING)
+    if (r->phase != RETRY_VERIFYING || to == SESSION_STARTING || to == SESSION_UNKNOWN)
         return;
     effect->closed = true;
     set_over(r);
@@ -304,7 +304,7 @@ static int64_t verify_ms(const struct policy *p)
 /* A failed session that a person unparked is recorded as failed until it connects. */
 static bool may_still_connect(const struct retry *r, enum session_state state)
 {
-    return state == SESSION_DISCONNECTED || state == SESSION_STARTING ||
+    return state == SESSION_DISCONNECTED || state == SESSION_STARTING || state == SESSION_UNKNOWN ||
            (state == SESSION_FAILED && r->reason == RETRY_FOR_OPERATOR && r->park == RETRY_PARK_NONE);
 }
 

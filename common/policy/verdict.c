@@ -34,6 +34,8 @@ static struct retry_verdict state_verdict(enum session_state s)
         return NO(LOGGED_OUT, 0);
     case SESSION_FAILED:
         return NO(FAILED, 0);
+    case SESSION_UNKNOWN:
+        return NO(UNKNOWN_STATE, 0);
     case SESSION_LOST:
         return NO(LOST, 0);
     default:

@@ -36,6 +36,7 @@ struct alert_bridge_facts {
     bool down, key_refused;
     bool incident;           /* one that did not begin with the bridge going down */
     int outdated;            /* 1, -1: it is (is not) too old for WhatsApp; 0: not known */
+    bool unknown_word;       /* it calls a session by a word that its driver does not know */
     bool dead[ALERT_KIND_N]; /* programs that give no sign of life: *_DEAD */
 };
 /* Does the bridge deserve the alert @k, of scope ALERT_OF_BRIDGE? @current: it is on. One root cause, one alert. */

@@ -91,6 +91,8 @@ void bridge_status_fill(const struct bridge_status *s, struct bridge_update *u)
                                             .outdated = s->outdated,
                                             .incident = s->incident.kind == INCIDENT_MASS_DROP ||
                                                         s->incident.kind == INCIDENT_TRANSPORT };
+    u->facts.unknown_word = s->unknown_word[0] != '\0';
+    u->unknown_word = s->unknown_word;
     memcpy(u->facts.dead, s->dead, sizeof s->dead);
 }
 

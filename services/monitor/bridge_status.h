@@ -25,6 +25,7 @@ struct bridge_update {
     bool set_health;
     enum bridge_health health;
     const char *health_detail;
+    const char *unknown_word;
     struct alert_bridge_facts facts;
 };
 
@@ -36,7 +37,8 @@ struct bridge_status {
     int outdated;                    /* 1, -1: as state.db has it; 0: not read yet */
     char detail[BRIDGES_DETAIL_MAX]; /* what is wrong with it now, "": nothing */
 
-    bool dead[ALERT_KIND_N]; /* of the alerts *_DEAD: that program gives no sign of life */
+    char unknown_word[BRIDGES_DETAIL_MAX]; /* of the last good sweep, and whose it is; "": none */
+    bool dead[ALERT_KIND_N];               /* of the alerts *_DEAD: that program gives no sign of life */
 
     bool health_pending, incident_pending; /* changed, not committed yet */
     char health_detail[BRIDGES_DETAIL_MAX];

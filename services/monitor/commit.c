@@ -149,6 +149,8 @@ static const char *reason_of(const struct bridge_update *update, enum alert_kind
 {
     if (k == ALERT_BRIDGE_DOWN)
         return update->health_detail;
+    if (k == ALERT_BRIDGE_UNKNOWN_WORD)
+        return update->unknown_word;
     return k == ALERT_BRIDGE_INCIDENT ? update->incident_detail : NULL;
 }
 

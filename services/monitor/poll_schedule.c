@@ -17,6 +17,8 @@
 #include "services/monitor/poll_schedule.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "common/app/heartbeat.h"
 #include "common/base/log.h"
@@ -56,6 +58,7 @@ struct poll_schedule {
     bool checked_good;  /* the last health check was good */
     bool settled;       /* a good sweep was committed since the start */
     enum sweep_end last_end;
+    char unknown_word[BRIDGES_DETAIL_MAX]; /* of the sweep under way */
 };
 
 static const struct rules *rules_of(const struct poll_schedule *p)
@@ -250,6 +253,14 @@ static bool is_unwanted(const struct monitor_context *m, const char *id, int64_t
     return !session_table_find(m->table, id) && is_deleted(m, id, asked);
 }
 
+/* Shown with the alert: the first such word of the sweep. */
+static void note_unknown(struct poll_schedule *p, const struct bridge_session *seen)
+{
+    if (seen->state == SESSION_UNKNOWN && !p->unknown_word[0])
+        (void)snprintf(p->unknown_word, sizeof p->unknown_word, "'%s', of session %s", seen->raw_status,
+                       seen->id);
+}
+
 struct listing {
     struct poll_schedule *p;
     struct changeset *changeset;
@@ -263,6 +274,7 @@ static int on_listed(void *ctx, const struct bridge_session *seen)
     struct poll_schedule *p = l->p;
     int r;
 
+    note_unknown(p, seen);
     if (changeset_unchanged(l->changeset, seen, l->asked, p->sweep_no) ||
         is_unwanted(p->o.m, seen->id, l->asked))
         return 0;
@@ -286,7 +298,7 @@ static int find_missing(struct listing *l)
     return r;
 }
 
-/* An entry that the reader skipped may be any session, so none is missing then. */
+/* An entry that the reader skips has no id that could be watched, so it keeps no other session from being missing. */
 static int compare(struct listing *l, const struct bridge_driver *driver, const struct bridge_answer *answer)
 {
     const struct monitor_context *m = l->p->o.m;
@@ -296,7 +308,7 @@ static int compare(struct listing *l, const struct bridge_driver *driver, const 
     if (r == 0)
         r = driver->read_list(answer, on_listed, l, &skipped);
     db_end_reads(m->db);
-    if (r == 0 && skipped == 0 && !l->full)
+    if (r == 0 && !l->full)
         r = find_missing(l);
     if (skipped > 0)
         log_warn("list-skipped", "the bridge's list has entries that cannot be read", KI("entries", skipped));
@@ -339,6 +351,8 @@ static void on_status(void *ctx, const char *id, int kind, const struct bridge_s
     bool attempting = attempt_watch_has(p->o.attempts, id);
 
     metrics_checked();
+    if (kind == 0)
+        note_unknown(p, seen);
     if (s && kind == BRIDGE_NO_SESSION && !is_deleted(m, id, asked))
         (void)changeset_missing(change_batch_changeset(p->o.batch), s, asked, attempting);
     if (kind == 0 && !is_unwanted(m, id, asked))
@@ -509,8 +523,10 @@ static void on_end(void *ctx, enum sweep_end end, bool by_list)
         bridge_status_set_detail(p->o.status, "it is none of the bridges known here", 0);
     if (end != SWEEP_UNHEALTHY)
         count_list(p, end);
-    if (end == SWEEP_GOOD)
+    if (end == SWEEP_GOOD) {
         p->by_list = by_list;
+        memcpy(p->o.status->unknown_word, p->unknown_word, sizeof p->unknown_word);
+    }
     if (end == SWEEP_GOOD || end == SWEEP_REFUSED)
         p->o.status->key_refused = end == SWEEP_REFUSED;
     r = end == SWEEP_GOOD && !p->list_failed ? commit_good(p) : change_batch_commit(p->o.batch, 0);
@@ -551,6 +567,7 @@ static void on_sweep(void *ctx)
     p->next_index = 0;
     p->list_failed = false;
     p->list_kind = 0;
+    p->unknown_word[0] = '\0';
     (void)silence_watch_read(p->o.silence);
     if (!poller_start(p->poller, session_table_count(p->o.m->table), spread_ms(p)))
         plan(p, rules_of(p)->recheck_ms);

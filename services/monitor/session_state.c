@@ -208,5 +208,6 @@ void session_state_next(const struct session_known *known, const struct session_
     ret->taken = true;
     apply_report(known, report, rules->start_ms, now_ms, ret);
     ret->changed = ret->state != known->state || ret->cause != known->cause;
-    ret->drop = known->state == SESSION_CONNECTED && ret->state != SESSION_CONNECTED;
+    ret->drop =
+        known->state == SESSION_CONNECTED && ret->state != SESSION_CONNECTED && ret->state != SESSION_UNKNOWN;
 }

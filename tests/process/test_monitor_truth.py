@@ -255,3 +255,18 @@ def test_the_heartbeat_url_is_fetched_only_when_all_is_well(make_stack):
     time.sleep(3)
     assert len(beats) == n
     server.shutdown()
+
+
+@pytest.mark.parametrize("word", ["passkey_required", "STOPPED", ""])
+def test_a_word_we_do_not_know_is_shown_as_that(scripted, word):
+    s, bridge = scripted("one", "two", "three")
+    bridge.sessions["one"] = word
+    del bridge.sessions["three"]
+    zk.wait_until("it is unknown", lambda: states(s)["one"] == "unknown")
+    row = s.cli_json("session", "show", "one")[0]
+    assert row["raw_status"] == word and row["next"]["why_not_sooner"] == "unknown-state"
+    zk.wait_until("it is one alert", lambda: ("bridge-unknown-word", "") in alerts(s))
+    assert word in [a["text"] for a in s.cli_json("status")[0]["alerts"] if a["alert"] == "bridge-unknown-word"][0]
+    zk.wait_until("it keeps no other from being lost", lambda: states(s)["three"] == "lost")
+    bridge.sessions["one"] = "connected"
+    zk.wait_until("it is over", lambda: states(s)["one"] == "connected" and ("bridge-unknown-word", "") not in alerts(s))

@@ -115,6 +115,11 @@ static const struct row {
     { "but a code during an attempt is news", { .state = DISCONNECTED, .attempting = true }, CODE(428),
       { WEBHOOK, .state = DISCONNECTED }, CODE(401), LOGGED_OUT, CODE(401), TAKEN },
 
+    /* a word that we do not know: not up, not down */
+    { "connected, then a strange word: no drop", { .state = CONNECTED }, NONE, { POLL, .state = SESSION_UNKNOWN }, NONE, SESSION_UNKNOWN, NONE, TAKEN },
+    { "down, then a strange word", { .state = DISCONNECTED }, CODE(428), { POLL, .state = SESSION_UNKNOWN }, NONE, SESSION_UNKNOWN, NONE, TAKEN },
+    { "and down again", { .state = SESSION_UNKNOWN }, NONE, { POLL, .state = DISCONNECTED }, NONE, DISCONNECTED, NAME("poll"), TAKEN },
+
     /* which one is newer */
     { "a webhook newer than the poll wins", { .state = CONNECTED, .webhook_ms = NOW }, NONE, { POLL, .state = DISCONNECTED }, NONE, CONNECTED, NONE, IGNORED },
     { "also over a list that lacks it", { .state = CONNECTED, .webhook_ms = NOW, .polled_once = true }, NONE,
