@@ -270,3 +270,22 @@ def test_a_word_we_do_not_know_is_shown_as_that(scripted, word):
     zk.wait_until("it keeps no other from being lost", lambda: states(s)["three"] == "lost")
     bridge.sessions["one"] = "connected"
     zk.wait_until("it is over", lambda: states(s)["one"] == "connected" and ("bridge-unknown-word", "") not in alerts(s))
+
+
+def test_park_means_park(scripted):
+    """A session that is parked by hand stays parked until somebody unparks it, although it connects and drops again."""
+    s, bridge = scripted("one")
+
+    def reconnect():
+        return {r["session"]: r["reconnect"] for r in s.cli_json("sessions")}["one"]
+
+    parked = False
+    for word in ("disconnected", "connected", "disconnected"):
+        bridge.sessions["one"] = word
+        zk.wait_until(f"it is {word}", lambda w=word: states(s)["one"] == w)
+        if not parked:
+            s.cli("session", "park", "one", check=True)
+            parked = True
+        assert reconnect() == "parked"
+    s.cli("session", "unpark", "one", check=True)
+    zk.wait_until("it is planned again", lambda: reconnect() == "due")
