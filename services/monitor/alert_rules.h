@@ -1,5 +1,5 @@
 /*
- * What a person must be told, on change and once per root cause. Pure.
+ * Which alert a session or the bridge deserves: on change, and once per root cause. Pure.
  *
  * A session has at most one alert at a time, the gravest that fits what is held; when another (or none) fits,
  * the old one is resolved. During a bridge incident sessions are not looked at: the bridge's own alert speaks
@@ -29,7 +29,7 @@ struct alert_facts {
 /* The alert that this session deserves now, or ALERT_NONE. It is another one than the current only when the reason has
  * lasted (rules->alert_hold_ms) and the last one was not raised a short while ago (rules->alert_repeat_ms). */
 enum alert_kind alert_of_session(const struct rules *rules, const struct alert_facts *f);
-/* Parked or failed for a reason that is the bridge's (405): told once, as ALERT_BRIDGE_OUTDATED. */
+/* Parked or failed for a reason that is the bridge's (405): one alert, ALERT_BRIDGE_OUTDATED. */
 bool alert_is_bridges(const struct alert_facts *f);
 
 struct alert_bridge_facts {

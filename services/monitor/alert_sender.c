@@ -22,7 +22,7 @@ struct sink_queue {
     struct timer *again;
     bool busy;    /* a call is out, or the timer runs */
     int64_t note; /* its n */
-    int64_t sent; /* delivered, and the store could not be told so yet; 0: none */
+    int64_t sent; /* delivered, and that could not be stored yet; 0: none */
     int64_t tries;
 };
 

@@ -1,7 +1,7 @@
 /*
- * A round's sessions are looked at twice: first it is counted how many get which new alert, then each is
- * written; where they are more than rules.alert_group they are written as a group, with one row without a
- * session that is told for all of them.
+ * The sessions of a changeset are examined twice: first the tracker counts how many deserve each new alert, then it writes
+ * each. Where they are more than rules.alert_group it writes them as a group: each has its row, and one row without a
+ * session stands for all of them.
  */
 #include "services/monitor/alert_tracker.h"
 
@@ -263,7 +263,7 @@ static int change_alert(struct alert_tracker *t, struct db *db, struct tracked_s
     return r;
 }
 
-/* How many sessions of the round get which new alert, and the names of some. */
+/* How many sessions of the changeset get which new alert, and the names of some. */
 struct alert_group {
     int64_t n[ALERT_KIND_N];
     const struct tracked_session *some[ALERT_KIND_N][NAMES_MAX];
@@ -304,20 +304,20 @@ static int raise_group(struct alert_tracker *t, struct db *db, const struct aler
 
 int alert_tracker_sessions(struct alert_tracker *t, struct db *db, const struct changeset *changeset)
 {
-    struct alert_group crowd;
+    struct alert_group group_of;
     int r = 0;
 
-    count(t->rules, changeset, &crowd);
+    count(t->rules, changeset, &group_of);
     for (int i = 0; r == 0 && i < changeset->n; i++) {
         struct tracked_session *s = changeset->changes[i].s;
         enum alert_kind want = wanted(t->rules, s, changeset->now);
 
         if (want != s->alert && !s->gone)
-            r = change_alert(t, db, s, want, crowd.n[want] > t->rules->alert_group, changeset);
+            r = change_alert(t, db, s, want, group_of.n[want] > t->rules->alert_group, changeset);
     }
     for (enum alert_kind k = ALERT_NONE + 1; r == 0 && k < ALERT_KIND_N; k++)
-        if (crowd.n[k] > t->rules->alert_group)
-            r = raise_group(t, db, &crowd, k, changeset->now_wall);
+        if (group_of.n[k] > t->rules->alert_group)
+            r = raise_group(t, db, &group_of, k, changeset->now_wall);
     return r;
 }
 
@@ -327,7 +327,7 @@ int alert_tracker_forget(struct alert_tracker *t, struct db *db, const struct tr
     return s->alert == ALERT_NONE ? 0 : end_alert(t, db, s, s->alert, now_wall);
 }
 
-/* ---- speaking -------------------------------------------------------------------------------- */
+/* ---- after the commit -------------------------------------------------------------------------------- */
 
 static void publish(struct app *app, const struct alert_event *event)
 {

@@ -44,7 +44,7 @@ struct bridge_status {
     char health_detail[BRIDGES_DETAIL_MAX];
 };
 
-/* Continues with what @row says, so that a restart in an incident goes on with it. */
+/* Takes over @row, so that a restart in an incident goes on with it. */
 void bridge_status_load(struct bridge_status *s, const struct bridge_row *row, int64_t now_ms);
 
 /* In trouble: its sessions are not judged one by one. */
@@ -67,7 +67,7 @@ void bridge_status_drops(const struct rules *rules, struct bridge_status *s, int
 bool bridge_status_sweep(const struct rules *rules, struct bridge_status *s, bool good, int64_t drops,
                          int64_t now_ms);
 
-/* Adds to @u what is pending, and what the alerts of the bridge depend on. Its texts live as long as @s is unchanged. */
+/* Adds to @u the pending changes and the facts that the alerts of the bridge depend on. Its texts live as long as @s is unchanged. */
 void bridge_status_fill(const struct bridge_status *s, struct bridge_update *u);
 void bridge_status_committed(struct bridge_status *s);
 

@@ -28,10 +28,10 @@ struct changeset *change_batch_restart(struct change_batch *b);
 /* The session's alert is decided again, and with @row its row is saved. Returns the change, valid until the next
  * one is staged; NULL without memory: the next sweep finds it. */
 struct change *change_batch_touch(struct change_batch *b, struct tracked_session *s, bool row);
-/* Puts back whatever is staged. */
+/* Puts back all staged changes. */
 void change_batch_undo(struct change_batch *b);
 
-/* Commits now, with what is pending of the bridge. @cursor: the event feed's position, 0: leave it. Returns 0, or
+/* Commits now, with the pending changes of the bridge. @cursor: the event feed's position, 0: leave it. Returns 0, or
  * -errno with all as before. */
 int change_batch_commit(struct change_batch *b, int64_t cursor);
 /* The same after a good sweep that began then, steady ms: workers may rely on what it saw for @freshness_ms. */

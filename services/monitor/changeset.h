@@ -1,9 +1,9 @@
 /*
- * One round of what the bridge says, compared with what is held: the changes, staged in memory until they are
- * recorded in one transaction. What is held is changed at once, and put back when recording fails.
+ * Changes of sessions, staged in memory until they are committed in one transaction. The session table is changed at
+ * once, and put back when the commit fails.
  *
- *   changeset_begin → changeset_poll, changeset_missing, changeset_webhook, changeset_touch … → commit_changeset() → changeset_done
- *                                                                    '→ on failure: changeset_undo
+ *   changeset_begin ──► changeset_poll, _missing, _webhook, _touch … ──► commit_changeset() ──► changeset_done
+ *                                                                           '── on failure ──► changeset_undo
  */
 #pragma once
 
@@ -12,18 +12,18 @@
 struct change {
     struct tracked_session *s;
     struct tracked_session before; /* to put back */
-    bool fresh;                    /* the round has added it */
+    bool fresh;                    /* the changeset has added it */
     bool moved;            /* state or cause changed: goes into the history, and reconnection follows */
     bool row;              /* its row must be saved */
     bool follow;           /* reconnection must follow, although nothing moved … */
     bool silent;           /* … because it is silent */
     bool drop;             /* it was connected and is no longer */
-    enum session_state to; /* what this change made of it; another may follow in the same round */
+    enum session_state to; /* what this change made of it; another may follow in the same changeset */
     const struct cause *cause;
     int64_t stable_since;
     enum report_source source;
     int code;            /* of a webhook, 0: none */
-    int64_t at_wall;     /* when it was seen or heard */
+    int64_t at_wall;     /* when it was polled or received */
     int64_t occurred_at; /* of a webhook, the bridge's time */
     bool has_shape;
     char raw_status[32], phone[32], name[128];
@@ -37,7 +37,7 @@ struct changeset {
     int64_t now, now_wall; /* steady and wall ms */
     struct change *changes;
     int n, cap;
-    int guess;      /* place in the book of the session that is probably seen next */
+    int guess;      /* index in the table of the session that is probably listed next */
     int64_t drops;  /* sessions that were connected and are no longer */
     int64_t doubts; /* polls that are to be asked again; the owner resets it */
     int outdated;   /* 1: recording found the bridge too old for WhatsApp (405); -1: not so any more */
@@ -48,7 +48,7 @@ void changeset_begin(struct changeset *r, struct session_table *table, const str
 /* True: it is connected as before, and that is noted. changeset_poll() begins with this. @asked: steady ms. */
 bool changeset_unchanged(struct changeset *r, const struct bridge_session *seen, int64_t asked,
                          int64_t sweep);
-/* Each returns 0, -ENOMEM, or -ENOSPC (the book is full; the session is not taken in). */
+/* Each returns 0, -ENOMEM, or -ENOSPC (the table is full; the session is not taken in). */
 int changeset_poll(struct changeset *r, const struct bridge_session *seen, int64_t asked, int64_t sweep,
                    bool attempting);
 int changeset_missing(struct changeset *r, struct tracked_session *s, int64_t asked, bool attempting);
@@ -61,14 +61,14 @@ struct session_webhook {
     int64_t occurred_at; /* the bridge's own time, for people; 0: none */
     int64_t late_ms;     /* how late it was received (sender_clock.h) */
 };
-/* Is it about the life that ended when the session was deleted, @deleted_at wall ms? What was said or
- * received before is. So is all about a session that is not @known again: the bridge's clock may be wrong, so
- * it is asked whether the session is there. */
+/* Is it about the life that ended when the session was deleted, @deleted_at wall ms? It is when it occurred or was
+ * received before that, and also when the session is not @known again: the bridge's clock may be wrong, so the next poll
+ * decides whether the session is there. */
 bool webhook_is_of_deleted(const struct session_webhook *h, int64_t deleted_at, bool known);
 int changeset_webhook(struct changeset *r, const struct session_webhook *h, bool attempting);
-/* Its alert is looked at again, and with @row its row is saved. */
+/* Its alert is decided again, and with @row its row is saved. */
 int changeset_touch(struct changeset *r, struct tracked_session *s, bool row);
 
-void changeset_undo(struct changeset *r); /* puts all back; the round is empty then */
+void changeset_undo(struct changeset *r); /* puts all back; the changeset is empty then */
 void changeset_done(struct changeset *r); /* forgets the changes, keeps the memory */
 void changeset_fini(struct changeset *r);

@@ -100,7 +100,7 @@ static int save(const struct commit_context *x, const struct now *now, struct ch
     return r == 0 && (c->moved || c->follow) ? follow(x, now, changeset, c, from) : r;
 }
 
-/* ---- the round ------------------------------------------------------------------------------- */
+/* ---- the changeset ------------------------------------------------------------------------------- */
 
 /* A restart that WhatsApp asks for is no instability, nor is what the bridge's own trouble does. */
 static void score_drops(const struct commit_context *x, struct changeset *changeset, bool quiet)
@@ -245,8 +245,7 @@ static void drop_gone(struct changeset *changeset)
         if (!changeset->changes[i].s->gone)
             changeset->changes[kept++] = changeset->changes[i];
     changeset->n = kept;
-    if (kept ==
-        n) /* update a round that never began, which knows no book: the bridge came up before any session */
+    if (kept == n) /* also with a changeset that was never begun, which has no table */
         return;
     for (int i = session_table_count(changeset->table) - 1; i >= 0; i--)
         if (session_table_at(changeset->table, i)->gone)

@@ -2,7 +2,7 @@
  * Is it the bridge as a whole, rather than its sessions? Pure; times in steady ms.
  *
  * An incident begins when half of the connected sessions turn bad within 30 s, when 5 calls in a row fail in
- * transport, or when the bridge goes down. While it lasts nothing is attempted and nothing is told per
+ * transport, or when the bridge goes down. While it lasts nothing is attempted and no alert is raised per
  * session. It ends with good health and two good sweeps in a row without a new drop. One of dropping sessions ends
  * after rules.incident_max_ms with the first good sweep in any case, and the next one begins as long after it.
  */

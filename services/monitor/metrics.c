@@ -81,7 +81,7 @@ static METRIC record_failures = {
 static METRIC event_seq = {
     .name = "zapkeep_monitor_event_seq", .help = "Newest event that the monitor is done with", .kind = METRIC_GAUGE };
 static METRIC event_head = {
-    .name = "zapkeep_monitor_event_head_seq", .help = "Newest event in the log that it has heard of",
+    .name = "zapkeep_monitor_event_head_seq", .help = "Newest event in the log that the monitor knows of",
     .kind = METRIC_GAUGE };
 /* clang-format on */
 

@@ -25,7 +25,7 @@ enum sweep_end {
 };
 
 /* All fire in the loop's thread; on_call and on_end may fire before poller_start() has returned (when a
- * request cannot even be made). None may close the sweeper. */
+ * request cannot even be made). None may close the poller. */
 struct poller_owner {
     /* GET /health was answered, or was not. */
     void (*on_health)(void *ctx, bool good, const struct bridge_call *call);

@@ -34,7 +34,7 @@ struct rules {
     int64_t flap_half_life_ms; /* … with this half-life … */
     int64_t flap_max_ms;       /* … and no longer than this */
 
-    int64_t silent_period_ms; /* the rhythm that repeats, in 168 parts: a week */
+    int64_t silent_period_ms; /* the activity profile repeats after this, in 168 parts: a week */
     int64_t silent_expected;  /* active slots that should have been there in a silence, at least … */
     int64_t silent_percent;   /* … and this share of the longest silence that ended by itself */
     bool silent_reconnect;    /* a silent session is reconnected, once */

@@ -1,5 +1,5 @@
 /*
- * judge: is the word new enough → what state does it mean → is that a change.
+ * A report in three steps: is it new enough and to be believed → which state does it mean → is that a change.
  *
  * A poll knows less than a webhook: it says "disconnected" where the webhook said "logged out" (401). So a
  * poll's "disconnected" never overwrites a state that a webhook's cause has refined; anything else it says

@@ -35,13 +35,13 @@ struct tracked_session {
     int64_t state_ms;         /* steady ms: in this state since */
     int64_t down_ms;          /* steady ms: not connected since, 0: it is */
     int64_t alert_since;      /* wall ms */
-    bool grouped;             /* it was told as one of many */
+    bool grouped;             /* its alert belongs to a group */
     bool parked;
     int64_t parked_seen; /* number of the newest watch that found it parked */
     bool gone; /* its row was not there, or another's, when it should have been saved: somebody deleted it */
     bool profile_dirty;           /* silent has learned something that is not stored */
     struct tracked_session *next; /* in its chain */
-    int index;                    /* in the book's array */
+    int index;                    /* in the table's array */
 };
 
 struct session_table;

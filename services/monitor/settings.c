@@ -21,7 +21,7 @@ const struct setting monitor_settings_table[] = {
     /* The original integration's rule; a bridge answers a list in milliseconds, so it is no load. */
     { .name = "CHECK_INTERVAL", MS(rules.check_ms, 100, DAY_MS), .def = "60s",
       .help = "between two sweeps of all sessions" },
-    /* Time for the bridge to settle after what it has just told, and still within 5 s. */
+    /* Time for the bridge to settle after the event, and still within 5 s. */
     { .name = "CHECK_SOON", MS(rules.recheck_ms, 10, HOUR_MS), .def = "3s",
       .help = "after a session.* event, until the bridge is asked again" },
     /* Short enough to see a bridge come back at once, long enough not to press one that is ill. */
@@ -83,13 +83,13 @@ const struct setting monitor_settings_table[] = {
       .help = "score at which it is tried again" },
     { .name = "FLAP_HALF_LIFE", MS(rules.flap_half_life_ms, 1000, DAY_MS), .def = "15m",
       .help = "in this time a score falls to half" },
-    /* Nobody wants to hear that a session was not even tried for longer. */
+    /* No operator accepts that a session is not even tried for longer. */
     { .name = "FLAP_MAX", MS(rules.flap_max_ms, 1000, 7 * DAY_MS), .def = "60m",
       .help = "longest time a session is left alone" },
 
     /* People's habits repeat by the week. */
     { .name = "SILENT_PERIOD", MS(rules.silent_period_ms, 168 * 60, 366 * DAY_MS), .def = "7d",
-      .help = "time after which a session's rhythm repeats" },
+      .help = "time after which a session's activity profile repeats" },
     /* If slots of ten minutes were independent, 12 expected ones stay empty once in e^12 = 160,000 silences. */
     { .name = "SILENT_EXPECTED", N(rules.silent_expected, 1, 1000000), .def = "12",
       .help = "active ten-minute slots that a silence should have had, until a session is silent" },
@@ -110,7 +110,7 @@ const struct setting monitor_settings_table[] = {
       .help = "no session raises more than one alert in this time" },
     /* A list of ten names is read, one of a hundred is not. */
     { .name = "ALERT_GROUP", N(rules.alert_group, 1, 100000), .def = "10",
-      .help = "more sessions than this with the same alert at once are told as one" },
+      .help = "more sessions than this with the same alert at once are one alert" },
     { .name = "ALERT_URL", .kind = SETTING_URL, .at = AT(alert_url), .secret = true,
       .help = "alerts are posted there, in the shape of Alertmanager's webhooks (version 4)" },
     { .name = "ALERT_NTFY_URL", .kind = SETTING_URL, .at = AT(alert_ntfy_url), .secret = true,
