@@ -175,9 +175,9 @@ static int read_session(const struct answer_form *f, const struct json_value *v,
     if (first(f, v, ANSWER_TOP, JSON_IN_OBJECT).kind != JSON_IN_OBJECT)
         return BRIDGE_GARBAGE;
     read_state(f, v, &s);
-    if (s.state == SESSION_STATE_N)
-        return BRIDGE_GARBAGE;
     webhook_read_session(first(f, v, ANSWER_ID, JSON_IN_TEXT), s.id);
+    if (s.state == SESSION_STATE_N || (s.state == SESSION_UNKNOWN && !s.raw_status[0] && !s.id[0]))
+        return BRIDGE_GARBAGE; /* nothing of a session is in it */
     read_phone(first(f, v, ANSWER_PHONE, JSON_IN_TEXT), s.phone, sizeof s.phone);
     json_in_text(first(f, v, ANSWER_NAME, JSON_IN_TEXT), s.name, sizeof s.name);
     s.reconnectable =

@@ -95,8 +95,6 @@ static int read_status(const struct bridge_answer *a, const char *id, struct bri
         r = answer_session(&sessions_form, a->body, SESSION_UNKNOWN, &s, NULL);
     if (r)
         return r;
-    if (s.state == SESSION_UNKNOWN && !s.raw_status[0])
-        return BRIDGE_GARBAGE;
     (void)snprintf(s.id, sizeof s.id, "%s", id);
     *ret = s;
     return 0;

@@ -172,7 +172,7 @@ static int read_status(const struct bridge_answer *a, const char *id, struct bri
     int r = answer_status_of_session(a);
 
     if (r == 0)
-        r = answer_session(&form, a->body, SESSION_STATE_N, &s, NULL);
+        r = answer_session(&form, a->body, SESSION_UNKNOWN, &s, NULL);
     if (r)
         return r;
     (void)snprintf(s.id, sizeof s.id, "%s", id);
