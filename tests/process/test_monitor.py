@@ -86,7 +86,7 @@ def test_a_webhook_says_why(make_stack):
     s.control("POST", "/drop?session=demo-1&code=401")
     s.control("POST", "/drop?session=demo-2&code=503")
     zk.wait_until("demo-1 is logged out", lambda: states(s)["demo-1"] == "logged_out")
-    zk.wait_until("demo-2 is down", lambda: states(s)["demo-2"] == "disconnected")
+    zk.wait_until("demo-2 is down, and why", lambda: (states(s)["demo-2"], sessions(s)["demo-2"]["code"]) == ("disconnected", 503))
     time.sleep(1.5)  # some sweeps, to which both look "disconnected"
     rows = sessions(s)
     assert (rows["demo-1"]["state"], rows["demo-1"]["code"]) == ("logged_out", 401)
