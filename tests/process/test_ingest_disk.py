@@ -324,8 +324,10 @@ def test_retention_waits_for_a_registered_consumer(make_stack):
     stack = make_stack(ZAPKEEP_RETENTION_SIZE="1MiB", ZAPKEEP_RETENTION_HARD_SIZE="1GiB")
     with sqlite3.connect(os.path.join(stack.data, "state.db")) as db:  # as the monitor makes it
         db.execute("create table cursor (consumer text primary key, seq integer, at integer)")
-        db.execute("insert into cursor values ('somebody', 100, 0)")
-    p = stack.ingest()
+        db.execute("insert into cursor values ('somebody', 0, 0)")
+    p = stack.ingest()  # (with a cursor past 0 it would ask for its log)
+    with sqlite3.connect(os.path.join(stack.data, "state.db"), timeout=20) as db:
+        db.execute("update cursor set seq = 100")
     load = Load(stack, threads=4).start()
     wait_until("more is sent than fits", lambda: load.count() > 6000)
     load.stop()
