@@ -12,6 +12,9 @@
 #include <sys/mman.h>
 
 static atomic_long fail_after = -1;
+static int fail_once;
+/* A value of fail_after: one has failed, and that was all. */
+#define FAILED_ONCE (-2)
 static atomic_long live;
 
 /* True when this allocation has to fail. */
@@ -21,8 +24,8 @@ static int must_fail(void)
 
     if (n < 0)
         return 0;
-    if (n > 0)
-        atomic_store_explicit(&fail_after, n - 1, memory_order_relaxed);
+    if (n > 0 || fail_once)
+        atomic_store_explicit(&fail_after, n > 0 ? n - 1 : FAILED_ONCE, memory_order_relaxed);
     return n == 0;
 }
 
@@ -82,9 +85,23 @@ void mem_freep(void *pp)
     *p = NULL;
 }
 
+void mem_fail_once_after(long n)
+{
+    fail_once = 1;
+    atomic_store_explicit(&fail_after, n, memory_order_relaxed);
+}
+
 void mem_fail_after(long n)
 {
+    fail_once = 0;
     atomic_store_explicit(&fail_after, n, memory_order_relaxed);
+}
+
+int mem_has_failed(void)
+{
+    long n = atomic_load_explicit(&fail_after, memory_order_relaxed);
+
+    return n == 0 || n == FAILED_ONCE;
 }
 
 long mem_live(void)

@@ -1,5 +1,5 @@
 /*
- * The one door to the allocator, so that every allocation can be made to fail once, and ownership in words.
+ * The one door to the allocator, so that every allocation can be made to fail, and ownership in words.
  *
  * CLEANUP(f) on a declaration: f(&var) runs when the variable leaves its scope. TAKE(p): gives the value of
  * p away and leaves NULL, at the one place where ownership moves.
@@ -29,8 +29,12 @@ void mem_free(void *p);
 /* For CLEANUP on any pointer that mem_free may free. */
 void mem_freep(void *pp);
 
-/* Tests: the allocation after the next n succeeds not (n = 0: the next one fails); -1: none fails. */
+/* Tests: the next n allocations succeed, all after them fail; -1: none fails. */
 void mem_fail_after(long n);
+/* Tests: the next n allocations succeed, the one after fails, all others succeed. */
+void mem_fail_once_after(long n);
+/* Tests: an allocation has failed since, or the next one would. */
+int mem_has_failed(void);
 /* Tests: how many blocks of ours are allocated now. */
 long mem_live(void);
 
