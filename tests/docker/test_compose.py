@@ -26,7 +26,7 @@ class Compose:
         self.env = {**os.environ, "COMPOSE_PROJECT_NAME": "zapkeeptest", "WHATSAPP_API_KEY": "k1",
                     "WEBHOOK_AUTH_TOKEN": "t1", "CHECK_INTERVAL": "2s", "RECONNECT_INTERVAL": f"{INTERVAL}s",
                     "SIM_CONTROL_PORT": str(self.control_port), "ZAPKEEP_INGEST_PORT": str(self.ingest_port),
-                    "ZAPKEEP_TAP_PORT": str(zk.free_port()), "SIM_DROP_EVERY": "0", "SIM_RATE": "20/s",
+                    "SIM_DROP_EVERY": "0", "SIM_RATE": "20/s",
                     "SIM_RETRIES": "0"}
         self.files = FILES
 
@@ -112,10 +112,20 @@ def test_a_service_gets_the_secrets_it_uses_and_no_other(compose):
         assert {name for name, value in env.items() if value in ("k1", "t1")} == expected, service
 
 
-def test_the_bridge_does_not_reach_the_bus(compose):
+def test_the_bridge_does_not_reach_the_hub(compose):
     bridge = set(compose.inspect(compose.containers("whatsapp-bridge")[0])["NetworkSettings"]["Networks"])
     hub = set(compose.inspect(compose.containers("bus-hub")[0])["NetworkSettings"]["Networks"])
     assert bridge and not bridge & hub
+
+
+def test_the_metrics_of_every_service_can_be_scraped_inside(compose):
+    with open(os.path.join(ROOT, "deploy", "prometheus", "compose.yml")) as f:
+        config = f.read()
+    targets = {"webhook-ingest": 8000, "bus-hub": 8001, "monitor": 8002, "reconnect-worker": 8003}
+    for service, port in targets.items():
+        assert service in config and str(port) in config
+        seen = compose.run("run", "--rm", "-T", "cli", "probe", f"http://{service}:{port}/metrics").stdout
+        assert "zapkeep_" in seen and "# TYPE" in seen, service
 
 
 def test_the_demonstration_has_its_own_data_and_bridge_name(compose):
