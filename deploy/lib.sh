@@ -3,7 +3,7 @@
 say() { printf '%s: %s\n' "$(basename "$(dirname "$0")")/$(basename "$0")" "$*"; }
 die() { say "$*" >&2; exit 1; }
 
-# install_packages FILE…: installs what is missing of the packages named in the files, by apt.
+# install_packages FILE…: installs the packages named in the files that are missing, by apt.
 install_packages() {
   local missing=() package sudo=
   while read -r package; do

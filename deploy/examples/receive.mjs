@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Receives what zapkeep-forward delivers: SECRET=whsec_… node receive.mjs [PORT]
+// Receives the events of zapkeep-forward: SECRET=whsec_… node receive.mjs [PORT]
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { createServer } from "node:http";
 

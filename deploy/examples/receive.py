@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Receives what zapkeep-forward delivers: SECRET=whsec_… ./receive.py [PORT]"""
+"""Receives the events of zapkeep-forward: SECRET=whsec_… ./receive.py [PORT]"""
 import base64, hmac, os, sys, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 

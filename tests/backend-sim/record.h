@@ -1,5 +1,5 @@
 /*
- * What came to the simulated backend and what became of it, in a file that survives its kill -9: records of
+ * The requests to the simulated backend and its answers, in a file that survives its kill -9: records of
  * fixed size in shared memory of the page cache. tests/process/deliveries.py reads them.
  */
 #pragma once

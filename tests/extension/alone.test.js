@@ -1,5 +1,5 @@
 'use strict';
-/* A later zapw has one of its modules elsewhere: what needs it is off, with one line in the log; the rest goes on. */
+/* A later zapw has one of its modules elsewhere: features that need it are off, with one line in the log; the rest goes on. */
 const test = require('node:test');
 const assert = require('node:assert/strict');
 const fs = require('fs');

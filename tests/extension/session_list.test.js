@@ -9,7 +9,7 @@ const LIST = 'sessions-metadata.json';
 const readList = (data) => JSON.parse(fs.readFileSync(path.join(data, LIST), 'utf8'));
 const listed = async (zapw) => (await zapw.call('GET', '/sessions')).json.data.map(({ id }) => id).sort();
 
-/* What a bridge leaves behind: credentials, paired or not. */
+/* The files that a bridge leaves behind: credentials, paired or not. */
 function credentials(data, id, creds = { me: { id: '5511999:7@s.whatsapp.net', name: 'Bob' } }) {
   fs.mkdirSync(path.join(data, id), { recursive: true });
   fs.writeFileSync(path.join(data, id, 'creds.json'), JSON.stringify(creds));

@@ -154,7 +154,7 @@ async function startReceiver(t, port = 0) {
   return receiver;
 }
 
-/* A generous deadline: whether it happens is what counts. */
+/* A generous deadline: a test asks whether it happens, not when. */
 async function until(condition, what = 'the condition', deadlineMs = 20000) {
   for (const end = Date.now() + deadlineMs; Date.now() < end;) {
     if (await condition()) return;

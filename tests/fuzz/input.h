@@ -1,6 +1,6 @@
 /*
- * What fuzz targets share. A target is LLVMFuzzerTestOneInput(): it feeds the bytes to a reader and says with
- * MUST() what has to be true whatever they are; ASan and UBSan say the rest. Inputs are text where that can
+ * Helpers of the fuzz targets. A target is LLVMFuzzerTestOneInput(): it feeds the bytes to a reader and says with
+ * MUST() which rules hold for any bytes; ASan and UBSan say the rest. Inputs are text where that can
  * be, so that a corpus file can be read and written by hand.
  */
 #pragma once

@@ -1,4 +1,4 @@
-/* Who is let in: a line of tokens, a line of query, then header lines, an empty line, the body. */
+/* The check of tokens: a line of tokens, a line of query, then header lines, an empty line, the body. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +23,7 @@ static int check(const struct tokens *t, const int *schemes, const struct webhoo
     return r;
 }
 
-/* Who does not know the secret is not let in. */
+/* A sender without the secret is not let in. */
 static void a_stranger_stays_out(const struct webhook_request *req, struct str query)
 {
     char hex[2 * 32 + 1], key[64] = "whsec_";

@@ -1,4 +1,4 @@
-/* Messages and batches from the bus: no byte past the end is read, and what the hub takes for valid is. */
+/* Messages and batches from the bus: no byte past the end is read, and a message that the hub takes for valid is valid. */
 #include <stdlib.h>
 #include <string.h>
 

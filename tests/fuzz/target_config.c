@@ -1,5 +1,5 @@
 /*
- * FORWARD_CONFIG: whatever the file holds, it is taken whole or refused with the place and what is allowed there, and
+ * FORWARD_CONFIG: any file is taken whole or refused with the place and the values allowed there, and
  * nothing is left in memory.
  */
 #include <string.h>

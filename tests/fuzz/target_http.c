@@ -1,6 +1,6 @@
 /*
  * Our HTTP server as a socket drives it: the bytes come over a connection, in pieces cut at 0x1e, and then
- * its end. Whatever they are, the connection is closed, what is answered is HTTP, and the next request is
+ * its end. For any bytes the connection is closed, the answer is HTTP, and the next request is
  * served.
  */
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* Messages from the bus: what is read can be written, and comes back the same. */
+/* Messages from the bus: a message that is read can be written, and comes back the same. */
 #include <errno.h>
 #include <string.h>
 
@@ -32,7 +32,7 @@ static void must_point_into(struct str bytes, struct str text)
     MUST(text.n == 0 || (text.p >= bytes.p && text.p + text.n <= bytes.p + bytes.n));
 }
 
-/* What is written has all the common keys, whatever was read. */
+/* A written message has all the common keys, for any input. */
 static struct message with_common(const struct message *m)
 {
     struct message all = *m;

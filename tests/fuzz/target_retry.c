@@ -1,6 +1,6 @@
 /*
- * What a backend may say about when to come back, and what a store may hold of it: "seconds LF tries LF schedule". No sum
- * goes over, a pause is bounded, and what is left to wait is bounded by the schedule whatever the clocks say.
+ * The times that a backend may ask for, and that a store may hold of them: "seconds LF tries LF schedule". No sum
+ * goes over, a pause is bounded, and the rest of a wait is bounded by the schedule, for any clocks.
  */
 #include "common/base/buf.h"
 #include "common/policy/delivery.h"

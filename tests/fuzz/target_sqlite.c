@@ -1,5 +1,5 @@
 /*
- * A state.db that somebody else wrote: whatever its bytes are, it is opened or refused, and what is read from it is
+ * A state.db that somebody else wrote: any bytes are opened or refused, and each row that is read from it is
  * readable. Rows of the wrong kind, tables that are views, pages that point anywhere.
  */
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /*
- * What the forwarder reads from disk besides SQLite's tables: forward.acks, and the packed bits of a destination. Bytes
+ * The files that the forwarder reads besides SQLite's tables: forward.acks, and the packed bits of a destination. Bytes
  * that somebody else wrote are no acknowledgement, and never reach beyond the window.
  */
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /*
- * What people and bridges write for a number: URLs, listen addresses, durations, sizes, rates, times. Taken within its
+ * Numbers as people and bridges write them: URLs, listen addresses, durations, sizes, rates, times. Taken within its
  * range, or refused; no sum goes over.
  */
 #include <string.h>

@@ -1,13 +1,13 @@
 'use strict';
 /*
- * What the features share, and the start of all of them.
+ * Services that the features share, and the start of all of them.
  *
  *   start        for each row of features.js: start it, or log one line and leave it off
  *   need, wrap   how a feature takes hold of a module of zapw
  *   http         routes behind zapw's own key check (door.js)
  *   emitter      sends an event the way zapw sends its own
  *   onSocket     calls back for each new WhatsApp socket
- *   notes        what is remembered of a session over restarts (lib/notes.js)
+ *   notes        facts of a session that outlive a restart (lib/notes.js)
  */
 const path = require('path');
 const { makeLog } = require('./log');

@@ -1,7 +1,7 @@
 'use strict';
 /*
- * What the extension adds to zapw, one row a feature, in the order of starting. Each stands alone: start(bridge)
- * hooks what it needs, or throws (then it is off, one log line says why, and the rest goes on). It looks at
+ * The features that the extension adds to zapw, in the order of starting. Each stands alone: start(bridge)
+ * hooks the modules it needs, or throws (then it is off, one log line says why, and the rest goes on). It looks at
  * everything it needs before it changes anything.
  */
 module.exports = [

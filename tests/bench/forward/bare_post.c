@@ -1,5 +1,5 @@
 /*
- * What the forwarder is measured against: a bare loop of libcurl that posts the bodies of a log, so many at
+ * The measure of the forwarder: a bare loop of libcurl that posts the bodies of a log, so many at
  * once over kept connections, and does nothing else.
  *
  *   zk-bench-bare-post DIR URL CONCURRENCY

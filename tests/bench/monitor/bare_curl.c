@@ -1,5 +1,5 @@
 /*
- * What libcurl alone does, as the measure of the monitor's sweeps. Nothing is read of the answers but their
+ * libcurl alone, as the measure of the monitor's sweeps. Nothing is read of the answers but their
  * bytes.
  *
  *   zk-bench-bare-curl list URL KEY SECONDS                 one GET after the other, kept alive: {"seconds":

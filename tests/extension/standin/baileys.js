@@ -1,5 +1,5 @@
 'use strict';
-/* Sockets that do what a test says: emit(id, event, data), or by a message to the process. */
+/* Sockets that follow the orders of a test: emit(id, event, data), or by a message to the process. */
 const { EventEmitter } = require('events');
 const path = require('path');
 const fs = require('fs');

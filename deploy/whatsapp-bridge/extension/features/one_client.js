@@ -1,6 +1,6 @@
 'use strict';
 /*
- * One client per session, whoever starts it: a reconnect, zapw's own restart 2 s after code 515, or its QR refresh.
+ * One client per session, however it is started: a reconnect, zapw's own restart 2 s after code 515, or its QR refresh.
  * Two sockets with the same credentials throw each other out (440), and zapw's close handler, which waits for its
  * webhook, may drop the client that was made meanwhile: status "connected", every send fails.
  */

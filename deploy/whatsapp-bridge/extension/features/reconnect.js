@@ -58,7 +58,7 @@ function start(bridge) {
   });
 }
 
-/* Starting it anew would only throw away what has been reached. */
+/* Starting it anew would only throw away the progress. */
 function isUnderWay(session, client, begunAt) {
   if (!client || client.getConnectionState() === 'closed') return false;
   if (session.status === 'qr_waiting') return new Date() < session.qrExpiresAt;

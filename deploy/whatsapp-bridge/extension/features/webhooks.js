@@ -8,7 +8,7 @@ const { newEventId } = require('../lib/event_id');
 const { Spool } = require('../lib/spool');
 const { Sender } = require('../lib/sender');
 
-/* A day of a busy bridge (one event a second), and what a small volume can spare. */
+/* A day of a busy bridge (one event a second), and a size that a small volume can spare. */
 const SPOOL_EVENTS = 100 * 1000;
 const SPOOL_BYTES = 100 * 1024 * 1024;
 

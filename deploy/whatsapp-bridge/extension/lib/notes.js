@@ -1,6 +1,6 @@
 'use strict';
 /*
- * What the extension remembers of each session: {webhook: {url, events}, seenAt}. Read once, kept in memory, written
+ * Facts that the extension keeps of each session: {webhook: {url, events}, seenAt}. Read once, kept in memory, written
  * after each change. Losing it costs a session's own webhook URL, never a session.
  */
 const fs = require('fs');

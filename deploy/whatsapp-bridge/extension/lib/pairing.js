@@ -1,5 +1,5 @@
 'use strict';
-/* What a session's credentials on disk (creds.json of Baileys) say about the phone it was paired with. */
+/* Reads from a session's credentials on disk (creds.json of Baileys) which phone it was paired with. */
 const fs = require('fs/promises');
 const path = require('path');
 

@@ -1,6 +1,6 @@
 'use strict';
 /*
- * Sends what is spooled. Events of one session go one after the other; sessions go side by side, a few at once.
+ * Sends spooled events. Events of one session go one after the other; sessions go side by side, a few at once.
  *
  *   add      spools an event; its session's queue becomes ready
  *   pump     "if a queue is ready and there is room, send its oldest event": nothing else starts one

@@ -1,11 +1,11 @@
 'use strict';
 /*
  * Events on disk until they are delivered: one file a session, one line an event, in order. A delivered line gets
- * '-' for its first '{', and the file goes with its last line; so a file read at start holds what is still to send,
+ * '-' for its first '{', and the file goes with its last line; so a file read at start holds the events still to send,
  * and no second file can disagree with it. Written before it is sent: the death of the process loses nothing.
- * What is still there after a second is fsynced, for the death of the machine.
+ * Lines that are older than a second are fsynced, for the death of the machine.
  *
- * Bounded in events and bytes: full means that the newest is refused (the oldest are what was promised first).
+ * Bounded in events and bytes: when it is full, the newest is refused (older events were promised first).
  * Where the disk takes no more, events are kept in memory, within the same bounds.
  */
 const fs = require('fs');

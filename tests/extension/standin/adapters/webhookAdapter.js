@@ -1,5 +1,5 @@
 'use strict';
-/* zapw posts three times within 3 s; none of the tests needs that, so it only keeps what it was given. */
+/* zapw posts three times within 3 s; none of the tests needs that, so it only keeps the events. */
 class WebhookAdapter {
   sent = [];
 
