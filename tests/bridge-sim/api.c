@@ -1,5 +1,5 @@
 /*
- * The bridge's HTTP API: who may call, which route it is, and answers as the released zapw writes them
+ * The bridge's HTTP API: the check of the key, the routes, and answers as the released zapw writes them
  * (status lines, headers, bodies and order of keys as recorded in tests/fixtures/zapw). In the contract's
  * dialect the same routes and some more, in plain JSON.
  */

@@ -1,4 +1,4 @@
-/* The API's routes of sessions: zapw's, and what the contract has instead and besides. */
+/* The API's routes of sessions: zapw's, and those that the contract has instead and besides. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

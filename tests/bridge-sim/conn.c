@@ -3,7 +3,7 @@
  *   conn_send      dials if the connection is not there; writes head and body
  *   on_read        the status line and a Content-Length body
  *   answered       tells the target, and is free for the next
- * When it does not: whatever breaks the connection settles the webhook as not answered; the target tries
+ * When it does not: a connection that breaks settles the webhook as not answered; the target tries
  * again.
  *
  * No library between: this is the load source, and libcurl would be the bottleneck.

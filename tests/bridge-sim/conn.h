@@ -1,4 +1,4 @@
-/* What sender.c and conn.c share: a target of webhooks and its kept-alive connections. */
+/* Shared by sender.c and conn.c: a target of webhooks and its kept-alive connections. */
 #pragma once
 
 #include <uv.h>
@@ -34,7 +34,7 @@ struct target {
     struct sender *sender;
     struct sim *sim;
     char *url;
-    char *head, *tail; /* of a request, before and after what differs */
+    char *head, *tail; /* of a request, before and after the part that differs */
     char host[256], port[8];
     struct sockaddr_storage addr;
     bool numeric, known, looking; /* the address */

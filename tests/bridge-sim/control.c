@@ -1,5 +1,5 @@
 /*
- * The control port: what tests and demonstrations do to the simulated bridge. Every order is a POST whose
+ * The control port: tests and demonstrations steer the simulated bridge. Every order is a POST whose
  * arguments are in the query; questions are GETs (report.c). GET / lists all of them.
  */
 #include <errno.h>
@@ -129,7 +129,7 @@ static void pair(struct sim *s, struct http_req *r)
     done(r);
 }
 
-/* Any state, without a webhook: what only a poll can find. */
+/* Any state, without a webhook: only a poll can find it. */
 static void set_status(struct sim *s, struct http_req *r)
 {
     struct sim_session *x = arg_session(s, r);

@@ -1,4 +1,4 @@
-/* What is wrong with the API right now. */
+/* The faults of the API that are on now. */
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdio.h>

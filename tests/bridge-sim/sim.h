@@ -8,12 +8,12 @@
  *   api.c          the bridge's HTTP API: routes, key, answers as zapw writes them
  *   api_session.c  the routes of one session, both dialects
  *   session.c      the table of sessions
- *   whatsapp.c     what happens to a session: pairing, drops, coming back
+ *   whatsapp.c     the life of a session: pairing, drops, coming back
  *   call.c         calls that ask for a reconnection, and when
- *   fault.c        what is wrong with the API right now
+ *   fault.c        the faults of the API that are on now
  *   hook.c         webhook bodies
  *   traffic.c      messages at a rate
- *   sender.c       webhooks on their way: queues, retries, what was acknowledged
+ *   sender.c       webhooks on their way: queues, retries, acknowledgements
  *   target.c       a receiver of webhooks
  *   conn.c         one kept-alive connection to a receiver of webhooks
  *   control.c      the control port: orders
@@ -211,9 +211,9 @@ struct fault_order {
 int fault_open(struct sim *s, struct sim_fault **ret);
 void fault_close(struct sim_fault *f);
 /* Takes the place of an order for the same route and method; FAULT_NONE only removes it, and all of them when
- * both are "". What hung under it goes on. -ENOSPC: too many orders. */
+ * both are "". Calls that hung under it go on. -ENOSPC: too many orders. */
 int fault_set(struct sim_fault *f, const struct fault_order *o);
-/* Takes the call when an order says so; otherwise false. @done: what to do with it after a delay. */
+/* Takes the call when an order says so; otherwise false. @done is called with it after a delay. */
 bool fault_takes(struct sim_fault *f, struct http_req *r, void (*done)(void *ctx, struct http_req *r),
                  void *ctx);
 void fault_forget(struct sim_fault *f); /* the held calls are gone with their server */

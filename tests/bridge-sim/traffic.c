@@ -1,7 +1,7 @@
 /* Messages at a rate, and a drop now and then. */
 #include "tests/bridge-sim/sim.h"
 
-/* What a tick makes at the most, so that answers get their turn. */
+/* The most messages of a tick, so that answers get their turn. */
 #define TICK_MESSAGES_MAX 2000
 #define MESSAGE_MICRO     INT64_C(1000000)
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Reads the include lines and says which of them break the floors of ARCHITECTURE.md.
 
-Each folder may include itself and what is listed here; each foreign library is included from one folder. Tests may include
+Each folder may include itself and the folders listed here; each foreign library is included from one folder. Tests may include
 everything. `floors.py ROOT` prints the broken lines and exits 1 when there are any.
 """
 

@@ -1,4 +1,4 @@
-"""The checks themselves: each has to see what it is there for."""
+"""The checks themselves: each has to see the fault it is there for."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Mistakes of a bad day, one row each: name, file, what stands there (once), what is put in its place, what a user suffers.
+"""Mistakes of a bad day, one row each: name, file, the text that stands there (once), the text put in its place, the harm to a user.
 
 `survives`: why neither unit tests nor simulation notice it; a row without it must be noticed.
 """

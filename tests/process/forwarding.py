@@ -1,4 +1,4 @@
-"""What the tests of the forwarder share: a backend that they tell what to answer, and the records of the one that fails at
+"""Helpers of the forwarder's tests: a backend that answers as they ask, and the records of the one that fails at
 random (zk-backend-sim)."""
 
 import base64
@@ -134,7 +134,7 @@ class Backend:
         lines = [f"HTTP/1.1 {status} So", f"Content-Length: {len(body)}", *(f"{k}: {v}" for k, v in headers.items())]
         h.wfile.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
 
-    # ---- what came ------------------------------------------------------------------------------------------------
+    # ---- requests that came ---------------------------------------------------------------------------------------
 
     def all(self, match=lambda d: True):
         with self.lock:

@@ -1,4 +1,4 @@
-"""A load of webhooks: threads with kept connections that note what was answered, and can check it against the log."""
+"""A load of webhooks: threads with kept connections that note the answers and can check them against the log."""
 
 import http.client
 import threading
@@ -11,7 +11,7 @@ PATH = "/api/v1/messages/webhook"
 
 
 class Load:
-    """Sends events, each with a message id of its own, until stop(). What got no 200 is sent again, as a bridge does."""
+    """Sends events, each with a message id of its own, until stop(). An event that got no 200 is sent again, as a bridge does."""
 
     def __init__(self, stack, threads=8, retry=True):
         self.stack, self.retry = stack, retry

@@ -1,4 +1,4 @@
-"""Starting, running idle and stopping: any order, one clear line and the right exit code for whatever cannot be, little memory,
+"""Starting, running idle and stopping: any order, one clear line and the right exit code for every fault, little memory,
 nothing left behind."""
 
 import os
@@ -32,7 +32,7 @@ def listen(port):
     return s
 
 
-# ---- what cannot be -------------------------------------------------------------------------------------------
+# ---- faults at the start --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name, setting, value", [
@@ -95,7 +95,7 @@ def test_a_second_ingest_on_the_same_log(stack):
 
 
 def test_a_refused_key_is_told_and_waited_out(stack):
-    """The services stay: the key may be right again after the bridge was set right. Who asks gets the exit code."""
+    """The services stay: the key may be right again after the bridge was set right. A command gets the exit code."""
     stack.hub()
     stack.ingest()
     stack.sim("contract", "--sessions", "1")

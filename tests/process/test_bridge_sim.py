@@ -1,4 +1,4 @@
-"""The simulated bridge against the recordings of the released zapw: what it says is what zapw says. Then what it does beyond
+"""The simulated bridge against the recordings of the released zapw: it answers as zapw answers. Then its features beyond
 that: zapw's measured behaviour, the contract's dialect, and the orders that the other tests rely on."""
 
 import base64

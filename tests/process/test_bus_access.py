@@ -1,4 +1,4 @@
-"""Who reaches the bus: the service's user and group by default; others only where somebody says so."""
+"""Access to the bus: the service's user and group by default; others only where somebody says so."""
 
 import os
 import shutil

@@ -1,4 +1,4 @@
-"""A session that was deleted stays deleted, whatever the bridge had sent before and however late it is read."""
+"""A session that was deleted stays deleted, for anything the bridge had sent before, however late it is read."""
 
 import threading
 import time
@@ -39,7 +39,7 @@ def start(stack, dialect, args):
 
 
 def is_read(stack):
-    """The monitor has taken in every event there is: its cursor is saved with what came of them."""
+    """The monitor has taken in every event there is: its cursor is saved with their results."""
     head = stack.events()[-1]["seq"]
     return zk.wait_until("the monitor has read all", lambda: cursor(stack) >= head)
 

@@ -1,4 +1,4 @@
-"""The receivers of deploy/examples take what is signed and fresh, and nothing else."""
+"""The receivers of deploy/examples take signed and fresh requests, and no others."""
 
 import os
 import shutil

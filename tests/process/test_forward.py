@@ -332,7 +332,7 @@ def test_events_of_before_its_first_start_are_delivered_too(stack, make_backend)
     assert sorted(d.seq for d in backend.wait(300)) == list(range(1, 301))
 
 
-# ---- what it says about itself -------------------------------------------------------------------------------------
+# ---- its own reports -----------------------------------------------------------------------------------------------
 
 def metrics(stack):
     lines = stack.get_forward("/metrics")[2].decode().splitlines()

@@ -1,4 +1,4 @@
-"""The forwarder and its log: what the cursor holds back, what a log that lost events or was replaced leads to."""
+"""The forwarder and its log: the events that the cursor holds back, and a log that lost events or was replaced."""
 
 import os
 import shutil
@@ -43,7 +43,7 @@ def test_the_cursor_stays_before_what_waits(stack, make_backend):
 
 
 def test_a_log_that_was_put_back_goes_on_with_other_events(stack, make_backend):
-    """The stores of a backup replace those that are there, and what the forwarder noted beside them stays. The events that come now
+    """The stores of a backup replace those that are there, and the forwarder's notes beside them stay. The events that come now
     have the seqs of others that were taken."""
     backend = make_backend()
     stack.env.update(BACKEND_URL=backend.url)

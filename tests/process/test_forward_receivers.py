@@ -1,4 +1,4 @@
-"""Receivers that are not ours take what the forwarder signs: the examples of deploy/examples, and a verifier from npm."""
+"""Receivers that are not ours take the requests that the forwarder signs: the examples of deploy/examples, and a verifier from npm."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""What the forwarder does when a delivery fails: when it tries again, when it gives up, and what is kept then."""
+"""The forwarder when a delivery fails: when it tries again, when it gives up, and what it keeps then."""
 
 import json
 import re

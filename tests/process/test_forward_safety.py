@@ -1,4 +1,4 @@
-"""What the forwarder refuses: strange certificates, redirects, private targets, settings that make no sense; and what it never
+"""Refusals of the forwarder: strange certificates, redirects, private targets, settings that make no sense; and what it never
 says."""
 
 import json
@@ -130,10 +130,10 @@ def test_a_giant_answer_is_cut_off(stack, make_backend):
     assert len(json.dumps(dead(stack)[0])) < 64 << 10
 
 
-# ---- what is never said --------------------------------------------------------------------------------------------
+# ---- secrets are never shown ---------------------------------------------------------------------------------------
 
 def test_secrets_are_never_said(stack, make_backend):
-    """Neither in a log at its most talkative, nor by the CLI, the metrics or what is kept of a dead letter."""
+    """Neither in a log at its most talkative, nor by the CLI, the metrics or a stored dead letter."""
     token, password = "backend-token-7731", "url-password-9942"
     backend = make_backend(lambda d: 422 if d.session == "bad" else 200)
     url = backend.url.replace("//", f"//user:{password}@") + "/hook?key=query-secret-5521"

@@ -137,7 +137,7 @@ def test_a_slow_disk_is_not_ready_and_loses_nothing(stack, faults):
 
 
 def test_too_much_waiting_is_shed(stack, faults):
-    """A disk that hangs: what waits is bounded, the rest is told to come back; then all of it is stored."""
+    """A disk that hangs: the queue is bounded, the rest is answered 503; then all of it is stored."""
     stack.ingest(**faults.env)
     faults("sync -3000 events.db-wal")
     sockets = []
@@ -207,7 +207,7 @@ def test_a_failed_fsync_of_a_checkpoint_loses_nothing(stack, faults):
 # ---- readers that hold on ------------------------------------------------------------------------------------------
 
 def hold_snapshot(stack):
-    """What a person with a shell on events.db can do: a read transaction that is left open."""
+    """A person with a shell on events.db leaves a read transaction open."""
     script = ("import sqlite3, sys, time\n"
               f"c = sqlite3.connect('file:{stack.data}/events.db?mode=ro', uri=True, isolation_level=None)\n"
               "c.execute('begin'); c.execute('select max(seq) from event').fetchone()\n"

@@ -38,7 +38,7 @@ def test_nothing_answered_is_missing_after_kill_9(stack):
 
 
 def test_kill_9_of_a_reader_and_of_the_writer_together(stack):
-    """The readers share memory with the writer (events.db-shm): whoever dies first, the next start sorts it out."""
+    """The readers share memory with the writer (events.db-shm): in any order of deaths, the next start sorts it out."""
     load = Load(stack, threads=4)
     stack.ingest()
     load.start()

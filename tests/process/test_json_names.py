@@ -1,4 +1,4 @@
-"""What a command says of a session has the same names in each of them, and those of the bus (PROTOCOL.md)."""
+"""Every command calls a fact of a session by the same name, which is that of the bus (PROTOCOL.md)."""
 
 import json
 

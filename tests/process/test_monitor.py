@@ -1,4 +1,4 @@
-"""The monitor against the simulated bridge: what it asks, what it records, what it survives."""
+"""The monitor against the simulated bridge: its questions, its records, the faults it survives."""
 
 import json
 import os
@@ -297,7 +297,7 @@ def test_a_second_monitor_waits_and_takes_over(make_stack):
 
 
 def test_kill_9_loses_nothing(make_stack):
-    """State, history and cursor survive; what happened meanwhile is read from the log."""
+    """State, history and cursor survive; events of the meantime are read from the log."""
     s = make_stack(**FAST)
     s.all("contract", "--sessions", "3", workers=0)
     wait_settled(s, 3)
@@ -313,7 +313,7 @@ def test_kill_9_loses_nothing(make_stack):
 
 
 def test_an_unchanged_sweep_does_not_touch_the_sessions(make_stack):
-    """One small row per sweep (that it took place), whatever the number of sessions."""
+    """One small row per sweep (that it took place), for any number of sessions."""
     s = make_stack(**FAST)
     s.sim("zapw", "--sessions", "500")
     s.monitor()

@@ -1,4 +1,4 @@
-"""What the monitor tells those outside: Alertmanager's webhook shape, ntfy, heartbeats; and what a sink's failure does
+"""Alerts to the outside: Alertmanager's webhook shape, ntfy, heartbeats; and what a sink's failure does
 not do."""
 
 import http.server
@@ -11,7 +11,7 @@ from test_monitor import FAST, metrics, sessions, states, status, wait_settled
 
 
 class Sink:
-    """An HTTP server that remembers what it was sent; answers with `code`, or not at all while `hang` is set."""
+    """An HTTP server that remembers each request; answers with `code`, or not at all while `hang` is set."""
 
     def __init__(self):
         self.seen, self.code, self.hang = [], 200, False

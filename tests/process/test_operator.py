@@ -1,4 +1,4 @@
-"""What an operator sees and may do: causes with their plans, what happens next and why not sooner, requests that are refused."""
+"""The operator's view and commands: causes with their plans, the next step and why not sooner, requests that are refused."""
 
 import json
 import time

@@ -14,7 +14,7 @@ import pytest
 import zk
 
 DIALECTS = ["zapw", "contract"]
-# What is light in a drawing of half blocks: upper, lower.
+# The light halves of each character of a drawing: upper, lower.
 BLOCKS = {"█": (1, 1), "▀": (1, 0), "▄": (0, 1), " ": (0, 0)}
 QUIET = 2
 

@@ -204,7 +204,7 @@ def test_a_copy_that_was_put_over_a_crashed_store_is_refused(stack, tmp_path, st
 
 
 def test_a_crash_is_no_foreign_log(stack):
-    """kill -9 at any time, many starts: the write-ahead log is taken for what it is."""
+    """kill -9 at any time, many starts: the write-ahead log is recognised each time."""
     for i in range(6):
         p = stack.ingest()
         assert stack.post(webhook(message_id=f"m{i}"))[0] == 200

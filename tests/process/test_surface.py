@@ -1,4 +1,4 @@
-"""The surface that people and tools rely on, as they meet it: the bus with its keys, and what the commands print."""
+"""The surface that people and tools rely on, as they meet it: the bus with its keys, and the output of the commands."""
 
 import json
 import os

@@ -1,6 +1,6 @@
 """What process tests share: the real binaries, started on free ports with a data folder of their own.
 
-A test uses the `stack` fixture (conftest.py) or makes a Stack; whatever it started is killed at the end, and its logs are
+A test uses the `stack` fixture (conftest.py) or makes a Stack; every process of it is killed at the end, and its logs are
 in the report of a test that failed.
 """
 

@@ -1,4 +1,4 @@
-/* cmocka and what it needs before it. */
+/* cmocka and the headers it needs before it. */
 #pragma once
 
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-/* What was taken since the last commit, across a death without a farewell. */
+/* Acknowledgements since the last commit, across a kill -9. */
 #include "tests/unit/cmocka_all.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* What is posted to those outside. */
+/* The texts that are posted to sinks. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

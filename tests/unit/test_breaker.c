@@ -1,4 +1,4 @@
-/* The circuit breaker, played as strings: what is done and what must be so, one letter each. */
+/* The circuit breaker, played as strings: an action or an expectation, one letter each. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

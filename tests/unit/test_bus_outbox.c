@@ -1,4 +1,4 @@
-/* What the hub holds for its subscribers: shared, in order, and counted in bytes. */
+/* The blocks that the hub holds for its subscribers: shared, in order, and counted in bytes. */
 #include "tests/unit/cmocka_all.h"
 
 #include <stdio.h>

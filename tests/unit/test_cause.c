@@ -1,4 +1,4 @@
-/* The table of causes: what each code leads to, as decided. */
+/* The table of causes: the plan of each code, as decided. */
 #include "fixture.h"
 
 #include "common/base/mem.h"
@@ -41,7 +41,7 @@ static void every_code_leads_where_it_should(void **state)
     assert_string_equal(cause_find(777)->name, "unknown");
 }
 
-/* A drop that only a look has found waits for its reason; whatever has said something does not. */
+/* A drop that only a look has found waits for its reason; a drop with a reason does not. */
 static void only_the_poll_asks(void **state)
 {
     int n = 0;

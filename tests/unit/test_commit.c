@@ -1,5 +1,5 @@
 /*
- * Rounds and their recording, on a store in memory: what is said becomes rows, history, due reconnections and
+ * Changesets and their commits, on a store in memory: observations become rows, history, due reconnections and
  * alerts, in one transaction or not at all.
  */
 #include <errno.h>
@@ -387,7 +387,7 @@ static void test_told_once(void **state)
     close_bench(&b);
 }
 
-/* During the bridge's trouble nothing is told per session; what is still so afterwards is. */
+/* During an incident no alert goes out per session; sessions that are still down afterwards get one. */
 static void test_quiet(void **state)
 {
     struct bench b;
@@ -444,7 +444,7 @@ static void test_a_crowd_is_told_as_one(void **state)
     close_bench(&b);
 }
 
-/* A restart tells nothing anew, and ends what ended. */
+/* A restart raises nothing anew, and resolves alerts whose fault is over. */
 static void test_alerts_survive_a_restart(void **state)
 {
     struct bench b;

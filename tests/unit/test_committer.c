@@ -143,7 +143,7 @@ static int64_t oldest_after_a_look(struct world *w)
     return s.oldest;
 }
 
-/* Retention goes by the cursors as they were known last, whatever state.db is now. */
+/* Retention goes by the cursors as they were known last, in any condition of state.db. */
 static void an_error_of_state_db_is_no_missing_consumer(void **state)
 {
     static const int errors[] = { -EAGAIN, -EBADMSG, -EIO, -EACCES, -ENOMEM, -EPROTO, -ESTALE };

@@ -1,4 +1,4 @@
-/* Following the event log: every row once, in order, whatever happens to the bus, the file and the owner. */
+/* Following the event log: every row once, in order, for any fault of the bus, the file and the owner. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

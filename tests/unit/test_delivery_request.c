@@ -1,4 +1,4 @@
-/* What is sent to a backend; and which addresses count as public. */
+/* Requests to a backend, and the addresses that count as public. */
 #include "tests/unit/cmocka_all.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,4 @@
-/* What doctor judges from values alone. */
+/* The decisions of doctor, from values alone. */
 #include "fixture.h"
 
 #include "common/base/mem.h"

@@ -418,7 +418,7 @@ static void test_retention_by_size_uses_pages_again(void **state)
         f->now += 1000;
     }
     assert_int_equal(event_log_used_bytes(f->log, &used), 0);
-    /* The keys of the horizon stay whatever the size: 40,000 of them, and 256 KiB of events. */
+    /* The keys of the horizon stay for any size: 40,000 of them, and 256 KiB of events. */
     assert_in_range(used, 40000 * 30 + 200 * 1024, 40000 * 50 + 400 * 1024);
     assert_true(event_log_oldest(f->log) > 33000);
     assert_true(event_log_oldest(f->log) < 39000);

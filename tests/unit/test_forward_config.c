@@ -1,4 +1,4 @@
-/* FORWARD_CONFIG: what is read, and where it says what is wrong; which events a destination wants. */
+/* FORWARD_CONFIG: its values, and the place of each fault; which events a destination wants. */
 #include "tests/unit/cmocka_all.h"
 
 #include <errno.h>

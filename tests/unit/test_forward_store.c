@@ -1,4 +1,4 @@
-/* forward.db: what is written is there again, orders, and what another log takes with it. */
+/* forward.db: rows come back as written; commands; the rows that go with another log. */
 #include "tests/unit/cmocka_all.h"
 
 #include <errno.h>

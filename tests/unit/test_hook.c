@@ -1,4 +1,4 @@
-/* Restarting a bridge: how the setting is read, when it is allowed, and what came of it. */
+/* Restarting a bridge: how the setting is read, when it is allowed, and its result. */
 #include "fixture.h"
 
 #include <errno.h>

@@ -447,7 +447,7 @@ static void what_must_go_out_once_goes_out_once(void **state)
     (void)close(m.listener);
 }
 
-/* One connection, answered with these bytes whatever it asks. */
+/* One connection, answered with these bytes for any request. */
 struct liar {
     int listener;
     const char *says;

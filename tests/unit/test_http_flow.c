@@ -1,4 +1,4 @@
-/* The HTTP server as bytes of a socket drive it: accounting over a long life, refusals, and what comes behind them. */
+/* The HTTP server as bytes of a socket drive it: accounting over a long life, refusals, and the bytes behind them. */
 #include "tests/unit/cmocka_all.h"
 
 #include <arpa/inet.h>

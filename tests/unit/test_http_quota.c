@@ -1,4 +1,4 @@
-/* Who gets how much memory of an HTTP server, also over a long life. */
+/* The memory of an HTTP server for each peer, also over a long life. */
 #include "tests/unit/cmocka_all.h"
 
 #include <arpa/inet.h>

@@ -1,4 +1,4 @@
-/* Reading JSON: what is valid is read, what is not is refused, and another library agrees. */
+/* Reading JSON: valid text is read, other text is refused, and another library agrees. */
 #include "fixture.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* Log lines: one each, whatever is in the values. */
+/* Log lines: one each, for any values. */
 #include "tests/unit/cmocka_all.h"
 
 #include <stdio.h>

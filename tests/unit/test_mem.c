@@ -1,4 +1,4 @@
-/* The allocator's door, and what start-up gives back. */
+/* The allocator's door, and the memory that start-up gives back. */
 #include "tests/unit/cmocka_all.h"
 
 #include <dlfcn.h>

@@ -1,4 +1,4 @@
-/* Bus messages: what is encoded comes back, what is not ours is refused. */
+/* Bus messages: an encoded message comes back, foreign bytes are refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* QR codes: what is drawn is what the bridge sent, and what is no code is refused. */
+/* QR codes: the drawing is the bridge's code, and a picture without a code is refused. */
 #include "fixture.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /*
- * The store's side of reconnections: claims under contention, the fence, repairs, who is told, parks, limits
- * of history. What is decided is tested in test_retry and test_verdict; here, that it is decided on the right
+ * The store's side of reconnections: claims under contention, the fence, repairs, notifications, parks, limits
+ * of history. The decisions are tested in test_retry and test_verdict; here, that it is decided on the right
  * rows and written as a whole.
  */
 #include <errno.h>
@@ -319,7 +319,7 @@ static void test_order(void **state)
     assert_string_equal(claim(f, f->db, 1).claim[0].session, "new");
 }
 
-/* What must not be attempted does not stand before what may. */
+/* A session that must not be attempted does not stand before one that may. */
 static void test_hopeless_rows_step_aside(void **state)
 {
     struct fx *f = *state;

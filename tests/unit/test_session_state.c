@@ -1,4 +1,4 @@
-/* What we hold against what the bridge says: every row is one held session, one word, one verdict. */
+/* The recorded state against the bridge's word: every row is one session, one word, one decision. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -48,7 +48,7 @@ static void test_find(void **state)
     session_table_free(b);
 }
 
-/* Putting back what a round changed must not tear the chains, whatever was added meanwhile. */
+/* Undoing a changeset must not tear the chains, also when sessions were added meanwhile. */
 static void test_restore(void **state)
 {
     struct tracked_session *s, *other, before;

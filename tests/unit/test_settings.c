@@ -1,4 +1,4 @@
-/* Settings: where a value comes from, what is refused and in which words. */
+/* Settings: the source of a value, the values that are refused, and the text of the refusal. */
 #include "tests/unit/cmocka_all.h"
 
 #include <errno.h>

@@ -143,7 +143,7 @@ static void test_clock_steps(void **state)
     }
 }
 
-/* What is learned survives a restart; what was being listened to does not. */
+/* The learned profile survives a restart; the hour under way does not. */
 static void test_packs(void **state)
 {
     CLEANUP(buf_fini) struct buf b = BUF_INIT(4096);

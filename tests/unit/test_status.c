@@ -1,4 +1,4 @@
-/* What `zapkeep status` says first, and that it fits. */
+/* The first line of `zapkeep status`, and that it fits. */
 #include "tests/unit/cmocka_all.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* Steady time: whatever happens to the clocks, an interval measured with it is never too short. */
+/* Steady time: for any step of the clocks, an interval measured with it is never too short. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* Every reason not to attempt, one row each (R2, R3, R4), and what a person may override. */
+/* Every reason not to attempt, one row each (R2, R3, R4), and the ones a person may override. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

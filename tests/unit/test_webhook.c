@@ -1,4 +1,4 @@
-/* What a webhook says: the recordings word for word, then what a sender can do to the text. */
+/* Reading a webhook: the recordings word for word, then the tricks of a sender. */
 #include "fixture.h"
 
 #include "common/base/mem.h"
