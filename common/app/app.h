@@ -44,7 +44,7 @@ struct app_settings {
         .at = offsetof(struct app_settings, admin_listen), .def = (default_), .help = (help_), \
     }
 #define APP_ADMIN_SETTING "ZAPKEEP_ADMIN_LISTEN"
-/* Settings of whoever talks to the bridge (table bridge_settings). */
+/* Settings of the programs that talk to the bridge (bridge_settings_table). */
 struct bridge_settings {
     const char *url;     /* WHATSAPP_API_URL */
     const char *api_key; /* WHATSAPP_API_KEY, or _FILE */
@@ -112,7 +112,7 @@ int app_open(const struct app_spec *spec, const struct app_start *start, void *s
 int app_run(struct app *a);
 /* Stops the loop with this exit code, for faults that cannot be survived; logs nothing. */
 void app_fail(struct app *a, enum exit_code code);
-/* Closes what app_open() opened; NULL is nothing. @r is what came last: 0 (then the code of app_fail(), or
+/* Closes what app_open() opened; NULL is nothing. @r is the last result: 0 (then the code of app_fail(), or
  * done), APP_EXIT(...), or a negative (one line with its text, EXIT_NEGATIVE). Returns the exit code for main.
  */
 int app_close(struct app *a, int r);
@@ -135,6 +135,6 @@ bool app_admin_serve(struct app *a, struct http_req *r);
 bool app_is_own_host(const struct app *a, struct str host);
 
 /* Fills id ("msg_…"), at, src and v where unset, and encodes: @m is free at once. It goes to the bus a few
- * milliseconds later, in order, together with what else is published until then. Drops are counted
+ * milliseconds later, in order, together with the other messages of that time. Drops are counted
  * (zapkeep_bus_dropped_total), never an error: a notification is a hint. @m->bridge should be set. */
 void app_publish(struct app *a, struct message *m);

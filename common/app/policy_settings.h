@@ -1,6 +1,6 @@
 /*
  * The settings of the reconnect policy, for those who plan or make attempts: monitor and reconnect-worker.
- * A program includes them by POLICY_SETTINGS(): what has no row keeps the value of policy_default.
+ * A program includes them by POLICY_SETTINGS(): a field without a row keeps the value of policy_default.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /*
  * state.db as a service uses it: opened when it is needed, waited for when it fails, said once when that is news, and
- * opened anew after a failed sync, because then nobody knows what is on disk.
+ * opened anew after a failed sync, because the content of the disk is unknown then.
  *
  *   r = state_store_open(&s);
  *   if (r == 0)

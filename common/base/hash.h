@@ -8,5 +8,5 @@
 
 #define HASH_START 0xcbf29ce484222325U
 
-/* The hash of what @h is the hash of, followed by these bytes: hash_add(hash_add(HASH_START, a, 1), b, 1). */
+/* @h continued by these bytes: hash_add(hash_add(HASH_START, a, 1), b, 1). */
 uint64_t hash_add(uint64_t h, const void *p, size_t n);

@@ -1,6 +1,6 @@
 /*
  * Opening a file of the data folder. The folder belongs to the service's user; a program that root starts there
- * (the CLI) must not be led elsewhere by what that user puts into it.
+ * (the CLI) must not be led elsewhere by the files which that user puts into it.
  */
 #pragma once
 
@@ -18,5 +18,5 @@ int own_path(const char *dir, const char *file, char *ret, size_t n);
  * Returns 0 and the descriptor, or -errno: -ELOOP for a link, -EPERM for another's file.
  */
 int own_file_open(const char *dir, const char *file, int flags, unsigned mode, int *ret_fd);
-/* The same check of what a library is about to open itself: 0 too when there is no such file yet. */
+/* The same check of a file that a library opens itself: 0 too when there is no such file yet. */
 int own_file_check(const char *dir, const char *file);

@@ -6,7 +6,7 @@
  * ZAPKEEP_DATA_DIR is --data-dir, CHECK_INTERVAL is --check-interval), as `--x v` or `--x=v`; else from the
  * file named by NAME_FILE in the environment (rows with .secret: its one line, without the line break); else
  * from NAME in the environment; else the default. A flag wins over the environment. An empty value counts as
- * not set, but an empty file of a secret is an error: whoever names a file wants a secret. A secret with a blank, a
+ * not set, but an empty file of a secret is an error: an operator who names a file wants a secret. A secret with a blank, a
  * line break or a control character in it is an error too.
  *
  * A table may include another one, whose rows fill a struct inside the program's struct:
