@@ -32,7 +32,7 @@ struct http_chunked {
 
 /*
  * Takes bytes from @io up to the next piece of the body. Returns 0 with the piece in *ret (it points into
- * @io's bytes; empty: @io is used up or the body is over, which http_chunked_is_over() tells), or 1 and
+ * @io's bytes; empty: @io is used up or the body is over, see http_chunked_is_over()), or 1 and
  * *ret_fault.
  */
 int http_chunked_next(struct http_chunked *c, struct str *io, struct str *ret, struct http_fault *ret_fault);

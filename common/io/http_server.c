@@ -42,7 +42,7 @@ struct http_server {
 
 /* ---- connections ----------------------------------------------------------------------------- */
 
-/* A peer that has too many connections is told so. */
+/* A peer that has too many connections gets a 503. */
 static void turn_away(struct http_service *s, struct wire *w, const struct sockaddr *a)
 {
     static const char detail[] = "your address has its part of the connections; use those that are open";

@@ -12,7 +12,7 @@
 #include "common/io/loop.h"
 #include "services/webhook-ingest/commit.h"
 
-/* Waiting for a commit at most; beyond it a sender is told to come back. 8,192 are a fifth of a second at
+/* Waiting for a commit at most; beyond it a sender is answered 503. 8,192 are a fifth of a second at
  * 40,000/s; the bytes are 256 MiB together with the 64 MiB of bodies that are still being read
  * (http_limits_default). Accepting again at 80 %, so that it does not flap. */
 #define COMMITTER_ITEMS_MAX   8192

@@ -7,7 +7,7 @@
 #include "common/base/mem.h"
 #include "services/webhook-ingest/ingest_metrics.h"
 
-/* Notifications that are published before the sockets get their turn: a millisecond at most. */
+/* Notifications that are published between two polls of the sockets: a millisecond at most. */
 #define BATCH_NOTIFICATIONS 128
 /* A message of the bus has room for this much; a larger body is read from the log. */
 #define BODY_PUBLISHED_MAX (1024 * 1024)

@@ -129,7 +129,7 @@ def test_a_slow_disk_is_not_ready_and_loses_nothing(stack, faults):
     faults("sync -2500 events.db-wal")
     load = Load(stack, threads=4).start()
     wait_until("/ready says no", lambda: stack.get_ingest("/ready")[0] == 503)
-    assert stack.get_ingest("/health")[0] == 200  # the loop turns while the disk does not
+    assert stack.get_ingest("/health")[0] == 200  # the loop runs while the disk does not
     faults()
     wait_until("/ready says yes", lambda: stack.get_ingest("/ready")[0] == 200)
     load.stop()

@@ -283,7 +283,7 @@ def test_a_signed_webhook_that_is_replayed_is_a_duplicate(make_stack):
     assert raw(stack, request(body, token=None, headers=old))[0] == 401
 
 
-# ---- refusals are told ---------------------------------------------------------------------------------------------
+# ---- refusals are logged -------------------------------------------------------------------------------------------
 
 def test_refusals_are_logged_counted_and_kept(make_stack):
     stack = make_stack()

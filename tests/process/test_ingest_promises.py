@@ -131,7 +131,7 @@ def tap_lines(path):
 
 
 def test_tap_goes_from_history_to_live_without_gap_or_repeat(stack):
-    """With a hub that is killed and started again, so that bells are lost."""
+    """With a hub that is killed and started again, so that notifications are lost."""
     stack.hub()
     stack.ingest()
     for i in range(30):
@@ -216,7 +216,7 @@ def test_a_duplicate_is_counted_and_not_published(stack):
     stack.ingest()
     tap = stack.start("tap", "zapkeep", "tap", "--json", "message.", ZAPKEEP_DATA_DIR="/nowhere")
     n = 0
-    while '"message_id":"' not in tap.text():  # it hears
+    while '"message_id":"' not in tap.text():  # it is subscribed
         n += 1
         assert stack.post(webhook(message_id=f"M{n}"))[0] == 200
         time.sleep(0.1)
@@ -232,7 +232,7 @@ def test_a_duplicate_is_counted_and_not_published(stack):
 def test_ingest_answers_without_a_hub(stack):
     stack.ingest()
     assert seq_of(stack.post(webhook())) == 1
-    wait_until("the bell is counted as lost",
+    wait_until("the notification is counted as lost",
                lambda: "zapkeep_bus_dropped_total 1" in stack.get_ingest("/metrics")[2].decode())
 
 

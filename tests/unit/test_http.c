@@ -279,12 +279,12 @@ static void call_and_hold(struct world *w)
     assert_int_equal(http_call(w->client, &req, on_answer, w, NULL), 0);
     timer_start(w->patience, PATIENCE_MS);
     for (int i = 0; i < 1000000 && !w->held; i++) {
-        struct timer *turn = NULL;
+        struct timer *once = NULL;
 
-        assert_int_equal(timer_open(w->loop, (timer_fn)loop_stop, w->loop, &turn), 0);
-        timer_start(turn, 1);
+        assert_int_equal(timer_open(w->loop, (timer_fn)loop_stop, w->loop, &once), 0);
+        timer_start(once, 1);
         (void)loop_run(w->loop);
-        timer_close(turn);
+        timer_close(once);
     }
     assert_non_null(w->held);
 }

@@ -109,7 +109,7 @@ static int dial(struct world *w)
     return fd;
 }
 
-static void turn(struct world *w)
+static void step(struct world *w)
 {
     (void)uv_run(loop_uv(w->loop), UV_RUN_NOWAIT);
 }
@@ -129,7 +129,7 @@ static void send_all(struct world *w, int fd, const char *bytes, size_t n)
     while (n > 0) {
         ssize_t sent = send(fd, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-        turn(w);
+        step(w);
         take(w, fd);
         if (sent < 0 && errno != EAGAIN)
             return; /* it has hung up */
@@ -159,7 +159,7 @@ static void await(struct world *w, int fd, int answers)
 
     while (!w->over &&
            (answers < 0 || count(w->answers, "HTTP/1.1 ") < answers || !strstr(w->answers, "\r\n\r\n"))) {
-        turn(w);
+        step(w);
         take(w, fd);
         assert_true(clock_mono_us() < until);
     }
@@ -170,7 +170,7 @@ static void await_connections(struct world *w, int n)
     int64_t until = clock_mono_us() + PATIENCE_US;
 
     while (http_server_connections(w->server) != n) {
-        turn(w);
+        step(w);
         assert_true(clock_mono_us() < until);
     }
 }
@@ -370,7 +370,7 @@ static void requests_behind_one_that_is_held_wait(void **state)
         char path[8];
 
         while (!w->held) {
-            turn(w);
+            step(w);
             assert_true(clock_mono_us() < until);
         }
         (void)snprintf(path, sizeof path, "/%d", i);
@@ -397,11 +397,11 @@ static void a_peer_that_goes_away_leaves_its_request_valid(void **state)
         fd = dial(w);
         post(w, fd, "/", 10, 2000); /* most of them wait behind the request */
         while (!w->held)
-            turn(w);
+            step(w);
         (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
         (void)close(fd);
         for (int k = 0; k < 5; k++)
-            turn(w);
+            step(w);
         assert_string_equal(http_req_path(w->held).p, "/");
         assert_int_equal(http_server_pending(w->server), 1);
         http_respond(TAKE(w->held), 200, "text/plain", STR_LIT("late"), NULL);
@@ -411,7 +411,7 @@ static void a_peer_that_goes_away_leaves_its_request_valid(void **state)
     fd = dial(w);
     say(w, fd, "GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n");
     while (!w->held)
-        turn(w);
+        step(w);
     w->hold = false;
     http_respond(TAKE(w->held), 200, "text/plain", STR_LIT("late"), NULL);
     await(w, fd, 2);
@@ -431,9 +431,9 @@ static void an_end_behind_whole_requests_leaves_them_their_answers(void **state)
     (void)send(fd, two, sizeof two - 1, 0);
     (void)shutdown(fd, SHUT_WR);
     while (!w->held)
-        turn(w);
+        step(w);
     for (int k = 0; k < 5; k++)
-        turn(w);
+        step(w);
     w->hold = false;
     http_respond(TAKE(w->held), 200, "text/plain", STR_LIT("first"), NULL);
     await(w, fd, -1);

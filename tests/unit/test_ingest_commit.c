@@ -1,4 +1,4 @@
-/* One commit of webhook-ingest when a step of it fails: nobody may be told that his webhook is stored. */
+/* One commit of webhook-ingest when a step of it fails: no sender may get a 2xx. */
 #include "tests/unit/cmocka_all.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /*
  * Fills an event log: zk-bench-fill-log DIR EVENTS [SESSIONS]. Webhooks of the size of zapw's messages, of so
- * many sessions in turn, received over the last four days, so that all their deduplication keys are live.
+ * many sessions one after the other, received over the last four days, so that all their deduplication keys are live.
  */
 #include <inttypes.h>
 #include <stdio.h>
