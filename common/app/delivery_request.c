@@ -86,6 +86,9 @@ static void add_body(const struct delivery_target *t, const struct delivery_try 
         (void)buf_adds(body, i ? "," : "");
         add_event(t, events[i], body);
     }
+    (void)buf_adds(body, "],\"ids\":[");
+    for (int i = 0; i < n; i++)
+        (void)buf_addf(body, "%s\"%s\"", i ? "," : "", events[i]->id);
     (void)buf_adds(body, "]}");
 }
 
@@ -180,6 +183,8 @@ int delivery_request_build(const struct delivery_target *t, const struct deliver
     (void)buf_adds(headers, "Content-Type: application/json\n");
     add_line(headers, "webhook-id: ", str_from(id));
     add_signatures(t, str_from(id), how->timestamp_s, (struct str){ buf_str(body), body->len }, headers);
+    if (t->headers)
+        (void)buf_adds(headers, t->headers);
     if (t->token[0])
         add_line(headers, "Authorization: Bearer ", str_from(t->token));
     add_zapkeep(how, events[0], headers);

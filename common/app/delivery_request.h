@@ -18,6 +18,7 @@ struct delivery_target {
     const char *url;       /* complete: delivery_url() */
     const char *token;     /* sent as bearer token, "" none */
     struct tokens secrets; /* whsec_…; n = 0: not signed. Checked by delivery_secrets() */
+    const char *headers;   /* more of them, "Name: value\n" lines; NULL: none */
     bool event_body;       /* {"id","seq",…,"data"} instead of the webhook's own bytes */
 };
 
@@ -31,7 +32,7 @@ int delivery_secrets(const char *s, struct tokens *ret, struct buf *problem);
 struct delivery_try {
     int attempt;         /* from 1 */
     int64_t timestamp_s; /* when it is sent */
-    bool batch;          /* {"events":[…]}, also of one */
+    bool batch;          /* {"events":[…],"ids":[…]}, also of one: every event keeps its own webhook-id */
     bool replay;
 };
 

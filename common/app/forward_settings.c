@@ -24,7 +24,7 @@ const struct setting forward_settings_table[] = {
     { .name = "FORWARD_TIMEOUT", .kind = SETTING_DURATION, .at = AT(timeout_ms), .def = "15s",
       .min = FORWARD_TIMEOUT_MIN_MS, .max = FORWARD_TIMEOUT_MAX_MS, .help = "a delivery without an answer for so long has failed" },
     { .name = "FORWARD_BATCH", .kind = SETTING_INT, .at = AT(batch), .def = "1",
-      .min = 1, .max = FORWARD_BATCH_MAX, .help = "above 1: deliveries are {\"events\":[…]} of up to so many" },
+      .min = 1, .max = FORWARD_BATCH_MAX, .help = "above 1: deliveries are {\"events\":[…],\"ids\":[…]} of up to so many" },
     { .name = "FORWARD_BATCH_WAIT", .kind = SETTING_DURATION, .at = AT(batch_wait_ms),
       .def = "0ms", .min = 0, .max = FORWARD_BATCH_WAIT_MAX_MS, .help = "how long a batch waits to be full" },
     { .name = "FORWARD_RETRY_SCHEDULE", .at = AT(schedule), .def = DELIVERY_SCHEDULE,

@@ -30,6 +30,8 @@ enum alert_scope { ALERT_OF_BRIDGE, ALERT_OF_SESSION };
       "taps see nothing, and all reactions are slower: start zapkeep-hub")                                        \
     X(BRIDGE_UNKNOWN_WORD, ALERT_OF_BRIDGE, "bridge-unknown-word", "warning",                                     \
       "calling sessions by a word that zapkeep does not know", "they are left alone: look at the bridge")         \
+    X(DESTINATION_FAILING, ALERT_OF_BRIDGE, "destination-failing", "critical", "not taking every event",           \
+      "its events wait")                                                                                          \
     X(SESSION_LOST, ALERT_OF_SESSION, "session-lost", "critical", "gone from the bridge",                         \
       "`zapkeep session pair` creates it again")                                                                       \
     X(SESSION_BANNED, ALERT_OF_SESSION, "session-banned", "critical", "refused by WhatsApp",                      \

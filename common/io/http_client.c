@@ -33,7 +33,7 @@ struct http_client {
     struct list calls; /* in flight */
     struct list pool;
     int n_pool;
-    char *ca_file; /* NULL: the system's */
+    struct http_peer peer;
     bool closing;
 };
 
@@ -248,7 +248,7 @@ static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockad
 static struct http_call *new_call(struct http_client *c)
 {
     struct http_call *call = mem_zalloc(sizeof *call);
-    CURL *e = call ? http_easy_new(c->ca_file) : NULL;
+    CURL *e = call ? http_easy_new(&c->peer) : NULL;
 
     if (!e) {
         mem_free(call);
@@ -341,10 +341,17 @@ int http_client_open(struct loop *l, int max_connections, struct http_client **r
     return 0;
 }
 
-int http_client_trust(struct http_client *c, const char *ca_file)
+static const char *or_null(const char *s)
 {
-    c->ca_file = mem_strdup(ca_file);
-    return c->ca_file ? 0 : -ENOMEM;
+    return s && *s ? s : NULL;
+}
+
+void http_client_set_peer(struct http_client *c, const struct http_peer *peer)
+{
+    c->peer = (struct http_peer){ .ca_file = or_null(peer->ca_file),
+                                  .cert_file = or_null(peer->cert_file),
+                                  .key_file = or_null(peer->key_file),
+                                  .proxy = or_null(peer->proxy) };
 }
 
 void http_client_close(struct http_client *c)
@@ -362,6 +369,5 @@ void http_client_close(struct http_client *c)
         free_call(container_of(it, struct http_call, in_client));
     }
     http_driver_close(c->driver);
-    mem_free(c->ca_file);
     mem_free(c);
 }

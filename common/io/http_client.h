@@ -66,9 +66,16 @@ struct http_answer {
 
 /* @max_connections: at once, over all hosts; further calls queue inside and their timeout runs meanwhile. */
 int http_client_open(struct loop *l, int max_connections, struct http_client **ret);
-/* https: certificates are held against those in this PEM file alone, not the system's. Before the first call;
- * once. A file that is no PEM makes every https call fail with HTTP_E_CONNECT. Returns 0 or -ENOMEM. */
-int http_client_trust(struct http_client *c, const char *ca_file);
+/* How the peer is reached and known. NULL or "": as by default. */
+struct http_peer {
+    const char *ca_file;   /* PEM: https certificates are held against those alone, not the system's */
+    const char *cert_file; /* PEM: our certificate for a server that asks for one */
+    const char *key_file;  /* its key; NULL: in the same file */
+    const char *proxy;     /* http://host:port */
+};
+/* Before the first call; once. Texts are borrowed. A file that is no PEM makes every https call fail with
+ * HTTP_E_CONNECT. */
+void http_client_set_peer(struct http_client *c, const struct http_peer *peer);
 /* Cancels the calls in flight (callbacks fire with HTTP_E_CANCELLED before this returns), then frees. NULL is
  * nothing. */
 void http_client_close(struct http_client *c);

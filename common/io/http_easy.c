@@ -13,19 +13,26 @@
 /* A longer header is a mistake. */
 #define HEADER_BYTES_MAX ((size_t)64 * 1024)
 
-CURL *http_easy_new(const char *ca_file)
+CURL *http_easy_new(const struct http_peer *peer)
 {
     CURL *e = curl_easy_init();
 
     if (!e)
         return NULL;
     (void)curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
+    if (peer->proxy)
+        (void)curl_easy_setopt(e, CURLOPT_PROXY, peer->proxy);
+    (void)curl_easy_setopt(e, CURLOPT_NOPROXY,
+                           peer->proxy ? "" : "*"); /* nothing is taken from the environment */
     (void)curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
     (void)curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
-    if (ca_file) {
-        (void)curl_easy_setopt(e, CURLOPT_CAINFO, ca_file);
+    if (peer->ca_file) {
+        (void)curl_easy_setopt(e, CURLOPT_CAINFO, peer->ca_file);
         (void)curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
+    }
+    if (peer->cert_file) {
+        (void)curl_easy_setopt(e, CURLOPT_SSLCERT, peer->cert_file);
+        (void)curl_easy_setopt(e, CURLOPT_SSLKEY, peer->key_file ? peer->key_file : peer->cert_file);
     }
     return e;
 }

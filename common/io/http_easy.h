@@ -8,7 +8,7 @@
 /* The options that all calls share: no proxy, no redirect, http and https only, certificates held against
  * @ca_file
  * (NULL: the system's). NULL when memory is short. */
-CURL *http_easy_new(const char *ca_file);
+CURL *http_easy_new(const struct http_peer *peer);
 /*
  * Sets all options of this request. @body must live until the transfer is over. *ret_headers is the
  * caller's to free then. Returns 0, -EINVAL (a line break in the URL or a header), -ENOMEM.

@@ -20,6 +20,12 @@ struct loop {
     uv_check_t check;
     uv_signal_t signals[2]; /* SIGTERM, SIGINT */
     bool has_signals;
+    struct other_signal {
+        uv_signal_t uv;
+        void (*fn)(void *ctx, int signum);
+        void *ctx;
+    } others[LOOP_SIGNALS_MAX];
+    int n_others;
     void (*on_signal)(void *ctx, int signum);
     void *signal_ctx;
 };
@@ -85,6 +91,8 @@ static void close_signals(struct loop *l)
     for (size_t i = 0; l->has_signals && i < ARRAY_LEN(l->signals); i++)
         uv_close((uv_handle_t *)&l->signals[i], NULL);
     l->has_signals = false;
+    while (l->n_others > 0)
+        uv_close((uv_handle_t *)&l->others[--l->n_others].uv, NULL);
 }
 
 int loop_close(struct loop *l)
@@ -136,6 +144,8 @@ int loop_on_stop_signal(struct loop *l, void (*fn)(void *ctx, int signum), void 
     static const int signums[] = { SIGTERM, SIGINT };
 
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGUSR1, SIG_IGN); /* of habit: nothing is rotated or dumped here */
+    (void)signal(SIGUSR2, SIG_IGN);
     l->on_signal = fn;
     l->signal_ctx = ctx;
     l->has_signals = true;
@@ -150,6 +160,31 @@ int loop_on_stop_signal(struct loop *l, void (*fn)(void *ctx, int signum), void 
         uv_unref((uv_handle_t *)&l->signals[i]); /* waiting for a signal keeps nothing alive */
     }
     return 0;
+}
+
+static void on_other_signal(uv_signal_t *h, int signum)
+{
+    struct other_signal *o = container_of(h, struct other_signal, uv);
+
+    o->fn(o->ctx, signum);
+}
+
+int loop_on_signal(struct loop *l, int signum, void (*fn)(void *ctx, int signum), void *ctx)
+{
+    struct other_signal *o = &l->others[l->n_others];
+    int r;
+
+    if (l->n_others == LOOP_SIGNALS_MAX)
+        return -ENOSPC;
+    r = uv_signal_init(&l->uv, &o->uv);
+    if (r != 0)
+        return r;
+    l->n_others++;
+    o->fn = fn;
+    o->ctx = ctx;
+    r = uv_signal_start(&o->uv, on_other_signal, signum);
+    uv_unref((uv_handle_t *)&o->uv);
+    return r;
 }
 
 /* ---- timers ---------------------------------------------------------------------------------- */

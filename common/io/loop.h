@@ -42,6 +42,10 @@ void poll_fd_close(struct poll_fd *p);
 /* SIGTERM and SIGINT call @fn in the loop's thread; SIGPIPE is ignored from here on. */
 int loop_on_stop_signal(struct loop *l, void (*fn)(void *ctx, int signum), void *ctx);
 
+/* Another signal calls @fn in the loop's thread; at most LOOP_SIGNALS_MAX of them. Returns 0 or -errno. */
+#define LOOP_SIGNALS_MAX 4
+int loop_on_signal(struct loop *l, int signum, void (*fn)(void *ctx, int signum), void *ctx);
+
 /* One thread beside the loop (the commit thread of webhook-ingest). */
 struct thread;
 int thread_start(void (*fn)(void *ctx), void *ctx, struct thread **ret);

@@ -274,6 +274,13 @@ enum dest_breaker_change dest_breaker_answer(struct dest_breaker *g, const struc
     return change;
 }
 
+void dest_breaker_retry_now(struct dest_breaker *g, int64_t now_ms)
+{
+    pace_resume(&g->pace, now_ms);
+    if (g->breaker.state == BREAKER_OPEN && g->breaker.until > now_ms)
+        g->breaker.until = now_ms;
+}
+
 void dest_breaker_forget(struct dest_breaker *g, int64_t period)
 {
     g->breaker = breaker_forget(&g->breaker, period);

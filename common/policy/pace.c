@@ -141,7 +141,10 @@ void pace_limited(struct pace *p, int64_t now_ms, int64_t retry_after_ms)
     p->credit_milli = 1000;
 }
 
-void pace_resume(struct pace *p)
+void pace_resume(struct pace *p, int64_t now_ms)
 {
-    p->paused_until_ms = 0;
+    if (!pace_is_paused(p, now_ms))
+        return;
+    p->paused_until_ms = now_ms;
+    p->limited_at_ms = p->at_ms = p->raised_at_ms = now_ms;
 }

@@ -40,4 +40,4 @@ void pace_taken(struct pace *p, int64_t now_ms); /* one was answered well */
  * follows only prolong it. */
 void pace_limited(struct pace *p, int64_t now_ms, int64_t retry_after_ms);
 bool pace_is_paused(const struct pace *p, int64_t now_ms);
-void pace_resume(struct pace *p); /* an operator ends the pause */
+void pace_resume(struct pace *p, int64_t now_ms); /* an operator ends the pause */

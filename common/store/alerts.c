@@ -103,6 +103,23 @@ int alerts_next(struct db *db, const char *sink, struct alert_note *ret)
     return 0;
 }
 
+int alerts_fan_out(struct db *db, const char *const *sinks, int n)
+{
+    int64_t waiting = 0;
+    int r = alerts_waiting(db, ALERTS_SINK_ALL, &waiting);
+
+    if (r != 0 || waiting == 0)
+        return r;
+    for (int i = 0; r == 0 && i < n; i++)
+        r = sql_run(
+            db,
+            "INSERT INTO alert_outbox (sink, firing, at, tries, name, bridge, session, since, cause, detail)"
+            " SELECT ?1, firing, at, 0, name, bridge, session, since, cause, detail FROM alert_outbox"
+            " WHERE sink = ?2 ORDER BY n",
+            "ss", sinks[i], ALERTS_SINK_ALL);
+    return r == 0 ? alerts_forget_sink(db, ALERTS_SINK_ALL) : r;
+}
+
 int alerts_sent(struct db *db, int64_t n)
 {
     return sql_run(db, "DELETE FROM alert_outbox WHERE n = ?1", "i", n);

@@ -1,6 +1,6 @@
 /*
  * Alerts in state.db: the active ones (one row per root cause), and the outbox of those that the sinks have
- * not taken yet. Only the monitor writes here.
+ * not taken yet. The monitor writes here, and the forwarder for its destinations.
  *
  * Every function runs inside the caller's transaction if there is one, else in its own.
  */
@@ -12,8 +12,10 @@
 #include "common/store/db.h"
 #include "common/store/sessions.h"
 
-#define ALERTS_NAME_MAX   32
-#define ALERTS_SINK_MAX   16
+#define ALERTS_NAME_MAX 32
+#define ALERTS_SINK_MAX 16
+/* A note of a program that does not know the sinks: alerts_fan_out() makes one for each of them. */
+#define ALERTS_SINK_ALL   "*"
 #define ALERTS_DETAIL_MAX 512
 /* A sink that stays away for days: the oldest notes go first. 2,000 of them are half a megabyte. */
 #define ALERTS_OUTBOX_MAX 2000
@@ -50,6 +52,8 @@ struct alert_note {
 /* Appends a note for @sink; *ret_dropped grows when an older one had to go for it. */
 int alerts_post(struct db *db, const char *sink, const struct alert_row *row, bool firing, int64_t at,
                 int64_t *ret_dropped);
+/* Notes for ALERTS_SINK_ALL become one for each of @sinks. */
+int alerts_fan_out(struct db *db, const char *const *sinks, int n);
 /* The oldest note for @sink. Returns 0, ALERTS_NONE, or -errno. */
 int alerts_next(struct db *db, const char *sink, struct alert_note *ret);
 int alerts_sent(struct db *db, int64_t n);   /* takes it out of the outbox */

@@ -48,27 +48,38 @@ int forward_key(struct db *db, uint64_t *ret);
 
 /* ---- destinations ---------------------------------------------------------------------------- */
 
+/* Kept of the last answer of a destination that failed, for operators. */
+#define FORWARD_EXCERPT_MAX 256
 struct forward_destination {
     int64_t id;
     char name[FORWARD_NAME_MAX];
-    int64_t floor;     /* -1: not begun */
-    int64_t above;     /* done ones above the floor */
-    int64_t off_since; /* wall ms, 0: on */
+    char url[256];        /* without user, password and query */
+    int64_t floor;        /* -1: not begun */
+    int64_t above;        /* done ones above the floor */
+    int64_t off_since;    /* wall ms, 0: on */
+    int64_t paused_since; /* wall ms, 0: not paused */
     /* As the forwarder last said it, for the CLI. */
-    char url[256]; /* without user, password and query */
-    char breaker[16];
+    char breaker[16], state[16];
+    int64_t state_since; /* wall ms */
     int64_t position, in_flight, delivered, at;
     char last_error[FORWARD_DETAIL_MAX];
-    int64_t last_error_at;
+    int64_t last_error_at, last_status;
+    char last_session[128], last_answer[FORWARD_EXCERPT_MAX];
+    int64_t matched, filtered; /* events that the filter let through, and did not */
 };
 
-/* Makes the row when there is none. @done (may be NULL) gets the bits. */
-int forward_destination_open(struct db *db, const char *name, struct forward_destination *ret,
-                             struct buf *done);
+/* Makes the row when there is none (*ret_new); stores @url. @done (may be NULL) gets the bits. */
+int forward_destination_open(struct db *db, const char *name, const char *url,
+                             struct forward_destination *ret, bool *ret_new, struct buf *done);
+/* It has another name from now on, as its dead letters. @to is not in use. */
+int forward_destination_rename(struct db *db, const char *from, const char *to);
+/* Removes it with all of its rows, dead letters included. *ret_found: there was one. */
+int forward_destination_forget(struct db *db, const char *name, bool *ret_found);
 int forward_destinations_each(struct db *db, int (*on_row)(void *ctx, const struct forward_destination *row),
                               void *ctx);
+int forward_destinations_count(struct db *db, int64_t *ret);
 int forward_save_window(struct db *db, int64_t destination, int64_t floor, struct str done);
-int forward_save_off(struct db *db, int64_t destination, int64_t off_since);
+int forward_save_off(struct db *db, int64_t destination, int64_t off_since, int64_t paused_since);
 int forward_save_status(struct db *db, const struct forward_destination *row);
 struct forward_counts {
     int64_t retrying, blocked, dead;
@@ -101,6 +112,19 @@ int forward_blocked_remove(struct db *db, int64_t destination, struct str bridge
 /* The first of a session, 0: none. */
 int forward_blocked_first(struct db *db, int64_t destination, struct str bridge, struct str session,
                           int64_t *ret_seq);
+/* The events of a session that wait behind its blocked rows, and have none: those between two seqs, in the log. */
+struct forward_spill {
+    struct str bridge, session;
+    int64_t from_seq, to_seq; /* both included */
+    int64_t n;                /* of these that the destination wants */
+};
+int forward_spill_put(struct db *db, int64_t destination,
+                      const struct forward_spill *s); /* n = 0 removes it */
+int forward_spill_each(struct db *db, int64_t destination,
+                       int (*on_row)(void *ctx, const struct forward_spill *s), void *ctx);
+/* The session of a blocked event. Looks at all rows: for an operator's command. *ret_found. */
+int forward_blocked_session(struct db *db, int64_t destination, int64_t seq, struct buf *bridge,
+                            struct buf *session, bool *ret_found);
 /* Sessions that have some: how many, and the first. */
 int forward_blocked_each(struct db *db, int64_t destination,
                          int (*on_session)(void *ctx, struct str bridge, struct str session, int64_t n,
@@ -133,6 +157,7 @@ int forward_dead_each(struct db *db, const struct forward_dead_filter *filter, i
  */
 int forward_dead_redeliver_each(struct db *db, const char *destination, int64_t after_id, int64_t limit,
                                 int (*on_row)(void *ctx, const struct forward_dead *row), void *ctx);
+int forward_dead_remove_one(struct db *db, int64_t id, bool *ret_found);
 int forward_dead_remove(struct db *db, const struct forward_dead_filter *filter, int64_t *ret_n);
 int forward_dead_redeliver(struct db *db, const struct forward_dead_filter *filter, int64_t *ret_n);
 /* The try that was ordered failed: back on the shelf. */

@@ -104,6 +104,16 @@ int forward_dead_redeliver_each(struct db *db, const char *destination, int64_t 
     return r == 0 ? each(q, on_row, ctx) : r;
 }
 
+/* By id it does not look at the others: 100,000 letters that are redelivered are removed one by one. */
+int forward_dead_remove_one(struct db *db, int64_t id, bool *ret_found)
+{
+    int r = sql_run(db, "DELETE FROM dead WHERE id = ?1", "i", id);
+
+    if (r == 0)
+        *ret_found = sql_changes(db) > 0;
+    return r;
+}
+
 int forward_dead_remove(struct db *db, const struct forward_dead_filter *f, int64_t *ret_n)
 {
     int r = sql_run(db, "DELETE FROM dead WHERE" DEAD_MATCHES, FILTER_FORMAT, FILTER_VALUES(f));

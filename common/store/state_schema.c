@@ -96,7 +96,8 @@ static const char *const steps[] = {
     "CREATE TABLE forward_command ("
     "  n INTEGER PRIMARY KEY AUTOINCREMENT, verb INTEGER NOT NULL, id INTEGER NOT NULL,"
     "  destination TEXT NOT NULL, session TEXT NOT NULL, type TEXT NOT NULL,"
-    "  since_at INTEGER NOT NULL, until_at INTEGER NOT NULL, at INTEGER NOT NULL"
+    "  since_at INTEGER NOT NULL, until_at INTEGER NOT NULL, at INTEGER NOT NULL,"
+    "  done_at INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, result TEXT NOT NULL DEFAULT ''"
     ") STRICT;",
 
     /* Sessions that an operator deleted, for as long as their webhooks may still come (sessions.h). */

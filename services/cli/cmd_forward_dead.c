@@ -136,7 +136,9 @@ static int list(const struct forward_cli *f, const struct forward_cli_settings *
                                           args->arg[0]);
     int r;
 
-    if (code != EXIT_GO_ON)
+    if (code < 0)
+        code = forward_cli_check_destination(f, s->destination);
+    if (code >= 0)
         return code;
     r = print_all(f, &filter, s->limit, &p);
     if (r != 0 && r != -EPIPE)
@@ -238,20 +240,15 @@ static int command(const struct forward_cli *f, const struct forward_cli_setting
     struct forward_command commands[SETTINGS_ARGS_MAX];
     int64_t letters = 0;
     int n = 0;
-    int code = make_commands(f, s, args, verb, commands, &n);
+    int code = forward_cli_check_destination(f, s->destination);
 
-    if (code == EXIT_GO_ON)
+    if (code < 0)
+        code = make_commands(f, s, args, verb, commands, &n);
+    if (code < 0)
         code = check_there(f, commands, n, &letters);
-    if (code == EXIT_GO_ON)
-        code = forward_cli_command(f, commands, n);
-    if (code != EXIT_GO_ON)
-        return code;
-    if (s->cli.json)
-        printf("{\"letters\":%" PRId64 "}\n", letters);
-    else
-        printf("%" PRId64 " dead letter%s %s\n", letters, letters == 1 ? "" : "s",
-               verb == FORWARD_DEAD_RETRY ? "will be tried once more" : "will be dropped");
-    return EXIT_DONE;
+    if (code < 0)
+        code = forward_cli_command(f, commands, n, NULL);
+    return code;
 }
 
 static int retry(const struct forward_cli *f, const struct forward_cli_settings *s,

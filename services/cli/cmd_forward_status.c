@@ -3,6 +3,7 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
@@ -16,17 +17,22 @@ struct show {
     int n;
 };
 
-/* What the log holds beyond what is done or put aside. */
-static int64_t lag(const struct show *s, const struct forward_destination *d)
+/* Everything that is not delivered: unread, and put aside. */
+static int64_t lag(const struct show *s, const struct forward_destination *d, const struct forward_counts *c)
 {
     int64_t floor = d->floor > 0 ? d->floor : 0;
 
-    return s->head > floor + d->above ? s->head - floor - d->above : 0;
+    return (s->head > floor + d->above ? s->head - floor - d->above : 0) + c->retrying + c->blocked;
 }
 
-static const char *breaker_of(const struct show *s, const struct forward_destination *d)
+static const char *state_of(const struct show *s, const struct forward_destination *d,
+                            const struct forward_counts *c)
 {
-    return d->breaker[0] ? d->breaker : "closed";
+    if (!s->runs)
+        return "stopped";
+    if (!d->state[0])
+        return "new";
+    return strcmp(d->state, "ok") == 0 && lag(s, d, c) > 0 ? "delivering" : d->state;
 }
 
 static void print_json(const struct show *s, const struct forward_destination *d,
@@ -38,19 +44,27 @@ static void print_json(const struct show *s, const struct forward_destination *d
     json_open(&j, NULL, '{');
     json_texts(&j, "destination", d->name);
     json_texts(&j, "url", d->url);
+    json_texts(&j, "state", state_of(s, d, c));
+    json_int(&j, "state_since", d->state_since);
     json_bool(&j, "on", d->off_since == 0);
+    json_bool(&j, "paused", d->paused_since > 0);
     json_bool(&j, "running", s->runs);
-    json_texts(&j, "breaker", breaker_of(s, d));
+    json_texts(&j, "breaker", d->breaker[0] ? d->breaker : "closed");
     json_int(&j, "floor", d->floor > 0 ? d->floor : 0);
     json_int(&j, "head", s->head);
-    json_int(&j, "lag", lag(s, d));
+    json_int(&j, "lag", lag(s, d, c));
     json_int(&j, "in_flight", s->runs ? d->in_flight : 0);
     json_int(&j, "retrying", c->retrying);
     json_int(&j, "blocked", c->blocked);
     json_int(&j, "dead", c->dead);
     json_int(&j, "delivered", d->delivered);
+    json_int(&j, "matched", d->matched);
+    json_int(&j, "filtered", d->filtered);
     json_texts(&j, "last_error", d->last_error);
     json_int(&j, "last_error_at", d->last_error_at);
+    json_int(&j, "last_status", d->last_status);
+    json_texts(&j, "last_session", d->last_session);
+    json_texts(&j, "last_answer", d->last_answer);
     json_int(&j, "off_since", d->off_since);
     json_close(&j, '}');
     puts(buf_str(&out));
@@ -60,20 +74,19 @@ static void print_line(const struct show *s, const struct forward_destination *d
                        const struct forward_counts *c)
 {
     char ago[32] = "";
-    const char *state = d->off_since                 ? "off"
-                        : !s->runs                   ? "stopped"
-                        : breaker_of(s, d)[0] == 'c' ? "ok"
-                                                     : "down";
 
     if (s->n == 1)
-        printf("%-20s %-8s %10s %8s %8s %6s  %s\n", "DESTINATION", "STATE", "LAG", "RETRYING", "BLOCKED",
-               "DEAD", "URL");
-    printf("%-20s %-8s %10" PRId64 " %8" PRId64 " %8" PRId64 " %6" PRId64 "  %s\n", d->name, state, lag(s, d),
-           c->retrying, c->blocked, c->dead, d->url);
+        printf("%-20s %-10s %10s %8s %8s %6s %10s %9s  %s\n", "DESTINATION", "STATE", "LAG", "RETRYING",
+               "BLOCKED", "DEAD", "MATCHED", "FILTERED", "URL");
+    printf("%-20s %-10s %10" PRId64 " %8" PRId64 " %8" PRId64 " %6" PRId64 " %10" PRId64 " %9" PRId64
+           "  %s\n",
+           d->name, state_of(s, d, c), lag(s, d, c), c->retrying, c->blocked, c->dead, d->matched,
+           d->filtered, d->url);
     if (d->last_error[0])
-        printf("%-20s last error %s ago: %s\n", "",
+        printf("%-20s last error %s ago: %s%s%s%s%s\n", "",
                text_duration((s->f->wall_ms - d->last_error_at) / 1000 * 1000, ago, sizeof ago),
-               d->last_error);
+               d->last_error, d->last_session[0] ? ", session " : "", d->last_session,
+               d->last_answer[0] ? ", answer: " : "", d->last_answer);
 }
 
 static int on_destination(void *ctx, const struct forward_destination *d)

@@ -14,10 +14,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/app/delivery_request.h"
-#include "common/app/forward_settings.h"
+#include "common/app/forward_config.h"
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
+#include "common/base/url.h"
 #include "services/cli/cli.h"
 #include "services/cli/commands.h"
 #include "services/cli/event_range.h"
@@ -32,7 +32,7 @@
 struct replay_settings {
     struct cli_settings cli;
     struct forward_settings forward;
-    const char *from, *to, *type, *session, *to_url, *speed;
+    const char *from, *to, *type, *session, *to_url, *destination, *config, *speed;
 };
 #define AT(field) offsetof(struct replay_settings, field)
 
@@ -45,6 +45,9 @@ static const struct setting replay_table[] = {
     { .name = "TO_URL", .kind = SETTING_URL, .at = AT(to_url), .flag_only = true, .help = "post there instead of to BACKEND_URL" },
     { .name = "SPEED", .at = AT(speed), .def = "0", .flag_only = true,
       .help = "1: at the pace at which they came, 10: ten times that; 0: as fast as it goes" },
+    { .name = "DESTINATION", .at = AT(destination), .flag_only = true,
+      .help = "post to this destination, with its key, filter and certificates, as the forwarder would" },
+    { .name = "FORWARD_CONFIG", .at = AT(config), .help = "the file that has it" },
     SETTINGS_OF(forward_settings_table, struct replay_settings, forward),
     { 0 },
 };
@@ -57,6 +60,10 @@ enum place { PLACE_WAITS, PLACE_SENT, PLACE_DONE };
 struct replay {
     const struct replay_settings *s;
     struct delivery_target target;
+    struct config config;                         /* of --destination */
+    const struct destination_config *destination; /* NULL: BACKEND_URL or --to-url */
+    struct http_peer peer;
+    int64_t timeout_ms;
     struct event_filter filter;
     struct event_reader *reader;
     struct event_rows rows;
@@ -133,9 +140,12 @@ static int send_one(struct replay *p, int row)
                                               .url = p->target.url,
                                               .headers = buf_str(&headers),
                                               .body = { buf_str(&body), body.len },
-                                              .timeout_ms = p->s->forward.timeout_ms,
+                                              .timeout_ms = p->timeout_ms,
                                               .answer_bytes_max = ANSWER_BYTES_MAX,
-                                              .http2 = true },
+                                              .http2 = true,
+                                              .public_only = p->destination &&
+                                                             !p->destination->allow_private &&
+                                                             !p->destination->proxy },
                       on_answer, post, NULL);
     }
     if (r != 0) {
@@ -195,6 +205,10 @@ static int read_more(struct replay *p)
             break;
     }
     memset(p->place, 0, sizeof p->place);
+    for (int i = 0; p->destination && i < p->rows.n; i++) {
+        if (!event_filter_wants(&p->destination->filter, &p->rows.rows[i]))
+            p->place[i] = PLACE_DONE;
+    }
     if (r != 0)
         return r;
     return p->rows.n == 0;
@@ -290,26 +304,73 @@ static int find_range(struct replay *p)
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
+/* A key goes to the host that it was configured for, and nowhere else. */
+static bool is_same_host(const char *a, const char *b)
+{
+    struct url x, y;
+
+    return url_parse(a, &x) == 0 && url_parse(b, &y) == 0 && x.https == y.https && x.port == y.port &&
+           x.host.n == y.host.n && strncasecmp(x.host.p, y.host.p, x.host.n) == 0;
+}
+
+static int set_speed(struct replay *p)
+{
+    char *end_of_number = NULL;
+
+    p->speed = strtod(p->s->speed, &end_of_number);
+    if (*end_of_number || end_of_number == p->s->speed || !isfinite(p->speed) || p->speed < 0)
+        return cli_problem(EXIT_USAGE, "--speed is \"%s\"; it takes a number as 10, or 0", p->s->speed);
+    return -1;
+}
+
+static int find_destination(struct replay *p)
+{
+    CLEANUP(buf_fini) struct buf problem = BUF_INIT(SETTINGS_VALUE_MAX * 2);
+    const struct replay_settings *s = p->s;
+    int r = s->forward.url[0] ? config_add_backend(&p->config, &s->forward, &problem) : 0;
+
+    if (s->to_url[0])
+        return cli_problem(EXIT_USAGE, "--destination and --to-url: give one of them");
+    if (r == 0 && s->config[0])
+        r = config_read(&p->config, &s->forward, s->config, &problem);
+    if (r != 0)
+        return cli_problem(EXIT_USAGE, "%s", r == -EINVAL ? buf_str(&problem) : err_text(r));
+    for (int i = 0; i < p->config.n; i++) {
+        if (strcmp(p->config.at[i]->name, s->destination) == 0)
+            p->destination = p->config.at[i];
+    }
+    if (!p->destination)
+        return cli_problem(EXIT_NEGATIVE, "there is no destination %s in BACKEND_URL and FORWARD_CONFIG",
+                           s->destination);
+    p->target = p->destination->target;
+    p->peer = p->destination->peer;
+    p->timeout_ms = p->destination->timeout_ms;
+    return -1;
+}
+
 static int find_target(struct replay *p, struct buf *url)
 {
     CLEANUP(buf_fini) struct buf problem = BUF_INIT(1024);
     const struct replay_settings *s = p->s;
     const char *base = s->to_url[0] ? s->to_url : s->forward.url;
-    char *end_of_number = NULL;
+    bool trusted = !s->to_url[0] || (s->forward.url[0] && is_same_host(s->to_url, s->forward.url));
 
     if (!base[0])
-        return cli_problem(EXIT_USAGE, "neither --to-url nor BACKEND_URL says where to");
-    p->speed = strtod(s->speed, &end_of_number);
-    if (*end_of_number || end_of_number == s->speed || !isfinite(p->speed) || p->speed < 0)
-        return cli_problem(EXIT_USAGE, "--speed is \"%s\"; it takes a number as 10, or 0", s->speed);
-    if (delivery_secrets(s->forward.secret, &p->target.secrets, &problem) != 0)
+        return cli_problem(EXIT_USAGE, "none of --to-url, --destination and BACKEND_URL says where to");
+    if (delivery_secrets(trusted ? s->forward.secret : "", &p->target.secrets, &problem) != 0)
         return cli_problem(EXIT_USAGE, "FORWARD_SECRET %s", buf_str(&problem));
     if (delivery_url(base, url) != 0)
         return cli_problem(EXIT_USAGE, "\"%s\" is no URL", base);
+    if (!trusted && (s->forward.token[0] || s->forward.secret[0]))
+        (void)fprintf(stderr,
+                      "zapkeep: %s is another host than BACKEND_URL: neither token nor signature is sent\n",
+                      base);
     p->target.url = buf_str(url);
-    p->target.token = s->forward.token;
+    p->target.token = trusted ? s->forward.token : "";
     p->target.event_body = strcmp(s->forward.body, "event") == 0;
-    return EXIT_GO_ON;
+    p->peer.ca_file = s->forward.ca;
+    p->timeout_ms = s->forward.timeout_ms;
+    return -1;
 }
 
 static void say_summary(const struct replay *p, int64_t took_ms)
@@ -329,8 +390,8 @@ static int post_all(struct replay *p)
 {
     int r = http_client_open(p->loop, (int)p->s->forward.concurrency, &p->client);
 
-    if (r == 0 && p->s->forward.ca[0])
-        r = http_client_trust(p->client, p->s->forward.ca);
+    if (r == 0)
+        http_client_set_peer(p->client, &p->peer);
     if (r == 0)
         r = timer_open(p->loop, on_timer, p, &p->timer);
     if (r == 0)
@@ -373,17 +434,19 @@ static int run(const struct replay_settings *s)
     int code, r;
 
     clock_init(&p.clock);
-    code = find_target(&p, &url);
-    if (code != EXIT_GO_ON)
-        return code;
-    r = event_reader_open(dir, &p.reader);
+    code = set_speed(&p);
+    if (code < 0)
+        code = s->destination[0] ? find_destination(&p) : find_target(&p, &url);
+    r = code < 0 ? event_reader_open(dir, &p.reader) : 0;
     if (r != 0)
-        return cli_store_problem(dir, "events.db", r);
-    code = find_range(&p);
-    if (code == EXIT_GO_ON)
+        code = cli_store_problem(dir, "events.db", r);
+    if (code < 0)
+        code = find_range(&p);
+    if (code < 0)
         code = replay(&p);
     event_rows_fini(&p.rows);
     event_reader_close(p.reader);
+    config_fini(&p.config);
     return code;
 }
 

@@ -24,8 +24,14 @@
     X(cmd_forward_dead_show, "forward dead show", "ID [--json]", "one of them, with its body and the last answer") \
     X(cmd_forward_dead_retry, "forward dead retry", "ID...|FILTER|--all [--json]", "try them once more") \
     X(cmd_forward_dead_drop, "forward dead drop", "ID...|FILTER|--all [--json]", "remove them for good") \
-    X(cmd_forward_on, "forward on", "NAME", "deliver to a destination again that was turned off") \
-    X(cmd_forward_off, "forward off", "NAME", "deliver nothing more to a destination") \
+    X(cmd_forward_retry, "forward retry", "[--destination NAME] [--session ID] [--id EVENT] [--json]", "try events that wait now, and a destination that is down or paused by a rate limit") \
+    X(cmd_forward_skip, "forward skip", "EVENT [--destination NAME] [--json]", "make one event that waits a dead letter, so that its session goes on") \
+    X(cmd_forward_pause, "forward pause", "NAME [--json]", "send nothing to a destination for now; its events wait") \
+    X(cmd_forward_resume, "forward resume", "NAME [--json]", "send to it again") \
+    X(cmd_forward_test, "forward test", "NAME [--json]", "send a signed test event; show status, time and answer") \
+    X(cmd_forward_on, "forward on", "NAME [--json]", "deliver to a destination again that was turned off") \
+    X(cmd_forward_off, "forward off", "NAME [--json]", "deliver nothing more to a destination") \
+    X(cmd_forward_forget, "forward forget", "NAME [--json]", "remove all that is known of a destination that is not configured any more") \
     X(cmd_replay, "replay", "--from SEQ|TIME [--to SEQ|TIME] [--to-url URL] [--speed 10]", "post events of the log once more, to BACKEND_URL or another URL") \
     X(cmd_doctor, "doctor", "[--no-probe] [--json]", "check every link of the chain and say what to do") \
     X(cmd_cursor_list, "cursor list", "[--json]", "the consumers of the event log, and how far each has read") \

@@ -1,11 +1,21 @@
 #include "services/cli/forward.h"
+#include "common/base/json_out.h"
+#include "common/base/mem.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "common/base/instance_lock.h"
 #include "services/cli/event_range.h"
 #include "services/cli/state.h"
+
+/* How long a command waits for its result, and how often it looks: a test waits for a backend. */
+#define RESULT_WAIT_MS INT64_C(20000)
+#define POLL_NS        20000000L
 
 int forward_cli_open(const struct cli_settings *settings, struct forward_cli *ret)
 {
@@ -70,36 +80,123 @@ int forward_cli_id(const char *arg, int64_t *ret)
                        arg);
 }
 
-static int put_all(struct db *state, const struct forward_command *commands, int n, int64_t wall_ms)
+static int put_all(struct db *state, const struct forward_command *commands, int n, int64_t wall_ms,
+                   int64_t *ret_n)
 {
     int r = db_begin(state);
 
     for (int i = 0; r == 0 && i < n; i++)
-        r = forward_command_put(state, &commands[i], wall_ms);
+        r = forward_command_put(state, &commands[i], wall_ms, &ret_n[i]);
     if (r == 0)
         return db_commit(state);
     db_rollback(state);
     return r;
 }
 
-int forward_cli_command(const struct forward_cli *f, const struct forward_command *commands, int n)
+static void print_result(bool failed, const char *result, bool json)
 {
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(2 * FORWARD_RESULT_MAX + 64);
+    struct json_out j = JSON_OUT(&out);
+
+    if (!json) {
+        (void)fprintf(failed ? stderr : stdout, "%s%s\n", failed ? "zapkeep: " : "", result);
+        return;
+    }
+    json_open(&j, NULL, '{');
+    json_bool(&j, "done", !failed);
+    json_texts(&j, "result", result);
+    json_close(&j, '}');
+    puts(buf_str(&out));
+}
+
+/* Waits for one result, and removes the row. Returns 0, 1: it was not taken in time, or negative. */
+static int wait_for(struct db *state, int64_t n, int64_t until_us, bool *ret_failed,
+                    char result[FORWARD_RESULT_MAX])
+{
+    const struct timespec pause = { .tv_nsec = POLL_NS };
+    int r;
+
+    while ((r = forward_command_result(state, n, ret_failed, result)) == FORWARD_NO_COMMAND) {
+        if (clock_mono_us() > until_us)
+            return 1;
+        (void)nanosleep(&pause, NULL);
+    }
+    return r == 0 ? forward_command_remove(state, n) : r;
+}
+
+static int wait_for_all(const struct forward_cli *f, struct db *state, const int64_t *numbers, int n,
+                        void (*print)(bool failed, const char *result, bool json))
+{
+    int64_t until_us = clock_mono_us() + RESULT_WAIT_MS * 1000;
+    char result[FORWARD_RESULT_MAX];
+    int code = EXIT_DONE;
+
+    for (int i = 0; i < n; i++) {
+        bool failed = false;
+        int r = wait_for(state, numbers[i], until_us, &failed, result);
+
+        if (r < 0)
+            return cli_store_problem(f->settings->app.data_dir, STATE_DB_FILE, r);
+        if (r > 0)
+            return cli_problem(EXIT_NEGATIVE,
+                               "zapkeep-forward did not take the command in time; it is still in"
+                               " state.db and will be taken");
+        (print ? print : print_result)(failed, result, f->settings->json);
+        code = failed ? EXIT_NEGATIVE : code;
+    }
+    return code;
+}
+
+int forward_cli_command(const struct forward_cli *f, const struct forward_command *commands, int n,
+                        void (*print)(bool failed, const char *result, bool json))
+{
+    int64_t numbers[SETTINGS_ARGS_MAX];
+    bool runs = forward_cli_runs(f->settings);
     struct db *state = NULL;
     struct message m;
+    int code;
     int r = cli_open_state(f->settings->app.data_dir, &state);
 
     if (r == 0)
-        r = put_all(state, commands, n, f->wall_ms);
-    db_close(state);
-    if (r != 0)
+        r = put_all(state, commands, n, f->wall_ms, numbers);
+    if (r != 0) {
+        db_close(state);
         return cli_store_problem(f->settings->app.data_dir, STATE_DB_FILE, r);
+    }
     message_init(&m);
     m.type = str_from(topic_type_text(TOPIC_FORWARD_COMMAND));
     cli_publish(f->settings->app.bus_in, f->wall_ms, &m);
-    if (!forward_cli_runs(f->settings))
-        (void)fprintf(stderr,
-                      "zapkeep: zapkeep-forward does not run now; it takes the command when it is started\n");
-    return EXIT_GO_ON;
+    code = runs ? wait_for_all(f, state, numbers, n, print)
+                : cli_problem(EXIT_NEGATIVE,
+                              "zapkeep-forward does not run now; it takes the command when it is started");
+    db_close(state);
+    return code;
+}
+
+struct search {
+    const char *name;
+    bool found;
+};
+
+static int on_destination(void *ctx, const struct forward_destination *d)
+{
+    struct search *s = ctx;
+
+    s->found = s->found || strcmp(d->name, s->name) == 0;
+    return 0;
+}
+
+int forward_cli_check_destination(const struct forward_cli *f, const char *name)
+{
+    struct search s = { .name = name };
+    int r = name[0] ? forward_destinations_each(f->db, on_destination, &s) : 0;
+
+    if (r != 0)
+        return forward_cli_problem(f, r);
+    return s.found || !name[0]
+               ? -1
+               : cli_problem(EXIT_NEGATIVE, "there is no destination %s; `zapkeep forward status` lists them",
+                             name);
 }
 
 bool forward_cli_runs(const struct cli_settings *settings)

@@ -9,7 +9,7 @@
 /* Which dead letters: a command's rows, on top of cli_settings. */
 struct forward_cli_settings {
     struct cli_settings cli;
-    const char *destination, *session, *type, *since, *until;
+    const char *destination, *session, *type, *since, *until, *id;
     int64_t limit;
     bool all;
 };
@@ -38,7 +38,14 @@ int forward_cli_filter(const struct forward_cli *f, const struct forward_cli_set
                        struct forward_dead_filter *ret);
 int forward_cli_id(const char *arg, int64_t *ret);
 int forward_cli_problem(const struct forward_cli *f, int r);
-/* Puts the commands into state.db, all or none, and rings. */
-int forward_cli_command(const struct forward_cli *f, const struct forward_command *commands, int n);
+/*
+ * Puts the commands into state.db, all or none, and waits for what became of each. The results are printed: one line
+ * each, or as JSON with @json (NULL: the line in {"result": …}). Returns the exit code: EXIT_NEGATIVE when one failed, or
+ * when no forwarder took them in time.
+ */
+int forward_cli_command(const struct forward_cli *f, const struct forward_command *commands, int n,
+                        void (*print)(bool failed, const char *result, bool json));
+/* Is there a destination of this name? Returns -1, or the exit code with the problem printed. */
+int forward_cli_check_destination(const struct forward_cli *f, const char *name);
 /* Some forwarder works on this data directory. */
 bool forward_cli_runs(const struct cli_settings *settings);

@@ -41,34 +41,46 @@ int status_forward_read(const struct cli_settings *settings, struct forward_stat
     return r;
 }
 
-static bool is_failing(const struct forward_destination *d)
+/* The forwarder's own word for it: a destination with events that wait is never ok. */
+static const char *state_of(const struct forward_status *s, const struct forward_destination *row)
 {
-    return d->breaker[0] && strcmp(d->breaker, "closed") != 0;
+    if (!s->runs)
+        return "waits for the forwarder";
+    return row->state[0] ? row->state : "new";
+}
+
+static bool is_one_of(const char *state, const char *const *states, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(state, states[i]) == 0)
+            return true;
+    }
+    return false;
 }
 
 const char *status_destination_text(const struct forward_status *s, const struct destination_status *d,
                                     char *ret, size_t n)
 {
+    static const char *const well[] = { "ok", "delivering", "paused", "new" };
     const struct forward_destination *row = &d->row;
-    const char *state = row->off_since                            ? "turned off"
-                        : !s->runs                                ? "waits for the forwarder"
-                        : is_failing(row)                         ? "failing"
-                        : d->counts.retrying || d->counts.blocked ? "ok, but some sessions wait"
-                                                                  : "ok";
+    const char *state = state_of(s, row);
+    bool shown = row->last_error[0] && !is_one_of(state, well, ARRAY_LEN(well));
 
     (void)snprintf(ret, n, "%s: %s; %lld events retrying, %lld waiting behind them, %lld dead letters%s%s",
                    row->name, state, (long long)d->counts.retrying, (long long)d->counts.blocked,
-                   (long long)d->counts.dead, is_failing(row) && row->last_error[0] ? "; last error: " : "",
-                   is_failing(row) ? row->last_error : "");
+                   (long long)d->counts.dead, shown ? "; last error: " : "", shown ? row->last_error : "");
     return ret;
 }
 
 enum problem_level status_destination_level(const struct forward_status *s,
                                             const struct destination_status *d)
 {
+    static const char *const bad[] = { "down", "limited" };
+    static const char *const warn[] = { "off", "failing" };
+
     if (d->row.off_since)
         return PROBLEM_WARN;
-    if (!s->runs || is_failing(&d->row))
+    if (!s->runs || is_one_of(d->row.state, bad, ARRAY_LEN(bad)))
         return PROBLEM_BAD;
-    return d->counts.retrying || d->counts.dead ? PROBLEM_WARN : PROBLEM_NONE;
+    return d->counts.dead || is_one_of(d->row.state, warn, ARRAY_LEN(warn)) ? PROBLEM_WARN : PROBLEM_NONE;
 }

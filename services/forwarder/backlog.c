@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -37,6 +38,11 @@ struct backlog {
 
     struct event_rows read; /* memory that is kept between reads */
 };
+
+static bool str_is(struct str a, struct str b)
+{
+    return a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
+}
 
 static int64_t boot_ms(const struct backlog *b)
 {
@@ -122,9 +128,9 @@ static void mark_done(struct backlog *b, int64_t seq)
 }
 
 /* Its place in the log is behind the window, its row holds it from now on. */
-static int block(struct backlog *b, struct session_queue *q, int64_t seq)
+static int block(struct backlog *b, struct session_queue *q, int64_t seq, bool newest)
 {
-    int r = queue_rows_block(&b->rows, q, seq);
+    int r = queue_rows_block(&b->rows, q, seq, newest);
 
     if (r == 0)
         mark_done(b, seq);
@@ -151,7 +157,7 @@ static int add_wanted(struct backlog *b, const struct event *e)
     struct session_queue *q = queue_table_get(b->table, QUEUE_LIVE, e->bridge, e->session);
 
     if (q && session_queue_has_rows(q))
-        return block(b, q, e->seq);
+        return block(b, q, e->seq, true);
     return append(b, q, e, 0);
 }
 
@@ -203,7 +209,7 @@ static int store_event(struct backlog *b, struct session_queue *q, struct queued
     int r;
 
     if (!first_in_flight) {
-        r = block(b, q, ev->event.seq);
+        r = block(b, q, ev->event.seq, false);
         ev->blocked = r == 0;
         return r;
     }
@@ -363,15 +369,41 @@ static int read_event(struct backlog *b, int64_t seq, struct queued_event **ret)
     return *ret ? 0 : -ENOMEM;
 }
 
+/* Spilled events get rows, some hundred at a time, when the rows before them are used up. */
+static int unspill(struct backlog *b, struct session_queue *q)
+{
+    const struct event_filter filter = { .session = q->session, .bridge = q->bridge };
+    int64_t missing;
+    int r = event_read(b->o.stores->reader, q->spill_from, &filter, EVENT_READ_ROWS_MAX, &b->read);
+
+    for (int i = 0; r == 0 && i < b->read.n && b->read.rows[i].seq <= q->spill_to; i++) {
+        const struct event *e = &b->read.rows[i];
+
+        if (str_is(e->session, q->session) && str_is(e->bridge, q->bridge) &&
+            event_filter_wants(b->o.filter, e))
+            r = queue_rows_unspill(&b->rows, q, e->seq);
+    }
+    if (r != 0)
+        return r;
+    if (q->blocked == 0 && b->read.next_seq <= q->spill_to)
+        q->first_row_seq = b->read.next_seq;
+    missing = queue_rows_spill_looked(&b->rows, q, b->read.next_seq);
+    return missing > 0 ? give_up_range(b, q->spill_to - missing + 1, q->spill_to) : 0;
+}
+
 /* Seq of the first event of a queue that has none in memory; 0: there is none. */
 static int first_seq_of(struct backlog *b, struct session_queue *q, int64_t *ret)
 {
-    int r;
+    int r = 0;
 
     if (q->head_has_row) {
         *ret = q->head_seq;
         return 0;
     }
+    if (q->blocked == 0 && q->spill_n > 0)
+        r = unspill(b, q);
+    if (r != 0)
+        return r;
     r = queue_rows_first_blocked(&b->rows, q, ret);
     if (r == 0 && *ret > 0)
         q->first_row_seq = *ret;
@@ -559,15 +591,109 @@ int backlog_give_back(struct backlog *b, const struct dest_breaker *breaker)
     return r;
 }
 
+/* ---- operators ------------------------------------------------------------------------------- */
+
+int64_t backlog_retry_now(struct backlog *b, struct str session, int64_t seq)
+{
+    int64_t n = 0;
+
+    LIST_FOR(it, &b->waiting)
+    {
+        struct session_queue *q = container_of(it, struct session_queue, in_list);
+
+        if ((session.n > 0 && !str_is(q->session, session)) || (seq > 0 && q->head_seq != seq))
+            continue;
+        stop_waiting(b, q);
+        n++;
+    }
+    return n;
+}
+
+struct search {
+    int64_t seq;
+    struct session_queue *found;
+};
+
+static int on_head(void *ctx, struct session_queue *q)
+{
+    struct search *s = ctx;
+
+    if (q->kind == QUEUE_LIVE && q->head_has_row && q->head_seq == s->seq && q->state != QUEUE_SENDING)
+        s->found = q;
+    return 0;
+}
+
+/* The queue of which the event is the head, or which has it as a blocked one. NULL: none. */
+static int find_waiting(struct backlog *b, int64_t seq, struct session_queue **ret)
+{
+    CLEANUP(buf_fini) struct buf bridge = BUF_INIT(1024);
+    CLEANUP(buf_fini) struct buf session = BUF_INIT(1024);
+    struct search s = { .seq = seq };
+    bool found = false;
+    int r;
+
+    (void)queue_table_each(b->table, on_head, &s);
+    *ret = s.found;
+    if (s.found)
+        return 0;
+    r = forward_blocked_session(b->o.stores->db, b->o.destination, seq, &bridge, &session, &found);
+    if (r == 0 && found)
+        *ret = queue_table_find(b->table, QUEUE_LIVE, (struct str){ buf_str(&bridge), bridge.len },
+                                (struct str){ buf_str(&session), session.len });
+    return r;
+}
+
+static bool is_in_memory(const struct session_queue *q, int64_t seq)
+{
+    for (const struct list *it = q->events.next; it != &q->events; it = it->next) {
+        if (container_of(it, struct queued_event, in_queue)->event.seq == seq)
+            return true;
+    }
+    return false;
+}
+
+static int skip(struct backlog *b, struct session_queue *q, int64_t seq)
+{
+    struct event gone = { .seq = seq, .bridge = q->bridge, .session = q->session };
+    bool head = q->head_has_row && q->head_seq == seq;
+    int r = event_read(b->o.stores->reader, seq, NULL, 1, &b->read);
+    bool there = r == 0 && b->read.n > 0 && b->read.rows[0].seq == seq;
+
+    event_reader_event_id(b->o.stores->reader, seq, gone.id);
+    r = dead_letters_put(b->o.dead, &b->o.of, there ? &b->read.rows[0] : &gone, "skipped by an operator",
+                         head ? q->tries.counted : 0, NULL);
+    if (r == 0)
+        r = queue_rows_remove(&b->rows, q, seq, !head);
+    if (head)
+        session_queue_forget_head(q);
+    if (head && q->state == QUEUE_WAITING)
+        stop_waiting(b, q);
+    return r;
+}
+
+int backlog_skip(struct backlog *b, int64_t seq, bool *ret_found)
+{
+    struct session_queue *q = NULL;
+    int r = backlog_spill(b, 0);
+
+    *ret_found = false;
+    if (r == 0)
+        r = find_waiting(b, seq, &q);
+    if (r != 0 || !q || is_in_memory(q, seq))
+        return r;
+    *ret_found = true;
+    return skip(b, q, seq);
+}
+
 /* ---- what is stored and shown ---------------------------------------------------------------- */
 
 int backlog_save(struct backlog *b, bool all)
 {
     CLEANUP(buf_fini) struct buf bits = BUF_INIT(ACK_WINDOW_SEQS / 8 + 8);
-    int r;
+    int r = queue_rows_save_spills(&b->rows);
 
-    if (!b->window_dirty && !(all && b->window_moved))
-        return 0;
+    if (r != 0 || (!b->window_dirty && !(all && b->window_moved)))
+        return r;
     ack_window_pack(&b->window, &bits);
     r = group_commit_begin(b->o.commit);
     if (r == 0)
@@ -611,9 +737,10 @@ static int on_age(void *ctx, struct session_queue *q)
 
 void backlog_count(struct backlog *b, struct backlog_counts *ret)
 {
-    *ret = (struct backlog_counts){
-        .events = b->n_events, .bytes = b->bytes, .retry = b->rows.n_retry, .blocked = b->rows.n_blocked
-    };
+    *ret = (struct backlog_counts){ .events = b->n_events,
+                                    .bytes = b->bytes,
+                                    .retry = b->rows.n_retry,
+                                    .blocked = b->rows.n_blocked + b->rows.n_spilled };
     (void)queue_table_each(b->table, on_age, &ret->oldest_at);
 }
 
@@ -624,7 +751,7 @@ bool backlog_is_full(const struct backlog *b, int part)
 
 int64_t backlog_rows(const struct backlog *b)
 {
-    return b->rows.n_blocked;
+    return b->rows.n_blocked + b->rows.n_spilled;
 }
 
 int64_t backlog_events(const struct backlog *b)
@@ -651,6 +778,23 @@ static int on_retry_row(void *ctx, const struct forward_retry *row)
     /* The backend may have been put right meanwhile. */
     wait_until(b, q, q->tries.due_at < soon ? q->tries.due_at : soon);
     b->rows.n_retry++;
+    return 0;
+}
+
+static int on_spill_row(void *ctx, const struct forward_spill *row)
+{
+    struct backlog *b = ctx;
+    struct session_queue *q = queue_table_get(b->table, QUEUE_LIVE, row->bridge, row->session);
+
+    if (!q)
+        return -ENOMEM;
+    session_queue_note_row(q, row->from_seq);
+    q->spill_from = row->from_seq;
+    q->spill_to = row->to_seq;
+    q->spill_n = row->n;
+    b->rows.n_spilled += row->n;
+    if (q->state == QUEUE_IDLE)
+        settle(b, q);
     return 0;
 }
 
@@ -691,7 +835,9 @@ static int load(struct backlog *b)
     acks_each(b->o.stores->acks, b->o.destination, on_ack, b);
     b->position = b->window.floor > 0 ? b->window.floor : 0;
     r = forward_retry_each(db, b->o.destination, on_retry_row, b);
-    return r == 0 ? forward_blocked_each(db, b->o.destination, on_blocked_rows, b) : r;
+    if (r == 0)
+        r = forward_blocked_each(db, b->o.destination, on_blocked_rows, b);
+    return r == 0 ? forward_spill_each(db, b->o.destination, on_spill_row, b) : r;
 }
 
 int backlog_open(const struct backlog_options *o, struct backlog **ret)
@@ -707,6 +853,7 @@ int backlog_open(const struct backlog_options *o, struct backlog **ret)
     list_init(&b->ready_new);
     list_init(&b->ready_retry);
     list_init(&b->waiting);
+    list_init(&b->rows.dirty);
     r = queue_table_open(&b->table);
     if (r == 0)
         r = load(b);

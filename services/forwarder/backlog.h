@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "common/app/event_filter.h"
 #include "common/policy/delivery.h"
 #include "services/forwarder/dead_letters.h"
 #include "services/forwarder/queued_event.h"
@@ -27,6 +28,7 @@ struct backlog_options {
     struct group_commit *commit;
     struct dead_letters *dead;
     const struct delivery_schedule *schedule;
+    const struct destination_filter *filter;
     struct dead_letter_of of;
     int64_t destination; /* its id in forward.db */
     int64_t floor;       /* as stored, with the bits above it */
@@ -92,6 +94,15 @@ int backlog_give_back(struct backlog *b, const struct dest_breaker *breaker);
  * events in flight get a row too. */
 int backlog_spill(struct backlog *b, int keep);
 
+/* ---- operators ------------------------------------------------------------------------------- */
+
+/* Queues that wait are ready now: all, that of @session (STR_NULL: any), that with the event @seq first (0: any). Returns
+ * how many. */
+int64_t backlog_retry_now(struct backlog *b, struct str session, int64_t seq);
+/* The event with this seq, which waits, becomes a dead letter. *ret_found is false when it does not wait: it was
+ * delivered, or is in flight. */
+int backlog_skip(struct backlog *b, int64_t seq, bool *ret_found);
+
 /* ---- what is stored and shown ---------------------------------------------------------------- */
 
 /* In the transaction: writes the window of acknowledgements if one changed it (@all: or anything else did). */
@@ -103,11 +114,11 @@ struct backlog_counts {
     int64_t events;    /* in memory */
     size_t bytes;      /* of these */
     int64_t retry;     /* rows: events that failed and wait */
-    int64_t blocked;   /* rows: events behind these */
+    int64_t blocked;   /* events behind these, with a row or spilled */
     int64_t oldest_at; /* wall ms when the oldest event came that was not sent yet; 0: there is none */
 };
 void backlog_count(struct backlog *b, struct backlog_counts *ret);
 /* Memory is full, by parts: 1: full; 2: half. */
 bool backlog_is_full(const struct backlog *b, int part);
-int64_t backlog_rows(const struct backlog *b);   /* blocked ones */
+int64_t backlog_rows(const struct backlog *b);   /* blocked ones, and spilled events */
 int64_t backlog_events(const struct backlog *b); /* in memory */

@@ -1,10 +1,15 @@
-/* One command: read → applied to forward.db → committed → removed. A crash in between applies it twice, which
- * changes nothing more. */
+/*
+ * One command: read → applied to forward.db → committed → its result is written into its row, where the CLI reads it. A
+ * crash in between applies it twice, which changes nothing more. A test's result comes with the backend's answer.
+ */
 #include "services/forwarder/commands.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "common/base/json_out.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/store/forward_commands.h"
@@ -12,66 +17,239 @@
 #define LOOK_MS 2000
 /* A name, a session and a type. */
 #define TEXTS_MAX 8192
+/* The CLI waits for seconds; rows that nobody has come for. */
+#define RESULT_KEEP_MS (60 * 60 * 1000)
 
 struct commands {
     struct app *app;
     struct startup *startup;
     struct state_store *state;
     struct timer *timer;
+    int64_t last_n; /* of the newest that was taken; a test may still be without result */
 };
+
+/* What became of a command. */
+struct outcome {
+    bool failed, later; /* later: the result comes with an answer */
+    char text[FORWARD_RESULT_MAX];
+};
+
+static void say(struct outcome *o, bool failed, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+static void say(struct outcome *o, bool failed, const char *fmt, ...)
+{
+    va_list ap;
+
+    o->failed = failed;
+    va_start(ap, fmt);
+    (void)vsnprintf(o->text, sizeof o->text, fmt, ap);
+    va_end(ap);
+}
+
+/* ---- which destinations ---------------------------------------------------------------------- */
 
 static bool is_for(const struct destination *d, const struct forward_command *cmd)
 {
     return !cmd->filter.destination[0] || strcmp(cmd->filter.destination, destination_name(d)) == 0;
 }
 
-static int turn_destinations(struct engine *e, const struct forward_command *cmd)
+static bool names_nobody(struct engine *e, const struct forward_command *cmd)
 {
-    int r = 0;
-
-    for (int i = 0; r == 0 && i < engine_destinations(e); i++) {
-        struct destination *d = engine_destination(e, i);
-
-        if (is_for(d, cmd))
-            r = destination_turn_off(d, cmd->verb == FORWARD_OFF);
+    for (int i = 0; i < engine_destinations(e); i++) {
+        if (is_for(engine_destination(e, i), cmd))
+            return false;
     }
-    return r;
+    return true;
 }
 
-static int redeliver_dead(struct engine *e, const struct forward_command *cmd)
+/* ---- dead letters ---------------------------------------------------------------------------- */
+
+static int redeliver_dead(struct engine *e, const struct forward_command *cmd, struct outcome *o)
 {
     int64_t n = 0;
     int r = dead_letters_redeliver(engine_dead_letters(e), &cmd->filter, &n);
 
     for (int i = 0; r == 0 && i < engine_destinations(e); i++)
         destination_redeliver(engine_destination(e, i));
-    if (r == 0)
-        log_info("dead-retry", "dead letters are redelivered", KI("letters", n));
+    log_info("dead-retry", "dead letters are redelivered", KI("letters", n));
+    say(o, n == 0, "%" PRId64 " dead letter%s will be tried once more", n, n == 1 ? "" : "s");
     return r;
 }
 
-static int drop_dead(struct engine *e, const struct forward_command *cmd)
+static int drop_dead(struct engine *e, const struct forward_command *cmd, struct outcome *o)
 {
     int64_t n = 0;
     int r = dead_letters_drop(engine_dead_letters(e), &cmd->filter, &n);
 
-    if (r == 0)
-        log_info("dead-drop", "dead letters were dropped", KI("letters", n));
+    log_info("dead-drop", "dead letters were dropped", KI("letters", n));
+    say(o, n == 0, "%" PRId64 " dead letter%s dropped", n, n == 1 ? "" : "s");
     return r;
 }
 
-static int apply(struct engine *e, const struct forward_command *cmd)
+/* ---- destinations ---------------------------------------------------------------------------- */
+
+static int switch_destination(struct destination *d, const struct forward_command *cmd)
 {
+    if (cmd->verb == FORWARD_ON || cmd->verb == FORWARD_OFF)
+        return destination_turn_off(d, cmd->verb == FORWARD_OFF);
+    return destination_pause(d, cmd->verb == FORWARD_PAUSE);
+}
+
+static int switch_destinations(struct engine *e, const struct forward_command *cmd, struct outcome *o)
+{
+    static const char *const words[] = { [FORWARD_ON] = "turned on",
+                                         [FORWARD_OFF] = "turned off",
+                                         [FORWARD_PAUSE] = "paused",
+                                         [FORWARD_RESUME] = "resumed" };
+    int r = 0;
+
+    for (int i = 0; r == 0 && i < engine_destinations(e); i++) {
+        if (is_for(engine_destination(e, i), cmd))
+            r = switch_destination(engine_destination(e, i), cmd);
+    }
+    say(o, false, "destination %s is %s", cmd->filter.destination, words[cmd->verb]);
+    return r;
+}
+
+static int retry_now(struct engine *e, const struct forward_command *cmd, struct outcome *o)
+{
+    int64_t n = 0;
+
+    for (int i = 0; i < engine_destinations(e); i++) {
+        if (is_for(engine_destination(e, i), cmd))
+            n += destination_retry_now(engine_destination(e, i), str_from(cmd->filter.session),
+                                       cmd->filter.id);
+    }
+    say(o, n == 0 && (cmd->filter.id || cmd->filter.session[0]), "%" PRId64 " waiting event%s tried now", n,
+        n == 1 ? " is" : "s are");
+    return 0;
+}
+
+static int skip(struct engine *e, const struct forward_command *cmd, struct outcome *o)
+{
+    int n = 0;
+    int r = 0;
+
+    for (int i = 0; r == 0 && i < engine_destinations(e); i++) {
+        bool found = false;
+
+        if (is_for(engine_destination(e, i), cmd))
+            r = destination_skip(engine_destination(e, i), cmd->filter.id, &found);
+        n += found;
+    }
+    if (n > 0)
+        say(o, false, "event %" PRId64 " is a dead letter now, of %d destination%s", cmd->filter.id, n,
+            n == 1 ? "" : "s");
+    else
+        say(o, true, "no event with seq %" PRId64 " waits: it was delivered, or is being delivered now",
+            cmd->filter.id);
+    return r;
+}
+
+static int forget(struct engine *e, const struct forward_command *cmd, struct outcome *o)
+{
+    bool found = false;
+    int r;
+
+    if (!names_nobody(e, cmd)) {
+        say(o, true, "destination %s is configured; take it out of BACKEND_URL or FORWARD_CONFIG first",
+            cmd->filter.destination);
+        return 0;
+    }
+    r = engine_forget(e, cmd->filter.destination, &found);
+    say(o, !found, found ? "destination %s is forgotten" : "there is no destination %s",
+        cmd->filter.destination);
+    return r;
+}
+
+/* ---- a test ---------------------------------------------------------------------------------- */
+
+struct test {
+    struct commands *c;
+    int64_t n;
+};
+
+static void finish(struct commands *c, int64_t n, const struct outcome *o)
+{
+    int r = state_store_open(c->state);
+
+    if (r == 0)
+        r = forward_command_done(c->state->db, n, o->failed, o->text,
+                                 app_clock(c->app)->wall_ms(app_clock(c->app)));
+    (void)state_store_result(c->state, r);
+}
+
+static void on_tested(void *ctx, const struct deliver_test *t)
+{
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(FORWARD_RESULT_MAX - 1);
+    CLEANUP(mem_freep) struct test *test = ctx;
+    struct outcome o = { 0 };
+    struct json_out j = JSON_OUT(&out);
+
+    if (!t)
+        return;
+    o.failed = t->error.status / 100 != 2;
+    json_open(&j, NULL, '{');
+    json_int(&j, "status", t->error.status);
+    json_int(&j, "took_ms", t->took_ms);
+    json_texts(&j, "detail", t->error.detail);
+    json_text(&j, "answer",
+              (struct str){ t->error.answer.p, t->error.answer.n < 200 ? t->error.answer.n : 200 });
+    json_close(&j, '}');
+    str_copy((struct str){ buf_str(&out), out.len }, o.text, sizeof o.text);
+    finish(test->c, test->n, &o);
+}
+
+static int test_destination(struct commands *c, struct engine *e, const struct forward_command *cmd,
+                            struct outcome *o)
+{
+    struct test *test = mem_alloc(sizeof *test);
+    int r = test ? -ENOENT : -ENOMEM;
+
+    if (test)
+        *test = (struct test){ c, cmd->n };
+    for (int i = 0; test && i < engine_destinations(e); i++) {
+        if (is_for(engine_destination(e, i), cmd))
+            r = destination_test(engine_destination(e, i), on_tested, test);
+    }
+    o->later = r == 0;
+    if (r == 0)
+        return 0;
+    mem_free(test);
+    say(o, true, "cannot send a test event: %s", err_text(r));
+    return 0;
+}
+
+/* ---- taking them ----------------------------------------------------------------------------- */
+
+static int apply(struct commands *c, struct engine *e, const struct forward_command *cmd, struct outcome *o)
+{
+    if (cmd->filter.destination[0] && cmd->verb != FORWARD_FORGET && cmd->verb != FORWARD_DEAD_DROP &&
+        names_nobody(e, cmd)) {
+        say(o, true, "there is no destination %s", cmd->filter.destination);
+        return 0;
+    }
     switch (cmd->verb) {
     case FORWARD_DEAD_RETRY:
-        return redeliver_dead(e, cmd);
+        return redeliver_dead(e, cmd, o);
     case FORWARD_DEAD_DROP:
-        return drop_dead(e, cmd);
+        return drop_dead(e, cmd, o);
     case FORWARD_ON:
     case FORWARD_OFF:
-        return turn_destinations(e, cmd);
+    case FORWARD_PAUSE:
+    case FORWARD_RESUME:
+        return switch_destinations(e, cmd, o);
+    case FORWARD_RETRY:
+        return retry_now(e, cmd, o);
+    case FORWARD_SKIP:
+        return skip(e, cmd, o);
+    case FORWARD_TEST:
+        return test_destination(c, e, cmd, o);
+    case FORWARD_FORGET:
+        return forget(e, cmd, o);
     default:
         log_warn("command-unknown", "a command of a newer zapkeep is left out", KI("verb", cmd->verb));
+        say(o, true, "this zapkeep-forward does not know the command; update it");
         return 0;
     }
 }
@@ -81,27 +259,43 @@ static int take_one(struct commands *c, struct engine *e)
 {
     CLEANUP(buf_fini) struct buf texts = BUF_INIT(TEXTS_MAX);
     struct forward_command cmd = { 0 };
+    struct outcome o = { 0 };
     int r = state_store_open(c->state);
 
     if (r == 0)
-        r = forward_command_first(c->state->db, &cmd, &texts);
+        r = forward_command_first(c->state->db, c->last_n, &cmd, &texts);
     if (r == 0)
-        r = apply(e, &cmd);
+        r = apply(c, e, &cmd, &o);
     if (r == 0)
         r = engine_commit(e);
-    return r == 0 ? forward_command_remove(c->state->db, cmd.n) : r;
+    if (r != 0)
+        return r;
+    c->last_n = cmd.n;
+    if (!o.later)
+        finish(c, cmd.n, &o);
+    return 0;
+}
+
+static void prune(struct commands *c)
+{
+    if (state_store_open(c->state) == 0)
+        (void)forward_command_prune(c->state->db,
+                                    app_clock(c->app)->wall_ms(app_clock(c->app)) - RESULT_KEEP_MS);
 }
 
 static void on_timer(void *ctx)
 {
     struct commands *c = ctx;
     struct engine *e = startup_engine(c->startup);
+    int n = 0;
 
     timer_start(c->timer, LOOK_MS);
     if (!e || app_stopping(c->app))
         return;
     while (take_one(c, e) == 0)
-        ;
+        n++;
+    if (n > 0)
+        prune(c);
     engine_poke(e);
 }
 
@@ -109,6 +303,8 @@ void commands_notify(struct commands *c)
 {
     timer_start(c->timer, 0);
 }
+
+/* ---- opening --------------------------------------------------------------------------------- */
 
 int commands_open(struct app *app, struct startup *startup, struct state_store *state, struct commands **ret)
 {

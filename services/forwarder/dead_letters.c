@@ -59,9 +59,15 @@ int dead_letters_put(struct dead_letters *d, const struct dead_letter_of *of, co
 
 int dead_letters_delivered(struct dead_letters *d, int64_t id)
 {
-    int64_t n = 0;
+    bool found = false;
+    int r = group_commit_begin(d->commit);
 
-    return dead_letters_drop(d, &(struct forward_dead_filter){ .id = id }, &n);
+    if (r == 0)
+        r = forward_dead_remove_one(d->db, id, &found);
+    if (r != 0)
+        return group_commit_fail(d->commit, r);
+    d->n -= found;
+    return 0;
 }
 
 int dead_letters_failed_again(struct dead_letters *d, int64_t id, const struct delivery_error *error)

@@ -11,7 +11,8 @@
 struct delivery_error {
     int64_t status; /* 0: there was no answer */
     char detail[FORWARD_DETAIL_MAX];
-    struct str answer; /* its beginning; borrowed */
+    struct str answer;  /* its beginning; borrowed, as the next */
+    struct str session; /* whose event it was */
 };
 
 /* The letters of all destinations. */

@@ -129,23 +129,30 @@ static int build(struct call *c)
 
 static void on_answer(void *ctx, const struct http_answer *answer);
 
+static int send_request(struct deliver *d, void (*done)(void *ctx, const struct http_answer *answer),
+                        void *ctx)
+{
+    const struct destination_config *config = d->o.config;
+
+    return http_call(d->client,
+                     &(struct http_request){ .method = "POST",
+                                             .url = config->url,
+                                             .headers = buf_str(&d->headers),
+                                             .body = { buf_str(&d->body), d->body.len },
+                                             .timeout_ms = config->timeout_ms,
+                                             .answer_bytes_max = ANSWER_BYTES_MAX,
+                                             .http2 = true,
+                                             .public_only = !config->allow_private && !config->proxy },
+                     done, ctx, NULL);
+}
+
 static int post(struct call *c)
 {
     struct deliver *d = c->d;
-    const struct destination_config *config = d->o.config;
     int r = build(c);
 
     if (r == 0)
-        r = http_call(d->client,
-                      &(struct http_request){ .method = "POST",
-                                              .url = config->url,
-                                              .headers = buf_str(&d->headers),
-                                              .body = { buf_str(&d->body), d->body.len },
-                                              .timeout_ms = config->timeout_ms,
-                                              .answer_bytes_max = ANSWER_BYTES_MAX,
-                                              .http2 = true,
-                                              .public_only = !config->allow_private },
-                      on_answer, c, NULL);
+        r = send_request(d, on_answer, c);
     if (d->body.cap > BODY_KEEP_MAX)
         buf_fini(&d->body);
     return r;
@@ -329,6 +336,7 @@ static int handle_answer(struct call *c, const struct http_answer *a)
         r = taken(c);
     } else {
         describe(a, &error);
+        error.session = c->at[0].event->event.session;
         for (int i = 0; i < c->n; i++)
             backlog_tries(c->at[i].queue)->failed_in = d->breaker.streak_id + 1;
         d->o.hooks.failed(d->o.hooks.ctx, &error);
@@ -360,14 +368,66 @@ static void on_answer(void *ctx, const struct http_answer *answer)
     mem_free(c);
 }
 
+/* ---- a test ---------------------------------------------------------------------------------- */
+
+#define TEST_BODY "{\"eventType\":\"zapkeep.test\",\"sessionId\":\"zapkeep-test\",\"data\":{}}"
+
+struct test {
+    struct deliver *d;
+    void (*done)(void *ctx, const struct deliver_test *t);
+    void *ctx;
+};
+
+static void on_test_answer(void *ctx, const struct http_answer *answer)
+{
+    struct test *test = ctx;
+    struct deliver_test t = { .took_ms = answer->took_ms };
+
+    describe(answer, &t.error);
+    test->done(test->ctx, test->d->closing ? NULL : &t);
+    mem_free(test);
+}
+
+int deliver_test(struct deliver *d, void (*done)(void *ctx, const struct deliver_test *t), void *ctx)
+{
+    struct clock *clock = app_clock(d->o.app);
+    struct event e = { .type = STR_LIT("zapkeep.test"),
+                       .bridge = STR_LIT("zapkeep"),
+                       .session = STR_LIT("zapkeep-test"),
+                       .at = clock->wall_ms(clock),
+                       .body = STR_LIT(TEST_BODY) };
+    const struct event *events[] = { &e };
+    struct delivery_try how = { .attempt = 1, .timestamp_s = e.at / 1000, .batch = d->o.config->batch > 1 };
+    struct test *test = mem_alloc(sizeof *test);
+    int r;
+
+    if (!test)
+        return -ENOMEM;
+    *test = (struct test){ d, done, ctx };
+    (void)snprintf(e.id, sizeof e.id, "evt_test_%lld", (long long)e.at);
+    buf_reset(&d->headers);
+    buf_reset(&d->body);
+    r = delivery_request_build(&d->o.config->target, &how, events, 1, &d->headers, &d->body);
+    if (r == 0)
+        r = send_request(d, on_test_answer, test);
+    if (r != 0)
+        mem_free(test);
+    return r;
+}
+
+void deliver_retry_now(struct deliver *d)
+{
+    dest_breaker_retry_now(&d->breaker, boot_ms(d));
+}
+
 /* ---- opening --------------------------------------------------------------------------------- */
 
 static int start(struct deliver *d)
 {
     int r = http_client_open(app_loop(d->o.app), (int)d->o.config->concurrency, &d->client);
 
-    if (r == 0 && d->o.config->ca[0])
-        r = http_client_trust(d->client, d->o.config->ca);
+    if (r == 0)
+        http_client_set_peer(d->client, &d->o.config->peer);
     if (r == 0)
         r = timer_open(app_loop(d->o.app), on_timer, d, &d->timer);
     return r;

@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "services/forwarder/destination_config.h"
+#include "common/app/destination_config.h"
 #include "services/forwarder/redeliver.h"
 
 struct deliver;
@@ -42,5 +42,15 @@ void deliver_close(struct deliver *d); /* nothing more is heard of requests in f
 int deliver_poke(struct deliver *d);
 int64_t deliver_in_flight(const struct deliver *d); /* requests */
 const struct dest_breaker *deliver_breaker(const struct deliver *d);
+/* An operator wants it tried now. */
+void deliver_retry_now(struct deliver *d);
+/* Sends one test event, which is not of the log. @done fires once; @t is NULL when the
+ * deliver is closed before there is an answer. Returns 0 or
+ * -errno. */
+struct deliver_test {
+    int64_t took_ms;
+    struct delivery_error error; /* status and detail also of a good answer */
+};
+int deliver_test(struct deliver *d, void (*done)(void *ctx, const struct deliver_test *t), void *ctx);
 /* A probe has failed since the last call. */
 bool deliver_take_reopened(struct deliver *d);

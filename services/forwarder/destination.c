@@ -8,6 +8,7 @@
 #include "common/base/mem.h"
 #include "common/base/url.h"
 #include "services/forwarder/ack_window.h"
+#include "services/forwarder/filter_check.h"
 #include "services/forwarder/forward_metrics.h"
 
 struct destination {
@@ -18,6 +19,7 @@ struct destination {
     struct redeliver redeliver;
     struct deliver *deliver;
     struct reading *reading;
+    struct destination_report report;
 };
 
 static int64_t wall_ms(const struct destination *d)
@@ -30,49 +32,79 @@ const char *destination_name(const struct destination *d)
     return d->o.config->name;
 }
 
-/* ---- off and on ------------------------------------------------------------------------------ */
-
 static bool is_off(const struct destination *d)
 {
     return d->row.off_since > 0;
 }
 
-static bool is_on(void *ctx)
+static bool is_paused(const struct destination *d)
 {
-    return !is_off(ctx);
+    return d->row.paused_since > 0;
 }
 
-static void publish(const struct destination *d, const char *status, const char *detail)
+static bool is_on(void *ctx)
 {
-    struct message m;
+    return !is_off(ctx) && !is_paused(ctx);
+}
 
-    message_init(&m);
-    m.type = str_from(topic_type_text(TOPIC_FORWARD_DESTINATION));
-    m.destination = str_from(d->o.config->name);
-    m.status = str_from(status);
-    m.text = str_from(detail);
-    app_publish(d->o.app, &m);
+/* ---- its state ------------------------------------------------------------------------------- */
+
+static int64_t unread(const struct destination *d)
+{
+    int64_t head = reading_head(d->reading);
+    int64_t position = backlog_position(d->backlog);
+
+    return head > position ? head - position : 0;
+}
+
+static void report_state(struct destination *d)
+{
+    const struct dest_breaker *breaker = deliver_breaker(d->deliver);
+    struct clock *clock = app_clock(d->o.app);
+    struct backlog_counts c;
+    struct dest_facts f = { .off = is_off(d), .paused = is_paused(d) };
+
+    backlog_count(d->backlog, &c);
+    f.down = !dest_breaker_is_closed(breaker);
+    f.limited = pace_is_paused(&breaker->pace, clock->boot_ms(clock));
+    f.failing = c.retry > 0 || dest_breaker_is_failing(breaker);
+    f.waiting = c.events + c.retry + c.blocked + unread(d);
+    destination_report_state(&d->report, dest_state_of(&f));
+}
+
+/* ---- off, on, paused ------------------------------------------------------------------------- */
+
+static int save_off(struct destination *d)
+{
+    int r = group_commit_begin(d->o.commit);
+
+    if (r == 0)
+        r = forward_save_off(d->o.stores->db, d->row.id, d->row.off_since, d->row.paused_since);
+    if (r != 0)
+        return group_commit_fail(d->o.commit, r);
+    report_state(d);
+    return 0;
 }
 
 int destination_turn_off(struct destination *d, bool off)
 {
-    int r;
-
     if (off == is_off(d))
         return 0;
     d->row.off_since = off ? wall_ms(d) : 0;
-    r = group_commit_begin(d->o.commit);
-    if (r == 0)
-        r = forward_save_off(d->o.stores->db, d->row.id, d->row.off_since);
-    if (r != 0)
-        return group_commit_fail(d->o.commit, r);
-    publish(d, off ? "off" : "on", d->row.last_error);
     if (off)
         log_error("destination-off", "turned off: nothing more is delivered until zapkeep forward on",
                   KS("destination", d->o.config->name), KS("error", d->row.last_error));
     else
         log_info("destination-on", "turned on again", KS("destination", d->o.config->name));
-    return 0;
+    return save_off(d);
+}
+
+int destination_pause(struct destination *d, bool pause)
+{
+    if (pause == is_paused(d))
+        return 0;
+    d->row.paused_since = pause ? wall_ms(d) : 0;
+    return save_off(d);
 }
 
 /* ---- news from the requests ------------------------------------------------------------------ */
@@ -89,24 +121,14 @@ static void on_failed(void *ctx, const struct delivery_error *error)
 {
     struct destination *d = ctx;
 
-    str_copy(str_from(error->detail), d->row.last_error, sizeof d->row.last_error);
-    d->row.last_error_at = wall_ms(d);
+    destination_report_failed(&d->report, error);
+    if (dest_state_is_well(d->report.state))
+        report_state(d);
 }
 
 static void on_changed(void *ctx, enum dest_breaker_change change, const struct delivery_error *error)
 {
-    struct destination *d = ctx;
-
-    if (change == DEST_BREAKER_OPENED) {
-        log_warn("destination-down", "the destination does not work; its events wait in the log",
-                 KS("destination", d->o.config->name), KS("error", error->detail));
-        publish(d, "down", error->detail);
-    }
-    if (change == DEST_BREAKER_CLOSED) {
-        log_info("destination-well", "the destination works again; deliveries start slowly",
-                 KS("destination", d->o.config->name));
-        publish(d, "up", "");
-    }
+    report_state(ctx);
 }
 
 static int on_gone(void *ctx)
@@ -119,6 +141,14 @@ static void on_poke(void *ctx)
     destination_poke(ctx);
 }
 
+static void on_filtered(void *ctx, bool wanted)
+{
+    struct destination *d = ctx;
+
+    d->row.matched += wanted;
+    d->row.filtered += !wanted;
+}
+
 /* ---- going on -------------------------------------------------------------------------------- */
 
 void destination_poke(struct destination *d)
@@ -128,7 +158,7 @@ void destination_poke(struct destination *d)
     /* At a stop nothing is started: its answer would not be read any more. */
     if (app_stopping(d->o.app) || !d->reading)
         return;
-    if (!is_off(d))
+    if (is_on(d))
         r = deliver_poke(d->deliver);
     if (r == 0)
         (void)reading_poke(d->reading);
@@ -142,6 +172,22 @@ void destination_notify(struct destination *d)
 void destination_redeliver(struct destination *d)
 {
     redeliver_ordered(&d->redeliver);
+}
+
+int64_t destination_retry_now(struct destination *d, struct str session, int64_t seq)
+{
+    deliver_retry_now(d->deliver);
+    return backlog_retry_now(d->backlog, session, seq);
+}
+
+int destination_skip(struct destination *d, int64_t seq, bool *ret_found)
+{
+    return backlog_skip(d->backlog, seq, ret_found);
+}
+
+int destination_test(struct destination *d, void (*done)(void *ctx, const struct deliver_test *t), void *ctx)
+{
+    return deliver_test(d->deliver, done, ctx);
 }
 
 int64_t destination_in_flight(const struct destination *d)
@@ -158,21 +204,19 @@ int64_t destination_needs(struct destination *d)
 
 bool destination_is_well(const struct destination *d, char *ret_why, size_t n)
 {
-    if (!is_off(d) && dest_breaker_is_closed(deliver_breaker(d->deliver)))
+    if (!dest_state_is_alert(d->report.state))
         return true;
-    (void)snprintf(ret_why, n, "%s is %s: %s", d->o.config->name, is_off(d) ? "turned off" : "down",
+    (void)snprintf(ret_why, n, "%s is %s: %s", d->o.config->name, dest_state_text(d->report.state),
                    d->row.last_error);
     return false;
 }
 
 void destination_gauges(struct destination *d)
 {
-    int64_t head = reading_head(d->reading);
-    int64_t unread = head > backlog_position(d->backlog) ? head - backlog_position(d->backlog) : 0;
     struct backlog_counts c;
 
     backlog_count(d->backlog, &c);
-    metric_set(&forward_lag_events, d->o.index, unread + c.events);
+    metric_set(&forward_lag_events, d->o.index, unread(d) + c.events + c.retry + c.blocked);
     metric_set(&forward_lag_seconds, d->o.index, c.oldest_at > 0 ? wall_ms(d) - c.oldest_at : 0);
     metric_set(&forward_retrying, d->o.index, c.retry);
     metric_set(&forward_blocked, d->o.index, c.blocked);
@@ -190,14 +234,18 @@ static bool is_shown(const struct forward_destination *a, const struct forward_d
 {
     return a->position == b->position && a->in_flight == b->in_flight && a->delivered == b->delivered &&
            a->last_error_at == b->last_error_at && strcmp(a->breaker, b->breaker) == 0 &&
-           strcmp(a->last_error, b->last_error) == 0 && strcmp(a->url, b->url) == 0;
+           strcmp(a->last_error, b->last_error) == 0 && strcmp(a->url, b->url) == 0 &&
+           strcmp(a->state, b->state) == 0 && a->matched == b->matched && a->filtered == b->filtered;
 }
 
 int destination_save_status(struct destination *d)
 {
-    struct forward_destination now = d->row;
+    struct forward_destination now;
     int r;
 
+    report_state(d);
+    destination_report_post(&d->report);
+    now = d->row;
     now.position = backlog_position(d->backlog);
     now.in_flight = deliver_in_flight(d->deliver);
     str_copy(str_from(breaker_state_text(deliver_breaker(d->deliver)->breaker.state)), now.breaker,
@@ -214,19 +262,57 @@ int destination_save_status(struct destination *d)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-static int load(struct destination *d)
+/* The newest seq that a destination which is seen for the first time does not get. -1: it gets everything. */
+static int first_floor(const struct destination *d, int64_t *ret)
 {
-    CLEANUP(buf_fini) struct buf done = BUF_INIT(ACK_WINDOW_SEQS / 8 + 8);
-    int r = forward_destination_open(d->o.stores->db, d->o.config->name, &d->row, &done);
+    const struct destination_config *c = d->o.config;
+    int64_t at = c->from == START_AGO ? wall_ms(d) - c->from_n : d->o.started_at;
+    int r = 0;
+
+    if (d->o.lost_floor >= 0)
+        *ret = d->o.lost_floor;
+    else if (c->from == START_BEGINNING)
+        *ret = -1;
+    else if (c->from == START_SEQ)
+        *ret = c->from_n - 1;
+    else if ((r = event_seq_at(d->o.stores->reader, at, ret)) == 0)
+        --*ret;
+    return r;
+}
+
+/* It is stored with the row that is new, in one transaction: a kill does not make it an old one that gets all. */
+static int begin_new(struct destination *d)
+{
+    int r = first_floor(d, &d->row.floor);
 
     if (r != 0)
         return r;
-    (void)url_display(d->o.config->url, d->row.url, sizeof d->row.url);
+    log_info("destination-new",
+             "a new destination; FORWARD_FROM (or from = in its section) says where it starts",
+             KS("destination", d->o.config->name), KI("after_seq", d->row.floor > 0 ? d->row.floor : 0));
+    return forward_save_window(d->o.stores->db, d->row.id, d->row.floor, STR_LIT(""));
+}
+
+static int load(struct destination *d)
+{
+    CLEANUP(buf_fini) struct buf done = BUF_INIT(ACK_WINDOW_SEQS / 8 + 8);
+    char url[sizeof d->row.url];
+    bool is_new = false;
+    int r = group_commit_begin(d->o.commit);
+
+    (void)url_display(d->o.config->url, url, sizeof url);
+    if (r == 0)
+        r = forward_destination_open(d->o.stores->db, d->o.config->name, url, &d->row, &is_new, &done);
+    if (r == 0 && is_new)
+        r = begin_new(d);
+    if (r != 0)
+        return r;
     return backlog_open(&(struct backlog_options){ .app = d->o.app,
                                                    .stores = d->o.stores,
                                                    .commit = d->o.commit,
                                                    .dead = d->o.dead,
                                                    .schedule = &d->o.config->schedule,
+                                                   .filter = &d->o.config->filter,
                                                    .of = { d->o.config->name, d->o.index },
                                                    .destination = d->row.id,
                                                    .floor = d->row.floor,
@@ -240,6 +326,7 @@ static int start(struct destination *d)
 
     if (r != 0)
         return r;
+    destination_report_init(&d->report, d->o.app, d->o.state, &d->row);
     redeliver_init(&d->redeliver, d->backlog, d->o.dead, d->o.stores->db, d->o.config->name);
     r = deliver_open(
         &(struct deliver_options){ .app = d->o.app,
@@ -261,6 +348,7 @@ static int start(struct destination *d)
                                                    .backlog = d->backlog,
                                                    .deliver = d->deliver,
                                                    .is_on = is_on,
+                                                   .filtered = on_filtered,
                                                    .ctx = d },
                         &d->reading);
 }
@@ -269,6 +357,8 @@ static void say_opened(struct destination *d)
 {
     struct backlog_counts c;
 
+    report_state(d);
+    filter_check_warn(d->o.config, d->o.state);
     backlog_count(d->backlog, &c);
     log_info("destination", "delivering", KS("destination", d->o.config->name), KS("url", d->row.url),
              KI("after_seq", backlog_position(d->backlog)), KI("retrying", c.retry),

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "services/forwarder/destination_report.h"
 #include "services/forwarder/reading.h"
 
 struct destination;
@@ -17,7 +18,12 @@ struct destination_options {
     const struct stores *stores;
     struct group_commit *commit;
     struct dead_letters *dead;
+    struct state_store *state;
+    int64_t started_at; /* wall ms when the program started: "now" of a destination that is new */
+    int64_t
+        lost_floor; /* forward.db is new, but this far was delivered before it was lost; -1: it is not so */
 };
+/* In a transaction of the group commit, which it begins. */
 int destination_open(const struct destination_options *o, struct destination **ret);
 void destination_close(struct destination *d); /* NULL is nothing */
 
@@ -36,9 +42,16 @@ int64_t destination_needs(struct destination *d);
 int64_t destination_in_flight(const struct destination *d); /* requests */
 const char *destination_name(const struct destination *d);
 
-/* Returns 0 or -errno. */
+/* Commands of operators. Return 0 or -errno. */
 int destination_turn_off(struct destination *d, bool off);
+int destination_pause(struct destination *d, bool pause);
+/* The event with this seq, which waits, becomes a dead letter. *ret_found: it waited. */
+int destination_skip(struct destination *d, int64_t seq, bool *ret_found);
+/* Events that wait are tried now: all, of a session, or the one with this seq (0: any). Returns how many. */
+int64_t destination_retry_now(struct destination *d, struct str session, int64_t seq);
+int destination_test(struct destination *d, void (*done)(void *ctx, const struct deliver_test *t), void *ctx);
 /* Dead letters were ordered to be redelivered. */
 void destination_redeliver(struct destination *d);
-/* Appends one line that says why it does not deliver. Returns true when it delivers. */
+
+/* Returns false, with one line in @ret_why, when it does not take every event. */
 bool destination_is_well(const struct destination *d, char *ret_why, size_t n);

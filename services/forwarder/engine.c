@@ -4,8 +4,10 @@
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/store/cursors.h"
 #include "services/forwarder/checkpoint.h"
 #include "services/forwarder/forward_metrics.h"
+#include "services/forwarder/renames.h"
 
 /* What is written at leisure, and gauges. */
 #define TICK_MS 1000
@@ -18,6 +20,7 @@ struct engine {
     struct dead_letters dead;
     struct destination *at[DESTINATIONS_MAX];
     int n;
+    int64_t lost_floor; /* as destination_options has it */
     struct timer *tick;
 };
 
@@ -161,11 +164,48 @@ static int open_destination(struct engine *e, int i)
                                                             .index = i,
                                                             .stores = &e->stores,
                                                             .commit = e->commit,
-                                                            .dead = &e->dead },
+                                                            .dead = &e->dead,
+                                                            .state = e->o.state,
+                                                            .started_at = e->o.started_at,
+                                                            .lost_floor = e->lost_floor },
                              &e->at[i]);
 
     e->n += r == 0;
     return r;
+}
+
+/* A forward.db without any destination is new. When state.db knows how far was delivered, the one before was lost: what
+ * comes after is delivered, some of it once more. */
+static int find_lost_floor(struct engine *e)
+{
+    int64_t n = 0;
+    int r = forward_destinations_count(e->stores.db, &n);
+
+    e->lost_floor = -1;
+    if (r != 0 || n > 0)
+        return r;
+    r = state_store_open(e->o.state);
+    if (r == 0)
+        r = cursor_find(e->o.state->db, CHECKPOINT_CONSUMER, &n);
+    if (r == 0 && n > 0) {
+        e->lost_floor = n;
+        log_error(
+            "forward-db-new",
+            "forward.db is new, but events were delivered before; going on after the cursor of state.db",
+            KI("after_seq", n));
+    }
+    return r;
+}
+
+int engine_forget(struct engine *e, const char *name, bool *ret_found)
+{
+    int r = group_commit_begin(e->commit);
+
+    if (r == 0)
+        r = forward_destination_forget(e->stores.db, name, ret_found);
+    if (r == 0)
+        r = forward_dead_count(e->stores.db, &e->dead.n);
+    return r == 0 ? 0 : group_commit_fail(e->commit, r);
 }
 
 static int start(struct engine *e)
@@ -178,6 +218,10 @@ static int start(struct engine *e)
         return r;
     checkpoint_init(&e->checkpoint, e->stores.db, e->commit, e->o.state, app_clock(e->o.app));
     r = dead_letters_init(&e->dead, e->o.app, e->stores.db, e->commit);
+    if (r == 0)
+        r = find_lost_floor(e);
+    if (r == 0)
+        r = renames_adopt(e->stores.db, e->o.config);
     for (int i = 0; r == 0 && i < e->o.config->n; i++)
         r = open_destination(e, i);
     if (r == 0)

@@ -4,8 +4,8 @@
  */
 #pragma once
 
+#include "common/app/forward_config.h"
 #include "common/app/state_store.h"
-#include "services/forwarder/config.h"
 #include "services/forwarder/destination.h"
 
 struct engine;
@@ -16,6 +16,7 @@ struct engine_options {
     struct bus_sub *sub;
     const struct config *config;
     struct state_store *state;
+    int64_t started_at; /* wall ms when the program started */
     /* A store failed. The engine may be closed from here. */
     void (*failed)(void *ctx, int r, const char *detail);
     void (*worked)(void *ctx); /* forward.db took a commit */
@@ -37,5 +38,7 @@ void engine_save_last(struct engine *e);
 int engine_destinations(const struct engine *e);
 struct destination *engine_destination(struct engine *e, int i);
 struct dead_letters *engine_dead_letters(struct engine *e);
+/* Removes a destination that is not configured, with all that is known of it. *ret_found. Returns 0 or -errno. */
+int engine_forget(struct engine *e, const char *name, bool *ret_found);
 int engine_commit(struct engine *e); /* what was changed is on record. Returns 0 or -errno */
 void engine_poke(struct engine *e);

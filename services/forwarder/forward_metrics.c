@@ -112,8 +112,8 @@ static struct metric *const of_destination[] = {
 void forward_metrics_name(const struct config *c)
 {
     for (size_t i = 0; i < ARRAY_LEN(of_destination); i++) {
-        for (int k = 0; k < c->n; k++)
-            of_destination[i]->values[k] = c->at[k]->name;
+        for (int k = 0; k < DESTINATIONS_MAX; k++)
+            of_destination[i]->values[k] = k < c->n ? c->at[k]->name : NULL;
     }
 }
 

@@ -1,9 +1,9 @@
 /* What /metrics says of the forwarder. Series of a destination have its index. */
 #pragma once
 
+#include "common/app/forward_config.h"
 #include "common/base/metrics.h"
 #include "common/policy/delivery.h"
-#include "services/forwarder/config.h"
 
 extern struct metric forward_attempts;  /* by code */
 extern struct metric forward_delivered; /* events, by destination; so are those below */

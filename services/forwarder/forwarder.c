@@ -5,6 +5,7 @@
 #include "services/forwarder/forwarder.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 
 #include "common/base/log.h"
@@ -147,7 +148,7 @@ static void add_checks(struct forwarder *f)
 
 /* ---- settings -------------------------------------------------------------------------------- */
 
-static int read_destinations(struct forwarder *f, struct buf *problem)
+static int read_destinations(const struct forwarder *f, struct config *c, struct buf *problem)
 {
     const struct forward_app_settings *s = &f->settings;
     int r = 0;
@@ -159,18 +160,40 @@ static int read_destinations(struct forwarder *f, struct buf *problem)
         return -EINVAL;
     }
     if (s->forward.url[0])
-        r = config_add_backend(&f->config, &s->forward, problem);
+        r = config_add_backend(c, &s->forward, problem);
     if (r == 0 && s->config[0])
-        r = config_read(&f->config, &s->forward, s->config, problem);
+        r = config_read(c, &s->forward, s->config, problem);
     return r;
 }
 
 static int check_settings(struct forwarder *f)
 {
     CLEANUP(buf_fini) struct buf problem = BUF_INIT(SETTINGS_VALUE_MAX * 2);
-    int r = read_destinations(f, &problem);
+    int r = read_destinations(f, &f->config, &problem);
 
     return r == -EINVAL ? app_exit(f->app, EXIT_USAGE, "%s", buf_str(&problem)) : r;
+}
+
+/* SIGHUP: FORWARD_CONFIG is read anew. What is in it is taken whole, or nothing is changed. */
+static void on_reload(void *ctx, int signum)
+{
+    CLEANUP(buf_fini) struct buf problem = BUF_INIT(SETTINGS_VALUE_MAX * 2);
+    struct config next = CONFIG_NULL;
+    struct forwarder *f = ctx;
+    int r = read_destinations(f, &next, &problem);
+
+    if (app_stopping(f->app) || r != 0) {
+        config_fini(&next);
+        log_error("reload-refused", "the configuration has an error; nothing is changed",
+                  KS("error", r == -EINVAL ? buf_str(&problem) : err_text(r)));
+        return;
+    }
+    startup_suspend(f->startup);
+    config_fini(&f->config);
+    f->config = next;
+    forward_metrics_name(&f->config);
+    log_info("reloaded", "the configuration was read anew", KI("destinations", f->config.n));
+    startup_resume(f->startup);
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -191,7 +214,8 @@ static int start(struct forwarder *f)
                                       .bus = app_bus(&f->settings.app),
                                       .sub = f->sub,
                                       .config = &f->config,
-                                      .state = &f->state };
+                                      .state = &f->state,
+                                      .started_at = app_clock(f->app)->wall_ms(app_clock(f->app)) };
     int r = startup_open(&o, &f->startup);
 
     return r == 0 ? commands_open(f->app, f->startup, &f->state, &f->commands) : r;
@@ -221,7 +245,7 @@ int forwarder_open(const struct app_start *how, struct forwarder **ret)
         return r;
     add_checks(f);
     app_on_stop(f->app, on_stop, f);
-    return 0;
+    return loop_on_signal(app_loop(f->app), SIGHUP, on_reload, f);
 }
 
 int forwarder_run(struct forwarder *f)

@@ -1,5 +1,7 @@
 #include "services/forwarder/queue_rows.h"
 
+#include "common/base/mem.h"
+
 static int checked(const struct queue_rows *r, int result)
 {
     return result == 0 ? 0 : group_commit_fail(r->commit, result);
@@ -28,7 +30,7 @@ int queue_rows_put_retry(struct queue_rows *r, struct session_queue *q, int64_t 
     return checked(r, result);
 }
 
-int queue_rows_block(struct queue_rows *r, struct session_queue *q, int64_t seq)
+static int put_blocked(struct queue_rows *r, struct session_queue *q, int64_t seq)
 {
     int result = group_commit_begin(r->commit);
 
@@ -40,6 +42,73 @@ int queue_rows_block(struct queue_rows *r, struct session_queue *q, int64_t seq)
     q->blocked++;
     r->n_blocked++;
     return 0;
+}
+
+/* ---- spills ---------------------------------------------------------------------------------- */
+
+static void set_dirty(struct queue_rows *r, struct session_queue *q)
+{
+    list_remove(&q->in_dirty);
+    list_append(&r->dirty, &q->in_dirty);
+}
+
+static bool is_spilled(const struct queue_rows *r, const struct session_queue *q)
+{
+    return q->spill_n > 0 || q->blocked >= QUEUE_ROWS_SESSION_MAX || r->n_blocked >= FORWARD_BLOCKED_MAX;
+}
+
+static int spill(struct queue_rows *r, struct session_queue *q, int64_t seq)
+{
+    int result = group_commit_begin(r->commit);
+
+    if (result != 0)
+        return result;
+    session_queue_note_row(q, seq);
+    if (q->spill_n++ == 0)
+        q->spill_from = seq;
+    q->spill_to = seq;
+    r->n_spilled++;
+    set_dirty(r, q);
+    return 0;
+}
+
+int queue_rows_block(struct queue_rows *r, struct session_queue *q, int64_t seq, bool newest)
+{
+    return newest && is_spilled(r, q) ? spill(r, q, seq) : put_blocked(r, q, seq);
+}
+
+int queue_rows_save_spills(struct queue_rows *r)
+{
+    int result = list_empty(&r->dirty) ? 0 : group_commit_begin(r->commit);
+
+    LIST_FOR(it, &r->dirty)
+    {
+        struct session_queue *q = container_of(it, struct session_queue, in_dirty);
+        const struct forward_spill row = { q->bridge, q->session, q->spill_from, q->spill_to, q->spill_n };
+
+        if (result == 0)
+            result = forward_spill_put(r->db, r->destination, &row);
+        list_remove(&q->in_dirty);
+    }
+    return checked(r, result);
+}
+
+int queue_rows_unspill(struct queue_rows *r, struct session_queue *q, int64_t seq)
+{
+    q->spill_n--;
+    r->n_spilled--;
+    return put_blocked(r, q, seq);
+}
+
+int64_t queue_rows_spill_looked(struct queue_rows *r, struct session_queue *q, int64_t next_seq)
+{
+    int64_t missing = next_seq > q->spill_to ? q->spill_n : 0;
+
+    q->spill_from = next_seq;
+    q->spill_n -= missing;
+    r->n_spilled -= missing;
+    set_dirty(r, q);
+    return missing;
 }
 
 int queue_rows_unblock(struct queue_rows *r, struct session_queue *q, int64_t seq)

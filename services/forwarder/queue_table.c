@@ -75,6 +75,7 @@ struct session_queue *queue_table_get(struct queue_table *t, enum queue_kind kin
     q->bridge = copy(q->names, bridge);
     q->session = copy(q->names + bridge.n, session);
     list_init(&q->in_list);
+    list_init(&q->in_dirty);
     list_init(&q->events);
     list_append(&t->bucket[q->hash % BUCKETS], &q->in_table);
     return q;
@@ -87,6 +88,7 @@ void queue_table_free(struct queue_table *t, struct session_queue *q)
         session_queue_drop(q, session_queue_first(q));
     list_remove(&q->in_table);
     list_remove(&q->in_list);
+    list_remove(&q->in_dirty);
     mem_free(q);
 }
 

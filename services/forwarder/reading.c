@@ -60,9 +60,12 @@ static int on_batch(void *ctx, const struct event_rows *rows)
     r->read_once = false;
     if (rows->n > 0)
         result = backlog_skip_gap(r->o.backlog, rows->rows[0].seq);
-    for (int i = 0; result == 0 && i < rows->n; i++)
-        result = backlog_add(r->o.backlog, &rows->rows[i],
-                             event_filter_wants(&r->o.config->filter, &rows->rows[i]));
+    for (int i = 0; result == 0 && i < rows->n; i++) {
+        bool wanted = event_filter_wants(&r->o.config->filter, &rows->rows[i]);
+
+        r->o.filtered(r->o.ctx, wanted);
+        result = backlog_add(r->o.backlog, &rows->rows[i], wanted);
+    }
     if (result != 0)
         return result;
     backlog_read_up_to(r->o.backlog, rows->next_seq - 1);

@@ -19,6 +19,8 @@ struct reading_options {
     struct deliver *deliver;
     /* May it read at all: is the destination on? Called often. */
     bool (*is_on)(void *ctx);
+    /* The filter lets a row through, or does not. */
+    void (*filtered)(void *ctx, bool wanted);
     void *ctx;
 };
 int reading_open(const struct reading_options *o, struct reading **ret);

@@ -65,7 +65,7 @@ void session_queue_drop(struct session_queue *q, struct queued_event *ev)
 
 bool session_queue_has_rows(const struct session_queue *q)
 {
-    return q->head_has_row || q->blocked > 0;
+    return q->head_has_row || q->blocked > 0 || q->spill_n > 0;
 }
 
 bool session_queue_is_empty(const struct session_queue *q)

@@ -34,6 +34,10 @@ struct session_queue {
     int n_events;
     int n_sent;            /* events in flight, from the first on */
     int64_t blocked;       /* rows in table blocked, that of an event in memory included */
+    int64_t spill_from;    /* of the events behind these, in the log: where to go on … */
+    int64_t spill_to;      /* … up to here */
+    int64_t spill_n;       /* so many of them; 0: there are none */
+    struct list in_dirty;  /* of the spills to be stored */
     int64_t first_row_seq; /* of the first event that has a row; 0: none */
 
     int64_t head_seq;  /* the event that the tries are of; 0: the head has not been sent */

@@ -146,13 +146,25 @@ int startup_open(const struct engine_options *o, struct startup **ret)
     return 0;
 }
 
+void startup_suspend(struct startup *s)
+{
+    timer_stop(s->timer);
+    if (s->engine)
+        engine_save_last(s->engine);
+    engine_close(s->engine);
+    s->engine = NULL;
+}
+
+void startup_resume(struct startup *s)
+{
+    timer_start(s->timer, 0);
+}
+
 void startup_close(struct startup *s)
 {
     if (!s)
         return;
-    if (s->engine)
-        engine_save_last(s->engine);
-    engine_close(s->engine);
+    startup_suspend(s);
     timer_close(s->timer);
     if (s->lock_fd >= 0)
         (void)close(s->lock_fd);

@@ -12,6 +12,10 @@ struct startup;
 int startup_open(const struct engine_options *o, struct startup **ret);
 void startup_close(struct startup *s); /* saves and closes the engine, gives the lock back; NULL is nothing */
 
+/* Closes the engine, saved: requests in flight are made again. Then its configuration may be changed. */
+void startup_suspend(struct startup *s);
+void startup_resume(struct startup *s); /* opens one again, soon */
+
 struct engine *startup_engine(struct startup *s); /* NULL: not at work */
 /* Why it is not at work, in one line; NULL: it is. */
 const char *startup_problem(const struct startup *s);

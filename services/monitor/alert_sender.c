@@ -32,6 +32,7 @@ struct alert_sender {
     const struct alert_sender_options *o;
     struct http_client *client;
     struct sink_queue lane[SINK_KIND_N];
+    struct timer *others;
     int64_t beat_at_ms; /* boot ms, 0: never */
     bool beating, beat_failed, closing;
 };
@@ -151,6 +152,48 @@ void alert_sender_kick(struct alert_sender *p)
             next(&p->lane[k]);
 }
 
+/* ---- alerts of other programs ---------------------------------------------------------------- */
+
+/* The forwarder raises alerts about its destinations, and does not know the sinks. */
+#define OTHERS_MS 2000
+
+static int set_sinks(const struct alert_sender *p, const char *ret[SINK_KIND_N])
+{
+    int n = 0;
+
+    for (int k = 0; k < SINK_KIND_N; k++) {
+        if (p->lane[k].url[0])
+            ret[n++] = sink_kind_text((enum sink_kind)k);
+    }
+    return n;
+}
+
+static int take_others(struct alert_sender *p)
+{
+    const char *sinks[SINK_KIND_N];
+    int n = set_sinks(p, sinks);
+    int r = db_begin(p->db);
+
+    if (r == 0)
+        r = alerts_fan_out(p->db, sinks, n);
+    if (r == 0)
+        r = db_commit(p->db);
+    db_rollback(p->db);
+    return r;
+}
+
+static void on_others(void *ctx)
+{
+    struct alert_sender *p = ctx;
+    int64_t waiting = 0;
+
+    timer_start(p->others, OTHERS_MS);
+    if (alerts_waiting(p->db, ALERTS_SINK_ALL, &waiting) != 0 || waiting == 0)
+        return;
+    if (take_others(p) == 0)
+        alert_sender_kick(p);
+}
+
 /* ---- the heartbeat --------------------------------------------------------------------------- */
 
 static void on_beat(void *ctx, const struct http_answer *a)
@@ -215,11 +258,15 @@ int alert_sender_open(struct app *app, struct db *db, const struct alert_sender_
     r = http_client_open(app_loop(app), SINK_KIND_N + 1, &p->client);
     for (int k = 0; r == 0 && k < SINK_KIND_N; k++)
         r = open_lane(p, (enum sink_kind)k);
+    if (r == 0)
+        r = timer_open(app_loop(app), on_others, p, &p->others);
     if (r != 0) {
         alert_sender_close(p);
         return r;
     }
     *ret = p;
+    if (set_sinks(p, (const char *[SINK_KIND_N]){ NULL }) > 0)
+        timer_start(p->others, OTHERS_MS);
     alert_sender_kick(p);
     return 0;
 }
@@ -230,6 +277,8 @@ void alert_sender_close(struct alert_sender *p)
         return;
     p->closing = true;
     http_client_close(p->client);
+    if (p->others)
+        timer_close(p->others);
     for (int k = 0; k < SINK_KIND_N; k++)
         timer_close(p->lane[k].again);
     mem_free(p);

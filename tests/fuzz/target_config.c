@@ -4,8 +4,8 @@
  */
 #include <string.h>
 
+#include "common/app/forward_config.h"
 #include "common/base/mem.h"
-#include "services/forwarder/config.h"
 #include "tests/fuzz/input.h"
 
 #define PROBLEM_MAX 4096

@@ -592,8 +592,10 @@ static void a_pause_has_an_end_whatever_the_backend_says(void **state)
     pace_limited(&p, 1000, INT64_MAX);
     assert_false(pace_may(&p, 1000, &at));
     assert_int_equal(at, 1000 + PACE_PAUSE_MAX_MS);
-    pace_resume(&p);
-    assert_true(pace_may(&p, 1000, &at));
+    pace_resume(&p, 5000);
+    assert_true(pace_may(&p, 5000, &at));
+    pace_take(&p, 5000);
+    assert_true(pace_may(&p, 7000, &at)); /* and not only for one */
 }
 
 int main(void)

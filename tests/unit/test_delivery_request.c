@@ -204,7 +204,8 @@ static void a_batch_of_other_events_has_another_id(void **state)
             assert_string_not_equal(ids[i], ids[n - 1]);
         if (n == 2)
             assert_string_equal(buf_str(&b.body),
-                                "{\"events\":[{\"test\": 2432232314},{\"test\": 2432232314}]}");
+                                "{\"events\":[{\"test\": 2432232314},{\"test\": 2432232314}],"
+                                "\"ids\":[\"evt_0123abcd_7\",\"evt_0123abcd_7\"]}");
     }
 }
 

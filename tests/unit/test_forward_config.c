@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "common/app/forward_config.h"
 #include "common/base/mem.h"
-#include "services/forwarder/config.h"
 
 static const struct forward_settings defaults = { .url = "http://10.0.0.1",
                                                   .ca = "",
@@ -125,7 +125,12 @@ static void a_mistake_is_named_with_its_place_and_what_is_allowed(void **state)
         { D "uri = http://x\n", "f.ini:3:1: ", "unknown key \"uri\"; allowed are url, " },
         { D "types\n", "f.ini:3:6: ", "\"=\"" },
         { D "types =\n", "f.ini:3:8: ", "types has no value" },
-        { D "types = a,,b\n", "f.ini:3:11: ", "between two commas" },
+        { D "types = message.,,session.\n", "f.ini:3:18: ", "between two commas" },
+        { D "types = message., mesage.\n", "f.ini:3:19: ", "no event has the type \"mesage.\"; allowed are" },
+        { D "types = message.*\n", "f.ini:3:9: ", "message.received" },
+        { D "sessions = sales, s*\n", "f.ini:3:19: ", "not patterns" },
+        { D "from = yesterday\n", "f.ini:3:8: ", "now, beginning, a seq" },
+        { D "retry_schedule = 5s\n", "f.ini:3:18: ", "begin with 0s" },
         { D "url = http://y\n", "f.ini:3:1: ", "given twice" },
         { "[destination x]\n  url = ftp://x\n", "f.ini:2:9: ", "http://" },
         { D "body = xml\n", "f.ini:3:8: ", "raw and event" },
@@ -195,7 +200,7 @@ static void a_destination_wants_what_its_filter_says(void **state)
         { "", "message.received", "main", "a", "{}", true },
         { "types = message.\n", "message.received", "main", "a", "{}", true },
         { "types = message.\n", "session.connected", "main", "a", "{}", false },
-        { "types = x., session.c\n", "session.connected", "main", "a", "{}", true },
+        { "types = event., session.c\n", "session.connected", "main", "a", "{}", true },
         { "sessions = a, b\n", "message.received", "main", "b", "{}", true },
         { "sessions = a, b\n", "message.received", "main", "ab", "{}", false },
         { "sessions = a, b\n", "event.other", "main", "", "{}", false },
@@ -234,8 +239,9 @@ static void every_allocation_may_fail(void **state)
         int r;
 
         mem_fail_after(n);
-        r = parse(D "types = a, b\nsecret = whsec_YWJjYWJjYWJjYWJjYWJjYWJjYWJjYWJj\ntoken = t\n", &c,
-                  &problem);
+        r = parse(D
+                  "types = message., session.\nsecret = whsec_YWJjYWJjYWJjYWJjYWJjYWJjYWJjYWJj\ntoken = t\n",
+                  &c, &problem);
         mem_fail_after(-1);
         config_fini(&c);
         buf_fini(&problem);

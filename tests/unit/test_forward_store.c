@@ -37,8 +37,9 @@ static int teardown(void **state)
 static struct forward_destination destination(const char *name)
 {
     struct forward_destination d;
+    bool is_new = false;
 
-    assert_int_equal(forward_destination_open(db, name, &d, NULL), 0);
+    assert_int_equal(forward_destination_open(db, name, "http://x/y", &d, &is_new, NULL), 0);
     return d;
 }
 
@@ -47,18 +48,22 @@ static void a_destination_keeps_how_far_it_is(void **state)
     CLEANUP(buf_fini) struct buf done = BUF_INIT(64);
     struct forward_destination d = destination("crm");
     int64_t id = d.id;
+    bool is_new = true;
 
     assert_int_equal(d.floor, -1);
     assert_int_equal(d.off_since, 0);
     assert_int_equal(forward_save_window(db, id, 41, STR_LIT("\x05\x80")), 0);
-    assert_int_equal(forward_save_off(db, id, 77), 0);
+    assert_int_equal(forward_save_off(db, id, 77, 78), 0);
     db_close(db);
     assert_int_equal(forward_open(dir, &db), 0);
-    assert_int_equal(forward_destination_open(db, "crm", &d, &done), 0);
+    assert_int_equal(forward_destination_open(db, "crm", "http://x/z", &d, &is_new, &done), 0);
     assert_int_equal(d.id, id);
     assert_int_equal(d.floor, 41);
     assert_int_equal(d.above, 3);
     assert_int_equal(d.off_since, 77);
+    assert_int_equal(d.paused_since, 78);
+    assert_string_equal(d.url, "http://x/z");
+    assert_false(is_new);
     assert_memory_equal(done.data, "\x05\x80", 2);
     assert_int_not_equal(destination("other").id, id);
 }
@@ -308,24 +313,27 @@ static void letters_are_tried_again_and_go_back(void **state)
     assert_string_equal(buf_str(&line), "4 5 "); /* an id is not given again */
 }
 
-/* ---- orders ---------------------------------------------------------------------------------- */
+/* ---- commands ---------------------------------------------------------------------------------- */
 
-static void orders_are_taken_in_turn(void **state)
+static void commands_are_taken_in_turn(void **state)
 {
     CLEANUP(buf_fini) struct buf texts = BUF_INIT(1024);
     struct forward_command o = {
         .verb = FORWARD_DEAD_DROP,
         .filter = { .session = "a", .type_prefix = "message.", .since_at = 5, .until_at = 6 }
     };
+    struct forward_command again;
+    char result[FORWARD_RESULT_MAX];
+    bool failed = false;
     struct db *orders;
     int64_t n;
 
     assert_int_equal(db_open_memory(&state_schema, &orders), 0);
-    assert_int_equal(forward_command_first(orders, &o, &texts), FORWARD_NO_COMMAND);
-    assert_int_equal(forward_command_put(orders, &o, 1), 0);
+    assert_int_equal(forward_command_first(orders, 0, &o, &texts), FORWARD_NO_COMMAND);
+    assert_int_equal(forward_command_put(orders, &o, 1, &n), 0);
     o = (struct forward_command){ .verb = FORWARD_ON, .filter = { .destination = "crm" } };
-    assert_int_equal(forward_command_put(orders, &o, 2), 0);
-    assert_int_equal(forward_command_first(orders, &o, &texts), 0);
+    assert_int_equal(forward_command_put(orders, &o, 2, &n), 0);
+    assert_int_equal(forward_command_first(orders, 0, &o, &texts), 0);
     assert_int_equal(o.verb, FORWARD_DEAD_DROP);
     assert_string_equal(o.filter.session, "a");
     assert_string_equal(o.filter.type_prefix, "message.");
@@ -334,12 +342,46 @@ static void orders_are_taken_in_turn(void **state)
     assert_int_equal(o.filter.until_at, 6);
     n = o.n;
     assert_int_equal(forward_command_remove(orders, n), 0);
-    assert_int_equal(forward_command_first(orders, &o, &texts), 0);
+    assert_int_equal(forward_command_first(orders, 0, &o, &texts), 0);
     assert_int_equal(o.verb, FORWARD_ON);
     assert_string_equal(o.filter.destination, "crm");
-    assert_int_equal(forward_command_remove(orders, o.n), 0);
-    assert_int_equal(forward_command_first(orders, &o, &texts), FORWARD_NO_COMMAND);
+    assert_int_equal(forward_command_result(orders, o.n, &failed, result), FORWARD_NO_COMMAND);
+    assert_int_equal(forward_command_done(orders, o.n, true, "no such thing", 5), 0);
+    assert_int_equal(forward_command_first(orders, 0, &again, &texts), FORWARD_NO_COMMAND);
+    assert_int_equal(forward_command_result(orders, o.n, &failed, result), 0);
+    assert_true(failed);
+    assert_string_equal(result, "no such thing");
+    assert_int_equal(forward_command_prune(orders, 5), 0);
+    assert_int_equal(forward_command_result(orders, o.n, &failed, result), 0);
+    assert_int_equal(forward_command_prune(orders, 6), 0);
+    assert_int_equal(forward_command_result(orders, o.n, &failed, result), FORWARD_NO_COMMAND);
     db_close(orders);
+}
+
+static void a_destination_is_renamed_and_forgotten_with_all_its_rows(void **state)
+{
+    const struct forward_dead dead = { .destination = "crm", .event = { .seq = 4 }, .detail = STR_LIT("") };
+    struct forward_destination d = destination("crm");
+    struct forward_counts c;
+    int64_t n = 0;
+    bool found = false;
+
+    assert_int_equal(forward_dead_put(db, &dead), 0);
+    assert_int_equal(forward_blocked_put(db, d.id, STR_LIT("main"), STR_LIT("a"), 3), 0);
+    assert_int_equal(forward_destination_rename(db, "crm", "sales"), 0);
+    assert_int_equal(destination("sales").id, d.id);
+    d = destination("sales");
+    assert_int_equal(forward_counts(db, &d, &c), 0);
+    assert_int_equal(c.dead, 1);
+    assert_int_equal(c.blocked, 1);
+    assert_int_equal(forward_destination_forget(db, "sales", &found), 0);
+    assert_true(found);
+    assert_int_equal(forward_dead_count(db, &n), 0);
+    assert_int_equal(n, 0);
+    assert_int_equal(forward_destinations_count(db, &n), 0);
+    assert_int_equal(n, 0);
+    assert_int_equal(forward_destination_forget(db, "sales", &found), 0);
+    assert_false(found);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -355,7 +397,8 @@ int main(void)
         TEST(dead_letters_are_found_by_what_is_asked),
         TEST(a_dead_letter_has_all_of_its_event),
         TEST(letters_are_tried_again_and_go_back),
-        cmocka_unit_test(orders_are_taken_in_turn),
+        cmocka_unit_test(commands_are_taken_in_turn),
+        TEST(a_destination_is_renamed_and_forgotten_with_all_its_rows),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -338,9 +338,8 @@ int http_client_open(struct loop *l, int max_connections, struct http_client **r
     return 0;
 }
 
-int http_client_trust(struct http_client *c, const char *ca_file)
+void http_client_set_peer(struct http_client *c, const struct http_peer *peer)
 {
-    return 0;
 }
 
 void http_client_close(struct http_client *c)

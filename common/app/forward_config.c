@@ -1,4 +1,4 @@
-#include "services/forwarder/config.h"
+#include "common/app/forward_config.h"
 
 #include <ctype.h>
 #include <errno.h>

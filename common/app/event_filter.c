@@ -1,4 +1,4 @@
-#include "services/forwarder/event_filter.h"
+#include "common/app/event_filter.h"
 
 #include <string.h>
 

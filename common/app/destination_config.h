@@ -8,11 +8,12 @@
 #include <stdint.h>
 
 #include "common/app/delivery_request.h"
+#include "common/app/event_filter.h"
 #include "common/app/forward_settings.h"
 #include "common/base/ini.h"
+#include "common/io/http_client.h"
 #include "common/policy/delivery.h"
 #include "common/store/forward.h"
-#include "services/forwarder/event_filter.h"
 
 /* The destination that BACKEND_URL makes. */
 #define BACKEND_NAME "backend"
@@ -22,8 +23,11 @@ enum start_from { START_NOW, START_BEGINNING, START_SEQ, START_AGO };
 
 struct destination_config {
     char name[FORWARD_NAME_MAX];
-    char *url, *token, *secret, *ca; /* owned; url is complete, the others may be "" */
-    char *bridge;                    /* owned, may be NULL */
+    char *client_cert, *client_key, *proxy; /* owned, may be NULL, as the next */
+    struct buf headers;                     /* "Name: value\n" lines */
+    struct http_peer peer;                  /* points into these and ca */
+    char *url, *token, *secret, *ca;        /* owned; url is complete, the others may be "" */
+    char *bridge;                           /* owned, may be NULL */
     struct destination_filter filter;
     struct delivery_target target; /* points into the above */
     struct delivery_schedule schedule;

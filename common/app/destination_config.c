@@ -1,13 +1,17 @@
-#include "services/forwarder/destination_config.h"
+#include "common/app/destination_config.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "common/base/err.h"
 #include "common/base/mem.h"
 #include "common/base/settings.h"
+#include "common/base/url.h"
+#include "common/domain/event_type.h"
 
 /* ---- texts ----------------------------------------------------------------------------------- */
 
@@ -140,6 +144,39 @@ static int set_key_secret_file(const struct use *u, const char *value)
     return r == 0 ? set_key_secret(u, line) : r;
 }
 
+/* A prefix of a type that exists, or the whole of it. */
+static bool is_type_prefix(struct str s)
+{
+    for (int i = 0; i < EVENT_TYPE_N; i++) {
+        struct str type = str_from(event_type_text((enum event_type)i));
+
+        if (type.n >= s.n && memcmp(type.p, s.p, s.n) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int check_type(const struct use *u, struct str item, const char *at)
+{
+    if (is_type_prefix(item))
+        return 0;
+    (void)ini_problem(u->ini, at, "no event has the type \"%.*s\"; allowed are the beginnings of",
+                      (int)(item.n < 64 ? item.n : 64), item.p);
+    for (int i = 0; i < EVENT_TYPE_N; i++)
+        (void)buf_addf(u->ini->problem, " %s", event_type_text((enum event_type)i));
+    return -EINVAL;
+}
+
+/* A name is taken as it is written: a pattern would match nothing, in silence. */
+static int check_session(const struct use *u, struct str item, const char *at)
+{
+    if (!memchr(item.p, '*', item.n))
+        return 0;
+    return ini_problem(u->ini, at,
+                       "\"%.*s\": sessions are names, not patterns; leave the key out for all of them",
+                       (int)(item.n < 64 ? item.n : 64), item.p);
+}
+
 static int set_key_list(const struct use *u, const char *value)
 {
     struct event_filter_list *list = (void *)((char *)u->d + u->key->field);
@@ -156,6 +193,7 @@ static int set_key_list(const struct use *u, const char *value)
             return ini_problem(u->ini, at, "nothing between two commas");
         if (list->n == EVENT_FILTER_ITEMS_MAX)
             return ini_problem(u->ini, at, "more than %d in a list", EVENT_FILTER_ITEMS_MAX);
+        r = list == &u->d->filter.types ? check_type(u, item, at) : check_session(u, item, at);
         list->item[list->n++] = item;
         rest = comma ? (struct str){ comma + 1, rest.n - (size_t)(comma + 1 - rest.p) } : STR_NULL;
     }
@@ -228,6 +266,15 @@ static int set_key_schedule(const struct use *u, const char *value)
                : ini_problem(u->ini, u->at, "\"%s\": %s", value, buf_str(&detail));
 }
 
+static int set_key_proxy(const struct use *u, const char *value)
+{
+    struct url url;
+
+    if (url_parse(value, &url) != 0 || url.https)
+        return not_allowed(u, value);
+    return set_text(text_field(u), value);
+}
+
 #define AT(field) offsetof(struct destination_config, field)
 /* clang-format off */
 static const struct key keys[] = {
@@ -248,9 +295,68 @@ static const struct key keys[] = {
     { "batch_wait", set_key_duration, AT(batch_wait_ms), 0, FORWARD_BATCH_WAIT_MAX_MS, NULL },
     { "allow_private", set_key_private, 0, 0, 0, NULL },
     { "ca", set_key_file, AT(ca), 0, 0, NULL },
+    { "client_cert", set_key_file, AT(client_cert), 0, 0, NULL },
+    { "client_key", set_key_file, AT(client_key), 0, 0, NULL },
+    { "proxy", set_key_proxy, AT(proxy), 0, 0, "http://HOST:PORT" },
 };
 /* clang-format on */
 _Static_assert(ARRAY_LEN(keys) <= 8 * sizeof(unsigned), "given has a bit for each");
+
+/* ---- header.NAME and header.NAME_file -------------------------------------------------------- */
+
+#define HEADER_PREFIX     "header."
+#define HEADER_FILE       "_file"
+#define HEADERS_BYTES_MAX 4096
+
+/* These are made here: another of the same name would contradict them. */
+static bool is_ours(struct str name)
+{
+    static const char *const names[] = { "content-type",      "content-length", "host",         "connection",
+                                         "transfer-encoding", "expect",         "authorization" };
+    static const char *const prefixes[] = { "webhook-", "zapkeep-" };
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (name.n == strlen(names[i]) && strncasecmp(name.p, names[i], name.n) == 0)
+            return true;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(prefixes); i++) {
+        if (name.n >= strlen(prefixes[i]) && strncasecmp(name.p, prefixes[i], strlen(prefixes[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_token(struct str name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        if (!isalnum((unsigned char)name.p[i]) && name.p[i] != '-' && name.p[i] != '_')
+            return false;
+    }
+    return name.n > 0;
+}
+
+static int set_header(const struct use *u, struct str name, const char *value)
+{
+    char line[SETTINGS_VALUE_MAX];
+    bool from_file = name.n > sizeof HEADER_FILE - 1 && memcmp(name.p + name.n - (sizeof HEADER_FILE - 1),
+                                                               HEADER_FILE, sizeof HEADER_FILE - 1) == 0;
+    int r = from_file ? read_line(u, value, line, sizeof line) : 0;
+
+    if (r != 0)
+        return r;
+    name.n -= from_file ? sizeof HEADER_FILE - 1 : 0;
+    if (!is_token(name) || is_ours(name))
+        return ini_problem(u->ini, name.p,
+                           "\"%.*s\" cannot be set here: it is no name of a header, or zapkeep sets it",
+                           (int)(name.n < 64 ? name.n : 64), name.p);
+    for (const char *p = from_file ? line : value; *p; p++) {
+        if (iscntrl((unsigned char)*p))
+            return ini_problem(u->ini, u->at, "a control character in the value");
+    }
+    r = buf_addf(&u->d->headers, "%.*s: %s\n", (int)name.n, name.p, from_file ? line : value);
+    return r == -EMSGSIZE ? ini_problem(u->ini, u->at, "more than %d bytes of headers", HEADERS_BYTES_MAX)
+                          : r;
+}
 
 static int unknown_key(struct ini *ini, struct str name, const char *at)
 {
@@ -258,6 +364,7 @@ static int unknown_key(struct ini *ini, struct str name, const char *at)
                       name.p);
     for (size_t i = 0; i < ARRAY_LEN(keys); i++)
         (void)buf_addf(ini->problem, "%s%s", i ? ", " : "", keys[i].name);
+    (void)buf_adds(ini->problem, ", header.NAME, header.NAME_file");
     return -EINVAL;
 }
 
@@ -267,6 +374,10 @@ int destination_config_key(struct destination_config *d, struct ini *ini, struct
     struct use u = { .d = d, .ini = ini, .at = at };
     size_t i = 0;
 
+    if (str_starts(name, HEADER_PREFIX) && value && *value)
+        return set_header(
+            &u, (struct str){ name.p + sizeof HEADER_PREFIX - 1, name.n - (sizeof HEADER_PREFIX - 1) },
+            value);
     while (i < ARRAY_LEN(keys) && !str_eq(name, keys[i].name))
         i++;
     if (i == ARRAY_LEN(keys))
@@ -293,6 +404,10 @@ void destination_config_free(struct destination_config *d)
     mem_free(d->secret);
     mem_free(d->bridge);
     mem_free(d->ca);
+    mem_free(d->client_cert);
+    mem_free(d->client_key);
+    mem_free(d->proxy);
+    buf_fini(&d->headers);
     event_filter_fini(&d->filter);
     mem_free(d);
 }
@@ -311,6 +426,7 @@ int destination_config_new(const char *name, const struct forward_settings *s, s
     if (!d)
         return -ENOMEM;
     str_copy(str_from(name), d->name, sizeof d->name);
+    d->headers = BUF_INIT(HEADERS_BYTES_MAX);
     d->concurrency = s->concurrency;
     d->timeout_ms = s->timeout_ms;
     d->batch = s->batch;
@@ -339,6 +455,8 @@ int destination_config_settle(struct destination_config *d, struct buf *problem)
     if (r == 0)
         r = delivery_secrets(d->secret, &d->target.secrets, problem);
     d->filter.bridge = d->bridge;
+    d->peer = (struct http_peer){ d->ca, d->client_cert, d->client_key, d->proxy };
+    d->target.headers = d->headers.len ? buf_str(&d->headers) : NULL;
     d->target.url = d->url;
     d->target.token = d->token;
     d->target.event_body = d->event_body;

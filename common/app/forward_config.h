@@ -11,7 +11,7 @@
  */
 #pragma once
 
-#include "services/forwarder/destination_config.h"
+#include "common/app/destination_config.h"
 
 /* Each has its connections, its memory (DESIGN.md) and a series of each metric. */
 #define DESTINATIONS_MAX 16
