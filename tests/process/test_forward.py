@@ -1,6 +1,9 @@
 """What the forwarder delivers: to whom, which bytes, signed how, in which order."""
 
+import json
 import random
+import socket
+import sqlite3
 import statistics
 import threading
 import time
@@ -128,11 +131,17 @@ def test_the_data_is_signed_as_it_is_sent(stack, make_backend):
 # ---- in which order ------------------------------------------------------------------------------------------------
 
 def test_order_in_a_session_is_kept_when_deliveries_fail_at_random(stack, make_backend):
+    """Also over kill -9: an event that failed is first of its session again."""
     luck = random.Random(1)
-    backend = make_backend(lambda d: luck.choices((200, 500, 429, RESET), (70, 20, 5, 5))[0])
+    backend = make_backend(lambda d: luck.choices((200, 500, 404, RESET), (70, 20, 5, 5))[0])
     start(stack, backend)
     sessions = [f"s{i}" for i in range(12)]
-    seqs = post_events(stack, 240, sessions)
+    seqs = []
+    for part in range(3):
+        seqs += post_events(stack, 80 - 80 % len(sessions), sessions, prefix=f"P{part}-")
+        wait_until("some have failed", lambda: len(backend.all(lambda d: d.attempt > 1)) > 5 * part)
+        stack.processes["forward"].kill()
+        stack.forward()
     wait_until("all are taken", lambda: {d.seq for d in backend.taken()} == set(seqs))
     for session, got in in_order(backend.all()).items():
         assert got == sorted(got), f"{session} out of order"
@@ -145,15 +154,54 @@ def test_order_in_a_session_is_kept_when_deliveries_fail_at_random(stack, make_b
 
 
 def test_a_failing_session_holds_up_no_other(stack, make_backend):
-    """Many more failing sessions than requests at once."""
+    """Many more failing sessions than requests at once. The second try is an hour away, so that none is given up before the backend
+    is put right."""
     sessions = [f"{'good' if i % 5 == 4 else 'bad'}{i}" for i in range(25)]
-    backend = make_backend(lambda d: 500 if d.session.startswith("bad") else 200)
-    start(stack, backend, FORWARD_CONCURRENCY="4")
+    backend = make_backend(lambda d: 422 if d.session.startswith("bad") else 200)
+    start(stack, backend, FORWARD_CONCURRENCY="4", FORWARD_RETRY_SCHEDULE="0s,1h,1h")
     post_events(stack, 250, sessions)
     backend.wait(50)
     assert {d.seq for d in backend.all(lambda d: d.session == "bad0")} == {1}, "the next was sent before the first was taken"
     backend.answer = lambda d: 200
+    stack.cli("forward", "retry", check=True)
     assert in_order(backend.wait(250))["bad0"] == list(range(1, 251, 25))
+
+
+def test_a_destination_that_is_off_keeps_nothing_in_the_log(stack, make_backend):
+    """It answered 410 long ago; retention may remove what the others have."""
+    backend, gone = make_backend(), make_backend(lambda d: 410)
+    start(stack, config=f"[destination a]\nurl = {backend.url}\nallow_private = yes\n"
+                        f"[destination b]\nurl = {gone.url}\nallow_private = yes\n")
+    seqs = post_events(stack, 20, ["a", "b", "c"])
+    backend.wait(20)
+
+    def cursor():
+        with sqlite3.connect(f"file:{stack.data}/state.db?mode=ro", uri=True) as db:
+            row = db.execute("select seq from cursor where consumer = 'forwarder'").fetchone()
+        return row[0] if row else 0
+
+    wait_until("the cursor is at the head", lambda: cursor() == seqs[-1], step=0.2)
+
+
+def test_a_host_that_drops_packets_is_down_and_costs_no_try(stack):
+    """Connections are never made: that is the destination's fault, also where only one session is active."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(0)
+    full = [socket.socket() for _ in range(4)]
+    for s in full:
+        s.setblocking(False)
+        s.connect_ex(listener.getsockname())
+    try:
+        start(stack, BACKEND_URL=f"http://127.0.0.1:{listener.getsockname()[1]}", FORWARD_TIMEOUT="300ms",
+              FORWARD_RETRY_SCHEDULE="0s,50ms,50ms")
+        post_events(stack, 3, ["only"])
+        wait_until("it is down", lambda: stack.cli_json("forward", "status")[0]["state"] == "down")
+        assert stack.cli_json("forward", "dead", "list") == []
+        assert stack.cli_json("forward", "status")[0]["retrying"] == 0
+    finally:
+        for s in [listener, *full]:
+            s.close()
 
 
 @pytest.mark.parametrize("failing, events", [(40, 160), (60, 3000), (700, 1400)])
@@ -295,7 +343,18 @@ def test_a_batch_of_bodies_as_they_came(stack, make_backend):
     sent = [BODIES[name] for name in ("utf-8", "numbers", "key twice")]
     for body in sent:
         assert stack.post(body)[0] == 200
-    assert backend.wait(1)[0].body.replace(b" ", b"") == b'{"events":[' + b",".join(sent).replace(b" ", b"") + b"]}"
+    ids = json.dumps([row["id"] for row in stack.events()]).replace(" ", "").encode()
+    want = b'{"events":[' + b",".join(sent).replace(b" ", b"") + b'],"ids":' + ids + b"}"
+    assert backend.wait(1)[0].body.replace(b" ", b"") == want
+
+
+def test_every_batch_waits_to_be_full_not_the_first_alone(stack, make_backend):
+    backend = make_backend()
+    start(stack, backend, FORWARD_BATCH="100", FORWARD_BATCH_WAIT="1500ms")
+    for group in range(3):
+        post_events(stack, 4, ["a", "b", "c", "d"], prefix=f"G{group}-")
+        backend.wait(group + 1)
+    assert [len(d.json["events"]) for d in backend.all()] == [4, 4, 4]
 
 
 # ---- how soon ------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import threading
 import time
 
 import zk
-from forwarding import HANG, SECRET, Backend, post_events
+from forwarding import HANG, OTHER_SECRET, SECRET, Backend, post_events
 from test_forward import start
 from zk import wait_until, webhook
 
@@ -233,6 +233,33 @@ def test_replay(stack, make_backend):
     stack.cli("replay", "--from", "5", "--to", "6", check=True)  # to where they were delivered to
     assert sorted(d.seq for d in backend.wait(32)[30:]) == [5, 6]
     assert all(d.is_signed_with(SECRET) for d in backend.all())
+
+
+def test_replay_sends_no_credential_to_another_host(stack, make_backend):
+    backend, elsewhere = make_backend(), make_backend()
+    start(stack, backend, FORWARD_SECRET=SECRET, FORWARD_TOKEN="a-token-of-the-backend")
+    post_events(stack, 2)
+    backend.wait(2)
+    done = stack.cli("replay", "--from", "1", "--to", "2", "--to-url", elsewhere.url, check=True)
+    assert "neither token nor signature" in done.stderr
+    for d in elsewhere.wait(2):
+        assert "authorization" not in d.headers and "webhook-signature" not in d.headers
+    stack.cli("replay", "--from", "1", "--to", "2", "--to-url", backend.url + "/other", check=True)
+    for d in backend.wait(4)[2:]:
+        assert d.path == "/other" and d.headers["authorization"] and d.is_signed_with(SECRET)
+
+
+def test_replay_to_a_destination_uses_its_key_and_its_filter(stack, make_backend):
+    backend, crm = make_backend(), make_backend(lambda d: 410)
+    config = f"[destination crm]\nurl = {crm.url}\nallow_private = yes\nsecret = {OTHER_SECRET}\nsessions = b\n"
+    start(stack, config=config, FORWARD_SECRET=SECRET, BACKEND_URL=backend.url)
+    post_events(stack, 9, ["a", "b", "c"])
+    backend.wait(9)
+    crm.answer = lambda d: 200
+    stack.cli("replay", "--from", "1", "--destination", "crm", check=True)
+    got = crm.wait(3)
+    assert {d.session for d in got} == {"b"} and all(d.is_signed_with(OTHER_SECRET) for d in got)
+    assert stack.cli("replay", "--from", "1", "--destination", "nobody").returncode == 1
 
 
 def test_replay_keeps_the_pace_that_was_asked_for(stack, make_backend):

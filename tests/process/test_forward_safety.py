@@ -3,6 +3,7 @@ says."""
 
 import json
 import os
+import signal
 import ssl
 import subprocess
 import time
@@ -50,6 +51,58 @@ def test_a_certificate_of_an_own_authority_is_accepted_when_it_is_named(stack, m
           config=f"[destination other]\nurl = https://127.0.0.1:{other.port}\nallow_private = yes\nca = {cert}\n")
     post_events(stack, 5)
     assert len(backend.wait(5)) == len(other.wait(5)) == 5
+
+
+def test_a_client_certificate_is_shown_to_a_server_that_asks_for_one(stack, make_backend):
+    cert, key = certificate(stack, "backend")
+    mine, mine_key = certificate(stack, "mine")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    context.load_verify_locations(mine)
+    context.verify_mode = ssl.CERT_REQUIRED
+    backend = make_backend(tls=context)
+    section = f"url = https://127.0.0.1:{backend.port}\nallow_private = yes\nca = {cert}\n"
+    p = start(stack, config=f"[destination with]\n{section}client_cert = {mine}\nclient_key = {mine_key}\n"
+                            f"[destination without]\n{section}")
+    post_events(stack, 2)
+    backend.wait(2)
+    wait_until("the other one is refused", lambda: "destination=without state=" in p.text())
+
+
+def test_headers_of_a_destination_and_a_proxy(stack, make_backend):
+    proxy, backend = make_backend(), make_backend()
+    key = stack.file("api-key", "a-secret-key\n")
+    p = start(stack, config=f"[destination far]\nurl = http://backend.invalid/hooks\nproxy = {proxy.url}\n"
+                            f"header.X-Api-Key_file = {key}\nheader.X-Tenant = blue\n"
+                            f"[destination near]\nurl = {backend.url}\nallow_private = yes\n")
+    post_events(stack, 2)
+    for d in proxy.wait(2):
+        assert d.path == "http://backend.invalid/hooks"
+        assert (d.headers["x-api-key"], d.headers["x-tenant"]) == ("a-secret-key", "blue")
+    assert all("x-api-key" not in d.headers for d in backend.wait(2))
+    assert "a-secret-key" not in p.text()
+
+
+def test_sighup_reads_the_file_anew_and_an_error_changes_nothing(stack, make_backend):
+    a, b = make_backend(), make_backend()
+    section = "[destination %s]\nurl = %s\nallow_private = yes\n"
+    p = start(stack, config=section % ("a", a.url))
+    post_events(stack, 3)
+    a.wait(3)
+    path = stack.file("forward.conf", section % ("a", a.url) + "tyypes = message.\n")
+    p.popen.send_signal(signal.SIGHUP)
+    wait_until("it says where the error is", lambda: f"{path}:4:1" in p.text())
+    post_events(stack, 3, prefix="E")
+    a.wait(6)
+    stack.file("forward.conf", section % ("a", a.url) + section % ("b", b.url) + "from = beginning\n")
+    p.popen.send_signal(signal.SIGHUP)
+    b.wait(6)
+    for harmless in (signal.SIGUSR1, signal.SIGUSR2):
+        p.popen.send_signal(harmless)
+    post_events(stack, 3, prefix="F")
+    a.wait(9)
+    b.wait(9)
+    assert [d.seq for d in a.taken()] == list(range(1, 10)), "what was delivered is not delivered again"
 
 
 H2_SERVER = """

@@ -181,6 +181,9 @@ class Stack:
         return self.start(name, "zapkeep-reconnect", "--admin-listen", "off", **env)
 
     def forward(self, ready=True, **env):
+        """Delivers also what came before it was started the first time, unless FORWARD_FROM says otherwise."""
+        if "FORWARD_FROM" not in self.env:
+            env.setdefault("FORWARD_FROM", "beginning")
         p = self.start("forward", "zapkeep-forward", "--admin-listen", f"127.0.0.1:{self.ports['forward']}", **env)
         if ready:
             wait_until("the forwarder is ready", lambda: self.get_forward("/ready")[0] == 200, needs=p)
