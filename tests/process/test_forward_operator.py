@@ -257,7 +257,7 @@ def test_a_filter_that_lets_nothing_through_is_noticed(stack, make_backend):
     stack.hub()
     stack.ingest()
     stack.monitor()
-    wait_until("the session is known", lambda: stack.cli_json("sessions"))
+    wait_until("the session is known", lambda: stack.cli("sessions", "--json").stdout.strip())
     text = f"[destination crm]\nurl = {backend.url}\nallow_private = yes\nsessions = demo-1, dmeo-2\ntypes = message.\n"
     stack.env["FORWARD_CONFIG"] = stack.file("forward.conf", text)
     p = stack.forward()
@@ -265,4 +265,4 @@ def test_a_filter_that_lets_nothing_through_is_noticed(stack, make_backend):
     assert "dmeo-2" in line and "demo-1" not in line
     post_events(stack, 3, ["demo-1", "other"])
     backend.wait(2)
-    wait_until("it is counted", lambda: row(stack, "crm")["matched"] == 2 and row(stack, "crm")["filtered"] >= 1)
+    wait_until("it is counted", lambda: row(stack, "crm")["matched"] >= 2 and row(stack, "crm")["filtered"] >= 1)
