@@ -29,10 +29,63 @@ bool topic_type_is_event(enum topic_type t)
     return (int)t < (int)EVENT_TYPE_N;
 }
 
+static bool is_plain(unsigned char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.' || c == '~';
+}
+
 int topic_format(const char *type, struct str bridge, struct str session, char ret[TOPIC_MAX])
 {
-    int n = snprintf(ret, TOPIC_MAX, "%s/%.*s/%.*s", type, (int)bridge.n, bridge.p ? bridge.p : "",
-                     (int)session.n, session.p ? session.p : "");
+    static const char hex[] = "0123456789ABCDEF";
+    int n = snprintf(ret, TOPIC_MAX, "%s/%.*s/", type, (int)bridge.n, bridge.p ? bridge.p : "");
 
-    return n < TOPIC_MAX ? 0 : -EMSGSIZE;
+    for (size_t i = 0; i < session.n && n < TOPIC_MAX - 3; i++) {
+        unsigned char c = (unsigned char)session.p[i];
+
+        if (is_plain(c)) {
+            ret[n++] = (char)c;
+            continue;
+        }
+        ret[n++] = '%';
+        ret[n++] = hex[c >> 4];
+        ret[n++] = hex[c & 15];
+    }
+    if (n >= TOPIC_MAX - 3)
+        return -EMSGSIZE;
+    ret[n] = '\0';
+    return 0;
+}
+
+static int digit_of(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool topic_session(struct str part, char ret[SESSION_ID_MAX])
+{
+    char text[SESSION_ID_MAX];
+    size_t n = 0;
+
+    for (size_t i = 0; i < part.n; i++) {
+        char c = part.p[i];
+
+        if (n == SESSION_ID_BYTES_MAX)
+            return false;
+        if (c == '%') {
+            int high = i + 2 < part.n ? digit_of(part.p[i + 1]) : -1;
+            int low = high >= 0 ? digit_of(part.p[i + 2]) : -1;
+
+            if (low < 0)
+                return false;
+            c = (char)(high * 16 + low);
+            i += 2;
+        } else if (!is_plain((unsigned char)c)) {
+            return false;
+        }
+        text[n++] = c;
+    }
+    return session_id_copy((struct str){ text, n }, ret);
 }

@@ -11,6 +11,7 @@
 
 #include "common/base/text.h"
 #include "common/domain/event_type.h"
+#include "common/domain/session.h"
 
 /* X(NAME, text); the types of events come first. */
 #define TOPIC_TYPES(X)                            \
@@ -36,8 +37,8 @@ enum topic_type {
         TOPIC_TYPE_N
 };
 
-/* type + bridge + session, two slashes and the NUL: 24 + 64 + 64 + 3, with room. */
-#define TOPIC_MAX 192
+/* type + bridge + percent-encoded session, two slashes and the NUL: 24 + 64 + 3 * 128 + 3, with room. */
+#define TOPIC_MAX 512
 
 const char *topic_type_text(enum topic_type t);
 /* -1 when it is none of ours. */
@@ -45,5 +46,7 @@ int topic_type_find(struct str text);
 /* True for the types of events.db (message.*, session.connected/disconnected/qr/status, event.other). */
 bool topic_type_is_event(enum topic_type t);
 
-/* Writes "type/bridge/session"; -EMSGSIZE when a part is too long for TOPIC_MAX. Returns 0. */
+/* Writes "type/bridge/session", the session percent-encoded (all but letters, digits and - _ . ~); -EMSGSIZE when a part is too long for TOPIC_MAX. Returns 0. */
 int topic_format(const char *type, struct str bridge, struct str session, char ret[TOPIC_MAX]);
+/* The session of a topic's third part; false when that is no valid id (also when it is empty). */
+bool topic_session(struct str part, char ret[SESSION_ID_MAX]);

@@ -171,11 +171,13 @@ static int read_session(const struct answer_form *f, const struct json_value *v,
                         struct bridge_session *ret)
 {
     struct bridge_session s = { .state = otherwise };
+    struct json_value id;
 
     if (first(f, v, ANSWER_TOP, JSON_IN_OBJECT).kind != JSON_IN_OBJECT)
         return BRIDGE_GARBAGE;
     read_state(f, v, &s);
-    webhook_read_session(first(f, v, ANSWER_ID, JSON_IN_TEXT), s.id);
+    id = first(f, v, ANSWER_ID, JSON_IN_TEXT);
+    webhook_read_session(id.kind == JSON_IN_TEXT ? id : first(f, v, ANSWER_ID, JSON_IN_NUMBER), s.id);
     if (s.state == SESSION_STATE_N || (s.state == SESSION_UNKNOWN && !s.raw_status[0] && !s.id[0]))
         return BRIDGE_GARBAGE; /* nothing of a session is in it */
     read_phone(first(f, v, ANSWER_PHONE, JSON_IN_TEXT), s.phone, sizeof s.phone);

@@ -37,7 +37,7 @@ struct bridge_answer {
 
 /* One session as a bridge shows it. */
 struct bridge_session {
-    char id[65];
+    char id[SESSION_ID_MAX];
     enum session_state state;
     char raw_status[32]; /* the bridge's own word */
     char phone[32];      /* "" unknown */
@@ -113,7 +113,7 @@ struct bridge_driver {
     const char *probes[BRIDGE_PROBES_MAX + 1];
     enum probe_verdict (*recognise)(const struct bridge_answer *a);
 
-    /* Builders: return 0, -EINVAL (the id is not text_is_id()), -ENOMEM, -ENOTSUP (no such call on this
+    /* Builders: return 0, -EINVAL (no id that this bridge may be given), -ENOMEM, -ENOTSUP (no such call on this
      * bridge). */
     int (*build_health)(const struct bridge_target *t, struct bridge_request *ret);
     int (*build_list)(const struct bridge_target *t, struct bridge_request *ret);

@@ -81,7 +81,7 @@ static int build_create(const struct bridge_target *t, const char *id, const cha
     struct buf body = BUF_INIT(REQUEST_BODY_MAX);
     struct json_out j = JSON_OUT(&body);
 
-    if (!text_is_id(str_from(id)))
+    if (!session_id_is_valid(str_from(id)))
         return -EINVAL;
     json_open(&j, NULL, '{');
     json_texts(&j, "instanceName", id);

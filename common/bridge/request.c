@@ -1,6 +1,5 @@
 /*
- * Requests as texts: URL, headers, body. The id goes into the path only when it is text_is_id(), so nothing
- * in it needs escaping.
+ * Requests as texts: URL, headers, body. The id goes into the path percent-encoded.
  */
 #include "common/bridge/request.h"
 
@@ -17,6 +16,21 @@ void bridge_request_fini(struct bridge_request *r)
     r->method = NULL;
 }
 
+/* All but letters, digits and - _ . ~ (RFC 3986, unreserved). */
+static void put_encoded(const char *id, struct buf *out)
+{
+    for (; *id; id++) {
+        unsigned char c = (unsigned char)*id;
+        bool plain =
+            (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || strchr("-_.~", c);
+
+        if (plain)
+            (void)buf_add(out, id, 1);
+        else
+            (void)buf_addf(out, "%%%02X", c);
+    }
+}
+
 /* "http://host/base/" and "/sessions/%s/status" -> one URL. */
 static int put_url(const char *base, const char *path, const char *id, struct buf *out)
 {
@@ -31,7 +45,7 @@ static int put_url(const char *base, const char *path, const char *id, struct bu
         return buf_error(out);
     }
     (void)buf_add(out, path, (size_t)(hole - path));
-    (void)buf_adds(out, id);
+    put_encoded(id, out);
     (void)buf_adds(out, hole + 2);
     return buf_error(out);
 }
@@ -61,7 +75,7 @@ int request_build_json(const char *key_header, const struct bridge_target *t, co
     *body = BUF_NULL;
     if (r)
         return r;
-    if (id && !text_is_id(str_from(id)))
+    if (id && !session_id_is_valid(str_from(id)))
         return -EINVAL;
     r = put_url(t->base_url ? t->base_url : "", path, id, &req.url);
     if (r == 0)

@@ -12,7 +12,7 @@
 
 /*
  * METHOD base_url + path, with @key_header (driver.h) when there is a key. @path has one %s for @id, or none
- * with @id NULL. Returns 0, -EINVAL (@id is not text_is_id(), the key holds a line break), -EMSGSIZE,
+ * with @id NULL. Returns 0, -EINVAL (@id is no valid session id, the key holds a line break), -EMSGSIZE,
  * -ENOMEM; @ret is untouched then.
  */
 int request_build(const char *key_header, const struct bridge_target *t, const char *method, const char *path,

@@ -1,5 +1,7 @@
 #include "common/bridge/sessions_api.h"
 
+#include <errno.h>
+
 #include "common/base/mem.h"
 #include "common/bridge/answer.h"
 #include "common/bridge/request.h"
@@ -65,8 +67,11 @@ int sessions_build_list(const struct bridge_target *t, struct bridge_request *re
     return request_build(SESSIONS_KEY_HEADER, t, "GET", "/sessions", NULL, ret);
 }
 
+/* The released zapw removes the folder of that name, without a check of the name: "../x" is somebody else's. */
 int sessions_build_delete(const struct bridge_target *t, const char *id, struct bridge_request *ret)
 {
+    if (!text_is_id(str_from(id)))
+        return -EINVAL;
     return request_build(SESSIONS_KEY_HEADER, t, "DELETE", "/sessions/%s", id, ret);
 }
 

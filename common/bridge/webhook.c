@@ -113,13 +113,14 @@ static int read_type(const struct webhook_request *req, const struct json_value 
     return 0;
 }
 
-void webhook_read_session(struct json_value v, char ret[65])
+void webhook_read_session(struct json_value v, char ret[SESSION_ID_MAX])
 {
-    char text[66]; /* one more than fits, so that a longer id is seen to be too long */
+    char text[SESSION_ID_MAX + 1]; /* one more than fits, so that a longer id is seen to be too long */
 
-    json_in_text(v, text, sizeof text);
-    if (text_is_id(str_from(text)))
-        memcpy(ret, text, strlen(text) + 1);
+    if (v.kind == JSON_IN_NUMBER)
+        (void)session_id_copy(v.raw, ret);
+    else
+        (void)session_id_copy(str_from(json_in_text(v, text, sizeof text)), ret);
 }
 
 /* -- the key -- */
@@ -154,7 +155,8 @@ static size_t put(char *buf, size_t at, const char *p, size_t n)
 int webhook_make_key(const struct webhook_request *req, struct str bridge, const char *event_id,
                      struct webhook *w)
 {
-    char text[64 + 1 + SHA256_BYTES + WEBHOOK_EVENT_ID_MAX + 64 + 65 + WEBHOOK_MESSAGE_ID_MAX + 8];
+    char
+        text[64 + 1 + SHA256_BYTES + WEBHOOK_EVENT_ID_MAX + 64 + SESSION_ID_MAX + WEBHOOK_MESSAGE_ID_MAX + 8];
     const char *type = event_type_text(w->type);
     uint8_t digest[SHA256_BYTES];
     size_t n;
@@ -191,11 +193,14 @@ static void set_drop(struct webhook *w, struct drop d)
 
 static int read_fields(const struct webhook_request *req, const struct json_value *v, struct webhook *w)
 {
+    struct json_value session;
     int r = read_type(req, v, &w->type);
 
     if (r)
         return r;
-    webhook_read_session(first(v, SESSION, JSON_IN_TEXT), w->session);
+    session = first(v, SESSION, JSON_IN_TEXT);
+    webhook_read_session(session.kind == JSON_IN_TEXT ? session : first(v, SESSION, JSON_IN_NUMBER),
+                         w->session);
     read_times(v, &w->key.time_ms, &w->occurred_at);
     json_in_text(first(v, MESSAGE, JSON_IN_TEXT), w->message_id, sizeof w->message_id);
     w->should_reconnect = true;

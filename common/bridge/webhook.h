@@ -10,6 +10,7 @@
 #include "common/base/json_in.h"
 #include "common/base/text.h"
 #include "common/domain/event_type.h"
+#include "common/domain/session.h"
 
 /* WhatsApp message ids are at most about 40 characters; room for others' composed ones. */
 #define WEBHOOK_MESSAGE_ID_MAX 256
@@ -25,9 +26,9 @@ struct webhook_key {
 };
 
 struct webhook {
-    enum event_type type; /* EVENT_TYPE_EVENT_OTHER for a type the driver does not know */
-    char session[65];     /* text_is_id() form; "" when the webhook names none, or one that is no such id */
-    int64_t occurred_at;  /* the bridge's time, ms since the epoch; 0: it names none */
+    enum event_type type;                    /* EVENT_TYPE_EVENT_OTHER for a type the driver does not know */
+    char session[SESSION_ID_MAX];            /* "" when the webhook names none, or one that is no valid id */
+    int64_t occurred_at;                     /* the bridge's time, ms since the epoch; 0: it names none */
     char message_id[WEBHOOK_MESSAGE_ID_MAX]; /* "" when there is none; longer ones are cut */
     struct webhook_key key;
     /* session.disconnected only */
@@ -68,5 +69,5 @@ int webhook_make_key(const struct webhook_request *req, struct str bridge_name, 
 #define WEBHOOK_EVENT_ID_MAX 128
 /* Milliseconds, seconds, or ISO 8601 (2009 to 2100); 0 when the value is none of them. */
 int64_t webhook_time_of(struct json_value v);
-/* Copies a session's id; leaves "" when it is none. */
-void webhook_read_session(struct json_value v, char ret[65]);
+/* Copies a session's id, a text or a number as the bridge wrote it; "" when it is none. */
+void webhook_read_session(struct json_value v, char ret[SESSION_ID_MAX]);

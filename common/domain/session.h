@@ -4,7 +4,18 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "common/base/text.h"
+
+/* A session's id is kept as its bridge has it: 1 to 128 bytes of UTF-8 without control characters (C0, C1, DEL, and those
+ * that turn the direction of text). It is never cut, and never part of a file name; in URLs and topics it is
+ * percent-encoded. "." and ".." are none: a URL cannot name them. */
+#define SESSION_ID_BYTES_MAX 128
+#define SESSION_ID_MAX       (SESSION_ID_BYTES_MAX + 1) /* with its NUL */
+bool session_id_is_valid(struct str id);
+/* Copies a valid id with its NUL; false, and @ret "", when it is none. */
+bool session_id_copy(struct str id, char ret[SESSION_ID_MAX]);
 
 /* X(NAME, text) */
 #define SESSION_STATES(X)           \

@@ -12,7 +12,7 @@
 #include "common/domain/session.h"
 #include "common/store/db.h"
 
-#define SESSIONS_ID_MAX 65
+#define SESSIONS_ID_MAX SESSION_ID_MAX
 /* History kept per session: two weeks of a session that drops three times a day. */
 #define SESSIONS_CHANGES_MAX 50
 

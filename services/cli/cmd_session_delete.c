@@ -83,9 +83,8 @@ static int run(const struct delete_settings *s, const struct settings_args *args
     struct cli_bridge b = CLI_BRIDGE_NULL;
     int code;
 
-    if (args->n != 1 || !text_is_id(str_from(args->arg[0])))
-        return cli_problem(EXIT_USAGE,
-                           "session delete takes one ID of letters, digits, '-' and '_', 64 at most");
+    if (args->n != 1 || !session_id_is_valid(str_from(args->arg[0])))
+        return cli_problem(EXIT_USAGE, "session delete takes one ID, as `zapkeep sessions` lists it");
     code = confirm(s, args->arg[0]);
     if (code != EXIT_GO_ON)
         return code;

@@ -51,9 +51,8 @@ int cli_no_session(const struct cli_state *s, const char *id)
 
 int cli_one_session(const struct settings_args *args, const char *command, const char **ret)
 {
-    if (args->n != 1 || !text_is_id(str_from(args->arg[0])))
-        return cli_problem(EXIT_USAGE, "%s takes one ID of letters, digits, '-' and '_', 64 at most",
-                           command);
+    if (args->n != 1 || !session_id_is_valid(str_from(args->arg[0])))
+        return cli_problem(EXIT_USAGE, "%s takes one ID, as `zapkeep sessions` lists it", command);
     *ret = args->arg[0];
     return EXIT_GO_ON;
 }

@@ -69,7 +69,7 @@ static bool read_event(struct event_feed *f, const struct event *e, struct sessi
     ret->late_ms =
         sender_clock_late_ms(&f->sender, e->at, e->occurred_at, times_of_wall(&f->o.m->times, e->at));
     (void)snprintf(ret->id, sizeof ret->id, "%.*s", (int)e->session.n, e->session.p ? e->session.p : "");
-    if (!text_is_id(str_from(ret->id)))
+    if (!session_id_is_valid(str_from(ret->id)))
         return false;
     if (str_eq(e->type, "session.connected"))
         ret->state = SESSION_CONNECTED;

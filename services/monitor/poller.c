@@ -38,7 +38,7 @@ struct poller {
 /* Whose call it is, for the answers that need to know. */
 struct one {
     struct poller *s;
-    char id[65];
+    char id[SESSION_ID_MAX];
     int64_t asked_ms;
     bool extra; /* beside a sweep */
 };

@@ -12,7 +12,7 @@ static int on_session(void *ctx, const struct bridge_session *s)
 {
     int *n = ctx;
 
-    MUST(text_is_id(str_from(s->id)) && (unsigned)s->state < SESSION_STATE_N);
+    MUST(session_id_is_valid(str_from(s->id)) && (unsigned)s->state < SESSION_STATE_N);
     MUST(memchr(s->raw_status, '\0', sizeof s->raw_status) && memchr(s->phone, '\0', sizeof s->phone) &&
          memchr(s->name, '\0', sizeof s->name));
     return ++*n == 1000 ? 77 : 0;

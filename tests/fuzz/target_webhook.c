@@ -13,7 +13,7 @@ static void must_make_sense(const struct webhook *w)
 {
     MUST((unsigned)w->type < EVENT_TYPE_N);
     MUST(memchr(w->session, '\0', sizeof w->session));
-    MUST(w->session[0] == '\0' || text_is_id(str_from(w->session)));
+    MUST(w->session[0] == '\0' || session_id_is_valid(str_from(w->session)));
     MUST(memchr(w->message_id, '\0', sizeof w->message_id));
     MUST(utf8_is_valid(w->message_id, strlen(w->message_id)));
     MUST(w->occurred_at >= 0 && w->key.time_ms >= 0);

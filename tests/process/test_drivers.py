@@ -62,7 +62,7 @@ class Waha(Fake):
             return h.answer(401, {"message": "Unauthorized", "statusCode": 401})
         if self.fault:
             return h.answer(*self.fault)
-        parts = path.strip("/").split("/")
+        parts = [urllib.parse.unquote(part) for part in path.strip("/").split("/")]
         if path == "/api/server/version":
             return h.answer(200, {"version": "2025.10.1", "engine": "NOWEB", "tier": "CORE", "browser": None})
         if path == "/api/sessions" and method == "GET":
@@ -219,4 +219,34 @@ def test_waha_s_lost_pairing_ends_at_a_code_and_is_then_left_alone(make_stack):
     calls = len(fake.calls)
     time.sleep(5)
     assert calls == 1 and len(fake.calls) == 1
+    fake.close()
+
+
+ODD = ["loja/1 ?#%", "S\u00e3o Paulo", "x" * 128, "x" * 127 + "y", "5511@s.whatsapp.net"]
+
+
+def test_odd_ids_are_kept_followed_and_called_by_their_names(make_stack):
+    """Never cut, never merged: two ids of 128 bytes differ in the last one only."""
+    fake = Waha("api-key")
+    fake.sessions.update({session: "WORKING" for session in ODD})
+    fake.sessions["bad\nname"] = "WORKING"
+    stack = make_stack(WHATSAPP_API_URL=fake.url, WHATSAPP_BRIDGE="waha", RECONNECT_RATE="100", RECONNECT_BURST="100")
+    stack.hub()
+    stack.ingest()
+    stack.monitor()
+    stack.worker()
+    tap = stack.tap("session.state/")
+    for session in ODD:
+        stack.wait_session(session, "connected")
+    assert {row["session"] for row in stack.cli_json("sessions")} == set(ODD)
+    fake.sessions["loja/1 ?#%"] = "FAILED"
+    zk.wait_until("it was called", lambda: fake.calls)
+    assert fake.calls == ["/api/sessions/loja%2F1%20%3F%23%25/restart"]
+    stack.wait_session("loja/1 ?#%", "connected")
+    show = stack.cli_json("session", "show", "S\u00e3o Paulo")[0]
+    assert show["session"] == "S\u00e3o Paulo"
+    fake.tell(stack, "x" * 127 + "y", "STOPPED")
+    stack.wait_session("x" * 127 + "y", "disconnected")
+    assert stack.session("x" * 128)["state"] == "connected"
+    zk.wait_until("the tap has it by its name", lambda: any(m.get("session") == "x" * 127 + "y" for m in tap.json()))
     fake.close()

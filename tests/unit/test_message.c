@@ -27,6 +27,36 @@ static void fill(struct message *m)
     m->type = STR_LIT("session.state");
 }
 
+/* A session's id is in the topic percent-encoded, and comes back from it as it was. */
+static void odd_ids_go_through_topics(void **state)
+{
+    static const struct {
+        const char *id, *part;
+    } rows[] = {
+        { "shop_1-a", "shop_1-a" }, { "a/b c", "a%2Fb%20c" }, { "S\xc3\xa3o", "S%C3%A3o" },
+        { "100%", "100%25" },       { "a\x7f", NULL }, /* a control character: none of ours */
+    };
+    static const char *const bad[] = { "", "%", "%2", "%zz", "a b", "..", "%2E%2E", "%0A", "%C3", "%2f" };
+    char topic[TOPIC_MAX], id[SESSION_ID_MAX], longest[SESSION_ID_MAX];
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_int_equal(topic_format("session.state", STR_LIT("main"), str_from(rows[i].id), topic), 0);
+        assert_int_equal(topic_session(str_from(topic + strlen("session.state/main/")), id),
+                         rows[i].part != NULL);
+        if (!rows[i].part)
+            continue;
+        assert_string_equal(topic + strlen("session.state/main/"), rows[i].part);
+        assert_string_equal(id, rows[i].id);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+        assert_false(topic_session(str_from(bad[i]), id));
+    memset(longest, '/', sizeof longest); /* the longest id, all of it encoded, fits */
+    longest[SESSION_ID_BYTES_MAX] = '\0';
+    assert_int_equal(topic_format("reconnect.succeeded", STR_LIT("main"), str_from(longest), topic), 0);
+    assert_true(topic_session(str_from(topic + strlen("reconnect.succeeded/main/")), id));
+    assert_string_equal(id, longest);
+}
+
 static void every_field_comes_back(void **state)
 {
     CLEANUP(buf_fini) struct buf out = BUF_INIT(MESSAGE_BYTES_MAX);
@@ -34,7 +64,7 @@ static void every_field_comes_back(void **state)
 
     fill(&in);
     assert_int_equal(message_encode(&in, &out), 0);
-    assert_string_equal(buf_str(&out), "session.state/text of bridge/text of session");
+    assert_string_equal(buf_str(&out), "session.state/text of bridge/text%20of%20session");
     assert_int_equal(message_decode((struct str){ out.data, out.len }, &back), 0);
 #define STR(name)                             \
     assert_int_equal(in.name.n, back.name.n); \
@@ -169,10 +199,11 @@ static void types_are_found_by_their_text(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_allocation_fails_once),   cmocka_unit_test(what_is_too_long_is_not_sent),
-        cmocka_unit_test(every_field_comes_back),        cmocka_unit_test(unset_fields_are_not_sent),
-        cmocka_unit_test(what_is_not_ours_is_refused),   cmocka_unit_test(an_unknown_key_is_skipped),
-        cmocka_unit_test(types_are_found_by_their_text), cmocka_unit_test(the_common_keys_are_always_there),
+        cmocka_unit_test(odd_ids_go_through_topics),        cmocka_unit_test(every_allocation_fails_once),
+        cmocka_unit_test(what_is_too_long_is_not_sent),     cmocka_unit_test(every_field_comes_back),
+        cmocka_unit_test(unset_fields_are_not_sent),        cmocka_unit_test(what_is_not_ours_is_refused),
+        cmocka_unit_test(an_unknown_key_is_skipped),        cmocka_unit_test(types_are_found_by_their_text),
+        cmocka_unit_test(the_common_keys_are_always_there),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

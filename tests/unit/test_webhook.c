@@ -132,12 +132,12 @@ static const struct {
     { "{\"eventType\":\"\\u006dessage.sent\",\"sessionId\":\"a\"}", 0, EVENT_TYPE_MESSAGE_SENT, "a", "", 0,
       0 },
     /* ids that are none */
-    { "{\"eventType\":\"message.sent\",\"sessionId\":\"../evil\"}", 0, EVENT_TYPE_MESSAGE_SENT, "", "", 0,
-      0 },
+    { "{\"eventType\":\"message.sent\",\"sessionId\":\"..\"}", 0, EVENT_TYPE_MESSAGE_SENT, "", "", 0, 0 },
     { "{\"eventType\":\"message.sent\",\"sessionId\":7,\"data\":{\"messageId\":7}}", 0,
-      EVENT_TYPE_MESSAGE_SENT, "", "", 0, 0 },
+      EVENT_TYPE_MESSAGE_SENT, "7", "", 0, 0 },
     { "{\"eventType\":\"message.sent\",\"sessionId\":"
-      "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}",
+      "\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+      "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"}", /* one more than fits */
       0, EVENT_TYPE_MESSAGE_SENT, "", "", 0, 0 },
     { "{\"eventType\":\"message.sent\",\"data\":{\"messageId\":\"a\\u0000b\"}}", 0, EVENT_TYPE_MESSAGE_SENT,
       "", "a", 0, 0 },
