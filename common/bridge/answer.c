@@ -1,5 +1,5 @@
 /*
- * Answers of bridges: the HTTP status first, then what the body says, then the fields of a session.
+ * Answers of bridges: the HTTP status first, then the body, then the fields of a session.
  */
 #include "common/bridge/answer.h"
 
@@ -84,7 +84,7 @@ enum probe_verdict answer_probe(const struct bridge_answer *a)
     return PROBE_YES;
 }
 
-/* -- what a body says -- */
+/* -- errors in a body -- */
 
 bool answer_says_error(const struct bridge_answer *a)
 {

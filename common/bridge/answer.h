@@ -1,5 +1,5 @@
 /*
- * What the drivers share in reading answers. Used inside common/bridge only. Each driver says in
+ * The drivers share this in reading answers. Used inside common/bridge only. Each driver says in
  * a table of paths where its answers have the few fields that are wanted.
  */
 #pragma once
@@ -24,7 +24,7 @@ bool answer_is_framework_miss(const struct bridge_answer *a);
 bool answer_is_unrouted(const struct bridge_answer *a);
 /* A handler of the bridge answered this GET: a session, a refusal, or a 404 of its own. */
 bool answer_is_routed(const struct bridge_answer *a);
-/* What the HTTP status of a probe says: PROBE_UNAUTHORIZED, PROBE_NOT_YET, or PROBE_YES (go by the body). */
+/* The verdict of a probe's HTTP status: PROBE_UNAUTHORIZED, PROBE_NOT_YET, or PROBE_YES (go by the body). */
 enum probe_verdict answer_probe(const struct bridge_answer *a);
 
 /* A good status with a body that says error all the same ({"error":true}, {"success":false}, …)? */

@@ -1,6 +1,6 @@
 /*
  * A bridge's own words about an answer: the message of its JSON, or the title of an HTML page. They come from outside:
- * whatever could steer a terminal or hide text (control characters, bidirectional overrides) becomes a space.
+ * characters that could steer a terminal or hide text (controls, bidirectional overrides) become a space.
  */
 #include <string.h>
 #include <strings.h>
@@ -10,7 +10,7 @@
 #include "common/base/utf8.h"
 #include "common/bridge/driver.h"
 
-/* The longest message that is looked at; what is shown of it is shorter. */
+/* The longest message that is read; a shorter part of it is shown. */
 #define MESSAGE_READ_MAX 1024
 
 static const struct json_path paths[] = {
@@ -42,7 +42,7 @@ static bool may_be_shown(unsigned point)
            !(point >= 0x2028 && point <= 0x202e) && !(point >= 0x2060 && point <= 0x2069) && point != 0xfeff;
 }
 
-/* One line of valid UTF-8; runs of space become one, and what does not fit is cut between characters. */
+/* One line of valid UTF-8; runs of space become one, and text that does not fit is cut between characters. */
 static void copy_clean(struct str from, char *ret, size_t n)
 {
     size_t out = 0, bytes;

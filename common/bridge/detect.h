@@ -41,7 +41,7 @@ int detection_take(struct detection *d, const struct bridge_answer *a, const str
 /* The answer that tells an operator most when no driver was found: the one that refuses the key, else the first. */
 const struct detection_probe *detection_reason(const struct detection *d);
 
-/* The health of a bridge whose driver is not known. Whatever answers is alive, except a 5xx, a redirection and a
+/* The health of a bridge whose driver is not known. Each answer shows that it is alive, except a 5xx, a redirection and a
  * body that says error; it may have no such route, or want another key there. */
 int detect_build_health(const struct bridge_target *t, struct bridge_request *ret);
 int detect_read_health(const struct bridge_answer *a);

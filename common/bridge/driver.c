@@ -1,5 +1,5 @@
 /*
- * Texts for what the readers of the drivers answer.
+ * Texts for the answers of the drivers' readers.
  */
 #include "common/bridge/driver.h"
 

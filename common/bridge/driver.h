@@ -65,12 +65,12 @@ const char *bridge_answer_text(int kind);
 /* True for NO_ANSWER, BROKEN, GARBAGE: the bridge's fault as a whole, not the session's. */
 bool bridge_answer_is_transport(int kind);
 
-/* The bridge's own words about what went wrong: the message of a JSON body or the title of an HTML page, one clean line
+/* The bridge's own words about a failure: the message of a JSON body or the title of an HTML page, one clean line
  * of at most n - 1 bytes; "" when it says nothing. Returns @ret. */
 #define BRIDGE_MESSAGE_MAX 201
 char *bridge_answer_message(const struct bridge_answer *a, char *ret, size_t n);
 
-/* What came of creating a session. */
+/* The outcome of creating a session. */
 struct bridge_created {
     struct bridge_session session;
     struct buf qr; /* PNG data URL or raw QR text; empty when the answer has none */
@@ -82,7 +82,7 @@ struct bridge_word {
     enum session_state state;
 };
 
-/* What a driver makes of the answers to its probes. */
+/* A driver's verdict on the answers to its probes. */
 enum probe_verdict {
     PROBE_NO,           /* another bridge */
     PROBE_NOT_YET,      /* cannot be said now: it does not answer, or is starting */
@@ -109,7 +109,7 @@ struct bridge_driver {
     /* Signature schemes whose headers this bridge may send (signature.h), 0-ended; NULL: token only. */
     const int *signatures;
 
-    /* How "auto" finds it: GETs without side effects, NULL-ended, and what their answers say, in that order. */
+    /* How "auto" finds it: GETs without side effects, NULL-ended, and the verdict on their answers, in that order. */
     const char *probes[BRIDGE_PROBES_MAX + 1];
     enum probe_verdict (*recognise)(const struct bridge_answer *a);
 

@@ -146,7 +146,7 @@ static int read_reconnect(const struct bridge_answer *a)
 
 /* -- is it this bridge? -- */
 
-/* A 404 or 405 that is the bridge's own, in whatever form. */
+/* A 404 or 405 that is the bridge's own, in any form. */
 static bool is_own_miss(const struct bridge_answer *a)
 {
     return answer_status(a) == BRIDGE_NO_ROUTE && !answer_is_framework_miss(a);
@@ -157,7 +157,7 @@ static bool is_other_list(const struct bridge_answer *list)
     return is_own_miss(list) || (answer_status(list) == 0 && answer_is_json(list));
 }
 
-/* A bridge that handles the status route is this one, whatever its list looks like. A healthy bridge that has
+/* A bridge that handles the status route is this one, with any list. A healthy bridge that has
  * neither that nor another driver's answers may be a contract bridge that writes its own 404 as something other
  * than JSON; a web server that is not healthy is no bridge (a wrong URL, a proxy whose bridge is starting). */
 static enum probe_verdict recognise(const struct bridge_answer *a)

@@ -26,7 +26,7 @@ BRIDGE_DRIVERS(X)
 const struct bridge_driver *bridge_driver_find(const char *name);
 /* Row i, NULL past the end. */
 const struct bridge_driver *bridge_driver_at(int i);
-/* Reads a webhook with @driver, or with NULL (what the bridge speaks is not known) with the driver that claims
+/* Reads a webhook with @driver, or with NULL (the bridge's driver is not known) with the driver that claims
  * the body. Returns as read_webhook() does. */
 int bridge_read_webhook(const struct bridge_driver *driver, const struct webhook_request *req,
                         struct str bridge_name, struct webhook *ret);

@@ -1,5 +1,5 @@
 /*
- * What the drivers share in building requests. Used inside common/bridge only.
+ * The drivers share this in building requests. Used inside common/bridge only.
  */
 #pragma once
 

@@ -3,9 +3,9 @@
  * same words that the contract was first written with. One table of paths serves both: the first that is
  * there wins.
  *
- * What makes two deliveries one event: zapw sends the same bytes in every retry, its timestamp included, so
+ * Two deliveries are one event when their keys are equal. zapw sends the same bytes in every retry, its timestamp included, so
  * the whole body is the key; look-alike receipts differ in the timestamp. Where the sender gives the event an
- * id, that is the key instead, together with what the event is about: an id that restarts from 1, or a header
+ * id, that is the key instead, together with the type, session and message of the event: an id that restarts from 1, or a header
  * that names the subscription, must not make two events one.
  */
 #include "common/bridge/webhook.h"
@@ -87,14 +87,14 @@ static void read_times(const struct json_value *v, int64_t *ret_envelope, int64_
     *ret_occurred = t[0] ? t[0] : t[1];
 }
 
-/* -- who and what -- */
+/* -- session and type -- */
 
 static struct str header(const struct webhook_request *req, const char *name)
 {
     return req->header ? req->header(req->ctx, name) : STR_NULL;
 }
 
-/* Returns 0, or WEBHOOK_UNREADABLE when nothing says what type it is. */
+/* Returns 0, or WEBHOOK_UNREADABLE when nothing names its type. */
 static int read_type(const struct webhook_request *req, const struct json_value *v, enum event_type *ret)
 {
     struct json_value type = first(v, TYPE, JSON_IN_TEXT);

@@ -1,5 +1,5 @@
 /*
- * What a webhook says, in our words. Pure: bytes in, values out.
+ * A webhook, read into our words. Pure: bytes in, values out.
  */
 #pragma once
 

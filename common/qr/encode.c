@@ -25,7 +25,7 @@ int qr_encode(struct str text, struct qr *ret)
         return errno == ENOMEM ? -ENOMEM : -EINVAL;
     ret->side = code->width;
     for (int i = 0; i < code->width * code->width; i++)
-        ret->dark[i] = code->data[i] & 1; /* the other bits tell what the module is for */
+        ret->dark[i] = code->data[i] & 1; /* the other bits are the purpose of the module */
     QRcode_free(code);
     return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * QR codes for a terminal: whatever a bridge gives (a PNG, or the text itself) in, half blocks out. Pure.
+ * QR codes for a terminal: a PNG or the text itself in, half blocks out. Pure.
  *
  * A PNG is not decoded as a QR code: its grid of modules is found and drawn again, so what is shown is what
  * the bridge made.
@@ -30,9 +30,9 @@ struct qr {
 int qr_encode(struct str text, struct qr *ret);
 /* The code in a picture. Returns 0, -EINVAL (no PNG, or no QR code fills it), -ENOMEM. */
 int qr_from_png(const uint8_t *png, size_t n, struct qr *ret);
-/* What bridges send: "data:image/png;base64,…", the base64 alone, or the text of the code. As above. */
+/* The forms that bridges send: "data:image/png;base64,…", the base64 alone, or the text of the code. As above. */
 int qr_read(struct str sent, struct qr *ret);
 
-/* Appends lines of half blocks. With @ansi black and white are set, whatever the terminal's colours are;
+/* Appends lines of half blocks. With @ansi black and white are set, on a terminal of any colours;
  * without, it is right for light text on a dark ground. Returns the number of lines, or the buf's error. */
 int qr_draw(const struct qr *qr, bool ansi, struct buf *out);

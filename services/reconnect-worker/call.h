@@ -19,11 +19,11 @@ void call_start(struct worker *w, const struct claim *claim, int64_t began_ms,
                 void (*on_over)(struct worker *w));
 /* Ends the wait for all answers: a call that was sent counts as accepted, and the monitor sees whether it worked. */
 void call_let_all_go(struct worker *w);
-/* At the end of the program: forgets what is in flight; its leases lapse. */
+/* At the end of the program: forgets the calls in flight; their leases lapse. */
 void call_drop_all(struct worker *w);
 
 enum call_step { CALL_STARTED, CALL_CALLING, CALL_RECORDING, CALL_OVER, CALL_STEP_N };
 bool call_step_may_follow(enum call_step from, enum call_step to);
 
-/* What an answer (or its absence) means. @taken: answer of the driver's read_reconnect(). Pure. */
+/* The outcome that an answer (or its absence) stands for. @taken: answer of the driver's read_reconnect(). Pure. */
 enum attempt_outcome call_outcome(int taken);

@@ -1,9 +1,9 @@
 /*
  * One session, when all goes well:
  *   take_due            opens the store if need be, finds out how the bridge reconnects
- *   claim               one transaction takes what is due, for as many slots as are free
+ *   claim               one transaction takes sessions that are due, for as many slots as are free
  *   call_start          calls the bridge (call.c) and, when that is over, records it
- *   publish_ended       publishes what has ended meanwhile: succeeded when the monitor saw the session connected
+ *   publish_ended       publishes attempts that have ended meanwhile: succeeded when the monitor saw the session connected
  * When it does not: the store is busy or gone -> again, with backoff; a notification is lost -> the sweep; the
  * worker dies -> its lease lapses and the next claim of any worker ends the attempt; the call fails -> recorded, and
  * the policy says when the next is due.
@@ -28,7 +28,7 @@ static int free_slots(const struct worker *w)
 static void on_call_over(struct worker *w)
 {
     if (app_stopping(w->app) && w->n_calls == 0) {
-        (void)publish_ended(w); /* what fails here is published by another worker */
+        (void)publish_ended(w); /* another worker publishes the rest if this fails */
         app_stopped(w->app);
     } else {
         claim_loop_wake(w, 0);

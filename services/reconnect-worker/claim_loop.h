@@ -1,6 +1,6 @@
 /*
- * The loop of the worker: woken by a notification, a commit, the next due row or the sweep, it claims what is due and
- * starts the calls.
+ * The loop of the worker: woken by a notification, a commit, the next due row or the sweep, it claims sessions that are due
+ * and starts the calls.
  */
 #pragma once
 
@@ -10,7 +10,7 @@
  * with the hub dead a session is attempted within 5 s of being due. */
 #define WORKER_SWEEP_MS 5000
 
-/* A commit into state.db wakes the loop, too, this long after it last ran at the earliest: what falls due is seen
+/* A commit into state.db wakes the loop, too, this long after it last ran at the earliest: a session that falls due is seen
  * without the way over the hub, and in a crowd not each commit costs a reading of the queue. */
 #define WORKER_COMMIT_REST_MS 5
 

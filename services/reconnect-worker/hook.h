@@ -45,7 +45,7 @@ struct hook {
 };
 
 /* Takes RECONNECT_HOOK and DOCKER_HOST apart. Returns 0 (kind HOOK_NONE for an empty one), or -EINVAL with
- * one line in @problem that says what is allowed. */
+ * one line in @problem that lists the allowed values. */
 int hook_parse(const struct hook_settings *s, struct buf *problem, struct hook *ret);
 
 /*
@@ -55,11 +55,11 @@ int hook_parse(const struct hook_settings *s, struct buf *problem, struct hook *
  */
 bool hook_may_restart(const int64_t count[SESSION_STATE_N], int64_t max_connected, int *ret_percent);
 
-/* What came of a restart. */
+/* The outcome of a restart. */
 struct hook_result {
     bool restarted;
     int64_t sent_ms;   /* from hook_run() until it was under way; -1: it never was (it may be tried again) */
-    char message[160]; /* for people: "docker restarted container zapw"; what went wrong and what to do */
+    char message[160]; /* for people: "docker restarted container zapw"; or the failure and the next step */
 };
 
 struct hook_run;

@@ -17,7 +17,7 @@ int reconnect_method_read(struct worker *w)
     driver = r == 0 ? bridge_driver_find(row.driver) : NULL;
     if (driver != w->driver) {
         w->no_method_settled = false;
-        log_info("bridge-driver", "what the bridge speaks", KS("bridge", w->settings.bridge.name),
+        log_info("bridge-driver", "the driver of the bridge is known", KS("bridge", w->settings.bridge.name),
                  KS("driver", row.driver),
                  KS("reconnects", driver && driver->has_reconnect ? "by call" : "by hook"));
     }

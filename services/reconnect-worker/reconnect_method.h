@@ -5,7 +5,7 @@
 
 #include "services/reconnect-worker/worker.h"
 
-/* Reads the bridge's driver and what was noted of its method. Returns 0 or -errno. */
+/* Reads the bridge's driver and the method noted in its row. Returns 0 or -errno. */
 int reconnect_method_read(struct worker *w);
 /* Parks the sessions that cannot be reconnected, unparks them when they can be. *ret_may: claim now. Returns 0 or
  * -errno. */

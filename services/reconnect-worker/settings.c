@@ -32,7 +32,7 @@ const struct setting worker_settings_table[] = {
     SETTINGS_OF(hook_settings_table, struct worker_settings, hook),
     { .name = "WORKER_NAME",
       .at = offsetof(struct worker_settings, name),
-      .help = "who this worker is, in claims and messages; default: host and process id" },
+      .help = "name of this worker in claims and messages; default: host and process id" },
     APP_ADMIN_ROW("127.0.0.1:8003",
                   "health, readiness and metrics; a free port when the default is taken by another worker"),
     { 0 },

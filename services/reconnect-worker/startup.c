@@ -97,7 +97,7 @@ static int check_driver(void *ctx, char *ret_why, size_t n)
 {
     struct worker *w = ctx;
 
-    (void)snprintf(ret_why, n, "not known yet what it speaks; the monitor finds out");
+    (void)snprintf(ret_why, n, "its driver is not known yet; the monitor finds it");
     return w->driver ? 0 : -1;
 }
 

@@ -3,5 +3,5 @@
 
 #include "services/reconnect-worker/worker.h"
 
-/* Nothing when it is open. Returns 0, or what opening failed with: for state_store_result(). */
+/* Nothing when it is open. Returns 0, or the error of opening it, for state_store_result(). */
 int store_open(struct worker *w);

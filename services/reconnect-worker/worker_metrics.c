@@ -6,7 +6,7 @@ _Static_assert(ATTEMPT_OUTCOME_N <= METRIC_SERIES_MAX, "one series per outcome")
 
 METRIC worker_attempts = {
     .name = "zapkeep_reconnect_attempts_total",
-    .help = "Attempts that ended, by what they came to",
+    .help = "Attempts that ended, by outcome",
     .kind = METRIC_COUNTER,
     .label = "outcome",
     .values = {

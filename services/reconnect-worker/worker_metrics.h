@@ -1,4 +1,4 @@
-/* What /metrics says of this worker. The queue, the bucket and the breaker belong to the bridge and are shown
+/* The worker's part of /metrics. The queue, the bucket and the breaker belong to the bridge and are shown
  * by the monitor. */
 #pragma once
 

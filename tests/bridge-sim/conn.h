@@ -48,7 +48,7 @@ struct target {
 void conn_init(struct conn *c, struct target *t);
 /* Takes an idle connection: dials when needed, and sends. */
 void conn_send(struct conn *c, struct hook *h);
-/* What it had is settled as not answered. */
+/* Its webhook is settled as not answered. */
 void conn_break(struct conn *c);
 
 /* -EINVAL: no URL. */

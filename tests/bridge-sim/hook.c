@@ -68,7 +68,7 @@ static struct hook *hook_new(struct str name, struct str body, int64_t number)
     return h;
 }
 
-/* What was built in s->body. */
+/* Sends the body that was built in s->body. */
 static void send_body(struct sim *s, const struct sim_session *x, const char *name, int64_t number)
 {
     struct str body = { buf_str(&s->body), s->body.len };

@@ -31,7 +31,7 @@ struct sender {
     size_t acknowledged_bits;
 };
 
-/* ---- what became of a webhook ---------------------------------------------------------------- */
+/* ---- the end of a webhook -------------------------------------------------------------------- */
 
 static void mark_acknowledged(struct sender *x, int64_t number)
 {

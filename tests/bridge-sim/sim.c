@@ -125,7 +125,7 @@ static int open_parts(struct sim *s)
     return r;
 }
 
-/* What the table of settings cannot say. */
+/* Checks that the table of settings cannot express. */
 static int read_settings(struct sim *s)
 {
     const struct sim_settings *o = &s->settings;

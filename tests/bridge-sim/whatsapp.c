@@ -1,5 +1,5 @@
 /*
- * What happens to a session.
+ * The life of a session.
  *
  *   created ──QR_DELAY──> QR code ──scan──> connected ──drop──> disconnected ──reconnect, restart──┐
  *                                              ▲  └──515──> connecting ──2 s──┐                     │
