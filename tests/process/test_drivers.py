@@ -16,8 +16,10 @@ import zk
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self, status, body, **headers):
-        data = b"" if body is None else json.dumps(body, separators=(",", ":")).encode()
-        self.send_response(status)
+        data = body.encode() if isinstance(body, str) else json.dumps(body, separators=(",", ":")).encode()
+        if status == 0:  # it hangs
+            time.sleep(20)
+        self.send_response(status or 200)
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
         self.send_header("Content-Type", "application/json; charset=utf-8")
@@ -167,10 +169,18 @@ def test_a_drop_that_is_told_is_brought_back(bridge):
     bridge.stack.wait_session("shop2", "connected")
 
 
-def test_a_5xx_is_the_bridge_s_and_a_429_is_waited_for(bridge):
-    bridge.fault = (503, {"message": "down"})
-    zk.wait_until("the bridge is down", lambda: bridge.stack.cli_json("status")[0]["health"] != "up")
+LICENCE = {"error": "service not activated", "code": "LICENSE_REQUIRED", "message": "This instance is not activated."}
+
+
+@pytest.mark.parametrize("fault", [(503, {"message": "down"}), (200, "<html><title>We are back soon</title></html>"), (0, {}), (503, LICENCE)],
+                         ids=["5xx", "garbage", "hang", "licence"])
+def test_a_fault_of_the_whole_bridge_is_no_session_s(bridge, fault):
+    """A session that drops meanwhile is left alone until the bridge is well again."""
+    bridge.fault = fault
+    bridge.sessions["shop1"] = bridge.down
+    zk.wait_until("the bridge is down", lambda: bridge.stack.cli_json("status")[0]["health"] != "up", patience=90)
     assert bridge.calls == []
+    assert bridge.stack.session("shop2")["state"] == "connected"
     bridge.fault = None
     zk.wait_until("it is back", lambda: bridge.stack.cli_json("status")[0]["health"] == "up")
     bridge.stack.wait_session("shop1", "connected")
@@ -223,6 +233,34 @@ def test_waha_s_lost_pairing_ends_at_a_code_and_is_then_left_alone(make_stack):
 
 
 ODD = ["loja/1 ?#%", "S\u00e3o Paulo", "x" * 128, "x" * 127 + "y", "5511@s.whatsapp.net"]
+
+
+def test_the_echo_of_a_restart_is_no_drop(make_stack):
+    """WAHA sends STOPPED, STOPPED and STARTING for our own call; the session is called once and comes back."""
+    fake = Waha("api-key")
+    fake.sessions["shop1"] = "WORKING"
+    stack = make_stack(WHATSAPP_API_URL=fake.url, WHATSAPP_BRIDGE="waha", RECONNECT_INTERVAL="2s")
+    stack.hub()
+    stack.ingest()
+    stack.monitor()
+    stack.worker()
+    stack.wait_session("shop1", "connected")
+
+    def echo(session):
+        def later():
+            for word, pause in (("STOPPED", 0.1), ("STOPPED", 0.2), ("STARTING", 0.7), ("WORKING", 0)):
+                fake.tell(stack, session, word)
+                time.sleep(pause)
+        threading.Thread(target=later, daemon=True).start()
+        return "STOPPED"
+
+    fake.restarted = echo
+    fake.sessions["shop1"] = "FAILED"
+    zk.wait_until("it was called", lambda: fake.calls)
+    time.sleep(4)
+    assert fake.calls == ["/api/sessions/shop1/restart"] and fake.sessions["shop1"] == "WORKING"
+    stack.wait_session("shop1", "connected")
+    fake.close()
 
 
 def test_odd_ids_are_kept_followed_and_called_by_their_names(make_stack):
