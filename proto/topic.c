@@ -56,36 +56,3 @@ int topic_format(const char *type, struct str bridge, struct str session, char r
     ret[n] = '\0';
     return 0;
 }
-
-static int digit_of(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
-bool topic_session(struct str part, char ret[SESSION_ID_MAX])
-{
-    char text[SESSION_ID_MAX];
-    size_t n = 0;
-
-    for (size_t i = 0; i < part.n; i++) {
-        char c = part.p[i];
-
-        if (n == SESSION_ID_BYTES_MAX)
-            return false;
-        if (c == '%') {
-            int high = i + 2 < part.n ? digit_of(part.p[i + 1]) : -1;
-            int low = high >= 0 ? digit_of(part.p[i + 2]) : -1;
-
-            if (low < 0)
-                return false;
-            c = (char)(high * 16 + low);
-            i += 2;
-        } else if (!is_plain((unsigned char)c)) {
-            return false;
-        }
-        text[n++] = c;
-    }
-    return session_id_copy((struct str){ text, n }, ret);
-}

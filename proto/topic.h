@@ -48,5 +48,3 @@ bool topic_type_is_event(enum topic_type t);
 
 /* Writes "type/bridge/session", the session percent-encoded (all but letters, digits and - _ . ~); -EMSGSIZE when a part is too long for TOPIC_MAX. Returns 0. */
 int topic_format(const char *type, struct str bridge, struct str session, char ret[TOPIC_MAX]);
-/* The session of a topic's third part; false when that is no valid id (also when it is empty). */
-bool topic_session(struct str part, char ret[SESSION_ID_MAX]);
