@@ -382,6 +382,18 @@ static void test_throttled(void **state)
     }
 }
 
+/* No method at all, or one that is had when fewer sessions are connected: two reasons, both keep everything waiting. */
+static void test_guard(void **state)
+{
+    struct retry_bridge b = { .known = true, .health = BRIDGE_HEALTH_UP, .fresh_until = INT64_MAX };
+
+    assert_int_equal(retry_bridge_verdict(&policy_default, &b, T0).why, WHY_READY);
+    b.no_reconnect_method = true;
+    assert_int_equal(retry_bridge_verdict(&policy_default, &b, T0).why, WHY_NO_METHOD);
+    b.hook_guarded = true;
+    assert_int_equal(retry_bridge_verdict(&policy_default, &b, T0).why, WHY_HOOK_GUARD);
+}
+
 static void test_outcomes(void **state)
 {
     static const struct {
@@ -457,7 +469,7 @@ int main(void)
         cmocka_unit_test(test_stories),   cmocka_unit_test(test_parks_after_failures),
         cmocka_unit_test(test_outdated),  cmocka_unit_test(test_outcomes),
         cmocka_unit_test(test_backoff),   cmocka_unit_test(test_short_interval),
-        cmocka_unit_test(test_throttled),
+        cmocka_unit_test(test_throttled), cmocka_unit_test(test_guard),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
