@@ -192,8 +192,6 @@ ROWS = [
     Row("page-taken-as-whole", "common/bridge/answer.c", "return total > n;", "return false;", "all sessions of the other pages are lost"),
     Row("error-in-a-200", "common/bridge/answer.c", "    if (answer_says_error(a))\n        return BRIDGE_REFUSED;\n    return is_page",
         "    return is_page", "one bad answer with an empty list: every session is lost"),
-    Row("word-that-is-not-known", "common/bridge/answer.c", "    s->state = SESSION_UNKNOWN;\n", "",
-        "a session with a new status word stays as it was for ever"),
     Row("id-not-encoded", "common/bridge/request.c", "        if (plain)", "        if (plain || c)", "the id a/b calls another route"),
     Row("id-with-a-line-break", "common/domain/session.c", "if (bytes == 0 || is_control(p, bytes))", "if (bytes == 0)",
         "an id steers the terminal of an operator"),

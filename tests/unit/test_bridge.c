@@ -541,7 +541,8 @@ static void lists_of_others_are_read(void **state)
 
 static int ignore(void *ctx, const struct bridge_session *s)
 {
-    assert_true(session_id_is_valid(str_from(s->id)) && (s->state < SESSION_LOST || s->state == SESSION_UNKNOWN));
+    assert_true(session_id_is_valid(str_from(s->id)) &&
+                (s->state < SESSION_LOST || s->state == SESSION_UNKNOWN));
     return 0;
 }
 
