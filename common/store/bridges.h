@@ -15,7 +15,7 @@
 #include "common/store/db.h"
 
 #define BRIDGES_NAME_MAX   65 /* text_is_id() and its NUL */
-#define BRIDGES_DETAIL_MAX 160
+#define BRIDGES_DETAIL_MAX 200
 
 #define BRIDGES_NONE 1 /* answer: no such row */
 
