@@ -194,10 +194,12 @@ static int read_head(struct cursor *c, struct head *ret)
         return -EBADMSG;
     ret->kind = row->kind;
     r = read_number(c, row->width, row->kind == HEAD_INT, &ret->n);
+    if (r != 0)
+        return r;
     if (row->kind == HEAD_MAP)
         ret->n *= 2;
     ret->n += row->extra;
-    return r == 0 ? check_fits(c, ret) : r;
+    return check_fits(c, ret);
 }
 
 /* Skips the rest of a value of any kind. */

@@ -103,7 +103,7 @@ static int end_with_row(const struct txn *t, const struct bridge_row *row)
 
 int bridges_set_driver(struct db *db, const char *name, const char *driver)
 {
-    struct bridge_row row;
+    struct bridge_row row = { 0 };
     struct txn t;
     int r = begin_with_row(&t, db, name, &row);
 
@@ -115,7 +115,7 @@ int bridges_set_driver(struct db *db, const char *name, const char *driver)
 
 int bridges_set_no_method(struct db *db, const char *name, const char *detail, bool hook_guarded)
 {
-    struct bridge_row row;
+    struct bridge_row row = { 0 };
     struct txn t;
     int r = begin_with_row(&t, db, name, &row);
 
@@ -129,7 +129,7 @@ int bridges_set_no_method(struct db *db, const char *name, const char *detail, b
 int bridges_set_health(struct db *db, const struct now *now, const char *name, enum bridge_health health,
                        const char *detail)
 {
-    struct bridge_row row;
+    struct bridge_row row = { 0 };
     struct txn t;
     int r = begin_with_row(&t, db, name, &row);
 
@@ -146,7 +146,7 @@ int bridges_set_health(struct db *db, const struct now *now, const char *name, e
 
 int bridges_set_incident(struct db *db, const struct now *now, const char *name, bool on, const char *detail)
 {
-    struct bridge_row row;
+    struct bridge_row row = { 0 };
     struct txn t;
     int r = begin_with_row(&t, db, name, &row);
 
@@ -165,7 +165,7 @@ int bridges_set_incident(struct db *db, const struct now *now, const char *name,
 int bridges_set_swept(struct db *db, const struct now *now, const char *name, int64_t from_ms,
                       int64_t freshness_ms)
 {
-    struct bridge_row row;
+    struct bridge_row row = { 0 };
     struct txn t;
     int r = begin_with_row(&t, db, name, &row);
 
@@ -179,7 +179,7 @@ int bridges_set_swept(struct db *db, const struct now *now, const char *name, in
 
 int bridges_set_policy(struct db *db, const char *name, const struct policy *p)
 {
-    struct bridge_row row;
+    struct bridge_row row = { 0 };
     struct txn t;
     int r = begin_with_row(&t, db, name, &row);
 

@@ -29,7 +29,7 @@ int db_file_at(const char *path, struct db_file *ret)
 
 bool db_file_is_at(const struct db_file *f, const char *path)
 {
-    struct db_file now;
+    struct db_file now = { 0 };
 
     return db_file_at(path, &now) == 0 && now.dev == f->dev && now.ino == f->ino;
 }
