@@ -1,5 +1,5 @@
 /*
- * What an alert looks like to those outside: the bodies and headers that are posted. Pure.
+ * The form of an alert for sinks: the bodies and headers that are posted. Pure.
  */
 #pragma once
 

@@ -10,7 +10,7 @@ static bool is_down(enum session_state s)
     return s == SESSION_DISCONNECTED || s == SESSION_STARTING;
 }
 
-/* By what is so now, the gravest first. */
+/* By the present state, the gravest first. */
 static enum alert_kind kind_of(const struct rules *rules, const struct alert_facts *f)
 {
     if (f->state == SESSION_LOST)

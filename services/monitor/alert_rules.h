@@ -1,7 +1,7 @@
 /*
  * Which alert a session or the bridge deserves: on change, and once per root cause. Pure.
  *
- * A session has at most one alert at a time, the gravest that fits what is held; when another (or none) fits,
+ * A session has at most one alert at a time, the gravest that fits its state; when another (or none) fits,
  * the old one is resolved. During a bridge incident sessions are not looked at: the bridge's own alert speaks
  * for them.
  */

@@ -1,5 +1,5 @@
 /*
- * Delivering what is in the outbox to the sinks outside, one note at a time and in order per sink, and the
+ * Delivers the outbox to the sinks, one note at a time and in order per sink, and the
  * heartbeat. A sink that fails is tried again with backoff; it holds up neither the monitor nor the other
  * one.
  */

@@ -9,7 +9,7 @@
 #include "services/monitor/alert_format.h"
 #include "services/monitor/changeset.h"
 
-/* One alert that began or ended; fired is what stands in state.db. */
+/* One alert that began or ended; fired is the row of state.db. */
 struct alert_event {
     struct alert_row row;
     enum alert_kind kind;

@@ -22,7 +22,7 @@ struct bridge_answer bridge_call_answer(const struct http_answer *a)
     return (struct bridge_answer){ .status = a->status, .content_type = a->content_type, .body = a->body };
 }
 
-/* The title of a page, or what else stands there first: what a maintenance page or a proxy says to people. */
+/* The title of a page, or its first text: the message of a maintenance page or a proxy for people. */
 static struct str page_title(struct str body)
 {
     const char *from = memmem(body.p, body.n, "<title>", strlen("<title>"));

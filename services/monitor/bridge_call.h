@@ -12,13 +12,13 @@
 struct bridge_call {
     int kind;                            /* 0: good; a bridge_answer_kind; negative: -errno */
     int http_status;                     /* 0: no answer came */
-    char detail[BRIDGE_CALL_DETAIL_MAX]; /* what is wrong, for people; "" when it was good */
+    char detail[BRIDGE_CALL_DETAIL_MAX]; /* the fault, for people; "" when it was good */
     int64_t took_ms;
 };
 
 typedef void (*bridge_call_fn)(void *ctx, const struct http_answer *a);
 
-/* Sends what a builder of a driver has built (@built is what it returned) and frees @req. Returns 0, and @done
+/* Sends the request that a driver's builder has built (@built is its return value) and frees @req. Returns 0, and @done
  * fires once, later; or -errno, and @done does not fire. */
 int bridge_call_send(struct http_client *client, int built, struct bridge_request *req, int64_t timeout_ms,
                      bridge_call_fn done, void *ctx);

@@ -1,8 +1,8 @@
 /*
- * The bridge as a whole, in one struct: its health, the incident it is in, whether it refuses the key, what is wrong
+ * The bridge as a whole, in one struct: its health, the incident it is in, whether it refuses the key, the fault
  * with it in words, and which of these changes are not committed yet. Pure; times in steady ms.
  *
- *   bridge_status_health(), _call(), _drops(), _sweep()   an observation; what changes with it becomes pending
+ *   bridge_status_health(), _call(), _drops(), _sweep()   an observation; its changes become pending
  *   bridge_status_fill() → commit → bridge_status_committed()
  *                            '→ on failure the caller puts back the copy it made before
  */
@@ -15,8 +15,8 @@
 
 /* What a transaction writes beside the changes of sessions; zeros: nothing. */
 struct bridge_update {
-    int64_t cursor;        /* the event feed's position, 0: leave it */
-    bool swept;            /* a good sweep ends with it; workers may rely on what it saw for freshness_ms */
+    int64_t cursor; /* the event feed's position, 0: leave it */
+    bool swept;     /* a good sweep ends with it; workers may rely on its observations for freshness_ms */
     int64_t swept_from_ms; /* steady: when that sweep began */
     int64_t freshness_ms;
     bool set_incident, incident; /* … begins (true) or ends */
@@ -35,7 +35,7 @@ struct bridge_status {
     bool key_refused;
     bool reached;                    /* it has answered since the start */
     int outdated;                    /* 1, -1: as state.db has it; 0: not read yet */
-    char detail[BRIDGES_DETAIL_MAX]; /* what is wrong with it now, "": nothing */
+    char detail[BRIDGES_DETAIL_MAX]; /* its fault now, "": none */
 
     char unknown_word[BRIDGES_DETAIL_MAX]; /* of the last good sweep, and whose it is; "": none */
     bool dead[ALERT_KIND_N];               /* of the alerts *_DEAD: that program gives no sign of life */

@@ -23,7 +23,7 @@ int change_batch_load_alerts(struct change_batch *b);
 
 /* The changeset under way; what is staged in it is committed within 50 ms. */
 struct changeset *change_batch_changeset(struct change_batch *b);
-/* A new changeset that only change_batch_commit() commits. Commit what is staged before. */
+/* A new changeset that only change_batch_commit() commits. Commit staged changes before. */
 struct changeset *change_batch_restart(struct change_batch *b);
 /* The session's alert is decided again, and with @row its row is saved. Returns the change, valid until the next
  * one is staged; NULL without memory: the next sweep finds it. */
@@ -34,7 +34,7 @@ void change_batch_undo(struct change_batch *b);
 /* Commits now, with the pending changes of the bridge. @cursor: the event feed's position, 0: leave it. Returns 0, or
  * -errno with all as before. */
 int change_batch_commit(struct change_batch *b, int64_t cursor);
-/* The same after a good sweep that began then, steady ms: workers may rely on what it saw for @freshness_ms. */
+/* The same after a good sweep that began then, steady ms: workers may rely on its observations for @freshness_ms. */
 int change_batch_commit_sweep(struct change_batch *b, int64_t began_ms, int64_t freshness_ms);
 
 /* Drops that count for an incident (incident_counts()) since the last call of this. */

@@ -18,7 +18,7 @@ struct change {
     bool follow;           /* reconnection must follow, although nothing moved … */
     bool silent;           /* … because it is silent */
     bool drop;             /* it was connected and is no longer */
-    enum session_state to; /* what this change made of it; another may follow in the same changeset */
+    enum session_state to; /* the state after this change; another may follow in the same changeset */
     const struct cause *cause;
     int64_t stable_since;
     enum report_source source;

@@ -102,7 +102,7 @@ static int save(const struct commit_context *x, const struct now *now, struct ch
 
 /* ---- the changeset ------------------------------------------------------------------------------- */
 
-/* A restart that WhatsApp asks for is no instability, nor is what the bridge's own trouble does. */
+/* A restart that WhatsApp asks for is no instability, nor is a drop during the bridge's own trouble. */
 static void score_drops(const struct commit_context *x, struct changeset *changeset, bool quiet)
 {
     for (int i = 0; i < changeset->n && !quiet; i++) {

@@ -24,7 +24,7 @@ struct commit_context {
 #define COMMIT_NOTHING 1 /* answer: there was nothing to write */
 
 /* Returns 0, COMMIT_NOTHING, or -errno (-EAGAIN: the store is busy): then all is as before the changeset, in the
- * store and in memory. On 0 the changes say what to publish; sessions that somebody deleted meanwhile (their row is
+ * store and in memory. On 0 the changes name the notifications to publish; sessions that somebody deleted meanwhile (their row is
  * gone, or is that of a session that was created again) are out of the table and out of the changeset. */
 int commit_changeset(const struct commit_context *c, struct changeset *changeset,
                      const struct bridge_update *update);

@@ -1,5 +1,5 @@
 /*
- * What all parts of the monitor share. Constant from the opening of state.db to its closing; each part keeps a pointer.
+ * Shared by all parts of the monitor. Constant from the opening of state.db to its closing; each part keeps a pointer.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /*
  * A batch of the log, when all goes well:
- *   on_batch   reads what the webhooks say
+ *   on_batch   reads the webhooks
  *   take       compares and commits it, position included, in one transaction
  * When it does not: state.db is busy or full -> the consumer is paused, the same batch is tried again.
  */

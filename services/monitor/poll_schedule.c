@@ -1,6 +1,6 @@
 /*
  * One sweep, when all goes well:
- *   on_sweep    takes up what others changed in state.db, asks the bridge
+ *   on_sweep    takes up the changes of others in state.db, asks the bridge
  *   on_health   good
  *   on_list     reads, compares with the session table (or on_status, one by one)
  *   on_end      commits the changes in one transaction, publishes, plans the next sweep
@@ -53,7 +53,7 @@ struct poll_schedule {
     bool recheck;               /* something changed while a sweep is under way */
     bool by_list;               /* the last sweep was answered by one list */
     bool list_failed;           /* … and it could not be taken in */
-    int list_kind;              /* … and what the driver made of it */
+    int list_kind;              /* … and the driver's reading of it */
     bool lists_nothing; /* the last sweep found a bridge that answers and says nothing of its sessions */
     bool checked_good;  /* the last health check was good */
     bool settled;       /* a good sweep was committed since the start */

@@ -1,5 +1,5 @@
 /*
- * When to poll the bridge, and what follows from each answer: the flow of a sweep from its start to the next one.
+ * When to poll the bridge, and the consequence of each answer: the flow of a sweep from its start to the next one.
  */
 #pragma once
 

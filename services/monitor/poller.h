@@ -1,6 +1,6 @@
 /*
  * Asking the bridge: one sweep at a time (health, then all sessions), and looks at single sessions beside it.
- * Knows nothing of sessions; what comes back goes to the owner.
+ * Knows nothing of sessions; answers go to the owner.
  *
  * A sweep: GET /health → (auto, not known yet: which driver?) → the list, where there is one → else one call
  * per session, at most rules.in_flight at once, spread over the time given → on_end. A health check that
@@ -29,11 +29,11 @@ enum sweep_end {
 struct poller_owner {
     /* GET /health was answered, or was not. */
     void (*on_health)(void *ctx, bool good, const struct bridge_call *call);
-    /* Every other call, once, before what it brought: is the bridge to be reached? */
+    /* Every other call, once, before its answer is read: is the bridge to be reached? */
     void (*on_call)(void *ctx, const struct bridge_call *call);
     /* auto: the bridge speaks this. */
     void (*on_driver)(void *ctx, const struct bridge_driver *driver);
-    /* The list; the owner reads it and returns what driver->read_list() returned. @asked: steady ms. */
+    /* The list; the owner reads it and returns the result of driver->read_list(). @asked: steady ms. */
     int (*on_list)(void *ctx, const struct bridge_driver *driver, const struct bridge_answer *answer,
                    int64_t asked);
     /* One session was asked for: @seen when @kind is 0, BRIDGE_NO_SESSION: it is gone; others say nothing

@@ -39,7 +39,7 @@ struct rules {
     int64_t silent_percent;   /* … and this share of the longest silence that ended by itself */
     bool silent_reconnect;    /* a silent session is reconnected, once */
 
-    int64_t down_alert_ms;   /* a session that is down for so long is an alert, whatever the cause */
+    int64_t down_alert_ms;   /* a session that is down for so long is an alert, for any cause */
     int64_t alert_hold_ms;   /* a condition that a person would have to act on must have lasted so long */
     int64_t alert_repeat_ms; /* a session raises no more than one alert in this time */
     int64_t alert_group;     /* more sessions than this with the same alert at once are one alert */

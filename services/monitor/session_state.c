@@ -47,7 +47,7 @@ static bool is_overtaken(const struct session_known *known, const struct session
  * meanwhile. For less the moment of its receipt does: two clocks never agree exactly. */
 #define LATE_MS 10000
 
-/* A webhook from before the last poll: its state is history, but its cause may explain what the poll saw. */
+/* A webhook from before the last poll: its state is history, but its cause may explain the poll. */
 static bool is_before_poll(const struct session_known *known, const struct session_report *report)
 {
     bool late = report->at_ms - report->occurred_ms > LATE_MS;

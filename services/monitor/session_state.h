@@ -1,5 +1,5 @@
 /*
- * What we hold about a session against what the bridge now says: the new state, and why. Pure.
+ * The recorded state of a session against the bridge's present answer: the new state, and why. Pure.
  *
  * All times are steady ms (common/store/db.h), 0: never. Two sources speak: a poll (an answer to a question,
  * dated when the question was asked) and a webhook (dated when it was received). The newer one wins, so a
@@ -43,7 +43,7 @@ struct session_report {
 };
 
 struct session_verdict {
-    bool taken;       /* false: too old, or not believed yet; the rest is what is known */
+    bool taken;       /* false: too old, or not believed yet; the rest is the known state */
     int64_t doubt_ms; /* as in struct session_known; not 0 and not taken: ask again soon */
     enum session_state state;
     const struct cause *cause;
@@ -53,7 +53,7 @@ struct session_verdict {
 };
 
 /* Reads rules->start_ms (a bridge that has not brought a session up after that will not do it by itself) and
- * rules->recheck_ms (a poll that denies what is known is believed when a second one, asked so much later, agrees). */
+ * rules->recheck_ms (a poll that denies the known state is believed when a second one, asked so much later, agrees). */
 void session_state_next(const struct session_known *known, const struct session_report *report,
                         const struct rules *rules, int64_t now_ms, struct session_verdict *ret);
 

@@ -11,7 +11,7 @@
 #include "services/monitor/session_state.h"
 #include "services/monitor/silence.h"
 
-/* A bridge is one process; none runs more. It bounds what a stranger's webhooks can make us remember. */
+/* A bridge is one process; none runs more. It bounds the memory that webhooks of unknown sessions can take. */
 #define SESSION_TABLE_MAX 1000000
 
 struct tracked_session {
@@ -57,8 +57,8 @@ struct tracked_session *session_table_find(const struct session_table *b,
 int session_table_add(struct session_table *b, const char *id, int64_t now_ms, struct tracked_session **ret);
 void session_table_remove(struct session_table *b, struct tracked_session *s); /* and frees it */
 
-/* Puts back what *before was copied from s: what a round may change. Its place in the book, and what it hears
- * and who watches it, go their own way. */
+/* Restores from *before the fields that a changeset may change. Its index in the table, its activity profile
+ * and the watch over its attempt stay as they are. */
 void session_table_restore(struct tracked_session *s, const struct tracked_session *before);
 
 /* How many are in each state. */

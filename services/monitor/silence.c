@@ -51,7 +51,7 @@ static void account(struct silence *d, int64_t hour_ms, int64_t now_ms)
     }
 }
 
-/* A clock that was set, or a week without a tick: what was counted means nothing. */
+/* A clock that was set, or a week without a tick: the counts mean nothing. */
 static bool time_is_sane(const struct silence *d, int64_t hour_ms, int64_t now_ms)
 {
     return now_ms >= d->since_ms && now_ms - d->since_ms <= SILENCE_HOURS * hour_ms;

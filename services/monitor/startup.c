@@ -28,7 +28,7 @@ struct monitor {
     struct alert_sender_options sender_options;
     bool sinks[SINK_KIND_N]; /* which are set */
     int lock_fd;             /* of monitor.lock; -1: not held */
-    struct timer *start;     /* opens what is waited for */
+    struct timer *start;     /* opens a part that was not ready */
     struct backoff waiting, reopening;
     struct store_status store;
     bool reopen; /* close all and start over */
@@ -63,7 +63,7 @@ static int check_settings(struct monitor *m)
     return 0;
 }
 
-/* ---- what /health and /ready show ------------------------------------------------------------ */
+/* ---- /health and /ready ---------------------------------------------------------------------- */
 
 static int check_store(void *ctx, char *ret_why, size_t n)
 {
@@ -116,7 +116,7 @@ static int take_lock(struct monitor *m)
 
 /* ---- opening and closing the parts ----------------------------------------------------------- */
 
-/* Continues with what the bridge's row says. */
+/* Continues from the bridge's row. */
 static int load_bridge(struct monitor *m, const struct bridge_driver *driver)
 {
     const char *bridge = m->settings.bridge.name;
@@ -153,7 +153,7 @@ static void on_ask(void *ctx, const char *id, int64_t gap_ms)
         poll_schedule_ask(m->schedule, id, gap_ms);
 }
 
-/* The parts that only hold data, and what state.db knows. */
+/* The parts that only hold data, and their rows in state.db. */
 static int open_state(struct monitor *m, const struct bridge_driver *driver)
 {
     struct monitor_context *c = &m->context;
@@ -292,7 +292,7 @@ static void on_start(void *ctx)
     timer_start(m->start, LOCK_AGAIN_MS);
 }
 
-/* After a failed sync nobody knows what is on disk, nor in the page cache: only reading it again tells. */
+/* After a failed sync the content of disk and page cache is unknown: only reading it again tells. */
 static void on_sync_failed(void *ctx)
 {
     struct monitor *m = ctx;

@@ -9,7 +9,7 @@ struct state_sync {
     const struct monitor_context *m;
     struct bridge_status *status;
     struct change_batch *batch;
-    int64_t number;  /* of the newest reload or read, in what it marks */
+    int64_t number;  /* of the newest reload or read, in the sessions that it marks */
     int64_t version; /* data_version as of the last read */
     int64_t loaded;  /* data_version as of the last reload of all sessions */
 };

@@ -16,6 +16,6 @@ int state_sync_load(struct state_sync *s);
 
 /* Before a sweep: takes up sessions that were created or deleted. Commits. Returns 0 or -errno. */
 int state_sync_reload(struct state_sync *s);
-/* Inside a read of state.db: takes up what was parked and unparked when state.db has changed since the last call, and
+/* Inside a read of state.db: takes up parks and unparks when state.db has changed since the last call, and
  * the bridge's row. Returns 0 or -errno. */
 int state_sync_read(struct state_sync *s);

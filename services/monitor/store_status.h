@@ -1,6 +1,6 @@
 /*
- * Whether state.db accepts what the monitor writes: logged when it changes, counted, shown in /health. After a failed
- * sync nobody knows what is on disk, so the owner must open it anew.
+ * Whether state.db accepts the monitor's writes: logged when it changes, counted, shown in /health. After a failed
+ * sync the content of the disk is unknown, so the owner must open it anew.
  */
 #pragma once
 
