@@ -12,12 +12,11 @@ install(FILES deploy/man/zapkeep.8 DESTINATION share/man/man8)
 install(FILES deploy/debian/completion.bash DESTINATION share/bash-completion/completions RENAME zapkeep)
 install(FILES README.md ARCHITECTURE.md CHANGELOG.md proto/PROTOCOL.md DESTINATION share/doc/zapkeep)
 # The bill of materials (SPDX), of the programs as they are linked here.
-add_custom_target(sbom ALL
+set(programs zapkeep zapkeep-hub zapkeep-ingest zapkeep-monitor zapkeep-reconnect zapkeep-forward)
+add_custom_command(OUTPUT "${CMAKE_BINARY_DIR}/zapkeep.spdx.json"
   COMMAND "${CMAKE_SOURCE_DIR}/deploy/sbom" "${CMAKE_RUNTIME_OUTPUT_DIRECTORY}" "${PROJECT_VERSION}" "${CMAKE_BINARY_DIR}/zapkeep.spdx.json"
-  VERBATIM)
-foreach(program zapkeep zapkeep-hub zapkeep-ingest zapkeep-monitor zapkeep-reconnect zapkeep-forward)
-  add_dependencies(sbom ${program})
-endforeach()
+  DEPENDS ${programs} "${CMAKE_SOURCE_DIR}/deploy/sbom" VERBATIM)
+add_custom_target(sbom ALL DEPENDS "${CMAKE_BINARY_DIR}/zapkeep.spdx.json")
 install(FILES "${CMAKE_BINARY_DIR}/zapkeep.spdx.json" DESTINATION share/doc/zapkeep)
 
 install(FILES LICENSE DESTINATION share/doc/zapkeep RENAME copyright)
