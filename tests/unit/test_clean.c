@@ -68,7 +68,7 @@ static void json_keeps_the_text_and_shows_nothing_unsafe(void **state)
     static const struct json_path whole = { 0, { NULL } };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        CLEANUP(buf_fini) struct buf out = BUF_INIT(256), again = BUF_INIT(256), raw = BUF_INIT(256);
+        CLEANUP(buf_fini) struct buf out = BUF_INIT(256), again = BUF_INIT(256);
         struct json_out j = JSON_OUT(&out);
         struct json_value v;
         char text[64];
