@@ -34,7 +34,7 @@ static int set_url(struct destination_config *d, const char *value)
     return r == 0 ? set_text(&d->url, buf_str(&url)) : r;
 }
 
-/* Can the file be read? What is in it, only a connection tells. Returns 0 or -errno. */
+/* Can the file be read? Only a connection checks its content. Returns 0 or -errno. */
 static int set_readable_file(char **at, const char *file)
 {
     return *file && access(file, R_OK) != 0 ? -errno : set_text(at, file);
@@ -70,7 +70,7 @@ typedef int (*set_fn)(const struct use *u, const char *value);
 struct key {
     const char *name;
     set_fn set;
-    size_t field;     /* offset in struct destination_config, of what @set sets */
+    size_t field;     /* offset in struct destination_config of the field that @set sets */
     int64_t min, max; /* of a number or a duration */
     const char *allowed;
 };

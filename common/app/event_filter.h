@@ -11,7 +11,7 @@
 
 /* "a, b, c". n = 0: everything. */
 struct event_filter_list {
-    char *text; /* owned: what the items point into */
+    char *text; /* owned: the items point into it */
     struct str item[EVENT_FILTER_ITEMS_MAX];
     int n;
 };
@@ -22,5 +22,5 @@ struct destination_filter {
 };
 
 bool event_filter_wants(const struct destination_filter *f, const struct event *e);
-/* Frees what the filter owns, not the bridge. */
+/* Frees the filter's own memory, not the bridge. */
 void event_filter_fini(struct destination_filter *f);

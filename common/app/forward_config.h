@@ -25,10 +25,11 @@ struct config {
 
 /* Adds the destination of BACKEND_URL. Returns 0, -ENOMEM, or -EINVAL with one line in @problem. */
 int config_add_backend(struct config *c, const struct forward_settings *s, struct buf *problem);
-/* Adds those in the text of @file. -EINVAL: @problem has "file:line:column: what, and what is allowed". */
+/* Adds those in the text of @file. -EINVAL: @problem has "file:line:column: the error, and the allowed
+ * values". */
 int config_parse(struct config *c, const struct forward_settings *defaults, const char *file, struct str text,
                  struct buf *problem);
-/* Reads the file and adds what is in it. */
+/* Reads the file and adds its destinations. */
 int config_read(struct config *c, const struct forward_settings *defaults, const char *file,
                 struct buf *problem);
 void config_fini(struct config *c); /* also for CLEANUP */

@@ -25,7 +25,7 @@ bool ack_window_has(const struct ack_window *w, int64_t seq)
     return seq <= w->top && (w->bits[seq % ACK_WINDOW_SEQS / 8] & bit_of(seq)) != 0;
 }
 
-/* A byte of the ring is cleared when the floor leaves it: one lap later it is of other seqs. */
+/* A byte of the circular array is cleared when the floor leaves it: one lap later it is of other seqs. */
 static void advance(struct ack_window *w)
 {
     while (w->floor < w->top && (*byte_of(w, w->floor + 1) & bit_of(w->floor + 1))) {

@@ -10,7 +10,7 @@
 #include "common/base/buf.h"
 #include "common/base/text.h"
 
-/* How far reading may be ahead of the floor. What is not done for longer than that gets a row in forward.db,
+/* How far reading may be ahead of the floor. An event that is unfinished for longer gets a row in forward.db,
  * and the floor moves on. */
 #define ACK_WINDOW_SEQS 65536
 
@@ -26,7 +26,7 @@ void ack_window_load(struct ack_window *w, int64_t floor, struct str packed);
 bool ack_window_has(const struct ack_window *w, int64_t seq);
 /* seq is done with: at most floor + ACK_WINDOW_SEQS - 8. */
 void ack_window_set(struct ack_window *w, int64_t seq);
-/* All up to seq is done with, whatever stood there. */
+/* All events up to seq are done; the window forgets its earlier bits. */
 void ack_window_jump(struct ack_window *w, int64_t seq);
 bool ack_window_fits(const struct ack_window *w, int64_t seq);
 bool ack_window_reaches(int64_t floor, int64_t seq); /* … one with this floor */

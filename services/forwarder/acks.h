@@ -1,10 +1,10 @@
 /*
- * forward.acks: what was taken since the last commit of forward.db. A commit for every pass of the loop would
- * cost a tenth of the time of a delivery; one small write for all answers of the pass costs next to nothing,
- * and survives kill -9 as well.
+ * forward.acks: the events taken since the last commit of forward.db. A commit for every pass of the loop
+ * would cost a tenth of the time of a delivery; one small write for all answers of the pass costs next to
+ * nothing, and survives kill -9 as well.
  *
  * An entry says "destination 3 took the event of seq 17 and of this time", and that stays true: so the file
- * needs no order, no end and no cleaning. At a start all entries are read, and most say what the window knows
+ * needs no order, no end and no cleaning. A start reads all entries. The window knows most of them
  * already; one of another store, or of a log that was put back to an earlier state and went on otherwise,
  * does not match. One is overwritten only when a commit holds it. After a power loss some may be missing,
  * none can be wrong.
@@ -31,7 +31,8 @@ struct acks;
  * acks_committed(). Returns 0, -ENOMEM or -errno of the file. */
 int acks_open(const char *dir, uint64_t key, struct acks **ret);
 void acks_close(struct acks *a); /* NULL is nothing */
-/* What stood in the file when it was opened, of one destination. Before the first acks_committed(). */
+/* Calls fn with each entry of one destination that the file had at its opening. Before the first
+ * acks_committed(). */
 void acks_each(const struct acks *a, int64_t destination, void (*fn)(void *ctx, const struct ack *e),
                void *ctx);
 /* Is it of the event that has this seq and came at this time (wall ms)? */

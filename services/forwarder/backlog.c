@@ -1,7 +1,7 @@
 /*
- * A queue's events are in this order: those in memory (some of which have rows), then blocked rows. So what is read for
- * a queue with rows goes behind them, and the first of a queue without one in memory is that of its retry row, or else
- * its first blocked one.
+ * A queue's events are in this order: those in memory (some of which have rows), then blocked rows. So an
+ * event that is read for a queue with rows goes behind them, and the first of a queue without one in memory
+ * is that of its retry row, or else its first blocked one.
  */
 #include "services/forwarder/backlog.h"
 
@@ -26,7 +26,7 @@ struct backlog {
     struct list ready_retry; /* … has failed before */
     struct list waiting;
     int64_t next_due; /* boot ms, not after the first that waits; 0: none waits */
-    bool retry_next;  /* ready_new and ready_retry take turns */
+    bool retry_next;  /* ready_new and ready_retry alternate */
     int n_events;     /* in memory */
     size_t bytes;
     int64_t position; /* newest seq that was read */

@@ -1,7 +1,7 @@
 /*
  * The backlog of one destination: every event that was read from the log and is not done with. It is in memory, or has
- * a row of forward.db (queue_rows.h), or both; and it is in the queue of its session. Here is decided which event may
- * be sent next, and what becomes of one that was delivered or failed.
+ * a row of forward.db (queue_rows.h), or both; and it is in the queue of its session. The backlog decides
+ * which event may be sent next, and records the result of each delivery.
  *
  * Functions that return int return 0 or -errno; the group commit knows of the error already.
  */
@@ -34,7 +34,7 @@ struct backlog_options {
     int64_t floor;       /* as stored, with the bits above it */
     struct str done;
 };
-/* Loads what is stored: rows become queues, acknowledgements of forward.acks become bits. */
+/* Loads the stored state: rows become queues, acknowledgements of forward.acks become bits. */
 int backlog_open(const struct backlog_options *o, struct backlog **ret);
 void backlog_close(struct backlog *b); /* NULL is nothing */
 
@@ -57,8 +57,8 @@ bool backlog_has_retry(const struct backlog *b); /* … whose head has failed be
 /* So many queues at least are ready and have not failed. */
 bool backlog_has_new_queues(const struct backlog *b, int64_t n);
 int64_t backlog_new_events(const struct backlog *b, int64_t enough); /* of these, counted up to @enough */
-/* The queue that is next: those that failed and those that did not take turns; @new_first: as long as there are some
- * that did not, they go first. NULL: none is ready. */
+/* The queue that is next: queues that failed alternate with queues that did not; @new_first: as long as there
+ * are some that did not, they go first. NULL: none is ready. */
 struct session_queue *backlog_next(struct backlog *b, bool new_first);
 /* It is sent in a request of its own: it would make others of the same batch fail. */
 bool backlog_goes_alone(const struct session_queue *q);
@@ -90,8 +90,8 @@ void backlog_set_alone(struct session_queue *q);
 void backlog_release(struct backlog *b, const struct backlog_entry *entries, int n);
 /* The destination was at fault all along: tries of the breaker's present streak are given back. */
 int backlog_give_back(struct backlog *b, const struct dest_breaker *breaker);
-/* Stores what is in memory as rows, so that the floor can move on; @keep events of each queue stay in memory. With 0
- * events in flight get a row too. */
+/* Stores the events in memory as rows, so that the floor can move on; @keep events of each queue stay in
+ * memory. With 0 events in flight get a row too. */
 int backlog_spill(struct backlog *b, int keep);
 
 /* ---- operators ------------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 /*
- * What operators order by the CLI: rows of state.db, looked for on a notification and every 2 s.
+ * The orders of operators by the CLI: rows of state.db. The forwarder looks for them on a notification and
+ * every 2 s.
  */
 #pragma once
 

@@ -87,7 +87,7 @@ static void on_timer(void *ctx)
 
 /* ---- a request ------------------------------------------------------------------------------- */
 
-/* Fills the call with what is ready. */
+/* Fills the call with the events that are ready. */
 static int collect(struct deliver *d, struct call *c)
 {
     int batch = (int)d->o.config->batch;
@@ -233,7 +233,7 @@ int deliver_poke(struct deliver *d)
     return r < 0 ? r : 0;
 }
 
-/* ---- what an answer means -------------------------------------------------------------------- */
+/* ---- classifying answers --------------------------------------------------------------------- */
 
 static enum delivery_failure failure_of(const struct http_answer *a)
 {

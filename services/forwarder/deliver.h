@@ -1,5 +1,6 @@
 /*
- * Requests to one destination: how many at once, what an answer means, when the destination is called at all.
+ * Requests to one destination: how many at once, the meaning of each answer, when the destination is called
+ * at all.
  *
  * One event, when all goes well:
  *   deliver_poke  a slot is free and the breaker is closed: the next queue's events go into a request
@@ -16,7 +17,7 @@
 
 struct deliver;
 
-/* What the owner wants to know. */
+/* The owner's callbacks. */
 struct deliver_hooks {
     void (*delivered)(void *ctx, int n);                           /* events were taken */
     void (*failed)(void *ctx, const struct delivery_error *error); /* a request failed */
@@ -36,9 +37,9 @@ struct deliver_options {
     struct deliver_hooks hooks;
 };
 int deliver_open(const struct deliver_options *o, struct deliver **ret);
-void deliver_close(struct deliver *d); /* nothing more is heard of requests in flight; NULL is nothing */
+void deliver_close(struct deliver *d); /* requests in flight call nothing back any more; NULL is nothing */
 
-/* Starts what may be started. Returns 0 or -errno, which the group commit knows. */
+/* Starts every request that may start. Returns 0 or -errno, which the group commit knows. */
 int deliver_poke(struct deliver *d);
 int64_t deliver_in_flight(const struct deliver *d); /* requests */
 const struct dest_breaker *deliver_breaker(const struct deliver *d);

@@ -200,7 +200,7 @@ int64_t destination_needs(struct destination *d)
     return is_off(d) ? INT64_MAX : backlog_needs(d->backlog);
 }
 
-/* ---- what others see ------------------------------------------------------------------------- */
+/* ---- the state for others -------------------------------------------------------------------- */
 
 bool destination_is_well(const struct destination *d, char *ret_why, size_t n)
 {

@@ -1,6 +1,6 @@
 /*
- * One destination: its backlog, its requests and its reading of the log put together; turning it off and on; what
- * operators see of it.
+ * One destination: its backlog, its requests and its reading of the log put together; turning it off and on;
+ * its state for operators.
  */
 #pragma once
 
@@ -27,7 +27,7 @@ struct destination_options {
 int destination_open(const struct destination_options *o, struct destination **ret);
 void destination_close(struct destination *d); /* NULL is nothing */
 
-/* Starts what may be started, reads on when there is room. Errors go to the group commit. */
+/* Starts every request that may start, reads on when there is room. Errors go to the group commit. */
 void destination_poke(struct destination *d);
 void destination_notify(struct destination *d); /* there may be something new in the log */
 /* In the transaction: the window of acknowledgements, if one changed it (@all: or anything else did). Returns 0 or

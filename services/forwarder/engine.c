@@ -9,7 +9,7 @@
 #include "services/forwarder/forward_metrics.h"
 #include "services/forwarder/renames.h"
 
-/* What is written at leisure, and gauges. */
+/* The period of writes that can wait, and of gauges. */
 #define TICK_MS 1000
 
 struct engine {
@@ -24,7 +24,7 @@ struct engine {
     struct timer *tick;
 };
 
-/* ---- what the group commit asks for ---------------------------------------------------------- */
+/* ---- callbacks of the group commit ----------------------------------------------------------- */
 
 static int save(struct engine *e, bool all)
 {

@@ -24,7 +24,7 @@ struct engine_options {
     void (*stopped)(void *ctx);
     void *ctx;
 };
-/* Returns 0, or what opening failed with, as stores_open() has it. */
+/* Returns 0, or the error of stores_open(). */
 int engine_open(const struct engine_options *o, struct engine **ret, const char **ret_file,
                 char ret_detail[STORES_DETAIL_MAX]);
 void engine_close(struct engine *e); /* NULL is nothing */

@@ -1,4 +1,4 @@
-/* What /metrics says of the forwarder. Series of a destination have its index. */
+/* The forwarder's series in /metrics. Series of a destination have its index. */
 #pragma once
 
 #include "common/app/forward_config.h"
@@ -15,5 +15,5 @@ extern struct metric forward_seconds; /* histogram of deliveries */
 
 /* Names the series of the destinations. */
 void forward_metrics_name(const struct config *c);
-/* Counts one request by what came of it. */
+/* Counts one request by its result. */
 void forward_metrics_attempt(enum delivery_failure failure, int status);

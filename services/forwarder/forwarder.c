@@ -57,7 +57,7 @@ static void on_message(void *ctx, struct str message)
         notify(f);
 }
 
-/* The hub is back: what was published meanwhile is lost. */
+/* The hub is back: notifications that were published meanwhile are lost. */
 static void on_link(void *ctx, bool up)
 {
     struct forwarder *f = ctx;

@@ -12,5 +12,5 @@ struct forwarder;
 int forwarder_open(const struct app_start *start, struct forwarder **ret);
 int forwarder_run(struct forwarder *f); /* until the program is to stop; as app_run() */
 struct app *forwarder_app(struct forwarder *f);
-/* @r: what came last. Returns the exit code. */
+/* @r: the result of the last step. Returns the exit code. */
 int forwarder_close(struct forwarder *f, int r);

@@ -64,7 +64,7 @@ void group_commit_soon(struct group_commit *g)
 
 /* ---- the end of a pass ----------------------------------------------------------------------- */
 
-/* What was acknowledged outside of a transaction is written to forward.acks; when that fails, there is one. */
+/* Writes acknowledgements made outside of a transaction to forward.acks; when that fails, begins one. */
 static int write_acks(struct group_commit *g)
 {
     int r = acks_write(g->acks);

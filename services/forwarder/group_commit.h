@@ -4,7 +4,7 @@
  * transaction of forward.db. After kill -9 no more is delivered twice than was in flight.
  *
  * A function here that fails returns the error and remembers it: nothing more is written, and hooks.failed is called
- * from the loop, soon. A caller passes the error up and stops what it was doing.
+ * from the loop, soon. A caller passes the error up and stops its own work.
  */
 #pragma once
 
@@ -16,9 +16,9 @@
 struct group_commit;
 
 struct group_commit_hooks {
-    /* In the transaction, before it is committed: writes what is kept in memory. Returns 0 or -errno. */
+    /* In the transaction, before it is committed: writes the state in memory. Returns 0 or -errno. */
     int (*save)(void *ctx);
-    /* All of the pass is on record: what is sent now may be lost by a kill without a trace. */
+    /* All of the pass is on record. A kill may lose requests that are sent from now on, without a trace. */
     void (*committed)(void *ctx);
     /* forward.db failed: all that is in memory has to be read anew. The group commit may be closed from here. */
     void (*failed)(void *ctx, int r, const char *detail);
@@ -40,7 +40,7 @@ bool group_commit_is_done(const struct group_commit *g);
 void group_commit_soon(struct group_commit *g);
 /* Ends the pass now. Returns 0 or -errno. */
 int group_commit_end(struct group_commit *g);
-/* An error of forward.db or of the log that makes what is in memory useless. Returns @r. */
+/* An error of forward.db or of the log that makes the state in memory useless. Returns @r. */
 int group_commit_fail(struct group_commit *g, int r);
 
 /* Transactions since group_commit_checkpointed(), and whether anything was written since. */

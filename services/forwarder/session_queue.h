@@ -11,8 +11,8 @@
  *   |    WAITING <-----------------------------+------------------------ WAITING
  *   '------' its time has come, or an operator or a recovered destination does not let it wait
  *
- * A dead letter that is redelivered has a queue of its own kind: what followed it in its session was delivered long
- * ago, so nothing waits behind it.
+ * A dead letter that is redelivered has a queue of its own kind: the later events of its session were
+ * delivered long ago, so nothing waits behind it.
  */
 #pragma once
 

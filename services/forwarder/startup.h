@@ -1,6 +1,6 @@
 /*
- * Starting to work, and starting again after a store failed: the lock of the data directory, then the engine. What is
- * not there is waited for, and the log and /health say what that is.
+ * Starting to work, and starting again after a store failed: the lock of the data directory, then the engine.
+ * Startup waits for anything that is missing; the log and /health name it.
  */
 #pragma once
 
