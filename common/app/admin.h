@@ -1,7 +1,7 @@
 /*
  * GET /health, /ready, /metrics, for every service (common/app only; services use app.h).
  *
- * /health  200 as long as the loop turns: {"status":"ok","service":…,"checks":{"bus":"no hub yet",…}}
+ * /health  200 as long as the loop runs: {"status":"ok","service":…,"checks":{"bus":"no hub yet",…}}
  * /ready   200, or 503 when a check that counts is not fine
  * /metrics Prometheus text
  */

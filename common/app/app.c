@@ -18,7 +18,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 
-/* After SIGTERM a service has this long to finish what is in flight (guarantee S1). */
+/* After SIGTERM a service has this long to finish its work in flight (guarantee S1). */
 #define STOP_GRACE_MS (10 * 1000)
 /* When start-up's pages are given back: soon, and once more after the first round of work. */
 #define TRIM_FIRST_MS  1000
@@ -273,7 +273,7 @@ int app_close(struct app *a, int r)
     return (int)code;
 }
 
-/* ---- what services ask for ------------------------------------------------------------------- */
+/* ---- for services ---------------------------------------------------------------------------- */
 
 struct loop *app_loop(struct app *a)
 {

@@ -100,10 +100,10 @@ struct app_check {
     bool ready; /* counts for /ready (503 when not fine); otherwise it is only shown */
 };
 
-/* What app_open() and a service's start return to end the program with an exit code: > 0, understood by
+/* app_open() and a service's start return this to end the program with an exit code: > 0, understood by
  * app_close(). */
 #define APP_EXIT(code) (1 + (int)(code))
-/* One line on stderr, "<program>: <message>": what is wrong and what to do. Returns APP_EXIT(code). */
+/* One line on stderr, "<program>: <message>": the error and its remedy. Returns APP_EXIT(code). */
 int app_exit(struct app *a, enum exit_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Prints help or a problem by itself. Returns 0, or APP_EXIT(...): stop now; *ret is untouched then. */

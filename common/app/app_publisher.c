@@ -10,8 +10,8 @@
 #include "common/io/bus.h"
 
 /* Messages go out this long after the first of them: together, because one message of nng costs as much as twenty of
- * ours do, and after what the same event sets off, because the wake-ups on the way through the hub would share
- * the processor with it. */
+ * ours do, and after the work that the same event starts, because the wake-ups on the way through the hub
+ * would share the processor with it. */
 #define DELAY_MS 5
 /* "msg_" and 12 random bytes: no two are the same in the life of an installation. */
 #define ID_PREFIX "msg_"

@@ -14,6 +14,6 @@ struct app_publisher;
  * nng) or a negative. */
 int app_publisher_open(struct loop *loop, const char *url, const char *service, struct clock *clock,
                        struct app_publisher **ret);
-void app_publisher_close(struct app_publisher *p); /* NULL is nothing; what waits goes out before */
+void app_publisher_close(struct app_publisher *p); /* NULL is nothing; sends waiting messages before */
 /* As app_publish(). NULL: it is dropped. */
 void app_publisher_add(struct app_publisher *p, struct message *m);

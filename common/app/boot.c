@@ -78,8 +78,8 @@ void boot_log(const struct app_spec *spec, const struct app_settings *s)
 
 /* ---- the data folder -------------------------------------------------------------------------- */
 
-/* A file can be made in it, whatever permissions, mounts and disks say. Its name is random: in containers
- * that share the folder every service is process 1. */
+/* Makes a file in it and removes it: only a try answers for permissions, mounts and disks. The file's name is
+ * random: in containers that share the folder every service is process 1. */
 static int try_dir(const char *dir)
 {
     char path[OWN_PATH_MAX];
@@ -109,7 +109,7 @@ int boot_data_dir(const struct app_spec *spec, const struct app_settings *s)
                      s->data_dir, err_text(r));
 }
 
-/* ---- what it was started with ---------------------------------------------------------------- */
+/* ---- the line at the start ------------------------------------------------------------------- */
 
 /* A log line of 4 KiB has room for no more. */
 #define SHOWN_MAX 64

@@ -2,13 +2,13 @@
  * Following the event log.
  *
  * One look, when all goes well:
- *   on_timer   the bell or a commit (at once) or the sweep (after 2 s) is due
+ *   on_timer   a notification or a commit (at once) or the sweep (after 2 s) is due
  *   look       reads the rows after the position, one snapshot, at most 256
  *   deliver    hands them to the owner, moves the position on
  *   schedule   at once again while there is more, else the sweep
- * When it does not: no events.db yet, or it cannot be read -> told once, tried again with backoff, a bell
- * tries at once. The file was replaced -> it is another log: from its start. The owner pauses -> nothing is
- * read until it resumes. A message on the bus is never looked into: what it says stands in the log.
+ * When it does not: no events.db yet, or it cannot be read -> reported once, tried again with backoff, a
+ * notification tries at once. The file was replaced -> it is another log: from its start. The owner pauses ->
+ * nothing is read until it resumes. The consumer never reads a message of the bus: the log has its content.
  */
 #include "common/app/consumer.h"
 
@@ -35,7 +35,7 @@ struct consumer {
 
     struct event_reader *reader;
     struct bus_sub *sub;
-    struct file_watch *watch; /* NULL: there are bells and sweeps */
+    struct file_watch *watch; /* NULL: there are notifications and sweeps */
     struct timer *timer;
     struct event_rows rows;
     struct backoff backoff;
@@ -44,7 +44,7 @@ struct consumer {
     char log_id[16];        /* of the log the position belongs to, "" unknown */
     char prefix[PREFIX_MAX];
     bool looked;  /* the head is known */
-    bool failing; /* the owner was told */
+    bool failing; /* on_error was called */
     bool paused, stopped;
     bool rung; /* the timer is set to fire at once */
 };
@@ -89,7 +89,7 @@ static void on_commit(void *ctx)
     schedule(c, c->commit_look_ms - now_ms);
 }
 
-/* The hub is back: what was rung meanwhile is lost. */
+/* The hub is back: notifications that were published meanwhile are lost. */
 static void on_link(void *ctx, bool up)
 {
     if (up)
@@ -143,7 +143,7 @@ static const char *open_words(int r)
     return r == -ENOENT ? "there is no events.db yet, waiting for webhook-ingest to make it" : err_text(r);
 }
 
-/* A commit is seen before its bell has come through the hub. */
+/* A commit is seen before its notification has come through the hub. */
 static void watch_commits(struct consumer *c)
 {
     file_watch_close(c->watch);
@@ -174,7 +174,7 @@ static int open_reader(struct consumer *c)
     return 0;
 }
 
-/* Returns the owner's answer, or 0 when there was nothing to tell. */
+/* Returns the owner's answer, or 0 when there was nothing to report. */
 static int deliver(struct consumer *c)
 {
     int64_t position = c->rows.next_seq - 1;
@@ -233,7 +233,7 @@ static void on_timer(void *ctx)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-/* Only what the filter lets through rings; log.head once a second moves the position over the rest. */
+/* Only matching events wake the consumer; log.head once a second moves the position over the rest. */
 static int subscribe(struct consumer *c, const char *bus_out)
 {
     const char *prefixes[] = { "log.head", "message.", "session.", "event." };

@@ -1,18 +1,18 @@
 /*
- * Following the event log: cursor, bell, gap found by seq, catch-up from the log. The monitor, the forwarder
- * and the CLI share this.
+ * Following the event log: cursor, notification, gap found by seq, catch-up from the log. The monitor, the
+ * forwarder and the CLI share this.
  *
- * A bell (any event message or log.head on the bus) or the slow sweep makes it read rows after its position
- * from events.db, in seq order, in batches. Whatever the bus loses, on_batch sees every row once per run;
- * after a crash it starts again from the cursor that the consumer saved, so at least once. Waits by itself
- * until events.db exists.
+ * A notification (any event message or log.head) or the slow sweep makes it read rows after its position
+ * from events.db, in seq order, in batches. The bus may lose messages, but on_batch sees every row once per
+ * run; after a crash it starts again from the cursor that the consumer saved, so at least once. Waits by
+ * itself until events.db exists.
  */
 #pragma once
 
 #include "common/app/app.h"
 #include "common/store/events.h"
 
-/* Without a bell the log is looked at this often: the latency a lost bell costs at most. */
+/* Without a notification the log is read this often: a lost notification costs at most this latency. */
 #define CONSUMER_SWEEP_MS 2000
 
 struct consumer;
@@ -29,16 +29,16 @@ struct consumer_options {
 
 enum consumer_flow {
     CONSUMER_MORE = 0,  /* go on */
-    CONSUMER_PAUSE = 1, /* hold until consumer_resume() (all rows of this batch were taken) */
+    CONSUMER_PAUSE = 1, /* wait until consumer_resume() (all rows of this batch were taken) */
 };
 
 /*
  * @on_batch: rows->n >= 1 rows that match, or n = 0 when only the position moved (rows->next_seq - 1 is done
  * with). Rows live until it returns. A negative return stops the consumer and is given to @on_error.
- * @on_error: the log could not be read: told once per state change with words, then retried with backoff, and
- * told with r = 0 when it can be read again. -ESTALE: events.db is another log than before (or the position
- * is past its end), it is read from its start. May be NULL. The consumer must not be closed from its own
- * callbacks.
+ * @on_error: the log could not be read: called once per state change with words, then retried with backoff,
+ * and called with r = 0 when it can be read again. -ESTALE: events.db is another log than before (or the
+ * position is past its end), it is read from its start. May be NULL. The consumer must not be closed from its
+ * own callbacks.
  */
 int consumer_open(struct app *app, const struct consumer_options *o,
                   int (*on_batch)(void *ctx, const struct event_rows *rows),
@@ -46,6 +46,6 @@ int consumer_open(struct app *app, const struct consumer_options *o,
 void consumer_resume(struct consumer *c);
 void consumer_notify(struct consumer *c);            /* look now */
 int64_t consumer_position(const struct consumer *c); /* newest seq handed out */
-int64_t consumer_head(const struct consumer *c);     /* newest seq heard of */
+int64_t consumer_head(const struct consumer *c);     /* newest known seq */
 bool consumer_is_live(const struct consumer *c);     /* position has reached the head */
 void consumer_close(struct consumer *c);

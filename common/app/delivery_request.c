@@ -13,7 +13,7 @@
 
 #define ID_MAX 80
 
-/* ---- where to, and with what key ------------------------------------------------------------- */
+/* ---- URL and key ----------------------------------------------------------------------------- */
 
 int delivery_url(const char *base, struct buf *out)
 {
@@ -94,7 +94,7 @@ static void add_body(const struct delivery_target *t, const struct delivery_try 
 
 /* ---- the headers ----------------------------------------------------------------------------- */
 
-/* A batch that is made up again of other events must have another id: receivers drop what they know. */
+/* A batch that is made up again of other events must have another id: receivers drop ids that they know. */
 static void batch_id(const struct event *const *events, int n, char ret[ID_MAX])
 {
     CLEANUP(buf_fini) struct buf seqs = BUF_INIT(64 * 1024);

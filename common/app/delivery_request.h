@@ -1,5 +1,5 @@
 /*
- * What is sent to a backend: URL, headers, signature, body. Shared by the forwarder and by `zapkeep replay`.
+ * A request to a backend: URL, headers, signature, body. Shared by the forwarder and by `zapkeep replay`.
  */
 #pragma once
 
@@ -10,7 +10,7 @@
 #include "common/bridge/signature.h"
 #include "common/store/events.h"
 
-/* Where an URL without a path delivers to: what a backend written for the bridge listens on. */
+/* The path of an URL that has none: a backend written for the bridge listens on it. */
 #define DELIVERY_PATH "/api/v1/messages/webhook"
 
 /* How to address one destination. Texts are the owner's and outlive it. */
@@ -28,7 +28,7 @@ int delivery_url(const char *base, struct buf *out);
  * @problem that hold nothing of the secret. */
 int delivery_secrets(const char *s, struct tokens *ret, struct buf *problem);
 
-/* What differs from try to try. */
+/* The fields that differ from try to try. */
 struct delivery_try {
     int attempt;         /* from 1 */
     int64_t timestamp_s; /* when it is sent */

@@ -20,7 +20,7 @@ struct heartbeat;
 
 /* Writes the first one. @service: "monitor"; @clock is kept. Returns 0 or -errno; without a folder there is none. */
 int heartbeat_open(const char *data_dir, const char *service, struct clock *clock, struct heartbeat **ret);
-/* One more. A failure is forgotten: others will think that we are dead, which is what the disk is. */
+/* One more. A failure is forgotten: others will think that we are dead, and the disk is. */
 void heartbeat_write(struct heartbeat *h);
 /* Removes the file: an orderly stop. NULL is nothing. */
 void heartbeat_close(struct heartbeat *h);

@@ -16,7 +16,7 @@
 
 struct state_store {
     const char *dir;    /* of the data, kept by reference */
-    const char *effect; /* for the log: what the service does while state.db cannot be used, "trying again" */
+    const char *effect; /* for the log: the service's action while state.db cannot be used, "trying again" */
     struct db *db;      /* NULL: not open */
     struct backoff backoff;
 };
@@ -24,8 +24,8 @@ struct state_store {
 
 /* Nothing when it is open and its syncs went well. Returns 0 or a negative of db_open_state(). */
 int state_store_open(struct state_store *s);
-/* What the work came to: logs the first failures and the end of them; closes after a failed sync. Returns the ms to
- * wait before the next try, 0 when @r is no failure. */
+/* Reports the result of the work: logs the first failures and the end of them; closes after a failed sync.
+ * Returns the ms to wait before the next try, 0 when @r is no failure. */
 int64_t state_store_result(struct state_store *s, int r);
 void state_store_close(struct state_store *s);
 /* An app_check, ctx is the struct state_store. */

@@ -1,6 +1,6 @@
 /*
- * Where webhooks come in and what they must present: rows for webhook-ingest, and for the commands that try it or tell
- * a bridge of it.
+ * The address and the secret of incoming webhooks: rows for webhook-ingest, and for the commands that try it
+ * or set it at a bridge.
  */
 #pragma once
 
