@@ -1,6 +1,6 @@
 /*
  * Texts from outside, made safe to show. A terminal obeys control characters (C0, DEL, C1), a reader is deceived by
- * characters that turn the direction of what follows (bidi overrides) or begin a new line. Pure.
+ * characters that reverse the text after them (bidi overrides) or begin a new line. Pure.
  */
 #pragma once
 

@@ -20,7 +20,7 @@ struct clock {
 /* The machine's clock; boot_id from /proc/sys/kernel/random/boot_id ("unknown" when that cannot be read). */
 void clock_init(struct clock *ret);
 
-/* A clock that moves only when told to (simulation and unit tests). Set the fields directly to step. */
+/* A clock that moves only by a call (simulation and unit tests). Set the fields directly to step. */
 struct clock_stepped {
     struct clock clock; /* hand out &c->clock */
     int64_t wall;

@@ -1,5 +1,5 @@
 /*
- * What a function may return.
+ * The return values of functions.
  *
  *   0    done
  *   < 0  -errno: fatal here, pass it up unchanged
@@ -13,8 +13,8 @@
  */
 #pragma once
 
-/* Text for a person, for a negative return ("Permission denied"); it says what the code means in zapkeep where that
- * differs from errno's own text. For r >= 0 "no error". Static storage. */
+/* Text for a person, for a negative return ("Permission denied"); it has the code's meaning in zapkeep where
+ * that differs from errno's own text. For r >= 0 "no error". Static storage. */
 const char *err_text(int r);
 
 /*
@@ -26,5 +26,5 @@ enum exit_code {
     EXIT_DONE = 0,        /* success, or stopped on request */
     EXIT_NEGATIVE = 1,    /* condition not met or item not found; a service: it could not go on */
     EXIT_USAGE = 2,       /* wrong usage, a setting that makes no sense */
-    EXIT_UNREACHABLE = 3, /* cannot reach, open or own what is needed (port, store, bridge) */
+    EXIT_UNREACHABLE = 3, /* cannot reach, open or own a port, a store or a bridge */
 };

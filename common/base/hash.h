@@ -1,5 +1,5 @@
 /*
- * FNV-1a, 64 bits: for tables in memory and for telling texts apart, not against an attacker.
+ * FNV-1a, 64 bits: for tables in memory and for distinguishing texts, not against an attacker.
  */
 #pragma once
 

@@ -1,11 +1,11 @@
 /*
- * Reads a file of sections and keys, and says file:line:column of what is wrong in it.
+ * Reads a file of sections and keys, and gives file:line:column of an error in it.
  *
  *   # comment
  *   [destination crm]
  *   url = https://crm.example/hooks   # a '#' after white space begins a comment too
  *
- * What a section or a key means is the caller's.
+ * The caller knows the meaning of sections and keys.
  */
 #pragma once
 
@@ -29,9 +29,10 @@ struct ini {
     bool in_section;
 };
 
-/* Returns 0, -EINVAL with a problem, or what a callback returned. */
+/* Returns 0, -EINVAL with a problem, or the failure of a callback. */
 int ini_read(struct ini *ini, struct str text);
-/* Appends "file:line:column: ..." to the problem; @at is a place in the line, NULL: its beginning. Returns -EINVAL. */
+/* Appends "file:line:column: ..." to the problem; @at is a position in the line, NULL: its beginning.
+ * Returns -EINVAL. */
 int ini_problem(struct ini *ini, const char *at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Reads all of a file of up to @text's maximum. Returns 0 or -EINVAL with a problem that begins with @name. */
 int ini_read_file(const char *name, const char *file, struct buf *text, struct buf *problem);

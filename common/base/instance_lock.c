@@ -11,7 +11,7 @@
 
 #define LOCK_MODE 0640
 
-/* Who holds it, for the message: what stands in the file. 0 when it does not. */
+/* The id of the owner's process, for the message: the number in the file. 0 when the file has none. */
 static int64_t read_pid(int fd)
 {
     char text[24] = "";

@@ -209,7 +209,7 @@ static uint64_t narrow(const struct walk *w, uint64_t here, struct str key)
         int i = __builtin_ctzll(left);
         const char *part = w->paths[i].part[w->depth - 1];
 
-        /* the first letter tells most keys apart, without a call */
+        /* the first letter distinguishes most keys, without a call */
         if (part && part[0] == key.p[0] && strncmp(part, key.p, key.n) == 0 && !part[key.n])
             next |= UINT64_C(1) << i;
     }

@@ -4,7 +4,7 @@
  *
  * Why no tree: a body of 1 MiB made of empty objects becomes a tree of 75 MiB, which is not for a sender to
  * decide; a list of 10,000 sessions with a QR code each is 20 MiB of which three fields are wanted; and
- * jansson refuses JSON that is valid and comes in practice: a lone surrogate ("\ud83d", what JSON.stringify
+ * jansson refuses JSON that is valid and comes in practice: a lone surrogate ("\ud83d", which JSON.stringify
  * makes of half an emoji), a NUL in a key, a number beyond a double. Here all of that is read.
  */
 #pragma once
@@ -35,7 +35,7 @@ enum json_in_kind {
 struct json_value {
     enum json_in_kind kind;
     struct str
-        raw; /* JSON_IN_TEXT: what is between the quotes, escapes as they are; else the value's own text */
+        raw; /* JSON_IN_TEXT: the bytes between the quotes, escapes as they are; else the value's own text */
 };
 
 /* Where a field may be: keys from the top down, NULL-ended: { FIELD_ID, { "data", "id" } }.

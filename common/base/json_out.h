@@ -1,6 +1,6 @@
 /*
  * Writing JSON. (Reading is json_in.h.) The writer puts commas and escapes; the caller
- * opens and closes. Invalid UTF-8 in a text becomes U+FFFD; what a terminal would obey (clean.h) is written as \u.
+ * opens and closes. Invalid UTF-8 in a text becomes U+FFFD; unsafe characters (clean.h) are written as \u.
  * Errors stick in the buf.
  */
 #pragma once
@@ -25,6 +25,6 @@ void json_texts(struct json_out *j, const char *key, const char *v);
 void json_int(struct json_out *j, const char *key, int64_t v);
 void json_bool(struct json_out *j, const char *key, bool v);
 void json_raw(struct json_out *j, const char *key, struct str json); /* as it is: must be JSON */
-/* Appends JSON with the white space between tokens dropped, so that it is one line, and with what a terminal would obey
- * written as \u. @json must be JSON. */
+/* Appends JSON with the white space between tokens dropped, so that it is one line, and with unsafe
+ * characters (clean.h) written as \u. @json must be JSON. */
 void json_compact(struct buf *out, struct str json);

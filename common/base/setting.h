@@ -30,7 +30,7 @@ struct setting {
     bool secret;                  /* shown as "(set)"; may come from NAME_FILE */
     bool required;
     bool flag_only;   /* read from the flag alone (options of a command) */
-    const char *help; /* one line, says the unit and what it is for */
+    const char *help; /* one line, says the unit and the purpose */
     /* A row that includes a table has no name, but these: its rows' .at count from this row's .at. */
     const struct setting *include;
     const void *initial; /* copied to .at before the rows are read, for fields without a row; or NULL */

@@ -43,7 +43,7 @@ void settings_flag_of(const struct setting *row, char ret[SETTINGS_FLAG_MAX])
     ret[i + 2] = '\0';
 }
 
-/* The row whose flag stands at the start of arg; *ret_value is what follows '=' or NULL. */
+/* The row whose flag stands at the start of arg; *ret_value is the text after '=' or NULL. */
 static const struct setting *row_of_flag(const struct settings_rows *rows, const char *arg,
                                          const char **ret_value)
 {

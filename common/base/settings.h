@@ -48,7 +48,7 @@ struct settings_args {
  * needs no value ("--json").
  *
  * Returns 0, SETTINGS_HELP, SETTINGS_VERSION, or -EINVAL with one line in @problem that names the setting,
- * the value (not of a secret) and what is allowed; -ENOMEM.
+ * the value (not of a secret) and the allowed values; -ENOMEM.
  */
 int settings_read(const struct setting *table, int argc, char *const argv[], struct buf *problem, void *ret,
                   struct settings_args *ret_args);

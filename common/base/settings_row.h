@@ -30,7 +30,7 @@ void settings_flag_of(const struct setting *row, char ret[SETTINGS_FLAG_MAX]);
 bool settings_is_text(enum setting_kind kind);
 /* How a value of this kind looks: "a whole number". */
 const char *settings_shape(enum setting_kind kind);
-/* Quoted, on one line whatever is in it, and cut. */
+/* Quoted, always on one line, and cut. */
 void settings_add_quoted(struct buf *out, struct str text);
 /* Choice i of a SETTING_CHOICE row, STR_NULL past the last. */
 struct str settings_choice(const struct setting *row, int i);

@@ -1,4 +1,4 @@
-/* Settings as texts: --help, and what a program was started with. */
+/* Settings as texts: --help, and the values at a program's start. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* From a setting's text to its value, one function per kind; what is wrong is said in one line. */
+/* From a setting's text to its value, one function per kind; an error is one line of text. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -15,7 +15,7 @@
 #define HOUR   (60 * MINUTE)
 #define DAY    (24 * HOUR)
 
-/* A unit and what one of it is in the base unit. Longer names stand before those they begin with. */
+/* A unit and its size in the base unit. Longer names stand before those they begin with. */
 struct unit {
     const char *name;
     int64_t factor;

@@ -28,8 +28,8 @@ int url_parse(const char *url, struct url *ret);
 int url_parse_listen(const char *s, char *ret_host, size_t n, uint16_t *ret_port);
 
 /*
- * What may be shown of a URL: scheme, host and port; a path of more than one byte as "/…", because services such as
- * Slack keep their secret there. Never user, password, query or fragment. "" of a text that is no URL. Writes at
- * most @n bytes with a NUL and returns @ret.
+ * The parts of a URL that may be shown: scheme, host and port; a path of more than one byte as "/…", because
+ * services such as Slack keep their secret there. Never user, password, query or fragment. "" of a text that
+ * is no URL. Writes at most @n bytes with a NUL and returns @ret.
  */
 char *url_display(const char *url, char *ret, size_t n);
