@@ -38,7 +38,8 @@ enum detect_answer {
 /* Keeps the answer to the last probe that was built. Returns 0 and the driver, a detect_answer, -ENOMEM or
  * -EMSGSIZE. */
 int detection_take(struct detection *d, const struct bridge_answer *a, const struct bridge_driver **ret);
-/* The answer that tells an operator most when no driver was found: the one that refuses the key, else the first. */
+/* The answer that helps an operator most when no driver was found: the one that refuses the key, else the
+ * first. */
 const struct detection_probe *detection_reason(const struct detection *d);
 
 /* The health of a bridge whose driver is not known. Each answer shows that it is alive, except a 5xx, a redirection and a

@@ -1,9 +1,9 @@
 /*
  * Evolution API (github.com/EvolutionAPI/evolution-api), as recorded of 2.3.7: BRIDGES.md.
  *
- * Its list goes on saying "open" after a drop; only connectionState tells. So states are asked for one by one, and sessions
- * become known by their webhooks or by `zapkeep session create`. It reconnects at once by itself after every close but
- * 401, 402, 403 and 406; their webhooks carry the code, all others say nothing.
+ * Its list goes on saying "open" after a drop; only connectionState is right. So states are asked for one by
+ * one, and sessions become known by their webhooks or by `zapkeep session create`. It reconnects at once by
+ * itself after every close but 401, 402, 403 and 406; their webhooks carry the code, all others say nothing.
  */
 #include <errno.h>
 #include <stdio.h>

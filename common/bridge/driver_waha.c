@@ -1,9 +1,9 @@
 /*
  * WAHA (github.com/devlikeapro/waha), as recorded of 2025.10.1 with the engine NOWEB: BRIDGES.md.
  *
- * It tells no causes: a drop is STARTING and then WORKING again, a logged-out session is FAILED. Restarting is safe in each
- * state: a session that has lost its pairing then waits for a scan. A restart takes 3 s and sends STOPPED, STOPPED and
- * STARTING, the echo of the call.
+ * It gives no causes: a drop is STARTING and then WORKING again, a logged-out session is FAILED. Restarting
+ * is safe in each state: a session that has lost its pairing then waits for a scan. A restart takes 3 s and
+ * sends STOPPED, STOPPED and STARTING, the echo of the call.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /*
- * The released zapw (BRIDGES.md). Its list is the only call that tells states without side effects:
+ * The released zapw (BRIDGES.md). Its list is the only call that gives states without side effects:
  * GET /sessions/:id may restart a QR round, so it is asked for an operator only. There is no reconnecting
  * over HTTP and no status route. POST /sessions ignores unknown keys and makes up an id when "sessionId" is
  * missing, so it always gets one.

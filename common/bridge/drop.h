@@ -10,7 +10,7 @@
 
 struct drop {
     int code;              /* 0: none given */
-    int64_t ban_until;     /* of a temporary ban: the time of its end, ms since the epoch; 0: none told */
+    int64_t ban_until;     /* of a temporary ban: the time of its end, ms since the epoch; 0: not given */
     bool should_reconnect; /* the bridge's own flag; true when absent */
     bool has_should_reconnect;
 };

@@ -32,7 +32,7 @@ struct webhook {
     char message_id[WEBHOOK_MESSAGE_ID_MAX]; /* "" when there is none; longer ones are cut */
     struct webhook_key key;
     /* session.disconnected only */
-    int64_t ban_until;     /* of a temporary ban: the time of its end, ms since the epoch; 0: none told */
+    int64_t ban_until;     /* of a temporary ban: the time of its end, ms since the epoch; 0: not given */
     int code;              /* disconnect code (408, 428, 440, …), 0: none given */
     bool should_reconnect; /* the bridge's own flag; true when absent */
     bool has_should_reconnect;
