@@ -94,7 +94,7 @@ static int take_due(struct worker *w, int64_t *ret_next_ms)
         r = reconnect_method_settle(w, &now, &may);
     if (r == 0 && may && free_slots(w) > 0)
         r = claim(w, &claims);
-    if (r == 0 && claims.n == 0) /* else the calls go out first; the look after them tells */
+    if (r == 0 && claims.n == 0) /* else the calls go out first; the look after them decides */
         r = publish_ended(w);
     *ret_next_ms = next_wake_ms(w, &claims);
     return r;

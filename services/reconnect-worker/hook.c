@@ -1,9 +1,9 @@
 /*
  * One restart, when all goes well:
  *   hook_run    makes the call to the Docker Engine, or starts the program
- *   on_answer, on_exit   turn its answer into a hook_result and tell the worker
- * When it does not: a program that cannot be started is told from a timer, so that done never fires inside
- * hook_run(); a restart that takes longer than HOOK_TIMEOUT_MS is given up (the program is killed).
+ *   on_answer, on_exit   turn its answer into a hook_result and call the worker
+ * When it does not: a program that cannot be started is reported from a timer, so that done never fires
+ * inside hook_run(); a restart that takes longer than HOOK_TIMEOUT_MS is given up (the program is killed).
  * Whether the sessions come back is not known here: the monitor sees that (R6).
  */
 #include "services/reconnect-worker/hook.h"

@@ -67,7 +67,7 @@ struct hook_run;
 /*
  * Restarts the bridge. @h and @client outlive it. @ret is valid until @done fires. @done fires once, never
  * before hook_run() has returned, in the loop's thread. Returns 0, -EINVAL (HOOK_NONE), -ENOMEM; a program
- * that cannot be run is told by @done.
+ * that cannot be run is reported by @done.
  */
 int hook_run(const struct hook *h, struct loop *l, struct http_client *client, const char *bridge,
              void (*done)(void *ctx, const struct hook_result *r), void *ctx, struct hook_run **ret);

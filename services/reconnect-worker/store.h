@@ -1,4 +1,4 @@
-/* The worker's hold on state.db: opened when it can be, with the policy of this worker written into it. */
+/* The worker's state.db: opened when it can be, with the policy of this worker written into it. */
 #pragma once
 
 #include "services/reconnect-worker/worker.h"

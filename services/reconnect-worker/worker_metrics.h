@@ -4,8 +4,8 @@
 
 #include "common/base/metrics.h"
 
-extern struct metric worker_attempts;     /* by outcome; each is counted by the worker that told it */
-extern struct metric worker_parked;       /* sessions told as parked */
+extern struct metric worker_attempts;     /* by outcome; counted by the worker that published it */
+extern struct metric worker_parked;       /* sessions published as parked */
 extern struct metric worker_in_flight;    /* calls now */
 extern struct metric worker_repaired;     /* lapsed attempts of others (or our own earlier life) ended */
 extern struct metric worker_call_seconds; /* from the call to its answer */
