@@ -19,7 +19,7 @@ struct cli_bridge {
 int cli_bridge_start(const struct bridge_settings *settings, struct cli_bridge *ret);
 /* These two print a problem themselves. Return -1: go on; else the exit code. */
 int cli_bridge_open(const struct bridge_settings *settings, struct cli_bridge *ret);
-/* The driver that WHATSAPP_BRIDGE names, or for "auto" the one that the bridge's answers tell. */
+/* The driver that WHATSAPP_BRIDGE names, or for "auto" the one that the bridge's answers show. */
 int cli_bridge_find_driver(struct cli_bridge *b);
 void cli_bridge_close(struct cli_bridge *b); /* CLI_BRIDGE_NULL is nothing */
 

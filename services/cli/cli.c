@@ -67,7 +67,7 @@ bool cli_is_tty(void)
     return isatty(STDOUT_FILENO) == 1;
 }
 
-/* The table of a command: what all have, and its own rows, if any. */
+/* The table of a command: the rows of all commands, and its own rows, if any. */
 #define CLI_TABLE(own_)                                                                                    \
     {                                                                                                      \
         SETTINGS_OF(cli_settings_table, struct cli_settings, app),                                         \

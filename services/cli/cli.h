@@ -4,8 +4,8 @@
  *
  * A command gets its arguments after its own name, reads them by a settings table of its own (flag_only rows)
  * on top of app_settings_table and bridge_settings_table, prints to stdout and returns an exit code of err.h:
- * 0 done, 1 the thing asked about is not so, 2 wrong usage, 3 cannot reach what is needed. Problems are one
- * line on stderr: cli_problem(). With --json every result is one JSON object a line.
+ * 0 done, 1 the thing asked about is not so, 2 wrong usage, 3 cannot reach a store or a peer. Problems are
+ * one line on stderr: cli_problem(). With --json every result is one JSON object a line.
  */
 #pragma once
 
@@ -43,6 +43,6 @@ int cli_problem(enum exit_code code, const char *fmt, ...) __attribute__((format
 /* Opens state.db of @dir, but never makes one: a file made by an operator's shell could be out of reach for
  * the services. Returns 0, -ENOENT, or a negative of db_open_state(). */
 int cli_open_state(const char *dir, struct db **ret);
-/* Words for a store or bridge that cannot be opened, with what to do about it; returns EXIT_UNREACHABLE. */
+/* Words for a store or bridge that cannot be opened, with the remedy; returns EXIT_UNREACHABLE. */
 int cli_store_problem(const char *dir, const char *file, int r);
 bool cli_is_tty(void); /* stdout is a terminal */

@@ -44,7 +44,7 @@ static int copy_state(const char *dir, const char *file, const char *to)
     return r;
 }
 
-/* Who may not read the original may not read the copy. */
+/* A user that may not read the original may not read the copy. */
 static int keep_mode(const char *dir, const char *file, const char *part)
 {
     char path[PATH_BYTES];

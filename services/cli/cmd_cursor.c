@@ -1,6 +1,7 @@
 /*
  * zapkeep cursor list, zapkeep cursor remove NAME: the consumers of the event log and how far each has read. Retention
- * keeps what a registered consumer has not read, so the cursor of one that is gone for good has to go.
+ * keeps the events that a registered consumer has not read, so the cursor of one that is gone for good has to
+ * go.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /*
- * zapkeep forward dead list|show|retry|drop: what the forwarder gave up. Looking reads forward.db; what is
- * ordered is a row of state.db, which the forwarder takes.
+ * zapkeep forward dead list|show|retry|drop: the events that the forwarder gave up. Looking reads
+ * forward.db; an order is a row of state.db, which the forwarder takes.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -118,7 +118,7 @@ static int print_all(const struct forward_cli *f, const struct forward_dead_filt
         n = p->n;
         r = page > 0 ? forward_dead_each(f->db, filter, p->last_id, page, on_dead, p) : 0;
         if (!p->json)
-            clean_lines(p->out); /* what a sender or a backend wrote cannot steer a terminal */
+            clean_lines(p->out); /* texts of a sender or a backend cannot steer a terminal */
         if (r == 0)
             r = output_flush(p->out);
     } while (r == 0 && p->n > n);
@@ -177,7 +177,7 @@ static int on_count(void *ctx, const struct forward_dead *d)
     return 0;
 }
 
-/* @whole: only those that have a body, which is what can be tried again. */
+/* @whole: only those that have a body, as only these can be tried again. */
 static int count(const struct forward_cli *f, const struct forward_dead_filter *filter, bool whole,
                  int64_t *ret)
 {

@@ -1,5 +1,5 @@
 /*
- * zapkeep forward status: each destination, how far it is, what stands in the way.
+ * zapkeep forward status: each destination, its progress, its obstacles.
  */
 #include <inttypes.h>
 #include <stdio.h>

@@ -4,7 +4,7 @@
  *
  *   start_all   takes rows, one request per session at a time, as many at once as FORWARD_CONCURRENCY says,
  *               each not before its time when a --speed is given
- *   on_answer   counts, says what failed, goes on
+ *   on_answer   counts, names a failure, goes on
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -22,7 +22,7 @@
 #include "services/cli/commands.h"
 #include "services/cli/event_range.h"
 
-/* Of what failed so many are named. */
+/* So many failures are named. */
 #define FAILURES_NAMED   20
 #define PROGRESS_MS      1000
 #define ANSWER_BYTES_MAX (64 * 1024)
@@ -53,7 +53,7 @@ static const struct setting replay_table[] = {
 };
 /* clang-format on */
 
-/* ---- what goes on ---------------------------------------------------------------------------- */
+/* ---- going on -------------------------------------------------------------------------------- */
 
 enum place { PLACE_WAITS, PLACE_SENT, PLACE_DONE };
 

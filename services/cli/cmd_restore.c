@@ -1,8 +1,9 @@
 /*
  * zapkeep restore DIR: puts the copies of zapkeep backup in place of the stores.
  *
- * The copies are checked and copied under another name first; then what is in the data folder is moved aside, with
- * its journals and write-ahead logs, and the copies get their names. Whatever fails before that changes nothing.
+ * The copies are checked and copied under another name first; then the stores in the data folder are moved
+ * aside, with their journals and write-ahead logs, and the copies get their names. A failure before that
+ * changes nothing.
  */
 #include <ctype.h>
 #include <dirent.h>
@@ -28,7 +29,7 @@
 #define COPY_BYTES (64 * 1024)
 
 static const char *const stores[] = { STATE_DB_FILE, FORWARD_DB_FILE, EVENTS_DB_FILE };
-/* What stands beside a store and belongs to it alone. */
+/* The files beside a store that belong to it alone. */
 static const char *const suffixes[] = { "", "-wal", "-shm", "-journal", "-id" };
 /* Acknowledgements that forward.db does not hold yet. */
 #define ACKS_FILE "forward.acks"
@@ -142,7 +143,7 @@ static int copy_bytes(int in, int out)
     return fsync(out) == 0 ? 0 : -errno;
 }
 
-/* The copy belongs to whoever owns the folder, also when root restores. */
+/* The copy belongs to the owner of the folder, also when root restores. */
 static void give_to_owner(int fd, const char *folder)
 {
     struct stat st;

@@ -24,7 +24,7 @@ struct shown {
     struct json_out j;
 };
 
-/* ---- what happens next ----------------------------------------------------------------------- */
+/* ---- the next step --------------------------------------------------------------------------- */
 
 /* The obstacle: the session's own side first. */
 static struct retry_verdict obstacle(const struct reconnect_outlook *o)
@@ -239,7 +239,7 @@ static const char *meaning_of(const struct session_row *row)
     return c ? c->meaning : "";
 }
 
-/* The bridge's own text: on this line, whatever is in it. */
+/* Adds the bridge's own text, always on this line. */
 static void add_clean(struct buf *out, const char *before, const char *text)
 {
     (void)buf_adds(out, before);

@@ -1,5 +1,5 @@
 /*
- * zapkeep sessions: every session as the monitor holds it, from state.db alone.
+ * zapkeep sessions: every session as the monitor tracks it, from state.db alone.
  */
 #include <stdio.h>
 #include <string.h>

@@ -21,7 +21,7 @@
 #include "services/cli/output.h"
 #include "services/cli/terminal.h"
 
-/* A hub on this machine is there at once; after this long somebody should hear why nothing comes. */
+/* A hub on this machine is there at once; after this long the user should learn why nothing comes. */
 #define HUB_PATIENCE_MS 2000
 
 struct tap_settings {

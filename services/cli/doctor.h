@@ -44,7 +44,7 @@ struct doctor {
     struct cli_reply health;
     const struct bridge_driver *found; /* by the bridge's answers, NULL: none */
     int detection;                     /* 0: found; else a detect_answer or a negative */
-    int refused_status;                /* the HTTP status that tells most when none was found */
+    int refused_status;                /* the HTTP status that helps most when none was found */
     int64_t sessions, connected;       /* in the bridge's list, -1: not known */
     char webhook_url[SETTINGS_VALUE_MAX];
     const char *token; /* the first of WEBHOOK_AUTH_TOKEN, "" : none */

@@ -159,7 +159,7 @@ static int64_t count_of(const char *metrics, const char *code)
     return at ? strtoll(at + strlen(series), NULL, 10) : 0;
 }
 
-/* A wrong token: nothing of it is stored, so the counters of webhook-ingest have to tell. */
+/* A wrong token: nothing of it is stored, so the counters of webhook-ingest have to show it. */
 static bool find_refused(struct doctor *d, struct finding *f)
 {
     CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;

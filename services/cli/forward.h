@@ -1,5 +1,5 @@
 /*
- * What the commands about the forwarder share: forward.db to read, dead letters by id or filter, commands.
+ * Helpers of the commands about the forwarder: forward.db to read, dead letters by id or filter, commands.
  */
 #pragma once
 

@@ -70,7 +70,7 @@ static int run(int argc, char *argv[])
 
 int main(int argc, char *argv[])
 {
-    (void)umask(0027); /* copies and locks hold what the stores hold */
+    (void)umask(0027); /* copies and locks have the data of the stores */
     if (argc < 2) {
         print_commands(stderr);
         return EXIT_USAGE;

@@ -29,7 +29,7 @@
 struct pairing {
     struct cli_bridge *bridge;
     const char *id;
-    const char *data_dir; /* of the event log, for bridges that tell the code by webhook only */
+    const char *data_dir; /* of the event log, for bridges that send the code by webhook only */
     bool json;
     bool watch; /* go on until it is paired; otherwise the code is shown once */
     int64_t timeout_ms;
@@ -49,7 +49,7 @@ void pairing_fini(struct pairing *p); /* also for CLEANUP */
 /* Asks the bridge for session and QR code. Only for an operator who asked: on zapw the call has side effects
  * once a code has expired. Returns 0, a bridge_answer_kind (the reply in @ret), or a negative. */
 int pairing_ask(struct pairing *p, struct cli_reply *ret);
-/* Shows session and qr as pairing_ask() or the caller set them, and watches if told to. Returns the exit
- * code: done when it is paired, or shown once; not so when it needs something else than a scan, or nobody
- * scanned in time. */
+/* Shows session and qr as pairing_ask() or the caller set them, and watches if they ask for it. Returns the
+ * exit code: done when it is paired, or shown once; not so when it needs something else than a scan, or
+ * nobody scanned in time. */
 int pairing_run(struct pairing *p);

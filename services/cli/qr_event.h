@@ -1,4 +1,4 @@
-/* The QR code of a session as its session.qr webhook told it, for bridges without a call for it. */
+/* The QR code of a session as its session.qr webhook had it, for bridges without a call for it. */
 #pragma once
 
 #include <stdint.h>

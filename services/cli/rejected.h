@@ -9,6 +9,6 @@ struct rejected_target {
     bool json;         /* print the answer as it is */
 };
 
-/* Posts the row's body as JSON and says what came of it. Returns an exit code: EXIT_NEGATIVE when only a part of
+/* Posts the row's body as JSON and prints the result. Returns an exit code: EXIT_NEGATIVE when only a part of
  * the body was kept, or when it is refused again; EXIT_UNREACHABLE when nobody answers. */
 int rejected_accept(const struct rejected *row, const struct rejected_target *t);

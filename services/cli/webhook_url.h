@@ -1,4 +1,4 @@
-/* Where a bridge shall post its webhooks, for commands that tell it or try it. */
+/* Where a bridge shall post its webhooks, for commands that set it or try it. */
 #pragma once
 
 #include <stddef.h>
