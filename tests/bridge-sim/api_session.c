@@ -231,7 +231,7 @@ static void delete_one(struct sim *s, struct http_req *r, struct sim_session *x)
 {
     CLEANUP(buf_fini) struct buf none = BUF_INIT(1);
 
-    /* zapw tells of its own local close, without a reason inside. */
+    /* zapw reports its own local close, without a reason inside. */
     if (s->dialect == SIM_ZAPW && x->status == SIM_CONNECTED)
         hook_session(s, x, EVENT_DISCONNECTED, event_names[EVENT_DISCONNECTED],
                      STR_LIT("{\"reason\":{\"shouldReconnect\":true}}"));

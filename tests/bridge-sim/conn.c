@@ -89,7 +89,7 @@ static void read_head(struct conn *c, char *end)
     use_up(c, (size_t)(end - c->in) + 4);
 }
 
-/* Reads what has come; true when something of it was used up. */
+/* Reads the bytes that have come; true when some of them were used up. */
 static bool read_some(struct conn *c)
 {
     char *end;

@@ -16,7 +16,7 @@
 struct held {
     struct list in_fault;
     struct sim_fault *fault;
-    int order; /* the place of its order */
+    int order; /* the index of its order */
     struct http_req *req;
     struct timer *timer;
     void (*done)(void *ctx, struct http_req *r);
@@ -25,7 +25,7 @@ struct held {
 
 struct sim_fault {
     struct sim *sim;
-    struct fault_order orders[ORDERS_MAX]; /* FAULT_NONE: a free place */
+    struct fault_order orders[ORDERS_MAX]; /* FAULT_NONE: a free index */
     struct list held;
     int n_held;
 };

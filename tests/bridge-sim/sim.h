@@ -61,7 +61,7 @@ struct sim_settings {
 
 extern const struct setting sim_settings_table[];
 
-/* What the tick does to a session when its time has come. */
+/* The tick's action on a session when its time has come. */
 enum sim_next {
     SIM_NEXT_NONE,
     SIM_NEXT_QR,      /* shows a QR code */
@@ -130,8 +130,8 @@ struct sim {
     struct sim_counters counters;
     int64_t last_tick_ms, traffic_debt_micro, drop_at, message_n;
     unsigned traffic_types; /* bits of enum sim_event */
-    int traffic_type;       /* whose turn it is */
-    int traffic_at;         /* the session whose turn it is */
+    int traffic_type;       /* the type of the next message */
+    int traffic_at;         /* the index of the next session */
     int64_t lose_webhooks;
     bool reconnect_does_nothing;
     char events[EVENTS_KEPT][EVENT_KEPT_BYTES];
@@ -144,7 +144,7 @@ int sim_open(struct sim *s, int argc, char *argv[]);
 void sim_close(struct sim *s);
 /* The API port: listening again after it was closed. 0 or a negative of http_server_open(). */
 int sim_listen(struct sim *s);
-void sim_refuse(struct sim *s); /* stops listening, breaks what is open */
+void sim_refuse(struct sim *s); /* stops listening, breaks the open connections */
 int64_t sim_wall(struct sim *s);
 int64_t sim_now(struct sim *s); /* loop ms */
 
@@ -154,10 +154,10 @@ struct sim_session *session_find(struct sim *s, struct str id);
 int session_add(struct sim *s, const char *id, struct sim_session **ret);
 void session_remove(struct sim *s, struct sim_session *x);
 const char *session_word(const struct sim *s, enum sim_status status);
-/* One of the connected sessions in turn, or NULL. */
+/* The next connected session in a cycle, or NULL. */
 struct sim_session *session_next_connected(struct sim *s);
 
-void whatsapp_connect(struct sim *s, struct sim_session *x); /* connected now, and told */
+void whatsapp_connect(struct sim *s, struct sim_session *x); /* connected now, and sends the webhook */
 /* Drops it with a code; 515 restarts by itself (zapw), 401 logs out. */
 void whatsapp_drop(struct sim *s, struct sim_session *x, int code);
 void whatsapp_new_qr(struct sim *s, struct sim_session *x);    /* the old one has expired */

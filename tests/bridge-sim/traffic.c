@@ -13,7 +13,7 @@ static enum sim_event next_type(struct sim *s)
     return (enum sim_event)s->traffic_type;
 }
 
-/* What a slow receiver did not take in time is not made up for later than a second. */
+/* The debt is at most the messages of one second: a slow receiver does not get older ones later. */
 static void owe(struct sim *s, int64_t ms)
 {
     int64_t most = s->settings.rate_milli * 1000;

@@ -78,7 +78,7 @@ static void send_drop(struct sim *s, const struct sim_session *x, int code)
 void whatsapp_drop(struct sim *s, struct sim_session *x, int code)
 {
     s->counters.drops++;
-    if (code == 515 && s->dialect == SIM_ZAPW) { /* nothing is told; it comes back, or wants to be paired */
+    if (code == 515 && s->dialect == SIM_ZAPW) { /* no webhook; it comes back, or wants to be paired */
         x->status = SIM_CONNECTING;
         later(s, x, x->paired ? SIM_NEXT_CONNECT : SIM_NEXT_QR, RESTART_515_MS);
         return;
