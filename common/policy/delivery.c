@@ -19,10 +19,10 @@ static const struct breaker_limits limits = {
         48LL * 60 * 60 * 1000, /* a probe is always answered: its own time-out is far below this */
 };
 
-/* ---- what an answer means -------------------------------------------------------------------- */
+/* ---- classifying answers --------------------------------------------------------------------- */
 
-/* The body is what such an answer speaks of. Every other 4xx speaks of the address, the method or the credentials, which
- * are the destination's. */
+/* Such an answer speaks of the body. Every other 4xx speaks of the address, the method or the credentials,
+ * which are the destination's. */
 static bool is_about_the_event(int status)
 {
     static const int codes[] = { 400, 409, 411, 413, 414, 415, 422, 431 };
@@ -142,7 +142,7 @@ bool dest_breaker_may(struct dest_breaker *g, int64_t in_flight, bool fresh, int
     return now_ms >= g->new_at;
 }
 
-/* A session that is tried out of turn belongs to no period: only that it is taken means something. */
+/* A session that is tried in between belongs to no period: only that it is taken means something. */
 #define NO_PERIOD (-1)
 
 int64_t dest_breaker_take(struct dest_breaker *g, int64_t now_ms)
@@ -207,7 +207,7 @@ static bool is_news(struct dest_breaker *g, uint64_t session)
     return true;
 }
 
-/* Of whatever period: it works for somebody. */
+/* For a success of any period: the destination works for some session. */
 static enum dest_breaker_change close_at_once(struct dest_breaker *g, int64_t now_ms)
 {
     const struct breaker before = g->breaker;

@@ -1,18 +1,19 @@
 /*
- * What becomes of a delivery to a backend: what an answer means, when the next try is due, and whether a
+ * The rules of a delivery to a backend: the meaning of an answer, the time of the next try, and whether a
  * destination may be called at all. Pure: time and randomness are handed in.
  *
- * A try that fails has one of two causes, and they are told apart by what happens to others.
+ * A try that fails has one of two causes. The results of other tries distinguish them.
  *
  *   The event is at fault when events of others are taken meanwhile: its tries are counted, and when the schedule is
  *   used up it is given up.
- *   The destination is at fault when it cannot be reached, or when everybody fails, whatever it answers: nothing is
- *   counted, its breaker opens and the log is the queue. Tries that were counted in the streak of failures before are
- *   given back. While it is open, sessions that have not failed are tried one after the other, because it may be the
- *   events of the failing sessions alone; the first good answer closes it.
+ *   The destination is at fault when it cannot be reached, or when every session fails, with any
+ *   answer: nothing is counted, its breaker opens and the log is the queue. Tries that were counted in the
+ *   streak of failures before are given back. While it is open, sessions that have not failed are tried one
+ *   after the other, because it may be the events of the failing sessions alone; the first good answer closes
+ *   it.
  *
- * Where only one or two sessions are active nobody can tell: their tries are not counted as long as nothing is taken,
- * and made at most 30 s apart. Only answers that speak of the body (400, 422 …) count then.
+ * With only one or two active sessions the cause is unclear: their tries are not counted as long as nothing
+ * is taken, and made at most 30 s apart. Only answers that speak of the body (400, 422 …) count then.
  *
  * A backend that limits the rate (429, or 503 with Retry-After) is at no fault, and neither is the event: nothing is
  * sent for as long as it asks, and then at the pace that it takes (pace.h).
@@ -26,7 +27,7 @@
 #include "common/policy/breaker.h"
 #include "common/policy/pace.h"
 
-/* ---- what an answer means -------------------------------------------------------------------- */
+/* ---- classifying answers --------------------------------------------------------------------- */
 
 /* Why there was no answer. */
 enum delivery_failure {
@@ -44,7 +45,7 @@ enum delivery_result {
     DELIVERY_FAULT,     /* every other answer, none in time, a broken one */
     DELIVERY_UNREACHED, /* no connection: no event can be the cause */
 };
-/* @retry_after_ms: what the answer asks for, < 0: nothing. */
+/* @retry_after_ms: the wait that the answer asks for, < 0: none. */
 enum delivery_result delivery_classify(enum delivery_failure failure, int status, int64_t retry_after_ms);
 
 /* ---- the schedule ---------------------------------------------------------------------------- */
@@ -63,11 +64,11 @@ struct delivery_schedule {
     int64_t wait_ms[DELIVERY_TRIES_MAX]; /* before try 1 (0), 2, … */
     int n;
 };
-/* "0s,5s,5m". Returns 0, or -EINVAL with words that name what is wrong in @problem. */
+/* "0s,5s,5m". Returns 0, or -EINVAL with words that name the error in @problem. */
 int delivery_schedule_parse(const char *s, struct delivery_schedule *ret, struct buf *problem);
 
-/* What is left to wait, ms, of a try whose time was stored as @next_at (wall ms): bounded by the schedule, because the
- * clock may have been set back since. */
+/* The time left to wait, ms, of a try whose time was stored as @next_at (wall ms): bounded by the schedule,
+ * because the clock may have been set back since. */
 int64_t delivery_wait_left_ms(const struct delivery_schedule *s, int64_t tries, int64_t next_at,
                               int64_t wall_ms);
 
@@ -124,7 +125,7 @@ enum dest_breaker_change {
 };
 struct dest_breaker_try {
     int64_t period;
-    uint64_t session;       /* its session: any number that tells sessions apart */
+    uint64_t session;       /* its session: any number that distinguishes sessions */
     int64_t retry_after_ms; /* of an answer that limits the rate, < 0: it did not say */
     bool known; /* the event had failed before the last good answer: that it fails again says nothing */
 };
@@ -141,8 +142,8 @@ void dest_breaker_forget(struct dest_breaker *g, int64_t period);
 bool dest_breaker_suspects(const struct dest_breaker *g);
 /* Nothing was answered well since a failure. */
 bool dest_breaker_is_failing(const struct dest_breaker *g);
-/* An event that waits for longer is tried in between, uncounted, with its jitter every 30 s: nothing else would tell
- * that a backend which fails for few sessions is well again. */
+/* An event that waits for longer is tried in between, uncounted, with its jitter every 30 s: nothing else
+ * would show that a backend which fails for few sessions is well again. */
 #define DEST_BREAKER_DOUBT_MS 25000
 
 /* ---- the tries of one event ------------------------------------------------------------------ */
@@ -158,11 +159,11 @@ struct delivery_tries {
     int64_t streak_id;  /* streak in which tries were counted … */
     int streak_counted; /* … so many: dest_breaker_opened gives them back */
 };
-/* What to do after a try that failed and counts against the event. */
+/* The next step after a try that failed and counts against the event. */
 struct delivery_next {
     bool give_up;
     int64_t wait_ms;    /* until the next try */
-    int64_t planned_ms; /* until the next try that counts: what is stored */
+    int64_t planned_ms; /* until the next try that counts: the row has this */
 };
 struct delivery_failure_facts {
     const struct delivery_schedule *schedule;

@@ -142,7 +142,7 @@ static void follow_connected(struct retry *r, struct retry_effect *effect)
     effect->bridge_current = true;
     effect->confirmed = r->phase == RETRY_VERIFYING;
     if (r->phase == RETRY_PARKED && r->park == RETRY_PARK_OPERATOR)
-        return; /* parked by hand: until somebody unparks it, whatever the bridge does */
+        return; /* parked by hand: only an operator's unpark ends it, no act of the bridge */
     r->park = RETRY_PARK_NONE;
     if (r->phase == RETRY_CALLING)
         return;

@@ -144,7 +144,7 @@ struct retry_bridge {
     bool incident, outdated;
     bool no_reconnect_method; /* no reconnect call, and it is not to be restarted */
     bool hook_guarded;        /* … because too many of its sessions are connected: that passes by itself */
-    int64_t swept_at;         /* begin of the monitor's last good sweep: what it saw is no older */
+    int64_t swept_at;         /* begin of the monitor's last good sweep: its rows are no older */
     int64_t fresh_until;      /* the monitor's rows hold until then */
     int64_t in_flight;        /* claims now, lapsed ones not counted */
     bool by_hook;             /* it has no reconnect call and is restarted as a whole */

@@ -1,5 +1,5 @@
 /*
- * Every reason not to attempt a session now, in the order in which a person wants to hear them: steps for a
+ * Every reason not to attempt a session now, in the order in which a person wants to know them: steps for a
  * person, steps under way, waiting times. The first that holds is the verdict.
  */
 #include "common/policy/retry.h"
