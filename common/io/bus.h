@@ -33,8 +33,8 @@ void bus_pub_close(struct bus_pub *p); /* waits up to 100 ms for the queue; NULL
 /*
  * Hand over an encoded message (proto/message.h); none blocks, and each returns how many messages were lost
  * (no hub, its queue is full, no memory), 0 when all went well. bus_pub_send() sends it, and all that was
- * added before, at once. bus_pub_add() keeps it for a batch: a turn of the loop adds its messages,
- * and bus_pub_flush() ends the turn.
+ * added before, at once. bus_pub_add() keeps it for a batch: a pass of the loop adds its messages,
+ * and bus_pub_flush() ends the pass.
  */
 int bus_pub_send(struct bus_pub *p, struct str message);
 int bus_pub_add(struct bus_pub *p, struct str message);
@@ -43,7 +43,7 @@ bool bus_pub_connected(const struct bus_pub *p);
 
 /*
  * Subscribes to topic prefixes ("" is everything). @on_message fires in the loop's thread, for at most 256
- * messages in a row, and the rest of their batch, before the loop turns; @message lives until it returns.
+ * messages in a row, and the rest of their batch, before the loop goes on; @message lives until it returns.
  * @on_link (may be NULL) fires when the connection to the hub comes and goes.
  */
 int bus_sub_open(struct loop *l, const char *url, const char *const *prefixes, int n_prefixes,

@@ -64,7 +64,7 @@ static size_t held(struct bus_listener *l)
     return l ? bus_listener_outbox(l)->bytes : 0;
 }
 
-/* Both limits are looked at once a turn: a turn adds at most the content of the publishers' buffers. */
+/* Checks both limits once a pass of the loop: a pass adds at most the content of the publishers' buffers. */
 static void cut_slow(struct bus_hub *h)
 {
     bool feed_is_slower = behind(h->feed) > behind(h->out);

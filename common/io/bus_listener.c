@@ -23,7 +23,7 @@
 #define ACCEPT_AGAIN_MS 100
 /* The first buffer of a publisher; it grows with a large message and is given back after it. */
 #define INBOX_BYTES (64 * 1024)
-/* Who may dial a Unix socket: the user and the group of the services. */
+/* The user and the group of the services may dial a Unix socket. */
 #define SOCKET_MODE 0660
 
 /* An operation of nng: started in the loop's thread, completed in a thread of nng's, handled in the loop's. */
@@ -213,7 +213,7 @@ static bool resize_inbox(struct peer *p, size_t cap)
     return true;
 }
 
-/* Room for what comes next: a large message gets it as it arrives, not when it is announced. */
+/* Makes room for the next bytes: a large message gets it as it arrives, not when it is announced. */
 static bool make_room(struct peer *p, size_t wanted)
 {
     size_t cap = p->cap ? p->cap : INBOX_BYTES;
@@ -411,7 +411,7 @@ static void on_accepted(struct op *op, int rv)
         timer_start(l->accept_again, ACCEPT_AGAIN_MS);
 }
 
-/* ---- what was completed ---------------------------------------------------------------------- */
+/* ---- completions ----------------------------------------------------------------------------- */
 
 static struct op *next_done(struct bus_listener *l)
 {

@@ -7,7 +7,7 @@
 #include "common/base/mem.h"
 #include "proto/message.h"
 
-/* A hub that comes back is found within this, whatever the time it was away. nng's own default is a fixed
+/* A hub that comes back is found within this, after an absence of any length. nng's own default is a fixed
  * second. */
 #define REDIAL_MIN_MS 100
 #define REDIAL_MAX_MS 5000

@@ -45,7 +45,7 @@ void bus_outbox_leave(struct bus_outbox *o, struct bus_reader *r);
 
 /* Adds a message for all readers; without any it is nothing. Returns 0 or -ENOMEM (the message is lost). */
 int bus_outbox_add(struct bus_outbox *o, struct str message);
-/* Gives the added messages to the readers: to be called once a turn of the loop, not for each message. */
+/* Gives the added messages to the readers: to be called once a pass of the loop, not for each message. */
 void bus_outbox_close_block(struct bus_outbox *o);
 
 /* The rest of the block that the reader has to send next, STR_NULL: none. It lives until bus_outbox_sent(). */

@@ -10,7 +10,7 @@
 #include "common/base/mem.h"
 #include "common/io/bus_nng.h"
 
-/* Messages taken in a row before other things of the loop get their turn. */
+/* Messages taken in a row before the loop does other work. */
 #define RECEIVE_BATCH 256
 
 struct bus_sub {
@@ -23,7 +23,7 @@ struct bus_sub {
     char **prefixes;
     int n_prefixes;
     bool fed;                 /* batches come: this is a feed */
-    bool up;                  /* the state that on_link was told last */
+    bool up;                  /* the state of the last call of on_link */
     bool in_callback, closed; /* closed from its own callback: the memory goes when that returns */
     void (*on_message)(void *ctx, struct str message);
     void (*on_link)(void *ctx, bool up);

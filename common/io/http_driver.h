@@ -11,7 +11,7 @@
 struct http_driver;
 
 /* @on_done fires in the loop's thread for each finished transfer, never from http_driver_add(). @on_soon fires
- * once after http_driver_soon(), in the next turn. Returns 0 or -ENOMEM. */
+ * once after http_driver_soon(), in the next pass of the loop. Returns 0 or -ENOMEM. */
 int http_driver_open(struct loop *l, int max_connections,
                      void (*on_done)(void *ctx, CURL *easy, CURLcode code), void (*on_soon)(void *ctx),
                      void *ctx, struct http_driver **ret);

@@ -23,7 +23,7 @@ void loop_stop(struct loop *l);      /* from the loop's thread */
 int64_t loop_now_ms(struct loop *l); /* monotonic, cached per iteration */
 
 /* Calls back in the loop's thread. Timers fire once; timer_start() again restarts, also from the callback. 0:
- * soon; descriptors get their turn in between, also when the callback starts it so again and again. */
+ * soon; the loop serves descriptors in between, also when the callback starts it so again and again. */
 typedef void (*timer_fn)(void *ctx);
 int timer_open(struct loop *l, timer_fn fn, void *ctx, struct timer **ret);
 void timer_start(struct timer *t, int64_t after_ms);

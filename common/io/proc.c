@@ -11,7 +11,7 @@
 #include "common/base/mem.h"
 #include "common/io/loop_uv.h"
 
-/* What a program needs of our environment. All else stays here: settings hold keys and tokens. */
+/* The part of our environment that a program needs. All else stays here: settings hold keys and tokens. */
 static const char *const passed_on[] = { "PATH",
                                          "HOME",
                                          "USER",
@@ -64,7 +64,7 @@ static void on_timeout(uv_timer_t *t)
     struct proc *p = t->data;
 
     p->timed_out = true;
-    (void)kill(-p->process.pid, SIGKILL); /* the group: what it started ends with it */
+    (void)kill(-p->process.pid, SIGKILL); /* the group: its own children end with it */
 }
 
 static char *find_env(const char *name)
@@ -78,7 +78,7 @@ static char *find_env(const char *name)
     return NULL;
 }
 
-/* The extra entries and what is passed on of our environment; the pointers are borrowed. */
+/* The extra entries and the part of our environment that is passed on; the pointers are borrowed. */
 static char **make_env(const char *const extra[])
 {
     char **all = mem_zalloc(sizeof *all * (EXTRA_MAX + ARRAY_LEN(passed_on) + 1));

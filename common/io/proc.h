@@ -11,8 +11,8 @@
 struct proc;
 
 /* argv[0] is a path or is looked up in PATH. stdout and stderr are ours; no other descriptor is inherited, and of our
- * environment only what every program needs (PATH, HOME, LANG …): no setting, no secret. The program leads a process
- * group of its own, which is killed after timeout_ms. @done
+ * environment only the variables that every program needs (PATH, HOME, LANG …): no setting, no secret. The
+ * program leads a process group of its own, which is killed after timeout_ms. @done
  * fires once, never before proc_run() has returned, with the exit status, or -ETIMEDOUT, or -EINTR when a
  * signal ended it.
  * @env: extra "NAME=value" entries, NULL-ended, or NULL. Returns 0 or -errno (ENOENT, EACCES: it cannot be
