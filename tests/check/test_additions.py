@@ -1,7 +1,7 @@
 """What an addition costs is what ARCHITECTURE says: each is made in a copy of the tree, built and used.
 
 An addition is a row of ADDITIONS: the lines that it adds (file, the line after which they stand, the new line), the programs that
-are built, and a function that uses it. Other tests here add what needs more than lines (a bridge driver: test_addition_bridge.py).
+are built, and a function that uses it. Other tests here make additions that need more than lines (a bridge driver: test_addition_bridge.py).
 
 Run it as   /usr/bin/python3 tests/check/test_additions.py   (takes a build: about a minute with ccache).
 """

@@ -2,7 +2,7 @@
 """Holds comments and pages to plain English.
 
 A sentence names its actor. This check counts the clauses whose subject or object is a headless "what", "whatever", "who" or
-"whoever" ("what was read is kept", "who dials it gets them") per 1,000 words of comments (.c, .h, .js, .py, .sh) and pages
+"whoever" per 1,000 words of comments (.c, .h, .js, .py, .sh) and pages
 (.md). `words.py ROOT` prints the worst files and exits 1 when the whole tree is above LIMIT.
 
     words.py ROOT             the whole tree

@@ -168,7 +168,7 @@ def test_a_failing_session_holds_up_no_other(stack, make_backend):
 
 
 def test_a_destination_that_is_off_keeps_nothing_in_the_log(stack, make_backend):
-    """It answered 410 long ago; retention may remove what the others have."""
+    """It answered 410 long ago; retention may remove the events that the others have."""
     backend, gone = make_backend(), make_backend(lambda d: 410)
     start(stack, config=f"[destination a]\nurl = {backend.url}\nallow_private = yes\n"
                         f"[destination b]\nurl = {gone.url}\nallow_private = yes\n")

@@ -1,4 +1,4 @@
-"""What an operator sees of the destinations, and what he can do: status, alerts, retry, skip, pause, test, forget, and where a
+"""The operator's view of the destinations, and his commands: status, alerts, retry, skip, pause, test, forget, and where a
 destination starts that is new."""
 
 import json

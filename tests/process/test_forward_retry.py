@@ -1,4 +1,4 @@
-"""The forwarder when a delivery fails: when it tries again, when it gives up, and what it keeps then."""
+"""The forwarder when a delivery fails: when it tries again, when it gives up, and the dead letter it keeps then."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Alerts to the outside: Alertmanager's webhook shape, ntfy, heartbeats; and what a sink's failure does
+"""Alerts to the outside: Alertmanager's webhook shape, ntfy, heartbeats; and the effect of a failing sink
 not do."""
 
 import http.server

@@ -74,7 +74,7 @@ def test_a_burst_is_heard_whole_and_in_order_with_and_without_the_feed(stack, tm
         nngcat = subprocess.Popen(documented_nngcat("ipc://" + stack.bus["out"]), stdout=out)
     taps = []
     for name, path in heard.items():
-        # no log there: it can show only what arrives on the bus
+        # no log there: it can show only messages of the bus
         env = {"ZAPKEEP_DATA_DIR": str(tmp_path), "ZAPKEEP_BUS_OUT": "ipc://" + stack.bus["out"]}
         if name == "feed":
             env["ZAPKEEP_BUS_FEED"] = "ipc://" + stack.bus["feed"]

@@ -1,6 +1,6 @@
 /*
  * The backend that the forwarder delivers to, and F1: each event of the log is delivered at least once, in the order
- * of its session, or is a dead letter; what is repeated was in flight when something died, and has the same
+ * of its session, or is a dead letter; a repeated event was in flight when something died, and has the same
  * webhook-id.
  */
 #include <stdio.h>
@@ -106,7 +106,7 @@ void backend_excuse(int64_t n)
     n_excused += n;
 }
 
-/* The forwarder died, or its disk failed it: what was in flight may come again. */
+/* The forwarder died, or its disk failed it: requests in flight may come again. */
 void backend_forwarder_died(void)
 {
     backend_excuse(CONCURRENCY + 1);

@@ -81,7 +81,7 @@ static void on_logged_in(void *ctx, int64_t gen)
     bridge_connect((int)(x - sim.sessions), gen);
 }
 
-/* The bridge logs the session in again; whatever it was doing before is off. */
+/* The bridge logs the session in again; its earlier activity ends. */
 static void log_in(int session)
 {
     struct sim_session *x = &sim.sessions[session];

@@ -1,4 +1,4 @@
-/* What goes wrong, how often and when: drawn from the seed, until calm_at. */
+/* The faults, how often and when: drawn from the seed, until calm_at. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,7 +83,7 @@ static void message(void *ctx, int64_t a)
     again(sim.message_every, message);
 }
 
-/* ---- what differs from the design ------------------------------------------------------------ */
+/* ---- differences from the design ------------------------------------------------------------- */
 
 static void flap(void *ctx, int64_t up)
 {
@@ -124,7 +124,7 @@ static void say_strange_word(void *ctx, int64_t a)
     again(4 * MINUTE, say_strange_word);
 }
 
-/* More webhooks than may wait at once: what leaves has to be counted as gone. */
+/* More webhooks than may wait at once: each that leaves has to be counted as gone. */
 static void burst(void *ctx, int64_t left)
 {
     for (int i = 0; i < 10; i++)

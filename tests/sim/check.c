@@ -1,6 +1,6 @@
 /*
- * R1 to R6, each held against the truth: true time instead of steady time, what the bridge really got instead of
- * what was recorded, sums of its own instead of the policy's.
+ * R1 to R6, each held against the truth: true time instead of steady time, the calls that the bridge really got instead of
+ * the recorded ones, sums of its own instead of the policy's.
  */
 #include <stdlib.h>
 

@@ -1,4 +1,4 @@
-/* R5: what is eligible does not wait longer than its place in the queue explains; and at the end nothing hangs. */
+/* R5: an eligible session does not wait longer than its place in the queue explains; and at the end nothing hangs. */
 #include "tests/sim/io/disk_sim.h"
 #include "tests/sim/sim.h"
 

@@ -5,7 +5,7 @@
  *                                              --world: with flappers, lying lists, foreign clocks, spools, unknown
  *                                              words; T1 and T2 are held, too
  *                                              --all: goes on after a seed that breaks one
- *   zk-sim --scale N                           what N sessions cost: time and memory
+ *   zk-sim --scale N                           the cost of N sessions: time and memory
  *   zk-sim --seed N [-v | -vv]                 this one again, exactly; -v prints every step, -vv every call
  */
 #include <dirent.h>
@@ -65,7 +65,7 @@ static int run_seed(int64_t seed)
     return world_failed();
 }
 
-/* Each seed has the whole program for itself: what a killed service leaves behind goes with it. */
+/* Each seed has the whole program for itself: the leftovers of a killed service go with it. */
 static pid_t start_seed(int64_t seed)
 {
     pid_t pid;

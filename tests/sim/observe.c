@@ -1,4 +1,4 @@
-/* What the services have written: read after each commit into state.db, at the moment of the commit. */
+/* The rows of the services: read after each commit into state.db, at the moment of the commit. */
 #include <stdlib.h>
 
 #include "common/base/mem.h"

@@ -1,5 +1,5 @@
 /*
- * What a great many sessions cost: time and memory per session of a sweep, of a drop and of an attempt, in the services
+ * The cost of a great many sessions: time and memory per session of a sweep, of a drop and of an attempt, in the services
  * that ship, with a database in memory. Nothing goes wrong here but the drops.
  */
 #include <malloc.h>
@@ -52,7 +52,7 @@ static void row(const char *what, int64_t us, int64_t n, const char *each)
     (void)fflush(stdout);
 }
 
-/* Runs @ms of simulated time and says what that took. */
+/* Runs @ms of simulated time and prints its cost. */
 static int64_t run(int64_t ms)
 {
     int64_t from = cpu_us();

@@ -1,6 +1,6 @@
 /*
  * The bridge's webhooks, as zapw sends them: each is tried again until it is answered 2xx, some get lost, some
- * overtake each other, some come twice. E1 and E2: what was answered 2xx is in the log, once, with the seq that was
+ * overtake each other, some come twice. E1 and E2: an event that was answered 2xx is in the log, once, with the seq that was
  * answered; and nothing else is.
  */
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* What the parts of the simulation share. */
+/* Shared by the parts of the simulation. */
 #include "tests/sim/sim.h"
 
 #include <stdio.h>

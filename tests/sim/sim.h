@@ -1,16 +1,16 @@
 /*
  * The simulation: the services that ship, on a stepped clock and a seeded random source. monitor_open(), N times
  * worker_open(), ingest_open() and forwarder_open() run as simulated processes (tests/sim/io) against a simulated network, bus and
- * disk, and a bridge that fails in every way it can. What happens is seen from outside: by what the bridge gets, by
- * what the bus carries, and by the rows of the store.
+ * disk, and a bridge that fails in every way it can. The checks look from outside: at the requests to the bridge,
+ * at the messages of the bus, and at the rows of the store.
  *
- *   bridge.c    the truth: what each session really is, what the bridge answers, and when which request left
- *   sender.c    the bridge's webhooks, and what became of each
- *   backend.c   what the forwarder delivers to
+ *   bridge.c    the truth: the real state of each session, the bridge's answers, and when each request left
+ *   sender.c    the bridge's webhooks, and the fate of each
+ *   backend.c   the receiver of the forwarder
  *   services.c  starts the programs, as their main() does
- *   chaos.c     what goes wrong, and when
+ *   chaos.c     the faults, and their times
  *   observe.c   reads the store after each commit
- *   check*.c    R1 to R6, E1, E2 and F1, each held against the truth and not against what the code believes
+ *   check*.c    R1 to R6, E1, E2 and F1, each held against the truth and not against the code's belief
  */
 #pragma once
 
@@ -70,7 +70,7 @@ struct sim_session {
         forced; /* an attempt for this reason was asked for without spacing; RETRY_FOR_NONE: none */
     bool parked;
     int64_t unalerted_t; /* T1: it is down, and no alert has said so since */
-    const char *word;    /* what the bridge calls it instead, NULL: as usual */
+    const char *word;    /* the bridge's other word for it, NULL: as usual */
     int64_t reset_t;     /* the counters began again: ten good minutes, or an unpark */
     /* observed in the store */
     int64_t claimed_t[SIM_WORKERS_MAX]; /* the newest claim of each worker */
@@ -106,7 +106,7 @@ struct sim {
     struct policy policy;
     struct sim_session *sessions;
     int n_sessions;
-    bool unchecked; /* the store is not observed: only what it costs is asked */
+    bool unchecked; /* the store is not observed: only the cost is measured */
     bool outdated;  /* the bridge is parked as a whole */
     bool has_list;  /* the bridge answers a list call */
     enum sim_mode mode;

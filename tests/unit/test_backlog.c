@@ -1,6 +1,6 @@
 /*
- * The forwarder's backlog, group commit and checkpoints as they ship, on a stepped clock, with the stores on disk: what is
- * delivered, what waits and what comes again after a crash. A crash is closing without the last commit.
+ * The forwarder's backlog, group commit and checkpoints as they ship, on a stepped clock, with the stores on disk: the
+ * events that are delivered, that wait, and that come again after a crash. A crash is closing without the last commit.
  */
 #include "tests/unit/cmocka_all.h"
 
@@ -320,7 +320,7 @@ static void an_event_is_given_up_only_after_its_schedule(void **state)
     assert_int_equal(seq_of(take()), 2);
 }
 
-/* After a power cut forward.db must know of what the cursor lets retention remove. */
+/* After a power cut forward.db must know the events that the cursor lets retention remove. */
 static void the_cursor_waits_for_a_checkpoint_that_moved_everything(void **state)
 {
     struct state_store state_db = STATE_STORE(t.dir, "trying again");

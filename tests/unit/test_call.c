@@ -1,4 +1,4 @@
-/* What a bridge's answer to a reconnect call means for the session. */
+/* The meaning of a bridge's answer to a reconnect call for the session. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -146,7 +146,7 @@ static void call(struct world *w, struct http_request req, int port, const char 
     timer_stop(w->patience);
 }
 
-/* The number of somebody else never overflows, in whatever unit it is needed. */
+/* The number of somebody else never overflows, in any unit. */
 static void a_retry_after_beyond_all_reason_is_a_month(void **state)
 {
     static const struct {

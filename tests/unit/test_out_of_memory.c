@@ -1,6 +1,6 @@
 /*
  * Memory that runs out at every place: ours (mem_*), SQLite's and curl's allocations go through one door here, which is
- * closed after the nth. Whatever n is, the answer is an error or a success that is true, nothing is leaked, and nothing
+ * closed after the nth. For every n, the answer is an error or a success that is true, nothing is leaked, and nothing
  * is acknowledged and lost.
  */
 #include "tests/unit/cmocka_all.h"
@@ -194,7 +194,7 @@ static int append(struct event_log *l, int i)
     return r == 0 ? event_log_commit(l) : r;
 }
 
-/* As the committer does: what fails is answered 503, what is committed 200. */
+/* As the committer does: a failed event is answered 503, a committed one 200. */
 static int use_log(void)
 {
     struct event_log *l = NULL;

@@ -1,4 +1,4 @@
-/* proto/PROTOCOL.md says what the programs are made of: its tables against the lists in topic.h and
+/* proto/PROTOCOL.md agrees with the programs: its tables against the lists in topic.h and
  * message.h. */
 #include "tests/unit/cmocka_all.h"
 

@@ -1,4 +1,4 @@
-/* What the world does to the bus. */
+/* Faults of the bus, for the world. */
 #pragma once
 
 #include "common/base/text.h"

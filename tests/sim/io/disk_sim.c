@@ -1,5 +1,5 @@
 /*
- * A file is its bytes and, per write since the last sync, what stood there before: a power cut puts some of that
+ * A file is its bytes and, per write since the last sync, the bytes from before: a power cut puts some of that
  * back. Locks are those of SQLite's documentation ("File Locking And Concurrency", "WAL-mode File Format"). What a
  * process held when it died is let go of, as the kernel does.
  */

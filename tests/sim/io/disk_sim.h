@@ -1,5 +1,5 @@
 /*
- * SQLite's file layer in memory: what the processes of the world share, with SQLite's locks, a disk that fails, and
+ * SQLite's file layer in memory: files that the processes of the world share, with SQLite's locks, a disk that fails, and
  * power cuts. It becomes SQLite's default. Other files (lock files, forward.acks) are real ones.
  */
 #pragma once

@@ -1,4 +1,4 @@
-/* common/io/file_watch.h: the simulated disk and the wrapped futimens() say what happened to a file. */
+/* common/io/file_watch.h: the simulated disk and the wrapped futimens() report each change of a file. */
 #include "common/io/file_watch.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* Who makes the kernel speak of files. */
+/* Reports of the kernel about files, for the world. */
 #pragma once
 
 #include "common/io/file_watch.h"

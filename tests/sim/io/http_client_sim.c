@@ -3,7 +3,7 @@
  *   http_call    is queued, or connects
  *   on_connected the process sends the request; the host has it at once
  *   on_answer    the process reads the answer
- * What a process does to a call happens when the process runs: one that is stopped sends nothing, and finds out
+ * A process acts on a call when the process runs: one that is stopped sends nothing, and finds out
  * about its time limits when it goes on.
  */
 #include "common/io/http_client.h"

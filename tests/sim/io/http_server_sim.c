@@ -1,6 +1,6 @@
 /*
  * common/io/http_server.h over the simulated network: a request arrives whole, after its header was looked at.
- * Framing, limits in time and what half a request does are not played here: tests/unit/test_http.c and the process
+ * Framing, limits in time and half requests are not played here: tests/unit/test_http.c and the process
  * tests hold the real server to those.
  */
 #include "common/io/http_server.h"
@@ -258,7 +258,7 @@ void http_server_close(struct http_server *s)
         break_all(s);
 }
 
-/* ---- what a handler asks --------------------------------------------------------------------- */
+/* ---- for handlers ---------------------------------------------------------------------------- */
 
 struct str http_req_method(const struct http_req *r)
 {

@@ -1,4 +1,4 @@
-/* common/io/loop.h on the stepped clock. What is ready has its turn in the order in which it became so. */
+/* common/io/loop.h on the stepped clock. Callbacks run in the order in which they became ready. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -131,7 +131,7 @@ int loop_close(struct loop *l)
     return l->handles == 0 ? 0 : -EBUSY;
 }
 
-/* One turn: what is ready now, in order. What becomes ready meanwhile has its turn after that. */
+/* One pass: the callbacks that are ready now, in order. Those that become ready meanwhile run after that. */
 static void turn(struct loop *l)
 {
     struct list now;

@@ -1,7 +1,7 @@
 /*
  * A process is its main fiber, and its threads' fibers. A fiber runs until it waits; then the world goes on. A
  * process that is killed simply never runs again: its stacks and memory are left as they are, as a real one's are
- * after kill -9, and process_on_end() takes away what it had in the world (locks, connections, subscriptions).
+ * after kill -9, and process_on_end() takes away its things in the world (locks, connections, subscriptions).
  */
 #include <stdint.h>
 #include <stdio.h>

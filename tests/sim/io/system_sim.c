@@ -1,5 +1,5 @@
 /*
- * What services ask the system for, linked in its place (ld's --wrap, see CMakeLists.txt): the machine's clocks and
+ * The system calls of the services, linked in their place (ld's --wrap, see CMakeLists.txt): the machine's clocks and
  * random numbers, sleeping, the locks of the commit thread, lock files, times of files, and the log.
  */
 #include <errno.h>
@@ -93,7 +93,7 @@ void __wrap_rng_secret(void *ret, uint32_t n)
 
 /* ---- a lock and a condition between the fibers of a process ---------------------------------- */
 
-/* Kept in the memory of the real ones: who holds it, and who waits. */
+/* Kept in the memory of the real ones: the owner and the waiting processes. */
 struct lock {
     struct fiber *holder;
 };

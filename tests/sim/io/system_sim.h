@@ -1,4 +1,4 @@
-/* What the world sees of the system's part. */
+/* The system's part, for the world. */
 #pragma once
 
 #include <stdint.h>

@@ -12,7 +12,7 @@
  *   file_watch_sim.c    common/io/file_watch.h
  *   proc_sim.c          common/io/proc.h: programs are functions of the world
  *   disk_sim.c          SQLite's file layer in memory: locks, failing disks, power cuts
- *   system_sim.c        clocks, random numbers, sleeping, locks: what the services ask the system for
+ *   system_sim.c        clocks, random numbers, sleeping, locks of the services
  *
  * There is one world in a program. Handles of the simulated io are never freed: a run ends with its program.
  */
@@ -106,5 +106,5 @@ bool fiber_ended(const struct fiber *f);
 /* The loop of the process; set by loop_sim.c. */
 void process_set_loop(struct process *p, struct loop *l);
 struct loop *process_loop(const struct process *p);
-/* Called when the process dies or ends: what it had in the world goes. Registered once per kind of thing. */
+/* Called when the process dies or ends: its things in the world go. Registered once per kind of thing. */
 void process_on_end(void (*fn)(struct process *p));
