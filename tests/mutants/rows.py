@@ -258,7 +258,7 @@ ROWS = [
         "an event waits as long as the one that failed after it"),
     Row("retry-after-a-wall-step", DELIVERY, "return next_at < wall_ms + longest ? next_at - wall_ms : longest;", "return next_at - wall_ms;",
         "the clock was set back while the forwarder was down: an event waits for days"),
-    Row("blocked-overtaken", BACKLOG, "    if (q && session_queue_has_rows(q))\n        return block(b, q, e->seq);\n", "",
+    Row("blocked-overtaken", BACKLOG, "    if (q && session_queue_has_rows(q))\n        return block(b, q, e->seq, true);\n", "",
         "a new event of a session overtakes one that waits for its next try"),
     Row("retry-row-kept", ROWS_OF, "        result = forward_retry_remove(r->db, r->destination, seq);", "        result = 0;",
         "what was delivered after a retry is delivered again at each start"),
