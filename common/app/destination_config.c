@@ -337,7 +337,7 @@ static bool is_token(struct str name)
 
 static int set_header(const struct use *u, struct str name, const char *value)
 {
-    char line[SETTINGS_VALUE_MAX];
+    char line[SETTINGS_VALUE_MAX] = "";
     bool from_file = name.n > sizeof HEADER_FILE - 1 && memcmp(name.p + name.n - (sizeof HEADER_FILE - 1),
                                                                HEADER_FILE, sizeof HEADER_FILE - 1) == 0;
     int r = from_file ? read_line(u, value, line, sizeof line) : 0;

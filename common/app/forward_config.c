@@ -69,7 +69,7 @@ static int on_section(void *ctx, struct ini *ini, struct str inside)
 {
     struct parse *p = ctx;
     char name[FORWARD_NAME_MAX];
-    struct str at;
+    struct str at = STR_NULL;
     int r = end_section(p, ini);
 
     if (r == 0)
