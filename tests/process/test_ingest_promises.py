@@ -214,12 +214,14 @@ def test_every_event_and_the_head_are_published(stack):
 def test_a_duplicate_is_counted_and_not_published(stack):
     stack.hub()
     stack.ingest()
-    tap = stack.start("tap", "zapkeep", "tap", "--json", "message.", ZAPKEEP_DATA_DIR="/nowhere")
-    n = 0
-    while '"message_id":"' not in tap.text():  # it is subscribed
-        n += 1
-        assert stack.post(webhook(message_id=f"M{n}"))[0] == 200
-        time.sleep(0.1)
+    tap = stack.start("tap", "zapkeep", "tap", "--json", "message.", ZAPKEEP_DATA_DIR="/nowhere",
+                      ZAPKEEP_BUS_OUT=f"ipc://{stack.data}/bus-out.sock", ZAPKEEP_BUS_FEED=f"ipc://{stack.data}/bus-feed.sock")
+
+    def is_subscribed():
+        assert stack.post(webhook(message_id=f"M{time.monotonic_ns()}"))[0] == 200
+        return '"message_id":"' in tap.text()
+
+    wait_until("the tap is subscribed", is_subscribed, step=0.1)
     again = webhook(message_id="again")
     answers = [json.loads(stack.post(again)[2]) for _ in range(4)]
     assert [a["status"] for a in answers] == ["accepted"] + 3 * ["duplicate"]
