@@ -169,7 +169,8 @@ def test_accepted(stack, what, how):
 
 ODD = [
     ("no session", {"eventType": "message.received", "data": {}}, None, "message.received"),
-    ("a session that is no id", {"sessionId": "../evil", "eventType": "message.received"}, None, "message.received"),
+    ("an id with slashes is kept", {"sessionId": "../evil", "eventType": "message.received"}, "../evil", "message.received"),
+    ("a session that is no id", {"sessionId": "a\u0001b", "eventType": "message.received"}, None, "message.received"),
     ("a type nobody knows", {"sessionId": "s", "eventType": "x" * 5000}, "s", "event.other"),
     ("a type of ours that is no event", {"sessionId": "s", "eventType": "reconnect.due"}, "s", "event.other"),
     ("huge numbers", {"sessionId": "s", "eventType": "message.read", "timestamp": 10 ** 300, "data": -10 ** 400}, "s",

@@ -11,7 +11,7 @@ import zk
 from test_monitor import FAST, show, states, states_or_none, status, wait_settled
 
 # No sweep of its own in the time of a test.
-SELDOM = {"CHECK_INTERVAL": "1h", "CHECK_SOON": "30m", "RECONNECT_INTERVAL": "10m"}
+SELDOM = {"CHECK_INTERVAL": "1h", "CHECK_SOON": "30m", "HEALTH_INTERVAL": "1h", "RECONNECT_INTERVAL": "10m"}
 
 
 class SlowBridge:

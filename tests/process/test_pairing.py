@@ -339,7 +339,7 @@ def test_creations_take_turns_on_zapw(stack):
     assert len(times) == 3 and min(gaps) >= 0.99
 
 
-@pytest.mark.parametrize("bad", ["../evil", "a/b", "a b", "", "x" * 65])
+@pytest.mark.parametrize("bad", ["", "a\x01b", "x" * 129])
 def test_an_id_that_is_none_never_reaches_the_bridge(stack, bad):
     bodies = []
     with Bridge("zapw", bodies) as url:
