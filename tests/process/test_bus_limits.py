@@ -5,6 +5,8 @@ import socket
 import struct
 import time
 
+import pytest
+
 import zk
 
 PUB, SUB = 0x20, 0x21
@@ -44,6 +46,7 @@ def peak_mib(process):
         return next(int(line.split()[1]) for line in f if line.startswith("VmHWM")) / 1024
 
 
+@pytest.mark.release  # the sanitizers keep freed memory
 def test_a_stalled_tap_is_cut_and_the_hub_stays_small(stack):
     hub = stack.hub()
     zk.wait_until("the hub listens", lambda: metric(stack, "zapkeep_hub_waiting_bytes") is not None, needs=hub)
