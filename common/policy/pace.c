@@ -8,6 +8,8 @@
 /* … and every second without one a quarter of a request a second more, or an eightieth of the pace. */
 #define FASTER_MILLI 250
 #define FASTER_PART  80
+/* A million requests a second: no backend takes more, and a pace that doubles for minutes must end somewhere. */
+#define FASTEST_MILLI (1000LL * 1000 * 1000)
 /* Requests that may follow each other at once: those of 50 ms, as timers are late now and then. */
 #define BURST_PART 20
 
@@ -27,6 +29,7 @@ static void raise_rate(struct pace *p, int64_t now_ms)
 
         p->raised_at_ms += SECOND_MS;
         p->rate_milli += p->doubling ? p->rate_milli : part > FASTER_MILLI ? part : FASTER_MILLI;
+        p->rate_milli = p->rate_milli < FASTEST_MILLI ? p->rate_milli : FASTEST_MILLI;
     }
 }
 

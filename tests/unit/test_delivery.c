@@ -584,6 +584,18 @@ static void the_pace_is_that_of_the_backend(void **state)
     assert_in_range(time_of_1000(200, 200, true), 3500, 8000);
 }
 
+/* Nine minutes of doubling without traffic: the pace stays a number, and the next request may go at once. */
+static void a_pace_that_doubles_for_long_has_an_end(void **state)
+{
+    struct pace p = { 0 };
+    int64_t at;
+
+    pace_limited(&p, 1000, 0);
+    assert_true(pace_may(&p, 1000 + 9 * 60 * 1000, &at));
+    assert_true(p.rate_milli > 1000 * 1000 && p.rate_milli <= INT64_C(1000) * 1000 * 1000);
+    assert_true(p.credit_milli >= 1000);
+}
+
 static void a_pause_has_an_end_whatever_the_backend_says(void **state)
 {
     struct pace p = { 0 };
@@ -629,6 +641,7 @@ int main(void)
         cmocka_unit_test(a_limit_is_nobodys_fault),
         cmocka_unit_test(the_pace_is_that_of_the_backend),
         cmocka_unit_test(a_pause_has_an_end_whatever_the_backend_says),
+        cmocka_unit_test(a_pace_that_doubles_for_long_has_an_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
