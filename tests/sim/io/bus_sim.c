@@ -46,7 +46,7 @@ struct flight {
 
 static struct message *message_new(struct str text)
 {
-    struct message *m = malloc(sizeof *m + text.n);
+    struct message *m = mem_alloc(sizeof *m + text.n);
 
     if (!m)
         abort();
@@ -78,7 +78,7 @@ static void on_arrived(void *ctx, int64_t a)
     struct flight *f = ctx;
 
     if (f->sub->closed || !loop_sim_lives(f->sub->ready.loop)) {
-        free(f->message);
+        mem_free(f->message);
     } else {
         list_append(&f->sub->queue, &f->message->link);
         ready_post(&f->sub->ready);
@@ -139,18 +139,19 @@ int bus_pub_add(struct bus_pub *p, struct str message)
 
 int bus_pub_flush(struct bus_pub *p)
 {
-    struct list *it;
     int lost = 0;
 
     process_step();
-    while ((it = list_pop(&p->batch))) {
+    LIST_FOR(it, &p->batch)
+    {
         struct message *m = container_of(it, struct message, link);
 
+        list_remove(it);
         if (hub_is_down)
             lost++;
         else
             carry((struct str){ m->text, m->n });
-        free(m);
+        mem_free(m);
     }
     return lost;
 }
@@ -187,7 +188,7 @@ static void on_ready(struct ready *r)
         struct message *m = container_of(it, struct message, link);
 
         s->on_message(s->ctx, (struct str){ m->text, m->n });
-        free(m);
+        mem_free(m);
     }
 }
 
