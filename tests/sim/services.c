@@ -89,6 +89,7 @@ static int run_monitor(struct process *p, void *ctx)
 
     add_bridge(f);
     add_policy(f);
+    /* The flags live as long as the process. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
     r = monitor_open(start_of(f), &m);
     if (r == 0)
         r = app_run(monitor_app(m));
@@ -107,6 +108,7 @@ static int run_worker(struct process *p, void *ctx)
     if (!w)
         abort();
     *w = WORKER_NULL;
+    /* The flags live as long as the process. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
     r = worker_open(w, start_of(f));
     if (r == 0)
         r = app_run(w->app);
@@ -126,6 +128,7 @@ static int run_ingest(struct process *p, void *ctx)
     if (!in)
         abort();
     *in = INGEST_NULL;
+    /* The flags live as long as the process. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
     r = ingest_open(in, start_of(f));
     if (r == 0)
         r = app_run(in->app);
@@ -142,6 +145,7 @@ static int run_forwarder(struct process *p, void *ctx)
     add(f, "--backend-url=http://backend.sim/hook");
     add(f, "--forward-retry-schedule=0s,1s,5s,20s,60s");
     add(f, "--admin-listen=off");
+    /* The flags live as long as the process. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
     r = forwarder_open(start_of(f), &fw);
     if (r == 0)
         r = forwarder_run(fw);

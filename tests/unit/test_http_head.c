@@ -109,7 +109,7 @@ static void its_parts(void **state)
     static const char text[] = "PUT http://a:1/p%20q?x=1&y HTTP/1.1\r\nHost: b\r\nX-A:  one \r\nx-a: two\r\n"
                                "Content-Length: 0012\r\nConnection: x, Close\r\nExpect: 100-Continue\r\n\r\n";
     struct http_fault f;
-    struct http_head h;
+    struct http_head h = { 0 };
     char copy[512];
 
     assert_int_equal(read_all(text, sizeof text - 1, copy, &h, &f), 0);
