@@ -2,7 +2,7 @@
  * A table's row as a C struct, by a list of its columns (columns.h): X(kind, column, member).
  *
  *   TEXT  char member[n], cut to fit
- *   INT   int64_t, int, an enum or bool; which one is told by its size
+ *   INT   int64_t, int, an enum or bool; its size decides which
  *
  * The list's first column is named by the macro's first argument, so that no comma stands before it:
  *

@@ -22,7 +22,7 @@ struct tracked_session {
     int64_t first_seen;   /* wall ms, as in its row; 0: it has none yet */
     struct flap flap;
     int64_t drop_counted_ms;  /* steady ms: its last drop that counted for an incident, 0: never */
-    struct silence *silence;  /* owned; NULL until it hears something */
+    struct silence *silence;  /* owned; NULL before the first message */
     int64_t silent_since;     /* wall ms, 0: it is not silent */
     int64_t last_received_at; /* wall ms of the newest message, 0: never */
     uint64_t shape;           /* shape_of() what the store has; 0: nothing yet */
