@@ -15,10 +15,11 @@ from collections import Counter, defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import zk
+from secrets_watch import mark
 from zk import wait_until, webhook
 
-SECRET = "whsec_" + base64.b64encode(b"a secret of twenty-four!").decode()
-OTHER_SECRET = "whsec_" + base64.b64encode(b"another one, thirty-two bytes ok").decode()
+SECRET = mark("the signing secret", "whsec_" + base64.b64encode(b"a secret of twenty-four!").decode())
+OTHER_SECRET = mark("the other signing secret", "whsec_" + base64.b64encode(b"another one, thirty-two bytes ok").decode())
 
 
 def signature(secret, delivery_id, timestamp, body):

@@ -129,7 +129,7 @@ class Evolution(Fake):
 
 @pytest.fixture(params=[Waha, Evolution], ids=["waha", "evolution"])
 def bridge(request, make_stack):
-    fake = request.param("api-key")
+    fake = request.param(zk.KEY)
     fake.sessions.update({"shop1": fake.up, "shop2": fake.up})
     stack = make_stack(WHATSAPP_API_URL=fake.url, RECONNECT_INTERVAL="2s")
     stack.hub()
@@ -199,7 +199,7 @@ def test_a_key_that_is_refused_is_said(bridge):
 
 
 def test_evolution_s_logout_is_followed_and_left_alone(make_stack):
-    fake = Evolution("api-key")
+    fake = Evolution(zk.KEY)
     fake.sessions["shop1"] = "open"
     stack = make_stack(WHATSAPP_API_URL=fake.url, WHATSAPP_BRIDGE="evolution")
     stack.hub()
@@ -216,7 +216,7 @@ def test_evolution_s_logout_is_followed_and_left_alone(make_stack):
 
 
 def test_waha_s_lost_pairing_ends_at_a_code_and_is_then_left_alone(make_stack):
-    fake = Waha("api-key")
+    fake = Waha(zk.KEY)
     fake.sessions["out1"] = "WORKING"
     stack = make_stack(WHATSAPP_API_URL=fake.url, WHATSAPP_BRIDGE="waha", RECONNECT_INTERVAL="2s")
     stack.hub()
@@ -237,7 +237,7 @@ ODD = ["loja/1 ?#%", "S\u00e3o Paulo", "x" * 128, "x" * 127 + "y", "5511@s.whats
 
 def test_the_echo_of_a_restart_is_no_drop(make_stack):
     """WAHA sends STOPPED, STOPPED and STARTING for our own call; the session is called once and comes back."""
-    fake = Waha("api-key")
+    fake = Waha(zk.KEY)
     fake.sessions["shop1"] = "WORKING"
     stack = make_stack(WHATSAPP_API_URL=fake.url, WHATSAPP_BRIDGE="waha", RECONNECT_INTERVAL="2s")
     stack.hub()
@@ -265,7 +265,7 @@ def test_the_echo_of_a_restart_is_no_drop(make_stack):
 
 def test_odd_ids_are_kept_followed_and_called_by_their_names(make_stack):
     """Never cut, never merged: two ids of 128 bytes differ in the last one only."""
-    fake = Waha("api-key")
+    fake = Waha(zk.KEY)
     fake.sessions.update({session: "WORKING" for session in ODD})
     fake.sessions["bad\nname"] = "WORKING"
     stack = make_stack(WHATSAPP_API_URL=fake.url, WHATSAPP_BRIDGE="waha", RECONNECT_RATE="100", RECONNECT_BURST="100")

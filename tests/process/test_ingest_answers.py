@@ -11,6 +11,7 @@ import threading
 import time
 
 import pytest
+import secrets_watch
 import zk
 from zk import wait_until, webhook
 
@@ -37,6 +38,7 @@ def read_answer(s):
         if not piece:
             break
         body += piece
+    secrets_watch.note("an answer", data + body)
     return int(lines[0].split()[1]), headers, body
 
 
@@ -49,7 +51,7 @@ def raw(stack, data, timeout=30):
             return 0, {}, b""
 
 
-def request(body, path=PATH, method="POST", token="hook-token", headers=(), length=None, type_="application/json"):
+def request(body, path=PATH, method="POST", token=zk.TOKEN, headers=(), length=None, type_="application/json"):
     lines = [f"{method} {path} HTTP/1.1", "Host: x"]
     if token:
         lines.append(f"Authorization: Bearer {token}")
@@ -80,7 +82,7 @@ def unharmed(stack):
     assert process.running(), process.text()[-3000:]
     assert raw(stack, request(webhook(message_id=os.urandom(8).hex()).encode()))[0] == 200
     text = process.text()
-    assert "hook-token" not in text and "hook-token" not in stack.get_ingest("/metrics")[2].decode()
+    assert zk.TOKEN not in text and zk.TOKEN not in stack.get_ingest("/metrics")[2].decode()
 
 
 # ---- answers -------------------------------------------------------------------------------------------------------
@@ -104,7 +106,7 @@ ROWS = [
     ("a body for metrics", request(GOOD, method="GET", path="/metrics"), 413, "too_large"),
     ("no token", request(GOOD, token=None), 401, "unauthorized"),
     ("wrong token", request(GOOD, token="hook-tokem"), 401, "unauthorized"),
-    ("a longer token", request(GOOD, token="hook-token2"), 401, "unauthorized"),
+    ("a longer token", request(GOOD, token=zk.TOKEN + "2"), 401, "unauthorized"),
     ("wrong token in the query", request(GOOD, token=None, path=PATH + "?token=x"), 401, "unauthorized"),
     ("text", request(GOOD, type_="text/plain"), 415, "unsupported_media_type"),
     ("a form", request(b"a=b", type_="application/x-www-form-urlencoded"), 415, "unsupported_media_type"),
@@ -147,10 +149,10 @@ def basic(password):
 
 ACCEPTED = [
     ("bearer", {}),
-    ("basic", {"token": None, "headers": [basic("hook-token")]}),
-    ("x-webhook-token", {"token": None, "headers": ["x-webhook-token: hook-token"]}),
-    ("query", {"token": None, "path": PATH + "?token=hook-token"}),
-    ("query among others", {"token": None, "path": PATH + "?a=b&token=hook-token&c"}),
+    ("basic", {"token": None, "headers": [basic(zk.TOKEN)]}),
+    ("x-webhook-token", {"token": None, "headers": [f"x-webhook-token: {zk.TOKEN}"]}),
+    ("query", {"token": None, "path": PATH + f"?token={zk.TOKEN}"}),
+    ("query among others", {"token": None, "path": PATH + f"?a=b&token={zk.TOKEN}&c"}),
     ("a named bridge", {"path": "/webhook/second-bridge"}),
     ("no content type", {"type_": None}),
     ("content type with charset", {"type_": "Application/JSON; charset=utf-8"}),

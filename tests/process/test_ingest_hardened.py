@@ -22,7 +22,7 @@ def connect_from(stack, source):
     return socket.create_connection(("127.0.0.1", stack.ports["ingest"]), timeout=30, source_address=(source, 0))
 
 
-def hub(body, secret="hook-token"):
+def hub(body, secret=zk.TOKEN):
     return "X-Hub-Signature-256: sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
@@ -50,7 +50,7 @@ BODY = webhook(message_id="smuggled").encode()
 
 
 def framed(*lines, body=BODY, first=f"POST {PATH} HTTP/1.1", host="Host: x", end=b"\r\n"):
-    lines = [first, host, "Authorization: Bearer hook-token", "Content-Type: application/json", *lines]
+    lines = [first, host, f"Authorization: Bearer {zk.TOKEN}", "Content-Type: application/json", *lines]
     return end.join(line.encode("latin-1") for line in lines if line) + end * 2 + body
 
 
@@ -176,7 +176,7 @@ def rate(stack, n, headers, **how):
     with connect(stack) as s:
         for i in range(n):
             body = webhook(message_id=f"{how.get('mark', 'm')}-{time.monotonic_ns()}-{i}").encode()
-            s.sendall(request(body, token=how.get("token", "hook-token"), headers=headers(body)))
+            s.sendall(request(body, token=how.get("token", zk.TOKEN), headers=headers(body)))
             status = read_answer(s)[0]
             assert status == 200, f"webhook {i} of {n} was answered {status}"
     return n / (time.monotonic() - began)
@@ -301,7 +301,7 @@ def test_refusals_are_logged_counted_and_kept(make_stack):
     by_size = {row["size"]: row for row in rows}
     assert by_size[len(large)]["body"] == large[:4096].decode() and by_size[len(large)]["bridge"] == "main"
     assert "BODY_MAX" in by_size[len(large)]["reason"]
-    assert "X-Note: seen" in rows[-1]["headers"] and "s3cret" not in json.dumps(rows) and "hook-token" not in json.dumps(rows)
+    assert "X-Note: seen" in rows[-1]["headers"] and "s3cret" not in json.dumps(rows) and zk.TOKEN not in json.dumps(rows)
     assert rows[-1]["body"] == good.decode()
     for reason, n in (("media_type", 1), ("body_size", 1), ("route", 3), ("unreadable", 1)):
         assert metric(stack, f'zapkeep_ingest_refused_total{{reason="{reason}"}}') == n

@@ -13,11 +13,16 @@ import subprocess
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from http.client import HTTPException
 
+import secrets_watch
+from secrets_watch import KEY, TOKEN
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.environ.get("ZK_BIN", os.path.join(ROOT, "build", "bin"))
+secrets_watch.watch_commands(BIN)
 # Two shared cores and a sanitizer: "did it happen at all" gets this long, never a time to be measured.
 PATIENCE = 60.0
 
@@ -62,6 +67,13 @@ def wait_until(what, condition, patience=PATIENCE, step=0.05, needs=None):
         time.sleep(step)
 
 
+def noted(url, status, headers, body):
+    """An answer; one of a program under test holds no secret."""
+    if urllib.parse.urlsplit(url).port in Stack.our_ports:
+        secrets_watch.note(f"the answer of {url}", str(headers).encode() + body)
+    return status, headers, body
+
+
 def http(method, url, body=None, headers=None, timeout=10):
     """(status, headers, body bytes); status 0 when no whole answer came."""
     data = body.encode() if isinstance(body, str) else body
@@ -69,9 +81,9 @@ def http(method, url, body=None, headers=None, timeout=10):
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=timeout) as answer:
-            return answer.status, dict(answer.headers), answer.read()
+            return noted(url, answer.status, dict(answer.headers), answer.read())
     except urllib.error.HTTPError as e:
-        return e.code, dict(e.headers), e.read()
+        return noted(url, e.code, dict(e.headers), e.read())
     except (OSError, HTTPException):
         return 0, {}, b""
 
@@ -124,6 +136,8 @@ class Process:
 class Stack:
     """A zapkeep of its own. Nothing is started until asked for: hub(), ingest(), monitor(), worker(), forward(), sim()."""
 
+    our_ports = set()  # of all stacks; the simulated bridge's are not among them
+
     def __init__(self, **settings):
         self.dir = tempfile.mkdtemp(prefix="zk-test-")
         self.data = os.path.join(self.dir, "data")
@@ -132,7 +146,8 @@ class Stack:
         os.mkdir(self.logs)
         self.ports = {name: free_port() for name in ("ingest", "hub", "monitor", "api", "control", "forward")}
         self.bus = {name: os.path.join(self.data, f"bus-{name}.sock") for name in ("in", "out", "feed")}
-        self.token, self.key = "hook-token", "api-key"
+        Stack.our_ports.update(self.ports[name] for name in ("ingest", "hub", "monitor", "forward"))
+        self.token, self.key = TOKEN, KEY
         self.processes = {}
         self.workers = 0
         self.env = {
@@ -194,8 +209,8 @@ class Stack:
         if dialect == "zapw":  # the released zapw can only be given a URL
             hook = hook.replace("//", f"//zapkeep:{self.token}@")
         p = self.start("sim", "zapkeep-bridge-sim", "--dialect", dialect, "--port", str(self.ports["api"]),
-                       "--control-port", str(self.ports["control"]), "--webhook-url", hook, *args,
-                       **{"API_KEY": self.key, "WEBHOOK_AUTH_TOKEN": self.token, **env})
+                       "--control-port", str(self.ports["control"]), *args,
+                       **{"WEBHOOK_URL": hook, "API_KEY": self.key, "WEBHOOK_AUTH_TOKEN": self.token, **env})
         wait_until("the simulated bridge answers", lambda: self.control("GET", "/state", check=False), needs=p)
         return p
 
@@ -320,6 +335,8 @@ urllib.request.urlopen(urllib.request.Request("http://127.0.0.1:{self.ports['con
     # ---- the end ----------------------------------------------------------------------------------------------
 
     def kill_all(self):
+        for pid in self.living():
+            secrets_watch.note_command_line(pid)
         for p in self.processes.values():
             if p.running():
                 p.popen.send_signal(signal.SIGKILL)
@@ -362,7 +379,14 @@ urllib.request.urlopen(urllib.request.Request("http://127.0.0.1:{self.ports['con
     def all_logs(self):
         return "".join(f"---- {p.name} ----\n{p.text()[-6000:]}\n" for p in self.processes.values())
 
+    def check_secrets(self):
+        """No output of any test so far showed a secret; the logs and the data folder of this stack are searched now."""
+        for folder in (self.logs, self.data):
+            secrets_watch.note_folder(folder)
+        secrets_watch.check()
+
     def check_sanitizers(self):
+        self.check_secrets()
         for p in self.processes.values():
             text = p.text()
             assert "ERROR: AddressSanitizer" not in text and "ERROR: LeakSanitizer" not in text and \
