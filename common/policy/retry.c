@@ -137,18 +137,34 @@ static void end_attempt(const struct policy *p, struct retry *r, enum session_st
 
 /* ---- reports of the monitor ---------------------------------------------------------------- */
 
-static void follow_connected(struct retry *r, struct retry_effect *effect)
+/* Park means park until a person acts, whatever the bridge does. An unpark is such an act, and so is a new pairing, for
+ * all but a park by hand. Two reasons are facts about the bridge, which a connect disproves (a client that is too
+ * old) or which nobody has decided on (no reconnect method): those end by themselves. */
+static bool is_park_over(enum retry_park park, enum session_state from)
+{
+    switch (park) {
+    case RETRY_PARK_OPERATOR:
+        return false;
+    case RETRY_PARK_FAILURES:
+    case RETRY_PARK_TWO_OWNERS:
+    case RETRY_PARK_CAUSE:
+        return from == SESSION_QR_PENDING;
+    default:
+        return true;
+    }
+}
+
+static void follow_connected(struct retry *r, enum session_state from, struct retry_effect *effect)
 {
     effect->bridge_current = true;
     effect->confirmed = r->phase == RETRY_VERIFYING;
-    if (r->phase == RETRY_PARKED && r->park == RETRY_PARK_OPERATOR)
-        return; /* parked by hand: only an operator's unpark ends it, no act of the bridge */
-    r->park = RETRY_PARK_NONE;
+    if (is_park_over(r->park, from))
+        r->park = RETRY_PARK_NONE;
     if (r->phase == RETRY_CALLING)
         return;
     if (r->phase == RETRY_VERIFYING)
         give_back(r);
-    set_idle(r);
+    set_over(r);
     r->due_at = 0;
 }
 
@@ -240,7 +256,7 @@ struct retry retry_follow(const struct policy *p, const struct retry *r, const s
     if (change->to != SESSION_CONNECTED && change->connected_ms >= p->stable_ms)
         reset_counters(&n);
     if (change->to == SESSION_CONNECTED && !change->silent)
-        follow_connected(&n, &effect);
+        follow_connected(&n, change->from, &effect);
     else if (change->to == SESSION_CONNECTED && n.phase == RETRY_IDLE)
         set_due(&n, RETRY_FOR_SILENT, spaced_at(p, &n, now));
     else if (change->to == SESSION_DISCONNECTED)

@@ -10,8 +10,8 @@
  *                      |<- lease lapsed-'  '-- call failed   |
  *                      |<--------------------------'         |
  *                      |<------- still not connected --------'
- *   any --connected--> IDLE
- *   any --a cause, 20 failures or an operator--> PARKED --unpark--> DUE or IDLE
+ *   any but PARKED --connected--> IDLE
+ *   any --a cause, 20 failures or an operator--> PARKED --unpark, or a new pairing--> DUE or IDLE
  *
  * Only disconnected (or silent) sessions are DUE; rows that cannot be attempted would block the rest of the
  * queue.
@@ -243,8 +243,8 @@ struct retry_verdict retry_ask_verdict(const struct policy *p, const struct retr
                                        const struct retry_session *s, const struct retry_bridge *b,
                                        bool force, int64_t now);
 struct retry retry_ask(const struct retry *r, bool force);
-/* Kept through everything but unpark and a connect; by hand also in place of another reason. While CALLING or
- * VERIFYING only .park is set, and the attempt's end parks it. */
+/* Kept through everything but unpark and, if it is not by hand, a new pairing; by hand also in place of another reason.
+ * While CALLING or VERIFYING only .park is set, and the attempt's end parks it. */
 struct retry retry_park(const struct retry *r, enum retry_park park);
 /* Counters start again; DUE when the session is disconnected, else IDLE. */
 struct retry retry_unpark(const struct policy *p, const struct retry *r, enum session_state state,

@@ -36,7 +36,6 @@ static void note_change(struct sim_session *x, enum session_state from, enum ses
     if (to == SESSION_CONNECTED) {
         if (from != SESSION_CONNECTED)
             x->recorded_connected_t = world_now();
-        x->parked = false;
         return;
     }
     if (x->recorded_connected_t > 0 && world_now() - x->recorded_connected_t >= sim.policy.stable_ms) {
