@@ -113,6 +113,19 @@ int bridges_set_driver(struct db *db, const char *name, const char *driver)
     return end_with_row(&t, &row);
 }
 
+int bridges_set_feed(struct db *db, const char *name, int64_t after, int64_t seq)
+{
+    struct bridge_row row = { 0 };
+    struct txn t;
+    int r = begin_with_row(&t, db, name, &row);
+
+    if (r != 0)
+        return r;
+    row.feed_after = after;
+    row.feed_seq = seq;
+    return end_with_row(&t, &row);
+}
+
 int bridges_set_no_method(struct db *db, const char *name, const char *detail, bool hook_guarded)
 {
     struct bridge_row row = { 0 };

@@ -42,6 +42,8 @@ struct bridge_row {
         hook_guarded; /* the reason is RECONNECT_HOOK_MAX_CONNECTED: sessions that are due wait, they are not parked */
     /* The policy in force, as the last worker that started has it; 0 when none ever did. */
     int64_t interval_ms, rate_milli, burst;
+    /* The monitor's event feed: of the batch of events after feed_after, those of this bridge up to feed_seq are taken in. */
+    int64_t feed_after, feed_seq;
 };
 
 /* Returns 0, BRIDGES_NONE, or -errno. */
@@ -57,6 +59,7 @@ int bridges_hook_helped(struct db *db, const char *name);
 /* Its client is not outdated any more. */
 int bridges_set_current(struct db *db, const char *name);
 int bridges_set_driver(struct db *db, const char *name, const char *driver);
+int bridges_set_feed(struct db *db, const char *name, int64_t after, int64_t seq);
 /* Coming UP from DOWN begins the slow start of the bucket. @detail: why, for people. */
 int bridges_set_health(struct db *db, const struct now *now, const char *name, enum bridge_health health,
                        const char *detail);

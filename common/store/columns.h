@@ -62,7 +62,9 @@
     X(INT, hook_guarded, hook_guarded)                \
     X(INT, interval_ms, interval_ms)                  \
     X(INT, rate_milli, rate_milli)                    \
-    X(INT, burst, burst)
+    X(INT, burst, burst)                              \
+    X(INT, feed_after, feed_after)                    \
+    X(INT, feed_seq, feed_seq)
 
 /* struct reconnect_row */
 #define RECONNECT_COLUMNS(FIRST, X)          \

@@ -16,7 +16,9 @@
 /* What a transaction writes beside the changes of sessions; zeros: nothing. */
 struct bridge_update {
     int64_t cursor; /* the event feed's position, 0: leave it */
-    bool swept;     /* a good sweep ends with it; workers may rely on its observations for freshness_ms */
+    int64_t feed_after,
+        feed_seq; /* … and that of this bridge alone in the batch that began there; 0: leave it */
+    bool swept;   /* a good sweep ends with it; workers may rely on its observations for freshness_ms */
     int64_t swept_from_ms; /* steady: when that sweep began */
     int64_t freshness_ms;
     bool set_incident, incident; /* … begins (true) or ends */

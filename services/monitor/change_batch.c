@@ -109,6 +109,13 @@ int change_batch_commit(struct change_batch *b, int64_t cursor)
     return commit(b, &update);
 }
 
+int change_batch_commit_events(struct change_batch *b, int64_t after, int64_t seq)
+{
+    struct bridge_update update = { .feed_after = after, .feed_seq = seq };
+
+    return commit(b, &update);
+}
+
 int change_batch_commit_sweep(struct change_batch *b, int64_t began_ms, int64_t freshness_ms)
 {
     struct bridge_update update = { .swept = true, .swept_from_ms = began_ms, .freshness_ms = freshness_ms };

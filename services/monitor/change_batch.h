@@ -34,6 +34,9 @@ void change_batch_undo(struct change_batch *b);
 /* Commits now, with the pending changes of the bridge. @cursor: the event feed's position, 0: leave it. Returns 0, or
  * -errno with all as before. */
 int change_batch_commit(struct change_batch *b, int64_t cursor);
+/* The same when other bridges' events of the batch are still to be committed: of the batch after the feed's position @after
+ * this bridge's events up to @seq are taken in. */
+int change_batch_commit_events(struct change_batch *b, int64_t after, int64_t seq);
 /* The same after a good sweep that began then, steady ms: workers may rely on its observations for @freshness_ms. */
 int change_batch_commit_sweep(struct change_batch *b, int64_t began_ms, int64_t freshness_ms);
 

@@ -140,6 +140,8 @@ static int save_bridge(const struct commit_context *x, const struct bridge_updat
         r = bridges_set_incident(x->db, now, x->bridge, update->incident, update->incident_detail);
     if (r == 0 && update->swept)
         r = bridges_set_swept(x->db, now, x->bridge, update->swept_from_ms, update->freshness_ms);
+    if (r == 0 && update->feed_seq > 0)
+        r = bridges_set_feed(x->db, x->bridge, update->feed_after, update->feed_seq);
     if (r == 0 && update->cursor > 0)
         r = cursor_save(x->db, MONITOR_CURSOR, update->cursor, now->wall_ms);
     return r;
@@ -202,7 +204,8 @@ static int change_alerts(const struct commit_context *x, const struct changeset 
 static bool has_work(const struct commit_context *x, const struct changeset *changeset,
                      const struct bridge_update *update)
 {
-    if (changeset->n > 0 || update->cursor > 0 || update->swept || update->set_health || update->set_incident)
+    if (changeset->n > 0 || update->cursor > 0 || update->feed_seq > 0 || update->swept ||
+        update->set_health || update->set_incident)
         return true;
     for (enum alert_kind k = ALERT_NONE + 1; k < ALERT_KIND_N; k++)
         if (is_changed(x, &update->facts, k))

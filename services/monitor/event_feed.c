@@ -1,13 +1,15 @@
 /*
  * A batch of the log, when all goes well:
  *   on_batch   reads the webhooks
- *   take       compares and commits it, position included, in one transaction
+ *   take       compares and commits them, one transaction a bridge: the last one holds the feed's position, the others their
+ *              bridge's, so that after a crash none is taken twice
  * When it does not: state.db is busy or full -> the consumer is paused, the same batch is tried again.
  */
 #include "services/monitor/event_feed.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/app/consumer.h"
 #include "common/base/err.h"
@@ -17,7 +19,6 @@
 #include "common/store/cursors.h"
 #include "services/monitor/commit.h"
 #include "services/monitor/metrics.h"
-#include "services/monitor/sender_clock.h"
 
 /* A store that is busy is free again after a transaction or two. */
 #define AGAIN_MS 500
@@ -30,16 +31,25 @@
 /* The monitor's own notifications begin like the events that it reads. */
 #define OWN_TYPE "session.state/"
 
+/* A webhook of the batch that is not committed yet. */
+struct pending_webhook {
+    struct feed_target *target; /* NULL: its bridge is not watched any more */
+    int64_t seq;
+    struct session_webhook hook;
+};
+
 struct event_feed {
-    struct event_feed_options o;
+    const struct monitor_context *m;
     struct consumer *consumer;
     struct bus_sub *sub;
     struct timer *again;
-    struct session_webhook hooks[EVENT_READ_ROWS_MAX]; /* of the batch that is not committed yet */
+    struct feed_target *targets[FEED_TARGETS_MAX];
+    int n_targets;
+    struct pending_webhook pending[EVENT_READ_ROWS_MAX];
     int n;
-    int64_t cursor;      /* of that batch */
+    int64_t saved;       /* the position in state.db */
+    int64_t cursor;      /* … and after that batch */
     int64_t saved_at_ms; /* steady ms: when the position was saved last */
-    struct sender_clock sender;
 };
 
 /* ---- webhooks -------------------------------------------------------------------------------- */
@@ -49,13 +59,13 @@ static struct str no_header(void *ctx, const char *name)
     return STR_NULL;
 }
 
-static bool read_code(const struct event_feed *f, const struct event *e, struct session_webhook *ret)
+static bool read_code(const struct feed_target *t, const struct event *e, struct session_webhook *ret)
 {
     const struct webhook_request req = { .body = e->body, .header = no_header };
     struct webhook hook;
 
-    if (bridge_read_webhook(poll_schedule_driver(f->o.schedule), &req,
-                            str_from(f->o.m->settings->bridge.name), &hook) != 0)
+    if (bridge_read_webhook(poll_schedule_driver(t->schedule), &req, str_from(t->m->settings->bridge.name),
+                            &hook) != 0)
         return false;
     ret->code = hook.code;
     ret->final = hook.has_should_reconnect && !hook.should_reconnect;
@@ -63,11 +73,11 @@ static bool read_code(const struct event_feed *f, const struct event *e, struct 
 }
 
 /* False: it says nothing about a state (session.status, or no session is named). */
-static bool read_event(struct event_feed *f, const struct event *e, struct session_webhook *ret)
+static bool read_event(struct feed_target *t, const struct event *e, struct session_webhook *ret)
 {
     *ret = (struct session_webhook){ .at = e->at, .occurred_at = e->occurred_at };
     ret->late_ms =
-        sender_clock_late_ms(&f->sender, e->at, e->occurred_at, times_of_wall(&f->o.m->times, e->at));
+        sender_clock_late_ms(&t->sender, e->at, e->occurred_at, times_of_wall(&t->m->times, e->at));
     (void)snprintf(ret->id, sizeof ret->id, "%.*s", (int)e->session.n, e->session.p ? e->session.p : "");
     if (!session_id_is_valid(str_from(ret->id)))
         return false;
@@ -79,83 +89,145 @@ static bool read_event(struct event_feed *f, const struct event *e, struct sessi
         ret->state = SESSION_DISCONNECTED;
     else
         return false;
-    return ret->state != SESSION_DISCONNECTED || read_code(f, e, ret);
+    return ret->state != SESSION_DISCONNECTED || read_code(t, e, ret);
 }
 
 /* A close without a reason, of a session we do not know: somebody has just deleted it. */
-static bool is_final_event(const struct event_feed *f, const struct session_webhook *h)
+static bool is_final_event(const struct feed_target *t, const struct session_webhook *h)
 {
     return h->state == SESSION_DISCONNECTED && h->code == 0 && !h->final &&
-           !session_table_find(f->o.m->table, h->id);
+           !session_table_find(t->m->table, h->id);
 }
 
 /* Returns 0 or -errno. */
-static int is_of_deleted(struct event_feed *f, const struct session_webhook *h, bool *ret)
+static int is_of_deleted(struct feed_target *t, const struct session_webhook *h, bool *ret)
 {
-    struct tracked_session *s = session_table_find(f->o.m->table, h->id);
+    struct tracked_session *s = session_table_find(t->m->table, h->id);
     struct session_deletion d;
-    int r = sessions_find_deletion(f->o.m->db, f->o.m->settings->bridge.name, h->id, &d);
+    int r = sessions_find_deletion(t->m->db, t->m->settings->bridge.name, h->id, &d);
     int64_t age_ms;
     bool old;
 
     *ret = false;
     if (r != 0)
         return r < 0 ? r : 0;
-    age_ms = times_steady(&f->o.m->times) - d.steady;
+    age_ms = times_steady(&t->m->times) - d.steady;
     if (d.at == 0) { /* under way: the final event */
         *ret = age_ms <= 0;
         return 0;
     }
     old = s && s->first_seen <= d.at;
     if (old)
-        (void)change_batch_touch(f->o.batch, s, true); /* the commit finds that its row is gone */
+        (void)change_batch_touch(t->batch, s, true); /* the commit finds that its row is gone */
     /* The deletion's age, taken from the wall clock as it is now: somebody may have set it since. */
-    *ret = webhook_is_of_deleted(h, times_wall(&f->o.m->times) - age_ms, s && !old);
+    *ret = webhook_is_of_deleted(h, times_wall(&t->m->times) - age_ms, s && !old);
     return 0;
 }
 
 /* Returns 0 or -errno. */
-static int take_one(struct event_feed *f, const struct session_webhook *h)
+static int take_one(struct feed_target *t, const struct session_webhook *h)
 {
     bool deleted;
-    int r = is_of_deleted(f, h, &deleted);
+    int r = is_of_deleted(t, h, &deleted);
 
-    if (r != 0 || is_final_event(f, h))
+    if (r != 0 || is_final_event(t, h))
         return r;
     log_debug("webhook", deleted ? "a webhook about a session that was deleted" : "a webhook about a session",
               KS("session", h->id), KS("state", session_state_text(h->state)), KI("code", h->code));
     if (deleted)
         return 0;
-    r = changeset_webhook(change_batch_changeset(f->o.batch), h, attempt_watch_has(f->o.attempts, h->id));
+    r = changeset_webhook(change_batch_changeset(t->batch), h, attempt_watch_has(t->attempts, h->id));
     return r == -ENOSPC ? 0 : r; /* the session table is full; the sweep says so */
 }
 
-static int take_all(struct event_feed *f)
+static int take_all(struct event_feed *f, struct feed_target *t, int64_t *ret_seq)
 {
-    int r = db_begin_reads(f->o.m->db);
+    int r = db_begin_reads(t->m->db);
 
-    for (int i = 0; r == 0 && i < f->n; i++)
-        r = take_one(f, &f->hooks[i]);
-    db_end_reads(f->o.m->db);
+    for (int i = 0; r == 0 && i < f->n; i++) {
+        if (f->pending[i].target != t)
+            continue;
+        r = take_one(t, &f->pending[i].hook);
+        *ret_seq = f->pending[i].seq;
+    }
+    db_end_reads(t->m->db);
     return r;
 }
 
-/* Returns 0, or -errno with nothing taken. */
-static int take(struct event_feed *f)
+static bool has_pending(const struct event_feed *f, const struct feed_target *t)
 {
-    int r = change_batch_commit(f->o.batch, 0); /* what is staged already is not to fail with this */
+    for (int i = 0; i < f->n; i++)
+        if (f->pending[i].target == t)
+            return true;
+    return false;
+}
+
+/* One bridge's webhooks, in one transaction: with @cursor, of the last bridge, the feed's position; else the bridge's own.
+ * Returns 0, or -errno with nothing taken. */
+static int take_target(struct event_feed *f, struct feed_target *t, int64_t cursor)
+{
+    int64_t seq = 0;
+    int r = change_batch_commit(t->batch, 0); /* what is staged already is not to fail with this */
 
     if (r == 0)
-        r = take_all(f);
-    if (r == 0)
-        r = change_batch_commit(f->o.batch, f->cursor);
+        r = take_all(f, t, &seq);
+    if (r != 0)
+        change_batch_undo(t->batch);
     else
-        change_batch_undo(f->o.batch);
+        r = cursor > 0 ? change_batch_commit(t->batch, cursor)
+                       : change_batch_commit_events(t->batch, f->saved, seq);
     if (r != 0)
         return r;
-    f->saved_at_ms = times_steady(&f->o.m->times);
-    for (int i = 0; i < f->n; i++)
-        poll_schedule_recheck(f->o.schedule, f->hooks[i].id);
+    for (int i = 0; i < f->n; i++) {
+        if (f->pending[i].target != t)
+            continue;
+        f->pending[i].target = NULL;
+        poll_schedule_recheck(t->schedule, f->pending[i].hook.id);
+    }
+    return 0;
+}
+
+/* Nothing is pending: the position alone. */
+static int save_cursor(struct event_feed *f)
+{
+    const struct monitor_context *m = f->m;
+    int r = db_begin(m->db);
+
+    if (r == 0)
+        r = cursor_save(m->db, MONITOR_CURSOR, f->cursor, times_wall(&m->times));
+    if (r == 0)
+        r = db_commit(m->db);
+    if (r != 0)
+        db_rollback(m->db);
+    store_status_written(m->store, r);
+    return r;
+}
+
+static void forget_done(struct event_feed *f)
+{
+    for (int i = 0; i < f->n_targets; i++)
+        f->targets[i]->done_seq = 0;
+}
+
+/* Returns 0, or -errno: what was not taken is still pending. */
+static int take(struct event_feed *f)
+{
+    struct feed_target *last = NULL;
+    int r = 0;
+
+    for (int i = 0; i < f->n_targets; i++)
+        if (has_pending(f, f->targets[i]))
+            last = f->targets[i];
+    for (int i = 0; r == 0 && last && i < f->n_targets; i++)
+        if (has_pending(f, f->targets[i]))
+            r = take_target(f, f->targets[i], f->targets[i] == last ? f->cursor : 0);
+    if (r == 0 && !last)
+        r = save_cursor(f);
+    if (r != 0)
+        return r;
+    f->saved = f->cursor;
+    forget_done(f);
+    f->saved_at_ms = times_steady(&f->m->times);
     f->n = 0;
     return 0;
 }
@@ -170,23 +242,38 @@ static void on_again(void *ctx)
         timer_start(f->again, AGAIN_MS);
 }
 
+static struct feed_target *target_of(const struct event_feed *f, struct str bridge)
+{
+    for (int i = 0; i < f->n_targets; i++)
+        if (str_eq(bridge, f->targets[i]->m->settings->bridge.name))
+            return f->targets[i];
+    return NULL;
+}
+
+static void add_event(struct event_feed *f, const struct event *e)
+{
+    struct feed_target *t = target_of(f, e->bridge);
+    struct pending_webhook *p = &f->pending[f->n];
+
+    if (!t || e->seq <= t->done_seq)
+        return;
+    *p = (struct pending_webhook){ .target = t, .seq = e->seq };
+    if (read_event(t, e, &p->hook))
+        f->n++;
+    else
+        poll_schedule_recheck(t->schedule, NULL);
+}
+
 static int on_batch(void *ctx, const struct event_rows *rows)
 {
     struct event_feed *f = ctx;
-    bool other = false;
 
     f->cursor = rows->next_seq - 1;
     f->n = 0;
-    for (int i = 0; i < rows->n; i++) {
-        if (read_event(f, &rows->rows[i], &f->hooks[f->n]))
-            f->n++;
-        else
-            other = true;
-    }
-    if (other)
-        poll_schedule_recheck(f->o.schedule, NULL);
+    for (int i = 0; i < rows->n; i++)
+        add_event(f, &rows->rows[i]);
     metrics_events(f->cursor, rows->head_seq);
-    if (f->n == 0 && times_steady(&f->o.m->times) - f->saved_at_ms < CURSOR_EVERY_MS)
+    if (f->n == 0 && times_steady(&f->m->times) - f->saved_at_ms < CURSOR_EVERY_MS)
         return CONSUMER_MORE;
     if (take(f) == 0 || f->n == 0)
         return CONSUMER_MORE;
@@ -196,6 +283,8 @@ static int on_batch(void *ctx, const struct event_rows *rows)
 
 static void on_error(void *ctx, int r, const char *detail)
 {
+    if (r == -ESTALE) /* another log counts anew */
+        forget_done(ctx);
     if (r == 0)
         log_info("event-log-readable", detail);
     else
@@ -213,14 +302,24 @@ static void on_link(void *ctx, bool up)
         consumer_notify(f->consumer);
 }
 
+/* "reconnect.due/main/s1": main. */
+static struct str bridge_of_topic(struct str message)
+{
+    const char *from = memchr(message.p, '/', message.n);
+    const char *end = from ? memchr(from + 1, '/', (size_t)(message.p + message.n - from - 1)) : NULL;
+
+    return end ? (struct str){ from + 1, (size_t)(end - from - 1) } : STR_NULL;
+}
+
 /* The topic says where to look; the message is not decoded, and nothing is concluded from it. */
 static void on_message(void *ctx, struct str message)
 {
     struct event_feed *f = ctx;
+    struct feed_target *t = str_starts(message, WORKER_TYPE) ? target_of(f, bridge_of_topic(message)) : NULL;
 
-    if (str_starts(message, WORKER_TYPE))
-        attempt_watch_wake(f->o.attempts);
-    else if (f->consumer && !str_starts(message, OWN_TYPE))
+    if (t)
+        attempt_watch_wake(t->attempts);
+    else if (f->consumer && !str_starts(message, OWN_TYPE) && !str_starts(message, WORKER_TYPE))
         consumer_notify(f->consumer);
 }
 
@@ -231,36 +330,70 @@ bool event_feed_is_live(const struct event_feed *f)
     return f->sub && bus_sub_connected(f->sub);
 }
 
-static int open_consumer(struct event_feed *f)
+int event_feed_add(struct event_feed *f, struct feed_target *t)
 {
-    const struct monitor_settings *s = f->o.m->settings;
-    struct consumer_options o = {
-        .dir = s->app.data_dir,
-        .filter = { .type_prefix = STR_LIT(SESSION_TYPE), .bridge = str_from(s->bridge.name) },
-        .sub = f->sub,
-    };
-    int r = cursor_find(f->o.m->db, MONITOR_CURSOR, &o.after_seq);
-
-    return r == 0 ? consumer_open(f->o.m->app, &o, on_batch, on_error, f, &f->consumer) : r;
+    if (f->n_targets == FEED_TARGETS_MAX)
+        return -ENOSPC;
+    f->targets[f->n_targets++] = t;
+    return 0;
 }
 
-int event_feed_open(const struct event_feed_options *o, struct event_feed **ret)
+void event_feed_remove(struct event_feed *f, struct feed_target *t)
+{
+    for (int i = 0; i < f->n; i++)
+        if (f->pending[i].target == t)
+            f->pending[i].target = NULL;
+    for (int i = 0; i < f->n_targets; i++)
+        if (f->targets[i] == t)
+            f->targets[i--] = f->targets[--f->n_targets];
+}
+
+/* The monitor may have died in the middle of a batch. */
+static int load_done(struct event_feed *f)
+{
+    struct bridge_row row;
+    int r = 0;
+
+    for (int i = 0; r >= 0 && i < f->n_targets; i++) {
+        struct feed_target *t = f->targets[i];
+
+        r = bridges_find(f->m->db, t->m->settings->bridge.name, &row);
+        if (r == 0 && row.feed_after == f->saved)
+            t->done_seq = row.feed_seq;
+    }
+    return r < 0 ? r : 0;
+}
+
+int event_feed_start(struct event_feed *f)
+{
+    struct consumer_options o = {
+        .dir = f->m->settings->app.data_dir,
+        .filter = { .type_prefix = STR_LIT(SESSION_TYPE) },
+        .sub = f->sub,
+    };
+    int r = cursor_find(f->m->db, MONITOR_CURSOR, &o.after_seq);
+
+    f->saved = o.after_seq;
+    if (r == 0)
+        r = load_done(f);
+    return r == 0 ? consumer_open(f->m->app, &o, on_batch, on_error, f, &f->consumer) : r;
+}
+
+int event_feed_open(const struct monitor_context *m, struct event_feed **ret)
 {
     static const char *const prefixes[] = { WORKER_TYPE, SESSION_TYPE, HEAD_TYPE };
     struct event_feed *f = mem_zalloc(sizeof *f);
-    struct loop *loop = app_loop(o->m->app);
+    struct loop *loop = app_loop(m->app);
     int r;
 
     if (!f)
         return -ENOMEM;
-    f->o = *o;
-    f->saved_at_ms = times_steady(&o->m->times);
+    f->m = m;
+    f->saved_at_ms = times_steady(&m->times);
     r = timer_open(loop, on_again, f, &f->again);
     if (r == 0)
-        r = bus_sub_open(loop, app_bus(&o->m->settings->app), prefixes, ARRAY_LEN(prefixes), on_message,
-                         on_link, f, &f->sub);
-    if (r == 0)
-        r = open_consumer(f);
+        r = bus_sub_open(loop, app_bus(&m->settings->app), prefixes, ARRAY_LEN(prefixes), on_message, on_link,
+                         f, &f->sub);
     if (r != 0) {
         event_feed_close(f);
         return r;

@@ -1,20 +1,33 @@
 /*
  * Session events that the bridge has sent as webhooks: read from the event log and committed together with the
- * position in the log. The bus only says that there may be something to read, in the log or in state.db.
+ * position in the log, for all bridges. The bus only says that there may be something to read, in the log or in state.db.
  */
 #pragma once
 
 #include "services/monitor/attempt_watch.h"
 #include "services/monitor/poll_schedule.h"
+#include "services/monitor/sender_clock.h"
 
 struct event_feed;
 
-struct event_feed_options {
+/* One bridge whose events are taken. The owner fills the first part and keeps it until it is removed. */
+struct feed_target {
     const struct monitor_context *m;
     struct change_batch *batch;
     struct attempt_watch *attempts;
     struct poll_schedule *schedule;
+
+    struct sender_clock sender;
+    int64_t done_seq; /* its events up to here were taken in before the start */
 };
-int event_feed_open(const struct event_feed_options *o, struct event_feed **ret);
-void event_feed_close(struct event_feed *f);         /* NULL is nothing */
+
+/* @m: its app, settings, db and times are used. */
+int event_feed_open(const struct monitor_context *m, struct event_feed **ret);
+void event_feed_close(struct event_feed *f); /* NULL is nothing */
+/* Returns 0, or -ENOSPC: FEED_TARGETS_MAX. */
+#define FEED_TARGETS_MAX 256
+int event_feed_add(struct event_feed *f, struct feed_target *t);
+void event_feed_remove(struct event_feed *f, struct feed_target *t);
+/* Begins to read, from the saved position. Returns 0 or -errno. */
+int event_feed_start(struct event_feed *f);
 bool event_feed_is_live(const struct event_feed *f); /* notifications would reach us */

@@ -57,6 +57,7 @@ struct poll_schedule {
     bool lists_nothing; /* the last sweep found a bridge that answers and says nothing of its sessions */
     bool checked_good;  /* the last health check was good */
     bool settled;       /* a good sweep was committed since the start */
+    bool well;          /* the last sweep was good, and nothing is wrong */
     enum sweep_end last_end;
     char unknown_word[BRIDGES_DETAIL_MAX]; /* of the sweep under way */
 };
@@ -426,7 +427,7 @@ static void on_alerts(void *ctx)
     int64_t now = now_ms(p);
 
     timer_start(p->alerts, ALERTS_MS);
-    if (now - p->beats_read_ms >= HEARTBEAT_MS && find_dead(p))
+    if (p->o.watches_programs && now - p->beats_read_ms >= HEARTBEAT_MS && find_dead(p))
         (void)change_batch_commit(p->o.batch, 0);
     if (!p->settled || bridge_status_is_quiet(p->o.status))
         return;
@@ -535,8 +536,9 @@ static void on_end(void *ctx, enum sweep_end end, bool by_list)
     save_driver(p);
     end_incident(p, good);
     show(p, end);
-    if (good && all_live(p) && !bridge_status_is_quiet(p->o.status))
-        alert_sender_heartbeat(p->o.sender);
+    p->well = good && all_live(p) && !bridge_status_is_quiet(p->o.status);
+    if (p->well)
+        p->o.on_well(p->o.ctx);
     attempt_watch_polled(p->o.attempts);
     p->recheck = change_batch_take_doubts(p->o.batch) > 0 || p->recheck;
     plan(p, pause_ms(p, end));
@@ -583,6 +585,11 @@ const struct bridge_driver *poll_schedule_driver(const struct poll_schedule *p)
 bool poll_schedule_is_settled(const struct poll_schedule *p)
 {
     return p->settled;
+}
+
+bool poll_schedule_is_well(const struct poll_schedule *p)
+{
+    return p->well;
 }
 
 static const struct poller_owner owner = { .on_health = on_health,

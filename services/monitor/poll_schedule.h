@@ -16,9 +16,11 @@ struct poll_schedule_options {
     struct state_sync *sync;
     struct attempt_watch *attempts;
     struct silence_watch *silence;
-    struct alert_sender *sender;
     const struct bridge_target *target;
     const struct bridge_driver *driver; /* the one that is set, NULL: auto */
+    bool watches_programs;              /* it looks for dead programs, too */
+    void (*on_well)(void *ctx);         /* a sweep has ended, and nothing is wrong */
+    void *ctx;
 };
 /* The first sweep starts at once. */
 int poll_schedule_open(const struct poll_schedule_options *o, struct poll_schedule **ret);
@@ -32,3 +34,5 @@ void poll_schedule_ask(struct poll_schedule *p, const char *id, int64_t gap_ms);
 const struct bridge_driver *poll_schedule_driver(const struct poll_schedule *p); /* NULL: not known yet */
 /* A good sweep was committed since the start. */
 bool poll_schedule_is_settled(const struct poll_schedule *p);
+/* The last sweep was good, the bridge is in no trouble, and no program is dead. */
+bool poll_schedule_is_well(const struct poll_schedule *p);

@@ -8,23 +8,24 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/base/instance_lock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
-#include "common/bridge/drivers.h"
-#include "services/monitor/event_feed.h"
+#include "services/monitor/bridge_watch.h"
 #include "services/monitor/metrics.h"
 
 #define LOCK_FILE "monitor.lock"
 /* The other monitor's death is noticed within this. */
 #define LOCK_AGAIN_MS 1000
+/* Each costs some 60 KiB of memory and a read of its rows in state.db a second. */
+#define BRIDGES_MAX 256
 
 struct monitor {
     struct app *app;
     struct monitor_settings settings;
-    struct bridge_target target;
     struct alert_sender_options sender_options;
     bool sinks[SINK_KIND_N]; /* which are set */
     int lock_fd;             /* of monitor.lock; -1: not held */
@@ -34,15 +35,11 @@ struct monitor {
     bool reopen; /* close all and start over */
 
     /* From the opening of state.db to its closing. */
-    struct monitor_context context;
-    struct bridge_status status;
+    struct monitor_context context; /* of all bridges: without a table */
     struct alert_sender *sender;
-    struct change_batch *batch;
-    struct state_sync *sync;
-    struct attempt_watch *attempts;
-    struct silence_watch *silence;
-    struct poll_schedule *schedule;
     struct event_feed *feed;
+    struct bridge_watch *watches[BRIDGES_MAX];
+    int n_watches;
 };
 
 /* ---- settings -------------------------------------------------------------------------------- */
@@ -69,7 +66,7 @@ static int check_store(void *ctx, char *ret_why, size_t n)
 {
     const struct monitor *m = ctx;
 
-    if (m->feed && !m->store.failing)
+    if (m->n_watches > 0 && !m->store.failing)
         return 0;
     (void)snprintf(ret_why, n, "%s",
                    m->lock_fd < 0 ? "another monitor is at work" : "state.db cannot be opened or written");
@@ -79,14 +76,18 @@ static int check_store(void *ctx, char *ret_why, size_t n)
 static int check_bridge(void *ctx, char *ret_why, size_t n)
 {
     const struct monitor *m = ctx;
-    const char *problem = bridge_status_problem(&m->status);
 
-    if (!problem && !(m->schedule && poll_schedule_is_settled(m->schedule)))
-        problem = "no good sweep yet";
-    if (!problem)
-        return 0;
-    (void)snprintf(ret_why, n, "%s", problem);
-    return 1;
+    for (int i = 0; i < m->n_watches; i++) {
+        const char *problem = bridge_watch_problem(m->watches[i]);
+
+        if (!problem)
+            continue;
+        (void)snprintf(ret_why, n, "%s%s%s", m->n_watches > 1 ? bridge_watch_name(m->watches[i]) : "",
+                       m->n_watches > 1 ? ": " : "", problem);
+        return 1;
+    }
+    (void)snprintf(ret_why, n, "no good sweep yet");
+    return m->n_watches == 0;
 }
 
 static int check_bus(void *ctx, char *ret_why, size_t n)
@@ -116,101 +117,44 @@ static int take_lock(struct monitor *m)
 
 /* ---- opening and closing the parts ----------------------------------------------------------- */
 
-/* Continues from the bridge's row. */
-static int load_bridge(struct monitor *m, const struct bridge_driver *driver)
-{
-    const char *bridge = m->settings.bridge.name;
-    struct bridge_row row;
-    int r = bridges_find(m->context.db, bridge, &row);
-
-    if (r < 0)
-        return r;
-    if (r == 0)
-        bridge_status_load(&m->status, &row, times_steady(&m->context.times));
-    return driver ? bridges_set_driver(m->context.db, bridge, driver->name) : 0;
-}
-
-/* What state.db knows. */
-static int load(struct monitor *m, const struct bridge_driver *driver)
-{
-    int r = load_bridge(m, driver);
-
-    if (r == 0)
-        r = state_sync_load(m->sync);
-    if (r == 0)
-        r = change_batch_load_alerts(m->batch);
-    if (r == 0)
-        r = silence_watch_load(m->silence);
-    m->status.key_refused = r == 0 && change_batch_alert_is_on(m->batch, ALERT_BRIDGE_KEY_REFUSED);
-    return r;
-}
-
-static void on_ask(void *ctx, const char *id, int64_t gap_ms)
+static void on_well(void *ctx)
 {
     struct monitor *m = ctx;
 
-    if (m->schedule)
-        poll_schedule_ask(m->schedule, id, gap_ms);
+    for (int i = 0; i < m->n_watches; i++)
+        if (!bridge_watch_is_well(m->watches[i]))
+            return;
+    alert_sender_heartbeat(m->sender);
 }
 
-/* The parts that only hold data, and their rows in state.db. */
-static int open_state(struct monitor *m, const struct bridge_driver *driver)
+static int open_watch(struct monitor *m, const struct monitor_settings *settings)
 {
-    struct monitor_context *c = &m->context;
-    int r = times_init(&c->times, c->db, app_clock(m->app));
+    struct bridge_watch_options o = { .context = m->context,
+                                      .sender = m->sender,
+                                      .watches_programs = m->n_watches == 0,
+                                      .on_well = on_well,
+                                      .ctx = m };
+    int r;
 
-    if (r == 0)
-        r = session_table_new(&c->table);
-    if (r == 0)
-        r = alert_sender_open(m->app, c->db, &m->sender_options, &m->sender);
-    if (r == 0)
-        r = change_batch_open(c, &m->status, m->sender, m->sinks, &m->batch);
-    if (r == 0)
-        r = state_sync_open(c, &m->status, m->batch, &m->sync);
-    if (r == 0)
-        r = silence_watch_open(c, m->batch, &m->silence);
-    return r == 0 ? load(m, driver) : r;
-}
-
-/* The parts that do something by themselves. */
-static int open_activities(struct monitor *m, const struct bridge_driver *driver)
-{
-    const struct monitor_context *c = &m->context;
-    int r = attempt_watch_open(
-        &(const struct attempt_watch_options){
-            .m = c, .batch = m->batch, .sync = m->sync, .on_ask = on_ask, .ctx = m },
-        &m->attempts);
-
-    if (r == 0)
-        r = poll_schedule_open(&(const struct poll_schedule_options){ .m = c,
-                                                                      .status = &m->status,
-                                                                      .batch = m->batch,
-                                                                      .sync = m->sync,
-                                                                      .attempts = m->attempts,
-                                                                      .silence = m->silence,
-                                                                      .sender = m->sender,
-                                                                      .target = &m->target,
-                                                                      .driver = driver },
-                               &m->schedule);
-    if (r == 0)
-        r = event_feed_open(
-            &(const struct event_feed_options){
-                .m = c, .batch = m->batch, .attempts = m->attempts, .schedule = m->schedule },
-            &m->feed);
-    return r;
+    o.context.settings = settings;
+    memcpy(o.sinks, m->sinks, sizeof o.sinks);
+    r = bridge_watch_open(&o, &m->watches[m->n_watches]);
+    if (r != 0)
+        return r;
+    return event_feed_add(m->feed, bridge_watch_feed(m->watches[m->n_watches++]));
 }
 
 static int open_parts(struct monitor *m)
 {
-    const struct bridge_driver *driver = bridge_driver_find(m->settings.bridge.driver);
-    int r = open_state(m, driver);
+    int r = times_init(&m->context.times, m->context.db, app_clock(m->app));
 
     if (r == 0)
-        r = open_activities(m, driver);
+        r = alert_sender_open(m->app, m->context.db, &m->sender_options, &m->sender);
     if (r == 0)
-        log_info("watching", "watching the bridge's sessions", KS("bridge", m->settings.bridge.name),
-                 KI("sessions", session_table_count(m->context.table)));
-    return r;
+        r = event_feed_open(&m->context, &m->feed);
+    if (r == 0)
+        r = open_watch(m, &m->settings);
+    return r == 0 ? event_feed_start(m->feed) : r;
 }
 
 /* All that try_start() and open_parts() open, in the other order. */
@@ -219,23 +163,12 @@ static void close_parts(struct monitor *m)
     struct db *db = m->context.db;
 
     event_feed_close(m->feed);
-    poll_schedule_close(m->schedule);
-    attempt_watch_close(m->attempts);
-    silence_watch_close(m->silence);
-    state_sync_close(m->sync);
-    change_batch_close(m->batch);
-    alert_sender_close(m->sender);
-    session_table_free(m->context.table);
     m->feed = NULL;
-    m->schedule = NULL;
-    m->attempts = NULL;
-    m->silence = NULL;
-    m->sync = NULL;
-    m->batch = NULL;
+    while (m->n_watches > 0)
+        bridge_watch_close(m->watches[--m->n_watches]);
+    alert_sender_close(m->sender);
     m->sender = NULL;
-    m->context.table = NULL;
     m->context.db = m->store.db = NULL;
-    m->status = (struct bridge_status){ 0 };
     db_close(db);
 }
 
@@ -316,7 +249,6 @@ static void wire(struct monitor *m)
 {
     const struct monitor_settings *s = &m->settings;
 
-    m->target = (struct bridge_target){ s->bridge.url, s->bridge.api_key };
     m->sinks[SINK_ALERTMANAGER] = s->alert_url[0] != '\0';
     m->sinks[SINK_NTFY] = s->alert_ntfy_url[0] != '\0';
     m->sender_options = (struct alert_sender_options){
@@ -371,8 +303,8 @@ int monitor_close(struct monitor *m, int r)
     if (!m)
         return app_close(NULL, r);
     app = m->app;
-    if (m->feed)
-        (void)change_batch_commit(m->batch, 0);
+    for (int i = 0; i < m->n_watches; i++)
+        bridge_watch_commit(m->watches[i]);
     close_parts(m);
     timer_close(m->start);
     if (m->lock_fd >= 0)

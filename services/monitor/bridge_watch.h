@@ -1,0 +1,32 @@
+/*
+ * One bridge under watch: the parts of the monitor that are this bridge's own, each with its own schedule. Bridges share
+ * the loop, state.db, the event feed and the alert sender, and nothing else: one that hangs delays no other.
+ */
+#pragma once
+
+#include "services/monitor/event_feed.h"
+
+struct bridge_watch;
+
+struct bridge_watch_options {
+    struct monitor_context context; /* its settings are this bridge's; the table is made here */
+    struct alert_sender *sender;    /* borrowed */
+    bool sinks[SINK_KIND_N];        /* which are set */
+    bool watches_programs;          /* alerts of dead programs stand on this bridge */
+    void (*on_well)(void *ctx);     /* a sweep has ended, and all is well with this bridge */
+    void *ctx;
+};
+
+/* Reads what state.db knows of the bridge; the first sweep starts at once. Returns 0 or -errno. */
+int bridge_watch_open(const struct bridge_watch_options *o, struct bridge_watch **ret);
+void bridge_watch_close(struct bridge_watch *w); /* NULL is nothing; what is staged is lost */
+/* Commits what is staged. */
+void bridge_watch_commit(struct bridge_watch *w);
+
+const char *bridge_watch_name(const struct bridge_watch *w);
+/* For the event feed, valid until the watch is closed. */
+struct feed_target *bridge_watch_feed(struct bridge_watch *w);
+/* What is wrong with the bridge, for /health; NULL: nothing. */
+const char *bridge_watch_problem(const struct bridge_watch *w);
+/* Its last sweep was good, and it is in no trouble. */
+bool bridge_watch_is_well(const struct bridge_watch *w);
