@@ -88,6 +88,11 @@ enum probe_verdict answer_probe(const struct bridge_answer *a)
 
 bool answer_says_error(const struct bridge_answer *a)
 {
+    return answer_error(a, true);
+}
+
+bool answer_error(const struct bridge_answer *a, bool by_status)
+{
     enum { ERROR, FINE, STATUS };
     static const struct json_path paths[] = {
         { ERROR, { "error" } },  { FINE, { "success" } },  { FINE, { "ok" } },
@@ -103,7 +108,7 @@ bool answer_says_error(const struct bridge_answer *a)
         return true;
     if (v[1].kind == JSON_IN_FALSE || v[2].kind == JSON_IN_FALSE || v[3].kind == JSON_IN_FALSE)
         return true;
-    json_in_text(v[4], word, sizeof word);
+    json_in_text(by_status ? v[4] : (struct json_value){ 0 }, word, sizeof word);
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         if (strcasecmp(word, bad[i]) == 0)
             return true;
@@ -113,8 +118,7 @@ bool answer_says_error(const struct bridge_answer *a)
 
 /* -- a session -- */
 
-/* -1: none of the bridge's words. */
-static int find_state(const struct bridge_word *words, const char *word)
+int answer_state_of(const struct bridge_word *words, const char *word)
 {
     for (; words->word; words++) {
         /* the first letter spares most of the calls: a list has many of these */
@@ -139,7 +143,7 @@ static void read_state(const struct answer_form *f, const struct json_value *v, 
 
         if (f->paths[i].field != ANSWER_STATUS)
             continue;
-        state = find_state(f->words, json_in_text(v[i], s->raw_status, sizeof s->raw_status));
+        state = answer_state_of(f->words, json_in_text(v[i], s->raw_status, sizeof s->raw_status));
         if (state < 0)
             continue;
         s->state = (enum session_state)state;
@@ -286,7 +290,7 @@ int answer_check_list(const struct bridge_answer *a, struct json_value list)
     return is_page(a->body, list) ? BRIDGE_PAGED : 0;
 }
 
-/* -- readers that all share -- */
+/* -- health -- */
 
 int answer_read_health(const struct bridge_answer *a)
 {
@@ -295,13 +299,4 @@ int answer_read_health(const struct bridge_answer *a)
     if (r)
         return r;
     return answer_says_error(a) ? BRIDGE_BROKEN : 0;
-}
-
-int answer_read_delete(const struct bridge_answer *a)
-{
-    int r = answer_status_of_session(a);
-
-    if (r)
-        return r;
-    return answer_says_error(a) ? BRIDGE_REFUSED : 0;
 }

@@ -29,6 +29,8 @@ enum probe_verdict answer_probe(const struct bridge_answer *a);
 
 /* A good status with a body that says error all the same ({"error":true}, {"success":false}, …)? */
 bool answer_says_error(const struct bridge_answer *a);
+/* The same; without @by_status a word at "status" is no error ("FAILED" is the state of a session). */
+bool answer_error(const struct bridge_answer *a, bool by_status);
 
 /* Where a driver's answers have the fields of a session: a table of paths for json_in_find(), the most telling first, one of
  * them { ANSWER_TOP, { NULL } }; and the bridge's words for states (driver.h). */
@@ -46,7 +48,10 @@ struct answer_form {
     const struct json_path *paths;
     int n_paths; /* at most ANSWER_PATHS_MAX */
     const struct bridge_word *words;
+    bool status_is_state; /* "status" at the top is the session's state: "FAILED" there is no refusal */
 };
+/* The state of a word, -1: none of them. */
+int answer_state_of(const struct bridge_word *words, const char *word);
 
 /* Reads the session in a JSON object. Without a word for its status that is known it is in state @otherwise, or, with
  * SESSION_STATE_N, BRIDGE_GARBAGE, as without a JSON object. Without a usable id ret->id is "". @ret_qr (may be NULL)
@@ -62,6 +67,5 @@ int answer_each(const struct answer_form *f, struct json_value list,
  * the same) or BRIDGE_PAGED (hasMore, next, or a total above the number of entries). */
 int answer_check_list(const struct bridge_answer *a, struct json_value list);
 
-/* Readers that are the same for all drivers. */
+/* The body of a good health answer says no error. Returns 0 or a bridge_answer_kind. */
 int answer_read_health(const struct bridge_answer *a);
-int answer_read_delete(const struct bridge_answer *a);

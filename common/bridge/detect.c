@@ -139,7 +139,7 @@ const struct detection_probe *detection_reason(const struct detection *d)
 
 int detect_build_health(const struct bridge_target *t, struct bridge_request *ret)
 {
-    return sessions_build_health(t, ret);
+    return request_build(SESSIONS_KEY_HEADER, t, "GET", "/health", NULL, ret);
 }
 
 int detect_read_health(const struct bridge_answer *a)

@@ -92,16 +92,38 @@ enum probe_verdict {
 };
 #define BRIDGE_PROBES_MAX 3
 
-/* A driver: everything that differs between bridges. A new one is one file common/bridge/driver_NAME.c and one
- * row in drivers.h; nothing else in zapkeep names a bridge. */
+/* The calls of a bridge's API that zapkeep makes. */
+enum bridge_op {
+    BRIDGE_HEALTH,
+    BRIDGE_LIST,
+    BRIDGE_STATUS,
+    BRIDGE_CREATE,
+    BRIDGE_DELETE,
+    BRIDGE_RECONNECT,
+    BRIDGE_QR, /* only for an operator who asked for the QR code: on zapw this call has side effects */
+    BRIDGE_OP_N
+};
+/* Method and path, with one %s where the session's id stands; { NULL } is no such call. */
+struct bridge_path {
+    const char *method, *path; /* static */
+};
+
+struct answer_form; /* answer.h */
+struct hook_form;   /* hook_form.h */
+struct json_out;
+struct json_path;
+
+/* A driver: everything that differs between bridges, most of it as data. A new one is one file
+ * common/bridge/driver_NAME.c and one row in drivers.h; nothing else in zapkeep names a bridge. Use it through the
+ * functions below. */
 struct bridge_driver {
-    const char *name;                /* the value of WHATSAPP_BRIDGE */
-    const char *what;                /* one line for --help and doctor */
-    const char *key_header;          /* the header that carries the key, up to the key: "X-Api-Key: " */
-    const struct bridge_word *words; /* its words for states, ended by a NULL word */
+    const char *name;       /* the value of WHATSAPP_BRIDGE */
+    const char *what;       /* one line for --help and doctor */
+    const char *key_header; /* the header that carries the key, up to the key: "X-Api-Key: " */
 
     /* Capabilities. */
-    bool has_list;       /* one call lists all sessions (contract: tried, BRIDGE_NO_ROUTE says no) */
+    bool
+        has_list; /* one call lists all sessions with their states (contract: tried, BRIDGE_NO_ROUTE says no) */
     bool has_status;     /* a call without side effects asks for one session */
     bool has_reconnect;  /* the bridge can reconnect a session by HTTP */
     bool has_extension;  /* zapkeep's extension (deploy/whatsapp-bridge) may be loaded into it */
@@ -113,41 +135,64 @@ struct bridge_driver {
     const char *probes[BRIDGE_PROBES_MAX + 1];
     enum probe_verdict (*recognise)(const struct bridge_answer *a);
 
-    /* Builders: return 0, -EINVAL (no id that this bridge may be given), -ENOMEM, -ENOTSUP (no such call on this
-     * bridge). */
-    int (*build_health)(const struct bridge_target *t, struct bridge_request *ret);
-    int (*build_list)(const struct bridge_target *t, struct bridge_request *ret);
-    int (*build_status)(const struct bridge_target *t, const char *id, struct bridge_request *ret);
-    int (*build_create)(const struct bridge_target *t, const char *id, const char *webhook_url,
-                        struct bridge_request *ret);
-    int (*build_delete)(const struct bridge_target *t, const char *id, struct bridge_request *ret);
-    int (*build_reconnect)(const struct bridge_target *t, const char *id, struct bridge_request *ret);
-    /* The second step where the first was refused (BRIDGE_REFUSED); NULL: reconnecting is one call. */
-    int (*build_reconnect_closed)(const struct bridge_target *t, const char *id, struct bridge_request *ret);
-    /* Only for an operator who asked for the QR code: on zapw this call has side effects. */
-    int (*build_qr)(const struct bridge_target *t, const char *id, struct bridge_request *ret);
+    /* -- requests -- */
+    struct bridge_path ops[BRIDGE_OP_N];
+    /* The second step where a reconnect was refused (BRIDGE_REFUSED); none: reconnecting is one call. */
+    struct bridge_path reconnect_closed;
+    /* The fields of the body of create. @webhook_url is NULL when there is none. NULL: create has no body. */
+    void (*put_create)(struct json_out *j, const char *id, const char *webhook_url);
+    /* May this valid id be given to the bridge in this call? NULL: each one may. */
+    bool (*may_name)(enum bridge_op op, const char *id);
 
-    /* Readers: return 0, a bridge_answer_kind, or -ENOMEM. */
-    int (*read_health)(const struct bridge_answer *a);
-    /* Calls on_session for each session of the list, in order; its non-zero return stops and is passed up.
-     * Entries without a usable id are skipped and counted in *ret_skipped; one with a status word that is not
-     * known is SESSION_UNKNOWN. */
+    /* -- answers -- */
+    const struct answer_form
+        *form;                /* where its answers have the fields of a session, and its words for states */
+    const char *health_field; /* a field that a good health answer has at its top; NULL: any good answer */
+    bool health_is_list;      /* health is the list: it must be one */
+    const struct json_path *list_at; /* where an answer has the list; NULL: it is the whole answer */
+    int list_paths;
+    /* An entry of the list that nobody has made; NULL: none is. */
+    bool (*is_phantom)(const struct bridge_session *s);
+    /* The driver's own verdict on an answer, before the HTTP status has its say: a bridge_answer_kind, or 0. NULL: none. */
+    int (*kind)(enum bridge_op op, const struct bridge_answer *a);
+    /* Readers of its own, NULL: the one that all share. See bridge_read_…() below. */
     int (*read_list)(const struct bridge_answer *a,
                      int (*on_session)(void *ctx, const struct bridge_session *s), void *ctx,
                      int *ret_skipped);
-    int (*read_status)(const struct bridge_answer *a, const char *id, struct bridge_session *ret);
     int (*read_create)(const struct bridge_answer *a, struct bridge_created *ret);
-    int (*read_delete)(const struct bridge_answer *a); /* BRIDGE_NO_SESSION: it was gone already */
-    int (*read_reconnect)(
-        const struct bridge_answer *a); /* 0: the attempt was started, no more (R6); BRIDGE_NOT_NEEDED */
+    int (*read_reconnect)(const struct bridge_answer *a);
     int (*read_qr)(const struct bridge_answer *a, struct buf *ret_qr, struct bridge_session *ret);
 
-    /* Reads one webhook. Returns 0, a webhook_answer, or -ENOMEM. */
-    int (*read_webhook)(const struct webhook_request *req, struct str bridge_name, struct webhook *ret);
-    /* For "auto": is this body in the form that only this bridge sends? NULL: it sends zapw's envelope, which is
-     * read when no driver claims the body. A cheap test; read_webhook() says whether it can be read. */
-    bool (*is_own_webhook)(struct str body);
+    /* -- webhooks -- */
+    const struct hook_form *hooks; /* hook_form.h; NULL: it sends zapw's envelope */
 };
+
+/* Builders: return 0, -EINVAL (no id that this bridge may be given), -ENOMEM, -ENOTSUP (no such call on this bridge).
+ * @id is NULL for BRIDGE_HEALTH and BRIDGE_LIST. */
+int bridge_build(const struct bridge_driver *d, enum bridge_op op, const struct bridge_target *t,
+                 const char *id, struct bridge_request *ret);
+int bridge_build_create(const struct bridge_driver *d, const struct bridge_target *t, const char *id,
+                        const char *webhook_url, struct bridge_request *ret);
+int bridge_build_reconnect_closed(const struct bridge_driver *d, const struct bridge_target *t,
+                                  const char *id, struct bridge_request *ret);
+
+/* Readers: return 0, a bridge_answer_kind, or -ENOMEM. */
+int bridge_read_health(const struct bridge_driver *d, const struct bridge_answer *a);
+/* Calls on_session for each session of the list, in order; its non-zero return stops and is passed up. Entries without a
+ * usable id are skipped and counted in *ret_skipped; one with a status word that is not known is SESSION_UNKNOWN. */
+int bridge_read_list(const struct bridge_driver *d, const struct bridge_answer *a,
+                     int (*on_session)(void *ctx, const struct bridge_session *s), void *ctx,
+                     int *ret_skipped);
+int bridge_read_status(const struct bridge_driver *d, const struct bridge_answer *a, const char *id,
+                       struct bridge_session *ret);
+int bridge_read_create(const struct bridge_driver *d, const struct bridge_answer *a,
+                       struct bridge_created *ret);
+/* BRIDGE_NO_SESSION: it was gone already. */
+int bridge_read_delete(const struct bridge_driver *d, const struct bridge_answer *a);
+/* 0: the attempt was started, no more (R6); BRIDGE_NOT_NEEDED. */
+int bridge_read_reconnect(const struct bridge_driver *d, const struct bridge_answer *a);
+int bridge_read_qr(const struct bridge_driver *d, const struct bridge_answer *a, struct buf *ret_qr,
+                   struct bridge_session *ret);
 
 /* Events that create asks for, where the bridge takes them: "message.received", …, NULL. */
 extern const char *const bridge_webhook_events[];

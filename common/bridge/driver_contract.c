@@ -8,8 +8,6 @@
  * Answers of it differ in their envelopes, so they are read generously; a list is taken in any shape that
  * holds one, and a bridge without a list says BRIDGE_NO_ROUTE.
  */
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "common/base/json_in.h"
@@ -17,47 +15,23 @@
 #include "common/base/mem.h"
 #include "common/bridge/answer.h"
 #include "common/bridge/drivers.h"
-#include "common/bridge/request.h"
 #include "common/bridge/sessions_api.h"
 #include "common/bridge/signature.h"
 
 /* -- requests -- */
 
-static int build_status(const struct bridge_target *t, const char *id, struct bridge_request *ret)
+static void put_create(struct json_out *j, const char *id, const char *webhook_url)
 {
-    return request_build(SESSIONS_KEY_HEADER, t, "GET", "/sessions/%s/status", id, ret);
-}
-
-static void put_webhook(struct json_out *j, const char *url)
-{
+    json_texts(j, "id", id);
+    if (!webhook_url)
+        return;
     json_open(j, "webhook", '{');
-    json_texts(j, "url", url);
+    json_texts(j, "url", webhook_url);
     json_open(j, "events", '[');
     for (const char *const *event = bridge_webhook_events; *event; event++)
         json_texts(j, NULL, *event);
     json_close(j, ']');
     json_close(j, '}');
-}
-
-static int build_create(const struct bridge_target *t, const char *id, const char *webhook_url,
-                        struct bridge_request *ret)
-{
-    struct buf body = BUF_INIT(REQUEST_BODY_MAX);
-    struct json_out j = JSON_OUT(&body);
-
-    if (!text_is_id(str_from(id)))
-        return -EINVAL;
-    json_open(&j, NULL, '{');
-    json_texts(&j, "id", id);
-    if (webhook_url && *webhook_url)
-        put_webhook(&j, webhook_url);
-    json_close(&j, '}');
-    return request_build_json(SESSIONS_KEY_HEADER, t, "POST", "/sessions", NULL, &body, ret);
-}
-
-static int build_reconnect(const struct bridge_target *t, const char *id, struct bridge_request *ret)
-{
-    return request_build(SESSIONS_KEY_HEADER, t, "POST", "/sessions/%s/reconnect", id, ret);
 }
 
 /* -- answers -- */
@@ -84,20 +58,6 @@ static int read_list(const struct bridge_answer *a,
         return BRIDGE_NO_ROUTE;
     r = answer_check_list(a, list);
     return r ? r : answer_each(&sessions_form, list, on_session, ctx, ret_skipped);
-}
-
-static int read_status(const struct bridge_answer *a, const char *id, struct bridge_session *ret)
-{
-    struct bridge_session s;
-    int r = answer_status_of_session(a);
-
-    if (r == 0)
-        r = answer_session(&sessions_form, a->body, SESSION_UNKNOWN, &s, NULL);
-    if (r)
-        return r;
-    (void)snprintf(s.id, sizeof s.id, "%s", id);
-    *ret = s;
-    return 0;
 }
 
 /* The answer may be anything from nothing to a whole session: without a word for its state it is starting. */
@@ -133,14 +93,6 @@ static bool says_not_needed(struct str body)
 
 static int read_reconnect(const struct bridge_answer *a)
 {
-    int r = answer_status_of_session(a);
-
-    if (r)
-        return r;
-    if (a->body.n && !answer_is_json(a))
-        return BRIDGE_GARBAGE;
-    if (answer_says_error(a))
-        return BRIDGE_REFUSED;
     return says_not_needed(a->body) ? BRIDGE_NOT_NEEDED : 0;
 }
 
@@ -181,27 +133,24 @@ const struct bridge_driver bridge_contract = {
     .name = "contract",
     .what = "zapw with zapkeep's extension, or a bridge with status, reconnect and a webhook per session",
     .key_header = SESSIONS_KEY_HEADER,
-    .words = sessions_words,
     .has_extension = true,
     .has_list = true,
     .has_status = true,
     .has_reconnect = true,
     .probes = { SESSIONS_PROBE_PATH, "/sessions", "/health" },
     .recognise = recognise,
-    .build_health = sessions_build_health,
-    .build_list = sessions_build_list,
-    .build_status = build_status,
-    .build_create = build_create,
-    .build_delete = sessions_build_delete,
-    .build_reconnect = build_reconnect,
-    .build_qr = sessions_build_qr,
-    .read_health = answer_read_health,
+    .ops = {
+        SESSIONS_OPS,
+        [BRIDGE_STATUS] = { "GET", "/sessions/%s/status" },
+        [BRIDGE_CREATE] = { "POST", "/sessions" },
+        [BRIDGE_RECONNECT] = { "POST", "/sessions/%s/reconnect" },
+    },
+    .put_create = put_create,
+    .may_name = sessions_may_name,
+    .form = &sessions_form,
     .read_list = read_list,
-    .read_status = read_status,
     .read_create = read_create,
-    .read_delete = answer_read_delete,
     .read_reconnect = read_reconnect,
     .read_qr = sessions_read_qr,
-    .read_webhook = webhook_read,
     .signatures = signatures,
 };

@@ -4,14 +4,11 @@
  * over HTTP and no status route. POST /sessions ignores unknown keys and makes up an id when "sessionId" is
  * missing, so it always gets one.
  */
-#include <errno.h>
-
 #include "common/base/json_in.h"
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/bridge/answer.h"
 #include "common/bridge/drivers.h"
-#include "common/bridge/request.h"
 #include "common/bridge/sessions_api.h"
 
 /* It keeps its list in one file without a lock; creations closer together than this lost entries. */
@@ -19,54 +16,14 @@
 
 /* -- requests -- */
 
-static int build_create(const struct bridge_target *t, const char *id, const char *webhook_url,
-                        struct bridge_request *ret)
+static void put_create(struct json_out *j, const char *id, const char *webhook_url)
 {
-    struct buf body = BUF_INIT(REQUEST_BODY_MAX);
-    struct json_out j = JSON_OUT(&body);
-
-    if (!text_is_id(str_from(id)))
-        return -EINVAL;
-    json_open(&j, NULL, '{');
-    json_texts(&j, "sessionId", id);
-    json_close(&j, '}');
-    return request_build_json(SESSIONS_KEY_HEADER, t, "POST", "/sessions", NULL, &body, ret);
-}
-
-static int build_nothing(const struct bridge_target *t, const char *id, struct bridge_request *ret)
-{
-    return -ENOTSUP;
+    json_texts(j, "sessionId", id);
 }
 
 /* -- answers -- */
 
-static int read_list(const struct bridge_answer *a,
-                     int (*on_session)(void *ctx, const struct bridge_session *s), void *ctx,
-                     int *ret_skipped)
-{
-    static const struct json_path paths[] = { { 0, { "data" } } };
-    struct json_value data;
-    int r = answer_status(a);
-
-    if (r)
-        return r;
-    if (json_in_find(a->body, paths, 1, &data))
-        return BRIDGE_GARBAGE;
-    if (data.kind != JSON_IN_ARRAY)
-        return answer_says_error(a) ? BRIDGE_REFUSED : BRIDGE_GARBAGE;
-    r = answer_check_list(a, data);
-    return r ? r : answer_each(&sessions_form, data, on_session, ctx, ret_skipped);
-}
-
-static int read_status(const struct bridge_answer *a, const char *id, struct bridge_session *ret)
-{
-    return BRIDGE_NO_ROUTE;
-}
-
-static int read_reconnect(const struct bridge_answer *a)
-{
-    return BRIDGE_NO_ROUTE;
-}
+static const struct json_path list_at[] = { { 0, { "data" } } };
 
 static int read_create(const struct bridge_answer *a, struct bridge_created *ret)
 {
@@ -120,25 +77,20 @@ const struct bridge_driver bridge_zapw = {
     .name = "zapw",
     .what = "the released zapw: states by its list, no reconnecting over HTTP (RECONNECT_HOOK restarts it)",
     .key_header = SESSIONS_KEY_HEADER,
-    .words = sessions_words,
     .has_extension = true,
     .has_list = true,
     .create_apart_ms = CREATE_APART_MS,
     .probes = { SESSIONS_PROBE_PATH, "/sessions" },
     .recognise = recognise,
-    .build_health = sessions_build_health,
-    .build_list = sessions_build_list,
-    .build_status = build_nothing,
-    .build_create = build_create,
-    .build_delete = sessions_build_delete,
-    .build_reconnect = build_nothing,
-    .build_qr = sessions_build_qr,
-    .read_health = answer_read_health,
-    .read_list = read_list,
-    .read_status = read_status,
+    .ops = {
+        SESSIONS_OPS,
+        [BRIDGE_CREATE] = { "POST", "/sessions" },
+    },
+    .put_create = put_create,
+    .may_name = sessions_may_name,
+    .form = &sessions_form,
+    .list_at = list_at,
+    .list_paths = ARRAY_LEN(list_at),
     .read_create = read_create,
-    .read_delete = answer_read_delete,
-    .read_reconnect = read_reconnect,
     .read_qr = sessions_read_qr,
-    .read_webhook = webhook_read,
 };

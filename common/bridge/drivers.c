@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/base/mem.h"
+#include "common/bridge/hook_form.h"
 
 static const struct bridge_driver *const drivers[] = {
 #define X(name) &bridge_##name,
@@ -27,9 +28,11 @@ const struct bridge_driver *bridge_driver_find(const char *name)
 int bridge_read_webhook(const struct bridge_driver *driver, const struct webhook_request *req,
                         struct str bridge_name, struct webhook *ret)
 {
-    for (size_t i = 0; !driver && i < ARRAY_LEN(drivers); i++) {
-        if (drivers[i]->is_own_webhook && drivers[i]->is_own_webhook(req->body))
-            driver = drivers[i];
+    const struct hook_form *form = driver ? driver->hooks : NULL;
+
+    for (size_t i = 0; !driver && !form && i < ARRAY_LEN(drivers); i++) {
+        if (drivers[i]->hooks && hook_is_own(drivers[i]->hooks, req->body))
+            form = drivers[i]->hooks;
     }
-    return driver ? driver->read_webhook(req, bridge_name, ret) : webhook_read(req, bridge_name, ret);
+    return form ? hook_read(form, req, bridge_name, ret) : webhook_read(req, bridge_name, ret);
 }

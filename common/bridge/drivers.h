@@ -27,6 +27,6 @@ const struct bridge_driver *bridge_driver_find(const char *name);
 /* Row i, NULL past the end. */
 const struct bridge_driver *bridge_driver_at(int i);
 /* Reads a webhook with @driver, or with NULL (the bridge's driver is not known) with the driver that claims
- * the body. Returns as read_webhook() does. */
+ * the body, else as zapw's envelope. Returns 0, a webhook_answer, or -ENOMEM. */
 int bridge_read_webhook(const struct bridge_driver *driver, const struct webhook_request *req,
                         struct str bridge_name, struct webhook *ret);

@@ -102,7 +102,7 @@ static int code_of_number(int64_t n)
     return n >= CODE_MIN && n <= CODE_MAX ? (int)n : 0;
 }
 
-static int code_of(struct json_value v)
+int drop_code_of(struct json_value v)
 {
     char text[64], *end;
     int64_t n = 0;
@@ -144,7 +144,7 @@ struct drop drop_read(struct str body, int64_t occurred_at)
         return d;
     for (int i = 0; i < PATHS && d.code == 0; i++) {
         if (paths[i].field == CODE)
-            d.code = code_of(v[i]);
+            d.code = drop_code_of(v[i]);
     }
     for (int i = 0; i < PATHS && d.ban_until == 0; i++) {
         if (paths[i].field == EXPIRE)

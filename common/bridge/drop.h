@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/base/json_in.h"
 #include "common/base/text.h"
 
 struct drop {
@@ -22,5 +23,7 @@ struct drop {
  */
 struct drop drop_read(struct str body, int64_t occurred_at);
 
+/* The code in a number or a text ("440", "logged out"), 0: none. */
+int drop_code_of(struct json_value v);
 /* The code of a reason in words, 0: none is known. Case, spaces and punctuation do not matter. */
 int drop_code_of_reason(const char *reason);

@@ -1,10 +1,7 @@
 #include "common/bridge/sessions_api.h"
 
-#include <errno.h>
-
 #include "common/base/mem.h"
 #include "common/bridge/answer.h"
-#include "common/bridge/request.h"
 
 const struct bridge_word sessions_words[] = {
     { "initializing", SESSION_STARTING },
@@ -57,27 +54,9 @@ const struct answer_form sessions_form = { .paths = paths,
                                            .n_paths = ARRAY_LEN(paths),
                                            .words = sessions_words };
 
-int sessions_build_health(const struct bridge_target *t, struct bridge_request *ret)
+bool sessions_may_name(enum bridge_op op, const char *id)
 {
-    return request_build(SESSIONS_KEY_HEADER, t, "GET", "/health", NULL, ret);
-}
-
-int sessions_build_list(const struct bridge_target *t, struct bridge_request *ret)
-{
-    return request_build(SESSIONS_KEY_HEADER, t, "GET", "/sessions", NULL, ret);
-}
-
-/* The released zapw removes the folder of that name, without a check of the name: "../x" is somebody else's. */
-int sessions_build_delete(const struct bridge_target *t, const char *id, struct bridge_request *ret)
-{
-    if (!text_is_id(str_from(id)))
-        return -EINVAL;
-    return request_build(SESSIONS_KEY_HEADER, t, "DELETE", "/sessions/%s", id, ret);
-}
-
-int sessions_build_qr(const struct bridge_target *t, const char *id, struct bridge_request *ret)
-{
-    return request_build(SESSIONS_KEY_HEADER, t, "GET", "/sessions/%s", id, ret);
+    return (op != BRIDGE_CREATE && op != BRIDGE_DELETE) || text_is_id(str_from(id));
 }
 
 int sessions_read_qr(const struct bridge_answer *a, struct buf *ret_qr, struct bridge_session *ret)

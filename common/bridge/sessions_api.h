@@ -13,10 +13,15 @@
 extern const struct bridge_word sessions_words[];
 extern const struct answer_form sessions_form;
 
-int sessions_build_health(const struct bridge_target *t, struct bridge_request *ret);
-int sessions_build_list(const struct bridge_target *t, struct bridge_request *ret);
-int sessions_build_delete(const struct bridge_target *t, const char *id, struct bridge_request *ret);
-/* On zapw this call has side effects: only for an operator who asked for the QR code. */
-int sessions_build_qr(const struct bridge_target *t, const char *id, struct bridge_request *ret);
+/* clang-format off */
+#define SESSIONS_OPS                                  \
+    [BRIDGE_HEALTH] = { "GET", "/health" },           \
+    [BRIDGE_LIST] = { "GET", "/sessions" },           \
+    [BRIDGE_DELETE] = { "DELETE", "/sessions/%s" },   \
+    [BRIDGE_QR] = { "GET", "/sessions/%s" } /* on zapw this call has side effects */
+/* clang-format on */
+
+/* The released zapw removes the folder of that name, without a check of the name: "../x" is somebody else's. */
+bool sessions_may_name(enum bridge_op op, const char *id);
 /* A QR code stays in the answer when it has long expired: it counts only while one is waited for. */
 int sessions_read_qr(const struct bridge_answer *a, struct buf *ret_qr, struct bridge_session *ret);

@@ -88,13 +88,13 @@ static int reconnect(struct pair *x)
     CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
     struct bridge_request req = BRIDGE_REQUEST_NULL;
     struct cli_bridge *b = x->pairing.bridge;
-    int r = b->driver->build_reconnect(&b->target, x->pairing.id, &req);
+    int r = bridge_build(b->driver, BRIDGE_RECONNECT, &b->target, x->pairing.id, &req);
 
     x->reconnected = true;
     if (r == 0)
         r = cli_bridge_call(b, &req, 0, &reply);
     if (r == 0)
-        r = b->driver->read_reconnect(&reply.answer);
+        r = bridge_read_reconnect(b->driver, &reply.answer);
     return r < 0 || bridge_answer_is_transport(r) || r == BRIDGE_UNAUTHORIZED
                ? cli_bridge_problem(b, "cannot ask for a new code", r, &reply)
                : EXIT_GO_ON;

@@ -46,7 +46,7 @@ static void count_sessions(struct doctor *d, const struct cli_reply *list)
     int skipped;
 
     d->sessions = d->connected = 0;
-    if (d->bridge.driver->read_list(&list->answer, on_session, d, &skipped))
+    if (bridge_read_list(d->bridge.driver, &list->answer, on_session, d, &skipped))
         d->sessions = d->connected = -1;
 }
 
@@ -67,7 +67,7 @@ static void find_driver(struct doctor *d)
 static int ask_health(struct doctor *d)
 {
     struct bridge_request req = BRIDGE_REQUEST_NULL;
-    int r = d->bridge.driver ? d->bridge.driver->build_health(&d->bridge.target, &req)
+    int r = d->bridge.driver ? bridge_build(d->bridge.driver, BRIDGE_HEALTH, &d->bridge.target, NULL, &req)
                              : detect_build_health(&d->bridge.target, &req);
 
     return r ? r : cli_bridge_call(&d->bridge, &req, 0, &d->health);
@@ -94,7 +94,7 @@ void doctor_bridge(struct doctor *d, struct finding *f)
                                           : http_error_text(d->health.error));
         return;
     }
-    r = d->bridge.driver ? d->bridge.driver->read_health(&d->health.answer)
+    r = d->bridge.driver ? bridge_read_health(d->bridge.driver, &d->health.answer)
                          : detect_read_health(&d->health.answer);
     if (r)
         finding_set(f, FINDING_BAD, "look at the bridge's own log; is this the bridge's base URL?",
@@ -112,7 +112,8 @@ static int ask_with_key(struct doctor *d, struct cli_reply *ret)
 
     if (!d->bridge.driver)
         return d->refused_status;
-    if (d->bridge.driver->build_list(&d->bridge.target, &req) || cli_bridge_call(&d->bridge, &req, 0, ret))
+    if (bridge_build(d->bridge.driver, BRIDGE_LIST, &d->bridge.target, NULL, &req) ||
+        cli_bridge_call(&d->bridge, &req, 0, ret))
         return 0;
     return ret->answer.status;
 }

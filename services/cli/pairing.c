@@ -34,20 +34,18 @@ void pairing_fini(struct pairing *p)
 
 /* -- asking -- */
 
-static int ask(struct pairing *p,
-               int (*build)(const struct bridge_target *t, const char *id, struct bridge_request *r),
-               struct cli_reply *ret)
+static int ask(struct pairing *p, enum bridge_op op, struct cli_reply *ret)
 {
     struct bridge_request req = BRIDGE_REQUEST_NULL;
     struct cli_bridge *b = p->bridge;
     struct bridge_session session;
     struct buf qr = BUF_NULL;
-    int r = build(&b->target, p->id, &req);
+    int r = bridge_build(b->driver, op, &b->target, p->id, &req);
 
     if (r == 0)
         r = cli_bridge_call(b, &req, 0, ret);
     if (r == 0)
-        r = b->driver->read_qr(&ret->answer, &qr, &session);
+        r = bridge_read_qr(b->driver, &ret->answer, &qr, &session);
     if (r)
         return r;
     p->session = session;
@@ -68,11 +66,11 @@ static int ask_event_log(struct pairing *p)
 int pairing_ask(struct pairing *p, struct cli_reply *ret)
 {
     const struct bridge_driver *d = p->bridge->driver;
-    int r = ask(p, d->build_qr, ret);
+    int r = ask(p, BRIDGE_QR, ret);
 
     /* The contract promises no route for the code: then the status must do. */
     if (d->has_status && (r == BRIDGE_NO_ROUTE || r == BRIDGE_GARBAGE || r == BRIDGE_NO_SESSION))
-        r = ask(p, d->build_status, ret);
+        r = ask(p, BRIDGE_STATUS, ret);
     if (r == 0 && p->session.state == SESSION_QR_PENDING && !p->qr.len)
         r = ask_event_log(p);
     return r;

@@ -69,10 +69,10 @@ static int call(const struct session_create_settings *s, struct cli_bridge *b, c
     int r;
 
     webhook_url(s->webhook_url, s->ingest_listen, s->cli->bridge.name, url, sizeof url);
-    r = b->driver->build_create(&b->target, id, url, &req);
+    r = bridge_build_create(b->driver, &b->target, id, url, &req);
     if (r == 0)
         r = cli_bridge_call(b, &req, CREATE_TIMEOUT_MS, reply);
-    return r ? r : b->driver->read_create(&reply->answer, ret);
+    return r ? r : bridge_read_create(b->driver, &reply->answer, ret);
 }
 
 static int create(const struct session_create_settings *s, struct cli_bridge *b, struct clock *clock,

@@ -52,11 +52,11 @@ static int note(const struct cli_settings *s, enum step step, const char *id)
 static int call(struct cli_bridge *b, const char *id, struct cli_reply *reply)
 {
     struct bridge_request req = BRIDGE_REQUEST_NULL;
-    int r = b->driver->build_delete(&b->target, id, &req);
+    int r = bridge_build(b->driver, BRIDGE_DELETE, &b->target, id, &req);
 
     if (r == 0)
         r = cli_bridge_call(b, &req, 0, reply);
-    return r ? r : b->driver->read_delete(&reply->answer);
+    return r ? r : bridge_read_delete(b->driver, &reply->answer);
 }
 
 /* The mark comes first: webhooks about the deletion must not be taken for a drop. */

@@ -307,7 +307,7 @@ static int compare(struct listing *l, const struct bridge_driver *driver, const 
     int r = db_begin_reads(m->db);
 
     if (r == 0)
-        r = driver->read_list(answer, on_listed, l, &skipped);
+        r = bridge_read_list(driver, answer, on_listed, l, &skipped);
     db_end_reads(m->db);
     if (r == 0 && !l->full)
         r = find_missing(l);

@@ -94,7 +94,7 @@ static void on_status(void *ctx, const struct http_answer *a)
         s->extra--;
         return;
     }
-    kind = s->driver->read_status(&answer, one->id, &seen);
+    kind = bridge_read_status(s->driver, &answer, one->id, &seen);
     report(s, a, kind);
     s->owner.on_status(s->ctx, one->id, kind, &seen, one->asked_ms);
     if (one->extra) {
@@ -117,8 +117,8 @@ static int ask_status(struct poller *s, const char *id, bool extra)
         return -ENOMEM;
     *one = (struct one){ .s = s, .asked_ms = times_steady(s->times), .extra = extra };
     (void)snprintf(one->id, sizeof one->id, "%s", id);
-    r = bridge_call_send(s->client, s->driver->build_status(s->target, id, &req), &req, HTTP_CALL_TIMEOUT_MS,
-                         on_status, one);
+    r = bridge_call_send(s->client, bridge_build(s->driver, BRIDGE_STATUS, s->target, id, &req), &req,
+                         HTTP_CALL_TIMEOUT_MS, on_status, one);
     if (r != 0)
         mem_free(one);
     return r;
@@ -218,8 +218,8 @@ static void ask_sessions(struct poller *s)
         return;
     }
     s->asked_ms = times_steady(s->times);
-    if (bridge_call_send(s->client, s->driver->build_list(s->target, &req), &req, HTTP_CALL_TIMEOUT_MS,
-                         on_list, s) != 0)
+    if (bridge_call_send(s->client, bridge_build(s->driver, BRIDGE_LIST, s->target, NULL, &req), &req,
+                         HTTP_CALL_TIMEOUT_MS, on_list, s) != 0)
         fail(s);
 }
 
@@ -260,12 +260,13 @@ static void on_detected(void *ctx, int answer, const struct bridge_driver *drive
 
 static int build_health(const struct poller *s, struct bridge_request *ret)
 {
-    return s->driver ? s->driver->build_health(s->target, ret) : detect_build_health(s->target, ret);
+    return s->driver ? bridge_build(s->driver, BRIDGE_HEALTH, s->target, NULL, ret)
+                     : detect_build_health(s->target, ret);
 }
 
 static int read_health(const struct poller *s, const struct bridge_answer *a)
 {
-    return s->driver ? s->driver->read_health(a) : detect_read_health(a);
+    return s->driver ? bridge_read_health(s->driver, a) : detect_read_health(a);
 }
 
 static void after_health(struct poller *s, bool good)

@@ -33,7 +33,7 @@ struct poller_owner {
     void (*on_call)(void *ctx, const struct bridge_call *call);
     /* auto: the bridge speaks this. */
     void (*on_driver)(void *ctx, const struct bridge_driver *driver);
-    /* The list; the owner reads it and returns the result of driver->read_list(). @asked: steady ms. */
+    /* The list; the owner reads it and returns the result of bridge_read_list(). @asked: steady ms. */
     int (*on_list)(void *ctx, const struct bridge_driver *driver, const struct bridge_answer *answer,
                    int64_t asked);
     /* One session was asked for: @seen when @kind is 0, BRIDGE_NO_SESSION: it is gone; others say nothing

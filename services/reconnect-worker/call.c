@@ -232,7 +232,7 @@ static int call_bridge(struct call *c, int64_t spent_ms)
 {
     struct bridge_target target = { c->worker->settings.bridge.url, c->worker->settings.bridge.api_key };
     struct bridge_request built = BRIDGE_REQUEST_NULL;
-    int r = c->driver->build_reconnect(&target, c->claim.session, &built);
+    int r = bridge_build(c->driver, BRIDGE_RECONNECT, &target, c->claim.session, &built);
 
     return r ? r : send_call(c, &built, c->worker->settings.policy.policy.sent_ms - spent_ms, spent_ms);
 }
@@ -244,11 +244,11 @@ static bool call_second_step(struct call *c)
     int64_t spent_ms = boot_ms(c->worker) - c->began_ms;
     struct bridge_request built = BRIDGE_REQUEST_NULL;
 
-    if (!c->driver->build_reconnect_closed || c->second_step ||
+    if (!c->driver->reconnect_closed.method || c->second_step ||
         c->worker->settings.policy.policy.call_ms - spent_ms < CONNECT_LEAST_MS)
         return false;
     c->second_step = true;
-    if (c->driver->build_reconnect_closed(&target, c->claim.session, &built) != 0 ||
+    if (bridge_build_reconnect_closed(c->driver, &target, c->claim.session, &built) != 0 ||
         send_call(c, &built, c->worker->settings.policy.policy.call_ms - spent_ms, spent_ms) != 0)
         return false;
     move_to(c, CALL_CALLING);
@@ -274,7 +274,7 @@ static void on_answer(void *ctx, const struct http_answer *a)
         return;
     }
     if (a->error == HTTP_OK)
-        taken = c->driver->read_reconnect(&answer);
+        taken = bridge_read_reconnect(c->driver, &answer);
     if (taken == BRIDGE_REFUSED && call_second_step(c))
         return;
     c->result.call.no_effect = taken == BRIDGE_NOT_NEEDED;

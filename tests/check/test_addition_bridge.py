@@ -17,71 +17,15 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 HIDDEN_KEY = "dummy-key"
 
 DRIVER = r"""
-#include <errno.h>
-
 #include "common/base/mem.h"
 #include "common/bridge/answer.h"
 #include "common/bridge/drivers.h"
-#include "common/bridge/request.h"
-#include "common/bridge/sessions_api.h"
-
-#define KEY "X-Dummy-Key: "
 
 static const struct bridge_word words[] = {
     { "awake", SESSION_CONNECTED }, { "asleep", SESSION_DISCONNECTED }, { NULL, SESSION_STATE_N } };
 
 static const struct json_path paths[] = { { ANSWER_TOP, { NULL } }, { ANSWER_ID, { "id" } }, { ANSWER_STATUS, { "status" } } };
 static const struct answer_form form = { .paths = paths, .n_paths = ARRAY_LEN(paths), .words = words };
-
-static int build_health(const struct bridge_target *t, struct bridge_request *ret)
-{
-    return request_build(KEY, t, "GET", "/dummy/alive", NULL, ret);
-}
-
-static int build_list(const struct bridge_target *t, struct bridge_request *ret)
-{
-    return request_build(KEY, t, "GET", "/dummy/all", NULL, ret);
-}
-
-static int build_reconnect(const struct bridge_target *t, const char *id, struct bridge_request *ret)
-{
-    return request_build(KEY, t, "POST", "/dummy/%s/wake", id, ret);
-}
-
-static int build_other(const struct bridge_target *t, const char *id, struct bridge_request *ret)
-{
-    return -ENOTSUP;
-}
-
-static int build_create(const struct bridge_target *t, const char *id, const char *webhook_url,
-                        struct bridge_request *ret)
-{
-    return -ENOTSUP;
-}
-
-static int read_list(const struct bridge_answer *a,
-                     int (*on_session)(void *ctx, const struct bridge_session *s), void *ctx, int *ret_skipped)
-{
-    static const struct json_path whole[] = { { 0, { NULL } } };
-    struct json_value list;
-    int r = answer_status(a);
-
-    if (r)
-        return r;
-    if (json_in_find(a->body, whole, 1, &list) || list.kind != JSON_IN_ARRAY)
-        return BRIDGE_GARBAGE;
-    return answer_each(&form, list, on_session, ctx, ret_skipped);
-}
-
-static int read_status(const struct bridge_answer *a, const char *id, struct bridge_session *ret)
-{
-    return BRIDGE_NO_ROUTE;
-}
-
-static int read_create(const struct bridge_answer *a, struct bridge_created *ret)
-{
-    return BRIDGE_NO_ROUTE;
-}
 
 static enum probe_verdict recognise(const struct bridge_answer *a)
 {
@@ -93,27 +37,17 @@ static enum probe_verdict recognise(const struct bridge_answer *a)
 const struct bridge_driver bridge_dummy = {
     .name = "dummy",
     .what = "a bridge that nobody runs",
-    .key_header = KEY,
-    .words = words,
+    .key_header = "X-Dummy-Key: ",
     .has_list = true,
     .has_reconnect = true,
     .probes = { "/dummy/all" },
     .recognise = recognise,
-    .build_health = build_health,
-    .build_list = build_list,
-    .build_status = build_other,
-    .build_create = build_create,
-    .build_delete = build_other,
-    .build_reconnect = build_reconnect,
-    .build_qr = build_other,
-    .read_health = answer_read_health,
-    .read_list = read_list,
-    .read_status = read_status,
-    .read_create = read_create,
-    .read_delete = answer_read_delete,
-    .read_reconnect = answer_read_delete,
-    .read_qr = sessions_read_qr,
-    .read_webhook = webhook_read,
+    .ops = {
+        [BRIDGE_HEALTH] = { "GET", "/dummy/alive" },
+        [BRIDGE_LIST] = { "GET", "/dummy/all" },
+        [BRIDGE_RECONNECT] = { "POST", "/dummy/%s/wake" },
+    },
+    .form = &form,
 };
 """
 

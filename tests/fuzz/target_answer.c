@@ -27,7 +27,7 @@ static void must_be_an_answer(int r)
 static void read_lists(const struct bridge_driver *d, const struct bridge_answer *a)
 {
     int n = 0, skipped = 0;
-    int r = d->read_list ? d->read_list(a, on_session, &n, &skipped) : 0;
+    int r = bridge_read_list(d, a, on_session, &n, &skipped);
 
     if (r == 77)
         MUST(n == 1000); /* what on_session returns is passed up */
@@ -44,20 +44,15 @@ static void read_by(const struct bridge_driver *d, const struct bridge_answer *a
     char message[32];
 
     buf_init(&created.qr, 64 * 1024);
-    must_be_an_answer(d->read_health(a));
+    must_be_an_answer(bridge_read_health(d, a));
     (void)bridge_answer_message(a, message, sizeof message);
     MUST(utf8_is_valid(message, strlen(message)));
     read_lists(d, a);
-    if (d->read_status)
-        must_be_an_answer(d->read_status(a, "s1", &s));
-    if (d->read_create)
-        must_be_an_answer(d->read_create(a, &created));
-    if (d->read_delete)
-        must_be_an_answer(d->read_delete(a));
-    if (d->read_reconnect)
-        must_be_an_answer(d->read_reconnect(a));
-    if (d->read_qr)
-        must_be_an_answer(d->read_qr(a, &qr, &s));
+    must_be_an_answer(bridge_read_status(d, a, "s1", &s));
+    must_be_an_answer(bridge_read_create(d, a, &created));
+    must_be_an_answer(bridge_read_delete(d, a));
+    must_be_an_answer(bridge_read_reconnect(d, a));
+    must_be_an_answer(bridge_read_qr(d, a, &qr, &s));
     buf_fini(&created.qr);
 }
 

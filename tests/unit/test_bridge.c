@@ -5,6 +5,7 @@
 
 #include "common/base/mem.h"
 #include "common/base/rng.h"
+#include "common/bridge/answer.h"
 #include "common/bridge/detect.h"
 #include "common/bridge/driver.h"
 #include "common/bridge/drivers.h"
@@ -41,19 +42,25 @@ static void requests_are_built_to_the_letter(void **state)
     const struct bridge_driver *z = driver("zapw"), *c = driver("contract");
     struct bridge_request q = BRIDGE_REQUEST_NULL;
 
-    assert_request(z->build_health(&target, &q), &q, "GET", "http://b:3000/health", HEAD, "");
-    assert_request(z->build_list(&target, &q), &q, "GET", "http://b:3000/sessions", HEAD, "");
-    assert_request(z->build_create(&target, "a-1", "http://h/w", &q), &q, "POST", "http://b:3000/sessions",
-                   HEAD "Content-Type: application/json\n", "{\"sessionId\":\"a-1\"}");
-    assert_request(z->build_delete(&target, "a", &q), &q, "DELETE", "http://b:3000/sessions/a", HEAD, "");
-    assert_request(z->build_qr(&target, "a", &q), &q, "GET", "http://b:3000/sessions/a", HEAD, "");
-    assert_request(c->build_status(&target, "a", &q), &q, "GET", "http://b:3000/sessions/a/status", HEAD, "");
-    assert_request(c->build_reconnect(&target, "a", &q), &q, "POST", "http://b:3000/sessions/a/reconnect",
+    assert_request(bridge_build(z, BRIDGE_HEALTH, &target, NULL, &q), &q, "GET", "http://b:3000/health", HEAD,
+                   "");
+    assert_request(bridge_build(z, BRIDGE_LIST, &target, NULL, &q), &q, "GET", "http://b:3000/sessions", HEAD,
+                   "");
+    assert_request(bridge_build_create(z, &target, "a-1", "http://h/w", &q), &q, "POST",
+                   "http://b:3000/sessions", HEAD "Content-Type: application/json\n",
+                   "{\"sessionId\":\"a-1\"}");
+    assert_request(bridge_build(z, BRIDGE_DELETE, &target, "a", &q), &q, "DELETE", "http://b:3000/sessions/a",
                    HEAD, "");
-    assert_request(c->build_create(&target, "a", NULL, &q), &q, "POST", "http://b:3000/sessions",
+    assert_request(bridge_build(z, BRIDGE_QR, &target, "a", &q), &q, "GET", "http://b:3000/sessions/a", HEAD,
+                   "");
+    assert_request(bridge_build(c, BRIDGE_STATUS, &target, "a", &q), &q, "GET",
+                   "http://b:3000/sessions/a/status", HEAD, "");
+    assert_request(bridge_build(c, BRIDGE_RECONNECT, &target, "a", &q), &q, "POST",
+                   "http://b:3000/sessions/a/reconnect", HEAD, "");
+    assert_request(bridge_build_create(c, &target, "a", NULL, &q), &q, "POST", "http://b:3000/sessions",
                    HEAD "Content-Type: application/json\n", "{\"id\":\"a\"}");
-    assert_request(c->build_create(&target, "a", "http://h/w", &q), &q, "POST", "http://b:3000/sessions",
-                   HEAD "Content-Type: application/json\n",
+    assert_request(bridge_build_create(c, &target, "a", "http://h/w", &q), &q, "POST",
+                   "http://b:3000/sessions", HEAD "Content-Type: application/json\n",
                    "{\"id\":\"a\",\"webhook\":{\"url\":\"http://h/w\",\"events\":[\"message.received\","
                    "\"message.sent\",\"message.delivered\",\"message.read\",\"session.connected\","
                    "\"session.disconnected\",\"session.qr\"]}}");
@@ -64,8 +71,8 @@ static void the_base_url_may_have_a_path_and_no_key(void **state)
     const struct bridge_target open = { .base_url = "https://b/wa//", .api_key = "" };
     struct bridge_request q = BRIDGE_REQUEST_NULL;
 
-    assert_request(driver("zapw")->build_list(&open, &q), &q, "GET", "https://b/wa/sessions",
-                   "Accept: application/json\n", "");
+    assert_request(bridge_build(driver("zapw"), BRIDGE_LIST, &open, NULL, &q), &q, "GET",
+                   "https://b/wa/sessions", "Accept: application/json\n", "");
 }
 
 static void what_would_be_dangerous_is_not_built(void **state)
@@ -80,18 +87,20 @@ static void what_would_be_dangerous_is_not_built(void **state)
         const struct bridge_driver *d = bridge_driver_at(i);
 
         for (size_t b = 0; b < ARRAY_LEN(bad); b++) {
-            assert_int_equal(d->build_create(&target, bad[b], NULL, &q), -EINVAL);
-            assert_int_equal(d->build_delete(&target, bad[b], &q), -EINVAL);
-            assert_int_equal(d->build_qr(&target, bad[b], &q), -EINVAL);
-            assert_int_equal(d->build_status(&target, bad[b], &q), d->has_status ? -EINVAL : -ENOTSUP);
-            assert_int_equal(d->build_reconnect(&target, bad[b], &q), d->has_reconnect ? -EINVAL : -ENOTSUP);
+            assert_int_equal(bridge_build_create(d, &target, bad[b], NULL, &q), -EINVAL);
+            assert_int_equal(bridge_build(d, BRIDGE_DELETE, &target, bad[b], &q), -EINVAL);
+            assert_int_equal(bridge_build(d, BRIDGE_QR, &target, bad[b], &q), -EINVAL);
+            assert_int_equal(bridge_build(d, BRIDGE_STATUS, &target, bad[b], &q),
+                             d->has_status ? -EINVAL : -ENOTSUP);
+            assert_int_equal(bridge_build(d, BRIDGE_RECONNECT, &target, bad[b], &q),
+                             d->has_reconnect ? -EINVAL : -ENOTSUP);
         }
-        assert_int_equal(d->build_list(&split, &q), -EINVAL);
+        assert_int_equal(bridge_build(d, BRIDGE_LIST, &split, NULL, &q), -EINVAL);
     }
     /* the released zapw would remove a folder beside its own */
-    assert_int_equal(driver("zapw")->build_delete(&target, "../evil", &q), -EINVAL);
-    assert_int_equal(driver("contract")->build_delete(&target, "../evil", &q), -EINVAL);
-    assert_int_equal(driver("zapw")->build_create(&target, "../evil", NULL, &q), -EINVAL);
+    assert_int_equal(bridge_build(driver("zapw"), BRIDGE_DELETE, &target, "../evil", &q), -EINVAL);
+    assert_int_equal(bridge_build(driver("contract"), BRIDGE_DELETE, &target, "../evil", &q), -EINVAL);
+    assert_int_equal(bridge_build_create(driver("zapw"), &target, "../evil", NULL, &q), -EINVAL);
     assert_null(q.method);
 }
 
@@ -111,15 +120,15 @@ static void odd_ids_are_encoded(void **state)
     char longest[SESSION_ID_MAX + 1];
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        assert_request(driver("contract")->build_status(&target, rows[i].id, &q), &q, "GET", rows[i].url,
-                       HEAD, "");
+        assert_request(bridge_build(driver("contract"), BRIDGE_STATUS, &target, rows[i].id, &q), &q, "GET",
+                       rows[i].url, HEAD, "");
     memset(longest, 'x', sizeof longest);
     longest[SESSION_ID_BYTES_MAX] = '\0';
-    assert_int_equal(driver("contract")->build_status(&target, longest, &q), 0);
+    assert_int_equal(bridge_build(driver("contract"), BRIDGE_STATUS, &target, longest, &q), 0);
     bridge_request_fini(&q);
     longest[SESSION_ID_BYTES_MAX] = 'x';
     longest[SESSION_ID_BYTES_MAX + 1] = '\0';
-    assert_int_equal(driver("contract")->build_status(&target, longest, &q), -EINVAL);
+    assert_int_equal(bridge_build(driver("contract"), BRIDGE_STATUS, &target, longest, &q), -EINVAL);
 }
 
 static void every_allocation_may_fail(void **state)
@@ -131,7 +140,7 @@ static void every_allocation_may_fail(void **state)
         int r;
 
         mem_fail_after(n);
-        r = driver("contract")->build_create(&target, "a", "http://h/w", &q);
+        r = bridge_build_create(driver("contract"), &target, "a", "http://h/w", &q);
         mem_fail_after(-1);
         if (r == 0) {
             bridge_request_fini(&q);
@@ -192,7 +201,7 @@ static void every_recorded_list_is_read(void **state)
         struct listed l = { 0 };
         int skipped = -1;
 
-        assert_int_equal(d->read_list(&a, on_session, &l, &skipped), 0);
+        assert_int_equal(bridge_read_list(d, &a, on_session, &l, &skipped), 0);
         assert_int_equal(skipped, 0);
         assert_int_equal(l.n, rows[i / 2].n);
         for (int k = 0; k < l.n; k++) {
@@ -230,7 +239,7 @@ static void odd_ids_are_read(void **state)
                        "[{\"id\":%s,\"status\":\"connected\"},{\"id\":\"b\",\"status\":\"connected\"}]",
                        rows[i].id);
         a.body = str_from(body);
-        assert_int_equal(driver("contract")->read_list(&a, on_session, &l, &skipped), 0);
+        assert_int_equal(bridge_read_list(driver("contract"), &a, on_session, &l, &skipped), 0);
         assert_int_equal(skipped, *rows[i].want ? 0 : 1);
         if (*rows[i].want)
             assert_string_equal(l.s[0].id, rows[i].want);
@@ -244,7 +253,7 @@ static void what_on_session_says_is_passed_up(void **state)
     struct listed l = { .stop_at = 2 };
     int skipped = -1;
 
-    assert_int_equal(driver("zapw")->read_list(&a, on_session, &l, &skipped), 42);
+    assert_int_equal(bridge_read_list(driver("zapw"), &a, on_session, &l, &skipped), 42);
     assert_int_equal(l.n, 2);
     fixture_free(&f);
 }
@@ -284,26 +293,26 @@ static void every_recorded_answer_is_read(void **state)
 
         switch (rows[i / 2].what) {
         case 'h':
-            r = d->read_health(&a);
+            r = bridge_read_health(d, &a);
             break;
         case 'l':
-            r = d->read_list(&a, on_session, &l, &skipped);
+            r = bridge_read_list(d, &a, on_session, &l, &skipped);
             break;
         case 'c':
-            r = d->read_create(&a, &c);
+            r = bridge_read_create(d, &a, &c);
             buf_fini(&c.qr);
             break;
         case 'q':
-            r = d->read_qr(&a, &qr, &s);
+            r = bridge_read_qr(d, &a, &qr, &s);
             break;
         case 'd':
-            r = d->read_delete(&a);
+            r = bridge_read_delete(d, &a);
             break;
         case 's':
-            r = d->read_status(&a, "x", &s);
+            r = bridge_read_status(d, &a, "x", &s);
             break;
         case 'r':
-            r = d->read_reconnect(&a);
+            r = bridge_read_reconnect(d, &a);
             break;
         }
         if (r != rows[i / 2].kind)
@@ -319,7 +328,7 @@ static void a_created_session_comes_with_its_qr(void **state)
         struct bridge_answer a = answer_of(&f);
         struct bridge_created c = { 0 };
 
-        assert_int_equal(bridge_driver_at(i)->read_create(&a, &c), 0);
+        assert_int_equal(bridge_read_create(bridge_driver_at(i), &a, &c), 0);
         assert_string_equal(c.session.id, "alpha");
         assert_int_equal(c.session.state, SESSION_QR_PENDING);
         assert_string_equal(c.session.raw_status, "qr_waiting");
@@ -348,7 +357,7 @@ static void a_qr_counts_only_while_it_is_waited_for(void **state)
         CLEANUP(buf_fini) struct buf qr = BUF_NULL;
         struct bridge_session s;
 
-        assert_int_equal(bridge_driver_at((int)(i & 1))->read_qr(&a, &qr, &s), 0);
+        assert_int_equal(bridge_read_qr(bridge_driver_at((int)(i & 1)), &a, &qr, &s), 0);
         assert_string_equal(buf_str(&qr), rows[i / 2].qr ? "2@x" : "");
     }
 }
@@ -395,7 +404,7 @@ static void transport_is_told_from_the_session(void **state)
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct bridge_answer a = { .status = rows[i].status, .body = str_from(rows[i].body) };
-        int r = driver("contract")->read_reconnect(&a), h = driver("contract")->read_health(&a);
+        int r = bridge_read_reconnect(driver("contract"), &a), h = bridge_read_health(driver("contract"), &a);
 
         if (r != rows[i].reconnect || h != rows[i].health)
             fail_msg("%d %s: %s; %s", rows[i].status, rows[i].body, bridge_answer_text(r),
@@ -445,7 +454,7 @@ static void the_contract_s_status_is_read_generously(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct bridge_answer a = { .status = 200, .body = str_from(rows[i].body) };
         struct bridge_session s = { .id = "untouched" };
-        int r = driver("contract")->read_status(&a, "asked", &s);
+        int r = bridge_read_status(driver("contract"), &a, "asked", &s);
 
         if (r != rows[i].kind)
             fail_msg("%s: %s", rows[i].body, bridge_answer_text(r));
@@ -480,7 +489,7 @@ static void the_contract_s_creation_is_read_generously(void **state)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct bridge_answer a = { .status = rows[i].status, .body = str_from(rows[i].body) };
         struct bridge_created c = { 0 };
-        int r = driver("contract")->read_create(&a, &c);
+        int r = bridge_read_create(driver("contract"), &a, &c);
 
         if (r != rows[i].kind || strcmp(c.session.id, rows[i].id) != 0 || c.session.state != rows[i].state ||
             strcmp(buf_str(&c.qr), rows[i].qr) != 0)
@@ -530,7 +539,7 @@ static void lists_of_others_are_read(void **state)
         struct bridge_answer a = { .status = rows[i / 2].status, .body = str_from(rows[i / 2].body) };
         int want = i & 1 ? rows[i / 2].contract : rows[i / 2].zapw, skipped = -1;
         struct listed l = { 0 };
-        int r = d->read_list(&a, on_session, &l, &skipped);
+        int r = bridge_read_list(d, &a, on_session, &l, &skipped);
 
         if (r != want)
             fail_msg("%s by %s: %s", rows[i / 2].body, d->name, bridge_answer_text(r));
@@ -565,10 +574,10 @@ static void broken_answers_are_answered(void **state)
 
         for (uint64_t k = rng_below(&rng, 4); n && k; k--)
             end[rng_below(&rng, n)] = (char)rng_below(&rng, 256);
-        assert_in_range(d->read_list(&a, ignore, NULL, &skipped), 0, BRIDGE_ANSWER_N - 1);
-        assert_in_range(d->read_qr(&a, &qr, &s), 0, BRIDGE_ANSWER_N - 1);
-        assert_in_range(d->read_create(&a, &c), 0, BRIDGE_ANSWER_N - 1);
-        assert_in_range(d->read_reconnect(&a), 0, BRIDGE_ANSWER_N - 1);
+        assert_in_range(bridge_read_list(d, &a, ignore, NULL, &skipped), 0, BRIDGE_ANSWER_N - 1);
+        assert_in_range(bridge_read_qr(d, &a, &qr, &s), 0, BRIDGE_ANSWER_N - 1);
+        assert_in_range(bridge_read_create(d, &a, &c), 0, BRIDGE_ANSWER_N - 1);
+        assert_in_range(bridge_read_reconnect(d, &a), 0, BRIDGE_ANSWER_N - 1);
         buf_fini(&c.qr);
     }
     free(body);
@@ -739,7 +748,7 @@ static void the_setting_names_every_driver(void **state)
 
     for (int i = 0; (d = bridge_driver_at(i)); i++) {
         (void)snprintf(choices + strlen(choices), sizeof choices - strlen(choices), " %s", d->name);
-        assert_true(d->probes[0] && d->recognise && d->key_header && d->words);
+        assert_true(d->probes[0] && d->recognise && d->key_header && d->form->words);
     }
     assert_string_equal(BRIDGE_CHOICES, choices);
 }

@@ -39,7 +39,7 @@ static bool is_webhook(struct http_req *r)
     const struct webhook_request hook = { .body = http_req_body(r), .header = header, .ctx = r };
     struct webhook webhook;
 
-    return bridge_driver_at(0)->read_webhook(&hook, STR_LIT("main"), &webhook) == 0;
+    return bridge_read_webhook(bridge_driver_at(0), &hook, STR_LIT("main"), &webhook) == 0;
 }
 
 static enum http_begin on_begin(void *ctx, struct http_req *r)

@@ -1,0 +1,193 @@
+/*
+ * Answers, from the data of a driver: its own verdict first, then the HTTP status, then the body.
+ */
+#include <stdio.h>
+
+#include "common/base/json_in.h"
+#include "common/base/mem.h"
+#include "common/bridge/answer.h"
+
+static int status_of(const struct bridge_driver *d, enum bridge_op op, const struct bridge_answer *a)
+{
+    int r = d->kind ? d->kind(op, a) : 0;
+
+    return r ? r : answer_status_of_session(a);
+}
+
+/* Of the bridge as a whole: a 404 is about the call. */
+static int status_of_bridge(const struct bridge_driver *d, enum bridge_op op, const struct bridge_answer *a)
+{
+    int r = d->kind ? d->kind(op, a) : 0;
+
+    return r ? r : answer_status(a);
+}
+
+static bool refuses(const struct bridge_driver *d, const struct bridge_answer *a)
+{
+    return answer_error(a, !d->form->status_is_state);
+}
+
+/* -- lists -- */
+
+static int find_list(const struct bridge_driver *d, const struct bridge_answer *a, enum bridge_op op,
+                     struct json_value *ret)
+{
+    static const struct json_path whole[] = { { 0, { NULL } } };
+    const struct json_path *paths = d->list_at ? d->list_at : whole;
+    int n = d->list_at ? d->list_paths : 1, r = status_of_bridge(d, op, a);
+    struct json_value v[JSON_IN_PATHS_MAX];
+
+    if (r)
+        return r;
+    if (json_in_find(a->body, paths, n, v))
+        return BRIDGE_GARBAGE;
+    *ret = json_in_first(paths, v, n, 0, JSON_IN_ARRAY);
+    if (ret->kind != JSON_IN_ARRAY)
+        return answer_says_error(a) ? BRIDGE_REFUSED : BRIDGE_GARBAGE;
+    return answer_check_list(a, *ret);
+}
+
+struct wanted {
+    const struct bridge_driver *driver;
+    int (*on_session)(void *ctx, const struct bridge_session *s);
+    void *ctx;
+};
+
+static int on_entry(void *ctx, const struct bridge_session *s)
+{
+    const struct wanted *w = ctx;
+
+    if (w->driver->is_phantom && w->driver->is_phantom(s))
+        return 0;
+    return w->on_session(w->ctx, s);
+}
+
+int bridge_read_list(const struct bridge_driver *d, const struct bridge_answer *a,
+                     int (*on_session)(void *ctx, const struct bridge_session *s), void *ctx,
+                     int *ret_skipped)
+{
+    struct wanted w = { d, on_session, ctx };
+    struct json_value list;
+    int r;
+
+    if (d->read_list)
+        return d->read_list(a, on_session, ctx, ret_skipped);
+    r = find_list(d, a, BRIDGE_LIST, &list);
+    return r ? r : answer_each(d->form, list, on_entry, &w, ret_skipped);
+}
+
+/* -- health -- */
+
+static bool has_field(struct str body, const char *name)
+{
+    const struct json_path path = { 0, { name } };
+    struct json_value v;
+
+    return json_in_find(body, &path, 1, &v) == 0 && v.kind != JSON_IN_ABSENT && v.kind != JSON_IN_NULL;
+}
+
+int bridge_read_health(const struct bridge_driver *d, const struct bridge_answer *a)
+{
+    struct json_value list;
+    int r;
+
+    if (d->health_is_list)
+        return find_list(d, a, BRIDGE_HEALTH, &list);
+    r = status_of_bridge(d, BRIDGE_HEALTH, a);
+    if (r)
+        return r;
+    if (d->health_field)
+        return has_field(a->body, d->health_field) ? 0 : BRIDGE_GARBAGE;
+    return answer_read_health(a);
+}
+
+/* -- one session -- */
+
+int bridge_read_status(const struct bridge_driver *d, const struct bridge_answer *a, const char *id,
+                       struct bridge_session *ret)
+{
+    struct bridge_session s;
+    int r = d->ops[BRIDGE_STATUS].method ? status_of(d, BRIDGE_STATUS, a) : BRIDGE_NO_ROUTE;
+
+    if (r == 0)
+        r = answer_session(d->form, a->body, SESSION_UNKNOWN, &s, NULL);
+    if (r)
+        return r;
+    (void)snprintf(s.id, sizeof s.id, "%s", id);
+    *ret = s;
+    return 0;
+}
+
+/* A code shows that a scan is waited for, unless the session is in another state. */
+static void settle_qr(struct bridge_session *s, struct buf *qr)
+{
+    if (qr->len > 0 && s->state == SESSION_STARTING)
+        s->state = SESSION_QR_PENDING;
+    if (s->state != SESSION_QR_PENDING)
+        buf_fini(qr);
+}
+
+int bridge_read_create(const struct bridge_driver *d, const struct bridge_answer *a,
+                       struct bridge_created *ret)
+{
+    CLEANUP(buf_fini) struct buf qr = BUF_NULL;
+    struct bridge_session s;
+    int r;
+
+    if (d->read_create)
+        return d->read_create(a, ret);
+    r = status_of_bridge(d, BRIDGE_CREATE, a);
+    if (r == 0)
+        r = answer_session(d->form, a->body, SESSION_STARTING, &s, &qr);
+    if (r)
+        return r;
+    settle_qr(&s, &qr);
+    *ret = (struct bridge_created){ .session = s, .qr = qr };
+    qr = BUF_NULL;
+    return 0;
+}
+
+int bridge_read_qr(const struct bridge_driver *d, const struct bridge_answer *a, struct buf *ret_qr,
+                   struct bridge_session *ret)
+{
+    CLEANUP(buf_fini) struct buf qr = BUF_NULL;
+    struct bridge_session s;
+    int r;
+
+    if (d->read_qr)
+        return d->read_qr(a, ret_qr, ret);
+    r = status_of(d, BRIDGE_QR, a);
+    if (r == 0)
+        r = answer_session(d->form, a->body, SESSION_STARTING, &s, &qr);
+    if (r)
+        return r;
+    settle_qr(&s, &qr);
+    *ret = s;
+    *ret_qr = qr;
+    qr = BUF_NULL;
+    return 0;
+}
+
+/* -- orders -- */
+
+int bridge_read_delete(const struct bridge_driver *d, const struct bridge_answer *a)
+{
+    int r = status_of(d, BRIDGE_DELETE, a);
+
+    if (r)
+        return r;
+    return refuses(d, a) ? BRIDGE_REFUSED : 0;
+}
+
+int bridge_read_reconnect(const struct bridge_driver *d, const struct bridge_answer *a)
+{
+    int r = d->ops[BRIDGE_RECONNECT].method ? status_of(d, BRIDGE_RECONNECT, a) : BRIDGE_NO_ROUTE;
+
+    if (r)
+        return r;
+    if (a->body.n && !answer_is_json(a))
+        return BRIDGE_GARBAGE;
+    if (refuses(d, a))
+        return BRIDGE_REFUSED;
+    return d->read_reconnect ? d->read_reconnect(a) : 0;
+}
