@@ -138,9 +138,10 @@ def test_show_tells_the_story(make_stack):
     # over first may have been asked after that.
     assert all(newer["from"] == older["to"] for newer, older in zip(told["changes"], told["changes"][1:]))
     assert told["changes"][0]["at"] > told["changes"][-1]["at"] and told["changes"][0]["to"] == "connected"
-    drops = [c for c in told["changes"] if c["to"] == "disconnected"]
-    assert drops and {(c["from"], c["cause"], c["code"], c["source"]) for c in drops} == {
-        ("connected", "connection-closed", 428, "webhook")}
+    # A poll after the drop before may be the first to see a drop; it knows no cause. Most drops are known by their webhook.
+    drops = [(c["from"], c["cause"], c["code"], c["source"]) for c in told["changes"] if c["to"] == "disconnected"]
+    webhook, poll = ("connected", "connection-closed", 428, "webhook"), ("connected", "poll", 0, "poll")
+    assert set(drops) <= {webhook, poll} and drops.count(webhook) > drops.count(poll)
     assert {a["outcome"] for a in told["attempts"]} == {"succeeded"} and told["attempts"][0]["http_status"] == 200
     assert told["next"]["action"] == "none" and told["next"]["why_not_sooner"] == "connected"
     text = s.cli("session", "show", "demo-1", check=True).stdout
