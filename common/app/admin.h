@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "common/app/app.h"
+#include "common/app/app_spec.h"
 
 #define ADMIN_CHECKS_MAX 8
 

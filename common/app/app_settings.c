@@ -1,5 +1,5 @@
 /* The settings of every program, and of those that talk to the bridge. */
-#include "common/app/app.h"
+#include "common/app/app_spec.h"
 #include "common/bridge/drivers.h"
 
 const struct setting app_settings_table[] = {

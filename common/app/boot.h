@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "common/app/app.h"
+#include "common/app/app_spec.h"
 
 /* "<program>: <message>" on stderr. Returns APP_EXIT(code). */
 int boot_exit(const struct app_spec *spec, enum exit_code code, const char *fmt, ...)

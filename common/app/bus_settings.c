@@ -4,8 +4,9 @@
 #include <string.h>
 #include <sys/un.h>
 
-#include "common/app/app.h"
+#include "common/app/app_spec.h"
 #include "common/base/mem.h"
+#include "common/io/bus.h"
 
 /* The longest path of a Unix socket that the kernel takes. */
 #define SOCKET_PATH_MAX (sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1)
