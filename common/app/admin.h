@@ -8,6 +8,8 @@
 #pragma once
 
 #include "common/app/app_spec.h"
+#include "common/io/http_server.h"
+#include "common/io/loop.h"
 
 #define ADMIN_CHECKS_MAX 8
 

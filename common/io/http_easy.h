@@ -3,7 +3,7 @@
 
 #include <curl/curl.h>
 
-#include "common/io/http_client.h"
+#include "common/io/http_exchange.h"
 
 /* The options that all calls share: no proxy, no redirect, http and https only, certificates held against
  * @ca_file

@@ -1,5 +1,5 @@
 /* The limits of a server that has none of its own, and the names of the reasons to refuse something. */
-#include "common/io/http_server.h"
+#include "common/io/http_handlers.h"
 
 const struct http_limits http_limits_default = {
     .header_bytes_max = 16 * 1024,

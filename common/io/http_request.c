@@ -17,16 +17,12 @@
 #include "common/io/http_request.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/buf.h"
-#include "common/base/json_out.h"
 #include "common/base/mem.h"
-#include "common/io/http_body.h"
-#include "common/io/http_header.h"
-#include "common/io/http_waiting.h"
+#include "common/io/http_req.h"
+#include "common/io/loop.h"
 
 /* Of a refused body this much is read and dropped, so that the connection stays usable. */
 #define SKIP_BYTES_MAX (8 * 1024 * 1024)
@@ -35,43 +31,7 @@
 /* A peer that was sent away has this long to read why. */
 #define LINGER_MS 2000
 
-enum phase {
-    PHASE_IDLE,    /* nothing of a request yet */
-    PHASE_HEADER,  /* its header has begun */
-    PHASE_BODY,    /* the header is complete, the body comes */
-    PHASE_HANDLED, /* with the handler */
-    PHASE_ANSWER,  /* a part of the answer waits for the peer to read */
-    PHASE_SKIP,    /* answered; the rest of the body is read over */
-    PHASE_LINGER,  /* answered for the last time */
-};
-
-struct http_req {
-    struct list in_service;
-    struct http_service *service;
-    struct wire *wire;
-    struct http_peer *peer;
-    enum phase phase;
-    int64_t phase_ms; /* when it began, loop time */
-    bool first;       /* no request was complete yet */
-    int busy;         /* calls that need this struct */
-    bool over;        /* to be freed by the last of them */
-
-    struct http_header header;
-    struct http_head head;
-    struct http_body body;
-    bool unverified;
-    bool part;     /* only the beginning of the body is kept */
-    bool close;    /* the connection ends behind the answer */
-    bool ended;    /* the peer sends no more */
-    bool answered; /* the answer is in `out`, or memory was short for it */
-    char *out;
-    size_t out_n;
-    struct http_waiting waiting;
-    char peer_text[64];
-    void *user;
-};
-
-static void enter(struct http_req *r, enum phase phase)
+static void enter(struct http_req *r, enum http_phase phase)
 {
     r->phase = phase;
     r->phase_ms = loop_now_ms(r->service->loop);
@@ -202,19 +162,6 @@ void http_respond(struct http_req *r, int status, const char *content_type, stru
     r->busy++;
     send_answer(r);
     (void)leave(r);
-}
-
-void http_respond_error(struct http_req *r, int status, const char *error, const char *detail,
-                        const char *extra_headers)
-{
-    CLEANUP(buf_fini) struct buf body = BUF_INIT(4096);
-    struct json_out j = JSON_OUT(&body);
-
-    json_open(&j, NULL, '{');
-    json_texts(&j, "error", error);
-    json_texts(&j, "detail", detail);
-    json_close(&j, '}');
-    http_respond(r, status, "application/json", (struct str){ buf_str(&body), body.len }, extra_headers);
 }
 
 /* ---- refusals of our own --------------------------------------------------------------------- */
@@ -617,93 +564,4 @@ void http_req_close_all(struct http_service *s)
         wire_close(r->wire);
         free_req(r);
     }
-}
-
-/* ---- questions of a handler --------------------------------------------------------------------- */
-
-struct str http_req_method(const struct http_req *r)
-{
-    return r->head.method;
-}
-
-struct str http_req_path(const struct http_req *r)
-{
-    return r->head.path;
-}
-
-struct str http_req_query(const struct http_req *r)
-{
-    return r->head.query;
-}
-
-struct str http_req_host(const struct http_req *r)
-{
-    return r->head.host;
-}
-
-struct str http_req_header(const struct http_req *r, const char *name)
-{
-    return http_head_field(&r->head, name);
-}
-
-bool http_req_field(const struct http_req *r, int i, struct str *ret_name, struct str *ret_value)
-{
-    const struct http_field *f = &r->head.fields[i];
-
-    if (i >= r->head.n_fields)
-        return false;
-    *ret_name = (struct str){ r->header.bytes + f->name, f->name_n };
-    *ret_value = (struct str){ r->header.bytes + f->value, f->value_n };
-    return true;
-}
-
-struct str http_req_body(const struct http_req *r)
-{
-    return (struct str){ r->body.len ? r->body.bytes : "", r->body.len };
-}
-
-bool http_req_has_body(const struct http_req *r)
-{
-    return r->head.chunked || r->head.length > 0;
-}
-
-int64_t http_req_body_bytes(const struct http_req *r)
-{
-    return r->head.method.p && r->head.length > 0 ? r->head.length : (int64_t)r->body.len + r->body.dropped;
-}
-
-bool http_req_is_part(const struct http_req *r)
-{
-    return r->part;
-}
-
-char *http_req_take_body(struct http_req *r, size_t *ret_len)
-{
-    return http_body_take(&r->body, ret_len);
-}
-
-struct str http_req_peer(const struct http_req *r)
-{
-    struct http_req *writable = (struct http_req *)r;
-    struct sockaddr_storage a;
-    char host[48], service[8];
-
-    if (r->peer_text[0] == '\0') {
-        wire_address(r->wire, &a);
-        if (getnameinfo((struct sockaddr *)&a, sizeof a, host, sizeof host, service, sizeof service,
-                        NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-            return STR_LIT("?");
-        (void)snprintf(writable->peer_text, sizeof writable->peer_text, "%s:%s", host, service);
-    }
-    return str_from(r->peer_text);
-}
-
-void http_req_set_user(struct http_req *r, void *user)
-{
-    r->user = user;
-}
-
-void *http_req_user(const struct http_req *r)
-{
-    return r->user;
 }

@@ -1,13 +1,13 @@
 /*
- * One connection of the HTTP server and its request of the moment (struct http_req of http_server.h): the
+ * One connection of the HTTP server and its request of the moment (struct http_req): the
  * flow from bytes to the handler and from the answer to bytes.
  */
 #pragma once
 
 #include "common/base/list.h"
+#include "common/io/http_handlers.h"
 #include "common/io/http_quota.h"
 #include "common/io/http_reply.h"
-#include "common/io/http_server.h"
 #include "common/io/http_wire.h"
 
 /* The server as its connections see it. Embedded in the server. */

@@ -3,6 +3,6 @@
 
 #include <uv.h>
 
-#include "common/io/loop.h"
+struct loop;
 
 uv_loop_t *loop_uv(struct loop *l);
