@@ -19,6 +19,7 @@
 #include "common/base/mem.h"
 #include "common/io/file_watch.h"
 #include "common/store/events_log.h"
+#include "common/store/store.h"
 
 #define PREFIX_MAX 64
 /* Looks for commits are so far apart: one that stands alone is seen at once, and in a crowd, also of events

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "common/base/log.h"
-#include "common/store/db_file.h"
+#include "common/store/store.h"
 
 void state_store_close(struct state_store *s)
 {

@@ -9,7 +9,7 @@
  * each and never leave it. Libraries (common/) return; programs (services/) log.
  *
  * An error is not traced on its way up: it passes unchanged and crosses one border, where a program logs it with an id of
- * that place alone, so that one grep finds the place; a store says more of it in db_problem() (common/store/db_file.h).
+ * that place alone, so that one grep finds the place; a store says more of it in db_problem() (common/store/store.h).
  */
 #pragma once
 

@@ -3,10 +3,10 @@
 #include "common/base/mem.h"
 #include "common/store/columns.h"
 
-#define COLUMNS ATTEMPT_COLUMNS(SQL_NAME_1, SQL_NAME)
+#define COLUMNS ATTEMPT_COLUMNS(SQL_NAMES)
 
 #define SQL_ROW_STRUCT struct attempt_row
-static const struct sql_column columns[] = { ATTEMPT_COLUMNS(SQL_COLUMN, SQL_COLUMN) };
+static const struct sql_column columns[] = { ATTEMPT_COLUMNS(SQL_COLUMNS) };
 
 static void read_row(const struct sql *q, struct attempt_row *ret)
 {
@@ -28,13 +28,12 @@ static int each(struct sql *q, int (*on_row)(void *ctx, const struct attempt_row
 
 int attempts_begin(struct db *db, const struct attempt_row *row, int64_t *ret_token)
 {
-    int r = sql_write_row(
-        db, "INSERT INTO attempt (" COLUMNS ") VALUES (" ATTEMPT_COLUMNS(SQL_MARK_1, SQL_MARK) ")", columns,
-        ARRAY_LEN(columns), row);
+    int r = sql_insert_row(
+        db, "INSERT INTO attempt (" COLUMNS ") VALUES (" ATTEMPT_COLUMNS(SQL_MARKS) ") RETURNING token",
+        columns, ARRAY_LEN(columns), row, ret_token);
 
     if (r != 0)
         return r;
-    *ret_token = sql_last_id(db);
     return sql_run(db,
                    "DELETE FROM attempt WHERE bridge = ?1 AND session = ?2 AND token <= (SELECT token FROM"
                    " attempt WHERE bridge = ?1 AND session = ?2 ORDER BY token DESC LIMIT 1 OFFSET ?3)",
@@ -73,7 +72,7 @@ int attempts_window(struct db *db, const char *bridge, int64_t after, struct bre
 {
     CLEANUP(sql_done) struct sql *q = NULL;
     int r = sql_query(db,
-                      "SELECT count(*), coalesce(sum(fault), 0) FROM attempt WHERE bridge = ?1"
+                      "SELECT count(*), count(*) FILTER (WHERE fault <> 0) FROM attempt WHERE bridge = ?1"
                       " AND answered_at > ?2",
                       &q, "si", bridge, after);
 
@@ -114,8 +113,9 @@ int attempts_of_others(struct db *db, const char *bridge, const char *session, i
     int r = sql_query(db,
                       "SELECT count(*) FILTER (WHERE answered_at > ?3 AND NOT " IS_FAULT "),"
                       " count(*) FILTER (WHERE answered_at > ?4 AND " IS_FAULT ")"
-                      " FROM attempt WHERE bridge = ?1 AND session <> ?2 AND answered_at > min(?3, ?4)",
-                      &q, "ssii", bridge, session, well_after, bad_after);
+                      " FROM attempt WHERE bridge = ?1 AND session <> ?2 AND answered_at > ?5",
+                      &q, "ssiii", bridge, session, well_after, bad_after,
+                      well_after < bad_after ? well_after : bad_after);
 
     if (r == 0)
         r = sql_next(q);

@@ -8,10 +8,10 @@
 #include "common/store/columns.h"
 #include "common/store/txn.h"
 
-#define COLUMNS BRIDGE_COLUMNS(SQL_NAME_1, SQL_NAME)
+#define COLUMNS BRIDGE_COLUMNS(SQL_NAMES)
 
 #define SQL_ROW_STRUCT struct bridge_row
-static const struct sql_column columns[] = { BRIDGE_COLUMNS(SQL_COLUMN, SQL_COLUMN) };
+static const struct sql_column columns[] = { BRIDGE_COLUMNS(SQL_COLUMNS) };
 
 /* ---- the row --------------------------------------------------------------------------------- */
 
@@ -59,9 +59,11 @@ int bridges_get(struct db *db, const char *name, struct bridge_row *ret)
 
 int bridges_save(struct db *db, const struct bridge_row *b)
 {
-    return sql_write_row(
-        db, "INSERT OR REPLACE INTO bridge (" COLUMNS ") VALUES (" BRIDGE_COLUMNS(SQL_MARK_1, SQL_MARK) ")",
-        columns, ARRAY_LEN(columns), b);
+    return sql_write_row(db,
+                         "INSERT INTO bridge (" COLUMNS ") VALUES (" BRIDGE_COLUMNS(
+                             SQL_MARKS) ")"
+                                        " ON CONFLICT (name) DO UPDATE SET " BRIDGE_COLUMNS(SQL_SETS),
+                         columns, ARRAY_LEN(columns), b);
 }
 
 int bridges_hook_helped(struct db *db, const char *name)

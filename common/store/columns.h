@@ -11,10 +11,11 @@
 #include "common/store/sql_row.h"
 
 /* struct session_row */
-#define SESSION_COLUMNS(FIRST, X)              \
-    FIRST(TEXT, bridge, bridge)                \
-    X(TEXT, id, id)                            \
-    X(INT, state, state)                       \
+#define SESSION_COLUMNS(...) SESSION_LIST(__VA_ARGS__)
+#define SESSION_LIST(KEY, FIRST, X)            \
+    KEY(TEXT, bridge, bridge)                  \
+    KEY(TEXT, id, id)                          \
+    FIRST(INT, state, state)                   \
     X(TEXT, cause, cause)                      \
     X(INT, code, code)                         \
     X(INT, since, since)                       \
@@ -32,9 +33,10 @@
     X(INT, last_received_at, last_received_at)
 
 /* struct bridge_row */
-#define BRIDGE_COLUMNS(FIRST, X)                      \
-    FIRST(TEXT, name, name)                           \
-    X(TEXT, driver, driver)                           \
+#define BRIDGE_COLUMNS(...) BRIDGE_LIST(__VA_ARGS__)
+#define BRIDGE_LIST(KEY, FIRST, X)                    \
+    KEY(TEXT, name, name)                             \
+    FIRST(TEXT, driver, driver)                       \
     X(INT, health, health)                            \
     X(INT, health_since, health_since)                \
     X(TEXT, health_detail, health_detail)             \
@@ -67,7 +69,8 @@
     X(INT, feed_seq, feed_seq)
 
 /* struct reconnect_row */
-#define RECONNECT_COLUMNS(FIRST, X)          \
+#define RECONNECT_COLUMNS(...) RECONNECT_LIST(__VA_ARGS__)
+#define RECONNECT_LIST(KEY, FIRST, X)        \
     FIRST(TEXT, bridge, bridge)              \
     X(TEXT, session, session)                \
     X(INT, phase, retry.phase)               \
@@ -95,7 +98,8 @@
     X(INT, shuffle_key, shuffle_key)
 
 /* struct attempt_row, besides its token: that is the rowid, which SQLite gives. */
-#define ATTEMPT_COLUMNS(FIRST, X)    \
+#define ATTEMPT_COLUMNS(...) ATTEMPT_LIST(__VA_ARGS__)
+#define ATTEMPT_LIST(KEY, FIRST, X)  \
     FIRST(TEXT, bridge, bridge)      \
     X(TEXT, session, session)        \
     X(INT, attempt, attempt)         \

@@ -1,6 +1,8 @@
 /*
- * One SQLite file: opening, migrations, transactions, codes. Every other file of this folder builds on it;
- * SQLite is not visible outside the folder.
+ * A connection to a part of the store: transactions, errors, time. Every other file of this folder builds on it; the
+ * engine is not visible outside the folder. store.h opens one.
+ *
+ * The parts, and their rules as SQLite files (the engine of a store in a folder):
  *
  *   events.db   WAL, synchronous=FULL, small page cache. Written and checkpointed by exactly one connection
  *               of exactly one process (webhook-ingest holds the lock file events.lock). Readers open it
@@ -22,30 +24,13 @@ struct db;
 /* Answers of this folder besides 0 and -errno. SQLite's codes become: BUSY/LOCKED -EAGAIN, FULL -ENOSPC,
  * READONLY -EROFS, IOERR -EIO (or -ENOSPC when the system says so; a failed fsync: db_sync_failed()),
  * CANTOPEN -ENOENT or -EACCES, CORRUPT/NOTADB -EBADMSG, NOMEM -ENOMEM, anything else -EPROTO (our mistake).
- * db_problem() (db_file.h) makes a sentence for an operator of each.
+ * db_problem() (store.h) makes a sentence for an operator of each.
  */
 #define STATE_DB_FILE  "state.db"
 #define EVENTS_DB_FILE "events.db"
 /* SQLite closes it after each commit into state.db; a watcher of the file sees that. */
 #define STATE_JOURNAL_FILE STATE_DB_FILE "-journal"
 
-/* One step of a schema: user_version N becomes N + 1 by running sql[N]. */
-struct db_schema {
-    const char *const *sql; /* NULL-ended */
-};
-extern const struct db_schema state_schema; /* all tables of state.db, in state_schema.c */
-
-/* Opens or creates @dir/@file with the rules of state.db and migrates it. Returns 0, or a negative: -EACCES,
- * -ENOENT (no directory), -EROFS, -ENOSPC, -EBADMSG (not a database), -EPROTONOSUPPORT (written by a newer
- * zapkeep). */
-int db_open_state(const char *dir, struct db **ret);
-/* Read-only, for a reader that must not wait: -EAGAIN after 100 ms. -ENOENT: not there
- * yet. */
-int db_open_state_reader(const char *dir, struct db **ret);
-int db_open_reader(const char *dir, const char *file, struct db **ret);
-int db_open(const char *dir, const char *file, const struct db_schema *schema, struct db **ret);
-/* In memory, for tests. */
-int db_open_memory(const struct db_schema *schema, struct db **ret);
 void db_close(struct db *db); /* NULL is nothing; an open transaction is rolled back */
 
 /* One transaction at a time. db_begin takes the write lock (BEGIN IMMEDIATE). Return 0 or -errno. */
@@ -70,18 +55,8 @@ const char *db_error(const struct db *db);
  * use any more, open the file again. A commit into a file that is not in its place returns -ESTALE, as does
  * db_begin_reads(). */
 bool db_sync_failed(const struct db *db);
-/* "3.40.1": the SQLite that is linked. */
-const char *db_engine_version(void);
 /* For tests and doctor: 0 when it can write and sync a row now. */
 int db_check_writable(struct db *db);
-/* Copies the file to @path while others write (online backup, one snapshot), then verifies by quick_check. */
-int db_backup(struct db *db, const char *path);
-/* Is @dir/@file a copy that can be put in place: of a schema that is known, and sound? Returns 0, -ENOENT,
- * -EBADMSG,
- * -EPROTONOSUPPORT, -EUCLEAN (it has a "-wal" file, so it is no copy of db_backup()), or another -errno. */
-int db_verify(const char *dir, const char *file);
-/* SQLite's quick_check: 0, or -EBADMSG. */
-int db_quick_check(struct db *db);
 
 /*
  * Steady time: ms that never run backwards nor jump forward when somebody sets the clock, the same in every

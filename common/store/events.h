@@ -38,8 +38,6 @@ struct event_filter {
     int64_t since_at, until_at; /* at >= since_at, at < until_at; 0: no bound */
 };
 
-/* Returns 0, -ENOENT (no events.db yet), -EACCES, -EBADMSG, -EPROTONOSUPPORT. */
-int event_reader_open(const char *dir, struct event_reader **ret);
 void event_reader_close(struct event_reader *r);
 /* Words of the last failure. */
 const char *event_reader_error(const struct event_reader *r);
@@ -95,10 +93,3 @@ struct rejected {
 };
 int event_read_rejected(struct event_reader *r, int limit,
                         int (*on_row)(void *ctx, const struct rejected *row), void *ctx);
-
-/* ---- backup ---------------------------------------------------------------------------------- */
-
-/* Copies @dir/events.db to the new file @path while it is written, without holding the writer back, verifies
- * the copy by quick_check and syncs it. Returns 0 and how many events it holds, -ENOENT (no events.db), or
- * another negative. */
-int event_backup(const char *dir, const char *path, int64_t *ret_events);

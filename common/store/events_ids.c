@@ -5,12 +5,14 @@
  * new
  * events as repeats.
  */
+#include "common/store/events_ids.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "common/base/mem.h"
-#include "common/store/events_internal.h"
+#include "common/base/rng.h"
 #include "common/store/sql.h"
 
 static int load_log(struct db *db, struct event_ids *ret)
@@ -34,7 +36,7 @@ int event_ids_load(struct db *db, struct event_ids *ret)
     ret->n = 0;
     if (r == 0)
         r = sql_query(db,
-                      "SELECT CAST(substr(key, 4) AS INTEGER), value FROM meta WHERE key GLOB 'id@*'"
+                      "SELECT CAST(substr(key, 4) AS BIGINT), value FROM meta WHERE key LIKE 'id@%'"
                       " ORDER BY key DESC LIMIT ?1",
                       &q, "i", (int64_t)EVENT_IDS_MAX);
     while (r == 0 && (r = sql_next(q)) == SQL_ROW) {
@@ -55,10 +57,21 @@ const char *event_ids_of(const struct event_ids *ids, int64_t seq)
     return ids->log;
 }
 
+void event_ids_random(char ret[LOG_ID_MAX])
+{
+    uint32_t id;
+
+    rng_secret(&id, sizeof id);
+    (void)snprintf(ret, LOG_ID_MAX, "%08" PRIx32, id);
+}
+
 int event_ids_fork(struct db *db, int64_t head)
 {
-    char key[32];
+    char key[32], digits[LOG_ID_MAX];
 
     (void)snprintf(key, sizeof key, "id@%020" PRId64, head + 1);
-    return sql_run(db, "INSERT OR REPLACE INTO meta VALUES (?1, lower(hex(randomblob(4))))", "s", key);
+    event_ids_random(digits);
+    return sql_run(db,
+                   "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                   "ss", key, digits);
 }

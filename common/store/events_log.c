@@ -1,306 +1,113 @@
-/*
- * Opening the log for writing, and appending to it.
- *
- * seq is given out here, not by SQLite: head + 1, with head moved on only by a commit, so that a transaction
- * that failed leaves no gap.
- */
+/* Each function by the engine of the log. */
 #include "common/store/events_log.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "common/base/instance_lock.h"
-#include "common/base/mem.h"
-#include "common/base/own_file.h"
-#include "common/store/db_companions.h"
-#include "common/store/events_internal.h"
-#include "common/store/sql.h"
-
-/* ---- one writer ------------------------------------------------------------------------------ */
-
-static int take_lock(struct event_log *l, int64_t *ret_pid)
-{
-    int r = instance_lock_take(l->dir, EVENTS_LOCK_FILE, &l->lock_fd, ret_pid);
-
-    return r == INSTANCE_LOCK_TAKEN ? EVENT_LOG_TAKEN : r;
-}
-
-/* ---- opening --------------------------------------------------------------------------------- */
-
-static int load_bounds(struct event_log *l)
-{
-    int r = sql_get_int(l->db, "SELECT coalesce(max(seq), 0) FROM event", &l->head, "");
-
-    if (r == 0)
-        r = sql_get_int(l->db, "SELECT coalesce(min(seq), 0) FROM event", &l->oldest, "");
-    if (r == 0)
-        r = sql_get_int(l->db, "SELECT coalesce(max(at), 0) FROM mark", &l->mark_at, "");
-    l->new_head = l->head;
-    l->new_oldest = l->oldest;
-    l->new_mark_at = l->mark_at;
-    return r;
-}
-
-/* The directory entries of a new file are on disk only after this. */
-static int sync_dir(const char *dir)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int r;
-
-    if (fd < 0)
-        return -errno;
-    r = fsync(fd) == 0 || errno == EINVAL ? 0 : -errno;
-    (void)close(fd);
-    return r;
-}
-
-static int open_files(struct event_log *l)
-{
-    char path[OWN_PATH_MAX];
-    int r;
-
-    (void)snprintf(path, sizeof path, "%s/%s", l->dir, EVENTS_DB_FILE);
-    r = db_companions_check(path);
-    if (r == 0)
-        r = event_wal_rewrite(l->dir);
-    if (r == 0)
-        r = sql_open(path, SQL_LOG_WRITER, &events_schema, 0, &l->db);
-    if (r == 0)
-        event_wal_watch(l);
-    if (r == 0)
-        db_companions_adopt(l->db, path);
-    if (r == 0)
-        r = event_ids_load(l->db, &l->ids);
-    if (r == 0)
-        r = load_bounds(l);
-    return r == 0 ? sync_dir(l->dir) : r;
-}
-
-int event_log_open(const char *dir, struct event_log **ret, int64_t *ret_pid)
-{
-    struct event_log *l = mem_zalloc(sizeof *l);
-    int r;
-
-    if (!l)
-        return -ENOMEM;
-    l->lock_fd = -1;
-    l->rejected_rows = -1;
-    l->dir = mem_strdup(dir);
-    r = l->dir ? take_lock(l, ret_pid) : -ENOMEM;
-    if (r == 0)
-        r = open_files(l);
-    if (r == 0)
-        *ret = l;
-    else
-        event_log_close(l);
-    return r;
-}
-
-void event_log_close(struct event_log *l)
-{
-    if (!l)
-        return;
-    if (l->db) {
-        event_log_rollback(l);
-        if (!event_log_sync_failed(l))
-            (void)event_log_truncate(l);
-    }
-    db_close(l->db);
-    if (l->lock_fd >= 0)
-        (void)close(l->lock_fd); /* and the lock is free */
-    mem_free(l->dir);
-    mem_free(l);
-}
-
-/* ---- its bounds --------------------------------------------------------------------- */
-
-const char *event_log_error(const struct event_log *l)
-{
-    return db_error(l->db);
-}
-
-bool event_log_sync_failed(const struct event_log *l)
-{
-    return db_sync_failed(l->db);
-}
-
-int64_t event_log_head(const struct event_log *l)
-{
-    return l->head;
-}
-
-int64_t event_log_oldest(const struct event_log *l)
-{
-    return l->oldest;
-}
-
-const char *event_log_id(const struct event_log *l)
-{
-    return event_ids_of(&l->ids, l->head + 1);
-}
+#include "common/store/engine.h"
 
 void event_id_format(const char *digits, int64_t seq, char ret[EVENT_ID_MAX])
 {
     (void)snprintf(ret, EVENT_ID_MAX, "evt_%.8s_%" PRId64, digits, seq);
 }
 
+void event_log_close(struct event_log *l)
+{
+    if (l)
+        l->engine->close(l);
+}
+
+const char *event_log_error(const struct event_log *l)
+{
+    return l->engine->error(l);
+}
+
+bool event_log_sync_failed(const struct event_log *l)
+{
+    return l->engine->sync_failed(l);
+}
+
+int64_t event_log_head(const struct event_log *l)
+{
+    return l->engine->head(l);
+}
+
+int64_t event_log_oldest(const struct event_log *l)
+{
+    return l->engine->oldest(l);
+}
+
+const char *event_log_id(const struct event_log *l)
+{
+    return l->engine->id(l);
+}
+
 /* ---- writing --------------------------------------------------------------------------------- */
 
 int event_log_begin(struct event_log *l)
 {
-    return db_begin(l->db);
-}
-
-static int find_key(struct event_log *l, const struct event_new *e, int64_t *ret_seq)
-{
-    struct str digest = { (const char *)e->key_digest, EVENT_DIGEST_BYTES };
-    int r = sql_get_int(l->db, "SELECT seq FROM dedupe WHERE time_ms = ?1 AND digest = ?2", ret_seq, "ib",
-                        e->key_time_ms, digest);
-
-    return r == 0 ? EVENT_DUPLICATE : (r == SQL_NO_ROW ? -EPROTO : r);
-}
-
-/* Of an event that is known by its body alone: did the first one come too long ago to be the same? */
-static int is_another(struct event_log *l, const struct event_new *e, int64_t seq, bool *ret)
-{
-    int64_t at = 0;
-    int r = 0;
-
-    *ret = false;
-    if (e->merge_ms == 0)
-        return 0;
-    r = sql_get_int(l->db, "SELECT at FROM event WHERE seq = ?1", &at, "i", seq);
-    if (r == SQL_NO_ROW) { /* it was removed by its age */
-        *ret = true;
-        return 0;
-    }
-    *ret = r == 0 && e->at - at > e->merge_ms;
-    return r;
-}
-
-/* Returns 0: the key is new, EVENT_DUPLICATE, or -errno. */
-static int insert_key(struct event_log *l, const struct event_new *e, int64_t seq, int64_t *ret_seq)
-{
-    struct str digest = { (const char *)e->key_digest, EVENT_DIGEST_BYTES };
-    bool another = false;
-    int64_t first = 0;
-    int r = sql_run(l->db, "INSERT INTO dedupe VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING", "ibi",
-                    e->key_time_ms, digest, seq);
-
-    if (r != 0 || sql_changes(l->db) > 0)
-        return r;
-    r = find_key(l, e, &first);
-    if (r == EVENT_DUPLICATE) {
-        r = is_another(l, e, first, &another);
-        if (r != 0)
-            return r;
-        *ret_seq = first;
-        return another ? sql_run(l->db, "UPDATE dedupe SET seq = ?3 WHERE time_ms = ?1 AND digest = ?2",
-                                 "ibi", e->key_time_ms, digest, seq)
-                       : EVENT_DUPLICATE;
-    }
-    return r;
+    return l->engine->begin(l);
 }
 
 int event_log_append(struct event_log *l, const struct event_new *e, int64_t *ret_seq)
 {
-    int64_t seq = l->new_head + 1;
-    int r = insert_key(l, e, seq, ret_seq);
-
-    if (r == 0)
-        r = sql_run(l->db, "INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)", "iiittttb", seq,
-                    e->at, e->occurred_at, e->type, e->bridge, e->session, e->message_id, e->body);
-    if (r != 0)
-        return r;
-    l->new_head = seq;
-    if (l->new_oldest == 0)
-        l->new_oldest = seq;
-    *ret_seq = seq;
-    return 0;
-}
-
-int event_log_probe(struct event_log *l, int64_t now_ms)
-{
-    return sql_run(l->db, "UPDATE meta SET value = CAST(?1 AS TEXT) WHERE key = 'probe'", "i", now_ms);
-}
-
-int event_log_commit(struct event_log *l)
-{
-    int r = db_commit(l->db);
-
-    if (r != 0) {
-        event_log_rollback(l);
-        return r;
-    }
-    l->head = l->new_head;
-    l->oldest = l->new_oldest;
-    l->mark_at = l->new_mark_at;
-    return 0;
-}
-
-void event_log_touch(struct event_log *l)
-{
-    (void)futimens(l->lock_fd, NULL);
-}
-
-void event_log_rollback(struct event_log *l)
-{
-    db_rollback(l->db);
-    l->new_head = l->head;
-    l->new_oldest = l->oldest;
-    l->new_mark_at = l->mark_at;
-    l->rejected_rows = -1;
-}
-
-/* ---- rejected -------------------------------------------------------------------------------- */
-
-static int count_rejected(struct event_log *l)
-{
-    int r;
-
-    if (l->rejected_rows >= 0)
-        return 0;
-    r = sql_get_int(l->db, "SELECT coalesce(sum(length(body)), 0) FROM rejected", &l->rejected_bytes, "");
-    return r == 0 ? sql_get_int(l->db, "SELECT count(*) FROM rejected", &l->rejected_rows, "") : r;
-}
-
-static int drop_oldest_rejected(struct event_log *l)
-{
-    int64_t bytes = 0;
-    int r = sql_get_int(
-        l->db, "DELETE FROM rejected WHERE id = (SELECT min(id) FROM rejected) RETURNING length(body)",
-        &bytes, "");
-
-    l->rejected_rows--;
-    l->rejected_bytes -= bytes;
-    return r;
+    return l->engine->append(l, e, ret_seq);
 }
 
 int event_log_reject(struct event_log *l, const struct event_rejected *e)
 {
-    struct str body = e->body.p ? e->body : STR_LIT("");
-    int r = count_rejected(l);
+    return l->engine->reject(l, e);
+}
 
-    if (body.n > EVENT_REJECTED_BODY_MAX)
-        body.n = EVENT_REJECTED_BODY_MAX;
-    if (r == 0)
-        r = sql_run(l->db,
-                    "INSERT INTO rejected (at, bridge, reason, headers, size, body)"
-                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                    "itstib", e->at, e->bridge.p ? e->bridge : STR_LIT(""), e->reason,
-                    e->headers.p ? e->headers : STR_LIT(""), e->size, body);
-    if (r != 0)
-        return r;
-    l->rejected_rows++;
-    l->rejected_bytes += (int64_t)body.n;
-    while (r == 0 &&
-           (l->rejected_rows > EVENT_REJECTED_ROWS_MAX || l->rejected_bytes > EVENT_REJECTED_BYTES_MAX))
-        r = drop_oldest_rejected(l);
-    return r;
+int event_log_probe(struct event_log *l, int64_t now_ms)
+{
+    return l->engine->probe(l, now_ms);
+}
+
+int event_log_commit(struct event_log *l)
+{
+    return l->engine->commit(l);
+}
+
+void event_log_touch(struct event_log *l)
+{
+    l->engine->touch(l);
+}
+
+void event_log_rollback(struct event_log *l)
+{
+    l->engine->rollback(l);
+}
+
+/* ---- room ------------------------------------------------------------------------------------ */
+
+void event_log_wal(const struct event_log *l, struct event_wal *ret)
+{
+    l->engine->wal(l, ret);
+}
+
+int event_log_checkpoint(struct event_log *l)
+{
+    return l->engine->checkpoint(l);
+}
+
+int event_log_truncate(struct event_log *l)
+{
+    return l->engine->truncate(l);
+}
+
+int event_log_holders(const struct event_log *l, int64_t *ret_pids, int max)
+{
+    return l->engine->holders(l, ret_pids, max);
+}
+
+int event_log_prune(struct event_log *l, const struct event_retention *rule, int64_t now_ms, int rows_max,
+                    struct event_pruned *ret)
+{
+    return l->engine->prune(l, rule, now_ms, rows_max, ret);
+}
+
+int event_log_used_bytes(struct event_log *l, int64_t *ret)
+{
+    return l->engine->used_bytes(l, ret);
 }

@@ -36,11 +36,6 @@ enum event_log_answer {
     EVENT_DUPLICATE = 2, /* this event is in the log already */
 };
 
-/*
- * Takes @dir/events.lock, opens or creates @dir/events.db, brings the WAL that a crash left to disk again.
- * Returns 0, EVENT_LOG_TAKEN (*ret_pid: whose it is, 0 unknown), or a negative of db_open_state().
- */
-int event_log_open(const char *dir, struct event_log **ret, int64_t *ret_pid);
 /* Rolls an open transaction back, moves the WAL into the file if no reader is in the way. NULL is nothing. */
 void event_log_close(struct event_log *l);
 

@@ -3,60 +3,27 @@
  * the rows are copied out, the snapshot is let go. Nothing a reader does can hold the WAL back for longer.
  */
 #include <errno.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "common/base/mem.h"
 #include "common/domain/event_type.h"
-#include "common/store/events_internal.h"
+#include "common/store/db.h"
+#include "common/store/engine.h"
+#include "common/store/events_ids.h"
+#include "common/store/events_log.h"
+#include "common/store/events_reader.h"
 #include "common/store/sql.h"
 
-#define PATH_BYTES 4200
-/* Rows looked at in one read: some 10 ms when none of them matches. */
-#define SCAN_ROWS_MAX 20000
 /* A reader's buffer is kept between reads, but not the one a giant body made. */
 #define KEEP_BYTES (256 * 1024)
 
 struct event_reader {
     struct db *db;
     struct event_ids ids;
-    char path[PATH_BYTES];
-    dev_t dev;
-    ino_t inode;
 };
 
 /* ---- opening --------------------------------------------------------------------------------- */
-
-static int open_file(struct event_reader *r)
-{
-    struct stat st;
-    int rc;
-
-    if (stat(r->path, &st) != 0)
-        return -errno;
-    r->dev = st.st_dev;
-    r->inode = st.st_ino;
-    rc = sql_open(r->path, SQL_LOG_READER, NULL, EVENTS_VERSION, &r->db);
-    return rc == 0 ? event_ids_load(r->db, &r->ids) : rc;
-}
-
-int event_reader_open(const char *dir, struct event_reader **ret)
-{
-    struct event_reader *r = mem_zalloc(sizeof *r);
-    int rc;
-
-    if (!r)
-        return -ENOMEM;
-    (void)snprintf(r->path, sizeof r->path, "%s/%s", dir, EVENTS_DB_FILE);
-    rc = open_file(r);
-    if (rc == 0)
-        *ret = r;
-    else
-        event_reader_close(r);
-    return rc;
-}
 
 void event_reader_close(struct event_reader *r)
 {
@@ -66,6 +33,27 @@ void event_reader_close(struct event_reader *r)
     mem_free(r);
 }
 
+static void reader_closep(struct event_reader **r)
+{
+    event_reader_close(*r);
+}
+
+int event_reader_new(struct db *db, struct event_reader **ret)
+{
+    CLEANUP(reader_closep) struct event_reader *r = mem_zalloc(sizeof *r);
+    int rc;
+
+    if (!r) {
+        db_close(db);
+        return -ENOMEM;
+    }
+    r->db = db;
+    rc = event_ids_load(db, &r->ids);
+    if (rc == 0)
+        *ret = TAKE(r);
+    return rc;
+}
+
 const char *event_reader_error(const struct event_reader *r)
 {
     return db_error(r->db);
@@ -73,9 +61,7 @@ const char *event_reader_error(const struct event_reader *r)
 
 bool event_reader_is_stale(const struct event_reader *r)
 {
-    struct stat st;
-
-    return stat(r->path, &st) != 0 || st.st_ino != r->inode || st.st_dev != r->dev;
+    return r->db->engine->log_is_stale(r->db);
 }
 
 const char *event_reader_log_id(const struct event_reader *r)
@@ -92,12 +78,12 @@ void event_reader_event_id(const struct event_reader *r, int64_t seq, char ret[E
 
 static int snapshot_begin(struct event_reader *r)
 {
-    return sql_run(r->db, "BEGIN", "");
+    return r->db->engine->begin_snapshot(r->db);
 }
 
 static void snapshot_end(struct event_reader *r)
 {
-    db_rollback(r->db); /* nothing was written */
+    r->db->engine->end_snapshot(r->db);
 }
 
 static int read_head(struct event_reader *r, int64_t *ret)
@@ -158,64 +144,19 @@ static void rows_settle(struct event_rows *rows)
     }
 }
 
-enum { COL_SEQ, COL_AT, COL_OCCURRED_AT, COL_TYPE, COL_BRIDGE, COL_SESSION, COL_MESSAGE_ID, COL_BODY };
-
-static void add_row(struct event_reader *r, const struct sql *q, struct event_rows *rows)
+void event_rows_add(struct event_rows *rows, const struct event_ids *ids, const struct event *row)
 {
     struct event *e = &rows->rows[rows->n++];
 
-    e->seq = sql_int(q, COL_SEQ);
-    event_reader_event_id(r, e->seq, e->id);
-    e->at = sql_int(q, COL_AT);
-    e->occurred_at = sql_int(q, COL_OCCURRED_AT);
-    e->type = add_text(rows, sql_text(q, COL_TYPE));
-    e->bridge = add_text(rows, sql_text(q, COL_BRIDGE));
-    e->session = add_text(rows, sql_text(q, COL_SESSION));
-    e->message_id = add_text(rows, sql_text(q, COL_MESSAGE_ID));
-    e->body = add_text(rows, sql_blob(q, COL_BODY));
-}
-
-static bool str_same(struct str a, struct str b)
-{
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
-static bool has_prefix(struct str s, struct str prefix)
-{
-    return s.n >= prefix.n && str_same((struct str){ s.p, prefix.n }, prefix);
-}
-
-static bool matches(const struct event_filter *f, const struct sql *q)
-{
-    int64_t at = sql_int(q, COL_AT);
-
-    if ((f->since_at && at < f->since_at) || (f->until_at && at >= f->until_at))
-        return false;
-    if (f->type_prefix.n && !has_prefix(sql_text(q, COL_TYPE), f->type_prefix))
-        return false;
-    if (f->session.n && !str_same(sql_text(q, COL_SESSION), f->session))
-        return false;
-    return !f->bridge.n || str_same(sql_text(q, COL_BRIDGE), f->bridge);
-}
-
-/* Returns 0 or -errno; rows->next_seq is one past the last row looked at. */
-static int scan(struct event_reader *r, int64_t from_seq, const struct event_filter *filter, int limit,
-                struct event_rows *rows)
-{
-    CLEANUP(sql_done) struct sql *q = NULL;
-    int rc = sql_query(r->db,
-                       "SELECT seq, at, occurred_at, type, bridge, session, message_id, body FROM event"
-                       " WHERE seq >= ?1 ORDER BY seq LIMIT ?2",
-                       &q, "ii", from_seq, (int64_t)SCAN_ROWS_MAX);
-
-    while (rc == 0 && rows->n < limit && rows->bytes.len < EVENT_READ_BYTES_MAX &&
-           (rc = sql_next(q)) == SQL_ROW) {
-        rows->next_seq = sql_int(q, COL_SEQ) + 1;
-        if (!filter || matches(filter, q))
-            add_row(r, q, rows);
-        rc = buf_error(&rows->bytes);
-    }
-    return rc;
+    e->seq = row->seq;
+    event_id_format(event_ids_of(ids, row->seq), row->seq, e->id);
+    e->at = row->at;
+    e->occurred_at = row->occurred_at;
+    e->type = add_text(rows, row->type);
+    e->bridge = add_text(rows, row->bridge);
+    e->session = add_text(rows, row->session);
+    e->message_id = add_text(rows, row->message_id);
+    e->body = add_text(rows, row->body);
 }
 
 int event_read(struct event_reader *r, int64_t from_seq, const struct event_filter *filter, int limit,
@@ -231,7 +172,7 @@ int event_read(struct event_reader *r, int64_t from_seq, const struct event_filt
         rc = read_head(r, &ret->head_seq);
     ret->next_seq = from_seq <= ret->head_seq ? from_seq : ret->head_seq + 1;
     if (rc == 0 && from_seq <= ret->head_seq)
-        rc = scan(r, from_seq, filter, limit, ret);
+        rc = r->db->engine->scan(r->db, &r->ids, from_seq, filter, limit, ret);
     snapshot_end(r);
     rows_settle(ret);
     if (rc != 0)

@@ -1,54 +1,16 @@
 #include "common/store/forward.h"
 
 #include <errno.h>
-#include <sqlite3.h>
 #include <stdio.h>
 
 #include "common/base/mem.h"
 #include "common/base/rng.h"
-#include "common/store/db_companions.h"
+#include "common/store/engine.h"
 #include "common/store/sql.h"
-
-#define PATH_BYTES 4200
-
-#define FORWARD_VERSION 1 /* steps of forward_schema */
-
-/* ---- the file -------------------------------------------------------------------------------- */
-
-static int open_as(const char *dir, enum sql_rules rules, const struct db_schema *schema, struct db **ret)
-{
-    char path[PATH_BYTES];
-
-    (void)snprintf(path, sizeof path, "%s/%s", dir, FORWARD_DB_FILE);
-    return sql_open(path, rules, schema, schema ? 0 : FORWARD_VERSION, ret);
-}
-
-int forward_open(const char *dir, struct db **ret)
-{
-    char path[PATH_BYTES];
-    int r = open_as(dir, SQL_OWNED, &forward_schema, ret);
-
-    (void)snprintf(path, sizeof path, "%s/%s", dir, FORWARD_DB_FILE);
-    if (r == 0)
-        db_companions_adopt(*ret, path);
-    return r;
-}
-
-int forward_open_reader(const char *dir, struct db **ret)
-{
-    return open_as(dir, SQL_LOG_READER, NULL, ret);
-}
 
 int forward_checkpoint(struct db *db, bool *ret_all)
 {
-    int frames = -1;
-    int moved = -1;
-    int rc = sqlite3_wal_checkpoint_v2(sql_handle(db), NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &moved);
-    int r = sql_error(db, rc);
-
-    if (r == 0 || r == -EAGAIN)
-        *ret_all = r == 0 && frames == moved;
-    return r == -EAGAIN ? 0 : r;
+    return db->engine->forward_checkpoint(db, ret_all);
 }
 
 int forward_log_id(struct db *db, char ret[16])
@@ -66,7 +28,9 @@ int forward_log_id(struct db *db, char ret[16])
 
 int forward_set_log_id(struct db *db, const char *log_id)
 {
-    return sql_run(db, "INSERT OR REPLACE INTO meta VALUES ('log', ?1)", "s", log_id);
+    return sql_run(
+        db, "INSERT INTO meta VALUES ('log', ?1) ON CONFLICT (key) DO UPDATE SET value = excluded.value", "s",
+        log_id);
 }
 
 /* Both in one statement each: the file may be without a transaction. */
@@ -76,9 +40,9 @@ int forward_key(struct db *db, uint64_t *ret)
     int r;
 
     rng_secret(&key, sizeof key);
-    r = sql_run(db, "INSERT INTO meta VALUES ('key', ?1) ON CONFLICT DO NOTHING", "i", key);
+    r = sql_run(db, "INSERT INTO meta VALUES ('key', CAST(?1 AS TEXT)) ON CONFLICT DO NOTHING", "i", key);
     if (r == 0)
-        r = sql_get_int(db, "SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'key'", &key, "");
+        r = sql_get_int(db, "SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'key'", &key, "");
     if (r == 0)
         *ret = (uint64_t)key;
     return r;
@@ -212,9 +176,15 @@ int forward_save_status(struct db *db, const struct forward_destination *d)
 {
     return sql_run(
         db,
-        "INSERT OR REPLACE INTO status (destination, url, breaker, position, in_flight, delivered, at,"
+        "INSERT INTO status (destination, url, breaker, position, in_flight, delivered, at,"
         " last_error, last_error_at, state, state_since, last_status, last_session, last_answer, matched,"
-        " filtered) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+        " filtered) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)"
+        " ON CONFLICT (destination) DO UPDATE SET url = excluded.url, breaker = excluded.breaker,"
+        " position = excluded.position, in_flight = excluded.in_flight, delivered = excluded.delivered,"
+        " at = excluded.at, last_error = excluded.last_error, last_error_at = excluded.last_error_at,"
+        " state = excluded.state, state_since = excluded.state_since, last_status = excluded.last_status,"
+        " last_session = excluded.last_session, last_answer = excluded.last_answer,"
+        " matched = excluded.matched, filtered = excluded.filtered",
         "issiiiisisiissii", d->id, d->url, d->breaker, d->position, d->in_flight, d->delivered, d->at,
         d->last_error, d->last_error_at, d->state, d->state_since, d->last_status, d->last_session,
         d->last_answer, d->matched, d->filtered);
@@ -250,7 +220,7 @@ int forward_forget_log(struct db *db, int64_t *ret_lost)
     if (r == 0)
         r = sql_run(db, "DELETE FROM spilled", "");
     if (r == 0)
-        r = sql_run(db, "UPDATE destination SET floor = -1, done = x''", "");
+        r = sql_run(db, "UPDATE destination SET floor = -1, done = ?1", "b", STR_LIT(""));
     if (r == 0)
         r = sql_run(db, "DELETE FROM meta WHERE key = 'key'", "");
     if (r == 0)
@@ -262,7 +232,11 @@ int forward_forget_log(struct db *db, int64_t *ret_lost)
 
 int forward_retry_put(struct db *db, int64_t destination, const struct forward_retry *row)
 {
-    return sql_run(db, "INSERT OR REPLACE INTO retry VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    return sql_run(db,
+                   "INSERT INTO retry VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+                   " ON CONFLICT (destination, seq) DO UPDATE SET bridge = excluded.bridge,"
+                   " session = excluded.session, tries = excluded.tries, sends = excluded.sends,"
+                   " next_at = excluded.next_at, status = excluded.status, detail = excluded.detail",
                    "iittiiiit", destination, row->seq, row->bridge, row->session, row->tries, row->sends,
                    row->next_at, row->status, row->detail);
 }
@@ -296,8 +270,8 @@ int forward_retry_each(struct db *db, int64_t destination,
 int forward_blocked_put(struct db *db, int64_t destination, struct str bridge, struct str session,
                         int64_t seq)
 {
-    return sql_run(db, "INSERT OR IGNORE INTO blocked VALUES (?1, ?2, ?3, ?4)", "itti", destination, bridge,
-                   session, seq);
+    return sql_run(db, "INSERT INTO blocked VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING", "itti",
+                   destination, bridge, session, seq);
 }
 
 int forward_blocked_remove(struct db *db, int64_t destination, struct str bridge, struct str session,
@@ -322,8 +296,11 @@ int forward_spill_put(struct db *db, int64_t destination, const struct forward_s
     if (s->n == 0)
         return sql_run(db, "DELETE FROM spilled WHERE destination = ?1 AND bridge = ?2 AND session = ?3",
                        "itt", destination, s->bridge, s->session);
-    return sql_run(db, "INSERT OR REPLACE INTO spilled VALUES (?1, ?2, ?3, ?4, ?5, ?6)", "ittiii",
-                   destination, s->bridge, s->session, s->from_seq, s->to_seq, s->n);
+    return sql_run(db,
+                   "INSERT INTO spilled VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+                   " ON CONFLICT (destination, bridge, session) DO UPDATE SET from_seq = excluded.from_seq,"
+                   " to_seq = excluded.to_seq, n = excluded.n",
+                   "ittiii", destination, s->bridge, s->session, s->from_seq, s->to_seq, s->n);
 }
 
 int forward_spill_each(struct db *db, int64_t destination,

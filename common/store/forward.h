@@ -31,12 +31,6 @@
 /* Held events of a destination at most: then it waits. Some 60 bytes each. */
 #define FORWARD_BLOCKED_MAX 1000000
 
-/* All tables; for tests in memory. */
-extern const struct db_schema forward_schema;
-
-int forward_open(const char *dir, struct db **ret);
-/* -ENOENT: no forwarder has run here yet. */
-int forward_open_reader(const char *dir, struct db **ret);
 /* Moves all commits into the file, with its fsyncs. *ret_all: all of it is on disk now. */
 int forward_checkpoint(struct db *db, bool *ret_all);
 

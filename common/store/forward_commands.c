@@ -10,14 +10,12 @@ static const char *str_of(const char *s)
 
 int forward_command_put(struct db *state, const struct forward_command *c, int64_t at_ms, int64_t *ret_n)
 {
-    int r = sql_run(
+    return sql_insert(
         state,
         "INSERT INTO forward_command (verb, id, destination, session, type, since_at, until_at, at)"
-        " VALUES (?7, ?1, ?2, ?3, ?4, ?5, ?6, ?8)",
-        "isssiiii", c->filter.id, str_of(c->filter.destination), str_of(c->filter.session),
+        " VALUES (?7, ?1, ?2, ?3, ?4, ?5, ?6, ?8) RETURNING n",
+        ret_n, "isssiiii", c->filter.id, str_of(c->filter.destination), str_of(c->filter.session),
         str_of(c->filter.type_prefix), c->filter.since_at, c->filter.until_at, (int64_t)c->verb, at_ms);
-
-    return r == 0 ? sql_get_int(state, "SELECT last_insert_rowid()", ret_n, "") : r;
 }
 
 /* Where a text of the row was put: an offset, until all are there. */

@@ -3,11 +3,11 @@
 #include "common/base/mem.h"
 #include "common/store/columns.h"
 
-#define COLUMNS RECONNECT_COLUMNS(SQL_NAME_1, SQL_NAME)
+#define COLUMNS RECONNECT_COLUMNS(SQL_NAMES)
 #define SELECT  "SELECT " COLUMNS " FROM reconnect"
 
 #define SQL_ROW_STRUCT struct reconnect_row
-static const struct sql_column columns[] = { RECONNECT_COLUMNS(SQL_COLUMN, SQL_COLUMN) };
+static const struct sql_column columns[] = { RECONNECT_COLUMNS(SQL_COLUMNS) };
 
 /* ---- the row --------------------------------------------------------------------------------- */
 
@@ -78,10 +78,12 @@ int reconnects_save(struct db *db, const struct now *now, struct reconnect_row *
         row->park_detail[0] = '\0';
     }
     row->retry = *next;
-    return sql_write_row(db,
-                         "INSERT OR REPLACE INTO reconnect (" COLUMNS
-                         ") VALUES (" RECONNECT_COLUMNS(SQL_MARK_1, SQL_MARK) ")",
-                         columns, ARRAY_LEN(columns), row);
+    return sql_write_row(
+        db,
+        "INSERT INTO reconnect (" COLUMNS ") VALUES (" RECONNECT_COLUMNS(
+            SQL_MARKS) ")"
+                       " ON CONFLICT (bridge, session) DO UPDATE SET " RECONNECT_COLUMNS(SQL_SETS),
+        columns, ARRAY_LEN(columns), row);
 }
 
 int reconnects_session(struct db *db, const char *bridge, const char *session, struct retry_session *ret,

@@ -4,10 +4,10 @@
 #include "common/store/columns.h"
 #include "common/store/txn.h"
 
-#define COLUMNS SESSION_COLUMNS(SQL_NAME_1, SQL_NAME)
+#define COLUMNS SESSION_COLUMNS(SQL_NAMES)
 
 #define SQL_ROW_STRUCT struct session_row
-static const struct sql_column columns[] = { SESSION_COLUMNS(SQL_COLUMN, SQL_COLUMN) };
+static const struct sql_column columns[] = { SESSION_COLUMNS(SQL_COLUMNS) };
 
 static void read_row(const struct sql *q, struct session_row *ret)
 {
@@ -30,16 +30,20 @@ int sessions_find(struct db *db, const char *bridge, const char *id, struct sess
 
 int sessions_save(struct db *db, const struct session_row *s)
 {
-    return sql_write_row(
-        db, "INSERT OR REPLACE INTO session (" COLUMNS ") VALUES (" SESSION_COLUMNS(SQL_MARK_1, SQL_MARK) ")",
-        columns, ARRAY_LEN(columns), s);
+    return sql_write_row(db,
+                         "INSERT INTO session (" COLUMNS ") VALUES (" SESSION_COLUMNS(
+                             SQL_MARKS) ")"
+                                        " ON CONFLICT (bridge, id) DO UPDATE SET " SESSION_COLUMNS(SQL_SETS),
+                         columns, ARRAY_LEN(columns), s);
 }
+
+#define KEEP_NEWEST " ON CONFLICT (bridge, id) DO UPDATE SET at = excluded.at, steady = excluded.steady"
 
 static int mark_deleted(struct db *db, const struct now *now, const char *bridge, const char *id)
 {
-    int r =
-        sql_run(db, "INSERT OR REPLACE INTO session_deleted (bridge, id, at, steady) VALUES (?1, ?2, ?3, ?4)",
-                "ssii", bridge, id, now->wall_ms, now->steady_ms);
+    int r = sql_run(
+        db, "INSERT INTO session_deleted (bridge, id, at, steady) VALUES (?1, ?2, ?3, ?4)" KEEP_NEWEST,
+        "ssii", bridge, id, now->wall_ms, now->steady_ms);
 
     if (r != 0)
         return r;
@@ -52,7 +56,7 @@ static int mark_deleted(struct db *db, const struct now *now, const char *bridge
 int sessions_begin_removal(struct db *db, const struct now *now, const char *bridge, const char *id)
 {
     return sql_run(db,
-                   "INSERT OR REPLACE INTO session_deleted (bridge, id, at, steady) VALUES (?1, ?2, 0, ?3)",
+                   "INSERT INTO session_deleted (bridge, id, at, steady) VALUES (?1, ?2, 0, ?3)" KEEP_NEWEST,
                    "ssi", bridge, id, now->steady_ms + SESSIONS_REMOVAL_MS);
 }
 

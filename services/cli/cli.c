@@ -1,13 +1,12 @@
 #include "services/cli/cli.h"
 
-#include "common/store/db_file.h"
-
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "common/base/mem.h"
+#include "common/store/store.h"
 
 #define WORDS_MAX (64 * 1024)
 

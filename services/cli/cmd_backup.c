@@ -14,6 +14,8 @@
 #include "common/base/mem.h"
 #include "common/store/db.h"
 #include "common/store/events.h"
+#include "common/store/sqlite/backup.h"
+#include "common/store/sqlite/open.h"
 #include "services/cli/cli.h"
 #include "services/cli/commands.h"
 

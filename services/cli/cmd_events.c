@@ -12,6 +12,7 @@
 #include "common/app/webhook_settings.h"
 #include "common/base/mem.h"
 #include "common/bridge/signature.h"
+#include "common/store/store.h"
 #include "services/cli/cli.h"
 #include "services/cli/commands.h"
 #include "services/cli/event_range.h"

@@ -7,6 +7,7 @@
 
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
+#include "common/store/store.h"
 #include "services/cli/commands.h"
 #include "services/cli/forward.h"
 

@@ -18,6 +18,7 @@
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/base/url.h"
+#include "common/store/store.h"
 #include "services/cli/cli.h"
 #include "services/cli/commands.h"
 #include "services/cli/event_range.h"

@@ -19,9 +19,10 @@
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/store/db.h"
-#include "common/store/db_file.h"
 #include "common/store/events_log.h"
 #include "common/store/forward.h"
+#include "common/store/sqlite/backup.h"
+#include "common/store/store.h"
 #include "services/cli/cli.h"
 #include "services/cli/commands.h"
 

@@ -15,6 +15,7 @@
 #include "common/app/consumer.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/store/store.h"
 #include "services/cli/cli.h"
 #include "services/cli/commands.h"
 #include "services/cli/event_range.h"

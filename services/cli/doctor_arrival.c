@@ -10,6 +10,7 @@
 #include "common/base/json_in.h"
 #include "common/base/mem.h"
 #include "common/store/events.h"
+#include "common/store/store.h"
 #include "services/cli/doctor.h"
 
 /* The bridge sends at once; a slow one has this long. */

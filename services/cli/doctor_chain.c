@@ -13,6 +13,7 @@
 #include "common/bridge/signature.h"
 #include "common/io/bus_url.h"
 #include "common/store/events.h"
+#include "common/store/store.h"
 #include "services/cli/doctor.h"
 
 /* nng connects within this time when the hub is there; log.head comes every second. */

@@ -10,6 +10,7 @@
 #include "common/base/own_file.h"
 #include "common/domain/cause.h"
 #include "common/store/events.h"
+#include "common/store/store.h"
 #include "services/cli/doctor.h"
 #include "services/cli/status_forward.h"
 

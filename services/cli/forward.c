@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/base/instance_lock.h"
+#include "common/store/store.h"
 #include "services/cli/event_range.h"
 #include "services/cli/state.h"
 

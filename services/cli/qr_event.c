@@ -5,6 +5,7 @@
 #include "common/base/json_in.h"
 #include "common/base/mem.h"
 #include "common/store/events.h"
+#include "common/store/store.h"
 
 #define CODE_MAX (64 * 1024)
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/base/mem.h"
+#include "common/store/store.h"
 #include "services/cli/forward.h"
 
 struct reading {

@@ -6,6 +6,7 @@
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/store/store.h"
 
 #define EVENTS_FILE "events.db"
 

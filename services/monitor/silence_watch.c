@@ -6,6 +6,7 @@
 #include "common/base/mem.h"
 #include "common/store/activity_profiles.h"
 #include "common/store/events.h"
+#include "common/store/store.h"
 
 /* The most that a crash may cost of a profile that took weeks to learn. */
 #define SAVE_MS (15 * 60 * 1000)

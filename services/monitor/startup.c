@@ -14,6 +14,7 @@
 #include "common/base/instance_lock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/store/store.h"
 #include "services/monitor/bridge_watch.h"
 #include "services/monitor/metrics.h"
 

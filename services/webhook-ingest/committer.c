@@ -22,7 +22,7 @@
 #include "common/base/err.h"
 #include "common/base/mem.h"
 #include "common/store/cursors.h"
-#include "common/store/db_file.h"
+#include "common/store/store.h"
 #include "services/webhook-ingest/age_clock.h"
 #include "services/webhook-ingest/ingest_metrics.h"
 

@@ -13,7 +13,7 @@
 #include "common/bridge/drivers.h"
 #include "common/store/cursors.h"
 #include "common/store/db.h"
-#include "common/store/db_file.h"
+#include "common/store/store.h"
 #include "services/webhook-ingest/activation.h"
 #include "services/webhook-ingest/ingest_metrics.h"
 #include "services/webhook-ingest/request.h"

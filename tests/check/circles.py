@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Draws the include graph inside each folder and fails on a circle.
 
-A module is a .c file and the .h file of the same name. Modules of one folder that include each other in a circle cannot be
-understood, tested or replaced one by one. `circles.py ROOT` prints each circle and exits 1 when there is one.
+A module is a .c file and the .h file of the same name. A folder is taken together with the folders in it. Modules that include
+each other in a circle cannot be understood, tested or replaced one by one. `circles.py ROOT` prints each circle and exits 1 when there is one.
 
     circles.py ROOT --draw FOLDER   the graph of one folder as text: module -> the modules it includes
 """
@@ -15,21 +15,18 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 TOPS = ("common", "proto", "services", "tests")
 
 # Folders that still have a circle. A folder leaves this list with its last circle, and none comes in.
-TANGLED = {"common/store"}
+TANGLED = set()
 
 
 def graph_of(root, folder):
-    """{module: modules of the same folder that it includes}"""
+    """{module: modules of the same folder, or of one below it, that it includes}"""
     graph = {}
-    for name in sorted(os.listdir(os.path.join(root, folder))):
-        stem, dot, ending = name.rpartition(".")
-        if ending not in ("c", "h") or not dot:
-            continue
-        with open(os.path.join(root, folder, name), errors="replace") as f:
+    for path in sources_of(root, folder):
+        with open(os.path.join(root, path), errors="replace") as f:
             included = INCLUDE.findall(f.read())
-        uses = graph.setdefault(stem, set())
-        uses |= {os.path.basename(i).rpartition(".")[0] for i in included if os.path.dirname(i) == folder}
-        uses.discard(stem)
+        uses = graph.setdefault(module_of(path, folder), set())
+        uses |= {module_of(i, folder) for i in included if i.startswith(folder + "/")}
+        uses.discard(module_of(path, folder))
     return {module: sorted(u for u in uses if u in graph) for module, uses in graph.items()}
 
 

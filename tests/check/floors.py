@@ -31,7 +31,8 @@ FOREIGN = {
     r"uv\.h": "common/io",
     r"curl/": "common/io",
     r"nng/": "common/io",
-    r"sqlite3\.h": "common/store",
+    r"sqlite3\.h": "common/store/sqlite",
+    r"libpq-fe\.h": "common/store/postgres",
     r"qrencode\.h": "common/qr",
     r"png\.h": "common/qr",
 }
@@ -62,7 +63,7 @@ def problem_of(path, kind, name):
     if kind == "<":
         for pattern, home in FOREIGN.items():
             if re.match(pattern, name):
-                return None if folder == home else f"<{name}> may be included from {home} only"
+                return None if os.path.dirname(path) == home else f"<{name}> may be included from {home} only"
         return None if STANDARD.match(name) else f"<{name}> is of a library that has no home in floors.py"
     target = folder_of(name)
     if "/" not in name:

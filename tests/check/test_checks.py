@@ -27,7 +27,7 @@ def test_services_do_not_include_each_other(tmp_path):
 
 def test_a_foreign_library_has_one_home(tmp_path):
     write(tmp_path, "common/io/a.c", "#include <sqlite3.h>\n#include <uv.h>\n")
-    assert floors.check(tmp_path) == ["common/io/a.c:1: <sqlite3.h> may be included from common/store only"]
+    assert floors.check(tmp_path) == ["common/io/a.c:1: <sqlite3.h> may be included from common/store/sqlite only"]
 
 
 def test_a_library_that_nobody_named_has_no_home(tmp_path):
@@ -76,6 +76,14 @@ def test_files_that_include_each_other_are_a_circle(tmp_path):
     assert circles.check(tmp_path, {"services/x"}) == []
     write(tmp_path, "services/x/c.c", "")
     assert circles.check(tmp_path, {"services/x"}) != []
+
+
+def test_a_circle_through_a_folder_below_is_one_too(tmp_path):
+    write(tmp_path, "common/store/a.h", '#include "common/store/deep/b.h"\n')
+    write(tmp_path, "common/store/deep/b.h", "")
+    assert circles.check(tmp_path) == []
+    write(tmp_path, "common/store/deep/b.c", '#include "common/store/a.h"\n')
+    assert circles.check(tmp_path) == ["common/store: these files include each other in a circle: a deep/b"]
 
 
 def test_a_clause_without_an_actor_is_counted():

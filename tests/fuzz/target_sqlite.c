@@ -10,6 +10,7 @@
 #include "common/store/bridges.h"
 #include "common/store/db.h"
 #include "common/store/sessions.h"
+#include "common/store/store.h"
 #include "tests/fuzz/input.h"
 
 static char dir[] = "/tmp/zk-fuzz-XXXXXX";

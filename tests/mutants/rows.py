@@ -10,8 +10,8 @@ Row = namedtuple("Row", "name file old new suffers survives", defaults=(None,))
 RETRY, VERDICT, BUCKET = "common/policy/retry.c", "common/policy/verdict.c", "common/policy/bucket.c"
 BREAKER, DELIVERY = "common/policy/breaker.c", "common/policy/delivery.c"
 CLAIM, RECORD, COLLECT = "common/reconnect/claim.c", "common/reconnect/record.c", "common/reconnect/collect.c"
-STEADY, ATTEMPTS, EVENTS = "common/store/steady.c", "common/store/attempts.c", "common/store/events_log.c"
-READ, RETAIN, WAL = "common/store/events_read.c", "common/store/events_retain.c", "common/store/events_wal.c"
+STEADY, ATTEMPTS, EVENTS = "common/store/sqlite/steady.c", "common/store/attempts.c", "common/store/sqlite/event_log.c"
+READ, RETAIN, WAL = "common/store/sqlite/event_scan.c", "common/store/sqlite/event_retain.c", "common/store/sqlite/event_wal.c"
 COMMIT, COMMITTER = "services/webhook-ingest/commit.c", "services/webhook-ingest/committer.c"
 RECEIVE, CHECK = "services/webhook-ingest/receive.c", "services/webhook-ingest/check.c"
 DELIVER, DEST = "services/forwarder/deliver.c", "services/forwarder/destination.c"
@@ -167,7 +167,7 @@ ROWS = [
         "after a restart seq begins anew in the middle"),
     Row("second-writer-let-in", "common/base/instance_lock.c", "LOCK_EX | LOCK_NB", "LOCK_SH | LOCK_NB",
         "two ingests write one log"),
-    Row("wal-not-rewritten", EVENTS, "r = event_wal_rewrite(l->dir);", "r = 0;",
+    Row("wal-not-rewritten", EVENTS, "r = sqlite_wal_rewrite(l->dir);", "r = 0;",
         "a commit after a failed fsync is lost in the next power cut"),
     Row("read-unbounded", READ, "rows->bytes.len < EVENT_READ_BYTES_MAX", "rows->bytes.len < SIZE_MAX / 4",
         "256 bodies of 1 MiB: every reader takes 256 MiB"),

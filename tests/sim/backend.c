@@ -9,6 +9,7 @@
 
 #include "common/base/mem.h"
 #include "common/store/forward.h"
+#include "common/store/store.h"
 #include "tests/sim/sim.h"
 
 /* Deliveries at once: FORWARD_CONCURRENCY's default. */

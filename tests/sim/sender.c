@@ -10,6 +10,7 @@
 #include "common/base/buf.h"
 #include "common/base/json_in.h"
 #include "common/store/events.h"
+#include "common/store/store.h"
 #include "tests/sim/sim.h"
 
 #define BODY_MAX 512

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/base/err.h"
+#include "common/store/store.h"
 #include "tests/sim/io/disk_sim.h"
 
 struct sim sim;

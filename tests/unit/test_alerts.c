@@ -13,6 +13,9 @@
 #include "common/base/mem.h"
 #include "common/store/activity_profiles.h"
 #include "common/store/alerts.h"
+#include "common/store/sqlite/open.h"
+#include "common/store/sqlite/schemas.h"
+#include "common/store/store.h"
 
 static struct db *open_db(void)
 {

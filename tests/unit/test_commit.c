@@ -14,6 +14,8 @@
 
 #include "common/base/mem.h"
 #include "common/store/cursors.h"
+#include "common/store/sqlite/open.h"
+#include "common/store/sqlite/schemas.h"
 #include "services/monitor/commit.h"
 #include "tests/unit/monitor_rules.h"
 

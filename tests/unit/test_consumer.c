@@ -7,6 +7,7 @@
 #include "common/app/consumer.h"
 #include "common/base/mem.h"
 #include "common/store/events_log.h"
+#include "common/store/store.h"
 #include "tests/unit/cmocka_all.h"
 
 #define T0 1800000000000LL

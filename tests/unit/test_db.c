@@ -9,8 +9,11 @@
 #include "common/base/mem.h"
 #include "common/store/cursors.h"
 #include "common/store/db.h"
-#include "common/store/db_file.h"
 #include "common/store/sql.h"
+#include "common/store/sqlite/backup.h"
+#include "common/store/sqlite/open.h"
+#include "common/store/sqlite/schemas.h"
+#include "common/store/store.h"
 #include "tests/unit/cmocka_all.h"
 
 static char dir[] = "/tmp/zk_db_XXXXXX";

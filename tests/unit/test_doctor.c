@@ -3,6 +3,7 @@
 
 #include "common/base/mem.h"
 #include "common/store/db.h"
+#include "common/store/store.h"
 #include "services/cli/doctor.h"
 
 #define MIB (INT64_C(1024) * 1024)

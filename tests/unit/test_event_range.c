@@ -7,6 +7,7 @@
 #include "common/base/mem.h"
 #include "common/base/utf8.h"
 #include "common/store/events_log.h"
+#include "common/store/store.h"
 #include "services/cli/event_range.h"
 #include "services/cli/output.h"
 #include "tests/unit/cmocka_all.h"

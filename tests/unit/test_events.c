@@ -13,6 +13,7 @@
 
 #include "common/base/mem.h"
 #include "common/store/events_log.h"
+#include "common/store/store.h"
 
 #define DAY_MS (24LL * 3600 * 1000)
 #define T0     1800000000000LL

@@ -8,6 +8,9 @@
 
 #include "common/base/mem.h"
 #include "common/store/forward_commands.h"
+#include "common/store/sqlite/open.h"
+#include "common/store/sqlite/schemas.h"
+#include "common/store/store.h"
 
 static char dir[32];
 static struct db *db;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/base/mem.h"
+#include "common/store/store.h"
 #include "services/webhook-ingest/commit.h"
 
 #define T0 1800000000000LL

@@ -19,6 +19,8 @@
 #include "common/store/events.h"
 #include "common/store/events_log.h"
 #include "common/store/sessions.h"
+#include "common/store/sqlite/backup.h"
+#include "common/store/store.h"
 
 /* More than any of these needs: a loop that does not end is a test that fails. */
 #define ALLOCATIONS_MAX 20000

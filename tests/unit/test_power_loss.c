@@ -24,6 +24,7 @@
 
 #include "common/base/mem.h"
 #include "common/base/rng.h"
+#include "common/store/store.h"
 #include "services/webhook-ingest/commit.h"
 
 #define T0         1800000000000LL

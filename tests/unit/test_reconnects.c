@@ -17,6 +17,7 @@
 
 #include "common/base/mem.h"
 #include "common/reconnect/reconnect.h"
+#include "common/store/store.h"
 
 #define S ((int64_t)1000)
 #define B "main"

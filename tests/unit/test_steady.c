@@ -9,6 +9,8 @@
 
 #include "common/base/mem.h"
 #include "common/store/db.h"
+#include "common/store/sqlite/open.h"
+#include "common/store/sqlite/schemas.h"
 
 #define DAY  ((int64_t)24 * 3600 * 1000)
 #define WALL ((int64_t)1795340484332)

@@ -15,6 +15,7 @@
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/store/events.h"
+#include "common/store/store.h"
 
 /* Bodies that are kept; a longer log is posted as far as this. */
 #define BODIES_MAX (1 << 20)

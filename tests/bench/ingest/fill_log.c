@@ -10,6 +10,7 @@
 #include "common/base/mem.h"
 #include "common/base/rng.h"
 #include "common/store/events_log.h"
+#include "common/store/store.h"
 
 #define BATCH     20000
 #define BODY_SIZE 400

@@ -6,6 +6,8 @@
  * that boot, and the time by the wall clock; the smaller one holds. A wall clock that was set back then costs
  * waiting, one that was set forward gains nothing, so an interval measured in steady time is never too short.
  */
+#include "common/store/sqlite/steady.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -59,7 +61,7 @@ static int write_anchor(struct db *db, const struct clock *clock, int64_t boot_m
                    "siii", clock->boot_id, boot_ms, now->steady_ms, now->wall_ms);
 }
 
-int steady_now(struct db *db, struct clock *clock, struct now *ret)
+int sqlite_steady_now(struct db *db, struct clock *clock, struct now *ret)
 {
     struct anchor a = { 0 };
     struct now now;
@@ -79,9 +81,4 @@ int steady_now(struct db *db, struct clock *clock, struct now *ret)
     if (r == 0)
         *ret = now;
     return r;
-}
-
-int64_t steady_to_wall(const struct now *now, int64_t steady_ms)
-{
-    return now->wall_ms + steady_ms - now->steady_ms;
 }

@@ -1,6 +1,8 @@
 /*
  * Online backup: a copy of a file that others write to, verified.
  */
+#include "common/store/sqlite/backup.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -8,9 +10,12 @@
 #include <unistd.h>
 
 #include "common/base/mem.h"
-#include "common/store/db_file.h"
+#include "common/store/db.h"
 #include "common/store/sql.h"
-#include "common/store/sql_internal.h"
+#include "common/store/sqlite/file.h"
+#include "common/store/sqlite/handle.h"
+#include "common/store/sqlite/migrate.h"
+#include "common/store/sqlite/open.h"
 
 #define PATH_BYTES 4200
 
@@ -28,17 +33,17 @@ int db_quick_check(struct db *db)
 
 static int copy_pages(struct db *from, struct db *to)
 {
-    sqlite3_backup *copy = sqlite3_backup_init(to->handle, "main", from->handle, "main");
+    sqlite3_backup *copy = sqlite3_backup_init(sqlite_handle(to), "main", sqlite_handle(from), "main");
     int rc;
 
     if (!copy)
-        return sql_error(to, sqlite3_errcode(to->handle));
+        return sqlite_error(to, sqlite3_errcode(sqlite_handle(to)));
     rc = sqlite3_backup_step(copy, -1); /* one snapshot: a state.db is small */
     (void)sqlite3_backup_finish(copy);
-    return rc == SQLITE_DONE ? 0 : sql_error(from, rc);
+    return rc == SQLITE_DONE ? 0 : sqlite_error(from, rc);
 }
 
-int sql_sync_file(const char *path)
+int sqlite_sync_file(const char *path)
 {
     int fd = open(path, O_RDWR | O_CLOEXEC);
     int r;
@@ -53,7 +58,7 @@ int sql_sync_file(const char *path)
 int db_backup(struct db *db, const char *path)
 {
     struct db *to = NULL;
-    int r = sql_open(path, SQL_COPY, NULL, 0, &to);
+    int r = sqlite_open(path, RULES_COPY, NULL, 0, &to);
 
     if (r == 0)
         r = copy_pages(db, to);
@@ -62,7 +67,7 @@ int db_backup(struct db *db, const char *path)
     if (r == 0)
         r = db_quick_check(to);
     db_close(to);
-    return r == 0 ? sql_sync_file(path) : r;
+    return r == 0 ? sqlite_sync_file(path) : r;
 }
 
 int db_verify(const char *dir, const char *file)
@@ -79,7 +84,7 @@ int db_verify(const char *dir, const char *file)
         return -errno;
     r = db_open_reader(dir, file, &db);
     if (r == 0)
-        r = db_check_version(db, db_known_schema(file));
+        r = sqlite_check_version(db, sqlite_known_schema(file));
     if (r == -ENOENT)
         r = -EBADMSG; /* a database, but not of zapkeep */
     if (r == 0)

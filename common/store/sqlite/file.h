@@ -8,32 +8,32 @@
 #include <stdint.h>
 
 /* Tells a file from another one that stands at its path later. */
-struct db_file {
+struct sqlite_file {
     uint64_t dev, ino;
 };
 /* Returns 0 or -errno. */
-int db_file_at(const char *path, struct db_file *ret);
+int sqlite_file_at(const char *path, struct sqlite_file *ret);
 /* False when another file stands at @path, or none. */
-bool db_file_is_at(const struct db_file *f, const char *path);
+bool sqlite_file_is_at(const struct sqlite_file *f, const char *path);
 
 /* Bytes of all stores in the folder besides events.db itself: state.db, forward.db, their journals and
  * write-ahead logs,
  * that of events.db, and the forwarder's acknowledgements. */
-int64_t db_other_bytes(const char *dir);
+int64_t sqlite_other_bytes(const char *dir);
 
 /* Bytes 0 to 99 of a SQLite file, as far as they are used here. */
-struct db_header {
+struct sqlite_header {
     bool is_sqlite;
     bool is_wal;
     uint32_t change_counter;
     uint32_t user_version;   /* the schema */
-    uint32_t application_id; /* of zapkeep: a random number of this file, see db_companions.h */
+    uint32_t application_id; /* of zapkeep: a random number of this file, see companions.h */
 };
 /* Returns 0 (an empty or foreign file has is_sqlite false) or -errno. */
-int db_header_read(const char *path, struct db_header *ret);
+int sqlite_header_read(const char *path, struct sqlite_header *ret);
 
 /* The schema that this zapkeep knows of STATE_DB_FILE and the others; 0: none of its files. */
-int db_known_schema(const char *file);
+int sqlite_known_schema(const char *file);
 
 /*
  * One sentence that says why @dir/@file could not be opened or written with the negative @r, and names the
@@ -41,4 +41,4 @@ int db_known_schema(const char *file);
  * "…/state.db was written by a newer zapkeep (schema 99, this one knows 7): start that version". Returns
  * @ret.
  */
-const char *db_problem(const char *dir, const char *file, int r, char *ret, size_t n);
+const char *sqlite_problem(const char *dir, const char *file, int r, char *ret, size_t n);

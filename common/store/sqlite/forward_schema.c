@@ -10,7 +10,7 @@
  */
 #include <stddef.h>
 
-#include "common/store/forward.h"
+#include "common/store/sqlite/schemas.h"
 
 static const char *const steps[] = {
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;"

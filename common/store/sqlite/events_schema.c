@@ -13,7 +13,7 @@
  */
 #include <stddef.h>
 
-#include "common/store/events_internal.h"
+#include "common/store/sqlite/schemas.h"
 
 static const char *const steps[] = {
     "CREATE TABLE event ("

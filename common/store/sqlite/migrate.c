@@ -1,13 +1,16 @@
 /*
  * The schema of a file, step by step: user_version counts the steps that were run.
  */
+#include "common/store/sqlite/migrate.h"
+
 #include <errno.h>
 #include <stdio.h>
 
+#include "common/store/db.h"
 #include "common/store/sql.h"
-#include "common/store/sql_internal.h"
+#include "common/store/sqlite/schemas.h"
 
-static int schema_version(const struct db_schema *schema)
+int db_schema_version(const struct db_schema *schema)
 {
     int n = 0;
 
@@ -16,7 +19,7 @@ static int schema_version(const struct db_schema *schema)
     return n;
 }
 
-int db_read_version(struct db *db, int *ret)
+static int read_version(struct db *db, int *ret)
 {
     int64_t version = 0;
     int r = sql_get_int(db, "PRAGMA user_version", &version, "");
@@ -39,11 +42,11 @@ static int run_steps(struct db *db, const struct db_schema *schema, int from, in
     return sql_exec(db, pragma);
 }
 
-int db_migrate(struct db *db, const struct db_schema *schema)
+int sqlite_migrate(struct db *db, const struct db_schema *schema)
 {
-    int to = schema_version(schema);
+    int to = db_schema_version(schema);
     int from = 0;
-    int r = db_read_version(db, &from);
+    int r = read_version(db, &from);
 
     if (r != 0 || from == to)
         return r;
@@ -51,7 +54,7 @@ int db_migrate(struct db *db, const struct db_schema *schema)
         return -EPROTONOSUPPORT; /* db_problem() says which versions */
     r = db_begin(db);
     if (r == 0)
-        r = db_read_version(db, &from); /* another process may have been faster */
+        r = read_version(db, &from); /* another process may have been faster */
     if (r == 0 && from > to)
         r = -EPROTONOSUPPORT;
     if (r == 0)
@@ -62,10 +65,10 @@ int db_migrate(struct db *db, const struct db_schema *schema)
     return r;
 }
 
-int db_check_version(struct db *db, int version_max)
+int sqlite_check_version(struct db *db, int version_max)
 {
     int version = 0;
-    int r = db_read_version(db, &version);
+    int r = read_version(db, &version);
 
     if (r == 0 && version == 0)
         return -ENOENT; /* made, not filled yet: its owner is just starting */

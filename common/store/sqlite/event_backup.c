@@ -12,8 +12,13 @@
 #include <string.h>
 
 #include "common/base/mem.h"
-#include "common/store/events_internal.h"
+#include "common/store/db.h"
 #include "common/store/sql.h"
+#include "common/store/sqlite/backup.h"
+#include "common/store/sqlite/event_internal.h"
+#include "common/store/sqlite/handle.h"
+#include "common/store/sqlite/open.h"
+#include "common/store/sqlite/schemas.h"
 
 /* Rows of one slice: a snapshot of a few milliseconds. */
 #define SLICE_ROWS 2048
@@ -45,7 +50,7 @@ static int attach(struct backup *b, const char *dir)
     int r = uri ? sql_run(b->db, "ATTACH ?1 AS log", "s", uri) : -ENOMEM;
 
     /* Else the last one to close the log's WAL would move it into the file. */
-    (void)sqlite3_db_config(sql_handle(b->db), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    (void)sqlite3_db_config(sqlite_handle(b->db), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 
     sqlite3_free(uri);
     return r;
@@ -126,7 +131,7 @@ static int check_log(struct backup *b)
 
     if (r == 0 && version == 0)
         r = -ENOENT; /* just being made */
-    if (r == 0 && version > EVENTS_VERSION)
+    if (r == 0 && version > db_schema_version(&events_schema))
         r = -EPROTONOSUPPORT;
     if (r == 0)
         r = sql_get_int(b->db, "SELECT coalesce(max(seq), 0) FROM log.event", &b->head, "");
@@ -154,7 +159,7 @@ int event_backup(const char *dir, const char *path, int64_t *ret_events)
 {
     struct backup b = { 0 };
     int64_t n = 0;
-    int r = sql_open(path, SQL_COPY, &events_schema, 0, &b.db);
+    int r = sqlite_open(path, RULES_COPY, &events_schema, 0, &b.db);
 
     if (r == 0)
         r = copy_all(&b, dir);
@@ -164,7 +169,7 @@ int event_backup(const char *dir, const char *path, int64_t *ret_events)
         r = db_quick_check(b.db);
     db_close(b.db);
     if (r == 0)
-        r = sql_sync_file(path);
+        r = sqlite_sync_file(path);
     if (r == 0)
         *ret_events = n;
     return r;

@@ -1,4 +1,4 @@
-#include "common/store/db_companions.h"
+#include "common/store/sqlite/companions.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,8 +11,9 @@
 
 #include "common/base/mem.h"
 #include "common/base/rng.h"
-#include "common/store/db_file.h"
 #include "common/store/sql.h"
+#include "common/store/sqlite/file.h"
+#include "common/store/sqlite/handle.h"
 
 #define PATH_BYTES 4200
 
@@ -31,7 +32,7 @@ static int64_t size_of(const char *path, const char *suffix)
 #define JOURNAL_HEAD_BYTES 28
 #define JOURNAL_AT_SECTOR  20
 #define JOURNAL_AT_PAGE    24
-/* In a page 1; as in db_file.c. */
+/* In a page 1; as in file.c. */
 #define AT_CHANGE_COUNTER 24
 /* Page 1 is among the first pages of a transaction that are saved. */
 #define RECORDS_MAX 100000
@@ -64,7 +65,7 @@ static bool journaled_counter(int fd, uint32_t *ret)
     return false;
 }
 
-static int check_journal(const char *path, const struct db_header *header)
+static int check_journal(const char *path, const struct sqlite_header *header)
 {
     char journal[PATH_BYTES];
     uint32_t saved = 0;
@@ -115,7 +116,7 @@ static bool is_known(const char *path, uint32_t id)
 
 #define WAL_HEAD_BYTES 32
 
-static int check_wal(const char *path, const struct db_header *header)
+static int check_wal(const char *path, const struct sqlite_header *header)
 {
     if (size_of(path, "-wal") <= WAL_HEAD_BYTES)
         return 0;
@@ -124,10 +125,10 @@ static int check_wal(const char *path, const struct db_header *header)
     return is_known(path, header->application_id) ? 0 : -EUCLEAN;
 }
 
-int db_companions_check(const char *path)
+int sqlite_companions_check(const char *path)
 {
-    struct db_header header = { 0 };
-    int r = db_header_read(path, &header);
+    struct sqlite_header header = { 0 };
+    int r = sqlite_header_read(path, &header);
 
     if (r != 0 && r != -ENOENT)
         return 0; /* opening it says why */
@@ -153,7 +154,7 @@ static int set_id(struct db *db, uint32_t id)
     return sql_exec(db, pragma);
 }
 
-int db_companions_begin(struct db *db)
+int sqlite_companions_begin(struct db *db)
 {
     int64_t pages = 0;
     int r = sql_get_int(db, "PRAGMA page_count", &pages, "");
@@ -184,20 +185,20 @@ static bool checkpoint(struct db *db)
 {
     int frames = -1;
     int moved = -2;
-    int rc = sqlite3_wal_checkpoint_v2(sql_handle(db), NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &moved);
+    int rc = sqlite3_wal_checkpoint_v2(sqlite_handle(db), NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &moved);
 
     return rc == SQLITE_OK && frames == moved;
 }
 
-void db_companions_adopt(struct db *db, const char *path)
+void sqlite_companions_adopt(struct db *db, const char *path)
 {
-    struct db_header header = { 0 };
+    struct sqlite_header header = { 0 };
     uint32_t id = new_id();
 
-    if (!checkpoint(db) || db_header_read(path, &header) != 0 ||
+    if (!checkpoint(db) || sqlite_header_read(path, &header) != 0 ||
         write_ids(path, id, header.application_id) != 0)
         return;
-    if (set_id(db, id) == 0 && checkpoint(db) && db_header_read(path, &header) == 0 &&
+    if (set_id(db, id) == 0 && checkpoint(db) && sqlite_header_read(path, &header) == 0 &&
         header.application_id == id)
         (void)write_ids(path, id, 0);
 }

@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "common/base/mem.h"
-#include "common/store/events_internal.h"
 #include "common/store/sql.h"
+#include "common/store/sqlite/event_internal.h"
 
 /* One mark each ten minutes: 576 rows over the horizon, and a key lives at most that much longer. */
 #define MARK_EVERY_MS (10LL * 60 * 1000)
@@ -25,7 +25,7 @@
 
 /* ---- how old is a seq? ----------------------------------------------------------------------- */
 
-static int mark(struct event_log *l, int64_t now_ms)
+static int mark(struct sqlite_log *l, int64_t now_ms)
 {
     int r;
 
@@ -38,13 +38,13 @@ static int mark(struct event_log *l, int64_t now_ms)
 }
 
 /* Newest seq that was received before @before, 0: none. */
-static int seq_before(struct event_log *l, int64_t before, int64_t *ret)
+static int seq_before(struct sqlite_log *l, int64_t before, int64_t *ret)
 {
     return sql_get_int(l->db, "SELECT coalesce(max(seq), 0) FROM mark WHERE at <= ?1", ret, "i", before);
 }
 
 /* Newest seq that is older than the horizon, 0: none. */
-static int horizon_seq(struct event_log *l, int64_t now_ms, int64_t *ret)
+static int horizon_seq(struct sqlite_log *l, int64_t now_ms, int64_t *ret)
 {
     int64_t before = now_ms - EVENT_DEDUPE_HORIZON_MS;
     int r = seq_before(l, before, ret);
@@ -57,14 +57,14 @@ static int horizon_seq(struct event_log *l, int64_t now_ms, int64_t *ret)
 
 /* ---- keys ------------------------------------------------------------------------------------ */
 
-static int delete_key(struct event_log *l, const struct key_cursor *k)
+static int delete_key(struct sqlite_log *l, const struct key_cursor *k)
 {
     struct str digest = { (const char *)k->digest, EVENT_DIGEST_BYTES };
 
     return sql_run(l->db, "DELETE FROM dedupe WHERE time_ms = ?1 AND digest = ?2", "ib", k->time_ms, digest);
 }
 
-static void expiry_jump(struct event_log *l, int64_t time_ms)
+static void expiry_jump(struct sqlite_log *l, int64_t time_ms)
 {
     l->expiry.time_ms = time_ms;
     memset(l->expiry.digest, 0, sizeof l->expiry.digest);
@@ -76,7 +76,7 @@ struct key_row {
 };
 
 /* Up to max keys after the cursor. Rows are copied: the table is changed while they are gone through. */
-static int read_keys(struct event_log *l, struct key_row *ret, int max, int *ret_n)
+static int read_keys(struct sqlite_log *l, struct key_row *ret, int max, int *ret_n)
 {
     CLEANUP(sql_done) struct sql *q = NULL;
     struct str digest = { (const char *)l->expiry.digest, EVENT_DIGEST_BYTES };
@@ -100,7 +100,7 @@ static int read_keys(struct event_log *l, struct key_row *ret, int max, int *ret
 }
 
 /* Goes on behind the live keys, which stand between the horizon and now; at the end from the start. */
-static void expiry_advance(struct event_log *l, const struct key_row *rows, int n, int max, int64_t now_ms,
+static void expiry_advance(struct sqlite_log *l, const struct key_row *rows, int n, int max, int64_t now_ms,
                            int64_t live_ms)
 {
     if (n < max) {
@@ -113,7 +113,7 @@ static void expiry_advance(struct event_log *l, const struct key_row *rows, int 
 }
 
 /* @early: the keys up to this seq go as well, for want of room; 0: none do. */
-static int expire_keys(struct event_log *l, int64_t now_ms, int64_t horizon, int64_t early, int max,
+static int expire_keys(struct sqlite_log *l, int64_t now_ms, int64_t horizon, int64_t early, int max,
                        struct event_pruned *ret)
 {
     int64_t last = early > horizon ? early : horizon;
@@ -141,8 +141,9 @@ static int expire_keys(struct event_log *l, int64_t now_ms, int64_t horizon, int
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
-int event_log_used_bytes(struct event_log *l, int64_t *ret)
+int sqlite_log_used_bytes(struct event_log *log, int64_t *ret)
 {
+    struct sqlite_log *l = sqlite_log(log);
     int64_t pages = 0;
     int64_t unused = 0;
     int64_t size = 0;
@@ -157,11 +158,11 @@ int event_log_used_bytes(struct event_log *l, int64_t *ret)
     return r;
 }
 
-static int events_bytes(struct event_log *l, int64_t horizon_seq, int64_t *ret)
+static int events_bytes(struct sqlite_log *l, int64_t horizon_seq, int64_t *ret)
 {
     int64_t keys = (l->new_head - horizon_seq) * KEY_BYTES;
     int64_t used = 0;
-    int r = event_log_used_bytes(l, &used);
+    int r = sqlite_log_used_bytes(&l->log, &used);
 
     if (r == 0)
         *ret = used > keys ? used - keys : 0;
@@ -169,7 +170,7 @@ static int events_bytes(struct event_log *l, int64_t horizon_seq, int64_t *ret)
 }
 
 /* Newest seq among the oldest @max rows that is due by age; 0: none is. */
-static int due_by_age(struct event_log *l, const struct event_retention *rule, int64_t now_ms, int max,
+static int due_by_age(struct sqlite_log *l, const struct event_retention *rule, int64_t now_ms, int max,
                       int64_t *ret_seq)
 {
     *ret_seq = 0;
@@ -181,7 +182,7 @@ static int due_by_age(struct event_log *l, const struct event_retention *rule, i
                        ret_seq, "ii", now_ms - rule->age_ms, (int64_t)max);
 }
 
-static int remove_up_to(struct event_log *l, int64_t last, struct event_pruned *ret)
+static int remove_up_to(struct sqlite_log *l, int64_t last, struct event_pruned *ret)
 {
     int r = sql_run(l->db, "DELETE FROM event WHERE seq <= ?1", "i", last);
 
@@ -204,7 +205,7 @@ struct removal {
 };
 
 /* The newest event always stays, and events that a consumer has not read stay until the hard limit. Pure. */
-static struct removal plan_removal(const struct event_log *l, const struct event_retention *rule,
+static struct removal plan_removal(const struct sqlite_log *l, const struct event_retention *rule,
                                    int64_t used_bytes, bool no_room, int64_t due_by_age, int max)
 {
     int64_t slice_end = l->new_oldest + max - 1;
@@ -224,7 +225,7 @@ static struct removal plan_removal(const struct event_log *l, const struct event
     return plan;
 }
 
-static int remove_events(struct event_log *l, const struct event_retention *rule, int64_t now_ms,
+static int remove_events(struct sqlite_log *l, const struct event_retention *rule, int64_t now_ms,
                          int64_t horizon, int max, struct event_pruned *ret)
 {
     struct removal plan;
@@ -246,7 +247,7 @@ static int remove_events(struct event_log *l, const struct event_retention *rule
 }
 
 /* Over the limit of all stores: the newest seq whose key may go early; 0: none, or there is room. */
-static int early_seq(struct event_log *l, const struct event_retention *rule, int64_t now_ms,
+static int early_seq(struct sqlite_log *l, const struct event_retention *rule, int64_t now_ms,
                      int64_t *ret_seq, bool *ret_over)
 {
     int64_t used = 0;
@@ -256,14 +257,15 @@ static int early_seq(struct event_log *l, const struct event_retention *rule, in
     *ret_over = false;
     if (rule->disk_bytes <= 0)
         return 0;
-    r = event_log_used_bytes(l, &used);
+    r = sqlite_log_used_bytes(&l->log, &used);
     *ret_over = r == 0 && used + rule->other_bytes > rule->disk_bytes;
     return *ret_over ? seq_before(l, now_ms - EVENT_DEDUPE_KEEP_MS, ret_seq) : r;
 }
 
-int event_log_prune(struct event_log *l, const struct event_retention *rule, int64_t now_ms, int rows_max,
-                    struct event_pruned *ret)
+int sqlite_log_prune(struct event_log *log, const struct event_retention *rule, int64_t now_ms, int rows_max,
+                     struct event_pruned *ret)
 {
+    struct sqlite_log *l = sqlite_log(log);
     struct event_pruned pruned = { 0 };
     int64_t horizon = 0, early = 0;
     int r = mark(l, now_ms);

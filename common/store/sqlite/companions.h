@@ -16,13 +16,13 @@
  */
 #pragma once
 
-#include "common/store/db.h"
+struct db;
 
 /* Returns 0, -EUCLEAN (a file beside @path belongs to another database), or -errno. */
-int db_companions_check(const char *path);
+int sqlite_companions_check(const char *path);
 
 /* Call it before a WAL is begun: gives a new database its first number, in the file itself. */
-int db_companions_begin(struct db *db);
+int sqlite_companions_begin(struct db *db);
 /* Call it when the WAL at @path was read: a new number, in the file and in "-id". With a reader in the way,
  * or a full disk, the old number stays. */
-void db_companions_adopt(struct db *db, const char *path);
+void sqlite_companions_adopt(struct db *db, const char *path);

@@ -1,4 +1,4 @@
-#include "common/store/db_file.h"
+#include "common/store/sqlite/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,31 +10,31 @@
 #include "common/base/err.h"
 #include "common/base/mem.h"
 #include "common/store/db.h"
-#include "common/store/events_internal.h"
 #include "common/store/forward.h"
+#include "common/store/sqlite/schemas.h"
 
 #define PATH_BYTES 4200
 
 /* ---- which file ------------------------------------------------------------------------------ */
 
-int db_file_at(const char *path, struct db_file *ret)
+int sqlite_file_at(const char *path, struct sqlite_file *ret)
 {
     struct stat st;
 
     if (stat(path, &st) != 0)
         return -errno;
-    *ret = (struct db_file){ .dev = st.st_dev, .ino = st.st_ino };
+    *ret = (struct sqlite_file){ .dev = st.st_dev, .ino = st.st_ino };
     return 0;
 }
 
-bool db_file_is_at(const struct db_file *f, const char *path)
+bool sqlite_file_is_at(const struct sqlite_file *f, const char *path)
 {
-    struct db_file now = { 0 };
+    struct sqlite_file now = { 0 };
 
-    return db_file_at(path, &now) == 0 && now.dev == f->dev && now.ino == f->ino;
+    return sqlite_file_at(path, &now) == 0 && now.dev == f->dev && now.ino == f->ino;
 }
 
-int64_t db_other_bytes(const char *dir)
+int64_t sqlite_other_bytes(const char *dir)
 {
     static const char *const files[] = { EVENTS_DB_FILE "-wal", STATE_DB_FILE,          STATE_JOURNAL_FILE,
                                          FORWARD_DB_FILE,       FORWARD_DB_FILE "-wal", "forward.acks" };
@@ -63,7 +63,7 @@ static uint32_t read_u32(const uint8_t *p)
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-int db_header_read(const char *path, struct db_header *ret)
+int sqlite_header_read(const char *path, struct sqlite_header *ret)
 {
     static const char magic[16] = "SQLite format 3";
     uint8_t head[HEADER_BYTES];
@@ -76,20 +76,20 @@ int db_header_read(const char *path, struct db_header *ret)
     (void)close(fd);
     if (n < 0)
         return -EIO;
-    *ret = (struct db_header){ 0 };
+    *ret = (struct sqlite_header){ 0 };
     if (n < HEADER_BYTES || memcmp(head, magic, sizeof magic) != 0)
         return 0;
-    *ret = (struct db_header){ .is_sqlite = true,
-                               .is_wal = head[AT_WRITE_VERSION] == 2,
-                               .change_counter = read_u32(head + AT_CHANGE_COUNTER),
-                               .user_version = read_u32(head + AT_USER_VERSION),
-                               .application_id = read_u32(head + AT_APPLICATION_ID) };
+    *ret = (struct sqlite_header){ .is_sqlite = true,
+                                   .is_wal = head[AT_WRITE_VERSION] == 2,
+                                   .change_counter = read_u32(head + AT_CHANGE_COUNTER),
+                                   .user_version = read_u32(head + AT_USER_VERSION),
+                                   .application_id = read_u32(head + AT_APPLICATION_ID) };
     return 0;
 }
 
 /* ---- sentences ------------------------------------------------------------------------------- */
 
-int db_known_schema(const char *file)
+int sqlite_known_schema(const char *file)
 {
     static const struct {
         const char *file;
@@ -97,23 +97,20 @@ int db_known_schema(const char *file)
     } all[] = { { STATE_DB_FILE, &state_schema },
                 { EVENTS_DB_FILE, &events_schema },
                 { FORWARD_DB_FILE, &forward_schema } };
-    int n = 0;
 
     for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-        if (strcmp(all[i].file, file) == 0) {
-            while (all[i].schema->sql[n])
-                n++;
-        }
+        if (strcmp(all[i].file, file) == 0)
+            return db_schema_version(all[i].schema);
     }
-    return n;
+    return 0;
 }
 
 static void newer(const char *path, const char *file, char *ret, size_t n)
 {
-    struct db_header h = { 0 };
-    int known = db_known_schema(file);
+    struct sqlite_header h = { 0 };
+    int known = sqlite_known_schema(file);
 
-    if (db_header_read(path, &h) == 0 && known > 0 && h.user_version > (uint32_t)known)
+    if (sqlite_header_read(path, &h) == 0 && known > 0 && h.user_version > (uint32_t)known)
         (void)snprintf(
             ret, n,
             "%s was written by a newer zapkeep (schema %u, this one knows %d): start that version, or "
@@ -123,7 +120,7 @@ static void newer(const char *path, const char *file, char *ret, size_t n)
         (void)snprintf(ret, n, "%s was written by a newer zapkeep: start that version", path);
 }
 
-const char *db_problem(const char *dir, const char *file, int r, char *ret, size_t n)
+const char *sqlite_problem(const char *dir, const char *file, int r, char *ret, size_t n)
 {
     static const struct {
         int r;

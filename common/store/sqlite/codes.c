@@ -5,8 +5,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 
-#include "common/store/sql.h"
-#include "common/store/sql_internal.h"
+#include "common/store/sqlite/handle.h"
 
 static int cantopen_code(sqlite3 *handle)
 {
@@ -95,15 +94,31 @@ static int translate(sqlite3 *handle, int extended)
     }
 }
 
-int sql_error(struct db *db, int rc)
+struct sqlite3 *sqlite_handle(const struct db *db)
 {
-    int r = translate(db->handle, rc);
+    return ((const struct sqlite_db *)db)->handle;
+}
 
-    if (r != 0 && db_check_in_place(db) != 0)
+int sqlite_check_in_place(struct db *db)
+{
+    const struct sqlite_db *d = (const struct sqlite_db *)db;
+
+    if (!d->path || sqlite_file_is_at(&d->file, d->path))
+        return 0;
+    (void)snprintf(db->error, sizeof db->error, "%.200s was replaced or removed while it was open", d->path);
+    db->broken = true;
+    return -ESTALE;
+}
+
+int sqlite_error(struct db *db, int rc)
+{
+    int r = rc == SQLITE_OK ? 0 : translate(sqlite_handle(db), rc);
+
+    if (r != 0 && sqlite_check_in_place(db) != 0)
         return -ESTALE; /* in place of SQLite's own code */
     if (r != 0) {
-        (void)snprintf(db->error, sizeof db->error, "%s", sqlite3_errmsg(db->handle));
-        db->sync_failed = db->sync_failed || is_sync_failure(rc);
+        (void)snprintf(db->error, sizeof db->error, "%s", sqlite3_errmsg(sqlite_handle(db)));
+        db->broken = db->broken || is_sync_failure(rc);
     }
     return r;
 }

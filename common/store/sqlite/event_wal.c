@@ -11,8 +11,10 @@
 #include <unistd.h>
 
 #include "common/base/mem.h"
-#include "common/store/events_internal.h"
+#include "common/store/db.h"
 #include "common/store/sql.h"
+#include "common/store/sqlite/event_internal.h"
+#include "common/store/sqlite/handle.h"
 
 #define PATH_BYTES 4200
 /* After a reader let a large WAL go, the file is cut back to this when it starts over. */
@@ -27,7 +29,7 @@
 
 static int on_commit(void *ctx, sqlite3 *handle, const char *name, int frames)
 {
-    struct event_log *l = ctx;
+    struct sqlite_log *l = ctx;
 
     if (frames < l->wal.frames) /* it has started over */
         l->wal.backfilled = 0;
@@ -35,47 +37,50 @@ static int on_commit(void *ctx, sqlite3 *handle, const char *name, int frames)
     return SQLITE_OK;
 }
 
-void event_wal_watch(struct event_log *l)
+void sqlite_wal_watch(struct sqlite_log *l)
 {
-    (void)sqlite3_wal_hook(sql_handle(l->db), on_commit, l);
+    (void)sqlite3_wal_hook(sqlite_handle(l->db), on_commit, l);
     (void)sql_exec(l->db, WAL_KEEP_PRAGMA);
 }
 
-void event_log_wal(const struct event_log *l, struct event_wal *ret)
+void sqlite_log_wal(const struct event_log *log, struct event_wal *ret)
 {
+    const struct sqlite_log *l = sqlite_log(log);
+
     *ret = l->wal;
     ret->bytes = l->wal.frames * WAL_FRAME_BYTES;
 }
 
-static int checkpoint(struct event_log *l, int mode)
+static int checkpoint(struct sqlite_log *l, int mode)
 {
     int frames = -1;
     int moved = -1;
-    int rc = sqlite3_wal_checkpoint_v2(sql_handle(l->db), NULL, mode, &frames, &moved);
+    int rc = sqlite3_wal_checkpoint_v2(sqlite_handle(l->db), NULL, mode, &frames, &moved);
 
     if (frames >= 0 && moved >= 0) {
         l->wal.frames = frames;
         l->wal.backfilled = moved;
     }
-    return sql_error(l->db, rc);
+    return sqlite_error(l->db, rc);
 }
 
-int event_log_checkpoint(struct event_log *l)
+int sqlite_log_checkpoint(struct event_log *l)
 {
-    int r = checkpoint(l, SQLITE_CHECKPOINT_PASSIVE);
+    int r = checkpoint(sqlite_log(l), SQLITE_CHECKPOINT_PASSIVE);
 
     return r == -EAGAIN ? 0 : r; /* a reader is in the way: next time */
 }
 
-int event_log_truncate(struct event_log *l)
+int sqlite_log_truncate(struct event_log *log)
 {
+    struct sqlite_log *l = sqlite_log(log);
     int r = checkpoint(l, SQLITE_CHECKPOINT_PASSIVE);
 
     if (r != 0)
         return r;
-    (void)sqlite3_busy_timeout(sql_handle(l->db), 0); /* we do not wait for a reader */
+    (void)sqlite3_busy_timeout(sqlite_handle(l->db), 0); /* we do not wait for a reader */
     r = checkpoint(l, SQLITE_CHECKPOINT_TRUNCATE);
-    (void)sqlite3_busy_timeout(sql_handle(l->db), SQL_BUSY_TIMEOUT_MS);
+    (void)sqlite3_busy_timeout(sqlite_handle(l->db), SQLITE_BUSY_TIMEOUT_MS);
     return r;
 }
 
@@ -116,14 +121,14 @@ static int collect_holders(FILE *f, const struct stat *shm, int64_t *ret_pids, i
     return n;
 }
 
-int event_log_holders(const struct event_log *l, int64_t *ret_pids, int max)
+int sqlite_log_holders(const struct event_log *l, int64_t *ret_pids, int max)
 {
     char path[PATH_BYTES];
     struct stat shm;
     FILE *f;
     int n;
 
-    (void)snprintf(path, sizeof path, "%s/%s-shm", l->dir, EVENTS_DB_FILE);
+    (void)snprintf(path, sizeof path, "%s/%s-shm", sqlite_log(l)->dir, EVENTS_DB_FILE);
     if (stat(path, &shm) != 0)
         return 0;
     f = fopen("/proc/locks", "re");
@@ -173,7 +178,7 @@ static int rewrite_open(sqlite3_vfs *vfs, sqlite3_file *file, const char *path, 
     return rc == SQLITE_OK ? 0 : -EIO;
 }
 
-int event_wal_rewrite(const char *dir)
+int sqlite_wal_rewrite(const char *dir)
 {
     sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
     CLEANUP(mem_freep) sqlite3_file *file = NULL;

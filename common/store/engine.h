@@ -1,0 +1,140 @@
+/*
+ * An engine of the store: the functions that differ between SQLite and PostgreSQL, as a table. The rows (sessions.c,
+ * forward.c, events_read.c …) are written once, in SQL that both understand; they run it by sql.h, which calls an engine
+ * by this table. Opening is in store.c. Nothing outside common/store sees an engine.
+ *
+ * Returns are those of db.h unless a line says otherwise.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/text.h"
+
+struct buf;
+struct clock;
+struct engine;
+struct event_filter;
+struct event_ids;
+struct event_log;
+struct event_log_engine;
+struct event_new;
+struct event_pruned;
+struct event_reader;
+struct event_rejected;
+struct event_retention;
+struct event_rows;
+struct event_wal;
+struct now;
+
+/* An engine's connection begins with this. */
+struct db {
+    const struct engine *engine;
+    struct sql *cache; /* prepared statements, most of them not in use */
+    bool reading;      /* between db_begin_reads() and db_end_reads() */
+    bool broken;       /* db_sync_failed() */
+    char error[256];   /* of the last failure */
+};
+
+/* An engine's prepared statement begins with this. */
+struct sql {
+    struct db *db;
+    const char *text;
+    bool busy; /* somebody steps it now: another user of the same text gets one of its own */
+    struct sql *next;
+};
+
+struct engine {
+    const char *name;
+    const char *(*version)(void);
+
+    /* ---- statements (sql.h) ---- */
+
+    /* @fmt: the kinds of its values, one letter each as in sql_query(). */
+    int (*prepare)(struct db *db, const char *text, const char *fmt, struct sql **ret);
+    void (*finalize)(struct sql *q);
+    /* Values from 1 on; a text or blob with p == NULL is NULL. They are borrowed until reset. */
+    int (*bind_int)(struct sql *q, int at, int64_t v);
+    int (*bind_text)(struct sql *q, int at, struct str s);
+    int (*bind_blob)(struct sql *q, int at, struct str s);
+    int (*bind_null)(struct sql *q, int at);
+    int (*next)(struct sql *q); /* SQL_ROW, 0 or -errno */
+    int (*run_to_end)(
+        struct sql *q); /* next() until it is not SQL_ROW; outside a transaction a write is committed */
+    void (*reset)(struct sql *q);
+    int64_t (*column_int)(const struct sql *q, int column);
+    struct str (*column_text)(const struct sql *q, int column);
+    struct str (*column_blob)(const struct sql *q, int column);
+    bool (*column_is_null)(const struct sql *q, int column);
+    int (*exec)(struct db *db, const char *sql);
+    int64_t (*changes)(const struct db *db);
+
+    /* ---- a connection (db.h) ---- */
+
+    void (*close)(struct db *db); /* its statements are finalized already */
+    int (*begin)(struct db *db);
+    int (*commit)(struct db *db);
+    void (*rollback)(struct db *db);
+    bool (*in_transaction)(const struct db *db);
+    int (*begin_reads)(struct db *db);
+    void (*end_reads)(struct db *db);
+    int (*data_version)(struct db *db, int64_t *ret);
+    int (*check_writable)(struct db *db);
+    int (*steady_now)(struct db *db, struct clock *clock, struct now *ret);
+
+    /* ---- a store (store.h); @where: as it was configured ---- */
+
+    int (*open_state)(const char *where, struct db **ret);
+    int (*open_state_reader)(const char *where, struct db **ret);
+    int (*open_forward)(const char *where, struct db **ret);
+    int (*open_forward_reader)(const char *where, struct db **ret);
+    int (*forward_checkpoint)(struct db *db, bool *ret_all);
+    int (*open_log)(const char *where, struct event_log **ret, int64_t *ret_pid);
+    int (*open_log_reader)(const char *where, struct db **ret);
+    const char *(*problem)(const char *where, const char *part, int r, char *ret, size_t n);
+    int64_t (*other_bytes)(const char *where);
+
+    /* ---- reading the log (events_read.c) ---- */
+
+    /* Does another log stand where this one stood, or none? */
+    bool (*log_is_stale)(const struct db *db);
+    /* Reads that see one state of the log. */
+    int (*begin_snapshot)(struct db *db);
+    void (*end_snapshot)(struct db *db);
+    /* As event_read(), inside its snapshot, for from_seq <= ret->head_seq; rows are added by event_rows_add(). */
+    int (*scan)(struct db *db, const struct event_ids *ids, int64_t from_seq,
+                const struct event_filter *filter, int limit, struct event_rows *ret);
+};
+
+extern const struct engine sqlite_engine; /* a folder */
+
+/* Writing the log; see events_log.h for each. */
+struct event_log_engine {
+    void (*close)(struct event_log *l);
+    const char *(*error)(const struct event_log *l);
+    bool (*sync_failed)(const struct event_log *l);
+    int64_t (*head)(const struct event_log *l);
+    int64_t (*oldest)(const struct event_log *l);
+    const char *(*id)(const struct event_log *l);
+    int (*begin)(struct event_log *l);
+    int (*append)(struct event_log *l, const struct event_new *e, int64_t *ret_seq);
+    int (*reject)(struct event_log *l, const struct event_rejected *e);
+    int (*probe)(struct event_log *l, int64_t now_ms);
+    int (*commit)(struct event_log *l);
+    void (*touch)(struct event_log *l);
+    void (*rollback)(struct event_log *l);
+    void (*wal)(const struct event_log *l, struct event_wal *ret);
+    int (*checkpoint)(struct event_log *l);
+    int (*truncate)(struct event_log *l);
+    int (*holders)(const struct event_log *l, int64_t *ret_pids, int max);
+    int (*prune)(struct event_log *l, const struct event_retention *rule, int64_t now_ms, int rows_max,
+                 struct event_pruned *ret);
+    int (*used_bytes)(struct event_log *l, int64_t *ret);
+};
+
+/* An engine's event log begins with this. */
+struct event_log {
+    const struct event_log_engine *engine;
+};

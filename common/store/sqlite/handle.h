@@ -1,0 +1,28 @@
+/* A SQLite connection and its statements, for the files of this folder alone. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "common/store/engine.h"
+#include "common/store/sqlite/file.h"
+
+struct sqlite3;
+
+/* A writer of state.db holds the lock for one small transaction, an fsync or two: 10 s covers a slow disk. */
+#define SQLITE_BUSY_TIMEOUT_MS 10000
+
+struct sqlite_db {
+    struct db db; /* first */
+    struct sqlite3 *handle;
+    int64_t busy_us; /* when it began to wait for a lock */
+    int64_t busy_max_us;
+    char *path;              /* owned; NULL: in memory, or a reader */
+    char *read_path;         /* owned; of a reader of the log: for sqlite_log_is_stale() */
+    struct sqlite_file file; /* at path or read_path when it was opened */
+};
+
+struct sqlite3 *sqlite_handle(const struct db *db);
+/* Translates a code of SQLite's, keeps its text for db_error(). 0 for SQLITE_OK, _ROW and _DONE. */
+int sqlite_error(struct db *db, int rc);
+/* A write was committed: is the file still the one at its path? Returns 0, or -ESTALE. */
+int sqlite_check_in_place(struct db *db);

@@ -1,0 +1,58 @@
+#include "common/store/store.h"
+
+#include "common/store/engine.h"
+#include "common/store/events_reader.h"
+
+static const struct engine *engine_of(const char *where)
+{
+    (void)where;
+    return &sqlite_engine;
+}
+
+int db_open_state(const char *where, struct db **ret)
+{
+    return engine_of(where)->open_state(where, ret);
+}
+
+int db_open_state_reader(const char *where, struct db **ret)
+{
+    return engine_of(where)->open_state_reader(where, ret);
+}
+
+int event_log_open(const char *where, struct event_log **ret, int64_t *ret_pid)
+{
+    return engine_of(where)->open_log(where, ret, ret_pid);
+}
+
+int event_reader_open(const char *where, struct event_reader **ret)
+{
+    struct db *db = NULL;
+    int r = engine_of(where)->open_log_reader(where, &db);
+
+    return r == 0 ? event_reader_new(db, ret) : r;
+}
+
+int forward_open(const char *where, struct db **ret)
+{
+    return engine_of(where)->open_forward(where, ret);
+}
+
+int forward_open_reader(const char *where, struct db **ret)
+{
+    return engine_of(where)->open_forward_reader(where, ret);
+}
+
+const char *db_problem(const char *where, const char *part, int r, char *ret, size_t n)
+{
+    return engine_of(where)->problem(where, part, r, ret, n);
+}
+
+int64_t db_other_bytes(const char *where)
+{
+    return engine_of(where)->other_bytes(where);
+}
+
+const char *db_engine_version(void)
+{
+    return sqlite_engine.version();
+}

@@ -1,0 +1,38 @@
+/*
+ * Opening a store by where it is: a folder (SQLite), or postgresql://… The handles that come back are used in the same
+ * way for both; no caller asks which it is.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/store/db.h"
+#include "common/store/events.h"
+#include "common/store/events_log.h"
+
+/* Opens or creates the state with its schema. Returns 0, or a negative: -EACCES, -ENOENT (no such folder), -EROFS,
+ * -ENOSPC, -EBADMSG (not a database), -EPROTONOSUPPORT (written by a newer zapkeep). */
+int db_open_state(const char *where, struct db **ret);
+/* Read-only, for a reader that must not wait: -EAGAIN after 100 ms. -ENOENT: not there yet. */
+int db_open_state_reader(const char *where, struct db **ret);
+
+/* Writing the log. Returns 0, EVENT_LOG_TAKEN (another process writes it; *ret_pid: whose it is, 0 unknown), or a
+ * negative of db_open_state(). */
+int event_log_open(const char *where, struct event_log **ret, int64_t *ret_pid);
+/* Returns 0, -ENOENT (no log yet), -EACCES, -EBADMSG, -EPROTONOSUPPORT. */
+int event_reader_open(const char *where, struct event_reader **ret);
+
+/* The state of the deliveries, for its owner. */
+int forward_open(const char *where, struct db **ret);
+/* -ENOENT: no forwarder has run here yet. */
+int forward_open_reader(const char *where, struct db **ret);
+
+/* One sentence that says why @part of the store (STATE_DB_FILE …) could not be opened or written with the negative @r,
+ * and names the next step: "…/state.db was written by a newer zapkeep (schema 99, this one knows 7): start that
+ * version". Returns @ret. */
+const char *db_problem(const char *where, const char *part, int r, char *ret, size_t n);
+/* Bytes of the store besides the events themselves, as far as they stand on a disk of this machine. */
+int64_t db_other_bytes(const char *where);
+/* "3.40.1": the SQLite that is linked. */
+const char *db_engine_version(void);
