@@ -71,9 +71,9 @@
 /* struct reconnect_row */
 #define RECONNECT_COLUMNS(...) RECONNECT_LIST(__VA_ARGS__)
 #define RECONNECT_LIST(KEY, FIRST, X)        \
-    FIRST(TEXT, bridge, bridge)              \
-    X(TEXT, session, session)                \
-    X(INT, phase, retry.phase)               \
+    KEY(TEXT, bridge, bridge)                \
+    KEY(TEXT, session, session)              \
+    FIRST(INT, phase, retry.phase)           \
     X(INT, reason, retry.reason)             \
     X(INT, park, retry.park)                 \
     X(INT, due_at, retry.due_at)             \
