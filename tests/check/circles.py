@@ -18,6 +18,18 @@ TOPS = ("common", "proto", "services", "tests")
 TANGLED = set()
 
 
+def sources_of(root, folder):
+    """Paths of the .c and .h files in the folder and below it, as an include line names them."""
+    for where, _, names in os.walk(os.path.join(root, folder)):
+        for name in sorted(names):
+            if name.endswith((".c", ".h")):
+                yield os.path.relpath(os.path.join(where, name), root)
+
+
+def module_of(path, folder):
+    return os.path.relpath(path, folder).rpartition(".")[0]
+
+
 def graph_of(root, folder):
     """{module: modules of the same folder, or of one below it, that it includes}"""
     graph = {}
