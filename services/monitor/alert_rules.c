@@ -39,7 +39,7 @@ static int64_t hold_ms(const struct rules *rules, const struct alert_facts *f, e
     if (k == ALERT_SESSION_NEEDS_QR && !f->paired)
         return rules->down_alert_ms;
     return k == ALERT_SESSION_LOST || k == ALERT_SESSION_LOGGED_OUT || k == ALERT_SESSION_NEEDS_QR ||
-                   k == ALERT_SESSION_BANNED
+                   k == ALERT_SESSION_BANNED || k == ALERT_SESSION_PARKED
                ? rules->alert_hold_ms
                : 0;
 }
@@ -52,9 +52,9 @@ enum alert_kind alert_of_session(const struct rules *rules, const struct alert_f
         return k;
     if (k == ALERT_NONE) /* on its way to somewhere: nothing is over before it arrives */
         return f->state == SESSION_STARTING ? f->current : ALERT_NONE;
-    if (f->state_ms < hold_ms(rules, f, k) || f->raised_ago_ms < rules->alert_repeat_ms)
-        return f->current;
-    return k;
+    if (f->state_ms >= hold_ms(rules, f, k) && f->raised_ago_ms >= rules->alert_repeat_ms)
+        return k;
+    return f->state == SESSION_CONNECTED ? ALERT_NONE : f->current;
 }
 
 bool alert_of_bridge(const struct alert_bridge_facts *f, enum alert_kind k, bool current)

@@ -26,8 +26,9 @@ struct alert_facts {
     int64_t raised_ago_ms;   /* since its last alert was raised; INT64_MAX: never */
     enum alert_kind current; /* the one that is active */
 };
-/* The alert that this session deserves now, or ALERT_NONE. It is another one than the current only when the reason has
- * lasted (rules->alert_hold_ms) and the last one was not raised a short while ago (rules->alert_repeat_ms). */
+/* The alert that this session deserves now, or ALERT_NONE. Another one than the current is raised only when the reason has
+ * lasted (rules->alert_hold_ms) and the last one was not raised a short while ago (rules->alert_repeat_ms). Until then a
+ * session that is down keeps the current one, and one that is connected has none. */
 enum alert_kind alert_of_session(const struct rules *rules, const struct alert_facts *f);
 /* Parked or failed for a reason that is the bridge's (405): one alert, ALERT_BRIDGE_OUTDATED. */
 bool alert_is_bridges(const struct alert_facts *f);

@@ -112,6 +112,7 @@ static int decide_change(struct changeset *r, struct change *c, const struct ses
 
     session_state_next(&s->known, report, r->rules, r->now, &v);
     s->known.doubt_ms = v.doubt_ms;
+    s->known.doubt_missing = v.doubt_missing;
     r->doubts += v.doubt_ms > 0;
     c->moved = v.taken && v.changed;
     c->row = c->moved || (c->has_shape && v.taken);
@@ -140,13 +141,17 @@ static int find_or_add(struct changeset *r, const char *id, struct change *c)
     return rc;
 }
 
-/* (A fresh session is in no state, so any word is a change.) */
+/* A fresh session of which the report says nothing is not kept, c->s is NULL then: it would have no row, as if somebody
+ * had deleted it. */
 static int finish(struct changeset *r, struct change *c, const struct session_report *report)
 {
     int rc = decide_change(r, c, report);
+    bool kept = rc == 0 && (c->row || c->follow);
 
-    if (rc != 0 && c->fresh)
+    if (c->fresh && !kept) {
         session_table_remove(r->table, c->s);
+        c->s = NULL;
+    }
     return rc;
 }
 
@@ -194,7 +199,7 @@ static int compare(struct changeset *r, const struct bridge_session *seen, int64
     c.s->known.paired = c.s->known.paired || seen->phone[0];
     take_shape(&c, seen);
     rc = finish(r, &c, &report);
-    if (rc == 0)
+    if (rc == 0 && c.s)
         mark_polled(c.s, asked, sweep);
     return rc;
 }
@@ -275,7 +280,7 @@ int changeset_webhook(struct changeset *r, const struct session_webhook *h, bool
     c.before = *c.s;
     c.s->known.attempting = attempting;
     rc = finish(r, &c, &report);
-    if (rc != 0)
+    if (rc != 0 || !c.s)
         return rc;
     if (report.at_ms > c.s->known.webhook_ms)
         c.s->known.webhook_ms = report.at_ms;

@@ -32,6 +32,8 @@
 #define SPREAD(ms) ((ms)*4 / 5)
 /* Alerts that wait for their reason to last are decided this often. */
 #define ALERTS_MS 1000
+/* So late, this process or the machine was stopped meanwhile: what is known is old. */
+#define STOPPED_MS 10000
 /* Workers may act on what a sweep saw for this many intervals: one may fail without stopping them. */
 #define FRESHNESS_SWEEPS 3
 /* And a slow sweep is no silence: the client's limit for one call. */
@@ -49,6 +51,7 @@ struct poll_schedule {
     int64_t began_ms, began_us; /* of the sweep under way; steady, and for measuring */
     int64_t next_ms;            /* steady: when the next sweep begins */
     int64_t beats_read_ms;      /* steady: when the heartbeats were read last */
+    int64_t alerts_ms;          /* steady: when the alerts were decided last */
     int next_index;             /* one by one: the next session's index in the table */
     bool recheck;               /* something changed while a sweep is under way */
     bool by_list;               /* the last sweep was answered by one list */
@@ -420,6 +423,22 @@ static bool all_live(const struct poll_schedule *p)
     return true;
 }
 
+/* After a stop of this process nothing is said about a session before a new sweep has shown it. */
+static void notice_stop(struct poll_schedule *p, int64_t now)
+{
+    int64_t gap_ms = p->alerts_ms > 0 ? now - p->alerts_ms : 0;
+
+    p->alerts_ms = now;
+    if (gap_ms <= STOPPED_MS)
+        return;
+    log_warn("stopped",
+             "this process stood still; the sessions are asked for before anything is said about them",
+             KI("ms", gap_ms));
+    p->settled = false;
+    if (!poller_is_sweeping(p->poller))
+        plan(p, 0);
+}
+
 static void on_alerts(void *ctx)
 {
     struct poll_schedule *p = ctx;
@@ -427,6 +446,7 @@ static void on_alerts(void *ctx)
     int64_t now = now_ms(p);
 
     timer_start(p->alerts, ALERTS_MS);
+    notice_stop(p, now);
     if (p->o.watches_programs && now - p->beats_read_ms >= HEARTBEAT_MS && find_dead(p))
         (void)change_batch_commit(p->o.batch, 0);
     if (!p->settled || bridge_status_is_quiet(p->o.status))

@@ -40,7 +40,7 @@ static bool is_overtaken(const struct session_known *known, const struct session
 {
     if (report->source == REPORT_POLL)
         return known->webhook_ms >= report->at_ms && known->webhook_ms > 0;
-    return !is_terminal(report) && report->occurred_ms < known->webhook_occurred_ms;
+    return known->webhook_ms > 0 && !is_terminal(report) && report->occurred_ms < known->webhook_occurred_ms;
 }
 
 /* A webhook that comes later than this was kept somewhere: its own time counts against the polls that were asked
@@ -52,7 +52,7 @@ static bool is_before_poll(const struct session_known *known, const struct sessi
 {
     bool late = report->at_ms - report->occurred_ms > LATE_MS;
 
-    if (report->source != REPORT_WEBHOOK || is_terminal(report))
+    if (report->source != REPORT_WEBHOOK || is_terminal(report) || known->polled_ms == 0)
         return false;
     return (late ? report->occurred_ms : report->at_ms) < known->polled_ms;
 }
@@ -66,13 +66,15 @@ static bool needs_second_poll(const struct session_known *known, const struct se
            (known->state == SESSION_CONNECTED && report->state == SESSION_DISCONNECTED);
 }
 
-/* Returns since when it is doubted, 0: it is believed. A session that has received something since is up. */
+/* Returns since when it is doubted, 0: it is believed. A session that has received something since is up. "Disconnected" and
+ * then "not listed" are two answers that were given once each. */
 static int64_t doubt(const struct session_known *known, const struct session_report *report,
                      const struct rules *rules)
 {
     if (!needs_second_poll(known, report))
         return 0;
-    if (known->doubt_ms == 0 || known->received_ms > known->doubt_ms)
+    if (known->doubt_ms == 0 || known->doubt_missing != report->missing ||
+        known->received_ms > known->doubt_ms)
         return report->at_ms;
     return report->at_ms - known->doubt_ms < rules->recheck_ms ? known->doubt_ms : 0;
 }
@@ -197,12 +199,14 @@ void session_state_next(const struct session_known *known, const struct session_
     *ret = (struct session_verdict){ .state = known->state,
                                      .cause = known->cause,
                                      .starting_ms = known->starting_ms,
-                                     .doubt_ms = known->doubt_ms };
+                                     .doubt_ms = known->doubt_ms,
+                                     .doubt_missing = known->doubt_missing };
     if (!is_believed(known, report, rules->start_ms, now_ms))
         return;
     if (is_before_poll(known, report) && !explains(known, report))
         return;
     ret->doubt_ms = doubt(known, report, rules);
+    ret->doubt_missing = report->missing;
     if (ret->doubt_ms > 0)
         return;
     ret->taken = true;

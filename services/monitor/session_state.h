@@ -22,6 +22,7 @@ struct session_known {
     int64_t webhook_occurred_ms; /* when the newest webhook that was taken had occurred */
     int64_t received_ms;         /* when the newest message was received */
     int64_t doubt_ms;    /* a poll asked then denied what is known, and no second one has said so yet */
+    bool doubt_missing;  /* … by not listing it; false: by calling it disconnected */
     int64_t starting_ms; /* since when the bridge has called it starting; 0: it does not */
     int64_t attempt_ms;  /* start of the last attempt: a session may take its time from there */
     int64_t known_ms;    /* since when we know it */
@@ -45,6 +46,7 @@ struct session_report {
 struct session_verdict {
     bool taken;       /* false: too old, or not believed yet; the rest is the known state */
     int64_t doubt_ms; /* as in struct session_known; not 0 and not taken: ask again soon */
+    bool doubt_missing;
     enum session_state state;
     const struct cause *cause;
     int64_t starting_ms;
@@ -53,7 +55,7 @@ struct session_verdict {
 };
 
 /* Reads rules->start_ms (a bridge that has not brought a session up after that will not do it by itself) and
- * rules->recheck_ms (a poll that denies the known state is believed when a second one, asked so much later, agrees). */
+ * rules->recheck_ms (a poll that denies the known state is believed when a second one, asked so much later, says the same). */
 void session_state_next(const struct session_known *known, const struct session_report *report,
                         const struct rules *rules, int64_t now_ms, struct session_verdict *ret);
 

@@ -20,6 +20,13 @@ static int64_t since_t(const struct sim_session *x)
     return world_now() - (sim_steady().steady_ms - row.since_steady);
 }
 
+static bool is_parked(const struct sim_session *x)
+{
+    struct reconnect_row row = { 0 };
+
+    return reconnects_find(sim.db, SIM_BRIDGE, x->id, &row) == 0 && row.retry.phase == RETRY_PARKED;
+}
+
 static void note_change(struct sim_session *x, enum session_state from, enum session_state to,
                         struct str cause)
 {
@@ -40,7 +47,7 @@ static void note_change(struct sim_session *x, enum session_state from, enum ses
     }
     if (x->recorded_connected_t > 0 && world_now() - x->recorded_connected_t >= sim.policy.stable_ms) {
         x->reset_t = world_now();
-        x->counted = 0;
+        x->counted = is_parked(x) ? x->counted : 0;
     }
     x->recorded_connected_t = 0;
 }

@@ -65,6 +65,10 @@ static const struct {
       ALERT_NONE },
 
     /* not before the reason has lasted */
+    { "parked, a moment ago",
+      { .state = SESSION_DISCONNECTED, .parked = true, .state_ms = 9 * S },
+      428,
+      ALERT_NONE },
     { "logged out, a moment ago", { .state = SESSION_LOGGED_OUT, .state_ms = 9 * S }, 401, ALERT_NONE },
     { "lost, a moment ago", { .state = SESSION_LOST, .state_ms = 9 * S }, 0, ALERT_NONE },
     { "an operator pairs a new session", { .state = SESSION_QR_PENDING, .state_ms = 60 * S }, 0, ALERT_NONE },
@@ -88,6 +92,11 @@ static const struct {
       { LONG.state = SESSION_LOGGED_OUT, .raised_ago_ms = 60 * S, .current = ALERT_SESSION_NEEDS_QR },
       401,
       ALERT_SESSION_NEEDS_QR },
+    { "connected and flapping, so soon after another alert: that one is over",
+      { LONG.state = SESSION_CONNECTED, .flapping = true, .raised_ago_ms = 60 * S,
+        .current = ALERT_SESSION_LOGGED_OUT },
+      0,
+      ALERT_NONE },
     { "it may end at any time",
       { LONG.state = SESSION_CONNECTED, .raised_ago_ms = 1 * S, .current = ALERT_SESSION_LOGGED_OUT },
       0,

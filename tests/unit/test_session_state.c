@@ -37,6 +37,7 @@ struct reason {
 #define POLL .source = REPORT_POLL, .at_ms = NOW - S
 /* A first poll has denied it long enough ago. */
 #define DOUBTED .doubt_ms = NOW - 10 * S
+#define MISSED  .doubt_ms = NOW - 10 * S, .doubt_missing = true
 /* A webhook that was received a second ago, and had occurred before. */
 #define LATE(ms) .source = REPORT_WEBHOOK, .at_ms = NOW - S, .occurred_ms = NOW - S - (ms)
 #define WEBHOOK .source = REPORT_WEBHOOK, .at_ms = NOW - S, .occurred_ms = NOW - S
@@ -68,13 +69,13 @@ static const struct row {
     { "unknown to us, down: adopted, and down", { .state = NEW }, NONE, { POLL, .state = DISCONNECTED }, NONE, DISCONNECTED, NAME("poll"), TAKEN },
 
     /* lost */
-    { "gone from two good lists", { .state = CONNECTED, .polled_once = true, DOUBTED }, NONE, { POLL, .missing = true }, NONE, LOST, NAME("lost"), DROP },
+    { "gone from two good lists", { .state = CONNECTED, .polled_once = true, MISSED }, NONE, { POLL, .missing = true }, NONE, LOST, NAME("lost"), DROP },
     { "still gone", { .state = LOST, .polled_once = true }, NAME("lost"), { POLL, .missing = true }, NONE, LOST, NAME("lost"), TAKEN },
     { "back in the list", { .state = LOST, .polled_once = true }, NAME("lost"), { POLL, .state = CONNECTED }, NONE, CONNECTED, NONE, TAKEN },
     { "back in the list, but down", { .state = LOST, .polled_once = true }, NAME("lost"),
       { POLL, .state = DISCONNECTED }, NONE, DISCONNECTED, NAME("poll"), TAKEN },
     { "just created, not listed yet", { .state = STARTING, .known_ms = NOW - START + 1 }, NONE, { POLL, .missing = true }, NONE, STARTING, NONE, IGNORED },
-    { "created, never listed", { .state = STARTING, .known_ms = NOW - START, DOUBTED }, NONE, { POLL, .missing = true }, NONE, LOST, NAME("lost"), TAKEN },
+    { "created, never listed", { .state = STARTING, .known_ms = NOW - START, MISSED }, NONE, { POLL, .missing = true }, NONE, LOST, NAME("lost"), TAKEN },
     { "taken down and up by an attempt", { .state = DISCONNECTED, .polled_once = true, .attempting = true },
       CODE(428), { POLL, .missing = true }, NONE, DISCONNECTED, CODE(428), IGNORED },
 
@@ -166,10 +167,15 @@ static const struct row {
     { "two polls of one moment are one", { .state = CONNECTED, .doubt_ms = NOW - 2 * S }, NONE, { POLL, .state = DISCONNECTED }, NONE, CONNECTED, NONE, ASK_AGAIN },
     { "it has received something since: it is up", { .state = CONNECTED, DOUBTED, .received_ms = NOW - 5 * S }, NONE,
       { POLL, .state = DISCONNECTED }, NONE, CONNECTED, NONE, ASK_AGAIN },
-    { "also when lists lack it", { .state = CONNECTED, .polled_once = true, DOUBTED, .received_ms = NOW - 5 * S }, NONE,
+    { "also when lists lack it", { .state = CONNECTED, .polled_once = true, MISSED, .received_ms = NOW - 5 * S }, NONE,
       { POLL, .missing = true }, NONE, CONNECTED, NONE, ASK_AGAIN },
     { "a message from before the doubt says nothing", { .state = CONNECTED, DOUBTED, .received_ms = NOW - 15 * S }, NONE,
       { POLL, .state = DISCONNECTED }, NONE, DISCONNECTED, NAME("poll"), DROP },
+    { "a webhook that is older than this store: the first word about a session", { .state = SESSION_STATE_N }, NONE,
+      { LATE(NOW), .state = DISCONNECTED }, CODE(408), DISCONNECTED, CODE(408), TAKEN },
+    { "called disconnected once, and missing once: neither was said twice", { .state = CONNECTED, .polled_once = true, DOUBTED }, NONE,
+      { POLL, .missing = true }, NONE, CONNECTED, NONE, ASK_AGAIN },
+    { "and in the other order", { .state = CONNECTED, .polled_once = true, MISSED }, NONE, { POLL, .state = DISCONNECTED }, NONE, CONNECTED, NONE, ASK_AGAIN },
     { "a webhook needs no second one", { .state = CONNECTED }, NONE, { WEBHOOK, .state = DISCONNECTED }, CODE(408), DISCONNECTED, CODE(408), DROP },
 };
 /* clang-format on */
