@@ -51,7 +51,7 @@ enum delivery_result delivery_classify(enum delivery_failure failure, int status
 
 /* ---- the schedule ---------------------------------------------------------------------------- */
 
-/* The next "5s" of the list. Returns 0 or -EINVAL. */
+/* The next "5s" of the list. Returns 0, -EINVAL, or -ERANGE: beyond DELIVERY_WAIT_MAX_MS. */
 static int next_wait(const char **s, int64_t *ret)
 {
     char one[24];
@@ -67,7 +67,9 @@ static int next_wait(const char **s, int64_t *ret)
         return -EINVAL;
     while (n > 0 && one[n - 1] == ' ')
         one[--n] = '\0';
-    return text_to_duration_ms(one, ret) == 0 && *ret >= 0 ? 0 : -EINVAL;
+    if (text_to_duration_ms(one, ret) != 0 || *ret < 0)
+        return -EINVAL;
+    return *ret <= DELIVERY_WAIT_MAX_MS ? 0 : -ERANGE;
 }
 
 static int bad_schedule(struct buf *problem, const char *words)
@@ -81,10 +83,15 @@ int delivery_schedule_parse(const char *s, struct delivery_schedule *ret, struct
 {
     struct delivery_schedule out = { 0 };
 
+    int r;
+
     for (;; s++) {
         if (out.n == DELIVERY_TRIES_MAX)
             return bad_schedule(problem, "it has too many tries");
-        if (next_wait(&s, &out.wait_ms[out.n]) != 0)
+        r = next_wait(&s, &out.wait_ms[out.n]);
+        if (r == -ERANGE)
+            return bad_schedule(problem, "it holds a wait of more than 30 days");
+        if (r != 0)
             return bad_schedule(problem, "it holds something that is no duration");
         out.n++;
         if (*s != ',')

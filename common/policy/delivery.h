@@ -53,6 +53,8 @@ enum delivery_result delivery_classify(enum delivery_failure failure, int status
 /* Tries per event; the longest schedule that makes sense is far shorter. */
 #define DELIVERY_TRIES_MAX 32
 #define DELIVERY_SCHEDULE  "0s,5s,5m,30m,2h,5h,10h,14h,20h,24h"
+/* Between two tries: nobody waits longer, and the arithmetic of times stays far from its end. */
+#define DELIVERY_WAIT_MAX_MS (30LL * 24 * 60 * 60 * 1000)
 /* Either way, permille: tries of many events that failed together do not come back together. */
 #define DELIVERY_JITTER 200
 /* Between two tries of an event that is not given up although its schedule is used up. */

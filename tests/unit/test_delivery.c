@@ -69,6 +69,8 @@ static void a_schedule_that_makes_no_sense_is_refused_in_words(void **state)
         { "0s,5x", "no duration" },
         { "0s,-5s", "no duration" },
         { "5s,5s", "begin with 0s" },
+        { "0s,2592001s", "more than 30 days" },
+        { "0s,5333323334323334s", "more than 30 days" },
         { "0s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,1s,"
           "1s",
           "too many" },
