@@ -83,6 +83,8 @@ int url_parse(const char *url, struct url *ret)
     }
     if (parse_host_port(p, n, &u.host, &u.port) != 0 || u.host.n == 0)
         return -EINVAL;
+    if (u.port == 0 && memchr(u.host.p + u.host.n, ':', (size_t)(p + n - u.host.p) - u.host.n))
+        return -EINVAL; /* port 0 was written */
     p += n;
     if (*p == '/') {
         u.path = (struct str){ p, strcspn(p, "?#") };

@@ -214,6 +214,8 @@ static void urls(void **state)
     assert_int_equal(url_parse("ftp://host", &u), -EINVAL);
     assert_int_equal(url_parse("http://", &u), -EINVAL);
     assert_int_equal(url_parse("http://host:99999", &u), -EINVAL);
+    assert_int_equal(url_parse("http://host:0", &u), -EINVAL);
+    assert_int_equal(url_parse("http://[::1]:0/x", &u), -EINVAL);
     assert_int_equal(url_parse("http://ho st", &u), -EINVAL);
     assert_int_equal(url_parse("http://host/\r\nX: y", &u), -EINVAL);
     assert_int_equal(url_parse("host:3000", &u), -EINVAL);
