@@ -114,32 +114,18 @@ static int set_key_secret(const struct use *u, const char *value)
     return set_text(text_field(u), value);
 }
 
-/* The first line of a file, as NAME_FILE of a setting. */
-static int read_line(const struct use *u, const char *path, char *ret, size_t n)
-{
-    FILE *f = fopen(path, "re");
-
-    if (!f)
-        return ini_problem(u->ini, u->at, "cannot read %s: %s", path, err_text(-errno));
-    if (!fgets(ret, (int)n, f))
-        *ret = '\0';
-    (void)fclose(f);
-    ret[strcspn(ret, "\r\n")] = '\0';
-    return *ret ? 0 : ini_problem(u->ini, u->at, "%s is empty; its first line has to be the value", path);
-}
-
 static int set_key_text_file(const struct use *u, const char *value)
 {
-    char line[SETTINGS_VALUE_MAX];
-    int r = read_line(u, value, line, sizeof line);
+    char line[INI_VALUE_MAX];
+    int r = ini_secret_file(u->ini, u->at, value, line);
 
     return r == 0 ? set_key_text(u, line) : r;
 }
 
 static int set_key_secret_file(const struct use *u, const char *value)
 {
-    char line[SETTINGS_VALUE_MAX];
-    int r = read_line(u, value, line, sizeof line);
+    char line[INI_VALUE_MAX];
+    int r = ini_secret_file(u->ini, u->at, value, line);
 
     return r == 0 ? set_key_secret(u, line) : r;
 }
@@ -337,10 +323,10 @@ static bool is_token(struct str name)
 
 static int set_header(const struct use *u, struct str name, const char *value)
 {
-    char line[SETTINGS_VALUE_MAX] = "";
+    char line[INI_VALUE_MAX] = "";
     bool from_file = name.n > sizeof HEADER_FILE - 1 && memcmp(name.p + name.n - (sizeof HEADER_FILE - 1),
                                                                HEADER_FILE, sizeof HEADER_FILE - 1) == 0;
-    int r = from_file ? read_line(u, value, line, sizeof line) : 0;
+    int r = from_file ? ini_secret_file(u->ini, u->at, value, line) : 0;
 
     if (r != 0)
         return r;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -114,4 +115,17 @@ int ini_read_file(const char *name, const char *file, struct buf *text, struct b
     if (fd >= 0)
         (void)close(fd);
     return n < 0 || buf_error(text) == -EMSGSIZE ? -EINVAL : buf_error(text);
+}
+
+int ini_secret_file(struct ini *ini, const char *at, const char *file, char ret[INI_VALUE_MAX])
+{
+    FILE *f = fopen(file, "re");
+
+    if (!f)
+        return ini_problem(ini, at, "cannot read %s: %s", file, err_text(-errno));
+    if (!fgets(ret, INI_VALUE_MAX, f))
+        *ret = '\0';
+    (void)fclose(f);
+    ret[strcspn(ret, "\r\n")] = '\0';
+    return *ret ? 0 : ini_problem(ini, at, "%s is empty; its first line has to be the value", file);
 }

@@ -36,5 +36,8 @@ int ini_read(struct ini *ini, struct str text);
 int ini_problem(struct ini *ini, const char *at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Reads all of a file of up to @text's maximum. Returns 0 or -EINVAL with a problem that begins with @name. */
 int ini_read_file(const char *name, const char *file, struct buf *text, struct buf *problem);
+/* The one line of a small file that holds a secret, as NAME_FILE of a setting; @at is the file's name in the line.
+ * Returns 0, or -EINVAL with a problem. */
+int ini_secret_file(struct ini *ini, const char *at, const char *file, char ret[INI_VALUE_MAX]);
 /* @s without white space around it. */
 struct str ini_trim(struct str s);

@@ -301,3 +301,76 @@ void settings_free(const struct setting *table, void *settings)
             mem_freep((char *)settings + rows.row[i].at);
     }
 }
+
+int settings_defaults(const struct setting *table, void *ret)
+{
+    CLEANUP(buf_fini) struct buf problem = BUF_INIT(SETTINGS_VALUE_MAX);
+    struct settings_rows rows;
+    int r = 0;
+
+    settings_flatten(table, &rows);
+    clear(table, &rows, ret);
+    for (int i = 0; i < rows.n && r == 0; i++) {
+        const struct setting *row = rows.row[i].row;
+
+        r = settings_store(row, row->def ? row->def : "", (char *)ret + rows.row[i].at, &problem);
+    }
+    if (r != 0)
+        settings_free(table, ret);
+    return r;
+}
+
+/* ---- changing what was read ------------------------------------------------------------------ */
+
+int settings_copy(const struct setting *table, const void *from, size_t bytes, void *ret)
+{
+    struct settings_rows rows;
+    int r = 0;
+
+    settings_flatten(table, &rows);
+    memcpy(ret, from, bytes);
+    for (int i = 0; i < rows.n; i++) {
+        char **at = (char **)(void *)((char *)ret + rows.row[i].at);
+
+        if (!settings_is_text(rows.row[i].row->kind))
+            continue;
+        *at = r == 0 && *at ? mem_strdup(*at) : NULL;
+        r = r == 0 && !*at ? -ENOMEM : r;
+    }
+    if (r != 0)
+        settings_free(table, ret);
+    return r;
+}
+
+const struct setting *settings_find(const struct setting *table, const char *name)
+{
+    struct settings_rows rows;
+
+    settings_flatten(table, &rows);
+    return row_of_name(&rows, name);
+}
+
+int settings_set(const struct setting *table, const char *name, const char *shown, const char *value,
+                 void *settings, struct buf *problem)
+{
+    struct settings_rows rows;
+
+    settings_flatten(table, &rows);
+    for (int i = 0; i < rows.n; i++) {
+        struct setting row = *rows.row[i].row;
+        char *field = (char *)settings + rows.row[i].at;
+        char *old = NULL;
+        int r;
+
+        if (strcmp(row.name, name) != 0)
+            continue;
+        row.name = shown;
+        if (settings_is_text(row.kind))
+            old = *(char **)(void *)field;
+        r = settings_store(&row, value, field, problem);
+        if (r == 0)
+            mem_free(old);
+        return r;
+    }
+    return -ENOENT;
+}

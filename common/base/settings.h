@@ -53,6 +53,16 @@ struct settings_args {
 int settings_read(const struct setting *table, int argc, char *const argv[], struct buf *problem, void *ret,
                   struct settings_args *ret_args);
 void settings_free(const struct setting *table, void *settings);
+/* The defaults alone: no flag, no environment. Returns 0 or -ENOMEM. */
+int settings_defaults(const struct setting *table, void *ret);
+/* Copies @bytes of a program's settings, with texts of its own: free it by settings_free(). Returns 0 or -ENOMEM. */
+int settings_copy(const struct setting *table, const void *from, size_t bytes, void *ret);
+/* The row of this name, NULL: none. */
+const struct setting *settings_find(const struct setting *table, const char *name);
+/* Sets the row of this name in settings that were read or copied; @shown is its name in @problem. Returns 0, -ENOENT (no
+ * such row), -EINVAL with one line in @problem, or -ENOMEM. */
+int settings_set(const struct setting *table, const char *name, const char *shown, const char *value,
+                 void *settings, struct buf *problem);
 
 /* Appends the table for --help. */
 void settings_help(const struct setting *table, struct buf *out);

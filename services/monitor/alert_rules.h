@@ -14,7 +14,7 @@
 #include "common/domain/alert_kind.h"
 #include "common/domain/cause.h"
 #include "common/domain/session.h"
-#include "services/monitor/rules.h"
+#include "common/policy/rules.h"
 
 struct alert_facts {
     enum session_state state;

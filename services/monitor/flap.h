@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "services/monitor/rules.h"
+#include "common/policy/rules.h"
 
 struct flap {
     int64_t score;         /* as of at_ms */

@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "services/monitor/rules.h"
+#include "common/policy/rules.h"
 
 enum health_state { HEALTH_UNKNOWN, HEALTH_UP, HEALTH_DOWN };
 enum health_news { HEALTH_NO_NEWS, HEALTH_WENT_UP, HEALTH_WENT_DOWN };

@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "services/monitor/rules.h"
+#include "common/policy/rules.h"
 
 /* The window is counted in this many parts: exact to 1 s, and bounded however many drops there are. */
 #define INCIDENT_SLOTS 30

@@ -12,8 +12,8 @@
 
 #include "common/app/app.h"
 #include "common/bridge/driver.h"
+#include "common/policy/rules.h"
 #include "services/monitor/bridge_call.h"
-#include "services/monitor/rules.h"
 #include "services/monitor/times.h"
 
 enum sweep_end {

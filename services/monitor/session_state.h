@@ -12,7 +12,7 @@
 
 #include "common/bridge/driver.h"
 #include "common/domain/cause.h"
-#include "services/monitor/rules.h"
+#include "common/policy/rules.h"
 
 struct session_known {
     enum session_state state;

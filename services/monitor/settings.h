@@ -5,7 +5,7 @@
 
 #include "common/app/app.h"
 #include "common/app/policy_settings.h"
-#include "services/monitor/rules.h"
+#include "common/app/rules_settings.h"
 
 struct monitor_settings {
     struct app_settings app;

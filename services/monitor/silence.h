@@ -13,7 +13,7 @@
 
 #include "common/base/buf.h"
 #include "common/base/text.h"
-#include "services/monitor/rules.h"
+#include "common/policy/rules.h"
 
 #define SILENCE_HOURS     168 /* of a week */
 #define SILENCE_SLOTS     6   /* of an hour */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/app/bridge_config.h"
 #include "common/base/instance_lock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -21,8 +22,6 @@
 #define LOCK_FILE "monitor.lock"
 /* The other monitor's death is noticed within this. */
 #define LOCK_AGAIN_MS 1000
-/* Each costs some 60 KiB of memory and a read of its rows in state.db a second. */
-#define BRIDGES_MAX 256
 
 struct monitor {
     struct app *app;
@@ -54,9 +53,8 @@ static int check_settings(struct monitor *m)
         return app_exit(
             m->app, EXIT_USAGE,
             "WHATSAPP_API_URL is not set; it is the base URL of the bridge, as http://127.0.0.1:3000");
-    if (m->settings.rules.flap_reuse > m->settings.rules.flap_suppress)
-        return app_exit(m->app, EXIT_USAGE, "FLAP_REUSE must not be above FLAP_SUPPRESS");
-    if (policy_settings_check(&m->settings.policy, &problem) != 0)
+    if (rules_settings_check(&m->settings.rules, &problem) != 0 ||
+        policy_settings_check(&m->settings.policy, &problem) != 0)
         return app_exit(m->app, EXIT_USAGE, "%s", buf_str(&problem));
     return 0;
 }

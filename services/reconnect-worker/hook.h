@@ -14,8 +14,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/app/hook_settings.h"
 #include "common/base/buf.h"
-#include "common/base/settings.h"
 #include "common/bridge/driver.h"
 #include "common/io/http_client.h"
 #include "common/io/loop.h"
@@ -25,15 +25,6 @@
 /* How long Docker lets the bridge stop before it kills it; zapw saves its sessions within that. */
 #define HOOK_DOCKER_STOP_S 10
 #define HOOK_TARGET_MAX    256
-
-struct hook_settings {
-    const char *hook;        /* RECONNECT_HOOK, "": none */
-    const char *docker_host; /* DOCKER_HOST */
-    int64_t spacing_ms;      /* RECONNECT_HOOK_INTERVAL */
-    int64_t max_connected;   /* RECONNECT_HOOK_MAX_CONNECTED, percent */
-};
-
-extern const struct setting hook_settings_table[];
 
 enum hook_kind { HOOK_NONE, HOOK_DOCKER, HOOK_SYSTEMD, HOOK_EXEC };
 

@@ -1,6 +1,6 @@
 /*
  * The numbers of the monitor's decisions, all in one struct that is handed to every pure function. Each is a
- * setting; its default and the reason for it stand in settings.c.
+ * setting; its default and the reason for it stand in common/app/rules_settings.c.
  */
 #pragma once
 
