@@ -41,14 +41,6 @@ int cli_problem(enum exit_code code, const char *fmt, ...)
     return (int)code;
 }
 
-int cli_open_state(const char *dir, struct db **ret)
-{
-    char path[SETTINGS_VALUE_MAX + sizeof STATE_DB_FILE + 1];
-
-    (void)snprintf(path, sizeof path, "%s/%s", dir, STATE_DB_FILE);
-    return access(path, F_OK) == 0 ? db_open_state(dir, ret) : -errno;
-}
-
 int cli_store_problem(const char *dir, const char *file, int r)
 {
     char problem[SETTINGS_VALUE_MAX + 256];

@@ -40,9 +40,6 @@ const struct cli_command *cli_command_of(int (*run)(int argc, char *argv[]));
 
 /* "zapkeep: <words>" on stderr; returns @code. */
 int cli_problem(enum exit_code code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Opens state.db of @dir, but never makes one: a file made by an operator's shell could be out of reach for
- * the services. Returns 0, -ENOENT, or a negative of db_open_state(). */
-int cli_open_state(const char *dir, struct db **ret);
 /* Words for a store or bridge that cannot be opened, with the remedy; returns EXIT_UNREACHABLE. */
 int cli_store_problem(const char *dir, const char *file, int r);
 bool cli_is_tty(void); /* stdout is a terminal */

@@ -7,6 +7,8 @@
 
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
+#include "common/ops/destination.h"
+#include "common/ops/status_forward.h"
 #include "common/store/store.h"
 #include "services/cli/commands.h"
 #include "services/cli/forward.h"
@@ -18,24 +20,6 @@ struct show {
     int n;
 };
 
-/* Everything that is not delivered: unread, and put aside. */
-static int64_t lag(const struct show *s, const struct forward_destination *d, const struct forward_counts *c)
-{
-    int64_t floor = d->floor > 0 ? d->floor : 0;
-
-    return (s->head > floor + d->above ? s->head - floor - d->above : 0) + c->retrying + c->blocked;
-}
-
-static const char *state_of(const struct show *s, const struct forward_destination *d,
-                            const struct forward_counts *c)
-{
-    if (!s->runs)
-        return "stopped";
-    if (!d->state[0])
-        return "new";
-    return strcmp(d->state, "ok") == 0 && lag(s, d, c) > 0 ? "delivering" : d->state;
-}
-
 static void print_json(const struct show *s, const struct forward_destination *d,
                        const struct forward_counts *c)
 {
@@ -45,7 +29,7 @@ static void print_json(const struct show *s, const struct forward_destination *d
     json_open(&j, NULL, '{');
     json_texts(&j, "destination", d->name);
     json_texts(&j, "url", d->url);
-    json_texts(&j, "state", state_of(s, d, c));
+    json_texts(&j, "state", destination_state(d, c, s->head, s->runs));
     json_int(&j, "state_since", d->state_since);
     json_bool(&j, "on", d->off_since == 0);
     json_bool(&j, "paused", d->paused_since > 0);
@@ -53,7 +37,7 @@ static void print_json(const struct show *s, const struct forward_destination *d
     json_texts(&j, "breaker", d->breaker[0] ? d->breaker : "closed");
     json_int(&j, "floor", d->floor > 0 ? d->floor : 0);
     json_int(&j, "head", s->head);
-    json_int(&j, "lag", lag(s, d, c));
+    json_int(&j, "lag", destination_lag(d, c, s->head));
     json_int(&j, "in_flight", s->runs ? d->in_flight : 0);
     json_int(&j, "retrying", c->retrying);
     json_int(&j, "blocked", c->blocked);
@@ -81,8 +65,8 @@ static void print_line(const struct show *s, const struct forward_destination *d
                "BLOCKED", "DEAD", "MATCHED", "FILTERED", "URL");
     printf("%-20s %-10s %10" PRId64 " %8" PRId64 " %8" PRId64 " %6" PRId64 " %10" PRId64 " %9" PRId64
            "  %s\n",
-           d->name, state_of(s, d, c), lag(s, d, c), c->retrying, c->blocked, c->dead, d->matched,
-           d->filtered, d->url);
+           d->name, destination_state(d, c, s->head, s->runs), destination_lag(d, c, s->head), c->retrying,
+           c->blocked, c->dead, d->matched, d->filtered, d->url);
     if (d->last_error[0])
         printf("%-20s last error %s ago: %s%s%s%s%s\n", "",
                text_duration((s->f->wall_ms - d->last_error_at) / 1000 * 1000, ago, sizeof ago),
@@ -127,7 +111,7 @@ static int run(const struct cli_settings *settings)
     if (code != EXIT_GO_ON)
         return code;
     s.head = head_of(settings->app.data_dir);
-    s.runs = forward_cli_runs(settings);
+    s.runs = status_forward_runs(settings->app.data_dir);
     r = forward_destinations_each(f.db, on_destination, &s);
     if (r != 0)
         return forward_cli_problem(&f, r);

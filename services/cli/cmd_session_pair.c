@@ -13,6 +13,7 @@
 
 #include "common/app/webhook_settings.h"
 #include "common/base/mem.h"
+#include "common/ops/open_state.h"
 #include "common/store/sessions.h"
 #include "services/cli/commands.h"
 #include "services/cli/pairing.h"
@@ -59,7 +60,7 @@ static bool has_lost_pairing(const struct pair_settings *s, const char *id)
 {
     struct session_row row = { 0 };
     struct db *db = NULL;
-    int r = cli_open_state(s->cli.app.data_dir, &db);
+    int r = ops_open_state(s->cli.app.data_dir, &db);
 
     if (r == 0)
         r = sessions_find(db, s->cli.bridge.name, id, &row);

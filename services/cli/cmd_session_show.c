@@ -8,6 +8,7 @@
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/domain/next_step.h"
+#include "common/ops/session_next.h"
 #include "services/cli/commands.h"
 #include "services/cli/state.h"
 
@@ -26,53 +27,6 @@ struct shown {
 
 /* ---- the next step --------------------------------------------------------------------------- */
 
-/* The obstacle: the session's own side first. */
-static struct retry_verdict obstacle(const struct reconnect_outlook *o)
-{
-    return o->session.why != WHY_READY ? o->session : o->bridge;
-}
-
-/* The next action. */
-enum action { ACTION_NONE, ACTION_ATTEMPT, ACTION_PARK, ACTION_VERDICT };
-
-static enum action action_of(const struct reconnect_outlook *o)
-{
-    switch (o->row.retry.phase) {
-    case RETRY_DUE:
-        return o->park_at > 0 ? ACTION_PARK : ACTION_ATTEMPT;
-    case RETRY_CALLING:
-    case RETRY_VERIFYING:
-        return ACTION_VERDICT;
-    default:
-        return ACTION_NONE;
-    }
-}
-
-static const char *action_text(enum action a)
-{
-    static const char *const texts[] = { [ACTION_NONE] = "none",
-                                         [ACTION_ATTEMPT] = "attempt",
-                                         [ACTION_PARK] = "park",
-                                         [ACTION_VERDICT] = "verdict" };
-
-    return texts[a];
-}
-
-/* About when, steady ms; 0: not known. */
-static int64_t action_at(const struct reconnect_outlook *o)
-{
-    switch (action_of(o)) {
-    case ACTION_ATTEMPT:
-        return o->next_at;
-    case ACTION_PARK:
-        return o->park_at;
-    case ACTION_VERDICT:
-        return o->session.until;
-    default:
-        return 0;
-    }
-}
-
 /* " at about 2026-… (in 3s)". */
 static void write_when(struct shown *s, int64_t steady_ms)
 {
@@ -87,14 +41,14 @@ static void write_when(struct shown *s, int64_t steady_ms)
 static void write_attempt(struct shown *s)
 {
     const struct reconnect_outlook *o = &s->outlook;
-    const char *why = cli_why(s->state, obstacle(o).why);
+    const char *why = cli_why(s->state, session_next_obstacle(o).why);
 
     (void)buf_adds(&s->text, "an attempt");
     if (o->next_at <= 0)
         (void)buf_addf(&s->text, ", when this has ended: %s", why);
     else
         write_when(s, o->next_at);
-    if (o->next_at > 0 && obstacle(o).why != WHY_READY)
+    if (o->next_at > 0 && session_next_obstacle(o).why != WHY_READY)
         (void)buf_addf(&s->text, "; not sooner because %s", why);
     if (o->ahead > 0)
         (void)buf_addf(&s->text, "; %lld before it", (long long)o->ahead);
@@ -112,21 +66,21 @@ static void write_next(struct shown *s)
     char at[40], step[200];
 
     (void)buf_adds(&s->text, "next      ");
-    switch (action_of(o)) {
-    case ACTION_ATTEMPT:
+    switch (session_next_action(o)) {
+    case SESSION_ACTION_ATTEMPT:
         write_attempt(s);
         break;
-    case ACTION_PARK:
+    case SESSION_ACTION_PARK:
         (void)buf_adds(&s->text, "it is parked");
         write_when(s, o->park_at);
         (void)buf_addf(&s->text, ", unless the bridge brings it back by itself: %s", o->no_reconnect_method);
         break;
-    case ACTION_VERDICT:
+    case SESSION_ACTION_VERDICT:
         (void)buf_addf(&s->text, "%s; that is known", why_message(o->session.why));
         write_when(s, o->session.until);
         break;
     default:
-        (void)buf_addf(&s->text, "nothing is planned: %s", why_message(obstacle(o).why));
+        (void)buf_addf(&s->text, "nothing is planned: %s", why_message(session_next_obstacle(o).why));
         break;
     }
     (void)buf_adds(&s->text, "\n");
@@ -140,12 +94,12 @@ static void write_next(struct shown *s)
 static void json_next(struct shown *s)
 {
     const struct reconnect_outlook *o = &s->outlook;
-    struct retry_verdict v = obstacle(o);
-    int64_t at = action_at(o);
+    struct retry_verdict v = session_next_obstacle(o);
+    int64_t at = session_next_at(o);
     char step[200];
 
     json_open(&s->j, "next", '{');
-    json_texts(&s->j, "action", action_text(action_of(o)));
+    json_texts(&s->j, "action", session_action_text(session_next_action(o)));
     json_texts(&s->j, "to_do", next_step_of(s, step, sizeof step));
     json_int(&s->j, "at", at > 0 ? cli_wall(s->state, at) : 0);
     json_texts(&s->j, "phase", retry_phase_text(o->row.retry.phase));

@@ -9,9 +9,10 @@
 #include "common/base/clean.h"
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
+#include "common/ops/status_forward.h"
 #include "services/cli/commands.h"
-#include "services/cli/status.h"
-#include "services/cli/status_forward.h"
+#include "services/cli/state.h"
+#include "services/cli/status_text.h"
 #include "services/cli/terminal.h"
 
 #define OUT_MAX (1024 * 1024)
@@ -142,7 +143,9 @@ static int write_json(struct status *s)
 static int on_bridge(void *ctx, const struct bridge_row *row)
 {
     struct status *s = ctx;
-    int r = status_read(s->state, row, &s->bridge);
+    const struct status_source source = { s->state->db, s->state->settings->app.data_dir, &s->state->clock,
+                                          s->state->now };
+    int r = status_read(&source, row, &s->bridge);
 
     if (r != 0)
         return r;
@@ -168,7 +171,7 @@ static int on_bridge(void *ctx, const struct bridge_row *row)
 static int add_forward(struct status *s)
 {
     struct forward_status *f = mem_zalloc(sizeof *f);
-    int r = f ? status_forward_read(s->state->settings, f) : -ENOMEM;
+    int r = f ? status_forward_read(s->state->settings->app.data_dir, f) : -ENOMEM;
     char text[900], problem[1000];
 
     for (int i = 0; r == 0 && i < f->n; i++) {

@@ -11,6 +11,7 @@
 
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
+#include "common/ops/open_state.h"
 #include "common/store/bridges.h"
 #include "services/cli/cli.h"
 #include "services/cli/commands.h"
@@ -84,7 +85,7 @@ static void look_at_bridge(struct wait *w, char *ret, size_t n)
     const char *name = w->settings.cli.bridge.name;
     struct bridge_row row = { 0 };
     struct now now = { 0 };
-    int r = w->state ? 0 : cli_open_state(w->settings.cli.app.data_dir, &w->state);
+    int r = w->state ? 0 : ops_open_state(w->settings.cli.app.data_dir, &w->state);
 
     if (r == 0)
         r = bridges_find(w->state, name, &row);

@@ -9,6 +9,7 @@
 
 #include "common/base/json_in.h"
 #include "common/base/mem.h"
+#include "common/ops/open_state.h"
 #include "common/store/events.h"
 #include "common/store/store.h"
 #include "services/cli/doctor.h"
@@ -205,7 +206,7 @@ static bool find_unwatched(struct doctor *d, struct finding *f)
     if (r == 0)
         r = event_read(reader, head > NEWEST_ROWS ? head - NEWEST_ROWS + 1 : 1, NULL, NEWEST_ROWS, &rows);
     if (r == 0)
-        r = cli_open_state(d->settings.cli.app.data_dir, &db);
+        r = ops_open_state(d->settings.cli.app.data_dir, &db);
     for (int i = rows.n - 1; r == 0 && i >= 0 && !found; i--) {
         found = !is_probe(&rows.rows[i]) && !is_watched(db, rows.rows[i].bridge);
         if (found)

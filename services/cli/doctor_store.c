@@ -9,10 +9,11 @@
 #include "common/base/mem.h"
 #include "common/base/own_file.h"
 #include "common/domain/cause.h"
+#include "common/ops/open_state.h"
+#include "common/ops/status_forward.h"
 #include "common/store/events.h"
 #include "common/store/store.h"
 #include "services/cli/doctor.h"
-#include "services/cli/status_forward.h"
 
 /* The header of a SQLite file. */
 #define HEAD_BYTES 100
@@ -113,7 +114,7 @@ void doctor_sqlite(struct doctor *d, struct finding *f)
 void doctor_state(struct doctor *d, struct finding *f)
 {
     struct db *db = NULL;
-    int r = cli_open_state(dir_of(d), &db);
+    int r = ops_open_state(dir_of(d), &db);
 
     if (r == 0)
         r = db_check_writable(db);
@@ -162,7 +163,7 @@ void doctor_log(struct doctor *d, struct finding *f)
 void doctor_forward(struct doctor *d, struct finding *f)
 {
     struct forward_status *s = mem_zalloc(sizeof *s);
-    int r = s ? status_forward_read(&d->settings.cli, s) : -ENOMEM;
+    int r = s ? status_forward_read(dir_of(d), s) : -ENOMEM;
     char text[380];
 
     if (r)
@@ -192,7 +193,7 @@ void doctor_forward(struct doctor *d, struct finding *f)
 static int read_row(struct doctor *d, struct bridge_row *ret, struct now *ret_now)
 {
     struct db *db = NULL;
-    int r = cli_open_state(dir_of(d), &db);
+    int r = ops_open_state(dir_of(d), &db);
 
     if (r == 0)
         r = steady_now(db, &d->clock, ret_now);

@@ -1,6 +1,9 @@
 #include "services/cli/forward.h"
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
+#include "common/ops/forward_commands.h"
+#include "common/ops/open_state.h"
+#include "common/ops/status_forward.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,7 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/base/instance_lock.h"
 #include "common/store/store.h"
 #include "services/cli/event_range.h"
 #include "services/cli/state.h"
@@ -81,19 +83,6 @@ int forward_cli_id(const char *arg, int64_t *ret)
                        arg);
 }
 
-static int put_all(struct db *state, const struct forward_command *commands, int n, int64_t wall_ms,
-                   int64_t *ret_n)
-{
-    int r = db_begin(state);
-
-    for (int i = 0; r == 0 && i < n; i++)
-        r = forward_command_put(state, &commands[i], wall_ms, &ret_n[i]);
-    if (r == 0)
-        return db_commit(state);
-    db_rollback(state);
-    return r;
-}
-
 static void print_result(bool failed, const char *result, bool json)
 {
     CLEANUP(buf_fini) struct buf out = BUF_INIT(2 * FORWARD_RESULT_MAX + 64);
@@ -152,14 +141,14 @@ int forward_cli_command(const struct forward_cli *f, const struct forward_comman
                         void (*print)(bool failed, const char *result, bool json))
 {
     int64_t numbers[SETTINGS_ARGS_MAX];
-    bool runs = forward_cli_runs(f->settings);
+    bool runs = status_forward_runs(f->settings->app.data_dir);
     struct db *state = NULL;
     struct message m;
     int code;
-    int r = cli_open_state(f->settings->app.data_dir, &state);
+    int r = ops_open_state(f->settings->app.data_dir, &state);
 
     if (r == 0)
-        r = put_all(state, commands, n, f->wall_ms, numbers);
+        r = forward_commands_put(state, commands, n, f->wall_ms, numbers);
     if (r != 0) {
         db_close(state);
         return cli_store_problem(f->settings->app.data_dir, STATE_DB_FILE, r);
@@ -198,9 +187,4 @@ int forward_cli_check_destination(const struct forward_cli *f, const char *name)
                ? -1
                : cli_problem(EXIT_NEGATIVE, "there is no destination %s; `zapkeep forward status` lists them",
                              name);
-}
-
-bool forward_cli_runs(const struct cli_settings *settings)
-{
-    return instance_lock_is_taken(settings->app.data_dir, FORWARD_LOCK_FILE) == INSTANCE_LOCK_TAKEN;
 }

@@ -47,5 +47,3 @@ int forward_cli_command(const struct forward_cli *f, const struct forward_comman
                         void (*print)(bool failed, const char *result, bool json));
 /* Is there a destination of this name? Returns -1, or the exit code with the problem printed. */
 int forward_cli_check_destination(const struct forward_cli *f, const char *name);
-/* Some forwarder works on this data directory. */
-bool forward_cli_runs(const struct cli_settings *settings);

@@ -5,9 +5,9 @@
 #include <stdio.h>
 
 #include "common/base/clean.h"
-#include "common/base/json_in.h"
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
+#include "common/ops/event_json.h"
 #include "services/cli/event_line.h"
 
 /* Of a body a terminal shows this much; --json has all of it. */
@@ -69,61 +69,17 @@ static void event_text(const struct event *e, struct buf *out)
     add_body(out, e->body);
 }
 
-/* ---- for a program --------------------------------------------------------------------------- */
-
-static struct str or_null(struct str s)
-{
-    return s.n ? s : STR_NULL;
-}
-
-static bool is_json(struct str s)
-{
-    static const struct json_path whole = { 0, { NULL } };
-    struct json_value v;
-
-    return json_in_find(s, &whole, 1, &v) == 0;
-}
-
-/* The body stays the JSON it was, on one line; other bytes become a text. */
-static void json_body(struct json_out *j, struct str body)
-{
-    CLEANUP(buf_fini) struct buf line = BUF_INIT(OUTPUT_LINE_MAX);
-
-    if (!is_json(body)) {
-        json_text(j, "body", body);
-        return;
-    }
-    json_compact(&line, body);
-    json_raw(j, "body", (struct str){ buf_str(&line), line.len });
-}
-
-static void event_json(const struct event *e, struct buf *out)
-{
-    struct json_out j = JSON_OUT(out);
-
-    json_open(&j, NULL, '{');
-    json_int(&j, "seq", e->seq);
-    json_texts(&j, "id", e->id);
-    json_int(&j, "at", e->at);
-    if (e->occurred_at)
-        json_int(&j, "occurred_at", e->occurred_at);
-    json_text(&j, "type", e->type);
-    json_text(&j, "bridge", e->bridge);
-    json_text(&j, "session", or_null(e->session));
-    json_text(&j, "message_id", or_null(e->message_id));
-    json_body(&j, e->body);
-    json_close(&j, '}');
-}
-
 void output_event(const struct event *e, bool json, int columns, struct buf *out)
 {
     if (!json && columns > 0) {
         event_line(e, columns, out);
         return;
     }
-    if (json)
-        event_json(e, out);
-    else
+    if (json) {
+        struct json_out j = JSON_OUT(out);
+
+        event_json(e, &j);
+    } else
         event_text(e, out);
     (void)buf_add(out, "\n", 1);
 }
@@ -220,7 +176,7 @@ static void field_bin(struct json_out *j, const char *key, struct str v)
 {
     (void)key;
     if (v.p)
-        json_body(j, v);
+        event_json_body(j, v);
 }
 
 static void message_json(const struct message *m, struct buf *out)

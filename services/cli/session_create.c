@@ -13,6 +13,7 @@
 
 #include "common/base/mem.h"
 #include "common/base/own_file.h"
+#include "common/ops/open_state.h"
 #include "common/store/sessions.h"
 #include "services/cli/webhook_url.h"
 
@@ -134,7 +135,7 @@ static void record(const struct session_create_settings *s, struct clock *clock,
                    const struct bridge_session *session)
 {
     struct db *db = NULL;
-    int r = cli_open_state(s->cli->app.data_dir, &db);
+    int r = ops_open_state(s->cli->app.data_dir, &db);
 
     if (r == 0)
         r = db_begin(db);

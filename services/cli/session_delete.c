@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "common/base/mem.h"
+#include "common/ops/open_state.h"
 #include "common/store/sessions.h"
 
 enum step { STEP_BEGIN, STEP_REMOVE, STEP_KEEP };
@@ -39,7 +40,7 @@ static int commit_step(struct db *db, enum step step, const char *bridge, const 
 static int note(const struct cli_settings *s, enum step step, const char *id)
 {
     struct db *db = NULL;
-    int r = cli_open_state(s->app.data_dir, &db);
+    int r = ops_open_state(s->app.data_dir, &db);
 
     if (r == -ENOENT)
         return SESSIONS_NONE;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "common/base/mem.h"
+#include "common/ops/open_state.h"
 #include "proto/message.h"
 
 /* A hub on the same machine is reached in a few ms; a command does not wait for one that is away. */
@@ -15,7 +16,7 @@ int cli_state_open(const struct cli_settings *settings, struct cli_state *ret)
 {
     struct cli_state s = { .settings = settings };
     struct bridge_row row = { 0 };
-    int r = cli_open_state(settings->app.data_dir, &s.db);
+    int r = ops_open_state(settings->app.data_dir, &s.db);
 
     clock_init(&s.clock);
     if (r == 0)

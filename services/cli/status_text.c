@@ -1,9 +1,10 @@
 /* Lines of 80 columns: a label of ten, then the text, broken between words. */
+#include "services/cli/status_text.h"
+
 #include <stdio.h>
 
 #include "common/base/mem.h"
 #include "common/domain/next_step.h"
-#include "services/cli/status.h"
 #include "services/cli/terminal.h"
 
 #define INDENT 10

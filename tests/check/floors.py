@@ -21,6 +21,8 @@ FLOORS = {
     "common/store": ["common/base", "common/domain", "common/policy"],
     "common/reconnect": ["common/base", "common/domain", "common/policy", "common/store"],
     "common/app": ["common/base", "common/domain", "common/policy", "proto", "common/bridge", "common/io", "common/store"],
+    "common/ops": ["common/base", "common/domain", "common/policy", "proto", "common/bridge", "common/io", "common/store", "common/qr",
+                   "common/reconnect", "common/app"],
 }
 SERVICE_USES = [*FLOORS]
 

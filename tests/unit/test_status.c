@@ -6,7 +6,7 @@
 
 #include "common/base/mem.h"
 #include "common/domain/next_step.h"
-#include "services/cli/status.h"
+#include "services/cli/status_text.h"
 #include "services/cli/terminal.h"
 
 #define NOW 1000000000

@@ -7,7 +7,7 @@
 #include "common/base/mem.h"
 #include "common/domain/next_step.h"
 #include "common/io/bus_url.h"
-#include "services/cli/status.h"
+#include "common/ops/status.h"
 
 /* Ranks: a fault that stops more is worse. */
 enum {

@@ -1,14 +1,15 @@
 /*
- * The status of a bridge: read in one go, classified by a pure function, then printed.
+ * The status of a bridge: read in one go, then classified by a pure function.
  *
  *   status_read.c      from state.db
  *   status_problems.c  problems, worst first
- *   status_text.c      for people; cmd_status.c prints the JSON
  */
 #pragma once
 
+#include "common/app/app.h"
+#include "common/reconnect/reconnect.h"
 #include "common/store/alerts.h"
-#include "services/cli/state.h"
+#include "common/store/bridges.h"
 
 /* More are counted. Names of sessions that are down fit on a screen, and an operator reads no more at once. */
 #define STATUS_DOWN_MAX   10
@@ -39,8 +40,15 @@ struct bridge_status {
     int64_t n_alerts;
 };
 
+/* Where a status is read from, and when. */
+struct status_source {
+    struct db *db; /* state.db */
+    const char *data_dir;
+    struct clock *clock;
+    struct now now;
+};
 /* Returns 0 or a negative. */
-int status_read(struct cli_state *state, const struct bridge_row *row, struct bridge_status *ret);
+int status_read(const struct status_source *source, const struct bridge_row *row, struct bridge_status *ret);
 
 /* ---- problems ------------------------------------------------------------------------------------ */
 
@@ -68,12 +76,3 @@ void status_bus_problems(const struct app_settings *app, struct problems *ret);
 /* Adds one by hand: delivery comes after the bridge and before single sessions. */
 void status_add_problem(struct problems *p, enum problem_level level, const char *text);
 void status_sort(struct problems *p); /* worst first */
-
-/* ---- for people ------------------------------------------------------------------------------ */
-
-/* The first line and the rest of the problems. @bridges: how many were read. */
-void status_headline(const struct problems *p, const struct bridge_status *first, int bridges, bool colours,
-                     struct buf *out);
-void status_text(const struct bridge_status *b, struct buf *out);
-/* A line of its own. */
-void status_line(struct buf *out, const char *label, const char *text);

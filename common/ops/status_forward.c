@@ -1,13 +1,13 @@
 /* The forwarder and its destinations, for status and doctor: from forward.db, as the forwarder last said it. */
-#include "services/cli/status_forward.h"
+#include "common/ops/status_forward.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/instance_lock.h"
 #include "common/base/mem.h"
 #include "common/store/store.h"
-#include "services/cli/forward.h"
 
 struct reading {
     struct db *db;
@@ -27,10 +27,10 @@ static int on_destination(void *ctx, const struct forward_destination *d)
     return forward_counts(reading->db, d, &row->counts);
 }
 
-int status_forward_read(const struct cli_settings *settings, struct forward_status *ret)
+int status_forward_read(const char *data_dir, struct forward_status *ret)
 {
     struct reading reading = { .status = ret };
-    int r = forward_open_reader(settings->app.data_dir, &reading.db);
+    int r = forward_open_reader(data_dir, &reading.db);
 
     *ret = (struct forward_status){ 0 };
     if (r == -ENOENT)
@@ -38,8 +38,13 @@ int status_forward_read(const struct cli_settings *settings, struct forward_stat
     if (r == 0)
         r = forward_destinations_each(reading.db, on_destination, &reading);
     db_close(reading.db);
-    ret->runs = r == 0 && forward_cli_runs(settings);
+    ret->runs = r == 0 && status_forward_runs(data_dir);
     return r;
+}
+
+bool status_forward_runs(const char *data_dir)
+{
+    return instance_lock_is_taken(data_dir, FORWARD_LOCK_FILE) == INSTANCE_LOCK_TAKEN;
 }
 
 /* The forwarder's own word for it: a destination with events that wait is never ok. */

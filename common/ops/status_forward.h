@@ -1,8 +1,8 @@
 /* The forwarder and its destinations, as status and doctor show them. */
 #pragma once
 
+#include "common/ops/status.h"
 #include "common/store/forward.h"
-#include "services/cli/status.h"
 
 /* As many as the forwarder takes (its DESIGN.md). */
 #define STATUS_DESTINATIONS_MAX 16
@@ -18,7 +18,9 @@ struct forward_status {
 };
 
 /* Returns 0 (n stays 0 without a forward.db), or a negative. */
-int status_forward_read(const struct cli_settings *settings, struct forward_status *ret);
+int status_forward_read(const char *data_dir, struct forward_status *ret);
+/* Some forwarder works on this data folder. */
+bool status_forward_runs(const char *data_dir);
 /* "crm: failing; 3 events retrying, …". Returns @ret. */
 const char *status_destination_text(const struct forward_status *s, const struct destination_status *d,
                                     char *ret, size_t n);

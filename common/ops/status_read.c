@@ -1,12 +1,12 @@
 #include "common/app/heartbeat.h"
-#include "services/cli/status.h"
+#include "common/ops/status.h"
 
 #include <string.h>
 
 #include "common/base/mem.h"
 
 struct reading {
-    struct cli_state *state;
+    const struct status_source *source;
     struct bridge_status *status;
     int r;
 };
@@ -42,14 +42,14 @@ static int on_session(void *ctx, const struct session_row *row)
 
     if (status_gravity(row->state) == 0)
         return 0;
-    r = reconnects_find(reading->state->db, row->bridge, row->id, &re);
+    r = reconnects_find(reading->source->db, row->bridge, row->id, &re);
     if (r < 0)
         return r;
     str_copy(str_from(row->id), s.id, sizeof s.id);
     str_copy(str_from(row->cause), s.cause, sizeof s.cause);
     s.parked = re.retry.phase == RETRY_PARKED;
     if (re.retry.phase == RETRY_DUE && re.retry.due_at > 1)
-        s.due_at = cli_wall(reading->state, re.retry.due_at);
+        s.due_at = reading->source->now.wall_ms + re.retry.due_at - reading->source->now.steady_ms;
     keep(reading->status, &s);
     return 0;
 }
@@ -64,27 +64,27 @@ static int on_alert(void *ctx, const struct alert_row *a)
     return 0;
 }
 
-int status_read(struct cli_state *state, const struct bridge_row *row, struct bridge_status *ret)
+int status_read(const struct status_source *source, const struct bridge_row *row, struct bridge_status *ret)
 {
-    struct reading reading = { .state = state, .status = ret };
+    struct reading reading = { .source = source, .status = ret };
     struct retry_bridge view;
     int r;
 
-    *ret = (struct bridge_status){ .row = *row, .policy = bridges_policy(row), .now = state->now };
-    ret->monitor_dead = heartbeat_find(state->settings->app.data_dir, "monitor", &state->clock,
-                                       &ret->monitor_age_ms) == HEARTBEAT_DEAD;
-    r = sessions_count(state->db, row->name, ret->sessions);
+    *ret = (struct bridge_status){ .row = *row, .policy = bridges_policy(row), .now = source->now };
+    ret->monitor_dead =
+        heartbeat_find(source->data_dir, "monitor", source->clock, &ret->monitor_age_ms) == HEARTBEAT_DEAD;
+    r = sessions_count(source->db, row->name, ret->sessions);
     if (r == 0)
-        r = reconnects_queue(state->db, &state->now, row->name, &ret->queue);
+        r = reconnects_queue(source->db, &source->now, row->name, &ret->queue);
     if (r == 0)
-        r = reconnects_count_in_flight(state->db, &state->now, row->name, &ret->in_flight);
+        r = reconnects_count_in_flight(source->db, &source->now, row->name, &ret->in_flight);
     if (r == 0)
-        r = sessions_each(state->db, row->name, on_session, &reading);
+        r = sessions_each(source->db, row->name, on_session, &reading);
     if (r == 0)
-        r = alerts_each(state->db, row->name, on_alert, &reading);
+        r = alerts_each(source->db, row->name, on_alert, &reading);
     if (r != 0)
         return r;
     view = bridges_view(row, ret->in_flight);
-    ret->verdict = retry_bridge_verdict(&ret->policy, &view, state->now.steady_ms);
+    ret->verdict = retry_bridge_verdict(&ret->policy, &view, source->now.steady_ms);
     return 0;
 }

@@ -1,0 +1,11 @@
+/* A status (common/ops/status.h) as lines for people. */
+#pragma once
+
+#include "common/ops/status.h"
+
+/* The first line and the rest of the problems. @bridges: how many were read. */
+void status_headline(const struct problems *p, const struct bridge_status *first, int bridges, bool colours,
+                     struct buf *out);
+void status_text(const struct bridge_status *b, struct buf *out);
+/* A line of its own. */
+void status_line(struct buf *out, const char *label, const char *text);
