@@ -47,20 +47,20 @@ struct consumer {
     bool looked;  /* the head is known */
     bool failing; /* on_error was called */
     bool paused, stopped;
-    bool rung; /* the timer is set to fire at once */
+    bool at_once; /* the timer is set to fire at once */
 };
 
 /* ---- scheduling ------------------------------------------------------------------------------ */
 
 static void schedule(struct consumer *c, int64_t after_ms)
 {
-    c->rung = after_ms == 0;
+    c->at_once = after_ms == 0;
     timer_start(c->timer, after_ms);
 }
 
 void consumer_notify(struct consumer *c)
 {
-    if (!c->rung && !c->paused && !c->stopped)
+    if (!c->at_once && !c->paused && !c->stopped)
         schedule(c, 0);
 }
 
@@ -81,7 +81,7 @@ static void on_commit(void *ctx)
     struct consumer *c = ctx;
     int64_t now_ms = loop_now_ms(app_loop(c->app));
 
-    if (c->rung || c->paused || c->stopped)
+    if (c->at_once || c->paused || c->stopped)
         return;
     if (c->commit_look_ms <= now_ms - COMMIT_REST_MS)
         c->commit_look_ms = now_ms;
@@ -227,7 +227,7 @@ static void on_timer(void *ctx)
 {
     struct consumer *c = ctx;
 
-    c->rung = false;
+    c->at_once = false;
     if (!c->paused && !c->stopped)
         look(c);
 }

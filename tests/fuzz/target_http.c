@@ -160,7 +160,7 @@ static bool settle(int fd, char *answer, size_t max, size_t *len)
 }
 
 /*
- * Sends the pieces and, when all is quiet, the end; hears all of the answer.
+ * Sends the pieces and, when all is quiet, the end, and reads the whole answer.
  */
 static struct str talk(struct str bytes, char *answer, size_t max)
 {

@@ -19,7 +19,7 @@ static void must_make_sense(const struct webhook *w)
     MUST(w->occurred_at >= 0 && w->key.time_ms >= 0);
 }
 
-/* What ingest rings of it can be written and read. */
+/* The notification that ingest publishes of it can be written and read. */
 static void must_fit_the_bus(const struct webhook *w, struct str body)
 {
     CLEANUP(buf_fini) struct buf out = BUF_INIT(MESSAGE_BYTES_MAX);

@@ -199,7 +199,7 @@ def test_a_lying_list_changes_nothing(make_stack, fault):
 
 
 def test_a_hanging_bridge_delays_nothing_else(make_stack):
-    """While a list call hangs, a webhook is taken, recorded and rung."""
+    """While a list call hangs, a webhook is taken, recorded and published."""
     s = make_stack(**FAST)
     s.all("contract", "--sessions", "2", workers=0)
     wait_settled(s, 2)

@@ -253,7 +253,7 @@ def drops(stack):
 
 
 def test_a_silent_session_is_told(make_stack):
-    """A week of 17 s: it hears something all the time, and then nothing while it stays connected."""
+    """A week of 17 s: it receives something all the time, and then nothing while it stays connected."""
     sink = Sink()
     s = stack_with_sink(make_stack, sink, SILENT_PERIOD="16800ms", CHECK_INTERVAL="200ms")
     s.all("contract", "--sessions", "1", "--rate", "100/s", workers=0)
@@ -265,7 +265,7 @@ def test_a_silent_session_is_told(make_stack):
     assert sessions(s)["demo-1"]["silent"] and states(s)["demo-1"] == "connected"
     assert s.calls("demo-1") == []  # acting on it is off
     s.control("POST", "/traffic?rate=100/s")
-    zk.wait_until("it hears again", lambda: ("session-silent", "demo-1", "resolved") in sink.alerts())
+    zk.wait_until("it receives again", lambda: ("session-silent", "demo-1", "resolved") in sink.alerts())
     assert not sessions(s)["demo-1"]["silent"]
     sink.close()
 

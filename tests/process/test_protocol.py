@@ -24,12 +24,12 @@ def test_nngcat_shows_live_messages(stack, tmp_path):
     with open(heard, "wb") as out:
         tap = subprocess.Popen(documented_nngcat("ipc://" + stack.bus["out"]), stdout=out)
 
-    def ring():
+    def publish():
         assert stack.post(webhook(session="alice", message_id=f"M{time.monotonic_ns()}", text="hello"))[0] == 200
         return b"message.received/main/alice" in heard.read_bytes()
 
     try:
-        wait_until("nngcat hears a message", ring, step=0.3)
+        wait_until("nngcat receives a message", publish, step=0.3)
     finally:
         tap.kill()
         tap.wait()
@@ -39,7 +39,7 @@ def test_nngcat_shows_live_messages(stack, tmp_path):
 
 
 def post_many(stack, n, connections=8):
-    """As fast as a machine can, so that they are committed and rung together."""
+    """As fast as a machine can, so that they are committed and published together."""
 
     def some(part):
         c = http.client.HTTPConnection("127.0.0.1", stack.ports["ingest"], timeout=60)

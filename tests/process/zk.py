@@ -217,7 +217,7 @@ class Stack:
     def tap(self, *prefixes):
         """`zapkeep tap --json` in the background; it has heard log.head when this returns, so nothing later is missed."""
         p = self.start("tap", "zapkeep", "tap", "--json", "log.head", *prefixes)
-        wait_until("tap hears the hub", lambda: p.json(), needs=p)
+        wait_until("tap is connected to the hub", lambda: p.json(), needs=p)
         return p
 
     def all(self, dialect="contract", *sim_args, workers=1, **env):

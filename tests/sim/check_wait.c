@@ -34,7 +34,7 @@ static bool is_worker_ready(void)
 }
 
 /* Nothing but the bucket may stand in the way. */
-static bool is_gate_open(const struct now *now, struct bridge_row *row)
+static bool is_breaker_open(const struct now *now, struct bridge_row *row)
 {
     int64_t in_flight = 0;
 
@@ -144,9 +144,9 @@ static void tick(void *ctx, int64_t a)
     if (world_now() < sim.powered_at || !sim_store_is_free())
         return;
     k.now = sim_steady();
-    open = is_gate_open(&k.now, &k.bridge);
-    k.open = open && sim.gate_open;
-    sim.gate_open = open;
+    open = is_breaker_open(&k.now, &k.bridge);
+    k.open = open && sim.breaker_open;
+    sim.breaker_open = open;
     sim_must(sessions_each(sim.db, SIM_BRIDGE, look_at, &k), "sessions_each");
     for (int i = 0; i < sim.n_sessions; i++)
         if (sim.sessions[i].eligible && sim.sessions[i].position < 0)

@@ -139,7 +139,7 @@ struct sim {
     int64_t disk_bad_t;                 /* the disk last failed */
     int64_t ended_in_calm, published_in_calm;
     int64_t half_open_ms;
-    bool gate_open;
+    bool breaker_open;
     bool is_away;           /* the monitor is dead or stopped */
     int64_t away_t, back_t; /* when it last became so, and when it last came back */
 };

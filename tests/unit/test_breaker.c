@@ -94,7 +94,7 @@ static void test_plays(void **state)
         "fffff M ttttt gff On M n M r",                   /* two are not; open twice as long */
         "fffff M ttttt ff M M ttttt gggg C fffff On M r", /* closed: it counts from the start again */
         "fffff M ttttt p L rt p",                         /* a probe whose worker died is sent again */
-        "fffff M ttttt p M p M p ssssssssss rt r",        /* probes that nobody ever hears of */
+        "fffff M ttttt p M p M p ssssssssss rt r",        /* probes without a result */
         "fffff M ttttt oooo H gggg C",                    /* answers of older calls do not close it */
         "fffff n U r tH",                                 /* the monitor saw it well */
         "fffff ggggg On",                                 /* late answers do not close an open one */

@@ -77,7 +77,7 @@ static void run(struct world *w)
     assert_int_equal(loop_run(w->loop), 0);
 }
 
-static void hears(struct world *w, const char *out, const char *feed)
+static void expect_messages(struct world *w, const char *out, const char *feed)
 {
     w->wanted_out = out;
     w->wanted_feed = feed;
@@ -151,7 +151,7 @@ static void test_each_gets_what_it_wants_of_a_batch(void **state)
     add(w, "log.c", 0);
     add(w, "message.d", 400);
     assert_int_equal(bus_pub_flush(w->pub), 0);
-    hears(w, "message.a message.d ", "message.a log.c message.d ");
+    expect_messages(w, "message.a message.d ", "message.a log.c message.d ");
 }
 
 static void test_one_alone_is_no_batch(void **state)
@@ -161,7 +161,7 @@ static void test_one_alone_is_no_batch(void **state)
     add(w, "message.a", 10);
     assert_int_equal(bus_pub_flush(w->pub), 0);
     assert_int_equal(bus_pub_send(w->pub, message("message.b", 10)), 0);
-    hears(w, "message.a message.b ", "message.a message.b ");
+    expect_messages(w, "message.a message.b ", "message.a message.b ");
 }
 
 static void test_order_holds_over_batches_and_large_messages(void **state)
@@ -177,7 +177,7 @@ static void test_order_holds_over_batches_and_large_messages(void **state)
     }
     assert_int_equal(bus_pub_send(w->pub, message("message.end", 1)), 0);
     assert_int_equal(buf_adds(&wanted, "message.end "), 0);
-    hears(w, buf_str(&wanted), buf_str(&wanted));
+    expect_messages(w, buf_str(&wanted), buf_str(&wanted));
     buf_fini(&wanted);
 }
 
@@ -190,7 +190,7 @@ static void test_a_subscriber_may_leave_within_a_batch(void **state)
     add(w, "message.b", 10);
     assert_int_equal(bus_pub_flush(w->pub), 0);
     w->subscribers_wanted = 1;
-    hears(w, "message.a message.b ", "message.a ");
+    expect_messages(w, "message.a message.b ", "message.a ");
     assert_null(w->feed.sub);
 }
 
@@ -290,7 +290,7 @@ static void test_a_peer_that_sends_no_message_is_closed_and_counted(void **state
     assert_int_equal(w->n.malformed, ARRAY_LEN(wrong) + 2);
     add(w, "message.a", 10); /* the others go on */
     assert_int_equal(bus_pub_flush(w->pub), 0);
-    hears(w, "message.a ", "message.a ");
+    expect_messages(w, "message.a ", "message.a ");
 }
 
 static void test_a_subscriber_that_does_not_read_is_closed_and_counted(void **state)
@@ -312,7 +312,7 @@ static void test_a_subscriber_that_does_not_read_is_closed_and_counted(void **st
         step(w);
     assert_int_equal(bus_pub_send(w->pub, message("message.after", 1)), 0);
     w->wanted_out = "message.after ";
-    hears(w, "message.after ", "message.after ");
+    expect_messages(w, "message.after ", "message.after ");
 }
 
 /* In memory of its own size, so that the address sanitizer sees a read past its end. */

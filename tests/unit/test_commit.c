@@ -99,7 +99,7 @@ static int commit(struct bench *b)
     return r;
 }
 
-/* Record, and forget what there is to ring. */
+/* Commits, and forgets the notifications. */
 static void commit_done(struct bench *b)
 {
     assert_in_range(commit(b), 0, COMMIT_NOTHING);

@@ -41,15 +41,15 @@ static bool never(int64_t minute)
     return false;
 }
 
-/* Runs minutes [from, to) since T0; *ret_deaf_min: the first minute at which it became silent, or -1. */
-static void run(struct silence *d, rhythm_fn rhythm, int64_t from, int64_t to, int64_t *ret_deaf_min)
+/* Runs minutes [from, to) since T0; *ret_silent_min: the first minute at which it became silent, or -1. */
+static void run(struct silence *d, rhythm_fn rhythm, int64_t from, int64_t to, int64_t *ret_silent_min)
 {
-    *ret_deaf_min = -1;
+    *ret_silent_min = -1;
     for (int64_t m = from; m < to; m++) {
         if (rhythm(m % (7 * 24 * 60)))
             silence_message(default_rules(), d, T0 + m * MIN + 1);
-        if (silence_tick(default_rules(), d, true, T0 + m * MIN + 2) && *ret_deaf_min < 0)
-            *ret_deaf_min = m;
+        if (silence_tick(default_rules(), d, true, T0 + m * MIN + 2) && *ret_silent_min < 0)
+            *ret_silent_min = m;
     }
 }
 
@@ -66,7 +66,7 @@ static const struct {
     { "busy all the time: 12 slots are 2 h, the longest silence was nothing", always, AT(2, 2, 12),
       AT(2, 3, 0), AT(2, 2, 13), AT(2, 2, 15) },
     { "an office on its third Sunday", office_hours, AT(3, 0, 0), AT(3, 0, 9), -1, -1 },
-    { "an office that hears nothing on a Tuesday", office_hours, AT(3, 1, 9), AT(3, 2, 0), AT(3, 1, 10),
+    { "an office that receives nothing on a Tuesday", office_hours, AT(3, 1, 9), AT(3, 2, 0), AT(3, 1, 10),
       AT(3, 1, 13) },
     { "an office that falls silent in the evening: told in the morning", office_hours, AT(3, 1, 18),
       AT(3, 3, 0), AT(3, 2, 10), AT(3, 2, 13) },
@@ -78,17 +78,17 @@ static void test_rhythms(void **state)
 {
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct silence d;
-        int64_t deaf_min;
+        int64_t silent_min;
 
         silence_init(&d);
-        run(&d, cases[i].rhythm, 0, cases[i].silent_from, &deaf_min);
-        if (deaf_min >= 0)
-            fail_msg("%s: silent in minute %ld although it hears", cases[i].what, (long)deaf_min);
-        run(&d, never, cases[i].silent_from, cases[i].until, &deaf_min);
-        if (cases[i].deaf_from < 0 ? deaf_min >= 0
-                                   : deaf_min < cases[i].deaf_from || deaf_min > cases[i].deaf_to)
-            fail_msg("%s: silent in minute %ld, %ld from the silence on", cases[i].what, (long)deaf_min,
-                     (long)(deaf_min - cases[i].silent_from));
+        run(&d, cases[i].rhythm, 0, cases[i].silent_from, &silent_min);
+        if (silent_min >= 0)
+            fail_msg("%s: silent in minute %ld although it receives", cases[i].what, (long)silent_min);
+        run(&d, never, cases[i].silent_from, cases[i].until, &silent_min);
+        if (cases[i].deaf_from < 0 ? silent_min >= 0
+                                   : silent_min < cases[i].deaf_from || silent_min > cases[i].deaf_to)
+            fail_msg("%s: silent in minute %ld, %ld from the silence on", cases[i].what, (long)silent_min,
+                     (long)(silent_min - cases[i].silent_from));
     }
 }
 
@@ -96,33 +96,33 @@ static void test_rhythms(void **state)
 static void test_learns_from_a_false_alarm(void **state)
 {
     struct silence d;
-    int64_t deaf_min;
+    int64_t silent_min;
 
     silence_init(&d);
-    run(&d, office_hours, 0, AT(3, 2, 0), &deaf_min);
-    run(&d, never, AT(3, 2, 0), AT(3, 3, 0), &deaf_min); /* a holiday on Wednesday */
-    assert_true(deaf_min > 0);
+    run(&d, office_hours, 0, AT(3, 2, 0), &silent_min);
+    run(&d, never, AT(3, 2, 0), AT(3, 3, 0), &silent_min); /* a holiday on Wednesday */
+    assert_true(silent_min > 0);
     assert_true(silence_message(default_rules(), &d, T0 + AT(3, 3, 9) * MIN));
-    run(&d, office_hours, AT(3, 3, 9), AT(4, 2, 0), &deaf_min);
-    assert_int_equal(deaf_min, -1);
-    run(&d, never, AT(4, 2, 0), AT(4, 3, 0), &deaf_min);
-    assert_int_equal(deaf_min, -1);
+    run(&d, office_hours, AT(3, 3, 9), AT(4, 2, 0), &silent_min);
+    assert_int_equal(silent_min, -1);
+    run(&d, never, AT(4, 2, 0), AT(4, 3, 0), &silent_min);
+    assert_int_equal(silent_min, -1);
 }
 
 /* Silence while it is not connected, or while no message would reach us, is no silence. */
 static void test_not_listening(void **state)
 {
     struct silence d;
-    int64_t deaf_min;
+    int64_t silent_min;
 
     silence_init(&d);
-    run(&d, always, 0, AT(2, 0, 0), &deaf_min);
+    run(&d, always, 0, AT(2, 0, 0), &silent_min);
     for (int64_t m = AT(2, 0, 0); m < AT(2, 1, 0); m++)
         assert_false(silence_tick(default_rules(), &d, false, T0 + m * MIN));
-    run(&d, never, AT(2, 1, 0), AT(2, 1, 1), &deaf_min);
-    assert_int_equal(deaf_min, -1);
-    run(&d, never, AT(2, 1, 1), AT(2, 1, 4), &deaf_min);
-    assert_in_range(deaf_min, AT(2, 1, 1), AT(2, 1, 3));
+    run(&d, never, AT(2, 1, 0), AT(2, 1, 1), &silent_min);
+    assert_int_equal(silent_min, -1);
+    run(&d, never, AT(2, 1, 1), AT(2, 1, 4), &silent_min);
+    assert_in_range(silent_min, AT(2, 1, 1), AT(2, 1, 3));
 }
 
 /* Time that jumps (the caller hands in time that does not): no endless loop, and it goes on from there. */
@@ -132,10 +132,10 @@ static void test_clock_steps(void **state)
 
     for (size_t i = 0; i < ARRAY_LEN(step); i++) {
         struct silence d;
-        int64_t deaf_min;
+        int64_t silent_min;
 
         silence_init(&d);
-        run(&d, always, 0, AT(2, 0, 0), &deaf_min);
+        run(&d, always, 0, AT(2, 0, 0), &silent_min);
         (void)silence_tick(default_rules(), &d, true, T0 + AT(2, 0, 0) * MIN + step[i]);
         assert_in_range(d.since_ms, 1, T0 + AT(2, 0, 0) * MIN + step[i]);
         silence_message(default_rules(), &d, T0 + AT(2, 0, 0) * MIN + step[i]);
@@ -148,10 +148,10 @@ static void test_packs(void **state)
 {
     CLEANUP(buf_fini) struct buf b = BUF_INIT(4096);
     struct silence d, again;
-    int64_t deaf_min;
+    int64_t silent_min;
 
     silence_init(&d);
-    run(&d, office_hours, 0, AT(3, 0, 0), &deaf_min);
+    run(&d, office_hours, 0, AT(3, 0, 0), &silent_min);
     assert_int_equal(silence_pack(&d, &b), 0);
     assert_true(silence_unpack((struct str){ b.data, b.len }, &again));
     assert_memory_equal(again.rate, d.rate, sizeof d.rate);
