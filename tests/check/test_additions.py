@@ -6,10 +6,12 @@ are built, and a function that uses it. Other tests here make additions that nee
 Run it as   /usr/bin/python3 tests/check/test_additions.py   (takes a build: about a minute with ccache).
 """
 
+import contextlib
 import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -79,6 +81,30 @@ def use_metric(bin_dir):
         assert "# TYPE zapkeep_dummy_total counter\nzapkeep_dummy_total 0\n" in hub.metrics()
 
 
+def use_column(bin_dir):
+    with Program(bin_dir, "zapkeep-monitor", WHATSAPP_API_URL="http://127.0.0.1:1") as monitor:
+        end = time.monotonic() + 30
+        columns = {}
+        while "dummy" not in columns and time.monotonic() < end:
+            with contextlib.closing(sqlite3.connect(os.path.join(monitor.data, "state.db"))) as db:
+                columns = {row[1]: row[2] for row in db.execute("PRAGMA table_info(session)")}
+            time.sleep(0.1)
+        assert columns["dummy"] == "INTEGER"
+        listed = subprocess.run([os.path.join(bin_dir, "zapkeep"), "sessions", "--data-dir", monitor.data], capture_output=True)
+        assert listed.returncode == 0, listed.stderr
+
+
+def use_alert(bin_dir):
+    """It stands first in the list, and the names of the others are still their own."""
+    with Program(bin_dir, "zapkeep-monitor", WHATSAPP_API_URL="http://127.0.0.1:1", HEALTH_INTERVAL="100ms", HEALTH_DOWN_AFTER="0s") as monitor:
+        end = time.monotonic() + 60
+        while "alert=bridge-down" not in monitor.log() and time.monotonic() < end:
+            time.sleep(0.2)
+        assert "alert=bridge-down" in monitor.log()
+    with open(os.path.join(bin_dir, "zapkeep-monitor"), "rb") as program:
+        assert b"session-dummy" in program.read()
+
+
 # ---- the additions -------------------------------------------------------------------------------------------------
 
 ADDITIONS = [
@@ -96,6 +122,14 @@ ADDITIONS = [
         ("services/bus-hub/hub.c", "static METRIC peers",
          None),
     ], ["zapkeep-hub"], use_metric),
+    ("a column of the store is one row and one member", 2, [
+        ("common/store/columns.h", "FIRST(TEXT, bridge, bridge)", "    X(INT, dummy, dummy)                       \\"),
+        ("common/store/sessions.h", "struct session_row {", "    int64_t dummy;"),
+    ], ["zapkeep-monitor", "zapkeep"], use_column),
+    ("an alert is one row, in any place of the list", 1, [
+        ("common/domain/alert_kind.h", "#define ALERT_KINDS(X)",
+         '    X(DUMMY, ALERT_OF_SESSION, "session-dummy", "warning", "a dummy", "nothing is to be done") \\'),
+    ], ["zapkeep-monitor"], use_alert),
 ]
 METRIC_ROW = ('static METRIC dummy = { .name = "zapkeep_dummy_total", .help = "x", .kind = METRIC_COUNTER };')
 
