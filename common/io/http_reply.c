@@ -97,7 +97,7 @@ char *http_reply_bytes(const struct http_reply *r, struct http_date *date, size_
     CLEANUP(buf_fini) struct buf b = BUF_INIT(r->body.n + HEADER_MAX);
     bool has_length = false;
 
-    *io_close = *io_close || r->close;
+    *io_close = *io_close || r->close || r->until_close;
     (void)buf_adds(&b, "HTTP/1.1 ");
     (void)buf_addi(&b, r->status);
     (void)buf_adds(&b, " ");
@@ -111,7 +111,7 @@ char *http_reply_bytes(const struct http_reply *r, struct http_date *date, size_
         (void)buf_adds(&b, "\r\n");
     }
     add_lines(&b, r->extra_headers, io_close, &has_length);
-    if (!has_length && r->status != 204 && r->status != 304) {
+    if (!has_length && !r->until_close && r->status != 204 && r->status != 304) {
         (void)buf_adds(&b, "Content-Length: ");
         (void)buf_addi(&b, (int64_t)r->body.n);
         (void)buf_adds(&b, "\r\n");

@@ -21,6 +21,7 @@ struct http_reply {
     const char
         *extra_headers; /* "Name: value\n" lines, or NULL. A Content-Length among them replaces ours. */
     bool without_body;  /* to HEAD: the header only, with the length of the body */
+    bool until_close;   /* a stream: no length, the connection's end is its end */
     bool close;         /* says that the connection ends; also when @extra_headers says so */
 };
 

@@ -6,6 +6,8 @@
 #include "common/io/http_body.h"
 #include "common/io/http_handlers.h"
 #include "common/io/http_header.h"
+#include "common/io/http_stream.h"
+#include "common/io/http_stream_queue.h"
 #include "common/io/http_waiting.h"
 #include "common/io/http_wire.h"
 
@@ -16,7 +18,16 @@ enum http_phase {
     PHASE_HANDLED, /* with the handler */
     PHASE_ANSWER,  /* a part of the answer waits for the peer to read */
     PHASE_SKIP,    /* answered; the rest of the body is read over */
+    PHASE_STREAM,  /* the answer goes on: bytes are added as they come */
     PHASE_LINGER,  /* answered for the last time */
+};
+
+struct http_stream {
+    struct http_req *req;
+    struct http_stream_spec spec;
+    struct http_stream_queue queue;
+    bool ended;  /* by its owner: it is over behind the bytes that wait */
+    bool broken; /* the sweep ends it */
 };
 
 struct http_req {
@@ -41,6 +52,7 @@ struct http_req {
     char *out;
     size_t out_n;
     struct http_waiting waiting;
+    struct http_stream *stream; /* NULL: the answer is a whole one */
     char peer_text[64];
     void *user;
 };

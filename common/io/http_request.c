@@ -60,6 +60,16 @@ static void refused(struct http_req *r, enum http_refusal why, int status, const
 
 /* ---- the connection's end -------------------------------------------------------------------- */
 
+static void free_stream(struct http_stream *s)
+{
+    if (!s)
+        return;
+    if (!s->ended)
+        s->spec.on_closed(s->spec.ctx);
+    http_stream_queue_fini(&s->queue);
+    mem_free(s);
+}
+
 static void free_req(struct http_req *r)
 {
     struct http_service *s = r->service;
@@ -70,6 +80,7 @@ static void free_req(struct http_req *r)
     http_header_reset(&r->header, true);
     http_body_reset(&r->body, true);
     mem_free(http_waiting_take(&r->waiting, &n));
+    free_stream(r->stream);
     http_quota_leave(s->quota, r->peer);
     mem_free(r->out);
     mem_free(r);
@@ -103,10 +114,14 @@ static void begin_linger(struct http_req *r)
     enter(r, PHASE_LINGER);
 }
 
+static void begin_stream(struct http_req *r);
+
 /* The answer is out. */
 static void on_answered(struct http_req *r)
 {
-    if (r->close)
+    if (r->stream)
+        begin_stream(r);
+    else if (r->close)
         begin_linger(r);
     else if (!http_body_is_over(&r->body))
         enter(r, PHASE_SKIP);
@@ -140,6 +155,19 @@ static bool wants_close(const struct http_req *r)
            (r->head.expects_continue && !http_body_is_over(&r->body));
 }
 
+/* The bytes of the answer are there: sends them, unless the flow does. */
+static void give_answer(struct http_req *r)
+{
+    if (r->phase != PHASE_HANDLED)
+        return; /* the flow sends it */
+    r->service->pending--;
+    if (r->busy > 0)
+        return;
+    r->busy++;
+    send_answer(r);
+    (void)leave(r);
+}
+
 void http_respond(struct http_req *r, int status, const char *content_type, struct str body,
                   const char *extra_headers)
 {
@@ -154,14 +182,96 @@ void http_respond(struct http_req *r, int status, const char *content_type, stru
         return;
     r->answered = true;
     r->out = http_reply_bytes(&reply, &r->service->date, &r->out_n, &r->close);
-    if (r->phase != PHASE_HANDLED)
-        return; /* the flow sends it */
-    r->service->pending--;
-    if (r->busy > 0)
+    give_answer(r);
+}
+
+/* ---- streams --------------------------------------------------------------------------------- */
+
+/* Sends what waits, unless bytes are on the way. */
+static void send_stream(struct http_stream *s)
+{
+    struct http_req *r = s->req;
+    size_t n = 0;
+    char *bytes;
+
+    while (r->phase == PHASE_STREAM && !s->broken &&
+           (bytes = http_stream_queue_take(&s->queue, &n)) != NULL) {
+        int sent = wire_send(r->wire, bytes, n);
+
+        enter(r, PHASE_STREAM); /* the peer has stall_ms for these */
+        s->broken = sent < 0;
+        if (sent != WIRE_SENT)
+            return;
+        (void)http_stream_queue_sent(
+            &s->queue); /* the caller of http_stream_add() knows that there is room */
+    }
+    if (s->ended && r->phase == PHASE_STREAM && http_stream_queue_waiting(&s->queue) == 0)
+        begin_linger(r);
+}
+
+/* The header of the answer is out. */
+static void begin_stream(struct http_req *r)
+{
+    struct http_stream *s = r->stream;
+
+    if (r->phase == PHASE_ANSWER) {
+        http_header_reset(&r->header, true);
+        http_body_reset(&r->body, true);
+        r->head.method = STR_NULL;
+    } else {
+        http_stream_queue_sent(&s->queue);
+    }
+    enter(r, PHASE_STREAM);
+    send_stream(s);
+    if (!s->ended && !s->broken && http_stream_queue_has_room(&s->queue))
+        s->spec.on_room(s->spec.ctx);
+}
+
+int http_stream_begin(struct http_req *r, const struct http_stream_spec *spec, struct http_stream **ret)
+{
+    const struct http_reply reply = { .status = spec->status,
+                                      .content_type = spec->content_type,
+                                      .extra_headers = spec->extra_headers,
+                                      .until_close = true };
+    struct http_stream *s = r->answered ? NULL : mem_zalloc(sizeof *s);
+    size_t n;
+    char *out = s ? http_reply_bytes(&reply, &r->service->date, &n, &r->close) : NULL;
+
+    if (!out) {
+        mem_free(s);
+        return -ENOMEM;
+    }
+    *s = (struct http_stream){ .req = r, .spec = *spec };
+    http_stream_queue_init(&s->queue, spec->bytes_max);
+    r->stream = s;
+    r->out = out;
+    r->out_n = n;
+    r->answered = true;
+    *ret = s;
+    give_answer(r);
+    return 0;
+}
+
+int http_stream_add(struct http_stream *s, struct str bytes)
+{
+    int q = http_stream_queue_add(&s->queue, bytes);
+
+    if (q == 0)
+        send_stream(s);
+    return q;
+}
+
+size_t http_stream_waiting(const struct http_stream *s)
+{
+    return http_stream_queue_waiting(&s->queue);
+}
+
+void http_stream_end(struct http_stream *s)
+{
+    if (!s)
         return;
-    r->busy++;
-    send_answer(r);
-    (void)leave(r);
+    s->ended = true;
+    send_stream(s);
 }
 
 /* ---- refusals of our own --------------------------------------------------------------------- */
@@ -407,6 +517,7 @@ static void feed(struct http_req *r, struct str io)
             else
                 io.n = 0;
             break;
+        case PHASE_STREAM:
         case PHASE_LINGER:
             io.n = 0;
             break;
@@ -522,6 +633,10 @@ static int64_t phase_limit(const struct http_req *r)
         return INT64_MAX; /* the handler's time */
     case PHASE_ANSWER:
         return l->idle_ms;
+    case PHASE_STREAM:
+        if (r->stream->broken)
+            return 0;
+        return http_stream_queue_waiting(&r->stream->queue) > 0 ? r->stream->spec.stall_ms : INT64_MAX;
     case PHASE_LINGER:
         return LINGER_MS;
     }
