@@ -133,10 +133,44 @@ static enum record_outcome choose(struct backend *b)
     return drawn - f->slow < 0 ? RECORD_SLOW : RECORD_OK;
 }
 
+/* Is it an event of the session that is refused? */
+static bool is_refused(const struct backend *b, struct http_req *r)
+{
+    struct json_value values[PATHS];
+    struct str session;
+
+    if (b->faults.refuse == 0)
+        return false;
+    (void)json_in_find(http_req_body(r), paths, PATHS, values);
+    session = json_in_first(paths, values, PATHS, FIELD_SESSION, JSON_IN_TEXT).raw;
+    return record_crc32(session.p, session.n) == b->faults.refuse;
+}
+
+/* 0: by chance. */
+static int wanted_answer(const struct backend *b, struct http_req *r)
+{
+    return b->faults.answer == 0 && is_refused(b, r) ? 422 : b->faults.answer;
+}
+
+static void answer_as_wanted(struct backend *b, struct http_req *r, int status)
+{
+    const char *headers = status == 429       ? "Retry-After: 1\n"
+                          : status / 100 == 3 ? "Location: http://127.0.0.1:1/elsewhere\n"
+                                              : NULL;
+
+    note(b, r, RECORD_FAILED);
+    http_respond_error(r, status, "wanted", "told to answer so", headers);
+}
+
 static void take_delivery(struct backend *b, struct http_req *r)
 {
-    enum record_outcome outcome = choose(b);
+    int wanted = wanted_answer(b, r);
+    enum record_outcome outcome = wanted ? RECORD_FAILED : choose(b);
 
+    if (wanted) {
+        answer_as_wanted(b, r, wanted);
+        return;
+    }
     if (outcome == RECORD_OK) {
         answer_ok(b, r);
         return;
@@ -161,12 +195,24 @@ static int64_t share(struct http_req *r, const char *key)
     return p ? (int64_t)(strtod(p + strlen(key), NULL) * 1000 + 0.5) : 0;
 }
 
+/* CRC-32 of the name in "refuse=NAME", 0: there is none. */
+static uint32_t refused(struct http_req *r)
+{
+    static const char key[] = "refuse=";
+    struct str q = http_req_query(r);
+    const char *p = q.p ? strstr(q.p, key) : NULL;
+
+    return p ? record_crc32(p + sizeof key - 1, strcspn(p + sizeof key - 1, "&")) : 0;
+}
+
 static void set_faults(struct backend *b, struct http_req *r)
 {
     b->faults = (struct faults){ .fail = share(r, "fail="),
                                  .hang = share(r, "hang="),
                                  .cut = share(r, "cut="),
-                                 .slow = share(r, "slow=") };
+                                 .slow = share(r, "slow="),
+                                 .answer = (int)(share(r, "answer=") / 1000),
+                                 .refuse = refused(r) };
     http_respond(r, 200, "application/json", STR_LIT("{\"status\":\"ok\"}\n"), NULL);
 }
 

@@ -3,6 +3,8 @@
  * some, breaks some in the middle of the answer and is slow with others, and it notes all of them.
  *
  *   POST /-/faults?fail=20&hang=1&cut=2&slow=5    shares in percent from now on; absent ones are 0
+ *   POST /-/faults?answer=404                     every delivery gets this status, 429 with Retry-After, 3xx with Location
+ *   POST /-/faults?refuse=session-01              the events of this session get 422
  *   GET  /-/state                                 counters, as JSON
  *   POST any other path                           a delivery
  */
@@ -15,6 +17,8 @@
 /* In thousandths of a percent, so that a hang can be rare. */
 struct faults {
     int64_t fail, hang, cut, slow;
+    int answer;      /* 0: by these shares */
+    uint32_t refuse; /* CRC-32 of a session's name; 0: none */
 };
 
 struct backend_settings {
