@@ -255,6 +255,11 @@ int engine_open(const struct engine_options *o, struct engine **ret, const char 
     return 0;
 }
 
+bool engine_is_replaced(const struct engine *e)
+{
+    return db_sync_failed(e->stores.db);
+}
+
 void engine_close(struct engine *e)
 {
     if (!e)

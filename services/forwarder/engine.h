@@ -28,6 +28,8 @@ struct engine_options {
 int engine_open(const struct engine_options *o, struct engine **ret, const char **ret_file,
                 char ret_detail[STORES_DETAIL_MAX]);
 void engine_close(struct engine *e); /* NULL is nothing */
+/* After a failure: another file, or none, stands at the place of forward.db. */
+bool engine_is_replaced(const struct engine *e);
 
 void engine_notify(struct engine *e); /* there may be something new in the log */
 void engine_stop(struct engine *e);   /* calls stopped() when nothing is in flight */

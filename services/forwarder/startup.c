@@ -90,6 +90,18 @@ static void on_timer(void *ctx)
     wait_more(s, r);
 }
 
+/* The lock file went with forward.db, as far as we know: another forwarder may hold the one that is there now. */
+static void leave_replaced(struct startup *s)
+{
+    log_error(
+        "store-replaced",
+        "forward.db was replaced or removed while it was open, or its volume was unmounted; the one that is"
+        " there now is opened",
+        KS("dir", s->o.dir));
+    (void)close(s->lock_fd);
+    s->lock_fd = -1;
+}
+
 /* A failure soon after the start waits longer than one after hours of work. */
 static void on_failed(void *ctx, int r, const char *detail)
 {
@@ -97,7 +109,9 @@ static void on_failed(void *ctx, int r, const char *detail)
     int64_t wait = backoff_next_ms(&s->backoff);
 
     describe(s, r, FORWARD_DB_FILE, detail);
-    if (r != -ESTALE && backoff_is_news(&s->backoff))
+    if (r == -ESTALE && engine_is_replaced(s->engine))
+        leave_replaced(s);
+    else if (r != -ESTALE && backoff_is_news(&s->backoff))
         log_error("store-failed", "forward.db failed; it is opened and read anew", KS("error", err_text(r)),
                   KS("detail", detail), KI("tries", s->backoff.tries));
     engine_close(s->engine);

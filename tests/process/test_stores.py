@@ -6,6 +6,7 @@ import sqlite3
 
 import pytest
 import zk
+from forwarding import post_events
 from zk import wait_until, webhook
 
 
@@ -74,6 +75,42 @@ def rows(path, sql):
             db.close()
     except sqlite3.OperationalError:
         return None
+
+
+def move(file):
+    """Away, with its WAL: a rename or an rm."""
+    for suffix in ("", "-wal", "-shm"):
+        os.rename(file + suffix, file + suffix + ".aside")
+
+
+def move_and_put(file):
+    move(file)
+    shutil.copy(file + ".aside", file)  # an older one stands at its place
+
+
+@pytest.mark.parametrize("lose", [move, move_and_put, move_folder])
+def test_a_forward_db_that_is_gone_is_noticed_and_every_event_arrives(stack, make_backend, lose):
+    """An acknowledgement that went into the file which is gone is made once more: at least once, in order."""
+    backend = make_backend()
+    stack.ingest()
+    p = stack.forward(BACKEND_URL=backend.url)
+    post_events(stack, 20, ["a", "b"])
+    backend.wait(20)
+    path = os.path.join(stack.data, "forward.db")
+    lose(stack.data if lose is move_folder else path)
+    wait_until("it is said, once and loudly", lambda: p.text().count("store-replaced") == 1, needs=p)
+    if lose is move_folder:
+        wait_until("it says that it is not ready", lambda: stack.get_forward("/ready")[0] == 503, needs=p)
+        put_back(stack.data)
+        wait_until("it works again", lambda: stack.get_forward("/ready")[0] == 200, needs=p)
+        stack.processes["ingest"].kill()
+        stack.ingest()
+    late = post_events(stack, 20, ["a", "b"], prefix="late")
+    wait_until("they arrive", lambda: set(late) <= {d.seq for d in backend.taken()}, needs=p)
+    for name in ("a", "b"):
+        seqs = [d.seq for d in backend.taken(lambda d, name=name: d.session == name and d.seq >= late[0])]
+        assert seqs == sorted(set(seqs)), "late ones are in order, each once"
+    assert p.text().count("store-replaced") == 1
 
 
 # ---- a log that is missing -----------------------------------------------------------------------------------------
