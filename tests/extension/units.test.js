@@ -176,7 +176,7 @@ test('sender: sessions side by side, but never more than eight requests, and one
     perSession.set(session, 0);
     return { status: 200 };
   });
-  for (let n = 0; n < 100; n++) sender.add(`s${n % 20}`, { id: `e${n}`, body: `s${n % 20} ${n}` });
+  for (let n = 0; n < 100; n++) sender.add(`s${n % 20}`, { id: `e${n}`, eventType: 'a', body: `s${n % 20} ${n}` });
   await until(() => done === 100);
   assert.equal(most, 8);
 });
@@ -188,7 +188,7 @@ test('sender: a refused event (4xx) is tried again, and nothing passes it', asyn
     sent.push(body);
     return { status: left-- > 0 ? 400 : 200 };
   });
-  for (const body of ['1', '2']) sender.add('s1', { id: body, body });
+  for (const body of ['1', '2']) sender.add('s1', { id: body, eventType: 'a', body });
   await until(() => sent.length === 5);
   assert.deepEqual(sent, ['1', '1', '1', '1', '2']);
 });
@@ -201,11 +201,11 @@ test('sender: when the receiver is back, nobody waits for the rest of his delay'
   const sender = makeSender(t, send, { delayMs: (attempt, answer, random) => (up ? 5 : random) });
   let delay = 1e8;
   sender.random = () => delay;
-  sender.add('patient', { id: '1', body: '1' });
-  sender.add('patient too', { id: '2', body: '2' });
+  sender.add('patient', { id: '1', eventType: 'a', body: '1' });
+  sender.add('patient too', { id: '2', eventType: 'a', body: '2' });
   await until(() => sender.waiting.size === 2);
   up = true;
-  sender.add('new', { id: '3', body: '3' });
+  sender.add('new', { id: '3', eventType: 'a', body: '3' });
   await until(() => taken.length === 3);
   assert.equal(taken[0], '3');
 });
@@ -222,9 +222,9 @@ test('sender: a receiver that fails at one event is not asked for it at every su
     },
     { delayMs: () => 1e8 },
   );
-  sender.add('a', { id: '1', body: 'poison' });
+  sender.add('a', { id: '1', eventType: 'a', body: 'poison' });
   await until(() => sender.waiting.size === 1);
-  for (let n = 0; n < 10; n++) sender.add('b', { id: `${n}`, body: 'good' });
+  for (let n = 0; n < 10; n++) sender.add('b', { id: `${n}`, eventType: 'a', body: 'good' });
   await until(() => good === 10);
   assert.equal(poisoned, 1);
 });
@@ -278,4 +278,47 @@ test('environment: names of the compose file, secrets from files', (t) => {
   ];
   for (const [env, words] of wrong) assert.throws(() => environment.fill(env), words);
   assert.throws(() => environment.checkDataPath({ SESSIONS_DATA_PATH: path.join(file, 'x') }), /SESSION_DATA_PATH/);
+});
+
+test('a spool of another hand: what is an event is sent, the rest is given up, and nothing waits', (t) => {
+  const dir = tempDir(t);
+  const line = (more) => `${JSON.stringify({ ...event(1), ...more })}\n`;
+  const files = {
+    'a.jsonl': `5\nnull\n[]\n"x"\n{}\nnonsense\n${line({ url: 'no url' })}${line({ url: 'file:///etc/passwd' })}${line({ eventType: 'a\nb: c' })}${line({ id: undefined })}${line({})}`,
+    '%zz.jsonl': line({}),
+    'not"encoded.jsonl': line({}),
+  };
+  for (const [name, text] of Object.entries(files)) fs.writeFileSync(path.join(dir, name), text);
+  fs.mkdirSync(path.join(dir, 'folder.jsonl'));
+  const spool = makeSpool(dir);
+  const [queue, ...more] = spool.load();
+  assert.deepEqual([queue.session, more], ['a', []]);
+  assert.deepEqual(drain(spool, queue), ['evt_1']);
+  assert.deepEqual([spool.counts.events, spool.counts.bytes], [0, 0]);
+  assert.deepEqual(fs.readdirSync(dir).sort(), ['%zz.jsonl', 'folder.jsonl', 'not"encoded.jsonl']);
+});
+
+test('notes of another hand: entries that are none are left out', async (t) => {
+  const { Notes } = require(path.join(EXTENSION, 'lib/notes'));
+  const cases = [
+    ['null', {}],
+    ['[1]', {}],
+    ['{"s1":null}', {}],
+    ['{"s1":{"webhook":{"url":7}}}', {}],
+    ['{"s1":{"webhook":{"events":"x"}}}', {}],
+    ['{"s1":{"webhook":{"url":"http://a/","events":["b"]}}}', { webhook: { url: 'http://a/', events: ['b'] } }],
+  ];
+  for (const [text, expected] of cases) {
+    const file = path.join(tempDir(t), 'notes.json');
+    fs.writeFileSync(file, text);
+    assert.deepEqual(new Notes(file, makeLog()).get('s1'), expected, text);
+  }
+});
+
+test("the token goes to WEBHOOK_URL's scheme, host and port alone", async () => {
+  const sender = new Sender({ spool: null, log: makeLog(), url: 'https://host:8443/hook', token: 't' });
+  const sent = (url) => sender.headers(event(1), url).Authorization;
+  assert.equal(sent('https://host:8443/other'), 'Bearer t');
+  for (const url of ['http://host:8443/hook', 'https://host/hook', 'https://host.evil:8443/hook', 'https://host:8443@evil/'])
+    assert.equal(sent(url), undefined, url);
 });

@@ -5,9 +5,8 @@
  */
 const { randomUUID } = require('crypto');
 const { refuse } = require('../door');
-const { decode } = require('../lib/ids');
+const { decode, isHttp } = require('../lib/ids');
 
-const URL_MAX = 2048;
 const EVENTS_MAX = 32; /* there are seven */
 
 function start(bridge) {
@@ -51,14 +50,6 @@ function faultOf(webhook) {
   if (!Array.isArray(list) || list.length > EVENTS_MAX || !list.every((name) => typeof name === 'string'))
     return 'webhook.events must be a list of event names';
   return null;
-}
-
-function isHttp(url) {
-  try {
-    return url.length <= URL_MAX && ['http:', 'https:'].includes(new URL(url).protocol);
-  } catch {
-    return false;
-  }
 }
 
 module.exports = { start };

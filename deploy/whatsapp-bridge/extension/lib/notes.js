@@ -6,6 +6,7 @@
 const fs = require('fs');
 const path = require('path');
 const { AtomicFile } = require('./atomic_file');
+const { isHttp } = require('./ids');
 
 class Notes {
   constructor(file, log) {
@@ -17,7 +18,7 @@ class Notes {
 
   load(file) {
     try {
-      return JSON.parse(fs.readFileSync(file, 'utf8'));
+      return checked(JSON.parse(fs.readFileSync(file, 'utf8')));
     } catch (error) {
       if (error.code === 'ENOENT') return {};
       fs.renameSync(file, `${file}.unreadable-${Date.now()}`);
@@ -46,6 +47,18 @@ class Notes {
       this.log.error('notes-unsaved', error.message);
     }
   }
+}
+
+/* Entries that are none are left out; a file that is no list of entries throws. */
+function checked(all) {
+  if (all === null || typeof all !== 'object' || Array.isArray(all)) throw new Error('not a list of notes');
+  return Object.fromEntries(Object.entries(all).filter(([, note]) => isNote(note)));
+}
+
+function isNote(note) {
+  const { url, events } = note?.webhook ?? {};
+  return note !== null && typeof note === 'object' && (url === undefined || isHttp(url)) &&
+    (events === undefined || (Array.isArray(events) && events.every((name) => typeof name === 'string')));
 }
 
 module.exports = { Notes };

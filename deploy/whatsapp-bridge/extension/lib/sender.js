@@ -71,7 +71,7 @@ class Sender {
       'X-Webhook-Event': eventType,
       'X-Webhook-Id': id,
     };
-    if (this.token && isSameHost(url, this.url)) headers.Authorization = `Bearer ${this.token}`;
+    if (this.token && isSamePlace(url, this.url)) headers.Authorization = `Bearer ${this.token}`;
     return headers;
   }
 
@@ -108,9 +108,9 @@ class Sender {
   }
 }
 
-/* A session's own webhook URL is the choice of its creator; the token belongs to the host of WEBHOOK_URL alone. */
-function isSameHost(url, configured) {
-  return Boolean(configured) && new URL(url).host === new URL(configured).host;
+/* A session's own webhook URL is the choice of its creator; the token belongs to WEBHOOK_URL's scheme, host and port alone. */
+function isSamePlace(url, configured) {
+  return Boolean(configured) && new URL(url).origin === new URL(configured).origin;
 }
 
 module.exports = { Sender };

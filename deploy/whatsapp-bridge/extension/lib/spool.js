@@ -10,12 +10,15 @@
  */
 const fs = require('fs');
 const path = require('path');
+const { decode, isHttp } = require('./ids');
 
 const SYNC_EVERY_MS = 1000;
 /* A file is written anew when this much of it, and more than half, is delivered lines. */
 const COMPACT_BYTES = 64 * 1024;
 const SUFFIX = '.jsonl';
 const DELIVERED = Buffer.from('-');
+/* Of an event's id and type: both become headers. */
+const NAME = /^[\w.-]{1,128}$/;
 
 class Spool {
   constructor(dir, { maxEvents, maxBytes, log }) {
@@ -30,7 +33,15 @@ class Spool {
   /* Reads what is there; returns the queues that hold something. */
   load() {
     for (const name of fs.readdirSync(this.dir)) {
-      if (name.endsWith(SUFFIX)) this.loadFile(this.queue(decodeURIComponent(name.slice(0, -SUFFIX.length))));
+      if (!name.endsWith(SUFFIX)) continue;
+      const session = decode(name.slice(0, -SUFFIX.length));
+      try {
+        if (fileOf(session) !== name) throw new Error('no file of a session');
+        this.loadFile(this.queue(session));
+      } catch (error) {
+        this.queues.delete(session);
+        this.log.error('spool-unread', 'a file of the spool is left alone', { file: name, fault: error.code ?? error.message });
+      }
     }
     if (this.counts.events) this.log.info('spool', 'events of an earlier run are waiting', this.counts);
     return [...this.queues.values()];
@@ -98,7 +109,7 @@ class Spool {
 
   queue(session) {
     if (!this.queues.has(session)) {
-      const file = path.join(this.dir, `${encodeURIComponent(session)}${SUFFIX}`);
+      const file = path.join(this.dir, fileOf(session));
       this.queues.set(session, { session, file, size: 0, left: 0, entries: [], attempt: 0 });
     }
     return this.queues.get(session);
@@ -179,12 +190,22 @@ function write(file, data, at) {
   });
 }
 
+const fileOf = (session) => `${encodeURIComponent(session)}${SUFFIX}`;
+
+/* The file may be another's work: what cannot be sent is no event. */
 function parse(line) {
   try {
-    return JSON.parse(line);
+    const record = JSON.parse(line);
+    return isRecord(record) ? record : null;
   } catch {
     return null;
   }
+}
+
+function isRecord(record) {
+  const { id, eventType, url, body } = record;
+  return [id, eventType].every((name) => typeof name === 'string' && NAME.test(name)) && typeof body === 'string' &&
+    (url === undefined || isHttp(url));
 }
 
 module.exports = { Spool };
