@@ -65,6 +65,7 @@ async function startZapw(t, { env = {}, moved = [], edit = {}, data } = {}) {
 
   const started = await Promise.race([message(child), zapw.exited]);
   if (!started?.port) return zapw; // it refused to start
+  zapw.port = started.port;
   zapw.call = (method, where, body, headers) => call(started.port, method, where, body, headers);
   zapw.emit = (id, event, data, age) => {
     child.send({ id, event, data, age });
