@@ -44,6 +44,7 @@ bool bridge_status_health(const struct rules *rules, struct bridge_status *s, bo
 {
     enum health_news news = health_check(rules, &s->health, good, asked_ms, now_ms);
 
+    s->unwell_ms = good ? s->unwell_ms : now_ms;
     if (news == HEALTH_NO_NEWS)
         return false;
     s->health_pending = true;
@@ -59,11 +60,22 @@ void bridge_status_call(const struct rules *rules, struct bridge_status *s, bool
         s->incident_pending = true;
 }
 
-void bridge_status_drops(const struct rules *rules, struct bridge_status *s, int64_t drops, int64_t connected,
+bool bridge_status_was_unwell(const struct rules *rules, const struct bridge_status *s, int64_t now_ms)
+{
+    int64_t last_ms = s->unwell_ms > s->shared_ms ? s->unwell_ms : s->shared_ms;
+
+    return last_ms > 0 && now_ms - last_ms < rules->incident_window_ms;
+}
+
+bool bridge_status_drops(const struct rules *rules, struct bridge_status *s, int64_t drops, int64_t connected,
                          int64_t now_ms)
 {
     if (drops > 0 && incident_drops(rules, &s->incident, drops, connected, now_ms))
         s->incident_pending = true;
+    if (drops > 0 && incident_is_shared(rules, &s->incident, connected))
+        s->shared_ms = now_ms;
+    s->shared = bridge_status_was_unwell(rules, s, now_ms);
+    return s->shared;
 }
 
 bool bridge_status_sweep(const struct rules *rules, struct bridge_status *s, bool good, int64_t drops,
@@ -86,6 +98,7 @@ void bridge_status_fill(const struct bridge_status *s, struct bridge_update *u)
     u->incident = incident;
     u->incident_detail = incident ? incident_text(s->incident.kind) : "";
     u->quiet = bridge_status_is_quiet(s);
+    u->shared = s->shared;
     u->facts = (struct alert_bridge_facts){ .down = s->health.state == HEALTH_DOWN,
                                             .key_refused = s->key_refused,
                                             .outdated = s->outdated,

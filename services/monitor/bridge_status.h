@@ -23,7 +23,8 @@ struct bridge_update {
     int64_t freshness_ms;
     bool set_incident, incident; /* … begins (true) or ends */
     const char *incident_detail;
-    bool quiet; /* the bridge is in trouble: no alert per session, no flap score grows */
+    bool quiet;  /* the bridge is in trouble: no alert per session */
+    bool shared; /* the drops are not the sessions' own: no flap score grows */
     bool set_health;
     enum bridge_health health;
     const char *health_detail;
@@ -41,6 +42,10 @@ struct bridge_status {
 
     char unknown_word[BRIDGES_DETAIL_MAX]; /* of the last good sweep, and whose it is; "": none */
     bool dead[ALERT_KIND_N];               /* of the alerts *_DEAD: that program gives no sign of life */
+
+    int64_t unwell_ms; /* steady: when a health check was bad last, 0: never */
+    int64_t shared_ms; /* steady: when half of its sessions dropped together last, 0: never */
+    bool shared;       /* the drops of the changeset under way are not the sessions' own */
 
     bool health_pending, incident_pending; /* changed, not committed yet */
     char health_detail[BRIDGES_DETAIL_MAX];
@@ -62,8 +67,12 @@ bool bridge_status_health(const struct rules *rules, struct bridge_status *s, bo
                           int64_t now_ms);
 /* Any call ended: @ok when the bridge could be reached. */
 void bridge_status_call(const struct rules *rules, struct bridge_status *s, bool ok, int64_t now_ms);
-/* So many sessions dropped (incident_counts()) with the changeset that is about to be committed; @connected are left. */
-void bridge_status_drops(const struct rules *rules, struct bridge_status *s, int64_t drops, int64_t connected,
+/* A health check was bad, or half of its sessions dropped together, within the last rules->incident_window_ms. */
+bool bridge_status_was_unwell(const struct rules *rules, const struct bridge_status *s, int64_t now_ms);
+/* So many sessions dropped (incident_counts(), or 0) with the changeset that is about to be committed; @connected are left.
+ * Returns true when those drops, and the ones within rules->incident_window_ms before, are not the sessions' own: half of
+ * them dropped together, or the bridge was not well. */
+bool bridge_status_drops(const struct rules *rules, struct bridge_status *s, int64_t drops, int64_t connected,
                          int64_t now_ms);
 /* A sweep ended. Returns true when the incident ends with it. */
 bool bridge_status_sweep(const struct rules *rules, struct bridge_status *s, bool good, int64_t drops,

@@ -50,6 +50,24 @@ void change_batch_undo(struct change_batch *b)
     changeset_undo(&b->changeset);
 }
 
+/* The bridge has dropped them, not they themselves: what the flap damping has counted for that is given back. */
+static void give_back(struct change_batch *b)
+{
+    const struct rules *rules = &b->m->settings->rules;
+    const struct session_table *table = b->m->table;
+    int64_t now = b->changeset.now;
+
+    for (int i = 0; i < session_table_count(table); i++) {
+        struct tracked_session *s = session_table_at(table, i);
+
+        if (s->flap.at_ms == 0 || s->flap.at_ms != s->drop_counted_ms ||
+            now - s->drop_counted_ms >= rules->incident_window_ms)
+            continue;
+        if (changeset_touch(&b->changeset, s, true) == 0)
+            flap_give_back(rules, &s->flap, now);
+    }
+}
+
 /* Does a mass of drops in this changeset make an incident? Returns how many count. */
 static int64_t count_drops(struct change_batch *b)
 {
@@ -66,10 +84,12 @@ static int64_t count_drops(struct change_batch *b)
         s->drop_counted_ms = set->now;
         n++;
     }
-    if (n == 0)
+    b->status->shared = false;
+    if (n == 0 && !bridge_status_was_unwell(rules, b->status, set->now))
         return 0;
     session_table_states(b->m->table, states);
-    bridge_status_drops(rules, b->status, n, states[SESSION_CONNECTED], set->now);
+    if (bridge_status_drops(rules, b->status, n, states[SESSION_CONNECTED], set->now))
+        give_back(b);
     return n;
 }
 

@@ -102,10 +102,10 @@ static int save(const struct commit_context *x, const struct now *now, struct ch
 
 /* ---- the changeset ------------------------------------------------------------------------------- */
 
-/* A restart that WhatsApp asks for is no instability, nor is a drop during the bridge's own trouble. */
-static void score_drops(const struct commit_context *x, struct changeset *changeset, bool quiet)
+/* A restart that WhatsApp asks for is no instability, nor is a drop that many sessions share. */
+static void score_drops(const struct commit_context *x, struct changeset *changeset, bool shared)
 {
-    for (int i = 0; i < changeset->n && !quiet; i++) {
+    for (int i = 0; i < changeset->n && !shared; i++) {
         struct change *c = &changeset->changes[i];
         const struct cause *cause = c->cause;
 
@@ -263,7 +263,7 @@ int commit_changeset(const struct commit_context *x, struct changeset *changeset
 
     if (!has_work(x, changeset, update))
         return COMMIT_NOTHING;
-    score_drops(x, changeset, update->quiet);
+    score_drops(x, changeset, update->quiet || update->shared);
     r = in_transaction(x, changeset, update);
     if (r != 0) {
         alert_tracker_undo(x->alerts, &mark);

@@ -34,6 +34,17 @@ bool flap_drop(const struct rules *rules, struct flap *f, int64_t now_ms)
     return true;
 }
 
+void flap_give_back(const struct rules *rules, struct flap *f, int64_t now_ms)
+{
+    const struct flap one = { .score = rules->flap_penalty, .at_ms = f->at_ms };
+    int64_t score = flap_score(rules, f, now_ms) - flap_score(rules, &one, now_ms);
+
+    if (f->suppressed_ms == f->at_ms)
+        f->suppressed_ms = 0;
+    f->score = score > 0 ? score : 0;
+    f->at_ms = now_ms;
+}
+
 int64_t flap_until_ms(const struct rules *rules, const struct flap *f)
 {
     int64_t calm_ms, limit_ms;

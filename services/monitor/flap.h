@@ -15,6 +15,9 @@ struct flap {
 int64_t flap_score(const struct rules *rules, const struct flap *f, int64_t now_ms);
 /* Counts one drop. Returns true when the session is suppressed with it. */
 bool flap_drop(const struct rules *rules, struct flap *f, int64_t now_ms);
+/* The drop that was counted at f->at_ms was not the session's own (its bridge restarted): its penalty is given back, and
+ * a suppression that began with it ends. */
+void flap_give_back(const struct rules *rules, struct flap *f, int64_t now_ms);
 /* Lifts the suppression when it is time. Returns true when it does. */
 bool flap_relax(const struct rules *rules, struct flap *f, int64_t now_ms);
 /* When the suppression ends if nothing more drops; 0: it is not suppressed. */

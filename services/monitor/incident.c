@@ -31,16 +31,27 @@ bool incident_counts(const struct rules *rules, int64_t counted_ms, bool damped,
     return !damped && (counted_ms == 0 || now_ms - counted_ms >= rules->incident_window_ms);
 }
 
-bool incident_drops(const struct rules *rules, struct incident *i, int64_t n, int64_t connected,
-                    int64_t now_ms)
+/* Did at least @min sessions, and the given share of all, drop within the window? */
+static bool is_mass(const struct rules *rules, const struct incident *i, int64_t min, int64_t connected)
 {
     int64_t sum = 0;
 
-    advance(rules, i, now_ms);
-    i->drops[i->slot % INCIDENT_SLOTS] += n;
     for (int s = 0; s < INCIDENT_SLOTS; s++)
         sum += i->drops[s];
-    if (sum < rules->incident_min || sum * 100 < (connected + sum) * rules->incident_percent)
+    return sum >= min && sum * 100 >= (connected + sum) * rules->incident_percent;
+}
+
+bool incident_is_shared(const struct rules *rules, const struct incident *i, int64_t connected)
+{
+    return is_mass(rules, i, 2, connected);
+}
+
+bool incident_drops(const struct rules *rules, struct incident *i, int64_t n, int64_t connected,
+                    int64_t now_ms)
+{
+    advance(rules, i, now_ms);
+    i->drops[i->slot % INCIDENT_SLOTS] += n;
+    if (!is_mass(rules, i, rules->incident_min, connected))
         return false;
     return now_ms >= i->not_before_ms && begin(i, INCIDENT_MASS_DROP, now_ms);
 }

@@ -33,6 +33,9 @@ bool incident_counts(const struct rules *rules, int64_t counted_ms, bool damped,
  * now, after the drops. */
 bool incident_drops(const struct rules *rules, struct incident *i, int64_t n, int64_t connected,
                     int64_t now_ms);
+/* So many sessions dropped within the window that these drops are not the sessions' own: as for an incident, but two are
+ * enough. No session is damped for them. Call it after incident_drops(). */
+bool incident_is_shared(const struct rules *rules, const struct incident *i, int64_t connected);
 bool incident_call(const struct rules *rules, struct incident *i, bool transport_ok, int64_t now_ms);
 /* An incident that is on already becomes one of this kind. */
 bool incident_down(struct incident *i, int64_t now_ms);

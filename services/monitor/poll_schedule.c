@@ -180,6 +180,8 @@ static void on_health(void *ctx, bool good, const struct bridge_call *c)
         count_call(p, c);
     }
     count_health(p, good, c->took_ms);
+    if (!good && !was_away)
+        (void)change_batch_commit(p->o.batch, 0); /* drops of the last moments are not the sessions' own */
     if (good && was_away)
         poller_forget_driver(p->poller); /* it may have come back as another one */
 }

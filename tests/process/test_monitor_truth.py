@@ -289,3 +289,26 @@ def test_park_means_park(scripted):
         assert reconnect() == "parked"
     s.cli("session", "unpark", "one", check=True)
     zk.wait_until("it is planned again", lambda: reconnect() == "due")
+
+
+@pytest.mark.parametrize("ids", [["one", "two", "three"], ["alone"]])
+def test_orderly_restarts_of_the_bridge_are_no_flapping(scripted, ids):
+    """Sessions that drop together, or while their bridge does not answer, are not damped for it, however often."""
+    s, bridge = scripted(*ids, HEALTH_INTERVAL="100ms", CHECK_CONFIRM="100ms",
+                         FLAP_PENALTY="1600", INCIDENT_WINDOW="1s")
+    well = bridge.health
+    for _ in range(3):
+        for name in ids:  # one after the other, as they are closed
+            bridge.sessions[name] = "disconnected"
+            drop(s, name, 428)
+        zk.wait_until("they are down", lambda: states(s)[ids[-1]] == "disconnected")
+        bridge.health = (503, "application/json", "{}") if len(ids) == 1 else well
+        time.sleep(0.3)
+        bridge.health = well
+        for name in ids:
+            bridge.sessions[name] = "connected"
+            assert s.post(zk.webhook(name, "session.connected", None))[0] == 200
+        zk.wait_until("they are up", lambda: set(states(s).values()) == {"connected"})
+        time.sleep(1)
+    assert "session-flapping" not in s.processes["monitor"].text()
+    assert not any(row["flapping"] for row in s.cli_json("sessions"))

@@ -83,6 +83,25 @@ static void test_at_most_an_hour(void **state)
     assert_true(flap_relax(default_rules(), &f, f.suppressed_ms + 60 * MIN));
 }
 
+/* A drop that was not its own: as if it had not been. */
+static void test_give_back(void **state)
+{
+    struct flap f = { 0 }, other = { 0 };
+
+    flap_drop(default_rules(), &f, T0);
+    flap_drop(default_rules(), &f, T0);
+    other = f;
+    assert_true(flap_drop(default_rules(), &f, T0));
+    flap_give_back(default_rules(), &f, T0 + MIN);
+    assert_int_equal(f.suppressed_ms, 0);
+    assert_in_range(f.score, flap_score(default_rules(), &other, T0 + MIN) - 1,
+                    flap_score(default_rules(), &other, T0 + MIN) + 1);
+    f.suppressed_ms = T0; /* suppressed before that drop: it stays */
+    flap_drop(default_rules(), &f, T0 + 2 * MIN);
+    flap_give_back(default_rules(), &f, T0 + 2 * MIN);
+    assert_int_equal(f.suppressed_ms, T0);
+}
+
 /* A half-life that is short against the longest rest: the ceiling must not run over. */
 static void test_short_half_life(void **state)
 {
@@ -98,9 +117,11 @@ static void test_short_half_life(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_decay), cmocka_unit_test(test_suppresses),
-                                        cmocka_unit_test(test_reuse), cmocka_unit_test(test_at_most_an_hour),
-                                        cmocka_unit_test(test_short_half_life) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_decay),           cmocka_unit_test(test_suppresses),
+        cmocka_unit_test(test_reuse),           cmocka_unit_test(test_give_back),
+        cmocka_unit_test(test_at_most_an_hour), cmocka_unit_test(test_short_half_life)
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
