@@ -1,0 +1,43 @@
+// The keyboard: pages add their own keys while they are shown.
+import { useEffect } from './ui/html.js';
+
+const layers = [];
+
+const typing = (target) => target.closest?.('input, textarea, select, [contenteditable]');
+
+addEventListener('keydown', (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+  if (document.querySelector('dialog[open]')) return; // a dialog has its own
+  if (typing(event.target)) {
+    if (event.key === 'Escape') {
+      event.target.blur();
+      event.preventDefault();
+    }
+    return;
+  }
+  if (event.key === '/') {
+    const field = document.querySelector('[data-search]');
+    if (field) {
+      event.preventDefault();
+      field.focus();
+      field.select();
+    }
+    return;
+  }
+  for (let i = layers.length - 1; i >= 0; i--) {
+    const act = layers[i].current[event.key];
+    if (act && act(event) !== false) {
+      event.preventDefault();
+      return;
+    }
+  }
+});
+
+// useKeys({ j: () => …, Escape: () => … }): a function that returns false lets the others have the key.
+export function useKeys(map) {
+  useEffect(() => {
+    const layer = { current: map };
+    layers.push(layer);
+    return () => layers.splice(layers.indexOf(layer), 1);
+  });
+}

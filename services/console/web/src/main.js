@@ -1,0 +1,13 @@
+import { get } from './api.js';
+import { App } from './app.js';
+import { startPrefs } from './prefs.js';
+import { me } from './store.js';
+import { html, render } from './ui/html.js';
+
+await startPrefs();
+try {
+  me.set(await get('/me'));
+} catch (error) {
+  if (error.status !== 401) me.set(null);
+}
+render(html`<${App} />`, document.getElementById('app'));

@@ -1,0 +1,56 @@
+// Alerts of now and before, and the sinks they go to.
+import { get, post, withQuery } from '../api.js';
+import { t, tOr } from '../lib/i18n.js';
+import { build, sessionLink } from '../lib/route.js';
+import { useReloadOn, useResource } from '../resource.js';
+import { isOperator, me, toast, useStore } from '../store.js';
+import { html, useState } from '../ui/html.js';
+import { ActionButton, attempt } from '../ui/dialog.js';
+import { Icon, Tag } from '../ui/icon.js';
+import { Empty, Loaded, Page, Panel } from '../ui/page.js';
+import { Ago, Clock, Since } from '../ui/time.js';
+
+const toneOf = (severity) => (severity === 'critical' ? 'bad' : 'warn');
+const Name = ({ a }) => (a.session ? html`<a href=${sessionLink(a.bridge, a.session)}><b>${a.session}</b></a> <span class="faint">${a.bridge}</span>` : html`<a href=${build(['bridges'])}><b>${a.bridge}</b></a>`);
+
+const Active = ({ list }) =>
+  list.length === 0
+    ? html`<div class="all-well t-ok"><${Icon} name="ok" /><div><strong>${t('alerts.none')}</strong><p>${t('alerts.none.text')}</p></div></div>`
+    : html`<ol class="alerts">${list.map((a) => html`<li class="t-${toneOf(a.severity)}"><${Icon} name=${toneOf(a.severity)} /><div><p><strong>${tOr(`alert.${a.alert}`, a.alert)}</strong> · <${Name} a=${a} />${a.grouped && html` <span class="mark">${t('alerts.grouped')}</span>`}</p>
+        <p>${tOr(`alert.${a.alert}.step`, a.text)}</p><p class="faint">${a.text}</p></div><span class="faint"><${Since} at=${a.since} /></span></li>`)}</ol>`;
+
+function Sinks({ list, operator }) {
+  const test = (sink) => () =>
+    attempt(async () => {
+      const answer = await post('/alerts/test', { sink });
+      toast(answer.ok ? t('alerts.test_sent', { sink }) : answer.detail, answer.ok ? 'ok' : 'bad');
+    });
+  if (list.length === 0) return html`<${Empty} title=${t('alerts.no_sink')} text=${t('alerts.no_sink.text')}><code>ALERT_NTFY_URL=https://ntfy.sh/…</code><//>`;
+  return html`<table class="plain"><tbody>${list.map((s) => html`<tr><th scope="row">${s.sink}</th><td><${Tag} tone=${s.tries > 0 ? 'bad' : 'ok'}>${s.tries > 0 ? t('alerts.failing', { n: s.tries }) : t('alerts.sink_ok')}<//></td>
+    <td class="faint">${s.waiting > 0 && html`${t('alerts.waiting', { n: s.waiting })} <${Ago} at=${s.oldest_at} />`}</td>
+    <td class="right">${operator && html`<${ActionButton} kind="small" run=${test(s.sink)}>${t('action.test')}<//>`}</td></tr>`)}</tbody></table>`;
+}
+
+function History() {
+  const first = useResource(withQuery('/alerts/history', { limit: 50 }));
+  const [older, setOlder] = useState({ rows: [], next: undefined });
+  useReloadOn(['alert'], first.reload);
+  const next = older.next ?? first.data?.next_before ?? 0;
+  const more = () =>
+    attempt(async () => {
+      const page = await get(withQuery('/alerts/history', { limit: 50, before: next }));
+      setOlder((o) => ({ rows: [...o.rows, ...page.rows], next: page.next_before }));
+    });
+  return html`<${Loaded} resource=${first}>${(d) => (d.rows.length === 0 ? html`<${Empty} title=${t('alerts.no_history')} />` : html`<ol class="timeline">${[...d.rows, ...older.rows].map((a) => html`<li><${Clock} at=${a.at} /><span class="dot t-${a.firing ? 'bad' : 'ok'}"><${Icon} name=${a.firing ? 'bad' : 'ok'} /></span><div><span class="kind">${t(a.firing ? 'alerts.raised' : 'alerts.resolved')}</span> ${tOr(`alert.${a.alert}`, a.alert)} · <${Name} a=${a} /></div></li>`)}</ol>${next > 0 && html`<${ActionButton} run=${more}>${t('action.older')}<//>`}`)}<//>`;
+}
+
+export function Alerts() {
+  const operator = isOperator(useStore(me));
+  const alerts = useResource('/alerts', { every: 15000 });
+  useReloadOn(['alert', 'overview'], alerts.reload);
+  const n = alerts.data?.active.length ?? 0;
+  return html`<${Page} title=${t('nav.alerts')} sub=${n > 0 ? t('alerts.n', { n }) : ''}>
+    <${Loaded} resource=${alerts}>${(d) => html`<${Active} list=${d.active} /><${Panel} title=${t('alerts.sinks')}><${Sinks} list=${d.sinks} operator=${operator} /><//>`}<//>
+    <${Panel} title=${t('alerts.history')}><${History} /><//>
+  <//>`;
+}

@@ -1,0 +1,58 @@
+// Who changed what, when; and the tokens of scripts.
+import { get, post, remove, withQuery } from '../api.js';
+import { t, tOr } from '../lib/i18n.js';
+import { sessionLink } from '../lib/route.js';
+import { useReloadOn, useResource } from '../resource.js';
+import { isOperator, me, useStore } from '../store.js';
+import { html, useState } from '../ui/html.js';
+import { ActionButton, Dialog, ask, attempt } from '../ui/dialog.js';
+import { Tag } from '../ui/icon.js';
+import { Empty, Loaded, Page, Panel } from '../ui/page.js';
+import { Ago, Clock } from '../ui/time.js';
+
+function Rows() {
+  const first = useResource(withQuery('/audit', { limit: 100 }));
+  const [older, setOlder] = useState({ rows: [], next: undefined });
+  useReloadOn(['audit'], first.reload, 500);
+  const next = older.next ?? first.data?.next_before ?? 0;
+  const more = () =>
+    attempt(async () => {
+      const page = await get(withQuery('/audit', { limit: 100, before: next }));
+      setOlder((o) => ({ rows: [...o.rows, ...page.rows], next: page.next_before }));
+    });
+  return html`<${Loaded} resource=${first}>${(d) => (d.rows.length === 0 ? html`<${Empty} title=${t('audit.none')} text=${t('audit.none.text')} />` : html`<div class="scroll" tabindex="0" role="region" aria-label=${t('audit.title')}><table class="table"><thead><tr>${['time', 'actor', 'action', 'session', 'detail'].map((c) => html`<th scope="col">${t(`column.${c}`)}</th>`)}</tr></thead>
+    <tbody>${[...d.rows, ...older.rows].map((r) => html`<tr key=${r.n}><td><${Clock} at=${r.at} /></td><td>${r.actor}${r.address && html` <span class="faint">${r.address}</span>`}</td><td>${tOr(`audit.${r.action}`, r.action)} ${!r.ok && html`<${Tag} tone="bad">${t('audit.refused')}<//>`}</td><td>${r.session ? html`<a href=${sessionLink(r.bridge, r.session)}>${r.session}</a>` : (r.bridge || '–')}</td><td class="wrap">${r.detail}</td></tr>`)}</tbody></table></div>${next > 0 && html`<${ActionButton} run=${more}>${t('action.older')}<//>`}`)}<//>`;
+}
+
+function NewToken({ onDone }) {
+  const [name, setName] = useState('');
+  const [role, setRole] = useState('viewer');
+  const [made, setMade] = useState(null);
+  const make = async (e) => {
+    e.preventDefault();
+    setMade(await attempt(() => post('/tokens', { name: name.trim(), role })));
+  };
+  return html`<${Dialog} title=${t('tokens.new')} onClose=${onDone}>${made ? html`<p>${t('tokens.once')}</p><pre tabindex="0" class="token">${made.token}</pre><p class="faint">Authorization: Bearer …</p><div class="buttons"><button class="primary" autofocus onClick=${onDone}>${t('tokens.kept')}</button></div>` : html`<form onSubmit=${make}>
+    <label class="field"><span>${t('tokens.name')}</span><input required autofocus maxlength="64" autocomplete="off" value=${name} onInput=${(e) => setName(e.target.value)} /></label>
+    <label class="field"><span>${t('tokens.role')}</span><select value=${role} onChange=${(e) => setRole(e.target.value)}>${['viewer', 'operator'].map((r) => html`<option value=${r} selected=${r === role}>${t(`role.${r}`)}</option>`)}</select></label>
+    <div class="buttons"><button type="button" onClick=${onDone}>${t('action.cancel')}</button><button class="primary">${t('tokens.make')}</button></div></form>`}<//>`;
+}
+
+function Tokens() {
+  const tokens = useResource('/tokens');
+  const [making, setMaking] = useState(false);
+  useReloadOn(['audit'], tokens.reload);
+  const revoke = (token) => async () => {
+    if (!(await ask({ title: t('confirm.revoke', { name: token.name }), text: t('confirm.revoke.text'), button: t('action.revoke'), danger: true }))) return;
+    await attempt(() => remove(`/tokens/${token.id}`), t('done.revoked'));
+    tokens.reload();
+  };
+  return html`<${Panel} title=${t('tokens.title')} actions=${html`<button onClick=${() => setMaking(true)}>${t('tokens.new')}</button>`}>
+    <${Loaded} resource=${tokens}>${(d) => (d.tokens.length === 0 ? html`<${Empty} title=${t('tokens.none')} text=${t('tokens.none.text')} />` : html`<table class="plain"><tbody>${d.tokens.map((k) => html`<tr key=${k.id}><th scope="row">${k.name}</th><td>${t(`role.${k.role}`)}</td><td class="faint">${k.actor} <${Ago} at=${k.created_at} /></td><td class="faint">${t('tokens.used')} <${Ago} at=${k.used_at} none=${t('tokens.never')} /></td><td class="right"><${ActionButton} kind="danger-quiet small" run=${revoke(k)}>${t('action.revoke')}<//></td></tr>`)}</tbody></table>`)}<//>
+    ${making && html`<${NewToken} onDone=${() => (setMaking(false), tokens.reload())} />`}<//>`;
+}
+
+export function Audit() {
+  const operator = isOperator(useStore(me));
+  return html`<${Page} title=${t('nav.audit')}>${operator && html`<${Tokens} />`}<${Panel} title=${t('audit.title')}><${Rows} /><//><//>`;
+}

@@ -1,0 +1,91 @@
+// Destinations with their lag; what waits, what was given up, and events once more.
+import { post } from '../api.js';
+import { number, t, tOr } from '../lib/i18n.js';
+import { sessionLink, build } from '../lib/route.js';
+import { useReloadOn, useResource } from '../resource.js';
+import { isOperator, me, toast, useStore } from '../store.js';
+import { html } from '../ui/html.js';
+import { ActionButton, ask, attempt } from '../ui/dialog.js';
+import { Icon, Tag } from '../ui/icon.js';
+import { Empty, Fact, Loaded, Page, Panel } from '../ui/page.js';
+import { Ago, Since, Until } from '../ui/time.js';
+import { DeadLetters } from './dead_letters.js';
+import { destinationTone } from './overview.js';
+import { Replay } from './replay.js';
+
+export async function command(body) {
+  return attempt(async () => {
+    const answer = await post('/delivery/actions', body);
+    if (!answer.done) toast(t('delivery.later'), 'warn');
+    else toast(answer.result || t(`done.${answer.action}`), answer.failed ? 'bad' : 'ok');
+    return answer;
+  });
+}
+
+// The answer to a test is a JSON text: { status, took_ms, answer }.
+async function test(name) {
+  const answer = await command({ action: 'test', destination: name });
+  return answer;
+}
+
+function DestinationActions({ d, reload }) {
+  const run = (action) => async () => {
+    if (['pause', 'off', 'forget'].includes(action) && !(await ask({ title: t(`confirm.${action}`, { name: d.destination }), text: t(`confirm.${action}.text`), button: t(`action.${action}`), danger: action === 'forget', word: action === 'forget' ? d.destination : '' }))) return;
+    await command({ action, destination: d.destination });
+    reload();
+  };
+  return html`<div class="buttons small">
+    <${ActionButton} run=${() => test(d.destination)}>${t('action.test')}<//>
+    ${d.retrying + d.blocked > 0 && html`<${ActionButton} kind="primary" run=${run('retry')}>${t('action.retry')}<//>`}
+    ${d.paused ? html`<${ActionButton} kind="primary" run=${run('resume')}>${t('action.resume')}<//>` : html`<${ActionButton} run=${run('pause')}>${t('action.pause')}<//>`}
+    ${!d.on && html`<${ActionButton} kind="primary" run=${run('on')}>${t('action.on')}<//>`}
+  </div>`;
+}
+
+function Destination({ d, operator, reload }) {
+  const bad = d.last_error && d.state !== 'ok';
+  return html`<article class="destination t-${destinationTone(d)}"><header><h3>${d.destination}</h3><${Tag} tone=${destinationTone(d)}>${t(`destination.${d.state}`)}<//><span class="faint"><${Since} at=${d.state_since} /></span></header>
+    <p class="url"><code>${d.url}</code></p>
+    <dl class="facts">
+      <${Fact} label=${t('delivery.lag')}><b>${d.lag > 0 ? t('delivery.events', { n: d.lag }) : t('delivery.level')}</b><//>
+      <${Fact} label=${t('delivery.floor')}>${number(d.floor)} / ${number(d.head)}<//>
+      <${Fact} label=${t('delivery.breaker')}><${Tag} tone=${d.breaker === 'closed' ? 'ok' : 'bad'}>${tOr(`breaker.${d.breaker}`, d.breaker)}<//><//>
+      <${Fact} label=${t('delivery.flight')}>${number(d.in_flight)}<//>
+      <${Fact} label=${t('delivery.retrying')}>${number(d.retrying)}${d.blocked > 0 && html` <span class="faint">+ ${t('delivery.blocked', { n: d.blocked })}</span>`}<//>
+      <${Fact} label=${t('delivery.dead')}>${number(d.dead)}<//>
+      <${Fact} label=${t('delivery.delivered')}>${number(d.delivered)}<//>
+    </dl>
+    ${bad && html`<p class="notice t-${destinationTone(d)}"><${Icon} name=${destinationTone(d)} /><span>${d.last_error} <span class="faint"><${Ago} at=${d.last_error_at} />${d.last_session && ` · ${d.last_session}`}</span></span></p>`}
+    ${operator && html`<${DestinationActions} d=${d} reload=${reload} />`}</article>`;
+}
+
+function Waiting({ operator, after }) {
+  const waiting = useResource('/delivery/waiting', { every: 10000 });
+  useReloadOn(['delivery'], waiting.reload, 2000);
+  const run = (action, r) => async () => {
+    if (action === 'skip' && !(await ask({ title: t('confirm.skip', { seq: r.seq }), text: t('confirm.skip.text'), button: t('action.skip'), danger: true }))) return;
+    await command({ action, event: String(r.seq), destination: r.destination });
+    waiting.reload();
+    after();
+  };
+  return html`<${Panel} title=${t('delivery.waiting')}><${Loaded} resource=${waiting}>${(d) => (d.rows.length === 0 ? html`<${Empty} title=${t('delivery.waiting.none')} text=${t('delivery.waiting.none.text')} />` : html`<div class="scroll" tabindex="0" role="region" aria-label=${t('delivery.waiting')}><table class="table"><thead><tr>${['session', 'destination', 'event', 'answer', 'tries', 'next', 'behind'].map((c) => html`<th scope="col">${t(`column.${c}`)}</th>`)}${operator && html`<th scope="col"><span class="hidden">${t('column.actions')}</span></th>`}</tr></thead>
+    <tbody>${d.rows.map((r) => html`<tr key=${`${r.destination} ${r.bridge} ${r.session} ${r.seq}`}><td><a href=${sessionLink(r.bridge, r.session)}><b>${r.session}</b></a></td><td>${r.destination}</td><td><a href=${build(['events'], { seq: r.seq })}>${r.seq}</a></td>
+      <td class="wrap">${r.status > 0 && html`<b>${r.status}</b> `}${r.detail}</td><td>${number(r.tries)}</td><td><${Until} at=${r.next_at} /></td><td>${number(r.behind)}</td>
+      ${operator && html`<td class="right"><span class="buttons small"><${ActionButton} run=${run('retry', r)}>${t('action.retry')}<//><${ActionButton} run=${run('skip', r)}>${t('action.skip')}<//></span></td>`}</tr>`)}</tbody></table></div>${d.more && html`<p class="faint">${t('delivery.more')}</p>`}`)}<//><//>`;
+}
+
+export function Delivery({ query }) {
+  const operator = isOperator(useStore(me));
+  const delivery = useResource('/delivery', { every: 10000 });
+  useReloadOn(['delivery'], delivery.reload);
+  const d = delivery.data;
+  const proof = d && d.delivered_seq >= 0 ? t('delivery.proof', { seq: number(d.delivered_seq) }) : '';
+  return html`<${Page} title=${t('nav.delivery')} sub=${proof}>
+    <${Loaded} resource=${delivery}>${(d) => html`
+      ${!d.running && d.destinations.length > 0 && html`<p class="notice t-bad" role="alert"><${Icon} name="bad" /><span>${t('delivery.stopped')}</span></p>`}
+      ${d.destinations.length === 0 ? html`<${Panel}><${Empty} title=${t('delivery.no_destination')} text=${t('delivery.no_destination.text')}><code>BACKEND_URL=http://127.0.0.1:9000</code><//><//>` : html`<div class="destinations">${d.destinations.map((x) => html`<${Destination} key=${x.destination} d=${x} operator=${operator} reload=${delivery.reload} />`)}</div>
+        <${Waiting} operator=${operator} after=${delivery.reload} />
+        <${DeadLetters} operator=${operator} destinations=${d.destinations} query=${query} />`}
+      ${operator && html`<${Replay} />`}`}<//>
+  <//>`;
+}

@@ -1,0 +1,48 @@
+// Events of the log once more: counted first, sent when the number is confirmed.
+import { get, post } from '../api.js';
+import { number, t } from '../lib/i18n.js';
+import { parseSpan } from '../lib/time.js';
+import { serverNow } from '../store.js';
+import { html, useEffect, useState } from '../ui/html.js';
+import { attempt } from '../ui/dialog.js';
+import { Tag } from '../ui/icon.js';
+import { Panel } from '../ui/page.js';
+
+const SPANS = ['10m', '1h', '6h', '1d', '7d'];
+const TONES = { counted: 'off', running: 'busy', done: 'ok', failed: 'bad' };
+
+export function Replay() {
+  const [form, setForm] = useState({ span: '1h', session: '', type: '', to_url: '' });
+  const [wish, setWish] = useState(null);
+  const [run, setRun] = useState(null);
+  const field = (name) => ({ value: form[name], onInput: (e) => (setForm({ ...form, [name]: e.target.value }), setRun(null)) });
+
+  useEffect(() => {
+    if (run?.step !== 'running') return undefined;
+    const timer = setInterval(() => get(`/delivery/replay/${encodeURIComponent(run.id)}`).then(setRun, () => {}), 1000);
+    return () => clearInterval(timer);
+  }, [run?.id, run?.step]);
+
+  const count = async (e) => {
+    e.preventDefault();
+    const body = { since: Math.round(serverNow() - parseSpan(form.span)), until: Math.round(serverNow()) };
+    for (const name of ['session', 'type', 'to_url']) if (form[name].trim()) body[name] = form[name].trim();
+    setWish(body);
+    setRun(await attempt(() => post('/delivery/replay', { ...body, dry_run: true })));
+  };
+  const send = async () => setRun((await attempt(() => post('/delivery/replay', { ...wish, expect: run.matched }))) ?? run);
+
+  return html`<${Panel} title=${t('replay.title')}><p class="faint">${t('replay.text')}</p>
+    <form class="form row" onSubmit=${count}>
+      <label class="field"><span>${t('replay.since')}</span><select value=${form.span} onChange=${field('span').onInput}>${SPANS.map((s) => html`<option value=${s} selected=${s === form.span}>${t('events.last', { span: s })}</option>`)}</select></label>
+      <label class="field"><span>${t('column.session')}</span><input ...${field('session')} autocomplete="off" /></label>
+      <label class="field"><span>${t('column.type')}</span><input ...${field('type')} placeholder="message." autocomplete="off" /></label>
+      <label class="field grow"><span>${t('replay.url')}</span><input type="url" ...${field('to_url')} placeholder="BACKEND_URL" autocomplete="off" /></label>
+      <button>${t('replay.count')}</button>
+    </form>
+    ${run && html`<div class="replay" role="status"><${Tag} tone=${TONES[run.step]}>${t(`replay.${run.step}`)}<//>
+      <b>${t('delivery.events', { n: run.matched })}</b>${run.matched > 0 && html`<span class="faint">${number(run.first_seq)} – ${number(run.last_seq)}</span>`}
+      ${run.step !== 'counted' && html`<span>${t('replay.sent', { sent: number(run.sent), failed: number(run.failed) })}</span><progress max=${run.matched} value=${run.sent + run.failed} aria-label=${t('replay.title')}></progress>`}
+      ${run.step === 'counted' && run.matched > 0 && html`<button class="primary" onClick=${send}>${t('replay.send', { n: run.matched })}</button>`}
+      ${run.detail && html`<p class="faint">${run.detail}</p>`}</div>`}<//>`;
+}

@@ -1,0 +1,99 @@
+// One session: its state and why, what happens next, its last seven days, and one timeline of everything.
+import { get, sessionPath, withQuery } from '../api.js';
+import { number, t, tOr } from '../lib/i18n.js';
+import { build } from '../lib/route.js';
+import { keyOf } from '../lib/sessions.js';
+import { step as nextStep } from '../lib/step.js';
+import { useReloadOn, useResource, useStream } from '../resource.js';
+import { act } from '../session_actions.js';
+import { isOperator, me, useStore } from '../store.js';
+import { ActivityChart } from '../ui/chart.js';
+import { html, useMemo, useState } from '../ui/html.js';
+import { Icon } from '../ui/icon.js';
+import { ActionButton } from '../ui/dialog.js';
+import { Fact, Loaded, Page, Panel } from '../ui/page.js';
+import { Cause, StateTag, Strip, causeMeaning, whyText } from '../ui/state.js';
+import { Ago, Since, Until } from '../ui/time.js';
+import { Timeline } from './timeline.js';
+
+// What happens by itself, and why not sooner.
+function Outlook({ s }) {
+  const { next } = s;
+  const why = next.why_not_sooner && next.why_not_sooner !== 'ready' ? whyText(next.why_not_sooner, next.detail) : '';
+  const todo = nextStep(s);
+  const line = {
+    attempt: next.at ? html`${t('next.attempt')} <${Until} at=${next.at} />` : t('next.attempt_open'),
+    park: html`${t('next.park')} <${Until} at=${next.at} />`,
+    verdict: html`${t('next.verdict')} ${next.at > 0 && html`<${Until} at=${next.at} />`}`,
+    none: s.state === 'connected' ? t('next.nothing_needed') : t('next.none'),
+  }[next.action];
+  return html`<div class="outlook">
+    <p class="outlook-next">${line}</p>
+    ${why && s.state !== 'connected' && html`<p>${next.action === 'attempt' ? t('next.not_sooner', { why }) : why}${next.until > 0 && html` (<${Until} at=${next.until} />)`}</p>`}
+    ${next.ahead > 0 && html`<p class="faint">${t('next.ahead', { n: next.ahead })}</p>`}
+    ${next.parked && next.park_reason && html`<p class="faint">${t('next.park_reason', { reason: next.park_reason })} · <${Ago} at=${next.parked_since} /></p>`}
+    ${s.suppressed_until > 0 && html`<p class="faint">${t('next.suppressed')} <${Until} at=${s.suppressed_until} /></p>`}
+    ${todo && html`<p class="todo"><${Icon} name="next" /><span>${t(`step.${todo}`)}</span></p>`}
+  </div>`;
+}
+
+function Actions({ s, reload }) {
+  const one = { sessions: [{ bridge: s.bridge, session: s.session }] };
+  const run = (action) => async () => {
+    if (await act(action, one)) action === 'delete' ? (location.hash = build(['sessions'])) : reload();
+  };
+  const pairing = ['qr_pending', 'logged_out', 'lost', 'failed'].includes(s.state);
+  return html`
+    ${s.state !== 'connected' && html`<${ActionButton} kind=${pairing || s.parked ? '' : 'primary'} run=${run('reconnect')}>${t('action.reconnect')}<//>`}
+    ${s.parked ? html`<${ActionButton} kind=${pairing ? '' : 'primary'} run=${run('unpark')}>${t('action.unpark')}<//>` : html`<${ActionButton} run=${run('park')}>${t('action.park')}<//>`}
+    ${s.state !== 'connected' && html`<a class="button ${pairing ? 'primary' : ''}" href=${build(['pair'], { bridge: s.bridge, session: s.session })}>${t('action.pair')}</a>`}
+    <${ActionButton} kind="danger-quiet" run=${run('delete')}>${t('action.delete')}<//>`;
+}
+
+function Activity({ path, s }) {
+  const activity = useResource(`${path}/activity`, { every: 60000 });
+  return html`<${Panel} title=${t('activity.title')}><${Loaded} resource=${activity}>${(a) => {
+    const usual = a.profile.length === 168 ? a.counts.map((c) => a.profile[hourOfWeek(c.at)]) : [];
+    return html`<div class="strip-week"><${Strip} strip=${a.strip_7d} label=${t('strip.week')} tall /></div>
+      <div class="days" aria-hidden="true">${days(a).map((d) => html`<span>${d}</span>`)}</div>
+      <${ActivityChart} counts=${a.counts} usual=${usual} silentSince=${a.silent_since} label=${t('activity.title')} />
+      ${s.silent && html`<p class="notice t-warn"><${Icon} name="warn" /><span>${t('activity.silent_text')} <${Since} at=${a.silent_since} /></span></p>`}
+      ${usual.length === 0 && html`<p class="faint">${t('activity.learning')}</p>`}`;
+  }}<//><//>`;
+}
+
+// Monday 00:00 UTC is hour 0; the epoch was a Thursday.
+const hourOfWeek = (at) => (Math.floor(at / 3600e3) + 72) % 168;
+
+function days(a) {
+  const format = new Intl.DateTimeFormat(document.documentElement.lang, { weekday: 'short', day: 'numeric' });
+  return Array.from({ length: 7 }, (_, i) => format.format(new Date(a.now - (6 - i) * 86400e3)));
+}
+
+export function Session({ args: [bridge, id] }) {
+  const path = sessionPath(bridge, id);
+  const operator = isOperator(useStore(me));
+  const session = useResource(path, { every: 15000 });
+  const mine = (row) => row.bridge === bridge && row.session === id;
+  useStream('session', (row) => mine(row) && (session.set((s) => ({ ...s, ...row })), session.reload()), [path]);
+  useStream('removed', (ref) => mine(ref) && session.reload(), [path]);
+  const s = session.data;
+  return html`<${Page} title=${id} sub=${s ? html`${t('session.on', { bridge })}${s.name && ` · ${s.name}`}${s.phone && ` · ${s.phone}`}` : bridge} actions=${s && operator && html`<${Actions} s=${s} reload=${session.reload} />`}>
+    <${Loaded} resource=${session}>${(s) => html`
+      <div class="grid two">
+        <${Panel} title=${t('session.now')}>
+          <p class="state-line"><${StateTag} session=${s} /> <span><${Since} at=${s.since} /></span></p>
+          ${s.cause && html`<p class="cause"><b><${Cause} cause=${s.cause} code=${s.code} /></b> ${causeMeaning(s.cause, s.cause_text)}</p>`}
+          <dl class="facts">
+            <${Fact} label=${t('column.heard')}><${Ago} at=${s.last_received_at} /><//>
+            <${Fact} label=${t('session.attempts')}>${number(s.next.attempts)}${s.next.failures > 0 ? ` (${t('session.failed', { n: s.next.failures })})` : ''}<//>
+            <${Fact} label=${t('session.raw')}>${s.raw_status ? html`<code>${s.raw_status}</code>` : '–'}<//>
+            <${Fact} label=${t('session.first_seen')}><${Ago} at=${s.first_seen} /><//>
+          </dl>
+        <//>
+        <${Panel} title=${t('next.title')}><${Outlook} s=${s} /><//>
+      </div>
+      <${Activity} path=${path} s=${s} />
+      <${Timeline} path=${path} bridge=${bridge} id=${id} key=${keyOf(s)} />`}<//>
+  <//>`;
+}

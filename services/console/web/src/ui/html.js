@@ -1,0 +1,7 @@
+// Preact with tagged templates: no compiler between what is written and what runs.
+import htm from 'htm';
+import { h } from 'preact';
+
+export const html = htm.bind(h);
+export { Fragment, render } from 'preact';
+export { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
