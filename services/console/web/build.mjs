@@ -1,6 +1,6 @@
 // Builds the front end: node build.mjs OUT WORK
 //   OUT    gets the files of the page, and web_files.c, which holds them gzipped as an array (web_file.h)
-//   WORK   is where npm installs what package-lock.json names; made when it is missing or the lock file has changed
+//   WORK   is where npm installs the packages of package-lock.json; made when it is missing or the lock file has changed
 // Fails when the page is larger than LIMIT.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { World, findings, makeEvent } from './world.mjs';
 
 export const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
@@ -122,8 +123,8 @@ export class MockConsole {
     } catch {
       throw missing();
     }
-    response.writeHead(200, { 'content-type': TYPES[extname(name)] ?? 'text/plain', 'content-security-policy': CSP, 'cache-control': 'no-cache', 'x-content-type-options': 'nosniff' });
-    response.end(bytes);
+    response.writeHead(200, { 'content-type': TYPES[extname(name)] ?? 'text/plain', 'content-security-policy': CSP, 'cache-control': 'no-cache', 'content-encoding': 'gzip', 'x-content-type-options': 'nosniff' });
+    response.end(gzipSync(bytes));
   }
 
   isLoggedIn = (request) => this.open || (this.cookie && (request.headers.cookie ?? '').includes(`zapkeep_session=${this.cookie}`));

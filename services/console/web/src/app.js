@@ -37,7 +37,7 @@ function useRoute() {
   return route;
 }
 
-// The numbers beside the menu: what is wrong there.
+// The numbers beside the menu count the faults of each page.
 function useBadges() {
   const o = useStore(overview);
   if (!o) return {};

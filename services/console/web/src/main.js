@@ -10,4 +10,6 @@ try {
 } catch (error) {
   if (error.status !== 401) me.set(null);
 }
-render(html`<${App} />`, document.getElementById('app'));
+const root = document.getElementById('app');
+root.replaceChildren();
+render(html`<${App} />`, root);

@@ -1,4 +1,4 @@
-// What a person chose for this browser: language, colours, and how times are shown. No secret is ever kept here.
+// The choices of a person for this browser: language, colours, and how times are shown. No secret is ever kept here.
 import en from '../lang/en.json' with { type: 'json' };
 import { base } from './api.js';
 import { LANGUAGES, choose, use } from './lib/i18n.js';

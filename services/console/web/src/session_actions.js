@@ -16,7 +16,7 @@ function report(answer) {
   return answer;
 }
 
-// what: { sessions: [{ bridge, session }] } or { filter }. Resolves to the answer, or undefined when nothing was changed.
+// @what: { sessions: [{ bridge, session }] } or { filter }. Resolves to the answer, or undefined when nothing was changed.
 export async function act(action, what) {
   const counted = await attempt(() => send({ action, ...what, dry_run: true }));
   if (!counted) return undefined;

@@ -16,7 +16,7 @@ function publish(rows, more) {
   sessionList.set((s) => ({ ...s, rows, list: [...rows.values()], ...more }));
 }
 
-// Reads everything; rows that are gone go at the end. What the stream said meanwhile is newer than a page that was asked before.
+// Reads everything; rows that are gone go at the end. A row of the stream that comes meanwhile is newer than the page.
 async function readAll() {
   const control = new AbortController();
   reading?.abort();

@@ -35,7 +35,7 @@ export function useStore(store, pick = same) {
   return picked;
 }
 
-// Who is logged in (Me of the API): undefined until it is known, null when nobody is.
+// The login (Me of the API): undefined until it is known, null when there is none.
 export const me = createStore(undefined);
 export const isOperator = (who) => who?.role === 'operator';
 
@@ -55,7 +55,7 @@ export function toast(text, tone = 'ok') {
 }
 export const dismiss = (id) => toasts.set((list) => list.filter((item) => item.id !== id));
 
-// The server's clock: what it said, moved on by ours.
+// The server's clock: the time of its last answer, moved on by ours.
 let ahead = 0;
 export const learnNow = (now) => {
   if (now > 0) ahead = now - Date.now();

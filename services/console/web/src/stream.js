@@ -4,7 +4,7 @@ import { retryDelay } from './lib/live.js';
 import { connection, learnNow, me } from './store.js';
 
 const KINDS = ['hello', 'event', 'session', 'removed', 'overview', 'delivery', 'alert', 'pairing', 'doctor', 'audit', 'ping'];
-// The server sends a ping every 15 s; after two that did not come the connection is dead, whatever the browser thinks.
+// The server sends a ping every 15 s; after two that did not come the connection is dead, even if the browser has not noticed.
 const SILENCE_MS = 35000;
 
 const listeners = new Map([...KINDS, 'resync'].map((kind) => [kind, new Set()]));

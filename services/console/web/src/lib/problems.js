@@ -1,4 +1,4 @@
-// What is wrong now, in the reader's language: the server gives each problem a key and its values; a key that this page does
+// The faults of now, in the reader's language: the server gives each problem a key and its values; a key that this page does
 // not know is shown in the server's own English sentence.
 import { duration } from './time.js';
 import { number, language, tOr } from './i18n.js';
@@ -8,6 +8,7 @@ function values(args, now) {
   const ret = {};
   for (const [key, value] of Object.entries(args ?? {})) {
     if (key === 'since') ret.time = value > 0 ? duration(now - value, language()) : '–';
+    else if (key === 'state') ret.state = tOr(`destination.${value}`, value);
     else ret[key] = typeof value === 'number' ? number(value) : value;
   }
   return ret;

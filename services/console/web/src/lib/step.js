@@ -1,4 +1,4 @@
-// What a person has to do for a session that does not come back by itself, as common/domain/next_step.c decides it:
+// The task of a person for a session that does not come back by itself, as common/domain/next_step.c decides it:
 // 'scan', 'link_again', 'pair_when_accepted', 'create_again', 'update_bridge', 'unpark', or '' for nothing.
 export function step(s) {
   const bridgeWide = s.cause === 'client-outdated';

@@ -1,4 +1,4 @@
-// Who changed what, when; and the tokens of scripts.
+// The list of all changes, with their author and time; and the tokens of scripts.
 import { get, post, remove, withQuery } from '../api.js';
 import { t, tOr } from '../lib/i18n.js';
 import { sessionLink } from '../lib/route.js';

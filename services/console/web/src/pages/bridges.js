@@ -37,7 +37,7 @@ function Bridge({ b, operator, reload }) {
       <${Fact} label=${t('bridge.driver')}>${b.driver || '–'}<//>
       <${Fact} label=${t('bridge.version')}>${b.version || '–'}<//>
       <${Fact} label=${t('bridge.swept')}><${Ago} at=${b.swept_at} />${!b.fresh && html` <${Tag} tone="warn">${t('bridge.stale')}<//>`}<//>
-      <${Fact} label=${t('bridge.attempts')}>${b.attempts === 'ready' || !b.attempts ? t('why.ready') : whyText(b.attempts, b.attempts)}<//>
+      <${Fact} label=${t('bridge.attempts')}>${b.attempts === 'ready' || !b.attempts ? t('bridge.ready') : whyText(b.attempts, b.attempts)}<//>
       <${Fact} label=${t('delivery.breaker')}><${Tag} tone=${b.breaker === 'closed' ? 'ok' : 'bad'}>${t(`breaker.${b.breaker}`)}<//>${b.breaker_until > 0 && html` <${Until} at=${b.breaker_until} />`}<//>
       <${Fact} label=${t('bridge.bucket')}>${t('bridge.bucket.of', { tokens: number(b.bucket_tokens), burst: number(b.bucket_burst), rate: number(b.bucket_rate_milli / 1000) })}<//>
       <${Fact} label=${t('bridge.queue')}>${number(b.due)} / ${number(b.in_flight)}<//>

@@ -1,4 +1,4 @@
-// Destinations with their lag; what waits, what was given up, and events once more.
+// Destinations with their lag; events that wait, events that were given up, and the replay.
 import { post } from '../api.js';
 import { number, t, tOr } from '../lib/i18n.js';
 import { sessionLink, build } from '../lib/route.js';
@@ -44,7 +44,7 @@ function DestinationActions({ d, reload }) {
 
 function Destination({ d, operator, reload }) {
   const bad = d.last_error && d.state !== 'ok';
-  return html`<article class="destination t-${destinationTone(d)}"><header><h3>${d.destination}</h3><${Tag} tone=${destinationTone(d)}>${t(`destination.${d.state}`)}<//><span class="faint"><${Since} at=${d.state_since} /></span></header>
+  return html`<article class="destination t-${destinationTone(d)}"><header><h2>${d.destination}</h2><${Tag} tone=${destinationTone(d)}>${t(`destination.${d.state}`)}<//><span class="faint"><${Since} at=${d.state_since} /></span></header>
     <p class="url"><code>${d.url}</code></p>
     <dl class="facts">
       <${Fact} label=${t('delivery.lag')}><b>${d.lag > 0 ? t('delivery.events', { n: d.lag }) : t('delivery.level')}</b><//>

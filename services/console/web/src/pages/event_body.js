@@ -9,7 +9,7 @@ import { html, useState } from '../ui/html.js';
 import { Fact, Loaded } from '../ui/page.js';
 import { Ago, Clock } from '../ui/time.js';
 
-// Deeper branches begin closed: the first two levels are what one looks for.
+// Deeper branches begin closed: the first two levels have the fields that people look for.
 const OPEN_DEPTH = 2;
 const STRING_SHOWN = 400;
 

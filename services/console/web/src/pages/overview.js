@@ -1,4 +1,4 @@
-// What is wrong now, the worst first, each with its next step; below it, the whole at a glance.
+// The faults of now, the worst first, each with its next step; below them, the whole at a glance.
 import { t, number } from '../lib/i18n.js';
 import { problemLink, problemText } from '../lib/problems.js';
 import { build } from '../lib/route.js';

@@ -38,7 +38,7 @@ function Code({ p }) {
 
 const STEPS = { starting: 'busy', code: 'busy', expired: 'warn', paired: 'ok', failed: 'bad', cancelled: 'off' };
 
-// Watches a pairing until it ends; what the stream says without a code keeps the code of before.
+// Watches a pairing until it ends. A message of the stream without a code leaves the code as it is.
 function usePairing(id, first) {
   const [p, setP] = useState(first);
   useEffect(() => {

@@ -1,4 +1,4 @@
-// One session: its state and why, what happens next, its last seven days, and one timeline of everything.
+// One session: its state and the cause, the next attempt, its last seven days, and one timeline of everything.
 import { get, sessionPath, withQuery } from '../api.js';
 import { number, t, tOr } from '../lib/i18n.js';
 import { build } from '../lib/route.js';
@@ -16,7 +16,7 @@ import { Cause, StateTag, Strip, causeMeaning, whyText } from '../ui/state.js';
 import { Ago, Since, Until } from '../ui/time.js';
 import { Timeline } from './timeline.js';
 
-// What happens by itself, and why not sooner.
+// The next action of zapkeep, and the reason why not sooner.
 function Outlook({ s }) {
   const { next } = s;
   const why = next.why_not_sooner && next.why_not_sooner !== 'ready' ? whyText(next.why_not_sooner, next.detail) : '';

@@ -12,7 +12,7 @@ import { SessionTable } from './session_table.js';
 
 const FILTERS = ['q', 'state', 'bridge', 'cause'];
 
-// The filter lives in the address; what is being typed is there a moment later.
+// The filter lives in the address; typed text is there a moment later.
 function useFilter(query) {
   const [filter, setFilter] = useState(query);
   const timer = useRef(0);

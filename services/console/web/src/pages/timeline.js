@@ -1,4 +1,4 @@
-// Everything that happened to a session, in one list: its changes, our attempts, deliveries, what operators did, its webhooks.
+// Everything that happened to a session, in one list: its changes, our attempts, deliveries, changes by operators, its webhooks.
 import { get, withQuery } from '../api.js';
 import { number, t, tOr } from '../lib/i18n.js';
 import { build } from '../lib/route.js';

@@ -1,4 +1,4 @@
-// Preact with tagged templates: no compiler between what is written and what runs.
+// Preact with tagged templates: the source needs no compiler.
 import htm from 'htm';
 import { h } from 'preact';
 

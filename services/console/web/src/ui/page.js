@@ -16,9 +16,9 @@ export function Page({ title, sub, actions, children, fill }) {
   </div>`;
 }
 
-// A list with nothing in it says what to do next.
+// An empty list names the next step.
 export const Empty = ({ title, text, children }) =>
-  html`<div class="empty"><h3>${title}</h3>${text && html`<p>${text}</p>`}${children}</div>`;
+  html`<div class="empty"><p class="empty-title">${title}</p>${text && html`<p>${text}</p>`}${children}</div>`;
 
 export const Problem = ({ error, reload }) =>
   html`<div class="notice t-bad" role="alert"><${Icon} name="bad" /><div>${error.message}</div>
