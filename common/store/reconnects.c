@@ -120,6 +120,14 @@ int reconnects_each_open(struct db *db, const char *bridge,
     return r == 0 ? each(q, on_row, ctx) : r;
 }
 
+int reconnects_each(struct db *db, int (*on_row)(void *ctx, const struct reconnect_row *row), void *ctx)
+{
+    CLEANUP(sql_done) struct sql *q = NULL;
+    int r = sql_query(db, SELECT " ORDER BY bridge, session", &q, "");
+
+    return r == 0 ? each(q, on_row, ctx) : r;
+}
+
 int reconnects_each_parked(struct db *db, const char *bridge,
                            int (*on_row)(void *ctx, const char *session, enum retry_park park), void *ctx)
 {

@@ -45,6 +45,8 @@ int reconnects_session(struct db *db, const char *bridge, const char *session, s
 
 /* ---- by phase -------------------------------------------------------------------------------- */
 
+/* All rows of all bridges, in order of bridge and session. */
+int reconnects_each(struct db *db, int (*on_row)(void *ctx, const struct reconnect_row *row), void *ctx);
 /* CALLING or VERIFYING; @bridge NULL: all. */
 int reconnects_each_open(struct db *db, const char *bridge,
                          int (*on_row)(void *ctx, const struct reconnect_row *row), void *ctx);

@@ -198,3 +198,30 @@ int sessions_each_change(struct db *db, const char *bridge, const char *id, int 
     }
     return r;
 }
+
+/* The number below which changes go. They are numbered in the order of their time. */
+static int find_change_limit(struct db *db, int64_t now_ms, int64_t *ret)
+{
+    int64_t young = 0, newest = 0;
+    int r = sql_get_int(db, "SELECT coalesce(max(n), 0) FROM session_change", &newest, "");
+
+    if (r == 0)
+        r = sql_get_int(db, "SELECT coalesce(max(n), 0) FROM session_change WHERE at < ?1", &young, "i",
+                        now_ms - SESSIONS_CHANGES_KEEP_MS);
+    *ret = newest - SESSIONS_CHANGES_ALL_MAX > young ? newest - SESSIONS_CHANGES_ALL_MAX : young;
+    return r;
+}
+
+int sessions_prune_changes(struct db *db, int64_t now_ms, int limit, int64_t *ret_n)
+{
+    int64_t until;
+    int r = find_change_limit(db, now_ms, &until);
+
+    if (r == 0)
+        r = sql_run(db,
+                    "DELETE FROM session_change WHERE n IN"
+                    " (SELECT n FROM session_change WHERE n <= ?1 ORDER BY n LIMIT ?2)",
+                    "ii", until, (int64_t)limit);
+    *ret_n = r == 0 ? sql_changes(db) : 0;
+    return r;
+}

@@ -13,8 +13,12 @@
 #include "common/store/db.h"
 
 #define SESSIONS_ID_MAX SESSION_ID_MAX
-/* History kept per session: two weeks of a session that drops three times a day. */
-#define SESSIONS_CHANGES_MAX 50
+/* History kept per session: 90 days of a session that drops and comes back three times a day. */
+#define SESSIONS_CHANGES_MAX 540
+/* Of all sessions it is kept so long … */
+#define SESSIONS_CHANGES_KEEP_MS (90 * 24 * 3600 * 1000LL)
+/* … and no more than these, the newest: some 150 MiB. */
+#define SESSIONS_CHANGES_ALL_MAX 1000000
 
 #define SESSIONS_NONE 1 /* answer: no such row */
 
@@ -88,3 +92,5 @@ int sessions_add_change(struct db *db, const char *bridge, const char *id, const
 /* Newest first. */
 int sessions_each_change(struct db *db, const char *bridge, const char *id, int limit,
                          int (*on_change)(void *ctx, const struct session_change *c), void *ctx);
+/* Removes at most @limit changes that are too old or too many. *ret_n: how many went. */
+int sessions_prune_changes(struct db *db, int64_t now_ms, int limit, int64_t *ret_n);

@@ -85,6 +85,25 @@ static const char *const steps[] = {
     "  PRIMARY KEY (bridge, id)"
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX session_deleted_by_age ON session_deleted (steady);",
+
+    /* Who changed what (audit.h), who may use the console (access.h), messages minute by minute (message_counts.h). */
+    "CREATE TABLE audit ("
+    "  n INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, actor TEXT NOT NULL, address TEXT NOT NULL,"
+    "  action TEXT NOT NULL, bridge TEXT NOT NULL, session TEXT NOT NULL, detail TEXT NOT NULL, ok INTEGER "
+    "NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX audit_of ON audit (bridge, session, n);"
+    "CREATE TABLE access ("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT, kind INTEGER NOT NULL, role INTEGER NOT NULL, name TEXT NOT "
+    "NULL,"
+    "  hash TEXT NOT NULL UNIQUE, actor TEXT NOT NULL, created_at INTEGER NOT NULL, used_at INTEGER NOT NULL,"
+    "  expires_at INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE message_count ("
+    "  bridge TEXT NOT NULL, session TEXT NOT NULL, hour INTEGER NOT NULL, received INTEGER NOT NULL,"
+    "  events INTEGER NOT NULL, minutes BLOB NOT NULL, PRIMARY KEY (bridge, session, hour)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX message_count_by_age ON message_count (hour);",
     NULL,
 };
 /* clang-format on */

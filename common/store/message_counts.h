@@ -1,0 +1,34 @@
+/*
+ * How many messages each session received, minute by minute, in state.db: one row per session and hour. The console
+ * writes them from the event log, in one transaction a minute, with its position in the log.
+ *
+ * Every function runs inside the caller's transaction if there is one, else in its own.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "common/base/text.h"
+#include "common/store/db.h"
+
+#define MESSAGE_COUNTS_MINUTES 60
+#define MESSAGE_COUNTS_HOUR_MS (3600 * 1000LL)
+/* Rows are kept so long … */
+#define MESSAGE_COUNTS_KEEP_MS (90 * 24 * MESSAGE_COUNTS_HOUR_MS)
+/* … and no more than these, the newest: some 200 bytes each, 100 MiB in all. */
+#define MESSAGE_COUNTS_MAX 500000
+
+struct message_count {
+    int64_t hour; /* wall ms of its begin, a multiple of MESSAGE_COUNTS_HOUR_MS */
+    int64_t received, events;
+    uint16_t minute[MESSAGE_COUNTS_MINUTES]; /* received; 65535 stands for more */
+};
+
+/* Adds @add to the row of its hour. */
+int message_counts_add(struct db *db, const char *bridge, const char *session,
+                       const struct message_count *add);
+/* Rows of hours from @since on, oldest first. */
+int message_counts_each(struct db *db, const char *bridge, const char *session, int64_t since,
+                        int (*on_row)(void *ctx, const struct message_count *row), void *ctx);
+/* Removes at most @limit rows that are too old or too many. *ret_n: how many went. */
+int message_counts_prune(struct db *db, int64_t now_ms, int limit, int64_t *ret_n);
