@@ -51,7 +51,7 @@ enum alert_kind alert_of_session(const struct rules *rules, const struct alert_f
     if (k == f->current)
         return k;
     if (k == ALERT_NONE) /* on its way to somewhere: nothing is over before it arrives */
-        return f->state == SESSION_STARTING ? f->current : ALERT_NONE;
+        return f->state == SESSION_STARTING || f->state == SESSION_UNKNOWN ? f->current : ALERT_NONE;
     if (f->state_ms >= hold_ms(rules, f, k) && f->raised_ago_ms >= rules->alert_repeat_ms)
         return k;
     return f->state == SESSION_CONNECTED ? ALERT_NONE : f->current;

@@ -62,8 +62,10 @@ static bool needs_second_poll(const struct session_known *known, const struct se
 {
     if (report->source != REPORT_POLL)
         return false;
-    return (report->missing && known->state != SESSION_LOST) ||
-           (known->state == SESSION_CONNECTED && report->state == SESSION_DISCONNECTED);
+    if (report->missing)
+        return known->state != SESSION_LOST;
+    return report->state == SESSION_DISCONNECTED &&
+           (known->state == SESSION_CONNECTED || known->state == SESSION_UNKNOWN);
 }
 
 /* Returns since when it is doubted, 0: it is believed. A session that has received something since is up. "Disconnected" and
@@ -146,7 +148,9 @@ static void poll_disconnected(const struct session_known *known, const struct se
     bool refined = known->state == SESSION_DISCONNECTED || known->state == SESSION_LOGGED_OUT ||
                    known->state == SESSION_FAILED || (known->state == SESSION_QR_PENDING && known->cause);
 
-    if (report->final && known->state != SESSION_LOGGED_OUT && known->state != SESSION_FAILED)
+    if (known->state == SESSION_UNKNOWN && known->cause && !report->final)
+        set(v, state_of_cause(known->cause), known->cause); /* as before the word that we do not know */
+    else if (report->final && known->state != SESSION_LOGGED_OUT && known->state != SESSION_FAILED)
         set(v, SESSION_LOGGED_OUT, cause_named("logged-out"));
     else if (!refined)
         set(v, SESSION_DISCONNECTED, cause_named("poll"));
@@ -188,6 +192,8 @@ static void apply_report(const struct session_known *known, const struct session
         return poll_ended(known, report->state, v);
     case SESSION_QR_PENDING:
         return set(v, SESSION_QR_PENDING, known->state == SESSION_QR_PENDING ? known->cause : NULL);
+    case SESSION_UNKNOWN: /* it says nothing about the cause that is known */
+        return set(v, SESSION_UNKNOWN, known->cause);
     default:
         return set(v, report->state, NULL);
     }

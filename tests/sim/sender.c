@@ -105,8 +105,11 @@ static void send_expected(void *ctx, int64_t a)
 
 void sender_expect(void)
 {
+    int64_t from =
+        world_now() > sim.powered_at ? world_now() : sim.powered_at; /* the machine may be off still */
+
     for (int i = 0; i < 5; i++)
-        world_at(world_now() + 60 * 1000 + i * 7000, send_expected, NULL, 0);
+        world_at(from + 60 * 1000 + i * 7000, send_expected, NULL, 0);
 }
 
 static void send_off(struct webhook_sent *w)

@@ -118,8 +118,8 @@ static const struct row {
 
     /* a word that we do not know: not up, not down */
     { "connected, then a strange word: no drop", { .state = CONNECTED }, NONE, { POLL, .state = SESSION_UNKNOWN }, NONE, SESSION_UNKNOWN, NONE, TAKEN },
-    { "down, then a strange word", { .state = DISCONNECTED }, CODE(428), { POLL, .state = SESSION_UNKNOWN }, NONE, SESSION_UNKNOWN, NONE, TAKEN },
-    { "and down again", { .state = SESSION_UNKNOWN }, NONE, { POLL, .state = DISCONNECTED }, NONE, DISCONNECTED, NAME("poll"), TAKEN },
+    { "down, then a strange word", { .state = DISCONNECTED }, CODE(428), { POLL, .state = SESSION_UNKNOWN }, NONE, SESSION_UNKNOWN, CODE(428), TAKEN },
+    { "and down again", { .state = SESSION_UNKNOWN, DOUBTED }, NONE, { POLL, .state = DISCONNECTED }, NONE, DISCONNECTED, NAME("poll"), TAKEN },
 
     /* which one is newer */
     { "a webhook newer than the poll wins", { .state = CONNECTED, .webhook_ms = NOW }, NONE, { POLL, .state = DISCONNECTED }, NONE, CONNECTED, NONE, IGNORED },
@@ -164,6 +164,7 @@ static const struct row {
     { "one list without it", { .state = CONNECTED, .polled_once = true }, NONE, { POLL, .missing = true }, NONE, CONNECTED, NONE, ASK_AGAIN },
     { "also when it was down", { .state = DISCONNECTED, .polled_once = true }, CODE(428), { POLL, .missing = true }, NONE, DISCONNECTED, CODE(428), ASK_AGAIN },
     { "one poll that calls it disconnected", { .state = CONNECTED }, NONE, { POLL, .state = DISCONNECTED }, NONE, CONNECTED, NONE, ASK_AGAIN },
+    { "also after a word that is not known", { .state = SESSION_UNKNOWN }, NONE, { POLL, .state = DISCONNECTED }, NONE, SESSION_UNKNOWN, NONE, ASK_AGAIN },
     { "two polls of one moment are one", { .state = CONNECTED, .doubt_ms = NOW - 2 * S }, NONE, { POLL, .state = DISCONNECTED }, NONE, CONNECTED, NONE, ASK_AGAIN },
     { "it has received something since: it is up", { .state = CONNECTED, DOUBTED, .received_ms = NOW - 5 * S }, NONE,
       { POLL, .state = DISCONNECTED }, NONE, CONNECTED, NONE, ASK_AGAIN },
@@ -173,6 +174,12 @@ static const struct row {
       { POLL, .state = DISCONNECTED }, NONE, DISCONNECTED, NAME("poll"), DROP },
     { "a webhook that is older than this store: the first word about a session", { .state = SESSION_STATE_N }, NONE,
       { LATE(NOW), .state = DISCONNECTED }, CODE(408), DISCONNECTED, CODE(408), TAKEN },
+    { "a word that is not known does not undo a 401", { .state = LOGGED_OUT }, CODE(401), { POLL, .state = SESSION_UNKNOWN }, NONE,
+      SESSION_UNKNOWN, CODE(401), TAKEN },
+    { "it is logged out again when the bridge calls it down", { .state = SESSION_UNKNOWN, DOUBTED }, CODE(401), { POLL, .state = DISCONNECTED }, NONE,
+      LOGGED_OUT, CODE(401), TAKEN },
+    { "a drop before that word stays what it was", { .state = SESSION_UNKNOWN, DOUBTED }, CODE(428), { POLL, .state = DISCONNECTED }, NONE,
+      DISCONNECTED, CODE(428), TAKEN },
     { "called disconnected once, and missing once: neither was said twice", { .state = CONNECTED, .polled_once = true, DOUBTED }, NONE,
       { POLL, .missing = true }, NONE, CONNECTED, NONE, ASK_AGAIN },
     { "and in the other order", { .state = CONNECTED, .polled_once = true, MISSED }, NONE, { POLL, .state = DISCONNECTED }, NONE, CONNECTED, NONE, ASK_AGAIN },

@@ -201,9 +201,15 @@ int __wrap_flock(int fd, int operation)
 
     if (r != 0 || !process_current())
         return r;
+    process_on_end(on_process_end);
+    for (int i = 0; i < n_lock_files; i++) {
+        if (lock_files[i].fd == fd) { /* it was closed since, and its number is given again */
+            lock_files[i].process = process_current();
+            return r;
+        }
+    }
     if (n_lock_files == LOCK_FILES_MAX)
         abort();
-    process_on_end(on_process_end);
     lock_files[n_lock_files].process = process_current();
     lock_files[n_lock_files++].fd = fd;
     return r;
