@@ -11,6 +11,7 @@
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "services/monitor/alert_detail.h"
 
 /* Names of a group that are spelled out. */
 #define NAMES_MAX 5
@@ -231,12 +232,15 @@ static int end_alert(struct alert_tracker *t, struct db *db, const struct tracke
 static int begin_alert(struct alert_tracker *t, struct db *db, struct tracked_session *s,
                        enum alert_kind kind, bool group, int64_t now_wall)
 {
+    CLEANUP(buf_fini) struct buf why = BUF_INIT(ALERTS_DETAIL_MAX);
     struct alert_event event;
-    int r;
+    int r = alert_detail(db, t->bridge, s, &why);
 
+    if (r != 0)
+        return r;
     fill(t, kind, s->id, s->known.cause, now_wall, &event);
     event.row.grouped = group;
-    say(&event, true, s->known.cause ? s->known.cause->meaning : NULL);
+    say(&event, true, buf_str(&why));
     r = alerts_raise(db, &event.row);
     if (r != 0)
         return r;

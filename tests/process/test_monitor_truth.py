@@ -17,6 +17,7 @@ class ScriptedBridge:
     """zapw's list, as a test wants it: `sessions` maps an id to a status word; `answers` go out first, one a list."""
 
     def __init__(self, port, **sessions):
+        self.reconnect = (200, '{"success":true}')
         self.sessions, self.answers, self.lists, self.health = dict(sessions), [], 0, (200, "application/json", '{"status":"ok"}')
         bridge = self
 
@@ -25,6 +26,14 @@ class ScriptedBridge:
                 code, kind, body = bridge.health if self.path == "/health" else bridge.next_list()
                 self.send_response(code)
                 self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body.encode())
+
+            def do_POST(self):
+                code, body = bridge.reconnect
+                self.send_response(code)
+                self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body.encode())
@@ -167,6 +176,17 @@ def test_down_for_long_is_an_alert_whatever_is_tried(scripted):
     zk.wait_until("it is an alert", lambda: alerts(s) == {("session-down", "one")})
     bridge.sessions["one"] = "connected"
     zk.wait_until("it is over", lambda: alerts(s) == set())
+
+
+def test_the_bridge_s_own_words_are_in_the_alert_of_a_session_that_is_down(scripted):
+    s, bridge = scripted("one", "two", DOWN_ALERT_AFTER="2s", WHATSAPP_BRIDGE="contract")
+    s.worker()
+    bridge.reconnect = (500, '{"error":"Session one is broken, delete its folder"}')
+    bridge.sessions["one"] = "disconnected"
+    drop(s, "one", 428)
+    zk.wait_until("it is an alert", lambda: alerts(s) == {("session-down", "one")})
+    text = s.cli_json("status")[0]["alerts"][0]["text"]
+    assert "Session one is broken, delete its folder" in text and "1 attempt so far" in text and "HTTP 500" in text
 
 
 def test_an_alert_that_is_over_within_its_hold_time_is_not_sent(scripted):

@@ -1,0 +1,39 @@
+#include "services/monitor/alert_detail.h"
+
+#include "common/store/attempts.h"
+#include "common/store/reconnects.h"
+
+static int on_attempt(void *ctx, const struct attempt_row *row)
+{
+    *(struct attempt_row *)ctx = *row;
+    return 0;
+}
+
+static void add_last(const struct attempt_row *last, struct buf *out)
+{
+    if (last->token == 0 || !last->detail[0])
+        return;
+    (void)buf_addf(out, ", the last: %s", last->detail);
+    if (last->http_status > 0)
+        (void)buf_addf(out, " (HTTP %d)", last->http_status);
+}
+
+int alert_detail(struct db *db, const char *bridge, const struct tracked_session *s, struct buf *out)
+{
+    struct reconnect_row row = { 0 };
+    struct attempt_row last = { 0 };
+    int r = reconnects_find(db, bridge, s->id, &row);
+
+    if (r >= 0)
+        r = attempts_each(db, bridge, s->id, 1, on_attempt, &last);
+    if (r < 0)
+        return r;
+    if (s->known.cause)
+        (void)buf_adds(out, s->known.cause->meaning);
+    if (s->known.state == SESSION_CONNECTED || row.retry.attempts == 0)
+        return 0;
+    (void)buf_addf(out, "%s%lld attempt%s so far", s->known.cause ? " " : "", (long long)row.retry.attempts,
+                   row.retry.attempts == 1 ? "" : "s");
+    add_last(&last, out);
+    return 0;
+}
