@@ -14,6 +14,9 @@ pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3)
 pkg_check_modules(QRENCODE REQUIRED IMPORTED_TARGET libqrencode)
 pkg_check_modules(PNG REQUIRED IMPORTED_TARGET libpng)
 pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)
+# bcrypt, of the libc's own libcrypt
+add_library(zk_crypt INTERFACE)
+target_link_libraries(zk_crypt INTERFACE crypt)
 
 add_library(zk_flags INTERFACE)
 target_compile_features(zk_flags INTERFACE c_std_17)

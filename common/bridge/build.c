@@ -2,6 +2,7 @@
  * Requests, from the data of a driver.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "common/base/json_out.h"
 #include "common/bridge/driver.h"
@@ -23,39 +24,62 @@ static int check_id(const struct bridge_driver *d, enum bridge_op op, const char
     return 0;
 }
 
+int bridge_build_path(const struct bridge_driver *d, const struct bridge_path *path,
+                      const struct bridge_target *t, const char *id, struct buf *body,
+                      struct bridge_request *ret)
+{
+    struct buf none = BUF_NULL;
+    char made[BRIDGE_KEY_MAX] = "";
+    const char *key = t->api_key ? t->api_key : "";
+    int r = 0;
+
+    if (strpbrk(key, "\r\n"))
+        r = -EINVAL;
+    else if (*key && d->make_key) {
+        r = d->make_key(key, id, made);
+        key = made;
+    }
+    if (r == 0)
+        r = request_build_json(d->key_header, key, t, path->method, path->path, id, body ? body : &none, ret);
+    if (body)
+        buf_fini(body);
+    explicit_bzero(made, sizeof made);
+    return r;
+}
+
 int bridge_build(const struct bridge_driver *d, enum bridge_op op, const struct bridge_target *t,
                  const char *id, struct bridge_request *ret)
 {
-    const struct bridge_path *p = &d->ops[op];
-    int r = p->method ? check_id(d, op, id) : -ENOTSUP;
+    int r = d->ops[op].method ? check_id(d, op, id) : -ENOTSUP;
 
-    if (r)
-        return r;
-    return request_build(d->key_header, t, p->method, p->path, names_a_session(op) ? id : NULL, ret);
+    return r ? r : bridge_build_path(d, &d->ops[op], t, names_a_session(op) ? id : NULL, NULL, ret);
 }
 
 int bridge_build_create(const struct bridge_driver *d, const struct bridge_target *t, const char *id,
                         const char *webhook_url, struct bridge_request *ret)
 {
-    const struct bridge_path *p = &d->ops[BRIDGE_CREATE];
+    const struct bridge_path *path = &d->ops[BRIDGE_CREATE];
     struct buf body = BUF_INIT(REQUEST_BODY_MAX);
     struct json_out j = JSON_OUT(&body);
-    int r = p->method ? check_id(d, BRIDGE_CREATE, id) : -ENOTSUP;
+    int r = path->method ? check_id(d, BRIDGE_CREATE, id) : -ENOTSUP;
 
     if (r)
         return r;
-    if (!d->put_create)
-        return request_build(d->key_header, t, p->method, p->path, id, ret);
     json_open(&j, NULL, '{');
-    d->put_create(&j, id, webhook_url && *webhook_url ? webhook_url : NULL);
+    if (d->put_create)
+        d->put_create(&j, id, webhook_url && *webhook_url ? webhook_url : NULL);
     json_close(&j, '}');
-    return request_build_json(d->key_header, t, p->method, p->path, id, &body, ret);
+    return bridge_build_path(d, path, t, id, &body, ret);
 }
 
-int bridge_build_reconnect_closed(const struct bridge_driver *d, const struct bridge_target *t,
-                                  const char *id, struct bridge_request *ret)
+int bridge_next(const struct bridge_driver *d, const struct bridge_target *t, struct bridge_procedure *p,
+                struct bridge_request *ret)
 {
-    const struct bridge_path *p = &d->reconnect_closed;
+    int r;
 
-    return p->method ? request_build(d->key_header, t, p->method, p->path, id, ret) : -ENOTSUP;
+    p->pause_ms = 0;
+    r = d->next ? d->next(d, t, p, ret) : -ENOTSUP;
+    if (r == 0)
+        p->step++;
+    return r;
 }

@@ -12,12 +12,14 @@
 #include "common/bridge/request.h"
 #include "common/bridge/sessions_api.h"
 
-static struct detection_probe *find_probe(struct detection *d, const char *path, const char *key_header)
+static struct detection_probe *find_probe(struct detection *d, const char *path,
+                                          const struct bridge_driver *driver)
 {
     for (int i = 0; i < d->n; i++) {
         struct detection_probe *p = &d->probe[i];
 
-        if (strcmp(p->path, path) == 0 && strcmp(p->key_header, key_header) == 0)
+        if (strcmp(p->path, path) == 0 && strcmp(p->driver->key_header, driver->key_header) == 0 &&
+            p->driver->make_key == driver->make_key)
             return p;
     }
     return NULL;
@@ -30,9 +32,9 @@ void detection_init(struct detection *ret)
     *ret = DETECTION_NULL;
     for (int i = 0; (driver = bridge_driver_at(i)); i++) {
         for (const char *const *path = driver->probes; *path && ret->n < DETECTION_PROBES_MAX; path++) {
-            if (find_probe(ret, *path, driver->key_header))
+            if (find_probe(ret, *path, driver))
                 continue;
-            ret->probe[ret->n] = (struct detection_probe){ .path = *path, .key_header = driver->key_header };
+            ret->probe[ret->n] = (struct detection_probe){ .path = *path, .driver = driver };
             buf_init(&ret->probe[ret->n++].body, DETECTION_KEPT_BYTES);
         }
     }
@@ -49,7 +51,7 @@ int detection_build(const struct detection *d, const struct bridge_target *t, st
 {
     const struct detection_probe *p = &d->probe[d->next];
 
-    return request_build(p->key_header, t, "GET", p->path, NULL, ret);
+    return bridge_build_path(p->driver, &(const struct bridge_path){ "GET", p->path }, t, NULL, NULL, ret);
 }
 
 static int keep(struct detection_probe *p, const struct bridge_answer *a)
@@ -67,7 +69,7 @@ static int verdict_of(struct detection *d, const struct bridge_driver *driver)
     struct bridge_answer answers[BRIDGE_PROBES_MAX] = { 0 };
 
     for (int i = 0; driver->probes[i]; i++) {
-        const struct detection_probe *p = find_probe(d, driver->probes[i], driver->key_header);
+        const struct detection_probe *p = find_probe(d, driver->probes[i], driver);
 
         if (!p || !p->answered)
             return -1;
@@ -139,7 +141,7 @@ const struct detection_probe *detection_reason(const struct detection *d)
 
 int detect_build_health(const struct bridge_target *t, struct bridge_request *ret)
 {
-    return request_build(SESSIONS_KEY_HEADER, t, "GET", "/health", NULL, ret);
+    return request_build(SESSIONS_KEY_HEADER, t->api_key, t, "GET", "/health", NULL, ret);
 }
 
 int detect_read_health(const struct bridge_answer *a)

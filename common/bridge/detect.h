@@ -6,13 +6,14 @@
 
 #include "common/bridge/driver.h"
 
-/* Probes of all drivers, each (path, key header) once. */
+/* Probes of all drivers, each (path, key) once. */
 #define DETECTION_PROBES_MAX 24
 /* An answer is kept whole, as a list is JSON only to its end; no longer one is read anywhere. */
 #define DETECTION_KEPT_BYTES (32 * 1024 * 1024)
 
 struct detection_probe {
-    const char *path, *key_header;
+    const char *path;
+    const struct bridge_driver *driver; /* the first that wants it, with this key */
     bool answered;
     struct bridge_answer answer; /* points into body */
     struct buf body;

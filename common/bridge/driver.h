@@ -103,9 +103,23 @@ enum bridge_op {
     BRIDGE_QR, /* only for an operator who asked for the QR code: on zapw this call has side effects */
     BRIDGE_OP_N
 };
-/* Method and path, with one %s where the session's id stands; { NULL } is no such call. */
+/* Method and path, with one %s where the session's id stands and one %k for the operator's key; { NULL } is no such call. */
 struct bridge_path {
     const char *method, *path; /* static */
+};
+/* Room for a key that a driver makes. */
+#define BRIDGE_KEY_MAX 512
+
+/* A procedure of several calls, each made with the answer to the one before. */
+struct bridge_procedure {
+    enum bridge_op op;                  /* BRIDGE_CREATE or BRIDGE_RECONNECT */
+    const char *id;                     /* the session, as the bridge names it */
+    const char *webhook_url;            /* of BRIDGE_CREATE; NULL: none */
+    const struct bridge_answer *answer; /* to the last call */
+    int kind;                  /* of that answer, and in the end of all of it: 0 or a bridge_answer_kind */
+    int step;                  /* how many calls were made before the last one */
+    int64_t pause_ms;          /* set by bridge_next(): the bridge needs so long before the next call */
+    char note[BRIDGE_KEY_MAX]; /* the driver's own. May hold a secret: never log it */
 };
 
 struct answer_form; /* answer.h */
@@ -117,16 +131,23 @@ struct json_path;
  * common/bridge/driver_NAME.c and one row in drivers.h; nothing else in zapkeep names a bridge. Use it through the
  * functions below. */
 struct bridge_driver {
-    const char *name;       /* the value of WHATSAPP_BRIDGE */
-    const char *what;       /* one line for --help and doctor */
+    const char *name; /* the value of WHATSAPP_BRIDGE */
+    const char *what; /* one line for --help and doctor */
+    const char *
+        source; /* the source that it was written from, without a recording to hold it against; NULL: recorded */
     const char *key_header; /* the header that carries the key, up to the key: "X-Api-Key: " */
+    /* Makes of the operator's key, which is not "", the one of a call about session @id (NULL: of the bridge); "" sends
+     * none. Returns 0, -EINVAL or -ENOMEM. NULL: it is sent as it is. */
+    int (*make_key)(const char *api_key, const char *id, char ret[BRIDGE_KEY_MAX]);
 
     /* Capabilities. */
     bool
         has_list; /* one call lists all sessions with their states (contract: tried, BRIDGE_NO_ROUTE says no) */
-    bool has_status;     /* a call without side effects asks for one session */
-    bool has_reconnect;  /* the bridge can reconnect a session by HTTP */
-    bool has_extension;  /* zapkeep's extension (deploy/whatsapp-bridge) may be loaded into it */
+    bool has_status;    /* a call without side effects asks for one session */
+    bool has_reconnect; /* the bridge can reconnect a session by HTTP */
+    bool has_extension; /* zapkeep's extension (deploy/whatsapp-bridge) may be loaded into it */
+    bool
+        names_sessions; /* it makes up the ids of sessions itself; the one that create asks for is shown as a name */
     int create_apart_ms; /* sessions are created one at a time and this far apart; 0: as they come */
     /* Signature schemes whose headers this bridge may send (signature.h), 0-ended; NULL: token only. */
     const int *signatures;
@@ -137,8 +158,10 @@ struct bridge_driver {
 
     /* -- requests -- */
     struct bridge_path ops[BRIDGE_OP_N];
-    /* The second step where a reconnect was refused (BRIDGE_REFUSED); none: reconnecting is one call. */
-    struct bridge_path reconnect_closed;
+    /* The call after the last one. Returns 0, -ENOTSUP (that was all; it may have set p->kind), -EINVAL, -ENOMEM. NULL: every
+     * procedure is one call. */
+    int (*next)(const struct bridge_driver *d, const struct bridge_target *t, struct bridge_procedure *p,
+                struct bridge_request *ret);
     /* The fields of the body of create. @webhook_url is NULL when there is none. NULL: create has no body. */
     void (*put_create)(struct json_out *j, const char *id, const char *webhook_url);
     /* May this valid id be given to the bridge in this call? NULL: each one may. */
@@ -155,6 +178,10 @@ struct bridge_driver {
     bool (*is_phantom)(const struct bridge_session *s);
     /* The driver's own verdict on an answer, before the HTTP status has its say: a bridge_answer_kind, or 0. NULL: none. */
     int (*kind)(enum bridge_op op, const struct bridge_answer *a);
+    /* A call that shows whether a session that its status calls connected is alive, and the reader of its answer, which
+     * changes @s. { NULL }: the status is right. */
+    struct bridge_path live;
+    int (*read_live)(const struct bridge_answer *a, struct bridge_session *s);
     /* Readers of its own, NULL: the one that all share. See bridge_read_…() below. */
     int (*read_list)(const struct bridge_answer *a,
                      int (*on_session)(void *ctx, const struct bridge_session *s), void *ctx,
@@ -173,8 +200,13 @@ int bridge_build(const struct bridge_driver *d, enum bridge_op op, const struct 
                  const char *id, struct bridge_request *ret);
 int bridge_build_create(const struct bridge_driver *d, const struct bridge_target *t, const char *id,
                         const char *webhook_url, struct bridge_request *ret);
-int bridge_build_reconnect_closed(const struct bridge_driver *d, const struct bridge_target *t,
-                                  const char *id, struct bridge_request *ret);
+/* Any call of @path, with the key of the bridge itself (@id NULL) or of a session. @body may be NULL; it is taken over. */
+int bridge_build_path(const struct bridge_driver *d, const struct bridge_path *path,
+                      const struct bridge_target *t, const char *id, struct buf *body,
+                      struct bridge_request *ret);
+/* The next call of a procedure whose last answer was read into p->kind; counts p->step. Returns as the driver's next(). */
+int bridge_next(const struct bridge_driver *d, const struct bridge_target *t, struct bridge_procedure *p,
+                struct bridge_request *ret);
 
 /* Readers: return 0, a bridge_answer_kind, or -ENOMEM. */
 int bridge_read_health(const struct bridge_driver *d, const struct bridge_answer *a);
@@ -189,6 +221,8 @@ int bridge_read_create(const struct bridge_driver *d, const struct bridge_answer
                        struct bridge_created *ret);
 /* BRIDGE_NO_SESSION: it was gone already. */
 int bridge_read_delete(const struct bridge_driver *d, const struct bridge_answer *a);
+/* Any call of a procedure after its first. */
+int bridge_read_step(const struct bridge_driver *d, enum bridge_op op, const struct bridge_answer *a);
 /* 0: the attempt was started, no more (R6); BRIDGE_NOT_NEEDED. */
 int bridge_read_reconnect(const struct bridge_driver *d, const struct bridge_answer *a);
 int bridge_read_qr(const struct bridge_driver *d, const struct bridge_answer *a, struct buf *ret_qr,

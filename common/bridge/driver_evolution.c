@@ -5,6 +5,7 @@
  * one, and sessions become known by their webhooks or by `zapkeep session create`. It reconnects at once by
  * itself after every close but 401, 402, 403 and 406; their webhooks carry the code, all others say nothing.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "common/base/json_in.h"
@@ -63,6 +64,18 @@ static void put_create(struct json_out *j, const char *id, const char *webhook_u
         json_texts(j, NULL, asked_events[i]);
     json_close(j, ']');
     json_close(j, '}');
+}
+
+/* restart works while the instance is open or connecting, and answers 200 with "error":true when it is closed; then
+ * connect starts it. */
+static int next(const struct bridge_driver *d, const struct bridge_target *t, struct bridge_procedure *p,
+                struct bridge_request *ret)
+{
+    static const struct bridge_path connect = { "GET", "/instance/connect/%s" };
+
+    if (p->op != BRIDGE_RECONNECT || p->step > 0 || p->kind != BRIDGE_REFUSED)
+        return -ENOTSUP;
+    return bridge_build_path(d, &connect, t, p->id, NULL, ret);
 }
 
 /* -- answers -- */
@@ -159,11 +172,10 @@ const struct bridge_driver bridge_evolution = {
         [BRIDGE_STATUS] = { "GET", "/instance/connectionState/%s" },
         [BRIDGE_CREATE] = { "POST", "/instance/create" },
         [BRIDGE_DELETE] = { "DELETE", "/instance/delete/%s" },
-        [BRIDGE_RECONNECT] = { "POST", "/instance/restart/%s" }, /* while it is open or connecting … */
+        [BRIDGE_RECONNECT] = { "POST", "/instance/restart/%s" }, 
         [BRIDGE_QR] = { "GET", "/instance/connect/%s" },
     },
-    /* … and this when it is closed; restart then answers 200 with "error":true. */
-    .reconnect_closed = { "GET", "/instance/connect/%s" },
+    .next = next,
     .put_create = put_create,
     .form = &form,
     .health_is_list = true,

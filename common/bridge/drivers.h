@@ -11,7 +11,9 @@
     X(zapw)               \
     X(contract)           \
     X(waha)               \
-    X(evolution)
+    X(evolution)          \
+    X(openwa)             \
+    X(wppconnect)
 /* clang-format on */
 
 #define X(name) extern const struct bridge_driver bridge_##name;

@@ -127,8 +127,27 @@ int hook_read(const struct hook_form *f, const struct webhook_request *req, stru
     return r;
 }
 
+/* The first "event" is this bridge's. */
+static bool has_own_event(const struct hook_form *f, struct str body)
+{
+    const char *at = body.n ? memmem(body.p, body.n, "\"event\"", 7) : NULL, *stop = body.p + body.n, *end;
+
+    if (!at)
+        return false;
+    for (at += 7; at < stop && strchr(" \t\r\n:", *at); at++)
+        ;
+    end = at < stop && *at == '"' ? memchr(at + 1, '"', (size_t)(stop - at) - 1) : NULL;
+    for (const struct hook_word *word = f->events; end && word->word; word++) {
+        if (str_eq((struct str){ at + 1, (size_t)(end - at) - 1 }, word->word))
+            return true;
+    }
+    return false;
+}
+
 bool hook_is_own(const struct hook_form *f, struct str body)
 {
+    if (f->own_events)
+        return has_own_event(f, body);
     for (const char *const *mark = f->marks; mark && *mark; mark++) {
         if (!body.n || !memmem(body.p, body.n, *mark, strlen(*mark)))
             return false;

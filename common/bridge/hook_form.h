@@ -50,6 +50,7 @@ struct hook_form {
     bool acks_by_body; /* several acks may have one id */
     /* For "auto": texts that are all in the body of this bridge only, NULL-ended; NULL: claims none. */
     const char *const *marks;
+    bool own_events; /* or: its "event" is one of hook_form.events, which are this bridge's alone */
     /* The last word, with all values at hook_form.paths; NULL: none. */
     void (*settle)(const struct hook_form *f, const struct json_value *v, struct webhook *w);
 };
@@ -57,5 +58,5 @@ struct hook_form {
 /* Reads one webhook of this form. Returns as bridge_read_webhook() does. */
 int hook_read(const struct hook_form *f, const struct webhook_request *req, struct str bridge_name,
               struct webhook *ret);
-/* Are all marks in the body? A cheap test; hook_read() says whether it can be read. */
+/* Is the body claimed by marks or by its event? A cheap test; hook_read() says whether it can be read. */
 bool hook_is_own(const struct hook_form *f, struct str body);

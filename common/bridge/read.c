@@ -179,15 +179,20 @@ int bridge_read_delete(const struct bridge_driver *d, const struct bridge_answer
     return refuses(d, a) ? BRIDGE_REFUSED : 0;
 }
 
-int bridge_read_reconnect(const struct bridge_driver *d, const struct bridge_answer *a)
+int bridge_read_step(const struct bridge_driver *d, enum bridge_op op, const struct bridge_answer *a)
 {
-    int r = d->ops[BRIDGE_RECONNECT].method ? status_of(d, BRIDGE_RECONNECT, a) : BRIDGE_NO_ROUTE;
+    int r = status_of(d, op, a);
 
     if (r)
         return r;
     if (a->body.n && !answer_is_json(a))
         return BRIDGE_GARBAGE;
-    if (refuses(d, a))
-        return BRIDGE_REFUSED;
-    return d->read_reconnect ? d->read_reconnect(a) : 0;
+    return refuses(d, a) ? BRIDGE_REFUSED : 0;
+}
+
+int bridge_read_reconnect(const struct bridge_driver *d, const struct bridge_answer *a)
+{
+    int r = d->ops[BRIDGE_RECONNECT].method ? bridge_read_step(d, BRIDGE_RECONNECT, a) : BRIDGE_NO_ROUTE;
+
+    return r == 0 && d->read_reconnect ? d->read_reconnect(a) : r;
 }

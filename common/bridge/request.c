@@ -32,38 +32,40 @@ static void put_encoded(const char *id, struct buf *out)
 }
 
 /* "http://host/base/" and "/sessions/%s/status" -> one URL. */
-static int put_url(const char *base, const char *path, const char *id, struct buf *out)
+static int put_url(const struct bridge_target *t, const char *path, const char *id, struct buf *out)
 {
-    const char *hole = id ? strstr(path, "%s") : NULL;
+    const char *base = t->base_url ? t->base_url : "";
     size_t n = strlen(base);
 
     while (n > 0 && base[n - 1] == '/')
         n--;
     (void)buf_add(out, base, n);
-    if (!hole) {
-        (void)buf_adds(out, path);
-        return buf_error(out);
+    for (; *path; path++) {
+        if (path[0] != '%' || (path[1] != 's' && path[1] != 'k')) {
+            (void)buf_add(out, path, 1);
+            continue;
+        }
+        path++;
+        put_encoded(*path == 's' ? (id ? id : "") : t->api_key ? t->api_key : "", out);
     }
-    (void)buf_add(out, path, (size_t)(hole - path));
-    put_encoded(id, out);
-    (void)buf_adds(out, hole + 2);
     return buf_error(out);
 }
 
 static int put_headers(const char *key_header, const char *key, bool body, struct buf *out)
 {
-    if (strpbrk(key, "\r\n"))
+    if (key && strpbrk(key, "\r\n"))
         return -EINVAL;
     (void)buf_adds(out, "Accept: application/json\n");
-    if (*key)
+    if (key && *key)
         (void)buf_addf(out, "%s%s\n", key_header, key);
     if (body)
         (void)buf_adds(out, "Content-Type: application/json\n");
     return buf_error(out);
 }
 
-int request_build_json(const char *key_header, const struct bridge_target *t, const char *method,
-                       const char *path, const char *id, struct buf *body, struct bridge_request *ret)
+int request_build_json(const char *key_header, const char *key, const struct bridge_target *t,
+                       const char *method, const char *path, const char *id, struct buf *body,
+                       struct bridge_request *ret)
 {
     CLEANUP(bridge_request_fini)
     struct bridge_request req = { .method = method,
@@ -77,9 +79,9 @@ int request_build_json(const char *key_header, const struct bridge_target *t, co
         return r;
     if (id && !session_id_is_valid(str_from(id)))
         return -EINVAL;
-    r = put_url(t->base_url ? t->base_url : "", path, id, &req.url);
+    r = put_url(t, path, id, &req.url);
     if (r == 0)
-        r = put_headers(key_header, t->api_key ? t->api_key : "", req.body.len > 0, &req.headers);
+        r = put_headers(key_header, key, req.body.len > 0, &req.headers);
     if (r)
         return r;
     *ret = req;
@@ -87,10 +89,10 @@ int request_build_json(const char *key_header, const struct bridge_target *t, co
     return 0;
 }
 
-int request_build(const char *key_header, const struct bridge_target *t, const char *method, const char *path,
-                  const char *id, struct bridge_request *ret)
+int request_build(const char *key_header, const char *key, const struct bridge_target *t, const char *method,
+                  const char *path, const char *id, struct bridge_request *ret)
 {
     struct buf none = BUF_NULL;
 
-    return request_build_json(key_header, t, method, path, id, &none, ret);
+    return request_build_json(key_header, key, t, method, path, id, &none, ret);
 }

@@ -11,12 +11,13 @@
 #define REQUEST_BODY_MAX 16384
 
 /*
- * METHOD base_url + path, with @key_header (driver.h) when there is a key. @path has one %s for @id, or none
- * with @id NULL. Returns 0, -EINVAL (@id is no valid session id, the key holds a line break), -EMSGSIZE,
+ * METHOD base_url + path, with @key_header (driver.h) and @key unless it is "". @path may have one %s for @id and one %k for the
+ * target's api_key: such a URL is a secret, too. Returns 0, -EINVAL (@id is no valid session id, the key holds a line break), -EMSGSIZE,
  * -ENOMEM; @ret is untouched then.
  */
-int request_build(const char *key_header, const struct bridge_target *t, const char *method, const char *path,
-                  const char *id, struct bridge_request *ret);
+int request_build(const char *key_header, const char *key, const struct bridge_target *t, const char *method,
+                  const char *path, const char *id, struct bridge_request *ret);
 /* The same with a JSON body, which is taken over (also on failure). */
-int request_build_json(const char *key_header, const struct bridge_target *t, const char *method,
-                       const char *path, const char *id, struct buf *body, struct bridge_request *ret);
+int request_build_json(const char *key_header, const char *key, const struct bridge_target *t,
+                       const char *method, const char *path, const char *id, struct buf *body,
+                       struct bridge_request *ret);

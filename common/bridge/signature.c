@@ -228,48 +228,46 @@ static int check_standard(struct str token, const struct webhook_request *req, i
     return is_stale(timestamp, now_ms) ? AUTH_STALE : 0;
 }
 
-static int check_hub(struct str token, const struct webhook_request *req)
-{
-    struct str given = header(req, "x-hub-signature-256");
-    uint8_t right[SHA256_BYTES], mac[SHA256_BYTES];
+/* The schemes that sign the body alone, in hex. */
+static const struct {
+    const char *header, *prefix;
+    bool is_sha512;
+} of_body[] = {
+    [SIGNATURE_HUB_256] = { "x-hub-signature-256", "sha256=", false },
+    [SIGNATURE_WAHA_512] = { "x-webhook-hmac", "", true },
+    [SIGNATURE_OPENWA_256] = { "x-openwa-signature", "sha256=", false },
+    [SIGNATURE_WUZAPI_256] = { "x-hmac-signature", "", false },
+};
 
-    if (!given.n)
-        return AUTH_MISSING;
-    if (!str_starts(given, "sha256=") ||
-        hex_decode((struct str){ given.p + 7, given.n - 7 }, mac, sizeof mac) ||
-        hmac_sha256(token, &req->body, 1, right))
-        return AUTH_WRONG;
-    return secret_equal((struct str){ (char *)mac, sizeof mac }, (struct str){ (char *)right, sizeof right })
-               ? 0
-               : AUTH_WRONG;
+const char *signature_header(int scheme)
+{
+    return scheme == SIGNATURE_STANDARD ? "webhook-signature" : of_body[scheme].header;
 }
 
-static int check_waha(struct str token, const struct webhook_request *req)
+static int check_of_body(int scheme, struct str token, const struct webhook_request *req)
 {
-    struct str given = header(req, "x-webhook-hmac");
+    struct str given = header(req, of_body[scheme].header);
+    size_t prefix = strlen(of_body[scheme].prefix),
+           n = of_body[scheme].is_sha512 ? SHA512_BYTES : SHA256_BYTES;
     uint8_t right[SHA512_BYTES], mac[SHA512_BYTES];
+    int r;
 
     if (!given.n)
         return AUTH_MISSING;
-    if (hex_decode(given, mac, sizeof mac) || hmac_sha512(token, &req->body, 1, right))
+    if (!str_starts(given, of_body[scheme].prefix) ||
+        hex_decode((struct str){ given.p + prefix, given.n - prefix }, mac, n))
         return AUTH_WRONG;
-    return secret_equal((struct str){ (char *)mac, sizeof mac }, (struct str){ (char *)right, sizeof right })
+    r = of_body[scheme].is_sha512 ? hmac_sha512(token, &req->body, 1, right)
+                                  : hmac_sha256(token, &req->body, 1, right);
+    return r == 0 && secret_equal((struct str){ (char *)mac, n }, (struct str){ (char *)right, n })
                ? 0
                : AUTH_WRONG;
 }
 
 static int check_signature(int scheme, struct str token, const struct webhook_request *req, int64_t now_ms)
 {
-    switch (scheme) {
-    case SIGNATURE_STANDARD:
-        return check_standard(token, req, now_ms);
-    case SIGNATURE_HUB_256:
-        return check_hub(token, req);
-    case SIGNATURE_WAHA_512:
-        return check_waha(token, req);
-    default:
-        return AUTH_MISSING;
-    }
+    return scheme == SIGNATURE_STANDARD ? check_standard(token, req, now_ms)
+                                        : check_of_body(scheme, token, req);
 }
 
 /* -- all of it -- */

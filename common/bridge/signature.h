@@ -21,7 +21,11 @@ enum signature_scheme {
         1,              /* webhook-id, webhook-timestamp, webhook-signature: "v1,<base64>" space separated */
     SIGNATURE_HUB_256,  /* X-Hub-Signature-256: sha256=<hex> */
     SIGNATURE_WAHA_512, /* X-Webhook-Hmac: <hex HMAC-SHA512 over the raw body> */
+    SIGNATURE_OPENWA_256, /* X-OpenWA-Signature: sha256=<hex> */
+    SIGNATURE_WUZAPI_256, /* x-hmac-signature: <hex HMAC-SHA256> */
 };
+/* The header that carries it, in small letters. */
+const char *signature_header(int scheme);
 /* ± around now for SIGNATURE_STANDARD (its specification). */
 #define SIGNATURE_TOLERANCE_MS (5 * 60 * 1000)
 

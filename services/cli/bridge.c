@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/base/clean.h"
 #include "common/base/json_in.h"
@@ -107,6 +108,29 @@ int cli_bridge_problem(const struct cli_bridge *b, const char *what, int kind, c
                            reply->answer.status);
     return cli_problem(bridge_answer_is_transport(kind) ? EXIT_UNREACHABLE : EXIT_NEGATIVE, "%s: %s (%d%s%s)",
                        what, bridge_answer_text(kind), reply->answer.status, own[0] ? ": " : "", own);
+}
+
+int cli_bridge_go_on(struct cli_bridge *b, enum bridge_op op, const char *id, const char *webhook_url,
+                     int kind, int64_t timeout_ms, struct cli_reply *reply)
+{
+    struct bridge_procedure p = { .op = op, .id = id, .webhook_url = webhook_url, .kind = kind };
+    struct bridge_request req = BRIDGE_REQUEST_NULL;
+    int r;
+
+    for (;;) {
+        p.answer = &reply->answer;
+        r = bridge_next(b->driver, &b->target, &p, &req);
+        if (r != 0)
+            break;
+        if (p.pause_ms > 0)
+            (void)cli_bridge_sleep(b, p.pause_ms);
+        r = cli_bridge_call(b, &req, timeout_ms, reply);
+        if (r != 0)
+            break;
+        p.kind = bridge_read_step(b->driver, op, &reply->answer);
+    }
+    explicit_bzero(p.note, sizeof p.note);
+    return r == -ENOTSUP ? p.kind : r;
 }
 
 /* -- which bridge -- */

@@ -38,6 +38,11 @@ void cli_reply_fini(struct cli_reply *r); /* also for CLEANUP */
  * Returns 0, also when no answer came (answer.status 0), or a negative. */
 int cli_bridge_call(struct cli_bridge *b, struct bridge_request *req, int64_t timeout_ms,
                     struct cli_reply *ret);
+/* Makes the calls of the driver's procedure that follow a first one, whose answer is in @reply and was read as @kind; each
+ * takes @timeout_ms at most. Returns what came of all of it: 0, a bridge_answer_kind (the last answer in @reply), or a
+ * negative. */
+int cli_bridge_go_on(struct cli_bridge *b, enum bridge_op op, const char *id, const char *webhook_url,
+                     int kind, int64_t timeout_ms, struct cli_reply *reply);
 /* Lets time pass. */
 int cli_bridge_sleep(struct cli_bridge *b, int64_t ms);
 

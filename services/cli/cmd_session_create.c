@@ -42,6 +42,8 @@ static int create_and_show(const struct create_settings *s, struct cli_bridge *b
     p.qr = created.qr;
     if (code != EXIT_GO_ON)
         return code;
+    if (created.session.id[0]) /* the bridge may name its sessions itself */
+        p.id = created.session.id;
     if (!p.qr.len && p.session.state != SESSION_CONNECTED)
         (void)pairing_ask(&p, &reply); /* the answer had no code: perhaps there is one now */
     return pairing_run(&p);

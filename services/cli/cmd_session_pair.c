@@ -96,6 +96,8 @@ static int reconnect(struct pair *x)
         r = cli_bridge_call(b, &req, 0, &reply);
     if (r == 0)
         r = bridge_read_reconnect(b->driver, &reply.answer);
+    if (r >= 0)
+        r = cli_bridge_go_on(b, BRIDGE_RECONNECT, x->pairing.id, NULL, r, 0, &reply);
     return r < 0 || bridge_answer_is_transport(r) || r == BRIDGE_UNAUTHORIZED
                ? cli_bridge_problem(b, "cannot ask for a new code", r, &reply)
                : EXIT_GO_ON;

@@ -73,7 +73,12 @@ static int call(const struct session_create_settings *s, struct cli_bridge *b, c
     r = bridge_build_create(b->driver, &b->target, id, url, &req);
     if (r == 0)
         r = cli_bridge_call(b, &req, CREATE_TIMEOUT_MS, reply);
-    return r ? r : bridge_read_create(b->driver, &reply->answer, ret);
+    if (r == 0)
+        r = bridge_read_create(b->driver, &reply->answer, ret);
+    if (r == 0)
+        r = cli_bridge_go_on(b, BRIDGE_CREATE, ret->session.id[0] ? ret->session.id : id, url, 0,
+                             CREATE_TIMEOUT_MS, reply);
+    return r;
 }
 
 static int create(const struct session_create_settings *s, struct cli_bridge *b, struct clock *clock,
@@ -89,7 +94,7 @@ static int create(const struct session_create_settings *s, struct cli_bridge *b,
                            "session %s exists already; `zapkeep session pair %s` shows its QR code", id, id);
     if (r)
         return cli_bridge_problem(b, "cannot create the session", r, &reply);
-    if (ret->session.id[0] && strcmp(ret->session.id, id) != 0)
+    if (ret->session.id[0] && strcmp(ret->session.id, id) != 0 && !b->driver->names_sessions)
         return cli_problem(
             EXIT_NEGATIVE,
             "the bridge created session %s instead of %s: it does not speak the dialect \"%s\"; delete "
@@ -161,6 +166,6 @@ int session_create(const struct session_create_settings *s, struct cli_bridge *b
     clock_init(&clock);
     code = create(s, b, &clock, id, ret);
     if (code == EXIT_GO_ON)
-        record(s, &clock, id, &ret->session);
+        record(s, &clock, ret->session.id[0] ? ret->session.id : id, &ret->session);
     return code;
 }

@@ -40,7 +40,8 @@ struct one {
     struct poller *s;
     char id[SESSION_ID_MAX];
     int64_t asked_ms;
-    bool extra; /* beside a sweep */
+    bool extra;                 /* beside a sweep */
+    struct bridge_session seen; /* its status said connected; whether it is alive is being asked */
 };
 
 /* ---- calling --------------------------------------------------------------------------------- */
@@ -79,24 +80,12 @@ static void fail(struct poller *s)
 
 static void pump(struct poller *s);
 
-static void on_status(void *ctx, const struct http_answer *a)
+static void answered(struct one *one, const struct http_answer *a, int kind)
 {
-    CLEANUP(mem_freep) struct one *one = ctx;
     struct poller *s = one->s;
-    struct bridge_answer answer = bridge_call_answer(a);
-    struct bridge_session seen;
-    int kind;
 
-    if (s->closing)
-        return;
-    if (!s->driver) { /* forgotten since: only such questions can be under way then, and nobody knows how to read this
-                         one */
-        s->extra--;
-        return;
-    }
-    kind = bridge_read_status(s->driver, &answer, one->id, &seen);
     report(s, a, kind);
-    s->owner.on_status(s->ctx, one->id, kind, &seen, one->asked_ms);
+    s->owner.on_status(s->ctx, one->id, kind, &one->seen, one->asked_ms);
     if (one->extra) {
         s->extra--;
         return;
@@ -105,6 +94,53 @@ static void on_status(void *ctx, const struct http_answer *a)
     s->fault = s->fault || kind < 0 || bridge_answer_is_transport(kind) || kind == BRIDGE_NO_ROUTE;
     s->refused = s->refused || kind == BRIDGE_UNAUTHORIZED;
     pump(s);
+}
+
+/* Nobody wants the answer any more, or nobody knows how to read it: the driver was forgotten since, and only questions
+ * beside a sweep can be under way then. */
+static bool is_forgotten(struct poller *s)
+{
+    if (!s->closing && !s->driver)
+        s->extra--;
+    return s->closing || !s->driver;
+}
+
+static void on_live(void *ctx, const struct http_answer *a)
+{
+    CLEANUP(mem_freep) struct one *one = ctx;
+    struct poller *s = one->s;
+    struct bridge_answer answer = bridge_call_answer(a);
+
+    if (!is_forgotten(s))
+        answered(one, a, s->driver->read_live ? s->driver->read_live(&answer, &one->seen) : BRIDGE_NO_ROUTE);
+}
+
+/* A session that is called connected is asked whether it is alive, where the status alone does not show it. */
+static bool ask_live(struct one *one)
+{
+    struct bridge_request req = BRIDGE_REQUEST_NULL;
+    struct poller *s = one->s;
+
+    return s->driver->read_live && one->seen.state == SESSION_CONNECTED &&
+           bridge_call_send(s->client,
+                            bridge_build_path(s->driver, &s->driver->live, s->target, one->id, NULL, &req),
+                            &req, HTTP_CALL_TIMEOUT_MS, on_live, one) == 0;
+}
+
+static void on_status(void *ctx, const struct http_answer *a)
+{
+    CLEANUP(mem_freep) struct one *one = ctx;
+    struct poller *s = one->s;
+    struct bridge_answer answer = bridge_call_answer(a);
+    int kind;
+
+    if (is_forgotten(s))
+        return;
+    kind = bridge_read_status(s->driver, &answer, one->id, &one->seen);
+    if (kind == 0 && ask_live(one))
+        one = NULL; /* on_live() has it now */
+    else
+        answered(one, a, kind);
 }
 
 static int ask_status(struct poller *s, const char *id, bool extra)

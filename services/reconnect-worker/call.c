@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/err.h"
 #include "common/base/log.h"
@@ -34,7 +35,9 @@ struct call {
     struct timer *retry;                /* to record again */
     const struct bridge_driver *driver; /* when it was claimed */
     bool by_hook;
-    bool second_step; /* of the driver's procedure */
+    struct bridge_procedure procedure; /* of the driver: its calls after the first */
+    struct bridge_request next;        /* the one that waits for its pause */
+    struct timer *pause;
     enum call_step step;
 };
 
@@ -83,6 +86,10 @@ static void call_free(struct call *c)
     metric_set(&worker_in_flight, 0, w->n_calls);
     if (c->retry)
         timer_close(c->retry);
+    if (c->pause)
+        timer_close(c->pause);
+    bridge_request_fini(&c->next);
+    explicit_bzero(c->procedure.note, sizeof c->procedure.note);
     mem_free(c);
 }
 
@@ -237,21 +244,39 @@ static int call_bridge(struct call *c, int64_t spent_ms)
     return r ? r : send_call(c, &built, c->worker->settings.policy.policy.sent_ms - spent_ms, spent_ms);
 }
 
-/* The bridge refused the first call because the session is in the other state: the second step. True when it is made. */
-static bool call_second_step(struct call *c)
+/* The next call of the driver's procedure, after its pause. */
+static void on_paused(void *ctx)
+{
+    struct call *c = ctx;
+    int64_t spent_ms = boot_ms(c->worker) - c->began_ms;
+
+    if (send_call(c, &c->next, c->worker->settings.policy.policy.call_ms - spent_ms, spent_ms) != 0)
+        end(c, ATTEMPT_NOT_SENT, -1, "the next call of the procedure could not be made");
+}
+
+/* @taken: what came of the last call; the driver may change it. True when another call follows. */
+static bool call_next(struct call *c, const struct bridge_answer *answer, int *taken)
 {
     struct bridge_target target = { c->worker->settings.bridge.url, c->worker->settings.bridge.api_key };
-    int64_t spent_ms = boot_ms(c->worker) - c->began_ms;
-    struct bridge_request built = BRIDGE_REQUEST_NULL;
+    int64_t left_ms = c->worker->settings.policy.policy.call_ms - (boot_ms(c->worker) - c->began_ms);
+    struct bridge_procedure *p = &c->procedure;
+    int r;
 
-    if (!c->driver->reconnect_closed.method || c->second_step ||
-        c->worker->settings.policy.policy.call_ms - spent_ms < CONNECT_LEAST_MS)
+    p->op = BRIDGE_RECONNECT;
+    p->id = c->claim.session;
+    p->answer = answer;
+    p->kind = *taken;
+    r = bridge_next(c->driver, &target, p, &c->next);
+    *taken = p->kind;
+    p->answer = NULL;
+    if (r != 0)
         return false;
-    c->second_step = true;
-    if (bridge_build_reconnect_closed(c->driver, &target, c->claim.session, &built) != 0 ||
-        send_call(c, &built, c->worker->settings.policy.policy.call_ms - spent_ms, spent_ms) != 0)
+    if (left_ms - p->pause_ms < CONNECT_LEAST_MS) { /* the next attempt begins where this one ends */
+        bridge_request_fini(&c->next);
         return false;
+    }
     move_to(c, CALL_CALLING);
+    timer_start(c->pause, p->pause_ms);
     return true;
 }
 
@@ -274,8 +299,9 @@ static void on_answer(void *ctx, const struct http_answer *a)
         return;
     }
     if (a->error == HTTP_OK)
-        taken = bridge_read_reconnect(c->driver, &answer);
-    if (taken == BRIDGE_REFUSED && call_second_step(c))
+        taken = c->procedure.step == 0 ? bridge_read_reconnect(c->driver, &answer)
+                                       : bridge_read_step(c->driver, BRIDGE_RECONNECT, &answer);
+    if (a->error == HTTP_OK && call_next(c, &answer, &taken))
         return;
     c->result.call.no_effect = taken == BRIDGE_NOT_NEEDED;
     if (taken == BRIDGE_THROTTLED)
@@ -320,9 +346,12 @@ void call_start(struct worker *w, const struct claim *claim, int64_t began_ms,
     struct call *c = mem_zalloc(sizeof *c);
     int r;
 
-    if (!c || timer_open(app_loop(w->app), record, c, &c->retry) != 0) {
+    if (!c || timer_open(app_loop(w->app), record, c, &c->retry) != 0 ||
+        timer_open(app_loop(w->app), on_paused, c, &c->pause) != 0) {
         log_error("no-memory", "no memory for an attempt; its claim lapses and it is tried again",
                   KS("session", claim->session));
+        if (c && c->retry)
+            timer_close(c->retry);
         mem_free(c);
         return;
     }
@@ -345,6 +374,13 @@ void call_start(struct worker *w, const struct claim *claim, int64_t began_ms,
 
 /* ---- stopping -------------------------------------------------------------------------------- */
 
+/* Between two calls: the first has reached the bridge, so it counts. */
+static void stop_pause(struct call *c)
+{
+    timer_stop(c->pause);
+    end(c, ATTEMPT_CALLED, 0, "stopped between two calls");
+}
+
 void call_let_all_go(struct worker *w)
 {
     LIST_FOR(it, &w->calls)
@@ -353,6 +389,8 @@ void call_let_all_go(struct worker *w)
 
         if (c->http)
             http_call_cancel(c->http);
+        else if (c->step == CALL_CALLING && !c->hook)
+            stop_pause(c);
         if (c->hook)
             hook_let_go(c->hook);
     }
@@ -365,7 +403,7 @@ void call_drop_all(struct worker *w)
     {
         struct call *c = container_of(it, struct call, link);
 
-        if (c->step != CALL_CALLING || (c->hook && hook_drop(c->hook)))
+        if (c->step != CALL_CALLING || (!c->http && !c->hook) || (c->hook && hook_drop(c->hook)))
             call_free(c);
     }
 }

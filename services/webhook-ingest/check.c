@@ -38,18 +38,9 @@ struct str check_bridge(struct str path, struct str default_bridge)
 
 static bool has_signature(const struct check_input *in)
 {
-    static const struct {
-        int scheme;
-        const char *header;
-    } of[] = { { SIGNATURE_STANDARD, "webhook-signature" },
-               { SIGNATURE_HUB_256, "x-hub-signature-256" },
-               { SIGNATURE_WAHA_512, "x-webhook-hmac" } };
-
     for (const int *scheme = in->schemes; scheme && *scheme; scheme++) {
-        for (size_t i = 0; i < sizeof of / sizeof of[0]; i++) {
-            if (of[i].scheme == *scheme && in->headers.header(in->headers.ctx, of[i].header).p)
-                return true;
-        }
+        if (in->headers.header(in->headers.ctx, signature_header(*scheme)).p)
+            return true;
     }
     return false;
 }

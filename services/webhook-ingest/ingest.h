@@ -25,7 +25,7 @@ struct ingest_settings {
 };
 
 /* Schemes of all drivers and the closing 0. */
-#define INGEST_SCHEMES_MAX 8
+#define INGEST_SCHEMES_MAX 16
 
 struct ingest {
     struct app *app;

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "common/base/mem.h"
+#include "common/base/rng.h"
 #include "common/bridge/drivers.h"
 #include "services/webhook-ingest/check.h"
 #include "services/webhook-ingest/ingest_metrics.h"
@@ -217,6 +218,10 @@ static void fill_event(struct request *q)
     e->occurred_at = q->webhook.occurred_at;
     e->key_time_ms = q->webhook.key.time_ms;
     e->key_digest = q->webhook.key.digest;
+    if (q->webhook.key.is_unique) { /* equal bytes are another event */
+        rng_secret(q->webhook.key.digest, sizeof q->webhook.key.digest);
+        return;
+    }
     e->merge_ms = q->webhook.key.by_body && q->webhook.key.time_ms == 0 ? MERGE_MS : 0;
 }
 

@@ -29,6 +29,7 @@ SERVICE_USES = [*FLOORS]
 # header of a foreign library -> the folder that may include it
 FOREIGN = {
     r"openssl/": "common/base",
+    r"crypt\.h": "common/base",
     r"msgpack": "proto",
     r"uv\.h": "common/io",
     r"curl/": "common/io",

@@ -3,6 +3,7 @@
 Each row of the matrix: what happens at the bridge, the state that zapkeep shows, and the calls that it made for it.
 """
 
+import crypt
 import http.server
 import json
 import threading
@@ -127,6 +128,82 @@ class Evolution(Fake):
         assert stack.post(json.dumps(body))[0] == 200
 
 
+class Openwa(Fake):
+    """Ids are UUIDs; a session that is started already has to be stopped first."""
+
+    name, up, down, qr = "openwa", "ready", "failed", "qr_ready"
+
+    def serve(self, h, method, path):
+        if path == "/api/health":
+            return h.answer(200, {"status": "ok", "timestamp": "2026-11-26T12:18:00.469Z"})
+        if path == "/api/health/ready":
+            return h.answer(200, {"status": "ok", "details": {"mainDatabase": {"status": "up"}, "dataDatabase": {"status": "up"}}})
+        if h.headers.get("X-API-Key") != self.key:
+            return h.answer(401, {"message": "Invalid API key", "error": "Unauthorized", "statusCode": 401})
+        parts = path.strip("/").split("/")
+        if path == "/api/sessions":
+            return h.answer(200, [self.shown(s) for s in self.sessions])
+        if parts[:2] == ["api", "sessions"] and len(parts) in (3, 4) and parts[2] in self.sessions:
+            if method == "GET":
+                return h.answer(200, self.shown(parts[2]))
+            self.calls.append(path)
+            if parts[3] == "start" and self.sessions[parts[2]] == "disconnected" and parts[2] not in self.stopped:
+                return h.answer(400, {"message": "Session is already started", "error": "Bad Request", "statusCode": 400})
+            if parts[3] == "stop":
+                self.stopped.add(parts[2])
+            else:
+                self.sessions[parts[2]] = self.up
+            return h.answer(200, self.shown(parts[2]))
+        return h.answer(404, {"message": f"Cannot {method} {path}", "error": "Not Found", "statusCode": 404})
+
+    def __init__(self, key):
+        self.stopped = set()
+        super().__init__(key)
+
+    def shown(self, session):
+        return {"id": session, "name": "shop " + session[:4], "status": self.sessions[session], "phone": None, "lastError": None, "engineLoaded": True}
+
+
+class Wppconnect(Fake):
+    """A dead client says CONNECTED, and start-session does nothing until it is closed."""
+
+    name, up, down = "wppconnect", "CONNECTED", "CLOSED"
+
+    def __init__(self, key):
+        self.dead = set()
+        super().__init__(key)
+
+    def serve(self, h, method, path):
+        parts = path.strip("/").split("/")
+        if path == "/healthz":
+            return h.answer(200, {"uptime": 15.9, "message": "OK", "timestamp": 1795695077862})
+        if len(parts) == 3 and parts[2] == "show-all-sessions":
+            return h.answer(200, {"response": list(self.sessions)}) if parts[1] == self.key else h.answer(400, {"response": False, "message": "The token is incorrect"})
+        if len(parts) != 3 or parts[0] != "api":
+            return h.answer(404, f"<pre>Cannot {method} {path}</pre>")
+        token = h.headers.get("Authorization", "").removeprefix("Bearer ").replace("_", "/")
+        if crypt.crypt(parts[1] + self.key, token or "x") != token:
+            return h.answer(401, {"error": "Check that the Session and Token are correct"})
+        if parts[2] == "status-session":
+            return h.answer(200, {"status": self.sessions.get(parts[1], "CLOSED"), "qrcode": None})
+        if parts[2] == "get-phone-number":
+            dead = parts[1] in self.dead or self.sessions.get(parts[1]) != self.up
+            return h.answer(404, {"response": None, "status": "Disconnected", "message": "-"}) if dead else \
+                h.answer(200, {"status": "success", "response": "5511988887777@c.us", "mapper": "device"})
+        self.calls.append(path)
+        before = self.sessions[parts[1]]
+        if parts[2] == "close-session":
+            self.sessions[parts[1]] = "CLOSED"
+            return h.answer(500, {"status": False, "message": "Error closing session", "error": {}})
+        if before == "CLOSED":
+            self.dead.discard(parts[1])
+            self.sessions[parts[1]] = self.up
+        return h.answer(200, {"status": before, "qrcode": None, "session": ""})
+
+    def tell(self, stack, session, word):
+        assert stack.post(json.dumps({"event": "status-find", "session": session, "status": word}))[0] == 200
+
+
 @pytest.fixture(params=[Waha, Evolution], ids=["waha", "evolution"])
 def bridge(request, make_stack):
     fake = request.param(zk.KEY)
@@ -229,6 +306,39 @@ def test_waha_s_lost_pairing_ends_at_a_code_and_is_then_left_alone(make_stack):
     calls = len(fake.calls)
     time.sleep(5)
     assert calls == 1 and len(fake.calls) == 1
+    fake.close()
+
+
+def follow(make_stack, fake, **settings):
+    stack = make_stack(WHATSAPP_API_URL=fake.url, RECONNECT_INTERVAL="2s", CHECK_INTERVAL="2s", **settings)
+    for program in (stack.hub, stack.ingest, stack.monitor, stack.worker):
+        program()
+    return stack
+
+
+def test_openwa_is_found_and_a_started_session_is_stopped_and_started(make_stack):
+    fake, shop = Openwa(zk.KEY), "2a580d6b-f6cf-404b-b95a-c7a860cd8f58"
+    fake.sessions[shop] = "ready"
+    stack = follow(make_stack, fake)
+    stack.wait_session(shop, "connected")
+    fake.sessions[shop] = "disconnected"
+    zk.wait_until("it is back", lambda: fake.sessions[shop] == "ready")
+    stack.wait_session(shop, "connected")
+    assert [call.rsplit("/", 1)[1] for call in fake.calls] == ["start", "stop", "start"]
+    fake.close()
+
+
+def test_wppconnect_s_dead_client_is_found_and_closed_and_started(make_stack):
+    fake = Wppconnect(zk.KEY)
+    fake.sessions["shop1"] = "CONNECTED"
+    stack = follow(make_stack, fake)
+    zk.wait_until("the driver is found", lambda: '"driver":"wppconnect"' in stack.cli("status", "--json").stdout.replace(" ", ""))
+    fake.tell(stack, "shop1", "inChat")
+    stack.wait_session("shop1", "connected")
+    fake.dead.add("shop1")  # its status goes on saying CONNECTED
+    zk.wait_until("it is back", lambda: not fake.dead)
+    stack.wait_session("shop1", "connected")
+    assert [call.rsplit("/", 1)[1] for call in fake.calls] == ["start-session", "close-session", "start-session"]
     fake.close()
 
 

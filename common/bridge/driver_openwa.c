@@ -1,0 +1,183 @@
+/*
+ * OpenWA (github.com/rmyndharis/OpenWA), as recorded of 0.23.0 with the engine baileys: BRIDGES.md.
+ *
+ * It makes up the ids of its sessions (UUIDs); the name is another field. Creating a session is three calls: the session,
+ * its webhook, its start. A session that is started already is stopped first: stop keeps the pairing.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "common/base/json_in.h"
+#include "common/base/json_out.h"
+#include "common/base/mem.h"
+#include "common/bridge/answer.h"
+#include "common/bridge/drivers.h"
+#include "common/bridge/hook_form.h"
+#include "common/bridge/request.h"
+#include "common/bridge/signature.h"
+
+/* A delivery that fails is repeated; the bridge waits 5 s, then longer. */
+#define RETRY_COUNT 5
+/* Between a stop and the start after it. */
+#define STOPPED_MS 500
+
+static const struct bridge_word words[] = {
+    { "ready", SESSION_CONNECTED },
+    { "created", SESSION_DISCONNECTED }, /* never started */
+    { "initializing", SESSION_STARTING },
+    { "authenticating", SESSION_STARTING },
+    { "qr_ready", SESSION_QR_PENDING },
+    { "disconnected", SESSION_DISCONNECTED },
+    { "failed", SESSION_DISCONNECTED }, /* a 440; a start brings it back */
+    { NULL, SESSION_STATE_N },
+};
+
+static const struct json_path paths[] = {
+    { ANSWER_TOP, { NULL } },    { ANSWER_ID, { "id" } },       { ANSWER_STATUS, { "status" } },
+    { ANSWER_NAME, { "name" } }, { ANSWER_PHONE, { "phone" } }, { ANSWER_QR, { "qrCode" } },
+};
+static const struct answer_form form = {
+    .paths = paths, .n_paths = ARRAY_LEN(paths), .words = words, .status_is_state = true
+};
+
+/* -- requests -- */
+
+static const struct bridge_path start = { "POST", "/api/sessions/%s/start" };
+static const struct bridge_path stop = { "POST", "/api/sessions/%s/stop" };
+static const struct bridge_path webhooks = { "POST", "/api/sessions/%s/webhooks" };
+
+static void put_create(struct json_out *j, const char *id, const char *webhook_url)
+{
+    json_texts(j, "name", id);
+}
+
+static int build_webhook(const struct bridge_driver *d, const struct bridge_target *t, const char *id,
+                         const char *url, struct bridge_request *ret)
+{
+    struct buf body = BUF_INIT(REQUEST_BODY_MAX);
+    struct json_out j = JSON_OUT(&body);
+
+    json_open(&j, NULL, '{');
+    json_texts(&j, "url", url);
+    json_open(&j, "events", '[');
+    json_texts(&j, NULL, "*");
+    json_close(&j, ']');
+    json_int(&j, "retryCount", RETRY_COUNT);
+    json_close(&j, '}');
+    return bridge_build_path(d, &webhooks, t, id, &body, ret);
+}
+
+static int next_of_create(const struct bridge_driver *d, const struct bridge_target *t,
+                          struct bridge_procedure *p, struct bridge_request *ret)
+{
+    bool has_url = p->webhook_url && *p->webhook_url;
+
+    if (p->kind != 0 || p->step > (has_url ? 1 : 0))
+        return -ENOTSUP;
+    return has_url && p->step == 0 ? build_webhook(d, t, p->id, p->webhook_url, ret)
+                                   : bridge_build_path(d, &start, t, p->id, NULL, ret);
+}
+
+/* start; when it is refused because the session is started already: stop, start. */
+static int next(const struct bridge_driver *d, const struct bridge_target *t, struct bridge_procedure *p,
+                struct bridge_request *ret)
+{
+    if (p->op == BRIDGE_CREATE)
+        return next_of_create(d, t, p, ret);
+    if (p->step == 0 && p->kind == BRIDGE_REFUSED)
+        return bridge_build_path(d, &stop, t, p->id, NULL, ret);
+    if (p->step != 1 || p->kind != 0)
+        return -ENOTSUP;
+    p->pause_ms = STOPPED_MS;
+    return bridge_build_path(d, &start, t, p->id, NULL, ret);
+}
+
+/* -- answers -- */
+
+/* Its readiness names two databases; no other bridge does. It needs no key. */
+static enum probe_verdict recognise(const struct bridge_answer *a)
+{
+    static const struct json_path path = { 0, { "details", "dataDatabase", "status" } };
+    enum probe_verdict v = answer_probe(a);
+    struct json_value status;
+
+    if (json_in_find(a->body, &path, 1, &status) == 0 && status.kind == JSON_IN_TEXT)
+        return PROBE_YES;
+    return v == PROBE_YES ? PROBE_NO : v;
+}
+
+/* -- webhooks -- */
+
+static const struct json_path hook_paths[] = {
+    { HOOK_TOP, { NULL } },
+    { HOOK_EVENT, { "event" } },
+    { HOOK_SESSION, { "sessionId" } },
+    { HOOK_ID, { "idempotencyKey" } },
+    { HOOK_TIME, { "timestamp" } },
+    { HOOK_MESSAGE, { "data", "messageId" } },
+    { HOOK_MESSAGE, { "data", "id" } },
+    { HOOK_FROM_ME, { "data", "fromMe" } },
+    { HOOK_ACK, { "data", "ack" } },
+    { HOOK_STATE, { "data", "status" } },
+    { HOOK_CODE, { "data", "reason" } },
+};
+/* The code itself is in session.qr; session.status qr_ready comes a millisecond before it, and both are an event.
+ * session.authenticated names the phone of a session that session.status has called ready. */
+static const struct hook_word hook_events[] = {
+    { "session.status", HOOK_IS_STATE },
+    { "session.qr", EVENT_TYPE_SESSION_QR },
+    { "session.authenticated", EVENT_TYPE_SESSION_STATUS },
+    { "session.disconnected", EVENT_TYPE_SESSION_DISCONNECTED },
+    { "session.reconnect_loop", EVENT_TYPE_SESSION_STATUS },
+    { "message.received", HOOK_IS_MESSAGE },
+    { "message.sent", EVENT_TYPE_MESSAGE_SENT },
+    { "message.ack", HOOK_IS_ACK },
+    { NULL, 0 },
+};
+static const struct hook_word hook_acks[] = {
+    { "1", EVENT_TYPE_MESSAGE_SENT },
+    { "2", EVENT_TYPE_MESSAGE_DELIVERED },
+    { "3", EVENT_TYPE_MESSAGE_READ },
+    { "4", EVENT_TYPE_MESSAGE_READ },
+    { NULL, 0 },
+};
+static const char *const hook_marks[] = { "\"idempotencyKey\"", "\"deliveryId\"", "\"sessionId\"", NULL };
+static const struct hook_form hooks = {
+    .paths = hook_paths,
+    .n_paths = ARRAY_LEN(hook_paths),
+    .events = hook_events,
+    .acks = hook_acks,
+    .words = words,
+    .dedupe = HOOK_BY_ID,
+    .acks_by_body = true, /* several readers in a group share the key; deliveryId tells them apart */
+    .marks = hook_marks,
+};
+
+static const int signatures[] = { SIGNATURE_OPENWA_256, 0 };
+
+const struct bridge_driver bridge_openwa = {
+    .name = "openwa",
+    .what = "OpenWA: sessions have UUIDs and names; its rate limit is obeyed",
+    .key_header = "X-API-Key: ",
+    .has_list = true,
+    .has_status = true,
+    .has_reconnect = true,
+    .names_sessions = true,
+    .signatures = signatures,
+    .probes = { "/api/health/ready" },
+    .recognise = recognise,
+    .ops = {
+        [BRIDGE_HEALTH] = { "GET", "/api/health" },
+        [BRIDGE_LIST] = { "GET", "/api/sessions" },
+        [BRIDGE_STATUS] = { "GET", "/api/sessions/%s" },
+        [BRIDGE_CREATE] = { "POST", "/api/sessions" },
+        [BRIDGE_DELETE] = { "DELETE", "/api/sessions/%s" },
+        [BRIDGE_RECONNECT] = { "POST", "/api/sessions/%s/start" },
+        [BRIDGE_QR] = { "GET", "/api/sessions/%s/qr" },
+    },
+    .put_create = put_create,
+    .next = next,
+    .form = &form,
+    .health_field = "timestamp",
+    .hooks = &hooks,
+};
