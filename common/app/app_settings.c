@@ -68,6 +68,9 @@ const struct setting bridge_settings_table[] = {
       .at = offsetof(struct bridge_settings, name),
       .def = "main",
       .help = "name of the bridge in topics and rows" },
+    { .name = BRIDGES_SETTING,
+      .at = offsetof(struct bridge_settings, file),
+      .help = "file of [bridge NAME] sections, one for each bridge; in place of WHATSAPP_*" },
     { 0 },
 };
 

@@ -66,6 +66,12 @@ static void key_of(const struct setting *row, char ret[KEY_MAX])
     ret[i] = '\0';
 }
 
+/* The section's header gives the name. */
+static bool is_key(const struct setting *row)
+{
+    return strcmp(row->name, NAME_SETTING) != 0 && strcmp(row->name, BRIDGES_SETTING) != 0;
+}
+
 /* @ret_file: the key is KEY_file of a secret. */
 static const struct setting *row_of_key(struct str name, bool *ret_file)
 {
@@ -80,7 +86,7 @@ static const struct setting *row_of_key(struct str name, bool *ret_file)
 
         key_of(row, key);
         n = strlen(key);
-        if (!str_starts(name, key) || strcmp(row->name, NAME_SETTING) == 0)
+        if (!str_starts(name, key) || !is_key(row))
             continue;
         *ret_file = row->secret && str_eq((struct str){ name.p + n, name.n - n }, file);
         if (name.n == n || *ret_file)
@@ -98,7 +104,7 @@ static int unknown_key(struct ini *ini, struct str name)
                       name.p);
     settings_flatten(all_table, &rows);
     for (int i = 0; i < rows.n; i++) {
-        if (strcmp(rows.row[i].row->name, NAME_SETTING) == 0)
+        if (!is_key(rows.row[i].row))
             continue;
         key_of(rows.row[i].row, key);
         (void)buf_addf(ini->problem, "%s%s%s", i ? ", " : "", key, rows.row[i].row->secret ? "[_file]" : "");

@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/buf.h"
@@ -35,6 +36,9 @@ struct metric {
     int64_t value[METRIC_SERIES_MAX];       /* counters and gauges */
     int64_t bucket[METRIC_BUCKETS_MAX + 1]; /* histogram, not cumulative */
     int64_t sum, count;
+    bool by_bridge; /* counter or gauge: a label bridge="…" comes first, and metric_…_of() counts */
+    int64_t *of;    /* by_bridge: the values of all bridges, METRIC_SERIES_MAX each */
+    int of_bridges; /* … how many */
 } __attribute__((aligned(METRIC_ALIGN)));
 #define METRIC struct metric __attribute__((section("zk_metrics"), used))
 
@@ -42,6 +46,16 @@ void metric_add(struct metric *m, int series, int64_t n);
 void metric_set(struct metric *m, int series, int64_t v);
 int64_t metric_get(const struct metric *m, int series);
 void metric_observe(struct metric *m, int64_t v); /* histogram; v in the unscaled unit, bounds are scaled */
+
+/* A bridge as a label: its number for the functions below. The process has room for METRIC_BRIDGES_MAX names; those beyond
+ * share the last number. */
+#define METRIC_BRIDGES_MAX 256
+int metrics_bridge(const char *name);
+/* Its series are not printed any more; the next metrics_bridge() of this name begins at 0. */
+void metrics_bridge_end(const char *name);
+/* For a metric by_bridge, in the loop's thread only. Without memory nothing is counted. */
+void metric_add_of(struct metric *m, int bridge, int series, int64_t n);
+void metric_set_of(struct metric *m, int bridge, int series, int64_t v);
 
 /* Appends all metrics of the program, plus zapkeep_build_info{version,service}, process resident bytes and start
  * time. */

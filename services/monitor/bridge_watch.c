@@ -4,6 +4,7 @@
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/metrics.h"
 #include "common/bridge/drivers.h"
 
 struct bridge_watch {
@@ -83,19 +84,17 @@ static int open_activities(struct bridge_watch *w, const struct bridge_driver *d
         &w->attempts);
 
     if (r == 0)
-        r = poll_schedule_open(
-            &(const struct poll_schedule_options){ .m = c,
-                                                   .status = &w->status,
-                                                   .batch = w->batch,
-                                                   .sync = w->sync,
-                                                   .attempts = w->attempts,
-                                                   .silence = w->silence,
-                                                   .target = &w->target,
-                                                   .driver = driver,
-                                                   .watches_programs = w->o.watches_programs,
-                                                   .on_well = w->o.on_well,
-                                                   .ctx = w->o.ctx },
-            &w->schedule);
+        r = poll_schedule_open(&(const struct poll_schedule_options){ .m = c,
+                                                                      .status = &w->status,
+                                                                      .batch = w->batch,
+                                                                      .sync = w->sync,
+                                                                      .attempts = w->attempts,
+                                                                      .silence = w->silence,
+                                                                      .target = &w->target,
+                                                                      .driver = driver,
+                                                                      .on_well = w->o.on_well,
+                                                                      .ctx = w->o.ctx },
+                               &w->schedule);
     w->feed =
         (struct feed_target){ .m = c, .batch = w->batch, .attempts = w->attempts, .schedule = w->schedule };
     return r;
@@ -112,6 +111,7 @@ int bridge_watch_open(const struct bridge_watch_options *o, struct bridge_watch 
         return -ENOMEM;
     w->o = *o;
     w->context = o->context;
+    w->context.metrics = metrics_bridge(b->name);
     w->target = (struct bridge_target){ b->url, b->api_key };
     r = open_state(w, driver);
     if (r == 0)
@@ -144,6 +144,11 @@ void bridge_watch_close(struct bridge_watch *w)
 void bridge_watch_commit(struct bridge_watch *w)
 {
     (void)change_batch_commit(w->batch, 0);
+}
+
+void bridge_watch_programs(struct bridge_watch *w, bool on)
+{
+    poll_schedule_watch_programs(w->schedule, on);
 }
 
 const char *bridge_watch_name(const struct bridge_watch *w)

@@ -12,7 +12,6 @@ struct bridge_watch_options {
     struct monitor_context context; /* its settings are this bridge's; the table is made here */
     struct alert_sender *sender;    /* borrowed */
     bool sinks[SINK_KIND_N];        /* which are set */
-    bool watches_programs;          /* alerts of dead programs stand on this bridge */
     void (*on_well)(void *ctx);     /* a sweep has ended, and all is well with this bridge */
     void *ctx;
 };
@@ -20,6 +19,8 @@ struct bridge_watch_options {
 /* Reads what state.db knows of the bridge; the first sweep starts at once. Returns 0 or -errno. */
 int bridge_watch_open(const struct bridge_watch_options *o, struct bridge_watch **ret);
 void bridge_watch_close(struct bridge_watch *w); /* NULL is nothing; what is staged is lost */
+/* Alerts of dead programs stand on this bridge, or on another one. */
+void bridge_watch_programs(struct bridge_watch *w, bool on);
 /* Commits what is staged. */
 void bridge_watch_commit(struct bridge_watch *w);
 

@@ -1,5 +1,5 @@
 /*
- * Shared by all parts of the monitor. Constant from the opening of state.db to its closing; each part keeps a pointer.
+ * Shared by all parts of a bridge's watch. Constant from the opening of state.db to its closing; each part keeps a pointer.
  */
 #pragma once
 
@@ -16,4 +16,5 @@ struct monitor_context {
     struct times times;
     struct session_table *table;
     struct store_status *store;
+    int metrics; /* the number of the bridge in metrics.h */
 };

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "common/app/bridge_config.h"
 #include "services/monitor/attempt_watch.h"
 #include "services/monitor/poll_schedule.h"
 #include "services/monitor/sender_clock.h"
@@ -25,7 +26,7 @@ struct feed_target {
 int event_feed_open(const struct monitor_context *m, struct event_feed **ret);
 void event_feed_close(struct event_feed *f); /* NULL is nothing */
 /* Returns 0, or -ENOSPC: FEED_TARGETS_MAX. */
-#define FEED_TARGETS_MAX 256
+#define FEED_TARGETS_MAX BRIDGES_MAX
 int event_feed_add(struct event_feed *f, struct feed_target *t);
 void event_feed_remove(struct event_feed *f, struct feed_target *t);
 /* Begins to read, from the saved position. Returns 0 or -errno. */

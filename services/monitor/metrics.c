@@ -9,7 +9,7 @@
 
 /* clang-format off */
 static METRIC sessions = {
-    .name = "zapkeep_sessions", .help = "Sessions by the state the monitor holds", .kind = METRIC_GAUGE, .label = "state",
+    .name = "zapkeep_sessions", .by_bridge = true, .help = "Sessions by the state the monitor holds", .kind = METRIC_GAUGE, .label = "state",
     .values = {
 #define X(name, text) [SESSION_##name] = text,
         SESSION_STATES(X)
@@ -24,7 +24,7 @@ static METRIC changes = {
 #undef X
     } };
 static METRIC sweeps = {
-    .name = "zapkeep_sweeps_total", .help = "Sweeps by how they ended", .kind = METRIC_COUNTER, .label = "end",
+    .name = "zapkeep_sweeps_total", .by_bridge = true, .help = "Sweeps by how they ended", .kind = METRIC_COUNTER, .label = "end",
     .values = { [SWEEP_GOOD] = "good", [SWEEP_UNHEALTHY] = "unhealthy", [SWEEP_FAULT] = "fault",
                 [SWEEP_REFUSED] = "refused", [SWEEP_UNKNOWN_BRIDGE] = "unknown-bridge" } };
 static METRIC sweep_seconds = {
@@ -34,17 +34,17 @@ static METRIC sweep_seconds = {
 static METRIC checks = {
     .name = "zapkeep_session_checks_total", .help = "Sessions asked for one by one", .kind = METRIC_COUNTER };
 static METRIC bridge_up = {
-    .name = "zapkeep_bridge_up", .help = "1 while the bridge's health check is good", .kind = METRIC_GAUGE };
+    .name = "zapkeep_bridge_up", .by_bridge = true, .help = "1 while the bridge's health check is good", .kind = METRIC_GAUGE };
 static METRIC bridge_incident = {
-    .name = "zapkeep_bridge_incident", .help = "1 while the bridge as a whole is in trouble", .kind = METRIC_GAUGE };
+    .name = "zapkeep_bridge_incident", .by_bridge = true, .help = "1 while the bridge as a whole is in trouble", .kind = METRIC_GAUGE };
 static METRIC breaker = {
-    .name = "zapkeep_breaker_state", .help = "The breaker of the bridge: 1 for the state it is in",
+    .name = "zapkeep_breaker_state", .by_bridge = true, .help = "The breaker of the bridge: 1 for the state it is in",
     .kind = METRIC_GAUGE, .label = "state",
     .values = { [BREAKER_CLOSED] = "closed", [BREAKER_OPEN] = "open", [BREAKER_HALF_OPEN] = "half-open" } };
 static METRIC bucket = {
-    .name = "zapkeep_bucket_tokens", .help = "Attempts that the bridge's token bucket allows now", .kind = METRIC_GAUGE };
+    .name = "zapkeep_bucket_tokens", .by_bridge = true, .help = "Attempts that the bridge's token bucket allows now", .kind = METRIC_GAUGE };
 static METRIC phases = {
-    .name = "zapkeep_reconnects", .help = "Sessions by the phase of their reconnection", .kind = METRIC_GAUGE,
+    .name = "zapkeep_reconnects", .by_bridge = true, .help = "Sessions by the phase of their reconnection", .kind = METRIC_GAUGE,
     .label = "phase",
     .values = {
 #define X(name, text) [RETRY_##name] = text,
@@ -52,12 +52,12 @@ static METRIC phases = {
 #undef X
     } };
 static METRIC waiting = {
-    .name = "zapkeep_queue_length", .help = "Sessions whose time for an attempt has come", .kind = METRIC_GAUGE };
+    .name = "zapkeep_queue_length", .by_bridge = true, .help = "Sessions whose time for an attempt has come", .kind = METRIC_GAUGE };
 static METRIC oldest = {
-    .name = "zapkeep_queue_oldest_seconds", .help = "How long the first of them has been waiting",
+    .name = "zapkeep_queue_oldest_seconds", .by_bridge = true, .help = "How long the first of them has been waiting",
     .kind = METRIC_GAUGE, .scale = MS };
 static METRIC alerts = {
-    .name = "zapkeep_alerts", .help = "Alerts that are on now", .kind = METRIC_GAUGE };
+    .name = "zapkeep_alerts", .by_bridge = true, .help = "Alerts that are on now", .kind = METRIC_GAUGE };
 static METRIC raised = {
     .name = "zapkeep_alerts_total", .help = "Alerts that began, by name", .kind = METRIC_COUNTER, .label = "alert",
     .values = {
@@ -89,13 +89,13 @@ _Static_assert((int)ALERT_KIND_N <= METRIC_SERIES_MAX, "an alert needs a series 
 
 #define HEARTBEAT SINK_KIND_N
 
-void metrics_sessions(const struct session_table *table)
+void metrics_sessions(int bridge, const struct session_table *table)
 {
     int64_t n[SESSION_STATE_N];
 
     session_table_states(table, n);
     for (int i = 0; i < SESSION_STATE_N; i++)
-        metric_set(&sessions, i, n[i]);
+        metric_set_of(&sessions, bridge, i, n[i]);
 }
 
 void metrics_changed(enum session_state to)
@@ -103,9 +103,9 @@ void metrics_changed(enum session_state to)
     metric_add(&changes, (int)to, 1);
 }
 
-void metrics_swept(enum sweep_end end, int64_t took_us)
+void metrics_swept(int bridge, enum sweep_end end, int64_t took_us)
 {
-    metric_add(&sweeps, (int)end, 1);
+    metric_add_of(&sweeps, bridge, (int)end, 1);
     if (end == SWEEP_GOOD)
         metric_observe(&sweep_seconds, took_us);
 }
@@ -115,28 +115,28 @@ void metrics_checked(void)
     metric_add(&checks, 0, 1);
 }
 
-void metrics_bridge(bool up, bool incident)
+void metrics_health(int bridge, bool up, bool incident)
 {
-    metric_set(&bridge_up, 0, up);
-    metric_set(&bridge_incident, 0, incident);
+    metric_set_of(&bridge_up, bridge, 0, up);
+    metric_set_of(&bridge_incident, bridge, 0, incident);
 }
 
-void metrics_reconnection(const struct policy *p, const struct bridge_row *row,
+void metrics_reconnection(int bridge, const struct policy *p, const struct bridge_row *row,
                           const struct reconnect_queue *queue, const struct now *now)
 {
     for (int i = BREAKER_CLOSED; i <= BREAKER_HALF_OPEN; i++)
-        metric_set(&breaker, i, (int)row->breaker.state == i);
-    metric_set(&bucket, 0, bucket_level(p, &row->bucket, now->steady_ms));
+        metric_set_of(&breaker, bridge, i, (int)row->breaker.state == i);
+    metric_set_of(&bucket, bridge, 0, bucket_level(p, &row->bucket, now->steady_ms));
     for (int i = 0; i < RETRY_PHASE_N; i++)
-        metric_set(&phases, i, queue->phase[i]);
-    metric_set(&waiting, 0, queue->waiting);
-    metric_set(&oldest, 0,
-               queue->oldest_due_at > 0 && queue->waiting > 0 ? now->steady_ms - queue->oldest_due_at : 0);
+        metric_set_of(&phases, bridge, i, queue->phase[i]);
+    metric_set_of(&waiting, bridge, 0, queue->waiting);
+    metric_set_of(&oldest, bridge, 0,
+                  queue->oldest_due_at > 0 && queue->waiting > 0 ? now->steady_ms - queue->oldest_due_at : 0);
 }
 
-void metrics_alerts(int64_t active)
+void metrics_alerts(int bridge, int64_t active)
 {
-    metric_set(&alerts, 0, active);
+    metric_set_of(&alerts, bridge, 0, active);
 }
 
 void metrics_alert_raised(enum alert_kind kind)

@@ -1,5 +1,5 @@
 /*
- * The monitor's metrics. One process, one bridge: the objects are global, as metrics are.
+ * The monitor's metrics: global, as metrics are. @bridge: a number of metrics_bridge().
  */
 #pragma once
 
@@ -10,15 +10,15 @@
 #include "services/monitor/poller.h"
 #include "services/monitor/session_table.h"
 
-void metrics_sessions(const struct session_table *table);
+void metrics_sessions(int bridge, const struct session_table *table);
 void metrics_changed(enum session_state to);
-void metrics_swept(enum sweep_end end, int64_t took_us);
+void metrics_swept(int bridge, enum sweep_end end, int64_t took_us);
 void metrics_checked(void); /* one call for one session */
-void metrics_bridge(bool up, bool incident);
+void metrics_health(int bridge, bool up, bool incident);
 /* As it stands in the store. */
-void metrics_reconnection(const struct policy *p, const struct bridge_row *bridge,
+void metrics_reconnection(int bridge, const struct policy *p, const struct bridge_row *row,
                           const struct reconnect_queue *queue, const struct now *now);
-void metrics_alerts(int64_t active);
+void metrics_alerts(int bridge, int64_t active);
 void metrics_alert_raised(enum alert_kind kind);
 void metrics_delivered(enum sink_kind kind, bool ok);
 void metrics_dropped(int64_t notes);

@@ -60,7 +60,8 @@ struct poll_schedule {
     bool lists_nothing; /* the last sweep found a bridge that answers and says nothing of its sessions */
     bool checked_good;  /* the last health check was good */
     bool settled;       /* a good sweep was committed since the start */
-    bool well;          /* the last sweep was good, and nothing is wrong */
+    bool watches_programs;
+    bool well; /* the last sweep was good, and nothing is wrong */
     enum sweep_end last_end;
     char unknown_word[BRIDGES_DETAIL_MAX]; /* of the sweep under way */
 };
@@ -449,7 +450,7 @@ static void on_alerts(void *ctx)
 
     timer_start(p->alerts, ALERTS_MS);
     notice_stop(p, now);
-    if (p->o.watches_programs && now - p->beats_read_ms >= HEARTBEAT_MS && find_dead(p))
+    if (p->watches_programs && now - p->beats_read_ms >= HEARTBEAT_MS && find_dead(p))
         (void)change_batch_commit(p->o.batch, 0);
     if (!p->settled || bridge_status_is_quiet(p->o.status))
         return;
@@ -528,10 +529,12 @@ static void log_end(struct poll_schedule *p, enum sweep_end end)
 
 static void show(struct poll_schedule *p, enum sweep_end end)
 {
-    metrics_swept(end, clock_mono_us() - p->began_us);
-    metrics_sessions(p->o.m->table);
-    metrics_bridge(bridge_status_is_up(p->o.status), p->o.status->incident.kind != INCIDENT_NONE);
-    metrics_alerts(change_batch_alerts_active(p->o.batch));
+    int bridge = p->o.m->metrics;
+
+    metrics_swept(bridge, end, clock_mono_us() - p->began_us);
+    metrics_sessions(bridge, p->o.m->table);
+    metrics_health(bridge, bridge_status_is_up(p->o.status), p->o.status->incident.kind != INCIDENT_NONE);
+    metrics_alerts(bridge, change_batch_alerts_active(p->o.batch));
 }
 
 static void on_end(void *ctx, enum sweep_end end, bool by_list)
@@ -602,6 +605,13 @@ static void on_sweep(void *ctx)
 const struct bridge_driver *poll_schedule_driver(const struct poll_schedule *p)
 {
     return poller_driver(p->poller);
+}
+
+void poll_schedule_watch_programs(struct poll_schedule *p, bool on)
+{
+    p->watches_programs = on;
+    if (!on)
+        memset(p->o.status->dead, 0, sizeof p->o.status->dead);
 }
 
 bool poll_schedule_is_settled(const struct poll_schedule *p)

@@ -18,7 +18,6 @@ struct poll_schedule_options {
     struct silence_watch *silence;
     const struct bridge_target *target;
     const struct bridge_driver *driver; /* the one that is set, NULL: auto */
-    bool watches_programs;              /* it looks for dead programs, too */
     void (*on_well)(void *ctx);         /* a sweep has ended, and nothing is wrong */
     void *ctx;
 };
@@ -32,6 +31,8 @@ void poll_schedule_recheck(struct poll_schedule *p, const char *id);
 void poll_schedule_ask(struct poll_schedule *p, const char *id, int64_t gap_ms);
 
 const struct bridge_driver *poll_schedule_driver(const struct poll_schedule *p); /* NULL: not known yet */
+/* Alerts of dead programs stand on this bridge, or on another one. */
+void poll_schedule_watch_programs(struct poll_schedule *p, bool on);
 /* A good sweep was committed since the start. */
 bool poll_schedule_is_settled(const struct poll_schedule *p);
 /* The last sweep was good, the bridge is in no trouble, and no program is dead. */

@@ -7,14 +7,16 @@
 #include "services/monitor/monitor.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "common/app/bridge_config.h"
+#include "common/app/bridge_set.h"
 #include "common/base/instance_lock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/metrics.h"
 #include "common/store/store.h"
 #include "services/monitor/bridge_watch.h"
 #include "services/monitor/metrics.h"
@@ -25,7 +27,8 @@
 
 struct monitor {
     struct app *app;
-    struct monitor_settings settings;
+    struct monitor_settings settings; /* of all bridges */
+    struct bridge_set bridges;        /* … and of each */
     struct alert_sender_options sender_options;
     bool sinks[SINK_KIND_N]; /* which are set */
     int lock_fd;             /* of monitor.lock; -1: not held */
@@ -44,19 +47,29 @@ struct monitor {
 
 /* ---- settings -------------------------------------------------------------------------------- */
 
+static int check_one(void *settings, struct buf *problem)
+{
+    struct monitor_settings *s = settings;
+    int r = rules_settings_check(&s->rules, problem);
+
+    if (!s->bridge.url[0]) {
+        (void)buf_adds(problem, BRIDGE_URL_MISSING);
+        return -EINVAL;
+    }
+    return r == 0 ? policy_settings_check(&s->policy, problem) : r;
+}
+
+static const struct bridge_set_spec bridges_spec = { .table = monitor_settings_table,
+                                                     .bytes = sizeof(struct monitor_settings),
+                                                     .bridge_at = offsetof(struct monitor_settings, bridge),
+                                                     .check = check_one };
+
 static int check_settings(struct monitor *m)
 {
     CLEANUP(buf_fini) struct buf problem = BUF_INIT(SETTINGS_VALUE_MAX * 2);
-    const struct bridge_settings *b = &m->settings.bridge;
+    int r = bridge_set_read(&bridges_spec, &m->settings, &problem, &m->bridges);
 
-    if (!b->url[0])
-        return app_exit(
-            m->app, EXIT_USAGE,
-            "WHATSAPP_API_URL is not set; it is the base URL of the bridge, as http://127.0.0.1:3000");
-    if (rules_settings_check(&m->settings.rules, &problem) != 0 ||
-        policy_settings_check(&m->settings.policy, &problem) != 0)
-        return app_exit(m->app, EXIT_USAGE, "%s", buf_str(&problem));
-    return 0;
+    return r == -EINVAL ? app_exit(m->app, EXIT_USAGE, "%s", buf_str(&problem)) : r;
 }
 
 /* ---- /health and /ready ---------------------------------------------------------------------- */
@@ -128,11 +141,9 @@ static void on_well(void *ctx)
 
 static int open_watch(struct monitor *m, const struct monitor_settings *settings)
 {
-    struct bridge_watch_options o = { .context = m->context,
-                                      .sender = m->sender,
-                                      .watches_programs = m->n_watches == 0,
-                                      .on_well = on_well,
-                                      .ctx = m };
+    struct bridge_watch_options o = {
+        .context = m->context, .sender = m->sender, .on_well = on_well, .ctx = m
+    };
     int r;
 
     o.context.settings = settings;
@@ -143,6 +154,14 @@ static int open_watch(struct monitor *m, const struct monitor_settings *settings
     return event_feed_add(m->feed, bridge_watch_feed(m->watches[m->n_watches++]));
 }
 
+/* On the first bridge of the file, as long as it is there. */
+static void choose_programs(struct monitor *m)
+{
+    for (int i = 0; i < m->n_watches; i++)
+        bridge_watch_programs(m->watches[i], strcmp(bridge_watch_name(m->watches[i]),
+                                                    bridge_set_bridge(&m->bridges, 0)->name) == 0);
+}
+
 static int open_parts(struct monitor *m)
 {
     int r = times_init(&m->context.times, m->context.db, app_clock(m->app));
@@ -151,8 +170,9 @@ static int open_parts(struct monitor *m)
         r = alert_sender_open(m->app, m->context.db, &m->sender_options, &m->sender);
     if (r == 0)
         r = event_feed_open(&m->context, &m->feed);
-    if (r == 0)
-        r = open_watch(m, &m->settings);
+    for (int i = 0; r == 0 && i < m->bridges.n; i++)
+        r = open_watch(m, m->bridges.settings[i]);
+    choose_programs(m);
     return r == 0 ? event_feed_start(m->feed) : r;
 }
 
@@ -169,6 +189,99 @@ static void close_parts(struct monitor *m)
     m->sender = NULL;
     m->context.db = m->store.db = NULL;
     db_close(db);
+}
+
+/* After a failed sync the content of disk and page cache is unknown: only reading it again tells. */
+static void on_sync_failed(void *ctx)
+{
+    struct monitor *m = ctx;
+
+    if (m->reopen)
+        return;
+    m->reopen = true;
+    timer_start(m->start, backoff_next_ms(&m->reopening));
+    if (backoff_is_news(&m->reopening))
+        log_warn("state-reopened", "a sync of state.db failed; it is opened and read anew");
+}
+
+/* ---- the file of bridges is read anew -------------------------------------------------------- */
+
+static struct bridge_watch *take_watch(struct monitor *m, const char *name)
+{
+    for (int i = 0; i < m->n_watches; i++) {
+        struct bridge_watch *w = m->watches[i];
+
+        if (strcmp(bridge_watch_name(w), name) != 0)
+            continue;
+        m->watches[i] = m->watches[--m->n_watches];
+        return w;
+    }
+    return NULL;
+}
+
+static void end_watch(struct monitor *m, const char *name)
+{
+    struct bridge_watch *w = take_watch(m, name);
+
+    if (!w)
+        return;
+    bridge_watch_commit(w);
+    event_feed_remove(m->feed, bridge_watch_feed(w));
+    bridge_watch_close(w);
+}
+
+/* Bridges that are not in the file any more, or otherwise, are let go; then those that are new begin. */
+static int change_watches(struct monitor *m, struct bridge_set *next)
+{
+    bool kept[BRIDGES_MAX] = { false };
+    int r = 0;
+
+    for (int i = 0; i < next->n; i++)
+        kept[i] = bridge_set_keep(&m->bridges, next, i);
+    for (int i = 0; i < m->bridges.n; i++) {
+        const char *name = bridge_set_bridge(&m->bridges, i)->name;
+        int at = bridge_set_find(next, str_from(name));
+
+        if (at >= 0 && kept[at])
+            continue;
+        end_watch(m, name);
+        if (at >= 0)
+            continue;
+        metrics_bridge_end(name);
+        log_info("bridge-removed", "the bridge is not in the file any more; nothing is done for its sessions",
+                 KS("bridge", name));
+    }
+    for (int i = 0; r == 0 && i < next->n; i++)
+        if (!kept[i])
+            r = open_watch(m, next->settings[i]);
+    return r;
+}
+
+/* SIGHUP: what is in the file is taken whole, or nothing is changed. */
+static void on_reload(void *ctx, int signum)
+{
+    CLEANUP(buf_fini) struct buf problem = BUF_INIT(SETTINGS_VALUE_MAX * 2);
+    CLEANUP(bridge_set_fini) struct bridge_set next = { 0 };
+    struct monitor *m = ctx;
+    struct bridge_set old;
+    int r;
+
+    if (!*m->settings.bridge.file)
+        return;
+    r = bridge_set_read(&bridges_spec, &m->settings, &problem, &next);
+    if (r != 0) {
+        log_error("reload-refused", "the file of bridges has an error; nothing is changed",
+                  KS("error", r == -EINVAL ? buf_str(&problem) : err_text(r)));
+        return;
+    }
+    r = m->n_watches > 0 ? change_watches(m, &next) : 0;
+    old = m->bridges;
+    m->bridges = next;
+    next = old;
+    choose_programs(m);
+    log_info("reloaded", "the file of bridges was read anew", KI("bridges", m->bridges.n));
+    if (r != 0) /* the store is busy or full: all are opened anew */
+        on_sync_failed(m);
 }
 
 /* ---- starting -------------------------------------------------------------------------------- */
@@ -224,19 +337,6 @@ static void on_start(void *ctx)
     timer_start(m->start, LOCK_AGAIN_MS);
 }
 
-/* After a failed sync the content of disk and page cache is unknown: only reading it again tells. */
-static void on_sync_failed(void *ctx)
-{
-    struct monitor *m = ctx;
-
-    if (m->reopen)
-        return;
-    m->reopen = true;
-    timer_start(m->start, backoff_next_ms(&m->reopening));
-    if (backoff_is_news(&m->reopening))
-        log_warn("state-reopened", "a sync of state.db failed; it is opened and read anew");
-}
-
 static void on_written(void *ctx)
 {
     struct monitor *m = ctx;
@@ -287,7 +387,7 @@ int monitor_open(const struct app_start *start, struct monitor **ret)
     r = timer_open(app_loop(m->app), on_start, m, &m->start);
     if (r == 0)
         timer_start(m->start, 0);
-    return r;
+    return r == 0 ? loop_on_signal(app_loop(m->app), SIGHUP, on_reload, m) : r;
 }
 
 struct app *monitor_app(struct monitor *m)
@@ -308,6 +408,7 @@ int monitor_close(struct monitor *m, int r)
     timer_close(m->start);
     if (m->lock_fd >= 0)
         (void)close(m->lock_fd);
+    bridge_set_fini(&m->bridges);
     r = app_close(app, r);
     mem_free(m);
     return r;

@@ -61,7 +61,7 @@ static int read_bridge(struct state_sync *y)
     if (r == 0)
         r = reconnects_queue(m->db, &now, bridge, &queue);
     if (r == 0)
-        metrics_reconnection(&m->settings->policy.policy, &row, &queue, &now);
+        metrics_reconnection(m->metrics, &m->settings->policy.policy, &row, &queue, &now);
     return r;
 }
 

@@ -65,7 +65,7 @@ def test_what_was_on_its_way_does_not_bring_it_back(make_stack, dialect, args):
     say(stack, "session.qr", before, qr="2@x")
     say(stack, "session.connected", before + 1)
     say(stack, "session.disconnected", before + 2, **closed(428))
-    zk.wait_until("the monitor has forgotten it", lambda: metrics(stack)['zapkeep_sessions{state="qr_pending"}'] == 0)
+    zk.wait_until("the monitor has forgotten it", lambda: metrics(stack)['zapkeep_sessions{bridge="main",state="qr_pending"}'] == 0)
     say(stack, "session.connected", now_ms() + 3600 * 1000)  # the bridge's clock is wrong: it is asked, and knows none
     is_read(stack)
     stays_away(stack, alerts)

@@ -44,7 +44,7 @@ def metrics(stack):
 
 def wait_settled(stack, n):
     zk.wait_until(f"{n} sessions are connected",
-                  lambda: metrics(stack).get('zapkeep_sessions{state="connected"}') == n)
+                  lambda: metrics(stack).get('zapkeep_sessions{bridge="main",state="connected"}') == n)
 
 
 # zapw has only a list; the contract here has none, so each session is asked for by itself.
@@ -138,7 +138,7 @@ def test_finds_out_anew_what_a_bridge_speaks_that_was_away(make_stack, health_ba
 
 
 def bad_checks(stack):
-    return metrics(stack).get('zapkeep_sweeps_total{end="unhealthy"}', 0)
+    return metrics(stack).get('zapkeep_sweeps_total{bridge="main",end="unhealthy"}', 0)
 
 
 def test_forgets_what_the_cli_deletes(make_stack):
@@ -149,7 +149,7 @@ def test_forgets_what_the_cli_deletes(make_stack):
     wait_settled(s, 1)
     time.sleep(1)  # sweeps that could find it lost
     assert states(s) == {"demo-2": "connected"}
-    assert metrics(s)['zapkeep_sessions{state="lost"}'] == 0
+    assert metrics(s)['zapkeep_sessions{bridge="main",state="lost"}'] == 0
 
 
 def test_bridge_down_and_up(make_stack):
@@ -162,7 +162,7 @@ def test_bridge_down_and_up(make_stack):
     time.sleep(1)
     s.control("POST", "/refuse")
     zk.wait_until("the bridge is down", lambda: status(s)["health"] == "down")
-    assert metrics(s)["zapkeep_bridge_up"] == 0
+    assert metrics(s)['zapkeep_bridge_up{bridge="main"}'] == 0
     assert set(states(s).values()) == {"connected"}  # nobody has said otherwise
     s.control("POST", "/drop?session=demo-1&code=428")
     zk.wait_until("the webhook is taken", lambda: states(s)["demo-1"] == "disconnected")
@@ -188,8 +188,8 @@ def test_a_lying_list_changes_nothing(make_stack, fault):
     s.all("zapw", "--sessions", "5", workers=0)
     wait_settled(s, 5)
     s.control("POST", "/fault?" + fault)
-    bad = metrics(s)['zapkeep_sweeps_total{end="fault"}']
-    zk.wait_until("sweeps fail", lambda: metrics(s)['zapkeep_sweeps_total{end="fault"}'] >= bad + 6)
+    bad = metrics(s)['zapkeep_sweeps_total{bridge="main",end="fault"}']
+    zk.wait_until("sweeps fail", lambda: metrics(s)['zapkeep_sweeps_total{bridge="main",end="fault"}'] >= bad + 6)
     assert set(states(s).values()) == {"connected"}
     if "404" not in fault:  # that is an answer, if a strange one: the bridge can be reached
         assert status(s)["incident_since"] > 0
@@ -319,11 +319,11 @@ def test_an_unchanged_sweep_does_not_touch_the_sessions(make_stack):
     s.monitor()
     wait_settled(s, 500)
     before = {name: row["since"] for name, row in sessions(s).items()}
-    sweeps = metrics(s)['zapkeep_sweeps_total{end="good"}']
+    sweeps = metrics(s)['zapkeep_sweeps_total{bridge="main",end="good"}']
     wchar = written(s)
-    zk.wait_until("five sweeps", lambda: metrics(s)['zapkeep_sweeps_total{end="good"}'] >= sweeps + 5)
+    zk.wait_until("five sweeps", lambda: metrics(s)['zapkeep_sweeps_total{bridge="main",end="good"}'] >= sweeps + 5)
     assert {name: row["since"] for name, row in sessions(s).items()} == before
-    per_sweep = (written(s) - wchar) / (metrics(s)['zapkeep_sweeps_total{end="good"}'] - sweeps)
+    per_sweep = (written(s) - wchar) / (metrics(s)['zapkeep_sweeps_total{bridge="main",end="good"}'] - sweeps)
     assert per_sweep < 100_000, f"{per_sweep:.0f} bytes written per sweep of 500 unchanged sessions"
 
 

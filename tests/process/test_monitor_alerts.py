@@ -133,7 +133,7 @@ def test_the_alerts_of_a_session(make_stack):
             ("session-parked", "demo-2", "firing"), ("session-lost", "demo-3", "firing")}
     zk.wait_until("all four are told", lambda: set(sink.alerts()) == want)
     assert {(a["alert"], a["session"], "firing") for a in status(s)["alerts"]} == want
-    zk.wait_until("they are counted", lambda: metrics(s)["zapkeep_alerts"] == 4)
+    zk.wait_until("they are counted", lambda: metrics(s)['zapkeep_alerts{bridge="main"}'] == 4)
     s.cli("session", "unpark", "demo-2", check=True)
     zk.wait_until("that is over", lambda: ("session-parked", "demo-2", "resolved") in sink.alerts())
     sink.close()
@@ -163,8 +163,8 @@ def test_a_failing_sink_holds_up_nothing(make_stack):
     sink.hang = True
     s.control("POST", "/drop?session=demo-1&code=401")
     zk.wait_until("recorded", lambda: states(s)["demo-1"] == "logged_out")
-    good = metrics(s)['zapkeep_sweeps_total{end="good"}']
-    zk.wait_until("sweeps go on", lambda: metrics(s)['zapkeep_sweeps_total{end="good"}'] >= good + 5, 20)
+    good = metrics(s)['zapkeep_sweeps_total{bridge="main",end="good"}']
+    zk.wait_until("sweeps go on", lambda: metrics(s)['zapkeep_sweeps_total{bridge="main",end="good"}'] >= good + 5, 20)
     sink.code = 503
     sink.hang = False
     s.control("POST", "/drop?session=demo-2&code=403")
@@ -217,10 +217,10 @@ def test_heartbeats_follow_full_sweeps(make_stack):
 
     zk.wait_until("it beats", lambda: beats() >= 3)
     s.control("POST", "/fault?kind=status&n=500&route=/sessions")
-    zk.wait_until("sweeps fail", lambda: metrics(s)['zapkeep_sweeps_total{end="fault"}'] >= 1)
+    zk.wait_until("sweeps fail", lambda: metrics(s)['zapkeep_sweeps_total{bridge="main",end="fault"}'] >= 1)
     n = beats()
-    bad = metrics(s)['zapkeep_sweeps_total{end="fault"}']
-    zk.wait_until("more fail", lambda: metrics(s)['zapkeep_sweeps_total{end="fault"}'] >= bad + 8)
+    bad = metrics(s)['zapkeep_sweeps_total{bridge="main",end="fault"}']
+    zk.wait_until("more fail", lambda: metrics(s)['zapkeep_sweeps_total{bridge="main",end="fault"}'] >= bad + 8)
     assert beats() <= n + 1
     s.control("POST", "/fault?kind=none")
     zk.wait_until("it beats again", lambda: beats() >= n + 3)
