@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/app/app.h"
+#include "common/app/app_spec.h"
 #include "common/app/hook_settings.h"
 #include "common/app/policy_settings.h"
 #include "common/app/rules_settings.h"

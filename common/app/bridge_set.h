@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "common/app/app.h"
+#include "common/app/app_spec.h"
 #include "common/app/bridge_config.h"
 
 /* The problem line of WHATSAPP_API_URL. */
