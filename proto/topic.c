@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *const texts[] = {
 #define X(name, text) [TOPIC_##name] = text,
@@ -55,4 +56,12 @@ int topic_format(const char *type, struct str bridge, struct str session, char r
         return -EMSGSIZE;
     ret[n] = '\0';
     return 0;
+}
+
+struct str topic_bridge(struct str message)
+{
+    const char *from = memchr(message.p, '/', message.n);
+    const char *end = from ? memchr(from + 1, '/', (size_t)(message.p + message.n - from - 1)) : NULL;
+
+    return end ? (struct str){ from + 1, (size_t)(end - from - 1) } : STR_NULL;
 }

@@ -46,5 +46,7 @@ int topic_type_find(struct str text);
 /* True for the types of events.db (message.*, session.connected/disconnected/qr/status, event.other). */
 bool topic_type_is_event(enum topic_type t);
 
+/* The bridge of a message on the bus, which begins with its topic; STR_NULL: it has none. */
+struct str topic_bridge(struct str message);
 /* Writes "type/bridge/session", the session percent-encoded (all but letters, digits and - _ . ~); -EMSGSIZE when a part is too long for TOPIC_MAX. Returns 0. */
 int topic_format(const char *type, struct str bridge, struct str session, char ret[TOPIC_MAX]);

@@ -77,10 +77,20 @@ int bridge_set_read(const struct bridge_set_spec *spec, const void *all, struct 
 void bridge_set_fini(struct bridge_set *s)
 {
     while (s->n > 0) {
-        settings_free(s->spec->table, s->settings[--s->n]);
+        if (!s->settings[--s->n])
+            continue;
+        settings_free(s->spec->table, s->settings[s->n]);
         mem_free(s->settings[s->n]);
     }
     bridge_config_fini(&s->config);
+}
+
+void *bridge_set_take(struct bridge_set *s, int i)
+{
+    void *settings = s->settings[i];
+
+    s->settings[i] = NULL;
+    return settings;
 }
 
 const struct bridge_settings *bridge_set_bridge(const struct bridge_set *s, int i)

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "common/app/consumer.h"
 #include "common/base/err.h"
@@ -302,20 +301,11 @@ static void on_link(void *ctx, bool up)
         consumer_notify(f->consumer);
 }
 
-/* "reconnect.due/main/s1": main. */
-static struct str bridge_of_topic(struct str message)
-{
-    const char *from = memchr(message.p, '/', message.n);
-    const char *end = from ? memchr(from + 1, '/', (size_t)(message.p + message.n - from - 1)) : NULL;
-
-    return end ? (struct str){ from + 1, (size_t)(end - from - 1) } : STR_NULL;
-}
-
 /* The topic says where to look; the message is not decoded, and nothing is concluded from it. */
 static void on_message(void *ctx, struct str message)
 {
     struct event_feed *f = ctx;
-    struct feed_target *t = str_starts(message, WORKER_TYPE) ? target_of(f, bridge_of_topic(message)) : NULL;
+    struct feed_target *t = str_starts(message, WORKER_TYPE) ? target_of(f, topic_bridge(message)) : NULL;
 
     if (t)
         attempt_watch_wake(t->attempts);

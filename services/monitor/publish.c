@@ -46,9 +46,10 @@ static void publish_bridge(const struct monitor_context *m, bool up, const char 
     app_publish(m->app, &msg);
 }
 
-static void write_line(const struct change *c)
+static void write_line(const struct monitor_context *m, const struct change *c)
 {
-    log_info("session-state", "a session changed", KS("session", c->s->id),
+    log_info("session-state", "a session changed", KS("bridge", m->settings->bridge.name),
+             KS("session", c->s->id),
              KS("from",
                 c->before.known.state < SESSION_STATE_N ? session_state_text(c->before.known.state) : "new"),
              KS("to", session_state_text(c->to)), KS("cause", c->cause ? c->cause->name : ""));
@@ -71,7 +72,7 @@ static void publish_all(const struct monitor_context *m, const struct changeset 
         publish_due(m, NULL, times_wall(&m->times));
 }
 
-static void write_changes(const struct changeset *changeset)
+static void write_changes(const struct monitor_context *m, const struct changeset *changeset)
 {
     int moved = 0;
 
@@ -82,7 +83,7 @@ static void write_changes(const struct changeset *changeset)
             continue;
         metrics_changed(c->to);
         if (++moved <= LINES_MAX)
-            write_line(c);
+            write_line(m, c);
     }
     if (moved > LINES_MAX)
         log_info("session-state", "more sessions changed; their lines are left out", KI("sessions", moved));
@@ -117,7 +118,7 @@ void publish_committed(const struct monitor_context *m, const struct changeset *
         log_health(m, update);
     if (update->set_incident)
         log_incident(m, update);
-    write_changes(changeset);
+    write_changes(m, changeset);
     for (int i = 0; i < alerts->n; i++)
         if (alerts->news[i].firing)
             metrics_alert_raised(alerts->news[i].kind);

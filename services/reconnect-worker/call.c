@@ -22,8 +22,8 @@
 #define HOOK_VERIFY_MS (60 * 1000)
 
 struct call {
-    struct worker *worker;
-    void (*on_over)(struct worker *w);
+    struct worker_bridge *bridge;
+    void (*on_over)(struct worker_bridge *b);
     struct list link;
     struct claim claim;
     int64_t began_ms;      /* boot ms before the claim */
@@ -69,21 +69,22 @@ static void move_to(struct call *c, enum call_step step)
     c->step = step;
 }
 
-static int64_t boot_ms(const struct worker *w)
+static int64_t boot_ms(const struct worker_bridge *b)
 {
-    struct clock *clock = app_clock(w->app);
+    struct clock *clock = app_clock(b->worker->app);
 
     return clock->boot_ms(clock);
 }
 
 static void call_free(struct call *c)
 {
-    struct worker *w = c->worker;
+    struct worker_bridge *b = c->bridge;
 
     move_to(c, CALL_OVER);
     list_remove(&c->link);
-    w->n_calls--;
-    metric_set(&worker_in_flight, 0, w->n_calls);
+    b->n_calls--;
+    b->worker->n_calls--;
+    metric_set_of(&worker_in_flight, b->metrics, 0, b->n_calls);
     if (c->retry)
         timer_close(c->retry);
     if (c->pause)
@@ -97,46 +98,47 @@ static void call_free(struct call *c)
 
 static void log_called(const struct call *c)
 {
-    log_info("reconnect-called", c->detail, KS("session", c->claim.session), KI("attempt", c->claim.attempt),
+    log_info("reconnect-called", c->detail, KS("bridge", c->bridge->settings->bridge.name),
+             KS("session", c->claim.session), KI("attempt", c->claim.attempt),
              KS("outcome", attempt_outcome_text(c->result.call.outcome)),
              KI("http_status", c->result.http_status), KI("took_ms", c->result.took_ms));
 }
 
 static void on_recorded(struct call *c)
 {
-    void (*on_over)(struct worker *) = c->on_over;
-    struct worker *w = c->worker;
+    void (*on_over)(struct worker_bridge *) = c->on_over;
+    struct worker_bridge *b = c->bridge;
 
     call_free(c);
-    on_over(w);
+    on_over(b);
 }
 
 static int record_now(struct call *c)
 {
-    struct worker *w = c->worker;
-    struct policy p = w->settings.policy.policy;
-    int r = store_open(w);
+    struct worker_bridge *b = c->bridge;
+    struct policy p = b->settings->policy.policy;
+    int r = store_open(b);
 
     if (c->by_hook)
         p.verify_ms = HOOK_VERIFY_MS;
     if (r != 0)
         return r;
-    return reconnect_called(w->state.db, app_clock(w->app), app_rng(w->app), &p, w->settings.bridge.name,
-                            c->claim.session, c->claim.token, &c->result);
+    return reconnect_called(b->worker->state.db, app_clock(b->worker->app), app_rng(b->worker->app), &p,
+                            b->settings->bridge.name, c->claim.session, c->claim.token, &c->result);
 }
 
 /* Again until it is recorded or the lease has ended: then another worker records it, and the token is refused. */
 static void record(void *ctx)
 {
     struct call *c = ctx;
-    struct worker *w = c->worker;
+    struct worker_bridge *b = c->bridge;
     int r;
 
     move_to(c, CALL_RECORDING);
     r = record_now(c);
 
-    if (r < 0 && boot_ms(w) - c->began_ms < w->settings.policy.policy.lease_ms) {
-        timer_start(c->retry, state_store_result(&w->state, r));
+    if (r < 0 && boot_ms(b) - c->began_ms < b->settings->policy.policy.lease_ms) {
+        timer_start(c->retry, state_store_result(&b->worker->state, r));
         return;
     }
     if (r == RECONNECT_STALE)
@@ -221,44 +223,44 @@ static void on_answer(void *ctx, const struct http_answer *a);
 static int send_call(struct call *c, struct bridge_request *built, int64_t connect_ms, int64_t spent_ms)
 {
     CLEANUP(bridge_request_fini) struct bridge_request owned = *built;
-    const struct worker *w = c->worker;
+    const struct worker_bridge *b = c->bridge;
     struct http_request req = { .method = owned.method,
                                 .url = buf_str(&owned.url),
                                 .headers = buf_str(&owned.headers),
                                 .connect_timeout_ms = connect_ms,
-                                .timeout_ms = w->settings.policy.policy.call_ms - spent_ms,
+                                .timeout_ms = b->settings->policy.policy.call_ms - spent_ms,
                                 .once = true };
 
     *built = BRIDGE_REQUEST_NULL;
     if (owned.body.len > 0)
         req.body = (struct str){ owned.body.data, owned.body.len };
-    return http_call(w->client, &req, on_answer, c, &c->http);
+    return http_call(b->client, &req, on_answer, c, &c->http);
 }
 
 static int call_bridge(struct call *c, int64_t spent_ms)
 {
-    struct bridge_target target = { c->worker->settings.bridge.url, c->worker->settings.bridge.api_key };
+    struct bridge_target target = { c->bridge->settings->bridge.url, c->bridge->settings->bridge.api_key };
     struct bridge_request built = BRIDGE_REQUEST_NULL;
     int r = bridge_build(c->driver, BRIDGE_RECONNECT, &target, c->claim.session, &built);
 
-    return r ? r : send_call(c, &built, c->worker->settings.policy.policy.sent_ms - spent_ms, spent_ms);
+    return r ? r : send_call(c, &built, c->bridge->settings->policy.policy.sent_ms - spent_ms, spent_ms);
 }
 
 /* The next call of the driver's procedure, after its pause. */
 static void on_paused(void *ctx)
 {
     struct call *c = ctx;
-    int64_t spent_ms = boot_ms(c->worker) - c->began_ms;
+    int64_t spent_ms = boot_ms(c->bridge) - c->began_ms;
 
-    if (send_call(c, &c->next, c->worker->settings.policy.policy.call_ms - spent_ms, spent_ms) != 0)
+    if (send_call(c, &c->next, c->bridge->settings->policy.policy.call_ms - spent_ms, spent_ms) != 0)
         end(c, ATTEMPT_NOT_SENT, -1, "the next call of the procedure could not be made");
 }
 
 /* @taken: what came of the last call; the driver may change it. True when another call follows. */
 static bool call_next(struct call *c, const struct bridge_answer *answer, int *taken)
 {
-    struct bridge_target target = { c->worker->settings.bridge.url, c->worker->settings.bridge.api_key };
-    int64_t left_ms = c->worker->settings.policy.policy.call_ms - (boot_ms(c->worker) - c->began_ms);
+    struct bridge_target target = { c->bridge->settings->bridge.url, c->bridge->settings->bridge.api_key };
+    int64_t left_ms = c->bridge->settings->policy.policy.call_ms - (boot_ms(c->bridge) - c->began_ms);
     struct bridge_procedure *p = &c->procedure;
     int r;
 
@@ -288,7 +290,7 @@ static void on_answer(void *ctx, const struct http_answer *a)
     int taken = BRIDGE_NO_ANSWER;
 
     c->http = NULL;
-    if (c->worker->closing) {
+    if (c->bridge->worker->closing) {
         call_free(c);
         return;
     }
@@ -315,39 +317,40 @@ static void on_hook(void *ctx, const struct hook_result *h)
     struct call *c = ctx;
 
     c->hook = NULL;
-    if (c->worker->closing) {
+    if (c->bridge->worker->closing) {
         call_free(c);
         return;
     }
-    c->result.took_ms = boot_ms(c->worker) - c->began_ms;
+    c->result.took_ms = boot_ms(c->bridge) - c->began_ms;
     end(c, h->restarted ? ATTEMPT_CALLED : ATTEMPT_BRIDGE_FAULT, h->sent_ms, h->message);
 }
 
 static int call_now(struct call *c)
 {
-    struct worker *w = c->worker;
-    int64_t spent_ms = boot_ms(w) - c->began_ms;
+    struct worker_bridge *b = c->bridge;
+    int64_t spent_ms = boot_ms(b) - c->began_ms;
     int r;
 
-    if (w->settings.policy.policy.sent_ms - spent_ms < CONNECT_LEAST_MS)
+    if (b->settings->policy.policy.sent_ms - spent_ms < CONNECT_LEAST_MS)
         return -ETIMEDOUT;
     if (c->by_hook)
-        r = hook_run(&w->hook, app_loop(w->app), w->client, w->settings.bridge.name, on_hook, c, &c->hook);
+        r = hook_run(&b->hook, app_loop(b->worker->app), b->client, b->settings->bridge.name, on_hook, c,
+                     &c->hook);
     else
         r = call_bridge(c, spent_ms);
     /* Not before: the process may have been stopped in between. */
-    c->sent_after_ms = boot_ms(w) - c->began_ms;
+    c->sent_after_ms = boot_ms(b) - c->began_ms;
     return r;
 }
 
-void call_start(struct worker *w, const struct claim *claim, int64_t began_ms,
-                void (*on_over)(struct worker *w))
+void call_start(struct worker_bridge *b, const struct claim *claim, int64_t began_ms,
+                void (*on_over)(struct worker_bridge *b))
 {
     struct call *c = mem_zalloc(sizeof *c);
     int r;
 
-    if (!c || timer_open(app_loop(w->app), record, c, &c->retry) != 0 ||
-        timer_open(app_loop(w->app), on_paused, c, &c->pause) != 0) {
+    if (!c || timer_open(app_loop(b->worker->app), record, c, &c->retry) != 0 ||
+        timer_open(app_loop(b->worker->app), on_paused, c, &c->pause) != 0) {
         log_error("no-memory", "no memory for an attempt; its claim lapses and it is tried again",
                   KS("session", claim->session));
         if (c && c->retry)
@@ -355,17 +358,18 @@ void call_start(struct worker *w, const struct claim *claim, int64_t began_ms,
         mem_free(c);
         return;
     }
-    c->worker = w;
+    c->bridge = b;
     c->on_over = on_over;
-    c->driver = w->driver;
-    c->by_hook = w->by_hook;
+    c->driver = b->driver;
+    c->by_hook = b->by_hook;
     c->claim = *claim;
     c->began_ms = began_ms;
-    list_append(&w->calls, &c->link);
-    w->n_calls++;
-    metric_set(&worker_in_flight, 0, w->n_calls);
+    list_append(&b->calls, &c->link);
+    b->n_calls++;
+    b->worker->n_calls++;
+    metric_set_of(&worker_in_flight, b->metrics, 0, b->n_calls);
     r = call_now(c);
-    publish_started(w, claim);
+    publish_started(b, claim);
     if (r == 0)
         move_to(c, CALL_CALLING);
     else
@@ -381,9 +385,9 @@ static void stop_pause(struct call *c)
     end(c, ATTEMPT_CALLED, 0, "stopped between two calls");
 }
 
-void call_let_all_go(struct worker *w)
+void call_let_all_go(struct worker_bridge *b)
 {
-    LIST_FOR(it, &w->calls)
+    LIST_FOR(it, &b->calls)
     {
         struct call *c = container_of(it, struct call, link);
 
@@ -396,10 +400,9 @@ void call_let_all_go(struct worker *w)
     }
 }
 
-void call_drop_all(struct worker *w)
+void call_drop_all(struct worker_bridge *b)
 {
-    w->closing = true; /* a call that waits is freed by its answer, at the latest when the client closes */
-    LIST_FOR(it, &w->calls)
+    LIST_FOR(it, &b->calls)
     {
         struct call *c = container_of(it, struct call, link);
 

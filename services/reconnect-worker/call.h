@@ -14,13 +14,14 @@
 #include "services/reconnect-worker/worker.h"
 
 /* Publishes the start of the attempt and makes the call. @began_ms: boot ms from before the claim. The call is in
- * w->calls until it is recorded; then @on_over fires (also before call_start() returns, when it cannot be sent). */
-void call_start(struct worker *w, const struct claim *claim, int64_t began_ms,
-                void (*on_over)(struct worker *w));
-/* Ends the wait for all answers: a call that was sent counts as accepted, and the monitor sees whether it worked. */
-void call_let_all_go(struct worker *w);
-/* At the end of the program: forgets the calls in flight; their leases lapse. */
-void call_drop_all(struct worker *w);
+ * b->calls until it is recorded; then @on_over fires (also before call_start() returns, when it cannot be sent). */
+void call_start(struct worker_bridge *b, const struct claim *claim, int64_t began_ms,
+                void (*on_over)(struct worker_bridge *b));
+/* Ends the wait for all answers of a bridge: a call that was sent counts as accepted, and the monitor sees whether it worked. */
+void call_let_all_go(struct worker_bridge *b);
+/* At the end of the program (worker->closing is set): forgets the calls in flight; a call that waits is freed by its answer,
+ * at the latest when the client closes. Their leases lapse. */
+void call_drop_all(struct worker_bridge *b);
 
 enum call_step { CALL_STARTED, CALL_CALLING, CALL_RECORDING, CALL_OVER, CALL_STEP_N };
 bool call_step_may_follow(enum call_step from, enum call_step to);

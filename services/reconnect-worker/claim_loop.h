@@ -1,5 +1,5 @@
 /*
- * The loop of the worker: woken by a notification, a commit, the next due row or the sweep, it claims sessions that are due
+ * The loop of one bridge: woken by a notification, a commit, the next due row or the sweep, it claims sessions that are due
  * and starts the calls.
  */
 #pragma once
@@ -15,9 +15,10 @@
 #define WORKER_COMMIT_REST_MS 5
 
 /* Reads the queue now, or @after_ms from now if that is sooner than planned. */
-void claim_loop_wake(struct worker *w, int64_t after_ms);
+void claim_loop_wake(struct worker_bridge *b, int64_t after_ms);
 
-/* Callbacks, with the worker as ctx. */
+/* Callback of a bridge's timer. */
 void claim_loop_on_timer(void *ctx);
+/* Callbacks, with the worker as ctx: they wake the bridges that it may be about. */
 void claim_loop_on_notification(void *ctx, struct str message);
 void claim_loop_on_commit(void *ctx);

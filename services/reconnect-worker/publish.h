@@ -7,6 +7,6 @@
 
 #include "services/reconnect-worker/worker.h"
 
-void publish_started(struct worker *w, const struct claim *claim);
+void publish_started(struct worker_bridge *b, const struct claim *claim);
 /* Returns 0 or the error of the store. */
-int publish_ended(struct worker *w);
+int publish_ended(struct worker_bridge *b);

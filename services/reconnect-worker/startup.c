@@ -1,5 +1,6 @@
 #include "services/reconnect-worker/startup.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -9,8 +10,7 @@
 #include "common/io/file_watch.h"
 #include "services/reconnect-worker/call.h"
 #include "services/reconnect-worker/claim_loop.h"
-#include "services/reconnect-worker/store.h"
-#include "services/reconnect-worker/worker_metrics.h"
+#include "services/reconnect-worker/worker_bridge.h"
 
 /* A call that has not ended by then is let go: 2 s remain of the 10 s to record it. */
 #define STOP_LET_GO_MS 8000
@@ -19,7 +19,10 @@
 
 static void on_let_go(void *ctx)
 {
-    call_let_all_go(ctx);
+    struct worker *w = ctx;
+
+    LIST_FOR(it, &w->bridges)
+    call_let_all_go(container_of(it, struct worker_bridge, link));
 }
 
 static void on_stop(void *ctx)
@@ -44,21 +47,6 @@ static const struct app_spec worker_spec = {
     .needs_data_dir = true,
 };
 
-static int check_settings(struct worker *w)
-{
-    CLEANUP(buf_fini) struct buf problem = BUF_INIT(1024);
-
-    if (!*w->settings.bridge.url) {
-        (void)buf_adds(&problem, "WHATSAPP_API_URL is not set; it has to be the base URL of the bridge, as"
-                                 " http://127.0.0.1:3000");
-        return app_exit(w->app, EXIT_USAGE, "%s", buf_str(&problem));
-    }
-    if (policy_settings_check(&w->settings.policy, &problem) != 0 ||
-        hook_parse(&w->settings.hook, &problem, &w->hook) != 0)
-        return app_exit(w->app, EXIT_USAGE, "%s", buf_str(&problem));
-    return 0;
-}
-
 static void name_worker(struct worker *w)
 {
     char host[48] = "";
@@ -73,15 +61,9 @@ static void name_worker(struct worker *w)
 
 static int subscribe(struct worker *w)
 {
-    const char *types[] = { "reconnect.due", "session.state", "bridge.up" };
-    char prefix[ARRAY_LEN(types)][TOPIC_MAX];
-    const char *prefixes[ARRAY_LEN(types)];
+    static const char *const types[] = { "reconnect.due/", "session.state/", "bridge.up/" };
 
-    for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-        (void)topic_format(types[i], str_from(w->settings.bridge.name), STR_LIT(""), prefix[i]);
-        prefixes[i] = prefix[i];
-    }
-    return bus_sub_open(app_loop(w->app), app_bus(&w->settings.app), prefixes, ARRAY_LEN(types),
+    return bus_sub_open(app_loop(w->app), app_bus(&w->settings.app), types, ARRAY_LEN(types),
                         claim_loop_on_notification, NULL, w, &w->sub);
 }
 
@@ -97,8 +79,17 @@ static int check_driver(void *ctx, char *ret_why, size_t n)
 {
     struct worker *w = ctx;
 
-    (void)snprintf(ret_why, n, "its driver is not known yet; the monitor finds it");
-    return w->driver ? 0 : -1;
+    LIST_FOR(it, &w->bridges)
+    {
+        const struct worker_bridge *b = container_of(it, struct worker_bridge, link);
+
+        if (b->driver || b->leaving)
+            continue;
+        (void)snprintf(ret_why, n, "the driver of %s is not known yet; the monitor finds it",
+                       b->settings->bridge.name);
+        return -1;
+    }
+    return 0;
 }
 
 static void add_checks(struct worker *w)
@@ -119,28 +110,26 @@ static void watch_store(struct worker *w)
                           claim_loop_on_commit, w, &w->watch);
 }
 
+static void on_reload(void *ctx, int signum)
+{
+    worker_bridges_reload(ctx);
+}
+
 static int start_worker(struct worker *w)
 {
-    struct loop *loop = app_loop(w->app);
-    char url[300];
-    int r = app_http_client(w->app, (int)w->settings.policy.policy.in_flight_max, &w->client);
+    int r = timer_open(app_loop(w->app), on_let_go, w, &w->stop);
 
     if (r == 0)
-        r = timer_open(loop, claim_loop_on_timer, w, &w->wake);
-    if (r == 0)
-        r = timer_open(loop, on_let_go, w, &w->stop);
+        r = worker_bridges_open(w);
     if (r == 0)
         r = subscribe(w);
+    if (r == 0)
+        r = loop_on_signal(app_loop(w->app), SIGHUP, on_reload, w);
     if (r != 0)
         return r;
     watch_store(w);
     add_checks(w);
     app_on_stop(w->app, on_stop, w);
-    w->wake_at_ms = INT64_MAX;
-    claim_loop_wake(w, 0);
-    log_info("started", "waiting for sessions that are due", KS("worker", w->name),
-             KS("bridge", w->settings.bridge.name),
-             KS("url", url_display(w->settings.bridge.url, url, sizeof url)));
     return 0;
 }
 
@@ -148,10 +137,10 @@ int worker_open(struct worker *w, const struct app_start *start)
 {
     int r;
 
-    list_init(&w->calls);
+    list_init(&w->bridges);
     r = app_open(&worker_spec, start, &w->settings, &w->app);
     if (r == 0)
-        r = check_settings(w);
+        r = worker_bridges_read(w);
     if (r != 0)
         return r;
     name_worker(w);
@@ -165,10 +154,8 @@ void worker_close(struct worker *w)
         return;
     bus_sub_close(w->sub);
     file_watch_close(w->watch);
-    if (w->wake)
-        timer_close(w->wake);
     if (w->stop)
         timer_close(w->stop);
-    call_drop_all(w);
+    worker_bridges_close(w);
     state_store_close(&w->state);
 }

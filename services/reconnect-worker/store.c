@@ -1,15 +1,13 @@
 #include "services/reconnect-worker/store.h"
 
-int store_open(struct worker *w)
+int store_open(struct worker_bridge *b)
 {
-    int r;
+    struct state_store *state = &b->worker->state;
+    int r = state_store_open(state);
 
-    if (w->state.db)
-        return 0;
-    r = state_store_open(&w->state);
-    if (r == 0)
-        r = bridges_set_policy(w->state.db, w->settings.bridge.name, &w->settings.policy.policy);
-    if (r != 0)
-        state_store_close(&w->state);
+    if (r != 0 || b->policy_noted)
+        return r;
+    r = bridges_set_policy(state->db, b->settings->bridge.name, &b->settings->policy.policy);
+    b->policy_noted = r == 0;
     return r;
 }

@@ -4,4 +4,4 @@
 #include "services/reconnect-worker/worker.h"
 
 /* Nothing when it is open. Returns 0, or the error of opening it, for state_store_result(). */
-int store_open(struct worker *w);
+int store_open(struct worker_bridge *b);

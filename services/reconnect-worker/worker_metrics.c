@@ -6,6 +6,7 @@ _Static_assert(ATTEMPT_OUTCOME_N <= METRIC_SERIES_MAX, "one series per outcome")
 
 METRIC worker_attempts = {
     .name = "zapkeep_reconnect_attempts_total",
+    .by_bridge = true,
     .help = "Attempts that ended, by outcome",
     .kind = METRIC_COUNTER,
     .label = "outcome",
@@ -17,11 +18,13 @@ METRIC worker_attempts = {
 };
 METRIC worker_parked = {
     .name = "zapkeep_reconnect_parked_total",
+    .by_bridge = true,
     .help = "Sessions that were parked",
     .kind = METRIC_COUNTER,
 };
 METRIC worker_in_flight = {
     .name = "zapkeep_reconnect_in_flight",
+    .by_bridge = true,
     .help = "Calls of the bridge in flight",
     .kind = METRIC_GAUGE,
 };

@@ -1,0 +1,115 @@
+"""One stack with several bridges (ZAPKEEP_BRIDGES): each with its own settings; one that hangs delays no other."""
+
+import signal
+
+import pytest
+import zk
+
+HEAD = """[bridge {name}]
+type = contract
+url = http://127.0.0.1:{port}
+key = {key}
+webhook_token = {token}
+"""
+
+
+class Bridges:
+    """Simulated bridges beside one stack."""
+
+    def __init__(self, stack, names):
+        self.stack = stack
+        self.names = list(names)
+        self.port = {n: (zk.free_port(), zk.free_port()) for n in names}
+        self.more = dict.fromkeys(names, "")
+        stack.env.pop("WHATSAPP_API_URL")
+        stack.env.pop("WHATSAPP_API_KEY")
+        stack.env["ZAPKEEP_BRIDGES"] = self.write()
+
+    def token(self, name):
+        return f"{self.stack.token}-{name}"
+
+    def section(self, name):
+        return HEAD.format(name=name, port=self.port[name][0], key=f"{self.stack.key}-{name}",
+                           token=self.token(name)) + self.more[name]
+
+    def write(self, names=None):
+        return self.stack.file("bridges.conf", "\n".join(self.section(n) for n in names or self.names))
+
+    def start(self, name, *args):
+        api, control = self.port[name]
+        p = self.stack.start(f"sim-{name}", "zapkeep-bridge-sim", "--dialect", "contract", "--port", str(api),
+                             "--control-port", str(control), *args, API_KEY=f"{self.stack.key}-{name}",
+                             WEBHOOK_URL=f"http://127.0.0.1:{self.stack.ports['ingest']}/webhook/{name}",
+                             WEBHOOK_AUTH_TOKEN=self.token(name))
+        zk.wait_until("the simulated bridge answers", lambda: self.control(name, "GET", "/state", check=False), needs=p)
+
+    def control(self, name, method, path, check=True):
+        status, _, body = zk.http(method, f"http://127.0.0.1:{self.port[name][1]}{path}")
+        assert not check or status == 200, f"{method} {path}: {status} {body!r}"
+        return body if status == 200 else None
+
+    def metric(self, text):
+        _, _, body = zk.http("GET", f"http://127.0.0.1:{self.stack.ports['monitor']}/metrics")
+        return next((float(line.rsplit(" ", 1)[1]) for line in body.decode().splitlines() if line.startswith(text + " ")),
+                    None)
+
+    def connected(self, name):
+        return self.metric(f'zapkeep_sessions{{bridge="{name}",state="connected"}}')
+
+    def reload(self, *processes):
+        for p in processes:
+            p.popen.send_signal(signal.SIGHUP)
+
+
+@pytest.fixture
+def two(stack):
+    return Bridges(stack, ["sales", "support"])
+
+
+def test_the_file_is_read_anew(stack, two):
+    """A bridge comes and goes by SIGHUP; an error changes nothing and says where; the other bridge is not disturbed."""
+    for name, n in (("sales", 3), ("support", 2)):
+        two.start(name, "--sessions", str(n))
+    two.write(["sales"])
+    monitor = stack.monitor()
+    zk.wait_until("sales is watched", lambda: two.connected("sales") == 3, needs=monitor)
+    assert two.connected("support") is None
+    sweeps = two.metric('zapkeep_sweeps_total{bridge="sales",end="good"}')
+
+    two.more["support"] = "check_interval = often\n"
+    two.write()
+    two.reload(monitor)
+    zk.wait_until("the error is named", lambda: "bridges.conf:12:18: check_interval is" in monitor.text())
+    two.more["support"] = ""
+    two.write()
+    two.reload(monitor)
+    zk.wait_until("support is watched", lambda: two.connected("support") == 2)
+    two.write(["support"])
+    two.reload(monitor)
+    zk.wait_until("sales is not watched", lambda: two.connected("sales") is None)
+    assert two.connected("support") == 2 and sweeps >= 1
+    assert "reload-refused" in monitor.text() and monitor.running()
+
+
+def test_each_bridge_is_reconnected_by_its_own_rules(stack, two):
+    """One worker for all: the key, the policy and the queue of each bridge are its own; one that hangs delays no other."""
+    for name in two.names:
+        two.start(name, "--sessions", "3")
+    two.more["support"] = "reconnect_grace = 1h\n"
+    two.write()
+    stack.hub()
+    monitor, worker = stack.monitor(), stack.worker()
+    for name in two.names:
+        zk.wait_until(f"{name} is watched", lambda name=name: two.connected(name) == 3, needs=monitor)
+    for name in two.names:
+        two.control(name, "POST", "/drop?session=demo-1&code=428")
+    zk.wait_until("it is back by a call", lambda: "demo-1" in two.control("sales", "GET", "/calls").decode())
+    zk.wait_until("it is back", lambda: two.connected("sales") == 3)
+    assert two.connected("support") == 2
+    assert two.control("support", "GET", "/calls") .strip() == b"[]"
+    # A bridge that hangs: the other's session is back within the usual time.
+    two.control("support", "POST", "/fault?kind=hang")
+    zk.wait_until("support is down", lambda: two.metric('zapkeep_bridge_up{bridge="support"}') == 0)
+    two.control("sales", "POST", "/drop?session=demo-2&code=428")
+    zk.wait_until("it is back", lambda: "demo-2" in two.control("sales", "GET", "/calls").decode(), 10)
+    assert worker.running()
