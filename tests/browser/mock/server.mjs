@@ -204,8 +204,9 @@ export class MockConsole {
     if (!dry)
       for (const s of rows) {
         if (action === 'delete') this.world.sessions.delete(`${s.bridge}/${s.session}`), this.publish('removed', { bridge: s.bridge, session: s.session });
-        else if (action === 'park' || action === 'unpark') this.change(`${s.bridge}/${s.session}`, { parked: action === 'park', mark: action === 'park' ? 'parked' : '' });
+        else if (action === 'park' || action === 'unpark') this.publish('session', Object.assign(s, { parked: action === 'park', mark: action === 'park' ? 'parked' : '' }));
       }
+    if (!dry) this.publish('overview', this.overviewPart());
     return { action, dry_run: !!dry, matched: rows.length, done: dry ? 0 : rows.length, refused: 0, results: [] };
   }
 

@@ -1,5 +1,5 @@
 // The keyboard: pages add their own keys while they are shown.
-import { useEffect } from './ui/html.js';
+import { useEffect, useRef } from './ui/html.js';
 
 const layers = [];
 
@@ -33,11 +33,13 @@ addEventListener('keydown', (event) => {
   }
 });
 
-// useKeys({ j: () => …, Escape: () => … }): a function that returns false lets the others have the key.
+// useKeys({ j: () => …, Escape: () => … }): a function that returns false lets the others have the key. The map of the newest
+// drawing counts, so that two keys in quick succession see each other's effect.
 export function useKeys(map) {
+  const layer = useRef(map);
+  layer.current = map;
   useEffect(() => {
-    const layer = { current: map };
     layers.push(layer);
     return () => layers.splice(layers.indexOf(layer), 1);
-  });
+  }, []);
 }

@@ -9,7 +9,7 @@ import { on, want } from '../stream.js';
 import { html, useEffect, useRef, useState } from '../ui/html.js';
 import { attempt, ActionButton } from '../ui/dialog.js';
 import { Icon } from '../ui/icon.js';
-import { Bar, Empty, Held, Loading, Page, Problem, Search, Select } from '../ui/page.js';
+import { Bar, Empty, LiveLine, Loading, Page, Problem, Search, Select } from '../ui/page.js';
 import { Clock } from '../ui/time.js';
 import { EventBody } from './event_body.js';
 
@@ -130,7 +130,7 @@ export function Events({ query: given }) {
   return html`<${Page} title=${t('nav.events')} sub=${page.head_seq > 0 ? t('events.kept', { from: number(page.oldest_seq), to: number(Math.max(page.head_seq, rows?.[0]?.seq ?? 0)) }) : ''}
     actions=${html`<button aria-pressed=${live.paused} onClick=${() => (live.paused ? resume() : pause('button'))}><${Icon} name=${live.paused ? 'next' : 'pause'} />${t(live.paused ? 'held.resume' : 'events.pause')}</button>`}>
     <${Filters} query=${query} set=${set} />
-    ${live.paused && html`<${Held} reason=${t(live.reason === 'button' ? 'held.paused' : 'held.reading')} n=${live.waiting.length + live.lost} onResume=${resume} />`}
+    <${LiveLine} reason=${live.paused ? t(live.reason === 'button' ? 'held.paused' : 'held.reading') : ''} n=${live.waiting.length + live.lost} onResume=${resume} />
     ${log.error && html`<${Problem} error=${log.error} reload=${log.read} />`}
     ${single && html`<${Panel} seq=${query.seq} />`}
     ${!rows && !log.error && html`<${Loading} />`}

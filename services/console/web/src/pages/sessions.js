@@ -7,7 +7,7 @@ import { NAMED_MAX, act } from '../session_actions.js';
 import { sessionList, startSessionList, reloadSessionList } from '../session_list.js';
 import { isOperator, me, useStore } from '../store.js';
 import { html, useEffect, useMemo, useRef, useState } from '../ui/html.js';
-import { Bar, Empty, Held, Loading, Page, Problem, Search, Select } from '../ui/page.js';
+import { Bar, Empty, LiveLine, Loading, Page, Problem, Search, Select } from '../ui/page.js';
 import { SessionTable } from './session_table.js';
 
 const FILTERS = ['q', 'state', 'bridge', 'cause'];
@@ -121,7 +121,7 @@ export function Sessions({ query }) {
     <//>
     <${Chips} counts=${counts} filter=${filter} set=${set} />
     ${(chosen.size > 0 || all) && html`<${Bulk} chosen=${chosenRows} matching=${rows.length} filter=${filter} all=${all} setAll=${() => setAll(true)} clear=${clear} />`}
-    ${held && html`<${Held} reason=${t('held.order')} n=${0} onResume=${() => setHeld(false)} />`}
+    ${rows.length > 0 && html`<${LiveLine} reason=${held ? t('held.order') : ''} onResume=${() => setHeld(false)} />`}
     ${!loaded && list.length === 0 && !error && html`<${Loading} />`}
     ${loaded && list.length === 0 && html`<${Empty} title=${t('sessions.none')} text=${t('sessions.none.text')}>${operator && html`<a class="button primary" href=${build(['pair'])}>${t('action.pair_new')}</a>`}<//>`}
     ${list.length > 0 && rows.length === 0 && html`<${Empty} title=${t('sessions.no_match')} text=${t('sessions.no_match.text')}><button onClick=${() => set(Object.fromEntries(FILTERS.map((f) => [f, ''])))}>${t('action.clear_filter')}</button><//>`}

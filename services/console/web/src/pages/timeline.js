@@ -6,7 +6,7 @@ import { useReloadOn, useResource } from '../resource.js';
 import { html, useEffect, useRef, useState } from '../ui/html.js';
 import { Icon } from '../ui/icon.js';
 import { attempt, ActionButton } from '../ui/dialog.js';
-import { Empty, Held, Loaded, Panel } from '../ui/page.js';
+import { Empty, LiveLine, Loaded, Panel } from '../ui/page.js';
 import { Cause } from '../ui/state.js';
 import { Clock } from '../ui/time.js';
 
@@ -70,7 +70,7 @@ export function Timeline({ path, bridge, id }) {
   };
   const chips = html`<div class="chips" role="group" aria-label=${t('timeline.show')}>${KINDS.map((k) => html`<button class="chip" aria-pressed=${!hidden.has(k)} onClick=${() => toggle(k)}>${t(`timeline.kind.${k}`)}</button>`)}</div>`;
   return html`<${Panel} title=${t('timeline.title')} actions=${chips}>
-    ${held && waiting > 0 && html`<${Held} reason=${t('held.reading')} n=${waiting} onResume=${() => setHeld(false)} />`}
+    <${LiveLine} reason=${held ? t('held.reading') : ''} n=${waiting} onResume=${() => setHeld(false)} />
     <${Loaded} resource=${{ ...timeline, data: shown }}>${(data) => {
       const items = [...data.items, ...older.items].filter((i) => !hidden.has(i.kind));
       if (items.length === 0) return html`<${Empty} title=${t('timeline.none')} text=${t('timeline.none.text')} />`;

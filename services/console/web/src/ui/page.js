@@ -39,10 +39,11 @@ export const Panel = ({ title, actions, children, kind = '' }) =>
     ${children}
   </section>`;
 
-// "You read; 12 new wait": never moves the list.
-export const Held = ({ n, reason, onResume }) =>
-  html`<div class="held" role="status"><${Icon} name="pause" /><span>${reason}${n > 0 ? ` ${t('held.waiting', { n })}` : ''}</span>
-    <button class="small" onClick=${onResume}>${t('held.resume')}</button></div>`;
+// Whether the list below is live or held while somebody reads. Always there and of one height: a list that moved when it is
+// held would slip from under the pointer.
+export const LiveLine = ({ reason, n = 0, onResume }) =>
+  html`<div class="live ${reason ? 'held' : ''}" role="status"><${Icon} name=${reason ? 'pause' : 'ok'} /><span>${reason || t('held.live')}${reason && n > 0 ? ` ${t('held.waiting', { n })}` : ''}</span>
+    ${reason && html`<button class="small" onClick=${onResume}>${t('held.resume')}</button>`}</div>`;
 
 export const Bar = ({ children, label }) => html`<div class="filters" role="search" aria-label=${label}>${children}</div>`;
 
