@@ -33,6 +33,7 @@ test('durations have their two largest units', () => {
   assert.equal(duration(26 * 3600e3 + 59e3, 'en'), '1d 2h');
   assert.equal(duration(86400e3 + 5e3, 'en'), '1d');
   assert.equal(duration(-5, 'en'), '0s');
+  assert.equal(duration(130e3, 'en', 1), '2m');
 });
 
 test('absolute times name their zone', () => {
@@ -185,6 +186,7 @@ test('the next step is that of the command line', () => {
 test('a problem with an unknown key is shown in the words of the server', () => {
   const p = { level: 'bad', area: 'sessions', text: 'as the server says', bridge: 'a b', session: '', key: 'not-known-yet', args: { n: 3 } };
   assert.deepEqual(problemText(p, T), { text: 'as the server says', step: '' });
+  assert.deepEqual(problemText({ ...p, key: 'alert', args: { alert: 'session-parked' }, session: 's1' }, T), { text: 'Session parked: s1', step: 'Nothing is tried until somebody unparks it.' });
   assert.equal(problemLink(p), '#/sessions?state=down&bridge=a+b');
   assert.equal(problemLink({ ...p, session: 's/1' }), '#/session/a%20b/s%2F1');
   assert.equal(problemLink({ ...p, area: 'delivery' }), '#/delivery');

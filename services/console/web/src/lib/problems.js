@@ -16,6 +16,10 @@ function values(args, now) {
 
 // { text, step }: the sentence and the next step.
 export function problemText(p, now) {
+  if (p.key === 'alert') {
+    const kind = p.args?.alert ?? '';
+    return { text: `${tOr(`alert.${kind}`, p.text)}: ${p.session || p.bridge}`, step: tOr(`alert.${kind}.step`, p.args?.detail) };
+  }
   const shown = { bridge: p.bridge, session: p.session, ...values(p.args, now) };
   const text = p.key ? tOr(`problem.${p.key}`, p.text, shown) : p.text;
   return { text, step: p.key ? tOr(`problem.${p.key}.step`, '', shown) : '' };

@@ -13,14 +13,14 @@ function step(ms) {
 }
 
 // "3 min. ago", "in 20 sec."; at a distance of less than a second: "now".
-export function relative(at, now, lang) {
+export function relative(at, now, lang, style = 'short') {
   const [count, word] = step(Math.abs(at - now));
-  const format = new Intl.RelativeTimeFormat(lang, { style: 'short', numeric: count === 0 ? 'auto' : 'always' });
+  const format = new Intl.RelativeTimeFormat(lang, { style, numeric: count === 0 ? 'auto' : 'always' });
   return format.format(at > now ? count : -count, word);
 }
 
-// "3 min 20 s": the two largest units, for how long a state lasts.
-export function duration(ms, lang) {
+// "3 min 20 s": the two largest units, for how long a state lasts; or the largest alone.
+export function duration(ms, lang, units = 2) {
   const parts = [];
   let rest = Math.max(0, Math.round(ms / 1000));
   for (const [seconds, unit] of [[86400, 'day'], [3600, 'hour'], [60, 'minute'], [1, 'second']]) {
@@ -29,7 +29,7 @@ export function duration(ms, lang) {
     if (count > 0 || (unit === 'second' && parts.length === 0))
       parts.push(new Intl.NumberFormat(lang, { style: 'unit', unit, unitDisplay: 'narrow' }).format(count));
     else if (parts.length > 0) break;
-    if (parts.length === 2) break;
+    if (parts.length === units) break;
   }
   return parts.join(' ');
 }

@@ -52,7 +52,7 @@ function Heading({ column, sortBy, onSort }) {
 
 function NextCell({ s }) {
   const why = s.state === 'connected' || s.why_not_sooner === 'ready' ? '' : whyText(s.why_not_sooner, s.why_detail);
-  return html`<span title=${why}><${Until} at=${s.next_at} /></span>`;
+  return html`<span title=${why}><${Until} at=${s.next_at} units=${1} /></span>`;
 }
 
 function Row({ s, at, current, chosen, onToggle, manyBridges }) {
@@ -62,9 +62,9 @@ function Row({ s, at, current, chosen, onToggle, manyBridges }) {
     <td class="c-session"><a href=${sessionLink(s.bridge, s.session)}><b>${s.session}</b>${s.name && html`<span class="name">${s.name}</span>`}</a></td>
     ${manyBridges && html`<td class="c-bridge">${s.bridge}</td>`}
     <td class="c-state"><${StateTag} session=${s} /></td>
-    <td class="c-since"><${Since} at=${s.since} /></td>
+    <td class="c-since"><${Since} at=${s.since} units=${1} /></td>
     <td class="c-cause"><${Cause} cause=${s.cause} code=${s.code} /></td>
-    <td class="c-heard"><${Ago} at=${s.last_received_at} /></td>
+    <td class="c-heard"><${Ago} at=${s.last_received_at} style="narrow" /></td>
     <td class="c-next"><${NextCell} s=${s} /></td>
     <td class="c-strip"><${Strip} strip=${s.strip} label=${t('strip.day')} /></td>
   </tr>`;

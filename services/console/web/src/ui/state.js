@@ -15,7 +15,7 @@ export function StateTag({ session: s }) {
 
 // "Closed by WhatsApp", with the whole sentence on hover.
 export function Cause({ cause, code }) {
-  if (!cause) return html`<span class="faint">–</span>`;
+  if (!cause) return html`<span class="faint none">–</span>`;
   return html`<span title=${tOr(`cause.${cause}.meaning`, cause)}>${tOr(`cause.${cause}`, cause)}${code ? html` <span class="faint">${code}</span>` : ''}</span>`;
 }
 

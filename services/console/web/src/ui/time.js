@@ -14,24 +14,24 @@ function useNow() {
 const stamp = (at, utc, lang) => ({ title: absolute(at, utc, lang), datetime: new Date(at).toISOString() });
 
 // "3 min. ago"; the absolute time on hover. 0: a dash.
-export function Ago({ at, none = '–' }) {
+export function Ago({ at, none = '–', style = 'short' }) {
   const { now, utc, lang } = useNow();
-  if (!at) return html`<span class="faint">${none}</span>`;
-  return html`<time ...${stamp(at, utc, lang)}>${relative(at, now, lang)}</time>`;
+  if (!at) return html`<span class="faint none">${none}</span>`;
+  return html`<time ...${stamp(at, utc, lang)}>${relative(at, now, lang, style)}</time>`;
 }
 
 // "3 min 20 s": how long something has lasted.
-export function Since({ at, none = '–' }) {
+export function Since({ at, none = '–', units = 2 }) {
   const { now, utc, lang } = useNow();
-  if (!at) return html`<span class="faint">${none}</span>`;
-  return html`<time ...${stamp(at, utc, lang)}>${duration(now - at, lang)}</time>`;
+  if (!at) return html`<span class="faint none">${none}</span>`;
+  return html`<time ...${stamp(at, utc, lang)}>${duration(now - at, lang, units)}</time>`;
 }
 
 // "in 2 min 10 s", and "now" when that time has come.
-export function Until({ at, none = '–' }) {
+export function Until({ at, none = '–', units = 2 }) {
   const { now, utc, lang } = useNow();
-  if (!at) return html`<span class="faint">${none}</span>`;
-  const text = at - now < 1000 ? t('time.now') : t('time.in', { time: duration(at - now, lang) });
+  if (!at) return html`<span class="faint none">${none}</span>`;
+  const text = at - now < 1000 ? t('time.now') : t('time.in', { time: duration(at - now, lang, units) });
   return html`<time ...${stamp(at, utc, lang)}>${text}</time>`;
 }
 
