@@ -193,6 +193,16 @@ static bool plan_changes(const struct retry *r, enum cause_plan plan)
            (plan == PLAN_SLOW && r->reason != RETRY_FOR_SLOW && r->reason != RETRY_FOR_OPERATOR);
 }
 
+/* It was put off for the flap damping, which holds no more. */
+static void relieve(const struct policy *p, struct retry *r, int64_t now)
+{
+    int64_t at = spaced_at(p, r, now);
+
+    if (r->phase == RETRY_DUE && (r->reason == RETRY_FOR_DROP || r->reason == RETRY_FOR_AGAIN) &&
+        at < r->due_at)
+        r->due_at = at;
+}
+
 static void follow_disconnected(const struct policy *p, struct retry *r, enum cause_plan plan, int64_t now,
                                 struct retry_effect *effect)
 {
@@ -255,7 +265,9 @@ struct retry retry_follow(const struct policy *p, const struct retry *r, const s
 
     if (change->to != SESSION_CONNECTED && change->connected_ms >= p->stable_ms)
         reset_counters(&n);
-    if (change->to == SESSION_CONNECTED && !change->silent)
+    if (change->relieved)
+        relieve(p, &n, now);
+    else if (change->to == SESSION_CONNECTED && !change->silent)
         follow_connected(&n, change->from, &effect);
     else if (change->to == SESSION_CONNECTED && n.phase == RETRY_IDLE)
         set_due(&n, RETRY_FOR_SILENT, spaced_at(p, &n, now));

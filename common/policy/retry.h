@@ -112,6 +112,7 @@ struct retry_change {
     const struct cause *cause; /* of the new state; NULL: unknown */
     int64_t connected_ms;      /* how long it had been connected before, 0: it was not */
     bool silent;               /* to is CONNECTED, and an attempt is wanted nevertheless */
+    bool relieved;             /* nothing has changed, but its flap damping has ended early */
 };
 
 /* Effects beyond the new struct retry. */

@@ -50,6 +50,14 @@ void change_batch_undo(struct change_batch *b)
     changeset_undo(&b->changeset);
 }
 
+static void give_back_one(const struct rules *rules, struct change *c, int64_t now)
+{
+    bool damped = c->s->flap.suppressed_ms > 0;
+
+    flap_give_back(rules, &c->s->flap, now);
+    c->follow = c->relieved = damped && c->s->flap.suppressed_ms == 0 && c->to == SESSION_DISCONNECTED;
+}
+
 /* The bridge has dropped them, not they themselves: what the flap damping has counted for that is given back. */
 static void give_back(struct change_batch *b)
 {
@@ -64,7 +72,7 @@ static void give_back(struct change_batch *b)
             now - s->drop_counted_ms >= rules->incident_window_ms)
             continue;
         if (changeset_touch(&b->changeset, s, true) == 0)
-            flap_give_back(rules, &s->flap, now);
+            give_back_one(rules, &b->changeset.changes[b->changeset.n - 1], now);
     }
 }
 

@@ -17,6 +17,7 @@ struct change {
     bool row;              /* its row must be saved */
     bool follow;           /* reconnection must follow, although nothing moved … */
     bool silent;           /* … because it is silent */
+    bool relieved;         /* … because its flap damping has ended early */
     bool drop;             /* it was connected and is no longer */
     enum session_state to; /* the state after this change; another may follow in the same changeset */
     const struct cause *cause;

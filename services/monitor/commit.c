@@ -63,6 +63,7 @@ static int follow(const struct commit_context *x, const struct now *now, struct 
                                    .to = c->to,
                                    .cause = c->cause,
                                    .silent = c->silent,
+                                   .relieved = c->relieved,
                                    .connected_ms = c->before.stable_since > 0
                                                        ? now->steady_ms - c->before.stable_since
                                                        : 0 };

@@ -21,6 +21,8 @@ struct seen {
     bool *has; /* by session */
 };
 
+/* The bridge was in trouble or did not answer then, last: its sessions are not spoken of one by one meanwhile. */
+static int64_t trouble_t;
 static int64_t incident_t; /* an incident that nothing explains has been seen since; 0: none */
 
 static bool is_paging(enum alert_kind k)
@@ -42,7 +44,7 @@ static int on_alert(void *ctx, const struct alert_row *row)
     seen->has[sim_find(row->session)] = true;
     if (is_paging(k) && !sim.is_away && !x->word && x->connected_since > 0 &&
         world_now() - x->connected_since > WELL_MS && world_now() - sim.back_t > WELL_MS &&
-        x->reported > x->connected_since)
+        world_now() - trouble_t > WELL_MS && x->reported > x->connected_since)
         world_fail("T2: %s has the alert %s, and has been well for %.0f s", x->id, row->name,
                    (double)(world_now() - x->connected_since) / 1000);
     return 0;
@@ -86,6 +88,8 @@ void check_alerts(const struct bridge_row *bridge)
 
     if (sim.n_sessions > 4096)
         return;
+    if (bridge->incident_since > 0 || bridge->health == BRIDGE_HEALTH_DOWN || !bridge_answers())
+        trouble_t = world_now();
     sim_must(alerts_each(sim.db, SIM_BRIDGE, on_alert, &seen), "alerts_each");
     for (int i = 0; i < sim.n_sessions && alert_kind_find("session-down") != ALERT_NONE && !world_failed();
          i++)

@@ -399,6 +399,31 @@ static void test_outdated(void **state)
     assert_int_equal(l.r.phase, RETRY_IDLE);
 }
 
+/* A flap damping that ends early brings forward what was put off for it, up to the spacing, and nothing else. */
+static void test_relieved(void **state)
+{
+    const struct policy *p = &policy_default;
+    const struct retry_change relief = { .from = SESSION_DISCONNECTED,
+                                         .to = SESSION_DISCONNECTED,
+                                         .relieved = true };
+    struct retry_verdict damped = { WHY_FLAPPING, T0 + 3600 * S };
+    struct life l = { .state = SESSION_CONNECTED };
+
+    drop(&l, p, 428, 0, T0);
+    l.r = retry_put_off(&l.r, damped, T0);
+    assert_true(l.r.due_at > T0);
+    l.r = retry_follow(p, &l.r, &relief, T0 + S, &l.effect);
+    assert_int_equal(l.r.due_at, T0 + S);
+    l.r.last_sent = T0;
+    l.r.due_at = T0 + 3600 * S;
+    l.r = retry_follow(p, &l.r, &relief, T0 + S, &l.effect);
+    assert_int_equal(l.r.due_at, T0 + p->interval_ms);
+    l = (struct life){ .state = SESSION_CONNECTED };
+    drop(&l, p, 440, 0, T0);
+    l.r = retry_follow(p, &l.r, &relief, T0 + S, &l.effect);
+    assert_int_equal(l.r.due_at, T0 + p->replaced_delay_ms);
+}
+
 /* It waits as long as the bridge asked for, and nobody is at fault. */
 static void test_throttled(void **state)
 {
@@ -503,10 +528,11 @@ static void test_short_interval(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stories),   cmocka_unit_test(test_parks_after_failures),
-        cmocka_unit_test(test_outdated),  cmocka_unit_test(test_outcomes),
-        cmocka_unit_test(test_backoff),   cmocka_unit_test(test_short_interval),
-        cmocka_unit_test(test_throttled), cmocka_unit_test(test_guard),
+        cmocka_unit_test(test_stories),  cmocka_unit_test(test_parks_after_failures),
+        cmocka_unit_test(test_outdated), cmocka_unit_test(test_outcomes),
+        cmocka_unit_test(test_backoff),  cmocka_unit_test(test_short_interval),
+        cmocka_unit_test(test_relieved), cmocka_unit_test(test_throttled),
+        cmocka_unit_test(test_guard),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
