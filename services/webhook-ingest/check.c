@@ -88,6 +88,8 @@ static struct check_result check_browser(const struct check_input *in)
 
 static struct check_result check_route(const struct check_input *in, struct str bridge)
 {
+    if (bridge.p && !in->is_configured)
+        return refuse(404, "unknown_bridge", "ZAPKEEP_BRIDGES has no bridge of this name", NULL);
     if (!bridge.p)
         return refuse(404, "not_found",
                       "webhooks go to " DEFAULT_PATH " or " BRIDGE_PREFIX "<bridge>; here are also /health, "
@@ -107,24 +109,17 @@ static struct check_result check_media(const struct check_input *in)
     return (struct check_result){ 0 };
 }
 
-/* A signature proves something only for the bridge whose key it was made with. */
-static bool may_be_signed(const struct check_input *in, struct str bridge)
-{
-    return bridge.n == in->default_bridge.n && memcmp(bridge.p, in->default_bridge.p, bridge.n) == 0 &&
-           has_signature(in);
-}
-
 struct check_result check_request(const struct check_input *in)
 {
     struct str bridge = check_bridge(in->path, in->default_bridge);
     struct check_result result = { 0 };
-    int auth = auth_check(in->tokens, NULL, &in->headers, in->query, 0);
+    int auth = in->must_be_signed ? AUTH_MISSING : auth_check(in->tokens, NULL, &in->headers, in->query, 0);
 
-    if (in->tokens->n == 0)
+    if (in->tokens->n == 0 && !in->must_be_signed)
         result = check_browser(in);
     if (result.status == 0)
         result = check_route(in, bridge);
-    if (result.status == 0 && auth != 0 && !may_be_signed(in, bridge))
+    if (result.status == 0 && auth != 0 && !has_signature(in))
         result = check_refused(auth);
     if (result.status == 0)
         result = check_media(in);

@@ -12,7 +12,9 @@ struct check_input {
     struct webhook_request headers; /* its body is not looked at */
     const struct tokens *tokens;
     const int *schemes;        /* signatures that may stand for a token, 0-ended; NULL: none */
-    struct str default_bridge; /* the bridge that is configured: only its webhooks may be signed */
+    bool must_be_signed;       /* there is no token that a request may present */
+    bool is_configured;        /* webhooks of this path's bridge are taken */
+    struct str default_bridge; /* the bridge of the path without a name */
     bool is_own_host;          /* asked only without tokens: is Host a name of this machine? */
 };
 

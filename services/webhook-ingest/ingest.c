@@ -6,11 +6,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "common/app/webhook_settings.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/url.h"
-#include "common/bridge/drivers.h"
 #include "common/store/cursors.h"
 #include "common/store/db.h"
 #include "common/store/store.h"
@@ -22,144 +20,21 @@
 /* How often the end checks whether the last answer went out. */
 #define STOP_LOOK_MS 20
 
-/* The largest that ZAPKEEP_INGEST_BODY_MAX may be: media in base64, as some bridges send it. */
-#define INGEST_BODY_MAX (64LL * 1024 * 1024)
+/* ---- the bridges ------------------------------------------------------------------------------ */
 
-/* ---- settings -------------------------------------------------------------------------------- */
-
-#define AT(field) offsetof(struct ingest_settings, field)
-
-static const struct setting ingest_table[] = {
-    SETTINGS_OF(app_settings_table, struct ingest_settings, app),
-    SETTINGS_OF(bridge_settings_table, struct ingest_settings, bridge),
-    INGEST_LISTEN_ROW(struct ingest_settings, listen),
-    WEBHOOK_TOKEN_ROW(struct ingest_settings, token),
-    { .name = "ZAPKEEP_INGEST_HEADER_TIMEOUT",
-      .kind = SETTING_DURATION,
-      .at = AT(header_ms),
-      .def = "10s",
-      .min = 100,
-      .max = 600000,
-      .help = "for the header of a request; slower senders are cut off" },
-    { .name = "ZAPKEEP_INGEST_BODY_TIMEOUT",
-      .kind = SETTING_DURATION,
-      .at = AT(body_ms),
-      .def = "30s",
-      .min = 100,
-      .max = 600000,
-      .help = "for the body of a request" },
-    { .name = "ZAPKEEP_INGEST_IDLE_TIMEOUT",
-      .kind = SETTING_DURATION,
-      .at = AT(idle_ms),
-      .def = "75s",
-      .min = 100,
-      .max = 3600000,
-      .help = "of a connection between two requests; longer than a proxy keeps it" },
-    { .name = "ZAPKEEP_INGEST_CONNECTIONS",
-      .kind = SETTING_INT,
-      .at = AT(connections),
-      .def = "16384",
-      .min = 1,
-      .max = 100000,
-      .help = "open at once; more wait in the backlog" },
-    { .name = "ZAPKEEP_INGEST_PEER_CONNECTIONS",
-      .kind = SETTING_INT,
-      .at = AT(peer_connections),
-      .def = "0",
-      .min = 0,
-      .max = 100000,
-      .help = "of them from one address (IPv6: one /64); more are answered 503; 0: a quarter" },
-    { .name = "ZAPKEEP_INGEST_BODY_MAX",
-      .kind = SETTING_BYTES,
-      .at = AT(body_bytes),
-      .def = "1MiB",
-      .min = 65536,
-      .max = INGEST_BODY_MAX,
-      .help =
-          "of one webhook, up to 64MiB; all that are being read may take four times as much memory, at least "
-          "64 MiB" },
-    { .name = "ZAPKEEP_RETENTION_AGE",
-      .kind = SETTING_DURATION,
-      .at = AT(retention_age_ms),
-      .def = "7d",
-      .min = 60000,
-      .max = INT64_MAX,
-      .help = "events are kept this long" },
-    { .name = "ZAPKEEP_RETENTION_SIZE",
-      .kind = SETTING_BYTES,
-      .at = AT(retention_bytes),
-      .def = "10GiB",
-      .min = 1048576,
-      .max = INT64_MAX,
-      .help = "of the events; beyond it the oldest go, unless a registered consumer has not read them" },
-    { .name = "ZAPKEEP_RETENTION_HARD_SIZE",
-      .kind = SETTING_BYTES,
-      .at = AT(retention_hard_bytes),
-      .def = "20GiB",
-      .min = 1048576,
-      .max = INT64_MAX,
-      .help = "beyond it the oldest go although a consumer has not read them: a full disk would lose more" },
-    { .name = "ZAPKEEP_WAL_SIZE",
-      .kind = SETTING_BYTES,
-      .at = AT(wal_bytes),
-      .def = "1GiB",
-      .min = 1048576,
-      .max = INT64_MAX,
-      .help = "of the write-ahead log when a reader's old snapshot makes it grow; beyond it: 503" },
-    { .name = "ZAPKEEP_DISK_SIZE",
-      .kind = SETTING_BYTES,
-      .at = AT(disk_bytes),
-      .def = "40GiB",
-      .min = 1048576,
-      .max = INT64_MAX,
-      .help = "of all stores together; beyond it the oldest deduplication keys go, then the oldest events" },
-    { .name = "NEW_LOG",
-      .kind = SETTING_BOOL,
-      .at = AT(new_log),
-      .flag_only = true,
-      .help = "begin a new event log although state.db knows one: its events are given up" },
-    { 0 },
-};
-
-static int read_tokens(struct ingest *in)
+static int open_sources(struct ingest *in)
 {
-    if (!in->settings.token[0]) {
-        log_warn(
-            "webhook-open",
-            "WEBHOOK_AUTH_TOKEN is empty: anybody who can reach this port can put webhooks into the log");
-        return 0;
-    }
-    switch (tokens_parse(in->settings.token, &in->tokens)) {
-    case 0:
-        return 0;
-    case -EKEYREJECTED:
-        return app_exit(
-            in->app, EXIT_USAGE,
-            "WEBHOOK_AUTH_TOKEN has a whsec_ key that is not base64 of at least 24 bytes; make one: "
-            "echo whsec_$(openssl rand -base64 32)");
-    case -E2BIG:
-        return app_exit(in->app, EXIT_USAGE,
-                        "WEBHOOK_AUTH_TOKEN has more than two tokens; two are for rotation, the "
-                        "new one and the old one, comma-separated");
-    default:
-        return app_exit(in->app, EXIT_USAGE, "WEBHOOK_AUTH_TOKEN has an empty token beside a comma");
-    }
+    CLEANUP(buf_fini) struct buf problem = BUF_INIT(SETTINGS_VALUE_MAX * 2);
+    int r = sources_open(&in->settings, &problem, &in->sources);
+
+    return r == -EINVAL ? app_exit(in->app, EXIT_USAGE, "%s", buf_str(&problem)) : r;
 }
 
-/* A signature made with the token proves no less than the token: with "auto" those of every driver count. */
-static void choose_driver(struct ingest *in)
+static void on_reload(void *ctx, int signum)
 {
-    const struct bridge_driver *only = bridge_driver_find(in->settings.bridge.driver);
-    int n = 0;
+    struct ingest *in = ctx;
 
-    in->driver = only;
-    for (int i = 0; bridge_driver_at(i); i++) {
-        const struct bridge_driver *d = bridge_driver_at(i);
-
-        for (const int *s = d->signatures; s && *s && (!only || d == only) && n < INGEST_SCHEMES_MAX - 1; s++)
-            in->schemes[n++] = *s;
-    }
-    in->schemes[n] = 0;
+    sources_reload(in->sources);
 }
 
 /* ---- the log --------------------------------------------------------------------------------- */
@@ -241,10 +116,7 @@ static int open_receiver(struct ingest *in)
     const struct receiver_options o = { .app = in->app,
                                         .committer = in->committer,
                                         .publisher = in->publisher,
-                                        .tokens = &in->tokens,
-                                        .schemes = in->schemes,
-                                        .driver = in->driver,
-                                        .bridge = in->settings.bridge.name,
+                                        .sources = in->sources,
                                         .before_metrics = status_report_gauges,
                                         .ctx = in->report };
 
@@ -348,7 +220,7 @@ static int start_timers(struct ingest *in)
         r = timer_open(app_loop(in->app), on_stop_look, in, &in->stop);
     if (r == 0)
         timer_start(in->second, SECOND_MS);
-    return r;
+    return r == 0 ? loop_on_signal(app_loop(in->app), SIGHUP, on_reload, in) : r;
 }
 
 static const struct app_spec ingest_spec = {
@@ -356,7 +228,7 @@ static const struct app_spec ingest_spec = {
     .is_service = true,
     .program = "zapkeep-ingest",
     .what = "takes the bridge's webhooks, stores them, answers, publishes",
-    .table = ingest_table,
+    .table = ingest_settings_table,
     .needs_data_dir = true,
 };
 
@@ -367,8 +239,7 @@ int ingest_open(struct ingest *in, const struct app_start *start)
     if (r != 0)
         return r;
     (void)signal(SIGXFSZ, SIG_IGN); /* a limit on file sizes is met as a full disk, not by dying */
-    choose_driver(in);
-    r = read_tokens(in);
+    r = open_sources(in);
     if (r == 0)
         r = publisher_open(in->app, &in->publisher);
     if (r == 0)
@@ -395,6 +266,7 @@ void ingest_close(struct ingest *in)
     http_server_close(in->server);  /* sends the answers, */
     publisher_close(in->publisher); /* and publishes */
     receiver_close(in->receiver);
+    sources_close(in->sources);
     status_report_close(in->report);
     timer_close(in->second);
     timer_close(in->stop);

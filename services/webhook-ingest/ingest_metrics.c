@@ -32,6 +32,7 @@ METRIC ingest_overloaded = {
 };
 METRIC ingest_events = {
     .name = "zapkeep_ingest_events_total",
+    .by_bridge = true,
     .help = "Webhooks by what came of them",
     .kind = METRIC_COUNTER,
     .label = "result",

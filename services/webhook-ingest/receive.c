@@ -42,6 +42,11 @@ struct receiver {
 /* A request's user pointer, set by on_begin for on_request. */
 static const char signed_mark, refused_mark;
 
+static struct str bridge_of(const struct receiver *r, const struct http_req *http)
+{
+    return check_bridge(http_req_path(http), sources_default(r->o.sources));
+}
+
 /* ---- refusals -------------------------------------------------------------------------------- */
 
 static void note(struct receiver *r, const struct http_req *http, enum refusal_reason reason, int status,
@@ -50,7 +55,7 @@ static void note(struct receiver *r, const struct http_req *http, enum refusal_r
     const struct refusal f = { .reason = reason,
                                .status = status,
                                .detail = detail,
-                               .bridge = check_bridge(http_req_path(http), str_from(r->o.bridge)),
+                               .bridge = bridge_of(r, http),
                                .path = http_req_path(http),
                                .peer = http_req_peer(http),
                                .bytes = http_req_body_bytes(http) };
@@ -108,7 +113,7 @@ static void on_refused(void *ctx, const struct http_refused *why)
 
     if (why->req) {
         f.path = http_req_path(why->req);
-        f.bridge = check_bridge(f.path, str_from(r->o.bridge));
+        f.bridge = bridge_of(r, why->req);
     }
     ingest_metrics_answered(why->status);
     refusals_note(&r->refusals, &f, loop_now_ms(app_loop(r->o.app)));
@@ -123,13 +128,17 @@ static struct str header(void *ctx, const char *name)
 
 static struct check_result check(struct receiver *r, struct http_req *http)
 {
+    static const struct tokens none;
+    const struct source *s = sources_find(r->o.sources, bridge_of(r, http));
     const struct check_input input = { .method = http_req_method(http),
                                        .path = http_req_path(http),
                                        .query = http_req_query(http),
                                        .headers = { .header = header, .ctx = http },
-                                       .tokens = r->o.tokens,
-                                       .schemes = r->o.schemes,
-                                       .default_bridge = str_from(r->o.bridge),
+                                       .tokens = s ? &s->tokens : &none,
+                                       .schemes = s ? s->schemes : NULL,
+                                       .must_be_signed = !s || s->must_be_signed,
+                                       .is_configured = s != NULL,
+                                       .default_bridge = sources_default(r->o.sources),
                                        .is_own_host = app_is_own_host(r->o.app, http_req_host(http)) };
 
     return check_request(&input);
@@ -201,10 +210,12 @@ static struct str believed_header(void *ctx, const char *name)
 
 static int check_signature(struct receiver *r, struct http_req *http, int *ret_scheme)
 {
+    const struct source *s = sources_find(r->o.sources, bridge_of(r, http));
     const struct webhook_request hook = { .body = http_req_body(http), .header = header, .ctx = http };
     struct clock *clock = app_clock(r->o.app);
 
-    return signature_check(r->o.tokens, r->o.schemes, &hook, clock->wall_ms(clock), ret_scheme);
+    return s ? signature_check(&s->secrets, s->schemes, &hook, clock->wall_ms(clock), ret_scheme)
+             : AUTH_WRONG;
 }
 
 static void fill_event(struct request *q)
@@ -248,7 +259,8 @@ static int decode(struct receiver *r, struct request *q, int scheme, int64_t at)
     const struct webhook_request hook = { .body = q->item.event.body,
                                           .header = believed_header,
                                           .ctx = &believed };
-    int answer = bridge_read_webhook(r->o.driver, &hook, q->item.event.bridge, &q->webhook);
+    const struct source *s = sources_find(r->o.sources, q->item.event.bridge);
+    int answer = bridge_read_webhook(s ? s->driver : NULL, &hook, q->item.event.bridge, &q->webhook);
 
     if (answer > 0)
         return reject_unreadable(q, answer, at);
@@ -261,7 +273,7 @@ static int decode(struct receiver *r, struct request *q, int scheme, int64_t at)
 static void commit(struct receiver *r, struct http_req *http, int scheme, const struct check_result *refusal,
                    const char *reason)
 {
-    struct str bridge = check_bridge(http_req_path(http), str_from(r->o.bridge));
+    struct str bridge = bridge_of(r, http);
     struct clock *clock = app_clock(r->o.app);
     int64_t at = clock->wall_ms(clock);
     struct request *q = request_new(http, bridge);
@@ -343,16 +355,24 @@ static void answer_seq(struct receiver *r, struct http_req *http, const char *st
                  app_stopping(r->o.app) ? CLOSE : NULL);
 }
 
+static void count(const struct receiver *r, const struct request *q, int result)
+{
+    const struct source *s = sources_find(r->o.sources, str_from(q->bridge));
+
+    if (s)
+        metric_add_of(&ingest_events, s->metrics, result, 1);
+}
+
 static void answer(struct receiver *r, const struct request *q)
 {
     if (q->item.kind == COMMIT_REJECTED) {
-        metric_add(&ingest_events, EVENTS_REJECTED, 1);
+        count(r, q, EVENTS_REJECTED);
         answer_refused(r, q->http, &q->refusal); /* kept or not: it would be no better the next time */
     } else if (q->item.result == 0) {
-        metric_add(&ingest_events, EVENTS_ACCEPTED, 1);
+        count(r, q, EVENTS_ACCEPTED);
         answer_seq(r, q->http, "accepted", q->item.seq);
     } else if (q->item.result == EVENT_DUPLICATE) {
-        metric_add(&ingest_events, EVENTS_DUPLICATE, 1);
+        count(r, q, EVENTS_DUPLICATE);
         answer_seq(r, q->http, "duplicate", q->item.seq);
     } else {
         answer_unwritable(r, q->http, q->item.result);

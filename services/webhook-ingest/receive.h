@@ -2,10 +2,9 @@
 #pragma once
 
 #include "common/app/app.h"
-#include "common/bridge/driver.h"
-#include "common/bridge/signature.h"
 #include "services/webhook-ingest/committer.h"
 #include "services/webhook-ingest/publisher.h"
+#include "services/webhook-ingest/source.h"
 
 struct receiver;
 
@@ -14,11 +13,8 @@ struct receiver_options {
     struct app *app;
     struct committer *committer;
     struct publisher *publisher;
-    const struct tokens *tokens;
-    const int *schemes;                 /* signatures that may stand for a token, 0-ended */
-    const struct bridge_driver *driver; /* reads the webhooks; NULL: the one that claims the body */
-    const char *bridge;                 /* the bridge of the default path */
-    void (*before_metrics)(void *ctx);  /* brings the gauges up to date */
+    const struct sources *sources;
+    void (*before_metrics)(void *ctx); /* brings the gauges up to date */
     void *ctx;
 };
 

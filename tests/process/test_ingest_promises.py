@@ -228,7 +228,7 @@ def test_a_duplicate_is_counted_and_not_published(stack):
     assert stack.post(webhook(message_id="last"))[0] == 200
     wait_until("the last one rang", lambda: '"message_id":"last"' in tap.text())
     assert tap.text().count('"message_id":"again"') == 1
-    assert 'zapkeep_ingest_events_total{result="duplicate"} 3' in stack.get_ingest("/metrics")[2].decode()
+    assert 'zapkeep_ingest_events_total{bridge="main",result="duplicate"} 3' in stack.get_ingest("/metrics")[2].decode()
 
 
 def test_ingest_answers_without_a_hub(stack):

@@ -1,5 +1,6 @@
 """One stack with several bridges (ZAPKEEP_BRIDGES): each with its own settings; one that hangs delays no other."""
 
+import json
 import signal
 
 import pytest
@@ -113,3 +114,19 @@ def test_each_bridge_is_reconnected_by_its_own_rules(stack, two):
     two.control("sales", "POST", "/drop?session=demo-2&code=428")
     zk.wait_until("it is back", lambda: "demo-2" in two.control("sales", "GET", "/calls").decode(), 10)
     assert worker.running()
+
+
+def test_webhooks_of_each_bridge(stack, two):
+    """POST /webhook/<bridge> takes that bridge's token alone; a name that is not in the file is refused."""
+    ingest = stack.ingest()
+    body = {"event": "message.received", "sessionId": "s1", "timestamp": "2026-01-01T00:00:00Z", "data": {"id": "M1"}}
+
+    def post(name, token):
+        return stack.post(json.dumps(body), f"/webhook/{name}", {"Authorization": f"Bearer {token}"}, token=False)[0]
+
+    assert post("sales", two.token("sales")) == 200 and post("support", two.token("support")) == 200
+    assert post("sales", two.token("support")) == 401 and post("main", two.token("sales")) == 404
+    two.write(["support"])
+    two.reload(ingest)
+    zk.wait_until("sales is gone", lambda: post("sales", two.token("sales")) == 404)
+    assert [(e["bridge"], e["session"]) for e in stack.events()] == [("sales", "s1"), ("support", "s1")]

@@ -87,15 +87,6 @@ static const struct {
       0,
       "main",
       false },
-    { "a signature for another bridge",
-      "POST",
-      "/webhook/b-2",
-      NULL,
-      { HUB_SIGN },
-      hub_only,
-      401,
-      NULL,
-      false },
     { "nearly JSON",
       "POST",
       P,
@@ -124,6 +115,7 @@ static void test_requests(void **state)
                                         .headers = { .header = header, .ctx = &headers },
                                         .tokens = &tokens,
                                         .schemes = rows[i].schemes,
+                                        .is_configured = true,
                                         .default_bridge = STR_LIT("main"),
                                         .is_own_host = true };
         struct check_result v = check_request(&in);
@@ -137,6 +129,40 @@ static void test_requests(void **state)
             assert_non_null(v.error);
             assert_non_null(v.detail);
         }
+    }
+}
+
+/* A bridge with a secret of its own and no token: a signature is all that proves a webhook. */
+static void test_must_be_signed(void **state)
+{
+    static const struct {
+        struct headers headers;
+        const char *query;
+        bool is_configured;
+        int status;
+    } cases[] = {
+        { { HUB_SIGN }, NULL, true, 0 },    { { NOTHING }, NULL, true, 401 },
+        { { BEARER }, NULL, true, 401 },    { { NOTHING }, "token=t", true, 401 },
+        { { HUB_SIGN }, NULL, false, 404 },
+    };
+    struct tokens none = { 0 };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct headers headers = cases[i].headers;
+        const struct check_input in = { .method = STR_LIT("POST"),
+                                        .path = STR_LIT("/webhook/sales"),
+                                        .query = str_from(cases[i].query),
+                                        .headers = { .header = header, .ctx = &headers },
+                                        .tokens = &none,
+                                        .schemes = hub_only,
+                                        .must_be_signed = true,
+                                        .is_configured = cases[i].is_configured,
+                                        .default_bridge = STR_LIT("main"),
+                                        .is_own_host = true };
+        struct check_result v = check_request(&in);
+
+        assert_int_equal(v.status, cases[i].status);
+        assert_int_equal(v.is_signed, cases[i].status == 0);
     }
 }
 
@@ -162,6 +188,7 @@ static void test_open_is_not_open_to_browsers(void **state)
                                   .query = STR_LIT("token=t"),
                                   .headers = { .header = header, .ctx = &headers },
                                   .tokens = &none,
+                                  .is_configured = true,
                                   .default_bridge = STR_LIT("main"),
                                   .is_own_host = cases[i].own_host };
 
@@ -194,6 +221,7 @@ static void test_who_is_known(void **state)
                                   .query = str_from(cases[i].query),
                                   .headers = { .header = header, .ctx = &headers },
                                   .tokens = &one,
+                                  .is_configured = true,
                                   .default_bridge = STR_LIT("main"),
                                   .is_own_host = true };
 
@@ -220,6 +248,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_must_be_signed),
         cmocka_unit_test(test_open_is_not_open_to_browsers),
         cmocka_unit_test(test_who_is_known),
         cmocka_unit_test(test_refusals_have_a_detail),
