@@ -11,10 +11,6 @@
 #include "common/base/text.h"
 #include "common/io/loop.h"
 
-/* A SUB socket of nng queues 128 messages by default and drops the rest in silence; with 8192 none of 60,000
- * messages/s were lost. */
-#define BUS_QUEUE_MESSAGES 8192
-
 /*
  * For tls+tcp:// addresses: PEM files with the certificate and key of this process, and with the authority that
  * has signed those of all parties; "" for none. Before anything is opened. Returns 0 or -ENOMEM. A wrong file

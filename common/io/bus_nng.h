@@ -13,11 +13,11 @@
 #include "common/io/bus.h"
 #include "common/io/bus_batch.h"
 
-/* Bytes of a batch at most: some 100 webhooks, which makes nng's cost for each small. */
-#define BUS_BATCH_BYTES (64 * 1024)
-/* Queue of a socket that carries batches: 64 MiB of them, and single messages for two seconds at the pace at
- * which webhook-ingest sends. */
-#define BUS_QUEUE_BATCHES 1024
+/* Bytes of a batch at most: all that a service publishes in 5 ms at 50 MB/s. */
+#define BUS_BATCH_BYTES (256 * 1024)
+/* Messages in the queue of a socket. nng counts messages, and one has up to MESSAGE_BYTES_MAX: a peer that reads no more
+ * costs 136 MiB at most. Services publish every 5 ms, so in ordinary use this is more than half a second of any load. */
+#define BUS_QUEUE_MESSAGES 128
 
 /* 0 or a negative errno of this project. */
 int bus_error(int rv);

@@ -32,7 +32,7 @@ int bus_pub_open(const char *url, struct bus_pub **ret)
         mem_free(p);
         return r;
     }
-    bus_options(p->socket, BUS_QUEUE_BATCHES);
+    bus_options(p->socket, BUS_QUEUE_MESSAGES);
     bus_count_pipes(p->socket, &p->pipes);
     r = bus_error(bus_open_aio(&p->send));
     if (r == 0)

@@ -22,7 +22,6 @@ struct bus_sub {
     atomic_int pipes;
     char **prefixes;
     int n_prefixes;
-    bool fed;                 /* batches come: this is a feed */
     bool up;                  /* the state of the last call of on_link */
     bool in_callback, closed; /* closed from its own callback: the memory goes when that returns */
     void (*on_message)(void *ctx, struct str message);
@@ -58,9 +57,6 @@ static int take_batch(struct bus_sub *s, struct str rest)
     struct str message;
     int n = 0;
 
-    if (!s->fed)
-        (void)nng_socket_set_int(s->socket, NNG_OPT_RECVBUF, BUS_QUEUE_BATCHES);
-    s->fed = true;
     while (!s->closed && bus_batch_next(&rest, &message)) {
         if (bus_topic_matches(message, (const char *const *)s->prefixes, s->n_prefixes))
             s->on_message(s->ctx, message);

@@ -1,8 +1,11 @@
 """The hub among bad neighbours: a subscriber that does not read, a publisher of nonsense, empty messages by the million."""
 
+import os
 import re
+import signal
 import socket
 import struct
+import subprocess
 import time
 
 import pytest
@@ -100,3 +103,40 @@ def test_ten_mebibytes_of_empty_messages_hold_nobody_up(stack):
     zk.wait_until("it is counted", lambda: metric(stack, "zapkeep_hub_closed_total", reason="malformed") == 1)
     assert metric(stack, "zapkeep_hub_waiting_bytes") == 0 and took < zk.PATIENCE
     listener.close()
+
+
+def post_large(stack, n):
+    with socket.create_connection(("127.0.0.1", stack.ports["ingest"]), timeout=zk.PATIENCE) as s:
+        for i in range(n):
+            body = zk.webhook(message_id=f"large-{i}", text="x" * (900 * 1024)).encode()
+            s.sendall(f"POST /api/v1/messages/webhook HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {stack.token}\r\n"
+                      f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            assert b" 200 " in s.recv(65536)
+
+
+@pytest.mark.release
+def test_a_hub_that_hangs_costs_a_publisher_no_more_than_its_queue(stack):
+    """Each large webhook is a message of its own, and nng counts messages: a thousand of them were a gigabyte."""
+    hub = stack.hub()
+    ingest = stack.ingest()
+    zk.wait_until("the publisher is connected", lambda: metric(stack, "zapkeep_hub_peers", side="publisher"))
+    hub.popen.send_signal(signal.SIGSTOP)
+    post_large(stack, 300)
+    hub.popen.send_signal(signal.SIGCONT)
+    assert peak_mib(ingest) < 232
+
+
+@pytest.mark.release
+def test_a_tap_whose_output_nobody_reads_stays_small(stack):
+    stack.hub()
+    stack.ingest()
+    ours, theirs = os.pipe()
+    tap = subprocess.Popen([os.path.join(zk.BIN, "zapkeep"), "tap", "--json", "log.head", "message."], env=stack.env, stdout=theirs)
+    os.close(theirs)
+    assert os.read(ours, 1)  # it is connected
+    post_large(stack, 300)
+    zk.wait_until("all of it is passed on or dropped", lambda: metric(stack, "zapkeep_hub_waiting_bytes") == 0)
+    assert peak_mib(tap) < 232
+    tap.kill()
+    tap.wait()
+    os.close(ours)
