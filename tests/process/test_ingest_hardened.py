@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import hmac
 import json
+import os
 import socket
 import sqlite3
 import time
@@ -182,22 +183,48 @@ def rate(stack, n, headers, **how):
     return n / (time.monotonic() - began)
 
 
+ROUNDS = 10
+KEPT = 0.9  # of the throughput, and of the webhooks that a second of ingest's processor time gives
+
+
+def cpu_s(process):
+    """Processor time of all its threads; unlike the clock it leaves out what else this machine does."""
+    total = 0
+    for thread in os.listdir(f"/proc/{process.pid}/task"):
+        with open(f"/proc/{process.pid}/task/{thread}/schedstat") as f:
+            total += int(f.read().split()[0])
+    return total / 1e9
+
+
+def measure(stack, process):
+    """(webhooks a second, webhooks for a second of processor time)"""
+    before = cpu_s(process)
+    speed = rate(stack, 100, lambda body: [])
+    return speed, 100 / (cpu_s(process) - before)
+
+
 @pytest.mark.parametrize("what,data", ATTACKS, ids=[row[0] for row in ATTACKS])
 def test_half_sent_requests_stop_nobody(make_stack, what, data):
+    """A sender with a token keeps nine tenths of its throughput beside 64 half-sent requests from each of four addresses."""
     stack = make_stack()
     p = stack.ingest()
-    alone = max(rate(stack, 100, lambda body: []) for _ in range(3))
+    rate(stack, 50, lambda body: [])
     before_kib = p.rss_kib()
-    sockets = half_sent(stack, data())
-    beside = max(rate(stack, 100, lambda body: []) for _ in range(3))
-    signed = max(rate(stack, 50, lambda body: [hub(body)], token=None) for _ in range(2))
-    print(f"{what}: {alone:.0f}/s alone, {beside:.0f}/s beside the attack, signed {signed:.0f}/s, "
-          f"{(p.rss_kib() - before_kib) / 1024:.1f} MiB more")
-    assert min(beside, signed) > alone / 20  # others use this machine, too; without the limits nothing is taken at all
-    assert stack.get_ingest("/ready")[0] == 200  # those who attack have their part, the others theirs
-    assert (p.rss_kib() - before_kib) < 24 * 1024 or "ASAN_OPTIONS" in stack.env
-    for s in sockets:
-        s.close()
+    alone, beside, kept = [], [], [0, 0]
+    while len(alone) < ROUNDS and min(kept) < KEPT:
+        alone.append(measure(stack, p))
+        sockets = half_sent(stack, data())
+        beside.append(measure(stack, p))
+        signed = rate(stack, 30, lambda body: [hub(body)], token=None)
+        grown_mib = (p.rss_kib() - before_kib) / 1024
+        assert stack.get_ingest("/ready")[0] == 200  # those who attack have their part, the others theirs
+        for s in sockets:
+            s.close()
+        kept = [max(b[i] for b in beside) / max(a[i] for a in alone) for i in (0, 1)]
+    print(f"{what}: {kept[0]:.2f} of the throughput and {kept[1]:.2f} of the processor's yield are kept after {len(alone)} rounds, "
+          f"signed {signed:.0f}/s, {grown_mib:.1f} MiB more")
+    assert min(kept) >= KEPT and signed > 0
+    assert grown_mib < 24 or "ASAN_OPTIONS" in stack.env
     assert p.stop() == 0
 
 
