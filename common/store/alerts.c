@@ -84,45 +84,47 @@ int alerts_post(struct db *db, const char *sink, const struct alert_row *row, bo
                    row->cause, row->detail);
 }
 
-int alerts_next(struct db *db, const char *sink, struct alert_note *ret)
+int alerts_read(struct db *db, const char *sink, struct alert_note *ret, int max, int *ret_n)
 {
     CLEANUP(sql_done) struct sql *q = NULL;
     int r = sql_query(db,
                       "SELECT n, firing, at, tries, name, bridge, session, since, cause, detail"
-                      " FROM alert_outbox WHERE sink = ?1 ORDER BY n LIMIT 1",
-                      &q, "s", sink);
+                      " FROM alert_outbox WHERE sink = ?1 ORDER BY n LIMIT ?2",
+                      &q, "si", sink, (int64_t)max);
+    int n = 0;
+
+    while (r == 0 && (r = sql_next(q)) == SQL_ROW) {
+        ret[n] = (struct alert_note){
+            .n = sql_int(q, 0), .firing = sql_int(q, 1) != 0, .at = sql_int(q, 2), .tries = sql_int(q, 3)
+        };
+        read_row(q, 4, &ret[n++].row);
+        r = 0;
+    }
+    *ret_n = n;
+    return r;
+}
+
+int alerts_sent(struct db *db, const char *sink, int64_t n)
+{
+    return sql_run(db, "DELETE FROM alert_outbox WHERE sink = ?1 AND n <= ?2", "si", sink, n);
+}
+
+int alerts_release(struct db *db, const char *from, const char *to)
+{
+    int r = sql_run(db,
+                    "DELETE FROM alert_outbox WHERE sink = ?1 AND EXISTS (SELECT 1 FROM alert_outbox o"
+                    " WHERE o.sink = ?1 AND o.name = alert_outbox.name AND o.bridge = alert_outbox.bridge"
+                    " AND o.session = alert_outbox.session AND o.since = alert_outbox.since"
+                    " AND o.firing <> alert_outbox.firing)",
+                    "s", from);
 
     if (r == 0)
-        r = sql_next(q);
-    if (r != SQL_ROW)
-        return r == 0 ? ALERTS_NONE : r;
-    *ret = (struct alert_note){
-        .n = sql_int(q, 0), .firing = sql_int(q, 1) != 0, .at = sql_int(q, 2), .tries = sql_int(q, 3)
-    };
-    read_row(q, 4, &ret->row);
-    return 0;
-}
-
-int alerts_fan_out(struct db *db, const char *const *sinks, int n)
-{
-    int64_t waiting = 0;
-    int r = alerts_waiting(db, ALERTS_SINK_ALL, &waiting);
-
-    if (r != 0 || waiting == 0)
-        return r;
-    for (int i = 0; r == 0 && i < n; i++)
-        r = sql_run(
-            db,
-            "INSERT INTO alert_outbox (sink, firing, at, tries, name, bridge, session, since, cause, detail)"
-            " SELECT ?1, firing, at, 0, name, bridge, session, since, cause, detail FROM alert_outbox"
-            " WHERE sink = ?2 ORDER BY n",
-            "ss", sinks[i], ALERTS_SINK_ALL);
-    return r == 0 ? alerts_forget_sink(db, ALERTS_SINK_ALL) : r;
-}
-
-int alerts_sent(struct db *db, int64_t n)
-{
-    return sql_run(db, "DELETE FROM alert_outbox WHERE n = ?1", "i", n);
+        r = sql_run(db,
+                    "INSERT INTO alert_outbox (sink, firing, at, tries, name, bridge, session, since, cause,"
+                    " detail) SELECT ?2, firing, at, 0, name, bridge, session, since, cause, detail"
+                    " FROM alert_outbox WHERE sink = ?1 ORDER BY n",
+                    "ss", from, to);
+    return r == 0 ? alerts_forget_sink(db, from) : r;
 }
 
 int alerts_failed(struct db *db, int64_t n)
@@ -138,4 +140,26 @@ int alerts_waiting(struct db *db, const char *sink, int64_t *ret)
 int alerts_forget_sink(struct db *db, const char *sink)
 {
     return sql_run(db, "DELETE FROM alert_outbox WHERE sink = ?1", "s", sink);
+}
+
+/* More than were ever set. The rest waits for the next start. */
+#define SINKS_SEEN_MAX 64
+#define SINK_BYTES     64
+
+int alerts_sinks_each(struct db *db, int (*on_sink)(void *ctx, const char *sink), void *ctx)
+{
+    CLEANUP(sql_done) struct sql *q = NULL;
+    char names[SINKS_SEEN_MAX][SINK_BYTES];
+    int n = 0;
+    int r =
+        sql_query(db, "SELECT DISTINCT sink FROM alert_outbox LIMIT ?1", &q, "i", (int64_t)SINKS_SEEN_MAX);
+
+    while (r == 0 && (r = sql_next(q)) == SQL_ROW) {
+        COPY(names[n], sql_text(q, 0));
+        n++;
+        r = 0;
+    }
+    for (int i = 0; r == 0 && i < n; i++)
+        r = on_sink(ctx, names[i]);
+    return r;
 }

@@ -13,8 +13,7 @@
 #include "common/store/sessions.h"
 
 #define ALERTS_NAME_MAX 32
-#define ALERTS_SINK_MAX 16
-/* A note of a program that does not know the sinks: alerts_fan_out() makes one for each of them. */
+/* A note for all sinks: the alert sender makes one for each that wants it. */
 #define ALERTS_SINK_ALL   "*"
 #define ALERTS_DETAIL_MAX 512
 /* A sink that stays away for days: the oldest notes go first. 2,000 of them are half a megabyte. */
@@ -52,12 +51,15 @@ struct alert_note {
 /* Appends a note for @sink; *ret_dropped grows when an older one had to go for it. */
 int alerts_post(struct db *db, const char *sink, const struct alert_row *row, bool firing, int64_t at,
                 int64_t *ret_dropped);
-/* Notes for ALERTS_SINK_ALL become one for each of @sinks. */
-int alerts_fan_out(struct db *db, const char *const *sinks, int n);
-/* The oldest note for @sink. Returns 0, ALERTS_NONE, or -errno. */
-int alerts_next(struct db *db, const char *sink, struct alert_note *ret);
-int alerts_sent(struct db *db, int64_t n);   /* takes it out of the outbox */
+/* The oldest notes for @sink, up to @max of them. Returns 0 or -errno. */
+int alerts_read(struct db *db, const char *sink, struct alert_note *ret, int max, int *ret_n);
+int alerts_sent(struct db *db, const char *sink, int64_t n); /* takes those up to @n out of the outbox */
+/* Notes for @from become notes for @to, behind those that it has. Alerts of which both the beginning and the end are among
+ * them are left out: they came and went. */
+int alerts_release(struct db *db, const char *from, const char *to);
 int alerts_failed(struct db *db, int64_t n); /* counts a try */
 int alerts_waiting(struct db *db, const char *sink, int64_t *ret);
+/* The names that have notes, ALERTS_SINK_ALL too; @on_sink may forget that one. */
+int alerts_sinks_each(struct db *db, int (*on_sink)(void *ctx, const char *sink), void *ctx);
 /* A sink that is not set any more wants nothing. */
 int alerts_forget_sink(struct db *db, const char *sink);

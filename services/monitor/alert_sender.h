@@ -1,18 +1,19 @@
 /*
- * Delivers the outbox to the sinks, one note at a time and in order per sink, and the
- * heartbeat. A sink that fails is tried again with backoff; it holds up neither the monitor nor the other
- * one.
+ * Sends alerts to the sinks, and the heartbeat. A note of the outbox is for all sinks at first; the sender makes one for each
+ * sink that wants it. A sink's notes are sent in order, one message at a time, and stay in the outbox until the sink has taken
+ * them. A sink that fails is tried again with backoff; it holds up neither the monitor nor another sink.
  */
 #pragma once
 
 #include "common/app/app.h"
+#include "common/sink/sink_config.h"
 #include "common/store/alerts.h"
-#include "services/monitor/alert_format.h"
 
 struct alert_sender;
 
 struct alert_sender_options {
-    const char *url[SINK_KIND_N]; /* "" : not set */
+    const struct sink_configs *sinks;
+    const char *console_url; /* "": not set */
     const char *heartbeat_url;
     int64_t heartbeat_ms;
 };

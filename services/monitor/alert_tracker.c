@@ -99,11 +99,7 @@ static int announce(struct alert_tracker *t, struct db *db, const struct alert_e
 {
     int r = add_news(t, event);
 
-    for (int k = 0; r == 0 && k < SINK_KIND_N; k++)
-        if (t->sink[k])
-            r = alerts_post(db, sink_kind_text((enum sink_kind)k), &event->row, event->firing, at,
-                            &t->dropped);
-    return r;
+    return r == 0 ? alerts_post(db, ALERTS_SINK_ALL, &event->row, event->firing, at, &t->dropped) : r;
 }
 
 static void fill(struct alert_tracker *t, enum alert_kind kind, const char *session,

@@ -6,7 +6,7 @@
 
 #include "common/app/app.h"
 #include "common/store/alerts.h"
-#include "services/monitor/alert_format.h"
+#include "services/monitor/alert_rules.h"
 #include "services/monitor/changeset.h"
 
 /* One alert that began or ended; fired is the row of state.db. */
@@ -20,7 +20,6 @@ struct alert_event {
 struct alert_tracker {
     const struct rules *rules;
     const char *bridge;
-    bool sink[SINK_KIND_N];        /* which are set */
     bool active[ALERT_KIND_N];     /* an alert without a session is on: of the bridge, or of a group */
     int64_t since[ALERT_KIND_N];   /* wall ms of those */
     int64_t grouped[ALERT_KIND_N]; /* sessions whose alert belongs to a group */

@@ -66,7 +66,7 @@ static int open_state(struct bridge_watch *w, const struct bridge_driver *driver
     int r = session_table_new(&w->context.table);
 
     if (r == 0)
-        r = change_batch_open(c, &w->status, w->o.sender, w->o.sinks, &w->batch);
+        r = change_batch_open(c, &w->status, w->o.sender, &w->batch);
     if (r == 0)
         r = state_sync_open(c, &w->status, w->batch, &w->sync);
     if (r == 0)

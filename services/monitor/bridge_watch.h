@@ -11,7 +11,6 @@ struct bridge_watch;
 struct bridge_watch_options {
     struct monitor_context context; /* its settings are this bridge's; the table is made here */
     struct alert_sender *sender;    /* borrowed */
-    bool sinks[SINK_KIND_N];        /* which are set */
     void (*on_well)(void *ctx);     /* a sweep has ended, and all is well with this bridge */
     void *ctx;
 };

@@ -188,7 +188,7 @@ int change_batch_load_alerts(struct change_batch *b)
 }
 
 int change_batch_open(const struct monitor_context *m, struct bridge_status *status,
-                      struct alert_sender *sender, const bool sinks[SINK_KIND_N], struct change_batch **ret)
+                      struct alert_sender *sender, struct change_batch **ret)
 {
     struct change_batch *b = mem_zalloc(sizeof *b);
     int r;
@@ -199,8 +199,6 @@ int change_batch_open(const struct monitor_context *m, struct bridge_status *sta
     b->status = status;
     b->sender = sender;
     alert_tracker_init(&b->alerts, &m->settings->rules, m->settings->bridge.name);
-    for (int k = 0; k < SINK_KIND_N; k++)
-        b->alerts.sink[k] = sinks[k];
     b->commit = (struct commit_context){ .clock = app_clock(m->app),
                                          .rng = app_rng(m->app),
                                          .db = m->db,

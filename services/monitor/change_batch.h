@@ -16,7 +16,7 @@ struct change_batch;
 
 /* All are kept by reference. @sinks: which are set. */
 int change_batch_open(const struct monitor_context *m, struct bridge_status *status,
-                      struct alert_sender *sender, const bool sinks[SINK_KIND_N], struct change_batch **ret);
+                      struct alert_sender *sender, struct change_batch **ret);
 void change_batch_close(struct change_batch *b); /* NULL is nothing; what is staged is lost: commit first */
 /* Takes up the alerts that stand in state.db; the table must be filled. Returns 0 or -errno. */
 int change_batch_load_alerts(struct change_batch *b);

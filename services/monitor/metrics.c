@@ -7,6 +7,12 @@
 #define MS 0.001
 #define US 0.000001
 
+/* By enum sink_kind; the last is the heartbeat. */
+#define SINK_NAMES                                                                           \
+    {                                                                                        \
+        "alertmanager", "ntfy", "telegram", "slack", "email", "webhook", "exec", "heartbeat" \
+    }
+
 /* clang-format off */
 static METRIC sessions = {
     .name = "zapkeep_sessions", .by_bridge = true, .help = "Sessions by the state the monitor holds", .kind = METRIC_GAUGE, .label = "state",
@@ -68,10 +74,10 @@ static METRIC raised = {
     } };
 static METRIC delivered = {
     .name = "zapkeep_alerts_delivered_total", .help = "Alerts that a sink has taken", .kind = METRIC_COUNTER,
-    .label = "sink", .values = { "alertmanager", "ntfy", "heartbeat" } };
+    .label = "sink", .values = SINK_NAMES };
 static METRIC undelivered = {
     .name = "zapkeep_alert_failures_total", .help = "Tries that a sink did not take", .kind = METRIC_COUNTER,
-    .label = "sink", .values = { "alertmanager", "ntfy", "heartbeat" } };
+    .label = "sink", .values = SINK_NAMES };
 static METRIC dropped = {
     .name = "zapkeep_alerts_dropped_total", .help = "Alerts dropped because a sink stayed away too long",
     .kind = METRIC_COUNTER };

@@ -4,9 +4,9 @@
 #pragma once
 
 #include "common/policy/policy.h"
+#include "common/sink/sink.h"
 #include "common/store/bridges.h"
 #include "common/store/reconnects.h"
-#include "services/monitor/alert_format.h"
 #include "services/monitor/poller.h"
 #include "services/monitor/session_table.h"
 

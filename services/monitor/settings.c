@@ -19,10 +19,7 @@ const struct setting monitor_settings_table[] = {
 
     SETTINGS_OF(rules_settings_table, struct monitor_settings, rules),
 
-    { .name = "ALERT_URL", .kind = SETTING_URL, .at = AT(alert_url), .secret = true,
-      .help = "alerts are posted there, in the shape of Alertmanager's webhooks (version 4)" },
-    { .name = "ALERT_NTFY_URL", .kind = SETTING_URL, .at = AT(alert_ntfy_url), .secret = true,
-      .help = "alerts are posted to this topic of ntfy, as https://ntfy.sh/mine" },
+    SETTINGS_OF(sink_settings_table, struct monitor_settings, sinks),
     { .name = "HEARTBEAT_URL", .kind = SETTING_URL, .at = AT(heartbeat_url), .secret = true,
       .help = "fetched while all is well, so that somebody notices when the monitor itself is gone" },
     /* Half of what such services allow at least, and not before a full sweep has said that all is well. */

@@ -6,13 +6,15 @@
 #include "common/app/app.h"
 #include "common/app/policy_settings.h"
 #include "common/app/rules_settings.h"
+#include "common/sink/sink_settings.h"
 
 struct monitor_settings {
     struct app_settings app;
     struct bridge_settings bridge;
     struct policy_settings policy;
     struct rules rules;
-    const char *alert_url, *alert_ntfy_url, *heartbeat_url;
+    struct sink_settings sinks;
+    const char *heartbeat_url;
     int64_t heartbeat_ms;
 };
 

@@ -30,9 +30,9 @@ struct monitor {
     struct monitor_settings settings; /* of all bridges */
     struct bridge_set bridges;        /* … and of each */
     struct alert_sender_options sender_options;
-    bool sinks[SINK_KIND_N]; /* which are set */
-    int lock_fd;             /* of monitor.lock; -1: not held */
-    struct timer *start;     /* opens a part that was not ready */
+    struct sink_configs sinks;
+    int lock_fd;         /* of monitor.lock; -1: not held */
+    struct timer *start; /* opens a part that was not ready */
     struct backoff waiting, reopening;
     struct store_status store;
     bool reopen; /* close all and start over */
@@ -69,6 +69,8 @@ static int check_settings(struct monitor *m)
     CLEANUP(buf_fini) struct buf problem = BUF_INIT(SETTINGS_VALUE_MAX * 2);
     int r = bridge_set_read(&bridges_spec, &m->settings, &problem, &m->bridges);
 
+    if (r == 0)
+        r = sink_configs_load(&m->sinks, &m->settings.sinks, &problem);
     return r == -EINVAL ? app_exit(m->app, EXIT_USAGE, "%s", buf_str(&problem)) : r;
 }
 
@@ -147,7 +149,6 @@ static int open_watch(struct monitor *m, const struct monitor_settings *settings
     int r;
 
     o.context.settings = settings;
-    memcpy(o.sinks, m->sinks, sizeof o.sinks);
     r = bridge_watch_open(&o, &m->watches[m->n_watches]);
     if (r != 0)
         return r;
@@ -348,13 +349,10 @@ static void wire(struct monitor *m)
 {
     const struct monitor_settings *s = &m->settings;
 
-    m->sinks[SINK_ALERTMANAGER] = s->alert_url[0] != '\0';
-    m->sinks[SINK_NTFY] = s->alert_ntfy_url[0] != '\0';
-    m->sender_options = (struct alert_sender_options){
-        .url = { [SINK_ALERTMANAGER] = s->alert_url, [SINK_NTFY] = s->alert_ntfy_url },
-        .heartbeat_url = s->heartbeat_url,
-        .heartbeat_ms = s->heartbeat_ms
-    };
+    m->sender_options = (struct alert_sender_options){ .sinks = &m->sinks,
+                                                       .console_url = s->sinks.console_url,
+                                                       .heartbeat_url = s->heartbeat_url,
+                                                       .heartbeat_ms = s->heartbeat_ms };
     m->store = (struct store_status){ .on_sync_failed = on_sync_failed, .on_written = on_written, .ctx = m };
     m->context = (struct monitor_context){ .app = m->app, .settings = s, .store = &m->store };
 }
@@ -409,6 +407,7 @@ int monitor_close(struct monitor *m, int r)
     if (m->lock_fd >= 0)
         (void)close(m->lock_fd);
     bridge_set_fini(&m->bridges);
+    sink_configs_fini(&m->sinks);
     r = app_close(app, r);
     mem_free(m);
     return r;

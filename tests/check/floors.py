@@ -21,6 +21,7 @@ FLOORS = {
     "common/store": ["common/base", "common/domain", "common/policy"],
     "common/reconnect": ["common/base", "common/domain", "common/policy", "common/store"],
     "common/app": ["common/base", "common/domain", "common/policy", "proto", "common/bridge", "common/io", "common/store"],
+    "common/sink": ["common/base", "common/domain", "common/bridge", "common/io", "common/store", "common/app"],
     "common/ops": ["common/base", "common/domain", "common/policy", "proto", "common/bridge", "common/io", "common/store", "common/qr",
                    "common/reconnect", "common/app"],
 }

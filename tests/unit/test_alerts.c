@@ -62,31 +62,83 @@ static void test_raise_and_clear(void **state)
     db_close(db);
 }
 
+static int first(struct db *db, const char *sink, struct alert_note *ret)
+{
+    int n = 0;
+
+    assert_int_equal(alerts_read(db, sink, ret, 1, &n), 0);
+    return n;
+}
+
 static void test_outbox_is_a_queue_per_sink(void **state)
 {
     struct db *db = open_db();
-    struct alert_note note;
+    struct alert_note note, some[3];
     int64_t dropped = 0, waiting = 0;
+    int n = 0;
 
-    assert_int_equal(alerts_next(db, "ntfy", &note), ALERTS_NONE);
+    assert_int_equal(first(db, "ntfy", &note), 0);
     assert_int_equal(alerts_post(db, "ntfy", &lost, true, 2000, &dropped), 0);
     assert_int_equal(alerts_post(db, "ntfy", &lost, false, 3000, &dropped), 0);
     assert_int_equal(alerts_post(db, "other", &lost, true, 2000, &dropped), 0);
-    assert_int_equal(alerts_next(db, "ntfy", &note), 0);
+    assert_int_equal(first(db, "ntfy", &note), 1);
     assert_true(note.firing);
     assert_int_equal(note.at, 2000);
     assert_string_equal(note.row.session, "s1");
     assert_int_equal(alerts_failed(db, note.n), 0);
-    assert_int_equal(alerts_next(db, "ntfy", &note), 0); /* a note that failed stays the first */
+    assert_int_equal(first(db, "ntfy", &note), 1); /* a note that failed stays the first */
     assert_int_equal(note.tries, 1);
-    assert_int_equal(alerts_sent(db, note.n), 0);
-    assert_int_equal(alerts_next(db, "ntfy", &note), 0);
+    assert_int_equal(alerts_read(db, "ntfy", some, 3, &n), 0);
+    assert_int_equal(n, 2);
+    assert_int_equal(alerts_sent(db, "ntfy", note.n), 0);
+    assert_int_equal(first(db, "ntfy", &note), 1);
     assert_false(note.firing);
     assert_int_equal(alerts_forget_sink(db, "ntfy"), 0);
-    assert_int_equal(alerts_next(db, "ntfy", &note), ALERTS_NONE);
+    assert_int_equal(first(db, "ntfy", &note), 0);
     assert_int_equal(alerts_waiting(db, "other", &waiting), 0);
     assert_int_equal(waiting, 1);
     assert_int_equal(dropped, 0);
+    db_close(db);
+}
+
+/* In quiet hours an alert came and went, and another one ended that was sent before them. */
+static void test_what_came_and_went_is_not_released(void **state)
+{
+    struct db *db = open_db();
+    struct alert_row other = lost;
+    struct alert_note some[4];
+    int64_t dropped = 0;
+    int n = 0;
+
+    other.since = 1500;
+    assert_int_equal(alerts_post(db, "quiet:ntfy", &lost, true, 2000, &dropped), 0);
+    assert_int_equal(alerts_post(db, "quiet:ntfy", &other, false, 2500, &dropped), 0);
+    assert_int_equal(alerts_post(db, "quiet:ntfy", &lost, false, 3000, &dropped), 0);
+    assert_int_equal(alerts_release(db, "quiet:ntfy", "ntfy"), 0);
+    assert_int_equal(alerts_read(db, "ntfy", some, 4, &n), 0);
+    assert_int_equal(n, 1);
+    assert_int_equal(some[0].row.since, 1500);
+    assert_int_equal(first(db, "quiet:ntfy", some), 0);
+    db_close(db);
+}
+
+static int note_sink(void *ctx, const char *sink)
+{
+    (void)snprintf(ctx, 32, "%s", sink);
+    return 0;
+}
+
+static void test_sinks_that_have_notes(void **state)
+{
+    struct db *db = open_db();
+    char sink[32] = "";
+    int64_t dropped = 0;
+
+    assert_int_equal(alerts_sinks_each(db, note_sink, sink), 0);
+    assert_string_equal(sink, "");
+    assert_int_equal(alerts_post(db, "gone", &lost, true, 2000, &dropped), 0);
+    assert_int_equal(alerts_sinks_each(db, note_sink, sink), 0);
+    assert_string_equal(sink, "gone");
     db_close(db);
 }
 
@@ -103,7 +155,7 @@ static void test_outbox_has_a_ceiling(void **state)
     assert_int_equal(dropped, 3);
     assert_int_equal(alerts_waiting(db, "ntfy", &waiting), 0);
     assert_int_equal(waiting, ALERTS_OUTBOX_MAX);
-    assert_int_equal(alerts_next(db, "ntfy", &note), 0);
+    assert_int_equal(first(db, "ntfy", &note), 1);
     assert_int_equal(note.at, 4); /* the oldest went */
     db_close(db);
 }
@@ -157,8 +209,12 @@ static void test_data_version(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_raise_and_clear),      cmocka_unit_test(test_outbox_is_a_queue_per_sink),
-        cmocka_unit_test(test_outbox_has_a_ceiling), cmocka_unit_test(test_rhythms),
+        cmocka_unit_test(test_raise_and_clear),
+        cmocka_unit_test(test_outbox_is_a_queue_per_sink),
+        cmocka_unit_test(test_what_came_and_went_is_not_released),
+        cmocka_unit_test(test_sinks_that_have_notes),
+        cmocka_unit_test(test_outbox_has_a_ceiling),
+        cmocka_unit_test(test_rhythms),
         cmocka_unit_test(test_data_version),
     };
 

@@ -44,7 +44,6 @@ static void open_bench(struct bench *b)
     b->rules = *default_rules();
     b->rules.alert_hold_ms = b->rules.alert_repeat_ms = 0;
     alert_tracker_init(&b->alerts, &b->rules, "main");
-    b->alerts.sink[SINK_NTFY] = true;
     b->rec = (struct commit_context){ .clock = &b->clock.clock,
                                       .rng = &b->rng,
                                       .db = b->db,
@@ -123,7 +122,7 @@ static int64_t waiting(struct bench *b)
 {
     int64_t n = -1;
 
-    assert_int_equal(alerts_waiting(b->db, "ntfy", &n), 0);
+    assert_int_equal(alerts_waiting(b->db, ALERTS_SINK_ALL, &n), 0);
     return n;
 }
 
@@ -424,6 +423,7 @@ static void test_a_crowd_is_told_as_one(void **state)
 {
     struct bench b;
     struct alert_note note;
+    int n = 0;
 
     open_bench(&b);
     connect(&b, 40);
@@ -431,7 +431,8 @@ static void test_a_crowd_is_told_as_one(void **state)
     see_all(&b, 40, SESSION_LOGGED_OUT);
     commit_done(&b);
     assert_int_equal(waiting(&b), 1);
-    assert_int_equal(alerts_next(b.db, "ntfy", &note), 0);
+    assert_int_equal(alerts_read(b.db, ALERTS_SINK_ALL, &note, 1, &n), 0);
+    assert_int_equal(n, 1);
     assert_string_equal(note.row.session, "");
     assert_non_null(strstr(note.row.detail, "40 sessions"));
     begin(&b);
@@ -458,7 +459,6 @@ static void test_alerts_survive_a_restart(void **state)
     commit_done(&b);
     alert_tracker_fini(&b.alerts);
     alert_tracker_init(&b.alerts, default_rules(), "main");
-    b.alerts.sink[SINK_NTFY] = true;
     for (int i = 0; i < 40; i++)
         session_table_at(b.table, i)->alert = ALERT_NONE;
     assert_int_equal(alert_tracker_load(&b.alerts, b.db, b.table), 0);
