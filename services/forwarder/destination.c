@@ -225,11 +225,6 @@ void destination_gauges(struct destination *d)
     metric_set(&forward_off, d->o.index, is_off(d));
 }
 
-int destination_save(struct destination *d, bool all)
-{
-    return backlog_save(d->backlog, all);
-}
-
 static bool is_shown(const struct forward_destination *a, const struct forward_destination *b)
 {
     return a->position == b->position && a->in_flight == b->in_flight && a->delivered == b->delivered &&
@@ -258,6 +253,14 @@ int destination_save_status(struct destination *d)
     if (r == 0)
         r = forward_save_status(d->o.stores->db, &now);
     return r == 0 ? 0 : group_commit_fail(d->o.commit, r);
+}
+
+/* A change of its state is shown with the commit that made it, not up to a second later. */
+int destination_save(struct destination *d, bool all)
+{
+    int r = backlog_save(d->backlog, all);
+
+    return r == 0 && strcmp(d->row.state, d->shown.state) != 0 ? destination_save_status(d) : r;
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */

@@ -14,7 +14,7 @@
 
 struct change_batch;
 
-/* All are kept by reference. @sinks: which are set. */
+/* All are kept by reference. */
 int change_batch_open(const struct monitor_context *m, struct bridge_status *status,
                       struct alert_sender *sender, struct change_batch **ret);
 void change_batch_close(struct change_batch *b); /* NULL is nothing; what is staged is lost: commit first */

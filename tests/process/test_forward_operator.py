@@ -95,7 +95,7 @@ def test_the_alert_reaches_the_sink_and_status_and_doctor_show_the_destination(s
     text = json.dumps(wait_until("it fires", lambda: told("firing")))
     assert "backend" in text and "403" in text and "who are you" in text
     wait_until("status has a line", lambda: re.search(r"backend: \w+; 1 events retrying", stack.cli("status").stdout), patience=5)
-    assert "403" in stack.cli("doctor", "--no-probe").stdout
+    wait_until("doctor has one", lambda: "403" in stack.cli("doctor", "--no-probe").stdout, patience=5)
     backend.answer = lambda d: 200
     stack.cli("forward", "retry", check=True)
     wait_until("it is resolved", lambda: told("resolved"))
