@@ -494,6 +494,51 @@ static void test_breaker_is_shared(void **state)
     assert_true(row.bucket.slow_from > 0);
 }
 
+/* A worker that dies with the probes of a half-open breaker: others may probe after its leases, and what it would have
+ * found out is waited for by nobody. */
+static void test_probes_of_a_dead_worker_are_made_again(void **state)
+{
+    struct fx *f = *state;
+    struct bridge_row row = { 0 };
+    struct now now = now_of(f);
+    struct claims c;
+    char id[16];
+
+    for (int i = 0; i < 20; i++) {
+        (void)snprintf(id, sizeof id, "s%d", i);
+        (void)see(f, id, SESSION_DISCONNECTED, 428);
+    }
+    c = claim(f, f->db, 5);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(called(f, &c.claim[i], ATTEMPT_BRIDGE_FAULT), 0);
+    assert_int_equal(bridges_set_incident(f->db, &now, B, true, "five"), 0);
+    assert_int_equal(bridges_set_incident(f->db, &now, B, false, ""), 0);
+    assert_int_equal(claim(f, f->db, 16).n, 5);
+    assert_int_equal(claim(f, f->other, 16).n, 0); /* all probes are under way */
+    clock_step(&f->clock, f->p.lease_ms);
+    c = claim(f, f->other, 16);
+    assert_int_equal(c.repaired, 5);
+    assert_int_equal(c.n, 5);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(called(f, &c.claim[i], ATTEMPT_CALLED), 0);
+    assert_int_equal(bridges_find(f->db, B, &row), 0);
+    assert_int_equal(row.breaker.state, BREAKER_CLOSED);
+}
+
+/* A sweep by single calls takes a while: what it found is as old as its beginning. */
+static void test_a_sweep_is_as_old_as_its_beginning(void **state)
+{
+    struct fx *f = *state;
+    struct bridge_row row = { 0 };
+    struct now now = now_of(f);
+
+    assert_int_equal(bridges_set_swept(f->db, &now, B, now.steady_ms - 20 * S, 3600 * S), 0);
+    assert_int_equal(bridges_find(f->db, B, &row), 0);
+    assert_int_equal(row.swept_at, now.steady_ms - 20 * S);
+    assert_int_equal(row.swept_wall, now.wall_ms);
+    assert_int_equal(row.fresh_until, now.steady_ms + 3600 * S);
+}
+
 /* The end of the watch: the monitor's word, or after a while nobody's. */
 static void test_not_connected(void **state)
 {
@@ -829,6 +874,8 @@ int main(void)
         T(test_unpark_outdated_by_hand),
         T(test_by_hook),
         T(test_breaker_is_shared),
+        T(test_probes_of_a_dead_worker_are_made_again),
+        T(test_a_sweep_is_as_old_as_its_beginning),
         T(test_not_connected),
         T(test_unconfirmed),
         T(test_outlook),

@@ -304,6 +304,10 @@ static void test_stories(void **state)
             { 7, UP, 0, IDLE } } },
         { "a QR code is waited for by a person",
           { { 0, DROP, 428, DUE(DROP, 0) }, { 1, STATE, SESSION_QR_PENDING, IDLE } } },
+        { "a time that was planned for another cause is forgotten with its plan",
+          { { 0, DROP, 440, DUE(SLOW, 900) },
+            { 1, STATE, SESSION_QR_PENDING, IDLE },
+            { 2, DROP, 428, DUE(DROP, 2) } } },
         { "lost", { { 0, DROP, 428, DUE(DROP, 0) }, { 1, STATE, SESSION_LOST, IDLE } } },
         { "parked by hand",
           { { 0, DROP, 428, DUE(DROP, 0) },
@@ -397,6 +401,29 @@ static void test_outdated(void **state)
     change(&l, &policy_default, SESSION_CONNECTED, NULL, 0, false, T0);
     assert_true(l.effect.bridge_current);
     assert_int_equal(l.r.phase, RETRY_IDLE);
+}
+
+/* It is asked for again at the time of the verdict, and within a minute in any case. */
+static void test_put_off(void **state)
+{
+    static const struct {
+        struct retry_verdict verdict;
+        int due_s; /* 0: it leaves the queue */
+    } cases[] = {
+        { { WHY_FLAPPING, T0 + 10 * S }, 10 },
+        { { WHY_FLAPPING, T0 + 59 * S }, 59 },
+        { { WHY_FLAPPING, T0 + 3600 * S }, 60 },
+        { { WHY_NOT_SEEN, 0 }, 5 },
+        { { WHY_LOGGED_OUT, 0 }, 0 },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct retry due = { .phase = RETRY_DUE, .reason = RETRY_FOR_DROP, .due_at = T0 };
+        struct retry n = retry_put_off(&due, cases[i].verdict, T0);
+
+        assert_int_equal(n.phase, cases[i].due_s ? RETRY_DUE : RETRY_IDLE);
+        assert_int_equal(n.due_at, cases[i].due_s ? T0 + cases[i].due_s * S : 0);
+    }
 }
 
 /* A flap damping that ends early brings forward what was put off for it, up to the spacing, and nothing else. */
@@ -528,11 +555,11 @@ static void test_short_interval(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stories),  cmocka_unit_test(test_parks_after_failures),
-        cmocka_unit_test(test_outdated), cmocka_unit_test(test_outcomes),
-        cmocka_unit_test(test_backoff),  cmocka_unit_test(test_short_interval),
-        cmocka_unit_test(test_relieved), cmocka_unit_test(test_throttled),
-        cmocka_unit_test(test_guard),
+        cmocka_unit_test(test_stories),   cmocka_unit_test(test_parks_after_failures),
+        cmocka_unit_test(test_outdated),  cmocka_unit_test(test_outcomes),
+        cmocka_unit_test(test_backoff),   cmocka_unit_test(test_short_interval),
+        cmocka_unit_test(test_put_off),   cmocka_unit_test(test_relieved),
+        cmocka_unit_test(test_throttled), cmocka_unit_test(test_guard),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
