@@ -23,6 +23,12 @@ install_packages() {
     { tail -5 build/apt.log >&2; die "the packages could not be installed (all of it: build/apt.log)"; }
 }
 
+# install_node: what builds the console's front end; node and npm of another source are as good as Debian's.
+install_node() {
+  command -v node >/dev/null && command -v npm >/dev/null && return 0
+  install_packages deploy/packages-web.txt
+}
+
 # build_in DIR CMAKE-ARGUMENT…: configures when needed and builds; quiet unless it fails.
 build_in() {
   local dir=$1
