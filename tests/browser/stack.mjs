@@ -1,0 +1,104 @@
+// The real programs on free ports, with a data folder of their own: the console over them is what an operator has.
+import { spawn, execFileSync } from 'node:child_process';
+import { mkdtempSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { here, until } from './harness.mjs';
+
+export const BIN = process.env.ZK_BIN ?? join(here, '../../build/bin');
+export const PASSWORD = 'correct horse battery';
+
+function freePort() {
+  return new Promise((done) => {
+    const probe = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = probe.address();
+      probe.close(() => done(port));
+    });
+  });
+}
+
+export class Stack {
+  constructor(settings = {}) {
+    this.settings = settings;
+    this.dir = mkdtempSync(join(tmpdir(), 'zk-browser-'));
+    this.processes = new Map();
+  }
+
+  async prepare() {
+    const [api, control, ingest, console_] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
+    this.ports = { api, control, ingest, console: console_ };
+    mkdirSync(join(this.dir, 'data'));
+    this.hook = `http://127.0.0.1:${ingest}/api/v1/messages/webhook`;
+    this.env = {
+      PATH: process.env.PATH,
+      ZAPKEEP_DATA_DIR: join(this.dir, 'data'),
+      ZAPKEEP_INGEST_LISTEN: `127.0.0.1:${ingest}`,
+      ZAPKEEP_ADMIN_LISTEN: 'off',
+      ZAPKEEP_CONSOLE_LISTEN: `127.0.0.1:${console_}`,
+      ZAPKEEP_CONSOLE_PASSWORD: PASSWORD,
+      WHATSAPP_API_URL: `http://127.0.0.1:${api}`,
+      WHATSAPP_API_KEY: 'browser-test-key',
+      WEBHOOK_AUTH_TOKEN: 'browser-test-token',
+      CHECK_INTERVAL: '1s',
+      RECONNECT_INTERVAL: '4s',
+      FLAP_PENALTY: '0',
+      ...this.settings,
+    };
+    this.url = `http://127.0.0.1:${console_}${this.settings.ZAPKEEP_CONSOLE_BASE_PATH ?? ''}/`;
+  }
+
+  start(name, program, args = [], env = {}) {
+    const log = openSync(join(this.dir, `${name}.log`), 'a');
+    const child = spawn(join(BIN, program), args, { env: { ...this.env, ...env }, stdio: ['ignore', log, log] });
+    this.processes.set(name, child);
+    return child;
+  }
+
+  async stop(name, signal = 'SIGTERM') {
+    const child = this.processes.get(name);
+    this.processes.delete(name);
+    if (!child || child.exitCode !== null) return;
+    const gone = new Promise((done) => child.once('exit', done));
+    child.kill(signal);
+    await gone;
+  }
+
+  log = (name) => readFileSync(join(this.dir, `${name}.log`), 'utf8');
+
+  ingest = () => this.start('ingest', 'zapkeep-ingest');
+  hub = () => this.start('hub', 'zapkeep-hub');
+
+  async console(env) {
+    this.start('console', 'zapkeep-console', [], env);
+    await until(() => fetch(this.url).then((a) => a.ok, () => false), 'the console answers', 20000);
+  }
+
+  async all(...simArgs) {
+    await this.prepare();
+    this.hub();
+    this.ingest();
+    this.start('sim', 'zapkeep-bridge-sim', ['--dialect', 'contract', '--port', `${this.ports.api}`, '--control-port', `${this.ports.control}`, ...simArgs], { WEBHOOK_URL: this.hook, API_KEY: this.env.WHATSAPP_API_KEY });
+    await until(() => this.control('GET', '/state').then(() => true, () => false), 'the simulated bridge answers', 20000);
+    this.start('monitor', 'zapkeep-monitor');
+    this.start('worker', 'zapkeep-reconnect');
+    this.cli('wait', '--timeout', '30s');
+    await this.console();
+    return this;
+  }
+
+  cli(...args) {
+    return execFileSync(join(BIN, 'zapkeep'), args, { env: this.env, encoding: 'utf8' });
+  }
+
+  async control(method, path, body) {
+    const answer = await fetch(`http://127.0.0.1:${this.ports.control}${path}`, { method, body });
+    if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
+    return answer.json();
+  }
+
+  async close() {
+    for (const name of ['console', 'worker', 'monitor', 'sim', 'ingest', 'hub', ...this.processes.keys()]) await this.stop(name, 'SIGKILL');
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
