@@ -253,6 +253,8 @@ test('a console that restarts: the page says so, comes back by itself, and is of
 test('delivery: retry, pause with a question, dead letters, a replay that counts first', async () => {
   await go(page, mock.url, '#/delivery');
   await sees('Everything up to event 47,898 is delivered');
+  await page.click('.destination >> nth=0 >> text=Send a test');
+  await sees('HTTP 204, 12 ms');
   await page.click('.destination >> nth=1 >> text=Pause');
   await sees('none is lost');
   await page.click('dialog button.primary');

@@ -159,7 +159,7 @@ export class MockConsole {
       case 'DELETE pairings': w.pairings.delete(parts[1]); return [204];
       case 'GET events': return [200, this.events(parts, query)];
       case 'GET delivery': return [200, this.delivery(parts)];
-      case 'POST delivery': return [200, parts[1] === 'replay' ? this.replay(body) : { action: body.action, done: true, failed: false, result: '' }];
+      case 'POST delivery': return [200, parts[1] === 'replay' ? this.replay(body) : { action: body.action, done: true, failed: false, result: body.action === 'test' ? '{"status":204,"took_ms":12,"detail":"HTTP 204","answer":""}' : '' }];
       case 'GET alerts': return [200, parts[1] === 'history' ? page(this.alertHistory()) : this.alerts()];
       case 'POST alerts': return [200, { ok: true, detail: '' }];
       case 'GET bridges': return [200, { now: Date.now(), bridges: w.bridges(true) }];

@@ -2,6 +2,7 @@
 import { post } from '../api.js';
 import { number, t, tOr } from '../lib/i18n.js';
 import { sessionLink, build } from '../lib/route.js';
+import { parseBody } from '../lib/tree.js';
 import { useReloadOn, useResource } from '../resource.js';
 import { isOperator, me, toast, useStore } from '../store.js';
 import { html } from '../ui/html.js';
@@ -13,19 +14,20 @@ import { DeadLetters } from './dead_letters.js';
 import { destinationTone } from './overview.js';
 import { Replay } from './replay.js';
 
+// The result of a test is a JSON text of its own: { status, took_ms, detail, answer }.
+function resultText(result) {
+  const test = parseBody(result);
+  if (typeof test !== 'object' || test === null) return result;
+  return `${test.detail || `HTTP ${test.status}`}, ${number(test.took_ms)} ms${test.answer ? `: ${test.answer}` : ''}`;
+}
+
 export async function command(body) {
   return attempt(async () => {
     const answer = await post('/delivery/actions', body);
     if (!answer.done) toast(t('delivery.later'), 'warn');
-    else toast(answer.result || t(`done.${answer.action}`), answer.failed ? 'bad' : 'ok');
+    else toast(resultText(answer.result) || t(`done.${answer.action}`), answer.failed ? 'bad' : 'ok');
     return answer;
   });
-}
-
-// The answer to a test is a JSON text: { status, took_ms, answer }.
-async function test(name) {
-  const answer = await command({ action: 'test', destination: name });
-  return answer;
 }
 
 function DestinationActions({ d, reload }) {
@@ -35,7 +37,7 @@ function DestinationActions({ d, reload }) {
     reload();
   };
   return html`<div class="buttons small">
-    <${ActionButton} run=${() => test(d.destination)}>${t('action.test')}<//>
+    <${ActionButton} run=${() => command({ action: 'test', destination: d.destination })}>${t('action.test')}<//>
     ${d.retrying + d.blocked > 0 && html`<${ActionButton} kind="primary" run=${run('retry')}>${t('action.retry')}<//>`}
     ${d.paused ? html`<${ActionButton} kind="primary" run=${run('resume')}>${t('action.resume')}<//>` : html`<${ActionButton} run=${run('pause')}>${t('action.pause')}<//>`}
     ${!d.on && html`<${ActionButton} kind="primary" run=${run('on')}>${t('action.on')}<//>`}
