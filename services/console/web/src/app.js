@@ -15,6 +15,7 @@ import { Pair } from './pages/pair.js';
 import { Session } from './pages/session.js';
 import { Sessions } from './pages/sessions.js';
 import { change, prefs } from './prefs.js';
+import { forgetSessionList } from './session_list.js';
 import { connection, dismiss, me, overview, toasts, useStore } from './store.js';
 import { connect, disconnect, on } from './stream.js';
 import { Dialog, Question } from './ui/dialog.js';
@@ -131,6 +132,9 @@ function useOverview(loggedIn) {
       stops.forEach((stop) => stop());
       clearInterval(timer);
       disconnect();
+      // The next login may see less.
+      forgetSessionList();
+      overview.set(null);
     };
   }, [loggedIn]);
 }

@@ -41,12 +41,12 @@ export function useStream(kind, listener, deps = []) {
   useEffect(() => on(kind, listener), [kind, ...deps]);
 }
 
-// Reads anew soon after a message, at most once in @ms.
-export function useReloadOn(kinds, reload, ms = 1000) {
+// Reads anew soon after a message, at most once in @ms; of the messages for which concerns() is true.
+export function useReloadOn(kinds, reload, ms = 1000, concerns = () => true) {
   const timer = useRef(0);
   useEffect(() => {
-    const soon = () => {
-      if (!timer.current) timer.current = setTimeout(() => ((timer.current = 0), reload()), ms);
+    const soon = (data) => {
+      if (!timer.current && concerns(data)) timer.current = setTimeout(() => ((timer.current = 0), reload()), ms);
     };
     const stops = kinds.map((kind) => on(kind, soon));
     return () => {

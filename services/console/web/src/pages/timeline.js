@@ -53,7 +53,7 @@ export function Timeline({ path, bridge, id }) {
   const [older, setOlder] = useState({ items: [], next: undefined });
   const address = withQuery(`${path}/timeline`, { limit: 100, events: hidden.has('event') ? '' : 1 });
   const timeline = useResource(address, { every: 15000 });
-  useReloadOn(['session', 'audit'], timeline.reload);
+  useReloadOn(['session', 'audit'], timeline.reload, 1000, (row) => row.bridge === bridge && row.session === id);
   const { shown, waiting, held, setHeld } = useHeld(timeline.data, address);
   useEffect(() => setOlder({ items: [], next: undefined }), [address]);
 
