@@ -89,20 +89,23 @@ test('10,000 sessions: few rows in the page, a keystroke within 100 ms, an actio
   await go(page, mock.url, '#/sessions');
   await until(async () => (await page.innerText('.sub')).startsWith('10,000 of'), 'all are loaded', 30000);
   assert.ok((await rows().count()) < 80);
-  // The time from the event to the frame that shows its effect, in the page itself.
-  const times = await page.evaluate(async () => {
+  // In the time of the page's own thread: the machine may be busy with something else.
+  const protocol = await page.context().newCDPSession(page);
+  await protocol.send('Performance.enable', { timeDomain: 'threadTicks' });
+  const worked = async () => (await protocol.send('Performance.getMetrics')).metrics.find((m) => m.name === 'TaskDuration').value;
+  const before = await worked();
+  const words = ['s', 'sh', 'sho', 'shop', 'shop-', 'shop-0', 'shop-00', 'shop-0', 'shop-', '9', '99', ''];
+  await page.evaluate(async (words) => {
     const field = document.querySelector('[data-search]');
-    const ret = [];
-    for (const text of ['s', 'sh', 'sho', 'shop', 'shop-', 'shop-0', 'shop-00', 'shop-0', 'shop-', '9', '99']) {
-      const start = performance.now();
+    for (const text of words) {
       field.value = text;
       field.dispatchEvent(new Event('input', { bubbles: true }));
       await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-      ret.push(performance.now() - start);
     }
-    return ret.sort((a, b) => a - b);
-  });
-  assert.ok(times[5] < 100, `a keystroke takes ${Math.round(times[5])} ms`);
+  }, words);
+  const each = ((await worked()) - before) * 1000 / words.length;
+  assert.ok(each > 1 && each < 100, `a keystroke takes ${Math.round(each)} ms`);
+  console.log(`a keystroke over 10,000 sessions takes ${Math.round(each)} ms`);
   await page.fill('[data-search]', 'shop-09');
   await until(async () => (await page.innerText('.sub')).startsWith('1,000 of'), 'the filter holds');
   await page.click('thead input');
