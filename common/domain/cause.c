@@ -28,7 +28,7 @@ static const struct cause causes[] = {
     { 401, "logged-out", PLAN_NEVER, SESSION, "logged_out", false,
       "The phone removed this device; create the session again and scan the QR code." },
     { 402, "banned-for-now", PLAN_NEVER, SESSION, "failed", true,
-      "WhatsApp banned this account for a time; wait until that has passed, then unpark the session." },
+      "WhatsApp banned this account for a time; if it is still parked when that has passed, unpark the session." },
     { 403, "account-locked", PLAN_NEVER, SESSION, "failed", true,
       "WhatsApp locked this account; see to it on the phone, then unpark the session." },
     { 406, "banned", PLAN_NEVER, SESSION, "failed", true,

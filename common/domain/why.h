@@ -25,6 +25,7 @@
     X(NOT_DUE, "not-due", "its time has not come")                                                          \
     X(GRACE, "grace", "the bridge may still say why it dropped, or bring it back by itself")                \
     X(SLOW, "slow", "another client took its place: the one retry it gets comes late")                      \
+    X(BANNED, "banned", "WhatsApp has banned it for a time: it is tried when that is over")                 \
     X(FLAPPING, "flapping", "it drops so often that it is left alone for a while")                          \
     X(NOT_SEEN, "not-seen", "the monitor has not looked at it since its last attempt")                      \
     X(NO_DRIVER, "no-driver", "it is not known yet what the bridge speaks")                                 \

@@ -100,6 +100,24 @@ static bool has_attempt(const struct retry *r)
     return r->phase == RETRY_CALLING || r->phase == RETRY_VERIFYING;
 }
 
+/* After the end that a ban has given: clocks differ, and WhatsApp does not count to the second. */
+#define BAN_MARGIN_MS (60 * 1000)
+
+/* While CALLING it is remembered until the call is over. */
+static void wait_for_ban(struct retry *r, int64_t ban_until)
+{
+    r->reason = RETRY_FOR_BAN_OVER;
+    r->due_at = ban_until + BAN_MARGIN_MS;
+    if (r->phase != RETRY_CALLING)
+        set_due(r, RETRY_FOR_BAN_OVER, r->due_at);
+}
+
+/* A ban came while the attempt was under way. */
+static bool is_banned_since(const struct retry *r)
+{
+    return r->reason == RETRY_FOR_BAN_OVER && r->due_at > r->claimed_at;
+}
+
 /* ---- the end of an attempt that did not connect ---------------------------------------------- */
 
 static enum retry_park park_after(const struct policy *p, const struct retry *r, enum session_state state,
@@ -121,6 +139,10 @@ static void end_attempt(const struct policy *p, struct retry *r, enum session_st
     bool slow_again = r->reason == RETRY_FOR_SLOW && !counts;
     enum retry_park park;
 
+    if (state == SESSION_FAILED && is_banned_since(r) && r->park == RETRY_PARK_NONE) {
+        set_due(r, RETRY_FOR_BAN_OVER, r->due_at);
+        return;
+    }
     r->failures += counts && r->reason != RETRY_FOR_AT_ONCE ? 1 : 0;
     park = park_after(p, r, state, counts);
     r->due_at = retry_next_at(p, r, rand64);
@@ -244,14 +266,18 @@ static void follow_waiting(struct retry *r, enum session_state to, struct retry_
     set_over(r);
 }
 
-static void follow_failed(struct retry *r, const struct cause *cause, struct retry_effect *effect)
+static void follow_failed(struct retry *r, const struct retry_change *change, struct retry_effect *effect)
 {
-    bool of_bridge = cause && cause->scope == SCOPE_BRIDGE;
+    bool of_bridge = change->cause && change->cause->scope == SCOPE_BRIDGE;
 
     effect->bridge_outdated = of_bridge;
     effect->closed = r->phase == RETRY_VERIFYING;
     if (r->phase == RETRY_PARKED)
         return;
+    if (change->ban_until > 0 && r->park == RETRY_PARK_NONE) {
+        wait_for_ban(r, change->ban_until);
+        return;
+    }
     r->park = of_bridge ? RETRY_PARK_OUTDATED : RETRY_PARK_CAUSE;
     if (r->phase != RETRY_CALLING)
         set_parked(r, r->park);
@@ -274,7 +300,7 @@ struct retry retry_follow(const struct policy *p, const struct retry *r, const s
     else if (change->to == SESSION_DISCONNECTED)
         follow_disconnected(p, &n, change->cause ? change->cause->plan : PLAN_NORMAL, now, &effect);
     else if (change->to == SESSION_FAILED)
-        follow_failed(&n, change->cause, &effect);
+        follow_failed(&n, change, &effect);
     else if (change->to != SESSION_CONNECTED)
         follow_waiting(&n, change->to, &effect);
     *ret_effect = effect;
@@ -335,7 +361,8 @@ static int64_t verify_ms(const struct policy *p)
 static bool may_still_connect(const struct retry *r, enum session_state state)
 {
     return state == SESSION_DISCONNECTED || state == SESSION_STARTING || state == SESSION_UNKNOWN ||
-           (state == SESSION_FAILED && r->reason == RETRY_FOR_OPERATOR && r->park == RETRY_PARK_NONE);
+           (state == SESSION_FAILED && r->park == RETRY_PARK_NONE &&
+            (r->reason == RETRY_FOR_OPERATOR || (r->reason == RETRY_FOR_BAN_OVER && !is_banned_since(r))));
 }
 
 static enum attempt_outcome taken(const struct policy *p, struct retry *r, enum session_state state,

@@ -46,14 +46,15 @@ enum retry_phase {
 const char *retry_phase_text(enum retry_phase p);
 
 /* Why the next (or running) attempt is wanted. X(NAME, text) */
-#define RETRY_REASONS(X)                                                           \
-    X(NONE, "none")                                                                \
-    X(DROP, "drop")         /* first attempt after a drop */                       \
-    X(AT_ONCE, "at-once")   /* the cause asks for it (515): outside the spacing */ \
-    X(SLOW, "slow")         /* one late retry (440), then parked */                \
-    X(AGAIN, "again")       /* the one before failed */                            \
-    X(OPERATOR, "operator") /* asked for by hand */                                \
-    X(SILENT, "silent")     /* connected but receives nothing, and SILENT_RECONNECT is on */
+#define RETRY_REASONS(X)                                                                     \
+    X(NONE, "none")                                                                          \
+    X(DROP, "drop")         /* first attempt after a drop */                                 \
+    X(AT_ONCE, "at-once")   /* the cause asks for it (515): outside the spacing */           \
+    X(SLOW, "slow")         /* one late retry (440), then parked */                          \
+    X(AGAIN, "again")       /* the one before failed */                                      \
+    X(OPERATOR, "operator") /* asked for by hand */                                          \
+    X(SILENT, "silent")     /* connected but receives nothing, and SILENT_RECONNECT is on */ \
+    X(BAN_OVER, "ban-over") /* a temporary ban has ended, as its webhook said */
 enum retry_reason {
 #define X(name, text) RETRY_FOR_##name,
     RETRY_REASONS(X)
@@ -111,6 +112,7 @@ struct retry_change {
     enum session_state from, to;
     const struct cause *cause; /* of the new state; NULL: unknown */
     int64_t connected_ms;      /* how long it had been connected before, 0: it was not */
+    int64_t ban_until;         /* FAILED by a temporary ban that ends then, 0: not so */
     bool silent;               /* to is CONNECTED, and an attempt is wanted nevertheless */
     bool relieved;             /* nothing has changed, but its flap damping has ended early */
 };

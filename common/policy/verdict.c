@@ -47,7 +47,8 @@ static struct retry_verdict state_verdict(enum session_state s)
 static bool is_exempt(const struct retry *r, enum session_state s)
 {
     return r->phase == RETRY_DUE && ((r->reason == RETRY_FOR_SILENT && s == SESSION_CONNECTED) ||
-                                     (r->reason == RETRY_FOR_OPERATOR && s == SESSION_FAILED));
+                                     (r->reason == RETRY_FOR_OPERATOR && s == SESSION_FAILED) ||
+                                     (r->reason == RETRY_FOR_BAN_OVER && s == SESSION_FAILED));
 }
 
 static struct retry_verdict spacing_verdict(const struct policy *p, const struct retry *r, int64_t now)
@@ -76,6 +77,8 @@ static struct retry_verdict due_verdict(const struct policy *p, const struct ret
         return READY(now);
     if (is_grace(p, r))
         return NO(GRACE, r->due_at);
+    if (r->reason == RETRY_FOR_BAN_OVER)
+        return NO(BANNED, r->due_at);
     return r->reason == RETRY_FOR_SLOW ? NO(SLOW, r->due_at) : NO(NOT_DUE, r->due_at);
 }
 
@@ -189,6 +192,8 @@ struct retry_verdict retry_ask_verdict(const struct policy *p, const struct retr
 
     if (v.why == WHY_READY && !is_exempt(r, s->state))
         v = state_verdict(s->state);
+    if (v.why == WHY_READY && r->reason == RETRY_FOR_BAN_OVER)
+        v = due_verdict(p, r, now);
     if (v.why == WHY_READY)
         v = health_verdict(b, now);
     if (v.why == WHY_READY && b->breaker.state == BREAKER_OPEN)

@@ -29,6 +29,7 @@
     X(INT, flap_score, flap_score)             \
     X(INT, flap_at, flap_at)                   \
     X(INT, suppressed_until, suppressed_until) \
+    X(INT, ban_until, ban_until)               \
     X(INT, silent_since, silent_since)         \
     X(INT, last_received_at, last_received_at)
 

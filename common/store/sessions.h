@@ -37,6 +37,7 @@ struct session_row {
     int64_t flap_score;       /* as of flap_at; 1000 per drop */
     int64_t flap_at;          /* steady ms */
     int64_t suppressed_until; /* steady ms; no attempt before (an operator's excepted), 0: none */
+    int64_t ban_until;        /* wall ms: its temporary ban ends then, as the bridge says; 0: none */
     int64_t silent_since;     /* wall ms, 0: it is not */
     int64_t last_received_at; /* wall ms: newest message.* event, 0: never */
 };

@@ -222,6 +222,9 @@ static void write_state(struct shown *s)
         add_clean(&s->text, " ", row->name);
         (void)buf_adds(&s->text, "\n");
     }
+    if (row->ban_until > 0)
+        (void)buf_addf(&s->text, "banned    until %s, as WhatsApp says; it is tried then\n",
+                       text_time(row->ban_until, at, sizeof at));
     if (row->silent_since > 0)
         (void)buf_addf(&s->text, "silent    since %s\n", text_time(row->silent_since, at, sizeof at));
     if (row->suppressed_until > s->state->now.steady_ms)
@@ -244,6 +247,7 @@ static void json_state(struct shown *s)
     json_texts(&s->j, "raw_status", row->raw_status);
     json_texts(&s->j, "phone", row->phone);
     json_texts(&s->j, "name", row->name);
+    json_int(&s->j, "ban_until", row->ban_until);
     json_int(&s->j, "silent_since", row->silent_since);
     json_int(&s->j, "last_received_at", row->last_received_at);
     json_int(&s->j, "suppressed_until",

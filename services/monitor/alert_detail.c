@@ -22,6 +22,7 @@ int alert_detail(struct db *db, const char *bridge, const struct tracked_session
 {
     struct reconnect_row row = { 0 };
     struct attempt_row last = { 0 };
+    char at[40];
     int r = reconnects_find(db, bridge, s->id, &row);
 
     if (r >= 0)
@@ -30,6 +31,8 @@ int alert_detail(struct db *db, const char *bridge, const struct tracked_session
         return r;
     if (s->known.cause)
         (void)buf_adds(out, s->known.cause->meaning);
+    if (s->known.state == SESSION_FAILED && s->ban_until > 0)
+        (void)buf_addf(out, " The ban ends at %s; it is tried then.", text_time(s->ban_until, at, sizeof at));
     if (s->known.state == SESSION_CONNECTED || row.retry.attempts == 0)
         return 0;
     (void)buf_addf(out, "%s%lld attempt%s so far", s->known.cause ? " " : "", (long long)row.retry.attempts,

@@ -82,6 +82,8 @@ static void hold(struct tracked_session *s, const struct session_verdict *v, int
         else if (s->down_ms == 0)
             s->down_ms = now;
         s->silent_since = 0;
+        if (v->state != SESSION_FAILED)
+            s->ban_until = 0;
     }
     s->known.state = v->state;
     s->known.cause = v->cause;
@@ -115,7 +117,7 @@ static int decide_change(struct changeset *r, struct change *c, const struct ses
     s->known.doubt_missing = v.doubt_missing;
     r->doubts += v.doubt_ms > 0;
     c->moved = v.taken && v.changed;
-    c->row = c->moved || (c->has_shape && v.taken);
+    c->row = c->moved || (c->has_shape && v.taken) || (v.taken && s->ban_until != c->before.ban_until);
     c->follow = is_refused_again(report, &v);
     c->drop = v.drop;
     if (v.taken)
@@ -279,6 +281,7 @@ int changeset_webhook(struct changeset *r, const struct session_webhook *h, bool
         return rc;
     c.before = *c.s;
     c.s->known.attempting = attempting;
+    c.s->ban_until = h->ban_until > 0 ? h->ban_until : c.s->ban_until;
     rc = finish(r, &c, &report);
     if (rc != 0 || !c.s)
         return rc;

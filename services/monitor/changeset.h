@@ -58,6 +58,7 @@ struct session_webhook {
     enum session_state state;
     int code;            /* of a disconnect, 0: none */
     bool final;          /* the bridge says that reconnecting is pointless */
+    int64_t ban_until;   /* wall ms: the end of a temporary ban, 0: not given */
     int64_t at;          /* wall ms: received */
     int64_t occurred_at; /* the bridge's own time, for people; 0: none */
     int64_t late_ms;     /* how late it was received (sender_clock.h) */

@@ -35,6 +35,7 @@ static void fill_row(const struct change *c, const struct now *now, struct sessi
     row->flap_score = s->flap.score;
     row->flap_at = s->flap.at_ms;
     row->silent_since = s->silent_since;
+    row->ban_until = s->ban_until;
     row->last_received_at = s->last_received_at;
     if (c->occurred_at > row->occurred_at)
         row->occurred_at = c->occurred_at;
@@ -56,6 +57,16 @@ static int add_history(const struct commit_context *x, const struct change *c, i
     return sessions_add_change(x->db, x->bridge, c->s->id, &h);
 }
 
+/* In steady time: one that is over already is over now. 0: there is none. */
+static int64_t ban_until_ms(const struct change *c, const struct now *now)
+{
+    int64_t left_ms = c->s->ban_until - now->wall_ms;
+
+    if (c->to != SESSION_FAILED || c->s->ban_until == 0)
+        return 0;
+    return now->steady_ms + (left_ms > 0 ? left_ms : 0);
+}
+
 static int follow(const struct commit_context *x, const struct now *now, struct changeset *changeset,
                   struct change *c, int from)
 {
@@ -63,6 +74,7 @@ static int follow(const struct commit_context *x, const struct now *now, struct 
                                    .to = c->to,
                                    .cause = c->cause,
                                    .silent = c->silent,
+                                   .ban_until = ban_until_ms(c, now),
                                    .relieved = c->relieved,
                                    .connected_ms = c->before.stable_since > 0
                                                        ? now->steady_ms - c->before.stable_since

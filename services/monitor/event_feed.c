@@ -67,6 +67,7 @@ static bool read_code(const struct feed_target *t, const struct event *e, struct
                             &hook) != 0)
         return false;
     ret->code = hook.code;
+    ret->ban_until = hook.ban_until;
     ret->final = hook.has_should_reconnect && !hook.should_reconnect;
     return true;
 }

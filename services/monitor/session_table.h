@@ -23,6 +23,7 @@ struct tracked_session {
     struct flap flap;
     int64_t drop_counted_ms;  /* steady ms: its last drop that counted for an incident, 0: never */
     struct silence *silence;  /* owned; NULL before the first message */
+    int64_t ban_until;        /* wall ms: of its temporary ban, 0: none is known */
     int64_t silent_since;     /* wall ms, 0: it is not silent */
     int64_t last_received_at; /* wall ms of the newest message, 0: never */
     uint64_t shape;           /* shape_of() what the store has; 0: nothing yet */

@@ -101,6 +101,7 @@ static void load_row(const struct monitor_context *m, const struct session_row *
     s->since_wall = row->since;
     s->first_seen = row->first_seen;
     s->silent_since = row->silent_since;
+    s->ban_until = row->ban_until;
     s->last_received_at = row->last_received_at;
     s->flap = (struct flap){ .score = row->flap_score, .at_ms = row->flap_at };
     if (row->suppressed_until > now_ms) {

@@ -189,6 +189,21 @@ def test_the_bridge_s_own_words_are_in_the_alert_of_a_session_that_is_down(scrip
     assert "Session one is broken, delete its folder" in text and "1 attempt so far" in text and "HTTP 500" in text
 
 
+def test_the_end_of_a_temporary_ban_is_shown_and_waited_for(scripted):
+    s, bridge = scripted("one", "two", ALERT_HOLD="0s")
+    until = now_ms(3600) // 1000 * 1000
+    bridge.sessions["one"] = "disconnected"
+    reason = {"statusCode": 402, "expire": until}
+    assert s.post(zk.webhook("one", "session.disconnected", None, reason=reason))[0] == 200
+    zk.wait_until("it is an alert", lambda: alerts(s) == {("session-banned", "one")})
+    row = s.cli_json("session", "show", "one")[0]
+    assert row["state"] == "failed" and row["ban_until"] == until, row
+    assert row["next"]["why_not_sooner"] == "banned" and abs(row["next"]["at"] - until - 60_000) < 5_000, row["next"]
+    text = s.cli_json("status")[0]["alerts"][0]["text"]
+    assert "The ban ends at" in text
+    assert s.cli("session", "reconnect", "one").returncode != 0
+
+
 def test_an_alert_that_is_over_within_its_hold_time_is_not_sent(scripted):
     s, bridge = scripted("one", ALERT_HOLD="3s")
     drop(s, "one", 401)

@@ -114,7 +114,9 @@ static void check_state(const struct sim_session *x, const struct attempt_row *a
 
     read_session(x->id, &row, &rec);
     if (row.state != SESSION_DISCONNECTED &&
-        !(row.state == SESSION_FAILED && a->reason == RETRY_FOR_OPERATOR))
+        !(row.state == SESSION_FAILED &&
+          (a->reason == RETRY_FOR_OPERATOR ||
+           (a->reason == RETRY_FOR_BAN_OVER && row.ban_until > 0 && row.ban_until <= world_wall()))))
         world_fail("R4: an attempt for %s, which is %s", x->id, session_state_text(row.state));
     if (x->parked)
         world_fail("R4: an attempt for %s, which is parked", x->id);

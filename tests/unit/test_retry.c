@@ -22,6 +22,7 @@ enum op {
     UP,         /* connected */
     DOWN_AFTER, /* a drop (408) after being connected for arg seconds */
     STATE,      /* arg: enum session_state, without a cause */
+    BAN,        /* for a time: 402, and it ends at T0 + arg seconds */
     SILENT,
     CLAIM,
     CALLED,   /* the bridge took it; sent after arg ms */
@@ -71,6 +72,16 @@ static void drop(struct life *l, const struct policy *p, int code, int64_t conne
     change(l, p, (enum session_state)to, cause->name, connected_ms, false, now);
 }
 
+static void ban(struct life *l, const struct policy *p, int64_t until, int64_t now)
+{
+    const struct retry_change c = {
+        .from = l->state, .to = SESSION_FAILED, .cause = cause_find(402), .ban_until = until
+    };
+
+    l->r = retry_follow(p, &l->r, &c, now, &l->effect);
+    l->state = SESSION_FAILED;
+}
+
 static void called(struct life *l, const struct policy *p, enum attempt_outcome o, int sent_ms, int64_t now)
 {
     struct retry_call call = { .outcome = o, .sent_after_ms = sent_ms };
@@ -92,6 +103,9 @@ static void act(struct life *l, const struct policy *p, const struct step *s, in
         break;
     case STATE:
         change(l, p, (enum session_state)s->arg, NULL, 0, false, now);
+        break;
+    case BAN:
+        ban(l, p, T0 + s->arg * S, now);
         break;
     case SILENT:
         change(l, p, SESSION_CONNECTED, "silent", 0, true, now);
@@ -274,6 +288,28 @@ static void test_stories(void **state)
             { 940, DROP, 428, PARKED } } },
         { "a client that is too old is no more when it connects",
           { { 0, DROP, 405, PARKED }, { 9, UP, 0, IDLE }, { 10, DROP, 428, DUE(DROP, 10) } } },
+        { "banned for a time: its end is waited for, and then it is tried once",
+          { { 0, BAN, 3600, DUE(BAN_OVER, 3660) }, { 10, DROP, 403, PARKED } } },
+        { "banned for a time, and tried in vain after that: parked",
+          { { 0, BAN, 3600, DUE(BAN_OVER, 3660) },
+            { 3660, CLAIM, 0, IN(CALLING, BAN_OVER) },
+            { 3661, CALLED, 0, IN(VERIFYING, BAN_OVER) },
+            { 3681, NOT_CONN, 0, PARKED } } },
+        { "banned for a time, and well after that",
+          { { 0, BAN, 3600, DUE(BAN_OVER, 3660) },
+            { 3660, CLAIM, 0, IN(CALLING, BAN_OVER) },
+            { 3661, CALLED, 0, IN(VERIFYING, BAN_OVER) },
+            { 3665, UP, 0, IDLE } } },
+        { "banned for longer while it is tried",
+          { { 0, BAN, 3600, DUE(BAN_OVER, 3660) },
+            { 3660, CLAIM, 0, IN(CALLING, BAN_OVER) },
+            { 3661, CALLED, 0, IN(VERIFYING, BAN_OVER) },
+            { 3662, BAN, 9000, DUE(BAN_OVER, 9060) } } },
+        { "banned for a time while the call is in flight",
+          { { 0, DROP, 428, DUE(DROP, 0) },
+            { 1, CLAIM, 0, IN(CALLING, DROP) },
+            { 2, BAN, 3600, IN(CALLING, BAN_OVER) },
+            { 3, CALLED, 0, DUE(BAN_OVER, 3660) } } },
         { "banned while the call is in flight",
           { { 0, DROP, 428, DUE(DROP, 0) },
             { 1, CLAIM, 0, IN(CALLING, DROP) },
