@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/io/http_client.h"
 #include "common/io/mail.h"
@@ -20,6 +21,7 @@ struct sink_sender {
     struct http_client *http;
     struct mail_client *mail;
     struct proc *program;
+    int64_t began_us; /* of the program */
     bool closing;
     void (*done)(void *ctx, const struct sink_result *r);
     void *ctx;
@@ -125,6 +127,7 @@ static int run_program(struct sink_sender *s, const struct sink_message *m)
     const char *p = buf_str(&m->headers);
     int n = 0;
 
+    s->began_us = clock_mono_us();
     for (const char *end = p + m->headers.len; p < end && n < ENTRIES_MAX; p += strlen(p) + 1)
         env[n++] = p;
     return proc_run(s->loop, argv, env, SINK_TIMEOUT_MS, on_program, s, &s->program);

@@ -32,6 +32,7 @@
     X(cmd_forward_on, "forward on", "NAME [--json]", "deliver to a destination again that was turned off") \
     X(cmd_forward_off, "forward off", "NAME [--json]", "deliver nothing more to a destination") \
     X(cmd_forward_forget, "forward forget", "NAME [--json]", "remove all that is known of a destination that is not configured any more") \
+    X(cmd_alert_test, "alert test", "[SINK...] [--json]", "send a test message to the sinks of alerts; exit 1 when one does not take it") \
     X(cmd_replay, "replay", "--from SEQ|TIME [--to SEQ|TIME] [--to-url URL] [--speed 10]", "post events of the log once more, to BACKEND_URL or another URL") \
     X(cmd_doctor, "doctor", "[--no-probe] [--json]", "check every link of the chain and say what to do") \
     X(cmd_cursor_list, "cursor list", "[--json]", "the consumers of the event log, and how far each has read") \
