@@ -2,6 +2,7 @@
 
 import os
 import random
+import time
 import zlib
 
 import pytest
@@ -66,6 +67,35 @@ def test_20_kills_of_the_forwarder_and_the_backend_lose_nothing(stack):
     assert stack.processes["forward"].stop() == 0
     verdict = Verdict(backend.records.read(), events)
     verdict.check(in_flight=CONCURRENCY * (KILLS + KILLS // 2))
+    assert stack.cli_json("forward", "dead", "list") == []
+
+
+@pytest.mark.parametrize("seed", [random.randrange(10**6)])
+def test_phases_of_wrong_answers_limits_and_redirects_with_kills_between_lose_nothing(stack, seed):
+    """The small sister of `tests/bench/forward/run --only promises`. A schedule that an outage would use up at once, if it counted."""
+    random.seed(seed)
+    stack.hub()
+    stack.ingest()
+    backend = BackendSim(stack, "--fail", "5", "--cut", "1").start()
+    stack.env.update(BACKEND_URL=backend.url, FORWARD_CONCURRENCY=str(CONCURRENCY), FORWARD_TIMEOUT="1s",
+                     FORWARD_RETRY_SCHEDULE="0s," + ",".join(["20ms"] * 12))
+    stack.forward(ready=False)
+    load = Load(stack, threads=4).start()
+    phases = random.sample([401, 404, 422, 429, 302, 500], 3)
+    for i, status in enumerate(phases):
+        want = backend.distinct() + random.randrange(20, 80)
+        wait_until(f"phase {i}: deliveries are taken", lambda: backend.distinct() >= want, step=0.02)
+        backend.faults(answer=status, fail=5, cut=1)
+        time.sleep(0.5)
+        if i % 2:
+            stack.processes["forward"].kill()
+            stack.forward(ready=False)
+        backend.faults(fail=5, cut=1)
+    load.stop()
+    events = events_of(stack.data)
+    wait_until("all are taken", lambda: backend.distinct() >= len(events), step=0.2)
+    assert stack.processes["forward"].stop() == 0
+    Verdict(backend.records.read(), events).check(in_flight=CONCURRENCY * 3)
     assert stack.cli_json("forward", "dead", "list") == []
 
 
