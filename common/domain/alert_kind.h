@@ -32,6 +32,8 @@ enum alert_scope { ALERT_OF_BRIDGE, ALERT_OF_SESSION };
       "calling sessions by a word that zapkeep does not know", "they are left alone: look at the bridge")         \
     X(DESTINATION_FAILING, ALERT_OF_BRIDGE, "destination-failing", "critical", "not taking every event",           \
       "its events wait")                                                                                          \
+    X(DISK_LIMIT, ALERT_OF_BRIDGE, "disk-limit", "critical", "over its disk limit",                               \
+      "the oldest deduplication keys go, then the oldest events: set ZAPKEEP_DISK_SIZE")                          \
     X(SESSION_LOST, ALERT_OF_SESSION, "session-lost", "critical", "gone from the bridge",                         \
       "`zapkeep session pair` creates it again")                                                                       \
     X(SESSION_BANNED, ALERT_OF_SESSION, "session-banned", "critical", "refused by WhatsApp",                      \

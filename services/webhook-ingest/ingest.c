@@ -189,6 +189,7 @@ static void on_second(void *ctx)
     struct ingest *in = ctx;
 
     status_report_second(in->report);
+    disk_alert_update(in->disk_alert, status_report_is_over_disk(in->report));
     if (status_report_is_fatal(in->report) && committer_waiting(in->committer) == 0)
         app_fail(in->app, EXIT_NEGATIVE); /* all were answered 503 */
     timer_start(in->second, SECOND_MS);
@@ -249,6 +250,8 @@ int ingest_open(struct ingest *in, const struct app_start *start)
     if (r == 0)
         r = status_report_open(in->committer, in->publisher, in->settings.app.data_dir, &in->report);
     if (r == 0)
+        r = disk_alert_open(in->app, in->settings.app.data_dir, &in->disk_alert);
+    if (r == 0)
         r = open_receiver(in);
     if (r != 0)
         return r;
@@ -268,6 +271,7 @@ void ingest_close(struct ingest *in)
     receiver_close(in->receiver);
     sources_close(in->sources);
     status_report_close(in->report);
+    disk_alert_close(in->disk_alert);
     timer_close(in->second);
     timer_close(in->stop);
 }

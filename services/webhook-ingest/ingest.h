@@ -5,6 +5,7 @@
 
 #include "common/app/app.h"
 #include "services/webhook-ingest/committer.h"
+#include "services/webhook-ingest/disk_alert.h"
 #include "services/webhook-ingest/publisher.h"
 #include "services/webhook-ingest/receive.h"
 #include "services/webhook-ingest/settings.h"
@@ -19,6 +20,7 @@ struct ingest {
     struct publisher *publisher;
     struct receiver *receiver;
     struct status_report *report;
+    struct disk_alert *disk_alert;
     struct http_server *server;
     struct timer *second, *stop;
 };

@@ -87,16 +87,6 @@ static void report_retention(struct status_report *r, const struct committer_sta
             "events that a registered consumer has not read were removed: the log is beyond its hard size",
             KI("events", unread - r->reported_unread), KI("oldest", s->oldest));
     r->reported_unread = unread;
-    if (s->disk_over && !r->reported.disk_over)
-        log_error("disk-limit",
-                  "the stores are beyond ZAPKEEP_DISK_SIZE: the oldest deduplication keys go early (a "
-                  "webhook that is "
-                  "repeated after more than an hour may be stored twice), then the oldest events, also "
-                  "unread ones; "
-                  "make the limit larger or the retention shorter",
-                  KI("oldest", s->oldest));
-    else if (!s->disk_over && r->reported.disk_over)
-        log_info("disk-limit-ends", "the stores are within ZAPKEEP_DISK_SIZE again");
 }
 
 static void report_clock(const struct committer_status *was, const struct committer_status *s)
@@ -174,6 +164,11 @@ void status_report_second(struct status_report *r)
 const char *status_report_log_id(const struct status_report *r)
 {
     return r->reported.log_id;
+}
+
+bool status_report_is_over_disk(const struct status_report *r)
+{
+    return r->reported.disk_over;
 }
 
 bool status_report_is_fatal(const struct status_report *r)

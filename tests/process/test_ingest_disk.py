@@ -14,6 +14,7 @@ import subprocess
 import pytest
 import zk
 from hook_load import Load
+from test_monitor_alerts import Sink
 from zk import wait_until, webhook
 
 
@@ -318,6 +319,22 @@ def test_retention_by_size_removes_the_oldest(make_stack):
     assert rows[-1]["seq"] == max(load.answered.values())
     size = os.path.getsize(os.path.join(stack.data, "events.db"))
     assert size < 4 * 1024 * 1024, "freed pages are used again"
+
+
+def test_something_that_gives_way_at_the_disk_limit_is_an_alert(make_stack):
+    sink = Sink()
+    stack = make_stack(ZAPKEEP_DISK_SIZE="1MiB", ALERT_URL=sink.url + "/alerts")
+    p = stack.ingest()
+    stack.sim("contract", "--sessions", "0")
+    stack.monitor()
+    load = Load(stack, threads=4).start()
+    wait_until("the sink has it", lambda: ("disk-limit", "", "firing") in sink.alerts())
+    load.stop()
+    assert p.text().count("error webhook-ingest disk-limit ") == 1
+    p.stop()
+    stack.ingest(ZAPKEEP_DISK_SIZE="1GiB")  # an operator made it larger
+    wait_until("it is resolved", lambda: ("disk-limit", "", "resolved") in sink.alerts())
+    sink.close()
 
 
 def test_retention_waits_for_a_registered_consumer(make_stack):

@@ -1,0 +1,137 @@
+#include "services/webhook-ingest/disk_alert.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/app/state_store.h"
+#include "common/base/log.h"
+#include "common/base/mem.h"
+#include "common/domain/alert_kind.h"
+#include "common/store/alerts.h"
+#include "common/store/store.h"
+
+/* Files shrink and grow around the limit: it has ended when nothing gave way for so long. */
+#define ENDS_AFTER_MS (10 * 60 * 1000)
+
+struct disk_alert {
+    struct app *app;
+    struct state_store state;
+    bool raised; /* as state.db has it */
+    bool logged;
+    int64_t over_ms;  /* boot ms when it was over last, 0: never */
+    int64_t again_ms; /* boot ms before which state.db is left alone */
+    int64_t since;    /* wall ms */
+};
+
+#define OVER                                                                                                 \
+    "the stores are beyond ZAPKEEP_DISK_SIZE: the oldest deduplication keys go early (a webhook that is"     \
+    " repeated after more than an hour may be stored twice), then the oldest events, also unread ones; make" \
+    " the limit larger or the retention shorter"
+#define WITHIN "the stores are within ZAPKEEP_DISK_SIZE again"
+
+static void log_change(struct disk_alert *d, bool over)
+{
+    if (over == d->logged)
+        return;
+    d->logged = over;
+    if (over)
+        log_error("disk-limit", OVER);
+    else
+        log_info("disk-limit-ends", WITHIN);
+}
+
+static int write_rows(struct disk_alert *d, bool firing, int64_t now_wall)
+{
+    struct db *db = d->state.db;
+    struct alert_row row = { .since = d->since };
+    int64_t dropped = 0;
+    int r;
+
+    (void)snprintf(row.name, sizeof row.name, "%s", alert_kind_text(ALERT_DISK_LIMIT));
+    (void)snprintf(row.detail, sizeof row.detail, "%s", firing ? OVER : WITHIN);
+    r = firing ? alerts_raise(db, &row) : alerts_clear(db, row.name, row.bridge, row.session);
+    if (r != 0)
+        return r; /* ALERTS_NONE: there is nothing to take back */
+    return alerts_post(db, ALERTS_SINK_ALL, &row, firing, now_wall, &dropped);
+}
+
+/* Returns 0 or -errno. */
+static int write_alert(struct disk_alert *d, bool firing, int64_t now_wall)
+{
+    int r = state_store_open(&d->state);
+
+    if (r == 0)
+        r = db_begin(d->state.db);
+    if (r != 0)
+        return r;
+    r = write_rows(d, firing, now_wall);
+    if (r >= 0)
+        r = db_commit(d->state.db);
+    db_rollback(d->state.db);
+    return r;
+}
+
+void disk_alert_update(struct disk_alert *d, bool over)
+{
+    struct clock *clock = app_clock(d->app);
+    int64_t now = clock->boot_ms(clock);
+    int64_t wait;
+    bool wanted;
+
+    if (over)
+        d->over_ms = now;
+    wanted = d->over_ms > 0 && now - d->over_ms < ENDS_AFTER_MS;
+    log_change(d, wanted);
+    if (wanted == d->raised || now < d->again_ms)
+        return;
+    d->since = wanted ? clock->wall_ms(clock) : d->since;
+    wait = state_store_result(&d->state, write_alert(d, wanted, clock->wall_ms(clock)));
+    d->again_ms = wait > 0 ? now + wait : 0;
+    if (wait == 0)
+        d->raised = wanted;
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+static int on_row(void *ctx, const struct alert_row *row)
+{
+    struct disk_alert *d = ctx;
+
+    if (strcmp(row->name, alert_kind_text(ALERT_DISK_LIMIT)) != 0)
+        return 0;
+    d->raised = true;
+    d->since = row->since;
+    return 0;
+}
+
+/* An earlier run may have raised it: the limit was made larger since. A state.db that cannot be read has none. */
+static void load(struct disk_alert *d)
+{
+    struct db *db = NULL;
+
+    if (db_open_state_reader(d->state.dir, &db) == 0)
+        (void)alerts_each(db, "", on_row, d);
+    db_close(db);
+}
+
+int disk_alert_open(struct app *app, const char *data_dir, struct disk_alert **ret)
+{
+    struct disk_alert *d = mem_zalloc(sizeof *d);
+
+    if (!d)
+        return -ENOMEM;
+    d->app = app;
+    d->state = STATE_STORE(data_dir, "an alert about the disk limit is raised later");
+    load(d);
+    *ret = d;
+    return 0;
+}
+
+void disk_alert_close(struct disk_alert *d)
+{
+    if (!d)
+        return;
+    state_store_close(&d->state);
+    mem_free(d);
+}
