@@ -310,6 +310,8 @@ test('empty: each list says the next step', async () => {
   await sees('No session yet');
   await page.click('.empty >> text=Pair a session');
   await page.waitForSelector('h1:has-text("Pair a session")');
+  await go(page, mock.url, '#/session/sales/no-such');
+  await sees('There is no such session');
   await go(page, mock.url, '#/audit');
   await sees('Nothing was changed yet');
 });

@@ -1,17 +1,17 @@
 // One session: its state and the cause, the next attempt, its last seven days, and one timeline of everything.
-import { get, sessionPath, withQuery } from '../api.js';
-import { number, t, tOr } from '../lib/i18n.js';
+import { sessionPath } from '../api.js';
+import { number, t } from '../lib/i18n.js';
 import { build } from '../lib/route.js';
 import { keyOf } from '../lib/sessions.js';
 import { step as nextStep } from '../lib/step.js';
-import { useReloadOn, useResource, useStream } from '../resource.js';
+import { useResource, useStream } from '../resource.js';
 import { act } from '../session_actions.js';
 import { isOperator, me, useStore } from '../store.js';
 import { ActivityChart } from '../ui/chart.js';
-import { html, useMemo, useState } from '../ui/html.js';
+import { html } from '../ui/html.js';
 import { Icon } from '../ui/icon.js';
 import { ActionButton } from '../ui/dialog.js';
-import { Fact, Loaded, Page, Panel } from '../ui/page.js';
+import { Empty, Fact, Loaded, Page, Panel } from '../ui/page.js';
 import { Cause, StateTag, Strip, causeMeaning, whyText } from '../ui/state.js';
 import { Ago, Since, Until } from '../ui/time.js';
 import { Timeline } from './timeline.js';
@@ -79,7 +79,7 @@ export function Session({ args: [bridge, id] }) {
   useStream('removed', (ref) => mine(ref) && session.reload(), [path]);
   const s = session.data;
   return html`<${Page} title=${id} sub=${s ? html`${t('session.on', { bridge })}${s.name && ` · ${s.name}`}${s.phone && ` · ${s.phone}`}` : bridge} actions=${s && operator && html`<${Actions} s=${s} reload=${session.reload} />`}>
-    <${Loaded} resource=${session}>${(s) => html`
+    ${session.error?.status === 404 ? html`<${Panel}><${Empty} title=${t('session.unknown')} text=${t('session.unknown.text')}><div class="buttons"><a class="button" href=${build(['sessions'])}>${t('nav.sessions')}</a>${operator && html`<a class="button" href=${build(['pair'], { bridge, session: id })}>${t('action.pair')}</a>`}</div><//><//>` : html`<${Loaded} resource=${session}>${(s) => html`
       <div class="grid two">
         <${Panel} title=${t('session.now')}>
           <p class="state-line"><${StateTag} session=${s} /> <span><${Since} at=${s.since} /></span></p>
@@ -94,6 +94,6 @@ export function Session({ args: [bridge, id] }) {
         <${Panel} title=${t('next.title')}><${Outlook} s=${s} /><//>
       </div>
       <${Activity} path=${path} s=${s} />
-      <${Timeline} path=${path} bridge=${bridge} id=${id} key=${keyOf(s)} />`}<//>
+      <${Timeline} path=${path} bridge=${bridge} id=${id} key=${keyOf(s)} />`}<//>`}
   <//>`;
 }
