@@ -93,6 +93,10 @@ struct engine {
     int (*forward_checkpoint)(struct db *db, bool *ret_all);
     int (*open_log)(const char *where, struct event_log **ret, int64_t *ret_pid);
     int (*open_log_reader)(const char *where, struct db **ret);
+    /* store_upgrade(), store_schema() */
+    void (*set_password_file)(const char *path); /* NULL: there are no passwords */
+    int (*upgrade)(const char *where);
+    int (*schema)(const char *where, int *ret_is, int *ret_known);
     const char *(*problem)(const char *where, const char *part, int r, char *ret, size_t n);
     int64_t (*other_bytes)(const char *where);
 
@@ -108,7 +112,8 @@ struct engine {
                 const struct event_filter *filter, int limit, struct event_rows *ret);
 };
 
-extern const struct engine sqlite_engine; /* a folder */
+extern const struct engine sqlite_engine;   /* a folder */
+extern const struct engine postgres_engine; /* postgresql://… */
 
 /* Writing the log; see events_log.h for each. */
 struct event_log_engine {
@@ -119,6 +124,7 @@ struct event_log_engine {
     int64_t (*oldest)(const struct event_log *l);
     const char *(*id)(const struct event_log *l);
     int (*begin)(struct event_log *l);
+    int (*add)(struct event_log *l, const struct event_new *e, int *ret_result, int64_t *ret_seq);
     int (*append)(struct event_log *l, const struct event_new *e, int64_t *ret_seq);
     int (*reject)(struct event_log *l, const struct event_rejected *e);
     int (*probe)(struct event_log *l, int64_t now_ms);

@@ -49,6 +49,11 @@ int event_log_begin(struct event_log *l)
     return l->engine->begin(l);
 }
 
+int event_log_add(struct event_log *l, const struct event_new *e, int *ret_result, int64_t *ret_seq)
+{
+    return l->engine->add(l, e, ret_result, ret_seq);
+}
+
 int event_log_append(struct event_log *l, const struct event_new *e, int64_t *ret_seq)
 {
     return l->engine->append(l, e, ret_seq);

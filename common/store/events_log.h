@@ -72,6 +72,9 @@ struct event_rejected {
 };
 
 int event_log_begin(struct event_log *l);
+/* The same for many: *ret_result (0 or EVENT_DUPLICATE) and *ret_seq are set at the latest when event_log_commit() has
+ * returned 0; @e, its texts and both results live until then. Returns 0 or -errno: roll back. */
+int event_log_add(struct event_log *l, const struct event_new *e, int *ret_result, int64_t *ret_seq);
 /* Returns 0 and the new seq, EVENT_DUPLICATE and the seq the event has already (maybe of this transaction),
  * or -errno: roll back. */
 int event_log_append(struct event_log *l, const struct event_new *e, int64_t *ret_seq);

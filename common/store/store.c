@@ -1,12 +1,33 @@
 #include "common/store/store.h"
 
+#include <string.h>
+
 #include "common/store/engine.h"
 #include "common/store/events_reader.h"
 
 static const struct engine *engine_of(const char *where)
 {
-    (void)where;
-    return &sqlite_engine;
+    return store_is_server(where) ? &postgres_engine : &sqlite_engine;
+}
+
+bool store_is_server(const char *where)
+{
+    return strncmp(where, "postgresql://", 13) == 0 || strncmp(where, "postgres://", 11) == 0;
+}
+
+int store_upgrade(const char *where)
+{
+    return engine_of(where)->upgrade(where);
+}
+
+int store_schema(const char *where, int *ret_is, int *ret_known)
+{
+    return engine_of(where)->schema(where, ret_is, ret_known);
+}
+
+void store_set_password_file(const char *path)
+{
+    postgres_engine.set_password_file(path);
 }
 
 int db_open_state(const char *where, struct db **ret)

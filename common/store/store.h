@@ -11,6 +11,17 @@
 #include "common/store/events.h"
 #include "common/store/events_log.h"
 
+/* Is it a database server's address, and not a folder? For a program that has to do with files beside the store. */
+bool store_is_server(const char *where);
+
+/* Makes the tables of a database, or brings them to the schema of this zapkeep; safe to run twice. A store in a folder
+ * does that by itself when it is opened. Returns 0 or a negative of db_open_state(). */
+int store_upgrade(const char *where);
+/* The schema that a database has (0: none) and the one that this zapkeep knows. */
+int store_schema(const char *where, int *ret_is, int *ret_known);
+/* The password of a database server is the first line of this file, read anew for each connection. NULL: none. */
+void store_set_password_file(const char *path);
+
 /* Opens or creates the state with its schema. Returns 0, or a negative: -EACCES, -ENOENT (no such folder), -EROFS,
  * -ENOSPC, -EBADMSG (not a database), -EPROTONOSUPPORT (written by a newer zapkeep). */
 int db_open_state(const char *where, struct db **ret);

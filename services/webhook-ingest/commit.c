@@ -4,14 +4,10 @@
 
 static int write_item(struct event_log *l, struct commit_item *item)
 {
-    int r;
-
+    item->result = 0;
     if (item->kind == COMMIT_REJECTED)
-        r = event_log_reject(l, &item->rejected);
-    else
-        r = event_log_append(l, &item->event, &item->seq);
-    item->result = r;
-    return r < 0 ? r : 0;
+        return event_log_reject(l, &item->rejected);
+    return event_log_add(l, &item->event, &item->result, &item->seq);
 }
 
 static int write_items(struct event_log *l, struct list *items)

@@ -11,6 +11,7 @@ RETRY, VERDICT, BUCKET = "common/policy/retry.c", "common/policy/verdict.c", "co
 BREAKER, DELIVERY = "common/policy/breaker.c", "common/policy/delivery.c"
 CLAIM, RECORD, COLLECT = "common/reconnect/claim.c", "common/reconnect/record.c", "common/reconnect/collect.c"
 STEADY, ATTEMPTS, EVENTS = "common/store/sqlite/steady.c", "common/store/attempts.c", "common/store/sqlite/event_log.c"
+PLAN = "common/store/retention.c"
 READ, RETAIN, WAL = "common/store/sqlite/event_scan.c", "common/store/sqlite/event_retain.c", "common/store/sqlite/event_wal.c"
 COMMIT, COMMITTER = "services/webhook-ingest/commit.c", "services/webhook-ingest/committer.c"
 RECEIVE, CHECK = "services/webhook-ingest/receive.c", "services/webhook-ingest/check.c"
@@ -171,13 +172,13 @@ ROWS = [
         "a commit after a failed fsync is lost in the next power cut"),
     Row("read-unbounded", READ, "rows->bytes.len < EVENT_READ_BYTES_MAX", "rows->bytes.len < SIZE_MAX / 4",
         "256 bodies of 1 MiB: every reader takes 256 MiB"),
-    Row("retention-passes-cursors", RETAIN, "if (plan.last > read_end && !hard) {", "if (plan.last > read_end && hard) {",
+    Row("retention-passes-cursors", PLAN, "if (plan.last > read_end && !hard) {", "if (plan.last > read_end && hard) {",
         "events are removed that the forwarder has not delivered"),
-    Row("retention-empties-the-log", RETAIN, ".last = min64(min64(due, slice_end), l->new_head - 1) }",
-        ".last = min64(min64(due, slice_end), l->new_head) }", "the newest event goes, and seq begins anew"),
+    Row("retention-empties-the-log", PLAN, ".last = min64(min64(due, slice_end), head - 1) }",
+        ".last = min64(min64(due, slice_end), head) }", "the newest event goes, and seq begins anew"),
     Row("keys-expire-early", RETAIN, "        if (rows[i].seq > last)\n            continue;\n", "",
         "a sender's retry after a minute is stored a second time"),
-    Row("hard-limit-ignored", RETAIN, "rule->hard_bytes > 0 && used_bytes > rule->hard_bytes", "rule->hard_bytes < 0 && used_bytes > rule->hard_bytes",
+    Row("hard-limit-ignored", PLAN, "rule->hard_bytes > 0 && used_bytes > rule->hard_bytes", "rule->hard_bytes < 0 && used_bytes > rule->hard_bytes",
         "a forgotten consumer fills the disk"),
     Row("json-with-a-space", CHECK, "|| type.p[n] == ' ' ||", "||",
         "a sender with \"application/json ; charset\" gets 415 for everything"),

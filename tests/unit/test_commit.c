@@ -18,6 +18,7 @@
 #include "common/store/sqlite/schemas.h"
 #include "services/monitor/commit.h"
 #include "tests/unit/monitor_rules.h"
+#include "tests/unit/test_store.h"
 
 #define START_MS 120000
 
@@ -39,7 +40,7 @@ static void open_bench(struct bench *b)
     *b = (struct bench){ 0 };
     clock_stepped_init(&b->clock, 1700000000000, 5000000, "boot");
     rng_init(&b->rng, 1);
-    assert_int_equal(db_open_memory(&state_schema, &b->db), 0);
+    b->db = test_state();
     assert_int_equal(session_table_new(&b->table), 0);
     b->rules = *default_rules();
     b->rules.alert_hold_ms = b->rules.alert_repeat_ms = 0;

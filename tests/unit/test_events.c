@@ -14,12 +14,14 @@
 #include "common/base/mem.h"
 #include "common/store/events_log.h"
 #include "common/store/store.h"
+#include "tests/unit/test_store.h"
 
 #define DAY_MS (24LL * 3600 * 1000)
 #define T0     1800000000000LL
 
 struct fixture {
     char dir[64];
+    const char *where;
     struct event_log *log;
     struct event_reader *reader;
     int64_t now;
@@ -38,6 +40,13 @@ static void remove_dir(const char *dir)
     (void)rmdir(dir);
 }
 
+/* Of the files of a folder, or of the sizes of their slices; test_postgres_log.c has the server's. */
+static void files_only(void)
+{
+    if (test_store_is_server())
+        skip();
+}
+
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
@@ -45,8 +54,9 @@ static int setup(void **state)
 
     (void)snprintf(f->dir, sizeof f->dir, "/tmp/zk_events_XXXXXX");
     assert_non_null(mkdtemp(f->dir));
-    assert_int_equal(event_log_open(f->dir, &f->log, &pid), 0);
-    assert_int_equal(event_reader_open(f->dir, &f->reader), 0);
+    f->where = test_store(f->dir);
+    assert_int_equal(event_log_open(f->where, &f->log, &pid), 0);
+    assert_int_equal(event_reader_open(f->where, &f->reader), 0);
     f->now = T0;
     *state = f;
     return 0;
@@ -69,7 +79,7 @@ static void reopen(struct fixture *f)
 
     event_log_close(f->log);
     f->log = NULL;
-    assert_int_equal(event_log_open(f->dir, &f->log, &pid), 0);
+    assert_int_equal(event_log_open(f->where, &f->log, &pid), 0);
 }
 
 /* An event whose key and body are made of @n. */
@@ -175,7 +185,8 @@ static void test_second_writer_is_refused(void **state)
     struct event_log *second = NULL;
     int64_t pid = 0;
 
-    assert_int_equal(event_log_open(f->dir, &second, &pid), EVENT_LOG_TAKEN);
+    files_only();
+    assert_int_equal(event_log_open(f->where, &second, &pid), EVENT_LOG_TAKEN);
     assert_null(second);
     assert_int_equal(pid, getpid());
 }
@@ -197,6 +208,7 @@ static void test_rejected_is_capped(void **state)
     static char body[40000];
     int n = 0;
 
+    files_only();
     memset(body, 'x', sizeof body);
     for (int i = 0; i < 500; i++) {
         assert_int_equal(event_log_begin(f->log), 0);
@@ -316,6 +328,7 @@ static void test_reader_sees_a_replaced_log(void **state)
     struct fixture *f = *state;
     char path[128];
 
+    files_only();
     assert_false(event_reader_is_stale(f->reader));
     (void)snprintf(path, sizeof path, "%s/events.db", f->dir);
     assert_int_equal(unlink(path), 0);
@@ -330,6 +343,7 @@ static void test_checkpoints_keep_the_wal_small(void **state)
     struct event_wal wal;
     int64_t highest = 0;
 
+    files_only();
     for (int i = 0; i < 200; i++) {
         append_many(f, 100 * i, 100);
         event_log_wal(f->log, &wal);
@@ -350,6 +364,7 @@ static void test_retention_by_age(void **state)
     struct event_rows rows = EVENT_ROWS_NULL;
     struct event_pruned t;
 
+    files_only();
     append_many(f, 0, 50);
     f->now += DAY_MS;
     append_many(f, 50, 50);
@@ -391,6 +406,7 @@ static void test_retention_waits_for_a_consumer(void **state)
     struct event_retention rule = { .age_ms = DAY_MS, .cursor_min = 4 };
     struct event_pruned t;
 
+    files_only();
     append_many(f, 0, 10);
     f->now += 30 * DAY_MS;
     t = prune(f, &rule, 100);
@@ -413,6 +429,7 @@ static void test_retention_by_size_uses_pages_again(void **state)
     struct event_retention rule = { .size_bytes = 256 * 1024, .cursor_min = INT64_MAX };
     int64_t used = 0;
 
+    files_only();
     for (int i = 0; i < 400; i++) {
         append_many(f, 100 * i, 100);
         (void)prune(f, &rule, 200);
@@ -470,6 +487,7 @@ static void test_the_disk_has_one_limit(void **state)
     struct event_pruned t, sum = { 0 };
     int64_t used = 0, seq = 0;
 
+    files_only();
     for (int i = 0; i < 800; i++) { /* 80,000 events in 13 h */
         append_many(f, 100 * i, 100);
         t = prune(f, &rule, 400);

@@ -11,15 +11,18 @@
 #include "common/store/sqlite/open.h"
 #include "common/store/sqlite/schemas.h"
 #include "common/store/store.h"
+#include "tests/unit/test_store.h"
 
 static char dir[32];
+static const char *where;
 static struct db *db;
 
 static int setup(void **state)
 {
     (void)snprintf(dir, sizeof dir, "/tmp/zk-test-XXXXXX");
     assert_non_null(mkdtemp(dir));
-    assert_int_equal(forward_open(dir, &db), 0);
+    where = test_store(dir);
+    assert_int_equal(forward_open(where, &db), 0);
     return 0;
 }
 
@@ -58,7 +61,7 @@ static void a_destination_keeps_how_far_it_is(void **state)
     assert_int_equal(forward_save_window(db, id, 41, STR_LIT("\x05\x80")), 0);
     assert_int_equal(forward_save_off(db, id, 77, 78), 0);
     db_close(db);
-    assert_int_equal(forward_open(dir, &db), 0);
+    assert_int_equal(forward_open(where, &db), 0);
     assert_int_equal(forward_destination_open(db, "crm", "http://x/z", &d, &is_new, &done), 0);
     assert_int_equal(d.id, id);
     assert_int_equal(d.floor, 41);
@@ -80,7 +83,7 @@ static void a_reader_sees_what_is_committed_and_needs_no_forwarder(void **state)
 
     assert_int_equal(db_begin(db), 0);
     assert_int_equal(forward_blocked_put(db, d.id, STR_LIT("main"), STR_LIT("a"), 7), 0);
-    assert_int_equal(forward_open_reader(dir, &reader), 0);
+    assert_int_equal(forward_open_reader(where, &reader), 0);
     assert_int_equal(forward_counts(reader, &d, &c), 0);
     assert_int_equal(c.blocked, 0);
     assert_int_equal(db_commit(db), 0);
@@ -331,7 +334,7 @@ static void commands_are_taken_in_turn(void **state)
     struct db *orders;
     int64_t n;
 
-    assert_int_equal(db_open_memory(&state_schema, &orders), 0);
+    orders = test_state();
     assert_int_equal(forward_command_first(orders, 0, &o, &texts), FORWARD_NO_COMMAND);
     assert_int_equal(forward_command_put(orders, &o, 1, &n), 0);
     o = (struct forward_command){ .verb = FORWARD_ON, .filter = { .destination = "crm" } };

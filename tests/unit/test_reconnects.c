@@ -18,12 +18,14 @@
 #include "common/base/mem.h"
 #include "common/reconnect/reconnect.h"
 #include "common/store/store.h"
+#include "tests/unit/test_store.h"
 
 #define S ((int64_t)1000)
 #define B "main"
 
 struct fx {
     char dir[64];
+    const char *where;
     struct db *db, *other; /* two processes */
     struct clock_stepped clock;
     struct rng rng;
@@ -52,8 +54,9 @@ static int setup(void **state)
 
     (void)snprintf(f->dir, sizeof f->dir, "/tmp/zk-test-XXXXXX");
     assert_non_null(mkdtemp(f->dir));
-    assert_int_equal(db_open_state(f->dir, &f->db), 0);
-    assert_int_equal(db_open_state(f->dir, &f->other), 0);
+    f->where = test_store(f->dir);
+    assert_int_equal(db_open_state(f->where, &f->db), 0);
+    assert_int_equal(db_open_state(f->where, &f->other), 0);
     clock_stepped_init(&f->clock, 1795340484332, 1000 * S, "boot");
     rng_init(&f->rng, 1);
     f->p = policy_default;

@@ -34,6 +34,28 @@ static int open_state(const char *dir, struct db **ret)
     return db_open(dir, STATE_DB_FILE, &state_schema, ret);
 }
 
+static int upgrade(const char *dir)
+{
+    struct db *db = NULL;
+    int r = open_state(dir, &db);
+
+    db_close(db);
+    return r;
+}
+
+static int schema(const char *dir, int *ret_is, int *ret_known)
+{
+    struct sqlite_header header = { 0 };
+    char path[PATH_BYTES];
+    int r;
+
+    (void)snprintf(path, sizeof path, "%s/%s", dir, STATE_DB_FILE);
+    r = sqlite_header_read(path, &header);
+    *ret_is = (int)header.user_version;
+    *ret_known = db_schema_version(&state_schema);
+    return r == -ENOENT ? 0 : r;
+}
+
 static int open_state_reader(const char *dir, struct db **ret)
 {
     return db_open_reader(dir, STATE_DB_FILE, ret);
@@ -107,6 +129,8 @@ const struct engine sqlite_engine = {
     .forward_checkpoint = forward_checkpoint_of,
     .open_log = sqlite_log_open,
     .open_log_reader = open_log_reader,
+    .upgrade = upgrade,
+    .schema = schema,
     .problem = sqlite_problem,
     .other_bytes = sqlite_other_bytes,
     .log_is_stale = sqlite_log_is_stale,

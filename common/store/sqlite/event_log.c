@@ -200,6 +200,16 @@ static int log_append(struct event_log *log, const struct event_new *e, int64_t 
     return 0;
 }
 
+static int log_add(struct event_log *log, const struct event_new *e, int *ret_result, int64_t *ret_seq)
+{
+    int r = log_append(log, e, ret_seq);
+
+    if (r < 0)
+        return r;
+    *ret_result = r;
+    return 0;
+}
+
 static int log_probe(struct event_log *log, int64_t now_ms)
 {
     struct sqlite_log *l = sqlite_log(log);
@@ -314,6 +324,7 @@ static const struct event_log_engine log_engine = {
     .oldest = log_oldest,
     .id = log_id,
     .begin = log_begin,
+    .add = log_add,
     .append = log_append,
     .reject = log_reject,
     .probe = log_probe,

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "common/base/mem.h"
+#include "common/store/retention.h"
 #include "common/store/sql.h"
 #include "common/store/sqlite/event_internal.h"
 
@@ -193,42 +194,10 @@ static int remove_up_to(struct sqlite_log *l, int64_t last, struct event_pruned 
     return 0;
 }
 
-static int64_t min64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-struct removal {
-    int64_t last; /* remove up to here; < oldest: nothing */
-    int64_t forced;
-    bool held, more;
-};
-
-/* The newest event always stays, and events that a consumer has not read stay until the hard limit. Pure. */
-static struct removal plan_removal(const struct sqlite_log *l, const struct event_retention *rule,
-                                   int64_t used_bytes, bool no_room, int64_t due_by_age, int max)
-{
-    int64_t slice_end = l->new_oldest + max - 1;
-    bool big = rule->size_bytes > 0 && used_bytes > rule->size_bytes;
-    int64_t due = big || no_room ? slice_end : due_by_age;
-    bool hard = no_room || (rule->hard_bytes > 0 && used_bytes > rule->hard_bytes);
-    struct removal plan = { .last = min64(min64(due, slice_end), l->new_head - 1) };
-    int64_t read_end = rule->cursor_min < l->new_oldest ? l->new_oldest - 1 : rule->cursor_min;
-
-    if (plan.last > read_end && hard)
-        plan.forced = plan.last - read_end;
-    if (plan.last > read_end && !hard) {
-        plan.held = true;
-        plan.last = read_end;
-    }
-    plan.more = plan.last == slice_end;
-    return plan;
-}
-
 static int remove_events(struct sqlite_log *l, const struct event_retention *rule, int64_t now_ms,
                          int64_t horizon, int max, struct event_pruned *ret)
 {
-    struct removal plan;
+    struct retention_removal plan;
     int64_t used = 0;
     int64_t due = 0;
     int r = events_bytes(l, horizon, &used);
@@ -237,7 +206,8 @@ static int remove_events(struct sqlite_log *l, const struct event_retention *rul
         r = due_by_age(l, rule, now_ms, max, &due);
     if (r != 0 || l->new_head == 0)
         return r;
-    plan = plan_removal(l, rule, used, ret->over && ret->keys_early == 0, due, max);
+    plan =
+        retention_plan(l->new_oldest, l->new_head, rule, used, ret->over && ret->keys_early == 0, due, max);
     ret->held = plan.held;
     if (plan.last < l->new_oldest)
         return 0;

@@ -1,0 +1,234 @@
+#include "common/store/postgres/batch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/mem.h"
+#include "common/store/postgres/connection.h"
+
+#define FIND_KEYS  "batch_find_keys"
+#define ADD_EVENTS "batch_add_events"
+#define ADD_KEYS   "batch_add_keys"
+
+static const struct {
+    const char *name, *sql;
+} statements[] = {
+    { FIND_KEYS, "SELECT u.i, d.seq, coalesce(e.at, -1) FROM unnest($1::bigint[], $2::bytea[]) WITH "
+                 "ORDINALITY AS u(t, g, i)"
+                 " JOIN zapkeep_events.dedupe d ON d.time_ms = u.t AND d.digest = u.g"
+                 " LEFT JOIN zapkeep_events.event e ON e.seq = d.seq" },
+    { ADD_EVENTS,
+      "INSERT INTO zapkeep_events.event SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[],"
+      " $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[])" },
+    { ADD_KEYS,
+      "INSERT INTO zapkeep_events.dedupe SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bigint[])"
+      " ON CONFLICT (time_ms, digest) DO UPDATE SET seq = excluded.seq" },
+};
+
+/* ---- collecting ------------------------------------------------------------------------------ */
+
+void batch_clear(struct batch *b)
+{
+    b->n = 0;
+}
+
+void batch_fini(struct batch *b)
+{
+    mem_free(b->items);
+    for (size_t i = 0; i < ARRAY_LEN(b->column); i++)
+        pg_array_fini(&b->column[i]);
+    *b = (struct batch){ 0 };
+}
+
+int batch_add(struct batch *b, const struct event_new *e, int *ret_result, int64_t *ret_seq)
+{
+    if (b->n == b->cap) {
+        int cap = b->cap > 0 ? b->cap * 2 : 256;
+        struct batch_item *items = mem_realloc(b->items, (size_t)cap * sizeof *items);
+
+        if (!items)
+            return -ENOMEM;
+        b->items = items;
+        b->cap = cap;
+    }
+    b->items[b->n++] = (struct batch_item){ .event = e, .ret_result = ret_result, .ret_seq = ret_seq };
+    return 0;
+}
+
+/* ---- statements ------------------------------------------------------------------------------ */
+
+int batch_prepare(struct pg_db *d)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < ARRAY_LEN(statements); i++) {
+        PGresult *res = NULL;
+
+        if (PQsendPrepare(d->conn, statements[i].name, statements[i].sql, 0, NULL) == 0)
+            return pg_lost(d, PQerrorMessage(d->conn));
+        r = pg_result(d, PG_ANSWER_MS, &res);
+        PQclear(res);
+    }
+    return r;
+}
+
+/* Runs one with the first @n columns. @ret may be NULL. */
+static int run(struct batch *b, struct pg_db *d, const char *name, int n, PGresult **ret)
+{
+    const char *values[ARRAY_LEN(b->column)];
+    int lengths[ARRAY_LEN(b->column)], formats[ARRAY_LEN(b->column)];
+    PGresult *res = NULL;
+    int r;
+
+    for (int i = 0; i < n; i++) {
+        if (pg_array_end(&b->column[i]) != 0)
+            return -ENOMEM;
+        values[i] = b->column[i].bytes.data;
+        lengths[i] = (int)b->column[i].bytes.len;
+        formats[i] = 1;
+    }
+    if (PQsendQueryPrepared(d->conn, name, n, values, lengths, formats, 0) == 0)
+        return pg_lost(d, PQerrorMessage(d->conn));
+    r = pg_result(d, PG_ANSWER_MS, &res);
+    if (r == 0 && ret)
+        *ret = res;
+    else
+        PQclear(res);
+    return r;
+}
+
+/* ---- keys ------------------------------------------------------------------------------------ */
+
+static int find_keys(struct batch *b, struct pg_db *d)
+{
+    PGresult *res = NULL;
+    int r;
+
+    pg_array_begin(&b->column[0], PG_ARRAY_INT8);
+    pg_array_begin(&b->column[1], PG_ARRAY_BYTEA);
+    for (int i = 0; i < b->n; i++) {
+        const struct event_new *e = b->items[i].event;
+
+        pg_array_int(&b->column[0], e->key_time_ms);
+        pg_array_str(&b->column[1], (struct str){ (const char *)e->key_digest, EVENT_DIGEST_BYTES });
+        b->items[i].first = b->items[i].seq = 0;
+    }
+    r = run(b, d, FIND_KEYS, 2, &res);
+    for (int row = 0; r == 0 && row < PQntuples(res); row++) {
+        struct batch_item *item = &b->items[strtoll(PQgetvalue(res, row, 0), NULL, 10) - 1];
+
+        item->first = strtoll(PQgetvalue(res, row, 1), NULL, 10);
+        item->first_at = strtoll(PQgetvalue(res, row, 2), NULL, 10);
+    }
+    PQclear(res);
+    return r;
+}
+
+static bool same_key(const struct event_new *a, const struct event_new *b)
+{
+    return a->key_time_ms == b->key_time_ms && memcmp(a->key_digest, b->key_digest, EVENT_DIGEST_BYTES) == 0;
+}
+
+/* The newest event of this batch with the key of item @i that was given a seq. A batch has 256 events: comparing the first
+ * bytes of each pair costs less than a table would. */
+static const struct batch_item *earlier(const struct batch *b, int i)
+{
+    for (int at = i - 1; at >= 0; at--) {
+        if (b->items[at].seq != 0 && same_key(b->items[at].event, b->items[i].event))
+            return &b->items[at];
+    }
+    return NULL;
+}
+
+/* Of an event that is known by its body alone: did the first one come too long ago to be the same? */
+static bool is_another(const struct event_new *e, int64_t first_at)
+{
+    return e->merge_ms != 0 && (first_at < 0 || e->at - first_at > e->merge_ms);
+}
+
+static void number(struct batch *b, int64_t *head)
+{
+    for (int i = 0; i < b->n; i++) {
+        struct batch_item *item = &b->items[i];
+        const struct batch_item *before = earlier(b, i);
+
+        if (before) {
+            item->first = before->seq;
+            item->first_at = before->event->at;
+        }
+        if (item->first == 0 || is_another(item->event, item->first_at))
+            item->seq = ++*head;
+        *item->ret_result = item->seq != 0 ? 0 : EVENT_DUPLICATE;
+        *item->ret_seq = item->seq != 0 ? item->seq : item->first;
+    }
+}
+
+/* ---- rows ------------------------------------------------------------------------------------ */
+
+static int add_events(struct batch *b, struct pg_db *d)
+{
+    static const enum pg_array_kind kinds[] = { PG_ARRAY_INT8, PG_ARRAY_INT8, PG_ARRAY_INT8, PG_ARRAY_TEXT,
+                                                PG_ARRAY_TEXT, PG_ARRAY_TEXT, PG_ARRAY_TEXT, PG_ARRAY_BYTEA };
+    struct pg_array *c = b->column;
+
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        pg_array_begin(&c[i], kinds[i]);
+    for (int i = 0; i < b->n; i++) {
+        const struct event_new *e = b->items[i].event;
+
+        if (b->items[i].seq == 0)
+            continue;
+        pg_array_int(&c[0], b->items[i].seq);
+        pg_array_int(&c[1], e->at);
+        pg_array_int(&c[2], e->occurred_at);
+        pg_array_str(&c[3], e->type);
+        pg_array_str(&c[4], e->bridge);
+        pg_array_str(&c[5], e->session);
+        pg_array_str(&c[6], e->message_id);
+        pg_array_str(&c[7], e->body);
+    }
+    return c[0].n > 0 ? run(b, d, ADD_EVENTS, (int)ARRAY_LEN(kinds), NULL) : 0;
+}
+
+/* Of two events of the batch with one key the newer holds it. */
+static bool holds_key(const struct batch *b, int i)
+{
+    if (b->items[i].seq == 0)
+        return false;
+    for (int at = i + 1; at < b->n; at++) {
+        if (b->items[at].seq != 0 && same_key(b->items[at].event, b->items[i].event))
+            return false;
+    }
+    return true;
+}
+
+static int add_keys(struct batch *b, struct pg_db *d)
+{
+    struct pg_array *c = b->column;
+
+    pg_array_begin(&c[0], PG_ARRAY_INT8);
+    pg_array_begin(&c[1], PG_ARRAY_BYTEA);
+    pg_array_begin(&c[2], PG_ARRAY_INT8);
+    for (int i = 0; i < b->n; i++) {
+        const struct event_new *e = b->items[i].event;
+
+        if (!holds_key(b, i))
+            continue;
+        pg_array_int(&c[0], e->key_time_ms);
+        pg_array_str(&c[1], (struct str){ (const char *)e->key_digest, EVENT_DIGEST_BYTES });
+        pg_array_int(&c[2], b->items[i].seq);
+    }
+    return c[0].n > 0 ? run(b, d, ADD_KEYS, 3, NULL) : 0;
+}
+
+int batch_write(struct batch *b, struct pg_db *d, int64_t *head)
+{
+    int r = find_keys(b, d);
+
+    if (r != 0)
+        return r;
+    number(b, head);
+    r = add_events(b, d);
+    return r == 0 ? add_keys(b, d) : r;
+}

@@ -1,0 +1,425 @@
+/*
+ * Connecting, waiting, and the one place where PostgreSQL's codes become ours.
+ *
+ * Everything goes through libpq's asynchronous functions and one poll(): a server that hangs costs its limit, never more.
+ * Hosts of a list are tried one after the other, each with its own limit, so that a machine that was cut off does not hide
+ * the next one. The one that answered last is tried first.
+ */
+#include "common/store/postgres/connection.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/base/clock.h"
+#include "common/base/mem.h"
+#include "common/store/waiting.h"
+
+#define HOSTS_MAX 8
+
+static const char *password_file;
+
+void pg_set_password_file(const char *path)
+{
+    password_file = path && *path ? path : NULL;
+}
+
+const char *pg_schema_of(enum pg_part part)
+{
+    static const char *const names[PG_PART_N] = { [PG_STATE] = "zapkeep_state",
+                                                  [PG_EVENTS] = "zapkeep_events",
+                                                  [PG_FORWARD] = "zapkeep_forward",
+                                                  [PG_CONTROL] = "zapkeep" };
+
+    return names[part];
+}
+
+/* ---- codes ----------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *state; /* SQLSTATE or the beginning of it; the first that matches holds */
+    int r;
+} codes[] = {
+    { "08", -ENOTCONN },    /* connection */
+    { "57P", -ENOTCONN },   /* the server stops, crashed, starts, or ended this session */
+    { "25P03", -ENOTCONN }, /* it was idle inside a transaction for too long */
+    { "25006", -EROFS },    /* read-only: a standby */
+    { "28", -EACCES },      /* password, user */
+    { "42501", -EACCES },   /* privileges */
+    { "3D000", -ENOENT },   /* no such database */
+    { "3F000", -ENOENT },   /* no such schema: not initialised */
+    { "53100", -ENOSPC },   /* disk full */
+    { "53", -EAGAIN },      /* too many connections, memory */
+    { "55P03", -EAGAIN },   /* lock not available in time */
+    { "57014", -EAGAIN },   /* statement_timeout */
+    { "40", -EAGAIN },      /* serialization failure, deadlock */
+    { "58", -EIO },         /* a file of the server */
+    { "XX001", -EBADMSG },  /* data corrupted */
+    { "XX002", -EBADMSG },  /* index corrupted */
+};
+
+static int code_of(const char *state)
+{
+    for (size_t i = 0; state && i < sizeof codes / sizeof codes[0]; i++) {
+        if (strncmp(state, codes[i].state, strlen(codes[i].state)) == 0)
+            return codes[i].r;
+    }
+    return -EPROTO;
+}
+
+/* One line, without the words "ERROR:" and "FATAL:". */
+static void keep_error(struct pg_db *d, const char *text)
+{
+    size_t n;
+
+    while (strncmp(text, "ERROR:", 6) == 0 || strncmp(text, "FATAL:", 6) == 0 || *text == ' ')
+        text += *text == ' ' ? 1 : 6;
+    n = strcspn(text, "\n");
+    (void)snprintf(d->db.error, sizeof d->db.error, "%.*s", (int)n, text);
+}
+
+int pg_lost(struct pg_db *d, const char *why)
+{
+    d->db.broken = true;
+    d->in_transaction = d->snapshot = false;
+    keep_error(d, why);
+    return -ENOTCONN;
+}
+
+bool pg_is_usable(const struct pg_db *d)
+{
+    return !d->db.broken && d->conn && PQstatus(d->conn) == CONNECTION_OK;
+}
+
+int pg_check(struct pg_db *d, const PGresult *res)
+{
+    const char *state;
+    int r;
+
+    switch (PQresultStatus(res)) {
+    case PGRES_COMMAND_OK:
+    case PGRES_TUPLES_OK:
+    case PGRES_SINGLE_TUPLE:
+    case PGRES_PIPELINE_SYNC:
+    case PGRES_EMPTY_QUERY:
+        return 0;
+    default:
+        break;
+    }
+    state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+    if (PQstatus(d->conn) != CONNECTION_OK && !state)
+        return pg_lost(d, PQerrorMessage(d->conn));
+    r = code_of(state);
+    keep_error(d, PQresultErrorMessage(res));
+    if (r == -ENOTCONN || r == -EROFS || PQstatus(d->conn) != CONNECTION_OK)
+        (void)pg_lost(d, PQresultErrorMessage(res));
+    return r;
+}
+
+/* ---- waiting --------------------------------------------------------------------------------- */
+
+static int64_t now_ms(void)
+{
+    return clock_mono_us() / 1000;
+}
+
+/* Returns 0: something happened, or -ETIMEDOUT. */
+static int wait_for(int fd, short events, int64_t until_ms)
+{
+    struct store_waiting waiting;
+    struct pollfd fds[2] = { { .fd = fd, .events = events } };
+
+    for (;;) {
+        int64_t left = until_ms - now_ms();
+        bool watched = store_waiting(&waiting);
+        int n;
+
+        if (left <= 0)
+            return -ETIMEDOUT;
+        fds[1] = (struct pollfd){ .fd = watched ? waiting.fd : -1, .events = POLLIN };
+        if (watched && waiting.poll_ms < left)
+            left = waiting.poll_ms;
+        n = poll(fds, 2, (int)left);
+        if (watched)
+            waiting.serve(waiting.ctx);
+        if (n > 0 && fds[0].revents != 0)
+            return 0;
+    }
+}
+
+int pg_flush(struct pg_db *d, int limit_ms)
+{
+    int64_t until_ms = now_ms() + limit_ms;
+    int r;
+
+    while ((r = PQflush(d->conn)) > 0) {
+        if (wait_for(PQsocket(d->conn), POLLIN | POLLOUT, until_ms) != 0)
+            return pg_lost(d, "the server takes no data");
+        if (PQconsumeInput(d->conn) == 0)
+            return pg_lost(d, PQerrorMessage(d->conn));
+    }
+    return r == 0 ? 0 : pg_lost(d, PQerrorMessage(d->conn));
+}
+
+int pg_next_result(struct pg_db *d, int limit_ms, PGresult **ret)
+{
+    int64_t until_ms = now_ms() + limit_ms;
+
+    *ret = NULL;
+    while (PQisBusy(d->conn)) {
+        if (wait_for(PQsocket(d->conn), POLLIN, until_ms) != 0)
+            return pg_lost(d, "the server does not answer");
+        if (PQconsumeInput(d->conn) == 0)
+            return pg_lost(d, PQerrorMessage(d->conn));
+    }
+    *ret = PQgetResult(d->conn);
+    return 0;
+}
+
+int pg_result(struct pg_db *d, int limit_ms, PGresult **ret)
+{
+    PGresult *res = NULL;
+    int r = pg_flush(d, limit_ms);
+
+    *ret = NULL;
+    while (r == 0 && (r = pg_next_result(d, limit_ms, &res)) == 0 && res) {
+        int bad = pg_check(d, res);
+
+        PQclear(*ret);
+        *ret = res;
+        if (bad != 0) { /* the rest of it has nothing to say */
+            while (pg_next_result(d, limit_ms, &res) == 0 && res)
+                PQclear(res);
+            return bad;
+        }
+    }
+    if (r == 0 && !*ret)
+        return pg_lost(d, PQerrorMessage(d->conn));
+    return r;
+}
+
+int pg_exec(struct db *db, const char *sql)
+{
+    struct pg_db *d = pg_db(db);
+    PGresult *res = NULL;
+    int r;
+
+    if (!pg_is_usable(d))
+        return pg_lost(d, "the connection is closed");
+    if (PQsendQuery(d->conn, sql) == 0)
+        return pg_lost(d, PQerrorMessage(d->conn));
+    r = pg_result(d, PG_ANSWER_MS, &res);
+    PQclear(res);
+    return r;
+}
+
+/* ---- connecting ------------------------------------------------------------------------------ */
+
+/* Read anew for each connection, so that a password can be changed. */
+static int read_password(char *ret, size_t n)
+{
+    int fd = open(password_file, O_RDONLY | O_CLOEXEC);
+    ssize_t got;
+
+    if (fd < 0)
+        return -errno;
+    got = read(fd, ret, n - 1);
+    (void)close(fd);
+    if (got < 0)
+        return -EIO;
+    ret[got] = '\0';
+    ret[strcspn(ret, "\r\n")] = '\0';
+    return 0;
+}
+
+/* Item @i of a list "a,b,c"; the only item stands for all. Returns false past the end. */
+static bool list_item(const char *list, int i, char *ret, size_t n)
+{
+    const char *p = list ? list : "";
+    bool one = strchr(p, ',') == NULL;
+
+    for (int at = 0; at < i && !one; at++) {
+        p = strchr(p, ',');
+        if (!p)
+            return false;
+        p++;
+    }
+    (void)snprintf(ret, n, "%.*s", (int)strcspn(p, ","), p);
+    return !one || i == 0;
+}
+
+struct target {
+    char host[256], hostaddr[64], port[16];
+};
+
+/* The hosts of the URI; one without a name when it names none (libpq's default). Returns how many, or 0: not a URI. */
+static int targets_of(const char *where, struct target ret[HOSTS_MAX], char *ret_error, size_t n)
+{
+    char *problem = NULL;
+    PQconninfoOption *options = PQconninfoParse(where, &problem);
+    const char *host = NULL, *hostaddr = NULL, *port = NULL;
+    int count = 0;
+
+    if (!options) {
+        (void)snprintf(ret_error, n, "%.*s", problem ? (int)strcspn(problem, "\n") : 0,
+                       problem ? problem : "");
+        PQfreemem(problem);
+        return 0;
+    }
+    for (PQconninfoOption *o = options; o->keyword; o++) {
+        host = strcmp(o->keyword, "host") == 0 ? o->val : host;
+        hostaddr = strcmp(o->keyword, "hostaddr") == 0 ? o->val : hostaddr;
+        port = strcmp(o->keyword, "port") == 0 ? o->val : port;
+    }
+    while (count < HOSTS_MAX) {
+        struct target *t = &ret[count];
+        bool has_host = list_item(host, count, t->host, sizeof t->host);
+        bool has_addr = list_item(hostaddr, count, t->hostaddr, sizeof t->hostaddr);
+
+        (void)list_item(port, count, t->port, sizeof t->port);
+        if (count > 0 && !has_host && !has_addr)
+            break;
+        count++;
+    }
+    PQconninfoFree(options);
+    return count;
+}
+
+static PGconn *start(const char *where, const struct target *t, const char *password)
+{
+    const char *keys[16], *values[16];
+    int n = 0;
+
+#define SET(key, value) (keys[n] = (key), values[n++] = (value))
+    /* Overridden by the URI: */
+    SET("target_session_attrs", "read-write");
+    SET("tcp_user_timeout", "5000");
+    SET("keepalives_idle", "5");
+    SET("keepalives_interval", "2");
+    SET("application_name", "zapkeep");
+    SET("dbname", where);
+    /* Override the URI: */
+    if (*t->host || *t->hostaddr) {
+        SET("host", t->host);
+        SET("hostaddr", t->hostaddr);
+    }
+    if (*t->port)
+        SET("port", t->port);
+    if (*password)
+        SET("password", password);
+    SET("client_encoding", "UTF8");
+    SET(NULL, NULL);
+#undef SET
+    return PQconnectStartParams(keys, values, 1);
+}
+
+/* Returns 0, or -ENOTCONN and why. */
+static int finish(PGconn *conn)
+{
+    int64_t until_ms = now_ms() + PG_CONNECT_MS;
+    PostgresPollingStatusType s = PGRES_POLLING_WRITING;
+
+    if (!conn || PQstatus(conn) == CONNECTION_BAD)
+        return -ENOTCONN;
+    while (s != PGRES_POLLING_OK && s != PGRES_POLLING_FAILED) {
+        if (wait_for(PQsocket(conn), s == PGRES_POLLING_READING ? POLLIN : POLLOUT, until_ms) != 0)
+            return -ETIMEDOUT;
+        s = PQconnectPoll(conn);
+    }
+    return s == PGRES_POLLING_OK ? 0 : -ENOTCONN;
+}
+
+/* libpq gives no SQLSTATE for a connection that failed. */
+static int refusal_of(const char *text)
+{
+    if (strstr(text, "does not exist") && strstr(text, "database"))
+        return -ENOENT;
+    if (strstr(text, "authentication") || strstr(text, "no password supplied") ||
+        strstr(text, "pg_hba.conf") || strstr(text, "role \""))
+        return -EACCES;
+    return -ENOTCONN;
+}
+
+static int try_target(const char *where, const struct target *t, const char *password, PGconn **ret,
+                      char *ret_error, size_t n)
+{
+    PGconn *conn = start(where, t, password);
+    int r = conn ? finish(conn) : -ENOMEM;
+
+    if (r == 0 && PQsetnonblocking(conn, 1) == 0) {
+        *ret = conn;
+        return 0;
+    }
+    if (r == -ETIMEDOUT)
+        (void)snprintf(ret_error, n, "%s does not answer", *t->host ? t->host : "the server");
+    else if (conn)
+        (void)snprintf(ret_error, n, "%.*s", (int)strcspn(PQerrorMessage(conn), "\n"), PQerrorMessage(conn));
+    PQfinish(conn);
+    return r == -ENOMEM ? r : refusal_of(ret_error);
+}
+
+/* The host that answered last; a hint alone. */
+static _Thread_local int first_target;
+
+static int connect_any(const char *where, PGconn **ret, char *ret_error, size_t n)
+{
+    struct target targets[HOSTS_MAX] = { 0 };
+    char password[512] = "";
+    int count = targets_of(where, targets, ret_error, n);
+    int r = count > 0 ? 0 : -EINVAL;
+
+    if (r == 0 && password_file)
+        r = read_password(password, sizeof password);
+    if (r != 0)
+        return r;
+    r = -ENOTCONN;
+    for (int i = 0; r != 0 && i < count; i++) {
+        int at = (first_target + i) % count;
+
+        r = try_target(where, &targets[at], password, ret, ret_error, n);
+        if (r == 0)
+            first_target = at;
+    }
+    explicit_bzero(password, sizeof password);
+    return r;
+}
+
+static void drop_notice(void *ctx, const PGresult *res)
+{
+    (void)ctx;
+    (void)res;
+}
+
+int pg_connect(const char *where, enum pg_part part, struct pg_db **ret, char *ret_error, size_t n)
+{
+    struct pg_db *d = mem_zalloc(sizeof *d);
+    char error[256] = "";
+    int r;
+
+    if (!d)
+        return -ENOMEM;
+    d->db.engine = &postgres_engine;
+    d->part = part;
+    r = connect_any(where, &d->conn, error, sizeof error);
+    if (r == 0)
+        (void)PQsetNoticeReceiver(d->conn, drop_notice, NULL);
+    if (ret_error)
+        (void)snprintf(ret_error, n, "%s", error);
+    if (r == 0)
+        *ret = d;
+    else
+        mem_free(d);
+    return r;
+}
+
+void pg_close(struct db *db)
+{
+    struct pg_db *d = pg_db(db);
+
+    PQfinish(d->conn);
+    mem_free(d);
+}

@@ -1,0 +1,64 @@
+/* A connection to PostgreSQL, for the files of this folder alone. No call waits longer than its limit, and while it waits
+ * the loop's watcher is served (store_set_waiting()). */
+#pragma once
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/buf.h"
+#include "common/store/engine.h"
+
+/* An answer of the server that takes longer counts as none: webhook-ingest has to answer its senders, and an operator
+ * waits for /health. The server's own limits (schema.c) are shorter, so that it says itself why. */
+#define PG_ANSWER_MS 5000
+/* Of one host, with its TLS and password. */
+#define PG_CONNECT_MS 2000
+
+/* The parts of a store; each has a PostgreSQL schema of its own, in which the tables have the names they have in SQLite. */
+enum pg_part { PG_STATE, PG_EVENTS, PG_FORWARD, PG_CONTROL, PG_PART_N };
+
+struct pg_db {
+    struct db db; /* first */
+    PGconn *conn;
+    enum pg_part part;
+    bool reader;         /* opened for reading alone */
+    bool in_transaction; /* of db_begin() */
+    bool snapshot;       /* BEGIN was sent for reads */
+    int64_t changes;
+    int n_statements;   /* for their names */
+    int64_t n_notified; /* commits of others */
+    /* A role that this connection acts for: every transaction checks its fence. */
+    const char *role; /* NULL: none */
+    int64_t fence;
+};
+
+static inline struct pg_db *pg_db(const struct db *db)
+{
+    return (struct pg_db *)db;
+}
+
+const char *pg_schema_of(enum pg_part part);
+
+/* @where: a URI. Returns 0, -ENOTCONN (no server answers), -EACCES (it refuses the user), -ENOENT (no such database), or
+ * another negative; the detail is in *ret_error when that is not NULL. */
+int pg_connect(const char *where, enum pg_part part, struct pg_db **ret, char *ret_error, size_t n);
+void pg_close(struct db *db);
+/* False when the connection has to be opened anew. */
+bool pg_is_usable(const struct pg_db *d);
+
+/* Runs @sql, one statement or several, and drops its rows. */
+int pg_exec(struct db *db, const char *sql);
+/* The last result of what was sent, within @limit_ms; *ret is to be cleared, also on failure. Returns 0 or -errno. */
+int pg_result(struct pg_db *d, int limit_ms, PGresult **ret);
+/* Sends all that libpq holds back. */
+int pg_flush(struct pg_db *d, int limit_ms);
+/* The next result, NULL at the end of one query's. */
+int pg_next_result(struct pg_db *d, int limit_ms, PGresult **ret);
+/* Turns a result into a return, and keeps its text. */
+int pg_check(struct pg_db *d, const PGresult *res);
+/* The connection is of no use any more. Returns -ENOTCONN. */
+int pg_lost(struct pg_db *d, const char *why);
+
+/* The password's file, NULL: libpq's own ways (.pgpass). */
+void pg_set_password_file(const char *path);

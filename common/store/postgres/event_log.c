@@ -1,0 +1,443 @@
+/*
+ * Appending to the log. Any number of ingests do so at the same time.
+ *
+ * One commit, when all goes well:
+ *   add      collects the events
+ *   commit   BEGIN, locks the row of the newest seq (log_head), asks which keys are known, numbers the new events,
+ *            writes them, their keys, the newest seq and the id of this batch, COMMIT
+ * The row is held until the commit is visible, so seq is dense and in commit order: a reader that has seen seq N has seen
+ * all below it.
+ *
+ * When the connection breaks while COMMIT is under way, nobody knows whether it happened. The batch's id stands in the
+ * same transaction: after reconnecting its row is locked (so that the old session is over) and read, and the senders are
+ * answered by that.
+ */
+#include "common/store/postgres/event_log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/base/clock.h"
+#include "common/base/mem.h"
+#include "common/base/rng.h"
+#include "common/store/events.h"
+#include "common/store/postgres/event_log_inside.h"
+#include "common/store/postgres/schema.h"
+#include "common/store/sql.h"
+
+/* After a connection failed senders are refused at once for this long. */
+#define RETRY_MS 300
+/* How long an answer to an ambiguous commit is worth waiting for. */
+#define RESOLVE_MS 6000
+
+static int64_t mono_ms(void)
+{
+    return clock_mono_us() / 1000;
+}
+
+static int fail(struct pg_log *l, int r)
+{
+    if (l->d)
+        (void)snprintf(l->error, sizeof l->error, "%s", l->d->db.error);
+    if (l->d && !pg_is_usable(l->d)) {
+        sql_cache_free(&l->d->db);
+        pg_close(&l->d->db);
+        l->d = NULL;
+        l->retry_at_ms = mono_ms() + RETRY_MS;
+    }
+    return r;
+}
+
+/* ---- connecting ------------------------------------------------------------------------------ */
+
+static int query_int(struct pg_log *l, const char *sql, int64_t *ret)
+{
+    PGresult *res = NULL;
+    int r;
+
+    if (PQsendQuery(l->d->conn, sql) == 0)
+        return pg_lost(l->d, PQerrorMessage(l->d->conn));
+    r = pg_result(l->d, PG_ANSWER_MS, &res);
+    if (r == 0 && PQntuples(res) > 0)
+        *ret = strtoll(PQgetvalue(res, 0, 0), NULL, 10);
+    PQclear(res);
+    return r;
+}
+
+/* This process's row in the table of batches, so that there is one to lock. */
+static int add_batch_row(struct pg_log *l)
+{
+    char sql[256];
+
+    (void)snprintf(sql, sizeof sql,
+                   "INSERT INTO batch VALUES ('%s', 0, clock_timestamp()) ON CONFLICT DO NOTHING;"
+                   "DELETE FROM batch WHERE at < clock_timestamp() - interval '7 days' AND ingest <> '%s'",
+                   l->ingest, l->ingest);
+    return pg_exec(&l->d->db, sql);
+}
+
+static int load(struct pg_log *l)
+{
+    int64_t head = 0;
+    int r = event_ids_load(&l->d->db, &l->ids);
+
+    if (r == 0)
+        r = query_int(l, "SELECT seq FROM log_head WHERE id = 1", &head);
+    if (r == 0)
+        r = query_int(l, "SELECT coalesce(min(seq), 0) FROM event", &l->oldest);
+    if (r != 0)
+        return r;
+    if (head <
+        l->head) { /* a failover lost what this process has committed: its seqs must not come again with one id */
+        r = event_ids_fork(&l->d->db, l->head);
+        if (r == 0)
+            r = event_ids_load(&l->d->db, &l->ids);
+    }
+    l->head = head;
+    return r;
+}
+
+static int set_up(struct pg_log *l)
+{
+    int r = pg_schema_check(l->d);
+
+    if (r == 0)
+        r = pg_schema_enter(l->d);
+    if (r ==
+        0) /* the keys are looked up by their index, also while the table is small and not analysed yet */
+        r = pg_exec(&l->d->db,
+                    "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off");
+    if (r == 0)
+        r = batch_prepare(l->d);
+    if (r == 0)
+        r = add_batch_row(l);
+    return r == 0 ? load(l) : r;
+}
+
+int pg_log_connect(struct pg_log *l)
+{
+    int r;
+
+    if (l->d && pg_is_usable(l->d))
+        return 0;
+    if (l->d)
+        (void)fail(l, -ENOTCONN);
+    if (mono_ms() < l->retry_at_ms)
+        return -ENOTCONN;
+    r = pg_connect(l->where, PG_EVENTS, &l->d, l->error, sizeof l->error);
+    if (r == 0 && (r = set_up(l)) != 0) {
+        (void)pg_lost(l->d, l->d->db.error);
+        return fail(l, r);
+    }
+    if (r != 0)
+        l->retry_at_ms = mono_ms() + RETRY_MS;
+    return r;
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+int pg_log_hold(struct pg_log *l)
+{
+    int64_t head = 0;
+    int r = l->begun ? 0 : query_int(l, "BEGIN; SELECT seq FROM log_head WHERE id = 1 FOR UPDATE", &head);
+
+    if (r != 0 || l->begun)
+        return r;
+    l->begun = l->d->in_transaction = true;
+    l->head = l->new_head = head;
+    return 0;
+}
+
+static int flush(struct pg_log *l)
+{
+    int r;
+
+    if (l->batch.n == 0)
+        return 0;
+    r = pg_log_hold(l);
+    if (r == 0)
+        r = pg_log_partitions(l, l->new_head + l->batch.n);
+    if (r == 0)
+        r = batch_write(&l->batch, l->d, &l->new_head);
+    batch_clear(&l->batch);
+    return r;
+}
+
+static void log_rollback(struct event_log *log)
+{
+    struct pg_log *l = pg_log(log);
+
+    batch_clear(&l->batch);
+    if (l->begun && l->d && pg_is_usable(l->d))
+        (void)pg_exec(&l->d->db, "ROLLBACK");
+    if (l->d)
+        l->d->in_transaction = false;
+    l->begun = false;
+    l->new_head = l->head;
+    l->partitions_end = 0; /* one may have been made by what is undone */
+}
+
+static int log_begin(struct event_log *log)
+{
+    struct pg_log *l = pg_log(log);
+
+    batch_clear(&l->batch);
+    return pg_log_connect(l);
+}
+
+static int log_add(struct event_log *log, const struct event_new *e, int *ret_result, int64_t *ret_seq)
+{
+    return batch_add(&pg_log(log)->batch, e, ret_result, ret_seq);
+}
+
+static int log_append(struct event_log *log, const struct event_new *e, int64_t *ret_seq)
+{
+    struct pg_log *l = pg_log(log);
+    int result = 0;
+    int r = batch_add(&l->batch, e, &result, ret_seq);
+
+    if (r == 0)
+        r = flush(l);
+    return r == 0 ? result : fail(l, r);
+}
+
+static int log_reject(struct event_log *log, const struct event_rejected *e)
+{
+    struct pg_log *l = pg_log(log);
+    struct str body = e->body.p ? e->body : STR_LIT("");
+    int r = pg_log_hold(l);
+
+    if (body.n > EVENT_REJECTED_BODY_MAX)
+        body.n = EVENT_REJECTED_BODY_MAX;
+    if (r == 0)
+        r = sql_run(&l->d->db,
+                    "INSERT INTO rejected (at, bridge, reason, headers, size, body)"
+                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                    "itsbib", e->at, e->bridge.p ? e->bridge : STR_LIT(""), e->reason,
+                    e->headers.p ? e->headers : STR_LIT(""), e->size, body);
+    return r == 0 ? 0 : fail(l, r);
+}
+
+static int log_probe(struct event_log *log, int64_t now_ms)
+{
+    struct pg_log *l = pg_log(log);
+    int r = pg_log_hold(l);
+
+    (void)now_ms;
+    if (r == 0)
+        r = pg_exec(&l->d->db, "UPDATE zapkeep.probe SET at = clock_timestamp()");
+    return r == 0 ? 0 : fail(l, r);
+}
+
+/* ---- the commit ------------------------------------------------------------------------------ */
+
+/* Was it committed? Returns 0: yes, -ENOTCONN: no, or nobody can say within the time. */
+static int resolve(struct pg_log *l)
+{
+    int64_t until_ms = mono_ms() + RESOLVE_MS;
+    int64_t wanted = l->batch_id;
+    char sql[128];
+
+    (void)snprintf(sql, sizeof sql, "SELECT id FROM batch WHERE ingest = '%s' FOR UPDATE", l->ingest);
+    while (mono_ms() < until_ms) {
+        int64_t id = 0;
+
+        if (pg_log_connect(l) != 0) {
+            struct timespec pause = { .tv_nsec = 100000000 };
+
+            (void)nanosleep(&pause, NULL);
+            continue;
+        }
+        if (query_int(l, sql, &id) == 0)
+            return id == wanted ? 0 : -ENOTCONN;
+        (void)fail(l, -ENOTCONN);
+    }
+    return -ENOTCONN;
+}
+
+/* The last statements go together: one trip. */
+static int send_commit(struct pg_log *l)
+{
+    char sql[320];
+    PGresult *res = NULL;
+    int r;
+
+    l->batch_id++;
+    (void)snprintf(sql, sizeof sql,
+                   "UPDATE log_head SET seq = %" PRId64 " WHERE id = 1 AND seq <> %" PRId64 ";"
+                   "UPDATE batch SET id = %" PRId64 ", at = clock_timestamp() WHERE ingest = '%s';COMMIT",
+                   l->new_head, l->new_head, l->batch_id, l->ingest);
+    if (PQsendQuery(l->d->conn, sql) == 0)
+        return pg_lost(l->d, PQerrorMessage(l->d->conn));
+    r = pg_result(l->d, PG_ANSWER_MS, &res);
+    if (r == 0 && strcmp(PQcmdStatus(res), "COMMIT") != 0)
+        r = -EPROTO;
+    PQclear(res);
+    return r;
+}
+
+static int log_commit(struct event_log *log)
+{
+    struct pg_log *l = pg_log(log);
+    int r = flush(l);
+
+    if (r == 0 && !l->begun)
+        return 0;
+    if (r == 0) {
+        int64_t new_head = l->new_head;
+
+        r = send_commit(l);
+        if (r == -ENOTCONN) {
+            (void)fail(l, r);
+            r = resolve(l);
+            l->new_head = new_head;
+        }
+    }
+    if (r != 0) {
+        log_rollback(log);
+        return fail(l, r);
+    }
+    l->begun = l->d->in_transaction = false;
+    l->head = l->new_head > l->head ? l->new_head : l->head;
+    l->oldest = l->oldest == 0 && l->head > 0 ? 1 : l->oldest;
+    return 0;
+}
+
+/* ---- notifying ------------------------------------------------------------------------------- */
+
+/* NOTIFY waits for all other notifiers of the server at its commit, so it goes by a connection of its own, and nobody
+ * waits for it. One that is still under way stands for those that come meanwhile. */
+static void log_touch(struct event_log *log)
+{
+    struct pg_log *l = pg_log(log);
+    PGresult *res;
+
+    if (l->notifier && !pg_is_usable(l->notifier)) {
+        pg_close(&l->notifier->db);
+        l->notifier = NULL;
+    }
+    if (!l->notifier && pg_connect(l->where, PG_EVENTS, &l->notifier, NULL, 0) != 0)
+        return;
+    if (PQconsumeInput(l->notifier->conn) == 0) {
+        (void)pg_lost(l->notifier, "closed");
+        return;
+    }
+    while (!PQisBusy(l->notifier->conn) && (res = PQgetResult(l->notifier->conn)) != NULL)
+        PQclear(res);
+    if (PQtransactionStatus(l->notifier->conn) == PQTRANS_IDLE) {
+        (void)PQsendQuery(l->notifier->conn, "NOTIFY zapkeep_events");
+        (void)PQflush(l->notifier->conn);
+    }
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+static const char *log_error(const struct event_log *log)
+{
+    return pg_log(log)->error;
+}
+
+static bool log_sync_failed(const struct event_log *log)
+{
+    (void)log; /* what the server has committed is on its disk; a connection that broke is opened again */
+    return false;
+}
+
+static int64_t log_head(const struct event_log *log)
+{
+    return pg_log(log)->head;
+}
+
+static int64_t log_oldest(const struct event_log *log)
+{
+    return pg_log(log)->oldest;
+}
+
+static const char *log_id(const struct event_log *log)
+{
+    return event_ids_of(&pg_log(log)->ids, pg_log(log)->head + 1);
+}
+
+static void log_wal(const struct event_log *log, struct event_wal *ret)
+{
+    (void)log; /* the server's own business */
+    *ret = (struct event_wal){ 0 };
+}
+
+static int log_tidy(struct event_log *log)
+{
+    (void)log;
+    return 0;
+}
+
+static int log_holders(const struct event_log *log, int64_t *ret_pids, int max)
+{
+    (void)log;
+    (void)ret_pids;
+    (void)max;
+    return 0;
+}
+
+static void log_close(struct event_log *log)
+{
+    struct pg_log *l = pg_log(log);
+
+    log_rollback(log);
+    if (l->d) {
+        sql_cache_free(&l->d->db);
+        pg_close(&l->d->db);
+    }
+    if (l->notifier)
+        pg_close(&l->notifier->db);
+    batch_fini(&l->batch);
+    mem_free(l->where);
+    mem_free(l);
+}
+
+static const struct event_log_engine log_engine = {
+    .close = log_close,
+    .error = log_error,
+    .sync_failed = log_sync_failed,
+    .head = log_head,
+    .oldest = log_oldest,
+    .id = log_id,
+    .begin = log_begin,
+    .add = log_add,
+    .append = log_append,
+    .reject = log_reject,
+    .probe = log_probe,
+    .commit = log_commit,
+    .touch = log_touch,
+    .rollback = log_rollback,
+    .wal = log_wal,
+    .checkpoint = log_tidy,
+    .truncate = log_tidy,
+    .holders = log_holders,
+    .prune = pg_log_prune,
+    .used_bytes = pg_log_used_bytes,
+};
+
+int pg_log_open(const char *where, struct event_log **ret, int64_t *ret_pid)
+{
+    struct pg_log *l = mem_zalloc(sizeof *l);
+    uint64_t name;
+    int r;
+
+    (void)ret_pid;
+    if (!l)
+        return -ENOMEM;
+    l->log.engine = &log_engine;
+    rng_secret(&name, sizeof name);
+    (void)snprintf(l->ingest, sizeof l->ingest, "%016" PRIx64, name);
+    l->where = mem_strdup(where);
+    r = l->where ? pg_log_connect(l) : -ENOMEM;
+    if (r == 0)
+        *ret = &l->log;
+    else
+        log_close(&l->log);
+    return r;
+}

@@ -1,0 +1,49 @@
+/* The inside of an event log in PostgreSQL, for the files event_*.c of this folder alone. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/store/engine.h"
+#include "common/store/events_ids.h"
+#include "common/store/events_log.h"
+#include "common/store/postgres/batch.h"
+#include "common/store/postgres/connection.h"
+
+struct pg_log {
+    struct event_log log; /* first */
+    char *where;
+    struct pg_db *d;        /* NULL: not connected */
+    struct pg_db *notifier; /* sends NOTIFY, beside the commits; NULL: not connected */
+    bool notify_again;
+    int64_t retry_at_ms; /* no connection is tried before */
+    struct event_ids ids;
+    struct batch batch;
+    bool begun;           /* the head is locked */
+    int64_t head, oldest; /* committed, as far as this process knows */
+    int64_t new_head;
+    char ingest[17];  /* this process, in the table of batches */
+    int64_t batch_id; /* of the newest commit that was tried */
+    char error[256];
+    bool prune_more, prune_held, prune_over; /* of the last step */
+    int64_t pruned_at_ms, used_at_ms, used_bytes, mark_at_ms;
+    int64_t partitions_end; /* there are partitions for the seqs below, 0: unknown */
+};
+
+static inline struct pg_log *pg_log(const struct event_log *l)
+{
+    return (struct pg_log *)l;
+}
+
+/* Connected, or an error that is kept. */
+int pg_log_connect(struct pg_log *l);
+/* Holds the head from now on. */
+int pg_log_hold(struct pg_log *l);
+
+/* event_retain.c */
+
+/* Makes sure that there is a partition for each seq from the head to @last. */
+int pg_log_partitions(struct pg_log *l, int64_t last);
+int pg_log_prune(struct event_log *l, const struct event_retention *rule, int64_t now_ms, int rows_max,
+                 struct event_pruned *ret);
+int pg_log_used_bytes(struct event_log *l, int64_t *ret);

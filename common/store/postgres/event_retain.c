@@ -1,0 +1,286 @@
+/*
+ * Partitions ahead of the log, retention, expiry of keys. At most once a second, outside of the commits: no sender waits
+ * for it. Two ingests that do it at once do no harm: each statement is right by itself.
+ *
+ * Events go by whole partitions, detached without a lock that readers or writers would wait for; of a partition that is
+ * not due as a whole the rows at its beginning go, so that a quiet log keeps to its age as well.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/base/clock.h"
+#include "common/base/mem.h"
+#include "common/store/postgres/event_log_inside.h"
+#include "common/store/retention.h"
+#include "common/store/sql.h"
+
+/* Events of a partition: minutes of a busy log, months of a quiet one. */
+#define PARTITION_EVENTS 250000
+#define EVERY_MS         1000
+/* Sizes are asked for so often. */
+#define USED_EVERY_MS 5000
+/* One mark each ten minutes, as in SQLite: how old a seq is. */
+#define MARK_EVERY_MS (10LL * 60 * 1000)
+/* Rows looked at in a step: some milliseconds. */
+#define ROWS_MAX  10000
+#define FUTURE_MS (60LL * 60 * 1000)
+
+static int64_t mono_ms(void)
+{
+    return clock_mono_us() / 1000;
+}
+
+/* ---- partitions ------------------------------------------------------------------------------ */
+
+/* Attached and not created as a partition: that needs no lock that readers or writers would wait for. */
+static int make_partition(struct pg_log *l, int64_t number)
+{
+    char sql[768];
+
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT pg_advisory_xact_lock(2053206123, 101); DO $$ BEGIN"
+                   " IF to_regclass('zapkeep_events.event_p%" PRId64 "') IS NULL THEN"
+                   "  CREATE TABLE zapkeep_events.event_p%" PRId64 " (LIKE zapkeep_events.event);"
+                   "  ALTER TABLE zapkeep_events.event_p%" PRId64 " ALTER COLUMN body SET COMPRESSION lz4;"
+                   "  ALTER TABLE zapkeep_events.event ATTACH PARTITION zapkeep_events.event_p%" PRId64
+                   "   FOR VALUES FROM (%" PRId64 ") TO (%" PRId64 ");"
+                   " END IF; END $$",
+                   number, number, number, number, number * PARTITION_EVENTS,
+                   (number + 1) * PARTITION_EVENTS);
+    return pg_exec(&l->d->db, sql);
+}
+
+int pg_log_partitions(struct pg_log *l, int64_t last)
+{
+    int64_t number = (l->partitions_end > 0 ? l->partitions_end : l->head + 1) / PARTITION_EVENTS;
+    int r = 0;
+
+    for (; r == 0 && last >= l->partitions_end; number++) {
+        r = make_partition(l, number);
+        if (r == 0)
+            l->partitions_end = (number + 1) * PARTITION_EVENTS;
+    }
+    return r;
+}
+
+/* Detached first, without a lock that anybody waits for; it waits itself for those who read. What a time-out has left
+ * half done is finished by the next call. */
+static int drop_partition(struct pg_log *l, int64_t number)
+{
+    char sql[160];
+    int r;
+
+    (void)snprintf(sql, sizeof sql, "ALTER TABLE event DETACH PARTITION event_p%" PRId64 " CONCURRENTLY",
+                   number);
+    r = pg_exec(&l->d->db, sql);
+    if (r == -EPROTO) {
+        (void)snprintf(sql, sizeof sql, "ALTER TABLE event DETACH PARTITION event_p%" PRId64 " FINALIZE",
+                       number);
+        r = pg_exec(&l->d->db, sql);
+    }
+    if (r != 0 && r != -EPROTO)
+        return r;
+    (void)snprintf(sql, sizeof sql, "DROP TABLE IF EXISTS event_p%" PRId64, number);
+    return pg_exec(&l->d->db, sql);
+}
+
+/* ---- how old is a seq? ----------------------------------------------------------------------- */
+
+static int mark(struct pg_log *l, int64_t now_ms)
+{
+    int r;
+
+    if (now_ms >= l->mark_at_ms && now_ms - l->mark_at_ms < MARK_EVERY_MS)
+        return 0;
+    r = sql_run(&l->d->db,
+                "INSERT INTO mark VALUES (?1, ?2) ON CONFLICT (at) DO UPDATE SET seq = excluded.seq", "ii",
+                now_ms, l->head);
+    if (r == 0)
+        l->mark_at_ms = now_ms;
+    return r;
+}
+
+/* Newest seq that is older than the horizon, 0: none. */
+static int horizon_seq(struct pg_log *l, int64_t now_ms, int64_t *ret)
+{
+    int64_t before = now_ms - EVENT_DEDUPE_HORIZON_MS;
+    int r = sql_get_int(&l->d->db, "SELECT coalesce(max(seq), 0) FROM mark WHERE at <= ?1", ret, "i", before);
+
+    if (r == 0 && *ret > 0)
+        r = sql_run(&l->d->db, "DELETE FROM mark WHERE at < (SELECT max(at) FROM mark WHERE at <= ?1)", "i",
+                    before);
+    return r;
+}
+
+/* ---- keys ------------------------------------------------------------------------------------ */
+
+/* Some of the oldest by their own time, and some of those that claim to be from the future; a key goes when its seq is
+ * older than the horizon. */
+static int expire_keys(struct pg_log *l, int64_t now_ms, int64_t horizon, struct event_pruned *ret)
+{
+    static const char sql[] =
+        "DELETE FROM dedupe d USING (SELECT time_ms, digest FROM dedupe"
+        " WHERE (time_ms < ?1 OR time_ms > ?2) AND seq <= ?3 ORDER BY time_ms LIMIT ?4) old"
+        " WHERE d.time_ms = old.time_ms AND d.digest = old.digest";
+    int r;
+
+    if (horizon == 0)
+        return 0;
+    r = sql_run(&l->d->db, sql, "iiii", now_ms - EVENT_DEDUPE_HORIZON_MS + FUTURE_MS, now_ms + FUTURE_MS,
+                horizon, (int64_t)ROWS_MAX);
+    if (r == 0)
+        ret->keys = sql_changes(&l->d->db);
+    return r;
+}
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+int pg_log_used_bytes(struct event_log *log, int64_t *ret)
+{
+    struct pg_log *l = pg_log(log);
+    int r = pg_log_connect(l);
+
+    if (r == 0)
+        r = sql_get_int(&l->d->db,
+                        "SELECT CAST(coalesce(sum(pg_total_relation_size(inhrelid)), 0) AS bigint)"
+                        " FROM pg_inherits WHERE inhparent = CAST('zapkeep_events.event' AS regclass)",
+                        ret, "");
+    return r;
+}
+
+static int used_bytes(struct pg_log *l, int64_t *ret)
+{
+    int r = 0;
+
+    if (l->used_at_ms == 0 || mono_ms() - l->used_at_ms >= USED_EVERY_MS) {
+        r = pg_log_used_bytes(&l->log, &l->used_bytes);
+        l->used_at_ms = mono_ms();
+    }
+    *ret = l->used_bytes;
+    return r;
+}
+
+static int due_by_age(struct pg_log *l, const struct event_retention *rule, int64_t now_ms, int64_t max,
+                      int64_t *ret_seq)
+{
+    *ret_seq = 0;
+    if (rule->age_ms <= 0)
+        return 0;
+    return sql_get_int(&l->d->db,
+                       "SELECT coalesce(max(seq), 0) FROM (SELECT seq, at FROM event ORDER BY seq LIMIT ?2) e"
+                       " WHERE at < ?1",
+                       ret_seq, "ii", now_ms - rule->age_ms, max);
+}
+
+static int remove_up_to(struct pg_log *l, int64_t last, struct event_pruned *ret)
+{
+    int64_t number = l->oldest / PARTITION_EVENTS;
+    int64_t end = (number + 1) * PARTITION_EVENTS - 1;
+    int r;
+
+    last = last < end ? last : end;
+    r = last == end ? drop_partition(l, number) : 0;
+    if (r == 0 && last < end)
+        r = sql_run(&l->d->db, "DELETE FROM event WHERE seq <= ?1", "i", last);
+    if (r != 0)
+        return r;
+    ret->rows = last - l->oldest + 1;
+    l->oldest = last + 1;
+    l->used_at_ms = 0;
+    return 0;
+}
+
+/* A whole partition when it is due, else as many rows as a step takes. */
+static int remove_events(struct pg_log *l, const struct event_retention *rule, int64_t now_ms,
+                         struct event_pruned *ret)
+{
+    int64_t due = 0, used = 0, newest_at = 0;
+    int64_t end = (l->oldest / PARTITION_EVENTS + 1) * PARTITION_EVENTS - 1;
+    int64_t max = ROWS_MAX;
+    struct retention_removal plan;
+    int r = used_bytes(l, &used);
+
+    if (r != 0 || l->head == 0 || l->oldest == 0)
+        return r;
+    if (end < l->head && rule->age_ms > 0) {
+        r = sql_get_int(&l->d->db, "SELECT at FROM event WHERE seq = ?1", &newest_at, "i", end);
+        if (r == 0 && newest_at < now_ms - rule->age_ms) {
+            max = end - l->oldest + 1;
+            due = end;
+        }
+    }
+    if (r >= 0 && due == 0)
+        r = due_by_age(l, rule, now_ms, max, &due);
+    if (r < 0)
+        return r;
+    ret->over = rule->disk_bytes > 0 && used + rule->other_bytes > rule->disk_bytes;
+    plan = retention_plan(l->oldest, l->head, rule, used, ret->over, due, max);
+    ret->held = plan.held;
+    if (plan.last < l->oldest)
+        return 0;
+    ret->forced = plan.forced;
+    ret->more = plan.more;
+    return remove_up_to(l, plan.last, ret);
+}
+
+/* ---- rejected -------------------------------------------------------------------------------- */
+
+static int drop_rejected(struct pg_log *l)
+{
+    return sql_run(&l->d->db,
+                   "DELETE FROM rejected WHERE id IN (SELECT id FROM (SELECT id, row_number() OVER w AS n,"
+                   " sum(octet_length(body)) OVER w AS bytes FROM rejected WINDOW w AS (ORDER BY id DESC)) r"
+                   " WHERE n > ?1 OR bytes > ?2)",
+                   "ii", (int64_t)EVENT_REJECTED_ROWS_MAX, EVENT_REJECTED_BYTES_MAX);
+}
+
+/* The newest seq and the oldest, which other ingests have moved. */
+static int look(struct pg_log *l)
+{
+    int64_t oldest = 0;
+    int r = sql_get_int(&l->d->db, "SELECT seq FROM log_head WHERE id = 1", &l->head, "");
+
+    if (r == 0)
+        r = sql_get_int(&l->d->db, "SELECT coalesce(min(seq), 0) FROM event", &oldest, "");
+    if (r == 0)
+        l->oldest = oldest;
+    return r;
+}
+
+int pg_log_prune(struct event_log *log, const struct event_retention *rule, int64_t now_ms, int rows_max,
+                 struct event_pruned *ret)
+{
+    struct pg_log *l = pg_log(log);
+    struct event_pruned pruned = { 0 };
+    int64_t horizon = 0;
+    int r;
+
+    (void)rows_max;
+    *ret = (struct event_pruned){ .held = l->prune_held, .over = l->prune_over }; /* as a second ago */
+    if (l->begun || (!l->prune_more && now_ms >= l->pruned_at_ms && now_ms - l->pruned_at_ms < EVERY_MS))
+        return 0;
+    l->pruned_at_ms = now_ms;
+    r = pg_log_connect(l);
+    if (r == 0)
+        r = look(l);
+    if (r == 0)
+        r = pg_log_partitions(l, l->head + PARTITION_EVENTS / 2);
+    if (r == 0)
+        r = mark(l, now_ms);
+    if (r == 0)
+        r = horizon_seq(l, now_ms, &horizon);
+    if (r == 0)
+        r = expire_keys(l, now_ms, horizon, &pruned);
+    if (r == 0)
+        r = remove_events(l, rule, now_ms, &pruned);
+    if (r == 0)
+        r = drop_rejected(l);
+    l->prune_more = r == 0 && pruned.more;
+    l->prune_held = pruned.held;
+    l->prune_over = pruned.over;
+    if (r == 0)
+        *ret = pruned;
+    return r;
+}

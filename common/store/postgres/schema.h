@@ -1,0 +1,18 @@
+/* The tables of a store in PostgreSQL, and their versions. */
+#pragma once
+
+#include <stdint.h>
+
+struct pg_db;
+
+/* Of this zapkeep. */
+int pg_schema_known(void);
+/* *ret: that of the database, 0: there is none. */
+int pg_schema_version(struct pg_db *d, int *ret);
+/* Makes what is not there, step by step, in one transaction; safe to run twice and by two at once. -EPROTONOSUPPORT: a
+ * newer zapkeep wrote it. */
+int pg_schema_upgrade(struct pg_db *d);
+/* Settings of this connection: where its tables are, and the server's limits. */
+int pg_schema_enter(struct pg_db *d);
+/* 0, -ENOENT (no schema: zapkeep store init), -EPROTONOSUPPORT (newer), -EPROTOTYPE (older: zapkeep store upgrade). */
+int pg_schema_check(struct pg_db *d);

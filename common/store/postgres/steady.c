@@ -1,0 +1,115 @@
+/*
+ * Steady time of a stack on several machines: the server's clock plus a shift that is stored, the same for all.
+ *
+ * The server's clock may jump (somebody sets it) or run behind after a failover. Each process knows how much time has
+ * really passed since its last reading, by its own CLOCK_BOOTTIME. When the server's differs by more than a second, it
+ * changes the shift by the difference: time then goes on as it really passed, for everybody. A process that has just
+ * started knows nothing; for it the stored high-water mark holds, below which time never goes. So an interval measured
+ * in steady time is never too short by more than a second, and never while all are down.
+ */
+#include "common/store/postgres/steady.h"
+
+#include <errno.h>
+
+#include "common/base/clock.h"
+#include "common/base/mem.h"
+#include "common/store/db.h"
+#include "common/store/postgres/connection.h"
+#include "common/store/sql.h"
+
+/* A query takes less; more is a jump. */
+#define JUMP_MS 1000
+/* The high-water mark is written at most so often, in a transaction that writes anyway. */
+#define HIGH_EVERY_MS 1000
+
+struct reading {
+    int64_t server_ms, shift_ms, high_ms;
+};
+
+static bool by_caller;
+
+/* The last reading of this process; it outlives a connection, for a failover is when it matters. */
+static _Thread_local struct {
+    int64_t steady_ms, boot_ms; /* 0: there was none */
+} seen;
+
+void pg_steady_by_caller(bool on)
+{
+    by_caller = on;
+    seen.boot_ms = 0;
+}
+
+static int read_server(struct db *db, struct clock *clock, struct reading *ret)
+{
+    CLEANUP(sql_done) struct sql *q = NULL;
+    int r = sql_query(db,
+                      "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint), shift_ms, high_ms"
+                      " FROM zapkeep_state.steady WHERE id = 1",
+                      &q, "");
+
+    if (r == 0)
+        r = sql_next(q);
+    if (r != SQL_ROW)
+        return r < 0 ? r : -EBADMSG;
+    *ret = (struct reading){ .server_ms = by_caller ? clock->wall_ms(clock) : sql_int(q, 0),
+                             .shift_ms = sql_int(q, 1),
+                             .high_ms = sql_int(q, 2) };
+    return 0;
+}
+
+/* What the server's time is wrong by, as far as this process can tell; 0: it is right. */
+static int64_t jump_of(int64_t steady_ms, int64_t boot_ms)
+{
+    int64_t expected = seen.steady_ms + (boot_ms - seen.boot_ms);
+    int64_t jump = steady_ms - expected;
+
+    if (seen.boot_ms == 0 || (jump <= JUMP_MS && jump >= -JUMP_MS))
+        return 0;
+    return jump;
+}
+
+/* Unless another process has done it meanwhile: then its shift is read next time. Returns 0 or -errno. */
+static int shift(struct db *db, struct reading *r, int64_t by_ms)
+{
+    int rc = sql_run(db, "UPDATE zapkeep_state.steady SET shift_ms = ?1 WHERE id = 1 AND shift_ms = ?2", "ii",
+                     r->shift_ms + by_ms, r->shift_ms);
+
+    if (rc == 0)
+        r->shift_ms += by_ms;
+    return rc;
+}
+
+static int write_high(struct db *db, const struct reading *r, int64_t steady_ms)
+{
+    if (!db_in_transaction(db) || steady_ms - r->high_ms <= HIGH_EVERY_MS)
+        return 0;
+    return sql_run(db, "UPDATE zapkeep_state.steady SET high_ms = ?1 WHERE id = 1 AND high_ms < ?1", "i",
+                   steady_ms);
+}
+
+int pg_steady_now(struct db *db, struct clock *clock, struct now *ret)
+{
+    struct reading now = { 0 };
+    int64_t boot_ms, steady_ms, jump;
+    int r = read_server(db, clock, &now);
+
+    if (r != 0)
+        return r;
+    boot_ms = clock->boot_ms(clock);
+    steady_ms = now.server_ms + now.shift_ms;
+    if (steady_ms < now.high_ms) /* a failover to a server whose clock is behind */
+        steady_ms = now.high_ms;
+    jump = jump_of(steady_ms, boot_ms);
+    if (jump != 0) {
+        r = shift(db, &now, -jump);
+        steady_ms -= jump;
+    }
+    if (r == 0)
+        r = write_high(db, &now, steady_ms);
+    if (r != 0)
+        return r;
+    seen.steady_ms = steady_ms;
+    seen.boot_ms = boot_ms;
+    *ret = (struct now){ .wall_ms = now.server_ms, .steady_ms = steady_ms };
+    return 0;
+}

@@ -1,0 +1,163 @@
+/*
+ * Transactions of one connection.
+ *
+ * One that may write takes the lock of its part first, so that transactions of a part run one after the other, as in
+ * SQLite: what a claim has read (the bucket, the breaker, calls in flight, the spacing) is still true when it writes.
+ * The lock is the server's and ends with the commit; a process that stops in the middle loses its session after
+ * idle_in_transaction_session_timeout (schema.c), and with it the lock.
+ *
+ * A commit to the state notifies the other programs: NOTIFY in the same transaction. The event log never does (ingest
+ * would wait for all other notifiers of the server).
+ */
+#include "common/store/postgres/transactions.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/store/postgres/connection.h"
+
+/* Any two numbers that no other program uses with pg_advisory_lock(): "zapk", and the part. */
+#define LOCK_CLASS 0x7a61706b
+
+void pg_set_fence(struct db *db, const char *role, int64_t fence)
+{
+    pg_db(db)->role = role;
+    pg_db(db)->fence = fence;
+}
+
+/* One trip: BEGIN, the lock of the part, the fence. */
+static int send_begin(struct pg_db *d, PGresult **ret)
+{
+    char sql[400];
+    int n =
+        snprintf(sql, sizeof sql, "BEGIN; SELECT pg_advisory_xact_lock(%d, %d)", LOCK_CLASS, (int)d->part);
+
+    if (d->role)
+        (void)snprintf(sql + n, sizeof sql - (size_t)n,
+                       "; SELECT fence FROM zapkeep.role WHERE name = '%s' FOR SHARE", d->role);
+    if (PQsendQuery(d->conn, sql) == 0)
+        return pg_lost(d, PQerrorMessage(d->conn));
+    return pg_result(d, PG_ANSWER_MS, ret);
+}
+
+/* A process that was paused, or cut off, comes back and is not the holder any more. */
+static int check_fence(struct pg_db *d, const PGresult *res)
+{
+    int64_t fence = 0;
+
+    if (!d->role)
+        return 0;
+    if (PQntuples(res) > 0)
+        fence = strtoll(PQgetvalue(res, 0, 0), NULL, 10);
+    if (fence == d->fence)
+        return 0;
+    (void)pg_lost(d, "another program has taken over this role");
+    return -EPERM;
+}
+
+int pg_begin(struct db *db)
+{
+    struct pg_db *d = pg_db(db);
+    PGresult *res = NULL;
+    int r;
+
+    if (!pg_is_usable(d))
+        return pg_lost(d, "the connection is closed");
+    if (d->in_transaction)
+        return -EPROTO;
+    r = send_begin(d, &res);
+    d->in_transaction = pg_is_usable(d);
+    if (r == 0)
+        r = check_fence(d, res);
+    PQclear(res);
+    if (r != 0)
+        pg_rollback(db);
+    return r;
+}
+
+int pg_commit(struct db *db)
+{
+    struct pg_db *d = pg_db(db);
+    PGresult *res = NULL;
+    int r = pg_is_usable(d) ? 0 : pg_lost(d, "the connection is closed");
+
+    if (r == 0 && PQsendQuery(d->conn, d->part == PG_STATE ? "NOTIFY zapkeep_state; COMMIT" : "COMMIT") == 0)
+        r = pg_lost(d, PQerrorMessage(d->conn));
+    if (r == 0)
+        r = pg_result(d, PG_ANSWER_MS, &res);
+    if (r == 0 && strcmp(PQcmdStatus(res), "COMMIT") != 0)
+        r = -EPROTO; /* a statement had failed: the server rolls back and calls that done */
+    PQclear(res);
+    if (r != 0)
+        pg_rollback(db);
+    d->in_transaction = false;
+    return r;
+}
+
+void pg_rollback(struct db *db)
+{
+    struct pg_db *d = pg_db(db);
+    char error[sizeof db->error];
+
+    if (!d->in_transaction && !d->snapshot)
+        return;
+    d->in_transaction = d->snapshot = false;
+    (void)snprintf(error, sizeof error, "%s", db->error);
+    if (pg_is_usable(d))
+        (void)pg_exec(db, "ROLLBACK");
+    (void)snprintf(db->error, sizeof db->error, "%s", error); /* of the failure before it */
+}
+
+bool pg_in_transaction(const struct db *db)
+{
+    return pg_db(db)->in_transaction;
+}
+
+/* ---- reads ----------------------------------------------------------------------------------- */
+
+int pg_begin_reads(struct db *db)
+{
+    int r = pg_exec(db, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+
+    pg_db(db)->snapshot = r == 0;
+    db->reading = r == 0;
+    return r;
+}
+
+void pg_end_reads(struct db *db)
+{
+    db->reading = false;
+    pg_rollback(db);
+}
+
+/* Nothing is asked: the notifications of the others' commits have come by themselves. */
+int pg_data_version(struct db *db, int64_t *ret)
+{
+    struct pg_db *d = pg_db(db);
+    PGnotify *n;
+
+    if (!pg_is_usable(d) || PQconsumeInput(d->conn) == 0)
+        return pg_lost(d, d->conn ? PQerrorMessage(d->conn) : "the connection is closed");
+    while ((n = PQnotifies(d->conn)) != NULL) {
+        if (n->be_pid != PQbackendPID(d->conn))
+            d->n_notified++;
+        PQfreemem(n);
+    }
+    *ret = d->n_notified;
+    return 0;
+}
+
+int pg_check_writable(struct db *db)
+{
+    int r = pg_begin(db);
+
+    if (r == 0)
+        r = pg_exec(db, "UPDATE zapkeep.probe SET at = clock_timestamp()");
+    if (r == 0)
+        return pg_commit(db);
+    pg_rollback(db);
+    return r;
+}

@@ -1,0 +1,19 @@
+/*
+ * What a thread serves while it waits for a database server: a loop has its /health, its /metrics and its signals here,
+ * so that they answer although a server hangs. SQLite never waits long, and does not use it.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+struct store_waiting {
+    int fd;                   /* readable when there is something to serve; -1: only by time */
+    int poll_ms;              /* served at least this often */
+    void (*serve)(void *ctx); /* must not call the store */
+    void *ctx;
+};
+
+/* Of the calling thread; NULL: nothing is served. Copied. */
+void store_set_waiting(const struct store_waiting *w);
+/* False: this thread serves nothing, or is at it already. */
+bool store_waiting(struct store_waiting *ret);

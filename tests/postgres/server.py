@@ -1,0 +1,124 @@
+#!/usr/bin/python3
+"""A PostgreSQL server of a test's own: Debian's, in a new folder, on a Unix socket in it, gone at the end.
+
+    server.py -- COMMAND…     runs COMMAND with ZK_TEST_POSTGRES=postgresql://…, ends the server, returns its exit code
+
+PostgreSQL refuses to run as root; then it runs as the user nobody. Without the package this fails and says which one is
+missing: a test that needs it is never skipped in silence.
+"""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+PACKAGE = "postgresql-15"
+BIN = "/usr/lib/postgresql/15/bin"
+SETTINGS = {
+    "listen_addresses": "''", "shared_buffers": "32MB", "max_connections": "60", "logging_collector": "off",
+    "autovacuum_naptime": "10s", "max_wal_size": "256MB",
+}
+
+
+class Server:
+    def __init__(self, fsync=False, **settings):
+        if not os.path.exists(f"{BIN}/postgres"):
+            raise RuntimeError(f"{BIN}/postgres is not there: apt-get install {PACKAGE} (tests/packages.txt)")
+        self.user = pwd.getpwnam("nobody") if os.getuid() == 0 else None
+        self.top = tempfile.mkdtemp(prefix="zkpg")
+        self.data = f"{self.top}/data"
+        self.process = None
+        self.settings = dict(SETTINGS, fsync="on" if fsync else "off", **settings)
+        os.mkdir(self.data, 0o700)
+        if self.user:
+            os.chmod(self.top, 0o755)
+            os.chown(self.top, self.user.pw_uid, self.user.pw_gid)
+            os.chown(self.data, self.user.pw_uid, self.user.pw_gid)
+        self.run(f"{BIN}/initdb", "-D", self.data, "-U", "zapkeep", "-A", "trust", "-E", "UTF8", "--no-locale", "-N", "--no-instructions")
+
+    def as_user(self):
+        if self.user:
+            os.setgid(self.user.pw_gid)
+            os.setgroups([])
+            os.setuid(self.user.pw_uid)
+
+    def run(self, *command):
+        done = subprocess.run(command, preexec_fn=self.as_user, cwd="/", capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
+
+    def start(self):
+        options = [a for k, v in self.settings.items() for a in ("-c", f"{k}={v}".replace("''", ""))]
+        log = open(f"{self.top}/log", "ab")
+        self.process = subprocess.Popen([f"{BIN}/postgres", "-D", self.data, "-k", self.top, *options], preexec_fn=self.as_user,
+                                        cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        log.close()
+        until = time.monotonic() + 20
+        while subprocess.run(["psql", "-q", "-X", self.uri("postgres"), "-c", "SELECT 1"], capture_output=True).returncode != 0:
+            if self.process.poll() is not None or time.monotonic() > until:
+                with open(f"{self.top}/log", encoding="utf-8") as f:
+                    raise RuntimeError(f"postgres did not start: {f.read()}")
+            time.sleep(0.05)
+        return self
+
+    def uri(self, database="zapkeep"):
+        return f"postgresql://zapkeep@/{database}?host={self.top}"
+
+    def sql(self, text, database="zapkeep"):
+        done = subprocess.run(["psql", "-q", "-X", "-At", "-v", "ON_ERROR_STOP=1", self.uri(database), "-c", text], capture_output=True,
+                              text=True)
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr)
+        return done.stdout.strip()
+
+    def create(self, database="zapkeep"):
+        self.sql(f"CREATE DATABASE {database}", "postgres")
+        return self.uri(database)
+
+    def members(self):
+        """The postmaster and its children."""
+        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True)
+        return [self.process.pid, *map(int, children.stdout.split())]
+
+    def signal(self, number):
+        for pid in self.members():
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+
+    def kill(self):
+        """As a crash: all of it at once, without a word to anybody."""
+        if self.process:
+            self.signal(signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+    def close(self):
+        if self.process:
+            self.signal(signal.SIGCONT)
+            self.process.send_signal(signal.SIGQUIT)
+            self.process.wait()
+            self.process = None
+        shutil.rmtree(self.top, ignore_errors=True)
+
+
+def main(command):
+    server = None
+    try:
+        server = Server().start()
+        return subprocess.run(command, env={**os.environ, "ZK_TEST_POSTGRES": server.create()}).returncode
+    except RuntimeError as e:
+        print(e, file=sys.stderr)
+        return 1
+    finally:
+        if server:
+            server.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[2:] if sys.argv[1:2] == ["--"] else sys.argv[1:]))

@@ -1,0 +1,43 @@
+/*
+ * A store for a unit test: a folder, or in the runs with ZK_TEST_POSTGRES (tests/postgres/server.py) the database, made
+ * anew for each call. The same tests hold for both engines.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/store/postgres/steady.h"
+#include "common/store/store.h"
+
+static inline bool test_store_is_server(void)
+{
+    return getenv("ZK_TEST_POSTGRES") != NULL;
+}
+
+/* Where the store is: @dir itself, or the database without a row. */
+static inline const char *test_store(const char *dir)
+{
+    const char *uri = getenv("ZK_TEST_POSTGRES");
+    char command[600];
+
+    if (!uri)
+        return dir;
+    assert_int_equal(store_upgrade(uri), 0);
+    (void)snprintf(command, sizeof command, "psql -q -X '%s' -f tests/postgres/empty.sql", uri);
+    assert_int_equal(system(command), 0);
+    pg_steady_by_caller(true);
+    return uri;
+}
+
+/* The state of a new store. */
+static inline struct db *test_state(void)
+{
+    char dir[] = "/tmp/zk-state-XXXXXX";
+    struct db *db = NULL;
+
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(db_open_state(test_store(dir), &db), 0);
+    return db;
+}
