@@ -84,7 +84,7 @@ static const char *const steps[] = {
                                                 "  PRIMARY KEY (name, bridge, session));"
                                                 "CREATE TABLE alert_outbox ("
                                                 "  n " NEW_ID ", sink text NOT NULL, name text NOT NULL, "
-                                                              "bridge text NOT NULL, session text NOT NULL,"
+                                                "bridge text NOT NULL, session text NOT NULL,"
                                                 "  firing bigint NOT NULL, since bigint NOT NULL, at bigint "
                                                 "NOT NULL, cause text NOT NULL, detail text NOT NULL,"
                                                 "  tries bigint NOT NULL DEFAULT 0);"
@@ -105,6 +105,25 @@ static const char *const steps[] = {
                                                 "NULL, steady bigint NOT NULL, PRIMARY KEY (bridge, id));"
                                                 "CREATE INDEX session_deleted_by_age ON session_deleted "
                                                 "(steady);"
+
+                                                "CREATE TABLE audit ("
+                                                "  n " NEW_ID ", at bigint NOT NULL, actor text NOT NULL, "
+                                                              "address text NOT NULL, action text NOT NULL,"
+                                                "  bridge text NOT NULL, session text NOT NULL, detail text "
+                                                "NOT NULL, ok bigint NOT NULL);"
+                                                "CREATE INDEX audit_of ON audit (bridge, session, n);"
+                                                "CREATE TABLE access ("
+                                                "  id " NEW_ID
+                                                ", kind bigint NOT NULL, role bigint NOT NULL, name text NOT "
+                                                "NULL, hash text NOT NULL UNIQUE,"
+                                                "  actor text NOT NULL, created_at bigint NOT NULL, used_at "
+                                                "bigint NOT NULL, expires_at bigint NOT NULL);"
+                                                "CREATE TABLE message_count ("
+                                                "  bridge text NOT NULL, session text NOT NULL, hour bigint "
+                                                "NOT NULL, received bigint NOT NULL,"
+                                                "  events bigint NOT NULL, minutes bytea NOT NULL, PRIMARY "
+                                                "KEY (bridge, session, hour))" WARM ";"
+                                                "CREATE INDEX message_count_by_age ON message_count (hour);"
 
                                                 "CREATE SCHEMA zapkeep_events;"
                                                 "SET LOCAL search_path = zapkeep_events;"
@@ -127,7 +146,7 @@ static const char *const steps[] = {
                                                 "NULL);"
                                                 "CREATE TABLE rejected ("
                                                 "  id " NEW_ID ", at bigint NOT NULL, bridge text NOT NULL, "
-                                                               "reason text NOT NULL, headers bytea NOT NULL,"
+                                                "reason text NOT NULL, headers bytea NOT NULL,"
                                                 "  size bigint NOT NULL, body bytea NOT NULL);"
                                                 "CREATE TABLE meta (key text PRIMARY KEY, value text NOT "
                                                 "NULL);"
@@ -189,6 +208,11 @@ static const char *const steps[] = {
     NULL,
 };
 /* clang-format on */
+
+const char *const *pg_schema_steps(void)
+{
+    return steps;
+}
 
 int pg_schema_known(void)
 {

@@ -5,6 +5,9 @@
 
 struct pg_db;
 
+/* The steps as SQL, NULL-ended. */
+const char *const *pg_schema_steps(void);
+
 /* Of this zapkeep. */
 int pg_schema_known(void);
 /* *ret: that of the database, 0: there is none. */
