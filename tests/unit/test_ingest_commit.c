@@ -15,8 +15,8 @@
 #define N  6
 
 /* The linker lets the calls of commit.c come through here (CMakeLists.txt). */
-int __real_event_log_append(struct event_log *l, const struct event_new *e, int64_t *ret_seq);
-int __wrap_event_log_append(struct event_log *l, const struct event_new *e, int64_t *ret_seq);
+int __real_event_log_add(struct event_log *l, const struct event_new *e, int *ret_result, int64_t *ret_seq);
+int __wrap_event_log_add(struct event_log *l, const struct event_new *e, int *ret_result, int64_t *ret_seq);
 int __real_event_log_commit(struct event_log *l);
 int __wrap_event_log_commit(struct event_log *l);
 int __real_event_log_begin(struct event_log *l);
@@ -28,9 +28,9 @@ int __wrap_event_log_begin(struct event_log *l)
     return fail_begin ? fail_begin : __real_event_log_begin(l);
 }
 
-int __wrap_event_log_append(struct event_log *l, const struct event_new *e, int64_t *ret_seq)
+int __wrap_event_log_add(struct event_log *l, const struct event_new *e, int *ret_result, int64_t *ret_seq)
 {
-    return fail_append && append_at-- == 0 ? fail_append : __real_event_log_append(l, e, ret_seq);
+    return fail_append && append_at-- == 0 ? fail_append : __real_event_log_add(l, e, ret_result, ret_seq);
 }
 
 /* As a real failure: the transaction is rolled back. */
