@@ -28,7 +28,8 @@
 #define HOT  " WITH (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200)"
 #define WARM " WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02)"
 
-/* clang-format off: it cannot lay out texts between which macros stand. */
+/* clang-format cannot lay out texts between which macros stand. */
+/* clang-format off */
 static const char *const steps[] = {
     /* Of the stack: who acts (roles), what is written to see whether one can. */
     "CREATE SCHEMA IF NOT EXISTS zapkeep;"

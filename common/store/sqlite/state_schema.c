@@ -12,7 +12,8 @@
 #define ATTEMPT_TABLE \
     "CREATE TABLE attempt (token INTEGER PRIMARY KEY AUTOINCREMENT, " ATTEMPT_COLUMNS(SQL_DECLS) ") STRICT;"
 
-/* clang-format off: it cannot lay out texts between which macros stand. */
+/* clang-format cannot lay out texts between which macros stand. */
+/* clang-format off */
 static const char *const steps[] = {
     /* The anchor of steady time. The first row belongs to no boot, so that reading works before any write. */
     "CREATE TABLE steady ("
