@@ -28,6 +28,7 @@ struct event_retention;
 struct event_rows;
 struct event_wal;
 struct now;
+struct store_role;
 
 /* An engine's connection begins with this. */
 struct db {
@@ -100,6 +101,9 @@ struct engine {
     const char *(*problem)(const char *where, const char *part, int r, char *ret, size_t n);
     int64_t (*other_bytes)(const char *where);
 
+    int (*role_take)(const char *where, const char *name, struct store_role **ret);
+    bool (*role_is_taken)(const char *where, const char *name);
+
     /* ---- reading the log (events_read.c) ---- */
 
     /* Does another log stand where this one stood, or none? */
@@ -138,6 +142,17 @@ struct event_log_engine {
     int (*prune)(struct event_log *l, const struct event_retention *rule, int64_t now_ms, int rows_max,
                  struct event_pruned *ret);
     int (*used_bytes)(struct event_log *l, int64_t *ret);
+};
+
+/* An engine's role begins with this (role.h). */
+struct store_role_engine {
+    int (*renew)(struct store_role *role);
+    bool (*is_held)(const struct store_role *role);
+    void (*fence)(const struct store_role *role, struct db *db);
+    void (*release)(struct store_role *role);
+};
+struct store_role {
+    const struct store_role_engine *engine;
 };
 
 /* An engine's event log begins with this. */

@@ -4,6 +4,7 @@
 
 #include "common/store/engine.h"
 #include "common/store/events_reader.h"
+#include "common/store/role.h"
 
 static const struct engine *engine_of(const char *where)
 {
@@ -61,6 +62,16 @@ int forward_open(const char *where, struct db **ret)
 int forward_open_reader(const char *where, struct db **ret)
 {
     return engine_of(where)->open_forward_reader(where, ret);
+}
+
+int store_role_take(const char *where, const char *name, struct store_role **ret)
+{
+    return engine_of(where)->role_take(where, name, ret);
+}
+
+bool store_role_is_taken(const char *where, const char *name)
+{
+    return engine_of(where)->role_is_taken(where, name);
 }
 
 const char *db_problem(const char *where, const char *part, int r, char *ret, size_t n)

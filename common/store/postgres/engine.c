@@ -8,6 +8,7 @@
 #include "common/store/postgres/event_log.h"
 #include "common/store/postgres/event_scan.h"
 #include "common/store/postgres/problem.h"
+#include "common/store/postgres/role.h"
 #include "common/store/postgres/schema.h"
 #include "common/store/postgres/statements.h"
 #include "common/store/postgres/steady.h"
@@ -164,6 +165,8 @@ const struct engine postgres_engine = {
     .schema = schema,
     .problem = pg_problem,
     .other_bytes = other_bytes,
+    .role_take = pg_role_take,
+    .role_is_taken = pg_role_is_taken,
     .log_is_stale = pg_log_is_stale,
     .begin_snapshot = pg_begin_snapshot,
     .end_snapshot = pg_end_snapshot,

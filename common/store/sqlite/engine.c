@@ -12,6 +12,7 @@
 #include "common/store/sqlite/file.h"
 #include "common/store/sqlite/handle.h"
 #include "common/store/sqlite/open.h"
+#include "common/store/sqlite/role.h"
 #include "common/store/sqlite/schemas.h"
 #include "common/store/sqlite/statements.h"
 #include "common/store/sqlite/steady.h"
@@ -133,6 +134,8 @@ const struct engine sqlite_engine = {
     .schema = schema,
     .problem = sqlite_problem,
     .other_bytes = sqlite_other_bytes,
+    .role_take = sqlite_role_take,
+    .role_is_taken = sqlite_role_is_taken,
     .log_is_stale = sqlite_log_is_stale,
     .begin_snapshot = sqlite_begin_snapshot,
     .end_snapshot = sqlite_end_snapshot,
