@@ -57,10 +57,35 @@ enum problem_level {
     PROBLEM_WARN, /* good to know; the exit code stays 0 */
     PROBLEM_BAD,  /* something does not work now */
 };
+/* What a problem is about; a fault that stops more is worse and stands first. X(NAME, text) */
+#define PROBLEM_AREAS(X)    \
+    X(MONITOR, "monitor")   \
+    X(BRIDGE, "bridge")     \
+    X(WORKERS, "workers")   \
+    X(INGEST, "ingest")     \
+    X(DELIVERY, "delivery") \
+    X(ATTEMPTS, "attempts") \
+    X(SESSIONS, "sessions") \
+    X(ALERTS, "alerts")     \
+    X(BUS, "bus")
+enum problem_area {
+#define X(name, text) PROBLEM_AREA_##name,
+    PROBLEM_AREAS(X)
+#undef X
+        PROBLEM_AREA_N
+};
+const char *problem_area_text(enum problem_area a);
+
 struct problem {
     enum problem_level level;
-    int rank; /* the lower, the worse: a bridge that is down before one session */
-    char text[400];
+    enum problem_area area;
+    const char *key; /* a fixed word, for pages in other languages: "bridge-down" */
+    char text[400];  /* the same as a sentence */
+    /* The parts of the sentence; "" or 0 where it has none. */
+    char bridge[BRIDGES_NAME_MAX], session[SESSIONS_ID_MAX];
+    int64_t since; /* wall ms */
+    int64_t n, all;
+    char name[64], detail[BRIDGES_DETAIL_MAX], names[200];
 };
 #define PROBLEMS_MAX 24
 struct problems {
@@ -73,6 +98,7 @@ int status_gravity(enum session_state state);
 void status_problems(const struct bridge_status *b, struct problems *ret);
 /* Adds one for an address of the bus that everybody on the network reaches. */
 void status_bus_problems(const struct app_settings *app, struct problems *ret);
-/* Adds one by hand: delivery comes after the bridge and before single sessions. */
-void status_add_problem(struct problems *p, enum problem_level level, const char *text);
+/* Adds one by hand; its parts may be filled in afterwards. Never NULL: when there is no room it is not kept. */
+struct problem *status_add_problem(struct problems *p, enum problem_level level, enum problem_area area,
+                                   const char *key, const char *text);
 void status_sort(struct problems *p); /* worst first */

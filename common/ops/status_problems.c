@@ -9,34 +9,48 @@
 #include "common/io/bus_url.h"
 #include "common/ops/status.h"
 
-/* Ranks: a fault that stops more is worse. */
-enum {
-    RANK_MONITOR,
-    RANK_BRIDGE,
-    RANK_WORKERS,
-    RANK_DELIVERY,
-    RANK_ATTEMPTS,
-    RANK_SESSIONS,
-    RANK_ALERTS,
-    RANK_BUS
-};
-
-static void add(struct problems *p, enum problem_level level, int rank, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
-
-static void add(struct problems *p, enum problem_level level, int rank, const char *fmt, ...)
+const char *problem_area_text(enum problem_area a)
 {
-    struct problem *item = &p->item[p->n];
+    static const char *const texts[] = {
+#define X(name, text) [PROBLEM_AREA_##name] = (text),
+        PROBLEM_AREAS(X)
+#undef X
+    };
+
+    return (size_t)a < ARRAY_LEN(texts) ? texts[a] : "";
+}
+
+/* One that no list has room for: its parts are written here and forgotten. */
+static struct problem *place_for(struct problems *p)
+{
+    static struct problem nowhere;
+
+    return p->n < PROBLEMS_MAX ? &p->item[p->n++] : &nowhere;
+}
+
+static struct problem *add(struct problems *p, enum problem_level level, enum problem_area area,
+                           const char *key, const struct bridge_row *bridge, const char *fmt, ...)
+    __attribute__((format(printf, 6, 7)));
+
+static struct problem *add(struct problems *p, enum problem_level level, enum problem_area area,
+                           const char *key, const struct bridge_row *bridge, const char *fmt, ...)
+{
+    struct problem *item = place_for(p);
     va_list ap;
 
-    if (p->n == PROBLEMS_MAX)
-        return;
-    item->level = level;
-    item->rank = rank;
+    *item = (struct problem){ .level = level, .area = area, .key = key };
+    str_copy(str_from(bridge ? bridge->name : ""), item->bridge, sizeof item->bridge);
     va_start(ap, fmt);
     (void)vsnprintf(item->text, sizeof item->text, fmt, ap);
     va_end(ap);
-    p->n++;
+    return item;
+}
+
+/* The parts that most of them have. */
+static void set_detail(struct problem *p, int64_t since, const char *detail)
+{
+    p->since = since;
+    str_copy(str_from(detail), p->detail, sizeof p->detail);
 }
 
 int status_gravity(enum session_state state)
@@ -64,14 +78,18 @@ static void add_bridge(const struct bridge_status *b, struct problems *p)
     char ago[32];
 
     if (row->health == BRIDGE_HEALTH_DOWN)
-        add(p, PROBLEM_BAD, RANK_BRIDGE, "bridge %s is down for %s%s%s", row->name,
-            for_how_long(b, row->health_since, ago, sizeof ago), row->health_detail[0] ? ": " : "",
-            row->health_detail);
+        set_detail(add(p, PROBLEM_BAD, PROBLEM_AREA_BRIDGE, "bridge-down", row,
+                       "bridge %s is down for %s%s%s", row->name,
+                       for_how_long(b, row->health_since, ago, sizeof ago), row->health_detail[0] ? ": " : "",
+                       row->health_detail),
+                   row->health_since, row->health_detail);
     else if (row->incident_since > 0) /* of a bridge that is down it says nothing new */
-        add(p, PROBLEM_BAD, RANK_BRIDGE, "bridge %s has an incident for %s: %s", row->name,
-            for_how_long(b, row->incident_since, ago, sizeof ago), row->incident_detail);
+        set_detail(add(p, PROBLEM_BAD, PROBLEM_AREA_BRIDGE, "bridge-incident", row,
+                       "bridge %s has an incident for %s: %s", row->name,
+                       for_how_long(b, row->incident_since, ago, sizeof ago), row->incident_detail),
+                   row->incident_since, row->incident_detail);
     if (row->outdated_since > 0)
-        add(p, PROBLEM_BAD, RANK_BRIDGE,
+        add(p, PROBLEM_BAD, PROBLEM_AREA_BRIDGE, "bridge-outdated", row,
             "WhatsApp refuses the client version of bridge %s (405); update the bridge, then unpark a "
             "session",
             row->name);
@@ -83,21 +101,25 @@ static void add_services(const struct bridge_status *b, struct problems *p)
     char ago[32];
 
     if (b->monitor_dead)
-        add(p, PROBLEM_BAD, RANK_MONITOR,
-            "the monitor is dead; all below is as it was %s ago, and nothing new is noticed: start "
-            "zapkeep-monitor",
-            text_duration(b->monitor_age_ms / 1000 * 1000, ago, sizeof ago));
+        set_detail(
+            add(p, PROBLEM_BAD, PROBLEM_AREA_MONITOR, "monitor-dead", row,
+                "the monitor is dead; all below is as it was %s ago, and nothing new is noticed: start "
+                "zapkeep-monitor",
+                text_duration(b->monitor_age_ms / 1000 * 1000, ago, sizeof ago)),
+            b->now.wall_ms - b->monitor_age_ms, "");
     else if (row->swept_wall == 0)
-        add(p, PROBLEM_BAD, RANK_MONITOR, "the monitor has not seen the sessions of bridge %s yet",
-            row->name);
+        add(p, PROBLEM_BAD, PROBLEM_AREA_MONITOR, "monitor-no-scan", row,
+            "the monitor has not seen the sessions of bridge %s yet", row->name);
     else if (b->now.steady_ms > row->fresh_until)
-        add(p, PROBLEM_BAD, RANK_MONITOR,
-            "the monitor saw the sessions of bridge %s last %s ago; all below is that old, and nothing is "
-            "attempted; "
-            "is zapkeep-monitor running?",
-            row->name, for_how_long(b, row->swept_wall, ago, sizeof ago));
+        set_detail(add(p, PROBLEM_BAD, PROBLEM_AREA_MONITOR, "monitor-stale", row,
+                       "the monitor saw the sessions of bridge %s last %s ago; all below is that old, and "
+                       "nothing is "
+                       "attempted; "
+                       "is zapkeep-monitor running?",
+                       row->name, for_how_long(b, row->swept_wall, ago, sizeof ago)),
+                   row->swept_wall, "");
     if (row->interval_ms == 0)
-        add(p, PROBLEM_BAD, RANK_WORKERS,
+        add(p, PROBLEM_BAD, PROBLEM_AREA_WORKERS, "workers-never", row,
             "no reconnect-worker has ever started for bridge %s; is zapkeep-reconnect running?", row->name);
 }
 
@@ -107,11 +129,12 @@ static void add_attempts(const struct bridge_status *b, struct problems *p)
     enum why why = b->verdict.why;
 
     if (b->row.breaker.state == BREAKER_OPEN)
-        add(p, PROBLEM_BAD, RANK_ATTEMPTS,
+        add(p, PROBLEM_BAD, PROBLEM_AREA_ATTEMPTS, "breaker-open", &b->row,
             "the breaker of bridge %s is open: it failed too many reconnect calls", b->row.name);
     if (why_is_of_method(why) && b->queue.phase[RETRY_DUE] > 0)
-        add(p, PROBLEM_BAD, RANK_ATTEMPTS, "no attempt on bridge %s: %s", b->row.name,
-            b->row.no_reconnect_method);
+        set_detail(add(p, PROBLEM_BAD, PROBLEM_AREA_ATTEMPTS, "no-reconnect-method", &b->row,
+                       "no attempt on bridge %s: %s", b->row.name, b->row.no_reconnect_method),
+                   0, b->row.no_reconnect_method);
 }
 
 static void add_sessions(const struct bridge_status *b, struct problems *p)
@@ -119,6 +142,7 @@ static void add_sessions(const struct bridge_status *b, struct problems *p)
     int64_t all = 0;
     int shown = b->n_down < STATUS_DOWN_MAX ? (int)b->n_down : STATUS_DOWN_MAX;
     char names[200] = "";
+    struct problem *down;
 
     if (b->n_down == 0)
         return;
@@ -127,8 +151,12 @@ static void add_sessions(const struct bridge_status *b, struct problems *p)
     for (int i = 0; i < shown && strlen(names) < 120; i++)
         (void)snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s (%s)", i ? ", " : "",
                        b->down[i].id, b->down[i].parked ? "parked" : session_state_text(b->down[i].state));
-    add(p, PROBLEM_BAD, RANK_SESSIONS, "%lld of %lld sessions of bridge %s %s down: %s", (long long)b->n_down,
-        (long long)all, b->row.name, b->n_down == 1 ? "is" : "are", names);
+    down = add(p, PROBLEM_BAD, PROBLEM_AREA_SESSIONS, "sessions-down", &b->row,
+               "%lld of %lld sessions of bridge %s %s down: %s", (long long)b->n_down, (long long)all,
+               b->row.name, b->n_down == 1 ? "is" : "are", names);
+    down->n = b->n_down;
+    down->all = all;
+    str_copy(str_from(names), down->names, sizeof down->names);
 }
 
 /* Those that no other line says: a session that is down is named with its state. */
@@ -140,8 +168,14 @@ static void add_alerts(const struct bridge_status *b, struct problems *p)
         const struct alert_row *a = &b->alerts[i];
         bool of_bridge = strncmp(a->name, "bridge-", 7) == 0;
 
-        if (!of_bridge || b->row.health != BRIDGE_HEALTH_DOWN)
-            add(p, PROBLEM_BAD, RANK_ALERTS, "alert %s: %s", a->name, a->detail);
+        struct problem *item;
+
+        if (of_bridge && b->row.health == BRIDGE_HEALTH_DOWN)
+            continue;
+        item = add(p, PROBLEM_BAD, PROBLEM_AREA_ALERTS, "alert", &b->row, "alert %s: %s", a->name, a->detail);
+        set_detail(item, a->since, a->detail);
+        str_copy(str_from(a->name), item->name, sizeof item->name);
+        str_copy(str_from(a->session), item->session, sizeof item->session);
     }
 }
 
@@ -154,9 +188,10 @@ void status_problems(const struct bridge_status *b, struct problems *ret)
     add_alerts(b, ret);
 }
 
-void status_add_problem(struct problems *p, enum problem_level level, const char *text)
+struct problem *status_add_problem(struct problems *p, enum problem_level level, enum problem_area area,
+                                   const char *key, const char *text)
 {
-    add(p, level, RANK_DELIVERY, "%s", text);
+    return add(p, level, area, key, NULL, "%s", text);
 }
 
 void status_bus_problems(const struct app_settings *app, struct problems *ret)
@@ -167,9 +202,12 @@ void status_bus_problems(const struct app_settings *app, struct problems *ret)
 
     for (size_t i = 0; i < ARRAY_LEN(urls); i++) {
         if (*urls[i][1] && bus_url_reach(urls[i][1]) == BUS_REACH_NETWORK)
-            add(ret, PROBLEM_WARN, RANK_BUS,
-                "%s is %s: everybody who reaches it reads and writes all messages; use tls+tcp://",
-                urls[i][0], urls[i][1]);
+            str_copy(str_from(urls[i][0]),
+                     add(ret, PROBLEM_WARN, PROBLEM_AREA_BUS, "bus-network", NULL,
+                         "%s is %s: everybody who reaches it reads and writes all messages; use tls+tcp://",
+                         urls[i][0], urls[i][1])
+                         ->name,
+                     64);
     }
 }
 
@@ -179,7 +217,7 @@ static int compare(const void *a, const void *b)
 
     if (x->level != y->level)
         return x->level < y->level ? 1 : -1;
-    return x->rank != y->rank ? (x->rank < y->rank ? -1 : 1) : strcmp(x->text, y->text);
+    return x->area != y->area ? (x->area < y->area ? -1 : 1) : strcmp(x->text, y->text);
 }
 
 void status_sort(struct problems *p)

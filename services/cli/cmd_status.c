@@ -180,13 +180,13 @@ static int add_forward(struct status *s)
         (void)status_destination_text(f, &f->destination[i], text, sizeof text);
         (void)snprintf(problem, sizeof problem, "destination %s", text);
         if (level != PROBLEM_NONE)
-            status_add_problem(&s->problems, level, problem);
+            status_add_problem(&s->problems, level, PROBLEM_AREA_DELIVERY, "destination", problem);
         if (i == 0)
             (void)buf_adds(&s->body, "\n");
         status_line(&s->body, i ? "" : "forward", text);
     }
     if (r == 0 && f->n > 0 && !f->runs)
-        status_add_problem(&s->problems, PROBLEM_BAD,
+        status_add_problem(&s->problems, PROBLEM_BAD, PROBLEM_AREA_DELIVERY, "forwarder-dead",
                            "a forwarder has run here, and none runs now: events wait in the log");
     mem_free(f);
     status_sort(&s->problems);
