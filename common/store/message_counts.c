@@ -90,6 +90,28 @@ int message_counts_each(struct db *db, const char *bridge, const char *session, 
     return r;
 }
 
+/* The position is the row of no session. */
+#define POSITION_HOUR INT64_MAX
+
+int message_counts_position(struct db *db, int64_t *ret_seq)
+{
+    struct message_count row;
+    int r = find(db, "", "", POSITION_HOUR, &row);
+
+    if (r == 0)
+        *ret_seq = row.received;
+    return r;
+}
+
+int message_counts_set_position(struct db *db, int64_t seq)
+{
+    return sql_run(db,
+                   "INSERT INTO message_count (bridge, session, hour, received, events, minutes)"
+                   " VALUES ('', '', ?1, ?2, 0, ?3) ON CONFLICT (bridge, session, hour) DO UPDATE SET"
+                   " received = excluded.received",
+                   "iib", POSITION_HOUR, seq, STR_LIT(""));
+}
+
 /* The hour below which rows go: by age, and one hour more while there are too many rows. */
 static int find_limit(struct db *db, int64_t now_ms, int64_t *ret)
 {

@@ -24,6 +24,10 @@ struct message_count {
     uint16_t minute[MESSAGE_COUNTS_MINUTES]; /* received; 65535 stands for more */
 };
 
+/* How far the event log is counted: not a cursor (cursors.h), so that a console which is gone holds back no retention. 0:
+ * nothing is counted yet. */
+int message_counts_position(struct db *db, int64_t *ret_seq);
+int message_counts_set_position(struct db *db, int64_t seq);
 /* Adds @add to the row of its hour. */
 int message_counts_add(struct db *db, const char *bridge, const char *session,
                        const struct message_count *add);
