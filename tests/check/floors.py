@@ -39,6 +39,7 @@ FOREIGN = {
     r"libpq-fe\.h": "common/store/postgres",
     r"qrencode\.h": "common/qr",
     r"png\.h": "common/qr",
+    r"argon2\.h": "services/console",
 }
 
 # What comes with libc and the kernel is for everybody; any other header is of a library, which has one home above.

@@ -1,0 +1,21 @@
+/*
+ * What needs minutes and calls of a bridge runs as a child: the program zapkeep itself, whose lines of JSON are read. So
+ * the console's loop never waits for a bridge, and pairing, deletion, replay and the doctor exist once.
+ */
+#pragma once
+
+#include "common/io/proc_lines.h"
+#include "services/console/context.h"
+
+#define CHILD_CLI_ARGS_MAX 16
+
+/* Gives the children our settings of bridge and store, also those that came as flags. Once, at the start. */
+void child_cli_export(const struct console_settings *s);
+/* Starts "zapkeep <words> --json"; @words are ended by NULL. The spec's argv is ignored. Returns 0 or -errno. */
+int child_cli_start(const struct console_context *c, const char *const *words,
+                    const struct proc_lines_spec *spec, struct proc_lines **ret);
+/* The way in which the CLI is told a session: "ID" on the bridge of the settings, else "BRIDGE/ID". Returns @ret. */
+const char *child_cli_session(const struct console_context *c, const char *bridge, const char *session,
+                              char *ret, size_t n);
+/* A sentence about a child that ended so. @last_error: its last line. Returns @ret. */
+const char *child_cli_problem(int status, const char *last_error, char *ret, size_t n);

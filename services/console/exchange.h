@@ -1,0 +1,49 @@
+/* One request to the API under way: its parameters, who asks, and the answers. */
+#pragma once
+
+#include "common/base/buf.h"
+#include "common/base/json_out.h"
+#include "common/store/audit.h"
+#include "services/console/context.h"
+#include "services/console/login.h"
+#include "services/console/web_path.h"
+
+/* An answer at most: 500 events of a page without their bodies; one event has up to 8 MiB. */
+#define EXCHANGE_ANSWER_MAX (16 * 1024 * 1024)
+#define EXCHANGE_LIMIT_MAX  500
+
+struct exchange {
+    const struct console_context *c;
+    struct http_req *http;                               /* gone after an answer */
+    char param[WEB_PATH_PARAMS_MAX][WEB_PATH_PARAM_MAX]; /* of the path, decoded */
+    struct identity who;
+    char address[AUDIT_ADDRESS_MAX];
+};
+
+/* ---- of the request -------------------------------------------------------------------------- */
+
+/* "" when it is absent. */
+void exchange_query(const struct exchange *e, const char *key, char *ret, size_t n);
+/* @fallback when it is absent or no number; brought between @min and @max. */
+int64_t exchange_query_int(const struct exchange *e, const char *key, int64_t fallback, int64_t min,
+                           int64_t max);
+/* Of the JSON body. @part NULL: at the top, else inside that object. "" or false or 0 when it is absent. */
+void exchange_text(const struct exchange *e, const char *part, const char *key, char *ret, size_t n);
+bool exchange_bool(const struct exchange *e, const char *key);
+int64_t exchange_int(const struct exchange *e, const char *part, const char *key);
+bool exchange_has(const struct exchange *e, const char *key);
+
+/* ---- answers; the request is over after each ------------------------------------------------- */
+
+void exchange_answer(struct exchange *e, int status, struct buf *json);
+void exchange_nothing(struct exchange *e); /* 204 */
+void exchange_error(struct exchange *e, int status, const char *error, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+/* 503 with a sentence about a part of the store (STATE_DB_FILE …). */
+void exchange_store_error(struct exchange *e, const char *part, int r);
+
+/* ---- the audit list -------------------------------------------------------------------------- */
+
+/* Writes a row, and tells those who watch. A failure is logged: what was done is done. */
+void exchange_audit(const struct exchange *e, const char *action, const char *bridge, const char *session,
+                    bool ok, const char *fmt, ...) __attribute__((format(printf, 6, 7)));

@@ -1,0 +1,125 @@
+/* Alerts: now, their sinks, and the ones of before. */
+#include <errno.h>
+
+#include "common/base/err.h"
+#include "common/base/mem.h"
+#include "services/console/child_cli.h"
+#include "services/console/handlers.h"
+#include "services/console/state_json.h"
+#include "services/console/stores.h"
+
+static int on_alert(void *ctx, const struct alert_row *row)
+{
+    struct json_out *j = ctx;
+
+    json_open(j, NULL, '{');
+    state_json_alert(j, row);
+    json_close(j, '}');
+    return 0;
+}
+
+void handle_alerts(struct exchange *e)
+{
+    CLEANUP(buf_fini) struct buf json = BUF_INIT(EXCHANGE_ANSWER_MAX);
+    struct json_out j = JSON_OUT(&json);
+    struct db *db;
+    int r = stores_state(e->c->stores, &db);
+
+    json_open(&j, NULL, '{');
+    json_int(&j, "now", stores_wall_ms(e->c->stores));
+    json_open(&j, "active", '[');
+    if (r == 0)
+        r = alerts_each(db, NULL, on_alert, &j);
+    json_close(&j, ']');
+    json_open(&j, "sinks", '[');
+    json_close(&j, ']');
+    json_close(&j, '}');
+    if (r != 0)
+        exchange_store_error(e, STATE_DB_FILE, r);
+    else
+        exchange_answer(e, 200, &json);
+}
+
+void handle_alert_history(struct exchange *e)
+{
+    CLEANUP(buf_fini) struct buf json = BUF_INIT(EXCHANGE_ANSWER_MAX);
+    struct json_out j = JSON_OUT(&json);
+
+    json_open(&j, NULL, '{');
+    json_open(&j, "rows", '[');
+    json_close(&j, ']');
+    json_int(&j, "next_before", 0);
+    json_close(&j, '}');
+    exchange_answer(e, 200, &json);
+}
+
+/* ---- a test of a sink ------------------------------------------------------------------------ */
+
+/* Longer than the time-out of any sink. */
+#define TEST_MS 60000
+/* text_is_id() and its NUL. */
+#define ALERT_TEST_SINK_MAX 65
+
+struct sink_test {
+    struct exchange e; /* a copy: it is answered later */
+    char sink[ALERT_TEST_SINK_MAX];
+};
+
+static void on_line(void *ctx, struct str line)
+{
+    (void)ctx;
+    (void)line;
+}
+
+static void on_exit_status(void *ctx, int status, const char *last_error)
+{
+    struct sink_test *t = ctx;
+    CLEANUP(buf_fini) struct buf json = BUF_INIT(4096);
+    struct json_out j = JSON_OUT(&json);
+    char problem[400] = "";
+
+    if (status != 0)
+        (void)child_cli_problem(status, last_error, problem, sizeof problem);
+    exchange_audit(&t->e, "alert.test", "", "", status == 0, "%s", t->sink);
+    json_open(&j, NULL, '{');
+    json_bool(&j, "ok", status == 0);
+    json_texts(&j, "detail", problem);
+    json_close(&j, '}');
+    exchange_answer(&t->e, 200, &json);
+    mem_free(t);
+}
+
+void handle_alert_test(struct exchange *e)
+{
+    struct sink_test *t = mem_zalloc(sizeof *t);
+    const struct proc_lines_spec spec = {
+        .timeout_ms = TEST_MS, .on_line = on_line, .on_exit = on_exit_status, .ctx = t
+    };
+    const char *words[] = { "alert", "test", t ? t->sink : NULL, NULL };
+    struct proc_lines *child;
+    int r;
+
+    if (t) {
+        t->e = *e;
+        exchange_text(e, NULL, "sink", t->sink, sizeof t->sink);
+        if (!text_is_id(str_from(t->sink)) || t->sink[0] == '-') {
+            mem_free(t);
+            exchange_error(e, 400, "bad_request", "name a sink");
+            return;
+        }
+    }
+    r = t ? child_cli_start(e->c, words, &spec, &child) : -ENOMEM;
+    if (r != 0) {
+        mem_free(t);
+        exchange_error(e, 503, "no_program", "the program zapkeep cannot be run: %s; set ZAPKEEP_CONSOLE_CLI",
+                       err_text(r));
+    }
+}
+
+void handle_bridge_repair(struct exchange *e)
+{
+    exchange_error(e, 409, "not_supported",
+                   "no driver can set the webhook subscription of bridge %s by itself; run the doctor, which "
+                   "says what to set",
+                   e->param[0]);
+}

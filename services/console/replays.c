@@ -1,0 +1,144 @@
+#include "services/console/replays.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "common/base/json_in.h"
+#include "common/base/mem.h"
+#include "services/console/child_cli.h"
+#include "services/console/stores.h"
+
+#define REPLAY_MS (24 * 3600 * 1000LL)
+
+struct replay {
+    struct replays *all;
+    int64_t id; /* 0: a free place */
+    struct replay_order order;
+    int64_t sent, failed, started_at;
+    bool over;
+    int status;
+    char detail[400];
+    struct proc_lines *child;
+};
+
+struct replays {
+    const struct console_context *c;
+    int64_t next_id;
+    struct replay replay[REPLAYS_MAX];
+};
+
+static void write(const char *id, const char *step, const struct replay_order *o, const struct replay *r,
+                  struct json_out *j)
+{
+    json_open(j, NULL, '{');
+    json_texts(j, "id", id);
+    json_texts(j, "step", step);
+    json_int(j, "matched", o->matched);
+    json_int(j, "first_seq", o->from_seq);
+    json_int(j, "last_seq", o->to_seq);
+    json_int(j, "sent", r ? r->sent : 0);
+    json_int(j, "failed", r ? r->failed : 0);
+    json_texts(j, "detail", r ? r->detail : "");
+    json_int(j, "started_at", r ? r->started_at : 0);
+    json_close(j, '}');
+}
+
+void replays_json_counted(const struct replay_order *o, struct json_out *j)
+{
+    write("", "counted", o, NULL, j);
+}
+
+int replays_json(struct replays *all, int64_t id, struct json_out *j)
+{
+    char text[24];
+
+    for (int i = 0; i < REPLAYS_MAX; i++) {
+        const struct replay *r = &all->replay[i];
+
+        if (id <= 0 || r->id != id)
+            continue;
+        (void)snprintf(text, sizeof text, "%" PRId64, id);
+        write(text, !r->over ? "running" : r->status == 0 ? "done" : "failed", &r->order, r, j);
+        return 0;
+    }
+    return REPLAYS_NONE;
+}
+
+/* Its one line, at the end. */
+static void on_line(void *ctx, struct str line)
+{
+    enum { TAKEN, FAILED, N };
+    static const struct json_path paths[N] = { { TAKEN, { "taken" } }, { FAILED, { "failed" } } };
+    struct replay *r = ctx;
+    struct json_value v[N];
+
+    if (json_in_find(line, paths, N, v) != 0)
+        return;
+    (void)json_in_i64(v[TAKEN], &r->sent);
+    (void)json_in_i64(v[FAILED], &r->failed);
+}
+
+static void on_exit_status(void *ctx, int status, const char *last_error)
+{
+    struct replay *r = ctx;
+
+    r->child = NULL;
+    r->over = true;
+    r->status = status;
+    if (status != 0)
+        (void)child_cli_problem(status, last_error, r->detail, sizeof r->detail);
+}
+
+int replays_start(struct replays *all, const struct replay_order *o, int64_t *ret_id)
+{
+    struct proc_lines_spec spec = { .timeout_ms = REPLAY_MS, .on_line = on_line, .on_exit = on_exit_status };
+    char from[40], to[40];
+    const char *words[CHILD_CLI_ARGS_MAX] = { "replay", "--from", from, "--to", to };
+    struct replay *r = NULL;
+    int n = 5, result;
+
+    for (int i = 0; i < REPLAYS_MAX; i++) {
+        if (!all->replay[i].child && (!r || all->replay[i].id < r->id))
+            r = &all->replay[i];
+    }
+    if (!r)
+        return -EBUSY;
+    (void)snprintf(from, sizeof from, "%" PRId64, o->from_seq);
+    (void)snprintf(to, sizeof to, "%" PRId64, o->to_seq);
+    if (o->session[0])
+        words[n++] = "--session", words[n++] = o->session;
+    if (o->type[0])
+        words[n++] = "--type", words[n++] = o->type;
+    if (o->to_url[0])
+        words[n++] = "--to-url", words[n++] = o->to_url;
+    *r = (struct replay){ .all = all, .started_at = stores_wall_ms(all->c->stores) };
+    spec.ctx = r;
+    result = child_cli_start(all->c, words, &spec, &r->child);
+    if (result != 0)
+        return result;
+    r->id = all->next_id++;
+    r->order = *o;
+    r->order.session = r->order.type = r->order.to_url = "";
+    *ret_id = r->id;
+    return 0;
+}
+
+int replays_new(const struct console_context *c, struct replays **ret)
+{
+    struct replays *all = mem_zalloc(sizeof *all);
+
+    if (!all)
+        return -ENOMEM;
+    all->c = c;
+    all->next_id = 1 + (int64_t)(rng_next(app_rng(c->app)) % 1000000);
+    *ret = all;
+    return 0;
+}
+
+void replays_free(struct replays *all)
+{
+    for (int i = 0; all && i < REPLAYS_MAX; i++)
+        proc_lines_stop(all->replay[i].child);
+    mem_free(all);
+}

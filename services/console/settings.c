@@ -1,0 +1,25 @@
+#include "services/console/settings.h"
+
+#define AT(field) offsetof(struct console_settings, field)
+
+/* clang-format off */
+const struct setting console_settings_table[] = {
+    SETTINGS_OF(app_settings_table, struct console_settings, app),
+    SETTINGS_OF(bridge_settings_table, struct console_settings, bridge),
+    { .name = "ZAPKEEP_CONSOLE_LISTEN", .kind = SETTING_LISTEN, .at = AT(listen), .def = "127.0.0.1:8080",
+      .help = "where browsers find the console; another address than loopback needs a password" },
+    { .name = "ZAPKEEP_CONSOLE_PASSWORD", .at = AT(password), .secret = true,
+      .help = "of operators: in clear, or as argon2 prints it ($argon2id$...); without it a one-time URL is printed" },
+    { .name = "ZAPKEEP_CONSOLE_VIEWER_PASSWORD", .at = AT(viewer_password), .secret = true,
+      .help = "of viewers, who see everything and change nothing" },
+    { .name = "ZAPKEEP_CONSOLE_URL", .kind = SETTING_URL, .at = AT(url),
+      .help = "the console's address behind a proxy, with its base path: https://ops.example.com/zapkeep" },
+    /* A working day, so that a forgotten browser is no open door at night. */
+    { .name = "ZAPKEEP_CONSOLE_LOGIN_TIME", .kind = SETTING_DURATION, .at = AT(login_ms), .def = "12h", .min = 1000,
+      .max = 90LL * 24 * 3600 * 1000, .help = "a login that is not used for so long ends" },
+    { .name = "ZAPKEEP_CONSOLE_CLI", .at = AT(cli),
+      .help = "the program zapkeep, which pairs, deletes, replays and runs the doctor; by default the one beside this program" },
+    APP_ADMIN_ROW("127.0.0.1:8005", "health, readiness and metrics"),
+    { 0 },
+};
+/* clang-format on */

@@ -1,0 +1,15 @@
+/* The settings of the console. */
+#pragma once
+
+#include "common/app/app_spec.h"
+
+struct console_settings {
+    struct app_settings app; /* first */
+    struct bridge_settings bridge;
+    const char *listen;
+    const char *password, *viewer_password;
+    const char *url; /* as browsers reach it through a proxy; "": directly */
+    int64_t login_ms;
+    const char *cli;
+};
+extern const struct setting console_settings_table[];

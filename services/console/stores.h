@@ -1,0 +1,24 @@
+/*
+ * The console's connections to the store. Each is opened when it is needed and there, and anew after it failed: the console
+ * may be started before all others, and outlives a restore.
+ */
+#pragma once
+
+#include "common/app/app.h"
+#include "common/store/store.h"
+
+struct stores;
+
+int stores_new(struct app *app, const struct app_settings *settings, struct stores **ret);
+void stores_free(struct stores *s); /* NULL is nothing */
+
+/* Each returns 0 and a connection that lives until the loop's next turn, or a negative. */
+int stores_state(struct stores *s, struct db **ret); /* to read and to write */
+int stores_log(struct stores *s, struct event_reader **ret);
+int stores_forward(struct stores *s, struct db **ret); /* -ENOENT: no forwarder has run here */
+/* steady_now() of state.db. */
+int stores_now(struct stores *s, struct now *ret);
+int64_t stores_wall_ms(const struct stores *s);
+/* A sentence about a negative of one of them; @part: STATE_DB_FILE … Returns @ret. */
+const char *stores_problem(const struct stores *s, const char *part, int r, char *ret, size_t n);
+const char *stores_data_dir(const struct stores *s);
