@@ -14,6 +14,7 @@
 #include "common/base/mem.h"
 #include "services/forwarder/ack_window.h"
 #include "services/forwarder/queue_rows.h"
+#include "services/forwarder/queue_schedule.h"
 
 /* When the log cannot be read, or has not been read far enough. */
 #define READ_AGAIN_MS 50
@@ -22,12 +23,8 @@ struct backlog {
     struct backlog_options o;
     struct queue_rows rows;
     struct queue_table *table;
-    struct list ready_new;   /* queues whose head has not failed */
-    struct list ready_retry; /* … has failed before */
-    struct list waiting;
-    int64_t next_due; /* boot ms, not after the first that waits; 0: none waits */
-    bool retry_next;  /* ready_new and ready_retry alternate */
-    int n_events;     /* in memory */
+    struct queue_schedule schedule;
+    int n_events; /* in memory */
     size_t bytes;
     int64_t position; /* newest seq that was read */
 
@@ -52,53 +49,6 @@ static int64_t boot_ms(const struct backlog *b)
 static int64_t wall_ms(const struct backlog *b)
 {
     return app_clock(b->o.app)->wall_ms(app_clock(b->o.app));
-}
-
-/* ---- lists of queues ------------------------------------------------------------------------- */
-
-/* An idle queue with something to do is ready; one with nothing is freed. */
-static void settle(struct backlog *b, struct session_queue *q)
-{
-    list_remove(&q->in_list);
-    if (session_queue_is_empty(q)) {
-        queue_table_free(b->table, q);
-        return;
-    }
-    session_queue_move(q, QUEUE_READY);
-    list_append(session_queue_is_retry(q) ? &b->ready_retry : &b->ready_new, &q->in_list);
-}
-
-static void wait_until(struct backlog *b, struct session_queue *q, int64_t at)
-{
-    session_queue_move(q, QUEUE_WAITING);
-    q->next_at = at;
-    list_remove(&q->in_list);
-    list_append(&b->waiting, &q->in_list);
-    if (b->next_due == 0 || at < b->next_due)
-        b->next_due = at;
-}
-
-static void stop_waiting(struct backlog *b, struct session_queue *q)
-{
-    session_queue_move(q, QUEUE_IDLE);
-    settle(b, q);
-}
-
-int64_t backlog_wake(struct backlog *b, int64_t now_ms)
-{
-    if (b->next_due == 0 || b->next_due > now_ms)
-        return b->next_due;
-    b->next_due = 0;
-    LIST_FOR(it, &b->waiting)
-    {
-        struct session_queue *q = container_of(it, struct session_queue, in_list);
-
-        if (q->next_at <= now_ms)
-            stop_waiting(b, q);
-        else if (b->next_due == 0 || q->next_at < b->next_due)
-            b->next_due = q->next_at;
-    }
-    return b->next_due;
 }
 
 /* ---- memory ---------------------------------------------------------------------------------- */
@@ -148,7 +98,7 @@ static int append(struct backlog *b, struct session_queue *q, const struct event
     ev->letter_id = letter_id;
     session_queue_append(q, ev);
     if (q->state == QUEUE_IDLE)
-        settle(b, q);
+        queue_schedule_settle(&b->schedule, q);
     return 0;
 }
 
@@ -316,39 +266,32 @@ int backlog_skip_gap(struct backlog *b, int64_t first_seq)
 
 bool backlog_has_new(const struct backlog *b)
 {
-    return !list_empty(&b->ready_new);
+    return queue_schedule_has_new(&b->schedule);
 }
 
 bool backlog_has_retry(const struct backlog *b)
 {
-    return !list_empty(&b->ready_retry);
+    return queue_schedule_has_retry(&b->schedule);
 }
 
 bool backlog_has_new_queues(const struct backlog *b, int64_t n)
 {
-    for (const struct list *it = b->ready_new.next; it != &b->ready_new && n > 0; it = it->next)
-        n--;
-    return n == 0;
+    return queue_schedule_has_new_queues(&b->schedule, n);
 }
 
 int64_t backlog_new_events(const struct backlog *b, int64_t enough)
 {
-    int64_t n = 0;
-
-    for (const struct list *it = b->ready_new.next; it != &b->ready_new && n < enough; it = it->next)
-        n += container_of(it, struct session_queue, in_list)->n_events;
-    return n < enough ? n : enough;
+    return queue_schedule_new_events(&b->schedule, enough);
 }
 
 struct session_queue *backlog_next(struct backlog *b, bool new_first)
 {
-    bool retry = list_empty(&b->ready_new) || (!list_empty(&b->ready_retry) && b->retry_next && !new_first);
-    struct list *from = retry ? &b->ready_retry : &b->ready_new;
+    return queue_schedule_next(&b->schedule, new_first);
+}
 
-    if (list_empty(from))
-        return NULL;
-    b->retry_next = !retry;
-    return container_of(from->next, struct session_queue, in_list);
+int64_t backlog_wake(struct backlog *b, int64_t now_ms)
+{
+    return queue_schedule_wake(&b->schedule, now_ms);
 }
 
 bool backlog_goes_alone(const struct session_queue *q)
@@ -425,11 +368,11 @@ static int load_first(struct backlog *b, struct session_queue *q, bool *ret_foun
     if (r > 0) {
         r = give_up_removed(b, q, seq);
         session_queue_move(q, QUEUE_IDLE);
-        settle(b, q);
+        queue_schedule_settle(&b->schedule, q);
         return r;
     }
     if (r < 0) {
-        wait_until(b, q, boot_ms(b) + READ_AGAIN_MS);
+        queue_schedule_wait_until(&b->schedule, q, boot_ms(b) + READ_AGAIN_MS);
         return 0;
     }
     ev->blocked = !q->head_has_row;
@@ -537,7 +480,7 @@ static int wait_for_retry(struct backlog *b, struct session_queue *q, struct que
     forget_event(b, q, ev);
     r = spill_queue(b, q, 0);
     if (r == 0)
-        wait_until(b, q, boot_ms(b) + next->wait_ms);
+        queue_schedule_wait_until(&b->schedule, q, boot_ms(b) + next->wait_ms);
     return r;
 }
 
@@ -571,7 +514,7 @@ void backlog_release(struct backlog *b, const struct backlog_entry *entries, int
         if (q->state != QUEUE_SENDING)
             continue;
         session_queue_move(q, QUEUE_IDLE);
-        settle(b, q);
+        queue_schedule_settle(&b->schedule, q);
     }
 }
 
@@ -579,14 +522,14 @@ int backlog_give_back(struct backlog *b, const struct dest_breaker *breaker)
 {
     int r = 0;
 
-    LIST_FOR(it, &b->waiting)
+    LIST_FOR(it, &b->schedule.waiting)
     {
         struct session_queue *q = container_of(it, struct session_queue, in_list);
 
         if (r != 0 || !q->head_has_row || !delivery_give_back(&q->tries, breaker))
             continue;
         r = queue_rows_put_retry(&b->rows, q, wall_ms(b), NULL);
-        stop_waiting(b, q);
+        queue_schedule_stop_waiting(&b->schedule, q);
     }
     return r;
 }
@@ -597,13 +540,13 @@ int64_t backlog_retry_now(struct backlog *b, struct str session, int64_t seq)
 {
     int64_t n = 0;
 
-    LIST_FOR(it, &b->waiting)
+    LIST_FOR(it, &b->schedule.waiting)
     {
         struct session_queue *q = container_of(it, struct session_queue, in_list);
 
         if ((session.n > 0 && !str_is(q->session, session)) || (seq > 0 && q->head_seq != seq))
             continue;
-        stop_waiting(b, q);
+        queue_schedule_stop_waiting(&b->schedule, q);
         n++;
     }
     return n;
@@ -667,7 +610,7 @@ static int skip(struct backlog *b, struct session_queue *q, int64_t seq)
     if (head)
         session_queue_forget_head(q);
     if (head && q->state == QUEUE_WAITING)
-        stop_waiting(b, q);
+        queue_schedule_stop_waiting(&b->schedule, q);
     return r;
 }
 
@@ -776,7 +719,7 @@ static int on_retry_row(void *ctx, const struct forward_retry *row)
     q->tries.sends = (int)row->sends;
     q->tries.due_at = boot_ms(b) + delivery_wait_left_ms(b->o.schedule, row->tries, row->next_at, wall_ms(b));
     /* The backend may have been put right meanwhile. */
-    wait_until(b, q, q->tries.due_at < soon ? q->tries.due_at : soon);
+    queue_schedule_wait_until(&b->schedule, q, q->tries.due_at < soon ? q->tries.due_at : soon);
     b->rows.n_retry++;
     return 0;
 }
@@ -794,7 +737,7 @@ static int on_spill_row(void *ctx, const struct forward_spill *row)
     q->spill_n = row->n;
     b->rows.n_spilled += row->n;
     if (q->state == QUEUE_IDLE)
-        settle(b, q);
+        queue_schedule_settle(&b->schedule, q);
     return 0;
 }
 
@@ -809,7 +752,7 @@ static int on_blocked_rows(void *ctx, struct str bridge, struct str session, int
     q->blocked = n;
     b->rows.n_blocked += n;
     if (q->state == QUEUE_IDLE)
-        settle(b, q);
+        queue_schedule_settle(&b->schedule, q);
     return 0;
 }
 
@@ -850,11 +793,9 @@ int backlog_open(const struct backlog_options *o, struct backlog **ret)
     b->o = *o;
     b->saved_floor = o->floor;
     b->rows = (struct queue_rows){ .db = o->stores->db, .commit = o->commit, .destination = o->destination };
-    list_init(&b->ready_new);
-    list_init(&b->ready_retry);
-    list_init(&b->waiting);
     list_init(&b->rows.dirty);
     r = queue_table_open(&b->table);
+    queue_schedule_init(&b->schedule, b->table);
     if (r == 0)
         r = load(b);
     if (r != 0) {

@@ -17,6 +17,7 @@ COMMIT, COMMITTER = "services/webhook-ingest/commit.c", "services/webhook-ingest
 RECEIVE, CHECK = "services/webhook-ingest/receive.c", "services/webhook-ingest/check.c"
 DELIVER, DEST = "services/forwarder/deliver.c", "services/forwarder/destination.c"
 BACKLOG, GROUP = "services/forwarder/backlog.c", "services/forwarder/group_commit.c"
+SCHEDULE = "services/forwarder/queue_schedule.c"
 WINDOW, ACKS, QUEUE = "services/forwarder/ack_window.c", "services/forwarder/acks.c", "services/forwarder/session_queue.c"
 CALL, CLAIM_LOOP = "services/reconnect-worker/call.c", "services/reconnect-worker/claim_loop.c"
 WEBHOOK, PACE = "common/bridge/webhook.c", "common/policy/pace.c"
@@ -252,9 +253,9 @@ ROWS = [
         "the simulated forwarder sends single events; tests/process/test_forward.py holds it"),
     Row("stop-delivers-on", DEST, "    if (app_stopping(d->o.app) || !d->reading)\n        return;", "    if (!d->reading)\n        return;",
         "an orderly stop repeats deliveries at the next start"),
-    Row("wake-forgotten", BACKLOG, "        else if (b->next_due == 0 || q->next_at < b->next_due)\n            b->next_due = q->next_at;", "",
+    Row("wake-forgotten", SCHEDULE, "        else if (s->next_due == 0 || q->next_at < s->next_due)\n            s->next_due = q->next_at;", "",
         "of two sessions that wait the later one waits for ever"),
-    Row("wake-of-the-latest", BACKLOG, "    if (b->next_due == 0 || at < b->next_due)\n        b->next_due = at;", "    b->next_due = at;",
+    Row("wake-of-the-latest", SCHEDULE, "    if (s->next_due == 0 || at < s->next_due)\n        s->next_due = at;", "    s->next_due = at;",
         "an event waits as long as the one that failed after it"),
     Row("retry-after-a-wall-step", DELIVERY, "return next_at < wall_ms + longest ? next_at - wall_ms : longest;", "return next_at - wall_ms;",
         "the clock was set back while the forwarder was down: an event waits for days"),
@@ -274,7 +275,7 @@ ROWS = [
         "a full disk: an event that could not become a dead letter is gone"),
     Row("in-flight-not-kept", BACKLOG, "        if (!in_flight)\n            forget_event(b, q, ev);", "        forget_event(b, q, ev);",
         "memory runs short: an event in flight is freed"),
-    Row("event-not-read-again", BACKLOG, "        wait_until(b, q, boot_ms(b) + READ_AGAIN_MS);", "        wait_until(b, q, INT64_MAX);",
+    Row("event-not-read-again", BACKLOG, "        queue_schedule_wait_until(&b->schedule, q, boot_ms(b) + READ_AGAIN_MS);", "        queue_schedule_wait_until(&b->schedule, q, INT64_MAX);",
         "a log that cannot be read for a moment: the session's events wait for ever"),
     Row("memory-never-free", BACKLOG, "    b->n_events--;\n    b->bytes -= ev->bytes;\n    session_queue_drop", "    b->n_events--;\n    session_queue_drop",
         "after 8 MiB of events the forwarder reads no more until it is restarted"),
