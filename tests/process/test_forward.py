@@ -167,6 +167,26 @@ def test_a_failing_session_holds_up_no_other(stack, make_backend):
     assert in_order(backend.wait(250))["bad0"] == list(range(1, 251, 25))
 
 
+ODD = ["loja/1 ?#%", "loja", "1 ?#%", "S\u00e3o Paulo", "Sao Paulo", "a b", "a%20b", "x" * 127 + "y", "x" * 128]
+
+
+def test_odd_sessions_never_share_a_queue_and_are_called_by_their_names(stack, make_backend):
+    """One that fails holds up none that looks like it; filters and commands take it as the bridge wrote it."""
+    bad = ODD[0]
+    every, one = make_backend(lambda d: 422 if d.session == bad else 200), make_backend()
+    start(stack, config=f"[destination every]\nurl = {every.url}\nallow_private = yes\n"
+                        f"[destination one]\nurl = {one.url}\nallow_private = yes\nsessions = {bad}\n",
+          FORWARD_RETRY_SCHEDULE="0s,1h,1h")
+    seqs = post_events(stack, 2 * len(ODD), ODD)
+    every.wait(2 * len(ODD) - 2)
+    assert {d.seq for d in every.all(lambda d: d.session == bad)} == {seqs[0]}, "its second event waits for its first"
+    assert [d.session for d in one.wait(2)] == [bad, bad]
+    assert stack.cli("forward", "retry", "--session", "loja").returncode == 1
+    every.answer = lambda d: 200
+    stack.cli("forward", "retry", "--session", bad, check=True)
+    assert in_order(every.wait(2 * len(ODD)))[bad] == [seqs[0], seqs[len(ODD)]]
+
+
 def test_a_destination_that_is_off_keeps_nothing_in_the_log(stack, make_backend):
     """It answered 410 long ago; retention may remove the events that the others have."""
     backend, gone = make_backend(), make_backend(lambda d: 410)
