@@ -180,6 +180,8 @@ static int read_session(const struct answer_form *f, const struct json_value *v,
     if (first(f, v, ANSWER_TOP, JSON_IN_OBJECT).kind != JSON_IN_OBJECT)
         return BRIDGE_GARBAGE;
     read_state(f, v, &s);
+    if (f->settle)
+        f->settle(f, v, &s);
     id = first(f, v, ANSWER_ID, JSON_IN_TEXT);
     webhook_read_session(id.kind == JSON_IN_TEXT ? id : first(f, v, ANSWER_ID, JSON_IN_NUMBER), s.id);
     if (s.state == SESSION_STATE_N || (s.state == SESSION_UNKNOWN && !s.raw_status[0] && !s.id[0]))

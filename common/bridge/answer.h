@@ -41,13 +41,17 @@ enum answer_field {
     ANSWER_PHONE,
     ANSWER_NAME,
     ANSWER_AGAIN,
-    ANSWER_QR
+    ANSWER_QR,
+    ANSWER_CONNECTED, /* flags, for answer_form.settle */
+    ANSWER_LOGGED_IN,
 };
 #define ANSWER_PATHS_MAX 48
 struct answer_form {
     const struct json_path *paths;
     int n_paths; /* at most ANSWER_PATHS_MAX */
     const struct bridge_word *words;
+    /* The state where it is no word but flags, with all values at the paths; NULL: none. */
+    void (*settle)(const struct answer_form *f, const struct json_value *v, struct bridge_session *s);
     bool status_is_state; /* "status" at the top is the session's state: "FAILED" there is no refusal */
 };
 /* The state of a word, -1: none of them. */

@@ -67,7 +67,7 @@ int bridge_build_create(const struct bridge_driver *d, const struct bridge_targe
         return r;
     json_open(&j, NULL, '{');
     if (d->put_create)
-        d->put_create(&j, id, webhook_url && *webhook_url ? webhook_url : NULL);
+        d->put_create(&j, t, id, webhook_url && *webhook_url ? webhook_url : NULL);
     json_close(&j, '}');
     return bridge_build_path(d, path, t, id, &body, ret);
 }

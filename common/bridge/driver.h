@@ -146,8 +146,12 @@ struct bridge_driver {
     bool has_status;    /* a call without side effects asks for one session */
     bool has_reconnect; /* the bridge can reconnect a session by HTTP */
     bool has_extension; /* zapkeep's extension (deploy/whatsapp-bridge) may be loaded into it */
+    bool webhooks_only; /* a source of webhooks: there is nothing to ask or to call */
     bool
-        names_sessions; /* it makes up the ids of sessions itself; the one that create asks for is shown as a name */
+        has_challenge; /* its webhook URL is verified by a GET that is answered with a text of the sender (Meta) */
+    bool sends_forms; /* webhooks may be forms with JSON in a field (form_body.h) */
+    /* It makes up the ids of sessions itself; the one that create asks for is shown as a name. */
+    bool names_sessions;
     int create_apart_ms; /* sessions are created one at a time and this far apart; 0: as they come */
     /* Signature schemes whose headers this bridge may send (signature.h), 0-ended; NULL: token only. */
     const int *signatures;
@@ -163,7 +167,8 @@ struct bridge_driver {
     int (*next)(const struct bridge_driver *d, const struct bridge_target *t, struct bridge_procedure *p,
                 struct bridge_request *ret);
     /* The fields of the body of create. @webhook_url is NULL when there is none. NULL: create has no body. */
-    void (*put_create)(struct json_out *j, const char *id, const char *webhook_url);
+    void (*put_create)(struct json_out *j, const struct bridge_target *t, const char *id,
+                       const char *webhook_url);
     /* May this valid id be given to the bridge in this call? NULL: each one may. */
     bool (*may_name)(enum bridge_op op, const char *id);
 

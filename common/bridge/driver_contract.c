@@ -20,7 +20,8 @@
 
 /* -- requests -- */
 
-static void put_create(struct json_out *j, const char *id, const char *webhook_url)
+static void put_create(struct json_out *j, const struct bridge_target *t, const char *id,
+                       const char *webhook_url)
 {
     json_texts(j, "id", id);
     if (!webhook_url)

@@ -47,7 +47,8 @@ static const char *const asked_events[] = { "MESSAGES_UPSERT",   "MESSAGES_UPDAT
                                             "CONNECTION_UPDATE", "QRCODE_UPDATED",  "STATUS_INSTANCE",
                                             "LOGOUT_INSTANCE",   "REMOVE_INSTANCE" };
 
-static void put_create(struct json_out *j, const char *id, const char *webhook_url)
+static void put_create(struct json_out *j, const struct bridge_target *t, const char *id,
+                       const char *webhook_url)
 {
     json_texts(j, "instanceName", id);
     json_texts(j, "integration", "WHATSAPP-BAILEYS");

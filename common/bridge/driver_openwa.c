@@ -46,7 +46,8 @@ static const struct bridge_path start = { "POST", "/api/sessions/%s/start" };
 static const struct bridge_path stop = { "POST", "/api/sessions/%s/stop" };
 static const struct bridge_path webhooks = { "POST", "/api/sessions/%s/webhooks" };
 
-static void put_create(struct json_out *j, const char *id, const char *webhook_url)
+static void put_create(struct json_out *j, const struct bridge_target *t, const char *id,
+                       const char *webhook_url)
 {
     json_texts(j, "name", id);
 }

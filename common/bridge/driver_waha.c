@@ -43,7 +43,8 @@ static const struct answer_form form = {
 
 /* -- requests -- */
 
-static void put_create(struct json_out *j, const char *id, const char *webhook_url)
+static void put_create(struct json_out *j, const struct bridge_target *t, const char *id,
+                       const char *webhook_url)
 {
     json_texts(j, "name", id);
     json_bool(j, "start", true);

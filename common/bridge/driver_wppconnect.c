@@ -71,7 +71,8 @@ static const struct bridge_path start = { "POST", "/api/%s/start-session" };
 static const struct bridge_path close_session = { "POST", "/api/%s/close-session" };
 
 /* The webhook is that of the server's configuration where none is given. */
-static void put_create(struct json_out *j, const char *id, const char *webhook_url)
+static void put_create(struct json_out *j, const struct bridge_target *t, const char *id,
+                       const char *webhook_url)
 {
     if (webhook_url)
         json_texts(j, "webhook", webhook_url);

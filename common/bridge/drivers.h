@@ -13,7 +13,10 @@
     X(waha)               \
     X(evolution)          \
     X(openwa)             \
-    X(wppconnect)
+    X(wppconnect)         \
+    X(wuzapi)             \
+    X(gowa)               \
+    X(cloud)
 /* clang-format on */
 
 #define X(name) extern const struct bridge_driver bridge_##name;
@@ -28,7 +31,13 @@ BRIDGE_DRIVERS(X)
 const struct bridge_driver *bridge_driver_find(const char *name);
 /* Row i, NULL past the end. */
 const struct bridge_driver *bridge_driver_at(int i);
-/* Reads a webhook with @driver, or with NULL (the bridge's driver is not known) with the driver that claims
+/* Calls on_event for each event of a webhook, with a body of its own: most are one event, whose body is that of the request.
+ * Chooses the driver, and returns, as bridge_read_webhook() does, or the first non-zero of on_event. The texts live during the
+ * call. */
+int bridge_read_webhooks(const struct bridge_driver *driver, const struct webhook_request *req,
+                         struct str bridge_name,
+                         int (*on_event)(void *ctx, const struct webhook *w, struct str body), void *ctx);
+/* Reads a webhook, the first event of several, with @driver, or with NULL (the bridge's driver is not known) with the driver that claims
  * the body, else as zapw's envelope. Returns 0, a webhook_answer, or -ENOMEM. */
 int bridge_read_webhook(const struct bridge_driver *driver, const struct webhook_request *req,
                         struct str bridge_name, struct webhook *ret);

@@ -95,7 +95,7 @@ static int take_key(const struct hook_form *f, const struct json_value *v, const
     w->key.time_ms = time_of(f, v, HOOK_KEY_TIME);
     if (w->key.time_ms == 0)
         w->key.time_ms = w->occurred_at;
-    w->key.is_unique = f->dedupe == HOOK_NEVER;
+    w->key.is_unique = w->key.is_unique || f->dedupe == HOOK_NEVER;
     if (f->dedupe == HOOK_BY_ID && !(is_ack && f->acks_by_body))
         json_in_text(first(f, v, HOOK_ID, JSON_IN_TEXT), event_id, sizeof event_id);
     return webhook_make_key(req, bridge_name, event_id, w);

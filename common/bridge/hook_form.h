@@ -51,6 +51,9 @@ struct hook_form {
     /* For "auto": texts that are all in the body of this bridge only, NULL-ended; NULL: claims none. */
     const char *const *marks;
     bool own_events; /* or: its "event" is one of hook_form.events, which are this bridge's alone */
+    /* Where one delivery may be several events: reads all of it, in place of the tables above. See bridge_read_webhooks(). */
+    int (*split)(const struct webhook_request *req, struct str bridge_name,
+                 int (*on_event)(void *ctx, const struct webhook *w, struct str body), void *ctx);
     /* The last word, with all values at hook_form.paths; NULL: none. */
     void (*settle)(const struct hook_form *f, const struct json_value *v, struct webhook *w);
 };

@@ -1,0 +1,179 @@
+/*
+ * GOWA (github.com/aldinokemal/go-whatsapp-web-multidevice), written from its source (version 8, August 2026): BRIDGES.md.
+ *
+ * Its key is "user:password". It sends no webhooks about sessions: polling finds everything. A code is asked for in its own
+ * web page, because the call that makes one disconnects the device first.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "common/base/base64.h"
+#include "common/base/json_in.h"
+#include "common/base/json_out.h"
+#include "common/base/mem.h"
+#include "common/bridge/answer.h"
+#include "common/bridge/drivers.h"
+#include "common/bridge/hook_form.h"
+#include "common/bridge/signature.h"
+
+static const struct bridge_word
+    words[] = {
+        { "logged_in", SESSION_CONNECTED },
+        { "connected", SESSION_QR_PENDING }, /* the socket is up, and no phone is paired */
+        { "connecting", SESSION_STARTING },
+        { "disconnected", SESSION_DISCONNECTED },
+        { NULL, SESSION_STATE_N },
+    };
+
+static const struct json_path paths[] = {
+    { ANSWER_TOP, { NULL } },
+    { ANSWER_ID, { "results", "id" } },
+    { ANSWER_ID, { "id" } },
+    { ANSWER_STATUS, { "results", "state" } },
+    { ANSWER_STATUS, { "state" } },
+    { ANSWER_PHONE, { "results", "jid" } },
+    { ANSWER_PHONE, { "jid" } },
+    { ANSWER_NAME, { "results", "display_name" } },
+    { ANSWER_NAME, { "display_name" } },
+};
+static const struct answer_form form = { .paths = paths, .n_paths = ARRAY_LEN(paths), .words = words };
+
+/* -- requests -- */
+
+static int make_key(const char *api_key, const char *id, char ret[BRIDGE_KEY_MAX])
+{
+    size_t n = strlen(api_key);
+
+    if (4 * ((n + 2) / 3) + 1 > BRIDGE_KEY_MAX)
+        return -EINVAL;
+    base64_encode(api_key, n, ret);
+    return 0;
+}
+
+static void put_create(struct json_out *j, const struct bridge_target *t, const char *id,
+                       const char *webhook_url)
+{
+    json_texts(j, "device_id", id);
+    if (webhook_url)
+        json_texts(j, "webhook_url", webhook_url);
+}
+
+/* -- answers -- */
+
+static bool says(const struct bridge_answer *a, const char *text)
+{
+    return a->body.n && memmem(a->body.p, a->body.n, text, strlen(text));
+}
+
+/* Failures about a device are 500, with the reason in words. */
+static int kind(enum bridge_op op, const struct bridge_answer *a)
+{
+    if (op == BRIDGE_HEALTH || op == BRIDGE_LIST || (a->status != 500 && a->status != 404))
+        return 0;
+    if (says(a, "not found") || says(a, "DEVICE_NOT_FOUND"))
+        return BRIDGE_NO_SESSION;
+    return a->status == 500 && answer_is_json(a) ? BRIDGE_REFUSED : 0;
+}
+
+static bool is_success(const struct bridge_answer *a)
+{
+    static const struct json_path path = { 0, { "code" } };
+    struct json_value code;
+
+    return answer_status(a) == 0 && json_in_find(a->body, &path, 1, &code) == 0 &&
+           json_in_is(code, "SUCCESS");
+}
+
+/* Without a device there are no "results". */
+static int read_list(const struct bridge_answer *a,
+                     int (*on_session)(void *ctx, const struct bridge_session *s), void *ctx,
+                     int *ret_skipped)
+{
+    static const struct json_path path = { 0, { "results" } };
+    struct json_value list;
+    int r = answer_status(a);
+
+    if (r)
+        return r;
+    if (!is_success(a) || json_in_find(a->body, &path, 1, &list))
+        return BRIDGE_GARBAGE;
+    return answer_each(&form, list, on_session, ctx, ret_skipped);
+}
+
+/* Its list, and the plain "OK" of its health, which needs no key. */
+static enum probe_verdict recognise(const struct bridge_answer *a)
+{
+    bool is_ok = answer_status(&a[1]) == 0 && str_eq((struct str){ a[1].body.p, a[1].body.n }, "OK");
+    enum probe_verdict v = answer_probe(&a[0]);
+
+    if (v == PROBE_UNAUTHORIZED)
+        return is_ok ? v : PROBE_NO;
+    if (v != PROBE_YES)
+        return v;
+    return is_success(&a[0]) ? PROBE_YES : PROBE_NO;
+}
+
+/* -- webhooks -- */
+
+static const struct json_path hook_paths[] = {
+    { HOOK_TOP, { NULL } },
+    { HOOK_EVENT, { "event" } },
+    { HOOK_SESSION, { "session_id" } },
+    { HOOK_SESSION, { "device_id" } }, /* a device that has no slot */
+    { HOOK_TIME, { "payload", "timestamp" } },
+    { HOOK_TIME, { "timestamp" } },
+    { HOOK_MESSAGE, { "payload", "id" } },
+    { HOOK_FROM_ME, { "payload", "is_from_me" } },
+    { HOOK_ACK, { "payload", "receipt_type" } },
+};
+static const struct hook_word hook_events[] = {
+    { "message", HOOK_IS_MESSAGE },
+    { "message.ack", HOOK_IS_ACK },
+    { NULL, 0 },
+};
+static const struct hook_word hook_acks[] = {
+    { "delivered", EVENT_TYPE_MESSAGE_DELIVERED },
+    { "read", EVENT_TYPE_MESSAGE_READ },
+    { "read-self", EVENT_TYPE_MESSAGE_READ },
+    { "played", EVENT_TYPE_MESSAGE_READ },
+    { NULL, 0 },
+};
+static const char *const hook_marks[] = { "\"event\"", "\"device_id\"", "\"payload\"", NULL };
+static const struct hook_form hooks = {
+    .paths = hook_paths,
+    .n_paths = ARRAY_LEN(hook_paths),
+    .events = hook_events,
+    .acks = hook_acks,
+    .dedupe = HOOK_BY_BODY,
+    .marks = hook_marks,
+};
+
+static const int signatures[] = { SIGNATURE_HUB_256, 0 };
+
+const struct bridge_driver bridge_gowa = {
+    .name = "gowa",
+    .what = "GOWA: it tells of no drops, so polls find them; codes are shown by its own web page",
+    .source = "aldinokemal/go-whatsapp-web-multidevice, August 2026",
+    .key_header = "Authorization: Basic ",
+    .make_key = make_key,
+    .has_list = true,
+    .has_status = true,
+    .has_reconnect = true,
+    .signatures = signatures,
+    .probes = { "/devices", "/health" },
+    .recognise = recognise,
+    .ops = {
+        [BRIDGE_HEALTH] = { "GET", "/devices" }, /* /health checks only that its store is there */
+        [BRIDGE_LIST] = { "GET", "/devices" },
+        [BRIDGE_STATUS] = { "GET", "/devices/%s" },
+        [BRIDGE_CREATE] = { "POST", "/devices" },
+        [BRIDGE_DELETE] = { "DELETE", "/devices/%s" },
+        [BRIDGE_RECONNECT] = { "POST", "/devices/%s/reconnect" },
+    },
+    .put_create = put_create,
+    .form = &form,
+    .health_field = "code",
+    .kind = kind,
+    .read_list = read_list,
+    .hooks = &hooks,
+};
