@@ -116,6 +116,7 @@ static const struct json_path hook_paths[] = {
     { HOOK_KEY_TIME, { "date_time" } },
     { HOOK_TIME, { "data", "messageTimestamp" } },
     { HOOK_STATE, { "data", "state" } },
+    { HOOK_SAME, { "data" } }, /* names the instance, too */
     { HOOK_CODE, { "data", "statusReason" } },
     { HOOK_MESSAGE, { "data", "key", "id" } },
     { HOOK_MESSAGE, { "data", "keyId" } },

@@ -84,6 +84,24 @@ static void take_type(const struct hook_form *f, const struct json_value *v, str
             (enum event_type)(meaning == HOOK_IS_ACK ? meaning_of(f->acks, scalar(f, v, HOOK_ACK)) : meaning);
 }
 
+/* Some bridges say a state again and again; equal ones are told by this. */
+static int take_state_digest(const struct hook_form *f, const struct json_value *v, struct str bridge,
+                             struct webhook *w)
+{
+    struct json_value same = first(f, v, HOOK_SAME, JSON_IN_OBJECT);
+    const struct webhook_request part = { .body = same.raw };
+    struct webhook of_part = { .type = w->type };
+    int r;
+
+    if (same.kind != JSON_IN_OBJECT ||
+        meaning_of(f->events, first(f, v, HOOK_EVENT, JSON_IN_TEXT)) != HOOK_IS_STATE)
+        return 0;
+    r = webhook_make_key(&part, bridge, "", &of_part);
+    w->key.has_state = r == 0;
+    memcpy(w->key.state, of_part.key.digest, sizeof w->key.state);
+    return r;
+}
+
 /* -- all of it -- */
 
 static int take_key(const struct hook_form *f, const struct json_value *v, const struct webhook_request *req,
@@ -122,6 +140,8 @@ int hook_read(const struct hook_form *f, const struct webhook_request *req, stru
     if (f->settle)
         f->settle(f, v, &w);
     r = take_key(f, v, req, bridge_name, &w);
+    if (r == 0)
+        r = take_state_digest(f, v, bridge_name, &w);
     if (r == 0)
         *ret = w;
     return r;

@@ -19,6 +19,7 @@ enum hook_field {
     HOOK_ACK,     /* how far a message got */
     HOOK_STATE,   /* the session's state */
     HOOK_CODE,    /* why it dropped: a number or a reason in words */
+    HOOK_SAME,    /* the part of a state's webhook that is equal in the next one when nothing has changed */
     HOOK_OWN,     /* from here on: fields of a driver's own, for hook_form.settle */
 };
 #define HOOK_PATHS_MAX 24

@@ -115,15 +115,17 @@ static int check_basic(const struct tokens *tokens, struct str value)
     return check_token(tokens, (struct str){ colon + 1, (size_t)((const char *)plain + n - colon - 1) });
 }
 
-/* The value of token= in a query string. */
-static struct str find_in_query(struct str query)
+/* The value of @name (with its "=") in a query string. */
+static struct str find_in_query(struct str query, const char *name)
 {
+    const size_t n_name = strlen(name);
+
     while (query.n) {
         const char *amp = memchr(query.p, '&', query.n);
         size_t n = amp ? (size_t)(amp - query.p) : query.n;
 
-        if (str_starts((struct str){ query.p, n }, "token="))
-            return (struct str){ query.p + 6, n - 6 };
+        if (str_starts((struct str){ query.p, n }, name))
+            return (struct str){ query.p + n_name, n - n_name };
         query.p += amp ? n + 1 : n;
         query.n -= amp ? n + 1 : n;
     }
@@ -153,7 +155,7 @@ static int percent_decode(struct str s, char ret[TOKEN_MAX], size_t *ret_n)
 
 static int check_query(const struct tokens *tokens, struct str query)
 {
-    struct str value = find_in_query(query);
+    struct str value = find_in_query(query, "token=");
     char plain[TOKEN_MAX];
     size_t n;
 
@@ -164,6 +166,38 @@ static int check_query(const struct tokens *tokens, struct str query)
     if (percent_decode(value, plain, &n))
         return AUTH_WRONG;
     return check_token(tokens, (struct str){ plain, n });
+}
+
+/* -- the challenge -- */
+
+/* It is sent back: nothing that a browser or a terminal could take for more than a text. */
+static bool is_harmless(const char *text, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        char c = text[i];
+
+        if (!((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
+              c == '_' || c == '.'))
+            return false;
+    }
+    return n > 0;
+}
+
+int challenge_check(const struct tokens *tokens, struct str query, char ret[CHALLENGE_MAX])
+{
+    struct str mode = find_in_query(query, "hub.mode="), token = find_in_query(query, "hub.verify_token=");
+    struct str challenge = find_in_query(query, "hub.challenge=");
+    char plain[TOKEN_MAX];
+    size_t n;
+
+    if (!str_eq(mode, "subscribe") || !challenge.p)
+        return CHALLENGE_NONE;
+    if (!token.p || percent_decode(token, plain, &n) || check_token(tokens, (struct str){ plain, n }) != 0 ||
+        challenge.n >= CHALLENGE_MAX || !is_harmless(challenge.p, challenge.n))
+        return CHALLENGE_REFUSED;
+    memcpy(ret, challenge.p, challenge.n);
+    ret[challenge.n] = '\0';
+    return 0;
 }
 
 /* -- signatures -- */

@@ -54,3 +54,12 @@ int auth_check(const struct tokens *tokens, const int *schemes, const struct web
 /* Builds "v1,<base64>" over "<id>.<timestamp>.<body>" into @ret (room for 64 bytes); the timestamp is in
  * seconds. -EINVAL: no whsec_ key. */
 int signature_standard(struct str secret, struct str id, struct str timestamp, struct str body, char ret[64]);
+
+/* Meta verifies a webhook's URL by GET with hub.mode=subscribe, hub.verify_token and hub.challenge. */
+#define CHALLENGE_MAX 256
+enum challenge_answer {
+    CHALLENGE_NONE = 1, /* the query is none */
+    CHALLENGE_REFUSED,  /* the token is none of @tokens, or the challenge is no plain text */
+};
+/* Returns 0 and the text to answer with, or a challenge_answer. */
+int challenge_check(const struct tokens *tokens, struct str query, char ret[CHALLENGE_MAX]);

@@ -345,7 +345,7 @@ void poller_check(struct poller *s)
 {
     struct bridge_request req = BRIDGE_REQUEST_NULL;
 
-    if (!s->checking)
+    if (!s->checking && !(s->driver && s->driver->webhooks_only))
         s->checking = bridge_call_send(s->client, build_health(s, &req), &req, s->rules->health_timeout_ms,
                                        on_check, s) == 0;
 }
@@ -359,6 +359,13 @@ bool poller_start(struct poller *s, int n, int64_t spread_ms)
     s->on = true;
     s->n = n;
     s->spread_ms = spread_ms;
+    if (s->driver && s->driver->webhooks_only) { /* there is nothing to ask */
+        const struct bridge_call none = { 0 };
+
+        s->owner.on_health(s->ctx, true, &none);
+        end(s, SWEEP_GOOD, false);
+        return true;
+    }
     if (bridge_call_send(s->client, build_health(s, &req), &req, s->rules->health_timeout_ms, on_health, s) !=
         0)
         fail(s);

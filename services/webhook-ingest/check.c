@@ -1,21 +1,33 @@
 #include "services/webhook-ingest/check.h"
 
+#include <errno.h>
 #include <string.h>
 #include <strings.h>
+
+#include "common/base/hex.h"
+#include "common/domain/session.h"
 
 #define DEFAULT_PATH  "/api/v1/messages/webhook"
 #define BRIDGE_PREFIX "/webhook/"
 
-/* "application/json", "Application/JSON; charset=utf-8"; an absent one is taken for it. */
+/* "application/json", "Application/JSON; charset=utf-8". */
+static bool is_type(struct str type, const char *wanted)
+{
+    const size_t n = strlen(wanted);
+
+    return type.n >= n && strncasecmp(type.p, wanted, n) == 0 &&
+           (type.n == n || type.p[n] == ';' || type.p[n] == ' ' || type.p[n] == '\t');
+}
+
+/* An absent type is taken for it. */
 static bool is_json(struct str type)
 {
-    static const char json[] = "application/json";
-    const size_t n = sizeof json - 1;
+    return !type.p || is_type(type, "application/json");
+}
 
-    if (!type.p)
-        return true;
-    return type.n >= n && strncasecmp(type.p, json, n) == 0 &&
-           (type.n == n || type.p[n] == ';' || type.p[n] == ' ' || type.p[n] == '\t');
+bool check_is_form(struct str content_type)
+{
+    return is_type(content_type, "application/x-www-form-urlencoded");
 }
 
 static bool is_plain(struct str encoding)
@@ -23,17 +35,65 @@ static bool is_plain(struct str encoding)
     return !encoding.p || (encoding.n == 8 && strncasecmp(encoding.p, "identity", 8) == 0);
 }
 
-struct str check_bridge(struct str path, struct str default_bridge)
+/* "/webhook/<bridge>/<session>": the two parts as they are; the second has no p when there is none. */
+static bool split_path(struct str path, struct str *ret_bridge, struct str *ret_session)
 {
     const size_t n = sizeof BRIDGE_PREFIX - 1;
-    struct str name;
+    const char *slash;
+
+    if (!str_starts(path, BRIDGE_PREFIX))
+        return false;
+    *ret_bridge = (struct str){ path.p + n, path.n - n };
+    *ret_session = STR_NULL;
+    slash = memchr(ret_bridge->p, '/', ret_bridge->n);
+    if (slash) {
+        *ret_session = (struct str){ slash + 1, (size_t)(path.p + path.n - slash) - 1 };
+        ret_bridge->n = (size_t)(slash - ret_bridge->p);
+    }
+    return true;
+}
+
+/* Percent-encoded; -EINVAL when it is no valid id. */
+static int decode_session(struct str part, char ret[SESSION_ID_MAX])
+{
+    char plain[SESSION_ID_MAX];
+    size_t n = 0;
+
+    for (size_t i = 0; i < part.n; i++) {
+        uint8_t byte = (uint8_t)part.p[i];
+
+        if (byte == '%') {
+            if (part.n - i < 3 || hex_decode((struct str){ part.p + i + 1, 2 }, &byte, 1))
+                return -EINVAL;
+            i += 2;
+        }
+        if ((byte == '/' && part.p[i] == '/') ||
+            n == sizeof plain - 1) /* an encoded slash is one of the id */
+            return -EINVAL;
+        plain[n++] = (char)byte;
+    }
+    return session_id_copy((struct str){ plain, n }, ret) ? 0 : -EINVAL;
+}
+
+struct str check_bridge(struct str path, struct str default_bridge)
+{
+    char session_id[SESSION_ID_MAX];
+    struct str name, session;
 
     if (str_eq(path, DEFAULT_PATH))
         return default_bridge;
-    if (!str_starts(path, BRIDGE_PREFIX))
+    if (!split_path(path, &name, &session) || !text_is_id(name))
         return STR_NULL;
-    name = (struct str){ path.p + n, path.n - n };
-    return text_is_id(name) ? name : STR_NULL;
+    return !session.p || decode_session(session, session_id) == 0 ? name : STR_NULL;
+}
+
+void check_session(struct str path, char ret[SESSION_ID_MAX])
+{
+    struct str name, session = STR_NULL;
+
+    ret[0] = '\0';
+    if (split_path(path, &name, &session) && session.p && decode_session(session, ret) != 0)
+        ret[0] = '\0';
 }
 
 static bool has_signature(const struct check_input *in)
@@ -102,7 +162,8 @@ static struct check_result check_route(const struct check_input *in, struct str 
 
 static struct check_result check_media(const struct check_input *in)
 {
-    if (!is_json(header(in, "content-type")))
+    if (!is_json(header(in, "content-type")) &&
+        !(in->takes_forms && check_is_form(header(in, "content-type"))))
         return refuse(415, "unsupported_media_type", "send Content-Type: application/json", NULL);
     if (!is_plain(header(in, "content-encoding")))
         return refuse(415, "unsupported_encoding", "send the body as it is, without Content-Encoding", NULL);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "common/bridge/signature.h"
+#include "common/domain/session.h"
 
 struct check_input {
     struct str method, path, query;
@@ -15,6 +16,7 @@ struct check_input {
     bool must_be_signed;       /* there is no token that a request may present */
     bool is_configured;        /* webhooks of this path's bridge are taken */
     struct str default_bridge; /* the bridge of the path without a name */
+    bool takes_forms;          /* the bridge may send forms with JSON in a field */
     bool is_own_host;          /* asked only without tokens: is Host a name of this machine? */
 };
 
@@ -28,6 +30,10 @@ struct check_result {
 
 /* The bridge a path is of, STR_NULL: no path of a webhook. */
 struct str check_bridge(struct str path, struct str default_bridge);
+/* The session that a path names, for bridges whose webhooks name none; "": it names none. */
+void check_session(struct str path, char ret[SESSION_ID_MAX]);
+/* Is the body a form? */
+bool check_is_form(struct str content_type);
 struct check_result check_request(const struct check_input *in);
 
 /* The 401 for an auth_answer. */

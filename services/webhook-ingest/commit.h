@@ -22,6 +22,7 @@ enum commit_kind { COMMIT_EVENT, COMMIT_REJECTED };
 struct commit_item {
     struct list link;
     enum commit_kind kind;
+    bool with_next;                 /* in one transaction with the item that is added after it */
     struct event_new event;         /* COMMIT_EVENT */
     struct event_rejected rejected; /* COMMIT_REJECTED */
     int result;                     /* 0, EVENT_DUPLICATE, or -errno: it is not in the log */

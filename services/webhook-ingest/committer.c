@@ -391,11 +391,14 @@ static void wait_for_work(struct committer *c)
 static void take(struct committer *c, struct list *items)
 {
     int64_t bytes = 0;
+    bool bound = false; /* the last one wants the next in its transaction */
 
-    for (int n = 0; n < COMMIT_EVENTS_MAX && bytes < COMMIT_BYTES_MAX && !list_empty(&c->queue); n++) {
+    for (int n = 0; (bound || (n < COMMIT_EVENTS_MAX && bytes < COMMIT_BYTES_MAX)) && !list_empty(&c->queue);
+         n++) {
         struct list *it = list_pop(&c->queue);
 
         bytes += item_bytes(container_of(it, struct commit_item, link));
+        bound = container_of(it, struct commit_item, link)->with_next;
         list_append(items, it);
     }
 }

@@ -17,10 +17,12 @@
 #include "common/base/mem.h"
 #include "common/base/rng.h"
 #include "common/bridge/drivers.h"
+#include "common/bridge/form_body.h"
 #include "services/webhook-ingest/check.h"
 #include "services/webhook-ingest/ingest_metrics.h"
 #include "services/webhook-ingest/refusals.h"
 #include "services/webhook-ingest/request.h"
+#include "services/webhook-ingest/state_runs.h"
 
 /* Too much waits: it is gone in a fraction of a second. The disk: a person or a neighbour has to make room.
  */
@@ -37,6 +39,7 @@
 struct receiver {
     struct receiver_options o;
     struct refusals refusals;
+    struct state_runs runs;
 };
 
 /* A request's user pointer, set by on_begin for on_request. */
@@ -138,6 +141,7 @@ static struct check_result check(struct receiver *r, struct http_req *http)
                                        .schemes = s ? s->schemes : NULL,
                                        .must_be_signed = !s || s->must_be_signed,
                                        .is_configured = s != NULL,
+                                       .takes_forms = s && (!s->driver || s->driver->sends_forms),
                                        .default_bridge = sources_default(r->o.sources),
                                        .is_own_host = app_is_own_host(r->o.app, http_req_host(http)) };
 
@@ -161,6 +165,29 @@ static enum http_begin begin_admin(struct receiver *r, struct http_req *http)
     return HTTP_BEGIN_ANSWERED;
 }
 
+/* A GET by which the sender verifies the URL; true when it is answered. */
+static bool answer_challenge(struct receiver *r, struct http_req *http)
+{
+    static const struct check_result refused = { .status = 403,
+                                                 .error = "not_verified",
+                                                 .detail = "hub.verify_token is not WEBHOOK_AUTH_TOKEN" };
+    const struct source *s = sources_find(r->o.sources, bridge_of(r, http));
+    char text[CHALLENGE_MAX];
+    int answer = CHALLENGE_NONE;
+
+    if (s && str_eq(http_req_method(http), "GET") && (!s->driver || s->driver->has_challenge))
+        answer = challenge_check(s->tokens.n > 0 ? &s->tokens : &s->secrets, http_req_query(http), text);
+    if (answer == CHALLENGE_NONE)
+        return false;
+    if (answer == CHALLENGE_REFUSED) {
+        answer_refused(r, http, &refused);
+        return true;
+    }
+    ingest_metrics_answered(200);
+    http_respond(http, 200, "text/plain", str_from(text), NULL);
+    return true;
+}
+
 static enum http_begin on_begin(void *ctx, struct http_req *http)
 {
     struct receiver *r = ctx;
@@ -169,6 +196,8 @@ static enum http_begin on_begin(void *ctx, struct http_req *http)
 
     if (is_admin(http_req_path(http)))
         return begin_admin(r, http);
+    if (answer_challenge(r, http))
+        return HTTP_BEGIN_ANSWERED;
     v = check(r, http);
     if (v.is_known && http_req_header(http, PROBE_HEADER).p) { /* `zapkeep doctor` tries the token */
         ingest_metrics_answered(v.status);
@@ -218,11 +247,13 @@ static int check_signature(struct receiver *r, struct http_req *http, int *ret_s
              : AUTH_WRONG;
 }
 
-static void fill_event(struct request *q)
+static void fill_event(struct receiver *r, struct request *q, int64_t at)
 {
     struct event_new *e = &q->item.event;
 
     q->item.kind = COMMIT_EVENT;
+    e->at = at;
+    state_runs_settle(&r->runs, e->bridge, q->webhook.session, at, &q->webhook.key);
     e->type = str_from(event_type_text(q->webhook.type));
     e->session = str_from(q->webhook.session);
     e->message_id = str_from(q->webhook.message_id);
@@ -236,6 +267,9 @@ static void fill_event(struct request *q)
     e->merge_ms = q->webhook.key.by_body && q->webhook.key.time_ms == 0 ? MERGE_MS : 0;
 }
 
+/* Beside the answers of a driver's reader. */
+#define NO_SUCH_FORM 100
+
 static int reject_unreadable(struct request *q, int answer, int64_t at)
 {
     static const struct check_result not_json = { .status = 400,
@@ -247,45 +281,123 @@ static int reject_unreadable(struct request *q, int answer, int64_t at)
         .detail = "the body is JSON and not a webhook: an object with its type is expected"
     };
 
+    static const struct check_result no_such_form = {
+        .status = 415,
+        .error = "unsupported_media_type",
+        .detail = "of forms only those of wuzapi are taken, with the field jsonData; send Content-Type: "
+                  "application/json"
+    };
+
+    if (answer == NO_SUCH_FORM)
+        return request_reject(q, &no_such_form, "a form without jsonData", at);
     return answer == WEBHOOK_NOT_JSON
                ? request_reject(q, &not_json, "not JSON", at)
                : request_reject(q, &not_a_webhook, "JSON without the envelope of a webhook", at);
 }
 
-/* Returns 0 or -ENOMEM. */
-static int decode(struct receiver *r, struct request *q, int scheme, int64_t at)
-{
-    struct believed believed = { q->http, scheme };
-    const struct webhook_request hook = { .body = q->item.event.body,
-                                          .header = believed_header,
-                                          .ctx = &believed };
-    const struct source *s = sources_find(r->o.sources, q->item.event.bridge);
-    int answer = bridge_read_webhook(s ? s->driver : NULL, &hook, q->item.event.bridge, &q->webhook);
+/* The events of one delivery: that of the request itself, or several in its place. */
+struct delivery {
+    struct receiver *receiver;
+    struct request *request;
+    struct list several;          /* of struct request, without the request itself */
+    char session[SESSION_ID_MAX]; /* of the path */
+    int64_t at;
+};
 
-    if (answer > 0)
-        return reject_unreadable(q, answer, at);
+/* Returns 0 or -ENOMEM. */
+static int on_event(void *ctx, const struct webhook *w, struct str body)
+{
+    struct delivery *d = ctx;
+    struct request *q = d->request;
+
+    if (body.p != q->item.event.body.p) {
+        q = request_new_event(q->item.event.bridge, body);
+        if (!q)
+            return -ENOMEM;
+        list_append(&d->several, &q->item.link);
+    }
+    q->webhook = *w;
+    if (!q->webhook.session[0])
+        memcpy(q->webhook.session, d->session, sizeof q->webhook.session);
+    fill_event(d->receiver, q, d->at);
+    return 0;
+}
+
+static void free_all(struct list *requests)
+{
+    while (!list_empty(requests))
+        request_free(container_of(list_pop(requests), struct request, item.link));
+}
+
+/* The JSON in a form. Returns 0, NO_SUCH_FORM or -ENOMEM. */
+static int unwrap_form(struct request *q)
+{
+    CLEANUP(buf_fini) struct buf json = BUF_INIT(2 * q->item.event.body.n + 64);
+    int r;
+
+    if (!check_is_form(http_req_header(q->http, "content-type")))
+        return 0;
+    r = form_body_to_json(q->item.event.body, &json);
+    if (r == 0)
+        request_replace_body(q, &json);
+    return r == -ENOMEM ? r : r ? NO_SUCH_FORM : 0;
+}
+
+/* Returns 0 or -ENOMEM. */
+static int decode(struct delivery *d, int scheme)
+{
+    struct request *q = d->request;
+    struct believed believed = { q->http, scheme };
+    const struct source *s = sources_find(d->receiver->o.sources, q->item.event.bridge);
+    struct webhook_request hook = { .header = believed_header, .ctx = &believed };
+    int answer = unwrap_form(q);
+
+    hook.body = q->item.event.body;
     if (answer == 0)
-        fill_event(q);
-    return answer;
+        answer = bridge_read_webhooks(s ? s->driver : NULL, &hook, q->item.event.bridge, on_event, d);
+    if (answer != 0)
+        free_all(&d->several);
+    return answer > 0 ? reject_unreadable(q, answer, d->at) : answer;
+}
+
+/* Several events take the place of the request, the last one its answer. */
+static void add_several(struct delivery *d)
+{
+    struct request *lead = container_of(d->several.prev, struct request, item.link);
+
+    lead->http = d->request->http;
+    request_free(d->request);
+    while (!list_empty(&d->several)) {
+        struct request *q = container_of(list_pop(&d->several), struct request, item.link);
+
+        q->lead = q == lead ? NULL : lead;
+        q->item.with_next = q != lead;
+        committer_add(d->receiver->o.committer, &q->item);
+    }
 }
 
 /* Hands it to the commit thread. @refusal: why it is not taken; NULL: it is decoded. */
 static void commit(struct receiver *r, struct http_req *http, int scheme, const struct check_result *refusal,
                    const char *reason)
 {
-    struct str bridge = bridge_of(r, http);
     struct clock *clock = app_clock(r->o.app);
-    int64_t at = clock->wall_ms(clock);
-    struct request *q = request_new(http, bridge);
-    int answer = !q ? -ENOMEM : refusal ? request_reject(q, refusal, reason, at) : decode(r, q, scheme, at);
+    struct delivery d = { .receiver = r, .at = clock->wall_ms(clock) };
+    int answer = -ENOMEM;
 
+    list_init(&d.several);
+    check_session(http_req_path(http), d.session);
+    d.request = request_new(http, bridge_of(r, http));
+    if (d.request)
+        answer = refusal ? request_reject(d.request, refusal, reason, d.at) : decode(&d, scheme);
     if (answer != 0) {
-        request_free(q);
+        request_free(d.request);
         answer_unwritable(r, http, answer);
-        return;
+    } else if (!list_empty(&d.several)) {
+        add_several(&d);
+    } else {
+        d.request->item.event.at = d.at;
+        committer_add(r->o.committer, &d.request->item);
     }
-    q->item.event.at = at;
-    committer_add(r->o.committer, &q->item);
 }
 
 static void on_too_large(struct receiver *r, struct http_req *http)
@@ -373,10 +485,18 @@ static void answer(struct receiver *r, const struct request *q)
         answer_seq(r, q->http, "accepted", q->item.seq);
     } else if (q->item.result == EVENT_DUPLICATE) {
         count(r, q, EVENTS_DUPLICATE);
-        answer_seq(r, q->http, "duplicate", q->item.seq);
+        answer_seq(r, q->http, q->any_new ? "accepted" : "duplicate", q->item.seq);
     } else {
         answer_unwritable(r, q->http, q->item.result);
     }
+}
+
+/* One of several events, before the one that is answered. */
+static void settle_part(const struct receiver *r, struct request *q)
+{
+    if (q->item.result >= 0)
+        count(r, q, q->item.result == 0 ? EVENTS_ACCEPTED : EVENTS_DUPLICATE);
+    q->lead->any_new = q->lead->any_new || q->item.result == 0;
 }
 
 void receiver_committed(struct receiver *r, struct list *items, const char *log_id)
@@ -385,7 +505,10 @@ void receiver_committed(struct receiver *r, struct list *items, const char *log_
     {
         struct request *q = container_of(it, struct request, item.link);
 
-        answer(r, q);
+        if (q->lead)
+            settle_part(r, q);
+        else
+            answer(r, q);
         q->http = NULL;
     }
     LIST_FOR(again, items)

@@ -20,6 +20,8 @@ struct request *request_new(struct http_req *http, struct str bridge)
     r->item = (struct commit_item){ 0 };
     r->refusal = (struct check_result){ 0 };
     r->headers = NULL;
+    r->lead = NULL;
+    r->any_new = false;
     r->http = http;
     if (bridge.n > 0)
         memcpy(r->bridge, bridge.p, bridge.n); /* text_is_id(): at most 64 */
@@ -30,6 +32,26 @@ struct request *request_new(struct http_req *http, struct str bridge)
     r->item.event.bridge = (struct str){ r->bridge, bridge.n };
     r->item.event.body = (struct str){ large ? r->large : r->small, body.n };
     return r;
+}
+
+struct request *request_new_event(struct str bridge, struct str body)
+{
+    struct request *r = mem_zalloc(sizeof *r + body.n);
+
+    if (!r)
+        return NULL;
+    memcpy(r->bridge, bridge.p, bridge.n);
+    memcpy(r->small, body.p, body.n);
+    r->item.event.bridge = (struct str){ r->bridge, bridge.n };
+    r->item.event.body = (struct str){ r->small, body.n };
+    return r;
+}
+
+void request_replace_body(struct request *r, struct buf *json)
+{
+    mem_free(r->large);
+    r->large = buf_take(json, &r->item.event.body.n);
+    r->item.event.body.p = r->large;
 }
 
 /* Headers that carry a credential; "…-token", "…-key" and "…-secret" of any sender count, too. */

@@ -16,8 +16,10 @@ struct request {
     struct check_result refusal; /* COMMIT_REJECTED: the answer, when it is kept */
     char bridge[65];
     char id[EVENT_ID_MAX];
-    char *headers; /* COMMIT_REJECTED */
-    char *large;   /* a large body, taken from the request; a small one is copied behind this struct */
+    struct request *lead; /* of one of several events in a delivery: the request that is answered for all */
+    bool any_new;         /* of such a lead: one of the others is no duplicate */
+    char *headers;        /* COMMIT_REJECTED */
+    char *large;          /* a large body, taken from the request; a small one is copied behind this struct */
     char small[];
 };
 
@@ -27,6 +29,10 @@ struct request {
 
 /* Takes the body of @http. NULL when memory is short. */
 struct request *request_new(struct http_req *http, struct str bridge);
+/* One of several events in a delivery: without a request of its own. NULL when memory is short. */
+struct request *request_new_event(struct str bridge, struct str body);
+/* The body becomes @json, which is taken over. */
+void request_replace_body(struct request *r, struct buf *json);
 /* Makes it one that is refused with @why and kept: its headers without credentials, and its body or, when it is
  * only a part, the first REQUEST_PART_BYTES. @reason is kept by reference. Returns 0 or -ENOMEM. */
 int request_reject(struct request *r, const struct check_result *why, const char *reason, int64_t at);

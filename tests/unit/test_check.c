@@ -48,6 +48,12 @@ static const struct {
 } rows[] = {
     { "the default path", "POST", P, NULL, { BEARER }, NULL, 0, "main", false },
     { "a bridge's path", "POST", "/webhook/b-2", NULL, { BEARER }, NULL, 0, "b-2", false },
+    { "a session in the path", "POST", "/webhook/b-2/shop1", NULL, { BEARER }, NULL, 0, "b-2", false },
+    { "an encoded session", "POST", "/webhook/b-2/loja%2F1%20x", NULL, { BEARER }, NULL, 0, "b-2", false },
+    { "no session", "POST", "/webhook/b-2/", NULL, { BEARER }, NULL, 404, NULL, false },
+    { "more than a session", "POST", "/webhook/b-2/a/b", NULL, { BEARER }, NULL, 404, NULL, false },
+    { "a session that is none", "POST", "/webhook/b-2/%0a", NULL, { BEARER }, NULL, 404, NULL, false },
+    { "half an encoding", "POST", "/webhook/b-2/a%2", NULL, { BEARER }, NULL, 404, NULL, false },
     { "a token in the query", "POST", P, "token=t", { NOTHING }, NULL, 0, "main", false },
     { "another path", "POST", P "/", NULL, { BEARER }, NULL, 404, NULL, false },
     { "no bridge", "POST", "/webhook/", NULL, { BEARER }, NULL, 404, NULL, false },
@@ -100,6 +106,46 @@ static const struct {
     { "gzip", "POST", P, "token=t", { { "content-encoding" }, { "gzip" } }, NULL, 415, NULL, false },
     { "identity", "POST", P, "token=t", { { "content-encoding" }, { "Identity" } }, NULL, 0, "main", false },
 };
+
+static void test_sessions_of_paths(void **state)
+{
+    static const struct {
+        const char *path, *session;
+    } cases[] = { { "/webhook/b-2/shop1", "shop1" },
+                  { "/webhook/b-2/loja%2F1%20x", "loja/1 x" },
+                  { "/webhook/b-2/S%c3%a3o", "S\xc3\xa3o" },
+                  { "/webhook/b-2", "" },
+                  { "/webhook/b-2/..", "" },
+                  { "/webhook/b-2/a%00b", "" },
+                  { P, "" } };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char session[SESSION_ID_MAX];
+
+        check_session(str_from(cases[i].path), session);
+        assert_string_equal(session, cases[i].session);
+    }
+}
+
+/* Forms are for bridges that send them. */
+static void test_forms(void **state)
+{
+    struct headers headers = { { "content-type" }, { "application/x-www-form-urlencoded; charset=utf-8" } };
+    struct check_input in = { .method = STR_LIT("POST"),
+                              .path = STR_LIT(P),
+                              .query = STR_LIT("token=t"),
+                              .headers = { .header = header, .ctx = &headers },
+                              .is_configured = true,
+                              .default_bridge = STR_LIT("main"),
+                              .is_own_host = true };
+    struct tokens one;
+
+    assert_int_equal(tokens_parse("t", &one), 0);
+    in.tokens = &one;
+    assert_int_equal(check_request(&in).status, 415);
+    in.takes_forms = true;
+    assert_int_equal(check_request(&in).status, 0);
+}
 
 static void test_requests(void **state)
 {
@@ -247,6 +293,8 @@ static void test_refusals_have_a_detail(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sessions_of_paths),
+        cmocka_unit_test(test_forms),
         cmocka_unit_test(test_requests),
         cmocka_unit_test(test_must_be_signed),
         cmocka_unit_test(test_open_is_not_open_to_browsers),

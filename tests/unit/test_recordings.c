@@ -407,6 +407,31 @@ static void every_recorded_webhook_is_read(void **state)
         check_webhooks(&rows[i]);
 }
 
+/* An instance of Evolution without a network says "connecting" a hundred times a second: equal but for the time. */
+static void equal_states_of_evolution_are_told(void **state)
+{
+    struct webhook first = { 0 };
+
+    for (int i = 1; i <= 5; i++) {
+        struct webhook_request req = { .header = header };
+        struct recording f;
+        struct webhook w;
+        char path[200];
+
+        (void)snprintf(path, sizeof path, "tests/fixtures/evolution/hooks-nonet/%03d.http", i);
+        f = load(path);
+        req.body = f.body;
+        req.ctx = &f;
+        assert_int_equal(bridge_read_webhook(NULL, &req, STR_LIT("main"), &w), 0);
+        assert_true(w.key.has_state);
+        if (i == 1)
+            first = w;
+        assert_memory_equal(w.key.state, first.key.state, sizeof w.key.state);
+        assert_true(i == 1 || memcmp(w.key.digest, first.key.digest, sizeof w.key.digest) != 0);
+        free(f.bytes);
+    }
+}
+
 /* After a close and a start wppconnect names no session; the path of the webhook does (POST /webhook/BRIDGE/SESSION). */
 static void webhooks_of_wppconnect_may_name_no_session(void **state)
 {
@@ -686,6 +711,7 @@ int main(void)
         cmocka_unit_test(every_recorded_answer_of_openwa_is_read),
         cmocka_unit_test(every_recorded_answer_of_wppconnect_is_read),
         cmocka_unit_test(every_recorded_webhook_is_read),
+        cmocka_unit_test(equal_states_of_evolution_are_told),
         cmocka_unit_test(webhooks_of_wppconnect_may_name_no_session),
         cmocka_unit_test(codes_of_evolution_come_with_the_close),
         cmocka_unit_test(recorded_signatures_hold),

@@ -410,6 +410,32 @@ static void a_post_of_meta_without_messages_is_kept_whole(void **state)
     assert_string_equal(e.body[0], other);
 }
 
+static void a_url_is_verified_with_the_token(void **state)
+{
+    static const struct {
+        const char *query;
+        int answer;
+    } rows[] = {
+        { "hub.mode=subscribe&hub.verify_token=app%2Dsecret&hub.challenge=1158201444", 0 },
+        { "hub.mode=subscribe&hub.verify_token=wrong&hub.challenge=1158201444", CHALLENGE_REFUSED },
+        { "hub.mode=subscribe&hub.challenge=1158201444", CHALLENGE_REFUSED },
+        { "hub.mode=subscribe&hub.verify_token=app-secret&hub.challenge=<script>", CHALLENGE_REFUSED },
+        { "hub.mode=subscribe&hub.verify_token=app-secret&hub.challenge=", CHALLENGE_REFUSED },
+        { "hub.mode=subscribe&hub.verify_token=app-secret", CHALLENGE_NONE },
+        { "hub.mode=unsubscribe&hub.verify_token=app-secret&hub.challenge=1", CHALLENGE_NONE },
+        { "", CHALLENGE_NONE },
+    };
+    struct tokens tokens, none = { 0 };
+    char text[CHALLENGE_MAX];
+
+    assert_int_equal(tokens_parse("app-secret", &tokens), 0);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        assert_int_equal(challenge_check(&tokens, str_from(rows[i].query), text), rows[i].answer);
+    assert_int_equal(challenge_check(&tokens, str_from(rows[0].query), text), 0);
+    assert_string_equal(text, "1158201444");
+    assert_int_equal(challenge_check(&none, str_from(rows[0].query), text), CHALLENGE_REFUSED);
+}
+
 /* -- forms -- */
 
 static void forms_of_wuzapi_become_its_json(void **state)
@@ -455,6 +481,7 @@ int main(void)
         cmocka_unit_test(webhooks_are_read),
         cmocka_unit_test(one_post_of_meta_is_many_events),
         cmocka_unit_test(a_post_of_meta_without_messages_is_kept_whole),
+        cmocka_unit_test(a_url_is_verified_with_the_token),
         cmocka_unit_test(forms_of_wuzapi_become_its_json),
     };
 
