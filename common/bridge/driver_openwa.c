@@ -27,6 +27,7 @@ static const struct bridge_word words[] = {
     { "initializing", SESSION_STARTING },
     { "authenticating", SESSION_STARTING },
     { "qr_ready", SESSION_QR_PENDING },
+    { "action_required", SESSION_ACTION_REQUIRED },
     { "disconnected", SESSION_DISCONNECTED },
     { "failed", SESSION_DISCONNECTED }, /* a 440; a start brings it back */
     { NULL, SESSION_STATE_N },

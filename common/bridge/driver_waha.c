@@ -27,8 +27,8 @@ static const struct bridge_word words[] = {
     { "failed", SESSION_DISCONNECTED },
     { "scan_qr_code", SESSION_QR_PENDING },
     /* a person has to confirm with a passkey on the phone */
-    { "passkey_required", SESSION_QR_PENDING },
-    { "passkey_confirmation_required", SESSION_QR_PENDING },
+    { "passkey_required", SESSION_ACTION_REQUIRED },
+    { "passkey_confirmation_required", SESSION_ACTION_REQUIRED },
     { NULL, SESSION_STATE_N },
 };
 

@@ -49,6 +49,8 @@ static enum event_type type_of_state(enum session_state state)
         return EVENT_TYPE_SESSION_CONNECTED;
     case SESSION_QR_PENDING:
         return EVENT_TYPE_SESSION_QR;
+    case SESSION_ACTION_REQUIRED:
+        return EVENT_TYPE_SESSION_ACTION_REQUIRED;
     case SESSION_DISCONNECTED:
     case SESSION_LOGGED_OUT:
     case SESSION_FAILED:

@@ -14,6 +14,7 @@ const struct bridge_word sessions_words[] = {
     { "disconnected", SESSION_DISCONNECTED },
     { "logged_out", SESSION_LOGGED_OUT },
     { "failed", SESSION_FAILED },
+    { "action_required", SESSION_ACTION_REQUIRED },
     { NULL, SESSION_STATE_N },
 };
 

@@ -49,7 +49,9 @@ enum alert_scope { ALERT_OF_BRIDGE, ALERT_OF_SESSION };
     X(SESSION_DOWN, ALERT_OF_SESSION, "session-down", "warning", "down for a while",                              \
       "`zapkeep session show` says what is tried")                                                                \
     X(SESSION_SILENT, ALERT_OF_SESSION, "session-silent", "warning", "silent",                                    \
-      "connected, but it has not received anything for too long")
+      "connected, but it has not received anything for too long")                                                 \
+    X(SESSION_ACTION_REQUIRED, ALERT_OF_SESSION, "session-action-required", "warning", "waiting for a person",     \
+      "confirm it on the phone (a passkey), or at the bridge's own page")
 /* clang-format on */
 
 enum alert_kind {

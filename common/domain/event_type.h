@@ -6,15 +6,16 @@
 #include "common/base/text.h"
 
 /* X(NAME, text) */
-#define EVENT_TYPES(X)                              \
-    X(MESSAGE_RECEIVED, "message.received")         \
-    X(MESSAGE_SENT, "message.sent")                 \
-    X(MESSAGE_DELIVERED, "message.delivered")       \
-    X(MESSAGE_READ, "message.read")                 \
-    X(SESSION_CONNECTED, "session.connected")       \
-    X(SESSION_DISCONNECTED, "session.disconnected") \
-    X(SESSION_QR, "session.qr")                     \
-    X(SESSION_STATUS, "session.status")             \
+#define EVENT_TYPES(X)                                    \
+    X(MESSAGE_RECEIVED, "message.received")               \
+    X(MESSAGE_SENT, "message.sent")                       \
+    X(MESSAGE_DELIVERED, "message.delivered")             \
+    X(MESSAGE_READ, "message.read")                       \
+    X(SESSION_CONNECTED, "session.connected")             \
+    X(SESSION_DISCONNECTED, "session.disconnected")       \
+    X(SESSION_QR, "session.qr")                           \
+    X(SESSION_STATUS, "session.status")                   \
+    X(SESSION_ACTION_REQUIRED, "session.action_required") \
     X(EVENT_OTHER, "event.other")
 
 enum event_type {

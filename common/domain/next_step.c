@@ -26,7 +26,10 @@ const char *next_step(enum session_state state, const struct cause *cause, bool 
     const char *pair = pair_for(state, cause);
 
     ret[0] = '\0';
-    if (pair)
+    if (state == SESSION_ACTION_REQUIRED)
+        (void)snprintf(
+            ret, n, "confirm it on the phone that owns the number (a passkey), or at the bridge's own page");
+    else if (pair)
         (void)snprintf(ret, n, "%s `zapkeep session pair %s`", pair, id);
     else if (cause && cause->scope == SCOPE_BRIDGE && state != SESSION_CONNECTED)
         (void)snprintf(ret, n, "update the bridge, then run `zapkeep session unpark %s`", id);

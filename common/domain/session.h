@@ -17,7 +17,8 @@ bool session_id_is_valid(struct str id);
 /* Copies a valid id with its NUL; false, and @ret "", when it is none. */
 bool session_id_copy(struct str id, char ret[SESSION_ID_MAX]);
 
-/* X(NAME, text) */
+/* X(NAME, text). UNKNOWN: the bridge calls it by a word that its driver does not know. ACTION_REQUIRED: a person has to do
+ * something that is no scan (a passkey). */
 #define SESSION_STATES(X)           \
     X(STARTING, "starting")         \
     X(QR_PENDING, "qr_pending")     \
@@ -26,7 +27,8 @@ bool session_id_copy(struct str id, char ret[SESSION_ID_MAX]);
     X(LOGGED_OUT, "logged_out")     \
     X(FAILED, "failed")             \
     X(LOST, "lost")                 \
-    X(UNKNOWN, "unknown") /* the bridge calls it by a word that its driver does not know */
+    X(UNKNOWN, "unknown")           \
+    X(ACTION_REQUIRED, "action_required")
 
 enum session_state {
 #define X(name, text) SESSION_##name,

@@ -13,6 +13,7 @@
     X(CONNECTED, "connected", "it is connected")                                                            \
     X(STARTING, "starting", "the bridge is starting it")                                                    \
     X(QR_PENDING, "qr-pending", "it waits for somebody to scan its QR code")                                \
+    X(ACTION_REQUIRED, "action-required", "a person has to confirm it, on the phone or at the bridge")      \
     X(LOGGED_OUT, "logged-out", "it is logged out: delete it, create it again and scan its QR code")        \
     X(FAILED, "failed", "WhatsApp refuses this account or client: see its cause")                           \
     X(UNKNOWN_STATE, "unknown-state", "the bridge calls it by a word that zapkeep does not know")           \

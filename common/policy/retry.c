@@ -170,7 +170,7 @@ static bool is_park_over(enum retry_park park, enum session_state from)
     case RETRY_PARK_FAILURES:
     case RETRY_PARK_TWO_OWNERS:
     case RETRY_PARK_CAUSE:
-        return from == SESSION_QR_PENDING;
+        return from == SESSION_QR_PENDING || from == SESSION_ACTION_REQUIRED;
     default:
         return true;
     }

@@ -28,6 +28,8 @@ static struct retry_verdict state_verdict(enum session_state s)
         return NO(STARTING, 0);
     case SESSION_QR_PENDING:
         return NO(QR_PENDING, 0);
+    case SESSION_ACTION_REQUIRED:
+        return NO(ACTION_REQUIRED, 0);
     case SESSION_CONNECTED:
         return NO(CONNECTED, 0);
     case SESSION_LOGGED_OUT:

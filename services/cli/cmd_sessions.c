@@ -151,16 +151,16 @@ static int check_state(const char *state)
     return cli_problem(
         EXIT_USAGE,
         "--state is \"%s\"; there are starting, qr_pending, connected, disconnected, logged_out, "
-        "failed, lost and parked",
+        "failed, lost, unknown, action_required and parked",
         state);
 }
 
 /* People read the worst first; programs get the order of bridge and id. */
 static int each_session(struct session_list *l)
 {
-    static const int worst_first[] = { SESSION_LOST,         SESSION_FAILED,   SESSION_LOGGED_OUT,
-                                       SESSION_DISCONNECTED, SESSION_UNKNOWN,  SESSION_QR_PENDING,
-                                       SESSION_STARTING,     SESSION_CONNECTED };
+    static const int worst_first[] = { SESSION_LOST,         SESSION_FAILED,          SESSION_LOGGED_OUT,
+                                       SESSION_DISCONNECTED, SESSION_ACTION_REQUIRED, SESSION_UNKNOWN,
+                                       SESSION_QR_PENDING,   SESSION_STARTING,        SESSION_CONNECTED };
     const char *bridge = l->s->all ? NULL : l->s->cli.bridge.name;
     int r = 0;
 

@@ -21,6 +21,8 @@ static enum alert_kind kind_of(const struct rules *rules, const struct alert_fac
         return ALERT_SESSION_LOGGED_OUT;
     if (f->state == SESSION_QR_PENDING)
         return ALERT_SESSION_NEEDS_QR;
+    if (f->state == SESSION_ACTION_REQUIRED)
+        return ALERT_SESSION_ACTION_REQUIRED;
     if (f->state == SESSION_FAILED)
         return ALERT_SESSION_BANNED;
     if (f->parked && f->state != SESSION_CONNECTED && f->state != SESSION_STARTING)
@@ -39,7 +41,8 @@ static int64_t hold_ms(const struct rules *rules, const struct alert_facts *f, e
     if (k == ALERT_SESSION_NEEDS_QR && !f->paired)
         return rules->down_alert_ms;
     return k == ALERT_SESSION_LOST || k == ALERT_SESSION_LOGGED_OUT || k == ALERT_SESSION_NEEDS_QR ||
-                   k == ALERT_SESSION_BANNED || k == ALERT_SESSION_PARKED
+                   k == ALERT_SESSION_BANNED || k == ALERT_SESSION_PARKED ||
+                   k == ALERT_SESSION_ACTION_REQUIRED
                ? rules->alert_hold_ms
                : 0;
 }

@@ -83,6 +83,8 @@ static bool read_event(struct feed_target *t, const struct event *e, struct sess
         return false;
     if (str_eq(e->type, "session.connected"))
         ret->state = SESSION_CONNECTED;
+    else if (str_eq(e->type, "session.action_required"))
+        ret->state = SESSION_ACTION_REQUIRED;
     else if (str_eq(e->type, "session.qr"))
         ret->state = SESSION_QR_PENDING;
     else if (str_eq(e->type, "session.disconnected"))

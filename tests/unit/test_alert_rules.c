@@ -39,6 +39,7 @@ static const struct {
       { LONG.state = SESSION_CONNECTED, .flapping = true },
       0,
       ALERT_SESSION_FLAPPING },
+    { "a person", { LONG.state = SESSION_ACTION_REQUIRED }, 0, ALERT_SESSION_ACTION_REQUIRED },
     { "silent", { LONG.state = SESSION_CONNECTED, .silent = true }, 0, ALERT_SESSION_SILENT },
     { "nobody is silent while down", { LONG.state = SESSION_DISCONNECTED, .silent = true }, 428, ALERT_NONE },
     { "on its way: what was current stays",

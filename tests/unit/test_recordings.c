@@ -659,6 +659,32 @@ static int find(const char *folder, const char *probe_path, const char *probe_fi
     return r;
 }
 
+/* A person has to confirm with a passkey: no scan helps, and nothing is attempted. */
+static void a_passkey_is_a_person_s_turn(void **state)
+{
+    static const char *const words[] = { "PASSKEY_REQUIRED", "PASSKEY_CONFIRMATION_REQUIRED" };
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        char status[200], hook[300];
+        struct bridge_answer a = { .status = 200 };
+        struct webhook_request req = { .header = NULL };
+        struct bridge_session s;
+        struct webhook w;
+
+        (void)snprintf(status, sizeof status, "{\"name\":\"shop1\",\"status\":\"%s\"}", words[i]);
+        (void)snprintf(hook, sizeof hook,
+                       "{\"id\":\"evt_1\",\"event\":\"session.status\",\"session\":\"shop1\",\"engine\":"
+                       "\"GOWS\",\"payload\":{\"status\":\"%s\"}}",
+                       words[i]);
+        a.body = str_from(status);
+        assert_int_equal(bridge_read_status(bridge_driver_find("waha"), &a, "shop1", &s), 0);
+        assert_int_equal(s.state, SESSION_ACTION_REQUIRED);
+        req.body = str_from(hook);
+        assert_int_equal(bridge_read_webhook(NULL, &req, STR_LIT("main"), &w), 0);
+        assert_string_equal(event_type_text(w.type), "session.action_required");
+    }
+}
+
 static void recorded_bridges_are_found(void **state)
 {
     const struct bridge_driver *d = NULL;
@@ -718,6 +744,7 @@ int main(void)
         cmocka_unit_test(recorded_signatures_of_openwa_hold),
         cmocka_unit_test(tokens_of_wppconnect_are_made_as_the_server_makes_them),
         cmocka_unit_test(procedures_go_on_as_the_recorded_answers_ask),
+        cmocka_unit_test(a_passkey_is_a_person_s_turn),
         cmocka_unit_test(recorded_bridges_are_found),
         cmocka_unit_test(each_bridge_gets_its_key_in_its_own_header),
     };

@@ -142,6 +142,7 @@ static void test_every_session_that_needs_a_person_has_a_next_step(void **state)
         { SESSION_STARTING, NULL, false, "" },
         { SESSION_DISCONNECTED, "connection-lost", false, "" },
         { SESSION_DISCONNECTED, "connection-lost", true, "zapkeep session unpark s1" },
+        { SESSION_ACTION_REQUIRED, NULL, false, "confirm it on the phone" },
         { SESSION_QR_PENDING, NULL, false, "zapkeep session pair s1" },
         { SESSION_LOGGED_OUT, "logged-out", false, "zapkeep session pair s1" },
         { SESSION_LOGGED_OUT, "logged-out", true, "zapkeep session pair s1" },

@@ -73,6 +73,7 @@ static void test_session(void **state)
         { "ready", { .phase = RETRY_DUE }, { SESSION_DISCONNECTED, 0 }, ALL(READY) },
         { "connected", { .phase = RETRY_DUE }, { SESSION_CONNECTED, 0 }, ALL(CONNECTED) },
         { "starting", { .phase = RETRY_DUE }, { SESSION_STARTING, 0 }, ALL(STARTING) },
+        { "a person", { .phase = RETRY_DUE }, { SESSION_ACTION_REQUIRED, 0 }, ALL(ACTION_REQUIRED) },
         { "qr", { .phase = RETRY_DUE }, { SESSION_QR_PENDING, 0 }, ALL(QR_PENDING) },
         { "logged out", { .phase = RETRY_DUE }, { SESSION_LOGGED_OUT, 0 }, ALL(LOGGED_OUT) },
         { "failed", { .phase = RETRY_DUE }, { SESSION_FAILED, 0 }, ALL(FAILED) },

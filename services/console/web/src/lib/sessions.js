@@ -1,9 +1,9 @@
 // The list of sessions: the worst comes first; filters and search are pure and fast (10,000 sessions a keystroke).
 
 // How much a person is needed, by state; 0 is the worst.
-const GRAVITY = { lost: 0, failed: 1, logged_out: 2, disconnected: 4, qr_pending: 5, unknown: 6, starting: 7, connected: 9 };
+const GRAVITY = { lost: 0, failed: 1, logged_out: 2, disconnected: 4, action_required: 5, qr_pending: 5, unknown: 6, starting: 7, connected: 9 };
 
-export const STATES = ['connected', 'starting', 'qr_pending', 'disconnected', 'logged_out', 'failed', 'lost', 'unknown'];
+export const STATES = ['connected', 'starting', 'qr_pending', 'disconnected', 'logged_out', 'failed', 'lost', 'unknown', 'action_required'];
 
 export function gravity(s) {
   const g = GRAVITY[s.state] ?? 6;
@@ -12,7 +12,7 @@ export function gravity(s) {
 }
 
 // Something is wrong with it: it is neither connected nor on its way.
-export const isDown = (s) => gravity(s) <= 6 && s.state !== 'qr_pending' && s.state !== 'unknown';
+export const isDown = (s) => gravity(s) <= 6 && s.state !== 'qr_pending' && s.state !== 'action_required' && s.state !== 'unknown';
 
 // The tone of a state: "bad", "warn", "busy", "ok".
 export function tone(s) {

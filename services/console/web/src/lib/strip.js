@@ -9,6 +9,7 @@ const STATES = {
   f: 'failed',
   l: 'lost',
   u: 'unknown',
+  a: 'action_required',
 };
 
 // runs(strip): [{ state, from, to }], slots of one state in a row; state '' is not known.

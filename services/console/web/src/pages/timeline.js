@@ -12,7 +12,7 @@ import { Clock } from '../ui/time.js';
 
 const KINDS = ['change', 'attempt', 'delivery', 'operator', 'event'];
 
-const stateTone = (state) => ({ connected: 'ok', starting: 'busy', qr_pending: 'warn', unknown: 'warn' })[state] ?? 'bad';
+const stateTone = (state) => ({ connected: 'ok', starting: 'busy', qr_pending: 'warn', action_required: 'warn', unknown: 'warn' })[state] ?? 'bad';
 const OUTCOME = { succeeded: 'ok', open: 'busy', called: 'busy' };
 
 const tones = {
