@@ -1,7 +1,8 @@
 'use strict';
 /*
  * POST /sessions {"id","webhook":{"url","events"}}: "id" is zapw's "sessionId"; where the session's events go, and
- * which, is remembered over restarts. zapw answers as it always does, also to a body with "sessionId" alone.
+ * which, is remembered over restarts. zapw answers as it always does; to a body with "id" the fields that the contract's
+ * clients read ("id", "qr_code") stand beside its envelope. A body with "sessionId" alone gets zapw's own bytes.
  */
 const { randomUUID } = require('crypto');
 const { refuse } = require('../door');
@@ -19,6 +20,7 @@ function start(bridge) {
     const wrong = body.webhook && faultOf(body.webhook);
     if (wrong) return refuse(res, 400, wrong);
     body.sessionId ||= body.id || randomUUID();
+    if (body.id) besideEnvelope(res);
     if (body.webhook && !sessionManager.getSession(body.sessionId)) remember(res, body.sessionId, body.webhook);
     return next();
   });
@@ -38,6 +40,29 @@ function start(bridge) {
     res.once('close', () => {
       if (!sessionManager.getSession(id)) notes.drop(id);
     });
+  }
+}
+
+/* {"status":"success","data":{…}} gets "id" and "qr_code" at the top. Errors and anything else stay as they are. */
+function besideEnvelope(res) {
+  const { end } = res;
+  res.end = (chunk, ...rest) => {
+    res.end = end;
+    const more = extended(chunk);
+    if (!more) return end.call(res, chunk, ...rest);
+    if (res.getHeader('Content-Length') !== undefined) res.setHeader('Content-Length', Buffer.byteLength(more));
+    res.removeHeader('ETag');
+    return end.call(res, more, 'utf8');
+  };
+}
+
+function extended(chunk) {
+  try {
+    const body = JSON.parse(String(chunk));
+    const { id, qrCode } = body.data;
+    return id ? JSON.stringify({ ...body, id, ...(qrCode && { qr_code: qrCode }) }) : null;
+  } catch {
+    return null;
   }
 }
 

@@ -3,8 +3,8 @@
  * POST /sessions/:id/reconnect: a new connection with the credentials that are there, so a paired session needs no
  * new QR. Answers when the attempt was started:
  *
- *   202 {"id","status","reconnect":"started"}       a new attempt
- *   202 {"id","status","reconnect":"under way"}     one is running already, nothing was done
+ *   200 {"id","status","reconnect":"started"}       a new attempt
+ *   200 {"id","status","reconnect":"under way"}     one is running already, nothing was done
  *   200 {"id","status","reconnect":"not needed"}    it is connected, nothing was done
  *   404, 500                                        in zapw's shape of an error
  */
@@ -48,9 +48,9 @@ function start(bridge) {
       if (session.status === 'connected' && service.isSessionConnected(id)) return say(200, 'not needed');
       const first = !running.has(id);
       const client = service.getClient(id);
-      if (first && isUnderWay(session, client, begun.get(client))) return say(202, 'under way');
+      if (first && isUnderWay(session, client, begun.get(client))) return say(200, 'under way');
       await attemptOnce(id);
-      return say(202, first ? 'started' : 'under way');
+      return say(200, first ? 'started' : 'under way');
     } catch (error) {
       bridge.log.error('reconnect', error.message, { session: id });
       return refuse(res, 500, 'Failed to reconnect session');

@@ -1,7 +1,7 @@
 'use strict';
 /*
  * GET /sessions/:id/status: one session without side effects (zapw's GET /sessions/:id may restart a QR round).
- * The status is zapw's own word.
+ * The status is the contract's word: qr_pending, connecting, connected, disconnected. zapw's own is beside it.
  */
 const { answer, refuse } = require('../door');
 const { decode } = require('../lib/ids');
@@ -16,9 +16,12 @@ function start(bridge) {
   });
 }
 
+/* zapw's other words are the contract's already. */
+const WORDS = { qr_waiting: 'qr_pending', initializing: 'connecting' };
+
 /* Dates become ISO text; what is unknown is left out. */
 function view({ id, status, phoneNumber, name, createdAt, connectedAt }) {
-  return { id, status, phoneNumber, name, createdAt, connectedAt };
+  return { id, status: WORDS[status] ?? status, zapwStatus: status, phoneNumber, name, createdAt, connectedAt };
 }
 
 module.exports = { start };
