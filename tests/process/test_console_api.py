@@ -1,0 +1,368 @@
+"""The console's API over real sockets: held against its OpenAPI file, against forged requests, and against readers that stall."""
+
+import json
+import os
+import re
+import socket
+import time
+import urllib.parse
+
+import pytest
+import secrets_watch
+import zk
+from forwarding import Backend
+
+PASSWORD = secrets_watch.mark("the console's password", "console-password-5f1c")
+VIEWER = secrets_watch.mark("the viewers' password", "viewer-password-77ab")
+with open(os.path.join(zk.ROOT, "services", "console", "openapi.json")) as f:
+    API = json.load(f)
+
+
+class Console:
+    """A console of a stack, and a browser that is logged in."""
+
+    def __init__(self, stack, name="console", **env):
+        self.port = zk.free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.origin = self.url
+        self.cookie = self.csrf = None
+        self.process = stack.start(name, "zapkeep-console", "--admin-listen", "off", **{
+            "ZAPKEEP_CONSOLE_LISTEN": f"127.0.0.1:{self.port}", "ZAPKEEP_CONSOLE_PASSWORD": PASSWORD,
+            "ZAPKEEP_CONSOLE_VIEWER_PASSWORD": VIEWER, **env})
+        zk.wait_until("the console answers", lambda: self.get("/me")[0] == 401, needs=self.process)
+
+    def ask(self, method, path, body=None, headers=None):
+        """(status, headers, JSON)"""
+        all_headers = {"Content-Type": "application/json", "Origin": self.origin}
+        if self.cookie:
+            all_headers["Cookie"] = f"a=b; zapkeep_session={self.cookie}"
+        if self.csrf and method != "GET":
+            all_headers["X-CSRF-Token"] = self.csrf
+        all_headers.update(headers or {})
+        all_headers = {k: v for k, v in all_headers.items() if v is not None}
+        status, answer, text = zk.http(method, f"{self.url}/api/v1{path}", json.dumps(body) if body is not None else None,
+                                       all_headers)
+        return status, answer, json.loads(text) if text and text[:1] in b"{[" else text
+
+    def get(self, path, **kwargs):
+        return self.ask("GET", path, **kwargs)
+
+    def post(self, path, body=None, **kwargs):
+        return self.ask("POST", path, body if body is not None else {}, **kwargs)
+
+    def login(self, password=PASSWORD, **fields):
+        self.cookie = self.csrf = None
+        status, headers, me = self.post("/login", fields or {"password": password})
+        if status == 200:
+            self.cookie = re.search(r"zapkeep_session=([0-9a-f]{64})", headers["Set-Cookie"])[1]
+            self.csrf = me["csrf"]
+        return status, headers, me
+
+    def stream(self, query="", last=None):
+        return Stream(self, query, last)
+
+
+class Stream:
+    """An open stream; read() waits for a message."""
+
+    def __init__(self, console, query="", last=None, receive_bytes=None):
+        self.socket = socket.socket()
+        if receive_bytes:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        self.socket.connect(("127.0.0.1", console.port))
+        self.socket.settimeout(0.2)
+        again = f"Last-Event-ID: {last}\r\n" if last is not None else ""
+        self.socket.sendall(f"GET /api/v1/stream?{query} HTTP/1.1\r\nHost: 127.0.0.1:{console.port}\r\n{again}"
+                            f"Cookie: zapkeep_session={console.cookie}\r\n\r\n".encode())
+        self.data = b""
+
+    def more(self):
+        try:
+            data = self.socket.recv(65536)
+        except TimeoutError:
+            return True
+        self.data += data
+        return bool(data)
+
+    def messages(self):
+        """[(event, id, data)]"""
+        found = []
+        for block in self.data.partition(b"\r\n\r\n")[2].decode().split("\n\n")[:-1]:
+            fields = dict(line.split(": ", 1) for line in block.split("\n"))
+            found.append((fields["event"], fields.get("id"), json.loads(fields["data"])))
+        return found
+
+    def wait(self, what, condition):
+        def look():
+            self.more()
+            return next((m for m in self.messages() if condition(*m)), None)
+        return zk.wait_until(what, look, step=0)
+
+
+# ---- one stack for all tests of the file ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def world():
+    stack = zk.Stack()
+    backend = Backend()
+    try:
+        stack.env["BACKEND_URL"] = backend.url
+        stack.all("contract", "--sessions", "3")
+        stack.forward()
+        console = Console(stack)
+        assert console.login()[0] == 200
+        for i in range(3):
+            stack.post(zk.webhook("demo-1", message_id=f"M{i}", body=f"hello number {i}"))
+        yield stack, console
+    finally:
+        stack.kill_all()
+        backend.close()
+    stack.check_sanitizers()
+
+
+def fits(schema, value, where="$"):
+    """Raises when a value is not as the schema says; the part of JSON Schema that the file uses."""
+    if "$ref" in schema:
+        return fits(API["components"]["schemas"][schema["$ref"].rpartition("/")[2]], value, where)
+    if "anyOf" in schema:
+        for one in schema["anyOf"]:
+            try:
+                return fits(one, value, where)
+            except AssertionError:
+                pass
+        raise AssertionError(f"{where}: {value!r} fits none")
+    kinds = {"integer": int, "number": (int, float), "string": str, "boolean": bool, "array": list, "object": dict,
+             "null": type(None)}
+    if "type" in schema:
+        assert isinstance(value, kinds[schema["type"]]), f"{where}: {value!r} is no {schema['type']}"
+        assert schema["type"] == "boolean" or not isinstance(value, bool), f"{where}: {value!r}"
+    if "enum" in schema:
+        assert value in schema["enum"], f"{where}: {value!r} is none of {schema['enum']}"
+    if isinstance(value, dict) and "properties" in schema:
+        assert set(schema.get("required", ())) <= set(value), f"{where}: lacks {set(schema['required']) - set(value)}"
+        for key, one in value.items():
+            assert key in schema["properties"] or schema.get("additionalProperties", True), f"{where}: unknown {key}"
+            fits(schema["properties"].get(key, {}), one, f"{where}.{key}")
+    if isinstance(value, list):
+        for i, one in enumerate(value):
+            fits(schema.get("items", {}), one, f"{where}[{i}]")
+
+
+def check_answer(method, pattern, status, answer):
+    operation = API["paths"][pattern][method.lower()]
+    assert str(status) in operation["responses"], f"{method} {pattern}: {status} {answer}"
+    said = operation["responses"][str(status)]
+    if "$ref" in said:
+        said = API["components"]["responses"][said["$ref"].rpartition("/")[2]]
+    if "content" in said:
+        fits(said["content"]["application/json"]["schema"], answer, f"{method} {pattern} {status}")
+
+
+def test_answers_are_as_the_openapi_file_says(world):
+    stack, console = world
+    zk.wait_until("the log has the webhooks", lambda: console.get("/events")[2]["head_seq"] >= 3)
+    seq = console.get("/events?type=message.&limit=1")[2]["rows"][0]["seq"]
+    values = {"{bridge}": "main", "{session}": "demo-1", "{seq}": str(seq), "{id}": "1"}
+    for pattern, methods in API["paths"].items():
+        path = pattern
+        for name, value in values.items():
+            path = path.replace(name, value)
+        if "get" in methods and pattern != "/stream":
+            status, _, answer = console.get(path)
+            assert status in (200, 404), (path, answer)
+            check_answer("GET", pattern, status, answer)
+    changes = [
+        ("/sessions/actions", {"action": "park", "sessions": [{"bridge": "main", "session": "demo-3"}], "reason": "a test"}, 200),
+        ("/sessions/actions", {"action": "unpark", "filter": {"state": "parked"}, "expect": 1}, 200),
+        ("/sessions/actions", {"action": "reconnect", "sessions": [{"bridge": "main", "session": "demo-1"}]}, 200),
+        ("/sessions/actions", {"action": "sing", "sessions": []}, 400),
+        ("/sessions/actions", {"action": "park", "filter": {"state": "asleep"}}, 400),
+        ("/sessions/actions", {"action": "park", "filter": {}, "expect": 1}, 409),
+        ("/delivery/actions", {"action": "pause", "destination": "default"}, 200),
+        ("/delivery/actions", {"action": "resume", "destination": "default"}, 200),
+        ("/delivery/actions", {"action": "pause"}, 400),
+        ("/delivery/replay", {"session": "demo-1", "dry_run": True}, 200),
+        ("/delivery/replay", {"session": "demo-1", "expect": 99}, 409),
+        ("/tokens", {"name": "deploy", "role": "viewer"}, 201),
+        ("/tokens", {"name": "", "role": "viewer"}, 400),
+        ("/alerts/test", {"sink": "-x"}, 400),
+        ("/doctor", {}, 202),
+    ]
+    for path, body, expected in changes:
+        status, _, answer = console.post(path, body)
+        assert status == expected, (path, body, answer)
+        check_answer("POST", path, status, answer)
+
+
+def test_the_table_is_filtered_sorted_and_paged(world):
+    _, console = world
+    everything = console.get("/sessions?sort=session")[2]
+    assert [r["session"] for r in everything["rows"]] == ["demo-1", "demo-2", "demo-3"]
+    assert len(everything["rows"][0]["strip"]) == 96
+    page = console.get("/sessions?sort=session&order=desc&limit=1&offset=1")[2]
+    assert (page["total"], [r["session"] for r in page["rows"]]) == (3, ["demo-2"])
+    assert console.get("/sessions?q=MO-1")[2]["total"] == 1
+    assert console.get("/sessions?state=logged_out")[2]["total"] == 0
+    assert console.get("/sessions?sort=size")[0] == 400
+
+
+def test_the_log_is_paged_backwards_and_searched(world):
+    _, console = world
+    zk.wait_until("the log has the webhooks", lambda: console.get("/events?type=message.")[2]["rows"][2:])
+    page = console.get("/events?type=message.&session=demo-1&limit=2")[2]
+    assert [r["text"] for r in page["rows"]] == ["hello number 2", "hello number 1"]
+    older = console.get(f"/events?type=message.&session=demo-1&before={page['next_before']}")[2]
+    assert older["rows"][0]["text"] == "hello number 0"
+    assert len(console.get("/events?text=NUMBER%201")[2]["rows"]) == 1
+    event = console.get(f"/events/{page['rows'][0]['seq']}")[2]
+    assert event["body"]["data"]["body"] == "hello number 2"
+    assert console.get("/events?since=yesterday")[0] == 400
+
+
+def test_a_drop_is_pushed_and_actions_stand_in_the_timeline(world):
+    stack, console = world
+    stream = console.stream()
+    stream.wait("hello", lambda event, _, data: event == "hello" and not data["resync"])
+    console.post("/sessions/actions", {"action": "park", "sessions": [{"bridge": "main", "session": "demo-2"}], "reason": "for a walk"})
+    stream.wait("it is parked", lambda event, _, data: event == "session" and data["session"] == "demo-2" and data["parked"])
+    stack.control("POST", f"/drop?session=demo-2&code=428")
+    stream.wait("it is down", lambda event, _, data: event == "session" and data["session"] == "demo-2" and data["state"] != "connected")
+    stream.wait("the audit row", lambda event, _, data: event == "audit" and data["action"] == "session.park")
+    items = console.get("/sessions/main/demo-2/timeline")[2]["items"]
+    assert {"change", "operator"} <= {i["kind"] for i in items}
+    assert next(i for i in items if i["kind"] == "operator")["detail"] == "for a walk"
+    assert items == sorted(items, key=lambda i: -i["at"])
+    console.post("/sessions/actions", {"action": "unpark", "sessions": [{"bridge": "main", "session": "demo-2"}]})
+    stream.wait("it is back", lambda event, _, data: event == "session" and data["session"] == "demo-2" and data["state"] == "connected" and not data["parked"])
+
+
+def test_missed_events_come_after_a_reconnect(world):
+    stack, console = world
+    stream = console.stream("events=1&session=demo-1")
+    stream.wait("hello", lambda event, *_: event == "hello")
+    stack.post(zk.webhook("demo-1", message_id="S1"))
+    seen = int(stream.wait("the event", lambda event, *_: event == "event")[1])
+    stream.socket.close()
+    stack.post(zk.webhook("demo-1", message_id="S2"))
+    stack.post(zk.webhook("demo-3", message_id="S3"))
+    zk.wait_until("they are in the log", lambda: console.get("/events?session=demo-3&type=message.")[2]["rows"])
+    again = console.stream("events=1&session=demo-1", last=seen)
+    again.wait("the missed one", lambda event, _, data: event == "event" and data["message_id"] == "S2")
+    assert not [m for m in again.messages() if m[0] == "event" and (m[2]["session"] != "demo-1" or int(m[1]) <= seen)]
+
+
+# ---- who may do what -----------------------------------------------------------------------------------------------
+
+
+def test_forged_requests_are_refused(world):
+    _, console = world
+    park = {"action": "park", "sessions": [{"bridge": "main", "session": "demo-3"}]}
+    for headers in ({"Origin": "http://evil.example"}, {"Origin": None}, {"X-CSRF-Token": None}, {"X-CSRF-Token": "0" * 64},
+                    {"Sec-Fetch-Site": "cross-site"}, {"Content-Type": "text/plain"}):
+        status, _, answer = console.post("/sessions/actions", park, headers=headers)
+        assert status == 403, (headers, answer)
+    assert console.get("/sessions", headers={"Host": "evil.example"})[0] == 421
+    assert console.get("/sessions", headers={"Cookie": None})[0] == 401
+    assert console.get("/sessions", headers={"Cookie": "zapkeep_session=" + "0" * 64})[0] == 401
+    assert console.get("/sessions?state=parked")[2]["total"] == 0
+    assert console.get("/nothing")[0] == 404
+    assert console.ask("PUT", "/sessions")[0] == 405
+
+
+def test_a_viewer_and_a_token_have_their_rights(world):
+    stack, console = world
+    viewer = Console.__new__(Console)
+    viewer.__dict__.update(console.__dict__)
+    assert viewer.login(VIEWER)[2]["role"] == "viewer"
+    assert viewer.get("/overview")[0] == 200
+    assert viewer.post("/sessions/actions", {"action": "park", "sessions": []})[0] == 403
+    assert viewer.get("/tokens")[0] == 403
+    token = console.post("/tokens", {"name": "script", "role": "operator"})[2]
+    bearer = {"Authorization": f"Bearer {token['token']}", "Cookie": None, "Origin": None, "X-CSRF-Token": None}
+    assert console.get("/me", headers=bearer)[2]["actor"] == "token:script"
+    assert console.post("/sessions/actions", {"action": "park", "sessions": [], "dry_run": True}, headers=bearer)[0] == 200
+    with open(os.path.join(stack.data, "state.db"), "rb") as db:
+        assert token["token"].encode() not in db.read() and console.cookie.encode() not in db.read()
+    assert console.ask("DELETE", f"/tokens/{token['id']}")[0] == 204
+    assert console.get("/me", headers=bearer)[0] == 401
+    actions = [r["action"] for r in console.get("/audit")[2]["rows"]]
+    assert {"token.create", "token.remove", "login"} <= set(actions)
+    assert viewer.post("/logout")[0] == 204
+    assert viewer.get("/me")[0] == 401
+
+
+def test_ten_wrong_logins_make_an_address_wait(stack):
+    console = Console(stack)
+    for _ in range(10):
+        assert console.login("wrong")[0] == 401
+    status, headers, _ = console.login()
+    assert status == 429 and 0 < int(headers["Retry-After"]) <= 300
+
+
+def test_a_login_ends_and_outlives_a_restart(stack):
+    console = Console(stack, ZAPKEEP_CONSOLE_LOGIN_TIME="2s")
+    assert console.login()[0] == 200
+    cookie = console.cookie
+    assert console.process.stop() == 0
+    again = Console(stack, ZAPKEEP_CONSOLE_LOGIN_TIME="2s")
+    again.cookie = cookie
+    assert again.get("/me")[0] == 200
+    zk.wait_until("the login has ended", lambda: again.get("/overview")[0] == 401 or time.sleep(2.1))
+
+
+def test_the_one_time_url_works_once(stack):
+    console = Console(stack, ZAPKEEP_CONSOLE_PASSWORD="", ZAPKEEP_CONSOLE_VIEWER_PASSWORD="")
+    ticket = re.search(r"/login\?ticket=([0-9a-f]{64})", console.process.text())[1]
+    assert console.login(ticket="0" * 64)[0] == 401
+    assert console.login(ticket=ticket)[2]["role"] == "operator"
+    assert console.login(ticket=ticket)[0] == 401
+
+
+def test_an_open_address_needs_a_password(stack):
+    for env in ({"ZAPKEEP_CONSOLE_LISTEN": "0.0.0.0:0"}, {"ZAPKEEP_CONSOLE_LISTEN": "127.0.0.1:0", "ZAPKEEP_CONSOLE_URL": "https://ops.example.com"}):
+        p = stack.start("open", "zapkeep-console", "--admin-listen", "off", **env)
+        assert p.popen.wait(zk.PATIENCE) == 2
+        assert "set ZAPKEEP_CONSOLE_PASSWORD" in p.text()
+
+
+# ---- streams -------------------------------------------------------------------------------------------------------
+
+
+def test_two_hundred_streams_are_cheap(world):
+    """That a reader which stalls is cut is tests/unit/test_http_stream.c's."""
+    _, console = world
+    console.stream().wait("hello", lambda event, *_: event == "hello")
+    before = console.process.rss_kib()
+    streams = [console.stream() for _ in range(200)]
+    for s in streams:
+        s.wait("hello", lambda event, *_: event == "hello")
+    grown = console.process.rss_kib() - before
+    for s in streams:
+        s.socket.close()
+    if "asan" not in zk.BIN:
+        assert grown <= 200 * 16, f"{grown} KiB for 200 streams"
+
+
+# ---- pairing -------------------------------------------------------------------------------------------------------
+
+
+def test_a_session_is_paired_by_its_code(world):
+    stack, console = world
+    stream = console.stream()
+    status, _, pairing = console.post("/pairings", {"bridge": "main", "session": "delta"})
+    assert status == 201, pairing
+    check_answer("POST", "/pairings", status, pairing)
+
+    def look():
+        return console.get(f"/pairings/{pairing['id']}")[2]
+    code = zk.wait_until("there is a code", lambda: (p := look())["step"] == "code" and p)
+    check_answer("GET", "/pairings/{id}", 200, code)
+    assert len(code["qr"]["modules"]) == code["qr"]["side"] ** 2 and code["qr"]["svg"].startswith("<svg")
+    stack.control("POST", "/pair?session=delta")
+    zk.wait_until("it is paired", lambda: look()["step"] == "paired")
+    stream.wait("the page is told", lambda event, _, data: event == "pairing" and data["step"] == "paired")
+    status, _, other = console.post("/pairings", {"bridge": "main", "session": "epsilon"})
+    assert console.ask("DELETE", f"/pairings/{other['id']}")[0] == 204
+    assert console.get(f"/pairings/{other['id']}")[2]["step"] == "cancelled"
+    assert console.post("/pairings", {"bridge": "main", "session": "--yes"})[0] == 400
