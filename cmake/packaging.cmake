@@ -4,6 +4,11 @@ install(FILES deploy/systemd/zapkeep.target deploy/systemd/zapkeep-hub.service d
               deploy/systemd/zapkeep-ingest.socket deploy/systemd/zapkeep-monitor.service
               deploy/systemd/zapkeep-reconnect@.service deploy/systemd/zapkeep-forward.service
         DESTINATION lib/systemd/system)
+if(TARGET zapkeep-console)
+  install(FILES deploy/systemd/zapkeep-console.service DESTINATION lib/systemd/system)
+  install(DIRECTORY deploy/proxy DESTINATION share/doc/zapkeep)
+  install(FILES services/console/openapi.json DESTINATION share/doc/zapkeep)
+endif()
 install(FILES deploy/systemd/zapkeep.sysusers DESTINATION lib/sysusers.d RENAME zapkeep.conf)
 # Holds secrets: readable by its group alone.
 install(FILES deploy/systemd/zapkeep.env DESTINATION /etc/zapkeep PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ)
@@ -13,6 +18,9 @@ install(FILES deploy/debian/completion.bash DESTINATION share/bash-completion/co
 install(FILES README.md ARCHITECTURE.md CHANGELOG.md proto/PROTOCOL.md DESTINATION share/doc/zapkeep)
 # The bill of materials (SPDX), of the programs as they are linked here.
 set(programs zapkeep zapkeep-hub zapkeep-ingest zapkeep-monitor zapkeep-reconnect zapkeep-forward)
+if(TARGET zapkeep-console)
+  list(APPEND programs zapkeep-console)
+endif()
 add_custom_command(OUTPUT "${CMAKE_BINARY_DIR}/zapkeep.spdx.json"
   COMMAND "${CMAKE_SOURCE_DIR}/deploy/sbom" "${CMAKE_RUNTIME_OUTPUT_DIRECTORY}" "${PROJECT_VERSION}" "${CMAKE_BINARY_DIR}/zapkeep.spdx.json"
   DEPENDS ${programs} "${CMAKE_SOURCE_DIR}/deploy/sbom" VERBATIM)

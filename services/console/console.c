@@ -71,6 +71,7 @@ static const struct app_spec spec = {
     .program = "zapkeep-console",
     .what = "shows every session in a browser, and lets operators act",
     .table = console_settings_table,
+    .admin_any_port = true,
     .needs_data_dir = true,
     .is_service = true,
 };
