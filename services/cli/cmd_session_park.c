@@ -5,6 +5,7 @@
 
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
+#include "services/cli/audit.h"
 #include "services/cli/commands.h"
 #include "services/cli/state.h"
 
@@ -47,7 +48,10 @@ static int park(struct cli_state *s, const char *id, const char *reason)
 
     if (r == RECONNECTS_NONE)
         return cli_no_session(s, id);
-    return r == 0 ? done(s, id, true) : cli_state_problem(s, r);
+    if (r != 0)
+        return cli_state_problem(s, r);
+    cli_audit(s->settings, "session.park", s->settings->bridge.name, id, true, reason);
+    return done(s, id, true);
 }
 
 static int unpark(struct cli_state *s, const char *id)
@@ -61,6 +65,7 @@ static int unpark(struct cli_state *s, const char *id)
     if (r != 0)
         return cli_state_problem(s, r);
     cli_publish_due(s, id);
+    cli_audit(s->settings, "session.unpark", s->settings->bridge.name, id, true, "");
     return done(s, id, false);
 }
 

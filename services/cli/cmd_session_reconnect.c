@@ -7,6 +7,7 @@
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/domain/next_step.h"
+#include "services/cli/audit.h"
 #include "services/cli/commands.h"
 #include "services/cli/state.h"
 
@@ -85,6 +86,7 @@ static int ask(struct cli_state *s, const char *id, bool force)
     if (r != 0)
         return cli_state_problem(s, r);
     cli_publish_due(s, id);
+    cli_audit(s->settings, "session.reconnect", s->settings->bridge.name, id, true, force ? "--force" : "");
     if (s->settings->json)
         print_json(s, id, true, &v);
     else

@@ -35,6 +35,7 @@
     X(cmd_alert_test, "alert test", "[SINK...] [--json]", "send a test message to the sinks of alerts; exit 1 when one does not take it") \
     X(cmd_replay, "replay", "--from SEQ|TIME [--to SEQ|TIME] [--to-url URL] [--speed 10]", "post events of the log once more, to BACKEND_URL or another URL") \
     X(cmd_doctor, "doctor", "[--no-probe] [--json]", "check every link of the chain and say what to do") \
+    X(cmd_audit, "audit", "[--session ID] [--limit N] [--json]", "who changed what, by the command line and the console, newest first") \
     X(cmd_cursor_list, "cursor list", "[--json]", "the consumers of the event log, and how far each has read") \
     X(cmd_cursor_remove, "cursor remove", "NAME", "retention no longer keeps events for a consumer that is gone for good") \
     X(cmd_backup, "backup", "DIR [--json]", "copy events.db, state.db and forward.db to DIR while everything runs") \

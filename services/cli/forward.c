@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/store/store.h"
+#include "services/cli/audit.h"
 #include "services/cli/event_range.h"
 #include "services/cli/state.h"
 
@@ -137,6 +138,26 @@ static int wait_for_all(const struct forward_cli *f, struct db *state, const int
     return code;
 }
 
+static void audit(const struct forward_cli *f, const struct forward_command *c)
+{
+    static const char *const verbs[] = {
+        [FORWARD_DEAD_RETRY] = "delivery.dead_retry",
+        [FORWARD_DEAD_DROP] = "delivery.dead_drop",
+        [FORWARD_ON] = "delivery.on",
+        [FORWARD_OFF] = "delivery.off",
+        [FORWARD_PAUSE] = "delivery.pause",
+        [FORWARD_RESUME] = "delivery.resume",
+        [FORWARD_RETRY] = "delivery.retry",
+        [FORWARD_SKIP] = "delivery.skip",
+        [FORWARD_TEST] = "delivery.test",
+        [FORWARD_FORGET] = "delivery.forget",
+    };
+    const struct forward_dead_filter *of = &c->filter;
+
+    cli_audit(f->settings, verbs[c->verb], "", of->session ? of->session : "", true,
+              of->destination ? of->destination : "");
+}
+
 int forward_cli_command(const struct forward_cli *f, const struct forward_command *commands, int n,
                         void (*print)(bool failed, const char *result, bool json))
 {
@@ -153,6 +174,8 @@ int forward_cli_command(const struct forward_cli *f, const struct forward_comman
         db_close(state);
         return cli_store_problem(f->settings->app.data_dir, STATE_DB_FILE, r);
     }
+    for (int i = 0; i < n; i++)
+        audit(f, &commands[i]);
     message_init(&m);
     m.type = str_from(topic_type_text(TOPIC_FORWARD_COMMAND));
     cli_publish(f->settings->app.bus_in, f->wall_ms, &m);

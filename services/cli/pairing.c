@@ -155,6 +155,8 @@ static void show(struct pairing *p)
 
 static void show_expired(struct pairing *p)
 {
+    if (p->json)
+        show_json(p); /* without a code */
     if (!p->json && p->session.state != SESSION_CONNECTED) {
         if (terminal_is_one())
             go_back_up(p);

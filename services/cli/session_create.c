@@ -15,6 +15,7 @@
 #include "common/base/own_file.h"
 #include "common/ops/open_state.h"
 #include "common/store/sessions.h"
+#include "services/cli/audit.h"
 #include "services/cli/webhook_url.h"
 
 /* Between two tries to take the lock. */
@@ -165,7 +166,11 @@ int session_create(const struct session_create_settings *s, struct cli_bridge *b
 
     clock_init(&clock);
     code = create(s, b, &clock, id, ret);
-    if (code == EXIT_GO_ON)
-        record(s, &clock, ret->session.id[0] ? ret->session.id : id, &ret->session);
+    if (code == EXIT_GO_ON) {
+        const char *made = ret->session.id[0] ? ret->session.id : id;
+
+        record(s, &clock, made, &ret->session);
+        cli_audit(s->cli, "session.create", s->cli->bridge.name, made, true, "");
+    }
     return code;
 }

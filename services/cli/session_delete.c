@@ -5,6 +5,7 @@
 #include "common/base/mem.h"
 #include "common/ops/open_state.h"
 #include "common/store/sessions.h"
+#include "services/cli/audit.h"
 
 enum step { STEP_BEGIN, STEP_REMOVE, STEP_KEEP };
 
@@ -79,6 +80,7 @@ int session_delete(const struct cli_settings *s, struct cli_bridge *b, const cha
         return cli_store_problem(s->app.data_dir, STATE_DB_FILE, known);
     if (r == BRIDGE_NO_SESSION && known == SESSIONS_NONE)
         return cli_problem(EXIT_NEGATIVE, "there is no session %s", id);
+    cli_audit(s, "session.delete", s->bridge.name, id, true, "");
     *ret_was_gone = r == BRIDGE_NO_SESSION;
     return EXIT_GO_ON;
 }

@@ -25,6 +25,8 @@ void child_cli_export(const struct console_settings *s)
     export_one("WHATSAPP_BRIDGE_NAME", s->bridge.name);
     if (!getenv("WHATSAPP_API_KEY_FILE"))
         export_one("WHATSAPP_API_KEY", s->bridge.api_key);
+    export_one("ZAPKEEP_AUDITED_BY",
+               "console"); /* services/cli/audit.h: the rows of the audit list are ours */
     /* Children need none of these. */
     (void)unsetenv("ZAPKEEP_CONSOLE_PASSWORD");
     (void)unsetenv("ZAPKEEP_CONSOLE_VIEWER_PASSWORD");
@@ -49,10 +51,10 @@ static int find_program(const struct console_context *c, char *ret, size_t n)
     return (size_t)snprintf(ret, n, "%s/zapkeep", own) < n ? 0 : -ENAMETOOLONG;
 }
 
-int child_cli_start(const struct console_context *c, const char *const *words,
+int child_cli_start(const struct console_context *c, const char *const *words, const char *argument,
                     const struct proc_lines_spec *spec, struct proc_lines **ret)
 {
-    const char *argv[CHILD_CLI_ARGS_MAX + 3];
+    const char *argv[CHILD_CLI_ARGS_MAX + 5];
     char program[PATH_MAX_BYTES];
     struct proc_lines_spec child = *spec;
     int n = 0, r = find_program(c, program, sizeof program);
@@ -63,6 +65,10 @@ int child_cli_start(const struct console_context *c, const char *const *words,
     for (int i = 0; words[i] && n <= CHILD_CLI_ARGS_MAX; i++)
         argv[n++] = words[i];
     argv[n++] = "--json";
+    if (argument) {
+        argv[n++] = "--";
+        argv[n++] = argument;
+    }
     argv[n] = NULL;
     child.argv = argv;
     return proc_lines_start(app_loop(c->app), &child, ret);

@@ -11,8 +11,9 @@
 
 /* Gives the children our settings of bridge and store, also those that came as flags. Once, at the start. */
 void child_cli_export(const struct console_settings *s);
-/* Starts "zapkeep <words> --json"; @words are ended by NULL. The spec's argv is ignored. Returns 0 or -errno. */
-int child_cli_start(const struct console_context *c, const char *const *words,
+/* Starts "zapkeep <words> --json [-- <argument>]"; @words are ended by NULL. @argument (may be NULL) is never taken for a
+ * flag, whatever a bridge or an operator has called it. The spec's argv is ignored. Returns 0 or -errno. */
+int child_cli_start(const struct console_context *c, const char *const *words, const char *argument,
                     const struct proc_lines_spec *spec, struct proc_lines **ret);
 /* The way in which the CLI is told a session: "ID" on the bridge of the settings, else "BRIDGE/ID". Returns @ret. */
 const char *child_cli_session(const struct console_context *c, const char *bridge, const char *session,

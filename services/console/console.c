@@ -9,12 +9,15 @@
 #include "services/console/console.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/metrics.h"
+#include "common/base/own_file.h"
 #include "common/base/url.h"
 #include "services/console/child_cli.h"
 #include "services/console/counts.h"
@@ -28,6 +31,8 @@
 #include "services/console/stores.h"
 
 #define API "/api/v1"
+/* The one-time URL, where stdout is no terminal. */
+#define URL_FILE "console-url"
 /* A filter, or a list of 1,000 sessions with long ids. */
 #define BODY_MAX (256 * 1024)
 /* A stop waits so long for answers under way. */
@@ -297,23 +302,51 @@ int console_open(const struct app_start *start, const struct assets *assets, str
     return r;
 }
 
-/* The ticket stands in no log: a line for the person who started it. */
+/* A file of ours alone, for those whose stdout is a log. Returns 0 or -errno. */
+static int write_url(const struct console *x, const char *url)
+{
+    int fd, r = own_file_open(x->settings.app.data_dir, URL_FILE, O_WRONLY | O_CREAT | O_TRUNC, 0600, &fd);
+
+    if (r != 0)
+        return r;
+    if (dprintf(fd, "%s\n", url) < 0)
+        r = -EIO;
+    (void)close(fd);
+    return r;
+}
+
+/* The one-time URL stands in no log: on a terminal it is printed, else it is in a file. */
+static void say_ticket(const struct console *x, const char *url)
+{
+    int r;
+
+    if (isatty(STDOUT_FILENO) == 1) {
+        printf("console: %s (once, within the hour)\n", url);
+        (void)fflush(stdout);
+        return;
+    }
+    r = write_url(x, url);
+    if (r == 0)
+        log_info("console-url", "the one-time address of the console is in this file",
+                 KS("dir", x->settings.app.data_dir), KS("file", URL_FILE));
+    else
+        log_error("console-url-failed",
+                  "the one-time address of the console could not be written; set a password",
+                  KS("dir", x->settings.app.data_dir), KS("file", URL_FILE), KS("error", err_text(r)));
+}
+
 static void say_address(const struct console *x)
 {
     const char *ticket = login_ticket(x->c.login);
-    char host[64];
-    uint16_t port;
+    uint16_t port = http_server_port(x->server);
+    char host[64], url[400];
 
-    if (url_parse_listen(x->settings.listen, host, sizeof host, &port) != 0)
-        return;
-    port = http_server_port(x->server);
     log_info("console-open", "the console is served", KS("listen", x->settings.listen), KI("port", port));
-    if (ticket[0])
-        printf("console: http://%s%s%s:%u/login?ticket=%s (once, within the hour)\n",
-               strchr(host, ':') ? "[" : "", host, strchr(host, ':') ? "]" : "", (unsigned)port, ticket);
-    else
-        printf("console: %s\n", x->settings.url[0] ? x->settings.url : x->settings.listen);
-    (void)fflush(stdout);
+    if (!ticket[0] || url_parse_listen(x->settings.listen, host, sizeof host, &port) != 0)
+        return;
+    (void)snprintf(url, sizeof url, "http://%s%s%s:%u/login?ticket=%s", strchr(host, ':') ? "[" : "", host,
+                   strchr(host, ':') ? "]" : "", (unsigned)http_server_port(x->server), ticket);
+    say_ticket(x, url);
 }
 
 int console_run(struct console *x)

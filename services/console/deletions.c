@@ -79,13 +79,14 @@ static void start_next(struct deletions *d)
         .timeout_ms = DELETE_MS, .on_line = on_line, .on_exit = on_exit_status, .ctx = d
     };
     char name[2 * SESSIONS_ID_MAX];
-    const char *words[] = { "session", "delete", NULL, "--yes", NULL };
+    static const char *const words[] = { "session", "delete", "--yes", NULL };
     int r;
 
     if (d->n == 0)
         return;
-    words[2] = child_cli_session(d->c, d->waiting[0].bridge, d->waiting[0].session, name, sizeof name);
-    r = child_cli_start(d->c, words, &spec, &d->child);
+    r = child_cli_start(
+        d->c, words, child_cli_session(d->c, d->waiting[0].bridge, d->waiting[0].session, name, sizeof name),
+        &spec, &d->child);
     if (r != 0)
         end_first(d, false, err_text(r));
 }

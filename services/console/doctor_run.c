@@ -108,7 +108,7 @@ int doctor_run_start(struct doctor_run *d)
 
     if (d->child)
         return 0;
-    r = child_cli_start(d->c, words, &spec, &d->child);
+    r = child_cli_start(d->c, words, NULL, &spec, &d->child);
     if (r != 0)
         return r;
     d->n = 0;

@@ -95,7 +95,7 @@ void handle_alert_test(struct exchange *e)
     const struct proc_lines_spec spec = {
         .timeout_ms = TEST_MS, .on_line = on_line, .on_exit = on_exit_status, .ctx = t
     };
-    const char *words[] = { "alert", "test", t ? t->sink : NULL, NULL };
+    static const char *const words[] = { "alert", "test", NULL };
     struct proc_lines *child;
     int r;
 
@@ -108,7 +108,7 @@ void handle_alert_test(struct exchange *e)
             return;
         }
     }
-    r = t ? child_cli_start(e->c, words, &spec, &child) : -ENOMEM;
+    r = t ? child_cli_start(e->c, words, t->sink, &spec, &child) : -ENOMEM;
     if (r != 0) {
         mem_free(t);
         exchange_error(e, 503, "no_program", "the program zapkeep cannot be run: %s; set ZAPKEEP_CONSOLE_CLI",

@@ -30,9 +30,10 @@ static void answer_with_cookie(struct exchange *e, const char *value, bool over,
     if (json->len > 0)
         (void)buf_adds(json, "\n");
     (void)snprintf(headers, sizeof headers,
-                   "Set-Cookie: " LOGIN_COOKIE "=%s; Path=%s/; HttpOnly; SameSite=Strict%s%s\n"
+                   "Set-Cookie: %s=%s; Path=%s/; HttpOnly; SameSite=Strict%s%s\n"
                    "Cache-Control: no-store\n",
-                   value, e->c->url.base, e->c->url.https ? "; Secure" : "", over ? "; Max-Age=0" : "");
+                   login_cookie(e->c), value, e->c->url.base, e->c->url.https ? "; Secure" : "",
+                   over ? "; Max-Age=0" : "");
     http_respond(e->http, over ? 204 : 200, over ? NULL : "application/json",
                  over ? STR_NULL : (struct str){ buf_str(json), json->len }, headers);
     e->http = NULL;

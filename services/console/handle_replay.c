@@ -95,6 +95,11 @@ void handle_replay_start(struct exchange *e)
     x.filter.bridge = x.bridge[0] ? str_from(x.bridge) : STR_NULL;
     x.filter.session = x.session[0] ? str_from(x.session) : STR_NULL;
     x.filter.type_prefix = x.type[0] ? str_from(x.type) : STR_NULL;
+    if (x.to_url[0] && !e->who.by_cookie) {
+        exchange_error(e, 403, "forbidden",
+                       "a token replays to the backend alone; another URL needs the login of a person");
+        return;
+    }
     if (r == 0)
         r = read_bounds(e, log, &x);
     if (r == 0 && x.to - x.from > COUNT_MAX) {

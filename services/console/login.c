@@ -1,5 +1,6 @@
 #include "services/console/login.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,6 +18,8 @@
 #define RENEW_PART 8
 /* The one-time URL of a start: long enough for a build in another window. */
 #define TICKET_MS (60 * 60 * 1000LL)
+/* Between two tries of a password, whoever makes them: each takes the loop some 20 to 40 ms. */
+#define VERIFY_MS 100
 /* A token's last use is noted to the hour. */
 #define USED_MS (3600 * 1000LL)
 
@@ -26,6 +29,7 @@ struct login {
     char ticket[LOGIN_SECRET_MAX];
     int64_t ticket_until; /* loop time */
     struct login_limit limit;
+    int64_t verify_at; /* loop time from which a password may be tried again */
 };
 
 /* ---- secrets --------------------------------------------------------------------------------- */
@@ -88,25 +92,68 @@ const char *login_ticket(const struct login *l)
     return l->ticket;
 }
 
-void login_address(const struct console_context *c, const struct http_req *r, char *ret, size_t n)
+const char *login_cookie(const struct console_context *c)
+{
+    /* Cookies are shared by all ports of a host; this name only we can have set, over https and for the whole host. */
+    return c->url.https && !c->url.base[0] ? "__Host-" LOGIN_COOKIE : LOGIN_COOKIE;
+}
+
+static bool is_address(const char *s)
+{
+    struct in6_addr a;
+
+    return inet_pton(AF_INET, s, &a) == 1 || inet_pton(AF_INET6, s, &a) == 1;
+}
+
+/* Loopback, or a proxy that is named. */
+static bool is_believed(const struct console_context *c, const char *peer)
+{
+    const char *list = c->settings->proxies;
+    size_t n = strlen(peer);
+
+    if (strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0)
+        return true;
+    while (*list) {
+        size_t word = strcspn(list, ", ");
+
+        if (word == n && memcmp(list, peer, n) == 0)
+            return true;
+        list += word + (list[word] != '\0');
+    }
+    return false;
+}
+
+/* "127.0.0.1:4711", "[::1]:4711" without the port. */
+static void peer_of(const struct http_req *r, char *ret, size_t n)
 {
     struct str a = http_req_peer(r);
+    const char *colon = memrchr(a.p, ':', a.n);
+
+    if (colon)
+        a.n = (size_t)(colon - a.p);
+    if (a.n > 1 && a.p[0] == '[')
+        a = (struct str){ a.p + 1, a.n - 2 };
+    str_copy(a, ret, n);
+}
+
+void login_address(const struct console_context *c, const struct http_req *r, char *ret, size_t n)
+{
     struct str forwarded = http_req_header(r, "X-Forwarded-For");
-    const char *colon;
+    char last[LOGIN_LIMIT_ADDRESS_MAX];
+    const char *comma;
 
-    if (c->url.origin[0] &&
-        forwarded.n > 0) { /* the last one was written by the proxy, those before by anybody */
-        const char *comma = memrchr(forwarded.p, ',', forwarded.n);
-
-        if (comma)
-            forwarded = (struct str){ comma + 1, forwarded.n - (size_t)(comma + 1 - forwarded.p) };
-        while (forwarded.n > 0 && forwarded.p[0] == ' ')
-            forwarded.p++, forwarded.n--;
-        str_copy(forwarded, ret, n);
+    peer_of(r, ret, n);
+    if (!c->url.origin[0] || forwarded.n == 0 || !is_believed(c, ret))
         return;
-    }
-    colon = memrchr(a.p, ':', a.n);
-    str_copy(colon ? (struct str){ a.p, (size_t)(colon - a.p) } : a, ret, n);
+    comma =
+        memrchr(forwarded.p, ',', forwarded.n); /* the last one is the proxy's, those before are anybody's */
+    if (comma)
+        forwarded = (struct str){ comma + 1, forwarded.n - (size_t)(comma + 1 - forwarded.p) };
+    while (forwarded.n > 0 && forwarded.p[0] == ' ')
+        forwarded.p++, forwarded.n--;
+    str_copy(forwarded, last, sizeof last);
+    if (forwarded.n < sizeof last && is_address(last))
+        str_copy(str_from(last), ret, n);
 }
 
 /* ---- who asks -------------------------------------------------------------------------------- */
@@ -162,7 +209,7 @@ int login_identify(struct login *l, struct http_req *r, struct identity *ret)
 {
     struct str bearer = http_req_header(r, "Authorization");
     struct str cookie = http_req_header(r, "Cookie");
-    struct str secret = cookie.p ? web_path_cookie(cookie, LOGIN_COOKIE) : STR_NULL;
+    struct str secret = cookie.p ? web_path_cookie(cookie, login_cookie(l->c)) : STR_NULL;
 
     if (str_starts(bearer, "Bearer " LOGIN_TOKEN_START))
         return find(l, "token:", (struct str){ bearer.p + 7, bearer.n - 7 }, ret);
@@ -219,14 +266,18 @@ int login_begin(struct login *l, const char *address, const char *password, cons
     enum access_role role;
 
     *ret_wait_ms = login_limit_wait_ms(&l->limit, address, now);
+    if (*ret_wait_ms == 0 && password[0] && now < l->verify_at)
+        *ret_wait_ms = l->verify_at - now;
     if (*ret_wait_ms > 0)
         return LOGIN_LIMITED;
+    if (password[0])
+        l->verify_at = now + VERIFY_MS;
     role = role_for(l, password, ticket);
     if (!role) {
         login_limit_failed(&l->limit, address, now);
         return LOGIN_WRONG;
     }
-    login_limit_succeeded(&l->limit, address);
+    login_limit_succeeded(&l->limit, address, now);
     make_secret(ret_secret);
     *ret = (struct identity){ 0 };
     return write_login(l, role, address, str_from(ret_secret), ret);

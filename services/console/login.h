@@ -45,5 +45,8 @@ int login_end(struct login *l, const struct identity *who);
 int login_make_token(struct login *l, const char *name, enum access_role role, const char *actor,
                      char ret_token[LOGIN_SECRET_MAX + 8], int64_t *ret_id);
 
-/* The address of whoever sent the request: behind a proxy (ZAPKEEP_CONSOLE_URL) the last of X-Forwarded-For. */
+/* The name of the cookie. */
+const char *login_cookie(const struct console_context *c);
+/* The address that the request comes from: of the peer, or, when that is a proxy which is believed, the last one of
+ * X-Forwarded-For. */
 void login_address(const struct console_context *c, const struct http_req *r, char *ret, size_t n);

@@ -1,5 +1,7 @@
 #include "services/console/login_limit.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -8,10 +10,25 @@ static bool is_over(const struct login_limit_peer *p, int64_t now_ms)
     return now_ms - p->since_ms >= LOGIN_LIMIT_WINDOW_MS;
 }
 
+/* The part of an address by which it is counted. */
+static void key_of(const char *address, char ret[LOGIN_LIMIT_ADDRESS_MAX])
+{
+    struct in6_addr v6;
+
+    str_copy(str_from(address), ret, LOGIN_LIMIT_ADDRESS_MAX);
+    if (inet_pton(AF_INET6, address, &v6) != 1 || IN6_IS_ADDR_V4MAPPED(&v6))
+        return;
+    memset(&v6.s6_addr[8], 0, 8);
+    (void)inet_ntop(AF_INET6, &v6, ret, LOGIN_LIMIT_ADDRESS_MAX);
+}
+
 static const struct login_limit_peer *find(const struct login_limit *l, const char *address)
 {
+    char key[LOGIN_LIMIT_ADDRESS_MAX];
+
+    key_of(address, key);
     for (int i = 0; i < l->n; i++) {
-        if (strcmp(l->peer[i].address, address) == 0)
+        if (strcmp(l->peer[i].address, key) == 0)
             return &l->peer[i];
     }
     return NULL;
@@ -24,8 +41,9 @@ static int64_t wait_of(const struct login_limit_peer *p, int max, int64_t now_ms
 
 int64_t login_limit_wait_ms(const struct login_limit *l, const char *address, int64_t now_ms)
 {
-    int64_t own = wait_of(find(l, address), LOGIN_LIMIT_PEER, now_ms);
-    int64_t all = wait_of(&l->all, LOGIN_LIMIT_ALL, now_ms);
+    const struct login_limit_peer *p = find(l, address);
+    int64_t own = wait_of(p, LOGIN_LIMIT_PEER, now_ms);
+    int64_t all = p && p->known ? 0 : wait_of(&l->all, LOGIN_LIMIT_ALL, now_ms);
 
     return own > all ? own : all;
 }
@@ -40,10 +58,13 @@ static struct login_limit_peer *place_for(struct login_limit *l, const char *add
     if (l->n < LOGIN_LIMIT_PEERS)
         p = &l->peer[l->n++];
     else
-        for (int i = 1; i < l->n; i++)
-            p = l->peer[i].since_ms < p->since_ms ? &l->peer[i] : p;
+        for (int i = 1; i < l->n; i++) /* those who are known stay */
+            p = l->peer[i].known < p->known ||
+                        (l->peer[i].known == p->known && l->peer[i].since_ms < p->since_ms)
+                    ? &l->peer[i]
+                    : p;
     *p = (struct login_limit_peer){ 0 };
-    str_copy(str_from(address), p->address, sizeof p->address);
+    key_of(address, p->address);
     return p;
 }
 
@@ -62,10 +83,11 @@ void login_limit_failed(struct login_limit *l, const char *address, int64_t now_
     count(&l->all, now_ms);
 }
 
-void login_limit_succeeded(struct login_limit *l, const char *address)
+void login_limit_succeeded(struct login_limit *l, const char *address, int64_t now_ms)
 {
-    struct login_limit_peer *p = (struct login_limit_peer *)find(l, address);
+    struct login_limit_peer *p = place_for(l, address);
 
-    if (p)
-        p->failures = 0;
+    p->failures = 0;
+    p->since_ms = now_ms;
+    p->known = true;
 }

@@ -1,6 +1,8 @@
-/* How often a login may fail: for each address, and for all. Pure. */
+/* How often a login may fail: for each address (of IPv6: for each network of 64 bits, which one host has), and for all.
+ * An address that has logged in before is held to its own failures alone, so that nobody can lock others out. Pure. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/text.h"
@@ -17,6 +19,7 @@
 struct login_limit_peer {
     char address[LOGIN_LIMIT_ADDRESS_MAX];
     int failures;
+    bool known; /* somebody has logged in from there */
     int64_t since_ms;
 };
 struct login_limit {
@@ -29,4 +32,4 @@ struct login_limit {
 int64_t login_limit_wait_ms(const struct login_limit *l, const char *address, int64_t now_ms);
 void login_limit_failed(struct login_limit *l, const char *address, int64_t now_ms);
 /* A login succeeded: the address begins anew. */
-void login_limit_succeeded(struct login_limit *l, const char *address);
+void login_limit_succeeded(struct login_limit *l, const char *address, int64_t now_ms);

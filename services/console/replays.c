@@ -93,7 +93,7 @@ static void on_exit_status(void *ctx, int status, const char *last_error)
 int replays_start(struct replays *all, const struct replay_order *o, int64_t *ret_id)
 {
     struct proc_lines_spec spec = { .timeout_ms = REPLAY_MS, .on_line = on_line, .on_exit = on_exit_status };
-    char from[40], to[40];
+    char from[40], to[40], session[300], type[100], to_url[600];
     const char *words[CHILD_CLI_ARGS_MAX] = { "replay", "--from", from, "--to", to };
     struct replay *r = NULL;
     int n = 5, result;
@@ -106,15 +106,19 @@ int replays_start(struct replays *all, const struct replay_order *o, int64_t *re
         return -EBUSY;
     (void)snprintf(from, sizeof from, "%" PRId64, o->from_seq);
     (void)snprintf(to, sizeof to, "%" PRId64, o->to_seq);
+    /* In one word each: a value is never taken for a flag. */
+    (void)snprintf(session, sizeof session, "--session=%s", o->session);
+    (void)snprintf(type, sizeof type, "--type=%s", o->type);
+    (void)snprintf(to_url, sizeof to_url, "--to-url=%s", o->to_url);
     if (o->session[0])
-        words[n++] = "--session", words[n++] = o->session;
+        words[n++] = session;
     if (o->type[0])
-        words[n++] = "--type", words[n++] = o->type;
+        words[n++] = type;
     if (o->to_url[0])
-        words[n++] = "--to-url", words[n++] = o->to_url;
+        words[n++] = to_url;
     *r = (struct replay){ .all = all, .started_at = stores_wall_ms(all->c->stores) };
     spec.ctx = r;
-    result = child_cli_start(all->c, words, &spec, &r->child);
+    result = child_cli_start(all->c, words, NULL, &spec, &r->child);
     if (result != 0)
         return result;
     r->id = all->next_id++;

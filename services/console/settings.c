@@ -14,6 +14,8 @@ const struct setting console_settings_table[] = {
       .help = "of viewers, who see everything and change nothing" },
     { .name = "ZAPKEEP_CONSOLE_URL", .kind = SETTING_URL, .at = AT(url),
       .help = "the console's address behind a proxy, with its base path: https://ops.example.com/zapkeep" },
+    { .name = "ZAPKEEP_CONSOLE_PROXIES", .at = AT(proxies),
+      .help = "addresses of proxies on other machines, by comma: only they and loopback are believed where a request came from" },
     /* A working day, so that a forgotten browser is no open door at night. */
     { .name = "ZAPKEEP_CONSOLE_LOGIN_TIME", .kind = SETTING_DURATION, .at = AT(login_ms), .def = "12h", .min = 1000,
       .max = 90LL * 24 * 3600 * 1000, .help = "a login that is not used for so long ends" },

@@ -8,7 +8,8 @@ struct console_settings {
     struct bridge_settings bridge;
     const char *listen;
     const char *password, *viewer_password;
-    const char *url; /* as browsers reach it through a proxy; "": directly */
+    const char *url;     /* as browsers reach it through a proxy; "": directly */
+    const char *proxies; /* addresses whose X-Forwarded-For is believed, beside loopback */
     int64_t login_ms;
     const char *cli;
 };

@@ -43,7 +43,7 @@ FOREIGN = {
 }
 
 # What comes with libc and the kernel is for everybody; any other header is of a library, which has one home above.
-STANDARD = re.compile(r"(assert|ctype|dirent|endian|errno|fcntl|inttypes|libgen|limits|malloc|math|netdb|poll|pthread|sched|signal|stdarg|stdatomic|"
+STANDARD = re.compile(r"(assert|ctype|dirent|endian|errno|fcntl|inttypes|libgen|limits|malloc|math|netdb|poll|pthread|pwd|sched|signal|stdarg|stdatomic|"
                       r"stdbool|stddef|stdint|stdio|stdlib|string|strings|termios|time|unistd)\.h$|(arpa|linux|net|netinet|sys)/")
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')

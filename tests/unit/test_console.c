@@ -145,7 +145,7 @@ static void test_ten_failures_make_an_address_wait(void **state)
     *l = (struct login_limit){ 0 };
     for (int i = 0; i < LOGIN_LIMIT_PEER - 1; i++)
         login_limit_failed(l, "a", 5);
-    login_limit_succeeded(l, "a");
+    login_limit_succeeded(l, "a", 5);
     login_limit_failed(l, "a", 5);
     assert_int_equal(login_limit_wait_ms(l, "a", 5), 0);
     *l = (struct login_limit){ 0 };
@@ -154,6 +154,15 @@ static void test_ten_failures_make_an_address_wait(void **state)
         login_limit_failed(l, address, 5);
     }
     assert_true(login_limit_wait_ms(l, "new", 5) > 0);
+    login_limit_succeeded(l, "home", 5); /* nobody locks out those who have logged in before */
+    assert_int_equal(login_limit_wait_ms(l, "home", 5), 0);
+    *l = (struct login_limit){ 0 };
+    for (int i = 0; i < LOGIN_LIMIT_PEER; i++) { /* a host has a whole network of IPv6 */
+        (void)snprintf(address, sizeof address, "2001:db8::%d", i);
+        login_limit_failed(l, address, 5);
+    }
+    assert_true(login_limit_wait_ms(l, "2001:db8::ffff", 5) > 0);
+    assert_int_equal(login_limit_wait_ms(l, "2001:db8:0:1::1", 5), 0);
     mem_free(l);
 }
 
