@@ -34,7 +34,7 @@ struct http_stream_spec {
 /* Answers the request by a stream. The request is gone for the handler then, its header and body too. Returns 0 or
  * -ENOMEM: the request is still to be answered. */
 int http_stream_begin(struct http_req *r, const struct http_stream_spec *spec, struct http_stream **ret);
-/* Copies the bytes and sends what the peer takes. Returns 0, HTTP_STREAM_FULL, -EMSGSIZE (more than bytes_max at once)
+/* Copies the bytes and sends as much as the peer takes. Returns 0, HTTP_STREAM_FULL, -EMSGSIZE (more than bytes_max at once)
  * or -ENOMEM. */
 int http_stream_add(struct http_stream *s, struct str bytes);
 /* Bytes that the peer has not taken yet. */

@@ -19,7 +19,7 @@ void http_stream_queue_fini(struct http_stream_queue *q);
 size_t http_stream_queue_waiting(const struct http_stream_queue *q);
 /* Returns 0, 1: no room now (noted), -EMSGSIZE: there never is, or -ENOMEM. */
 int http_stream_queue_add(struct http_stream_queue *q, struct str bytes);
-/* What is to be sent now (mem_free), NULL: nothing, or bytes are on the way already. */
+/* The bytes to be sent now (mem_free), NULL: nothing, or bytes are on the way already. */
 char *http_stream_queue_take(struct http_stream_queue *q, size_t *ret_n);
 /* Those on the way have been taken. */
 void http_stream_queue_sent(struct http_stream_queue *q);

@@ -3,7 +3,7 @@
 
 #include "common/reconnect/reconnect.h"
 
-/* Whatever comes first by itself: an attempt, the park of a session that cannot be attempted, the verdict of a running attempt. */
+/* The first thing that happens by itself: an attempt, the park of a session that cannot be attempted, the verdict of a running attempt. */
 enum session_action {
     SESSION_ACTION_NONE,
     SESSION_ACTION_ATTEMPT,

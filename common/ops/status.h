@@ -57,7 +57,7 @@ enum problem_level {
     PROBLEM_WARN, /* good to know; the exit code stays 0 */
     PROBLEM_BAD,  /* something does not work now */
 };
-/* What a problem is about; a fault that stops more is worse and stands first. X(NAME, text) */
+/* The subject of a problem; a fault that stops more is worse and stands first. X(NAME, text) */
 #define PROBLEM_AREAS(X)    \
     X(MONITOR, "monitor")   \
     X(BRIDGE, "bridge")     \

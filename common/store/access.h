@@ -1,5 +1,5 @@
 /*
- * Who may use the console: logins and API tokens in state.db. A secret itself is never stored, only its SHA-256 in hex: a
+ * The users of the console: logins and API tokens in state.db. A secret itself is never stored, only its SHA-256 in hex: a
  * secret has 256 random bits, so a slow hash would add nothing.
  *
  * Every function runs inside the caller's transaction if there is one, else in its own.

@@ -1,5 +1,5 @@
 /*
- * The audit list in state.db: who changed what, and when. The console and the CLI write it.
+ * The audit list in state.db: each change with its actor and its time. The console and the CLI write it.
  *
  * Every function runs inside the caller's transaction if there is one, else in its own.
  */

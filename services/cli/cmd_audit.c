@@ -1,4 +1,4 @@
-/* zapkeep audit: who changed what, by the CLI and the console, newest first. */
+/* zapkeep audit: the changes of operators, by the CLI and the console, newest first. */
 #include <stdio.h>
 
 #include "common/base/clean.h"

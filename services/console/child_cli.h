@@ -1,6 +1,6 @@
 /*
- * What needs minutes and calls of a bridge runs as a child: the program zapkeep itself, whose lines of JSON are read. So
- * the console's loop never waits for a bridge, and pairing, deletion, replay and the doctor exist once.
+ * Pairing, deletion, replay and the doctor take minutes and call a bridge: they run as a child, the program zapkeep itself,
+ * whose lines of JSON are read. So the console's loop never waits for a bridge, and each of them exists once.
  */
 #pragma once
 
@@ -12,7 +12,7 @@
 /* Gives the children our settings of bridge and store, also those that came as flags. Once, at the start. */
 void child_cli_export(const struct console_settings *s);
 /* Starts "zapkeep <words> --json [-- <argument>]"; @words are ended by NULL. @argument (may be NULL) is never taken for a
- * flag, whatever a bridge or an operator has called it. The spec's argv is ignored. Returns 0 or -errno. */
+ * flag: bridges and operators choose names. The spec's argv is ignored. Returns 0 or -errno. */
 int child_cli_start(const struct console_context *c, const char *const *words, const char *argument,
                     const struct proc_lines_spec *spec, struct proc_lines **ret);
 /* The way in which the CLI is told a session: "ID" on the bridge of the settings, else "BRIDGE/ID". Returns @ret. */

@@ -10,6 +10,6 @@
 struct counts;
 
 int counts_open(const struct console_context *c, struct counts **ret);
-void counts_close(struct counts *x); /* writes what is not written yet; NULL is nothing */
+void counts_close(struct counts *x); /* writes the rest; NULL is nothing */
 /* "rate": [60 × {at, received, events}], oldest first. */
 void counts_write_rate(const struct counts *x, int64_t now_ms, struct json_out *j);

@@ -1,4 +1,4 @@
-/* `zapkeep doctor` as a child, and what it found. */
+/* `zapkeep doctor` as a child, and its findings. */
 #pragma once
 
 #include "common/base/json_out.h"

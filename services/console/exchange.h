@@ -1,4 +1,4 @@
-/* One request to the API under way: its parameters, who asks, and the answers. */
+/* One request to the API under way: its parameters, its sender, and the answers. */
 #pragma once
 
 #include "common/base/buf.h"
@@ -44,6 +44,6 @@ void exchange_store_error(struct exchange *e, const char *part, int r);
 
 /* ---- the audit list -------------------------------------------------------------------------- */
 
-/* Writes a row, and tells those who watch. A failure is logged: what was done is done. */
+/* Writes a row, and tells those who watch. A failure is logged: the change itself stays. */
 void exchange_audit(const struct exchange *e, const char *action, const char *bridge, const char *session,
                     bool ok, const char *fmt, ...) __attribute__((format(printf, 6, 7)));

@@ -1,4 +1,4 @@
-/* What an operator does with sessions: reconnect, park, unpark, delete; one, some, or all that match a filter. */
+/* Actions of an operator on sessions: reconnect, park, unpark, delete; one, some, or all that match a filter. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -269,6 +269,7 @@ static void work(struct work *w)
         return;
     for (int i = 0; r == 0 && !w->dry_run && i < w->n; i++)
         r = act_on(w, &w->target[i]);
+    session_list_outdate(w->e->c->sessions);
     if (r != 0)
         exchange_store_error(w->e, STATE_DB_FILE, r);
     else

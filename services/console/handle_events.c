@@ -67,7 +67,7 @@ static int read_forwards(struct page *p, int64_t seq)
     return r;
 }
 
-/* The matching rows of [from, before), newest first; stops when the page is full. *io_before: below what to go on. */
+/* The matching rows of [from, before), newest first; stops when the page is full. *io_before: the seq below which to go on. */
 static int read_window(struct page *p, int64_t from, int64_t *io_before)
 {
     struct event_rows rows = EVENT_ROWS_NULL;

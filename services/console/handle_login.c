@@ -1,4 +1,4 @@
-/* Login, logout, and who somebody is. */
+/* Login, logout, and the identity of a login. */
 #include <stdio.h>
 #include <string.h>
 

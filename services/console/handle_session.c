@@ -91,7 +91,7 @@ static void timeline_free(struct timeline *t)
     mem_free(t->item);
 }
 
-/* Takes the text over. What is not before the wanted time, or finds no memory, is left out. */
+/* Takes the text over. An item of a later time, or without memory, is left out. */
 static int add(struct timeline *t, int64_t at, struct buf *json)
 {
     size_t n;

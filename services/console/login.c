@@ -18,7 +18,7 @@
 #define RENEW_PART 8
 /* The one-time URL of a start: long enough for a build in another window. */
 #define TICKET_MS (60 * 60 * 1000LL)
-/* Between two tries of a password, whoever makes them: each takes the loop some 20 to 40 ms. */
+/* Between two tries of a password, over all addresses: each takes the loop some 20 to 40 ms. */
 #define VERIFY_MS 100
 /* A token's last use is noted to the hour. */
 #define USED_MS (3600 * 1000LL)
@@ -42,7 +42,7 @@ static void make_secret(char ret[LOGIN_SECRET_MAX])
     hex_encode(bytes, sizeof bytes, ret);
 }
 
-/* What is stored of a secret, or made of it for another use. */
+/* The hash that is stored of a secret, or made of it for another use. */
 static int hash_of(const char *prefix, struct str secret, char ret[LOGIN_SECRET_MAX])
 {
     uint8_t digest[SHA256_BYTES];

@@ -1,5 +1,5 @@
 /*
- * Who asks: by the cookie of a login or by an API token. Logins begin with a password, or with the ticket of the one-time
+ * The sender of a request: by the cookie of a login or by an API token. Logins begin with a password, or with the ticket of the one-time
  * URL that is printed at the start on loopback. They are rows of state.db, so they outlive a restart.
  */
 #pragma once

@@ -164,6 +164,11 @@ static void say_news(const struct items *before, struct items *after, const stru
     }
 }
 
+void session_list_outdate(struct session_list *l)
+{
+    l->db = NULL;
+}
+
 int session_list_refresh(struct session_list *l)
 {
     struct items after = { 0 }, before;

@@ -30,6 +30,8 @@ void session_list_free(struct session_list *l); /* NULL is nothing */
 void session_list_watch(struct session_list *l, const struct session_list_events *events);
 /* Reads when state.db has changed since. Returns 0, or a negative: the items are as before. */
 int session_list_refresh(struct session_list *l);
+/* We have changed rows ourselves: the next refresh reads. (The engine tells of the commits of others alone.) */
+void session_list_outdate(struct session_list *l);
 /* Nobody looks any more: frees the items. */
 void session_list_forget(struct session_list *l);
 int session_list_count(const struct session_list *l);

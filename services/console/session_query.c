@@ -103,7 +103,7 @@ static int by_number(int64_t a, int64_t b)
     return a < b ? -1 : a > b;
 }
 
-/* What has no next attempt comes last. */
+/* Sessions without a next attempt come last. */
 static int64_t next_of(const struct session_item *i)
 {
     return i->due_at > 0 ? i->due_at : INT64_MAX;

@@ -40,7 +40,7 @@ void state_json_problem(struct json_out *j, const struct problem *p)
     json_close(j, '}');
 }
 
-/* What its driver can do, as data. */
+/* The capabilities of its driver, as data. */
 static void add_capabilities(struct json_out *j, const char *driver_name)
 {
     const struct bridge_driver *d = driver_name[0] ? bridge_driver_find(driver_name) : NULL;

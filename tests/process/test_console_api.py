@@ -252,7 +252,7 @@ def test_missed_events_come_after_a_reconnect(world):
     assert not [m for m in again.messages() if m[0] == "event" and (m[2]["session"] != "demo-1" or int(m[1]) <= seen)]
 
 
-# ---- who may do what -----------------------------------------------------------------------------------------------
+# ---- rights --------------------------------------------------------------------------------------------------------
 
 
 def test_forged_requests_are_refused(world):

@@ -121,7 +121,7 @@ static void test_a_change_needs_our_origin_and_the_token(void **state)
     assert_int_equal(guard_check(&direct, "token", &r), GUARD_SITE);
     r.sec_fetch_site = STR_LIT("same-origin");
     assert_int_equal(guard_check(&direct, "token", &r), GUARD_FINE);
-    r.content_type = STR_LIT("text/plain"); /* what a form of another site can send */
+    r.content_type = STR_LIT("text/plain"); /* a form of another site can send this */
     assert_int_equal(guard_check(&direct, "token", &r), GUARD_TYPE);
 }
 

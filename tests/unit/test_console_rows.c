@@ -1,4 +1,4 @@
-/* The rows of the console: the audit list, logins and tokens, messages minute by minute, and what is pruned. */
+/* The rows of the console: the audit list, logins and tokens, messages minute by minute, and their pruning. */
 #include "tests/unit/cmocka_all.h"
 
 #include <stdio.h>

@@ -125,7 +125,7 @@ static void turn(struct world *w)
     (void)usleep(200);
 }
 
-/* A connection that has asked, and whose stream has begun. @receive_bytes: what its kernel takes, 0: the usual. */
+/* A connection that has asked, and whose stream has begun. @receive_bytes: the size of its kernel's buffer, 0: the usual. */
 static int ask(struct world *w, int receive_bytes)
 {
     struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(http_server_port(w->server)) };
