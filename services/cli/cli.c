@@ -5,10 +5,13 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "common/base/clean.h"
 #include "common/base/mem.h"
 #include "common/store/store.h"
 
 #define WORDS_MAX (64 * 1024)
+/* A problem with the whole of a small answer in it. */
+#define PROBLEM_MAX ((size_t)128 * 1024)
 
 const struct setting cli_settings_table[] = {
     { .name = "JSON",
@@ -31,14 +34,24 @@ const struct cli_command *cli_command_of(int (*run)(int argc, char *argv[]))
 
 int cli_problem(enum exit_code code, const char *fmt, ...)
 {
+    CLEANUP(buf_fini) struct buf text = BUF_INIT(PROBLEM_MAX);
     va_list ap;
 
-    (void)fprintf(stderr, "zapkeep: ");
     va_start(ap, fmt);
-    (void)vfprintf(stderr, fmt, ap);
+    (void)buf_vaddf(&text, fmt, ap);
     va_end(ap);
-    (void)fputc('\n', stderr);
+    clean_lines(&text);
+    (void)fprintf(stderr, "zapkeep: %s\n", buf_str(&text));
     return (int)code;
+}
+
+void cli_print_answer(const char *before, struct str body)
+{
+    CLEANUP(buf_fini) struct buf text = BUF_INIT(body.n + 1);
+
+    (void)buf_add(&text, body.p, body.n);
+    clean_lines(&text);
+    printf("%s%s", before, buf_str(&text));
 }
 
 int cli_store_problem(const char *dir, const char *file, int r)

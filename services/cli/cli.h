@@ -38,8 +38,10 @@ void cli_free(const struct setting *own, void *settings);
 /* The row of cli_commands whose run is this one (for help texts). */
 const struct cli_command *cli_command_of(int (*run)(int argc, char *argv[]));
 
-/* "zapkeep: <words>" on stderr; returns @code. */
+/* "zapkeep: <words>" on stderr, cleaned (clean.h): words of others may be in it. Returns @code. */
 int cli_problem(enum exit_code code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Prints the body of an answer on stdout, lines kept and each cleaned. */
+void cli_print_answer(const char *before, struct str body);
 /* Words for a store or bridge that cannot be opened, with the remedy; returns EXIT_UNREACHABLE. */
 int cli_store_problem(const char *dir, const char *file, int r);
 bool cli_is_tty(void); /* stdout is a terminal */

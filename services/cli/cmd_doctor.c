@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/app/webhook_settings.h"
+#include "common/base/clean.h"
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/bridge/signature.h"
@@ -73,6 +74,7 @@ void finding_set(struct finding *f, enum finding_level level, const char *advice
     va_start(ap, fmt);
     (void)vsnprintf(f->message, sizeof f->message, fmt, ap);
     va_end(ap);
+    (void)clean_text(f->message); /* words of the bridge may be in it, and a character that was cut */
 }
 
 static void print_json(const char *name, const struct finding *f)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/clean.h"
 #include "common/base/json_in.h"
 #include "common/base/mem.h"
 #include "services/cli/commands.h"
@@ -92,10 +93,8 @@ static void print_test(bool failed, const char *result, bool json)
     (void)json_in_i64(values[1], &took_ms);
     (void)json_in_text(values[2], detail, sizeof detail);
     (void)json_in_text(values[3], answer, sizeof answer);
-    for (char *p = answer; *p; p++)
-        *p = (char)((unsigned char)*p < ' ' || *p == 0x7f ? ' ' : *p);
-    printf("%s: %s after %" PRId64 " ms%s%s\n", failed ? "not taken" : "taken", detail, took_ms,
-           answer[0] ? ": " : "", answer);
+    printf("%s: %s after %" PRId64 " ms%s%s\n", failed ? "not taken" : "taken", clean_text(detail), took_ms,
+           answer[0] ? ": " : "", clean_text(answer));
 }
 
 /* ---- the commands ---------------------------------------------------------------------------- */

@@ -23,7 +23,7 @@ static void on_answer(void *ctx, const struct http_answer *a)
     if (a->error != HTTP_OK) {
         p->code = cli_problem(EXIT_UNREACHABLE, "no answer: %s", http_error_text(a->error));
     } else {
-        printf("%.*s", (int)a->body.n, a->body.p);
+        cli_print_answer("", a->body);
         p->code = a->status == 200 ? EXIT_DONE : EXIT_NEGATIVE;
     }
     loop_stop(p->loop);

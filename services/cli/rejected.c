@@ -27,10 +27,8 @@ static void on_answer(void *ctx, const struct http_answer *a)
     else if (a->status != 200)
         x->code = cli_problem(EXIT_NEGATIVE, "it is refused again (%d): %.*s", a->status, (int)a->body.n,
                               a->body.p);
-    else if (x->json)
-        printf("%.*s", (int)a->body.n, a->body.p);
     else
-        printf("taken in: %.*s", (int)a->body.n, a->body.p);
+        cli_print_answer(x->json ? "" : "taken in: ", a->body);
     loop_stop(x->loop);
 }
 
