@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/clean.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/domain/alert_kind.h"
@@ -36,6 +37,7 @@ static void copy_excerpt(struct str answer, char *ret, size_t n)
     if (len > 0 && (unsigned char)ret[len - 1] >= 0xc0)
         len--;
     ret[len] = '\0';
+    (void)clean_text(ret); /* also a character that was cut */
 }
 
 void destination_report_failed(struct destination_report *r, const struct delivery_error *error)
