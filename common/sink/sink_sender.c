@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/clean.h"
 #include "common/base/clock.h"
 #include "common/base/mem.h"
 #include "common/io/http_client.h"
@@ -55,6 +56,7 @@ static void on_http(void *ctx, const struct http_answer *a)
     else if (!r.taken)
         (void)snprintf(r.detail, sizeof r.detail, "answered %d: %.*s", a->status,
                        (int)(a->body.n < 120 ? a->body.n : 120), a->body.p ? a->body.p : "");
+    (void)clean_text(r.detail);
     finish(ctx, &r);
 }
 

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "common/base/clean.h"
 #include "common/base/mem.h"
 #include "common/base/utf8.h"
 
@@ -47,10 +48,13 @@ void sink_text_link(const char *console_url, const struct sink_alert *a, struct 
     add_part(out, a->session);
 }
 
+/* A bridge's or a backend's words may be in it. */
 static void add_line(struct buf *out, size_t from, const char *text)
 {
-    if (*text)
-        (void)buf_addf(out, "%s%s", out->len > from ? "\n" : "", text);
+    if (!*text)
+        return;
+    (void)buf_adds(out, out->len > from ? "\n" : "");
+    (void)clean_add(out, str_from(text));
 }
 
 /* The sentence has the details, as the cause and a backend's answer; it is in English. */

@@ -71,6 +71,16 @@ static void a_text_has_title_step_detail_and_link(void **state)
     assert_non_null(strstr(buf_str(&out), ": main (resuelto)\nbridge main is no longer down"));
 }
 
+static void words_of_others_are_cleaned(void **state)
+{
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(4096);
+    struct sink_alert evil = down;
+
+    evil.text = "it says \x1b[31m\r\nfake\xc2\x9b\xe2\x80\xae\x9b.";
+    sink_text_rest(LANGUAGE_EN, "", &evil, &out);
+    assert_string_equal(buf_str(&out), "it says ?[31m??fake???.");
+}
+
 static void a_cut_leaves_no_half_character(void **state)
 {
     assert_int_equal(sink_text_cut(STR_LIT("aé"), 2).n, 1);
@@ -351,6 +361,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_alert_has_its_texts_in_every_language),
         cmocka_unit_test(a_text_has_title_step_detail_and_link),
+        cmocka_unit_test(words_of_others_are_cleaned),
         cmocka_unit_test(a_cut_leaves_no_half_character),
         cmocka_unit_test(a_section_is_a_sink),
         cmocka_unit_test(an_error_says_where_it_is_and_what_is_allowed),
