@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import attacks
 import circles
 import designs
 import floors
@@ -101,3 +102,13 @@ def test_words_reads_comments_and_pages_but_no_code():
     assert words.comment_text("a.c", 'int what; /* one\n * two */ char *s = "what /* no */";').split() == ["one", "two"]
     assert "what" not in words.comment_text("a.md", "text\n\n    what is code\n\n```\nwhat\n```\n`what`")
     assert words.comment_text("a.py", '#!/usr/bin/python3\nx = 1\n# said\n"""doc"""').split() == ["said", "doc"]
+
+
+def test_an_attack_without_a_test_is_seen(tmp_path):
+    write(tmp_path, "tests/unit/test_x.c", "static void it_holds(void **state)\n")
+    write(tmp_path, "SECURITY.md", "## Attacks\n\n| attack | then | tests |\n|---|---|---|\n"
+          "| a | b | `unit/test_x.c: it_holds` `unit/test_x.c` |\n| a | b | `unit/test_x.c: it` |\n| a | b | none |\n| a | b | `unit/test_y.c` |\n")
+    assert attacks.check(tmp_path, 4) == ["SECURITY.md:6: there is no test unit/test_x.c: it",
+                                          "SECURITY.md:7: a row is attack, what happens, `file: test`",
+                                          "SECURITY.md:8: there is no test unit/test_y.c"]
+    assert attacks.check(tmp_path, 5)[-1] == 'SECURITY.md: 4 rows below "## Attacks", at least 5'
