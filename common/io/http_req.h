@@ -52,6 +52,8 @@ struct http_req {
     char *out;
     size_t out_n;
     struct http_waiting waiting;
+    struct list in_turns; /* of the service: bytes of a next request wait for the next pass of the loop */
+    bool served;          /* a request has begun in this pass */
     struct http_stream *stream; /* NULL: the answer is a whole one */
     char peer_text[64];
     void *user;

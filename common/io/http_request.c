@@ -5,7 +5,8 @@
  *   take_body     bytes of the body
  *   hand_over     on_request; it answers at once or later, bytes of a next request wait meanwhile
  *   send_answer   the bytes of the answer go out
- *   finish        the next request, with the bytes that wait
+ *   finish        the next request, with the bytes that wait: in the next pass of the loop, as each connection
+ *                 gets one request a pass. A peer that sends a thousand at once takes no more time than others
  * When it does not: a refusal is answered at once and the rest of its body is read over, so that the
  * connection can be used again; behind a header that makes no sense nothing can be, and the connection ends:
  * bytes that still come are dropped for a moment, so that the peer gets to read the answer. A peer that goes away
@@ -76,6 +77,7 @@ static void free_req(struct http_req *r)
     size_t n;
 
     list_remove(&r->in_service);
+    list_remove(&r->in_turns);
     s->n_connections--;
     http_header_reset(&r->header, true);
     http_body_reset(&r->body, true);
@@ -95,9 +97,17 @@ static void end(struct http_req *r)
     r->over = true;
 }
 
+/* The peer sends no more, and nothing of what it has sent waits. */
+static bool is_spent(const struct http_req *r)
+{
+    return r->ended && !r->over && list_empty(&r->in_turns) && r->phase <= PHASE_BODY;
+}
+
 /* Around everything that may end the connection: false when the request is gone. */
 static bool leave(struct http_req *r)
 {
+    if (r->busy == 1 && is_spent(r))
+        end(r);
     if (--r->busy > 0 || !r->over)
         return true;
     free_req(r);
@@ -472,6 +482,7 @@ static void begin(struct http_req *r)
         return;
     }
     r->user = NULL;
+    r->served = true;
     http_body_begin(&r->body, &r->head, 0, r->body.use); /* a refused body is read over */
     enter(r, PHASE_BODY);
     if (s->h.on_begin)
@@ -490,11 +501,33 @@ static void keep_waiting(struct http_req *r, struct str *io)
     io->n = 0;
 }
 
+static void join_turns(struct http_req *r)
+{
+    struct http_service *s = r->service;
+
+    if (list_empty(&r->in_turns))
+        list_append(&s->turns, &r->in_turns);
+    timer_start(s->next_pass, 0);
+}
+
+static void wait_for_turn(struct http_req *r, struct str *io)
+{
+    keep_waiting(r, io);
+    if (r->close) /* there is no memory for them */
+        end(r);
+    else
+        join_turns(r);
+}
+
 static void feed(struct http_req *r, struct str io)
 {
     while (io.n > 0 && !r->over) {
         switch (r->phase) {
         case PHASE_IDLE:
+            if (r->served) {
+                wait_for_turn(r, &io);
+                break;
+            }
             skip_empty_line(r, &io);
             if (io.n > 0)
                 take_header(r, &io);
@@ -525,26 +558,42 @@ static void feed(struct http_req *r, struct str io)
     }
 }
 
-/* The request is over: the next one may begin, with the bytes that wait for it. */
+/* The request is over: the next one may begin. */
 static void finish(struct http_req *r)
 {
-    size_t n;
-    char *waiting = http_waiting_take(&r->waiting, &n);
-
     http_header_reset(&r->header, false);
     http_body_reset(&r->body, false);
     r->head.method = STR_NULL;
     r->answered = r->part = r->unverified = false;
     r->user = NULL;
     enter(r, PHASE_IDLE);
-    if (waiting) {
-        if (!r->ended)
-            wire_read(r->wire);
-        feed(r, (struct str){ waiting, n });
-        mem_free(waiting);
-    }
-    if (r->ended && !r->over && r->phase != PHASE_HANDLED && r->phase != PHASE_ANSWER)
-        end(r);
+    if (r->waiting.n > 0)
+        join_turns(r);
+}
+
+static void take_turn(struct http_req *r)
+{
+    size_t n;
+    char *waiting = http_waiting_take(&r->waiting, &n);
+
+    r->busy++;
+    r->served = false;
+    if (!r->ended)
+        wire_read(r->wire);
+    feed(r, (struct str){ waiting, n });
+    mem_free(waiting);
+    (void)leave(r);
+}
+
+void http_req_next_pass(void *service)
+{
+    struct http_service *s = service;
+    struct list now;
+
+    list_init(&now);
+    list_splice(&now, &s->turns);
+    for (struct list *it; (it = list_pop(&now));)
+        take_turn(container_of(it, struct http_req, in_turns));
 }
 
 /* ---- the wire's events ----------------------------------------------------------------------- */
@@ -554,6 +603,7 @@ static void on_bytes(void *ctx, struct str bytes)
     struct http_req *r = ctx;
 
     r->busy++;
+    r->served = false;
     feed(r, bytes);
     (void)leave(r);
 }
@@ -563,7 +613,7 @@ static void on_end(void *ctx, bool broken)
     struct http_req *r = ctx;
 
     r->ended = true;
-    if (r->phase == PHASE_HANDLED || (r->phase == PHASE_ANSWER && !broken))
+    if (r->phase == PHASE_HANDLED || (!broken && (r->phase == PHASE_ANSWER || !list_empty(&r->in_turns))))
         return;
     r->busy++;
     if (r->phase == PHASE_HEADER || r->phase == PHASE_BODY)
@@ -607,6 +657,7 @@ void http_req_start(struct http_req *r, struct http_service *s, struct wire *w, 
     http_header_init(&r->header, s->quota, p);
     http_body_init(&r->body, s->quota, p);
     http_waiting_init(&r->waiting, s->quota, p);
+    list_init(&r->in_turns);
     list_append(&s->connections, &r->in_service);
     s->n_connections++;
     enter(r, PHASE_IDLE);

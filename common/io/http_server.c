@@ -190,6 +190,7 @@ int http_server_open(struct loop *l, const char *host, uint16_t port, int inheri
         s->service =
             (struct http_service){ .loop = l, .limits = *limits, .h = *h, .ctx = ctx, .on_left = on_left };
         list_init(&s->service.connections);
+        list_init(&s->service.turns);
         r = fd < 0 ? net_listen(host, port, BACKLOG, &fd) : 0;
     }
     if (r == 0) {
@@ -201,6 +202,8 @@ int http_server_open(struct loop *l, const char *host, uint16_t port, int inheri
         r = open_quota(&s->service);
     if (r == 0)
         r = timer_open(l, on_sweep, s, &s->sweep);
+    if (r == 0)
+        r = timer_open(l, http_req_next_pass, &s->service, &s->service.next_pass);
     if (r != 0) {
         http_server_close(s);
         return r;
@@ -223,6 +226,7 @@ void http_server_close(struct http_server *s)
     http_req_close_all(&s->service);
     http_quota_close(s->service.quota);
     timer_close(s->sweep);
+    timer_close(s->service.next_pass);
     mem_free(s);
 }
 

@@ -385,6 +385,41 @@ static void requests_behind_one_that_is_held_wait(void **state)
     await_connections(w, 0);
 }
 
+/* A connection gets one request a pass of the loop, so that a flood on it costs others a share and no more. */
+static void many_requests_at_once_hold_nobody_up(void **state)
+{
+    enum { FLOOD = 500 };
+    static const char one[] = "GET /flood HTTP/1.1\r\nHost: a\r\n\r\n";
+    struct world *w = *state;
+    int flood, other, seen_before;
+
+    w->begin = HTTP_BEGIN_READ;
+    serve(w);
+    flood = dial(w);
+    for (int i = 0; i < FLOOD; i++)
+        assert_int_equal(send(flood, one, sizeof one - 1, MSG_NOSIGNAL), sizeof one - 1);
+    while (w->seen == 0)
+        step(w);
+    other = dial(w);
+    assert_int_equal(send(other, one, sizeof one - 1, MSG_NOSIGNAL), sizeof one - 1);
+    seen_before = w->seen;
+    while (w->n == 0) {
+        step(w);
+        take(w, other);
+    }
+    assert_true(w->seen - seen_before < FLOOD / 10);
+    (void)shutdown(flood, SHUT_WR); /* what has come is answered all the same */
+    w->n = 0;
+    while (!w->over) {
+        step(w);
+        w->n = 0;
+        take(w, flood);
+    }
+    assert_int_equal(w->seen, FLOOD + 1);
+    (void)close(flood);
+    (void)close(other);
+}
+
 static void a_peer_that_goes_away_leaves_its_request_valid(void **state)
 {
     struct world *w = *state;
@@ -480,6 +515,7 @@ int main(void)
         TEST(no_body_is_allowed_where_none_belongs),
         TEST(of_a_large_body_the_beginning_may_be_asked_for),
         TEST(requests_behind_one_that_is_held_wait),
+        TEST(many_requests_at_once_hold_nobody_up),
         TEST(a_peer_that_goes_away_leaves_its_request_valid),
         TEST(an_end_behind_whole_requests_leaves_them_their_answers),
         TEST(head_and_expectations),
