@@ -5,10 +5,7 @@
  */
 #include "tests/unit/cmocka_all.h"
 
-#include <curl/curl.h>
 #include <errno.h>
-#include <malloc.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -21,6 +18,7 @@
 #include "common/store/sessions.h"
 #include "common/store/sqlite/backup.h"
 #include "common/store/store.h"
+#include "tests/unit/memory_door.h"
 
 /* More than any of these needs: a loop that does not end is a test that fails. */
 #define ALLOCATIONS_MAX 20000
@@ -29,51 +27,9 @@
 #define EVERY_ONE 300
 #define STEP      (getenv("ZK_TEST_ALL") ? 1 : 7)
 
-/* ---- the door -------------------------------------------------------------------------------- */
-
-static void *sqlite_alloc(int n)
-{
-    return mem_alloc((size_t)n);
-}
-
-static void *sqlite_realloc(void *p, int n)
-{
-    return mem_realloc(p, (size_t)n);
-}
-
-static int sqlite_size(void *p)
-{
-    return (int)malloc_usable_size(p);
-}
-
-static int sqlite_round(int n)
-{
-    return (n + 7) & ~7;
-}
-
-static int sqlite_init(void *ctx)
-{
-    return SQLITE_OK;
-}
-
-static void sqlite_shutdown(void *ctx)
-{
-}
-
-static void *curl_zalloc(size_t n, size_t size)
-{
-    return mem_zalloc(n * size);
-}
-
 static int use_one_door(void **state)
 {
-    static const sqlite3_mem_methods methods = { sqlite_alloc, mem_free,    sqlite_realloc,  sqlite_size,
-                                                 sqlite_round, sqlite_init, sqlite_shutdown, NULL };
-
-    assert_int_equal(sqlite3_config(SQLITE_CONFIG_MALLOC, &methods), SQLITE_OK);
-    assert_int_equal(sqlite3_initialize(), SQLITE_OK);
-    return curl_global_init_mem(CURL_GLOBAL_DEFAULT, mem_alloc, mem_free, mem_realloc, mem_strdup,
-                                curl_zalloc);
+    return memory_door_open();
 }
 
 /* ---- a folder -------------------------------------------------------------------------------- */
