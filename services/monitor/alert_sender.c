@@ -220,6 +220,25 @@ static int open_queues(struct alert_sender *p)
     return r;
 }
 
+static void close_queues(struct alert_sender *p)
+{
+    while (p->n > 0)
+        sink_queue_close(p->queue[--p->n]);
+}
+
+void alert_sender_suspend(struct alert_sender *p)
+{
+    close_queues(p);
+}
+
+int alert_sender_resume(struct alert_sender *p)
+{
+    int r = open_queues(p);
+
+    alert_sender_kick(p);
+    return r;
+}
+
 int alert_sender_open(struct app *app, struct db *db, const struct alert_sender_options *o,
                       struct alert_sender **ret)
 {
@@ -253,7 +272,6 @@ void alert_sender_close(struct alert_sender *p)
     http_client_close(p->client);
     if (p->look)
         timer_close(p->look);
-    while (p->n > 0)
-        sink_queue_close(p->queue[--p->n]);
+    close_queues(p);
     mem_free(p);
 }

@@ -258,7 +258,34 @@ static int change_watches(struct monitor *m, struct bridge_set *next)
     return r;
 }
 
-/* SIGHUP: what is in the file is taken whole, or nothing is changed. */
+static int change_sinks(struct monitor *m, struct buf *problem)
+{
+    CLEANUP(sink_configs_fini) struct sink_configs next = SINK_CONFIGS_NULL;
+    struct sink_configs old = m->sinks;
+    int r = sink_configs_load(&next, &m->settings.sinks, problem);
+
+    if (r != 0)
+        return r;
+    if (m->sender)
+        alert_sender_suspend(m->sender);
+    m->sinks = next;
+    next = old;
+    return m->sender ? alert_sender_resume(m->sender) : 0;
+}
+
+static void reload_sinks(struct monitor *m)
+{
+    CLEANUP(buf_fini) struct buf problem = BUF_INIT(SETTINGS_VALUE_MAX * 2);
+    int r = change_sinks(m, &problem);
+
+    if (r == 0)
+        log_info("sinks-reloaded", "the file of sinks was read anew", KI("sinks", m->sinks.n));
+    else
+        log_error("sinks-refused", "the file of sinks has an error; nothing of it is changed",
+                  KS("error", r == -EINVAL ? buf_str(&problem) : err_text(r)));
+}
+
+/* SIGHUP: what is in a file is taken whole, or nothing of it is changed. */
 static void on_reload(void *ctx, int signum)
 {
     CLEANUP(buf_fini) struct buf problem = BUF_INIT(SETTINGS_VALUE_MAX * 2);
@@ -267,6 +294,8 @@ static void on_reload(void *ctx, int signum)
     struct bridge_set old;
     int r;
 
+    if (*m->settings.sinks.config)
+        reload_sinks(m);
     if (!*m->settings.bridge.file)
         return;
     r = bridge_set_read(&bridges_spec, &m->settings, &problem, &next);

@@ -6,6 +6,7 @@ import email
 import email.policy
 import json
 import os
+import signal
 import socketserver
 import ssl
 import threading
@@ -254,6 +255,27 @@ def test_an_error_of_the_file_is_said_with_its_place(stack):
     assert p.popen.returncode == 2 and f"{path}:1:1: [sink people] has no token" in p.text()
     asked = stack.cli("alert", "test", ALERT_CONFIG=path)
     assert asked.returncode == 2 and "has no token" in asked.stderr
+
+
+def test_sighup_reads_the_sinks_anew_and_an_error_changes_nothing(stack):
+    sink = Sink()
+    stack.env.update(FAST, ALERT_CONFIG=stack.file("sinks", f"[sink team]\ntype = slack\nurl = {sink.url}/old\n"))
+    watched(stack, 3)
+    p = stack.processes["monitor"]
+    stack.control("POST", "/drop?session=demo-1&code=401")
+    zk.wait_until("the old one has it", lambda: texts(sink, "/old"))
+    stack.file("sinks", "[sink team]\ntype = pager\n")
+    p.popen.send_signal(signal.SIGHUP)
+    zk.wait_until("it is refused", lambda: "sinks-refused" in p.text() and "sinks:2:8" in p.text())
+    stack.control("POST", "/drop?session=demo-2&code=401")
+    zk.wait_until("the old one has that, too", lambda: len(texts(sink, "/old")) == 2)
+    stack.file("sinks", f"[sink crew]\ntype = slack\nurl = {sink.url}/new\n")
+    p.popen.send_signal(signal.SIGHUP)
+    zk.wait_until("it is read", lambda: "sinks-reloaded" in p.text())
+    stack.control("POST", "/drop?session=demo-3&code=401")
+    zk.wait_until("the new one has it", lambda: texts(sink, "/new"))
+    assert "demo-3" in texts(sink, "/new")[0] and len(texts(sink, "/old")) == 2
+    sink.close()
 
 
 def test_a_mail_server_that_is_away_holds_up_no_other_sink(stack):
