@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/mem.h"
+#include "services/forwarder/delivery_answer.h"
 #include "services/forwarder/forward_metrics.h"
 
 /* More of an answer is not read: nobody looks at it. */
@@ -233,40 +234,6 @@ int deliver_poke(struct deliver *d)
     return r < 0 ? r : 0;
 }
 
-/* ---- classifying answers --------------------------------------------------------------------- */
-
-static enum delivery_failure failure_of(const struct http_answer *a)
-{
-    switch (a->error) {
-    case HTTP_OK:
-        return DELIVERY_ANSWERED;
-    case HTTP_E_TOO_BIG: /* we read no further, but it was answered */
-        return a->status > 0 ? DELIVERY_ANSWERED : DELIVERY_BROKEN;
-    case HTTP_E_CONNECT:
-    case HTTP_E_RESOLVE:
-    case HTTP_E_URL:
-    case HTTP_E_PRIVATE:
-        return DELIVERY_NO_CONNECTION;
-    case HTTP_E_TIMEOUT:
-        return a->sent_ms < 0 ? DELIVERY_NO_CONNECTION : DELIVERY_TIMEOUT;
-    default:
-        return DELIVERY_BROKEN;
-    }
-}
-
-static void describe(const struct http_answer *a, struct delivery_error *ret)
-{
-    ret->status = a->status;
-    ret->answer = a->body;
-    if (a->error == HTTP_OK || (a->error == HTTP_E_TOO_BIG && a->status > 0))
-        (void)snprintf(ret->detail, sizeof ret->detail, "answered %d", a->status);
-    else
-        (void)snprintf(ret->detail, sizeof ret->detail, "%s%s%.80s", http_error_text(a->error),
-                       a->detail[0] ? ": " : "", a->detail);
-    if (ret->answer.n > FORWARD_ANSWER_MAX)
-        ret->answer.n = FORWARD_ANSWER_MAX;
-}
-
 /* ---- answers --------------------------------------------------------------------------------- */
 
 static int taken(struct call *c)
@@ -299,14 +266,6 @@ static int counted(struct call *c, const struct delivery_error *error, enum deli
                                      : backlog_failed(d->o.backlog, &c->at[0], &d->breaker, &facts, error);
 }
 
-/* -1: it asks for nothing. The cut keeps the milliseconds a number. */
-static int64_t retry_after_ms(const struct http_answer *a)
-{
-    int64_t s = a->retry_after_s < PACE_PAUSE_MAX_MS / 1000 ? a->retry_after_s : PACE_PAUSE_MAX_MS / 1000;
-
-    return s < 0 ? -1 : s * 1000;
-}
-
 static enum dest_breaker_change note_answer(struct call *c, enum delivery_result result,
                                             int64_t retry_after_ms, bool *ret_counts)
 {
@@ -323,11 +282,11 @@ static enum dest_breaker_change note_answer(struct call *c, enum delivery_result
 static int handle_answer(struct call *c, const struct http_answer *a)
 {
     struct deliver *d = c->d;
-    enum delivery_failure failure = failure_of(a);
-    enum delivery_result result = delivery_classify(failure, a->status, retry_after_ms(a));
+    enum delivery_failure failure = delivery_answer_failure(a);
+    enum delivery_result result = delivery_classify(failure, a->status, delivery_answer_retry_after_ms(a));
     struct delivery_error error = { 0 };
     bool counts = false;
-    enum dest_breaker_change change = note_answer(c, result, retry_after_ms(a), &counts);
+    enum dest_breaker_change change = note_answer(c, result, delivery_answer_retry_after_ms(a), &counts);
     int r = 0;
 
     forward_metrics_attempt(failure, a->status);
@@ -335,7 +294,7 @@ static int handle_answer(struct call *c, const struct http_answer *a)
     if (result == DELIVERY_TAKEN) {
         r = taken(c);
     } else {
-        describe(a, &error);
+        delivery_answer_describe(a, &error);
         error.session = c->at[0].event->event.session;
         for (int i = 0; i < c->n; i++)
             backlog_tries(c->at[i].queue)->failed_in = d->breaker.streak_id + 1;
@@ -383,7 +342,7 @@ static void on_test_answer(void *ctx, const struct http_answer *answer)
     struct test *test = ctx;
     struct deliver_test t = { .took_ms = answer->took_ms };
 
-    describe(answer, &t.error);
+    delivery_answer_describe(answer, &t.error);
     test->done(test->ctx, test->d->closing ? NULL : &t);
     mem_free(test);
 }

@@ -16,6 +16,7 @@ READ, RETAIN, WAL = "common/store/sqlite/event_scan.c", "common/store/sqlite/eve
 COMMIT, COMMITTER = "services/webhook-ingest/commit.c", "services/webhook-ingest/committer.c"
 RECEIVE, CHECK = "services/webhook-ingest/receive.c", "services/webhook-ingest/check.c"
 DELIVER, DEST = "services/forwarder/deliver.c", "services/forwarder/destination.c"
+DELIVERY_ANSWER = "services/forwarder/delivery_answer.c"
 BACKLOG, GROUP = "services/forwarder/backlog.c", "services/forwarder/group_commit.c"
 SCHEDULE = "services/forwarder/queue_schedule.c"
 WINDOW, ACKS, QUEUE = "services/forwarder/ack_window.c", "services/forwarder/acks.c", "services/forwarder/session_queue.c"
@@ -23,6 +24,8 @@ CALL, CLAIM_LOOP = "services/reconnect-worker/call.c", "services/reconnect-worke
 WEBHOOK, PACE = "common/bridge/webhook.c", "common/policy/pace.c"
 CHECKPOINT, ROWS_OF, TABLE = "services/forwarder/checkpoint.c", "services/forwarder/queue_rows.c", "services/forwarder/queue_table.c"
 READING, STORES = "services/forwarder/reading.c", "services/forwarder/stores.c"
+SINK_POLICY, SINK_TEXT, SINK_CHAT = "common/sink/sink_policy.c", "common/sink/sink_text.c", "common/sink/sink_chat.c"
+SINK_WEBHOOK, ALERTS = "common/sink/sink_webhook.c", "common/store/alerts.c"
 INCIDENT, FLAP = "services/monitor/incident.c", "services/monitor/flap.c"
 
 ROWS = [
@@ -218,7 +221,7 @@ ROWS = [
     Row("ingest-open-to-all", RECEIVE, "    if (v.status != 0 || !accepts) {", "    if (v.status == 404 || !accepts) {",
         "anybody can write into the log"),
     # ---- forwarder ----
-    Row("unmade-connection-is-slow", DELIVER, "return a->sent_ms < 0 ? DELIVERY_NO_CONNECTION : DELIVERY_TIMEOUT;",
+    Row("unmade-connection-is-slow", DELIVERY_ANSWER, "return a->sent_ms < 0 ? DELIVERY_NO_CONNECTION : DELIVERY_TIMEOUT;",
         "return DELIVERY_TIMEOUT;", "a backend whose host drops packets: its events use up their tries and die"),
     Row("window-without-room", BACKLOG, "        r = backlog_spill(b, 0);\n    if (r != 0)\n        return r;\n    if (wanted)",
         "        r = 0;\n    if (r != 0)\n        return r;\n    if (wanted)",
@@ -321,4 +324,21 @@ ROWS = [
         "a flapping session is left alone for ever"),
     Row("flap-never-relaxes", FLAP, "    f->suppressed_ms = 0;\n    return true;", "    return true;",
         "the alert of a flapping session never resolves"),
+    # ---- sinks of alerts ----
+    Row("quiet-by-day-only", SINK_POLICY, "return minute >= c->quiet_from || minute < c->quiet_to;",
+        "return minute >= c->quiet_from && minute < c->quiet_to;", "quiet hours over midnight never are: a telephone rings at night"),
+    Row("critical-is-held-back", SINK_POLICY, "(c->quiet_all || level_of(kind) < ALERT_LEVEL_CRITICAL)", "true",
+        "a bridge that is down at night is said in the morning"),
+    Row("severity-ignored", SINK_POLICY, "level_of(kind) >= c->level && ", "", "every warning rings the telephone of whoever is on duty"),
+    Row("never-repeated", SINK_POLICY, "(now - since) / c->repeat_ms > (before - since) / c->repeat_ms", "false",
+        "an alert that was overlooked is never said again"),
+    Row("filter-eats-the-bridge", SINK_POLICY, "(!of_session || is_in(&c->sessions, session))", "is_in(&c->sessions, session)",
+        "a sink for one session does not say that its bridge is down"),
+    Row("half-a-character", SINK_TEXT, "        if (at + len > max)", "        if (at >= max)", "a long text is refused as no UTF-8, and the alert is lost"),
+    Row("markup-of-others", SINK_CHAT, "(void)buf_adds(out, \"&lt;\");", "(void)buf_adds(out, \"<\");", "a sender's text is a link in the team's chat"),
+    Row("webhook-unsigned", SINK_WEBHOOK, "    sign(w, m);", "    (void)sign;", "a receiver that checks signatures drops every alert"),
+    Row("sent-for-all", ALERTS, "DELETE FROM alert_outbox WHERE sink = ?1 AND n <= ?2", "DELETE FROM alert_outbox WHERE ?1 = ?1 AND n <= ?2",
+        "one sink took an alert: those that are away never get it"),
+    Row("came-and-went-is-sent", ALERTS, " AND o.firing <> alert_outbox.firing)", " AND o.firing <> alert_outbox.firing AND 1 = 0)",
+        "in the morning a hundred alerts of the night that are long over"),
 ]

@@ -79,9 +79,9 @@ static void test_outbox_is_a_queue_per_sink(void **state)
     int n = 0;
 
     assert_int_equal(first(db, "ntfy", &note), 0);
+    assert_int_equal(alerts_post(db, "other", &lost, true, 2000, &dropped), 0);
     assert_int_equal(alerts_post(db, "ntfy", &lost, true, 2000, &dropped), 0);
     assert_int_equal(alerts_post(db, "ntfy", &lost, false, 3000, &dropped), 0);
-    assert_int_equal(alerts_post(db, "other", &lost, true, 2000, &dropped), 0);
     assert_int_equal(first(db, "ntfy", &note), 1);
     assert_true(note.firing);
     assert_int_equal(note.at, 2000);
