@@ -14,7 +14,8 @@ let page;
 before(async () => {
   if (skip) return;
   await open();
-  stack = await new Stack().all('--sessions', '5', '--rate', '5', '--qr-life', '3s');
+  stack = new Stack();
+  await stack.all('--sessions', '5', '--rate', '5', '--qr-life', '3s');
 });
 after(async () => {
   await stack?.close();

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { here, until } from './harness.mjs';
 
 export const BIN = process.env.ZK_BIN ?? join(here, '../../build/bin');
-export const PASSWORD = 'correct horse battery';
+export const PASSWORD = 'correct-horse-battery';
 
 function freePort() {
   return new Promise((done) => {
