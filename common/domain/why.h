@@ -29,6 +29,7 @@
     X(BANNED, "banned", "WhatsApp has banned it for a time: it is tried when that is over")                 \
     X(FLAPPING, "flapping", "it drops so often that it is left alone for a while")                          \
     X(NOT_SEEN, "not-seen", "the monitor has not looked at it since its last attempt")                      \
+    X(NOT_CONFIGURED, "not-configured", "its bridge is not configured any more: nothing is done for it")    \
     X(NO_DRIVER, "no-driver", "it is not known yet what the bridge speaks")                                 \
     X(NO_METHOD, "no-reconnect-method", "this bridge has no reconnect call, and nothing restarts it now")   \
     X(HOOK_GUARD, "hook-guard", "too many sessions are connected to restart the bridge for this one")       \

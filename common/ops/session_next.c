@@ -2,6 +2,8 @@
 
 struct retry_verdict session_next_obstacle(const struct reconnect_outlook *o)
 {
+    if (o->bridge.why == WHY_NOT_CONFIGURED) /* of a connected session, too, nobody knows */
+        return o->bridge;
     return o->session.why != WHY_READY ? o->session : o->bridge;
 }
 

@@ -179,8 +179,24 @@ static void add_alerts(const struct bridge_status *b, struct problems *p)
     }
 }
 
+static void add_unwatched(const struct bridge_status *b, struct problems *p)
+{
+    int64_t all = 0;
+
+    for (int i = 0; i < SESSION_STATE_N; i++)
+        all += b->sessions[i];
+    add(p, PROBLEM_WARN, PROBLEM_AREA_BRIDGE, "bridge-unwatched", &b->row,
+        "bridge %s is not configured any more: nothing is done for its %lld sessions, and their states are "
+        "as they were",
+        b->row.name, (long long)all);
+}
+
 void status_problems(const struct bridge_status *b, struct problems *ret)
 {
+    if (b->row.unwatched_since > 0) {
+        add_unwatched(b, ret);
+        return;
+    }
     add_bridge(b, ret);
     add_services(b, ret);
     add_attempts(b, ret);

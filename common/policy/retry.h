@@ -142,7 +142,8 @@ struct retry_session {
     int64_t suppressed_until; /* flap damping; steady ms */
 };
 struct retry_bridge {
-    bool known; /* a row and a driver */
+    bool known;     /* a row and a driver */
+    bool unwatched; /* the monitor's settings do not name it any more */
     enum bridge_health health;
     bool incident, outdated;
     bool no_reconnect_method; /* no reconnect call, and it is not to be restarted */

@@ -154,6 +154,8 @@ int64_t retry_hook_until(int64_t last_at, int64_t runs, int64_t spacing_ms)
 /* R4's part of the bridge. */
 static struct retry_verdict health_verdict(const struct retry_bridge *b, int64_t now)
 {
+    if (b->unwatched)
+        return NO(NOT_CONFIGURED, 0);
     if (!b->known)
         return NO(NO_DRIVER, 0);
     if (b->health == BRIDGE_HEALTH_UNKNOWN)

@@ -115,6 +115,18 @@ int bridges_set_driver(struct db *db, const char *name, const char *driver)
     return end_with_row(&t, &row);
 }
 
+int bridges_set_unwatched(struct db *db, const char *name, int64_t since)
+{
+    struct bridge_row row = { 0 };
+    struct txn t;
+    int r = begin_with_row(&t, db, name, &row);
+
+    if (r != 0)
+        return r;
+    row.unwatched_since = since;
+    return end_with_row(&t, &row);
+}
+
 int bridges_set_feed(struct db *db, const char *name, int64_t after, int64_t seq)
 {
     struct bridge_row row = { 0 };
@@ -225,6 +237,7 @@ struct retry_bridge bridges_view(const struct bridge_row *row, int64_t in_flight
 {
     return (struct retry_bridge){
         .known = row->driver[0] != '\0',
+        .unwatched = row->unwatched_since > 0,
         .health = row->health,
         .incident = row->incident_since > 0,
         .outdated = row->outdated_since > 0,

@@ -44,6 +44,7 @@ struct bridge_row {
     int64_t interval_ms, rate_milli, burst;
     /* The monitor's event feed: of the batch of events after feed_after, those of this bridge up to feed_seq are taken in. */
     int64_t feed_after, feed_seq;
+    int64_t unwatched_since; /* wall ms: the monitor's settings do not name it any more; 0: they do */
 };
 
 /* Returns 0, BRIDGES_NONE, or -errno. */
@@ -59,6 +60,8 @@ int bridges_hook_helped(struct db *db, const char *name);
 /* Its client is not outdated any more. */
 int bridges_set_current(struct db *db, const char *name);
 int bridges_set_driver(struct db *db, const char *name, const char *driver);
+/* Written by the monitor: its settings name this bridge (@since 0), or not, since @since. */
+int bridges_set_unwatched(struct db *db, const char *name, int64_t since);
 int bridges_set_feed(struct db *db, const char *name, int64_t after, int64_t seq);
 /* Coming UP from DOWN begins the slow start of the bucket. @detail: why, for people. */
 int bridges_set_health(struct db *db, const struct now *now, const char *name, enum bridge_health health,

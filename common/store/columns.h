@@ -67,7 +67,8 @@
     X(INT, rate_milli, rate_milli)                    \
     X(INT, burst, burst)                              \
     X(INT, feed_after, feed_after)                    \
-    X(INT, feed_seq, feed_seq)
+    X(INT, feed_seq, feed_seq)                        \
+    X(INT, unwatched_since, unwatched_since)
 
 /* struct reconnect_row */
 #define RECONNECT_COLUMNS(...) RECONNECT_LIST(__VA_ARGS__)

@@ -20,6 +20,7 @@
 #include "common/store/store.h"
 #include "services/monitor/bridge_watch.h"
 #include "services/monitor/metrics.h"
+#include "services/monitor/unwatched.h"
 
 #define LOCK_FILE "monitor.lock"
 /* The other monitor's death is noticed within this. */
@@ -171,6 +172,8 @@ static int open_parts(struct monitor *m)
         r = alert_sender_open(m->app, m->context.db, &m->sender_options, &m->sender);
     if (r == 0)
         r = event_feed_open(&m->context, &m->feed);
+    if (r == 0)
+        r = unwatched_mark(&m->context, &m->bridges);
     for (int i = 0; r == 0 && i < m->bridges.n; i++)
         r = open_watch(m, m->bridges.settings[i]);
     choose_programs(m);
@@ -246,12 +249,10 @@ static int change_watches(struct monitor *m, struct bridge_set *next)
         if (at >= 0 && kept[at])
             continue;
         end_watch(m, name);
-        if (at >= 0)
-            continue;
-        metrics_bridge_end(name);
-        log_info("bridge-removed", "the bridge is not in the file any more; nothing is done for its sessions",
-                 KS("bridge", name));
+        if (at < 0)
+            metrics_bridge_end(name);
     }
+    r = unwatched_mark(&m->context, next);
     for (int i = 0; r == 0 && i < next->n; i++)
         if (!kept[i])
             r = open_watch(m, next->settings[i]);

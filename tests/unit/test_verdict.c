@@ -196,8 +196,23 @@ static void test_seen(void **state)
 
 static void test_bridge(void **state)
 {
-    enum { UNKNOWN, NO_HEALTH, DOWN, INCIDENT, OUTDATED, SILENT, OPEN, PROBING, HOOK, FULL, EMPTY, N };
+    enum {
+        UNWATCHED,
+        UNKNOWN,
+        NO_HEALTH,
+        DOWN,
+        INCIDENT,
+        OUTDATED,
+        SILENT,
+        OPEN,
+        PROBING,
+        HOOK,
+        FULL,
+        EMPTY,
+        N
+    };
     static const struct expect e[N] = {
+        [UNWATCHED] = ALL(NOT_CONFIGURED),
         [UNKNOWN] = ALL(NO_DRIVER),
         [NO_HEALTH] = ALL(BRIDGE_UNKNOWN),
         [DOWN] = ALL(BRIDGE_DOWN),
@@ -214,7 +229,8 @@ static void test_bridge(void **state)
     for (int i = 0; i < N; i++) {
         struct world w = well();
 
-        w.b.known = i != UNKNOWN;
+        w.b.unwatched = i == UNWATCHED;
+        w.b.known = i != UNKNOWN && i != UNWATCHED;
         if (i == NO_HEALTH || i == DOWN)
             w.b.health = i == DOWN ? BRIDGE_HEALTH_DOWN : BRIDGE_HEALTH_UNKNOWN;
         w.b.incident = i == INCIDENT;
