@@ -306,6 +306,21 @@ static int set_key(const struct setting *table, const struct setting *row, const
     return r == -ENOENT ? 0 : r;
 }
 
+int bridge_section_apply(const struct bridge_section *s, const struct setting *table, void *settings,
+                         struct buf *problem)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < ARRAY_LEN(not_inherited); i++) {
+        const struct setting *row = settings_find(all_table, not_inherited[i]);
+
+        r = set_key(table, row, row->def ? row->def : "", settings, problem);
+    }
+    for (int i = 0; r == 0 && i < s->n; i++)
+        r = set_key(table, s->key[i].row, s->key[i].value, settings, problem);
+    return r == 0 ? set_key(table, settings_find(all_table, NAME_SETTING), s->name, settings, problem) : r;
+}
+
 int bridge_section_settings(const struct bridge_section *s, const struct setting *table, const void *defaults,
                             size_t bytes, struct buf *problem, void *ret)
 {
@@ -313,16 +328,8 @@ int bridge_section_settings(const struct bridge_section *s, const struct setting
 
     if (r != 0)
         return r;
-    for (size_t i = 0; r == 0 && i < ARRAY_LEN(not_inherited); i++) {
-        const struct setting *row = settings_find(all_table, not_inherited[i]);
-
-        r = set_key(table, row, row->def ? row->def : "", ret, problem);
-    }
-    for (int i = 0; r == 0 && i < s->n; i++)
-        r = set_key(table, s->key[i].row, s->key[i].value, ret, problem);
-    if (r == 0)
-        r = settings_set(table, NAME_SETTING, NAME_SETTING, s->name, ret, problem);
+    r = bridge_section_apply(s, table, ret, problem);
     if (r != 0)
         settings_free(table, ret);
-    return r == -ENOENT ? 0 : r;
+    return r;
 }

@@ -49,6 +49,10 @@ void bridge_config_fini(struct bridge_config *c); /* also for CLEANUP; BRIDGE_CO
 /* NULL: there is none of this name. */
 const struct bridge_section *bridge_config_find(const struct bridge_config *c, const char *name);
 
+/* Puts the keys of the section into settings that were read: the bridge's own keys are set or empty, others stay where the
+ * section has none. Returns 0, -EINVAL with one line in @problem, or -ENOMEM. */
+int bridge_section_apply(const struct bridge_section *s, const struct setting *table, void *settings,
+                         struct buf *problem);
 /* A program's settings for this bridge: a copy of its own, @defaults, with the keys of the section. Free it by
  * settings_free(). Returns 0, -EINVAL with one line in @problem, or -ENOMEM. */
 int bridge_section_settings(const struct bridge_section *s, const struct setting *table, const void *defaults,

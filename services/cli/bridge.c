@@ -206,6 +206,9 @@ int cli_bridge_open(const struct bridge_settings *settings, struct cli_bridge *r
 {
     int r;
 
+    if (!*settings->url && *settings->file)
+        return cli_problem(EXIT_USAGE, "bridge %s is not in %s, so it cannot be called", settings->name,
+                           settings->file);
     if (!*settings->url)
         return cli_problem(EXIT_USAGE, "WHATSAPP_API_URL is not set; set it to the bridge's base URL");
     r = cli_bridge_start(settings, ret);

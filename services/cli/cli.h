@@ -10,6 +10,7 @@
 #pragma once
 
 #include "common/app/app.h"
+#include "common/app/bridge_config.h"
 #include "common/store/db.h"
 
 struct cli_command {
@@ -23,18 +24,25 @@ extern const struct cli_command cli_commands[]; /* ended by a row without a name
 /* The settings struct of a command begins with this; its own rows follow. */
 struct cli_settings {
     struct app_settings app;
-    struct bridge_settings bridge;
+    struct bridge_settings bridge; /* the one that is meant; with several and none named: the first */
     bool json;
+    const char *bridge_name;      /* --bridge */
+    struct bridge_config *config; /* owned: of ZAPKEEP_BRIDGES; NULL: one bridge */
+    const struct setting *own;    /* the command's rows */
 };
-extern const struct setting cli_settings_table[]; /* --json */
+extern const struct setting cli_settings_table[]; /* --json, --bridge */
 
 /*
- * Reads the settings of a command without booting an app. @own may be NULL. Returns -1: go on; else the exit
+ * Reads the settings of a command without booting an app, and which bridge is meant (which_bridge.h). @own may be NULL. Returns -1: go on; else the exit
  * code to return at once (help was printed, or the problem was).
  */
 int cli_read(const struct cli_command *cmd, const struct setting *own, int argc, char *argv[], void *ret,
              struct settings_args *ret_args);
 void cli_free(const struct setting *own, void *settings);
+/* No bridge was named, and there are several: the command is about all of them. */
+bool cli_is_about_all(const struct cli_settings *s);
+/* Goes over to this one of them. Prints a problem itself. Returns -1: go on; else the exit code. */
+int cli_take_bridge(struct cli_settings *s, const char *name);
 /* The row of cli_commands whose run is this one (for help texts). */
 const struct cli_command *cli_command_of(int (*run)(int argc, char *argv[]));
 

@@ -35,27 +35,28 @@ static const struct setting table[] = {
 static const struct {
     const char *name;
     doctor_check *check;
+    bool is_bridges; /* one finding for each bridge */
 } checks[] = {
-    { "bridge", doctor_bridge },
-    { "key", doctor_key },
-    { "dialect", doctor_dialect },
-    { "extension", doctor_extension },
-    { "reconnect", doctor_reconnect },
-    { "folder", doctor_folder },
-    { "disk", doctor_disk },
-    { "sqlite", doctor_sqlite },
-    { "state", doctor_state },
-    { "log", doctor_log },
-    { "forward", doctor_forward },
-    { "ingest", doctor_ingest },
-    { "token", doctor_token },
-    { "bus", doctor_bus },
-    { "hub", doctor_hub },
-    { "probe", doctor_probe },
-    { "arrival", doctor_arrival },
-    { "monitor", doctor_monitor },
-    { "workers", doctor_workers },
-    { "clock", doctor_clock },
+    { "bridge", doctor_bridge, true },
+    { "key", doctor_key, true },
+    { "dialect", doctor_dialect, true },
+    { "extension", doctor_extension, true },
+    { "reconnect", doctor_reconnect, true },
+    { "folder", doctor_folder, false },
+    { "disk", doctor_disk, false },
+    { "sqlite", doctor_sqlite, false },
+    { "state", doctor_state, false },
+    { "log", doctor_log, false },
+    { "forward", doctor_forward, false },
+    { "ingest", doctor_ingest, false },
+    { "token", doctor_token, true },
+    { "bus", doctor_bus, false },
+    { "hub", doctor_hub, false },
+    { "probe", doctor_probe, true },
+    { "arrival", doctor_arrival, true },
+    { "monitor", doctor_monitor, true },
+    { "workers", doctor_workers, true },
+    { "clock", doctor_clock, true },
 };
 
 const char *finding_level_text(enum finding_level l)
@@ -77,13 +78,14 @@ void finding_set(struct finding *f, enum finding_level level, const char *advice
     (void)clean_text(f->message); /* words of the bridge may be in it, and a character that was cut */
 }
 
-static void print_json(const char *name, const struct finding *f)
+static void print_json(const char *name, const char *bridge, const struct finding *f)
 {
     CLEANUP(buf_fini) struct buf out = BUF_INIT(16 * 1024);
     struct json_out j = JSON_OUT(&out);
 
     json_open(&j, NULL, '{');
     json_texts(&j, "check", name);
+    json_text(&j, "bridge", bridge ? str_from(bridge) : STR_NULL);
     json_texts(&j, "level", finding_level_text(f->level));
     json_texts(&j, "message", f->message);
     json_text(&j, "advice", f->advice[0] ? str_from(f->advice) : STR_NULL);
@@ -98,23 +100,25 @@ static void print_text(const char *name, const struct finding *f)
         printf("                 -> %s\n", f->advice);
 }
 
-/* Returns the exit code. */
-static int examine(struct doctor *d)
+/* @all: checks of both kinds, of the only bridge; else those of one kind. Returns how many are bad. */
+static int examine(struct doctor *d, bool all, bool is_bridges)
 {
     int bad = 0;
 
     for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
         struct finding f = { 0 };
 
+        if (!all && checks[i].is_bridges != is_bridges)
+            continue;
         checks[i].check(d, &f);
         if (d->settings.cli.json)
-            print_json(checks[i].name, &f);
+            print_json(checks[i].name, checks[i].is_bridges ? d->settings.cli.bridge.name : NULL, &f);
         else
             print_text(checks[i].name, &f);
         (void)fflush(stdout);
         bad += f.level == FINDING_BAD;
     }
-    return bad ? EXIT_NEGATIVE : EXIT_DONE;
+    return bad;
 }
 
 /* The first of the tokens, as a text of its own. */
@@ -131,7 +135,8 @@ static int take_token(struct doctor *d)
     return EXIT_GO_ON;
 }
 
-static int run(struct doctor *d)
+/* The bridge of the settings; *ret_bad grows. Returns -1: go on; else the exit code. */
+static int examine_bridge(struct doctor *d, bool all, bool is_bridges, int *ret_bad)
 {
     int code = take_token(d), r;
 
@@ -140,13 +145,42 @@ static int run(struct doctor *d)
     r = cli_bridge_start(&d->settings.cli.bridge, &d->bridge);
     if (r)
         return cli_problem(EXIT_NEGATIVE, "cannot start: %s", err_text(r));
-    webhook_url(d->settings.webhook_url, d->settings.ingest_listen, d->settings.cli.bridge.name,
-                d->webhook_url, sizeof d->webhook_url);
-    code = examine(d);
+    webhook_url(d->settings.webhook_url, d->settings.ingest_listen, &d->settings.cli.bridge, d->webhook_url,
+                sizeof d->webhook_url);
+    *ret_bad += examine(d, all, is_bridges);
     bus_sub_close(d->sub);
+    d->sub = NULL;
     cli_reply_fini(&d->health);
     cli_bridge_close(&d->bridge);
-    return code;
+    return EXIT_GO_ON;
+}
+
+/* Nothing is known of the next bridge yet. */
+static int next_bridge(struct doctor *d, const char *name)
+{
+    d->key_good = d->has_probe = false;
+    d->found = NULL;
+    d->detection = d->refused_status = 0;
+    d->sessions = d->connected = -1;
+    d->token_text[0] = '\0';
+    if (!d->settings.cli.json)
+        printf("\nbridge %s\n", name);
+    return cli_take_bridge(&d->settings.cli, name);
+}
+
+static int run(struct doctor *d)
+{
+    const struct bridge_config *config = d->settings.cli.config;
+    bool all = !cli_is_about_all(&d->settings.cli);
+    int bad = 0;
+    int code = examine_bridge(d, all, false, &bad);
+
+    for (int i = 0; code == EXIT_GO_ON && !all && i < config->n; i++) {
+        code = next_bridge(d, config->at[i]->name);
+        if (code == EXIT_GO_ON)
+            code = examine_bridge(d, false, true, &bad);
+    }
+    return code != EXIT_GO_ON ? code : bad ? EXIT_NEGATIVE : EXIT_DONE;
 }
 
 int cmd_doctor(int argc, char *argv[])

@@ -166,12 +166,14 @@ static int post_again(const struct events_settings *s, const struct rejected *ro
 {
     char bridge[65], url[SETTINGS_VALUE_MAX], token[SETTINGS_VALUE_MAX] = "";
     struct rejected_target target = { .url = url, .token = token, .json = s->cli.json };
+    struct bridge_settings target_bridge = s->cli.bridge;
     struct tokens tokens;
     bool own;
 
     str_copy(row->bridge.n ? row->bridge : str_from(s->cli.bridge.name), bridge, sizeof bridge);
     own = strcmp(bridge, s->cli.bridge.name) == 0;
-    webhook_url(own ? s->webhook_url : "", s->ingest_listen, bridge, url, sizeof url);
+    target_bridge.name = bridge;
+    webhook_url(own ? s->webhook_url : "", s->ingest_listen, &target_bridge, url, sizeof url);
     if (!*url)
         return cli_problem(EXIT_USAGE, "set ZAPKEEP_INGEST_LISTEN to where webhook-ingest is");
     if (tokens_parse(s->token, &tokens) == 0 && tokens.n > 0)

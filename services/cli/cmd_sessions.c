@@ -161,7 +161,7 @@ static int each_session(struct session_list *l)
     static const int worst_first[] = { SESSION_LOST,         SESSION_FAILED,          SESSION_LOGGED_OUT,
                                        SESSION_DISCONNECTED, SESSION_ACTION_REQUIRED, SESSION_UNKNOWN,
                                        SESSION_QR_PENDING,   SESSION_STARTING,        SESSION_CONNECTED };
-    const char *bridge = l->s->all ? NULL : l->s->cli.bridge.name;
+    const char *bridge = l->s->all || cli_is_about_all(&l->s->cli) ? NULL : l->s->cli.bridge.name;
     int r = 0;
 
     _Static_assert(ARRAY_LEN(worst_first) == SESSION_STATE_N, "every state has its place");

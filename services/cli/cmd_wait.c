@@ -80,9 +80,8 @@ static void on_message(void *ctx, struct str message)
 }
 
 /* The obstacle on the side of the monitor and the bridge; "" when there is none. */
-static void look_at_bridge(struct wait *w, char *ret, size_t n)
+static void look_at_bridge(struct wait *w, const char *name, char *ret, size_t n)
 {
-    const char *name = w->settings.cli.bridge.name;
     struct bridge_row row = { 0 };
     struct now now = { 0 };
     int r = w->state ? 0 : ops_open_state(w->settings.cli.app.data_dir, &w->state);
@@ -112,7 +111,12 @@ static void on_look(void *ctx)
 {
     struct wait *w = ctx;
 
-    look_at_bridge(w, w->missing, sizeof w->missing);
+    const struct cli_settings *s = &w->settings.cli;
+    int n = cli_is_about_all(s) ? s->config->n : 1;
+
+    w->missing[0] = '\0';
+    for (int i = 0; i < n && !w->missing[0]; i++)
+        look_at_bridge(w, n > 1 ? s->config->at[i]->name : s->bridge.name, w->missing, sizeof w->missing);
     finish_if_ready(w);
     timer_start(w->look, LOOK_MS);
 }

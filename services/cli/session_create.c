@@ -70,7 +70,7 @@ static int call(const struct session_create_settings *s, struct cli_bridge *b, c
     char url[SETTINGS_VALUE_MAX];
     int r;
 
-    webhook_url(s->webhook_url, s->ingest_listen, s->cli->bridge.name, url, sizeof url);
+    webhook_url(s->webhook_url, s->ingest_listen, &s->cli->bridge, url, sizeof url);
     r = bridge_build_create(b->driver, &b->target, id, url, &req);
     if (r == 0)
         r = cli_bridge_call(b, &req, CREATE_TIMEOUT_MS, reply);

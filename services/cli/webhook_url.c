@@ -12,10 +12,11 @@
 #define DEFAULT_PATH   "/api/v1/messages/webhook"
 #define BRIDGE_PREFIX  "/webhook/"
 
-void webhook_url(const char *set, const char *listen, const char *bridge, char *ret, size_t n)
+void webhook_url(const char *set, const char *listen, const struct bridge_settings *bridge, char *ret,
+                 size_t n)
 {
-    bool is_default = strcmp(bridge, DEFAULT_BRIDGE) == 0;
-    const char *path = is_default ? DEFAULT_PATH : BRIDGE_PREFIX, *rest = is_default ? "" : bridge;
+    bool is_default = !*bridge->file && strcmp(bridge->name, DEFAULT_BRIDGE) == 0;
+    const char *path = is_default ? DEFAULT_PATH : BRIDGE_PREFIX, *rest = is_default ? "" : bridge->name;
     char host[64];
     uint16_t port;
 

@@ -130,3 +130,32 @@ def test_webhooks_of_each_bridge(stack, two):
     two.reload(ingest)
     zk.wait_until("sales is gone", lambda: post("sales", two.token("sales")) == 404)
     assert [(e["bridge"], e["session"]) for e in stack.events()] == [("sales", "s1"), ("support", "s1")]
+
+
+def test_the_cli_names_a_bridge(stack, two):
+    """ID where it is unique, else BRIDGE/ID or --bridge; `zapkeep bridges` shows all, also one that is not configured."""
+    two.start("sales", "--sessions", "2")
+    two.start("support", "--sessions", "1")
+    monitor = stack.monitor()
+    zk.wait_until("both are watched", lambda: two.connected("sales") == 2 and two.connected("support") == 1, needs=monitor)
+
+    rows = {r["bridge"]: r for r in stack.cli_json("bridges")}
+    assert rows["sales"]["connected"] == 2 and rows["support"]["health"] == "up" and rows["sales"]["configured"]
+    assert len(stack.cli_json("sessions")) == 3 and len(stack.cli_json("sessions", "--bridge", "sales")) == 2
+    assert stack.cli_json("session", "show", "demo-2")[0]["bridge"] == "sales"  # unique
+    done = stack.cli("session", "show", "demo-1")
+    assert done.returncode == 2 and "sales/demo-1, support/demo-1" in done.stderr
+    assert stack.cli_json("session", "show", "support/demo-1")[0]["bridge"] == "support"
+    assert stack.cli_json("session", "park", "demo-1", "--bridge", "sales")[0]["bridge"] == "sales"
+    assert "no session nobody on any bridge" in stack.cli("session", "show", "nobody").stderr
+    assert "there is no bridge elsewhere" in stack.cli("sessions", "--bridge", "elsewhere").stderr
+    stack.cli("session", "pair", "support/demo-9", "--json", check=False)
+    assert "demo-9" in two.control("support", "GET", "/state").decode()
+
+    two.write(["support"])
+    two.reload(monitor)
+    zk.wait_until("sales is not watched", lambda: two.connected("sales") is None)
+    assert not next(r for r in stack.cli_json("bridges") if r["bridge"] == "sales")["configured"]
+    why = stack.cli_json("session", "show", "sales/demo-2")[0]["next"]
+    assert why["why_not_sooner"] == "not-configured"
+    assert "is not configured" in stack.cli("status").stdout
