@@ -224,4 +224,6 @@ void check_end(void)
                    (long long)sim.ended_in_calm, (long long)sim.published_in_calm);
     if (!world_failed())
         sender_check_end();
+    if (!world_failed())
+        neighbours_check_end();
 }

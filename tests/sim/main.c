@@ -52,6 +52,7 @@ static int run_seed(int64_t seed)
         abort();
     chaos_plan();
     bridge_open();
+    neighbours_open();
     backend_open();
     observe_open();
     services_make();

@@ -56,8 +56,10 @@ static void read_changes(void)
 {
     CLEANUP(sql_done) struct sql *q = NULL;
     int r = sql_query(
-        sim.db, "SELECT n, session, from_state, to_state, cause FROM session_change WHERE n > ?1 ORDER BY n",
-        &q, "i", sim.seen_change);
+        sim.db,
+        "SELECT n, session, from_state, to_state, cause FROM session_change WHERE n > ?1 AND bridge = ?2 "
+        "ORDER BY n",
+        &q, "is", sim.seen_change, SIM_BRIDGE);
 
     while (r == 0 && (r = sql_next(q)) == SQL_ROW) {
         char id[SESSIONS_ID_MAX];
@@ -127,6 +129,13 @@ static void note_attempt(const struct attempt_row *row)
     a->outcome = row->outcome;
 }
 
+/* Of a neighbour: its token is taken, and that is all. */
+static void note_foreign(int64_t token)
+{
+    attempt_at(token)->ended = true;
+    sim.n_attempts = token > sim.n_attempts ? token : sim.n_attempts;
+}
+
 static void read_row(struct sql *q, struct attempt_row *ret)
 {
     *ret = (struct attempt_row){ .token = sql_int(q, 0),
@@ -139,16 +148,19 @@ static void read_row(struct sql *q, struct attempt_row *ret)
 static void read_attempts(void)
 {
     CLEANUP(sql_done) struct sql *q = NULL;
-    int r = sql_query(
-        sim.db,
-        "SELECT token, session, reason, outcome, worker FROM attempt WHERE token >= ?1 ORDER BY token", &q,
-        "i", sim.open_from);
+    int r = sql_query(sim.db,
+                      "SELECT token, session, reason, outcome, worker, bridge FROM attempt WHERE token >= ?1 "
+                      "ORDER BY token",
+                      &q, "i", sim.open_from);
 
     while (r == 0 && (r = sql_next(q)) == SQL_ROW) {
         struct attempt_row row;
 
         read_row(q, &row);
-        note_attempt(&row);
+        if (str_eq(sql_text(q, 5), SIM_BRIDGE))
+            note_attempt(&row);
+        else
+            note_foreign(row.token);
         r = 0;
     }
     sim_must(r, "attempt");
@@ -214,6 +226,8 @@ static void on_message(struct str text)
         return;
     }
     type = topic_type_find(m.type);
+    if (!str_eq(m.bridge, SIM_BRIDGE))
+        return;
     if (type == TOPIC_RECONNECT_SUCCEEDED || type == TOPIC_RECONNECT_FAILED)
         check_published();
 }

@@ -46,6 +46,10 @@ static struct flags *common_flags(const char *program)
 
 static void add_bridge(struct flags *f)
 {
+    if (neighbours_n() > 0) {
+        add(f, "--bridges=%s/bridges.conf", sim.dir);
+        return;
+    }
     add(f, "--whatsapp-api-url=http://bridge.sim");
     add(f, "--whatsapp-bridge=contract");
 }
@@ -124,7 +128,7 @@ static int run_ingest(struct process *p, void *ctx)
 
     add(f, "--webhook-auth-token=token");
     add(f, "--ingest-listen=127.0.0.1:%d", SIM_INGEST_PORT);
-    add(f, "--whatsapp-bridge=contract");
+    add_bridge(f);
     if (!in)
         abort();
     *in = INGEST_NULL;

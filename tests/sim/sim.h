@@ -5,6 +5,7 @@
  * at the messages of the bus, and at the rows of the store.
  *
  *   bridge.c    the truth: the real state of each session, the bridge's answers, and when each request left
+ *   neighbours.c  other bridges of the same stack: one hangs, one works, one answers garbage, one floods
  *   sender.c    the bridge's webhooks, and the fate of each
  *   backend.c   the receiver of the forwarder
  *   services.c  starts the programs, as their main() does
@@ -173,6 +174,13 @@ void bridge_connect(int session, int64_t gen);
 int64_t bridge_took_us(void); /* processor time of its answers so far */
 /* Can lists, health and status be asked? */
 bool bridge_answers(void);
+
+/* ---- neighbours.c ---------------------------------------------------------------------------- */
+
+/* Makes the other bridges of this seed, and the file that names all of them: sim.dir/bridges.conf. */
+void neighbours_open(void);
+int neighbours_n(void); /* 0: there is no such file */
+void neighbours_check_end(void);
 
 /* ---- sender.c -------------------------------------------------------------------------------- */
 
