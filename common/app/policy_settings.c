@@ -55,6 +55,13 @@ const struct setting policy_settings_table[] = {
       .min = 1,
       .max = 10000,
       .help = "attempts at once after a quiet time" },
+    { .name = "START_APART",
+      .kind = SETTING_DURATION,
+      .at = AT(policy.start_apart_ms),
+      .def = "0s",
+      .max = HOUR_MS,
+      .help =
+          "least time between two attempts on one bridge, where it melts otherwise; 0: as its driver says" },
     { .name = "RECONNECT_SLOW_START",
       .kind = SETTING_DURATION,
       .at = AT(policy.slow_start_ms),

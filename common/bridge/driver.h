@@ -152,6 +152,7 @@ struct bridge_driver {
     bool sends_forms; /* webhooks may be forms with JSON in a field (form_body.h) */
     /* It makes up the ids of sessions itself; the one that create asks for is shown as a name. */
     bool names_sessions;
+    int start_apart_ms; /* sessions are started at least this far apart, START_APART wins; 0: as the bucket allows */
     int create_apart_ms; /* sessions are created one at a time and this far apart; 0: as they come */
     /* Signature schemes whose headers this bridge may send (signature.h), 0-ended; NULL: token only. */
     const int *signatures;

@@ -260,6 +260,7 @@ const struct bridge_driver bridge_wppconnect = {
     .make_key = make_key,
     .has_status = true,
     .has_reconnect = true,
+    .start_apart_ms = 3000, /* each start launches a browser */
     .probes = { "/healthz" },
     .recognise = recognise,
     .ops = {

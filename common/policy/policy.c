@@ -42,3 +42,15 @@ int64_t policy_spacing_ms(const struct policy *p)
 {
     return p->backoff_min_ms > 0 ? p->backoff_min_ms : p->interval_ms;
 }
+
+void policy_space_starts(struct policy *p, int64_t apart_ms)
+{
+    int64_t ms = p->start_apart_ms > 0 ? p->start_apart_ms : apart_ms;
+    int64_t rate_milli = ms > 0 ? 1000 * 1000 / ms : 0;
+
+    if (ms <= 0)
+        return;
+    p->burst = 1;
+    if (rate_milli < p->rate_milli)
+        p->rate_milli = rate_milli > 0 ? rate_milli : 1;
+}

@@ -19,6 +19,7 @@ struct policy {
     int64_t rate_milli;        /* token bucket per bridge: thousandths of an attempt per second … */
     int64_t burst;             /* … and whole attempts */
     int64_t slow_start_ms;     /* after an incident the bucket grows from 10 % to all of it over this time */
+    int64_t start_apart_ms;    /* least time between two attempts on one bridge; 0: as the bucket allows */
     int64_t in_flight_max;     /* calls at once per bridge, over all workers */
     int64_t failures_max;      /* failed attempts in a row that park a session */
     int64_t stable_ms;         /* connected this long: the counters start again */
@@ -35,5 +36,8 @@ struct policy {
 
 extern const struct policy policy_default;
 
+/* Attempts on a bridge @apart_ms apart, as a bucket of one: a bridge that starts a browser for each session melts
+ * otherwise. start_apart_ms, where it is set, wins over @apart_ms; both 0: nothing changes. */
+void policy_space_starts(struct policy *p, int64_t apart_ms);
 /* The least time between two attempts for one session under this policy: interval_ms, or backoff_min_ms. */
 int64_t policy_spacing_ms(const struct policy *p);

@@ -38,7 +38,7 @@ static void on_call_over(struct worker_bridge *b)
 
 static int claim(struct worker_bridge *b, struct claims *ret)
 {
-    struct claim_options o = { .policy = &b->settings->policy.policy,
+    struct claim_options o = { .policy = &b->policy,
                                .bridge = b->settings->bridge.name,
                                .worker = b->worker->name,
                                .max = b->by_hook ? 1 : free_slots(b),

@@ -16,6 +16,9 @@ int reconnect_method_read(struct worker_bridge *b)
         return r;
     driver = r == 0 ? bridge_driver_find(row.driver) : NULL;
     if (driver != b->driver) {
+        b->policy = b->settings->policy.policy;
+        policy_space_starts(&b->policy, driver ? driver->start_apart_ms : 0);
+        b->policy_noted = false;
         b->no_method_settled = false;
         log_info("bridge-driver", "the driver of the bridge is known", KS("bridge", b->settings->bridge.name),
                  KS("driver", row.driver),

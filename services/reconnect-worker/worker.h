@@ -22,7 +22,8 @@ struct worker_bridge {
     bool leaving; /* not in the file any more: it is freed, with its settings, after its last call … */
     void (*on_left)(struct worker_bridge *b); /* … by this */
     int metrics;                              /* its number in metrics.h */
-    bool policy_noted;                        /* its row has the policy in force */
+    struct policy policy;                     /* that of the settings, with the START_APART of the driver */
+    bool policy_noted;                        /* its row has it */
     struct http_client *client;
     int64_t woken_at_ms; /* when the queue was last read, ms of the loop */
     int64_t wake_at_ms;  /* the next reading of the queue, ms of the loop … */

@@ -66,6 +66,8 @@ static int open_one(struct worker *w, struct worker_settings *settings)
     b->worker = w;
     b->on_left = free_bridge;
     b->settings = settings;
+    b->policy = settings->policy.policy;
+    policy_space_starts(&b->policy, 0);
     b->metrics = metrics_bridge(settings->bridge.name);
     b->wake_at_ms = INT64_MAX;
     list_init(&b->calls);

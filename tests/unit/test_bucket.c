@@ -21,6 +21,27 @@ static struct policy policy(int64_t rate_milli, int64_t burst)
     return p;
 }
 
+/* Attempts apart from each other are a bucket of one; an operator's number wins over the driver's. */
+static void test_starts_apart(void **state)
+{
+    static const struct {
+        int64_t setting_ms, driver_ms, rate_milli, burst;
+    } cases[] = {
+        { 0, 0, 2000, 5 },        { 0, 3000, 333, 1 },
+        { 10000, 3000, 100, 1 },  { 100, 3000, 2000, 1 }, /* the rate stays the least */
+        { 0, 3600 * 1000, 1, 1 },                         /* never 0: an attempt is made at last */
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct policy p = policy(2000, 5);
+
+        p.start_apart_ms = cases[i].setting_ms;
+        policy_space_starts(&p, cases[i].driver_ms);
+        assert_int_equal(p.rate_milli, cases[i].rate_milli);
+        assert_int_equal(p.burst, cases[i].burst);
+    }
+}
+
 static void test_level(void **state)
 {
     static const struct {
@@ -154,9 +175,13 @@ static void test_hold(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_level),      cmocka_unit_test(test_ready_at),
-        cmocka_unit_test(test_pause),      cmocka_unit_test(test_never_over_its_rate),
-        cmocka_unit_test(test_slow_start), cmocka_unit_test(test_small_bucket_still_gives),
+        cmocka_unit_test(test_level),
+        cmocka_unit_test(test_starts_apart),
+        cmocka_unit_test(test_ready_at),
+        cmocka_unit_test(test_pause),
+        cmocka_unit_test(test_never_over_its_rate),
+        cmocka_unit_test(test_slow_start),
+        cmocka_unit_test(test_small_bucket_still_gives),
         cmocka_unit_test(test_hold),
     };
 
