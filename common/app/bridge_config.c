@@ -13,6 +13,7 @@
 #include "common/base/ini.h"
 #include "common/base/mem.h"
 #include "common/base/settings_row.h"
+#include "common/bridge/drivers.h"
 
 #define KEY_MAX 64
 
@@ -112,6 +113,13 @@ static int unknown_key(struct ini *ini, struct str name)
     return -EINVAL;
 }
 
+bool bridge_needs_url(const struct bridge_settings *b)
+{
+    const struct bridge_driver *driver = bridge_driver_find(b->driver);
+
+    return !driver || !driver->webhooks_only;
+}
+
 /* ---- the file -------------------------------------------------------------------------------- */
 
 struct parse {
@@ -142,7 +150,7 @@ static int check_section(struct parse *p, struct ini *ini)
     CLEANUP(buf_fini) struct buf problem = BUF_INIT(SETTINGS_VALUE_MAX * 2);
 
     ini->line_n = p->s->line;
-    if (!has_key(p->s, "WHATSAPP_API_URL") && strcmp(p->all.bridge.driver, "cloud") != 0)
+    if (!has_key(p->s, "WHATSAPP_API_URL") && bridge_needs_url(&p->all.bridge))
         return ini_problem(ini, NULL, "[bridge %s] has no url", p->s->name);
     if (policy_settings_check(&p->all.policy, &problem) == 0 &&
         rules_settings_check(&p->all.rules, &problem) == 0)

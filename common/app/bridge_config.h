@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include "common/app/app_spec.h"
 #include "common/base/buf.h"
 #include "common/base/setting.h"
 #include "common/base/text.h"
@@ -46,6 +47,8 @@ int bridge_config_read(const char *file, struct buf *problem, struct bridge_conf
 /* The same of the text of @file. */
 int bridge_config_parse(const char *file, struct str text, struct buf *problem, struct bridge_config *ret);
 void bridge_config_fini(struct bridge_config *c); /* also for CLEANUP; BRIDGE_CONFIG_NULL is legal */
+/* False: it is a source of webhooks only, which is never called. */
+bool bridge_needs_url(const struct bridge_settings *b);
 /* NULL: there is none of this name. */
 const struct bridge_section *bridge_config_find(const struct bridge_config *c, const char *name);
 

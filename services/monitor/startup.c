@@ -53,7 +53,7 @@ static int check_one(void *settings, struct buf *problem)
     struct monitor_settings *s = settings;
     int r = rules_settings_check(&s->rules, problem);
 
-    if (!s->bridge.url[0]) {
+    if (!s->bridge.url[0] && bridge_needs_url(&s->bridge)) {
         (void)buf_adds(problem, BRIDGE_URL_MISSING);
         return -EINVAL;
     }

@@ -16,7 +16,7 @@ static int check_one(void *settings, struct buf *problem)
     struct worker_settings *s = settings;
     struct hook hook;
 
-    if (!*s->bridge.url) {
+    if (!*s->bridge.url && bridge_needs_url(&s->bridge)) {
         (void)buf_adds(problem, BRIDGE_URL_MISSING);
         return -EINVAL;
     }

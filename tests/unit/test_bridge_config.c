@@ -118,6 +118,15 @@ static void test_problems(void **state)
     }
 }
 
+/* A source of webhooks is never called. */
+static void test_without_a_url(void **state)
+{
+    CLEANUP(buf_fini) struct buf problem = BUF_INIT(8192);
+    CLEANUP(bridge_config_fini) struct bridge_config c = BRIDGE_CONFIG_NULL;
+
+    assert_int_equal(parse("[bridge a]\ntype = cloud\nwebhook_secret = s\n", &problem, &c), 0);
+}
+
 static void test_secret_of_a_file(void **state)
 {
     CLEANUP(buf_fini) struct buf problem = BUF_INIT(8192);
@@ -157,9 +166,8 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sections),
-        cmocka_unit_test(test_problems),
-        cmocka_unit_test(test_secret_of_a_file),
+        cmocka_unit_test(test_sections),      cmocka_unit_test(test_problems),
+        cmocka_unit_test(test_without_a_url), cmocka_unit_test(test_secret_of_a_file),
         cmocka_unit_test(test_out_of_memory),
     };
 
