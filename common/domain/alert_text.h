@@ -12,7 +12,7 @@ int language_find(const char *name); /* "pt-BR", letter case aside; -1: there is
 const char *language_name(enum language l);
 
 const char *alert_title(enum language l, enum alert_kind k); /* "Session gone from the bridge" */
-const char *alert_step(enum language l, enum alert_kind k);  /* what a person has to do */
+const char *alert_step(enum language l, enum alert_kind k);  /* the next step of a person */
 
 enum alert_word { ALERT_WORD_RESOLVED, ALERT_WORD_SESSION, ALERT_WORD_BRIDGE, ALERT_WORD_TEST };
 const char *alert_word(enum language l, enum alert_word w);

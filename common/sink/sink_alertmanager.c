@@ -67,7 +67,7 @@ static bool is_firing(const struct sink_writing *w)
     return false;
 }
 
-/* What all of them share; of one alert everything. */
+/* The labels that all of them share; of one alert all its labels. */
 static void write_common(const struct sink_writing *w, struct json_out *j)
 {
     if (w->n == 1) {

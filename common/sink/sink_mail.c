@@ -40,7 +40,7 @@ static void add_base64(struct buf *out, struct str text)
     }
 }
 
-/* Names of days and months are English whatever the locale of the process is. */
+/* Names of days and months are English in every locale. */
 static void add_date(struct buf *out, int64_t now_ms)
 {
     static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";

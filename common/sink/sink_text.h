@@ -7,7 +7,7 @@
 
 /* One line: "Session logged out: main/alice". */
 void sink_text_title(enum language l, const struct sink_alert *a, struct buf *out);
-/* What a person has to know and to do, and the link to the console. Lines, the last without an end. */
+/* The facts, the next step, and the link to the console. Lines, the last without an end. */
 void sink_text_rest(enum language l, const char *console_url, const struct sink_alert *a, struct buf *out);
 /* Titles and the rest of all of them. */
 void sink_text_all(enum language l, const char *console_url, const struct sink_alert *alerts, int n,

@@ -1,5 +1,5 @@
 /*
- * zapkeep alert test [SINK...]: sends a test message to sinks as the monitor would, and says what became of it.
+ * zapkeep alert test [SINK...]: sends a test message to sinks as the monitor would, and says how each answered.
  */
 #include <errno.h>
 #include <stddef.h>

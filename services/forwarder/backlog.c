@@ -628,7 +628,7 @@ int backlog_skip(struct backlog *b, int64_t seq, bool *ret_found)
     return skip(b, q, seq);
 }
 
-/* ---- what is stored and shown ---------------------------------------------------------------- */
+/* ---- stored and shown ------------------------------------------------------------------------ */
 
 int backlog_save(struct backlog *b, bool all)
 {

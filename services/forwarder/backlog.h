@@ -103,7 +103,7 @@ int64_t backlog_retry_now(struct backlog *b, struct str session, int64_t seq);
  * delivered, or is in flight. */
 int backlog_skip(struct backlog *b, int64_t seq, bool *ret_found);
 
-/* ---- what is stored and shown ---------------------------------------------------------------- */
+/* ---- stored and shown ------------------------------------------------------------------------ */
 
 /* In the transaction: writes the window of acknowledgements if one changed it (@all: or anything else did). */
 int backlog_save(struct backlog *b, bool all);

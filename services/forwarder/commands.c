@@ -28,7 +28,7 @@ struct commands {
     int64_t last_n; /* of the newest that was taken; a test may still be without result */
 };
 
-/* What became of a command. */
+/* The result of a command. */
 struct outcome {
     bool failed, later; /* later: the result comes with an answer */
     char text[FORWARD_RESULT_MAX];

@@ -174,8 +174,8 @@ static int open_destination(struct engine *e, int i)
     return r;
 }
 
-/* A forward.db without any destination is new. When state.db knows how far was delivered, the one before was lost: what
- * comes after is delivered, some of it once more. */
+/* A forward.db without any destination is new. When state.db knows how far was delivered, the one before was lost: the events
+ * after that are delivered, some of it once more. */
 static int find_lost_floor(struct engine *e)
 {
     int64_t n = 0;

@@ -42,5 +42,5 @@ struct destination *engine_destination(struct engine *e, int i);
 struct dead_letters *engine_dead_letters(struct engine *e);
 /* Removes a destination that is not configured, with all that is known of it. *ret_found. Returns 0 or -errno. */
 int engine_forget(struct engine *e, const char *name, bool *ret_found);
-int engine_commit(struct engine *e); /* what was changed is on record. Returns 0 or -errno */
+int engine_commit(struct engine *e); /* all changes are on record. Returns 0 or -errno */
 void engine_poke(struct engine *e);

@@ -174,7 +174,7 @@ static int check_settings(struct forwarder *f)
     return r == -EINVAL ? app_exit(f->app, EXIT_USAGE, "%s", buf_str(&problem)) : r;
 }
 
-/* SIGHUP: FORWARD_CONFIG is read anew. What is in it is taken whole, or nothing is changed. */
+/* SIGHUP: FORWARD_CONFIG is read anew. All of it is taken, or nothing is changed. */
 static void on_reload(void *ctx, int signum)
 {
     CLEANUP(buf_fini) struct buf problem = BUF_INIT(SETTINGS_VALUE_MAX * 2);

@@ -26,7 +26,7 @@ int queue_rows_put_retry(struct queue_rows *r, struct session_queue *q, int64_t 
                          const struct delivery_error *error);
 /* @newest: no later event of the session has been read, so that it may be spilled. */
 int queue_rows_block(struct queue_rows *r, struct session_queue *q, int64_t seq, bool newest);
-/* In the transaction: stores what was spilled since. */
+/* In the transaction: stores the spills of this pass. */
 int queue_rows_save_spills(struct queue_rows *r);
 /* Of spilled events, one was found in the log and gets a row. */
 int queue_rows_unspill(struct queue_rows *r, struct session_queue *q, int64_t seq);

@@ -150,7 +150,7 @@ static void on_look(void *ctx)
     struct alert_sender *p = ctx;
 
     timer_start(p->look, LOOK_MS);
-    (void)repeat(p, wall_ms(p)); /* what fails now is done the next time */
+    (void)repeat(p, wall_ms(p)); /* a failure is made good the next time */
     (void)release(p);
     alert_sender_kick(p);
 }
@@ -195,7 +195,7 @@ void alert_sender_heartbeat(struct alert_sender *p)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-/* What was left for a sink that is not set any more. */
+/* Notes of a sink that is not set any more. */
 static int on_left(void *ctx, const char *sink)
 {
     const struct alert_sender *p = ctx;

@@ -22,7 +22,7 @@ struct alert_sender_options {
 int alert_sender_open(struct app *app, struct db *db, const struct alert_sender_options *o,
                       struct alert_sender **ret);
 void alert_sender_close(struct alert_sender *p); /* NULL is nothing */
-/* The sinks of the options change: between the two calls none of them is used. What is under way is sent once more. */
+/* The sinks of the options change: between the two calls none of them is used. A message that is under way is sent once more. */
 void alert_sender_suspend(struct alert_sender *p);
 int alert_sender_resume(struct alert_sender *p); /* 0 or -ENOMEM */
 /* Something may have been added to the outbox. */

@@ -171,7 +171,7 @@ static int send_message(struct sink_queue *q, int n)
     return r == 0 ? sink_send(q->out, &m, on_result, q) : r;
 }
 
-/* What was delivered is delivered once, also while the store cannot take that it was. */
+/* A delivered note is delivered once, also while the store cannot take that it was. */
 static int read_notes(struct sink_queue *q, int *ret_n)
 {
     int r = q->sent > 0 ? alerts_sent(q->db, q->config->name, q->sent) : 0;

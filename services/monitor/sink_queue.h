@@ -18,7 +18,7 @@ int sink_queue_take(struct sink_queue *q, const struct alert_note *note, int64_t
 /* An alert that is on is sent once more, if its time has come since @before (wall ms). */
 int sink_queue_repeat(struct sink_queue *q, const struct alert_row *row, int64_t before,
                       int64_t *ret_dropped);
-/* What waited for the end of the quiet hours may go. In a transaction of its own. */
+/* Notes that waited for the end of the quiet hours may go. In a transaction of its own. */
 int sink_queue_release(struct sink_queue *q);
 /* Starts the next message, unless one is under way. */
 void sink_queue_kick(struct sink_queue *q);

@@ -1,4 +1,4 @@
-"""Alerts where people are: every kind of sink against a stand-in that reads what it gets with Python's own libraries; filters,
+"""Alerts where people are: every kind of sink against a stand-in that reads its requests with Python's own libraries; filters,
 groups, quiet hours, languages; and `zapkeep alert test`."""
 
 import base64
@@ -208,7 +208,7 @@ def test_an_alert_reaches_every_kind_of_sink_in_its_language(stack):
     assert (alert["name"], alert["status"], alert["severity"], alert["session"]) == ("session-logged-out", "firing", "warning", "demo-1")
     with open(f"{stack.dir}/ran") as f, open(f"{stack.dir}/leaked") as leaked:
         assert "ZAPKEEP_ALERT_NAME=session-logged-out" in f.read() and leaked.read().split() == ["0"], "no setting is in its environment"
-    # Filters and quiet hours: a warning is not for these; what is critical is, at any hour.
+    # Filters and quiet hours: a warning is not for these; a critical one is, at any hour.
     assert not any(got(sink, p) for p in ("/night", "/some", "/urgent"))
     stack.processes["sim"].stop()
     zk.wait_until("the critical one comes", lambda: got(sink, "/urgent") and got(sink, "/night"))
