@@ -21,10 +21,10 @@ with open(os.path.join(zk.ROOT, "services", "console", "openapi.json")) as f:
 class Console:
     """A console of a stack, and a browser that is logged in."""
 
-    def __init__(self, stack, name="console", **env):
+    def __init__(self, stack, name="console", base="", **env):
         self.port = zk.free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.origin = self.url
+        self.origin = f"http://127.0.0.1:{self.port}"
+        self.url = self.origin + base
         self.cookie = self.csrf = None
         self.process = stack.start(name, "zapkeep-console", "--admin-listen", "off", **{
             "ZAPKEEP_CONSOLE_LISTEN": f"127.0.0.1:{self.port}", "ZAPKEEP_CONSOLE_PASSWORD": PASSWORD,
@@ -375,3 +375,43 @@ def test_a_session_is_paired_by_its_code(world):
     evil = console.post("/pairings", {"bridge": "main", "session": "--whatsapp-api-url=http://127.0.0.1:1"})[2]
     failed = zk.wait_until("a flag as a name fails", lambda: (p := console.get(f"/pairings/{evil['id']}")[2])["step"] == "failed" and p)
     assert "ID" in failed["error"], failed
+
+
+# ---- behind a proxy ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def proxy(stack):
+    """nginx with the snippet of deploy/proxy, and a console that is told its address there."""
+    port = zk.free_port()
+    console = Console(stack, base="/zapkeep", ZAPKEEP_CONSOLE_URL=f"http://127.0.0.1:{port}/zapkeep")
+    with open(os.path.join(zk.ROOT, "deploy", "proxy", "nginx.conf")) as f:
+        snippet = f.read().replace("127.0.0.1:8080", f"127.0.0.1:{console.port}").replace("Host $host;", "Host $http_host;")
+    folders = "".join(f"{name}_temp_path {stack.dir}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    path = stack.file("nginx.conf", f"daemon off;\nmaster_process off;\npid {stack.dir}/nginx.pid;\nerror_log stderr;\nevents {{}}\n"
+                      f"http {{\naccess_log off;\n{folders}server {{ listen 127.0.0.1:{port};\n{snippet}}}\n}}\n")
+    stack.processes["nginx"] = zk.Process("nginx", ["/usr/sbin/nginx", "-p", stack.dir, "-c", path],
+                                          {"PATH": os.environ["PATH"]}, stack.logs)
+    console.origin = f"http://127.0.0.1:{port}"
+    console.port = port
+    console.url = f"{console.origin}/zapkeep"
+    zk.wait_until("the proxy passes on", lambda: console.get("/me")[0] == 401, needs=stack.processes["nginx"])
+    return console
+
+
+def test_it_works_behind_nginx_under_a_base_path(proxy):
+    status, headers, me = proxy.login()
+    assert (status, me["base_path"]) == (200, "/zapkeep")
+    assert "Path=/zapkeep/;" in headers["Set-Cookie"]
+    assert zk.http("GET", f"{proxy.origin}/zapkeep/")[0] == 200
+    assert proxy.post("/tokens", {"name": "x", "role": "viewer"})[0] == 201
+    stream = Stream.__new__(Stream)
+    stream.data = b""
+    stream.socket = socket.create_connection(("127.0.0.1", proxy.port))
+    stream.socket.settimeout(0.2)
+    stream.socket.sendall(f"GET /zapkeep/api/v1/stream HTTP/1.1\r\nHost: 127.0.0.1:{proxy.port}\r\nCookie: zapkeep_session={proxy.cookie}\r\n\r\n".encode())
+    zk.wait_until("the stream begins at once", lambda: stream.more() and b"event: hello" in stream.data, step=0)
+    # The proxy's word for the address counts, and it is the last one: not one that the browser wrote before it.
+    proxy.post("/login", {"password": "wrong"}, headers={"X-Forwarded-For": "10.9.8.7"})
+    failed = next(r for r in proxy.get("/audit")[2]["rows"] if r["action"] == "login.failed")
+    assert failed["address"] == "127.0.0.1"
