@@ -210,11 +210,11 @@ static int listen_on(struct console *x)
     if (r != 0)
         return app_exit(x->c.app, EXIT_USAGE, "ZAPKEEP_CONSOLE_LISTEN is %s: it takes an address and a port",
                         s->listen);
-    if (!s->password[0] && (!is_loopback(host) || s->url[0]))
+    if (!s->password[0] && (!is_loopback(host) || s->sinks.console_url[0]))
         return app_exit(x->c.app, EXIT_USAGE,
                         "others reach the console at %s: set ZAPKEEP_CONSOLE_PASSWORD (or its file by "
                         "ZAPKEEP_CONSOLE_PASSWORD_FILE)",
-                        s->url[0] ? s->url : s->listen);
+                        s->sinks.console_url[0] ? s->sinks.console_url : s->listen);
     r = http_server_open(app_loop(x->c.app), host, port, -1, &limits, &handlers, x, &x->server);
     if (r < 0)
         return app_exit(x->c.app, EXIT_UNREACHABLE, "cannot listen on ZAPKEEP_CONSOLE_LISTEN %s: %s",
@@ -288,9 +288,10 @@ int console_open(const struct app_start *start, const struct assets *assets, str
     *ret = x;
     x->assets = assets;
     x->c.settings = &x->settings;
-    if (guard_read_url(x->settings.url, &x->c.url) != 0)
+    if (guard_read_url(x->settings.sinks.console_url, &x->c.url) != 0)
         return app_exit(x->c.app, EXIT_USAGE,
-                        "ZAPKEEP_CONSOLE_URL is %s: it takes http(s)://host[:port][/path]", x->settings.url);
+                        "ZAPKEEP_CONSOLE_URL is %s: it takes http(s)://host[:port][/path]",
+                        x->settings.sinks.console_url);
     child_cli_export(&x->settings);
     r = open_parts(x);
     if (r == 0)

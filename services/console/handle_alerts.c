@@ -2,11 +2,18 @@
 #include <errno.h>
 
 #include "common/base/err.h"
+#include "common/base/json_in.h"
 #include "common/base/mem.h"
+#include "common/sink/sink_config.h"
+#include "common/sink/sink_kind.h"
+#include "common/store/alerts.h"
 #include "services/console/child_cli.h"
 #include "services/console/handlers.h"
 #include "services/console/state_json.h"
 #include "services/console/stores.h"
+
+/* Of a configuration with an error. */
+#define PROBLEM_MAX 4096
 
 static int on_alert(void *ctx, const struct alert_row *row)
 {
@@ -16,6 +23,34 @@ static int on_alert(void *ctx, const struct alert_row *row)
     state_json_alert(j, row);
     json_close(j, '}');
     return 0;
+}
+
+/* The sinks that are configured here, as the monitor has them when both read the same settings. */
+static int write_sinks(const struct exchange *e, struct db *db, struct json_out *j)
+{
+    CLEANUP(sink_configs_fini) struct sink_configs sinks = SINK_CONFIGS_NULL;
+    CLEANUP(buf_fini) struct buf problem = BUF_INIT(PROBLEM_MAX);
+    int r = 0;
+
+    if (sink_configs_load(&sinks, &e->c->settings->sinks, &problem) != 0)
+        return 0; /* a test says why */
+    for (int i = 0; r == 0 && i < sinks.n; i++) {
+        int64_t waiting = 0;
+        struct alert_note oldest = { 0 };
+        int n = 0;
+
+        r = alerts_waiting(db, sinks.at[i]->name, &waiting);
+        if (r == 0)
+            r = alerts_read(db, sinks.at[i]->name, &oldest, 1, &n);
+        json_open(j, NULL, '{');
+        json_texts(j, "sink", sinks.at[i]->name);
+        json_texts(j, "type", sink_kind_text(sinks.at[i]->kind));
+        json_int(j, "waiting", waiting);
+        json_int(j, "tries", n > 0 ? oldest.tries : 0);
+        json_int(j, "oldest_at", n > 0 ? oldest.at : 0);
+        json_close(j, '}');
+    }
+    return r;
 }
 
 void handle_alerts(struct exchange *e)
@@ -32,6 +67,8 @@ void handle_alerts(struct exchange *e)
         r = alerts_each(db, NULL, on_alert, &j);
     json_close(&j, ']');
     json_open(&j, "sinks", '[');
+    if (r == 0)
+        r = write_sinks(e, db, &j);
     json_close(&j, ']');
     json_close(&j, '}');
     if (r != 0)
@@ -62,13 +99,17 @@ void handle_alert_history(struct exchange *e)
 
 struct sink_test {
     struct exchange e; /* a copy: it is answered later */
-    char sink[ALERT_TEST_SINK_MAX];
+    char sink[ALERT_TEST_SINK_MAX], detail[400];
 };
 
 static void on_line(void *ctx, struct str line)
 {
-    (void)ctx;
-    (void)line;
+    static const struct json_path path = { 0, { "detail" } };
+    struct sink_test *t = ctx;
+    struct json_value v;
+
+    if (json_in_find(line, &path, 1, &v) == 0)
+        (void)json_in_text(v, t->detail, sizeof t->detail);
 }
 
 static void on_exit_status(void *ctx, int status, const char *last_error)
@@ -76,14 +117,13 @@ static void on_exit_status(void *ctx, int status, const char *last_error)
     struct sink_test *t = ctx;
     CLEANUP(buf_fini) struct buf json = BUF_INIT(4096);
     struct json_out j = JSON_OUT(&json);
-    char problem[400] = "";
 
-    if (status != 0)
-        (void)child_cli_problem(status, last_error, problem, sizeof problem);
+    if (status != 0 && !t->detail[0])
+        (void)child_cli_problem(status, last_error, t->detail, sizeof t->detail);
     exchange_audit(&t->e, "alert.test", "", "", status == 0, "%s", t->sink);
     json_open(&j, NULL, '{');
     json_bool(&j, "ok", status == 0);
-    json_texts(&j, "detail", problem);
+    json_texts(&j, "detail", t->detail);
     json_close(&j, '}');
     exchange_answer(&t->e, 200, &json);
     mem_free(t);

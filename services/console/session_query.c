@@ -35,8 +35,8 @@ static bool set_state(struct session_query *q, struct str word)
     else if (str_eq(word, "flapping"))
         q->flapping = true;
     else if (str_eq(word, "down"))
-        q->states |=
-            bit(SESSION_DISCONNECTED) | bit(SESSION_LOGGED_OUT) | bit(SESSION_FAILED) | bit(SESSION_LOST);
+        q->states |= bit(SESSION_DISCONNECTED) | bit(SESSION_LOGGED_OUT) | bit(SESSION_FAILED) |
+                     bit(SESSION_LOST) | bit(SESSION_ACTION_REQUIRED);
     else
         return false;
     return true;
@@ -91,10 +91,12 @@ bool session_query_matches(const struct session_query *q, const struct session_i
 static int severity_of(const struct session_item *i)
 {
     static const int of[SESSION_STATE_N] = {
-        [SESSION_LOST] = 1,    [SESSION_FAILED] = 2,     [SESSION_LOGGED_OUT] = 3, [SESSION_DISCONNECTED] = 4,
-        [SESSION_UNKNOWN] = 5, [SESSION_QR_PENDING] = 6, [SESSION_STARTING] = 7,   [SESSION_CONNECTED] = 9,
+        [SESSION_LOST] = 1,         [SESSION_FAILED] = 2,          [SESSION_LOGGED_OUT] = 3,
+        [SESSION_DISCONNECTED] = 4, [SESSION_ACTION_REQUIRED] = 4, [SESSION_UNKNOWN] = 5,
+        [SESSION_QR_PENDING] = 6,   [SESSION_STARTING] = 7,        [SESSION_CONNECTED] = 9,
     };
 
+    _Static_assert(SESSION_STATE_N == 9, "every state has its place");
     return of[i->row.state] == 9 && i->row.silent_since > 0 ? 8 : of[i->row.state];
 }
 

@@ -6,14 +6,13 @@
 const struct setting console_settings_table[] = {
     SETTINGS_OF(app_settings_table, struct console_settings, app),
     SETTINGS_OF(bridge_settings_table, struct console_settings, bridge),
+    SETTINGS_OF(sink_settings_table, struct console_settings, sinks), /* ZAPKEEP_CONSOLE_URL: with its base path */
     { .name = "ZAPKEEP_CONSOLE_LISTEN", .kind = SETTING_LISTEN, .at = AT(listen), .def = "127.0.0.1:8080",
       .help = "where browsers find the console; another address than loopback needs a password" },
     { .name = "ZAPKEEP_CONSOLE_PASSWORD", .at = AT(password), .secret = true,
       .help = "of operators: in clear, or as argon2 prints it ($argon2id$...); without it a one-time URL is printed" },
     { .name = "ZAPKEEP_CONSOLE_VIEWER_PASSWORD", .at = AT(viewer_password), .secret = true,
       .help = "of viewers, who see everything and change nothing" },
-    { .name = "ZAPKEEP_CONSOLE_URL", .kind = SETTING_URL, .at = AT(url),
-      .help = "the console's address behind a proxy, with its base path: https://ops.example.com/zapkeep" },
     { .name = "ZAPKEEP_CONSOLE_PROXIES", .at = AT(proxies),
       .help = "addresses of proxies on other machines, by comma: only they and loopback are believed where a request came from" },
     /* A working day, so that a forgotten browser is no open door at night. */

@@ -2,14 +2,15 @@
 #pragma once
 
 #include "common/app/app_spec.h"
+#include "common/sink/sink_settings.h"
 
 struct console_settings {
     struct app_settings app; /* first */
     struct bridge_settings bridge;
     const char *listen;
     const char *password, *viewer_password;
-    const char *url;     /* as browsers reach it through a proxy; "": directly */
-    const char *proxies; /* addresses whose X-Forwarded-For is believed, beside loopback */
+    struct sink_settings sinks; /* shown, and tested; its console_url: as browsers reach us through a proxy */
+    const char *proxies;        /* addresses whose X-Forwarded-For is believed, beside loopback */
     int64_t login_ms;
     const char *cli;
 };

@@ -3,16 +3,17 @@
 #include <string.h>
 
 /* From the worst to the best: a slot shows the worst state in it. */
-static const char worst_first[] = "lfodusqc.";
+static const char worst_first[] = "lfoadusqc.";
 
 static char letter_of(int state)
 {
     static const char letters[SESSION_STATE_N] = {
         [SESSION_UNKNOWN] = 'u',   [SESSION_STARTING] = 's',     [SESSION_QR_PENDING] = 'q',
         [SESSION_CONNECTED] = 'c', [SESSION_DISCONNECTED] = 'd', [SESSION_LOGGED_OUT] = 'o',
-        [SESSION_FAILED] = 'f',    [SESSION_LOST] = 'l',
+        [SESSION_FAILED] = 'f',    [SESSION_LOST] = 'l',         [SESSION_ACTION_REQUIRED] = 'a',
     };
 
+    _Static_assert(SESSION_STATE_N == 9, "every state has its letter");
     return state >= 0 && state < SESSION_STATE_N ? letters[state] : '.';
 }
 
