@@ -17,11 +17,11 @@ struct change_batch;
 /* All are kept by reference. */
 int change_batch_open(const struct monitor_context *m, struct bridge_status *status,
                       struct alert_sender *sender, struct change_batch **ret);
-void change_batch_close(struct change_batch *b); /* NULL is nothing; what is staged is lost: commit first */
+void change_batch_close(struct change_batch *b); /* NULL is nothing; staged changes are lost: commit first */
 /* Takes up the alerts that stand in state.db; the table must be filled. Returns 0 or -errno. */
 int change_batch_load_alerts(struct change_batch *b);
 
-/* The changeset under way; what is staged in it is committed within 50 ms. */
+/* The changeset under way; its changes are committed within 50 ms. */
 struct changeset *change_batch_changeset(struct change_batch *b);
 /* A new changeset that only change_batch_commit() commits. Commit staged changes before. */
 struct changeset *change_batch_restart(struct change_batch *b);
@@ -42,7 +42,7 @@ int change_batch_commit_sweep(struct change_batch *b, int64_t began_ms, int64_t 
 
 /* Drops that count for an incident (incident_counts()) since the last call of this. */
 int64_t change_batch_take_drops(struct change_batch *b);
-/* Polls that denied what is known since the last call of this: the bridge must be asked again soon. */
+/* Polls that denied known facts since the last call of this: the bridge must be asked again soon. */
 int64_t change_batch_take_doubts(struct change_batch *b);
 int64_t change_batch_alerts_active(const struct change_batch *b);
 /* An alert of the bridge, or of a group of sessions, is on. */

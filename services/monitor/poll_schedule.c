@@ -32,9 +32,9 @@
 #define SPREAD(ms) ((ms)*4 / 5)
 /* Alerts that wait for their reason to last are decided this often. */
 #define ALERTS_MS 1000
-/* So late, this process or the machine was stopped meanwhile: what is known is old. */
+/* So late, this process or the machine was stopped meanwhile: all knowledge is old. */
 #define STOPPED_MS 10000
-/* Workers may act on what a sweep saw for this many intervals: one may fail without stopping them. */
+/* Workers may act on the results of a sweep for this many intervals: one may fail without stopping them. */
 #define FRESHNESS_SWEEPS 3
 /* And a slow sweep is no silence: the client's limit for one call. */
 #define FRESHNESS_MORE_MS 60000

@@ -1,6 +1,5 @@
 /*
- * The sessions of one bridge in memory: the monitor's working copy of state.db, found by id. What a sweep
- * needs for every session is here; names, phone numbers and the like stay in the store and are represented by
+ * The sessions of one bridge in memory: the monitor's working copy of state.db, found by id. Data that a sweep needs for every session is here; names, phone numbers and the like stay in the store and are represented by
  * a hash.
  */
 #pragma once

@@ -1,4 +1,4 @@
-// What the browser tests share: one chromium for a file of tests, pages that fail on any error of theirs, axe, screenshots.
+// Shared by the browser tests: one chromium for a file of tests, pages that fail on any error of theirs, axe, screenshots.
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -39,7 +39,7 @@ export const expectClean = (page) => assert.deepEqual(page.faults, []);
 export async function go(page, url, hash) {
   await page.goto(`${url}${hash}`);
   await page.waitForSelector('h1');
-  // A page that loads says so; what is shown then has come.
+  // A page that loads says so; everything shown then has come.
   await until(() => page.evaluate(() => !document.querySelector('.loading')), `${hash} has loaded`);
 }
 
@@ -67,7 +67,7 @@ export async function shot(page, name) {
   await page.screenshot({ path: join(SHOTS, `${name}.png`) });
 }
 
-// Tries until @check holds: for what becomes true by itself.
+// Tries until @check holds: for conditions that become true by themselves.
 export async function until(check, text, ms = 8000) {
   const end = Date.now() + ms;
   for (;;) {

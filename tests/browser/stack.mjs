@@ -1,4 +1,4 @@
-// The real programs on free ports, with a data folder of their own: the console over them is what an operator has.
+// The real programs on free ports, with a data folder of their own: the console over them is the one of an operator.
 import { spawn, execFileSync } from 'node:child_process';
 import { mkdtempSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';

@@ -1,4 +1,4 @@
-// Work with the pages, against the mock console: what one does, and what one sees while things change.
+// Work with the pages, against the mock console: actions of a person, and the page while things change.
 import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { WEB, close, expectClean, go, newPage, open, shot, until } from './harness.mjs';

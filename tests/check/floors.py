@@ -42,7 +42,7 @@ FOREIGN = {
     r"argon2\.h": "services/console",
 }
 
-# What comes with libc and the kernel is for everybody; any other header is of a library, which has one home above.
+# Headers of libc and the kernel are for everybody; any other header is of a library, which has one home above.
 STANDARD = re.compile(r"(assert|ctype|dirent|endian|errno|fcntl|inttypes|libgen|limits|malloc|math|netdb|poll|pthread|pwd|sched|signal|stdarg|stdatomic|"
                       r"stdbool|stddef|stdint|stdio|stdlib|string|strings|termios|time|unistd)\.h$|(arpa|linux|net|netinet|sys)/")
 
@@ -61,7 +61,7 @@ def allowed(folder):
 
 
 def problem_of(path, kind, name):
-    """What is wrong with this include line of this file, or None."""
+    """The fault of this include line of this file, or None."""
     folder = folder_of(path)
     if folder == "tests":
         return None

@@ -88,7 +88,7 @@ def run(*argv, **kw):
 
 
 def copy_tree(to):
-    """What is in the work tree now, without builds."""
+    """The work tree as it is now, without builds."""
     files = subprocess.run(["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
                            check=True, capture_output=True).stdout.split(b"\0")
     for name in filter(None, (f.decode() for f in files)):

@@ -1,4 +1,4 @@
-"""What an addition costs is what ARCHITECTURE says: each is made in a copy of the tree, built and used.
+"""An addition costs as much as ARCHITECTURE says: each is made in a copy of the tree, built and used.
 
 An addition is a row of ADDITIONS: the lines that it adds (file, the line after which they stand, the new line), the programs that
 are built, and a function that uses it. Other tests here make additions that need more than lines (a bridge driver: test_addition_bridge.py).
@@ -108,7 +108,7 @@ def use_alert(bin_dir):
 # ---- the additions -------------------------------------------------------------------------------------------------
 
 ADDITIONS = [
-    # what, how many lines, [(file, after the first line that contains this, the new line)], programs, use
+    # title, number of lines, [(file, after the first line that contains this, the new line)], programs, use
     ("a setting is one row and one field", 2, [
         ("services/bus-hub/hub.c", "SETTINGS_OF(app_settings_table",
          '    { .name = "DUMMY_WAIT", .kind = SETTING_DURATION, .at = offsetof(struct hub_settings, dummy_ms), .def = "1s", .help = "x" },'),

@@ -21,7 +21,7 @@ const KEY = 'k1';
 /* Express comes from Debian's package node-express. */
 const DEBIAN_MODULES = '/usr/share/nodejs';
 
-/* What was made last is taken down first, so that nobody writes to a folder that is being removed. */
+/* The last one made is taken down first, so that nobody writes to a folder that is being removed. */
 const undo = new WeakMap();
 function atEnd(t, action) {
   if (!undo.has(t)) {

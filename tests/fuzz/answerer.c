@@ -70,5 +70,5 @@ void answerer_run(struct answerer *a, struct str bytes, const bool *done)
         turn(a, done, 1);
         MUST(clock_mono_us() < until);
     }
-    (void)uv_run(loop_uv(a->loop), UV_RUN_NOWAIT); /* what the client lets go of */
+    (void)uv_run(loop_uv(a->loop), UV_RUN_NOWAIT); /* released by the client */
 }

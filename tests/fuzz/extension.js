@@ -6,8 +6,8 @@
  *   spool   a file of events that wait: name, line break, content
  *   notes   the file of facts about sessions
  *
- * What must hold for any bytes: the bridge lives and answers; no folder outside of its volume is made or removed, and none on it
- * whose name is no session id; what can be read of a spool is sent once, the rest is given up, and nothing is left waiting.
+ * Rules for any bytes: the bridge lives and answers; no folder outside of its volume is made or removed, and none on it
+ * whose name is no session id; the readable part of a spool is sent once, the rest is given up, and nothing is left waiting.
  * A failure prints its seed and its input. The last line is "N inputs, N/s".
  */
 const assert = require('node:assert/strict');

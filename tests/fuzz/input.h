@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 #define MUST(truth) ((truth) ? (void)0 : input_broke(#truth, __FILE__, __LINE__))
 _Noreturn void input_broke(const char *truth, const char *file, int line);
 
-/* Takes what stands before the next @end off @rest; all of it when there is none. */
+/* Takes the text before the next @end off @rest; all of it when there is none. */
 struct str input_until(struct str *rest, const char *end);
 bool input_has(struct str bytes, const char *text);
 /* A copy with a NUL behind it, of its own size so that ASan sees its end; free() it. */

@@ -30,7 +30,7 @@ static void read_lists(const struct bridge_driver *d, const struct bridge_answer
     int r = bridge_read_list(d, a, on_session, &n, &skipped);
 
     if (r == 77)
-        MUST(n == 1000); /* what on_session returns is passed up */
+        MUST(n == 1000); /* the result of on_session is passed up */
     else
         must_be_an_answer(r);
     MUST(skipped >= 0);

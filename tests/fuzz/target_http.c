@@ -130,7 +130,7 @@ static void turn(int times)
         (void)uv_run(loop_uv(w.loop), UV_RUN_NOWAIT);
 }
 
-/* Reads what is there and counts it; as much as fits is kept. True at the end of the connection. */
+/* Reads the bytes that are there and counts them; as much as fits is kept. True at the end of the connection. */
 static bool hear(int fd, char *answer, size_t max, size_t *len)
 {
     char bytes[4096];

@@ -1,6 +1,5 @@
 /*
- * The header and the body in chunks of a request, in memory. Read in one piece or byte by byte, the same comes out; what
- * is taken has one form only: no bare LF, no NUL, no field twice that may stand once.
+ * The header and the body in chunks of a request, in memory. Read in one piece or byte by byte, the same comes out; an accepted header has one form only: no bare LF, no NUL, no field twice that may stand once.
  */
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /*
- * What commands print of a sender's and a bridge's bytes: "type LF session LF message id LF body". Lines for a person and for a
+ * Output of commands about a sender's and a bridge's bytes: "type LF session LF message id LF body". Lines for a person and for a
  * program are one line each, and hold no byte that a terminal obeys; JSON stays JSON.
  */
 #include <string.h>

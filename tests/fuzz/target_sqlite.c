@@ -14,7 +14,7 @@
 #include "tests/fuzz/input.h"
 
 static char dir[] = "/tmp/zk-fuzz-XXXXXX";
-static uint64_t sum; /* of what is read: it has to be readable */
+static uint64_t sum; /* of the rows that are read: it has to be readable */
 
 static void path_of(const char *suffix, char *ret, size_t n)
 {

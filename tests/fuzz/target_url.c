@@ -1,6 +1,6 @@
 /*
  * URLs as settings and configuration files have them. Taken by us, a URL means the same to libcurl, which makes
- * the connection: the same host and port. What is shown of it has neither its user and password nor its query, nor a path.
+ * the connection: the same host and port. The shown form has neither its user and password nor its query, nor a path.
  */
 #include <curl/curl.h>
 #include <stdio.h>

@@ -65,7 +65,7 @@ def faults(stack):
 
 @pytest.fixture
 def make_backend():
-    """Makes backends that note what they get and answer as told; all are closed at the end."""
+    """Makes backends that note each request and answer as told; all are closed at the end."""
     backends = []
 
     def make(*args, **kw):

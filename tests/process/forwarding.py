@@ -174,7 +174,7 @@ RECORD = struct.Struct("<qqIIIHBB")
 
 
 class Records:
-    """What zk-backend-sim noted, in the order in which it came."""
+    """The notes of zk-backend-sim, in the order in which it came."""
 
     def __init__(self, path):
         self.path = path
@@ -194,7 +194,7 @@ class Records:
 
 
 def events_of(data_dir):
-    """What the forwarder has to deliver: (seq, session, CRC-32 of the body) of the whole log."""
+    """Events that the forwarder has to deliver: (seq, session, CRC-32 of the body) of the whole log."""
     db = sqlite3.connect(f"file:{data_dir}/events.db?mode=ro", uri=True)
     try:
         return [(seq, session, zlib.crc32(body)) for seq, session, body in db.execute("SELECT seq, session, body FROM event")]

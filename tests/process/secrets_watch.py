@@ -62,7 +62,7 @@ def note_command_line(pid):
 
 
 def watch_commands(folder):
-    """What any program of this folder prints to a test that runs it."""
+    """The output of any program of this folder to a test that runs it."""
     communicate = subprocess.Popen.communicate
 
     def watched(popen, *args, **how):

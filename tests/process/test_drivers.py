@@ -1,6 +1,6 @@
 """WAHA and Evolution API as bridges of a whole stack: stand-ins that answer as the recordings do (tests/fixtures).
 
-Each row of the matrix: what happens at the bridge, the state that zapkeep shows, and the calls that it made for it.
+Each row of the matrix: an event at the bridge, the state that zapkeep shows, and the calls that it made for it.
 """
 
 import crypt

@@ -1,4 +1,4 @@
-"""What the forwarder delivers: to whom, which bytes, signed how, in which order."""
+"""Deliveries of the forwarder: to whom, which bytes, signed how, in which order."""
 
 import json
 import random
@@ -273,7 +273,7 @@ def test_no_more_at_once_than_allowed_and_one_per_session(stack, make_backend):
 def test_destinations_get_what_they_asked_for(stack, make_backend):
     messages, one, other, every = (make_backend() for _ in range(4))
     start(stack, config=f"""
-# who gets what
+# filters
 [destination messages]
 url = {messages.url}/m
 types = message.

@@ -119,7 +119,7 @@ def test_of_a_healthy_backend_a_kill_repeats_only_what_was_in_flight(stack):
 
 
 def test_the_backend_alone_is_killed(stack):
-    """The forwarder lives on: what was in flight is sent again, with the same id, and in order."""
+    """The forwarder lives on: requests in flight are sent again, with the same id, and in order."""
     stack.hub()
     stack.ingest()
     backend = BackendSim(stack).start()

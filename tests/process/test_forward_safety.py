@@ -1,5 +1,4 @@
-"""Refusals of the forwarder: strange certificates, redirects, private targets, settings that make no sense; and what it never
-says."""
+"""Refusals of the forwarder: strange certificates, redirects, private targets, settings that make no sense; and texts that it never prints."""
 
 import json
 import os

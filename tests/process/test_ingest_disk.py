@@ -396,7 +396,7 @@ def test_backup_while_it_is_written(stack):
 
 
 def test_events_after_a_restore_have_ids_of_their_own(stack):
-    """What comes after the backup gets seqs that were given before. A receiver that remembers ids must not take it for a repeat."""
+    """Events after the backup get seqs that were given before. A receiver that remembers ids must not take it for a repeat."""
     stack.env.update({f"ZAPKEEP_BUS_{name}": f"ipc://{stack.data}/bus-{name.lower()}.sock" for name in ("IN", "OUT", "FEED")})
     stack.hub()
     stack.ingest()

@@ -188,7 +188,7 @@ KEPT = 0.9  # of the throughput, and of the webhooks that a second of ingest's p
 
 
 def cpu_s(process):
-    """Processor time of all its threads; unlike the clock it leaves out what else this machine does."""
+    """Processor time of all its threads; unlike the clock it leaves out other work of this machine."""
     total = 0
     for thread in os.listdir(f"/proc/{process.pid}/task"):
         with open(f"/proc/{process.pid}/task/{thread}/schedstat") as f:

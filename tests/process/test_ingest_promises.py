@@ -1,4 +1,4 @@
-"""E1 to E3 on real processes: what was answered is kept, once, and every reader sees it."""
+"""E1 to E3 on real processes: an answered event is kept, once, and every reader sees it."""
 
 import json
 import os

@@ -65,7 +65,7 @@ def test_every_name_is_there(stack):
 
 
 def test_every_metric_of_monitor_and_forwarder_is_in_the_dashboard_or_the_rules(stack):
-    """What nobody looks at need not be counted."""
+    """A metric that nobody looks at need not be counted."""
     stack.sim("zapw")
     stack.monitor()
     stack.ingest()

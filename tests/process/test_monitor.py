@@ -228,7 +228,7 @@ def test_a_mass_drop_is_one_incident(make_stack):
     assert len([a for a in alerts if a != "bridge-incident"]) <= 4  # those before it was a mass
     s.control("POST", "/fault?kind=none")
     zk.wait_until("the incident is over", lambda: status(s)["incident_since"] == 0)
-    # what is still so is told now, and the many as one
+    # alerts that still hold are sent now, and the many as one
     zk.wait_until("it is told", lambda: [a for a in status(s)["alerts"]
                                          if a["alert"] == "session-logged-out" and a["session"] == ""])
     assert len(status(s)["alerts"]) <= 5

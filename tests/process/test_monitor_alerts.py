@@ -62,7 +62,7 @@ def stack_with_sink(make_stack, sink, **env):
 
 
 def test_a_full_disk_is_no_flood_of_alerts(stack, faults):
-    """What was delivered cannot be noted as delivered: it comes again, as slowly as one that was not taken."""
+    """A delivery cannot be noted: it comes again, as slowly as one that was not taken."""
     sink = Sink()
     stack.env.update(FAST, ALERT_URL=sink.url + "/alerts")
     stack.sim("contract", "--sessions", "2", "--list")

@@ -273,7 +273,7 @@ def pair_in_background(stack, *args):
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_every_refusal_leads_to_a_paired_session_again(stack, dialect):
-    """Logged out by the phone: whatever command an operator tries names `session pair`, and that works."""
+    """Logged out by the phone: each command that an operator tries names `session pair`, and that works."""
     stack.all(dialect, "--sessions", "1")
     stack.wait_session("demo-1", "connected")
     stack.control("POST", "/drop?session=demo-1&code=401")

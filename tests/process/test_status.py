@@ -15,7 +15,7 @@ from test_monitor import FAST
 
 
 def on_terminal(stack, *args, seconds=3, **env):
-    """What a person sees in 80 columns."""
+    """The output in 80 columns."""
     master, slave = pty.openpty()
     p = subprocess.Popen([os.path.join(zk.BIN, "zapkeep"), *args], env={**stack.env, "TERM": "xterm", **env}, stdout=slave,
                          stdin=slave, stderr=subprocess.DEVNULL)

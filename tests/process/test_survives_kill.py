@@ -14,7 +14,7 @@ SESSIONS = 4
 FAST = {"CHECK_INTERVAL": "500ms", "CHECK_SOON": "100ms", "CHECK_INCIDENT": "300ms", "HEALTH_TIMEOUT": "1s",
         "RECONNECT_INTERVAL": f"{INTERVAL}s", "RECONNECT_RATE": "20/s", "FLAP_PENALTY": "0", "INCIDENT_MIN": "100",
         "BREAKER_FAULTS": "100"}
-# What a bridge does that loses nothing: it sends a webhook until it is taken.
+# Faults of a bridge that lose nothing: it sends a webhook until it is taken.
 SIM = ("--sessions", str(SESSIONS), "--rate", "300", "--connections", "8", "--webhook-retry-attempts", "0",
        "--webhook-retry-delay", "100ms", "--reconnect-delay", "100ms")
 
@@ -125,7 +125,7 @@ def test_the_spacing_outlives_the_death_of_all(world):
 
 
 def test_cursors_outlive_the_death_of_all(world):
-    """What a session.disconnected said while nobody listened is read after the start, once, in order."""
+    """The news of a session.disconnected while nobody listened is read after the start, once, in order."""
     world.processes["monitor"].kill()
     world.control("POST", "/drop?session=demo-1&code=401")
     zk.wait_until("the webhook is stored", lambda: [e for e in world.events("--session", "demo-1")

@@ -1,4 +1,4 @@
-"""What process tests share: the real binaries, started on free ports with a data folder of their own.
+"""Shared by the process tests: the real binaries, started on free ports with a data folder of their own.
 
 A test uses the `stack` fixture (conftest.py) or makes a Stack; every process of it is killed at the end, and its logs are
 in the report of a test that failed.
@@ -107,7 +107,7 @@ class Process:
             return f.read()
 
     def json(self):
-        """What it printed as JSON lines (the last one may be half written)."""
+        """Its output as JSON lines (the last one may be half written)."""
         return [json.loads(line) for line in self.text().split("\n")[:-1] if line.startswith("{")]
 
     def running(self):
@@ -196,7 +196,7 @@ class Stack:
         return self.start(name, "zapkeep-reconnect", "--admin-listen", "off", **env)
 
     def forward(self, ready=True, **env):
-        """Delivers also what came before it was started the first time, unless FORWARD_FROM says otherwise."""
+        """Delivers also events from before it was started the first time, unless FORWARD_FROM says otherwise."""
         if "FORWARD_FROM" not in self.env:
             env.setdefault("FORWARD_FROM", "beginning")
         p = self.start("forward", "zapkeep-forward", "--admin-listen", f"127.0.0.1:{self.ports['forward']}", **env)

@@ -218,7 +218,7 @@ static void answer_reconnect(struct net_request *r, int session)
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
-/* "/sessions/s12/status": 12, and what follows the id. */
+/* "/sessions/s12/status": 12, and the text behind the id. */
 static int session_of(const char *path, const char **ret_rest)
 {
     int i;

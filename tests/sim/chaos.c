@@ -180,7 +180,7 @@ static void start_again(void *ctx, int64_t life)
     process_start(p);
 }
 
-/* Whatever a process died of, a supervisor starts it again. */
+/* After any death of a process a supervisor starts it again. */
 static void on_process_end(struct process *p)
 {
     int64_t wait = world_now() >= sim.calm_at

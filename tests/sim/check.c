@@ -133,7 +133,7 @@ static void check_at_once(struct sim_session *x)
     x->at_once_t = world_now();
 }
 
-/* An attempt is made on what the bridge has said since the last one. */
+/* An attempt is made on news of the bridge since the last one. */
 static void check_shown(const struct sim_session *x)
 {
     if (x->last_sent > 0 && x->shown <= x->last_sent && !x->exempt)
@@ -261,8 +261,7 @@ static void check_lost(const struct sim_session *x, const struct sim_attempt *a)
         world_fail("the attempt of %s is lost, and its worker lives", x->id);
 }
 
-/* A report that is older than this is no word about an attempt of @claimed_t. A monitor that was away reads then
- * what came meanwhile. */
+/* A report that is older than this is no word about an attempt of @claimed_t. A monitor that was away then reads the events of the meantime. */
 static int64_t oldest_news(int64_t claimed_t)
 {
     bool was_away = sim.is_away || world_now() - sim.back_t < SIM_CHECK_MS;

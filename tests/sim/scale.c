@@ -15,7 +15,7 @@
 /* One session of so many drops, spread so that it is no incident of the bridge. */
 #define SCALE_DROP_EACH 10
 
-/* Of this process, less what the simulated bridge took for its answers. */
+/* Of this process, less the memory of the simulated bridge for its answers. */
 static int64_t cpu_us(void)
 {
     return (int64_t)clock() * 1000000 / CLOCKS_PER_SEC - bridge_took_us();

@@ -42,7 +42,7 @@ enum sim_mode {
     SIM_MODE_N
 };
 
-/* What a session is like. */
+/* The character of a session. */
 enum sim_kind {
     SIM_NORMAL,
     SIM_STUBBORN, /* never connects */
@@ -59,7 +59,7 @@ struct sim_session {
     enum session_state state;
     int code;                         /* why it is not connected */
     int64_t since;                    /* in this state */
-    int64_t gen;                      /* what is planned for an older generation does not happen */
+    int64_t gen;                      /* a plan for an older generation does not happen */
     int64_t connected_since;          /* 0: it is not */
     int64_t reported;                 /* newest time the bridge reported it connected (webhook or answer) */
     int64_t shown;                    /* newest time the bridge said anything of it */
@@ -97,7 +97,7 @@ struct sim_attempt {
 struct sim_options {
     uint64_t seed;
     bool
-        world; /* what differs from the design, too: flappers, lying lists, foreign clocks, spools, unknown words */
+        world; /* differences from the design, too: flappers, lying lists, foreign clocks, spools, unknown words */
 };
 
 struct sim {
@@ -167,7 +167,7 @@ int services_worker(const char *name); /* the number of the worker of that name;
 /* ---- bridge.c -------------------------------------------------------------------------------- */
 
 void bridge_open(void);
-/* The state really changes; what was planned for the session is off. */
+/* The state really changes; plans for the session are off. */
 void bridge_set(int session, enum session_state state);
 void bridge_drop(int session, int code);
 void bridge_connect(int session, int64_t gen);
@@ -186,7 +186,7 @@ void neighbours_check_end(void);
 
 void sender_event(int session, enum session_state state, int code);
 void sender_message(int session);
-/* In the calm: from now on whatever is sent is stored at once. */
+/* In the calm: from now on each webhook is stored at once. */
 void sender_expect(void);
 void sender_check_end(void);
 
@@ -238,5 +238,5 @@ void check_alerts(const struct bridge_row *bridge);
 
 /* ---- scale.c --------------------------------------------------------------------------------- */
 
-/* Prints what @n sessions cost; the world is open and nothing is in it. Returns 0, or 1 when something broke. */
+/* Prints the cost of @n sessions; the world is open and nothing is in it. Returns 0, or 1 when something broke. */
 int scale_main(int n);

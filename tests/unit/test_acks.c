@@ -87,7 +87,7 @@ static void what_is_written_is_found_again(void **state)
 {
     struct acks *a = open_with(KEY);
 
-    assert_false(add(a, 1, 5)); /* it may hold what no commit has yet */
+    assert_false(add(a, 1, 5)); /* it may be ahead of the commits */
     acks_committed(a);
     assert_true(acks_are_written(a));
     assert_true(add(a, 1, 17) && add(a, 2, 18));

@@ -81,7 +81,7 @@ static void open_backlog(void)
                      0);
 }
 
-/* As kill -9 leaves it: what was committed or written is there, the rest is not. */
+/* As kill -9 leaves it: committed and written data is there, the rest is not. */
 static void crash(void)
 {
     backlog_close(t.backlog);
@@ -151,7 +151,7 @@ static int teardown(void **state)
     return system(command); /* NOLINT(cert-env33-c): a path of our own */
 }
 
-/* ---- what happens ---------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------------- */
 
 static void read_log(int64_t from, int64_t to)
 {

@@ -1,4 +1,4 @@
-/* The file ZAPKEEP_BRIDGES: what is read, what is refused and where, and the settings that a program makes of a section. */
+/* The file ZAPKEEP_BRIDGES: accepted files, refused ones with the place, and the settings that a program makes of a section. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

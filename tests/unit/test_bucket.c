@@ -134,7 +134,7 @@ static void test_slow_start(void **state)
     } cases[] = {
         { 0, 10 }, { 30000, 55 }, { 59999, 99 }, { 60000, 100 }, { 100000, 100 },
     };
-    struct policy p = policy(1000 * 1000, 100); /* fills at once: what is seen is its size */
+    struct policy p = policy(1000 * 1000, 100); /* fills at once: its size is seen */
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct bucket full = { .micro = 100 * 1000000, .at = T0 };

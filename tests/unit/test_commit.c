@@ -162,7 +162,7 @@ static void test_a_drop_is_recorded_and_put_up(void **state)
     assert_int_equal(row.state, SESSION_DISCONNECTED);
     assert_string_equal(row.cause, "connection-closed");
     assert_int_equal(row.code, 428);
-    assert_string_equal(row.phone, "551"); /* what only the poll knows is kept */
+    assert_string_equal(row.phone, "551"); /* knowledge of the poll alone is kept */
     assert_int_equal(reconnects_find(b.db, "main", "s1", &re), 0);
     assert_int_equal(re.retry.phase, RETRY_DUE);
     assert_int_equal(cursor_find(b.db, "monitor", &row.since), 0);
@@ -268,7 +268,7 @@ static void test_a_deleted_session_is_forgotten(void **state)
     close_bench(&b);
 }
 
-/* … and created again before we have looked: what is held of its former life is not written into the new row.
+/* … and created again before we have looked: memory of its former life is not written into the new row.
  */
 static void test_a_session_created_again_is_another_one(void **state)
 {
@@ -289,7 +289,7 @@ static void test_a_session_created_again_is_another_one(void **state)
     close_bench(&b);
 }
 
-/* What was on its way when the session was deleted is about its former life. */
+/* News on its way when the session was deleted is about its former life. */
 static void test_what_is_heard_of_the_deleted(void **state)
 {
     static const struct {
@@ -345,7 +345,7 @@ static void test_flapping(void **state)
     close_bench(&b);
 }
 
-/* What the bridge's own trouble does, and restarts that WhatsApp asks for, are no instability of a session.
+/* Effects of the bridge's own trouble, and restarts that WhatsApp asks for, are no instability of a session.
  */
 static void test_not_flapping(void **state)
 {

@@ -186,7 +186,7 @@ static void a_commit_touches_the_lock_file(void **state)
     }
 }
 
-/* What is counted as waiting comes back to nothing over a long life. */
+/* The count of waiting items comes back to nothing over a long life. */
 static void nothing_stays_counted(void **state)
 {
     struct world *w = *state;

@@ -23,7 +23,7 @@ static struct {
     struct timer *deadline, *later;
     void (*do_later)(void);
     int sent;
-    /* what the owner saw */
+    /* seen by the owner */
     int64_t seen[2000];
     int n, batches, moved, errors, back, stale, last_error;
     int want;        /* stop the loop with so many rows */

@@ -4,7 +4,7 @@
 #include "common/base/mem.h"
 #include "common/policy/delivery.h"
 
-/* ---- what an answer means -------------------------------------------------------------------- */
+/* ---- the meaning of an answer -------------------------------------------------------------------- */
 
 static void an_answer_is_classified(void **state)
 {
@@ -205,7 +205,7 @@ static void a_good_answer_ends_the_row(void **state)
     assert_true(may(&s));
 }
 
-/* Whatever it answers: when everybody fails it is the destination. */
+/* With any answer: when everybody fails it is the destination. */
 static void refusals_of_everybody_open_it_too(void **state)
 {
     struct scene s = scene_new();

@@ -1,4 +1,4 @@
-/* What both engines of the store have in common, without a server: the same tables with the same columns, and texts that
+/* The common part of both engines of the store, without a server: the same tables with the same columns, and texts that
  * the second understands. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -96,7 +96,7 @@ static void a_reader_sees_what_is_committed_and_needs_no_forwarder(void **state)
     assert_int_equal(forward_open_reader("/nowhere/at/all", &reader), -ENOENT);
 }
 
-/* ---- what waits ------------------------------------------------------------------------------ */
+/* ---- waiting events ------------------------------------------------------------------------------ */
 
 static int print_retry(void *ctx, const struct forward_retry *r)
 {

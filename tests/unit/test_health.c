@@ -55,7 +55,7 @@ static void test_not_so_soon(void **state)
     assert_int_equal(health_check(rules, &h, false, 20000, 20000), HEALTH_WENT_DOWN);
 }
 
-/* A bridge that hangs: what counts is when the first bad check was made, not when it was given up. */
+/* A bridge that hangs: the time of the first bad check counts made, not when it was given up. */
 static void test_a_hang(void **state)
 {
     const struct rules *rules = default_rules();

@@ -242,7 +242,7 @@ static void on_proc_done(void *ctx, int status)
     loop_stop(s->loop);
 }
 
-/* The time limit ends what the program started, too. */
+/* The time limit ends children of the program, too. */
 static void a_program_ends_with_all_that_it_started(void **state)
 {
     char path[] = "/tmp/hookXXXXXX", pid_path[] = "/tmp/hookpidXXXXXX";

@@ -11,7 +11,7 @@
 
 static char line[16 * 1024];
 
-/* What stderr gets between catch_begin() and catch_end() is in @line. */
+/* Output on stderr between catch_begin() and catch_end() is in @line. */
 static int real_stderr, caught;
 
 static void catch_begin(void)

@@ -93,7 +93,7 @@ static long resident_file_kib(void)
 #define MAY_BE_SANITIZED 0
 #endif
 
-/* What is dropped comes back when it is touched: code, constants, and relocated tables (those were never
+/* A dropped page comes back when it is touched: code, constants, and relocated tables (those were never
  * dropped). */
 static void a_program_works_after_its_pages_were_dropped(void **state)
 {

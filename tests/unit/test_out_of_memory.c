@@ -254,7 +254,7 @@ static int use_client(void)
 
 static void a_call_ends_once_or_is_not_begun(void **state)
 {
-    (void)use_client(); /* what curl keeps for good */
+    (void)use_client(); /* curl's memory for good */
     for_each_allocation(mem_fail_once_after, use_client, NULL);
 }
 

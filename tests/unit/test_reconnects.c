@@ -87,7 +87,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* What the monitor does when it sees a state. */
+/* As the monitor does when it sees a state. */
 static struct reconnect_followed see(struct fx *f, const char *id, enum session_state to, int code)
 {
     struct session_row row = { .state = SESSION_CONNECTED };
@@ -195,7 +195,7 @@ static void test_happy(void **state)
     assert_int_equal(find(f, "s1").retry.phase, RETRY_IDLE);
 }
 
-/* R1: whoever looks second finds nothing; R2: nor does anybody for 300 s from when it was sent. */
+/* R1: the second reader finds nothing; R2: nor does anybody for 300 s from when it was sent. */
 static void test_claimed_once(void **state)
 {
     struct fx *f = *state;
@@ -270,7 +270,7 @@ static void test_limits(void **state)
     assert_int_equal(c.n, 6);
     assert_int_equal(c.verdict.why, WHY_IN_FLIGHT_MAX);
     f->p.in_flight_max = 1000;
-    f->p.rate_milli = 2000; /* the bucket: what is left of it, and then one each 500 ms */
+    f->p.rate_milli = 2000; /* the bucket: the rest of it, and then one each 500 ms */
     f->p.burst = 16 + 5;
     c = claim(f, f->other, 16);
     assert_int_equal(c.n, 5);
@@ -497,8 +497,7 @@ static void test_breaker_is_shared(void **state)
     assert_true(row.bucket.slow_from > 0);
 }
 
-/* A worker that dies with the probes of a half-open breaker: others may probe after its leases, and what it would have
- * found out is waited for by nobody. */
+/* A worker that dies with the probes of a half-open breaker: others may probe after its leases, and nobody waits for its results. */
 static void test_probes_of_a_dead_worker_are_made_again(void **state)
 {
     struct fx *f = *state;
@@ -528,7 +527,7 @@ static void test_probes_of_a_dead_worker_are_made_again(void **state)
     assert_int_equal(row.breaker.state, BREAKER_CLOSED);
 }
 
-/* A sweep by single calls takes a while: what it found is as old as its beginning. */
+/* A sweep by single calls takes a while: its results are as old as its beginning. */
 static void test_a_sweep_is_as_old_as_its_beginning(void **state)
 {
     struct fx *f = *state;

@@ -394,7 +394,7 @@ static void test_stories(void **state)
         play(stories[i].what, &policy_default, stories[i].steps, &l);
 }
 
-/* 20 failures in a row park; what is not the session's fault does not count; a short connect neither ends the
+/* 20 failures in a row park; faults of others do not count; a short connect neither ends the
  * row nor resets anything, ten minutes of it do. */
 static void test_parks_after_failures(void **state)
 {
@@ -462,7 +462,7 @@ static void test_put_off(void **state)
     }
 }
 
-/* A flap damping that ends early brings forward what was put off for it, up to the spacing, and nothing else. */
+/* A flap damping that ends early brings forward an attempt that was put off for it, up to the spacing, and nothing else. */
 static void test_relieved(void **state)
 {
     const struct policy *p = &policy_default;

@@ -52,7 +52,7 @@ static void test_behind(void **state)
     assert_int_equal(late(&c, 1330, 5000), 4980);
 }
 
-/* A spool teaches nothing: what it delivers is late, also right after the start. */
+/* A spool teaches nothing: its deliveries are late, also right after the start. */
 static void test_a_spool(void **state)
 {
     struct sender_clock c = { 0 };

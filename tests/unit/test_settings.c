@@ -277,7 +277,7 @@ static void a_secret_is_one_word(void **state)
     (void)unsetenv("ZKT_SECRET");
 }
 
-/* Whoever names a file wants a secret: an empty one must not mean "open". */
+/* Naming a file means wanting a secret: an empty one must not mean "open". */
 static void a_secret_file_holds_one_secret(void **state)
 {
     static const struct {

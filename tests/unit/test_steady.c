@@ -25,7 +25,7 @@ static struct now commit_now(struct db *db, struct clock_stepped *c)
     return now;
 }
 
-/* What happens between two readings, and how much steady time that is. */
+/* The events between two readings, and how much steady time that is. */
 static void test_steps(void **state)
 {
     static const struct {

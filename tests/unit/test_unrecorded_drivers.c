@@ -1,4 +1,4 @@
-/* The drivers that were written from the source of a bridge: wuzapi, gowa, cloud. What is held here is what was read there. */
+/* The drivers that were written from the source of a bridge: wuzapi, gowa, cloud. The facts held here were read there. */
 #include "fixture.h"
 
 #include <errno.h>

@@ -281,7 +281,7 @@ static void the_header_names_the_type_when_the_body_does_not(void **state)
     fixture_free(&f);
 }
 
-/* -- whatever a sender sends -- */
+/* -- any bytes of a sender -- */
 
 static void broken_bodies_are_answered(void **state)
 {

@@ -1,7 +1,6 @@
 /*
  * A file is its bytes and, per write since the last sync, the bytes from before: a power cut puts some of that
- * back. Locks are those of SQLite's documentation ("File Locking And Concurrency", "WAL-mode File Format"). What a
- * process held when it died is let go of, as the kernel does.
+ * back. Locks are those of SQLite's documentation ("File Locking And Concurrency", "WAL-mode File Format"). Locks of a process that died are released, as the kernel does.
  */
 #include "tests/sim/io/disk_sim.h"
 

@@ -15,7 +15,7 @@ enum disk_fault {
     DISK_WELL,
     DISK_FULL,        /* writes fail with ENOSPC, in the middle of a transaction too */
     DISK_WRITE_FAILS, /* EIO */
-    DISK_SYNC_FAILS,  /* fsync fails, and what was not on disk is lost with the next power cut */
+    DISK_SYNC_FAILS,  /* fsync fails, and data not on disk is lost with the next power cut */
     DISK_READ_ONLY,
     DISK_FAULT_N
 };
@@ -25,7 +25,7 @@ void disk_sim_heal(void);
 bool disk_sim_is_well(void);
 /* A sync takes so long. Only files whose path ends in @suffix; INT64 0: none. */
 void disk_sim_slow(const char *suffix, int64_t sync_max_ms);
-/* All processes are dead: what was not synced is gone, or half of it. */
+/* All processes are dead: unsynced data is gone, or half of it. */
 void disk_sim_power_cut(void);
 /* Nobody is in the middle of a commit: the world may read. */
 bool disk_sim_is_free(const char *suffix);

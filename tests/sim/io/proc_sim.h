@@ -3,6 +3,6 @@
 
 #include "tests/sim/io/world.h"
 
-/* What the program does to the world at its start; returns its exit status, *ret_took_ms later. NULL: there is no
+/* The effect of the program on the world at its start; returns its exit status, *ret_took_ms later. NULL: there is no
  * program. */
 extern int (*proc_sim_run)(const char *const argv[], int64_t *ret_took_ms);

@@ -315,7 +315,7 @@ void process_step(void)
     }
 }
 
-/* ---- what others ask ------------------------------------------------------------------------- */
+/* ---- questions of others ------------------------------------------------------------------------- */
 
 const char *process_name(const struct process *p)
 {

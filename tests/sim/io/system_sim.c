@@ -184,7 +184,7 @@ static struct {
 } lock_files[LOCK_FILES_MAX];
 static int n_lock_files;
 
-/* The kernel closes what a process had open when it dies. */
+/* The kernel closes all files of a process that dies. */
 static void on_process_end(struct process *p)
 {
     for (int i = 0; i < n_lock_files; i++) {

@@ -51,7 +51,7 @@ void world_reboot(int64_t t);
 void world_seed(uint64_t seed);
 int64_t world_draw(int64_t below); /* uniform in [0, below) */
 bool world_chance(int64_t permille);
-/* What the services themselves draw: another sequence, so that one more draw changes nothing around them. */
+/* Random numbers of the services: another sequence, so that one more draw changes nothing around them. */
 uint64_t world_rand64(void);
 
 /* ---- results --------------------------------------------------------------------------------- */
@@ -82,7 +82,7 @@ bool process_alive(const struct process *p);
 bool process_stalled(const struct process *p);
 int64_t process_stalled_until(
     const struct process *p); /* true time at which it last went on; 0: never stopped */
-/* Counts lives: what was planned for an earlier life is void. */
+/* Counts lives: plans of an earlier life are void. */
 int64_t process_life(const struct process *p);
 /* After @steps more steps (writes, syncs, locks, calls, messages, turns of its loop) it dies, or does nothing for
  * @stall_ms. A step is anything that the outside could notice. */
