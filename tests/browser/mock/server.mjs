@@ -74,7 +74,7 @@ export class MockConsole {
 
   overviewPart() {
     const { ok, problems, alerts, sessions, parked, silent, head_seq, delivered_seq, last_event_at } = this.world.overview();
-    return { ok, problems, alerts, sessions, parked, silent, head_seq, delivered_seq, last_event_at };
+    return { ok, problems: problems.length, alerts, sessions, parked, silent, head_seq, delivered_seq, last_event_at };
   }
 
   addEvent(part = {}) {

@@ -116,6 +116,14 @@ async function readOverview() {
   overview.set(await get('/overview').catch(() => overview.get()));
 }
 
+// The stream has the numbers alone: when that of the problems changes, they are read.
+function takeOverview({ problems, ...numbers }) {
+  const o = overview.get();
+  if (!o) return;
+  overview.set({ ...o, ...numbers });
+  if (problems !== o.problems.length || numbers.alerts !== o.alerts) readOverview();
+}
+
 function useOverview(loggedIn) {
   useEffect(() => {
     if (!loggedIn) return undefined;
@@ -123,7 +131,7 @@ function useOverview(loggedIn) {
     connect();
     const stops = [
       on('resync', readOverview),
-      on('overview', (part) => overview.set((o) => (o ? { ...o, ...part } : o))),
+      on('overview', takeOverview),
       on('delivery', (d) => overview.set((o) => o && { ...o, delivery: replace(o.delivery, d) })),
     ];
     // Services, bridges and rates are in the whole answer alone.
