@@ -163,3 +163,33 @@ int alerts_sinks_each(struct db *db, int (*on_sink)(void *ctx, const char *sink)
         r = on_sink(ctx, names[i]);
     return r;
 }
+
+int alerts_note_change(struct db *db, const struct alert_row *row, bool firing, int64_t at)
+{
+    int64_t n = 0;
+    int r = sql_insert(db,
+                       "INSERT INTO alert_change (at, firing, name, bridge, session, since, cause, detail)"
+                       " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) RETURNING n",
+                       &n, "iisssiss", at, (int64_t)firing, row->name, row->bridge, row->session, row->since,
+                       row->cause, row->detail);
+
+    return r == 0 ? sql_run(db, "DELETE FROM alert_change WHERE n <= ?1", "i", n - ALERTS_CHANGES_MAX) : r;
+}
+
+int alerts_each_change(struct db *db, int64_t before_n, int limit,
+                       int (*on_change)(void *ctx, const struct alert_change *c), void *ctx)
+{
+    CLEANUP(sql_done) struct sql *q = NULL;
+    int r = sql_query(db,
+                      "SELECT n, at, firing, name, bridge, session, since, cause, detail FROM alert_change"
+                      " WHERE n < ?1 ORDER BY n DESC LIMIT ?2",
+                      &q, "ii", before_n > 0 ? before_n : INT64_MAX, (int64_t)limit);
+
+    while (r == 0 && (r = sql_next(q)) == SQL_ROW) {
+        struct alert_change c = { .n = sql_int(q, 0), .at = sql_int(q, 1), .firing = sql_int(q, 2) != 0 };
+
+        read_row(q, 3, &c.row);
+        r = on_change(ctx, &c);
+    }
+    return r;
+}

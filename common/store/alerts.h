@@ -63,3 +63,20 @@ int alerts_waiting(struct db *db, const char *sink, int64_t *ret);
 int alerts_sinks_each(struct db *db, int (*on_sink)(void *ctx, const char *sink), void *ctx);
 /* A sink that is not set any more wants nothing. */
 int alerts_forget_sink(struct db *db, const char *sink);
+
+/* ---- alerts of before ------------------------------------------------------------------------ */
+
+/* Kept, the newest: some 2 MiB. */
+#define ALERTS_CHANGES_MAX 10000
+
+struct alert_change {
+    int64_t n; /* ascending */
+    struct alert_row row;
+    bool firing;
+    int64_t at; /* wall ms */
+};
+/* An alert began or ended; grouped ones are not noted. */
+int alerts_note_change(struct db *db, const struct alert_row *row, bool firing, int64_t at);
+/* Newest first, of n < @before_n (0: from the newest). A non-zero return of @on_change stops and is passed up. */
+int alerts_each_change(struct db *db, int64_t before_n, int limit,
+                       int (*on_change)(void *ctx, const struct alert_change *c), void *ctx);

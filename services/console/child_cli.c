@@ -20,6 +20,7 @@ void child_cli_export(const struct console_settings *s)
     export_one("ZAPKEEP_BUS_IN", s->app.bus_in);
     export_one("ZAPKEEP_BUS_OUT", s->app.bus_out);
     export_one("ZAPKEEP_BUS_FEED", s->app.bus_feed);
+    export_one(BRIDGES_SETTING, s->bridge.file);
     export_one("WHATSAPP_API_URL", s->bridge.url);
     export_one("WHATSAPP_BRIDGE", s->bridge.driver);
     export_one("WHATSAPP_BRIDGE_NAME", s->bridge.name);
@@ -74,12 +75,9 @@ int child_cli_start(const struct console_context *c, const char *const *words, c
     return proc_lines_start(app_loop(c->app), &child, ret);
 }
 
-const char *child_cli_session(const struct console_context *c, const char *bridge, const char *session,
-                              char *ret, size_t n)
+const char *child_cli_session(const char *bridge, const char *session, char *ret, size_t n)
 {
-    bool own = strcmp(bridge, c->settings->bridge.name) == 0;
-
-    (void)snprintf(ret, n, "%s%s%s", own ? "" : bridge, own ? "" : "/", session);
+    (void)snprintf(ret, n, "%s/%s", bridge, session);
     return ret;
 }
 

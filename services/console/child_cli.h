@@ -15,8 +15,7 @@ void child_cli_export(const struct console_settings *s);
  * flag: bridges and operators choose names. The spec's argv is ignored. Returns 0 or -errno. */
 int child_cli_start(const struct console_context *c, const char *const *words, const char *argument,
                     const struct proc_lines_spec *spec, struct proc_lines **ret);
-/* The way in which the CLI is told a session: "ID" on the bridge of the settings, else "BRIDGE/ID". Returns @ret. */
-const char *child_cli_session(const struct console_context *c, const char *bridge, const char *session,
-                              char *ret, size_t n);
+/* The way in which the CLI is told a session: "BRIDGE/ID". Returns @ret. */
+const char *child_cli_session(const char *bridge, const char *session, char *ret, size_t n);
 /* A sentence about a child that ended so. @last_error: its last line. Returns @ret. */
 const char *child_cli_problem(int status, const char *last_error, char *ret, size_t n);

@@ -84,9 +84,9 @@ static void start_next(struct deletions *d)
 
     if (d->n == 0)
         return;
-    r = child_cli_start(
-        d->c, words, child_cli_session(d->c, d->waiting[0].bridge, d->waiting[0].session, name, sizeof name),
-        &spec, &d->child);
+    r = child_cli_start(d->c, words,
+                        child_cli_session(d->waiting[0].bridge, d->waiting[0].session, name, sizeof name),
+                        &spec, &d->child);
     if (r != 0)
         end_first(d, false, err_text(r));
 }

@@ -77,17 +77,50 @@ void handle_alerts(struct exchange *e)
         exchange_answer(e, 200, &json);
 }
 
+struct history {
+    struct json_out j;
+    int n;
+    int64_t last;
+};
+
+static int on_change(void *ctx, const struct alert_change *c)
+{
+    struct history *h = ctx;
+
+    h->n++;
+    h->last = c->n;
+    json_open(&h->j, NULL, '{');
+    json_int(&h->j, "at", c->at);
+    json_bool(&h->j, "firing", c->firing);
+    json_texts(&h->j, "alert", c->row.name);
+    json_texts(&h->j, "bridge", c->row.bridge);
+    json_texts(&h->j, "session", c->row.session);
+    json_int(&h->j, "since", c->row.since);
+    json_texts(&h->j, "cause", c->row.cause);
+    json_texts(&h->j, "text", c->row.detail);
+    json_close(&h->j, '}');
+    return 0;
+}
+
 void handle_alert_history(struct exchange *e)
 {
     CLEANUP(buf_fini) struct buf json = BUF_INIT(EXCHANGE_ANSWER_MAX);
-    struct json_out j = JSON_OUT(&json);
+    struct history h = { .j = JSON_OUT(&json) };
+    int limit = (int)exchange_query_int(e, "limit", 100, 1, EXCHANGE_LIMIT_MAX);
+    struct db *db;
+    int r = stores_state(e->c->stores, &db);
 
-    json_open(&j, NULL, '{');
-    json_open(&j, "rows", '[');
-    json_close(&j, ']');
-    json_int(&j, "next_before", 0);
-    json_close(&j, '}');
-    exchange_answer(e, 200, &json);
+    json_open(&h.j, NULL, '{');
+    json_open(&h.j, "rows", '[');
+    if (r == 0)
+        r = alerts_each_change(db, exchange_query_int(e, "before", 0, 0, INT64_MAX), limit, on_change, &h);
+    json_close(&h.j, ']');
+    json_int(&h.j, "next_before", h.n == limit ? h.last : 0);
+    json_close(&h.j, '}');
+    if (r != 0)
+        exchange_store_error(e, STATE_DB_FILE, r);
+    else
+        exchange_answer(e, 200, &json);
 }
 
 /* ---- a test of a sink ------------------------------------------------------------------------ */

@@ -237,7 +237,7 @@ int pairings_start(struct pairings *all, const char *bridge, const char *session
         return -EBUSY;
     end(p);
     spec.ctx = p;
-    r = child_cli_start(all->c, words, child_cli_session(all->c, bridge, session, name, sizeof name), &spec,
+    r = child_cli_start(all->c, words, child_cli_session(bridge, session, name, sizeof name), &spec,
                         &p->child);
     if (r != 0)
         return r;

@@ -137,7 +137,8 @@ static int write_alert(struct destination_report *r, struct db *db, bool firing)
     result = firing ? alerts_raise(db, &row) : alerts_clear(db, row.name, row.bridge, row.session);
     if (result != 0) /* ALERTS_NONE: there is nothing to take back */
         return result;
-    return alerts_post(db, ALERTS_SINK_ALL, &row, firing, wall_ms(r), &dropped);
+    result = alerts_note_change(db, &row, firing, wall_ms(r));
+    return result == 0 ? alerts_post(db, ALERTS_SINK_ALL, &row, firing, wall_ms(r), &dropped) : result;
 }
 
 void destination_report_post(struct destination_report *r)

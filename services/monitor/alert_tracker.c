@@ -99,6 +99,9 @@ static int announce(struct alert_tracker *t, struct db *db, const struct alert_e
 {
     int r = add_news(t, event);
 
+    if (r == 0)
+        r = alerts_note_change(db, &event->row, event->firing, at);
+
     return r == 0 ? alerts_post(db, ALERTS_SINK_ALL, &event->row, event->firing, at, &t->dropped) : r;
 }
 

@@ -53,7 +53,8 @@ static int write_rows(struct disk_alert *d, bool firing, int64_t now_wall)
     r = firing ? alerts_raise(db, &row) : alerts_clear(db, row.name, row.bridge, row.session);
     if (r != 0)
         return r; /* ALERTS_NONE: there is nothing to take back */
-    return alerts_post(db, ALERTS_SINK_ALL, &row, firing, now_wall, &dropped);
+    r = alerts_note_change(db, &row, firing, now_wall);
+    return r == 0 ? alerts_post(db, ALERTS_SINK_ALL, &row, firing, now_wall, &dropped) : r;
 }
 
 /* Returns 0 or -errno. */

@@ -228,6 +228,7 @@ def test_a_drop_is_pushed_and_actions_stand_in_the_timeline(world):
     stream.wait("it is parked", lambda event, _, data: event == "session" and data["session"] == "demo-2" and data["parked"])
     stack.control("POST", f"/drop?session=demo-2&code=428")
     stream.wait("it is down", lambda event, _, data: event == "session" and data["session"] == "demo-2" and data["state"] != "connected")
+    zk.wait_until("the alert is in the history", lambda: [r for r in console.get("/alerts/history")[2]["rows"] if r["firing"]])
     stream.wait("the audit row", lambda event, _, data: event == "audit" and data["action"] == "session.park")
     items = console.get("/sessions/main/demo-2/timeline")[2]["items"]
     assert {"change", "operator"} <= {i["kind"] for i in items}
@@ -286,6 +287,13 @@ def test_a_viewer_and_a_token_have_their_rights(world):
         assert token["token"].encode() not in db.read() and console.cookie.encode() not in db.read()
     assert console.ask("DELETE", f"/tokens/{token['id']}")[0] == 204
     assert console.get("/me", headers=bearer)[0] == 401
+    stack.cli("session", "park", "demo-3", "--reason", "by hand", check=True)
+    stack.cli("session", "unpark", "demo-3", check=True)
+    timeline = console.get("/sessions/main/demo-3/timeline")[2]["items"]
+    assert [i["action"] for i in timeline if i["kind"] == "operator"][:2] == ["session.unpark", "session.park"]
+    audit = stack.cli_json("audit", "--session", "demo-3", "--limit", "2")
+    assert [(r["action"], r["detail"]) for r in audit] == [("session.unpark", ""), ("session.park", "by hand")]
+    assert audit[0]["actor"].startswith("cli:")
     actions = [r["action"] for r in console.get("/audit")[2]["rows"]]
     assert {"token.create", "token.remove", "login"} <= set(actions)
     assert viewer.post("/logout")[0] == 204

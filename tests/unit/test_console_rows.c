@@ -6,6 +6,7 @@
 
 #include "common/base/mem.h"
 #include "common/store/access.h"
+#include "common/store/alerts.h"
 #include "common/store/audit.h"
 #include "common/store/message_counts.h"
 #include "common/store/sessions.h"
@@ -189,6 +190,33 @@ static void test_changes_go_in_slices_after_90_days(void **state)
     assert_int_equal(s.received, 9 * DAY_MS);
 }
 
+static int on_alert_change(void *ctx, const struct alert_change *c)
+{
+    struct seen *s = ctx;
+
+    s->n++;
+    s->received = c->n;
+    (void)snprintf(s->texts + strlen(s->texts), sizeof s->texts - strlen(s->texts), "%s%s ",
+                   c->firing ? "+" : "-", c->row.session);
+    return 0;
+}
+
+static void test_alerts_of_before_are_read_newest_first(void **state)
+{
+    struct db *db = *state;
+    struct alert_row row = { .name = "session-down", .bridge = "main", .session = "alice", .since = 5 };
+    struct seen s = { 0 };
+
+    assert_int_equal(alerts_note_change(db, &row, true, 5), 0);
+    assert_int_equal(alerts_note_change(db, &row, false, 9), 0);
+    str_copy(STR_LIT("bob"), row.session, sizeof row.session);
+    assert_int_equal(alerts_note_change(db, &row, true, 10), 0);
+    assert_int_equal(alerts_each_change(db, 0, 2, on_alert_change, &s), 0);
+    assert_string_equal(s.texts, "+bob -alice ");
+    assert_int_equal(alerts_each_change(db, s.received, 2, on_alert_change, &s), 0);
+    assert_string_equal(s.texts, "+bob -alice +alice ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +227,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_too_many_logins_push_the_oldest_out, open_db, close_db),
         cmocka_unit_test_setup_teardown(test_counts_add_up_and_go_when_they_are_old, open_db, close_db),
         cmocka_unit_test_setup_teardown(test_changes_go_in_slices_after_90_days, open_db, close_db),
+        cmocka_unit_test_setup_teardown(test_alerts_of_before_are_read_newest_first, open_db, close_db),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -125,6 +125,11 @@ static const char *const steps[] = {
                                                 "  events bigint NOT NULL, minutes bytea NOT NULL, PRIMARY "
                                                 "KEY (bridge, session, hour))" WARM ";"
                                                 "CREATE INDEX message_count_by_age ON message_count (hour);"
+                                                "CREATE TABLE alert_change ("
+                                                "  n " NEW_ID
+                                                ", at bigint NOT NULL, firing bigint NOT NULL, name text NOT NULL,"
+                                                "  bridge text NOT NULL, session text NOT NULL, since bigint NOT NULL,"
+                                                "  cause text NOT NULL, detail text NOT NULL);"
 
                                                 "CREATE SCHEMA zapkeep_events;"
                                                 "SET LOCAL search_path = zapkeep_events;"

@@ -104,7 +104,13 @@ static const char *const steps[] = {
     "  bridge TEXT NOT NULL, session TEXT NOT NULL, hour INTEGER NOT NULL, received INTEGER NOT NULL,"
     "  events INTEGER NOT NULL, minutes BLOB NOT NULL, PRIMARY KEY (bridge, session, hour)"
     ") STRICT, WITHOUT ROWID;"
-    "CREATE INDEX message_count_by_age ON message_count (hour);",
+    "CREATE INDEX message_count_by_age ON message_count (hour);"
+    /* Alerts that began or ended (alerts.h). */
+    "CREATE TABLE alert_change ("
+    "  n INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, firing INTEGER NOT NULL, name TEXT NOT NULL,"
+    "  bridge TEXT NOT NULL, session TEXT NOT NULL, since INTEGER NOT NULL, cause TEXT NOT NULL,"
+    "  detail TEXT NOT NULL"
+    ") STRICT;",
     NULL,
 };
 /* clang-format on */
