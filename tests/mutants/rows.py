@@ -148,7 +148,7 @@ ROWS = [
     Row("failed-batch-answered-200", COMMIT, "    done.n = count_and_fail(items, r);", "    done.n = count_and_fail(items, 0);",
         "a full disk: webhooks are answered 200 and lost"),
     Row("failed-batch-kept-open", COMMIT, "    else\n        event_log_rollback(l);", "", "after one failure nothing is stored any more"),
-    Row("reject-fails-in-silence", COMMIT, "    item->result = r;\n    return r < 0 ? r : 0;", "    item->result = r;\n    return 0;",
+    Row("reject-fails-in-silence", COMMIT, "        return event_log_reject(l, &item->rejected);", "        return 0 * event_log_reject(l, &item->rejected);",
         "an event that could not be written is taken for stored with the rest of its batch",
         "SQLite has rolled the transaction back by then, so its commit fails and the whole batch is answered 503"),
     Row("cursors-unknown-is-none", COMMITTER, "if (r == 0 || r == -ENOENT)\n        c->o.retention.cursor_min = min;",
