@@ -87,6 +87,18 @@ bool bridge_status_sweep(const struct rules *rules, struct bridge_status *s, boo
     return true;
 }
 
+#define INCIDENT_HOLDS 3
+
+bool bridge_status_hold_over(const struct rules *rules, struct bridge_status *s, int64_t now_ms)
+{
+    bool told = s->incident.kind != INCIDENT_NONE &&
+                now_ms - s->incident.since_ms >= INCIDENT_HOLDS * rules->alert_hold_ms;
+    bool changed = told != s->incident_told;
+
+    s->incident_told = told;
+    return changed;
+}
+
 void bridge_status_fill(const struct bridge_status *s, struct bridge_update *u)
 {
     bool incident = s->incident.kind != INCIDENT_NONE;
@@ -102,8 +114,9 @@ void bridge_status_fill(const struct bridge_status *s, struct bridge_update *u)
     u->facts = (struct alert_bridge_facts){ .down = s->health.state == HEALTH_DOWN,
                                             .key_refused = s->key_refused,
                                             .outdated = s->outdated,
-                                            .incident = s->incident.kind == INCIDENT_MASS_DROP ||
-                                                        s->incident.kind == INCIDENT_TRANSPORT };
+                                            .incident = s->incident_told &&
+                                                        (s->incident.kind == INCIDENT_MASS_DROP ||
+                                                         s->incident.kind == INCIDENT_TRANSPORT) };
     u->facts.unknown_word = s->unknown_word[0] != '\0';
     u->unknown_word = s->unknown_word;
     memcpy(u->facts.dead, s->dead, sizeof s->dead);

@@ -47,6 +47,8 @@ struct bridge_status {
     int64_t shared_ms; /* steady: when half of its sessions dropped together last, 0: never */
     bool shared;       /* the drops of the changeset under way are not the sessions' own */
 
+    bool incident_told; /* the incident has lasted long enough for an alert */
+
     bool health_pending, incident_pending; /* changed, not committed yet */
     char health_detail[BRIDGES_DETAIL_MAX];
 };
@@ -77,6 +79,10 @@ bool bridge_status_drops(const struct rules *rules, struct bridge_status *s, int
 /* A sweep ended. Returns true when the incident ends with it. */
 bool bridge_status_sweep(const struct rules *rules, struct bridge_status *s, bool good, int64_t drops,
                          int64_t now_ms);
+
+/* Has the incident lasted for three times rules->alert_hold_ms? It is an alert from then on: a bridge that is restarted in an
+ * orderly way is back by then. Returns true when that has just changed. */
+bool bridge_status_hold_over(const struct rules *rules, struct bridge_status *s, int64_t now_ms);
 
 /* Adds to @u the pending changes and the facts that the alerts of the bridge depend on. Its texts live as long as @s is unchanged. */
 void bridge_status_fill(const struct bridge_status *s, struct bridge_update *u);

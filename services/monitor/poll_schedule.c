@@ -450,6 +450,8 @@ static void on_alerts(void *ctx)
 
     timer_start(p->alerts, ALERTS_MS);
     notice_stop(p, now);
+    if (bridge_status_hold_over(rules_of(p), p->o.status, now))
+        (void)change_batch_commit(p->o.batch, 0);
     if (p->watches_programs && now - p->beats_read_ms >= HEARTBEAT_MS && find_dead(p))
         (void)change_batch_commit(p->o.batch, 0);
     if (!p->settled || bridge_status_is_quiet(p->o.status))

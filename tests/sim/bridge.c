@@ -128,6 +128,8 @@ static void put_session(struct buf *out, int session)
     (void)buf_addf(out, "{\"id\":\"%s\",\"status\":\"%s\",\"phone\":\"5511%d\"}", x->id,
                    x->word ? x->word : word_of(x->state), session);
     x->shown = world_now();
+    if (x->word)
+        x->word_t = world_now();
     if (x->state == SESSION_CONNECTED)
         x->reported = world_now();
 }

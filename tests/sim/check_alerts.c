@@ -42,7 +42,7 @@ static int on_alert(void *ctx, const struct alert_row *row)
     }
     x = &sim.sessions[sim_find(row->session)];
     seen->has[sim_find(row->session)] = true;
-    if (is_paging(k) && !sim.is_away && !x->word && x->connected_since > 0 &&
+    if (is_paging(k) && !sim.is_away && world_now() - x->word_t > WELL_MS && x->connected_since > 0 &&
         world_now() - x->connected_since > WELL_MS && world_now() - sim.back_t > WELL_MS &&
         world_now() - trouble_t > WELL_MS && x->reported > x->connected_since)
         world_fail("T2: %s has the alert %s, and has been well for %.0f s", x->id, row->name,

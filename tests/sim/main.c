@@ -5,6 +5,8 @@
  *                                              --world: with flappers, lying lists, foreign clocks, spools, unknown
  *                                              words; T1 and T2 are held, too
  *                                              --all: goes on after a seed that breaks one
+ *   zk-sim --month [--days N]                  30 days of a fleet of 1,000 sessions: its alerts a day, and the share of
+ *                                              them that a person could act upon
  *   zk-sim --scale N                           the cost of N sessions: time and memory
  *   zk-sim --seed N [-v | -vv]                 this one again, exactly; -v prints every step, -vv every call
  */
@@ -43,22 +45,30 @@ static void dir_of(int64_t seed, int pid, char *ret, size_t n)
 }
 
 static bool the_world;
+static int64_t the_days;
 
 static int run_seed(int64_t seed)
 {
-    struct sim_options o = { .seed = (uint64_t)seed, .world = the_world };
+    struct sim_options o = { .seed = (uint64_t)seed, .world = the_world, .days = the_days };
 
     if (sim_open(&o) != 0)
         abort();
-    chaos_plan();
+    if (o.days > 0)
+        month_plan(o.days);
+    else
+        chaos_plan();
     bridge_open();
     neighbours_open();
     backend_open();
-    observe_open();
     services_make();
-    check_start();
+    if (o.days == 0) {
+        observe_open();
+        check_start();
+    }
     services_start_all();
     world_run(sim.end_at);
+    if (o.days > 0)
+        return month_report(o.days) || world_failed();
     if (!world_failed())
         check_end();
     if (world_verbose)
@@ -130,7 +140,7 @@ static int run_seeds(int64_t from, int64_t seeds, int n_jobs, bool keep_going)
         failed += bad;
         jobs[i] = jobs[--running];
     }
-    if (!failed)
+    if (!failed && the_days == 0)
         printf("%lld seeds: R1 to R6, E1, E2 and F1 hold\n", (long long)seeds);
     return failed > 0;
 }
@@ -179,6 +189,11 @@ int main(int argc, char *argv[])
             seeds = number(argv[i++], value, 1);
         } else if (strcmp(argv[i], "--world") == 0) {
             the_world = true;
+        } else if (strcmp(argv[i], "--month") == 0) {
+            the_days = the_days > 0 ? the_days : 30;
+            seeds = 1;
+        } else if (strcmp(argv[i], "--days") == 0) {
+            the_days = number(argv[i++], value, 1);
         } else if (strcmp(argv[i], "--all") == 0) {
             keep_going = true;
         } else if (strcmp(argv[i], "--jobs") == 0) {

@@ -10,6 +10,7 @@
  *   backend.c   the receiver of the forwarder
  *   services.c  starts the programs, as their main() does
  *   chaos.c     the faults, and their times
+ *   month.c     the faults of a fleet in a month, and its alerts
  *   observe.c   reads the store after each commit
  *   check*.c    R1 to R6, E1, E2 and F1, each held against the truth and not against the code's belief
  */
@@ -72,6 +73,7 @@ struct sim_session {
     bool parked;
     int64_t unalerted_t; /* T1: it is down, and no alert has said so since */
     const char *word;    /* the bridge's other word for it, NULL: as usual */
+    int64_t word_t;      /* it was called so last then */
     int64_t reset_t;     /* the counters began again: ten good minutes, or an unpark */
     /* observed in the store */
     int64_t claimed_t[SIM_WORKERS_MAX]; /* the newest claim of each worker */
@@ -96,6 +98,7 @@ struct sim_attempt {
 
 struct sim_options {
     uint64_t seed;
+    int64_t days; /* a month of a fleet, so many days of it; 0: chaos */
     bool
         world; /* differences from the design, too: flappers, lying lists, foreign clocks, spools, unknown words */
 };
@@ -235,6 +238,13 @@ void check_end(void);
 
 /* T1 and T2; every SIM_TICK_MS. */
 void check_alerts(const struct bridge_row *bridge);
+
+/* ---- month.c --------------------------------------------------------------------------------- */
+
+/* In place of chaos_plan(): a fleet, and the faults of so many days. */
+void month_plan(int64_t days);
+/* Prints the alerts; returns 1 when a person could act upon fewer than 95 % of them. */
+int month_report(int64_t days);
 
 /* ---- scale.c --------------------------------------------------------------------------------- */
 
