@@ -34,6 +34,11 @@ enum alert_scope { ALERT_OF_BRIDGE, ALERT_OF_SESSION };
       "its events wait")                                                                                          \
     X(DISK_LIMIT, ALERT_OF_BRIDGE, "disk-limit", "critical", "over its disk limit",                               \
       "the oldest deduplication keys go, then the oldest events: set ZAPKEEP_DISK_SIZE")                          \
+    X(WEBHOOKS_REFUSED, ALERT_OF_BRIDGE, "webhooks-refused", "critical", "sending webhooks that are refused",      \
+      "its events are lost: give it the token that webhook-ingest wants")                                         \
+    X(WEBHOOKS_UNWATCHED, ALERT_OF_BRIDGE, "webhooks-unwatched", "warning",                                       \
+      "sending webhooks, and no monitor watches it",                                                              \
+      "send them to /webhook/NAME of a bridge that is configured, or configure this one")                         \
     X(SESSION_LOST, ALERT_OF_SESSION, "session-lost", "critical", "gone from the bridge",                         \
       "`zapkeep session pair` creates it again")                                                                       \
     X(SESSION_BANNED, ALERT_OF_SESSION, "session-banned", "critical", "refused by WhatsApp",                      \

@@ -117,6 +117,7 @@ static int open_receiver(struct ingest *in)
                                         .committer = in->committer,
                                         .publisher = in->publisher,
                                         .sources = in->sources,
+                                        .arrivals = in->arrival_alert,
                                         .before_metrics = status_report_gauges,
                                         .ctx = in->report };
 
@@ -189,6 +190,7 @@ static void on_second(void *ctx)
     struct ingest *in = ctx;
 
     status_report_second(in->report);
+    arrival_alert_second(in->arrival_alert);
     disk_alert_update(in->disk_alert, status_report_is_over_disk(in->report));
     if (status_report_is_fatal(in->report) && committer_waiting(in->committer) == 0)
         app_fail(in->app, EXIT_NEGATIVE); /* all were answered 503 */
@@ -252,6 +254,8 @@ int ingest_open(struct ingest *in, const struct app_start *start)
     if (r == 0)
         r = disk_alert_open(in->app, in->settings.app.data_dir, &in->disk_alert);
     if (r == 0)
+        r = arrival_alert_open(in->app, in->settings.app.data_dir, &in->arrival_alert);
+    if (r == 0)
         r = open_receiver(in);
     if (r != 0)
         return r;
@@ -272,6 +276,7 @@ void ingest_close(struct ingest *in)
     sources_close(in->sources);
     status_report_close(in->report);
     disk_alert_close(in->disk_alert);
+    arrival_alert_close(in->arrival_alert);
     timer_close(in->second);
     timer_close(in->stop);
 }

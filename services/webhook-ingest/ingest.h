@@ -4,6 +4,7 @@
 #pragma once
 
 #include "common/app/app.h"
+#include "services/webhook-ingest/arrival_alert.h"
 #include "services/webhook-ingest/committer.h"
 #include "services/webhook-ingest/disk_alert.h"
 #include "services/webhook-ingest/publisher.h"
@@ -20,6 +21,7 @@ struct ingest {
     struct publisher *publisher;
     struct receiver *receiver;
     struct status_report *report;
+    struct arrival_alert *arrival_alert;
     struct disk_alert *disk_alert;
     struct http_server *server;
     struct timer *second, *stop;

@@ -64,6 +64,7 @@ static void note(struct receiver *r, const struct http_req *http, enum refusal_r
                                .bytes = http_req_body_bytes(http) };
 
     ingest_metrics_answered(status);
+    arrival_alert_refused(r->o.arrivals, f.bridge, status, detail, f.peer);
     refusals_note(&r->refusals, &f, loop_now_ms(app_loop(r->o.app)));
 }
 
@@ -119,6 +120,7 @@ static void on_refused(void *ctx, const struct http_refused *why)
         f.bridge = bridge_of(r, why->req);
     }
     ingest_metrics_answered(why->status);
+    arrival_alert_refused(r->o.arrivals, f.bridge, why->status, why->detail, f.peer);
     refusals_note(&r->refusals, &f, loop_now_ms(app_loop(r->o.app)));
 }
 
@@ -481,6 +483,7 @@ static void answer(struct receiver *r, const struct request *q)
         count(r, q, EVENTS_REJECTED);
         answer_refused(r, q->http, &q->refusal); /* kept or not: it would be no better the next time */
     } else if (q->item.result == 0) {
+        arrival_alert_accepted(r->o.arrivals, str_from(q->bridge));
         count(r, q, EVENTS_ACCEPTED);
         answer_seq(r, q->http, "accepted", q->item.seq);
     } else if (q->item.result == EVENT_DUPLICATE) {

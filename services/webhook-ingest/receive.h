@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/app/app.h"
+#include "services/webhook-ingest/arrival_alert.h"
 #include "services/webhook-ingest/committer.h"
 #include "services/webhook-ingest/publisher.h"
 #include "services/webhook-ingest/source.h"
@@ -14,6 +15,7 @@ struct receiver_options {
     struct committer *committer;
     struct publisher *publisher;
     const struct sources *sources;
+    struct arrival_alert *arrivals;
     void (*before_metrics)(void *ctx); /* brings the gauges up to date */
     void *ctx;
 };

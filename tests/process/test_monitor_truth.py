@@ -189,6 +189,21 @@ def test_the_bridge_s_own_words_are_in_the_alert_of_a_session_that_is_down(scrip
     assert "Session one is broken, delete its folder" in text and "1 attempt so far" in text and "HTTP 500" in text
 
 
+def test_a_bridge_whose_webhooks_are_all_refused_is_an_alert(scripted):
+    s, bridge = scripted("one", "two")
+    wrong = {"Authorization": "Bearer not-it", "Content-Type": "application/json"}
+    deadline = time.time() + 60
+    while ("webhooks-refused", "") not in alerts(s):
+        assert time.time() < deadline
+        assert s.post(zk.webhook("one"), headers=wrong)[0] == 401
+        time.sleep(1)
+    text = s.cli_json("status")[0]["alerts"][0]["text"]
+    assert "HTTP 401" in text and "127.0.0.1" in text
+    assert s.cli("status").returncode == 1
+    assert s.post(zk.webhook("one"))[0] == 200
+    zk.wait_until("it is over", lambda: alerts(s) == set())
+
+
 def test_the_end_of_a_temporary_ban_is_shown_and_waited_for(scripted):
     s, bridge = scripted("one", "two", ALERT_HOLD="0s")
     until = now_ms(3600) // 1000 * 1000

@@ -1,0 +1,248 @@
+#include "services/webhook-ingest/arrival_alert.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/app/state_store.h"
+#include "common/base/mem.h"
+#include "common/domain/alert_kind.h"
+#include "common/store/alerts.h"
+#include "common/store/bridges.h"
+#include "common/store/store.h"
+
+/* Names that are kept apart. A sender may invent any number of them. */
+#define ARRIVALS_MAX 32
+/* One refused webhook is a test, and a retry of it comes within seconds. */
+#define REFUSED_MIN     3
+#define REFUSED_SPAN_MS 5000
+/* A monitor that starts writes its bridge's row within this. */
+#define UNWATCHED_AFTER_MS 30000
+/* Nobody has sent anything for so long: the alert is over. */
+#define QUIET_MS (10 * 60 * 1000)
+
+enum { REFUSED, UNWATCHED, ALERT_N };
+static const enum alert_kind kinds[ALERT_N] = { ALERT_WEBHOOKS_REFUSED, ALERT_WEBHOOKS_UNWATCHED };
+
+/* Times are boot ms, 0: never. */
+struct arrival {
+    char bridge[BRIDGES_NAME_MAX];
+    int64_t refused; /* in a row */
+    int64_t first_refused_ms, refused_ms;
+    int64_t first_accepted_ms, accepted_ms;
+    char reason[160]; /* of the newest refusal, and its sender */
+    bool watched;     /* a monitor watches it, as state.db says */
+    bool raised[ALERT_N];
+    int64_t since[ALERT_N]; /* wall ms */
+};
+
+struct arrival_alert {
+    struct app *app;
+    struct state_store state;
+    struct arrival of[ARRIVALS_MAX];
+    int64_t again_ms; /* boot ms before which state.db is left alone */
+};
+
+static int64_t now_ms(const struct arrival_alert *a)
+{
+    struct clock *clock = app_clock(a->app);
+
+    return clock->boot_ms(clock);
+}
+
+/* ---- observing ------------------------------------------------------------------------------- */
+
+static int64_t newest_ms(const struct arrival *e)
+{
+    return e->refused_ms > e->accepted_ms ? e->refused_ms : e->accepted_ms;
+}
+
+/* The entry of that name; a new one takes the place of the one that has been quiet for the longest and is no alert. NULL:
+ * there is no place. */
+static struct arrival *entry_of(struct arrival_alert *a, struct str bridge)
+{
+    struct arrival *place = NULL;
+
+    if (bridge.n == 0 || bridge.n >= sizeof place->bridge)
+        return NULL;
+    for (int i = 0; i < ARRIVALS_MAX; i++) {
+        struct arrival *e = &a->of[i];
+
+        if (str_eq(bridge, e->bridge))
+            return e;
+        if (!e->raised[REFUSED] && !e->raised[UNWATCHED] && (!place || newest_ms(e) < newest_ms(place)))
+            place = e;
+    }
+    if (!place)
+        return NULL;
+    *place = (struct arrival){ 0 };
+    str_copy(bridge, place->bridge, sizeof place->bridge);
+    return place;
+}
+
+void arrival_alert_refused(struct arrival_alert *a, struct str bridge, int status, const char *detail,
+                           struct str peer)
+{
+    struct arrival *e = status >= 400 && status < 500 ? entry_of(a, bridge) : NULL;
+
+    if (!e)
+        return;
+    e->refused_ms = now_ms(a);
+    if (e->refused++ == 0)
+        e->first_refused_ms = e->refused_ms;
+    (void)snprintf(e->reason, sizeof e->reason, "%s, HTTP %d, from %.*s", detail, status, (int)peer.n,
+                   peer.p ? peer.p : "");
+}
+
+void arrival_alert_accepted(struct arrival_alert *a, struct str bridge)
+{
+    struct arrival *e = entry_of(a, bridge);
+
+    if (!e)
+        return;
+    e->refused = 0;
+    e->accepted_ms = now_ms(a);
+    if (e->first_accepted_ms == 0)
+        e->first_accepted_ms = e->accepted_ms;
+}
+
+/* ---- deciding -------------------------------------------------------------------------------- */
+
+static bool is_wanted(const struct arrival *e, int k, int64_t now)
+{
+    if (k == REFUSED)
+        return e->refused >= REFUSED_MIN && e->refused_ms - e->first_refused_ms >= REFUSED_SPAN_MS &&
+               now - e->refused_ms < QUIET_MS;
+    return e->accepted_ms > 0 && !e->watched && now - e->first_accepted_ms >= UNWATCHED_AFTER_MS &&
+           now - e->accepted_ms < QUIET_MS;
+}
+
+static void fill(const struct arrival *e, int k, bool firing, struct alert_row *ret)
+{
+    enum alert_kind kind = kinds[k];
+
+    *ret = (struct alert_row){ .since = e->since[k] };
+    (void)snprintf(ret->name, sizeof ret->name, "%s", alert_kind_text(kind));
+    (void)snprintf(ret->bridge, sizeof ret->bridge, "%s", e->bridge);
+    if (!firing)
+        (void)snprintf(ret->detail, sizeof ret->detail, "bridge %s is no longer %s", e->bridge,
+                       alert_kind_state(kind));
+    else
+        (void)snprintf(ret->detail, sizeof ret->detail, "bridge %s is %s: %s%s%s%s", e->bridge,
+                       alert_kind_state(kind), alert_kind_detail(kind), k == REFUSED ? " (" : "",
+                       k == REFUSED ? e->reason : "", k == REFUSED ? ")" : "");
+}
+
+/* Returns 0, 1: nothing is to be said, or -errno. */
+static int write_rows(struct arrival_alert *a, struct arrival *e, int k, bool firing, int64_t now_wall)
+{
+    struct db *db = a->state.db;
+    struct bridge_row watched;
+    struct alert_row row;
+    int64_t dropped = 0;
+    int r = bridges_find(db, e->bridge, &watched);
+
+    if (r < 0)
+        return r;
+    e->watched = r == 0;
+    if (firing && e->watched != (k == REFUSED)) /* a name that nobody knows may be anybody's invention */
+        return 1;
+    e->since[k] = firing ? now_wall : e->since[k];
+    fill(e, k, firing, &row);
+    r = firing ? alerts_raise(db, &row) : alerts_clear(db, row.name, row.bridge, row.session);
+    return r == 0 ? alerts_post(db, ALERTS_SINK_ALL, &row, firing, now_wall, &dropped) : r;
+}
+
+static int write_alert(struct arrival_alert *a, struct arrival *e, int k, bool firing)
+{
+    struct clock *clock = app_clock(a->app);
+    int r = state_store_open(&a->state);
+
+    if (r == 0)
+        r = db_begin(a->state.db);
+    if (r != 0)
+        return r;
+    r = write_rows(a, e, k, firing, clock->wall_ms(clock));
+    if (r >= 0 && db_commit(a->state.db) != 0)
+        r = -EIO;
+    db_rollback(a->state.db);
+    return r;
+}
+
+static void update(struct arrival_alert *a, struct arrival *e, int k, int64_t now)
+{
+    bool firing = is_wanted(e, k, now);
+    int64_t wait_ms;
+    int r;
+
+    if (firing == e->raised[k] || now < a->again_ms)
+        return;
+    r = write_alert(a, e, k, firing);
+    wait_ms = state_store_result(&a->state, r < 0 ? r : 0);
+    a->again_ms = wait_ms > 0 ? now + wait_ms : 0;
+    if (r == 0 || (r > 0 && !firing))
+        e->raised[k] = firing;
+    else if (r > 0)
+        e->refused = k == REFUSED ? 0 : e->refused; /* asked again after the next ones */
+}
+
+void arrival_alert_second(struct arrival_alert *a)
+{
+    int64_t now = now_ms(a);
+
+    for (int i = 0; i < ARRIVALS_MAX; i++)
+        for (int k = 0; k < ALERT_N && a->of[i].bridge[0]; k++)
+            update(a, &a->of[i], k, now);
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+/* An earlier run has raised it: it stays until webhooks are taken, or nobody sends any more. */
+static int on_row(void *ctx, const struct alert_row *row)
+{
+    struct arrival_alert *a = ctx;
+    int64_t now = now_ms(a);
+
+    for (int k = 0; k < ALERT_N; k++) {
+        struct arrival *e =
+            strcmp(row->name, alert_kind_text(kinds[k])) == 0 ? entry_of(a, str_from(row->bridge)) : NULL;
+
+        if (!e)
+            continue;
+        e->raised[k] = true;
+        e->since[k] = row->since;
+        if (k == UNWATCHED) {
+            e->accepted_ms = now;
+            e->first_accepted_ms = now - UNWATCHED_AFTER_MS;
+        } else {
+            e->refused = REFUSED_MIN;
+            e->refused_ms = now;
+            e->first_refused_ms = now - REFUSED_SPAN_MS;
+        }
+    }
+    return 0;
+}
+
+int arrival_alert_open(struct app *app, const char *data_dir, struct arrival_alert **ret)
+{
+    struct arrival_alert *a = mem_zalloc(sizeof *a);
+    struct db *db = NULL;
+
+    if (!a)
+        return -ENOMEM;
+    a->app = app;
+    a->state = STATE_STORE(data_dir, "an alert about webhooks that reach nobody is raised later");
+    if (db_open_state_reader(data_dir, &db) == 0)
+        (void)alerts_each(db, NULL, on_row, a);
+    db_close(db);
+    *ret = a;
+    return 0;
+}
+
+void arrival_alert_close(struct arrival_alert *a)
+{
+    if (!a)
+        return;
+    state_store_close(&a->state);
+    mem_free(a);
+}
