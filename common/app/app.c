@@ -17,6 +17,7 @@
 #include "common/app/systemd.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/store/store.h"
 
 /* After SIGTERM a service has this long to finish its work in flight (guarantee S1). */
 #define STOP_GRACE_MS (10 * 1000)
@@ -180,6 +181,7 @@ int app_open(const struct app_spec *spec, const struct app_start *start, void *s
         return r;
     (void)umask(0027); /* stores, journals, locks and logs hold people's messages, names and phones */
     boot_log(spec, settings);
+    store_set_password(((const struct app_settings *)settings)->store_password);
     a = mem_zalloc(sizeof *a);
     if (!a) {
         settings_free(spec->table, settings);

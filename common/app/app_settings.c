@@ -7,6 +7,17 @@ const struct setting app_settings_table[] = {
       .at = offsetof(struct app_settings, data_dir),
       .def = "/var/lib/zapkeep",
       .help = "folder of events.db and state.db" },
+    { .name = "ZAPKEEP_STORE",
+      .at = offsetof(struct app_settings, store),
+      .def = "",
+      .secret = true,
+      .help = "database server instead of files in ZAPKEEP_DATA_DIR, for several machines, as "
+              "postgresql://zapkeep@db1,db2/zapkeep?sslmode=verify-full" },
+    { .name = "ZAPKEEP_STORE_PASSWORD",
+      .at = offsetof(struct app_settings, store_password),
+      .def = "",
+      .secret = true,
+      .help = "password for ZAPKEEP_STORE; without it libpq's own ways hold (.pgpass)" },
     { .name = "ZAPKEEP_BUS_IN",
       .kind = SETTING_BUS,
       .at = offsetof(struct app_settings, bus_in),
@@ -73,6 +84,11 @@ const struct setting bridge_settings_table[] = {
       .help = "file of [bridge NAME] sections, one for each bridge; in place of WHATSAPP_*" },
     { 0 },
 };
+
+const char *app_store(const struct app_settings *s)
+{
+    return *s->store ? s->store : s->data_dir;
+}
 
 const char *app_bus_name(const struct app_settings *s)
 {

@@ -17,6 +17,8 @@
  * ZAPKEEP_BUS_FEED, ZAPKEEP_LOG, ZAPKEEP_LOG_FORMAT. */
 struct app_settings {
     const char *data_dir;
+    const char *store;          /* ZAPKEEP_STORE; "": data_dir */
+    const char *store_password; /* ZAPKEEP_STORE_PASSWORD, or _FILE */
     const char *bus_in, *bus_out, *bus_feed;
     const char *bus_cert, *bus_ca; /* for tls+tcp:// */
     const char *log_level, *log_format;
@@ -43,6 +45,8 @@ struct bridge_settings {
  * begins with its struct app_settings. */
 extern const struct setting app_settings_table[];
 extern const struct setting bridge_settings_table[];
+/* Where the store is (common/store/store.h): ZAPKEEP_STORE, or the data folder. */
+const char *app_store(const struct app_settings *s);
 /* Where this program's subscriptions dial: the feed when there is one; and the name of that setting. */
 const char *app_bus(const struct app_settings *s);
 const char *app_bus_name(const struct app_settings *s);

@@ -9,9 +9,9 @@
 int ops_open_state(const char *dir, struct db **ret)
 {
     char path[OWN_PATH_MAX];
-    int r = own_path(dir, STATE_DB_FILE, path, sizeof path);
+    int r = store_is_server(dir) ? 0 : own_path(dir, STATE_DB_FILE, path, sizeof path);
 
     if (r != 0)
         return r;
-    return access(path, F_OK) == 0 ? db_open_state(dir, ret) : -errno;
+    return store_is_server(dir) || access(path, F_OK) == 0 ? db_open_state(dir, ret) : -errno;
 }

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/base/instance_lock.h"
 #include "common/base/mem.h"
+#include "common/store/role.h"
 #include "common/store/store.h"
 
 struct reading {
@@ -44,7 +44,7 @@ int status_forward_read(const char *data_dir, struct forward_status *ret)
 
 bool status_forward_runs(const char *data_dir)
 {
-    return instance_lock_is_taken(data_dir, FORWARD_LOCK_FILE) == INSTANCE_LOCK_TAKEN;
+    return store_role_is_taken(data_dir, FORWARD_ROLE);
 }
 
 /* The forwarder's own word for it: a destination with events that wait is never ok. */

@@ -1,6 +1,8 @@
 /* Each function by the engine of the connection. */
 #include "common/store/db.h"
 
+#include <errno.h>
+
 #include "common/store/engine.h"
 #include "common/store/sql.h"
 
@@ -52,6 +54,11 @@ int db_data_version(struct db *db, int64_t *ret)
 int db_check_writable(struct db *db)
 {
     return db->engine->check_writable(db);
+}
+
+bool db_error_passes(int r)
+{
+    return r == -ENOSPC || r == -EAGAIN || r == -EIO || r == -ENOTCONN || r == -EROFS || r == -EPERM;
 }
 
 /* ---- errors ---------------------------------------------------------------------------------- */

@@ -95,9 +95,13 @@ struct engine {
     int (*open_log)(const char *where, struct event_log **ret, int64_t *ret_pid);
     int (*open_log_reader)(const char *where, struct db **ret);
     /* store_upgrade(), store_schema() */
-    void (*set_password_file)(const char *path); /* NULL: there are no passwords */
+    void (*set_password)(const char *password); /* NULL: there are no passwords */
     int (*upgrade)(const char *where);
     int (*schema)(const char *where, int *ret_is, int *ret_known);
+    const char *(*display)(const char *where, char *ret, size_t n);
+    int (*report)(const char *where,
+                  int (*on_line)(void *ctx, const char *name, const char *value, const char *problem),
+                  void *ctx);
     const char *(*problem)(const char *where, const char *part, int r, char *ret, size_t n);
     int64_t (*other_bytes)(const char *where);
 

@@ -21,7 +21,8 @@
 #include "common/store/events.h"
 
 #define FORWARD_DB_FILE    "forward.db"
-#define FORWARD_LOCK_FILE  "forward.lock" /* held by zapkeep-forward */
+#define FORWARD_ROLE       "forward"      /* of zapkeep-forward (role.h) */
+#define FORWARD_LOCK_FILE  "forward.lock" /* the file of that role */
 #define FORWARD_NAME_MAX   65             /* a destination's name and its NUL */
 #define FORWARD_DETAIL_MAX 160
 /* Kept of a backend's last answer in a dead letter. */

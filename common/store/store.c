@@ -16,6 +16,11 @@ bool store_is_server(const char *where)
     return strncmp(where, "postgresql://", 13) == 0 || strncmp(where, "postgres://", 11) == 0;
 }
 
+const char *store_display(const char *where, char *ret, size_t n)
+{
+    return engine_of(where)->display(where, ret, n);
+}
+
 int store_upgrade(const char *where)
 {
     return engine_of(where)->upgrade(where);
@@ -26,9 +31,16 @@ int store_schema(const char *where, int *ret_is, int *ret_known)
     return engine_of(where)->schema(where, ret_is, ret_known);
 }
 
-void store_set_password_file(const char *path)
+int store_report(const char *where,
+                 int (*on_line)(void *ctx, const char *name, const char *value, const char *problem),
+                 void *ctx)
 {
-    postgres_engine.set_password_file(path);
+    return engine_of(where)->report(where, on_line, ctx);
+}
+
+void store_set_password(const char *password)
+{
+    postgres_engine.set_password(password);
 }
 
 int db_open_state(const char *where, struct db **ret)

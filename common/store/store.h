@@ -14,13 +14,22 @@
 /* Is it a database server's address, and not a folder? For a program that has to do with files beside the store. */
 bool store_is_server(const char *where);
 
+/* The store's name for people: the folder, or the server without user and password. Returns @ret. */
+const char *store_display(const char *where, char *ret, size_t n);
+#define STORE_DISPLAY_MAX 256
+
 /* Makes the tables of a database, or brings them to the schema of this zapkeep; safe to run twice. A store in a folder
  * does that by itself when it is opened. Returns 0 or a negative of db_open_state(). */
 int store_upgrade(const char *where);
 /* The schema that a database has (0: none) and the one that this zapkeep knows. */
 int store_schema(const char *where, int *ret_is, int *ret_known);
-/* The password of a database server is the first line of this file, read anew for each connection. NULL: none. */
-void store_set_password_file(const char *path);
+/* A line for each thing that an operator should know of a database: its promises, its standbys, the roles. @problem: ""
+ * or what is wrong and what to do. A non-zero return of @on_line stops and is passed up. A folder has none. */
+int store_report(const char *where,
+                 int (*on_line)(void *ctx, const char *name, const char *value, const char *problem),
+                 void *ctx);
+/* The password of a database server, kept by reference; "": libpq's own ways (.pgpass). For all connections. */
+void store_set_password(const char *password);
 
 /* Opens or creates the state with its schema. Returns 0, or a negative: -EACCES, -ENOENT (no such folder), -EROFS,
  * -ENOSPC, -EBADMSG (not a database), -EPROTONOSUPPORT (written by a newer zapkeep). */

@@ -47,7 +47,7 @@ int cli_store_problem(const char *dir, const char *file, int r)
 {
     char problem[SETTINGS_VALUE_MAX + 256];
 
-    if (r == -ENOENT)
+    if (r == -ENOENT && !store_is_server(dir))
         return cli_problem(
             EXIT_UNREACHABLE,
             "there is no %s in %s yet; start zapkeep, or set ZAPKEEP_DATA_DIR (--data-dir) to its folder",

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/base/mem.h"
+#include "common/store/store.h"
 #include "services/cli/which_bridge.h"
 
 /* Help, or one problem. */
@@ -67,6 +68,7 @@ int cli_read(const struct cli_command *cmd, const struct setting *own, int argc,
         s->config = NULL;
         s->own = own;
         r = bus_settings_complete(&s->app, &problem);
+        store_set_password(s->app.store_password);
         if (r == 0)
             code = which_bridge(s, table, ret_args, strncmp(cmd->name, "session ", strlen("session ")) == 0);
         if (r == 0 && code == EXIT_GO_ON)

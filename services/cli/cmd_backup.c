@@ -15,6 +15,7 @@
 #include "common/store/db.h"
 #include "common/store/events.h"
 #include "common/store/sqlite/backup.h"
+#include "common/store/store.h"
 #include "common/store/sqlite/open.h"
 #include "services/cli/cli.h"
 #include "services/cli/commands.h"
@@ -114,17 +115,32 @@ static int backup_one(const struct cli_settings *s, const char *to_dir, const ch
     if (r == 0 || (r == -ENOENT && !is_log))
         return EXIT_DONE;
     if (r == -ENOENT)
-        return cli_store_problem(s->app.data_dir, file, r);
+        return cli_store_problem(app_store(&s->app), file, r);
     if (r == -EEXIST)
         return cli_problem(EXIT_USAGE, "%s/%s is there already; give a new or empty folder", to_dir, file);
     return cli_problem(EXIT_UNREACHABLE, "cannot copy %s/%s to %s: %s", s->app.data_dir, file, to_dir,
                        err_text(r));
 }
 
+/* A database is copied by its own tools, which take all parts of it at one instant. */
+static int is_server(const struct cli_settings *s)
+{
+    if (!store_is_server(app_store(&s->app)))
+        return EXIT_GO_ON;
+    return cli_problem(
+        EXIT_USAGE,
+        "the store is a PostgreSQL database: copy it with pg_dump --format=custom (all parts at one "
+        "instant, while everything runs), or with base backups and archived WAL; restore it with "
+        "pg_restore, then check it with zapkeep store status");
+}
+
 static int backup(const struct cli_settings *s, const char *to_dir)
 {
-    int code = EXIT_DONE;
+    int code = is_server(s);
 
+    if (code != EXIT_GO_ON)
+        return code;
+    code = EXIT_DONE;
     if (mkdir(to_dir, 0750) != 0 && errno != EEXIST)
         return cli_problem(EXIT_UNREACHABLE, "cannot make %s: %s", to_dir, err_text(-errno));
     for (size_t i = 0; code == EXIT_DONE && i < ARRAY_LEN(state_files); i++)

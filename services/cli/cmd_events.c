@@ -193,7 +193,7 @@ static int on_candidate(void *ctx, const struct rejected *row)
 
 static int accept_one(const struct events_settings *s)
 {
-    const char *dir = s->cli.app.data_dir;
+    const char *dir = app_store(&s->cli.app);
     struct search search = { s, -1 };
     struct event_reader *r = NULL;
     int rc = event_reader_open(dir, &r);
@@ -215,7 +215,7 @@ static int accept_one(const struct events_settings *s)
 
 static int show(struct events_settings *s)
 {
-    const char *dir = s->cli.app.data_dir;
+    const char *dir = app_store(&s->cli.app);
     struct event_reader *r = NULL;
     int rc = event_reader_open(dir, &r);
 

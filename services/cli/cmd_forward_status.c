@@ -110,8 +110,8 @@ static int run(const struct cli_settings *settings)
 
     if (code != EXIT_GO_ON)
         return code;
-    s.head = head_of(settings->app.data_dir);
-    s.runs = status_forward_runs(settings->app.data_dir);
+    s.head = head_of(app_store(&settings->app));
+    s.runs = status_forward_runs(app_store(&settings->app));
     r = forward_destinations_each(f.db, on_destination, &s);
     if (r != 0)
         return forward_cli_problem(&f, r);

@@ -431,7 +431,7 @@ static int run(const struct replay_settings *s)
     CLEANUP(buf_fini) struct buf url = BUF_INIT(SETTINGS_VALUE_MAX + 64);
     struct replay p = { .s = s,
                         .filter = { .type_prefix = str_from(s->type), .session = str_from(s->session) } };
-    const char *dir = s->cli.app.data_dir;
+    const char *dir = app_store(&s->cli.app);
     int code, r;
 
     clock_init(&p.clock);

@@ -29,7 +29,7 @@ static int create_and_show(const struct create_settings *s, struct cli_bridge *b
     CLEANUP(pairing_fini)
     struct pairing p = { .bridge = b,
                          .id = id,
-                         .data_dir = s->cli.app.data_dir,
+                         .data_dir = app_store(&s->cli.app),
                          .json = s->cli.json,
                          .watch = s->wait || (cli_is_tty() && !s->cli.json),
                          .timeout_ms = s->timeout_ms };

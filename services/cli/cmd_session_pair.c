@@ -60,7 +60,7 @@ static bool has_lost_pairing(const struct pair_settings *s, const char *id)
 {
     struct session_row row = { 0 };
     struct db *db = NULL;
-    int r = ops_open_state(s->cli.app.data_dir, &db);
+    int r = ops_open_state(app_store(&s->cli.app), &db);
 
     if (r == 0)
         r = sessions_find(db, s->cli.bridge.name, id, &row);
@@ -195,7 +195,7 @@ static int pair(const struct pair_settings *s, struct cli_bridge *b, const char 
                       .needs_code = has_lost_pairing(s, id),
                       .pairing = { .bridge = b,
                                    .id = id,
-                                   .data_dir = s->cli.app.data_dir,
+                                   .data_dir = app_store(&s->cli.app),
                                    .json = s->cli.json,
                                    .watch = s->wait || (cli_is_tty() && !s->cli.json),
                                    .timeout_ms = s->timeout_ms,

@@ -23,7 +23,7 @@ static int show(const struct qr_settings *s, struct cli_bridge *b, const char *i
     CLEANUP(pairing_fini)
     struct pairing p = { .bridge = b,
                          .id = id,
-                         .data_dir = s->cli.app.data_dir,
+                         .data_dir = app_store(&s->cli.app),
                          .json = s->cli.json,
                          .watch = s->wait || (cli_is_tty() && !s->cli.json),
                          .timeout_ms = s->timeout_ms };

@@ -171,7 +171,7 @@ static int on_bridge(void *ctx, const struct bridge_row *row)
 static int add_forward(struct status *s)
 {
     struct forward_status *f = mem_zalloc(sizeof *f);
-    int r = f ? status_forward_read(s->state->settings->app.data_dir, f) : -ENOMEM;
+    int r = f ? status_forward_read(app_store(&s->state->settings->app), f) : -ENOMEM;
     char text[900], problem[1000];
 
     for (int i = 0; r == 0 && i < f->n; i++) {

@@ -224,7 +224,7 @@ static int find_start(struct tap *t, struct event_reader *r, int64_t *ret_seq)
 static int start_log(struct tap *t, int64_t from)
 {
     const struct consumer_options o = {
-        .dir = t->settings.cli.app.data_dir, .after_seq = from - 1, .filter = t->filter, .sub = t->sub
+        .dir = app_store(&t->settings.cli.app), .after_seq = from - 1, .filter = t->filter, .sub = t->sub
     };
 
     return consumer_open(t->app, &o, on_batch, on_error, t, &t->log);
@@ -232,7 +232,7 @@ static int start_log(struct tap *t, int64_t from)
 
 static int open_log(struct tap *t)
 {
-    const char *dir = t->settings.cli.app.data_dir;
+    const char *dir = app_store(&t->settings.cli.app);
     struct event_reader *reader = NULL;
     int64_t seq = 0;
     int r = event_reader_open(dir, &reader);

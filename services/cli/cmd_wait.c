@@ -84,7 +84,7 @@ static void look_at_bridge(struct wait *w, const char *name, char *ret, size_t n
 {
     struct bridge_row row = { 0 };
     struct now now = { 0 };
-    int r = w->state ? 0 : ops_open_state(w->settings.cli.app.data_dir, &w->state);
+    int r = w->state ? 0 : ops_open_state(app_store(&w->settings.cli.app), &w->state);
 
     if (r == 0)
         r = bridges_find(w->state, name, &row);

@@ -46,7 +46,7 @@ static int newest_webhook(const struct doctor *d, int64_t *ret_at, int64_t *ret_
     CLEANUP(event_rows_fini) struct event_rows rows = EVENT_ROWS_NULL;
     struct event_reader *reader = NULL;
     int64_t oldest = 0, head = 0;
-    int r = event_reader_open(d->settings.cli.app.data_dir, &reader);
+    int r = event_reader_open(app_store(&d->settings.cli.app), &reader);
 
     if (r == 0)
         r = event_bounds(reader, &oldest, &head);
@@ -129,7 +129,7 @@ static void judge_probe(struct doctor *d, struct finding *f)
     struct event_reader *reader = NULL;
     int64_t oldest = 0, head = 0;
     char nonce[40] = "";
-    int r = event_reader_open(d->settings.cli.app.data_dir, &reader);
+    int r = event_reader_open(app_store(&d->settings.cli.app), &reader);
 
     if (r == 0)
         r = event_bounds(reader, &oldest, &head);
@@ -199,14 +199,14 @@ static bool find_unwatched(struct doctor *d, struct finding *f)
     int64_t oldest = 0, head = 0;
     struct db *db = NULL;
     bool found = false;
-    int r = event_reader_open(d->settings.cli.app.data_dir, &reader);
+    int r = event_reader_open(app_store(&d->settings.cli.app), &reader);
 
     if (r == 0)
         r = event_bounds(reader, &oldest, &head);
     if (r == 0)
         r = event_read(reader, head > NEWEST_ROWS ? head - NEWEST_ROWS + 1 : 1, NULL, NEWEST_ROWS, &rows);
     if (r == 0)
-        r = ops_open_state(d->settings.cli.app.data_dir, &db);
+        r = ops_open_state(app_store(&d->settings.cli.app), &db);
     for (int i = rows.n - 1; r == 0 && i >= 0 && !found; i--) {
         found = !is_probe(&rows.rows[i]) && !is_watched(db, rows.rows[i].bridge);
         if (found)

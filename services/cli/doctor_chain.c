@@ -237,7 +237,7 @@ static int look_into_log(const struct doctor *d, int64_t seq)
 {
     CLEANUP(event_rows_fini) struct event_rows rows = EVENT_ROWS_NULL;
     struct event_reader *reader = NULL;
-    int r = event_reader_open(d->settings.cli.app.data_dir, &reader);
+    int r = event_reader_open(app_store(&d->settings.cli.app), &reader);
 
     if (r == 0)
         r = event_read(reader, seq, NULL, 1, &rows);

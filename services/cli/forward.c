@@ -25,7 +25,7 @@ int forward_cli_open(const struct cli_settings *settings, struct forward_cli *re
 {
     struct forward_cli f = { .settings = settings };
     struct clock clock;
-    int r = forward_open_reader(settings->app.data_dir, &f.db);
+    int r = forward_open_reader(app_store(&settings->app), &f.db);
 
     clock_init(&clock);
     f.wall_ms = clock.wall_ms(&clock);
@@ -36,7 +36,7 @@ int forward_cli_open(const struct cli_settings *settings, struct forward_cli *re
                            " and start it, or set ZAPKEEP_DATA_DIR (--data-dir) to its folder",
                            settings->app.data_dir);
     if (r != 0)
-        return cli_store_problem(settings->app.data_dir, FORWARD_DB_FILE, r);
+        return cli_store_problem(app_store(&settings->app), FORWARD_DB_FILE, r);
     *ret = f;
     return EXIT_GO_ON;
 }
@@ -49,7 +49,7 @@ void forward_cli_close(struct forward_cli *f)
 
 int forward_cli_problem(const struct forward_cli *f, int r)
 {
-    return cli_store_problem(f->settings->app.data_dir, FORWARD_DB_FILE, r);
+    return cli_store_problem(app_store(&f->settings->app), FORWARD_DB_FILE, r);
 }
 
 static int time_of(const struct forward_cli *f, const char *flag, const char *value, int64_t *ret)
@@ -127,7 +127,7 @@ static int wait_for_all(const struct forward_cli *f, struct db *state, const int
         int r = wait_for(state, numbers[i], until_us, &failed, result);
 
         if (r < 0)
-            return cli_store_problem(f->settings->app.data_dir, STATE_DB_FILE, r);
+            return cli_store_problem(app_store(&f->settings->app), STATE_DB_FILE, r);
         if (r > 0)
             return cli_problem(EXIT_NEGATIVE,
                                "zapkeep-forward did not take the command in time; it is still in"
@@ -162,17 +162,17 @@ int forward_cli_command(const struct forward_cli *f, const struct forward_comman
                         void (*print)(bool failed, const char *result, bool json))
 {
     int64_t numbers[SETTINGS_ARGS_MAX];
-    bool runs = status_forward_runs(f->settings->app.data_dir);
+    bool runs = status_forward_runs(app_store(&f->settings->app));
     struct db *state = NULL;
     struct message m;
     int code;
-    int r = ops_open_state(f->settings->app.data_dir, &state);
+    int r = ops_open_state(app_store(&f->settings->app), &state);
 
     if (r == 0)
         r = forward_commands_put(state, commands, n, f->wall_ms, numbers);
     if (r != 0) {
         db_close(state);
-        return cli_store_problem(f->settings->app.data_dir, STATE_DB_FILE, r);
+        return cli_store_problem(app_store(&f->settings->app), STATE_DB_FILE, r);
     }
     for (int i = 0; i < n; i++)
         audit(f, &commands[i]);

@@ -141,7 +141,7 @@ static void record(const struct session_create_settings *s, struct clock *clock,
                    const struct bridge_session *session)
 {
     struct db *db = NULL;
-    int r = ops_open_state(s->cli->app.data_dir, &db);
+    int r = ops_open_state(app_store(&s->cli->app), &db);
 
     if (r == 0)
         r = db_begin(db);

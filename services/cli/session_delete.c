@@ -41,7 +41,7 @@ static int commit_step(struct db *db, enum step step, const char *bridge, const 
 static int note(const struct cli_settings *s, enum step step, const char *id)
 {
     struct db *db = NULL;
-    int r = ops_open_state(s->app.data_dir, &db);
+    int r = ops_open_state(app_store(&s->app), &db);
 
     if (r == -ENOENT)
         return SESSIONS_NONE;
@@ -69,7 +69,7 @@ int session_delete(const struct cli_settings *s, struct cli_bridge *b, const cha
     int r;
 
     if (known < 0)
-        return cli_store_problem(s->app.data_dir, STATE_DB_FILE, known);
+        return cli_store_problem(app_store(&s->app), STATE_DB_FILE, known);
     r = call(b, id, &reply);
     if (r && r != BRIDGE_NO_SESSION) {
         (void)note(s, STEP_KEEP, id); /* if not now, the mark lapses */
@@ -77,7 +77,7 @@ int session_delete(const struct cli_settings *s, struct cli_bridge *b, const cha
     }
     known = note(s, STEP_REMOVE, id);
     if (known < 0)
-        return cli_store_problem(s->app.data_dir, STATE_DB_FILE, known);
+        return cli_store_problem(app_store(&s->app), STATE_DB_FILE, known);
     if (r == BRIDGE_NO_SESSION && known == SESSIONS_NONE)
         return cli_problem(EXIT_NEGATIVE, "there is no session %s", id);
     cli_audit(s, "session.delete", s->bridge.name, id, true, "");

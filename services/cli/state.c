@@ -16,7 +16,7 @@ int cli_state_open(const struct cli_settings *settings, struct cli_state *ret)
 {
     struct cli_state s = { .settings = settings };
     struct bridge_row row = { 0 };
-    int r = ops_open_state(settings->app.data_dir, &s.db);
+    int r = ops_open_state(app_store(&settings->app), &s.db);
 
     clock_init(&s.clock);
     if (r == 0)
@@ -25,7 +25,7 @@ int cli_state_open(const struct cli_settings *settings, struct cli_state *ret)
         r = bridges_find(s.db, settings->bridge.name, &row);
     if (r < 0) {
         db_close(s.db);
-        return cli_store_problem(settings->app.data_dir, STATE_DB_FILE, r);
+        return cli_store_problem(app_store(&settings->app), STATE_DB_FILE, r);
     }
     s.policy = bridges_policy(&row);
     str_copy(str_from(row.no_reconnect_method), s.no_reconnect_method, sizeof s.no_reconnect_method);
@@ -41,7 +41,7 @@ void cli_state_close(struct cli_state *s)
 
 int cli_state_problem(const struct cli_state *s, int r)
 {
-    return cli_store_problem(s->settings->app.data_dir, STATE_DB_FILE, r);
+    return cli_store_problem(app_store(&s->settings->app), STATE_DB_FILE, r);
 }
 
 int cli_no_session(const struct cli_state *s, const char *id)

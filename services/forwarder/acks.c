@@ -82,6 +82,8 @@ void acks_close(struct acks *a)
 void acks_each(const struct acks *a, int64_t destination, void (*fn)(void *ctx, const struct ack *e),
                void *ctx)
 {
+    if (!a)
+        return;
     for (int i = 0; i < ACKS_MAX; i++) {
         if (a->at[i].seq > 0 && a->at[i].destination == destination)
             fn(ctx, &a->at[i]);
@@ -97,6 +99,8 @@ bool acks_add(struct acks *a, int64_t destination, int64_t seq, int64_t at)
 {
     uint32_t to = (uint32_t)destination;
 
+    if (!a)
+        return false;
     if (a->n == ACKS_MAX)
         return false;
     a->at[a->n++] = (struct ack){ seq, to, check_of(a->key, seq, to, at) };
@@ -105,15 +109,21 @@ bool acks_add(struct acks *a, int64_t destination, int64_t seq, int64_t at)
 
 bool acks_are_written(const struct acks *a)
 {
+    if (!a)
+        return true;
     return a->n == a->n_written;
 }
 
 int acks_write(struct acks *a)
 {
-    size_t from = (size_t)a->n_written * sizeof a->at[0];
-    size_t n = (size_t)(a->n - a->n_written) * sizeof a->at[0];
-    int r = n > 0 ? write_all(a->fd, (const char *)a->at + from, n, (off_t)from) : 0;
+    size_t from, n;
+    int r;
 
+    if (!a)
+        return 0;
+    from = (size_t)a->n_written * sizeof a->at[0];
+    n = (size_t)(a->n - a->n_written) * sizeof a->at[0];
+    r = n > 0 ? write_all(a->fd, (const char *)a->at + from, n, (off_t)from) : 0;
     if (r == 0)
         a->n_written = a->n;
     return r;
@@ -121,5 +131,7 @@ int acks_write(struct acks *a)
 
 void acks_committed(struct acks *a)
 {
+    if (!a)
+        return;
     a->n = a->n_written = 0;
 }

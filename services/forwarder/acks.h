@@ -25,6 +25,7 @@ struct ack {
     uint32_t check; /* of these, the key and the event's time */
 };
 
+/* NULL stands for "there is no such file": it has no entries and takes none. */
 struct acks;
 
 /* @key is that of forward.db: entries with another do not match. Takes nothing before the first

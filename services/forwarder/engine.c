@@ -242,7 +242,7 @@ int engine_open(const struct engine_options *o, struct engine **ret, const char 
     if (!e)
         return r;
     e->o = *o;
-    r = stores_open(o->dir, &e->stores, ret_file, ret_detail);
+    r = stores_open(o->dir, *o->role, &e->stores, ret_file, ret_detail);
     if (r == 0) {
         *ret_file = FORWARD_DB_FILE;
         r = start(e);

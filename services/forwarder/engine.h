@@ -11,8 +11,9 @@
 struct engine;
 
 struct engine_options {
-    struct app *app; /* borrowed, as all of these */
-    const char *dir, *bus;
+    struct app *app;                /* borrowed, as all of these */
+    const char *dir, *bus;          /* dir: where the store is (store.h) */
+    struct store_role *const *role; /* held while the engine is open */
     struct bus_sub *sub;
     const struct config *config;
     struct state_store *state;

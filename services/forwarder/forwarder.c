@@ -210,7 +210,7 @@ static const struct app_spec forwarder_spec = {
 static int start(struct forwarder *f)
 {
     const struct engine_options o = { .app = f->app,
-                                      .dir = f->settings.app.data_dir,
+                                      .dir = app_store(&f->settings.app),
                                       .bus = app_bus(&f->settings.app),
                                       .sub = f->sub,
                                       .config = &f->config,
@@ -238,7 +238,7 @@ int forwarder_open(const struct app_start *how, struct forwarder **ret)
         r = subscribe(f);
     if (r != 0)
         return r;
-    f->state = STATE_STORE(f->settings.app.data_dir, "the cursor is saved and commands are taken later");
+    f->state = STATE_STORE(app_store(&f->settings.app), "the cursor is saved and commands are taken later");
     forward_metrics_name(&f->config);
     r = start(f);
     if (r != 0)

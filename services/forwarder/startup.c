@@ -2,11 +2,11 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <unistd.h>
 
-#include "common/base/instance_lock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/store/role.h"
+#include "common/store/store.h"
 
 /* The other forwarder's death is noticed within this. */
 #define LOCK_AGAIN_MS 1000
@@ -16,8 +16,9 @@ struct startup {
     struct engine *engine;
     struct timer *timer;
     struct backoff backoff;
-    int lock_fd; /* -1: not held */
-    int waiting_r; /* why there is no engine: INSTANCE_LOCK_TAKEN or -errno; 0: not tried yet, or there is one */
+    struct store_role *role; /* NULL: another program has it, or nobody knows */
+    struct timer *renew;
+    int waiting_r; /* why there is no engine: STORE_ROLE_TAKEN or -errno; 0: not tried yet, or there is one */
     char problem[256];
 };
 
@@ -38,16 +39,46 @@ bool startup_waits_for_log(const struct startup *s)
 
 /* ---- the lock -------------------------------------------------------------------------------- */
 
-static int take_lock(struct startup *s)
+static void leave_role(struct startup *s)
 {
-    return s->lock_fd >= 0 ? 0 : instance_lock_take(s->o.dir, FORWARD_LOCK_FILE, &s->lock_fd, NULL);
+    store_role_release(s->role);
+    s->role = NULL;
+}
+
+static int take_role(struct startup *s)
+{
+    if (s->role && !store_role_is_held(s->role))
+        leave_role(s);
+    return s->role ? 0 : store_role_take(s->o.dir, FORWARD_ROLE, &s->role);
+}
+
+/* Another forwarder delivers now, or may: nothing more is sent. */
+static void stop_acting(struct startup *s)
+{
+    log_warn("role-lost",
+             "another forwarder may have taken over; delivering stops until the role is free again");
+    leave_role(s);
+    engine_close(s->engine);
+    s->engine = NULL;
+    s->waiting_r = STORE_ROLE_TAKEN;
+    timer_start(s->timer, 0);
+}
+
+static void on_renew(void *ctx)
+{
+    struct startup *s = ctx;
+    int r = s->role ? store_role_renew(s->role) : 0;
+
+    timer_start(s->renew, STORE_ROLE_RENEW_MS);
+    if (s->role && (r == -EPERM || !store_role_is_held(s->role)))
+        stop_acting(s);
 }
 
 /* ---- beginning ------------------------------------------------------------------------------- */
 
 static void describe(struct startup *s, int r, const char *file, const char *detail)
 {
-    if (r == INSTANCE_LOCK_TAKEN)
+    if (r == STORE_ROLE_TAKEN)
         (void)snprintf(s->problem, sizeof s->problem, "another forwarder holds " FORWARD_LOCK_FILE);
     else if (r == -ENOENT)
         (void)snprintf(s->problem, sizeof s->problem, "there is no events.db yet");
@@ -58,7 +89,7 @@ static void describe(struct startup *s, int r, const char *file, const char *det
 
 static const char *advice(int r)
 {
-    if (r == INSTANCE_LOCK_TAKEN)
+    if (r == STORE_ROLE_TAKEN)
         return "another forwarder works on this data directory; waiting to take over";
     if (r == -ENOENT)
         return "waiting for webhook-ingest to make events.db";
@@ -67,10 +98,12 @@ static const char *advice(int r)
 
 static void wait_more(struct startup *s, int r)
 {
+    char name[STORE_DISPLAY_MAX];
     int64_t wait = backoff_next_ms(&s->backoff);
 
     if (r > 0 ? s->backoff.tries == 1 : backoff_is_news(&s->backoff))
-        log_warn("waiting", advice(r), KS("dir", s->o.dir), KS("error", s->problem));
+        log_warn("waiting", advice(r), KS("dir", store_display(s->o.dir, name, sizeof name)),
+                 KS("error", s->problem));
     timer_start(s->timer, r > 0 ? LOCK_AGAIN_MS : wait);
 }
 
@@ -79,7 +112,7 @@ static void on_timer(void *ctx)
     struct startup *s = ctx;
     char detail[STORES_DETAIL_MAX] = "";
     const char *file = FORWARD_LOCK_FILE;
-    int r = take_lock(s);
+    int r = take_role(s);
 
     if (r == 0)
         r = engine_open(&s->o, &s->engine, &file, detail);
@@ -93,13 +126,14 @@ static void on_timer(void *ctx)
 /* The lock file went with forward.db, as far as we know: another forwarder may hold the one that is there now. */
 static void leave_replaced(struct startup *s)
 {
+    char name[STORE_DISPLAY_MAX];
+
     log_error(
         "store-replaced",
         "forward.db was replaced or removed while it was open, or its volume was unmounted; the one that is"
         " there now is opened",
-        KS("dir", s->o.dir));
-    (void)close(s->lock_fd);
-    s->lock_fd = -1;
+        KS("dir", store_display(s->o.dir, name, sizeof name)));
+    leave_role(s);
 }
 
 /* A failure soon after the start waits longer than one after hours of work. */
@@ -148,14 +182,18 @@ int startup_open(const struct engine_options *o, struct startup **ret)
     s->o.worked = on_worked;
     s->o.stopped = on_stopped;
     s->o.ctx = s;
-    s->lock_fd = -1;
     (void)snprintf(s->problem, sizeof s->problem, "not started yet");
+    s->o.role = &s->role;
     r = timer_open(app_loop(o->app), on_timer, s, &s->timer);
+    if (r == 0)
+        r = timer_open(app_loop(o->app), on_renew, s, &s->renew);
     if (r != 0) {
+        timer_close(s->timer);
         mem_free(s);
         return r;
     }
     timer_start(s->timer, 0);
+    timer_start(s->renew, STORE_ROLE_RENEW_MS);
     *ret = s;
     return 0;
 }
@@ -180,7 +218,7 @@ void startup_close(struct startup *s)
         return;
     startup_suspend(s);
     timer_close(s->timer);
-    if (s->lock_fd >= 0)
-        (void)close(s->lock_fd);
+    timer_close(s->renew);
+    leave_role(s);
     mem_free(s);
 }

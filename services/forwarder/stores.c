@@ -6,6 +6,7 @@
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/store/role.h"
 #include "common/store/store.h"
 
 #define EVENTS_FILE "events.db"
@@ -58,15 +59,20 @@ static int adopt_log(const struct stores *s)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
+/* A file of this machine is of no use to the forwarder that takes over on another one: with a database every
+ * acknowledgement is committed. */
 static int open_acks(const char *dir, struct stores *s)
 {
     uint64_t key = 0;
-    int r = forward_key(s->db, &key);
+    int r = store_is_server(dir) ? 1 : forward_key(s->db, &key);
+
+    if (r > 0)
+        return 0;
 
     return r == 0 ? acks_open(dir, key, &s->acks) : r;
 }
 
-int stores_open(const char *dir, struct stores *ret, const char **ret_file,
+int stores_open(const char *dir, const struct store_role *role, struct stores *ret, const char **ret_file,
                 char ret_detail[STORES_DETAIL_MAX])
 {
     struct stores s = STORES_NULL;
@@ -74,6 +80,8 @@ int stores_open(const char *dir, struct stores *ret, const char **ret_file,
 
     *ret_file = FORWARD_DB_FILE;
     ret_detail[0] = '\0';
+    if (r == 0 && role)
+        store_role_fence(role, s.db);
     if (r == 0) {
         *ret_file = EVENTS_FILE;
         r = event_reader_open(dir, &s.reader);

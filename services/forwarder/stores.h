@@ -8,6 +8,8 @@
 #include "common/store/forward.h"
 #include "services/forwarder/acks.h"
 
+struct store_role;
+
 struct stores {
     struct db *db;               /* forward.db */
     struct acks *acks;           /* forward.acks */
@@ -20,6 +22,6 @@ struct stores {
  * that is at fault, and ret_detail the store's own text, "" when it has none.
  */
 #define STORES_DETAIL_MAX 160
-int stores_open(const char *dir, struct stores *ret, const char **ret_file,
+int stores_open(const char *dir, const struct store_role *role, struct stores *ret, const char **ret_file,
                 char ret_detail[STORES_DETAIL_MAX]);
 void stores_close(struct stores *s); /* also half-open */

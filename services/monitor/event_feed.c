@@ -360,7 +360,7 @@ static int load_done(struct event_feed *f)
 int event_feed_start(struct event_feed *f)
 {
     struct consumer_options o = {
-        .dir = f->m->settings->app.data_dir,
+        .dir = app_store(&f->m->settings->app),
         .filter = { .type_prefix = STR_LIT(SESSION_TYPE) },
         .sub = f->sub,
     };

@@ -70,7 +70,7 @@ static int open_log(struct silence_watch *w)
         close_log(w);
         w->next_seq = 0;
     }
-    r = w->log ? 0 : event_reader_open(w->m->settings->app.data_dir, &w->log);
+    r = w->log ? 0 : event_reader_open(app_store(&w->m->settings->app), &w->log);
     if (r != 0 || w->next_seq > 0)
         return r;
     r = event_bounds(w->log, &oldest, &head);

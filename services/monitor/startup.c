@@ -13,16 +13,16 @@
 #include <unistd.h>
 
 #include "common/app/bridge_set.h"
-#include "common/base/instance_lock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/metrics.h"
+#include "common/store/role.h"
 #include "common/store/store.h"
 #include "services/monitor/bridge_watch.h"
 #include "services/monitor/metrics.h"
 #include "services/monitor/unwatched.h"
 
-#define LOCK_FILE "monitor.lock"
+#define MONITOR_ROLE "monitor"
 /* The other monitor's death is noticed within this. */
 #define LOCK_AGAIN_MS 1000
 
@@ -32,7 +32,8 @@ struct monitor {
     struct bridge_set bridges;        /* … and of each */
     struct alert_sender_options sender_options;
     struct sink_configs sinks;
-    int lock_fd;         /* of monitor.lock; -1: not held */
+    struct store_role *role; /* NULL: another monitor has it, or nobody knows */
+    struct timer *renew;
     struct timer *start; /* opens a part that was not ready */
     struct backoff waiting, reopening;
     struct store_status store;
@@ -84,7 +85,7 @@ static int check_store(void *ctx, char *ret_why, size_t n)
     if (m->n_watches > 0 && !m->store.failing)
         return 0;
     (void)snprintf(ret_why, n, "%s",
-                   m->lock_fd < 0 ? "another monitor is at work" : "state.db cannot be opened or written");
+                   !m->role ? "another monitor is at work" : "state.db cannot be opened or written");
     return 1;
 }
 
@@ -122,12 +123,35 @@ static void add_checks(struct monitor *m)
     app_check_add(m->app, &(struct app_check){ "bus", check_bus, m, false });
 }
 
-/* ---- monitor.lock ---------------------------------------------------------------------------- */
+/* ---- the role ---------------------------------------------------------------------------- */
 
-/* Returns 0, INSTANCE_LOCK_TAKEN: another monitor holds it, or -errno. */
-static int take_lock(struct monitor *m)
+static void leave_role(struct monitor *m)
 {
-    return instance_lock_take(m->settings.app.data_dir, LOCK_FILE, &m->lock_fd, NULL);
+    store_role_release(m->role);
+    m->role = NULL;
+}
+
+/* Returns 0, STORE_ROLE_TAKEN: another monitor has it, or -errno. */
+static int take_role(struct monitor *m)
+{
+    if (m->role && !store_role_is_held(m->role))
+        leave_role(m);
+    return m->role ? 0 : store_role_take(app_store(&m->settings.app), MONITOR_ROLE, &m->role);
+}
+
+/* A monitor that was paused or cut off has lost the role: it writes nothing more, and waits for its turn. */
+static void on_renew(void *ctx)
+{
+    struct monitor *m = ctx;
+    int r = m->role ? store_role_renew(m->role) : 0;
+
+    timer_start(m->renew, STORE_ROLE_RENEW_MS);
+    if (!m->role || (r != -EPERM && store_role_is_held(m->role)))
+        return;
+    log_warn("role-lost", "another monitor may have taken over; this one waits until the role is free again");
+    leave_role(m);
+    m->reopen = true;
+    timer_start(m->start, 0);
 }
 
 /* ---- opening and closing the parts ----------------------------------------------------------- */
@@ -320,26 +344,30 @@ static void on_reload(void *ctx, int signum)
 /* Not a matter of waiting. */
 static bool is_fatal(int r)
 {
-    return r != -ENOSPC && r != -EAGAIN && r != -EIO;
+    return !db_error_passes(r);
 }
 
 /* Returns 0, 1: another monitor holds the lock, or -errno. */
 static int try_start(struct monitor *m)
 {
-    int r = m->lock_fd < 0 ? take_lock(m) : 0;
+    int r = take_role(m);
 
     if (r == 0)
-        r = db_open_state(m->settings.app.data_dir, &m->context.db);
+        r = db_open_state(app_store(&m->settings.app), &m->context.db);
     m->store.db = m->context.db;
+    if (r == 0)
+        store_role_fence(m->role, m->context.db);
     return r == 0 ? open_parts(m) : r;
 }
 
 static void log_waiting(struct monitor *m, int r)
 {
+    char name[STORE_DISPLAY_MAX];
+
     (void)backoff_next_ms(&m->waiting);
     if (r > 0 && m->waiting.tries == 1)
         log_warn("second-monitor", "another monitor works on this data directory; waiting to take over",
-                 KS("dir", m->settings.app.data_dir));
+                 KS("dir", store_display(app_store(&m->settings.app), name, sizeof name)));
     if (r < 0 && backoff_is_news(&m->waiting))
         log_warn("state-waiting", "waiting for state.db", KS("error", err_text(r)));
 }
@@ -347,6 +375,7 @@ static void log_waiting(struct monitor *m, int r)
 static void on_start(void *ctx)
 {
     struct monitor *m = ctx;
+    char name[STORE_DISPLAY_MAX];
     int r;
 
     if (m->reopen)
@@ -359,7 +388,8 @@ static void on_start(void *ctx)
     }
     close_parts(m);
     if (r < 0 && is_fatal(r)) {
-        log_error("state-unusable", "cannot work with state.db", KS("dir", m->settings.app.data_dir),
+        log_error("state-unusable", "cannot work with state.db",
+                  KS("dir", store_display(app_store(&m->settings.app), name, sizeof name)),
                   KS("error", err_text(r)));
         app_fail(m->app, EXIT_UNREACHABLE);
         return;
@@ -403,7 +433,6 @@ int monitor_open(const struct app_start *start, struct monitor **ret)
 
     if (!m)
         return -ENOMEM;
-    m->lock_fd = -1;
     *ret = m;
     r = app_open(&monitor_spec, start, &m->settings, &m->app);
     if (r == 0)
@@ -414,7 +443,11 @@ int monitor_open(const struct app_start *start, struct monitor **ret)
     add_checks(m);
     r = timer_open(app_loop(m->app), on_start, m, &m->start);
     if (r == 0)
-        timer_start(m->start, 0);
+        r = timer_open(app_loop(m->app), on_renew, m, &m->renew);
+    if (r != 0)
+        return r;
+    timer_start(m->start, 0);
+    timer_start(m->renew, STORE_ROLE_RENEW_MS);
     return r == 0 ? loop_on_signal(app_loop(m->app), SIGHUP, on_reload, m) : r;
 }
 
@@ -434,8 +467,9 @@ int monitor_close(struct monitor *m, int r)
         bridge_watch_commit(m->watches[i]);
     close_parts(m);
     timer_close(m->start);
-    if (m->lock_fd >= 0)
-        (void)close(m->lock_fd);
+    if (m->renew)
+        timer_close(m->renew);
+    store_role_release(m->role);
     bridge_set_fini(&m->bridges);
     sink_configs_fini(&m->sinks);
     r = app_close(app, r);

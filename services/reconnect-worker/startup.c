@@ -144,7 +144,7 @@ int worker_open(struct worker *w, const struct app_start *start)
     if (r != 0)
         return r;
     name_worker(w);
-    w->state = STATE_STORE(w->settings.app.data_dir, "nothing is attempted; trying again");
+    w->state = STATE_STORE(app_store(&w->settings.app), "nothing is attempted; trying again");
     return start_worker(w);
 }
 

@@ -68,11 +68,11 @@ static bool log_is_missing(const char *dir, int64_t *ret_seq)
 /* A volume that is not mounted must not be taken for a new installation. */
 static int check_log(const struct ingest *in)
 {
-    const char *dir = in->settings.app.data_dir;
+    const char *dir = app_store(&in->settings.app);
     char message[SETTINGS_VALUE_MAX + 512];
     int64_t seq = 0;
 
-    if (in->settings.new_log || !log_is_missing(dir, &seq))
+    if (in->settings.new_log || store_is_server(dir) || !log_is_missing(dir, &seq))
         return 0;
     (void)snprintf(
         message, sizeof message,
@@ -85,7 +85,7 @@ static int check_log(const struct ingest *in)
 static int open_log(struct ingest *in)
 {
     const struct ingest_settings *s = &in->settings;
-    const struct committer_options o = { .dir = s->app.data_dir,
+    const struct committer_options o = { .dir = app_store(&s->app),
                                          .clock = app_clock(in->app),
                                          .retention = { .age_ms = s->retention_age_ms,
                                                         .size_bytes = s->retention_bytes,
@@ -107,7 +107,7 @@ static int open_log(struct ingest *in)
             "or set another ZAPKEEP_DATA_DIR",
             (long long)pid, s->app.data_dir);
     else
-        (void)db_problem(s->app.data_dir, EVENTS_DB_FILE, r, message, sizeof message);
+        (void)db_problem(app_store(&s->app), EVENTS_DB_FILE, r, message, sizeof message);
     return app_exit(in->app, EXIT_UNREACHABLE, "%s", message);
 }
 

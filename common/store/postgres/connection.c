@@ -8,12 +8,10 @@
 #include "common/store/postgres/connection.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/base/clock.h"
 #include "common/base/mem.h"
@@ -21,11 +19,11 @@
 
 #define HOSTS_MAX 8
 
-static const char *password_file;
+static const char *password = "";
 
-void pg_set_password_file(const char *path)
+void pg_set_password(const char *value)
 {
-    password_file = path && *path ? path : NULL;
+    password = value;
 }
 
 const char *pg_schema_of(enum pg_part part)
@@ -219,23 +217,6 @@ int pg_exec(struct db *db, const char *sql)
 
 /* ---- connecting ------------------------------------------------------------------------------ */
 
-/* Read anew for each connection, so that a password can be changed. */
-static int read_password(char *ret, size_t n)
-{
-    int fd = open(password_file, O_RDONLY | O_CLOEXEC);
-    ssize_t got;
-
-    if (fd < 0)
-        return -errno;
-    got = read(fd, ret, n - 1);
-    (void)close(fd);
-    if (got < 0)
-        return -EIO;
-    ret[got] = '\0';
-    ret[strcspn(ret, "\r\n")] = '\0';
-    return 0;
-}
-
 /* Item @i of a list "a,b,c"; the only item stands for all. Returns false past the end. */
 static bool list_item(const char *list, int i, char *ret, size_t n)
 {
@@ -289,7 +270,7 @@ static int targets_of(const char *where, struct target ret[HOSTS_MAX], char *ret
     return count;
 }
 
-static PGconn *start(const char *where, const struct target *t, const char *password)
+static PGconn *start(const char *where, const struct target *t)
 {
     const char *keys[16], *values[16];
     int n = 0;
@@ -344,10 +325,9 @@ static int refusal_of(const char *text)
     return -ENOTCONN;
 }
 
-static int try_target(const char *where, const struct target *t, const char *password, PGconn **ret,
-                      char *ret_error, size_t n)
+static int try_target(const char *where, const struct target *t, PGconn **ret, char *ret_error, size_t n)
 {
-    PGconn *conn = start(where, t, password);
+    PGconn *conn = start(where, t);
     int r = conn ? finish(conn) : -ENOMEM;
 
     if (r == 0 && PQsetnonblocking(conn, 1) == 0) {
@@ -368,23 +348,19 @@ static _Thread_local int first_target;
 static int connect_any(const char *where, PGconn **ret, char *ret_error, size_t n)
 {
     struct target targets[HOSTS_MAX] = { 0 };
-    char password[512] = "";
     int count = targets_of(where, targets, ret_error, n);
     int r = count > 0 ? 0 : -EINVAL;
 
-    if (r == 0 && password_file)
-        r = read_password(password, sizeof password);
     if (r != 0)
         return r;
     r = -ENOTCONN;
     for (int i = 0; r != 0 && i < count; i++) {
         int at = (first_target + i) % count;
 
-        r = try_target(where, &targets[at], password, ret, ret_error, n);
+        r = try_target(where, &targets[at], ret, ret_error, n);
         if (r == 0)
             first_target = at;
     }
-    explicit_bzero(password, sizeof password);
     return r;
 }
 

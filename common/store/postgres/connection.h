@@ -60,5 +60,5 @@ int pg_check(struct pg_db *d, const PGresult *res);
 /* The connection is of no use any more. Returns -ENOTCONN. */
 int pg_lost(struct pg_db *d, const char *why);
 
-/* The password's file, NULL: libpq's own ways (.pgpass). */
-void pg_set_password_file(const char *path);
+/* Kept by reference; "": libpq's own ways (.pgpass). */
+void pg_set_password(const char *value);

@@ -8,6 +8,7 @@
 #include "common/store/postgres/event_log.h"
 #include "common/store/postgres/event_scan.h"
 #include "common/store/postgres/problem.h"
+#include "common/store/postgres/report.h"
 #include "common/store/postgres/role.h"
 #include "common/store/postgres/schema.h"
 #include "common/store/postgres/statements.h"
@@ -160,9 +161,11 @@ const struct engine postgres_engine = {
     .forward_checkpoint = forward_checkpoint_of,
     .open_log = pg_log_open,
     .open_log_reader = open_events,
-    .set_password_file = pg_set_password_file,
+    .set_password = pg_set_password,
     .upgrade = upgrade,
     .schema = schema,
+    .display = pg_display,
+    .report = pg_report,
     .problem = pg_problem,
     .other_bytes = other_bytes,
     .role_take = pg_role_take,

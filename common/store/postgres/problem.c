@@ -18,8 +18,7 @@ void pg_problem_keep(int r, const char *detail)
     (void)snprintf(last.detail, sizeof last.detail, "%s", r != 0 && detail ? detail : "");
 }
 
-/* Host and database alone: never the user's name or a password. */
-static void name_of(const char *where, char *ret, size_t n)
+const char *pg_display(const char *where, char *ret, size_t n)
 {
     PQconninfoOption *options = PQconninfoParse(where, NULL);
     const char *host = NULL, *database = NULL, *service = NULL;
@@ -29,12 +28,13 @@ static void name_of(const char *where, char *ret, size_t n)
         database = strcmp(o->keyword, "dbname") == 0 ? o->val : database;
         service = strcmp(o->keyword, "service") == 0 ? o->val : service;
     }
-    (void)snprintf(ret, n, "the PostgreSQL store %s%s%s",
+    (void)snprintf(ret, n, "postgresql://%s%s%s",
                    service ? service
                    : host  ? host
                            : "",
                    database ? "/" : "", database ? database : "");
     PQconninfoFree(options);
+    return ret;
 }
 
 const char *pg_problem(const char *where, const char *part, int r, char *ret, size_t n)
@@ -60,7 +60,7 @@ const char *pg_problem(const char *where, const char *part, int r, char *ret, si
     char name[200];
 
     (void)part;
-    name_of(where, name, sizeof name);
+    (void)pg_display(where, name, sizeof name);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (rows[i].r == r) {
             (void)snprintf(ret, n, "%s %s%s%s", name, rows[i].text, last.r == r && *last.detail ? " — " : "",

@@ -5,4 +5,6 @@
 
 /* The server's own words about the last failure to open a part, in this thread; for pg_problem(). */
 void pg_problem_keep(int r, const char *detail);
+/* Host and database: never the user's name or a password. */
+const char *pg_display(const char *where, char *ret, size_t n);
 const char *pg_problem(const char *where, const char *part, int r, char *ret, size_t n);

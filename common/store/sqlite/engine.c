@@ -57,6 +57,20 @@ static int schema(const char *dir, int *ret_is, int *ret_known)
     return r == -ENOENT ? 0 : r;
 }
 
+static const char *display(const char *dir, char *ret, size_t n)
+{
+    (void)snprintf(ret, n, "%s", dir);
+    return ret;
+}
+
+static int report(const char *dir,
+                  int (*on_line)(void *ctx, const char *name, const char *value, const char *problem),
+                  void *ctx)
+{
+    (void)dir;
+    return on_line(ctx, "SQLite", sqlite3_libversion(), "");
+}
+
 static int open_state_reader(const char *dir, struct db **ret)
 {
     return db_open_reader(dir, STATE_DB_FILE, ret);
@@ -132,6 +146,8 @@ const struct engine sqlite_engine = {
     .open_log_reader = open_log_reader,
     .upgrade = upgrade,
     .schema = schema,
+    .display = display,
+    .report = report,
     .problem = sqlite_problem,
     .other_bytes = sqlite_other_bytes,
     .role_take = sqlite_role_take,

@@ -1,0 +1,194 @@
+"""A stack on PostgreSQL, from the outside: what is answered is stored once and in order, sessions come back, deliveries
+arrive; with the server killed, hanging or gone for a while, and with a second program of each kind."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+import zk
+from forwarding import Backend
+from zk import wait_until, webhook
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "postgres"))
+from server import Server  # noqa: E402
+
+FAST = {"CHECK_INTERVAL": "500ms", "CHECK_SOON": "100ms", "CHECK_INCIDENT": "300ms", "HEALTH_TIMEOUT": "1s",
+        "RECONNECT_RATE": "20/s", "FLAP_PENALTY": "0", "INCIDENT_MIN": "100", "BREAKER_FAULTS": "100"}
+
+
+@pytest.fixture(scope="module")
+def server():
+    s = Server(fsync=True).start()
+    yield s
+    s.close()
+
+
+@pytest.fixture
+def stack(server, make_stack, request):
+    if server.process is None or server.process.poll() is not None:
+        server.start()
+    name = f"zk{abs(hash(request.node.name)) % 10**9}"
+    server.sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", "postgres")
+    stack = make_stack(ZAPKEEP_STORE=server.create(name), **FAST)
+    stack.database = name
+    stack.cli("store", "init", check=True)
+    yield stack
+    server.signal(signal.SIGCONT)
+
+
+class Sender(threading.Thread):
+    """Posts webhooks one after the other, as a bridge does, and again until they are taken; remembers each answer."""
+
+    def __init__(self, stack, name, ports=None):
+        super().__init__(daemon=True)
+        self.stack, self.session, self.ports = stack, name, ports or [stack.ports["ingest"]]
+        self.answers, self.taken, self.ends = {}, [], False
+        self.slowest = 0
+
+    def post(self, i, n):
+        url = f"http://127.0.0.1:{self.ports[i % len(self.ports)]}/api/v1/messages/webhook"
+        start = time.monotonic()
+        try:
+            status = zk.http("POST", url, webhook(self.session, message_id=f"{self.session}-{n}"),
+                             {"Content-Type": "application/json", "Authorization": f"Bearer {self.stack.token}"}, timeout=30)[0]
+        except OSError:
+            status = 0
+        self.slowest = max(self.slowest, time.monotonic() - start)
+        return status
+
+    def run(self):
+        n = i = 0
+        while not self.ends:
+            status = self.post(i, n)
+            self.answers[status] = self.answers.get(status, 0) + 1
+            if status == 200:
+                self.taken.append(f"{self.session}-{n}")
+                n += 1
+            else:
+                i += 1
+                time.sleep(0.05)
+
+    def end(self):
+        self.ends = True
+        self.join(40)
+        assert not self.is_alive()
+
+
+def check_stored(stack, senders):
+    """Each message that was answered 200 is there once, per session in its order; seq has no gap."""
+    events = stack.events()
+    assert [e["seq"] for e in events] == list(range(1, len(events) + 1))
+    for s in senders:
+        mine = [e["message_id"] for e in events if e["session"] == s.session]
+        assert mine[:len(s.taken)] == s.taken and len(mine) <= len(s.taken) + 1
+
+
+def second_ingest(stack):
+    port = zk.free_port()
+    p = stack.start("ingest-2", "zapkeep-ingest", ZAPKEEP_INGEST_LISTEN=f"127.0.0.1:{port}")
+    wait_until("the second ingest is ready", lambda: zk.http("GET", f"http://127.0.0.1:{port}/ready")[0] == 200, needs=p)
+    return port
+
+
+def test_a_store_is_made_once_and_a_newer_one_is_refused(server, stack):
+    again = stack.cli("store", "init", check=True)
+    assert "already" in again.stdout
+    server.sql("UPDATE zapkeep.version SET version = 99", stack.database)
+    for command in (["store", "upgrade"], ["events"], ["sessions"]):
+        done = stack.cli(*command)
+        assert done.returncode == 3 and "newer zapkeep" in done.stderr, done
+    ingest = stack.start("ingest", "zapkeep-ingest")
+    assert ingest.popen.wait(10) == 3 and "newer zapkeep" in ingest.text()
+
+
+def test_webhooks_sessions_and_deliveries_end_to_end(server, stack):
+    backend = Backend()
+    stack.env["BACKEND_URL"] = backend.url
+    stack.all("contract", "--sessions", "3", workers=2)
+    stack.forward()
+    stack.control("POST", "/drop?share=1&code=428")
+    wait_until("every session is connected again", lambda: set(stack.state()["sessions"].values()) == {"connected"} and
+               len(stack.control("GET", "/calls")) >= 3)
+    bodies = [webhook("alpha", message_id=f"M{n}") for n in range(30)]
+    for body in [*bodies, bodies[3]]:  # the last is a repeat
+        assert stack.post(body)[0] == 200
+    events = [e for e in stack.events() if e["session"] == "alpha"]
+    assert [e["message_id"] for e in events] == [f"M{n}" for n in range(30)]
+    backend.wait(30, lambda d: d.session == "alpha")
+    assert [d.message_id for d in backend.all(lambda d: d.session == "alpha")] == [f"M{n}" for n in range(30)]
+    for name in ("hub", "ingest", "monitor", "worker-1", "worker-2", "forward"):
+        assert stack.processes[name].stop() == 0
+    assert not os.path.exists(f"{stack.data}/state.db") and not os.path.exists(f"{stack.data}/events.db")
+    backend.close()
+
+
+def test_two_ingests_lose_and_repeat_nothing_while_the_server_is_killed(server, stack):
+    stack.hub()
+    stack.ingest()
+    ports = [stack.ports["ingest"], second_ingest(stack)]
+    senders = [Sender(stack, f"s{i}", ports[i % 2:] + ports[:i % 2]) for i in range(6)]
+    for s in senders:
+        s.start()
+    for _ in range(2):
+        time.sleep(0.7)
+        server.kill()
+        time.sleep(0.3)
+        server.start()
+        before = sum(len(s.taken) for s in senders)
+        wait_until("webhooks are taken again", lambda: sum(len(s.taken) for s in senders) > before + 20, 15)  # noqa: B023
+    stack.processes["ingest-2"].kill()
+    time.sleep(0.5)
+    for s in senders:
+        s.end()
+    assert any(503 in s.answers or 0 in s.answers for s in senders)
+    check_stored(stack, senders)
+
+
+def test_a_monitor_that_was_paused_writes_nothing_after_another_took_over(server, stack):
+    stack.hub()
+    stack.ingest()
+    stack.sim("contract", "--sessions", "2")
+    first = stack.monitor()
+
+    def holder():
+        return server.sql("SELECT fence FROM zapkeep.role WHERE name = 'monitor' AND until > clock_timestamp()", stack.database)
+
+    wait_until("the first monitor has the role", lambda: holder() == "1")
+    second = stack.start("monitor-2", "zapkeep-monitor", "--admin-listen", "off")
+    wait_until("the second one waits", lambda: "waiting to take over" in second.text())
+    os.kill(first.pid, signal.SIGSTOP)
+    stopped = time.monotonic()
+    wait_until("the second one has taken over", lambda: holder() == "2", 15)
+    assert time.monotonic() - stopped < 15
+    stack.control("POST", "/drop?share=1&code=428")
+    os.kill(first.pid, signal.SIGCONT)
+    wait_until("the first one sees that it lost the role", lambda: "role-lost" in first.text() or "waiting to take over" in first.text())
+    assert holder() == "2"
+    assert second.stop() == 0  # gives the role up at once
+    wait_until("the first one has it again", lambda: holder() == "3", 10)
+
+
+def test_a_password_is_in_no_log(server, stack):
+    password = "pg-" + "secret-4711"
+    uri = stack.env["ZAPKEEP_STORE"].replace("zapkeep@", f"zapkeep:{password}@")
+    monitor = stack.monitor(ZAPKEEP_STORE=uri.replace("host=/", "host=/nowhere/"))
+    wait_until("it waits", lambda: "waiting" in monitor.text())
+    done = stack.cli("store", "status", ZAPKEEP_STORE=uri.replace("host=/", "host=/nowhere/"))
+    assert done.returncode == 3 and "does not answer" in done.stderr
+    assert password not in done.stdout + done.stderr + monitor.text()
+
+
+@pytest.mark.parametrize("suite", ["alerts", "commit", "events", "forward_store"])
+def test_the_unit_tests_of_the_store_hold_for_both_engines(server, stack, suite):
+    top = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+    binary = os.path.join(os.path.dirname(zk.BIN.rstrip("/")), "tests", f"test_{suite}")
+    server.sql("ALTER SYSTEM SET fsync = off", "postgres")
+    server.sql("SELECT pg_reload_conf()", "postgres")
+    done = subprocess.run([binary], cwd=top, env={**os.environ, "ZK_TEST_POSTGRES": stack.env["ZAPKEEP_STORE"]}, capture_output=True,
+                          text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
