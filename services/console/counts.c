@@ -193,7 +193,7 @@ static int64_t find_start(const struct console_context *c)
 int counts_open(const struct console_context *c, struct counts **ret)
 {
     struct counts *x = mem_zalloc(sizeof *x);
-    const struct consumer_options o = { .dir = c->settings->app.data_dir,
+    const struct consumer_options o = { .dir = app_store(&c->settings->app),
                                         .after_seq = find_start(c),
                                         .bus_out = app_bus(&c->settings->app) };
     int r = x ? 0 : -ENOMEM;

@@ -161,7 +161,7 @@ static int read_all(const struct console_context *c, struct overview *o)
     if (r != 0)
         return r;
     read_log(c, o);
-    (void)status_forward_read(c->settings->app.data_dir, &o->forward);
+    (void)status_forward_read(app_store(&c->settings->app), &o->forward);
     count_marks(c, o);
     for (int i = 0; i < OVERVIEW_SERVICES; i++)
         read_service(c, &services[i], o, &o->service[i]);

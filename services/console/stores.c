@@ -55,7 +55,7 @@ int stores_state(struct stores *s, struct db **ret)
     int r = check(&s->state);
 
     if (r == 0 && !s->state)
-        r = db_open_state(s->settings->data_dir, &s->state);
+        r = db_open_state(app_store(s->settings), &s->state);
     if (r == 0)
         *ret = s->state;
     return r;
@@ -66,7 +66,7 @@ int stores_forward(struct stores *s, struct db **ret)
     int r = check(&s->forward);
 
     if (r == 0 && !s->forward)
-        r = forward_open_reader(s->settings->data_dir, &s->forward);
+        r = forward_open_reader(app_store(s->settings), &s->forward);
     if (r == 0)
         *ret = s->forward;
     return r;
@@ -81,7 +81,7 @@ int stores_log(struct stores *s, struct event_reader **ret)
         s->log = NULL;
     }
     if (!s->log)
-        r = event_reader_open(s->settings->data_dir, &s->log);
+        r = event_reader_open(app_store(s->settings), &s->log);
     if (r == 0)
         *ret = s->log;
     return r;
