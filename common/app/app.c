@@ -17,7 +17,9 @@
 #include "common/app/systemd.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/io/inner_loop.h"
 #include "common/store/store.h"
+#include "common/store/waiting.h"
 
 /* After SIGTERM a service has this long to finish its work in flight (guarantee S1). */
 #define STOP_GRACE_MS (10 * 1000)
@@ -34,6 +36,7 @@ struct app {
     struct loop *loop;
     struct clock *clock, machine_clock; /* the start's, or the machine's */
     struct rng *rng, kernel_rng;
+    struct inner_loop *admin_loop; /* NULL: the admin port is served by the loop itself */
     struct admin *admin;
     struct app_publisher *publisher;
     struct http_client *client;
@@ -91,17 +94,44 @@ static void on_signal(void *ctx, int signum)
     a->on_stop(a->on_stop_ctx);
 }
 
+/* How often the admin server's timers are looked at while a database server is waited for. */
+#define WAITING_POLL_MS 100
+
+/* With a database server the admin port is served also while one of our calls waits for it. */
+static int open_admin_loop(struct app *a, struct loop **ret)
+{
+    int r;
+
+    *ret = a->loop;
+    if (!store_is_server(app_store(a->settings)))
+        return 0;
+    r = inner_loop_open(a->loop, &a->admin_loop);
+    if (r != 0)
+        return r;
+    *ret = inner_loop_of(a->admin_loop);
+    store_set_waiting(&(struct store_waiting){ .fd = inner_loop_fd(a->admin_loop),
+                                               .poll_ms = WAITING_POLL_MS,
+                                               .serve = inner_loop_serve,
+                                               .ctx = a->admin_loop });
+    return 0;
+}
+
 static int open_admin(struct app *a, const struct app_start *start)
 {
     const struct app_spec *spec = a->spec;
     const struct app_settings *s = a->settings;
     bool any_port =
         spec->admin_any_port && !settings_given(spec->table, APP_ADMIN_SETTING, start->argc, start->argv);
+    struct loop *loop = a->loop;
     int r = admin_new(spec->service, s->host_names, &a->admin);
 
     if (r != 0 || !s->admin_listen)
         return r;
-    r = admin_listen(a->admin, a->loop, s->admin_listen, any_port);
+    r = open_admin_loop(a, &loop);
+    if (r == 0)
+        r = admin_listen(a->admin, loop, s->admin_listen, any_port);
+    if (a->admin_loop)
+        inner_loop_serve(a->admin_loop); /* it begins to listen */
     if (r == 0 || r == -ENOMEM)
         return r;
     return boot_exit(spec, EXIT_UNREACHABLE,
@@ -263,6 +293,9 @@ int app_close(struct app *a, int r)
     http_client_close(a->client);
     app_publisher_close(a->publisher);
     admin_free(a->admin);
+    if (a->admin_loop)
+        store_set_waiting(NULL);
+    inner_loop_close(a->admin_loop);
     timer_close(a->trim);
     timer_close(a->grace);
     timer_close(a->watchdog);

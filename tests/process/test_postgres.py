@@ -149,6 +149,31 @@ def test_two_ingests_lose_and_repeat_nothing_while_the_server_is_killed(server, 
     check_stored(stack, senders)
 
 
+def test_a_server_that_hangs_is_answered_503_and_health_goes_on(server, stack):
+    stack.hub()
+    stack.ingest()
+    stack.monitor()
+    sender = Sender(stack, "s")
+    sender.start()
+    wait_until("webhooks are taken", lambda: len(sender.taken) > 5)
+    server.signal(signal.SIGSTOP)
+    slowest = 0
+    until = time.monotonic() + 8
+    while time.monotonic() < until:
+        for port in ("ingest", "monitor"):
+            start = time.monotonic()
+            assert zk.http("GET", f"http://127.0.0.1:{stack.ports[port]}/health")[0] == 200
+            slowest = max(slowest, time.monotonic() - start)
+        time.sleep(0.05)
+    assert slowest < 1, slowest
+    server.signal(signal.SIGCONT)
+    before = len(sender.taken)
+    wait_until("webhooks are taken again", lambda: len(sender.taken) > before + 5, 15)
+    sender.end()
+    assert sender.answers.get(503) and sender.slowest < 20, (sender.answers, sender.slowest)
+    check_stored(stack, [sender])
+
+
 def test_a_monitor_that_was_paused_writes_nothing_after_another_took_over(server, stack):
     stack.hub()
     stack.ingest()

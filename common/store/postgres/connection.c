@@ -125,6 +125,13 @@ static int64_t now_ms(void)
     return clock_mono_us() / 1000;
 }
 
+static _Thread_local bool serving;
+
+bool pg_is_serving(void)
+{
+    return serving;
+}
+
 /* Returns 0: something happened, or -ETIMEDOUT. */
 static int wait_for(int fd, short events, int64_t until_ms)
 {
@@ -133,7 +140,7 @@ static int wait_for(int fd, short events, int64_t until_ms)
 
     for (;;) {
         int64_t left = until_ms - now_ms();
-        bool watched = store_waiting(&waiting);
+        bool watched = !serving && store_waiting(&waiting);
         int n;
 
         if (left <= 0)
@@ -142,8 +149,12 @@ static int wait_for(int fd, short events, int64_t until_ms)
         if (watched && waiting.poll_ms < left)
             left = waiting.poll_ms;
         n = poll(fds, 2, (int)left);
-        if (watched)
+        if (watched) {
+            serving =
+                true; /* a store call from there is refused, it would come between a question and its answer */
             waiting.serve(waiting.ctx);
+            serving = false;
+        }
         if (n > 0 && fds[0].revents != 0)
             return 0;
     }
@@ -206,6 +217,8 @@ int pg_exec(struct db *db, const char *sql)
     PGresult *res = NULL;
     int r;
 
+    if (pg_is_serving())
+        return -EAGAIN;
     if (!pg_is_usable(d))
         return pg_lost(d, "the connection is closed");
     if (PQsendQuery(d->conn, sql) == 0)
@@ -372,12 +385,12 @@ static void drop_notice(void *ctx, const PGresult *res)
 
 int pg_connect(const char *where, enum pg_part part, struct pg_db **ret, char *ret_error, size_t n)
 {
-    struct pg_db *d = mem_zalloc(sizeof *d);
+    struct pg_db *d = serving ? NULL : mem_zalloc(sizeof *d);
     char error[256] = "";
     int r;
 
     if (!d)
-        return -ENOMEM;
+        return serving ? -EAGAIN : -ENOMEM;
     d->db.engine = &postgres_engine;
     d->part = part;
     r = connect_any(where, &d->conn, error, sizeof error);

@@ -47,6 +47,9 @@ void pg_close(struct db *db);
 /* False when the connection has to be opened anew. */
 bool pg_is_usable(const struct pg_db *d);
 
+/* Inside of what is served while a call waits: no call to the store can be made then, it returns -EAGAIN. */
+bool pg_is_serving(void);
+
 /* Runs @sql, one statement or several, and drops its rows. */
 int pg_exec(struct db *db, const char *sql);
 /* The last result of what was sent, within @limit_ms; *ret is to be cleared, also on failure. Returns 0 or -errno. */

@@ -169,6 +169,8 @@ static int execute(struct statement *s)
     struct pg_db *d = pg_db(s->sql.db);
     int r = 0;
 
+    if (pg_is_serving())
+        return -EAGAIN;
     if (!pg_is_usable(d))
         return pg_lost(d, "the connection is closed");
     if (s->writes && !d->in_transaction) {

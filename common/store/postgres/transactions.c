@@ -66,6 +66,8 @@ int pg_begin(struct db *db)
 
     if (!pg_is_usable(d))
         return pg_lost(d, "the connection is closed");
+    if (pg_is_serving())
+        return -EAGAIN;
     if (d->in_transaction)
         return -EPROTO;
     r = send_begin(d, &res);
