@@ -34,7 +34,7 @@ void cli_audit(const struct cli_settings *settings, const char *action, const ch
     str_copy(str_from(bridge), row.bridge, sizeof row.bridge);
     str_copy(str_from(session), row.session, sizeof row.session);
     str_copy(str_from(detail), row.detail, sizeof row.detail);
-    if (ops_open_state(settings->app.data_dir, &db) == 0)
+    if (ops_open_state(app_store(&settings->app), &db) == 0)
         (void)audit_add(db, &row, &n);
     db_close(db);
 }

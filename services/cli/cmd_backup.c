@@ -15,8 +15,8 @@
 #include "common/store/db.h"
 #include "common/store/events.h"
 #include "common/store/sqlite/backup.h"
-#include "common/store/store.h"
 #include "common/store/sqlite/open.h"
+#include "common/store/store.h"
 #include "services/cli/cli.h"
 #include "services/cli/commands.h"
 

@@ -20,7 +20,7 @@ static bool has_row(const struct cli_settings *s, const char *name)
 {
     struct bridge_row row;
     struct db *db = NULL;
-    int r = ops_open_state(s->app.data_dir, &db);
+    int r = ops_open_state(app_store(&s->app), &db);
 
     if (r == 0)
         r = bridges_find(db, name, &row);
@@ -86,7 +86,7 @@ static int on_session(void *ctx, const struct session_row *row)
 static int search_state(const struct cli_settings *s, struct search *f)
 {
     struct db *db = NULL;
-    int r = ops_open_state(s->app.data_dir, &db);
+    int r = ops_open_state(app_store(&s->app), &db);
 
     if (r == 0)
         r = sessions_each(db, NULL, on_session, f);
