@@ -133,8 +133,10 @@ struct json_path;
 struct bridge_driver {
     const char *name; /* the value of WHATSAPP_BRIDGE */
     const char *what; /* one line for --help and doctor */
-    const char *
-        source; /* the source that it was written from, without a recording to hold it against; NULL: recorded */
+    /* The source that it was written from, without a recording to hold it against; NULL: recorded. */
+    const char *source;
+    const char *limits;     /* what this bridge cannot tell or do; NULL: nothing */
+    const char *advice;     /* settings at the bridge that help; NULL: none */
     const char *key_header; /* the header that carries the key, up to the key: "X-Api-Key: " */
     /* Makes of the operator's key, which is not "", the one of a call about session @id (NULL: of the bridge); "" sends
      * none. Returns 0, -EINVAL or -ENOMEM. NULL: it is sent as it is. */

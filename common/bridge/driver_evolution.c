@@ -162,6 +162,8 @@ static const struct hook_form hooks = {
 const struct bridge_driver bridge_evolution = {
     .name = "evolution",
     .what = "Evolution API: states are asked for one by one, because its list says open after a drop",
+    .limits = "its list says open after a drop, and only 401, 402, 403 and 406 come with a cause",
+    .advice = "keep WEBHOOK_BY_EVENTS=false; WEBHOOK_RETRY_MAX_ATTEMPTS=10 or more; 2.4 wants its licence activated",
     .key_header = "apikey: ",
     .has_status = true,
     .has_reconnect = true,

@@ -292,6 +292,8 @@ const struct bridge_driver bridge_wuzapi = {
     .name = "wuzapi",
     .what = "wuzapi: a session is a user; its webhooks may be forms",
     .source = "asternic/wuzapi, 2025 and 2026",
+    .limits = "it does not tell of a replaced session (440), and does not connect a client that is dead but exists",
+    .advice = "WEBHOOK_FORMAT=json and WEBHOOK_RETRY_ENABLED=true",
     .key_header = "Authorization: ",
     .has_list = true,
     .has_reconnect = true,

@@ -77,6 +77,8 @@ static enum probe_verdict recognise(const struct bridge_answer *a)
 const struct bridge_driver bridge_zapw = {
     .name = "zapw",
     .what = "the released zapw: states by its list, no reconnecting over HTTP (RECONNECT_HOOK restarts it)",
+    .limits = "it cannot reconnect a session over HTTP, and repeats a failed webhook only twice",
+    .advice = "use the image of deploy/whatsapp-bridge",
     .key_header = SESSIONS_KEY_HEADER,
     .has_extension = true,
     .has_list = true,

@@ -40,6 +40,7 @@ static const struct {
     { "bridge", doctor_bridge, true },
     { "key", doctor_key, true },
     { "dialect", doctor_dialect, true },
+    { "capabilities", doctor_capabilities, true },
     { "extension", doctor_extension, true },
     { "reconnect", doctor_reconnect, true },
     { "folder", doctor_folder, false },

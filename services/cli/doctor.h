@@ -60,7 +60,8 @@ struct doctor {
 #define DOCTOR_PROBE_TYPE "zapkeep.probe"
 
 typedef void doctor_check(struct doctor *d, struct finding *f);
-doctor_check doctor_bridge, doctor_key, doctor_dialect, doctor_extension, doctor_reconnect, doctor_clock;
+doctor_check doctor_bridge, doctor_key, doctor_dialect, doctor_capabilities, doctor_extension,
+    doctor_reconnect, doctor_clock;
 doctor_check doctor_ingest, doctor_token, doctor_bus, doctor_hub, doctor_probe, doctor_arrival;
 doctor_check doctor_folder, doctor_disk, doctor_sqlite, doctor_state, doctor_log, doctor_forward,
     doctor_monitor, doctor_workers;

@@ -179,6 +179,33 @@ void doctor_dialect(struct doctor *d, struct finding *f)
                     "it answers like none of the bridges that are known (%d)", d->refused_status);
 }
 
+static const char *text_if(bool has, const char *text)
+{
+    return has ? text : "";
+}
+
+/* As the driver's row says: data, and no call. */
+void doctor_capabilities(struct doctor *d, struct finding *f)
+{
+    const struct bridge_driver *driver = d->bridge.driver;
+
+    if (!driver) {
+        finding_set(f, FINDING_SKIP, "", "not known: what the bridge speaks is not known");
+        return;
+    }
+    finding_set(
+        f, driver->limits || driver->source ? FINDING_NOTE : FINDING_OK, driver->advice ? driver->advice : "",
+        "%s%s%s%s%s%s%s%s%s%s", text_if(driver->webhooks_only, "webhooks only"),
+        text_if(driver->has_list, "states by one list"),
+        text_if(driver->has_status, driver->has_list ? ", or one by one" : "states one by one"),
+        text_if(driver->read_live != NULL, ", checked for life"),
+        text_if(driver->has_reconnect, ", reconnects"),
+        text_if(driver->signatures != NULL, ", signs its webhooks"),
+        text_if(driver->limits != NULL, "; but "), driver->limits ? driver->limits : "",
+        text_if(driver->source != NULL, "; this driver was written from source, without a recording: "),
+        driver->source ? driver->source : "");
+}
+
 static bool has_probe(const struct cli_reply *about)
 {
     static const struct json_path paths[] = { { 0, { "features", "probe" } } };

@@ -31,6 +31,7 @@ def test_a_whole_stack_is_well(stack, dialect):
                   "monitor", "workers"):
         assert rows[check]["level"] == "ok", rows[check]
     assert rows["dialect"]["message"].startswith(dialect) and "3 of 3 sessions" in rows["dialect"]["message"]
+    assert "states by one list" in rows["capabilities"]["message"]
     assert rows["reconnect"]["level"] == ("warn" if dialect == "zapw" else "ok")
     assert "was announced" in rows["probe"]["message"]
     [probe] = [e for e in stack.events("--type", "event.other") if e["body"]["eventType"] == "zapkeep.probe"]
