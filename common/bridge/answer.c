@@ -9,6 +9,7 @@
 
 #include "common/base/json_in.h"
 #include "common/base/mem.h"
+#include "common/bridge/drop.h"
 
 /* -- HTTP status -- */
 
@@ -188,6 +189,7 @@ static int read_session(const struct answer_form *f, const struct json_value *v,
         return BRIDGE_GARBAGE; /* nothing of a session is in it */
     read_phone(first(f, v, ANSWER_PHONE, JSON_IN_TEXT), s.phone, sizeof s.phone);
     json_in_text(first(f, v, ANSWER_NAME, JSON_IN_TEXT), s.name, sizeof s.name);
+    s.code = s.state == SESSION_CONNECTED ? 0 : drop_code_in(first(f, v, ANSWER_ERROR, JSON_IN_TEXT));
     s.reconnectable =
         s.state != SESSION_LOGGED_OUT && first(f, v, ANSWER_AGAIN, JSON_IN_TRUE).kind != JSON_IN_FALSE;
     *ret = s;

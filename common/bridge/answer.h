@@ -42,6 +42,7 @@ enum answer_field {
     ANSWER_NAME,
     ANSWER_AGAIN,
     ANSWER_QR,
+    ANSWER_ERROR,     /* why it is down: a text that may name a code */
     ANSWER_CONNECTED, /* flags, for answer_form.settle */
     ANSWER_LOGGED_IN,
 };

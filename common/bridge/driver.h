@@ -42,6 +42,7 @@ struct bridge_session {
     char raw_status[32]; /* the bridge's own word */
     char phone[32];      /* "" unknown */
     char name[128];
+    int code;           /* why it is down, where the bridge shows it (drop.h); 0: it does not */
     bool reconnectable; /* false: the bridge says itself that reconnecting is pointless */
 };
 

@@ -35,7 +35,8 @@ static const struct bridge_word words[] = {
 
 static const struct json_path paths[] = {
     { ANSWER_TOP, { NULL } },    { ANSWER_ID, { "id" } },       { ANSWER_STATUS, { "status" } },
-    { ANSWER_NAME, { "name" } }, { ANSWER_PHONE, { "phone" } }, { ANSWER_QR, { "qrCode" } },
+    { ANSWER_NAME, { "name" } }, { ANSWER_PHONE, { "phone" } }, { ANSWER_ERROR, { "lastError" } },
+    { ANSWER_QR, { "qrCode" } },
 };
 static const struct answer_form form = {
     .paths = paths, .n_paths = ARRAY_LEN(paths), .words = words, .status_is_state = true

@@ -5,6 +5,7 @@
 #include "common/bridge/drop.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/base/json_in.h"
 #include "common/base/mem.h"
@@ -114,6 +115,20 @@ int drop_code_of(struct json_value v)
     (void)json_in_text(v, text, sizeof text);
     n = strtol(text, &end, 10);
     return end > text && !*end ? code_of_number(n) : drop_code_of_reason(text);
+}
+
+int drop_code_in(struct json_value v)
+{
+    char text[256], *end;
+
+    (void)json_in_text(v, text, sizeof text);
+    for (const char *at = strchr(text, '('); at; at = strchr(at + 1, '(')) {
+        long n = strtol(at + 1, &end, 10);
+
+        if (end > at + 1 && *end == ')' && n >= CODE_MIN && n <= CODE_MAX)
+            return (int)n;
+    }
+    return 0;
 }
 
 /* Seconds or nanoseconds from @from, or a time of its own in seconds, milliseconds or ISO 8601; 0: none of them. */

@@ -25,5 +25,7 @@ struct drop drop_read(struct str body, int64_t occurred_at);
 
 /* The code in a number or a text ("440", "logged out"), 0: none. */
 int drop_code_of(struct json_value v);
+/* The code in brackets in a sentence ("Connection replaced by another instance (440)"), 0: none. */
+int drop_code_in(struct json_value v);
 /* The code of a reason in words, 0: none is known. Case, spaces and punctuation do not matter. */
 int drop_code_of_reason(const char *reason);

@@ -189,9 +189,11 @@ static int compare(struct changeset *r, const struct bridge_session *seen, int64
                    bool attempting)
 {
     struct change c = { .source = REPORT_POLL, .at_wall = r->now_wall };
-    const struct session_report report = {
-        .source = REPORT_POLL, .state = seen->state, .at_ms = asked, .final = !seen->reconnectable
-    };
+    const struct session_report report = { .source = REPORT_POLL,
+                                           .state = seen->state,
+                                           .at_ms = asked,
+                                           .final = !seen->reconnectable,
+                                           .cause = seen->code > 0 ? cause_find(seen->code) : NULL };
     int rc = find_or_add(r, seen->id, &c);
 
     if (rc != 0)

@@ -152,6 +152,8 @@ static void poll_disconnected(const struct session_known *known, const struct se
         set(v, state_of_cause(known->cause), known->cause); /* as before the word that we do not know */
     else if (report->final && known->state != SESSION_LOGGED_OUT && known->state != SESSION_FAILED)
         set(v, SESSION_LOGGED_OUT, cause_named("logged-out"));
+    else if (report->cause && (!refined || !known->cause || known->cause->code == 0))
+        set(v, state_of_cause(report->cause), report->cause); /* the bridge shows the code beside the state */
     else if (!refined)
         set(v, SESSION_DISCONNECTED, cause_named("poll"));
 }

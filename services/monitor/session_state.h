@@ -37,7 +37,7 @@ struct session_report {
     enum report_source source;
     bool missing;              /* poll: a good answer does not have it */
     enum session_state state;  /* when not missing */
-    const struct cause *cause; /* webhook: the row of its code; NULL: none */
+    const struct cause *cause; /* the row of the code that came with it; NULL: none */
     int64_t at_ms;             /* poll: when asked; webhook: when received */
     int64_t occurred_ms;       /* webhook: at_ms less how late it came (sender_clock.h); never after at_ms */
     bool final;                /* the bridge says itself that reconnecting is pointless */
