@@ -166,6 +166,8 @@ int event_read(struct event_reader *r, int64_t from_seq, const struct event_filt
 
     if (limit > EVENT_READ_ROWS_MAX)
         limit = EVENT_READ_ROWS_MAX;
+    if (from_seq < 1) /* there is no such row, and a reader that goes on at next_seq has to get on */
+        from_seq = 1;
     if (rc == 0)
         rc = snapshot_begin(r);
     if (rc == 0)
