@@ -236,7 +236,8 @@ static void test_read_in_order_with_bounds(void **state)
     assert_int_equal(rows.n, 0);
     assert_int_equal(rows.head_seq, 0);
     assert_int_equal(rows.next_seq, 1);
-    assert_int_equal(event_read(f->reader, 0, NULL, 10, &rows), 0); /* gets on, too: who reads to the end, ends */
+    assert_int_equal(event_read(f->reader, 0, NULL, 10, &rows),
+                     0); /* gets on, too: who reads to the end, ends */
     assert_int_equal(rows.next_seq, 1);
     assert_int_equal(event_read(f->reader, INT64_MIN, NULL, 10, &rows), 0);
     assert_int_equal(rows.next_seq, 1);
