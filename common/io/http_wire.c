@@ -12,6 +12,10 @@
 /* A read takes so much: a whole usual webhook, and a large one in a few. */
 #define READ_BYTES (64 * 1024)
 
+/* The kernel's buffer for answers that the peer does not read. Left to itself it grows to 4 MiB, which a peer with thousands
+ * of connections could make it do on each. */
+#define SEND_BUFFER_BYTES (64 * 1024)
+
 struct wire {
     uv_tcp_t tcp; /* first: the address is that of the allocation */
     uv_write_t write;
@@ -79,6 +83,8 @@ int wire_accept(uv_stream_t *listener, const struct wire_events *e, void *ctx, s
         wire_close(w);
         return r;
     }
+    (void)uv_send_buffer_size((uv_handle_t *)&w->tcp,
+                              &(int){ SEND_BUFFER_BYTES }); /* a Unix socket may refuse */
     *ret = w;
     return 0;
 }

@@ -420,6 +420,29 @@ static void many_requests_at_once_hold_nobody_up(void **state)
     (void)close(other);
 }
 
+/* Without a limit the kernel keeps 4 MiB of answers for a peer that reads none of them. */
+static void answers_that_nobody_reads_have_a_limit(void **state)
+{
+    enum { TRIES = 2000 };
+    char request[4096] = "GET /", end[] = " HTTP/1.1\r\nHost: a\r\n\r\n";
+    struct world *w = *state;
+    int fd, small = 4096;
+
+    memset(request + 5, 'a', sizeof request - 5 - sizeof end);
+    memcpy(request + sizeof request - sizeof end, end, sizeof end);
+    w->begin = HTTP_BEGIN_READ;
+    serve(w);
+    fd = dial(w);
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+    for (int i = 0; i < TRIES; i++) {
+        (void)send(fd, request, sizeof request - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        step(w);
+        step(w);
+    }
+    assert_true((size_t)w->seen * sizeof request < 1024 * 1024); /* each answer is as long as its path */
+    (void)close(fd);
+}
+
 static void a_peer_that_goes_away_leaves_its_request_valid(void **state)
 {
     struct world *w = *state;
@@ -516,6 +539,7 @@ int main(void)
         TEST(of_a_large_body_the_beginning_may_be_asked_for),
         TEST(requests_behind_one_that_is_held_wait),
         TEST(many_requests_at_once_hold_nobody_up),
+        TEST(answers_that_nobody_reads_have_a_limit),
         TEST(a_peer_that_goes_away_leaves_its_request_valid),
         TEST(an_end_behind_whole_requests_leaves_them_their_answers),
         TEST(head_and_expectations),

@@ -399,9 +399,10 @@ static void store_an_event(void)
 
 static const struct service forwarder = { run_forwarder, wait_for_delivery };
 
+/* By the next starts: on a busy machine one may be over before it has begun to deliver. */
 static void it_is_delivered_in_the_end(int code)
 {
-    if (atomic_load(&shared->deliveries) == 0)
+    for (int i = 0; i < 5 && atomic_load(&shared->deliveries) == 0; i++)
         assert_int_equal(run_in_a_process(&forwarder, -1), 0);
     assert_true(atomic_load(&shared->deliveries) > 0);
 }
