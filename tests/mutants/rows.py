@@ -332,7 +332,7 @@ ROWS = [
     Row("severity-ignored", SINK_POLICY, "level_of(kind) >= c->level && ", "", "every warning rings the telephone of whoever is on duty"),
     Row("never-repeated", SINK_POLICY, "(now - since) / c->repeat_ms > (before - since) / c->repeat_ms", "false",
         "an alert that was overlooked is never said again"),
-    Row("filter-eats-the-bridge", SINK_POLICY, "(!of_session || is_in(&c->sessions, session))", "is_in(&c->sessions, session)",
+    Row("filter-eats-the-bridge", SINK_POLICY, "(!of_session || is_in(&c->sessions, session))", "is_in(&c->sessions, session) + 0 * of_session",
         "a sink for one session does not say that its bridge is down"),
     Row("half-a-character", SINK_TEXT, "        if (at + len > max)", "        if (at >= max)", "a long text is refused as no UTF-8, and the alert is lost"),
     Row("markup-of-others", SINK_CHAT, "(void)buf_adds(out, \"&lt;\");", "(void)buf_adds(out, \"<\");", "a sender's text is a link in the team's chat"),
