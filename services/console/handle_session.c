@@ -208,7 +208,7 @@ static void add_events(const struct exchange *e, struct timeline *t)
     if (stores_log(e->c->stores, &log) != 0 || event_bounds(log, &oldest, &head) != 0)
         return;
     from = head > 10000 ? head - 10000 : 1;
-    while (from <= head && event_read(log, from, &filter, ROWS_MAX, &rows) == 0) {
+    while (from <= head && event_read(log, from, &filter, ROWS_MAX, &rows) == 0 && rows.next_seq > from) {
         for (int i = 0; i < rows.n; i++) {
             CLEANUP(buf_fini) struct buf json = BUF_INIT(ITEM_MAX * 2);
             struct json_out j = JSON_OUT(&json);

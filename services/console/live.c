@@ -196,7 +196,7 @@ static void catch_up(struct watcher *w, int64_t after_seq)
         return;
     }
     while (from <= head && !w->missed && event_read(log, from, NULL, CATCH_UP_ROWS, &rows) == 0 &&
-           rows.n > 0) {
+           rows.n > 0 && rows.next_seq > from) {
         for (int i = 0; i < rows.n; i++) {
             if (wants(w, &rows.rows[i]))
                 send_event(w, &rows.rows[i]);

@@ -334,6 +334,19 @@ def test_the_one_time_url_works_once(stack):
     assert console.login(ticket=ticket)[0] == 401
 
 
+def test_an_empty_store_is_answered_too(stack):
+    console = Console(stack)
+    assert console.login()[0] == 200
+    for since in ({}, {"since": 1, "until": 2}, {"from_seq": 5, "to_seq": 9}):
+        assert console.post("/delivery/replay", {"dry_run": True, **since})[2]["matched"] == 0
+    assert console.post("/delivery/replay", {"expect": 0})[0] == 409
+    stack.ingest()  # a log without an event
+    for path in ("/overview", "/sessions", "/events", "/events?from=1", "/events?before=1", "/delivery", "/delivery/waiting",
+                 "/delivery/dead", "/alerts", "/bridges", "/audit"):
+        assert console.get(path)[0] == 200, path
+    assert console.post("/delivery/replay", {"dry_run": True})[2]["matched"] == 0
+
+
 def test_an_open_address_needs_a_password(stack):
     for env in ({"ZAPKEEP_CONSOLE_LISTEN": "0.0.0.0:0"}, {"ZAPKEEP_CONSOLE_LISTEN": "127.0.0.1:0", "ZAPKEEP_CONSOLE_URL": "https://ops.example.com"}):
         p = stack.start("open", "zapkeep-console", "--admin-listen", "off", **env)
