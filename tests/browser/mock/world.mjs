@@ -65,7 +65,7 @@ export function makeEvent(seq, at) {
   };
 }
 
-const counts = () => ({ unknown: 0, starting: 0, qr_pending: 0, connected: 0, disconnected: 0, logged_out: 0, failed: 0, lost: 0 });
+const counts = () => ({ unknown: 0, starting: 0, qr_pending: 0, connected: 0, disconnected: 0, logged_out: 0, failed: 0, lost: 0, action_required: 0 });
 
 export class World {
   constructor({ n = 48, now = Date.now() } = {}) {
