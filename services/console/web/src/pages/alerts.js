@@ -26,7 +26,7 @@ function Sinks({ list, operator }) {
       toast(answer.ok ? t('alerts.test_sent', { sink }) : answer.detail, answer.ok ? 'ok' : 'bad');
     });
   if (list.length === 0) return html`<${Empty} title=${t('alerts.no_sink')} text=${t('alerts.no_sink.text')}><code>ALERT_NTFY_URL=https://ntfy.sh/…</code><//>`;
-  return html`<table class="plain"><tbody>${list.map((s) => html`<tr><th scope="row">${s.sink}</th><td><${Tag} tone=${s.tries > 0 ? 'bad' : 'ok'}>${s.tries > 0 ? t('alerts.failing', { n: s.tries }) : t('alerts.sink_ok')}<//></td>
+  return html`<table class="plain"><tbody>${list.map((s) => html`<tr><th scope="row">${s.sink}${s.type !== s.sink && html` <span class="faint">${s.type}</span>`}</th><td><${Tag} tone=${s.tries > 0 ? 'bad' : 'ok'}>${s.tries > 0 ? t('alerts.failing', { n: s.tries }) : t('alerts.sink_ok')}<//></td>
     <td class="faint">${s.waiting > 0 && html`${t('alerts.waiting', { n: s.waiting })} <${Ago} at=${s.oldest_at} />`}</td>
     <td class="right">${operator && html`<${ActionButton} kind="small" run=${test(s.sink)}>${t('action.test')}<//>`}</td></tr>`)}</tbody></table>`;
 }
