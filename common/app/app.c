@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "common/app/admin.h"
@@ -100,10 +101,11 @@ static void on_signal(void *ctx, int signum)
 /* With a database server the admin port is served also while one of our calls waits for it. */
 static int open_admin_loop(struct app *a, struct loop **ret)
 {
+    const struct app_settings *s = a->settings;
     int r;
 
     *ret = a->loop;
-    if (!store_is_server(app_store(a->settings)))
+    if (!store_is_server(app_store(s)) || strcmp(s->admin_listen, "off") == 0)
         return 0;
     r = inner_loop_open(a->loop, &a->admin_loop);
     if (r != 0)

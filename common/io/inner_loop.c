@@ -28,15 +28,16 @@ static void on_readable(uv_poll_t *p, int status, int events)
 void inner_loop_serve(void *ctx)
 {
     struct inner_loop *i = ctx;
-    int timeout_ms;
+    int timeout_ms = -1;
 
     if (i->serving)
         return;
     i->serving = true;
     (void)uv_run(loop_uv(i->loop), UV_RUN_NOWAIT);
-    timeout_ms = uv_backend_timeout(loop_uv(i->loop));
-    if (timeout_ms >= 0)
-        (void)uv_timer_start(&i->timer, on_timer, (uint64_t)timeout_ms, 0);
+    if (uv_loop_alive(loop_uv(i->loop)))
+        timeout_ms = uv_backend_timeout(loop_uv(i->loop));
+    if (timeout_ms >= 0) /* never at once: libuv would run nothing but this timer */
+        (void)uv_timer_start(&i->timer, on_timer, (uint64_t)timeout_ms + 1, 0);
     else
         (void)uv_timer_stop(&i->timer);
     i->serving = false;
