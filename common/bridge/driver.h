@@ -146,6 +146,7 @@ struct bridge_driver {
     /* Capabilities. */
     bool
         has_list; /* one call lists all sessions with their states (contract: tried, BRIDGE_NO_ROUTE says no) */
+    bool lists_names;   /* without has_list: a call lists the sessions, and their states are missing or lie */
     bool has_status;    /* a call without side effects asks for one session */
     bool has_reconnect; /* the bridge can reconnect a session by HTTP */
     bool has_extension; /* zapkeep's extension (deploy/whatsapp-bridge) may be loaded into it */

@@ -1,8 +1,8 @@
 /*
  * Evolution API (github.com/EvolutionAPI/evolution-api), as recorded of 2.3.7: BRIDGES.md.
  *
- * Its list goes on saying "open" after a drop; only connectionState is right. So states are asked for one by
- * one, and sessions become known by their webhooks or by `zapkeep session create`. It reconnects at once by
+ * Its list goes on saying "open" after a drop; only connectionState is right. So the list is taken for
+ * names, and states are asked for one by one. It reconnects at once by
  * itself after every close but 401, 402, 403 and 406; their webhooks carry the code, all others say nothing.
  */
 #include <errno.h>
@@ -165,6 +165,7 @@ const struct bridge_driver bridge_evolution = {
     .limits = "its list says open after a drop, and only 401, 402, 403 and 406 come with a cause",
     .advice = "keep WEBHOOK_BY_EVENTS=false; WEBHOOK_RETRY_MAX_ATTEMPTS=10 or more; 2.4 wants its licence activated",
     .key_header = "apikey: ",
+    .lists_names = true,
     .has_status = true,
     .has_reconnect = true,
     .probes = { "/instance/fetchInstances" },

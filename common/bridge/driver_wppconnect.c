@@ -260,6 +260,7 @@ const struct bridge_driver bridge_wppconnect = {
     .advice = "run webhook-ingest beside it, and give each session a webhook URL of its own, /webhook/BRIDGE/SESSION",
     .key_header = "Authorization: Bearer ",
     .make_key = make_key,
+    .lists_names = true,
     .has_status = true,
     .has_reconnect = true,
     .start_apart_ms = 3000, /* each start launches a browser */

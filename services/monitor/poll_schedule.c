@@ -290,6 +290,22 @@ static int on_listed(void *ctx, const struct bridge_session *seen)
     return r == -ENOSPC ? 0 : r;
 }
 
+/* Of a list of names: what is known is left to its own answer, and what is new may be anything until then. */
+static int on_named(void *ctx, const struct bridge_session *named)
+{
+    struct listing *l = ctx;
+    struct poll_schedule *p = l->p;
+    struct bridge_session seen = *named;
+    int r;
+
+    if (session_table_find(p->o.m->table, seen.id) || is_deleted(p->o.m, seen.id, l->asked))
+        return 0;
+    seen.state = SESSION_STARTING;
+    r = changeset_poll(l->changeset, &seen, l->asked, p->sweep_no, attempt_watch_has(p->o.attempts, seen.id));
+    l->full = l->full || r == -ENOSPC;
+    return r == -ENOSPC ? 0 : r;
+}
+
 static int find_missing(struct listing *l)
 {
     struct poll_schedule *p = l->p;
@@ -313,9 +329,9 @@ static int compare(struct listing *l, const struct bridge_driver *driver, const 
     int r = db_begin_reads(m->db);
 
     if (r == 0)
-        r = bridge_read_list(driver, answer, on_listed, l, &skipped);
+        r = bridge_read_list(driver, answer, driver->has_list ? on_listed : on_named, l, &skipped);
     db_end_reads(m->db);
-    if (r == 0 && !l->full)
+    if (r == 0 && !l->full && driver->has_list)
         r = find_missing(l);
     if (skipped > 0)
         log_warn("list-skipped", "the bridge's list has entries that cannot be read", KI("entries", skipped));

@@ -245,15 +245,36 @@ static void on_list(void *ctx, const struct http_answer *a)
         take_list(s, a);
 }
 
+/* Names without states: sessions that nobody has told of become known; then each is asked for, whatever came of the list. */
+static void on_names(void *ctx, const struct http_answer *a)
+{
+    struct poller *s = ctx;
+    struct bridge_answer answer = bridge_call_answer(a);
+
+    if (s->closing)
+        return;
+    if (s->driver)
+        (void)s->owner.on_list(s->ctx, s->driver, &answer, s->asked_ms);
+    ask_one_by_one(s);
+}
+
+static bool has_whole_list(const struct poller *s)
+{
+    return s->driver->has_list && !s->no_list;
+}
+
 static void ask_sessions(struct poller *s)
 {
     struct bridge_request req = BRIDGE_REQUEST_NULL;
 
-    if (!s->driver->has_list || s->no_list) {
-        ask_one_by_one(s);
+    s->asked_ms = times_steady(s->times);
+    if (!has_whole_list(s)) {
+        if (!s->driver->lists_names ||
+            bridge_call_send(s->client, bridge_build(s->driver, BRIDGE_LIST, s->target, NULL, &req), &req,
+                             HTTP_CALL_TIMEOUT_MS, on_names, s) != 0)
+            ask_one_by_one(s);
         return;
     }
-    s->asked_ms = times_steady(s->times);
     if (bridge_call_send(s->client, bridge_build(s->driver, BRIDGE_LIST, s->target, NULL, &req), &req,
                          HTTP_CALL_TIMEOUT_MS, on_list, s) != 0)
         fail(s);

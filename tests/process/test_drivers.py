@@ -316,6 +316,19 @@ def follow(make_stack, fake, **settings):
     return stack
 
 
+@pytest.mark.parametrize("kind,down", [(Evolution, "close"), (Wppconnect, "CLOSED")], ids=["evolution", "wppconnect"])
+def test_a_session_that_nobody_told_of_is_in_the_list_of_names(make_stack, kind, down):
+    """The list has no states, or wrong ones: each session is asked for before it is believed."""
+    fake = kind(zk.KEY)
+    fake.sessions.update({"shop1": fake.up, "shop2": down})
+    stack = follow(make_stack, fake)
+    stack.wait_session("shop1", "connected")
+    zk.wait_until("shop2 was called", lambda: fake.sessions["shop2"] == fake.up)
+    stack.wait_session("shop2", "connected")
+    assert fake.reconnects("shop1") == []
+    fake.close()
+
+
 def test_openwa_is_found_and_a_started_session_is_stopped_and_started(make_stack):
     fake, shop = Openwa(zk.KEY), "2a580d6b-f6cf-404b-b95a-c7a860cd8f58"
     fake.sessions[shop] = "ready"
