@@ -30,6 +30,9 @@ enum alert_scope { ALERT_OF_BRIDGE, ALERT_OF_SESSION };
       "taps see nothing, and all reactions are slower: start zapkeep-hub")                                        \
     X(BRIDGE_UNKNOWN_WORD, ALERT_OF_BRIDGE, "bridge-unknown-word", "warning",                                     \
       "calling sessions by a word that zapkeep does not know", "they are left alone: look at the bridge")         \
+    X(BRIDGE_TWO_OWNERS, ALERT_OF_BRIDGE, "bridge-two-owners", "warning",                                         \
+      "holding a phone that another session holds, too",                                                          \
+      "each may throw the other out: unpair one of them")                                                         \
     X(DESTINATION_FAILING, ALERT_OF_BRIDGE, "destination-failing", "critical", "not taking every event",           \
       "its events wait")                                                                                          \
     X(DISK_LIMIT, ALERT_OF_BRIDGE, "disk-limit", "critical", "over its disk limit",                               \

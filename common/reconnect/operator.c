@@ -61,6 +61,21 @@ int reconnect_park(struct db *db, const struct now *now, const char *bridge, con
     return r == 0 ? txn_end(&t, park(db, now, bridge, session, RETRY_PARK_OPERATOR, detail)) : r;
 }
 
+int reconnect_park_two_owners(struct db *db, const struct now *now, const char *bridge, const char *session,
+                              const char *detail)
+{
+    struct reconnect_row row;
+    struct txn t;
+    int r = txn_begin(&t, db);
+
+    if (r != 0)
+        return r;
+    r = reconnects_get(db, bridge, session, &row);
+    if (r == 0 && row.retry.phase != RETRY_DUE && row.retry.phase != RETRY_IDLE)
+        r = RECONNECT_REFUSED;
+    return txn_end(&t, r == 0 ? park(db, now, bridge, session, RETRY_PARK_TWO_OWNERS, detail) : r);
+}
+
 int unpark_session(struct db *db, const struct policy *p, const struct now *now, const char *bridge,
                    const char *session, uint64_t rand64)
 {

@@ -130,6 +130,10 @@ int reconnect_ask(struct db *db, const struct policy *p, const struct now *now, 
 /* Returns 0, RECONNECTS_NONE (no such session). Parking a parked one changes the reason. */
 int reconnect_park(struct db *db, const struct now *now, const char *bridge, const char *session,
                    const char *detail);
+/* Another session holds its phone: parks it, unless it is parked already. Returns 0, RECONNECTS_NONE, RECONNECT_REFUSED (it is
+ * parked, or an attempt is under way). */
+int reconnect_park_two_owners(struct db *db, const struct now *now, const char *bridge, const char *session,
+                              const char *detail);
 /* Also ends the park of the whole bridge as outdated when that was the reason. Returns 0, RECONNECTS_NONE,
  * RECONNECT_REFUSED (it is not parked). */
 int reconnect_unpark(struct db *db, const struct policy *p, const struct now *now, const char *bridge,

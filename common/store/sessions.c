@@ -128,6 +128,27 @@ int sessions_each(struct db *db, const char *bridge, int (*on_row)(void *ctx, co
     return r;
 }
 
+int sessions_each_phone(struct db *db, int (*on_row)(void *ctx, const struct session_phone *row), void *ctx)
+{
+    CLEANUP(sql_done) struct sql *q = NULL;
+    int r = sql_query(
+        db,
+        "SELECT phone, bridge, id, state FROM session WHERE phone <> '' AND state IN (?1, ?2, ?3) "
+        "AND bridge NOT IN (SELECT name FROM bridge WHERE unwatched_since > 0) "
+        "ORDER BY phone, bridge, id",
+        &q, "iii", (int64_t)SESSION_CONNECTED, (int64_t)SESSION_STARTING, (int64_t)SESSION_DISCONNECTED);
+
+    while (r == 0 && (r = sql_next(q)) == SQL_ROW) {
+        struct session_phone row = { .state = (enum session_state)sql_int(q, 3) };
+
+        str_copy(sql_text(q, 0), row.phone, sizeof row.phone);
+        str_copy(sql_text(q, 1), row.bridge, sizeof row.bridge);
+        str_copy(sql_text(q, 2), row.id, sizeof row.id);
+        r = on_row(ctx, &row);
+    }
+    return r;
+}
+
 int sessions_count(struct db *db, const char *bridge, int64_t ret[SESSION_STATE_N])
 {
     CLEANUP(sql_done) struct sql *q = NULL;

@@ -73,6 +73,8 @@ bool alert_of_bridge(const struct alert_bridge_facts *f, enum alert_kind k, bool
         return f->outdated ? f->outdated > 0 : current;
     case ALERT_BRIDGE_UNKNOWN_WORD:
         return f->unknown_word;
+    case ALERT_BRIDGE_TWO_OWNERS:
+        return f->two_owners;
     case ALERT_INGEST_DEAD:
     case ALERT_WORKERS_DEAD:
     case ALERT_FORWARDER_DEAD:

@@ -119,6 +119,8 @@ void bridge_status_fill(const struct bridge_status *s, struct bridge_update *u)
                                                          s->incident.kind == INCIDENT_TRANSPORT) };
     u->facts.unknown_word = s->unknown_word[0] != '\0';
     u->unknown_word = s->unknown_word;
+    u->facts.two_owners = s->two_owners[0] != '\0';
+    u->two_owners = s->two_owners;
     memcpy(u->facts.dead, s->dead, sizeof s->dead);
 }
 

@@ -29,6 +29,7 @@ struct bridge_update {
     enum bridge_health health;
     const char *health_detail;
     const char *unknown_word;
+    const char *two_owners;
     struct alert_bridge_facts facts;
 };
 
@@ -41,6 +42,7 @@ struct bridge_status {
     char detail[BRIDGES_DETAIL_MAX]; /* its fault now, "": none */
 
     char unknown_word[BRIDGES_DETAIL_MAX]; /* of the last good sweep, and whose it is; "": none */
+    char two_owners[BRIDGES_DETAIL_MAX];   /* the sessions that share a phone, "": none */
     bool dead[ALERT_KIND_N];               /* of the alerts *_DEAD: that program gives no sign of life */
 
     int64_t unwell_ms; /* steady: when a health check was bad last, 0: never */

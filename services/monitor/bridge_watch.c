@@ -1,6 +1,7 @@
 #include "services/monitor/bridge_watch.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -149,6 +150,14 @@ void bridge_watch_commit(struct bridge_watch *w)
 void bridge_watch_programs(struct bridge_watch *w, bool on)
 {
     poll_schedule_watch_programs(w->schedule, on);
+}
+
+void bridge_watch_two_owners(struct bridge_watch *w, const char *text)
+{
+    if (strcmp(w->status.two_owners, text) == 0)
+        return;
+    str_copy(str_from(text), w->status.two_owners, sizeof w->status.two_owners);
+    (void)change_batch_commit(w->batch, 0);
 }
 
 const char *bridge_watch_name(const struct bridge_watch *w)

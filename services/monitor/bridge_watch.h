@@ -20,6 +20,8 @@ int bridge_watch_open(const struct bridge_watch_options *o, struct bridge_watch 
 void bridge_watch_close(struct bridge_watch *w); /* NULL is nothing; what is staged is lost */
 /* Alerts of dead programs stand on this bridge, or on another one. */
 void bridge_watch_programs(struct bridge_watch *w, bool on);
+/* Sessions of this bridge that share a phone with another one, for people; "": none do. */
+void bridge_watch_two_owners(struct bridge_watch *w, const char *text);
 /* Commits what is staged. */
 void bridge_watch_commit(struct bridge_watch *w);
 

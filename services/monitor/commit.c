@@ -166,6 +166,8 @@ static const char *reason_of(const struct bridge_update *update, enum alert_kind
         return update->health_detail;
     if (k == ALERT_BRIDGE_UNKNOWN_WORD)
         return update->unknown_word;
+    if (k == ALERT_BRIDGE_TWO_OWNERS)
+        return update->two_owners;
     return k == ALERT_BRIDGE_INCIDENT ? update->incident_detail : NULL;
 }
 

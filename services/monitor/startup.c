@@ -20,6 +20,7 @@
 #include "common/store/store.h"
 #include "services/monitor/bridge_watch.h"
 #include "services/monitor/metrics.h"
+#include "services/monitor/two_owners.h"
 #include "services/monitor/unwatched.h"
 
 #define MONITOR_ROLE "monitor"
@@ -34,7 +35,8 @@ struct monitor {
     struct sink_configs sinks;
     struct store_role *role; /* NULL: another monitor has it, or nobody knows */
     struct timer *renew;
-    struct timer *start; /* opens a part that was not ready */
+    struct timer *start;  /* opens a part that was not ready */
+    struct timer *owners; /* looks for phones that two sessions have */
     struct backoff waiting, reopening;
     struct store_status store;
     bool reopen; /* close all and start over */
@@ -230,6 +232,44 @@ static void on_sync_failed(void *ctx)
     timer_start(m->start, backoff_next_ms(&m->reopening));
     if (backoff_is_news(&m->reopening))
         log_warn("state-reopened", "a sync of state.db failed; it is opened and read anew");
+}
+
+/* ---- phones that two sessions have ----------------------------------------------------------- */
+
+static int park_owners(struct monitor *m, const struct two_owners *t)
+{
+    struct db *db = m->context.db;
+    struct now now;
+    int r = db_begin(db);
+
+    if (r == 0)
+        r = steady_now(db, app_clock(m->app), &now);
+    if (r == 0)
+        r = two_owners_park(t, db, &now);
+    if (r == 0)
+        r = db_commit(db);
+    if (r != 0)
+        db_rollback(db);
+    return r;
+}
+
+/* As often as all sessions are polled. */
+static void on_owners(void *ctx)
+{
+    CLEANUP(two_owners_fini) struct two_owners t = TWO_OWNERS_NULL;
+    struct monitor *m = ctx;
+    char text[BRIDGES_DETAIL_MAX];
+    int r;
+
+    timer_start(m->owners, m->settings.rules.check_ms);
+    if (m->n_watches == 0 || m->reopen)
+        return;
+    r = two_owners_read(m->context.db, &t);
+    for (int i = 0; r == 0 && i < m->n_watches && !m->reopen; i++)
+        bridge_watch_two_owners(m->watches[i],
+                                two_owners_text(&t, bridge_watch_name(m->watches[i]), text, sizeof text));
+    if (r == 0 && t.pairs.len > 0 && !m->reopen)
+        store_status_written(&m->store, park_owners(m, &t));
 }
 
 /* ---- the file of bridges is read anew -------------------------------------------------------- */
@@ -444,10 +484,13 @@ int monitor_open(const struct app_start *start, struct monitor **ret)
     r = timer_open(app_loop(m->app), on_start, m, &m->start);
     if (r == 0)
         r = timer_open(app_loop(m->app), on_renew, m, &m->renew);
+    if (r == 0)
+        r = timer_open(app_loop(m->app), on_owners, m, &m->owners);
     if (r != 0)
         return r;
     timer_start(m->start, 0);
     timer_start(m->renew, STORE_ROLE_RENEW_MS);
+    timer_start(m->owners, m->settings.rules.check_ms);
     return r == 0 ? loop_on_signal(app_loop(m->app), SIGHUP, on_reload, m) : r;
 }
 
@@ -469,6 +512,8 @@ int monitor_close(struct monitor *m, int r)
     timer_close(m->start);
     if (m->renew)
         timer_close(m->renew);
+    if (m->owners)
+        timer_close(m->owners);
     store_role_release(m->role);
     bridge_set_fini(&m->bridges);
     sink_configs_fini(&m->sinks);

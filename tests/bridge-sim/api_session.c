@@ -38,13 +38,13 @@ static void answer_no_session(struct sim *s, struct http_req *r, struct str id)
 
 static void add_session(struct sim *s, struct json_out *j, const struct sim_session *x)
 {
-    char at[32];
+    char at[32], phone[SIM_PHONE_MAX];
 
     json_open(j, NULL, '{');
     json_texts(j, "id", x->id);
     json_texts(j, "status", session_word(s, x->status));
     if (x->connected_at) {
-        json_texts(j, "phoneNumber", "5511999");
+        json_texts(j, "phoneNumber", session_phone(x, phone));
         json_texts(j, "name", "Bob");
     }
     json_texts(j, "createdAt", text_time(x->created_at, at, sizeof at));

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/hash.h"
 #include "common/base/mem.h"
 #include "tests/bridge-sim/sim.h"
 
@@ -105,4 +106,12 @@ const char *session_word(const struct sim *s, enum sim_status status)
     };
 
     return words[s->dialect][status];
+}
+
+char *session_phone(const struct sim_session *x, char ret[SIM_PHONE_MAX])
+{
+    uint64_t h = hash_add(HASH_START, x->id, strlen(x->id));
+
+    (void)snprintf(ret, SIM_PHONE_MAX, "5511999%06u", (unsigned)((h ^ h >> 32) % 1000000));
+    return ret;
 }

@@ -150,6 +150,9 @@ int64_t sim_now(struct sim *s); /* loop ms */
 
 /* ---- sessions -------------------------------------------------------------------------------- */
 struct sim_session *session_find(struct sim *s, struct str id);
+/* A number that follows from its id: two sessions of one id, on two bridges, have one phone. Returns @ret. */
+#define SIM_PHONE_MAX 16
+char *session_phone(const struct sim_session *x, char ret[SIM_PHONE_MAX]);
 /* Pointers to sessions live until the next session_add() or session_remove(). -EEXIST, -ENOMEM. */
 int session_add(struct sim *s, const char *id, struct sim_session **ret);
 void session_remove(struct sim *s, struct sim_session *x);

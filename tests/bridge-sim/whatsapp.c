@@ -27,6 +27,8 @@ static void later(struct sim *s, struct sim_session *x, enum sim_next next, int6
 
 void whatsapp_connect(struct sim *s, struct sim_session *x)
 {
+    char phone[SIM_PHONE_MAX], data[80];
+
     x->status = SIM_CONNECTED;
     x->paired = true;
     x->logged_out = x->had_qr = x->unlisted = false;
@@ -34,8 +36,8 @@ void whatsapp_connect(struct sim *s, struct sim_session *x)
     x->connected_at = sim_wall(s);
     if (x->creating)
         api_answer_created(s, x);
-    hook_session(s, x, EVENT_CONNECTED, event_names[EVENT_CONNECTED],
-                 STR_LIT("{\"phoneNumber\":\"5511999\",\"name\":\"Bob\"}"));
+    (void)snprintf(data, sizeof data, "{\"phoneNumber\":\"%s\",\"name\":\"Bob\"}", session_phone(x, phone));
+    hook_session(s, x, EVENT_CONNECTED, event_names[EVENT_CONNECTED], str_from(data));
 }
 
 /* ---- drops ----------------------------------------------------------------------------------- */

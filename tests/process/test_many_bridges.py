@@ -95,7 +95,8 @@ def test_the_file_is_read_anew(stack, two):
 def test_each_bridge_is_reconnected_by_its_own_rules(stack, two):
     """One worker for all: the key, the policy and the queue of each bridge are its own; one that hangs delays no other."""
     for name in two.names:
-        two.start(name, "--sessions", "3")
+        two.start(name)
+        two.control(name, "POST", f"/sessions?n=3&prefix={name}-")  # of one id would be of one phone
     two.more["support"] = "reconnect_grace = 1h\n"
     two.write()
     stack.hub()
@@ -103,16 +104,16 @@ def test_each_bridge_is_reconnected_by_its_own_rules(stack, two):
     for name in two.names:
         zk.wait_until(f"{name} is watched", lambda name=name: two.connected(name) == 3, needs=monitor)
     for name in two.names:
-        two.control(name, "POST", "/drop?session=demo-1&code=428")
-    zk.wait_until("it is back by a call", lambda: "demo-1" in two.control("sales", "GET", "/calls").decode())
+        two.control(name, "POST", f"/drop?session={name}-1&code=428")
+    zk.wait_until("it is back by a call", lambda: "sales-1" in two.control("sales", "GET", "/calls").decode())
     zk.wait_until("it is back", lambda: two.connected("sales") == 3)
     assert two.connected("support") == 2
     assert two.control("support", "GET", "/calls") .strip() == b"[]"
     # A bridge that hangs: the other's session is back within the usual time.
     two.control("support", "POST", "/fault?kind=hang")
     zk.wait_until("support is down", lambda: two.metric('zapkeep_bridge_up{bridge="support"}') == 0)
-    two.control("sales", "POST", "/drop?session=demo-2&code=428")
-    zk.wait_until("it is back", lambda: "demo-2" in two.control("sales", "GET", "/calls").decode(), 10)
+    two.control("sales", "POST", "/drop?session=sales-2&code=428")
+    zk.wait_until("it is back", lambda: "sales-2" in two.control("sales", "GET", "/calls").decode(), 10)
     assert worker.running()
 
 
@@ -159,3 +160,19 @@ def test_the_cli_names_a_bridge(stack, two):
     why = stack.cli_json("session", "show", "sales/demo-2")[0]["next"]
     assert why["why_not_sooner"] == "not-configured"
     assert "is not configured" in stack.cli("status").stdout
+
+
+def test_one_phone_on_two_bridges(stack, two):
+    """Told with both names; the one that is down is parked, not reconnected against the other."""
+    for name in two.names:
+        two.start(name, "--sessions", "1")  # a session of one id has one phone on both
+    two.more["support"] = "reconnect_grace = 20s\n"  # more than a sweep
+    two.write()
+    monitor = stack.monitor()
+    stack.worker()
+    zk.wait_until("it is told", lambda: "bridge-two-owners" in stack.cli("status").stdout, needs=monitor)
+    text = " ".join(stack.cli("status").stdout.split())
+    assert "demo-1, and session demo-1 on bridge support" in text
+    two.control("support", "POST", "/drop?session=demo-1&code=428")
+    zk.wait_until("it is parked", lambda: stack.cli_json("session", "show", "support/demo-1")[0]["next"]["why_not_sooner"] == "parked")
+    assert two.control("support", "GET", "/calls").strip() == b"[]"
