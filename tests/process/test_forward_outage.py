@@ -76,8 +76,10 @@ def test_a_rate_limit_is_found_and_kept(stack, make_backend):
     rate, n = 20, 400
     limited = Limited(rate)
     backend = make_backend(limited)
-    start(stack, backend, FORWARD_RETRY_SCHEDULE="0s,50ms,50ms")
-    post_events(stack, n, [f"s{i}" for i in range(100)])
+    stack.hub()
+    stack.ingest()
+    post_events(stack, n, [f"s{i}" for i in range(100)])  # before it starts: their pace must not count
+    stack.forward(BACKEND_URL=backend.url, FORWARD_RETRY_SCHEDULE="0s,50ms,50ms")
     taken = backend.wait(n, patience=4 * n / rate)
     took = taken[-1].at - taken[0].at
     assert took <= 1.3 * n / rate, f"{took:.1f} s, {limited.refused} refused"
