@@ -78,6 +78,12 @@ void doctor_bridge(struct doctor *d, struct finding *f)
     char place[300];
     int r;
 
+    d->bridge.driver = bridge_driver_find(d->settings.cli.bridge.driver);
+    if (d->bridge.driver && d->bridge.driver->webhooks_only) {
+        finding_set(f, FINDING_SKIP, "", "%s only sends webhooks: there is nothing to ask",
+                    d->bridge.driver->name);
+        return;
+    }
     if (!*d->settings.cli.bridge.url) {
         finding_set(f, FINDING_BAD, "set WHATSAPP_API_URL to the bridge's base URL, as http://127.0.0.1:3000",
                     "WHATSAPP_API_URL is not set");
@@ -251,6 +257,8 @@ void doctor_reconnect(struct doctor *d, struct finding *f)
 
     if (!driver)
         finding_set(f, FINDING_SKIP, "", "not known: what the bridge speaks is not known");
+    else if (driver->webhooks_only)
+        finding_set(f, FINDING_SKIP, "", "%s has no sessions to reconnect", driver->name);
     else if (driver->has_reconnect)
         finding_set(f, FINDING_OK, "", "the bridge reconnects a session over HTTP");
     else if (*d->settings.hook)

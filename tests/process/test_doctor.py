@@ -65,6 +65,18 @@ def test_an_open_ingest_is_told(stack):
     assert findings(stack, WEBHOOK_AUTH_TOKEN="")["token"]["level"] == "warn"
 
 
+def test_a_source_of_webhooks_has_nothing_to_ask(make_stack):
+    """The Cloud API: the monitor is well without a call, and doctor misses nothing."""
+    stack = make_stack(WHATSAPP_BRIDGE="cloud", CHECK_INTERVAL="500ms")
+    for program in (stack.hub, stack.ingest, stack.monitor, stack.worker):
+        program()
+    zk.wait_until("the monitor says that all is well", lambda: "is up" in stack.cli("status").stdout)
+    rows = findings(stack, "--no-probe")
+    assert {rows[check]["level"] for check in ("bridge", "key", "dialect", "reconnect")} == {"skip"}
+    assert "without a recording" in rows["capabilities"]["message"]
+    assert [check for check, row in rows.items() if row["level"] == "bad"] == []
+
+
 def test_the_wrong_dialect_is_told(stack):
     stack.sim("zapw")
     row = findings(stack, WHATSAPP_BRIDGE="contract")["dialect"]
