@@ -23,7 +23,7 @@ struct ini {
     /* A section begins; @inside is the text between the brackets. Returns 0 or a negative. */
     int (*on_section)(void *ctx, struct ini *ini, struct str inside);
     /* A key of the last section. @value is the text after '=', without white space around it and with a NUL; it is at
-     * @at in the line. Returns 0 or a negative. Not called before the first section. */
+     * @at in the line. NULL: there is no '='. Returns 0 or a negative. Not called before the first section. */
     int (*on_key)(void *ctx, struct ini *ini, struct str name, const char *value, const char *at);
     void *ctx;
     bool in_section;

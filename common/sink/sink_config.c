@@ -302,6 +302,8 @@ static int on_key(void *ctx, struct ini *ini, struct str name, const char *value
             continue;
         if (p->c->given & 1U << i)
             return ini_problem(ini, name.p, "%s is given twice", keys[i].name);
+        if (!value)
+            return ini_problem(ini, at, "\"=\" and a value are missing");
         p->c->given |= 1U << i;
         return keys[i].set(&u, value);
     }

@@ -129,6 +129,7 @@ static void an_error_says_where_it_is_and_what_is_allowed(void **state)
     } cases[] = {
         { "[sink x]\ntype = pager\n",
           "sinks:2:8: \"pager\" is not allowed here; allowed is alertmanager, ntfy" },
+        { "[sink x]\ntype\n", "sinks:2:5: \"=\" and a value are missing" },
         { "[sink x]\n", "sinks:1:1: [sink x] has no type" },
         { "[sink x]\ntype = telegram\nchat = 1\n",
           "sinks:1:1: [sink x] has no token, which type = telegram needs" },
