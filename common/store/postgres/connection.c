@@ -189,6 +189,18 @@ int pg_next_result(struct pg_db *d, int limit_ms, PGresult **ret)
     return 0;
 }
 
+/* libpq keeps them until somebody asks; they come with every answer. */
+void pg_take_notifications(struct pg_db *d)
+{
+    PGnotify *n;
+
+    while ((n = PQnotifies(d->conn)) != NULL) {
+        if (n->be_pid != PQbackendPID(d->conn))
+            d->n_notified++;
+        PQfreemem(n);
+    }
+}
+
 int pg_result(struct pg_db *d, int limit_ms, PGresult **ret)
 {
     PGresult *res = NULL;
@@ -208,6 +220,7 @@ int pg_result(struct pg_db *d, int limit_ms, PGresult **ret)
     }
     if (r == 0 && !*ret)
         return pg_lost(d, PQerrorMessage(d->conn));
+    pg_take_notifications(d);
     return r;
 }
 

@@ -54,6 +54,8 @@ bool pg_is_serving(void);
 int pg_exec(struct db *db, const char *sql);
 /* The last result of what was sent, within @limit_ms; *ret is to be cleared, also on failure. Returns 0 or -errno. */
 int pg_result(struct pg_db *d, int limit_ms, PGresult **ret);
+/* Counts the notifications of others' commits that have come. */
+void pg_take_notifications(struct pg_db *d);
 /* Sends all that libpq holds back. */
 int pg_flush(struct pg_db *d, int limit_ms);
 /* The next result, NULL at the end of one query's. */

@@ -139,15 +139,10 @@ void pg_end_reads(struct db *db)
 int pg_data_version(struct db *db, int64_t *ret)
 {
     struct pg_db *d = pg_db(db);
-    PGnotify *n;
 
     if (!pg_is_usable(d) || PQconsumeInput(d->conn) == 0)
         return pg_lost(d, d->conn ? PQerrorMessage(d->conn) : "the connection is closed");
-    while ((n = PQnotifies(d->conn)) != NULL) {
-        if (n->be_pid != PQbackendPID(d->conn))
-            d->n_notified++;
-        PQfreemem(n);
-    }
+    pg_take_notifications(d);
     *ret = d->n_notified;
     return 0;
 }
