@@ -21,7 +21,7 @@ class Failure extends Error {
 }
 const missing = () => new Failure(404, 'not_found', 'there is no such thing');
 
-const isDown = (s) => ['disconnected', 'logged_out', 'failed', 'lost'].includes(s.state);
+const isDown = (s) => ['disconnected', 'logged_out', 'failed', 'lost', 'action_required'].includes(s.state);
 function filterOf(query) {
   const states = (query.state ?? '').split(',').filter(Boolean);
   const q = (query.q ?? '').toLowerCase();

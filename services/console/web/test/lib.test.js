@@ -93,6 +93,7 @@ test('a filter matches as the server does', () => {
   assert.equal(ids({ state: 'parked' }), 's3');
   assert.equal(ids({ state: 'silent' }), 's4');
   assert.equal(ids({ state: 'down' }), 's2,s3');
+  assert.ok(!matcher({ state: 'down' })(row({ state: 'qr_pending', parked: true })), 'the server does not count it as down');
   assert.equal(ids({ bridge: 'b' }), 's3');
   assert.equal(ids({ cause: 'lost' }), 's2');
 });

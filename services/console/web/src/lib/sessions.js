@@ -11,8 +11,9 @@ export function gravity(s) {
   return g === 9 && s.silent ? 8 : g;
 }
 
-// Something is wrong with it: it is neither connected nor on its way.
-export const isDown = (s) => gravity(s) <= 6 && s.state !== 'qr_pending' && s.state !== 'action_required' && s.state !== 'unknown';
+// The states that the filter "down" names, here as in the API.
+const DOWN = new Set(['disconnected', 'logged_out', 'failed', 'lost', 'action_required']);
+export const isDown = (s) => DOWN.has(s.state);
 
 // The tone of a state: "bad", "warn", "busy", "ok".
 export function tone(s) {
