@@ -19,6 +19,9 @@ void child_cli_export(const struct console_settings *s)
     export_one("ZAPKEEP_DATA_DIR", s->app.data_dir);
     export_one("ZAPKEEP_STORE", s->app.store);
     export_one("ZAPKEEP_STORE_PASSWORD", s->app.store_password);
+    export_one("ZAPKEEP_STORE", s->app.store);
+    if (!getenv("ZAPKEEP_STORE_PASSWORD_FILE"))
+        export_one("ZAPKEEP_STORE_PASSWORD", s->app.store_password);
     export_one("ZAPKEEP_BUS_IN", s->app.bus_in);
     export_one("ZAPKEEP_BUS_OUT", s->app.bus_out);
     export_one("ZAPKEEP_BUS_FEED", s->app.bus_feed);

@@ -10,13 +10,13 @@
 #include "services/console/handlers.h"
 #include "services/console/session_json.h"
 #include "services/console/stores.h"
+#include "services/console/usual.h"
 
 #define ITEM_MAX 2048
 /* Rows of each kind that a page of the timeline is made of. */
 #define ROWS_MAX 200
 /* The minutes that the graph of a session shows. */
 #define MINUTES_MS (3 * 3600 * 1000LL)
-#define WEEK_MS    (7 * 24 * 3600 * 1000LL)
 
 /* Finds it, or answers. */
 static const struct session_item *find(struct exchange *e, struct db **ret_db)
@@ -286,7 +286,8 @@ void handle_timeline(struct exchange *e)
 
 struct activity {
     struct json_out *hours, *minutes;
-    int64_t minutes_from;
+    int64_t week_from, minutes_from;
+    struct usual usual;
 };
 
 static void put_count(struct json_out *j, int64_t at, int64_t received, int64_t events)
@@ -302,6 +303,9 @@ static int on_count(void *ctx, const struct message_count *c)
 {
     struct activity *a = ctx;
 
+    usual_add(&a->usual, c->hour, c->received);
+    if (c->hour < a->week_from)
+        return 0;
     put_count(a->hours, c->hour, c->received, c->events);
     for (int i = 0; i < MESSAGE_COUNTS_MINUTES; i++) {
         int64_t at = c->hour + i * 60 * 1000LL;
@@ -312,12 +316,26 @@ static int on_count(void *ctx, const struct message_count *c)
     return 0;
 }
 
+/* Messages an hour, with two digits behind the point; nothing before a whole week was counted. */
+static void write_profile(const struct usual *u, int64_t now_ms, struct json_out *j)
+{
+    int weeks = usual_weeks(u, now_ms);
+    char text[32];
+
+    json_open(j, "profile", '[');
+    for (int i = 0; weeks > 0 && i < USUAL_HOURS; i++) {
+        (void)snprintf(text, sizeof text, "%.2f", (double)u->sum[i] / weeks);
+        json_raw(j, NULL, str_from(text));
+    }
+    json_close(j, ']');
+}
+
 void handle_activity(struct exchange *e)
 {
     CLEANUP(buf_fini)
     struct buf json = BUF_INIT(EXCHANGE_ANSWER_MAX), minutes = BUF_INIT(EXCHANGE_ANSWER_MAX);
     struct json_out j = JSON_OUT(&json), m = JSON_OUT(&minutes);
-    struct activity a = { &j, &m, 0 };
+    struct activity a = { .hours = &j, .minutes = &m };
     struct strip strip;
     struct now now;
     struct db *db;
@@ -327,6 +345,7 @@ void handle_activity(struct exchange *e)
     if (!i)
         return;
     now = session_list_now(e->c->sessions);
+    a.week_from = now.wall_ms - USUAL_WEEK_MS;
     a.minutes_from = now.wall_ms - MINUTES_MS;
     r = session_json_strip(db, &now, &i->row, STRIP_WEEK_SLOTS, STRIP_WEEK_SLOT_MS, &strip);
     json_open(&j, NULL, '{');
@@ -336,11 +355,11 @@ void handle_activity(struct exchange *e)
     json_open(&j, "counts", '[');
     json_open(&m, NULL, '[');
     if (r == 0)
-        r = message_counts_each(db, i->row.bridge, i->row.id, now.wall_ms - WEEK_MS, on_count, &a);
+        r = message_counts_each(db, i->row.bridge, i->row.id, now.wall_ms - USUAL_WEEKS_MAX * USUAL_WEEK_MS,
+                                on_count, &a);
     json_close(&m, ']');
     json_close(&j, ']');
-    json_open(&j, "profile", '[');
-    json_close(&j, ']');
+    write_profile(&a.usual, now.wall_ms, &j);
     json_raw(&j, "minutes", (struct str){ buf_str(&minutes), minutes.len });
     json_int(&j, "silent_since", i->row.silent_since);
     json_int(&j, "last_received_at", i->row.last_received_at);

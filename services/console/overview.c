@@ -44,15 +44,16 @@ static void read_service(const struct console_context *c, const struct service *
     const char *dir = c->settings->app.data_dir;
     int64_t age_ms = 0;
     enum heartbeat_state beat = heartbeat_find(dir, s->name, app_clock(c->app), &age_ms);
-    bool locked = s->lock && instance_lock_is_taken(dir, s->lock) == INSTANCE_LOCK_TAKEN;
+    bool by_lock = s->lock && !c->settings->app.store[0]; /* of a store elsewhere others hold the locks */
+    bool locked = by_lock && instance_lock_is_taken(dir, s->lock) == INSTANCE_LOCK_TAKEN;
     struct problem *p;
 
     ret->service = s->shown;
     ret->seen_at = beat == HEARTBEAT_NONE ? 0 : o->now.wall_ms - age_ms;
-    if (s->lock ? locked : beat == HEARTBEAT_ALIVE)
+    if (by_lock ? locked : beat == HEARTBEAT_ALIVE)
         ret->state = "running";
     else
-        ret->state = beat != HEARTBEAT_NONE || (s->lock && has_run(s, o)) ? "dead" : "never";
+        ret->state = beat != HEARTBEAT_NONE || (by_lock && has_run(s, o)) ? "dead" : "never";
     if (!s->key || ret->state[0] != 'd')
         return;
     p = status_add_problem(&o->problems, s->area == PROBLEM_AREA_BUS ? PROBLEM_WARN : PROBLEM_BAD, s->area,

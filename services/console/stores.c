@@ -104,7 +104,7 @@ int64_t stores_wall_ms(const struct stores *s)
 
 const char *stores_problem(const struct stores *s, const char *part, int r, char *ret, size_t n)
 {
-    return db_problem(s->settings->data_dir, part, r, ret, n);
+    return db_problem(app_store(s->settings), part, r, ret, n);
 }
 
 const char *stores_data_dir(const struct stores *s)

@@ -12,6 +12,7 @@
 #include "services/console/routes.h"
 #include "services/console/session_query.h"
 #include "services/console/strip.h"
+#include "services/console/usual.h"
 #include "services/console/web_path.h"
 
 /* ---- paths ----------------------------------------------------------------------------------- */
@@ -229,6 +230,23 @@ static void test_a_filter_takes_states_and_marks(void **state)
     assert_false(session_query_set_sort(&q, "since", "up"));
 }
 
+static void test_the_usual_hour_is_the_mean_of_whole_weeks(void **state)
+{
+    struct usual u = { 0 };
+    const int64_t monday = 4 * 24 * 3600 * 1000LL, hour = 3600 * 1000LL; /* 1970-01-05 */
+
+    (void)state;
+    assert_int_equal(usual_weeks(&u, 1000000), 0);
+    usual_add(&u, monday, 6);
+    usual_add(&u, monday + USUAL_WEEK_MS, 4);
+    usual_add(&u, monday + 167 * hour, 1);
+    assert_int_equal(u.sum[0], 10);
+    assert_int_equal(u.sum[167], 1);
+    assert_int_equal(usual_weeks(&u, monday + USUAL_WEEK_MS - 1), 0);
+    assert_int_equal(usual_weeks(&u, monday + 2 * USUAL_WEEK_MS), 2);
+    assert_int_equal(usual_weeks(&u, monday + 9 * USUAL_WEEK_MS), USUAL_WEEKS_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -241,6 +259,7 @@ int main(void)
         cmocka_unit_test(test_passwords),
         cmocka_unit_test(test_a_strip_shows_the_worst_of_each_slot),
         cmocka_unit_test(test_a_filter_takes_states_and_marks),
+        cmocka_unit_test(test_the_usual_hour_is_the_mean_of_whole_weeks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
