@@ -2,7 +2,7 @@
  * A role that one program of a stack has at a time: the monitor, the forwarder. In a folder it is a lock file, which ends
  * with its holder. In a database it is a row with a lease and a fence: a number that grows with each change of the holder.
  *
- * What the holder writes is fenced (store_role_fence()): a transaction of a program that was paused, or cut off, and that
+ * The holder's writes are fenced (store_role_fence()): a transaction of a program that was paused, or cut off, and that
  * another one has taken the role from meanwhile, fails with -EPERM. Calls to the outside are not; so the holder stops to
  * act when store_role_is_held() says so, which it knows by its own clock.
  */

@@ -24,7 +24,7 @@ int store_upgrade(const char *where);
 /* The schema that a database has (0: none) and the one that this zapkeep knows. */
 int store_schema(const char *where, int *ret_is, int *ret_known);
 /* A line for each thing that an operator should know of a database: its promises, its standbys, the roles. @problem: ""
- * or what is wrong and what to do. A non-zero return of @on_line stops and is passed up. A folder has none. */
+ * or the fault and its remedy. A non-zero return of @on_line stops and is passed up. A folder has none. */
 int store_report(const char *where,
                  int (*on_line)(void *ctx, const char *name, const char *value, const char *problem),
                  void *ctx);

@@ -1,5 +1,5 @@
 /*
- * What a thread serves while it waits for a database server: a loop has its /health, its /metrics and its signals here,
+ * The things that a thread serves while it waits for a database server: a loop has its /health, its /metrics and its signals here,
  * so that they answer although a server hangs. SQLite never waits long, and does not use it.
  */
 #pragma once

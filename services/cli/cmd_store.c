@@ -1,5 +1,5 @@
 /*
- * zapkeep store init, upgrade, status: the tables of a database server (ZAPKEEP_STORE), and what it promises. A store in a
+ * zapkeep store init, upgrade, status: the tables of a database server (ZAPKEEP_STORE), and its promises. A store in a
  * folder is made and upgraded by the services themselves.
  */
 #include <errno.h>

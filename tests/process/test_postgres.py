@@ -1,4 +1,4 @@
-"""A stack on PostgreSQL, from the outside: what is answered is stored once and in order, sessions come back, deliveries
+"""A stack on PostgreSQL, from the outside: a webhook that is answered is stored once and in order, sessions come back, deliveries
 arrive; with the server killed, hanging or gone for a while, and with a second program of each kind."""
 
 import os

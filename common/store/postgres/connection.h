@@ -47,12 +47,12 @@ void pg_close(struct db *db);
 /* False when the connection has to be opened anew. */
 bool pg_is_usable(const struct pg_db *d);
 
-/* Inside of what is served while a call waits: no call to the store can be made then, it returns -EAGAIN. */
+/* Inside of a callback that is served while a call waits: no call to the store can be made then, it returns -EAGAIN. */
 bool pg_is_serving(void);
 
 /* Runs @sql, one statement or several, and drops its rows. */
 int pg_exec(struct db *db, const char *sql);
-/* The last result of what was sent, within @limit_ms; *ret is to be cleared, also on failure. Returns 0 or -errno. */
+/* The last result of the statements that were sent, within @limit_ms; *ret is to be cleared, also on failure. Returns 0 or -errno. */
 int pg_result(struct pg_db *d, int limit_ms, PGresult **ret);
 /* Counts the notifications of others' commits that have come. */
 void pg_take_notifications(struct pg_db *d);

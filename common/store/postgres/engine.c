@@ -103,7 +103,7 @@ static int open_forward(const char *where, struct db **ret)
     return open_part(where, PG_FORWARD, false, ret);
 }
 
-/* What was committed is in the server's hands. */
+/* Every commit is in the server's hands. */
 static int forward_checkpoint_of(struct db *db, bool *ret_all)
 {
     *ret_all = pg_is_usable(pg_db(db));

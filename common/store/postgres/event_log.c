@@ -92,7 +92,7 @@ static int load(struct pg_log *l)
     if (r != 0)
         return r;
     if (head <
-        l->head) { /* a failover lost what this process has committed: its seqs must not come again with one id */
+        l->head) { /* a failover lost commits of this process: their seqs must not come again with one id */
         r = event_ids_fork(&l->d->db, l->head);
         if (r == 0)
             r = event_ids_load(&l->d->db, &l->ids);
@@ -178,7 +178,7 @@ static void log_rollback(struct event_log *log)
         l->d->in_transaction = false;
     l->begun = false;
     l->new_head = l->head;
-    l->partitions_end = 0; /* one may have been made by what is undone */
+    l->partitions_end = 0; /* one may have been made by the transaction that is undone */
 }
 
 static int log_begin(struct event_log *log)
@@ -343,7 +343,7 @@ static const char *log_error(const struct event_log *log)
 
 static bool log_sync_failed(const struct event_log *log)
 {
-    (void)log; /* what the server has committed is on its disk; a connection that broke is opened again */
+    (void)log; /* a commit is on the server's disk; a connection that broke is opened again */
     return false;
 }
 

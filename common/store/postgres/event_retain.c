@@ -65,8 +65,8 @@ int pg_log_partitions(struct pg_log *l, int64_t last)
     return r;
 }
 
-/* Detached first, without a lock that anybody waits for; it waits itself for those who read. What a time-out has left
- * half done is finished by the next call. */
+/* Detached first, without a lock that anybody waits for; it waits itself for those who read. The next call finishes a
+ * detachment that ran out of time. */
 static int drop_partition(struct pg_log *l, int64_t number)
 {
     char sql[160];

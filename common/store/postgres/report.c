@@ -1,4 +1,4 @@
-/* What a server promises, who has which role, and how large it all is: for zapkeep store status and doctor. */
+/* The promises of a server, the holders of the roles, and the size of it all: for zapkeep store status. */
 #include "common/store/postgres/report.h"
 
 #include <stdio.h>
@@ -8,8 +8,8 @@
 #include "common/store/postgres/problem.h"
 #include "common/store/postgres/schema.h"
 
-/* name, value, problem ('': none). A 2xx promises that the event survives the death of the server's machine; what is
- * weaker is a problem. */
+/* name, value, problem ('': none). A 2xx promises that the event survives the death of the server's machine; a weaker
+ * setting is a problem. */
 static const char sql[] =
     "SELECT 'server', current_setting('server_version'), ''"
     " UNION ALL SELECT 'fsync', current_setting('fsync'), CASE WHEN current_setting('fsync') = 'on' THEN ''"

@@ -3,7 +3,7 @@
  * after it only appended.
  *
  * The tables have the names and columns that they have in SQLite, each part in a schema of its own. Rows that are updated
- * many times a second have room on their page (fillfactor) and no index on what changes, so that an update stays on the
+ * many times a second have room on their page (fillfactor) and no index on the columns that change, so that an update stays on the
  * page (HOT), and autovacuum comes after few of them.
  */
 #include "common/store/postgres/schema.h"
@@ -31,7 +31,7 @@
 /* clang-format cannot lay out texts between which macros stand. */
 /* clang-format off */
 static const char *const steps[] = {
-    /* Of the stack: who acts (roles), what is written to see whether one can. */
+    /* Of the stack: the roles, and a row that is written to see whether it can be. */
     "CREATE SCHEMA IF NOT EXISTS zapkeep;"
     "CREATE TABLE zapkeep.version (version int NOT NULL);"
     "INSERT INTO zapkeep.version VALUES (0);"
@@ -133,7 +133,7 @@ static const char *const steps[] = {
 
                                                 "CREATE SCHEMA zapkeep_events;"
                                                 "SET LOCAL search_path = zapkeep_events;"
-                                                /* The newest seq. Whoever appends holds this row until the commit is visible. */
+                                                /* The newest seq. An appending transaction holds this row until the commit is visible. */
                                                 "CREATE TABLE log_head (id int PRIMARY KEY, seq bigint NOT "
                                                 "NULL)" HOT ";"
                                                 "INSERT INTO log_head VALUES (1, 0);"

@@ -12,7 +12,7 @@ const char *const *pg_schema_steps(void);
 int pg_schema_known(void);
 /* *ret: that of the database, 0: there is none. */
 int pg_schema_version(struct pg_db *d, int *ret);
-/* Makes what is not there, step by step, in one transaction; safe to run twice and by two at once. -EPROTONOSUPPORT: a
+/* Makes the tables that are missing, step by step, in one transaction; safe to run twice and by two at once. -EPROTONOSUPPORT: a
  * newer zapkeep wrote it. */
 int pg_schema_upgrade(struct pg_db *d);
 /* Settings of this connection: where its tables are, and the server's limits. */

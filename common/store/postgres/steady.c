@@ -57,7 +57,7 @@ static int read_server(struct db *db, struct clock *clock, struct reading *ret)
     return 0;
 }
 
-/* What the server's time is wrong by, as far as this process can tell; 0: it is right. */
+/* The error of the server's time, as far as this process can tell; 0: it is right. */
 static int64_t jump_of(int64_t steady_ms, int64_t boot_ms)
 {
     int64_t expected = seen.steady_ms + (boot_ms - seen.boot_ms);

@@ -2,7 +2,7 @@
  * Transactions of one connection.
  *
  * One that may write takes the lock of its part first, so that transactions of a part run one after the other, as in
- * SQLite: what a claim has read (the bucket, the breaker, calls in flight, the spacing) is still true when it writes.
+ * SQLite: the rows that a claim has read (the bucket, the breaker, calls in flight, the spacing) are still true when it writes.
  * The lock is the server's and ends with the commit; a process that stops in the middle loses its session after
  * idle_in_transaction_session_timeout (schema.c), and with it the lock.
  *
