@@ -4,9 +4,12 @@
 #include "common/domain/next_step.h"
 #include "common/ops/session_next.h"
 #include "common/store/bridges.h"
+#include "common/store/message_counts.h"
 
 /* More changes than a week of quarter hours can show. */
 #define STRIP_CHANGES_MAX SESSIONS_CHANGES_MAX
+/* Counts are looked at so far back; older times are the row's. */
+#define RECEIVED_MS (3 * MESSAGE_COUNTS_HOUR_MS)
 
 struct strip_reading {
     struct strip *strip;
@@ -58,17 +61,42 @@ static int read_outlook(struct db *db, const struct now *now, const struct sessi
     return r < 0 ? r : 0;
 }
 
+/* The begin of the newest minute with a message. */
+static int on_count(void *ctx, const struct message_count *c)
+{
+    int64_t *last = ctx;
+
+    for (int i = 0; i < MESSAGE_COUNTS_MINUTES; i++) {
+        if (c->minute[i] > 0)
+            *last = c->hour + i * (MESSAGE_COUNTS_HOUR_MS / MESSAGE_COUNTS_MINUTES);
+    }
+    return 0;
+}
+
+/* The row has it as of the last change of the session, the counts as of the last minute. */
+static int read_last_received(struct db *db, const struct now *now, const struct session_row *row,
+                              int64_t *ret)
+{
+    int64_t last = 0;
+    int r = message_counts_each(db, row->bridge, row->id, now->wall_ms - RECEIVED_MS, on_count, &last);
+
+    *ret = last > row->last_received_at ? last : row->last_received_at;
+    return r;
+}
+
 int session_json_row(struct db *db, const struct now *now, const struct session_item *i, struct json_out *j)
 {
     struct reconnect_outlook o = { 0 };
     struct bridge_row bridge = { 0 };
     struct strip strip;
-    int64_t at;
+    int64_t at, last_received = 0;
     enum why why;
     int r = session_json_strip(db, now, &i->row, STRIP_DAY_SLOTS, STRIP_DAY_SLOT_MS, &strip);
 
     if (r == 0)
         r = read_outlook(db, now, i, &bridge, &o);
+    if (r == 0)
+        r = read_last_received(db, now, &i->row, &last_received);
     if (r != 0)
         return r;
     at = session_next_action(&o) == SESSION_ACTION_ATTEMPT ? session_next_at(&o) : 0;
@@ -85,7 +113,7 @@ int session_json_row(struct db *db, const struct now *now, const struct session_
     json_bool(j, "parked", i->phase == RETRY_PARKED);
     json_bool(j, "silent", i->row.silent_since > 0);
     json_bool(j, "flapping", session_item_is_flapping(i, now));
-    json_int(j, "last_received_at", i->row.last_received_at);
+    json_int(j, "last_received_at", last_received);
     json_int(j, "next_at", at > 0 ? steady_to_wall(now, at) : 0);
     json_texts(j, "why_not_sooner", why_key(why));
     json_texts(j, "why_detail", why == WHY_READY ? "" : detail_of(why, &bridge));
