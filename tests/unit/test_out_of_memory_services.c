@@ -161,7 +161,8 @@ static void *wait_a_while(void *ctx)
 
 static char program[] = "x", quiet[] = "--log=error", no_admin[] = "--admin-listen=off",
             driver[] = "--whatsapp-bridge=contract", token[] = "--webhook-auth-token=token",
-            from[] = "--forward-from=beginning";
+            from[] = "--forward-from=beginning",
+            soon[] = "--forward-retry-schedule=0s,20ms,20ms,20ms,20ms,20ms,20ms";
 static char data_dir[96], bridge_url[64], backend_url[64], listen_at[64];
 static char *const bridge_argv[] = { program, quiet, data_dir, no_admin, driver, bridge_url, NULL };
 
@@ -191,9 +192,9 @@ static int run_hub(void)
 
 static int run_forwarder(void)
 {
-    char *const argv[] = { program, quiet, data_dir, no_admin, from, backend_url, NULL };
+    char *const argv[] = { program, quiet, data_dir, no_admin, from, soon, backend_url, NULL };
     struct forwarder *f = NULL;
-    int r = forwarder_open(APP_START(6, argv), &f);
+    int r = forwarder_open(APP_START(7, argv), &f);
 
     if (r == 0)
         r = forwarder_run(f);
@@ -399,7 +400,7 @@ static void store_an_event(void)
 
 static const struct service forwarder = { run_forwarder, wait_for_delivery };
 
-/* By the next starts: on a busy machine one may be over before it has begun to deliver. */
+/* By the next starts: it may wait for its next try, and on a busy machine a start may be over before it delivers. */
 static void it_is_delivered_in_the_end(int code)
 {
     for (int i = 0; i < 5 && atomic_load(&shared->deliveries) == 0; i++)
