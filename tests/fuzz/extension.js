@@ -151,6 +151,7 @@ async function run() {
   process.on('unhandledRejection', (error) => fail(error));
   function fail(error) {
     console.error(error.stack, `\nseed ${SEED}, input ${inputs}: ${JSON.stringify(input.toString('latin1'))}`);
+    bridge.zapw?.child.kill('SIGKILL'); // not by the ends of a test: this may be within one
     process.exit(1);
   }
   try {
