@@ -121,12 +121,13 @@ void bridge_status_fill(const struct bridge_status *s, struct bridge_update *u)
     u->unknown_word = s->unknown_word;
     u->facts.two_owners = s->two_owners[0] != '\0';
     u->two_owners = s->two_owners;
+    u->new_word = s->new_word;
     memcpy(u->facts.dead, s->dead, sizeof s->dead);
 }
 
 void bridge_status_committed(struct bridge_status *s)
 {
-    s->health_pending = s->incident_pending = false;
+    s->health_pending = s->incident_pending = s->new_word = false;
 }
 
 const char *bridge_status_problem(const struct bridge_status *s)

@@ -30,6 +30,7 @@ struct bridge_update {
     const char *health_detail;
     const char *unknown_word;
     const char *two_owners;
+    bool new_word; /* the alert of unknown words is raised anew: there is one more */
     struct alert_bridge_facts facts;
 };
 
@@ -41,7 +42,8 @@ struct bridge_status {
     int outdated;                    /* 1, -1: as state.db has it; 0: not read yet */
     char detail[BRIDGES_DETAIL_MAX]; /* its fault now, "": none */
 
-    char unknown_word[BRIDGES_DETAIL_MAX]; /* of the last good sweep, and whose it is; "": none */
+    char unknown_word[BRIDGES_DETAIL_MAX]; /* of the last good sweep: each, and a session called so */
+    bool new_word;                         /* one of them has no alert yet */
     char two_owners[BRIDGES_DETAIL_MAX];   /* the sessions that share a phone, "": none */
     bool dead[ALERT_KIND_N];               /* of the alerts *_DEAD: that program gives no sign of life */
 

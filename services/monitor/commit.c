@@ -183,6 +183,8 @@ static int alert_bridge(const struct commit_context *x, const struct alert_bridg
 {
     int r = 0;
 
+    if (update->new_word && facts->unknown_word) /* one alert per word: the one before is over */
+        r = alert_tracker_bridge(x->alerts, x->db, ALERT_BRIDGE_UNKNOWN_WORD, false, NULL, now_wall);
     for (enum alert_kind k = ALERT_NONE + 1; r == 0 && k < ALERT_KIND_N; k++)
         if (is_changed(x, facts, k))
             r = alert_tracker_bridge(x->alerts, x->db, k, !x->alerts->active[k], reason_of(update, k),
@@ -220,7 +222,7 @@ static bool has_work(const struct commit_context *x, const struct changeset *cha
                      const struct bridge_update *update)
 {
     if (changeset->n > 0 || update->cursor > 0 || update->feed_seq > 0 || update->swept ||
-        update->set_health || update->set_incident)
+        update->set_health || update->set_incident || update->new_word)
         return true;
     for (enum alert_kind k = ALERT_NONE + 1; k < ALERT_KIND_N; k++)
         if (is_changed(x, &update->facts, k))

@@ -63,7 +63,8 @@ struct poll_schedule {
     bool watches_programs;
     bool well; /* the last sweep was good, and nothing is wrong */
     enum sweep_end last_end;
-    char unknown_word[BRIDGES_DETAIL_MAX]; /* of the sweep under way */
+    char unknown_word[BRIDGES_DETAIL_MAX]; /* of the sweep under way … */
+    bool new_word;                         /* … and the one before did not have one of them */
 };
 
 static const struct rules *rules_of(const struct poll_schedule *p)
@@ -260,12 +261,20 @@ static bool is_unwanted(const struct monitor_context *m, const char *id, int64_t
     return !session_table_find(m->table, id) && is_deleted(m, id, asked);
 }
 
-/* Shown with the alert: the first such word of the sweep. */
+/* Shown with the alert: each such word of the sweep once, with the first session that is called so. */
 static void note_unknown(struct poll_schedule *p, const struct bridge_session *seen)
 {
-    if (seen->state == SESSION_UNKNOWN && !p->unknown_word[0])
-        (void)snprintf(p->unknown_word, sizeof p->unknown_word, "'%s', of session %s", seen->raw_status,
-                       seen->id);
+    size_t n = strlen(p->unknown_word);
+    char word[sizeof seen->raw_status + 2];
+
+    (void)snprintf(word, sizeof word, "'%s'", seen->raw_status);
+    if (seen->state != SESSION_UNKNOWN || strstr(p->unknown_word, word))
+        return;
+    if (n + sizeof word + 2 >= sizeof p->unknown_word) /* there is no room to name it */
+        return;
+    (void)snprintf(p->unknown_word + n, sizeof p->unknown_word - n, "%s%s, of session %s", n ? "; " : "",
+                   word, seen->id);
+    p->new_word = p->new_word || !strstr(p->o.status->unknown_word, word);
 }
 
 struct listing {
@@ -570,6 +579,7 @@ static void on_end(void *ctx, enum sweep_end end, bool by_list)
     if (end == SWEEP_GOOD) {
         p->by_list = by_list;
         memcpy(p->o.status->unknown_word, p->unknown_word, sizeof p->unknown_word);
+        p->o.status->new_word = p->new_word;
     }
     if (end == SWEEP_GOOD || end == SWEEP_REFUSED)
         p->o.status->key_refused = end == SWEEP_REFUSED;
@@ -613,6 +623,7 @@ static void on_sweep(void *ctx)
     p->list_failed = false;
     p->list_kind = 0;
     p->unknown_word[0] = '\0';
+    p->new_word = false;
     (void)silence_watch_read(p->o.silence);
     if (!poller_start(p->poller, session_table_count(p->o.m->table), spread_ms(p)))
         plan(p, rules_of(p)->recheck_ms);

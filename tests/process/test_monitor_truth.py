@@ -322,6 +322,20 @@ def test_a_word_we_do_not_know_is_shown_as_that(scripted, word):
     zk.wait_until("it is over", lambda: states(s)["one"] == "connected" and ("bridge-unknown-word", "") not in alerts(s))
 
 
+def test_each_unknown_word_is_an_alert(scripted):
+    s, bridge = scripted("one", "two", "three")
+
+    def fired():
+        log = s.processes["monitor"].text()
+        return [line for line in log.splitlines() if "alert=bridge-unknown-word" in line and "status=firing" in line]
+
+    for n, (name, word) in enumerate([("one", "STOPPED"), ("two", "passkey_required"), ("three", "STOPPED")]):
+        bridge.sessions[name] = word
+        zk.wait_until("it is unknown", lambda i=name: states(s)[i] == "unknown")
+        zk.wait_until("the word is an alert", lambda w=word: fired() and f"'{w}'" in fired()[-1])
+        assert len(fired()) == min(n + 1, 2), fired()
+
+
 def test_park_means_park(scripted):
     """A session that is parked by hand stays parked until somebody unparks it, although it connects and drops again."""
     s, bridge = scripted("one")

@@ -29,7 +29,8 @@ static void remove_dir(const char *dir)
 
     while (d && (e = readdir(d))) {
         (void)snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
-        (void)unlink(path);
+        if (e->d_name[0] != '.' && unlink(path) != 0)
+            remove_dir(path); /* the signs of life have a folder of their own */
     }
     if (d)
         (void)closedir(d);
