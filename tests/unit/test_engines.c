@@ -42,8 +42,10 @@ static void check_columns(struct db *db, const char *part, const char *table)
     const char *there = postgres_table(part, table);
     char name[80];
 
-    if (!there)
+    if (!there) {
         fail_msg("PostgreSQL has no table %s of %s: add it to common/store/postgres/schema.c", table, part);
+        return;
+    }
     assert_int_equal(sql_query(db, "SELECT name FROM pragma_table_info(?1)", &q, "s", table), 0);
     while (sql_next(q) == SQL_ROW) {
         const char *end = strchr(there, ';');

@@ -40,7 +40,7 @@ static void remove_dir(const char *dir)
     (void)rmdir(dir);
 }
 
-/* Of the files of a folder, or of the sizes of their slices; test_postgres_log.c has the server's. */
+/* Of the files of a folder, or of the sizes of their slices; test_postgres_store.c has the server's. */
 static void files_only(void)
 {
     if (test_store_is_server())

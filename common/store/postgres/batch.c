@@ -41,6 +41,7 @@ void batch_fini(struct batch *b)
     *b = (struct batch){ 0 };
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): written by batch_write()
 int batch_add(struct batch *b, const struct event_new *e, int *ret_result, int64_t *ret_seq)
 {
     if (b->n == b->cap) {

@@ -1,0 +1,122 @@
+/* What the engine for PostgreSQL adds: roles with a fence, several writers of one log. Needs a server
+ * (tests/postgres/server.py); without one each test is skipped. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/base/mem.h"
+#include "common/store/alerts.h"
+#include "common/store/role.h"
+#include "common/store/store.h"
+#include "tests/unit/test_store.h"
+
+static const char *server(void)
+{
+    if (!test_store_is_server())
+        skip();
+    return test_store("");
+}
+
+static void psql(const char *where, const char *sql)
+{
+    char command[600];
+
+    (void)snprintf(command, sizeof command, "psql -q -X '%s' -c \"%s\"", where, sql);
+    assert_int_equal(system(command), 0);
+}
+
+static void test_a_role_has_one_holder(void **state)
+{
+    const char *where = server();
+    struct store_role *first = NULL, *second = NULL;
+
+    assert_false(store_role_is_taken(where, "monitor"));
+    assert_int_equal(store_role_take(where, "monitor", &first), 0);
+    assert_true(store_role_is_held(first));
+    assert_true(store_role_is_taken(where, "monitor"));
+    assert_int_equal(store_role_take(where, "monitor", &second), STORE_ROLE_TAKEN);
+    assert_int_equal(store_role_renew(first), 0);
+    store_role_release(first);
+    assert_int_equal(store_role_take(where, "monitor", &second), 0);
+    store_role_release(second);
+}
+
+static void test_a_lease_that_ended_is_taken_over_and_the_old_holder_writes_nothing(void **state)
+{
+    static const struct alert_row row = { .name = "bridge-down", .bridge = "main" };
+    const char *where = server();
+    struct store_role *first = NULL, *second = NULL;
+    struct db *db = NULL;
+
+    assert_int_equal(store_role_take(where, "monitor", &first), 0);
+    assert_int_equal(db_open_state(where, &db), 0);
+    store_role_fence(first, db);
+    assert_int_equal(alerts_raise(db, &row), 0);
+    psql(where, "UPDATE zapkeep.role SET until = now() - interval '1 s'"); /* it was paused */
+    assert_int_equal(store_role_take(where, "monitor", &second), 0);
+    assert_int_equal(alerts_clear(db, row.name, row.bridge, ""), -EPERM);
+    assert_true(db_sync_failed(db));
+    assert_int_equal(store_role_renew(first), -EPERM);
+    db_close(db);
+    assert_int_equal(db_open_state(where, &db), 0);
+    assert_int_equal(alerts_clear(db, row.name, row.bridge, ""), 0); /* it was still there */
+    db_close(db);
+    store_role_release(first);
+    assert_true(store_role_is_taken(where, "monitor")); /* by the second */
+    store_role_release(second);
+}
+
+static int append(struct event_log *l, int n, int64_t *ret_seq)
+{
+    uint8_t digest[EVENT_DIGEST_BYTES] = { 0 };
+    struct event_new e = { .at = 1000,
+                           .type = STR_LIT("message.received"),
+                           .bridge = STR_LIT("main"),
+                           .session = STR_LIT("alpha"),
+                           .message_id = STR_LIT("M"),
+                           .body = STR_LIT("{}"),
+                           .key_time_ms = 1000,
+                           .key_digest = digest };
+    int r = event_log_begin(l);
+
+    memcpy(digest, &n, sizeof n);
+    if (r == 0)
+        r = event_log_append(l, &e, ret_seq);
+    return event_log_commit(l) == 0 ? r : -1;
+}
+
+static void test_two_writers_number_without_a_gap_and_know_each_others_events(void **state)
+{
+    const char *where = server();
+    struct event_log *log[2] = { NULL, NULL };
+    int64_t seq = 0, pid = 0;
+
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(event_log_open(where, &log[i], &pid), 0);
+    for (int n = 0; n < 20; n++) {
+        assert_int_equal(append(log[n % 2], n, &seq), 0);
+        assert_int_equal(seq, n + 1);
+    }
+    assert_int_equal(append(log[0], 13, &seq), EVENT_DUPLICATE); /* of the other */
+    assert_int_equal(seq, 14);
+    for (int i = 0; i < 2; i++)
+        event_log_close(log[i]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_role_has_one_holder),
+        cmocka_unit_test(test_a_lease_that_ended_is_taken_over_and_the_old_holder_writes_nothing),
+        cmocka_unit_test(test_two_writers_number_without_a_gap_and_know_each_others_events),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
