@@ -65,7 +65,7 @@ real('a session is paired: the code refreshes, and the page ends by itself', asy
   await page.waitForSelector('.qr', { timeout: 20000 });
   const code = () => page.getAttribute('.qr-dark', 'd');
   const first = await code();
-  await until(async () => (await page.locator('.qr-dark').count()) > 0 && (await code()) !== first, 'a new code comes', 20000);
+  await until(async () => (await page.locator('.qr-dark').count()) > 0 && (await code()) !== first, 'a new code comes', 45000);
   await shot(page, 'real-pair');
   await stack.control('POST', '/pair?session=new-shop');
   await sees('new-shop is paired', 20000);
