@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/hash.h"
 #include "common/base/list.h"
 #include "common/base/mem.h"
 #include "common/base/metrics.h"
@@ -68,10 +69,8 @@ struct live {
     int changes;                               /* of this tick */
     bool changed;                              /* sessions, since the last overview */
     int64_t head_seq, last_event_at;
-    char overview[1024];                      /* as it was sent */
-    struct destination_status sent[KEPT_MAX]; /* destinations likewise */
-    int n_sent;
-    bool sent_runs;
+    char overview[1024];     /* as it was sent */
+    uint64_t sent[KEPT_MAX]; /* destinations likewise: hashes */
     struct alert_key *alert;
     int n_alerts;
 };
@@ -258,21 +257,21 @@ static void look_at_sessions(struct live *l)
 
 /* ---- overview, deliveries, alerts ------------------------------------------------------------- */
 
+/* Each is sent when its JSON is another one than before. */
 static void look_at_destinations(struct live *l, const struct overview *o)
 {
     for (int i = 0; i < o->forward.n && i < KEPT_MAX; i++) {
-        const struct destination_status *d = &o->forward.destination[i];
         CLEANUP(buf_fini) struct buf json = BUF_INIT(MESSAGE_MAX);
         struct json_out j = JSON_OUT(&json);
+        uint64_t hash;
 
-        if (i < l->n_sent && l->sent_runs == o->forward.runs && memcmp(d, &l->sent[i], sizeof *d) == 0)
+        state_json_destination(&j, &o->forward.destination[i], o->head_seq, o->forward.runs);
+        hash = hash_add(HASH_START, buf_str(&json), json.len);
+        if (hash == l->sent[i])
             continue;
-        l->sent[i] = *d;
-        state_json_destination(&j, d, o->head_seq, o->forward.runs);
+        l->sent[i] = hash;
         send_json(l, "delivery", &json);
     }
-    l->n_sent = o->forward.n < KEPT_MAX ? o->forward.n : KEPT_MAX;
-    l->sent_runs = o->forward.runs;
 }
 
 static void send_alert(struct live *l, const struct alert_row *row, bool firing)
