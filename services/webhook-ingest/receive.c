@@ -134,7 +134,9 @@ static struct str header(void *ctx, const char *name)
 static struct check_result check(struct receiver *r, struct http_req *http)
 {
     static const struct tokens none;
-    const struct source *s = sources_find(r->o.sources, bridge_of(r, http));
+    /* A path that is none of a webhook is judged by the default bridge's token: its sender may be known, and is kept. */
+    struct str bridge = bridge_of(r, http);
+    const struct source *s = sources_find(r->o.sources, bridge.p ? bridge : sources_default(r->o.sources));
     const struct check_input input = { .method = http_req_method(http),
                                        .path = http_req_path(http),
                                        .query = http_req_query(http),
