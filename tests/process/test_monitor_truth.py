@@ -49,7 +49,7 @@ class ScriptedBridge:
         self.lists += 1
         if self.answers:
             return 200, "application/json", self.answers.pop(0)
-        data = [{"id": name, "status": word, "phoneNumber": "5511"} for name, word in self.sessions.items()]
+        data = [{"id": name, "status": word, "phoneNumber": f"5511{name.encode().hex()}"[:20]} for name, word in self.sessions.items()]
         return 200, "application/json", json.dumps({"status": "success", "data": data})
 
     def wait_lists(self, n):
