@@ -2,7 +2,8 @@
 
 bool alert_is_bridges(const struct alert_facts *f)
 {
-    return f->cause && f->cause->scope == SCOPE_BRIDGE && (f->parked || f->state == SESSION_FAILED);
+    return f->bridge_outdated && f->cause && f->cause->scope == SCOPE_BRIDGE &&
+           (f->parked || f->state == SESSION_FAILED);
 }
 
 static bool is_down(enum session_state s)

@@ -20,6 +20,7 @@ struct alert_facts {
     enum session_state state;
     const struct cause *cause; /* may be NULL */
     bool parked, flapping, silent;
+    bool bridge_outdated;    /* the bridge's own alert ALERT_BRIDGE_OUTDATED is on */
     bool paired;             /* somebody has scanned its code once */
     int64_t state_ms;        /* for how long it has been in this state */
     int64_t down_ms;         /* for how long it has not been connected, 0: it is */
@@ -30,7 +31,7 @@ struct alert_facts {
  * lasted (rules->alert_hold_ms) and the last one was not raised a short while ago (rules->alert_repeat_ms). Until then a
  * session that is down keeps the current one, and one that is connected has none. */
 enum alert_kind alert_of_session(const struct rules *rules, const struct alert_facts *f);
-/* Parked or failed for a reason that is the bridge's (405): one alert, ALERT_BRIDGE_OUTDATED. */
+/* Parked or failed for a reason that is the bridge's (405): one alert, ALERT_BRIDGE_OUTDATED, as long as that is on. */
 bool alert_is_bridges(const struct alert_facts *f);
 
 struct alert_bridge_facts {

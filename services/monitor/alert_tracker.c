@@ -180,13 +180,15 @@ int alert_tracker_bridge(struct alert_tracker *t, struct db *db, enum alert_kind
 
 /* ---- sessions -------------------------------------------------------------------------------- */
 
-static enum alert_kind wanted(const struct rules *rules, const struct tracked_session *s, int64_t now_ms)
+static enum alert_kind wanted(const struct rules *rules, bool bridge_outdated,
+                              const struct tracked_session *s, int64_t now_ms)
 {
     const struct alert_facts f = { .state = s->known.state,
                                    .cause = s->known.cause,
                                    .parked = s->parked,
                                    .flapping = s->flap.suppressed_ms > 0,
                                    .silent = s->silent_since > 0,
+                                   .bridge_outdated = bridge_outdated,
                                    .paired = s->known.paired,
                                    .state_ms = now_ms - s->state_ms,
                                    .down_ms = s->down_ms > 0 ? now_ms - s->down_ms : 0,
@@ -196,9 +198,10 @@ static enum alert_kind wanted(const struct rules *rules, const struct tracked_se
     return alert_of_session(rules, &f);
 }
 
-bool alert_tracker_is_due(const struct rules *rules, const struct tracked_session *s, int64_t now_ms)
+bool alert_tracker_is_due(const struct rules *rules, bool bridge_outdated, const struct tracked_session *s,
+                          int64_t now_ms)
 {
-    return wanted(rules, s, now_ms) != s->alert;
+    return wanted(rules, bridge_outdated, s, now_ms) != s->alert;
 }
 
 int64_t alert_tracker_active(const struct alert_tracker *t, const struct session_table *table)
@@ -274,12 +277,12 @@ struct alert_group {
     const struct tracked_session *some[ALERT_KIND_N][NAMES_MAX];
 };
 
-static void count(const struct rules *rules, const struct changeset *changeset, struct alert_group *ret)
+static void count(const struct alert_tracker *t, const struct changeset *changeset, struct alert_group *ret)
 {
     memset(ret, 0, sizeof *ret);
     for (int i = 0; i < changeset->n; i++) {
         const struct tracked_session *s = changeset->changes[i].s;
-        enum alert_kind want = wanted(rules, s, changeset->now);
+        enum alert_kind want = wanted(t->rules, t->active[ALERT_BRIDGE_OUTDATED], s, changeset->now);
 
         if (want == s->alert || s->gone)
             continue;
@@ -312,10 +315,10 @@ int alert_tracker_sessions(struct alert_tracker *t, struct db *db, const struct 
     struct alert_group group_of;
     int r = 0;
 
-    count(t->rules, changeset, &group_of);
+    count(t, changeset, &group_of);
     for (int i = 0; r == 0 && i < changeset->n; i++) {
         struct tracked_session *s = changeset->changes[i].s;
-        enum alert_kind want = wanted(t->rules, s, changeset->now);
+        enum alert_kind want = wanted(t->rules, t->active[ALERT_BRIDGE_OUTDATED], s, changeset->now);
 
         if (want != s->alert && !s->gone)
             r = change_alert(t, db, s, want, group_of.n[want] > t->rules->alert_group, changeset);

@@ -33,8 +33,9 @@ void alert_tracker_fini(struct alert_tracker *t);
 /* Takes up the alerts that stand in state.db into @t and @table. */
 int alert_tracker_load(struct alert_tracker *t, struct db *db, struct session_table *table);
 
-/* Does this session deserve another alert than the one that is on? */
-bool alert_tracker_is_due(const struct rules *rules, const struct tracked_session *s, int64_t now_ms);
+/* Does this session deserve another alert than the one that is on? @bridge_outdated: the bridge's alert speaks for it. */
+bool alert_tracker_is_due(const struct rules *rules, bool bridge_outdated, const struct tracked_session *s,
+                          int64_t now_ms);
 
 /* How many alerts are on. */
 int64_t alert_tracker_active(const struct alert_tracker *t, const struct session_table *table);

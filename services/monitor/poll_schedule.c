@@ -407,7 +407,7 @@ static void review_all(struct poll_schedule *p)
         bool down = s->known.state == SESSION_DISCONNECTED;
         struct change *c;
 
-        if (!down && !alert_tracker_is_due(rules_of(p), s, now_ms(p)))
+        if (!down && !alert_tracker_is_due(rules_of(p), p->o.status->outdated > 0, s, now_ms(p)))
             continue;
         c = change_batch_touch(p->o.batch, s, false);
         if (c && down)
@@ -484,7 +484,8 @@ static void on_alerts(void *ctx)
     for (int i = 0; i < session_table_count(table); i++) {
         struct tracked_session *s = session_table_at(table, i);
 
-        if ((s->alert || s->down_ms > 0) && alert_tracker_is_due(rules_of(p), s, now))
+        if ((s->alert || s->down_ms > 0) &&
+            alert_tracker_is_due(rules_of(p), p->o.status->outdated > 0, s, now))
             (void)change_batch_touch(p->o.batch, s, false);
     }
 }

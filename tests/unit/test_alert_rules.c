@@ -116,11 +116,24 @@ static void test_kinds(void **state)
 
         f.cause = cases[i].code ? cause_find(cases[i].code) : NULL;
         f.raised_ago_ms = f.raised_ago_ms ? f.raised_ago_ms : INT64_MAX;
+        f.bridge_outdated = true;
         k = alert_of_session(default_rules(), &f);
         if (k != cases[i].kind)
             fail_msg("%s: %s", cases[i].what, alert_kind_text(k));
         assert_int_equal(alert_is_bridges(&f), cases[i].code == 405);
     }
+}
+
+/* Another session connects, so the bridge is not too old: one that is still refused needs a person. */
+static void test_a_session_is_spoken_for_while_the_bridges_alert_is_on(void **state)
+{
+    struct alert_facts f = { LONG.state = SESSION_FAILED, .parked = true, .raised_ago_ms = INT64_MAX };
+
+    f.cause = cause_find(405);
+    f.bridge_outdated = true;
+    assert_int_equal(alert_of_session(default_rules(), &f), ALERT_NONE);
+    f.bridge_outdated = false;
+    assert_int_equal(alert_of_session(default_rules(), &f), ALERT_SESSION_BANNED);
 }
 
 static void test_names(void **state)
@@ -147,8 +160,10 @@ static void test_sentences(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_kinds), cmocka_unit_test(test_names),
-                                        cmocka_unit_test(test_sentences) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_kinds),
+                                        cmocka_unit_test(
+                                            test_a_session_is_spoken_for_while_the_bridges_alert_is_on),
+                                        cmocka_unit_test(test_names), cmocka_unit_test(test_sentences) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
