@@ -57,6 +57,15 @@ static int adopt_log(const struct stores *s)
     return r;
 }
 
+/* A disk that takes writes and fails to keep them would have the same events delivered after each new try. So nothing is
+ * delivered before the row that was just written is on it. */
+static int check_disk(const struct stores *s)
+{
+    bool all;
+
+    return forward_checkpoint(s->db, &all);
+}
+
 /* ---- opening --------------------------------------------------------------------------------- */
 
 /* A file of this machine is of no use to the forwarder that takes over on another one: with a database every
@@ -88,6 +97,10 @@ int stores_open(const char *dir, const struct store_role *role, struct stores *r
     }
     if (r == 0)
         r = adopt_log(&s);
+    if (r == 0) {
+        *ret_file = FORWARD_DB_FILE;
+        r = check_disk(&s);
+    }
     if (r == 0) {
         *ret_file = ACKS_FILE;
         r = open_acks(dir, &s);

@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "proto/message.h"
 #include "tests/sim/io/bus_sim.h"
@@ -308,6 +309,10 @@ static void heal_disk(void *ctx, int64_t a)
     world_log("chaos: the disk is well again");
 }
 
+/* While its disk fails the forwarder opens forward.db anew, every 5 s in the end; each time the requests in flight may come
+ * again. The disk fails for a minute at most. */
+#define REOPENINGS_MAX 20
+
 static void hurt_disk(void *ctx, int64_t a)
 {
     static const char *const files[] = { "/state.db",      "/state.db-journal", "/events.db",
@@ -320,6 +325,9 @@ static void hurt_disk(void *ctx, int64_t a)
     } else {
         disk_sim_fail(file, (enum disk_fault)(1 + world_draw(DISK_FAULT_N - 1)), PICK(1000, 1000, 100));
         world_log("chaos: the disk under %s fails", file);
+        if (strstr(file, "forward.db"))
+            for (int i = 0; i < REOPENINGS_MAX; i++)
+                backend_forwarder_died();
     }
     world_at(world_now() + 100 + world_draw(world_chance(500) ? 5000 : MINUTE), heal_disk, NULL, 0);
     again(sim.disk_every, hurt_disk);
