@@ -93,10 +93,8 @@ static size_t on_read(char *to, size_t size, size_t n, void *ctx)
     return now;
 }
 
-static size_t on_text(char *data, size_t size, size_t n, void *ctx)
+static size_t on_text(const char *data, size_t size, size_t n, void *ctx)
 {
-    (void)data;
-    (void)ctx;
     return size * n; /* of the dialogue; the code says enough */
 }
 

@@ -123,7 +123,7 @@ ADDITIONS = [
          None),
     ], ["zapkeep-hub"], use_metric),
     ("a column of the store is one row and one member", 2, [
-        ("common/store/columns.h", "FIRST(TEXT, bridge, bridge)", "    X(INT, dummy, dummy)                       \\"),
+        ("common/store/columns.h", "FIRST(INT, state, state)", "    X(INT, dummy, dummy)                       \\"),
         ("common/store/sessions.h", "struct session_row {", "    int64_t dummy;"),
     ], ["zapkeep-monitor", "zapkeep"], use_column),
     ("an alert is one row, in any place of the list", 1, [
