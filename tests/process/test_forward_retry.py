@@ -196,6 +196,26 @@ def test_a_retried_letter_that_fails_again_is_dead_again(stack, make_backend):
                    len(backend.all(only_bad)) >= 4, step=0.2)
 
 
+def test_many_dead_letters_are_retried_in_bulk_and_live_events_go_on(stack, make_backend):
+    """The small sister of `tests/bench/forward/run --only letters`: each letter once more, live events between them, all in order."""
+    backend = make_backend()
+    sessions = [f"bad{i}" for i in range(8)]
+    letters = len(make_dead(stack, backend, 64, sessions))
+    backend.answer = lambda d: time.sleep(0.1) or 200  # eight at once: the letters alone take most of a second
+    taken = len(backend.taken())
+    stack.cli("forward", "dead", "retry", "--all", check=True)
+    live = post_events(stack, 30, ["live"], prefix="L")
+    wait_until("all of them are taken", lambda: len(backend.taken()) >= taken + letters + len(live))
+    wait_until("no letter is left", lambda: dead(stack) == [])
+    got = backend.taken()[taken:]
+    assert len({d.id for d in got}) == letters + len(live), "none twice, none missing"
+    first = next(i for i, d in enumerate(got) if d.session == "live")
+    assert first < letters, "a live event does not wait for all letters"
+    for session in [*sessions, "live"]:
+        seqs = [d.seq for d in got if d.session == session]
+        assert seqs == sorted(seqs)
+
+
 def test_the_dead_are_dropped_in_bulk(stack, make_backend):
     backend = make_backend()
     sessions = [f"bad{i}" for i in range(8)]
