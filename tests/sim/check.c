@@ -248,6 +248,15 @@ void check_trouble(const struct process *p)
         sim.trouble_t[w] = world_now();
 }
 
+/* A process that is stopped inside a transaction holds state.db, and nobody can record meanwhile. */
+static bool one_stalled_since(int64_t t)
+{
+    for (int w = 0; w < sim.n_workers; w++)
+        if (process_stalled_until(sim.workers[w]) >= t)
+            return true;
+    return process_stalled_until(sim.monitor) >= t || process_stalled_until(sim.forwarder) >= t;
+}
+
 /* Of a worker that lives, and whose store works, every answer is recorded before its lease ends. */
 static void check_lost(const struct sim_session *x, const struct sim_attempt *a)
 {
@@ -255,13 +264,13 @@ static void check_lost(const struct sim_session *x, const struct sim_attempt *a)
 
     if (world_now() < lease_end)
         world_fail("R1: the claim of %s is taken away while its lease holds", x->id);
-    if (sim.trouble_t[a->worker] < a->claimed_t &&
-        process_stalled_until(sim.workers[a->worker]) < a->claimed_t &&
+    if (sim.trouble_t[a->worker] < a->claimed_t && !one_stalled_since(a->claimed_t) &&
         sim.disk_bad_t < lease_end - RECORD_MAX_MS)
         world_fail("the attempt of %s is lost, and its worker lives", x->id);
 }
 
-/* A report that is older than this is no word about an attempt of @claimed_t. A monitor that was away then reads the events of the meantime. */
+/* A report that is older than this is no word about an attempt of @claimed_t. A monitor that was away then reads the
+ * events of the meantime. */
 static int64_t oldest_news(int64_t claimed_t)
 {
     bool was_away = sim.is_away || world_now() - sim.back_t < SIM_CHECK_MS;
