@@ -9,6 +9,7 @@ import json
 import threading
 import time
 import urllib.parse
+import zlib
 
 import pytest
 
@@ -37,6 +38,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, *args):
         pass
+
+
+def phone_of(session):
+    """Each session has a phone of its own."""
+    return f"55{zlib.crc32(session.encode()):011d}@c.us"
 
 
 class Fake:
@@ -85,7 +91,7 @@ class Waha(Fake):
         return self.qr if session.startswith("out") else self.up
 
     def shown(self, session):
-        return {"name": session, "status": self.sessions[session], "config": {}, "me": {"id": "5511988887777@c.us", "pushName": "Loja"}}
+        return {"name": session, "status": self.sessions[session], "config": {}, "me": {"id": phone_of(session), "pushName": "Loja"}}
 
     def tell(self, stack, session, word):
         self.sessions[session] = word
@@ -189,7 +195,7 @@ class Wppconnect(Fake):
         if parts[2] == "get-phone-number":
             dead = parts[1] in self.dead or self.sessions.get(parts[1]) != self.up
             return h.answer(404, {"response": None, "status": "Disconnected", "message": "-"}) if dead else \
-                h.answer(200, {"status": "success", "response": "5511988887777@c.us", "mapper": "device"})
+                h.answer(200, {"status": "success", "response": phone_of(parts[1]), "mapper": "device"})
         self.calls.append(path)
         before = self.sessions[parts[1]]
         if parts[2] == "close-session":
