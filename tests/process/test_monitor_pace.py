@@ -129,7 +129,7 @@ def test_at_most_32_are_asked_for_at_once(make_stack):
 def test_a_bridge_that_is_back_is_confirmed_soon(make_stack):
     """Its sessions are down until the looks in a row that it takes: they do not come at the pace of trouble."""
     bridge = SlowBridge(0, lists=True)
-    s = make_stack(**{**FAST, "CHECK_INCIDENT": "3s", "CHECK_CONFIRM": "100ms", "WHATSAPP_API_URL": bridge.url})
+    s = make_stack(**{**FAST, "CHECK_INCIDENT": "10s", "CHECK_CONFIRM": "100ms", "WHATSAPP_API_URL": bridge.url})
     s.hub()
     s.ingest()
     s.monitor()
@@ -139,9 +139,7 @@ def test_a_bridge_that_is_back_is_confirmed_soon(make_stack):
     asked = len(bridge.healths)
     zk.wait_until("it is looked at in trouble", lambda: len(bridge.healths) >= asked + 3)
     bridge.sick = False
+    back = time.monotonic()
     zk.wait_until("the trouble is over", lambda: status(s)["health"] == "up" and status(s)["incident_since"] == 0)
-    good = [t for t, sick in bridge.healths[asked:] if not sick]
-    bad = [t for t, sick in bridge.healths[asked:] if sick]
-    pace = max(b - a for a, b in zip(bad, bad[1:]))
-    assert len(good) >= 2 and good[1] - good[0] < pace / 2
+    assert time.monotonic() - back < 10, "it waited for a sweep at the pace of trouble"
     bridge.close()

@@ -50,12 +50,11 @@ class Sender(threading.Thread):
         self.answers, self.taken, self.ends = {}, [], False
         self.slowest = 0
 
-    def post(self, i, n):
+    def post(self, i, body):
         url = f"http://127.0.0.1:{self.ports[i % len(self.ports)]}/api/v1/messages/webhook"
         start = time.monotonic()
         try:
-            status = zk.http("POST", url, webhook(self.session, message_id=f"{self.session}-{n}"),
-                             {"Content-Type": "application/json", "Authorization": f"Bearer {self.stack.token}"}, timeout=30)[0]
+            status = zk.http("POST", url, body, {"Content-Type": "application/json", "Authorization": f"Bearer {self.stack.token}"}, timeout=30)[0]
         except OSError:
             status = 0
         self.slowest = max(self.slowest, time.monotonic() - start)
@@ -63,12 +62,15 @@ class Sender(threading.Thread):
 
     def run(self):
         n = i = 0
+        body = None
         while not self.ends:
-            status = self.post(i, n)
+            body = body or webhook(self.session, message_id=f"{self.session}-{n}")  # each try has the same bytes
+            status = self.post(i, body)
             self.answers[status] = self.answers.get(status, 0) + 1
             if status == 200:
                 self.taken.append(f"{self.session}-{n}")
                 n += 1
+                body = None
             else:
                 i += 1
                 time.sleep(0.05)
