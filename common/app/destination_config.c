@@ -15,29 +15,18 @@
 
 /* ---- texts ----------------------------------------------------------------------------------- */
 
-static int set_text(char **at, const char *value)
-{
-    char *copy = mem_strdup(value);
-
-    if (!copy)
-        return -ENOMEM;
-    mem_free(*at);
-    *at = copy;
-    return 0;
-}
-
 static int set_url(struct destination_config *d, const char *value)
 {
     CLEANUP(buf_fini) struct buf url = BUF_INIT(SETTINGS_VALUE_MAX + 64);
     int r = delivery_url(value, &url);
 
-    return r == 0 ? set_text(&d->url, buf_str(&url)) : r;
+    return r == 0 ? mem_replace(&d->url, buf_str(&url)) : r;
 }
 
 /* Can the file be read? Only a connection checks its content. Returns 0 or -errno. */
 static int set_readable_file(char **at, const char *file)
 {
-    return *file && access(file, R_OK) != 0 ? -errno : set_text(at, file);
+    return *file && access(file, R_OK) != 0 ? -errno : mem_replace(at, file);
 }
 
 /* "now", "beginning", a seq, or a time ago as 2h. Returns 0 or -EINVAL. */
@@ -101,7 +90,7 @@ static int set_key_url(const struct use *u, const char *value)
 
 static int set_key_text(const struct use *u, const char *value)
 {
-    return set_text(text_field(u), value);
+    return mem_replace(text_field(u), value);
 }
 
 static int set_key_secret(const struct use *u, const char *value)
@@ -111,7 +100,7 @@ static int set_key_secret(const struct use *u, const char *value)
 
     if (delivery_secrets(value, &t, &detail) != 0)
         return ini_problem(u->ini, u->at, "the secret %s", buf_str(&detail));
-    return set_text(text_field(u), value);
+    return mem_replace(text_field(u), value);
 }
 
 static int set_key_text_file(const struct use *u, const char *value)
@@ -142,8 +131,10 @@ static bool is_type_prefix(struct str s)
     return false;
 }
 
-static int check_type(const struct use *u, struct str item, const char *at)
+static int check_type(const void *ctx, struct str item, const char *at)
 {
+    const struct use *u = ctx;
+
     if (is_type_prefix(item))
         return 0;
     (void)ini_problem(u->ini, at, "no event has the type \"%.*s\"; allowed are the beginnings of",
@@ -154,8 +145,10 @@ static int check_type(const struct use *u, struct str item, const char *at)
 }
 
 /* A name is taken as it is written: a pattern would match nothing, in silence. */
-static int check_session(const struct use *u, struct str item, const char *at)
+static int check_session(const void *ctx, struct str item, const char *at)
 {
+    const struct use *u = ctx;
+
     if (!memchr(item.p, '*', item.n))
         return 0;
     return ini_problem(u->ini, at,
@@ -163,27 +156,16 @@ static int check_session(const struct use *u, struct str item, const char *at)
                        (int)(item.n < 64 ? item.n : 64), item.p);
 }
 
-static int set_key_list(const struct use *u, const char *value)
+static int set_key_types(const struct use *u, const char *value)
 {
-    struct event_filter_list *list = (void *)((char *)u->d + u->key->field);
-    int r = set_text(&list->text, value);
-    struct str rest = str_from(list->text);
+    return event_filter_list_read(&u->d->filter.types, u->ini, u->at, value, EVENT_FILTER_ITEMS_MAX,
+                                  check_type, u);
+}
 
-    list->n = 0;
-    while (r == 0 && rest.p) {
-        const char *comma = memchr(rest.p, ',', rest.n);
-        struct str item = ini_trim((struct str){ rest.p, comma ? (size_t)(comma - rest.p) : rest.n });
-        const char *at = u->at + (item.p - list->text);
-
-        if (item.n == 0)
-            return ini_problem(u->ini, at, "nothing between two commas");
-        if (list->n == EVENT_FILTER_ITEMS_MAX)
-            return ini_problem(u->ini, at, "more than %d in a list", EVENT_FILTER_ITEMS_MAX);
-        r = list == &u->d->filter.types ? check_type(u, item, at) : check_session(u, item, at);
-        list->item[list->n++] = item;
-        rest = comma ? (struct str){ comma + 1, rest.n - (size_t)(comma + 1 - rest.p) } : STR_NULL;
-    }
-    return r;
+static int set_key_sessions(const struct use *u, const char *value)
+{
+    return event_filter_list_read(&u->d->filter.sessions, u->ini, u->at, value, EVENT_FILTER_ITEMS_MAX,
+                                  check_session, u);
 }
 
 static int set_key_bridge(const struct use *u, const char *value)
@@ -191,7 +173,7 @@ static int set_key_bridge(const struct use *u, const char *value)
     if (!text_is_id(str_from(value)))
         return ini_problem(u->ini, u->at,
                            "\"%s\" is no name of a bridge; allowed are 1 to 64 of A-Z a-z 0-9 _ -", value);
-    return set_text(text_field(u), value);
+    return mem_replace(text_field(u), value);
 }
 
 static int set_key_body(const struct use *u, const char *value)
@@ -258,7 +240,7 @@ static int set_key_proxy(const struct use *u, const char *value)
 
     if (url_parse(value, &url) != 0 || url.https)
         return not_allowed(u, value);
-    return set_text(text_field(u), value);
+    return mem_replace(text_field(u), value);
 }
 
 #define AT(field) offsetof(struct destination_config, field)
@@ -269,8 +251,8 @@ static const struct key keys[] = {
     { "token_file", set_key_text_file, AT(token), 0, 0, NULL },
     { "secret", set_key_secret, AT(secret), 0, 0, NULL },
     { "secret_file", set_key_secret_file, AT(secret), 0, 0, NULL },
-    { "types", set_key_list, AT(filter.types), 0, 0, NULL },
-    { "sessions", set_key_list, AT(filter.sessions), 0, 0, NULL },
+    { "types", set_key_types, AT(filter.types), 0, 0, NULL },
+    { "sessions", set_key_sessions, AT(filter.sessions), 0, 0, NULL },
     { "bridge", set_key_bridge, AT(bridge), 0, 0, NULL },
     { "from", set_key_from, 0, 0, 0, FROM_ALLOWED },
     { "body", set_key_body, 0, 0, 0, "raw and event" },
@@ -432,12 +414,12 @@ int destination_config_new(const char *name, const struct forward_settings *s, s
 
 int destination_config_settle(struct destination_config *d, struct buf *problem)
 {
-    int r = d->token ? 0 : set_text(&d->token, "");
+    int r = d->token ? 0 : mem_replace(&d->token, "");
 
     if (r == 0 && !d->secret)
-        r = set_text(&d->secret, "");
+        r = mem_replace(&d->secret, "");
     if (r == 0 && !d->ca)
-        r = set_text(&d->ca, "");
+        r = mem_replace(&d->ca, "");
     if (r == 0)
         r = delivery_secrets(d->secret, &d->target.secrets, problem);
     d->filter.bridge = d->bridge;
@@ -454,9 +436,9 @@ static int set_backend(struct destination_config *d, const struct forward_settin
     int r = set_url(d, s->url);
 
     if (r == 0)
-        r = set_text(&d->token, s->token);
+        r = mem_replace(&d->token, s->token);
     if (r == 0)
-        r = set_text(&d->secret, s->secret);
+        r = mem_replace(&d->secret, s->secret);
     if (r != 0)
         return r;
     r = set_readable_file(&d->ca, s->ca);

@@ -49,3 +49,27 @@ void event_filter_fini(struct destination_filter *f)
     mem_free(f->types.text);
     mem_free(f->sessions.text);
 }
+
+int event_filter_list_read(struct event_filter_list *list, struct ini *ini, const char *at, const char *value,
+                           int max, int (*check)(const void *ctx, struct str item, const char *item_at),
+                           const void *ctx)
+{
+    int r = mem_replace(&list->text, value);
+    struct str rest = str_from(list->text);
+
+    list->n = 0;
+    while (r == 0 && rest.p) {
+        const char *comma = memchr(rest.p, ',', rest.n);
+        struct str item = ini_trim((struct str){ rest.p, comma ? (size_t)(comma - rest.p) : rest.n });
+        const char *item_at = at + (item.p - list->text);
+
+        if (item.n == 0)
+            return ini_problem(ini, item_at, "nothing between two commas");
+        if (list->n == max)
+            return ini_problem(ini, item_at, "more than %d in a list", max);
+        r = check ? check(ctx, item, item_at) : 0;
+        list->item[list->n++] = item;
+        rest = comma ? (struct str){ comma + 1, rest.n - (size_t)(comma + 1 - rest.p) } : STR_NULL;
+    }
+    return r;
+}

@@ -4,6 +4,7 @@
  */
 #include "common/base/mem.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -75,6 +76,17 @@ void mem_free(void *p)
         return;
     atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
     free(p);
+}
+
+int mem_replace(char **at, const char *s)
+{
+    char *copy = mem_strdup(s);
+
+    if (!copy)
+        return -ENOMEM;
+    mem_free(*at);
+    *at = copy;
+    return 0;
 }
 
 void mem_freep(void *pp)

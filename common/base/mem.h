@@ -25,6 +25,8 @@ void *mem_realloc(void *p, size_t size);
 char *mem_strdup(const char *s);
 char *mem_strndup(const char *s, size_t n);
 void mem_free(void *p);
+/* Frees the text at @at and puts a copy of @s there. Returns 0, or -ENOMEM and changes nothing. */
+int mem_replace(char **at, const char *s);
 
 /* For CLEANUP on any pointer that mem_free may free. */
 void mem_freep(void *pp);

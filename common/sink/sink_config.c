@@ -18,17 +18,6 @@
 #define REPEAT_MIN_MS (60 * 1000LL)
 #define REPEAT_MAX_MS (7 * 24 * 3600 * 1000LL)
 
-static int set_text(char **at, const char *value)
-{
-    char *copy = mem_strdup(value);
-
-    if (!copy)
-        return -ENOMEM;
-    mem_free(*at);
-    *at = copy;
-    return 0;
-}
-
 /* ---- the keys of a section ------------------------------------------------------------------- */
 
 struct key;
@@ -68,7 +57,7 @@ static int set_key_type(const struct use *u, const char *value)
 
 static int set_key_text(const struct use *u, const char *value)
 {
-    return set_text(field(u), value);
+    return mem_replace(field(u), value);
 }
 
 static int set_key_file_text(const struct use *u, const char *value)
@@ -83,7 +72,7 @@ static int set_key_readable(const struct use *u, const char *value)
 {
     if (access(value, R_OK) != 0)
         return ini_problem(u->ini, u->at, "cannot read %s: %s", value, err_text(-errno));
-    return set_text(field(u), value);
+    return mem_replace(field(u), value);
 }
 
 static int set_key_program(const struct use *u, const char *value)
@@ -92,41 +81,19 @@ static int set_key_program(const struct use *u, const char *value)
         return not_allowed(u, value);
     if (access(value, X_OK) != 0)
         return ini_problem(u->ini, u->at, "cannot run %s: %s", value, err_text(-errno));
-    return set_text(field(u), value);
+    return mem_replace(field(u), value);
 }
 
 static int set_key_address(const struct use *u, const char *value)
 {
-    return strpbrk(value, "<> ,") || !strchr(value, '@') ? not_allowed(u, value) : set_text(field(u), value);
+    return strpbrk(value, "<> ,") || !strchr(value, '@') ? not_allowed(u, value)
+                                                         : mem_replace(field(u), value);
 }
 
-typedef int (*check_fn)(const struct use *u, struct str item, const char *at);
-
-static int set_list(const struct use *u, const char *value, int max, check_fn check)
+static int check_receiver(const void *ctx, struct str item, const char *at)
 {
-    struct event_filter_list *list = field(u);
-    int r = set_text(&list->text, value);
-    struct str rest = str_from(list->text);
+    const struct use *u = ctx;
 
-    list->n = 0;
-    while (r == 0 && rest.p) {
-        const char *comma = memchr(rest.p, ',', rest.n);
-        struct str item = ini_trim((struct str){ rest.p, comma ? (size_t)(comma - rest.p) : rest.n });
-        const char *at = u->at + (item.p - list->text);
-
-        if (item.n == 0)
-            return ini_problem(u->ini, at, "nothing between two commas");
-        if (list->n == max)
-            return ini_problem(u->ini, at, "more than %d in a list", max);
-        r = check ? check(u, item, at) : 0;
-        list->item[list->n++] = item;
-        rest = comma ? (struct str){ comma + 1, rest.n - (size_t)(comma + 1 - rest.p) } : STR_NULL;
-    }
-    return r;
-}
-
-static int check_receiver(const struct use *u, struct str item, const char *at)
-{
     for (size_t i = 0; i < item.n; i++) {
         if (strchr("<> \t", item.p[i]))
             return ini_problem(u->ini, at, "an address is written as ops@example.org, without a name");
@@ -134,8 +101,10 @@ static int check_receiver(const struct use *u, struct str item, const char *at)
     return memchr(item.p, '@', item.n) ? 0 : ini_problem(u->ini, at, "an address has an @");
 }
 
-static int check_alert(const struct use *u, struct str item, const char *at)
+static int check_alert(const void *ctx, struct str item, const char *at)
 {
+    const struct use *u = ctx;
+
     for (int k = ALERT_NONE + 1; k < ALERT_KIND_N; k++) {
         if (str_eq(item, alert_kind_text((enum alert_kind)k)))
             return 0;
@@ -149,17 +118,17 @@ static int check_alert(const struct use *u, struct str item, const char *at)
 
 static int set_key_receivers(const struct use *u, const char *value)
 {
-    return set_list(u, value, SINK_RECEIVERS_MAX, check_receiver);
+    return event_filter_list_read(field(u), u->ini, u->at, value, SINK_RECEIVERS_MAX, check_receiver, u);
 }
 
 static int set_key_names(const struct use *u, const char *value)
 {
-    return set_list(u, value, EVENT_FILTER_ITEMS_MAX, NULL);
+    return event_filter_list_read(field(u), u->ini, u->at, value, EVENT_FILTER_ITEMS_MAX, NULL, u);
 }
 
 static int set_key_alerts(const struct use *u, const char *value)
 {
-    return set_list(u, value, EVENT_FILTER_ITEMS_MAX, check_alert);
+    return event_filter_list_read(field(u), u->ini, u->at, value, EVENT_FILTER_ITEMS_MAX, check_alert, u);
 }
 
 static int set_key_severity(const struct use *u, const char *value)
@@ -434,7 +403,7 @@ static int add_url(struct sink_configs *c, enum sink_kind kind, const char *url)
     if (r != 0)
         return r;
     one->kind = kind;
-    r = set_text(&one->url, url);
+    r = mem_replace(&one->url, url);
     if (r != 0)
         config_free(one);
     else
