@@ -71,6 +71,22 @@ test('dialogs, the selection and the help are accessible', async () => {
   await page.context().close();
 });
 
+test("the colours follow the system's, also when these change", async () => {
+  const page = await newPage();
+  const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  await page.emulateMedia({ colorScheme: 'light' });
+  await go(page, mock.url, '#/audit');
+  const light = await ground();
+  await page.emulateMedia({ colorScheme: 'dark' });
+  await page.waitForSelector('html[data-theme=dark]');
+  assert.notEqual(await ground(), light);
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.waitForSelector('html[data-theme=light]');
+  assert.equal(await ground(), light);
+  expectClean(page);
+  await page.context().close();
+});
+
 test('a choice of language, colours and times stays', async () => {
   const page = await newPage();
   await go(page, mock.url, '#/audit');

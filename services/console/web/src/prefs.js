@@ -39,10 +39,12 @@ async function applyLanguage() {
   prefs.set((p) => ({ ...p, shown: lang }));
 }
 
+const dark = matchMedia('(prefers-color-scheme: dark)');
+
 function applyTheme() {
   const { theme } = prefs.get();
-  if (theme === 'auto') delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = theme;
+  const ofSystem = dark.matches ? 'dark' : 'light';
+  document.documentElement.dataset.theme = theme === 'auto' ? ofSystem : theme;
 }
 
 export async function change(part) {
@@ -59,5 +61,6 @@ export async function change(part) {
 
 export async function startPrefs() {
   applyTheme();
+  dark.addEventListener('change', applyTheme);
   await applyLanguage();
 }
