@@ -28,7 +28,7 @@ struct alert_row {
     int64_t since;                /* wall ms */
     char cause[32];
     char detail[ALERTS_DETAIL_MAX];
-    bool grouped; /* one of many: told by the row of the same name without a session */
+    bool grouped; /* one of many: the row of the same name without a session stands for it */
 };
 
 /* Inserts or overwrites. */

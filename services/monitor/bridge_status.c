@@ -91,11 +91,11 @@ bool bridge_status_sweep(const struct rules *rules, struct bridge_status *s, boo
 
 bool bridge_status_hold_over(const struct rules *rules, struct bridge_status *s, int64_t now_ms)
 {
-    bool told = s->incident.kind != INCIDENT_NONE &&
-                now_ms - s->incident.since_ms >= INCIDENT_HOLDS * rules->alert_hold_ms;
-    bool changed = told != s->incident_told;
+    bool alerted = s->incident.kind != INCIDENT_NONE &&
+                   now_ms - s->incident.since_ms >= INCIDENT_HOLDS * rules->alert_hold_ms;
+    bool changed = alerted != s->incident_alerted;
 
-    s->incident_told = told;
+    s->incident_alerted = alerted;
     return changed;
 }
 
@@ -114,7 +114,7 @@ void bridge_status_fill(const struct bridge_status *s, struct bridge_update *u)
     u->facts = (struct alert_bridge_facts){ .down = s->health.state == HEALTH_DOWN,
                                             .key_refused = s->key_refused,
                                             .outdated = s->outdated,
-                                            .incident = s->incident_told &&
+                                            .incident = s->incident_alerted &&
                                                         (s->incident.kind == INCIDENT_MASS_DROP ||
                                                          s->incident.kind == INCIDENT_TRANSPORT) };
     u->facts.unknown_word = s->unknown_word[0] != '\0';

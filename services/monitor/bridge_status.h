@@ -51,7 +51,7 @@ struct bridge_status {
     int64_t shared_ms; /* steady: when half of its sessions dropped together last, 0: never */
     bool shared;       /* the drops of the changeset under way are not the sessions' own */
 
-    bool incident_told; /* the incident has lasted long enough for an alert */
+    bool incident_alerted; /* the incident has lasted long enough for an alert */
 
     bool health_pending, incident_pending; /* changed, not committed yet */
     char health_detail[BRIDGES_DETAIL_MAX];

@@ -55,7 +55,7 @@ static const char *const steps[] = {
     "CREATE TABLE alert ("
     "  name TEXT NOT NULL, bridge TEXT NOT NULL, session TEXT NOT NULL,"
     "  since INTEGER NOT NULL, cause TEXT NOT NULL DEFAULT '', detail TEXT NOT NULL DEFAULT '',"
-    "  grouped INTEGER NOT NULL DEFAULT 0," /* told as one of many, by the row without a session */
+    "  grouped INTEGER NOT NULL DEFAULT 0," /* one of many: the row without a session stands for it */
     "  PRIMARY KEY (name, bridge, session)"
     ") STRICT, WITHOUT ROWID;"
     "CREATE TABLE alert_outbox ("
