@@ -12,7 +12,7 @@
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
-#include "services/forwarder/ack_window.h"
+#include "common/store/ack_window.h"
 #include "services/forwarder/queue_rows.h"
 #include "services/forwarder/queue_schedule.h"
 

@@ -7,7 +7,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/url.h"
-#include "services/forwarder/ack_window.h"
+#include "common/store/ack_window.h"
 #include "services/forwarder/filter_check.h"
 #include "services/forwarder/forward_metrics.h"
 

@@ -4,9 +4,9 @@
  */
 #pragma once
 
+#include "common/store/acks.h"
 #include "common/store/events.h"
 #include "common/store/forward.h"
-#include "services/forwarder/acks.h"
 
 struct store_role;
 

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "common/base/buf.h"
-#include "services/forwarder/ack_window.h"
-#include "services/forwarder/acks.h"
+#include "common/store/ack_window.h"
+#include "common/store/acks.h"
 #include "tests/fuzz/input.h"
 
 #define KEY 4711

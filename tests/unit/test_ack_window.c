@@ -5,7 +5,7 @@
 
 #include "common/base/mem.h"
 #include "common/base/rng.h"
-#include "services/forwarder/ack_window.h"
+#include "common/store/ack_window.h"
 
 #define SEQS (3 * ACK_WINDOW_SEQS)
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "common/base/mem.h"
-#include "services/forwarder/acks.h"
+#include "common/store/acks.h"
 
 #define KEY 0x1122334455667788
 

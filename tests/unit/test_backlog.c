@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include "common/base/mem.h"
+#include "common/store/ack_window.h"
 #include "common/store/cursors.h"
 #include "common/store/events_log.h"
 #include "common/store/store.h"
-#include "services/forwarder/ack_window.h"
 #include "services/forwarder/backlog.h"
 #include "services/forwarder/checkpoint.h"
 #include "services/forwarder/queue_rows.h"

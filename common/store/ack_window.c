@@ -1,4 +1,4 @@
-#include "services/forwarder/ack_window.h"
+#include "common/store/ack_window.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "services/forwarder/acks.h"
+#include "common/store/acks.h"
 
 #include <errno.h>
 #include <fcntl.h>
