@@ -187,7 +187,11 @@ class Stack:
         return p
 
     def monitor(self, **env):
-        return self.start("monitor", "zapkeep-monitor", "--admin-listen", f"127.0.0.1:{self.ports['monitor']}", **env)
+        """Returns when its stores are open (its admin port answers after it tried to open them), or when it has ended."""
+        p = self.start("monitor", "zapkeep-monitor", "--admin-listen", f"127.0.0.1:{self.ports['monitor']}", **env)
+        url = f"http://127.0.0.1:{self.ports['monitor']}/health"
+        wait_until("the monitor answers", lambda: not p.running() or http("GET", url)[0])
+        return p
 
     def worker(self, name=None, **env):
         if name is None:
