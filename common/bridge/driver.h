@@ -123,8 +123,9 @@ struct bridge_procedure {
     char note[BRIDGE_KEY_MAX]; /* the driver's own. May hold a secret: never log it */
 };
 
-struct answer_form; /* answer.h */
-struct hook_form;   /* hook_form.h */
+struct answer_form;       /* answer.h */
+struct subscription_form; /* subscription.h */
+struct hook_form;         /* hook_form.h */
 struct json_out;
 struct json_path;
 
@@ -201,6 +202,9 @@ struct bridge_driver {
     int (*read_qr)(const struct bridge_answer *a, struct buf *ret_qr, struct bridge_session *ret);
 
     /* -- webhooks -- */
+    /* How a session's webhook subscription is read and set; NULL: the bridge shows none, and unreadable says why. */
+    const struct subscription_form *subscription;
+    const char *unreadable;
     const struct hook_form *hooks; /* hook_form.h; NULL: it sends zapw's envelope */
 };
 

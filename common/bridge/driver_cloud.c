@@ -174,6 +174,7 @@ const struct bridge_driver bridge_cloud = {
     .limits = "it has no sessions to watch",
     .advice = "keep webhook-ingest near, as Meta wants its answer within a second; "
               "WEBHOOK_AUTH_TOKEN=APP_SECRET,VERIFY_TOKEN",
+    .unreadable = "it is set in the app's settings at Meta, and this driver makes no calls",
     .key_header = "Authorization: Bearer ",
     .webhooks_only = true,
     .has_challenge = true,

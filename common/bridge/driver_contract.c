@@ -133,6 +133,7 @@ static const int signatures[] = { SIGNATURE_STANDARD, SIGNATURE_HUB_256, 0 };
 const struct bridge_driver bridge_contract = {
     .name = "contract",
     .what = "zapw with zapkeep's extension, or a bridge with status, reconnect and a webhook per session",
+    .unreadable = "it is given the URL when a session is created, and has no call that shows it",
     .key_header = SESSIONS_KEY_HEADER,
     .has_extension = true,
     .has_list = true,

@@ -14,6 +14,8 @@
 #include "common/bridge/answer.h"
 #include "common/bridge/drivers.h"
 #include "common/bridge/hook_form.h"
+#include "common/bridge/request.h"
+#include "common/bridge/subscription.h"
 
 static const struct bridge_word words[] = {
     { "open", SESSION_CONNECTED },
@@ -47,24 +49,36 @@ static const char *const asked_events[] = { "MESSAGES_UPSERT",   "MESSAGES_UPDAT
                                             "CONNECTION_UPDATE", "QRCODE_UPDATED",  "STATUS_INSTANCE",
                                             "LOGOUT_INSTANCE",   "REMOVE_INSTANCE" };
 
+/* @token: sent along with each webhook; STR_NULL: none. */
+static void put_webhook(struct json_out *j, const char *url, struct str token)
+{
+    CLEANUP(buf_fini) struct buf bearer = BUF_INIT(REQUEST_HEAD_MAX);
+
+    json_open(j, "webhook", '{');
+    json_bool(j, "enabled", true);
+    json_texts(j, "url", url);
+    json_bool(j, "byEvents", false);
+    json_bool(j, "base64", false);
+    if (token.n > 0 && buf_addf(&bearer, "Bearer %.*s", (int)token.n, token.p) == 0) {
+        json_open(j, "headers", '{');
+        json_texts(j, "authorization", buf_str(&bearer));
+        json_close(j, '}');
+    }
+    json_open(j, "events", '[');
+    for (size_t i = 0; i < ARRAY_LEN(asked_events); i++)
+        json_texts(j, NULL, asked_events[i]);
+    json_close(j, ']');
+    json_close(j, '}');
+}
+
 static void put_create(struct json_out *j, const struct bridge_target *t, const char *id,
                        const char *webhook_url)
 {
     json_texts(j, "instanceName", id);
     json_texts(j, "integration", "WHATSAPP-BAILEYS");
     json_bool(j, "qrcode", true);
-    if (!webhook_url)
-        return;
-    json_open(j, "webhook", '{');
-    json_bool(j, "enabled", true);
-    json_texts(j, "url", webhook_url);
-    json_bool(j, "byEvents", false);
-    json_bool(j, "base64", false);
-    json_open(j, "events", '[');
-    for (size_t i = 0; i < ARRAY_LEN(asked_events); i++)
-        json_texts(j, NULL, asked_events[i]);
-    json_close(j, ']');
-    json_close(j, '}');
+    if (webhook_url)
+        put_webhook(j, webhook_url, STR_NULL);
 }
 
 /* restart works while the instance is open or connecting, and answers 200 with "error":true when it is closed; then
@@ -105,6 +119,44 @@ static enum probe_verdict recognise(const struct bridge_answer *a)
         return v;
     return bridge_read_health(&bridge_evolution, a) == 0 ? PROBE_YES : PROBE_NO;
 }
+
+/* -- the webhook subscription -- */
+
+static const struct json_path subscription_paths[] = {
+    { SUBSCRIPTION_URL, { "url" } },
+    { SUBSCRIPTION_EVENTS, { "events" } },
+    { SUBSCRIPTION_HEADERS, { "headers" } },
+    { SUBSCRIPTION_ON, { "enabled" } },
+    { SUBSCRIPTION_BY_EVENT, { "webhookByEvents" } },
+};
+static const char *const needed_events[] = { "MESSAGES_UPSERT", "MESSAGES_UPDATE", "CONNECTION_UPDATE",
+                                             "QRCODE_UPDATED", NULL };
+
+static int build_set(const struct bridge_driver *d, const struct bridge_target *t,
+                     const struct subscription_want *w, const char *id, const struct bridge_answer *shown,
+                     struct bridge_request *ret)
+{
+    static const struct bridge_path set = { "POST", "/webhook/set/%s" };
+    struct buf body = BUF_INIT(REQUEST_BODY_MAX);
+    struct json_out j = JSON_OUT(&body);
+
+    json_open(&j, NULL, '{');
+    put_webhook(&j, w->url, subscription_first(w->tokens));
+    json_close(&j, '}');
+    return bridge_build_path(d, &set, t, id, &body, ret);
+}
+
+static const struct subscription_form subscription = {
+    .read = { "GET", "/webhook/find/%s" },
+    .paths = subscription_paths,
+    .n_paths = ARRAY_LEN(subscription_paths),
+    .proof = "url",
+    .events = needed_events,
+    .shows_headers = true,
+    .empty_is_all = true,
+    .global = "WEBHOOK_GLOBAL_URL at the bridge may send all sessions' webhooks",
+    .build_set = build_set,
+};
 
 /* -- webhooks -- */
 
@@ -185,5 +237,6 @@ const struct bridge_driver bridge_evolution = {
     .form = &form,
     .health_is_list = true,
     .kind = kind,
+    .subscription = &subscription,
     .hooks = &hooks,
 };

@@ -13,7 +13,9 @@
 #include "common/bridge/answer.h"
 #include "common/bridge/drivers.h"
 #include "common/bridge/hook_form.h"
+#include "common/bridge/request.h"
 #include "common/bridge/signature.h"
+#include "common/bridge/subscription.h"
 
 #define KEY_HEADER "X-Api-Key: "
 /* Deliveries that fail are repeated for about an hour: 2 s doubling, with 15 attempts. */
@@ -43,17 +45,10 @@ static const struct answer_form form = {
 
 /* -- requests -- */
 
-static void put_create(struct json_out *j, const struct bridge_target *t, const char *id,
-                       const char *webhook_url)
+/* The fields of a webhook but for its credentials. */
+static void put_webhook(struct json_out *j, const char *url)
 {
-    json_texts(j, "name", id);
-    json_bool(j, "start", true);
-    if (!webhook_url)
-        return;
-    json_open(j, "config", '{');
-    json_open(j, "webhooks", '[');
-    json_open(j, NULL, '{');
-    json_texts(j, "url", webhook_url);
+    json_texts(j, "url", url);
     json_open(j, "events", '[');
     json_texts(j, NULL,
                "message.any"); /* "message" is the same event a second time, for received ones only */
@@ -65,6 +60,19 @@ static void put_create(struct json_out *j, const struct bridge_target *t, const 
     json_int(j, "delaySeconds", RETRY_DELAY_S);
     json_int(j, "attempts", RETRY_ATTEMPTS);
     json_close(j, '}');
+}
+
+static void put_create(struct json_out *j, const struct bridge_target *t, const char *id,
+                       const char *webhook_url)
+{
+    json_texts(j, "name", id);
+    json_bool(j, "start", true);
+    if (!webhook_url)
+        return;
+    json_open(j, "config", '{');
+    json_open(j, "webhooks", '[');
+    json_open(j, NULL, '{');
+    put_webhook(j, webhook_url);
     json_close(j, '}');
     json_close(j, ']');
     json_close(j, '}');
@@ -129,6 +137,107 @@ static enum probe_verdict recognise(const struct bridge_answer *a)
     return answer_status(a) == 0 && has_text(a->body, "engine") && has_text(a->body, "tier") ? PROBE_YES
                                                                                              : PROBE_NO;
 }
+
+/* -- the webhook subscription -- */
+
+static const struct json_path subscription_paths[] = {
+    { SUBSCRIPTION_URL, { "url" } },
+    { SUBSCRIPTION_EVENTS, { "events" } },
+    { SUBSCRIPTION_HEADERS, { "customHeaders" } },
+    { SUBSCRIPTION_SECRET, { "hmac", "key" } },
+};
+static const char *const needed_events[] = { "message.any|message", "message.ack", "session.status", NULL };
+
+static void put_own(struct json_out *j, const struct subscription_want *w)
+{
+    struct str token = subscription_first(w->tokens), secret = subscription_first(w->secrets);
+    CLEANUP(buf_fini) struct buf bearer = BUF_INIT(REQUEST_HEAD_MAX);
+
+    json_open(j, NULL, '{');
+    put_webhook(j, w->url);
+    if (secret.n > 0) {
+        json_open(j, "hmac", '{');
+        json_text(j, "key", secret);
+        json_close(j, '}');
+    } else if (token.n > 0 && buf_addf(&bearer, "Bearer %.*s", (int)token.n, token.p) == 0) {
+        json_open(j, "customHeaders", '[');
+        json_open(j, NULL, '{');
+        json_texts(j, "name", "Authorization");
+        json_texts(j, "value", buf_str(&bearer));
+        json_close(j, '}');
+        json_close(j, ']');
+    }
+    json_close(j, '}');
+}
+
+struct kept {
+    struct json_out *j;
+    const struct subscription_want *w;
+    struct json_value v[1];
+};
+
+static int on_other(void *ctx, struct json_value item)
+{
+    struct kept *k = ctx;
+
+    if (!subscription_is_own_url(k->w, k->v[0]))
+        json_raw(k->j, NULL, item.raw);
+    return 0;
+}
+
+/* The whole config of a session is replaced, so all else of it is sent as it was shown; webhooks that go elsewhere, too. */
+static void put_config(struct json_out *j, const struct subscription_want *w,
+                       const struct bridge_answer *shown)
+{
+    static const char *const keys[] = { "metadata", "proxy", "debug", "ignore",
+                                        "client",   "noweb", "webjs", "gows" };
+    static const struct json_path url[] = { { 0, { "url" } } };
+    struct kept k = { .j = j, .w = w };
+    struct json_value v;
+
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        const struct json_path path = { 0, { "config", keys[i] } };
+
+        if (json_in_find(shown->body, &path, 1, &v) == 0 && v.kind != JSON_IN_ABSENT &&
+            v.kind != JSON_IN_TEXT)
+            json_raw(j, keys[i], v.raw);
+    }
+    json_open(j, "webhooks", '[');
+    if (json_in_find(shown->body, &(const struct json_path){ 0, { "config", "webhooks" } }, 1, &v) == 0)
+        (void)json_in_each_find(v, url, 1, k.v, on_other, &k);
+    put_own(j, w);
+    json_close(j, ']');
+}
+
+static int build_set(const struct bridge_driver *d, const struct bridge_target *t,
+                     const struct subscription_want *w, const char *id, const struct bridge_answer *shown,
+                     struct bridge_request *ret)
+{
+    static const struct bridge_path update = { "PUT", "/api/sessions/%s" };
+    struct buf body = BUF_INIT(REQUEST_BODY_MAX);
+    struct json_out j = JSON_OUT(&body);
+
+    json_open(&j, NULL, '{');
+    json_open(&j, "config", '{');
+    put_config(&j, w, shown);
+    json_close(&j, '}');
+    json_close(&j, '}');
+    return bridge_build_path(d, &update, t, id, &body, ret);
+}
+
+static const struct subscription_form subscription = {
+    .read = { "GET", "/api/sessions/%s" },
+    .at = { 0, { "config", "webhooks" } },
+    .paths = subscription_paths,
+    .n_paths = ARRAY_LEN(subscription_paths),
+    .proof = "name",
+    .events = needed_events,
+    .shows_headers = true,
+    .shows_secret = true,
+    .global = "WHATSAPP_HOOK_URL at the bridge may send all sessions' webhooks",
+    .set_restarts = true,
+    .build_set = build_set,
+};
 
 /* -- webhooks -- */
 
@@ -198,5 +307,6 @@ const struct bridge_driver bridge_waha = {
     .is_phantom = is_phantom,
     .kind = kind,
     .read_qr = read_qr,
+    .subscription = &subscription,
     .hooks = &hooks,
 };

@@ -258,6 +258,7 @@ const struct bridge_driver bridge_wppconnect = {
     .what = "wppconnect-server: connected sessions are asked whether they are alive; its webhooks are not repeated",
     .limits = "its webhooks have no signature and are not repeated, and its status calls a dead client connected",
     .advice = "run webhook-ingest beside it, and give each session a webhook URL of its own, /webhook/BRIDGE/SESSION",
+    .unreadable = "it is given the URL when a session is started, and has no call that shows it",
     .key_header = "Authorization: Bearer ",
     .make_key = make_key,
     .lists_names = true,

@@ -79,6 +79,7 @@ const struct bridge_driver bridge_zapw = {
     .what = "the released zapw: states by its list, no reconnecting over HTTP (RECONNECT_HOOK restarts it)",
     .limits = "it cannot reconnect a session over HTTP, and repeats a failed webhook only twice",
     .advice = "use the image of deploy/whatsapp-bridge",
+    .unreadable = "it has one URL for all sessions, WEBHOOK_URL in its environment, and no call that shows it",
     .key_header = SESSIONS_KEY_HEADER,
     .has_extension = true,
     .has_list = true,
