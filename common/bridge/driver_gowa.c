@@ -14,7 +14,9 @@
 #include "common/bridge/answer.h"
 #include "common/bridge/drivers.h"
 #include "common/bridge/hook_form.h"
+#include "common/bridge/request.h"
 #include "common/bridge/signature.h"
+#include "common/bridge/subscription.h"
 
 static const struct bridge_word
     words[] = {
@@ -113,6 +115,46 @@ static enum probe_verdict recognise(const struct bridge_answer *a)
     return is_success(&a[0]) ? PROBE_YES : PROBE_NO;
 }
 
+/* -- the webhook subscription -- */
+
+static const struct json_path subscription_paths[] = {
+    { SUBSCRIPTION_URL, { "webhook_url" } },
+    { SUBSCRIPTION_EVENTS, { "webhook_events" } },
+    { SUBSCRIPTION_SECRET, { "webhook_secret" } },
+};
+static const char *const needed_events[] = { "message", "message.ack", NULL };
+
+static int build_set(const struct bridge_driver *d, const struct bridge_target *t,
+                     const struct subscription_want *w, const char *id, const struct bridge_answer *shown,
+                     struct bridge_request *ret)
+{
+    static const struct bridge_path set = { "PATCH", "/devices/%s/webhook" };
+    struct str secret = subscription_first(w->secrets);
+    struct buf body = BUF_INIT(REQUEST_BODY_MAX);
+    struct json_out j = JSON_OUT(&body);
+
+    json_open(&j, NULL, '{');
+    json_texts(&j, "webhook_url", w->url);
+    json_text(&j, "webhook_secret", secret.p ? secret : STR_LIT(""));
+    json_texts(&j, "webhook_events", "");
+    json_close(&j, '}');
+    return bridge_build_path(d, &set, t, id, &body, ret);
+}
+
+static const struct subscription_form subscription = {
+    .read = { "GET", "/devices/%s/webhook" },
+    .at = { 0, { "results" } },
+    .paths = subscription_paths,
+    .n_paths = ARRAY_LEN(subscription_paths),
+    .proof = "results",
+    .events = needed_events,
+    .shows_headers = true, /* it has none: a token can only be in the URL */
+    .shows_secret = true,
+    .empty_is_all = true,
+    .global = "WHATSAPP_WEBHOOK at the bridge may send all devices' webhooks",
+    .build_set = build_set,
+};
+
 /* -- webhooks -- */
 
 static const struct json_path hook_paths[] = {
@@ -177,5 +219,6 @@ const struct bridge_driver bridge_gowa = {
     .health_field = "code",
     .kind = kind,
     .read_list = read_list,
+    .subscription = &subscription,
     .hooks = &hooks,
 };

@@ -5,6 +5,7 @@
  * its webhook, its start. A session that is started already is stopped first: stop keeps the pairing.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/json_in.h"
@@ -15,6 +16,7 @@
 #include "common/bridge/hook_form.h"
 #include "common/bridge/request.h"
 #include "common/bridge/signature.h"
+#include "common/bridge/subscription.h"
 
 /* A delivery that fails is repeated; the bridge waits 5 s, then longer. */
 #define RETRY_COUNT 5
@@ -54,6 +56,15 @@ static void put_create(struct json_out *j, const struct bridge_target *t, const 
     json_texts(j, "name", id);
 }
 
+static void put_webhook(struct json_out *j, const char *url)
+{
+    json_texts(j, "url", url);
+    json_open(j, "events", '[');
+    json_texts(j, NULL, "*");
+    json_close(j, ']');
+    json_int(j, "retryCount", RETRY_COUNT);
+}
+
 static int build_webhook(const struct bridge_driver *d, const struct bridge_target *t, const char *id,
                          const char *url, struct bridge_request *ret)
 {
@@ -61,11 +72,7 @@ static int build_webhook(const struct bridge_driver *d, const struct bridge_targ
     struct json_out j = JSON_OUT(&body);
 
     json_open(&j, NULL, '{');
-    json_texts(&j, "url", url);
-    json_open(&j, "events", '[');
-    json_texts(&j, NULL, "*");
-    json_close(&j, ']');
-    json_int(&j, "retryCount", RETRY_COUNT);
+    put_webhook(&j, url);
     json_close(&j, '}');
     return bridge_build_path(d, &webhooks, t, id, &body, ret);
 }
@@ -108,6 +115,66 @@ static enum probe_verdict recognise(const struct bridge_answer *a)
         return PROBE_YES;
     return v == PROBE_YES ? PROBE_NO : v;
 }
+
+/* -- the webhook subscription: read in its source, but for the call that creates one, which is recorded -- */
+
+static const struct json_path subscription_paths[] = {
+    { SUBSCRIPTION_URL, { "url" } },
+    { SUBSCRIPTION_EVENTS, { "events" } },
+    { SUBSCRIPTION_ON, { "active" } },
+    { SUBSCRIPTION_HOOK_ID, { "id" } },
+};
+static const char *const needed_events[] = { "message.received", "message.ack", "session.status",
+                                             "session.disconnected", NULL };
+
+/* Headers and secret are never shown, so they are sent with every change. */
+static void put_credentials(struct json_out *j, const struct subscription_want *w)
+{
+    struct str token = subscription_first(w->tokens), secret = subscription_first(w->secrets);
+    CLEANUP(buf_fini) struct buf bearer = BUF_INIT(REQUEST_HEAD_MAX);
+
+    if (secret.n > 0)
+        json_text(j, "secret", secret);
+    if (secret.n > 0 || token.n == 0 || buf_addf(&bearer, "Bearer %.*s", (int)token.n, token.p) != 0)
+        return;
+    json_open(j, "headers", '{');
+    json_texts(j, "Authorization", buf_str(&bearer));
+    json_close(j, '}');
+}
+
+/* The one that goes to us is changed; a session without one gets one more, as others may have theirs. */
+static int build_set(const struct bridge_driver *d, const struct bridge_target *t,
+                     const struct subscription_want *w, const char *id, const struct bridge_answer *shown,
+                     struct bridge_request *ret)
+{
+    struct json_value hook, v[SUBSCRIPTION_PATHS_MAX];
+    struct buf body = BUF_INIT(REQUEST_BODY_MAX);
+    struct json_out j = JSON_OUT(&body);
+    char hook_id[65] = "", path[128];
+    bool own = subscription_find_own(d, w, id, shown, &hook, v) && subscription_is_own_url(w, v[0]);
+
+    if (own)
+        json_in_text(v[3], hook_id, sizeof hook_id);
+    own = own && text_is_id(str_from(hook_id));
+    (void)snprintf(path, sizeof path, "/api/sessions/%%s/webhooks%s%s", own ? "/" : "", own ? hook_id : "");
+    json_open(&j, NULL, '{');
+    put_webhook(&j, w->url);
+    put_credentials(&j, w);
+    if (own)
+        json_bool(&j, "active", true);
+    json_close(&j, '}');
+    return bridge_build_path(d, &(const struct bridge_path){ own ? "PUT" : "POST", path }, t, id, &body, ret);
+}
+
+static const struct subscription_form subscription = {
+    .read = { "GET", "/api/sessions/%s/webhooks" },
+    .paths = subscription_paths,
+    .n_paths = ARRAY_LEN(subscription_paths),
+    .proof = "url",
+    .events = needed_events,
+    .apart_ms = 10 * 1000, /* of 1,000 calls an hour 360 may be these */
+    .build_set = build_set,
+};
 
 /* -- webhooks -- */
 
@@ -184,5 +251,6 @@ const struct bridge_driver bridge_openwa = {
     .next = next,
     .form = &form,
     .health_field = "timestamp",
+    .subscription = &subscription,
     .hooks = &hooks,
 };

@@ -19,6 +19,7 @@
 #include "common/bridge/hook_form.h"
 #include "common/bridge/request.h"
 #include "common/bridge/signature.h"
+#include "common/bridge/subscription.h"
 
 #define USER_HEADER "token: "
 /* Between a disconnect and the connect after it. */
@@ -222,6 +223,52 @@ static enum probe_verdict recognise(const struct bridge_answer *a)
                : PROBE_NO;
 }
 
+/* -- the webhook subscription -- */
+
+static const struct json_path subscription_paths[] = {
+    { SUBSCRIPTION_SESSION, { "id" } },
+    { SUBSCRIPTION_URL, { "webhook" } },
+    { SUBSCRIPTION_EVENTS, { "events" } },
+};
+static const char *const needed_events[] = { "Message",      "ReadReceipt", "Connected",
+                                             "Disconnected", "LoggedOut",   NULL };
+
+static int build_set(const struct bridge_driver *d, const struct bridge_target *t,
+                     const struct subscription_want *w, const char *id, const struct bridge_answer *shown,
+                     struct bridge_request *ret)
+{
+    struct buf body = BUF_INIT(REQUEST_BODY_MAX);
+    struct json_out j = JSON_OUT(&body);
+    char note[BRIDGE_KEY_MAX];
+    int r;
+
+    if (!find_user(shown, id, note))
+        return -EINVAL;
+    json_open(&j, NULL, '{');
+    json_texts(&j, "webhook", w->url);
+    json_open(&j, "events", '[');
+    json_texts(&j, NULL, "All");
+    json_close(&j, ']');
+    json_bool(&j, "active", true);
+    json_close(&j, '}');
+    r = request_build_json(USER_HEADER, note, t, "PUT", "/webhook", NULL, &body, ret);
+    explicit_bzero(note, sizeof note);
+    return r;
+}
+
+static const struct subscription_form subscription = {
+    .read = { "GET", "/admin/users" },
+    .at = { 0, { "data" } },
+    .paths = subscription_paths,
+    .n_paths = ARRAY_LEN(subscription_paths),
+    .proof = "data",
+    .events = needed_events,
+    /* It has no headers: its token is in the URL. Its secret is never shown. */
+    .shows_headers = true,
+    .global = "WUZAPI_GLOBAL_WEBHOOK at the bridge may send all sessions' webhooks",
+    .build_set = build_set,
+};
+
 /* -- webhooks -- */
 
 static const struct json_path hook_paths[] = {
@@ -318,5 +365,6 @@ const struct bridge_driver bridge_wuzapi = {
     .list_paths = ARRAY_LEN(list_at),
     .kind = kind,
     .read_qr = read_qr,
+    .subscription = &subscription,
     .hooks = &hooks,
 };
