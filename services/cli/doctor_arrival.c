@@ -188,7 +188,7 @@ static bool is_watched(struct db *db, struct str bridge)
     char name[BRIDGES_NAME_MAX];
 
     str_copy(bridge, name, sizeof name);
-    return bridges_find(db, name, &row) == 0;
+    return bridges_find(db, name, &row) == 0 && row.unwatched_since == 0;
 }
 
 /* Webhooks with the name of a bridge that no monitor watches: a wrong path in the bridge's WEBHOOK_URL. */

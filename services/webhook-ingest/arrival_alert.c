@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/app/state_store.h"
+#include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/domain/alert_kind.h"
 #include "common/store/alerts.h"
@@ -14,12 +15,11 @@
 /* Names that are kept apart. A sender may invent any number of them. */
 #define ARRIVALS_MAX 32
 /* One refused webhook is a test, and a retry of it comes within seconds. */
-#define REFUSED_MIN     3
-#define REFUSED_SPAN_MS 5000
-/* A monitor that starts writes its bridge's row within this. */
-#define UNWATCHED_AFTER_MS 30000
+#define REFUSED_MIN 3
 /* Nobody has sent anything for so long: the alert is over. */
 #define QUIET_MS (10 * 60 * 1000)
+/* How often state.db is asked whether a monitor watches the bridge. */
+#define ASK_MS 2000
 
 enum { REFUSED, UNWATCHED, ALERT_N };
 static const enum alert_kind kinds[ALERT_N] = { ALERT_WEBHOOKS_REFUSED, ALERT_WEBHOOKS_UNWATCHED };
@@ -29,9 +29,11 @@ struct arrival {
     char bridge[BRIDGES_NAME_MAX];
     int64_t refused; /* in a row */
     int64_t first_refused_ms, refused_ms;
-    int64_t first_accepted_ms, accepted_ms;
-    char reason[160]; /* of the newest refusal, and its sender */
-    bool watched;     /* a monitor watches it, as state.db says */
+    int64_t first_ours_ms, ours_ms; /* a sender that presented a token of ours, taken or not */
+    char reason[160];               /* of the newest refusal, and its sender */
+    bool known;                     /* state.db has such a bridge … */
+    bool watched;                   /* … and the monitor's settings name it */
+    int64_t asked_ms;               /* when state.db said so */
     bool raised[ALERT_N];
     int64_t since[ALERT_N]; /* wall ms */
 };
@@ -39,6 +41,7 @@ struct arrival {
 struct arrival_alert {
     struct app *app;
     struct state_store state;
+    int64_t alert_after_ms;
     struct arrival of[ARRIVALS_MAX];
     int64_t again_ms; /* boot ms before which state.db is left alone */
 };
@@ -54,7 +57,7 @@ static int64_t now_ms(const struct arrival_alert *a)
 
 static int64_t newest_ms(const struct arrival *e)
 {
-    return e->refused_ms > e->accepted_ms ? e->refused_ms : e->accepted_ms;
+    return e->refused_ms > e->ours_ms ? e->refused_ms : e->ours_ms;
 }
 
 /* The entry of that name; a new one takes the place of the one that has been quiet for the longest and is no alert. NULL:
@@ -94,27 +97,41 @@ void arrival_alert_refused(struct arrival_alert *a, struct str bridge, int statu
                    peer.p ? peer.p : "");
 }
 
-void arrival_alert_accepted(struct arrival_alert *a, struct str bridge)
+static struct arrival *note_ours(struct arrival_alert *a, struct str bridge)
 {
     struct arrival *e = entry_of(a, bridge);
 
     if (!e)
-        return;
-    e->refused = 0;
-    e->accepted_ms = now_ms(a);
-    if (e->first_accepted_ms == 0)
-        e->first_accepted_ms = e->accepted_ms;
+        return NULL;
+    e->ours_ms = now_ms(a);
+    if (e->first_ours_ms == 0)
+        e->first_ours_ms = e->ours_ms;
+    return e;
+}
+
+void arrival_alert_accepted(struct arrival_alert *a, struct str bridge)
+{
+    struct arrival *e = note_ours(a, bridge);
+
+    if (e)
+        e->refused = 0;
+}
+
+void arrival_alert_astray(struct arrival_alert *a, struct str bridge)
+{
+    (void)note_ours(a, bridge);
 }
 
 /* ---- deciding -------------------------------------------------------------------------------- */
 
-static bool is_wanted(const struct arrival *e, int k, int64_t now)
+/* A name that state.db does not know may be anybody's invention: its refused webhooks are logged and no more. */
+static bool is_wanted(const struct arrival_alert *a, const struct arrival *e, int k, int64_t now)
 {
     if (k == REFUSED)
-        return e->refused >= REFUSED_MIN && e->refused_ms - e->first_refused_ms >= REFUSED_SPAN_MS &&
-               now - e->refused_ms < QUIET_MS;
-    return e->accepted_ms > 0 && !e->watched && now - e->first_accepted_ms >= UNWATCHED_AFTER_MS &&
-           now - e->accepted_ms < QUIET_MS;
+        return e->known && e->refused >= REFUSED_MIN &&
+               e->refused_ms - e->first_refused_ms >= a->alert_after_ms && now - e->refused_ms < QUIET_MS;
+    return e->ours_ms > 0 && !e->watched && now - e->first_ours_ms >= a->alert_after_ms &&
+           now - e->ours_ms < QUIET_MS;
 }
 
 static void fill(const struct arrival *e, int k, bool firing, struct alert_row *ret)
@@ -133,66 +150,99 @@ static void fill(const struct arrival *e, int k, bool firing, struct alert_row *
                        k == REFUSED ? e->reason : "", k == REFUSED ? ")" : "");
 }
 
-/* Returns 0, 1: nothing is to be said, or -errno. */
 static int write_rows(struct arrival_alert *a, struct arrival *e, int k, bool firing, int64_t now_wall)
 {
     struct db *db = a->state.db;
-    struct bridge_row watched;
     struct alert_row row;
     int64_t dropped = 0;
-    int r = bridges_find(db, e->bridge, &watched);
+    int r;
 
-    if (r < 0)
-        return r;
-    e->watched = r == 0;
-    if (firing && e->watched != (k == REFUSED)) /* a name that nobody knows may be anybody's invention */
-        return 1;
     e->since[k] = firing ? now_wall : e->since[k];
     fill(e, k, firing, &row);
     r = firing ? alerts_raise(db, &row) : alerts_clear(db, row.name, row.bridge, row.session);
+    if (r == 0)
+        r = alerts_note_change(db, &row, firing, now_wall);
     return r == 0 ? alerts_post(db, ALERTS_SINK_ALL, &row, firing, now_wall, &dropped) : r;
+}
+
+static void log_change(const struct arrival *e, int k, bool firing)
+{
+    struct alert_row row;
+
+    fill(e, k, firing, &row);
+    if (firing)
+        log_warn("webhooks-astray", row.detail, KS("alert", row.name), KS("bridge", e->bridge));
+    else
+        log_info("webhooks-arrive", row.detail, KS("alert", row.name), KS("bridge", e->bridge));
 }
 
 static int write_alert(struct arrival_alert *a, struct arrival *e, int k, bool firing)
 {
     struct clock *clock = app_clock(a->app);
-    int r = state_store_open(&a->state);
+    int r = db_begin(a->state.db);
 
-    if (r == 0)
-        r = db_begin(a->state.db);
     if (r != 0)
         return r;
     r = write_rows(a, e, k, firing, clock->wall_ms(clock));
     if (r >= 0 && db_commit(a->state.db) != 0)
         r = -EIO;
     db_rollback(a->state.db);
+    return r < 0 ? r : 0;
+}
+
+/* The settings of the monitor may have changed since it was asked last. */
+static int ask_bridge(struct arrival_alert *a, struct arrival *e, int64_t now)
+{
+    struct bridge_row row;
+    int r = bridges_find(a->state.db, e->bridge, &row);
+
+    if (r < 0)
+        return r;
+    e->known = r == 0;
+    e->watched = r == 0 && row.unwatched_since == 0;
+    e->asked_ms = now;
+    return 0;
+}
+
+static int update(struct arrival_alert *a, struct arrival *e, int64_t now)
+{
+    int r = now - e->asked_ms >= ASK_MS ? ask_bridge(a, e, now) : 0;
+
+    for (int k = 0; r == 0 && k < ALERT_N; k++) {
+        bool firing = is_wanted(a, e, k, now);
+
+        if (firing == e->raised[k])
+            continue;
+        r = write_alert(a, e, k, firing);
+        if (r != 0)
+            break;
+        e->raised[k] = firing;
+        log_change(e, k, firing);
+    }
     return r;
 }
 
-static void update(struct arrival_alert *a, struct arrival *e, int k, int64_t now)
+static bool is_idle(const struct arrival *e, int64_t now)
 {
-    bool firing = is_wanted(e, k, now);
-    int64_t wait_ms;
-    int r;
-
-    if (firing == e->raised[k] || now < a->again_ms)
-        return;
-    r = write_alert(a, e, k, firing);
-    wait_ms = state_store_result(&a->state, r < 0 ? r : 0);
-    a->again_ms = wait_ms > 0 ? now + wait_ms : 0;
-    if (r == 0 || (r > 0 && !firing))
-        e->raised[k] = firing;
-    else if (r > 0)
-        e->refused = k == REFUSED ? 0 : e->refused; /* asked again after the next ones */
+    return !e->raised[REFUSED] && !e->raised[UNWATCHED] && now - newest_ms(e) >= QUIET_MS;
 }
 
 void arrival_alert_second(struct arrival_alert *a)
 {
-    int64_t now = now_ms(a);
+    int64_t now = now_ms(a), wait_ms;
+    int r = 0;
 
-    for (int i = 0; i < ARRIVALS_MAX; i++)
-        for (int k = 0; k < ALERT_N && a->of[i].bridge[0]; k++)
-            update(a, &a->of[i], k, now);
+    if (now < a->again_ms)
+        return;
+    for (int i = 0; r == 0 && i < ARRIVALS_MAX; i++) {
+        if (!a->of[i].bridge[0] || is_idle(&a->of[i], now))
+            continue;
+        r = state_store_open(&a->state);
+        if (r == 0)
+            r = update(a, &a->of[i], now);
+    }
+    wait_ms = state_store_result(&a->state, r);
+    a->again_ms = wait_ms > 0 ? now + wait_ms : 0;
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -210,20 +260,22 @@ static int on_row(void *ctx, const struct alert_row *row)
         if (!e)
             continue;
         e->raised[k] = true;
+        e->known = true;
         e->since[k] = row->since;
         if (k == UNWATCHED) {
-            e->accepted_ms = now;
-            e->first_accepted_ms = now - UNWATCHED_AFTER_MS;
+            e->ours_ms = now;
+            e->first_ours_ms = now - a->alert_after_ms;
         } else {
             e->refused = REFUSED_MIN;
             e->refused_ms = now;
-            e->first_refused_ms = now - REFUSED_SPAN_MS;
+            e->first_refused_ms = now - a->alert_after_ms;
         }
     }
     return 0;
 }
 
-int arrival_alert_open(struct app *app, const char *data_dir, struct arrival_alert **ret)
+int arrival_alert_open(struct app *app, const char *data_dir, int64_t alert_after_ms,
+                       struct arrival_alert **ret)
 {
     struct arrival_alert *a = mem_zalloc(sizeof *a);
     struct db *db = NULL;
@@ -231,6 +283,7 @@ int arrival_alert_open(struct app *app, const char *data_dir, struct arrival_ale
     if (!a)
         return -ENOMEM;
     a->app = app;
+    a->alert_after_ms = alert_after_ms;
     a->state = STATE_STORE(data_dir, "an alert about webhooks that reach nobody is raised later");
     if (db_open_state_reader(data_dir, &db) == 0)
         (void)alerts_each(db, NULL, on_row, a);

@@ -1,6 +1,6 @@
 /*
- * Alerts about webhooks that do not reach anybody: all webhooks of a bridge are refused (a wrong token), or a sender posts to a
- * bridge that no monitor watches. They are rows of state.db, which the monitor sends to the sinks.
+ * Alerts about webhooks that do not reach anybody: all webhooks of a bridge are refused (a wrong token), or a sender with a token
+ * of ours posts to a bridge that no monitor watches, whether webhook-ingest takes webhooks of that name or not. They are rows of state.db, which the monitor sends to the sinks.
  */
 #pragma once
 
@@ -9,13 +9,17 @@
 
 struct arrival_alert;
 
-/* @data_dir is borrowed. Returns 0 or -ENOMEM. */
-int arrival_alert_open(struct app *app, const char *data_dir, struct arrival_alert **ret);
+/* @data_dir is borrowed. @alert_after_ms: for so long it must have lasted: a token that is being
+ * changed, a monitor that starts. Returns 0 or -ENOMEM. */
+int arrival_alert_open(struct app *app, const char *data_dir, int64_t alert_after_ms,
+                       struct arrival_alert **ret);
 void arrival_alert_close(struct arrival_alert *a); /* NULL is nothing */
 /* A webhook of that bridge was answered with a status from 400 on, for @detail. An empty bridge is none. */
 void arrival_alert_refused(struct arrival_alert *a, struct str bridge, int status, const char *detail,
                            struct str peer);
 /* … was stored, or had been before. */
 void arrival_alert_accepted(struct arrival_alert *a, struct str bridge);
+/* … was refused because no bridge of that name is configured, and its sender presented the token of another one. */
+void arrival_alert_astray(struct arrival_alert *a, struct str bridge);
 /* Each second: raises and resolves. While state.db cannot take it, it is tried again. */
 void arrival_alert_second(struct arrival_alert *a);

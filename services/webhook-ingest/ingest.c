@@ -254,7 +254,8 @@ int ingest_open(struct ingest *in, const struct app_start *start)
     if (r == 0)
         r = disk_alert_open(in->app, in->settings.app.data_dir, &in->disk_alert);
     if (r == 0)
-        r = arrival_alert_open(in->app, in->settings.app.data_dir, &in->arrival_alert);
+        r = arrival_alert_open(in->app, in->settings.app.data_dir, in->settings.alert_after_ms,
+                               &in->arrival_alert);
     if (r == 0)
         r = open_receiver(in);
     if (r != 0)

@@ -50,9 +50,25 @@ static struct str bridge_of(const struct receiver *r, const struct http_req *htt
     return check_bridge(http_req_path(http), sources_default(r->o.sources));
 }
 
+static struct str header(void *ctx, const char *name)
+{
+    return http_req_header(ctx, name);
+}
+
 /* ---- refusals -------------------------------------------------------------------------------- */
 
-static void note(struct receiver *r, const struct http_req *http, enum refusal_reason reason, int status,
+/* A sender that knows a token and not the name has the wrong path: its webhooks are ours, and reach nobody. */
+static void note_arrival(struct receiver *r, struct http_req *http, const struct refusal *f)
+{
+    const struct webhook_request headers = { .header = header, .ctx = http };
+
+    if (f->status == 404 && f->bridge.p && sources_know(r->o.sources, &headers, http_req_query(http)))
+        arrival_alert_astray(r->o.arrivals, f->bridge);
+    else
+        arrival_alert_refused(r->o.arrivals, f->bridge, f->status, f->detail, f->peer);
+}
+
+static void note(struct receiver *r, struct http_req *http, enum refusal_reason reason, int status,
                  const char *detail)
 {
     const struct refusal f = { .reason = reason,
@@ -64,7 +80,7 @@ static void note(struct receiver *r, const struct http_req *http, enum refusal_r
                                .bytes = http_req_body_bytes(http) };
 
     ingest_metrics_answered(status);
-    arrival_alert_refused(r->o.arrivals, f.bridge, status, detail, f.peer);
+    note_arrival(r, http, &f);
     refusals_note(&r->refusals, &f, loop_now_ms(app_loop(r->o.app)));
 }
 
@@ -125,11 +141,6 @@ static void on_refused(void *ctx, const struct http_refused *why)
 }
 
 /* ---- the header ------------------------------------------------------------------------------ */
-
-static struct str header(void *ctx, const char *name)
-{
-    return http_req_header(ctx, name);
-}
 
 static struct check_result check(struct receiver *r, struct http_req *http)
 {
@@ -479,13 +490,22 @@ static void count(const struct receiver *r, const struct request *q, int result)
         metric_add_of(&ingest_events, s->metrics, result, 1);
 }
 
+/* A source of webhooks has no monitor, and needs none. */
+static void note_taken(const struct receiver *r, const struct request *q)
+{
+    const struct source *s = sources_find(r->o.sources, str_from(q->bridge));
+
+    if (!s || !s->bridge || !s->driver || !s->driver->webhooks_only)
+        arrival_alert_accepted(r->o.arrivals, str_from(q->bridge));
+}
+
 static void answer(struct receiver *r, const struct request *q)
 {
     if (q->item.kind == COMMIT_REJECTED) {
         count(r, q, EVENTS_REJECTED);
         answer_refused(r, q->http, &q->refusal); /* kept or not: it would be no better the next time */
     } else if (q->item.result == 0) {
-        arrival_alert_accepted(r->o.arrivals, str_from(q->bridge));
+        note_taken(r, q);
         count(r, q, EVENTS_ACCEPTED);
         answer_seq(r, q->http, "accepted", q->item.seq);
     } else if (q->item.result == EVENT_DUPLICATE) {

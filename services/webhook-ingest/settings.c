@@ -94,6 +94,14 @@ const struct setting ingest_settings_table[] = {
       .min = 1048576,
       .max = INT64_MAX,
       .help = "of all stores together; beyond it the oldest deduplication keys go, then the oldest events" },
+    { .name = "WEBHOOKS_ALERT_AFTER",
+      .kind = SETTING_DURATION,
+      .at = AT(alert_after_ms),
+      .def = "30s", /* a monitor that starts writes its bridge's row within this, and a token is changed */
+      .min = 0,
+      .max = 86400000,
+      .help = "webhooks of a bridge that are all refused, or that no monitor watches, are an alert after so "
+              "long" },
     { .name = "NEW_LOG",
       .kind = SETTING_BOOL,
       .at = AT(new_log),

@@ -15,6 +15,7 @@ struct ingest_settings {
     int64_t body_bytes;
     int64_t retention_age_ms, retention_bytes, retention_hard_bytes;
     int64_t wal_bytes, disk_bytes;
+    int64_t alert_after_ms;
     bool new_log; /* --new-log */
 };
 

@@ -108,6 +108,17 @@ const struct source *sources_find(const struct sources *s, struct str bridge)
     return s->set.config.n == 0 && bridge.p ? &s->other : NULL;
 }
 
+bool sources_know(const struct sources *s, const struct webhook_request *headers, struct str query)
+{
+    for (int i = 0; i < s->set.n; i++) {
+        const struct tokens *t = &s->source[i].tokens;
+
+        if (t->n > 0 && auth_check(t, NULL, headers, query, 0) == 0)
+            return true;
+    }
+    return false;
+}
+
 struct str sources_default(const struct sources *s)
 {
     return str_from(s->source[0].bridge);

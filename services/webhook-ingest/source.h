@@ -34,3 +34,5 @@ void sources_reload(struct sources *s);
 const struct source *sources_find(const struct sources *s, struct str bridge);
 /* The bridge of the path without a name: the first one. */
 struct str sources_default(const struct sources *s);
+/* Has this request a token of some bridge? With no token configured none has. */
+bool sources_know(const struct sources *s, const struct webhook_request *headers, struct str query);

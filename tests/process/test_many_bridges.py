@@ -176,3 +176,36 @@ def test_one_phone_on_two_bridges(stack, two):
     two.control("support", "POST", "/drop?session=demo-1&code=428")
     zk.wait_until("it is parked", lambda: stack.cli_json("session", "show", "support/demo-1")[0]["next"]["why_not_sooner"] == "parked")
     assert two.control("support", "GET", "/calls").strip() == b"[]"
+
+
+def test_webhooks_that_reach_nobody_name_their_bridge(stack, two):
+    """A path with a wrong name, a bridge that is not configured any more, a wrong token: each is an alert of that bridge alone."""
+    for name in two.names:
+        two.start(name)
+        two.control(name, "POST", f"/sessions?n=1&prefix={name}-")
+    ingest, monitor = stack.ingest(WEBHOOKS_ALERT_AFTER="1s"), stack.monitor()
+    for name in two.names:
+        zk.wait_until(f"{name} is watched", lambda name=name: two.connected(name) == 1, needs=monitor)
+
+    def post(name, token):
+        return stack.post(zk.webhook(f"{name}-1"), f"/webhook/{name}", {"Authorization": f"Bearer {token}"}, token=False)[0]
+
+    def shown():
+        return " ".join(stack.cli("status").stdout.split())
+
+    assert post("salse", two.token("sales")) == 404
+    zk.wait_until("the name is an alert", lambda: "alert webhooks-unwatched: bridge salse" in shown())
+    assert post("invented", "a-stranger-s-token") == 404  # anybody may invent names
+    zk.wait_until("support's are refused", lambda: post("support", two.token("sales")) == 401 and
+                  "alert webhooks-refused: bridge support" in shown(), step=0.3)
+    assert "invented" not in shown() and shown().count("alert webhooks-") == 2, shown()
+    assert [a["alert"] for row in stack.cli_json("status") for a in row["alerts"] if row["bridge"] == "sales"] == []
+
+    two.write(["sales"])
+    two.reload(ingest, monitor)
+    zk.wait_until("support is nobody's", lambda: "alert webhooks-unwatched: bridge support" in shown())
+    two.write()
+    two.reload(ingest, monitor)
+    zk.wait_until("support is watched again", lambda: two.connected("support") == 1)
+    assert post("support", two.token("support")) == 200
+    zk.wait_until("it is over", lambda: "alert webhooks-unwatched: bridge support" not in shown() and "webhooks-refused" not in shown())
