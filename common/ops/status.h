@@ -3,6 +3,7 @@
  *
  *   status_read.c      from state.db
  *   status_problems.c  problems, worst first
+ *   status_alerts.c    those that are alerts
  */
 #pragma once
 
@@ -96,6 +97,10 @@ struct problems {
 int status_gravity(enum session_state state);
 /* Adds those of one bridge. */
 void status_problems(const struct bridge_status *b, struct problems *ret);
+/* Adds the alerts that status_problems() shows for no bridge: of the disk, of a destination, of a bridge that nobody watches.
+ * @with_destinations: those of destinations, too, for a caller that does not show the destinations by themselves. Returns 0
+ * or a negative. */
+int status_alert_problems(struct db *db, bool with_destinations, struct problems *ret);
 /* Adds one for an address of the bus that everybody on the network reaches. */
 void status_bus_problems(const struct app_settings *app, struct problems *ret);
 /* Adds one by hand; its parts may be filled in afterwards. Never NULL: when there is no room it is not kept. */

@@ -81,12 +81,9 @@ const char *status_destination_text(const struct forward_status *s, const struct
 enum problem_level status_destination_level(const struct forward_status *s,
                                             const struct destination_status *d)
 {
-    static const char *const bad[] = { "down", "limited" };
-    static const char *const warn[] = { "off", "failing" };
+    static const char *const bad[] = { "down", "limited", "failing", "off" }; /* those that are an alert */
 
-    if (d->row.off_since)
-        return PROBLEM_WARN;
-    if (!s->runs || is_one_of(d->row.state, bad, ARRAY_LEN(bad)))
+    if (!s->runs || d->row.off_since || is_one_of(d->row.state, bad, ARRAY_LEN(bad)))
         return PROBLEM_BAD;
-    return d->counts.dead || is_one_of(d->row.state, warn, ARRAY_LEN(warn)) ? PROBLEM_WARN : PROBLEM_NONE;
+    return d->counts.dead ? PROBLEM_WARN : PROBLEM_NONE;
 }

@@ -24,6 +24,6 @@ bool status_forward_runs(const char *data_dir);
 /* "crm: failing; 3 events retrying, …". Returns @ret. */
 const char *status_destination_text(const struct forward_status *s, const struct destination_status *d,
                                     char *ret, size_t n);
-/* BAD: nothing is delivered to it; WARN: it is turned off, or single events fail. */
+/* BAD: it does not take every event, or is turned off; WARN: it has dead letters. */
 enum problem_level status_destination_level(const struct forward_status *s,
                                             const struct destination_status *d);

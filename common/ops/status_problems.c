@@ -8,6 +8,7 @@
 #include "common/domain/next_step.h"
 #include "common/io/bus_url.h"
 #include "common/ops/status.h"
+#include "common/ops/status_alerts.h"
 
 const char *problem_area_text(enum problem_area a)
 {
@@ -159,26 +160,6 @@ static void add_sessions(const struct bridge_status *b, struct problems *p)
     str_copy(str_from(names), down->names, sizeof down->names);
 }
 
-/* Those that no other line says: a session that is down is named with its state. */
-static void add_alerts(const struct bridge_status *b, struct problems *p)
-{
-    int shown = b->n_alerts < STATUS_ALERTS_MAX ? (int)b->n_alerts : STATUS_ALERTS_MAX;
-
-    for (int i = 0; i < shown; i++) {
-        const struct alert_row *a = &b->alerts[i];
-        bool of_bridge = strncmp(a->name, "bridge-", 7) == 0;
-
-        struct problem *item;
-
-        if (of_bridge && b->row.health == BRIDGE_HEALTH_DOWN)
-            continue;
-        item = add(p, PROBLEM_BAD, PROBLEM_AREA_ALERTS, "alert", &b->row, "alert %s: %s", a->name, a->detail);
-        set_detail(item, a->since, a->detail);
-        str_copy(str_from(a->name), item->name, sizeof item->name);
-        str_copy(str_from(a->session), item->session, sizeof item->session);
-    }
-}
-
 static void add_unwatched(const struct bridge_status *b, struct problems *p)
 {
     int64_t all = 0;
@@ -201,7 +182,7 @@ void status_problems(const struct bridge_status *b, struct problems *ret)
     add_services(b, ret);
     add_attempts(b, ret);
     add_sessions(b, ret);
-    add_alerts(b, ret);
+    status_add_alerts(b, ret);
 }
 
 struct problem *status_add_problem(struct problems *p, enum problem_level level, enum problem_area area,

@@ -4,11 +4,13 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/base/clean.h"
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
+#include "common/domain/alert_kind.h"
 #include "common/ops/status_forward.h"
 #include "services/cli/commands.h"
 #include "services/cli/state.h"
@@ -120,7 +122,7 @@ static void json_problems(struct status *s)
     json_close(&s->j, ']');
 }
 
-/* The problems are those of this bridge and of the bus: a line stands for itself. */
+/* The problems are those of this bridge and of none: a line stands for itself. */
 static int write_json(struct status *s)
 {
     int r;
@@ -152,8 +154,12 @@ static int on_bridge(void *ctx, const struct bridge_row *row)
     if (s->json)
         s->problems.n = 0;
     status_problems(&s->bridge, &s->problems);
-    if (s->json || s->bridges == 0)
+    if (s->json || s->bridges == 0) {
         status_bus_problems(&s->state->settings->app, &s->problems);
+        r = status_alert_problems(s->state->db, s->json, &s->problems);
+    }
+    if (r != 0)
+        return r;
     status_sort(&s->problems);
     s->wrong = s->wrong || is_wrong(&s->problems);
     if (s->bridges++ == 0)
@@ -165,6 +171,15 @@ static int on_bridge(void *ctx, const struct bridge_row *row)
         status_text(&s->bridge, &s->body);
     }
     return r == 0 ? buf_error(&s->body) : r;
+}
+
+/* The monitor has noticed, or it has not yet. */
+static bool is_alert(const struct problems *p, enum alert_kind kind)
+{
+    for (int i = 0; i < p->n; i++)
+        if (strcmp(p->item[i].name, alert_kind_text(kind)) == 0)
+            return true;
+    return false;
 }
 
 /* Returns 0 or a negative. */
@@ -185,7 +200,7 @@ static int add_forward(struct status *s)
             (void)buf_adds(&s->body, "\n");
         status_line(&s->body, i ? "" : "forward", text);
     }
-    if (r == 0 && f->n > 0 && !f->runs)
+    if (r == 0 && f->n > 0 && !f->runs && !is_alert(&s->problems, ALERT_FORWARDER_DEAD))
         status_add_problem(&s->problems, PROBLEM_BAD, PROBLEM_AREA_DELIVERY, "forwarder-dead",
                            "a forwarder has run here, and none runs now: events wait in the log");
     mem_free(f);

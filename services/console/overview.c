@@ -159,6 +159,8 @@ static int read_all(const struct console_context *c, struct overview *o)
         return r;
     reading.source = (struct status_source){ db, c->settings->app.data_dir, app_clock(c->app), o->now };
     r = bridges_each(db, on_bridge, &reading);
+    if (r == 0)
+        r = status_alert_problems(db, false, &o->problems);
     if (r != 0)
         return r;
     read_log(c, o);

@@ -133,11 +133,13 @@ def test_a_destination_that_fails_is_wrong_and_so_is_a_dead_forwarder(make_stack
     forward = s.forward()
     zk.wait_until("the destination fails", lambda: re.search(r"^(wrong|down|warn) .*destination \S+ (is )?(failing|down)", first(s)))
     lines(s, 1)
+    zk.wait_until("programs read the same", lambda: ["alert destination-failing"] == [
+        p["text"].split(":")[0] for p in s.cli_json("status")[0]["problems"]])
     findings = {row["check"]: row for row in map(json.loads, s.cli("doctor", "--json").stdout.splitlines())}
     assert findings["forward"]["level"] == "bad" and re.search("failing|down", findings["forward"]["message"])
     assert findings["log"]["level"] == "ok"
     forward.kill()
-    zk.wait_until("it is missed", lambda: first(s).startswith("wrong     a forwarder has run here, and none runs now"))
+    zk.wait_until("it is missed", lambda: re.match("wrong +(a forwarder has run here, and none runs|alert forwarder-dead)", first(s)))
 
 
 def test_doctor_reads_every_store_as_its_consumers_do(make_stack):
