@@ -101,6 +101,17 @@ void alert_sentence(enum alert_kind k, bool firing, const char *bridge, const ch
         (void)buf_addf(out, " (%s)", why);
 }
 
+void alert_end_sentence(enum alert_kind k, enum alert_kind next, bool parked, const char *bridge,
+                        const char *session, struct buf *out)
+{
+    if (k == ALERT_SESSION_PARKED && next == ALERT_NONE && parked)
+        (void)buf_addf(out, "session %s on bridge %s is up again, and stays parked", session, bridge);
+    else
+        alert_sentence(k, false, bridge, session, NULL, out);
+    if (next != ALERT_NONE)
+        (void)buf_addf(out, ": it is %s", alert_kind_state(next));
+}
+
 void alert_group_sentence(enum alert_kind k, const char *bridge, int64_t n, struct buf *out)
 {
     (void)buf_addf(out, "%lld sessions on bridge %s are %s", (long long)n, bridge, alert_kind_state(k));

@@ -219,8 +219,9 @@ int64_t alert_tracker_active(const struct alert_tracker *t, const struct session
 }
 
 static int end_alert(struct alert_tracker *t, struct db *db, const struct tracked_session *s,
-                     enum alert_kind kind, int64_t now_wall)
+                     enum alert_kind kind, enum alert_kind next, int64_t now_wall)
 {
+    CLEANUP(buf_fini) struct buf detail = BUF_INIT(ALERTS_DETAIL_MAX - 1);
     struct alert_event event;
     int r = alerts_clear(db, alert_kind_text(kind), t->bridge, s->id);
 
@@ -229,7 +230,8 @@ static int end_alert(struct alert_tracker *t, struct db *db, const struct tracke
     if (s->grouped)
         return --t->grouped[kind] == 0 && t->active[kind] ? end_without_session(t, db, kind, now_wall) : 0;
     fill(t, kind, s->id, NULL, s->alert_since, &event);
-    say(&event, false, NULL);
+    alert_end_sentence(kind, next, s->parked, t->bridge, s->id, &detail);
+    set_message(&event, &detail);
     return announce(t, db, &event, now_wall);
 }
 
@@ -262,7 +264,7 @@ static int change_alert(struct alert_tracker *t, struct db *db, struct tracked_s
 
     s->alert = want;
     if (current != ALERT_NONE)
-        r = end_alert(t, db, s, current, at->now_wall);
+        r = end_alert(t, db, s, current, want, at->now_wall);
     s->grouped = false;
     if (want != ALERT_NONE)
         s->raised_ms = at->now;
@@ -332,7 +334,7 @@ int alert_tracker_sessions(struct alert_tracker *t, struct db *db, const struct 
 int alert_tracker_forget(struct alert_tracker *t, struct db *db, const struct tracked_session *s,
                          int64_t now_wall)
 {
-    return s->alert == ALERT_NONE ? 0 : end_alert(t, db, s, s->alert, now_wall);
+    return s->alert == ALERT_NONE ? 0 : end_alert(t, db, s, s->alert, ALERT_NONE, now_wall);
 }
 
 /* ---- after the commit -------------------------------------------------------------------------------- */
