@@ -302,15 +302,19 @@ static bool is_useful_at_once(const struct month_session *m, const struct sim_se
     return m->needs_person;
 }
 
-static void count(enum alert_kind k, bool useful)
+/* One that is not useful stands in the report: a rule is to be mended, or a rate is wrong. */
+static void count(enum alert_kind k, const char *id, bool useful, int64_t fired_t)
 {
     fired[k]++;
     useless[k] += !useful;
+    if (!useful)
+        printf("  day %.3f: %s%s%s for %.0f s, and nobody could act upon it\n", (double)fired_t / (double)DAY,
+               alert_kind_text(k), id[0] ? " of " : "", id, (double)(world_now() - fired_t) / 1000);
 }
 
 static void on_alert(const struct message *m)
 {
-    char name[64], id[SESSION_ID_MAX];
+    char name[64], id[SESSION_ID_MAX] = "";
     bool of_session = m->session.n > 0;
     struct sim_session *x = NULL;
     struct month_session *s = &of_bridge;
@@ -332,7 +336,7 @@ static void on_alert(const struct message *m)
     }
     lasted = world_now() - s->fired_t[k];
     if (s->fired_t[k] > 0)
-        count(k, s->useful[k] || lasted >= (of_session ? TO_LOOK_MS : AWAY_MS));
+        count(k, id, s->useful[k] || lasted >= (of_session ? TO_LOOK_MS : AWAY_MS), s->fired_t[k]);
     s->fired_t[k] = 0;
 }
 
@@ -345,11 +349,13 @@ static void on_message(struct str text)
 }
 
 /* Those that are still on. */
-static void count_open(struct month_session *s, bool of_session)
+static void count_open(const struct month_session *s, const char *id)
 {
+    int64_t least_ms = id[0] ? TO_LOOK_MS : AWAY_MS;
+
     for (enum alert_kind k = ALERT_NONE + 1; k < ALERT_KIND_N; k++)
         if (s->fired_t[k] > 0)
-            count(k, s->useful[k] || world_now() - s->fired_t[k] >= (of_session ? TO_LOOK_MS : AWAY_MS));
+            count(k, id, s->useful[k] || world_now() - s->fired_t[k] >= least_ms, s->fired_t[k]);
 }
 
 /* ---- the month ------------------------------------------------------------------------------- */
@@ -405,8 +411,8 @@ int month_report(int64_t days)
     int64_t n = 0, bad = 0;
 
     for (int i = 0; i < SESSIONS; i++)
-        count_open(&all[i], true);
-    count_open(&of_bridge, false);
+        count_open(&all[i], sim.sessions[i].id);
+    count_open(&of_bridge, "");
     printf("%d sessions, %lld days\n", SESSIONS, (long long)days);
     for (enum alert_kind k = ALERT_NONE + 1; k < ALERT_KIND_N; k++) {
         if (fired[k] == 0)
