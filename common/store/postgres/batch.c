@@ -5,26 +5,21 @@
 #include <string.h>
 
 #include "common/base/mem.h"
-#include "common/store/postgres/connection.h"
 
-#define FIND_KEYS  "batch_find_keys"
-#define ADD_EVENTS "batch_add_events"
-#define ADD_KEYS   "batch_add_keys"
-
-static const struct {
-    const char *name, *sql;
-} statements[] = {
-    { FIND_KEYS, "SELECT u.i, d.seq, coalesce(e.at, -1) FROM unnest($1::bigint[], $2::bytea[]) WITH "
-                 "ORDINALITY AS u(t, g, i)"
-                 " JOIN zapkeep_events.dedupe d ON d.time_ms = u.t AND d.digest = u.g"
-                 " LEFT JOIN zapkeep_events.event e ON e.seq = d.seq" },
-    { ADD_EVENTS,
-      "INSERT INTO zapkeep_events.event SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[],"
-      " $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[])" },
-    { ADD_KEYS,
-      "INSERT INTO zapkeep_events.dedupe SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bigint[])"
-      " ON CONFLICT (time_ms, digest) DO UPDATE SET seq = excluded.seq" },
-};
+static const char find_keys_sql[] = "SELECT u.i, d.seq, coalesce(e.at, -1) FROM unnest($1::bigint[], "
+                                    "$2::bytea[]) WITH ORDINALITY AS u(t, g, i)"
+                                    " JOIN zapkeep_events.dedupe d ON d.time_ms = u.t AND d.digest = u.g"
+                                    " LEFT JOIN zapkeep_events.event e ON e.seq = d.seq";
+static const char add_events_sql[] =
+    "INSERT INTO zapkeep_events.event SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bigint[],"
+    " $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[])";
+/* The head is held, so nobody else adds keys: those that are new need no ON CONFLICT, which costs a lock and a record more
+ * a row. */
+#define ADD_KEYS \
+    "INSERT INTO zapkeep_events.dedupe SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bigint[])"
+static const char add_keys_sql[] = ADD_KEYS;
+static const char move_keys_sql[] =
+    ADD_KEYS " ON CONFLICT (time_ms, digest) DO UPDATE SET seq = excluded.seq";
 
 /* ---- collecting ------------------------------------------------------------------------------ */
 
@@ -41,7 +36,7 @@ void batch_fini(struct batch *b)
     *b = (struct batch){ 0 };
 }
 
-// NOLINTNEXTLINE(readability-non-const-parameter): written by batch_write()
+// NOLINTNEXTLINE(readability-non-const-parameter): written by batch_number()
 int batch_add(struct batch *b, const struct event_new *e, int *ret_result, int64_t *ret_seq)
 {
     if (b->n == b->cap) {
@@ -59,28 +54,19 @@ int batch_add(struct batch *b, const struct event_new *e, int *ret_result, int64
 
 /* ---- statements ------------------------------------------------------------------------------ */
 
-int batch_prepare(struct pg_db *d)
+void batch_prepare(struct pg_pipeline *p)
 {
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < ARRAY_LEN(statements); i++) {
-        PGresult *res = NULL;
-
-        if (PQsendPrepare(d->conn, statements[i].name, statements[i].sql, 0, NULL) == 0)
-            return pg_lost(d, PQerrorMessage(d->conn));
-        r = pg_result(d, PG_ANSWER_MS, &res);
-        PQclear(res);
-    }
-    return r;
+    pg_pipeline_prepare(p, "find_keys", find_keys_sql);
+    pg_pipeline_prepare(p, "add_events", add_events_sql);
+    pg_pipeline_prepare(p, "add_keys", add_keys_sql);
+    pg_pipeline_prepare(p, "move_keys", move_keys_sql);
 }
 
-/* Runs one with the first @n columns. @ret may be NULL. */
-static int run(struct batch *b, struct pg_db *d, const char *name, int n, PGresult **ret)
+/* Adds one with the first @n columns. Returns the index of its result, or -ENOMEM. */
+static int add(struct batch *b, struct pg_pipeline *p, const char *name, int n)
 {
     const char *values[ARRAY_LEN(b->column)];
     int lengths[ARRAY_LEN(b->column)], formats[ARRAY_LEN(b->column)];
-    PGresult *res = NULL;
-    int r;
 
     for (int i = 0; i < n; i++) {
         if (pg_array_end(&b->column[i]) != 0)
@@ -89,23 +75,13 @@ static int run(struct batch *b, struct pg_db *d, const char *name, int n, PGresu
         lengths[i] = (int)b->column[i].bytes.len;
         formats[i] = 1;
     }
-    if (PQsendQueryPrepared(d->conn, name, n, values, lengths, formats, 0) == 0)
-        return pg_lost(d, PQerrorMessage(d->conn));
-    r = pg_result(d, PG_ANSWER_MS, &res);
-    if (r == 0 && ret)
-        *ret = res;
-    else
-        PQclear(res);
-    return r;
+    return pg_pipeline_add(p, name, n, values, lengths, formats);
 }
 
 /* ---- keys ------------------------------------------------------------------------------------ */
 
-static int find_keys(struct batch *b, struct pg_db *d)
+int batch_find_keys(struct batch *b, struct pg_pipeline *p)
 {
-    PGresult *res = NULL;
-    int r;
-
     pg_array_begin(&b->column[0], PG_ARRAY_INT8);
     pg_array_begin(&b->column[1], PG_ARRAY_BYTEA);
     for (int i = 0; i < b->n; i++) {
@@ -115,15 +91,17 @@ static int find_keys(struct batch *b, struct pg_db *d)
         pg_array_str(&b->column[1], (struct str){ (const char *)e->key_digest, EVENT_DIGEST_BYTES });
         b->items[i].first = b->items[i].seq = 0;
     }
-    r = run(b, d, FIND_KEYS, 2, &res);
-    for (int row = 0; r == 0 && row < PQntuples(res); row++) {
-        struct batch_item *item = &b->items[strtoll(PQgetvalue(res, row, 0), NULL, 10) - 1];
+    return add(b, p, "find_keys", 2);
+}
 
-        item->first = strtoll(PQgetvalue(res, row, 1), NULL, 10);
-        item->first_at = strtoll(PQgetvalue(res, row, 2), NULL, 10);
+static void take_keys(struct batch *b, const PGresult *known)
+{
+    for (int row = 0; row < PQntuples(known); row++) {
+        struct batch_item *item = &b->items[strtoll(PQgetvalue(known, row, 0), NULL, 10) - 1];
+
+        item->first = strtoll(PQgetvalue(known, row, 1), NULL, 10);
+        item->first_at = strtoll(PQgetvalue(known, row, 2), NULL, 10);
     }
-    PQclear(res);
-    return r;
 }
 
 static bool same_key(const struct event_new *a, const struct event_new *b)
@@ -148,8 +126,9 @@ static bool is_another(const struct event_new *e, int64_t first_at)
     return e->merge_ms != 0 && (first_at < 0 || e->at - first_at > e->merge_ms);
 }
 
-static void number(struct batch *b, int64_t *head)
+void batch_number(struct batch *b, const PGresult *known, int64_t *head)
 {
+    take_keys(b, known);
     for (int i = 0; i < b->n; i++) {
         struct batch_item *item = &b->items[i];
         const struct batch_item *before = earlier(b, i);
@@ -167,7 +146,7 @@ static void number(struct batch *b, int64_t *head)
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
-static int add_events(struct batch *b, struct pg_db *d)
+static int add_events(struct batch *b, struct pg_pipeline *p)
 {
     static const enum pg_array_kind kinds[] = { PG_ARRAY_INT8, PG_ARRAY_INT8, PG_ARRAY_INT8, PG_ARRAY_TEXT,
                                                 PG_ARRAY_TEXT, PG_ARRAY_TEXT, PG_ARRAY_TEXT, PG_ARRAY_BYTEA };
@@ -189,7 +168,7 @@ static int add_events(struct batch *b, struct pg_db *d)
         pg_array_str(&c[6], e->message_id);
         pg_array_str(&c[7], e->body);
     }
-    return c[0].n > 0 ? run(b, d, ADD_EVENTS, (int)ARRAY_LEN(kinds), NULL) : 0;
+    return c[0].n > 0 ? add(b, p, "add_events", (int)ARRAY_LEN(kinds)) : 0;
 }
 
 /* Of two events of the batch with one key the newer holds it. */
@@ -204,7 +183,8 @@ static bool holds_key(const struct batch *b, int i)
     return true;
 }
 
-static int add_keys(struct batch *b, struct pg_db *d)
+/* With @known those that were there, and belong to the newer event now; else the new ones. */
+static int add_keys(struct batch *b, struct pg_pipeline *p, bool known)
 {
     struct pg_array *c = b->column;
 
@@ -214,22 +194,22 @@ static int add_keys(struct batch *b, struct pg_db *d)
     for (int i = 0; i < b->n; i++) {
         const struct event_new *e = b->items[i].event;
 
-        if (!holds_key(b, i))
+        if (!holds_key(b, i) || (b->items[i].first != 0) != known)
             continue;
         pg_array_int(&c[0], e->key_time_ms);
         pg_array_str(&c[1], (struct str){ (const char *)e->key_digest, EVENT_DIGEST_BYTES });
         pg_array_int(&c[2], b->items[i].seq);
     }
-    return c[0].n > 0 ? run(b, d, ADD_KEYS, 3, NULL) : 0;
+    return c[0].n > 0 ? add(b, p, known ? "move_keys" : "add_keys", 3) : 0;
 }
 
-int batch_write(struct batch *b, struct pg_db *d, int64_t *head)
+int batch_add_rows(struct batch *b, struct pg_pipeline *p)
 {
-    int r = find_keys(b, d);
+    int r = add_events(b, p);
 
-    if (r != 0)
-        return r;
-    number(b, head);
-    r = add_events(b, d);
-    return r == 0 ? add_keys(b, d) : r;
+    if (r >= 0)
+        r = add_keys(b, p, false);
+    if (r >= 0)
+        r = add_keys(b, p, true);
+    return r < 0 ? r : 0;
 }

@@ -9,8 +9,7 @@
 
 #include "common/store/events_log.h"
 #include "common/store/postgres/array.h"
-
-struct pg_db;
+#include "common/store/postgres/pipeline.h"
 
 struct batch_item {
     const struct event_new *event;
@@ -31,7 +30,11 @@ void batch_clear(struct batch *b);
 void batch_fini(struct batch *b);
 int batch_add(struct batch *b, const struct event_new *e, int *ret_result, int64_t *ret_seq);
 /* Prepares the statements of a new connection. */
-int batch_prepare(struct pg_db *d);
-/* Inside a transaction that holds the head: gives seqs from *head + 1 on, writes the rows, moves *head on. The results
- * are set; they hold when the transaction is committed. Returns 0 or -errno. */
-int batch_write(struct batch *b, struct pg_db *d, int64_t *head);
+void batch_prepare(struct pg_pipeline *p);
+/* Inside a transaction that holds the head: asks which keys are known. Returns the index of the result, or -errno. */
+int batch_find_keys(struct batch *b, struct pg_pipeline *p);
+/* By that result: gives seqs from *head + 1 on, and moves *head on. The results of the events are set; they hold when the
+ * transaction is committed. */
+void batch_number(struct batch *b, const PGresult *known, int64_t *head);
+/* Writes the rows of what was numbered. Returns 0 or -errno. */
+int batch_add_rows(struct batch *b, struct pg_pipeline *p);

@@ -1,14 +1,15 @@
 /*
  * Appending to the log. Any number of ingests do so at the same time.
  *
- * One commit, when all goes well:
+ * One commit, when all goes well, is two round trips (pipeline.h):
  *   add      collects the events
- *   commit   BEGIN, locks the row of the newest seq (log_head), asks which keys are known, numbers the new events,
- *            writes them, their keys, the newest seq and the id of this batch, COMMIT
+ *   commit   BEGIN, moves the row of the newest seq (log_head) on by the number of events and so locks it, with the id of
+ *            this batch; asks which keys are known
+ *            numbers the new events; writes them and their keys, takes the newest seq back by the duplicates, COMMIT
  * The row is held until the commit is visible, so seq is dense and in commit order: a reader that has seen seq N has seen
  * all below it.
  *
- * When the connection breaks while COMMIT is under way, nobody knows whether it happened. The batch's id stands in the
+ * When the connection breaks during the second trip, nobody knows whether the commit happened. The batch's id stands in the
  * same transaction: after reconnecting its row is locked (so that the old session is over) and read, and the senders are
  * answered by that.
  */
@@ -80,6 +81,26 @@ static int add_batch_row(struct pg_log *l)
     return pg_exec(&l->d->db, sql);
 }
 
+static int prepare(struct pg_db *d)
+{
+    struct pg_pipeline p;
+    int r;
+
+    pg_pipeline_begin(&p, d);
+    pg_pipeline_prepare(&p, "begin", "BEGIN");
+    pg_pipeline_prepare(&p, "hold",
+                        "WITH b AS (UPDATE zapkeep_events.batch SET id = $2::bigint, at = clock_timestamp()"
+                        " WHERE ingest = $3::text)"
+                        " UPDATE zapkeep_events.log_head SET seq = seq + $1::bigint WHERE id = 1"
+                        " RETURNING seq - $1::bigint");
+    pg_pipeline_prepare(&p, "set_head", "UPDATE zapkeep_events.log_head SET seq = $1::bigint WHERE id = 1");
+    pg_pipeline_prepare(&p, "commit", "COMMIT");
+    batch_prepare(&p);
+    r = pg_pipeline_run(&p, PG_ANSWER_MS);
+    pg_pipeline_fini(&p);
+    return r;
+}
+
 static int load(struct pg_log *l)
 {
     int64_t head = 0;
@@ -112,9 +133,9 @@ static int set_up(struct pg_log *l)
         r = pg_exec(&l->d->db,
                     "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off");
     if (r == 0)
-        r = batch_prepare(l->d);
-    if (r == 0)
         r = add_batch_row(l);
+    if (r == 0)
+        r = prepare(l->d);
     return r == 0 ? load(l) : r;
 }
 
@@ -140,29 +161,92 @@ int pg_log_connect(struct pg_log *l)
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-int pg_log_hold(struct pg_log *l)
+static int add_number(struct pg_pipeline *p, const char *name, int64_t v)
 {
-    int64_t head = 0;
-    int r = l->begun ? 0 : query_int(l, "BEGIN; SELECT seq FROM log_head WHERE id = 1 FOR UPDATE", &head);
+    char text[24];
+    const char *values[] = { text };
 
-    if (r != 0 || l->begun)
-        return r;
-    l->begun = l->d->in_transaction = true;
-    l->head = l->new_head = head;
-    return 0;
+    (void)snprintf(text, sizeof text, "%" PRId64, v);
+    return pg_pipeline_add(p, name, 1, values, NULL, NULL);
 }
 
-static int flush(struct pg_log *l)
+/* Returns the index of the head. */
+static int add_hold(struct pg_log *l, struct pg_pipeline *p, int n_events)
 {
+    char n[24], id[24];
+    const char *values[] = { n, id, l->ingest };
+
+    (void)snprintf(n, sizeof n, "%d", n_events);
+    (void)snprintf(id, sizeof id, "%" PRId64, ++l->batch_id);
+    (void)pg_pipeline_add(p, "begin", 0, NULL, NULL, NULL);
+    return pg_pipeline_add(p, "hold", 3, values, NULL, NULL);
+}
+
+/* The first trip: holds the head, and numbers the @n events of the batch; 0: they come later. */
+static int number(struct pg_log *l, int n)
+{
+    struct pg_pipeline p;
+    bool begins = !l->begun;
+    int head = 0, keys = 0, r;
+
+    pg_pipeline_begin(&p, l->d);
+    if (begins)
+        head = add_hold(l, &p, n);
+    if (n > 0)
+        keys = batch_find_keys(&l->batch, &p);
+    r = pg_pipeline_run(&p, PG_ANSWER_MS);
+    l->begun = l->d->in_transaction = true;
+    if (r == 0 && keys < 0)
+        r = keys;
+    if (r == 0 && begins) {
+        l->head = l->new_head = pg_pipeline_int(&p, head);
+        l->row_head = l->head + n;
+    }
+    if (r == 0 && n > 0)
+        batch_number(&l->batch, p.results[keys], &l->new_head);
+    pg_pipeline_fini(&p);
+    return r;
+}
+
+int pg_log_hold(struct pg_log *l)
+{
+    return l->begun ? 0 : number(l, 0);
+}
+
+/* The second trip: writes the batch and, with @commit, commits. *ret_sent: from then on it may be committed. */
+static int write_rows(struct pg_log *l, bool commit, bool *ret_sent)
+{
+    struct pg_pipeline p;
+    int at = 0;
     int r;
 
-    if (l->batch.n == 0)
-        return 0;
-    r = pg_log_hold(l);
+    pg_pipeline_begin(&p, l->d);
+    r = batch_add_rows(&l->batch, &p);
+    if (l->new_head != l->row_head)
+        (void)add_number(&p, "set_head", l->new_head);
+    l->row_head = l->new_head;
+    if (commit && r == 0) {
+        at = pg_pipeline_add(&p, "commit", 0, NULL, NULL, NULL);
+        *ret_sent = true;
+    }
     if (r == 0)
-        r = pg_log_partitions(l, l->new_head + l->batch.n);
+        r = pg_pipeline_run(&p, PG_ANSWER_MS);
+    else
+        (void)pg_lost(l->d, "out of memory"); /* half a trip cannot be taken back */
+    if (r == 0 && commit && strcmp(PQcmdStatus(p.results[at]), "COMMIT") != 0)
+        r = -EPROTO;
+    pg_pipeline_fini(&p);
+    return r;
+}
+
+static int flush(struct pg_log *l, bool commit, bool *ret_sent)
+{
+    int r = l->begun && l->batch.n == 0 ? 0 : number(l, l->batch.n);
+
     if (r == 0)
-        r = batch_write(&l->batch, l->d, &l->new_head);
+        r = pg_log_partitions(l, l->new_head);
+    if (r == 0)
+        r = write_rows(l, commit, ret_sent);
     batch_clear(&l->batch);
     return r;
 }
@@ -198,10 +282,11 @@ static int log_append(struct event_log *log, const struct event_new *e, int64_t 
 {
     struct pg_log *l = pg_log(log);
     int result = 0;
+    bool sent;
     int r = batch_add(&l->batch, e, &result, ret_seq);
 
     if (r == 0)
-        r = flush(l);
+        r = flush(l, false, &sent);
     return r == 0 ? result : fail(l, r);
 }
 
@@ -259,43 +344,21 @@ static int resolve(struct pg_log *l)
     return -ENOTCONN;
 }
 
-/* The last statements go together: one trip. */
-static int send_commit(struct pg_log *l)
-{
-    char sql[320];
-    PGresult *res = NULL;
-    int r;
-
-    l->batch_id++;
-    (void)snprintf(sql, sizeof sql,
-                   "UPDATE log_head SET seq = %" PRId64 " WHERE id = 1 AND seq <> %" PRId64 ";"
-                   "UPDATE batch SET id = %" PRId64 ", at = clock_timestamp() WHERE ingest = '%s';COMMIT",
-                   l->new_head, l->new_head, l->batch_id, l->ingest);
-    if (PQsendQuery(l->d->conn, sql) == 0)
-        return pg_lost(l->d, PQerrorMessage(l->d->conn));
-    r = pg_result(l->d, PG_ANSWER_MS, &res);
-    if (r == 0 && strcmp(PQcmdStatus(res), "COMMIT") != 0)
-        r = -EPROTO;
-    PQclear(res);
-    return r;
-}
-
 static int log_commit(struct event_log *log)
 {
     struct pg_log *l = pg_log(log);
-    int r = flush(l);
+    bool sent = false;
+    int r;
 
-    if (r == 0 && !l->begun)
+    if (!l->begun && l->batch.n == 0)
         return 0;
-    if (r == 0) {
+    r = flush(l, true, &sent);
+    if (r == -ENOTCONN && sent) {
         int64_t new_head = l->new_head;
 
-        r = send_commit(l);
-        if (r == -ENOTCONN) {
-            (void)fail(l, r);
-            r = resolve(l);
-            l->new_head = new_head;
-        }
+        (void)fail(l, r);
+        r = resolve(l);
+        l->new_head = new_head;
     }
     if (r != 0) {
         log_rollback(log);

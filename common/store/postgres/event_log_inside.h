@@ -15,13 +15,13 @@ struct pg_log {
     char *where;
     struct pg_db *d;        /* NULL: not connected */
     struct pg_db *notifier; /* sends NOTIFY, beside the commits; NULL: not connected */
-    bool notify_again;
-    int64_t retry_at_ms; /* no connection is tried before */
+    int64_t retry_at_ms;    /* no connection is tried before */
     struct event_ids ids;
     struct batch batch;
     bool begun;           /* the head is locked */
     int64_t head, oldest; /* committed, as far as this process knows */
     int64_t new_head;
+    int64_t row_head; /* the row of the head, as this transaction has it */
     char ingest[17];  /* this process, in the table of batches */
     int64_t batch_id; /* of the newest commit that was tried */
     char error[256];
