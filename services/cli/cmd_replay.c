@@ -1,6 +1,6 @@
 /*
  * zapkeep replay: posts events of the log once more, with the headers of a delivery and "zapkeep-replay:
- * true". It reads events.db and posts by itself; the forwarder need not run and its state is not touched.
+ * true". It takes the events of all sessions, or of those that are named: ID, or BRIDGE/ID. It reads events.db and posts by itself; the forwarder need not run and its state is not touched.
  *
  *   start_all   takes rows, one request per session at a time, as many at once as FORWARD_CONCURRENCY says,
  *               each not before its time when a --speed is given
@@ -18,7 +18,9 @@
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/base/url.h"
+#include "common/ops/event_selection.h"
 #include "common/store/store.h"
+#include "services/cli/audit.h"
 #include "services/cli/cli.h"
 #include "services/cli/commands.h"
 #include "services/cli/event_range.h"
@@ -34,6 +36,7 @@ struct replay_settings {
     struct cli_settings cli;
     struct forward_settings forward;
     const char *from, *to, *type, *session, *to_url, *destination, *config, *speed;
+    bool dry_run;
 };
 #define AT(field) offsetof(struct replay_settings, field)
 
@@ -43,6 +46,8 @@ static const struct setting replay_table[] = {
     { .name = "TO", .at = AT(to), .flag_only = true, .help = "seq to end with, or a time; without: the newest now" },
     { .name = "TYPE", .at = AT(type), .flag_only = true, .help = "prefix of the type: message." },
     { .name = "SESSION", .at = AT(session), .flag_only = true, .help = "of this session only" },
+    { .name = "DRY_RUN", .kind = SETTING_BOOL, .at = AT(dry_run), .def = "false", .flag_only = true,
+      .help = "post nothing: say how many events would be posted" },
     { .name = "TO_URL", .kind = SETTING_URL, .at = AT(to_url), .flag_only = true, .help = "post there instead of to BACKEND_URL" },
     { .name = "SPEED", .at = AT(speed), .def = "0", .flag_only = true,
       .help = "1: at the pace at which they came, 10: ten times that; 0: as fast as it goes" },
@@ -65,11 +70,11 @@ struct replay {
     const struct destination_config *destination; /* NULL: BACKEND_URL or --to-url */
     struct http_peer peer;
     int64_t timeout_ms;
-    struct event_filter filter;
+    struct event_selection selection;
     struct event_reader *reader;
     struct event_rows rows;
     enum place place[EVENT_READ_ROWS_MAX];
-    int64_t next_seq, last_seq;
+    int64_t next_seq;
     double speed;
     int64_t begun_ms, first_at; /* loop time of the first, and when it came */
     struct loop *loop;
@@ -92,7 +97,7 @@ static void say_progress(void *ctx)
 
     (void)fprintf(stderr,
                   "zapkeep: %" PRId64 " taken, %" PRId64 " failed, at seq %" PRId64 " of %" PRId64 "\n",
-                  p->taken, p->failed, p->next_seq - 1, p->last_seq);
+                  p->taken, p->failed, p->next_seq - 1, p->selection.to);
     timer_start(p->progress, PROGRESS_MS);
 }
 
@@ -167,8 +172,9 @@ static bool is_behind(const struct replay *p, int row)
     for (int i = 0; i < row; i++) {
         const struct event *b = &p->rows.rows[i];
 
-        if (p->place[i] != PLACE_DONE && b->session.n == e->session.n &&
-            memcmp(b->session.p, e->session.p, e->session.n) == 0)
+        if (p->place[i] != PLACE_DONE && b->session.n == e->session.n && b->bridge.n == e->bridge.n &&
+            memcmp(b->session.p, e->session.p, e->session.n) == 0 &&
+            memcmp(b->bridge.p, e->bridge.p, e->bridge.n) == 0)
             return true;
     }
     return false;
@@ -196,18 +202,19 @@ static int read_more(struct replay *p)
     int r = 0;
 
     p->rows.n = 0;
-    while (r == 0 && p->rows.n == 0 && p->next_seq <= p->last_seq) {
-        r = event_read(p->reader, p->next_seq, &p->filter, EVENT_READ_ROWS_MAX, &p->rows);
+    while (r == 0 && p->rows.n == 0 && p->next_seq <= p->selection.to) {
+        r = event_read(p->reader, p->next_seq, &p->selection.filter, EVENT_READ_ROWS_MAX, &p->rows);
         if (r == 0)
             p->next_seq = p->rows.next_seq;
-        while (p->rows.n > 0 && p->rows.rows[p->rows.n - 1].seq > p->last_seq)
+        while (p->rows.n > 0 && p->rows.rows[p->rows.n - 1].seq > p->selection.to)
             p->rows.n--;
         if (r == 0 && p->rows.next_seq > p->rows.head_seq)
             break;
     }
     memset(p->place, 0, sizeof p->place);
-    for (int i = 0; p->destination && i < p->rows.n; i++) {
-        if (!event_filter_wants(&p->destination->filter, &p->rows.rows[i]))
+    for (int i = 0; r == 0 && i < p->rows.n; i++) {
+        if (!event_selection_has(&p->selection, &p->rows.rows[i]) ||
+            (p->destination && !event_filter_wants(&p->destination->filter, &p->rows.rows[i])))
             p->place[i] = PLACE_DONE;
     }
     if (r != 0)
@@ -291,16 +298,51 @@ static int find_range(struct replay *p)
     if (!p->s->from[0])
         return cli_problem(
             EXIT_USAGE, "--from is missing: a seq, a duration ago as 10m, or a time as 2026-11-22T10:04:35Z");
-    if (event_bounds(p->reader, &oldest, &p->last_seq) != 0)
+    if (event_bounds(p->reader, &oldest, &p->selection.to) != 0)
         return cli_problem(EXIT_UNREACHABLE, "cannot read events.db");
     code = seq_of(p, "--from", p->s->from, false, &p->next_seq);
     if (code == EXIT_GO_ON && p->s->to[0]) {
         int64_t to = 0;
 
         code = seq_of(p, "--to", p->s->to, true, &to);
-        p->last_seq = to < p->last_seq ? to : p->last_seq;
+        p->selection.to = to < p->selection.to ? to : p->selection.to;
     }
+    p->selection.from = p->next_seq;
     return code;
+}
+
+static void select_events(const struct replay_settings *s, const struct settings_args *args,
+                          struct event_selection *ret)
+{
+    ret->filter = (struct event_filter){ .type_prefix = str_from(s->type),
+                                         .session = str_from(s->session),
+                                         .bridge = str_from(s->cli.bridge_name) };
+    for (; ret->sessions < args->n && ret->sessions < EVENT_SELECTION_SESSIONS_MAX; ret->sessions++)
+        ret->session[ret->sessions] = args->arg[ret->sessions];
+}
+
+static int say_count(const struct replay *p)
+{
+    struct event_selection_count n = { 0 };
+    int r = event_selection_count(p->reader, &p->selection, &n);
+
+    if (r != 0)
+        return cli_problem(EXIT_UNREACHABLE, "cannot read events.db: %s", err_text(r));
+    if (p->s->cli.json)
+        printf("{\"events\":%" PRId64 ",\"first_seq\":%" PRId64 ",\"last_seq\":%" PRId64 "}\n", n.events,
+               n.first_seq, n.last_seq);
+    else
+        printf("%" PRId64 " events would be posted to %s\n", n.events, p->target.url);
+    return EXIT_DONE;
+}
+
+static void write_audit(const struct replay *p)
+{
+    char detail[400], where[256];
+
+    (void)snprintf(detail, sizeof detail, "events %" PRId64 " to %" PRId64 ", to %s", p->selection.from,
+                   p->selection.to, url_display(p->target.url, where, sizeof where));
+    cli_audit(&p->s->cli, "delivery.replay", p->s->cli.bridge_name, p->s->session, true, detail);
 }
 
 /* ---- the command ----------------------------------------------------------------------------- */
@@ -426,15 +468,15 @@ static int replay(struct replay *p)
     return p->failed == 0 && !p->stopped ? EXIT_DONE : EXIT_NEGATIVE;
 }
 
-static int run(const struct replay_settings *s)
+static int run(const struct replay_settings *s, const struct settings_args *args)
 {
     CLEANUP(buf_fini) struct buf url = BUF_INIT(SETTINGS_VALUE_MAX + 64);
-    struct replay p = { .s = s,
-                        .filter = { .type_prefix = str_from(s->type), .session = str_from(s->session) } };
+    struct replay p = { .s = s };
     const char *dir = app_store(&s->cli.app);
     int code, r;
 
     clock_init(&p.clock);
+    select_events(s, args, &p.selection);
     code = set_speed(&p);
     if (code < 0)
         code = s->destination[0] ? find_destination(&p) : find_target(&p, &url);
@@ -443,8 +485,12 @@ static int run(const struct replay_settings *s)
         code = cli_store_problem(dir, "events.db", r);
     if (code < 0)
         code = find_range(&p);
-    if (code < 0)
+    if (code < 0 && s->dry_run)
+        code = say_count(&p);
+    if (code < 0) {
+        write_audit(&p);
         code = replay(&p);
+    }
     event_rows_fini(&p.rows);
     event_reader_close(p.reader);
     config_fini(&p.config);
@@ -454,11 +500,12 @@ static int run(const struct replay_settings *s)
 int cmd_replay(int argc, char *argv[])
 {
     struct replay_settings s = { 0 };
-    int code = cli_read(cli_command_of(cmd_replay), replay_table, argc, argv, &s, NULL);
+    struct settings_args args;
+    int code = cli_read(cli_command_of(cmd_replay), replay_table, argc, argv, &s, &args);
 
     if (code != EXIT_GO_ON)
         return code;
-    code = run(&s);
+    code = run(&s, &args);
     cli_free(replay_table, &s);
     return code;
 }

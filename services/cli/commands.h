@@ -16,7 +16,7 @@
     X(cmd_session_reconnect, "session reconnect", "ID [--force] [--json]", "put up an attempt by hand, or hear why not") \
     X(cmd_session_park, "session park", "ID [--reason TEXT] [--json]", "attempt nothing until it is unparked") \
     X(cmd_session_unpark, "session unpark", "ID [--json]", "let it be attempted again") \
-    X(cmd_session_pair, "session pair", "ID [--yes] [--wait] [--json]", "get a session paired, whatever it needs: creates it, gets a new code, shows it until it is scanned") \
+    X(cmd_session_pair, "session pair", "ID [--phone NUMBER] [--yes] [--wait] [--json]", "get a session paired, whatever it needs: creates it, gets a new code, shows it until it is used") \
     X(cmd_session_create, "session create", "ID [--wait] [--json]", "make a session and show its QR code until it is scanned") \
     X(cmd_session_qr, "session qr", "ID [--wait] [--json]", "show the QR code of a session that waits for one") \
     X(cmd_session_delete, "session delete", "ID [--yes] [--json]", "remove a session from the bridge, for good") \
@@ -34,7 +34,7 @@
     X(cmd_forward_off, "forward off", "NAME [--json]", "deliver nothing more to a destination") \
     X(cmd_forward_forget, "forward forget", "NAME [--json]", "remove all that is known of a destination that is not configured any more") \
     X(cmd_alert_test, "alert test", "[SINK...] [--json]", "send a test message to the sinks of alerts; exit 1 when one does not take it") \
-    X(cmd_replay, "replay", "--from SEQ|TIME [--to SEQ|TIME] [--to-url URL] [--speed 10]", "post events of the log once more, to BACKEND_URL or another URL") \
+    X(cmd_replay, "replay", "--from SEQ|TIME [--to SEQ|TIME] [--type PREFIX] [--to-url URL] [--dry-run] [SESSION...]", "post events of the log once more, to BACKEND_URL or another URL") \
     X(cmd_doctor, "doctor", "[--no-probe] [--json]", "check every link of the chain and say what to do") \
     X(cmd_audit, "audit", "[--session ID] [--limit N] [--json]", "who changed what, by the command line and the console, newest first") \
     X(cmd_cursor_list, "cursor list", "[--json]", "the consumers of the event log, and how far each has read") \

@@ -18,8 +18,6 @@ void child_cli_export(const struct console_settings *s)
 {
     export_one("ZAPKEEP_DATA_DIR", s->app.data_dir);
     export_one("ZAPKEEP_STORE", s->app.store);
-    export_one("ZAPKEEP_STORE_PASSWORD", s->app.store_password);
-    export_one("ZAPKEEP_STORE", s->app.store);
     if (!getenv("ZAPKEEP_STORE_PASSWORD_FILE"))
         export_one("ZAPKEEP_STORE_PASSWORD", s->app.store_password);
     export_one("ZAPKEEP_BUS_IN", s->app.bus_in);
@@ -57,10 +55,10 @@ static int find_program(const struct console_context *c, char *ret, size_t n)
     return (size_t)snprintf(ret, n, "%s/zapkeep", own) < n ? 0 : -ENAMETOOLONG;
 }
 
-int child_cli_start(const struct console_context *c, const char *const *words, const char *argument,
+int child_cli_start(const struct console_context *c, const char *const *words, const char *const *arguments,
                     const struct proc_lines_spec *spec, struct proc_lines **ret)
 {
-    const char *argv[CHILD_CLI_ARGS_MAX + 5];
+    const char *argv[CHILD_CLI_WORDS_MAX + CHILD_CLI_ARGUMENTS_MAX + 4];
     char program[PATH_MAX_BYTES];
     struct proc_lines_spec child = *spec;
     int n = 0, r = find_program(c, program, sizeof program);
@@ -68,12 +66,13 @@ int child_cli_start(const struct console_context *c, const char *const *words, c
     if (r != 0)
         return r;
     argv[n++] = program;
-    for (int i = 0; words[i] && n <= CHILD_CLI_ARGS_MAX; i++)
+    for (int i = 0; words[i] && n <= CHILD_CLI_WORDS_MAX; i++)
         argv[n++] = words[i];
     argv[n++] = "--json";
-    if (argument) {
+    if (arguments) {
         argv[n++] = "--";
-        argv[n++] = argument;
+        for (int i = 0; arguments[i] && i < CHILD_CLI_ARGUMENTS_MAX; i++)
+            argv[n++] = arguments[i];
     }
     argv[n] = NULL;
     child.argv = argv;

@@ -7,13 +7,14 @@
 #include "common/io/proc_lines.h"
 #include "services/console/context.h"
 
-#define CHILD_CLI_ARGS_MAX 16
+#define CHILD_CLI_WORDS_MAX     16
+#define CHILD_CLI_ARGUMENTS_MAX 32
 
 /* Gives the children our settings of bridge and store, also those that came as flags. Once, at the start. */
 void child_cli_export(const struct console_settings *s);
-/* Starts "zapkeep <words> --json [-- <argument>]"; @words are ended by NULL. @argument (may be NULL) is never taken for a
- * flag: bridges and operators choose names. The spec's argv is ignored. Returns 0 or -errno. */
-int child_cli_start(const struct console_context *c, const char *const *words, const char *argument,
+/* Starts "zapkeep <words> --json [-- <arguments>]"; both lists are ended by NULL, and @arguments may be NULL. An argument is
+ * never taken for a flag: bridges and operators choose names. The spec's argv is ignored. Returns 0 or -errno. */
+int child_cli_start(const struct console_context *c, const char *const *words, const char *const *arguments,
                     const struct proc_lines_spec *spec, struct proc_lines **ret);
 /* The way in which the CLI is told a session: "BRIDGE/ID". Returns @ret. */
 const char *child_cli_session(const char *bridge, const char *session, char *ret, size_t n);

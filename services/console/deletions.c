@@ -78,15 +78,15 @@ static void start_next(struct deletions *d)
     const struct proc_lines_spec spec = {
         .timeout_ms = DELETE_MS, .on_line = on_line, .on_exit = on_exit_status, .ctx = d
     };
-    char name[2 * SESSIONS_ID_MAX];
     static const char *const words[] = { "session", "delete", "--yes", NULL };
+    char name[2 * SESSIONS_ID_MAX];
+    const char *arguments[] = { name, NULL };
     int r;
 
     if (d->n == 0)
         return;
-    r = child_cli_start(d->c, words,
-                        child_cli_session(d->waiting[0].bridge, d->waiting[0].session, name, sizeof name),
-                        &spec, &d->child);
+    (void)child_cli_session(d->waiting[0].bridge, d->waiting[0].session, name, sizeof name);
+    r = child_cli_start(d->c, words, arguments, &spec, &d->child);
     if (r != 0)
         end_first(d, false, err_text(r));
 }

@@ -60,6 +60,15 @@ int64_t exchange_int(const struct exchange *e, const char *part, const char *key
     return v;
 }
 
+void exchange_each(const struct exchange *e, const char *key,
+                   int (*on_item)(void *ctx, struct json_value item), void *ctx)
+{
+    struct json_value list = value_of(e, NULL, key);
+
+    if (list.kind == JSON_IN_ARRAY)
+        (void)json_in_each(list, on_item, ctx);
+}
+
 bool exchange_has(const struct exchange *e, const char *key)
 {
     enum json_in_kind kind = value_of(e, NULL, key).kind;

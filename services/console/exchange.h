@@ -2,6 +2,7 @@
 #pragma once
 
 #include "common/base/buf.h"
+#include "common/base/json_in.h"
 #include "common/base/json_out.h"
 #include "common/store/audit.h"
 #include "services/console/context.h"
@@ -31,6 +32,9 @@ int64_t exchange_query_int(const struct exchange *e, const char *key, int64_t fa
 void exchange_text(const struct exchange *e, const char *part, const char *key, char *ret, size_t n);
 bool exchange_bool(const struct exchange *e, const char *key);
 int64_t exchange_int(const struct exchange *e, const char *part, const char *key);
+/* Calls @on_item for each element of a list of the body; its non-zero return ends it. */
+void exchange_each(const struct exchange *e, const char *key,
+                   int (*on_item)(void *ctx, struct json_value item), void *ctx);
 bool exchange_has(const struct exchange *e, const char *key);
 
 /* ---- answers; the request is over after each ------------------------------------------------- */

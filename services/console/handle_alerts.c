@@ -169,6 +169,7 @@ void handle_alert_test(struct exchange *e)
         .timeout_ms = TEST_MS, .on_line = on_line, .on_exit = on_exit_status, .ctx = t
     };
     static const char *const words[] = { "alert", "test", NULL };
+    const char *arguments[] = { t ? t->sink : "", NULL };
     struct proc_lines *child;
     int r;
 
@@ -181,7 +182,7 @@ void handle_alert_test(struct exchange *e)
             return;
         }
     }
-    r = t ? child_cli_start(e->c, words, t->sink, &spec, &child) : -ENOMEM;
+    r = t ? child_cli_start(e->c, words, arguments, &spec, &child) : -ENOMEM;
     if (r != 0) {
         mem_free(t);
         exchange_error(e, 503, "no_program", "the program zapkeep cannot be run: %s; set ZAPKEEP_CONSOLE_CLI",

@@ -10,15 +10,42 @@
 /* Rows that a count looks at: half a second of reading. */
 #define COUNT_MAX 500000
 
-struct count {
-    struct event_filter filter;
+struct request {
+    struct event_selection what;
     char bridge[SESSIONS_ID_MAX], session[SESSIONS_ID_MAX], type[64], to_url[512];
-    int64_t from, to;
-    int64_t matched, first, last;
+    char sessions[EVENT_SELECTION_SESSIONS_MAX][2 * SESSIONS_ID_MAX]; /* ID, or BRIDGE/ID */
+    bool too_many;
 };
 
+static int on_session(void *ctx, struct json_value item)
+{
+    struct request *q = ctx;
+    char *text;
+
+    q->too_many = q->what.sessions == EVENT_SELECTION_SESSIONS_MAX;
+    if (q->too_many)
+        return 0;
+    text = q->sessions[q->what.sessions];
+    (void)json_in_text(item, text, sizeof q->sessions[0]);
+    if (*text)
+        q->what.session[q->what.sessions++] = text;
+    return 0;
+}
+
+static void read_texts(const struct exchange *e, struct request *q)
+{
+    exchange_text(e, NULL, "bridge", q->bridge, sizeof q->bridge);
+    exchange_text(e, NULL, "session", q->session, sizeof q->session);
+    exchange_text(e, NULL, "type", q->type, sizeof q->type);
+    exchange_text(e, NULL, "to_url", q->to_url, sizeof q->to_url);
+    exchange_each(e, "sessions", on_session, q);
+    q->what.filter.bridge = q->bridge[0] ? str_from(q->bridge) : STR_NULL;
+    q->what.filter.session = q->session[0] ? str_from(q->session) : STR_NULL;
+    q->what.filter.type_prefix = q->type[0] ? str_from(q->type) : STR_NULL;
+}
+
 /* The bounds of the request, inside those of the log. */
-static int read_bounds(const struct exchange *e, struct event_reader *log, struct count *x)
+static int read_bounds(const struct exchange *e, struct event_reader *log, struct event_selection *x)
 {
     int64_t since = exchange_int(e, NULL, "since"), until = exchange_int(e, NULL, "until");
     int64_t oldest = 0, head = 0;
@@ -34,30 +61,14 @@ static int read_bounds(const struct exchange *e, struct event_reader *log, struc
     }
     x->from = x->from < oldest ? oldest : x->from;
     x->from = x->from < 1 ? 1 : x->from; /* an empty log */
-    x->to = x->to <= 0 || x->to > head ? head : x->to;
+    x->to = (x->to <= 0 && until <= 0) || x->to > head ? head : x->to;
     return r;
 }
 
-static int count(struct event_reader *log, struct count *x)
-{
-    struct event_rows rows = EVENT_ROWS_NULL;
-    int r = 0;
-
-    for (int64_t seq = x->from, before = 0; r == 0 && seq <= x->to && seq > before; seq = rows.next_seq) {
-        before = seq;
-        r = event_read(log, seq, &x->filter, EVENT_READ_ROWS_MAX, &rows);
-        for (int i = 0; r == 0 && i < rows.n && rows.rows[i].seq <= x->to; i++) {
-            x->first = x->matched++ == 0 ? rows.rows[i].seq : x->first;
-            x->last = rows.rows[i].seq;
-        }
-    }
-    event_rows_fini(&rows);
-    return r;
-}
-
-static void start(struct exchange *e, struct replay_order *o)
+static void start(struct exchange *e, const struct replay_order *o)
 {
     CLEANUP(buf_fini) struct buf json = BUF_INIT(EXCHANGE_ANSWER_MAX);
+    const struct event_selection_count *n = &o->counted;
     struct json_out j = JSON_OUT(&json);
     int64_t id = 0;
     int r;
@@ -67,8 +78,8 @@ static void start(struct exchange *e, struct replay_order *o)
         exchange_answer(e, 200, &json);
         return;
     }
-    if (o->matched == 0 || exchange_int(e, NULL, "expect") != o->matched) {
-        exchange_error(e, 409, "changed", "%lld events match now; count again", (long long)o->matched);
+    if (n->events == 0 || exchange_int(e, NULL, "expect") != n->events) {
+        exchange_error(e, 409, "changed", "%lld events match now; count again", (long long)n->events);
         return;
     }
     r = replays_start(e->c->replays, o, &id);
@@ -77,52 +88,52 @@ static void start(struct exchange *e, struct replay_order *o)
                        "the replay was not started: %s", err_text(r));
         return;
     }
-    exchange_audit(e, "delivery.replay", "", o->session, true, "%lld events, %lld to %lld",
-                   (long long)o->matched, (long long)o->from_seq, (long long)o->to_seq);
+    exchange_audit(e, "delivery.replay", o->what->filter.bridge.n ? o->what->filter.bridge.p : "",
+                   o->what->filter.session.n ? o->what->filter.session.p : "", true,
+                   "%lld events, %lld to %lld", (long long)n->events, (long long)n->first_seq,
+                   (long long)n->last_seq);
     (void)replays_json(e->c->replays, id, &j);
     exchange_answer(e, 200, &json);
 }
 
-void handle_replay_start(struct exchange *e)
+/* Answers and returns false when it asks for more than it may. */
+static bool is_allowed(struct exchange *e, const struct request *q)
 {
-    struct count x = { 0 };
-    struct event_reader *log;
-    struct replay_order o;
-    int r = stores_log(e->c->stores, &log);
-
-    exchange_text(e, NULL, "bridge", x.bridge, sizeof x.bridge);
-    exchange_text(e, NULL, "session", x.session, sizeof x.session);
-    exchange_text(e, NULL, "type", x.type, sizeof x.type);
-    exchange_text(e, NULL, "to_url", x.to_url, sizeof x.to_url);
-    x.filter.bridge = x.bridge[0] ? str_from(x.bridge) : STR_NULL;
-    x.filter.session = x.session[0] ? str_from(x.session) : STR_NULL;
-    x.filter.type_prefix = x.type[0] ? str_from(x.type) : STR_NULL;
-    if (x.to_url[0] && !e->who.by_cookie) {
+    if (q->to_url[0] && !e->who.by_cookie)
         exchange_error(e, 403, "forbidden",
                        "a token replays to the backend alone; another URL needs the login of a person");
+    else if (q->too_many)
+        exchange_error(e, 400, "too_many", "%d sessions are the most here; replay them in several parts",
+                       EVENT_SELECTION_SESSIONS_MAX);
+    else
+        return true;
+    return false;
+}
+
+void handle_replay_start(struct exchange *e)
+{
+    struct request q = { 0 };
+    struct replay_order o = { .what = &q.what, .to_url = q.to_url };
+    struct event_reader *log;
+    int r = stores_log(e->c->stores, &log);
+
+    read_texts(e, &q);
+    if (!is_allowed(e, &q))
         return;
-    }
     if (r == 0)
-        r = read_bounds(e, log, &x);
-    if (r == 0 && x.to - x.from > COUNT_MAX) {
+        r = read_bounds(e, log, &q.what);
+    if (r == 0 && q.what.to - q.what.from > COUNT_MAX) {
         exchange_error(e, 400, "too_many",
                        "%lld events to look at, and %d are the most here; use `zapkeep replay`",
-                       (long long)(x.to - x.from), COUNT_MAX);
+                       (long long)(q.what.to - q.what.from), COUNT_MAX);
         return;
     }
     if (r == 0)
-        r = count(log, &x);
-    if (r != 0 && r != -ENOENT) { /* without a log nothing matches */
+        r = event_selection_count(log, &q.what, &o.counted);
+    if (r != 0 && r != -ENOENT) /* without a log nothing matches */
         exchange_store_error(e, EVENTS_DB_FILE, r);
-        return;
-    }
-    o = (struct replay_order){ .from_seq = x.first,
-                               .to_seq = x.last,
-                               .session = x.session,
-                               .type = x.type,
-                               .to_url = x.to_url,
-                               .matched = x.matched };
-    start(e, &o);
+    else
+        start(e, &o);
 }
 
 void handle_replay(struct exchange *e)

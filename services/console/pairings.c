@@ -227,6 +227,7 @@ int pairings_start(struct pairings *all, const char *bridge, const char *session
 {
     char name[2 * SESSIONS_ID_MAX];
     const char *const words[] = { "session", "pair", "--wait", recreate ? "--yes" : NULL, NULL };
+    const char *const arguments[] = { name, NULL };
     struct pairing *p;
     struct proc_lines_spec spec = { .timeout_ms = PAIR_MS, .on_line = on_line, .on_exit = on_exit_status };
     int r;
@@ -237,8 +238,8 @@ int pairings_start(struct pairings *all, const char *bridge, const char *session
         return -EBUSY;
     end(p);
     spec.ctx = p;
-    r = child_cli_start(all->c, words, child_cli_session(bridge, session, name, sizeof name), &spec,
-                        &p->child);
+    (void)child_cli_session(bridge, session, name, sizeof name);
+    r = child_cli_start(all->c, words, arguments, &spec, &p->child);
     if (r != 0)
         return r;
     p->id = all->next_id++;

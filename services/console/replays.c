@@ -14,7 +14,7 @@
 struct replay {
     struct replays *all;
     int64_t id; /* 0: a free place */
-    struct replay_order order;
+    struct event_selection_count counted;
     int64_t sent, failed, started_at;
     bool over;
     int status;
@@ -28,15 +28,15 @@ struct replays {
     struct replay replay[REPLAYS_MAX];
 };
 
-static void write(const char *id, const char *step, const struct replay_order *o, const struct replay *r,
-                  struct json_out *j)
+static void write(const char *id, const char *step, const struct event_selection_count *n,
+                  const struct replay *r, struct json_out *j)
 {
     json_open(j, NULL, '{');
     json_texts(j, "id", id);
     json_texts(j, "step", step);
-    json_int(j, "matched", o->matched);
-    json_int(j, "first_seq", o->from_seq);
-    json_int(j, "last_seq", o->to_seq);
+    json_int(j, "matched", n->events);
+    json_int(j, "first_seq", n->first_seq);
+    json_int(j, "last_seq", n->last_seq);
     json_int(j, "sent", r ? r->sent : 0);
     json_int(j, "failed", r ? r->failed : 0);
     json_texts(j, "detail", r ? r->detail : "");
@@ -46,7 +46,7 @@ static void write(const char *id, const char *step, const struct replay_order *o
 
 void replays_json_counted(const struct replay_order *o, struct json_out *j)
 {
-    write("", "counted", o, NULL, j);
+    write("", "counted", &o->counted, NULL, j);
 }
 
 int replays_json(struct replays *all, int64_t id, struct json_out *j)
@@ -59,7 +59,7 @@ int replays_json(struct replays *all, int64_t id, struct json_out *j)
         if (id <= 0 || r->id != id)
             continue;
         (void)snprintf(text, sizeof text, "%" PRId64, id);
-        write(text, !r->over ? "running" : r->status == 0 ? "done" : "failed", &r->order, r, j);
+        write(text, !r->over ? "running" : r->status == 0 ? "done" : "failed", &r->counted, r, j);
         return 0;
     }
     return REPLAYS_NONE;
@@ -90,13 +90,48 @@ static void on_exit_status(void *ctx, int status, const char *last_error)
         (void)child_cli_problem(status, last_error, r->detail, sizeof r->detail);
 }
 
+/* Room for the words that say what is replayed, and where to. */
+struct command {
+    char from[40], to[40], bridge[100], session[300], type[100], to_url[600];
+    const char *words[CHILD_CLI_WORDS_MAX];
+    const char *sessions[EVENT_SELECTION_SESSIONS_MAX + 1];
+};
+
+/* An option and its value in one word: a value is never taken for a flag. */
+static int add_option(char *ret, size_t n, const char *option, struct str value, const char **word)
+{
+    if (value.n == 0)
+        return 0;
+    (void)snprintf(ret, n, "--%s=%.*s", option, (int)value.n, value.p);
+    *word = ret;
+    return 1;
+}
+
+static void make_command(const struct replay_order *o, struct command *ret)
+{
+    const struct event_filter *f = &o->what->filter;
+    const char **w = ret->words;
+    int n = 0;
+
+    (void)snprintf(ret->from, sizeof ret->from, "--from=%" PRId64, o->counted.first_seq);
+    (void)snprintf(ret->to, sizeof ret->to, "--to=%" PRId64, o->counted.last_seq);
+    w[n++] = "replay";
+    w[n++] = ret->from;
+    w[n++] = ret->to;
+    n += add_option(ret->bridge, sizeof ret->bridge, "bridge", f->bridge, &w[n]);
+    n += add_option(ret->session, sizeof ret->session, "session", f->session, &w[n]);
+    n += add_option(ret->type, sizeof ret->type, "type", f->type_prefix, &w[n]);
+    (void)add_option(ret->to_url, sizeof ret->to_url, "to-url", str_from(o->to_url), &w[n]);
+    for (int i = 0; i < o->what->sessions; i++)
+        ret->sessions[i] = o->what->session[i];
+}
+
 int replays_start(struct replays *all, const struct replay_order *o, int64_t *ret_id)
 {
     struct proc_lines_spec spec = { .timeout_ms = REPLAY_MS, .on_line = on_line, .on_exit = on_exit_status };
-    char from[40], to[40], session[300], type[100], to_url[600];
-    const char *words[CHILD_CLI_ARGS_MAX] = { "replay", "--from", from, "--to", to };
+    struct command command = { 0 };
     struct replay *r = NULL;
-    int n = 5, result;
+    int result;
 
     for (int i = 0; i < REPLAYS_MAX; i++) {
         if (!all->replay[i].child && (!r || all->replay[i].id < r->id))
@@ -104,26 +139,15 @@ int replays_start(struct replays *all, const struct replay_order *o, int64_t *re
     }
     if (!r)
         return -EBUSY;
-    (void)snprintf(from, sizeof from, "%" PRId64, o->from_seq);
-    (void)snprintf(to, sizeof to, "%" PRId64, o->to_seq);
-    /* In one word each: a value is never taken for a flag. */
-    (void)snprintf(session, sizeof session, "--session=%s", o->session);
-    (void)snprintf(type, sizeof type, "--type=%s", o->type);
-    (void)snprintf(to_url, sizeof to_url, "--to-url=%s", o->to_url);
-    if (o->session[0])
-        words[n++] = session;
-    if (o->type[0])
-        words[n++] = type;
-    if (o->to_url[0])
-        words[n++] = to_url;
+    make_command(o, &command);
     *r = (struct replay){ .all = all, .started_at = stores_wall_ms(all->c->stores) };
     spec.ctx = r;
-    result = child_cli_start(all->c, words, NULL, &spec, &r->child);
+    result = child_cli_start(all->c, command.words, o->what->sessions > 0 ? command.sessions : NULL, &spec,
+                             &r->child);
     if (result != 0)
         return result;
     r->id = all->next_id++;
-    r->order = *o;
-    r->order.session = r->order.type = r->order.to_url = "";
+    r->counted = o->counted;
     *ret_id = r->id;
     return 0;
 }

@@ -2,16 +2,18 @@
 #pragma once
 
 #include "common/base/json_out.h"
+#include "common/ops/event_selection.h"
 #include "services/console/context.h"
 
 #define REPLAYS_MAX  16
 #define REPLAYS_NONE 1 /* answer: there is none of that id */
 
 struct replays;
+/* Its texts live until replays_start() returns. */
 struct replay_order {
-    int64_t from_seq, to_seq;            /* both included */
-    const char *session, *type, *to_url; /* "": all; BACKEND_URL */
-    int64_t matched;
+    const struct event_selection *what;
+    struct event_selection_count counted;
+    const char *to_url; /* "": BACKEND_URL */
 };
 
 int replays_new(const struct console_context *c, struct replays **ret);

@@ -250,6 +250,12 @@ def test_replay(stack, make_backend):
               elsewhere.url + "/here", check=True)
     assert {d.session for d in elsewhere.wait(20)[10:]} == {"b"}
     assert {d.path for d in elsewhere.all()[10:]} == {"/here"}
+    count = ["--from", "1", "--to", "30", "--to-url", elsewhere.url, "--json", "--dry-run"]
+    assert stack.cli_json("replay", *count, "main/b", "c") == [{"events": 20, "first_seq": 2, "last_seq": 30}]
+    assert stack.cli_json("replay", *count, "other/b")[0]["events"] == 0
+    assert stack.cli_json("replay", *count, "--bridge", "other")[0]["events"] == 0
+    stack.cli("replay", *count[:-1], "main/b", "c", check=True)
+    assert sorted({d.session for d in elsewhere.wait(40)[20:]}) == ["b", "c"]
     stack.cli("replay", "--from", "5", "--to", "6", check=True)  # to where they were delivered to
     assert sorted(d.seq for d in backend.wait(32)[30:]) == [5, 6]
     assert all(d.is_signed_with(SECRET) for d in backend.all())
