@@ -6,7 +6,8 @@
 /* Set by a program that writes the row itself: the console. */
 #define CLI_AUDITED_BY "ZAPKEEP_AUDITED_BY"
 
-/* Writes a change and its actor; a failure is forgotten: the change stays, and a folder that cannot be written was named
- * already. Nothing is written when the console runs the command, which has written its own row. @session "": none. */
+/* Writes what a command changed, and the user who ran it, into the audit list. Every command that changes something goes
+ * through here. A failure to write is forgotten: the change stays, and the command has named a folder that cannot be
+ * written. Nothing is written when the console runs the command: it has written its own row. @session "": none. */
 void cli_audit(const struct cli_settings *settings, const char *action, const char *bridge,
                const char *session, bool ok, const char *detail);

@@ -10,6 +10,7 @@
 #include "common/sink/sink_config.h"
 #include "common/sink/sink_kind.h"
 #include "common/sink/sink_test.h"
+#include "services/cli/audit.h"
 #include "services/cli/cli.h"
 #include "services/cli/commands.h"
 
@@ -59,6 +60,7 @@ static void on_tested(void *ctx, const struct sink_config *c, const struct sink_
     struct testing *t = ctx;
 
     say(t, c, r);
+    cli_audit(&t->s->cli, "alert.test", "", "", r->taken, c->name);
     t->failed = t->failed || !r->taken;
     if (--t->waiting == 0)
         loop_stop(t->loop);

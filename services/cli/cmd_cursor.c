@@ -9,6 +9,7 @@
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/store/cursors.h"
+#include "services/cli/audit.h"
 #include "services/cli/commands.h"
 #include "services/cli/state.h"
 
@@ -65,6 +66,7 @@ static int remove_one(struct cli_state *s, const struct settings_args *args)
                            args->arg[0]);
     if (r != 0)
         return cli_state_problem(s, r);
+    cli_audit(s->settings, "cursor.remove", "", "", true, args->arg[0]);
     if (!s->settings->json)
         printf("the cursor of %s is removed; retention no longer keeps events for it\n", args->arg[0]);
     return EXIT_DONE;

@@ -23,6 +23,7 @@
 #include "common/store/forward.h"
 #include "common/store/sqlite/backup.h"
 #include "common/store/store.h"
+#include "services/cli/audit.h"
 #include "services/cli/cli.h"
 #include "services/cli/commands.h"
 
@@ -299,8 +300,10 @@ static int restore(const struct cli_settings *s, const char *from, int64_t wall_
         code = copy_all(&r);
     if (code == EXIT_GO_ON)
         code = change_places(&r);
-    if (code == EXIT_GO_ON)
+    if (code == EXIT_GO_ON) {
         say(&r, s->json);
+        cli_audit(s, "store.restore", "", "", true, from);
+    }
     for (size_t i = 0; i < ARRAY_LEN(locks); i++) {
         if (r.lock_fd[i] >= 0)
             (void)close(r.lock_fd[i]);

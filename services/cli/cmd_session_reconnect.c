@@ -81,8 +81,10 @@ static int ask(struct cli_state *s, const char *id, bool force)
 
     if (r == RECONNECTS_NONE)
         return cli_no_session(s, id);
-    if (r == RECONNECT_REFUSED)
+    if (r == RECONNECT_REFUSED) {
+        cli_audit(s->settings, "session.reconnect", s->settings->bridge.name, id, false, cli_why(s, v.why));
         return refused(s, id, &v);
+    }
     if (r != 0)
         return cli_state_problem(s, r);
     cli_publish_due(s, id);

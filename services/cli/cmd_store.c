@@ -8,6 +8,7 @@
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/store/store.h"
+#include "services/cli/audit.h"
 #include "services/cli/cli.h"
 #include "services/cli/commands.h"
 
@@ -67,7 +68,7 @@ static int status(const struct cli_settings *s, const char *where)
 
 static int make(const struct cli_settings *s, const char *where, bool init)
 {
-    char name[STORE_DISPLAY_MAX];
+    char name[STORE_DISPLAY_MAX], schema[32];
     int is = 0, known = 0;
     int r = store_schema(where, &is, &known);
 
@@ -78,6 +79,8 @@ static int make(const struct cli_settings *s, const char *where, bool init)
     r = store_upgrade(where);
     if (r != 0)
         return cli_store_problem(where, STATE_DB_FILE, r);
+    (void)snprintf(schema, sizeof schema, "schema %d", known);
+    cli_audit(s, init ? "store.init" : "store.upgrade", "", "", true, schema);
     if (!s->json)
         printf("%s has schema %d%s\n", store_display(where, name, sizeof name), known,
                is == known ? " already" : "");

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import socket
+import sqlite3
 import time
 import urllib.parse
 
@@ -372,6 +373,63 @@ def test_two_hundred_streams_are_cheap(world):
         s.socket.close()
     if "asan" not in zk.BIN:
         assert grown <= 200 * 16, f"{grown} KiB for 200 streams"
+
+
+# ---- the audit list ------------------------------------------------------------------------------------------------
+
+
+# Commands that change something, by the action that stands in the audit list; None: it needs dead letters, a stack that is stopped,
+# or PostgreSQL.
+CHANGES = {
+    "session reconnect": ("session.reconnect", ["demo-1"]), "session park": ("session.park", ["demo-2"]),
+    "session unpark": ("session.unpark", ["demo-2"]), "session create": ("session.create", ["zeta"]),
+    "session pair": ("session.pair", ["zeta", "--json"]), "session delete": ("session.delete", ["zeta", "--yes"]),
+    "forward pause": ("delivery.pause", ["backend"]), "forward resume": ("delivery.resume", ["backend"]),
+    "forward retry": ("delivery.retry", []), "forward skip": ("delivery.skip", ["1"]), "forward test": ("delivery.test", ["backend"]),
+    "forward off": ("delivery.off", ["backend"]), "forward on": ("delivery.on", ["backend"]),
+    "forward forget": ("delivery.forget", ["backend"]), "alert test": ("alert.test", []),
+    "replay": ("delivery.replay", ["--from", "1", "--to", "1"]), "cursor remove": ("cursor.remove", ["old-consumer"]),
+    "forward dead retry": None, "forward dead drop": None, "restore": None, "store init": None, "store upgrade": None,
+}
+READS = {"wait", "tap", "events", "status", "sessions", "bridges", "session show", "session qr", "forward status", "forward dead list",
+         "forward dead show", "doctor", "audit", "cursor list", "store status", "backup", "probe"}
+
+
+def test_each_command_that_changes_something_is_in_the_audit_list(world):
+    stack, console = world
+    with open(os.path.join(zk.ROOT, "services", "cli", "commands.h")) as f:
+        commands = re.findall(r'X\(cmd_\w+, "([^"]+)"', f.read())
+    assert set(commands) == READS | set(CHANGES), "a new command is either one that only reads, or one that is audited"
+    with sqlite3.connect(os.path.join(stack.data, "state.db"), timeout=10) as db:
+        db.execute("INSERT INTO cursor (consumer, seq, at) VALUES ('old-consumer', 1, 0)")
+    db.close()
+    before = console.get("/audit")[2]["rows"][0]["n"]
+    for command, (_, args) in ((c, x) for c, x in CHANGES.items() if x):
+        stack.cli(*command.split(), *args, ALERT_NTFY_URL="http://127.0.0.1:1/topic")
+    rows = [r for r in console.get("/audit?limit=100")[2]["rows"] if r["n"] > before]
+    assert {r["action"] for r in rows} == {x[0] for x in CHANGES.values() if x}
+    assert all(r["actor"].startswith("cli:") for r in rows)
+    refused = {r["action"] for r in rows if not r["ok"]}
+    assert refused == {"session.reconnect", "alert.test"}  # it is connected; nothing listens there
+
+
+def test_a_replay_of_several_sessions_is_counted_and_sent(world):
+    stack, console = world
+    for i in range(3):
+        for session in ("demo-1", "demo-2", "demo-3"):
+            assert stack.post(zk.webhook(session, message_id=f"{session}-again-{i}"))[0] == 200
+    events = [e for e in stack.events() if "-again-" in (e["message_id"] or "")]
+    wish = {"from_seq": events[0]["seq"], "to_seq": events[-1]["seq"], "type": "message.", "bridge": "main",
+            "sessions": ["main/demo-1", "demo-3"]}
+    counted = console.post("/delivery/replay", {**wish, "dry_run": True})[2]
+    assert counted["matched"] == 6, counted
+    assert console.post("/delivery/replay", {**wish, "bridge": "other", "dry_run": True})[2]["matched"] == 0
+    assert console.post("/delivery/replay", {**wish, "until": 1, "dry_run": True})[2]["matched"] == 0
+    assert console.post("/delivery/replay", {**wish, "sessions": [f"s{i}" for i in range(33)], "dry_run": True})[0] == 400
+    run = console.post("/delivery/replay", {**wish, "expect": 6})[2]
+    done = zk.wait_until("it is sent", lambda: (r := console.get(f"/delivery/replay/{run['id']}")[2])["step"] != "running" and r)
+    assert (done["step"], done["sent"], done["failed"]) == ("done", 6, 0), done
+    assert next(r for r in console.get("/audit")[2]["rows"] if r["action"] == "delivery.replay")["bridge"] == "main"
 
 
 # ---- pairing -------------------------------------------------------------------------------------------------------

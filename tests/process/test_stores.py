@@ -188,6 +188,17 @@ def test_restore_puts_a_backup_in_place(stack, tmp_path):
     assert ids(stack) == ["kept", "after"]
 
 
+def test_a_restore_is_in_the_audit_list_of_the_restored_store(stack, tmp_path):
+    stack.sim("zapw", "--sessions", "1")
+    stack.monitor()
+    stack.wait_session("demo-1", "connected")
+    folder = backup_of(stack, tmp_path)
+    for name in ("monitor", "ingest"):
+        stack.processes[name].stop()
+    stack.cli("restore", folder, check=True)
+    assert [(r["action"], r["detail"]) for r in stack.cli_json("audit")] == [("store.restore", folder)]
+
+
 def test_restore_refuses_what_is_no_backup_and_changes_nothing(stack, tmp_path):
     folder = backup_of(stack, tmp_path)
     stack.processes["ingest"].stop()
