@@ -72,6 +72,25 @@ int bridge_build_create(const struct bridge_driver *d, const struct bridge_targe
     return bridge_build_path(d, path, t, id, &body, ret);
 }
 
+int bridge_build_phone_code(const struct bridge_driver *d, const struct bridge_target *t, const char *id,
+                            const char *phone, struct bridge_request *ret)
+{
+    const struct bridge_phone_code *p = d->phone_code;
+    struct buf body = BUF_INIT(REQUEST_BODY_MAX);
+    struct json_out j = JSON_OUT(&body);
+    int r = p ? check_id(d, BRIDGE_QR, id) : -ENOTSUP;
+
+    if (r)
+        return r;
+    if (p->field) {
+        json_open(&j, NULL, '{');
+        json_texts(&j, p->field, phone);
+        json_close(&j, '}');
+    }
+    r = bridge_build_path(d, &p->path, t, id, &body, ret);
+    return r == 0 && !p->field ? buf_adds(&ret->url, phone) : r;
+}
+
 int bridge_next(const struct bridge_driver *d, const struct bridge_target *t, struct bridge_procedure *p,
                 struct bridge_request *ret)
 {

@@ -108,6 +108,18 @@ enum bridge_op {
 struct bridge_path {
     const char *method, *path; /* static */
 };
+/* The call for a code that is typed on the phone, instead of a QR code that is scanned. */
+struct json_path;
+struct bridge_phone_code {
+    struct bridge_path path;
+    const char *field;            /* of the JSON body, for the phone number; NULL: the number ends the path */
+    const struct json_path *code; /* where the answer has the code */
+    bool in_any_state;            /* also while the session does not wait for a scan */
+};
+#define BRIDGE_PHONE_CODE_MAX 32
+/* Digits of a phone number with its country code (E.164), and the NUL. */
+#define BRIDGE_PHONE_MAX 16
+
 /* Room for a key that a driver makes. */
 #define BRIDGE_KEY_MAX 512
 
@@ -127,7 +139,6 @@ struct answer_form;       /* answer.h */
 struct subscription_form; /* subscription.h */
 struct hook_form;         /* hook_form.h */
 struct json_out;
-struct json_path;
 
 /* A driver: everything that differs between bridges, most of it as data. A new one is one file
  * common/bridge/driver_NAME.c and one row in drivers.h; nothing else in zapkeep names a bridge. Use it through the
@@ -168,6 +179,7 @@ struct bridge_driver {
 
     /* -- requests -- */
     struct bridge_path ops[BRIDGE_OP_N];
+    const struct bridge_phone_code *phone_code; /* NULL: there is no such call */
     /* The call after the last one. Returns 0, -ENOTSUP (that was all; it may have set p->kind), -EINVAL, -ENOMEM. NULL: every
      * procedure is one call. */
     int (*next)(const struct bridge_driver *d, const struct bridge_target *t, struct bridge_procedure *p,
@@ -214,6 +226,9 @@ int bridge_build(const struct bridge_driver *d, enum bridge_op op, const struct 
                  const char *id, struct bridge_request *ret);
 int bridge_build_create(const struct bridge_driver *d, const struct bridge_target *t, const char *id,
                         const char *webhook_url, struct bridge_request *ret);
+/* @phone: its digits alone. -ENOTSUP when the driver has no phone_code. */
+int bridge_build_phone_code(const struct bridge_driver *d, const struct bridge_target *t, const char *id,
+                            const char *phone, struct bridge_request *ret);
 /* Any call of @path, with the key of the bridge itself (@id NULL) or of a session. @body may be NULL; it is taken over. */
 int bridge_build_path(const struct bridge_driver *d, const struct bridge_path *path,
                       const struct bridge_target *t, const char *id, struct buf *body,
@@ -239,6 +254,8 @@ int bridge_read_delete(const struct bridge_driver *d, const struct bridge_answer
 int bridge_read_step(const struct bridge_driver *d, enum bridge_op op, const struct bridge_answer *a);
 /* 0: the attempt was started, no more (R6); BRIDGE_NOT_NEEDED. */
 int bridge_read_reconnect(const struct bridge_driver *d, const struct bridge_answer *a);
+int bridge_read_phone_code(const struct bridge_driver *d, const struct bridge_answer *a,
+                           char ret[BRIDGE_PHONE_CODE_MAX]);
 int bridge_read_qr(const struct bridge_driver *d, const struct bridge_answer *a, struct buf *ret_qr,
                    struct bridge_session *ret);
 

@@ -1,8 +1,8 @@
 /*
  * GOWA (github.com/aldinokemal/go-whatsapp-web-multidevice), written from its source (version 8, August 2026): BRIDGES.md.
  *
- * Its key is "user:password". It sends no webhooks about sessions: polling finds everything. A code is asked for in its own
- * web page, because the call that makes one disconnects the device first.
+ * Its key is "user:password". It sends no webhooks about sessions: polling finds everything. A QR code is asked for in its
+ * own web page, because the call that makes one disconnects the device first; zapkeep asks for a code of the phone number.
  */
 #include <errno.h>
 #include <string.h>
@@ -192,11 +192,18 @@ static const struct hook_form hooks = {
 
 static const int signatures[] = { SIGNATURE_HUB_256, 0 };
 
+static const struct json_path phone_code_at = { 0, { "results", "pair_code" } };
+static const struct bridge_phone_code phone_code = {
+    .path = { "POST", "/devices/%s/login/code?phone=" },
+    .code = &phone_code_at,
+    .in_any_state = true, /* the call itself connects the device */
+};
+
 const struct bridge_driver bridge_gowa = {
     .name = "gowa",
-    .what = "GOWA: it tells of no drops, so polls find them; codes are shown by its own web page",
+    .what = "GOWA: it tells of no drops, so polls find them; QR codes are shown by its own web page",
     .source = "aldinokemal/go-whatsapp-web-multidevice, August 2026",
-    .limits = "it sends no webhooks about sessions, shows codes in its own web page only, and ends as a whole at a 440",
+    .limits = "it sends no webhooks about sessions, shows QR codes in its own web page only (a code for the phone number is given), and ends as a whole at a 440",
     .advice = "run it with restart: always, and set WHATSAPP_WEBHOOK_SECRET",
     .key_header = "Authorization: Basic ",
     .make_key = make_key,
@@ -214,6 +221,7 @@ const struct bridge_driver bridge_gowa = {
         [BRIDGE_DELETE] = { "DELETE", "/devices/%s" },
         [BRIDGE_RECONNECT] = { "POST", "/devices/%s/reconnect" },
     },
+    .phone_code = &phone_code,
     .put_create = put_create,
     .form = &form,
     .health_field = "code",

@@ -278,6 +278,13 @@ static const struct hook_form hooks = {
 
 static const int signatures[] = { SIGNATURE_WAHA_512, 0 };
 
+static const struct json_path phone_code_at = { 0, { "code" } };
+static const struct bridge_phone_code phone_code = {
+    .path = { "POST", "/api/%s/auth/request-code" },
+    .field = "phoneNumber",
+    .code = &phone_code_at,
+};
+
 const struct bridge_driver bridge_waha = {
     .name = "waha",
     .what = "WAHA: sessions are restarted by a call; it does not say why they drop",
@@ -300,6 +307,7 @@ const struct bridge_driver bridge_waha = {
         [BRIDGE_RECONNECT] = { "POST", "/api/sessions/%s/restart" },
         [BRIDGE_QR] = { "GET", "/api/%s/auth/qr" },
     },
+    .phone_code = &phone_code,
     .put_create = put_create,
     .may_name = may_name,
     .form = &form,

@@ -147,6 +147,20 @@ int bridge_read_create(const struct bridge_driver *d, const struct bridge_answer
     return 0;
 }
 
+int bridge_read_phone_code(const struct bridge_driver *d, const struct bridge_answer *a,
+                           char ret[BRIDGE_PHONE_CODE_MAX])
+{
+    struct json_value code;
+    int r = status_of(d, BRIDGE_QR, a);
+
+    if (r)
+        return r;
+    if (json_in_find(a->body, d->phone_code->code, 1, &code))
+        return BRIDGE_GARBAGE;
+    (void)json_in_text(code, ret, BRIDGE_PHONE_CODE_MAX);
+    return ret[0] ? 0 : BRIDGE_REFUSED;
+}
+
 int bridge_read_qr(const struct bridge_driver *d, const struct bridge_answer *a, struct buf *ret_qr,
                    struct bridge_session *ret)
 {

@@ -8,13 +8,16 @@
  *                                    code the
  *                                    session is deleted and created again, after asking
  */
+#include <ctype.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/app/webhook_settings.h"
 #include "common/base/mem.h"
 #include "common/ops/open_state.h"
 #include "common/store/sessions.h"
+#include "services/cli/audit.h"
 #include "services/cli/commands.h"
 #include "services/cli/pairing.h"
 #include "services/cli/session_create.h"
@@ -29,7 +32,7 @@
 
 struct pair_settings {
     struct cli_settings cli;
-    const char *ingest_listen, *webhook_url;
+    const char *ingest_listen, *webhook_url, *phone;
     bool wait, yes;
     int64_t timeout_ms;
 };
@@ -38,6 +41,11 @@ static const struct setting table[] = {
     WEBHOOK_URL_ROW(struct pair_settings, webhook_url),
     INGEST_LISTEN_ROW(struct pair_settings, ingest_listen),
     PAIRING_ROWS(offsetof(struct pair_settings, wait), offsetof(struct pair_settings, timeout_ms)),
+    { .name = "PHONE",
+      .at = offsetof(struct pair_settings, phone),
+      .flag_only = true,
+      .help = "get a code to type on the phone with this number instead of a QR code, where the bridge has "
+              "such codes" },
     { .name = "YES",
       .kind = SETTING_BOOL,
       .at = offsetof(struct pair_settings, yes),
@@ -158,7 +166,7 @@ static int renew(struct pairing *p)
 
 static bool has_result(const struct pairing *p)
 {
-    return p->session.state == SESSION_CONNECTED || p->qr.len > 0;
+    return p->session.state == SESSION_CONNECTED || (p->phone ? p->phone_code[0] != '\0' : p->qr.len > 0);
 }
 
 /* Waits until there is a code, or none is needed. -1: go on. */
@@ -173,9 +181,10 @@ static int obtain_code(struct pair *x)
         int code = rests ? renew(p) : EXIT_GO_ON;
 
         if (code == EXIT_GO_ON && waited >= CODE_WAIT_MS)
-            code =
-                cli_problem(EXIT_NEGATIVE, "session %s is %s, and the bridge has given no code within %d s",
-                            p->id, session_state_text(p->session.state), CODE_WAIT_MS / 1000);
+            code = cli_problem(EXIT_NEGATIVE,
+                               "session %s is %s, and the bridge has given no code within %d s%s%s", p->id,
+                               session_state_text(p->session.state), CODE_WAIT_MS / 1000,
+                               p->refusal[0] ? ": " : "", p->refusal);
         if (code != EXIT_GO_ON)
             return code;
         if (has_result(p))
@@ -184,17 +193,18 @@ static int obtain_code(struct pair *x)
         if (r == 0)
             r = pairing_ask(p, &reply);
         if (r < 0 || (r > 0 && !bridge_answer_is_transport(r)))
-            return cli_bridge_problem(p->bridge, "cannot ask for the QR code", r, &reply);
+            return cli_bridge_problem(p->bridge, "cannot ask for the code", r, &reply);
     }
     return EXIT_GO_ON;
 }
 
-static int pair(const struct pair_settings *s, struct cli_bridge *b, const char *id)
+static int pair(const struct pair_settings *s, struct cli_bridge *b, const char *id, const char *phone)
 {
     struct pair x = { .settings = s,
                       .needs_code = has_lost_pairing(s, id),
                       .pairing = { .bridge = b,
                                    .id = id,
+                                   .phone = phone,
                                    .data_dir = app_store(&s->cli.app),
                                    .json = s->cli.json,
                                    .watch = s->wait || (cli_is_tty() && !s->cli.json),
@@ -203,10 +213,11 @@ static int pair(const struct pair_settings *s, struct cli_bridge *b, const char 
     CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
     int r = pairing_ask(&x.pairing, &reply), code = EXIT_GO_ON;
 
+    cli_audit(&s->cli, "session.pair", s->cli.bridge.name, id, true, phone ? "by phone number" : "");
     if (r == BRIDGE_NO_SESSION)
         code = create(&x);
     else if (r)
-        code = cli_bridge_problem(b, "cannot ask for the QR code", r, &reply);
+        code = cli_bridge_problem(b, "cannot ask for the code", r, &reply);
     if (code == EXIT_GO_ON)
         code = obtain_code(&x);
     if (code == EXIT_GO_ON)
@@ -215,20 +226,53 @@ static int pair(const struct pair_settings *s, struct cli_bridge *b, const char 
     return code;
 }
 
+/* "+55 (11) 98888-7777" -> "5511988887777". False: it is no number of 6 to 15 digits. */
+static bool read_phone(const char *text, char ret[BRIDGE_PHONE_MAX])
+{
+    size_t n = 0;
+
+    for (; *text; text++) {
+        if (strchr("+-(). ", *text))
+            continue;
+        if (!isdigit((unsigned char)*text) || n == BRIDGE_PHONE_MAX - 1)
+            return false;
+        ret[n++] = *text;
+    }
+    ret[n] = '\0';
+    return n >= 6;
+}
+
+static int check_phone_code(const struct cli_bridge *b)
+{
+    return b->driver->phone_code
+               ? EXIT_GO_ON
+               : cli_problem(EXIT_NEGATIVE,
+                             "bridge %s (%s) gives no codes for phone numbers; leave --phone out and scan "
+                             "its QR code",
+                             b->settings->name, b->driver->name);
+}
+
 static int run(const struct pair_settings *s, const struct settings_args *args)
 {
     struct cli_bridge b = CLI_BRIDGE_NULL;
+    char phone[BRIDGE_PHONE_MAX] = "";
     int code;
 
     if (args->n != 1 || !text_is_id(str_from(args->arg[0])))
         return cli_problem(EXIT_USAGE,
                            "session pair takes one ID of letters, digits, '-' and '_', 64 at most");
+    if (s->phone[0] && !read_phone(s->phone, phone))
+        return cli_problem(EXIT_USAGE,
+                           "--phone is \"%s\"; it takes a number with its country code: +5511988887777",
+                           s->phone);
     code = cli_bridge_open(&s->cli.bridge, &b);
     if (code != EXIT_GO_ON)
         return code;
     code = cli_bridge_find_driver(&b);
+    if (code == EXIT_GO_ON && phone[0])
+        code = check_phone_code(&b);
     if (code == EXIT_GO_ON)
-        code = pair(s, &b, args->arg[0]);
+        code = pair(s, &b, args->arg[0], phone[0] ? phone : NULL);
     cli_bridge_close(&b);
     return code;
 }

@@ -63,7 +63,7 @@ static int ask_event_log(struct pairing *p)
     return qr_event_find(p->data_dir, p->bridge->settings->name, p->id, clock.wall_ms(&clock), &p->qr);
 }
 
-int pairing_ask(struct pairing *p, struct cli_reply *ret)
+static int ask_by_qr(struct pairing *p, struct cli_reply *ret)
 {
     const struct bridge_driver *d = p->bridge->driver;
     int r = ask(p, BRIDGE_QR, ret);
@@ -74,6 +74,57 @@ int pairing_ask(struct pairing *p, struct cli_reply *ret)
     if (r == 0 && p->session.state == SESSION_QR_PENDING && !p->qr.len)
         r = ask_event_log(p);
     return r;
+}
+
+static int ask_status(struct pairing *p, struct cli_reply *ret)
+{
+    struct cli_bridge *b = p->bridge;
+    struct bridge_request req = BRIDGE_REQUEST_NULL;
+    int r = bridge_build(b->driver, BRIDGE_STATUS, &b->target, p->id, &req);
+
+    if (r == 0)
+        r = cli_bridge_call(b, &req, 0, ret);
+    return r ? r : bridge_read_status(b->driver, &ret->answer, p->id, &p->session);
+}
+
+/* A refusal is no end: a session that is starting is refused until its socket is up. */
+static int ask_phone_code(struct pairing *p, struct cli_reply *ret)
+{
+    struct cli_bridge *b = p->bridge;
+    struct bridge_request req = BRIDGE_REQUEST_NULL;
+    char code[BRIDGE_PHONE_CODE_MAX];
+    int r = bridge_build_phone_code(b->driver, &b->target, p->id, p->phone, &req);
+
+    if (r == 0)
+        r = cli_bridge_call(b, &req, 0, ret);
+    if (r == 0)
+        r = bridge_read_phone_code(b->driver, &ret->answer, code);
+    if (r != 0) {
+        (void)bridge_answer_message(&ret->answer, p->refusal, sizeof p->refusal);
+        return r == BRIDGE_REFUSED || r == BRIDGE_CONFLICT ? 0 : r;
+    }
+    str_copy(str_from(code), p->phone_code, sizeof p->phone_code);
+    p->phone_code_at = p->waited_ms;
+    return 0;
+}
+
+static int ask_by_phone(struct pairing *p, struct cli_reply *ret)
+{
+    bool is_young = p->phone_code[0] && p->waited_ms - p->phone_code_at < PAIRING_PHONE_CODE_MS;
+    int r = ask_status(p, ret);
+
+    if (r != 0 || is_young || p->session.state == SESSION_CONNECTED)
+        return r;
+    if (p->session.state != SESSION_QR_PENDING && !p->bridge->driver->phone_code->in_any_state)
+        return 0;
+    return ask_phone_code(p, ret);
+}
+
+int pairing_ask(struct pairing *p, struct cli_reply *ret)
+{
+    if (p->phone)
+        return ask_by_phone(p, ret);
+    return ask_by_qr(p, ret);
 }
 
 /* -- showing -- */
@@ -95,6 +146,7 @@ static void show_json(const struct pairing *p)
     json_text(&j, "phone", text_or_null(p->session.phone));
     json_text(&j, "name", text_or_null(p->session.name));
     json_text(&j, "qr", text_or_null(buf_str(&p->qr)));
+    json_text(&j, "pairing_code", text_or_null(p->phone_code));
     json_texts(&j, "id",
                p->id); /* both again as in the bridge's own answer, for programs that were written for that */
     json_texts(&j, "status", session_state_text(p->session.state));
@@ -142,10 +194,22 @@ static void show_code(struct pairing *p)
     p->lines++;
 }
 
+static void show_phone_code(struct pairing *p)
+{
+    if (cli_is_tty())
+        go_back_up(p);
+    printf("Type this code on the phone %s for session %s:  %s\n"
+           "In WhatsApp: Settings, Linked devices, Link a device, Link with phone number instead.\n",
+           p->phone, p->id, clean_text(p->phone_code));
+    p->lines = 2;
+}
+
 static void show(struct pairing *p)
 {
     if (p->json)
         show_json(p);
+    else if (p->phone_code[0])
+        show_phone_code(p);
     else if (p->qr.len)
         show_code(p);
     else if (p->session.state != SESSION_CONNECTED)
@@ -167,14 +231,21 @@ static void show_expired(struct pairing *p)
     buf_fini(&p->shown);
 }
 
+static struct str code_of(const struct pairing *p)
+{
+    return p->phone ? str_from(p->phone_code) : (struct str){ buf_str(&p->qr), p->qr.len };
+}
+
 /* Keeps the shown code; false when it is the same as before. */
 static bool is_new(struct pairing *p)
 {
-    if (p->shown.len == p->qr.len && strcmp(buf_str(&p->shown), buf_str(&p->qr)) == 0)
+    struct str code = code_of(p);
+
+    if (str_eq(code, buf_str(&p->shown)))
         return false;
     buf_fini(&p->shown);
     buf_init(&p->shown, QR_TEXT_MAX);
-    (void)buf_add(&p->shown, buf_str(&p->qr), p->qr.len);
+    (void)buf_add(&p->shown, code.p, code.n);
     return true;
 }
 
@@ -231,9 +302,9 @@ static int watch(struct pairing *p)
         faults = r ? faults + 1 : 0;
         if (r < 0 || faults > FAULTS_MAX || (r && !bridge_answer_is_transport(r)))
             return cli_bridge_problem(p->bridge, "cannot watch the session", r, &reply);
-        if (r == 0 && !p->qr.len && p->shown.len)
+        if (r == 0 && !code_of(p).n && p->shown.len)
             show_expired(p);
-        else if (r == 0 && p->qr.len && is_new(p))
+        else if (r == 0 && code_of(p).n && is_new(p))
             show(p);
     }
 }

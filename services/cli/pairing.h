@@ -10,6 +10,8 @@
  * bit. */
 #define PAIRING_POLL_MS (3 * 1000)
 /* WhatsApp gives up after about 160 s, and zapw begins anew. */
+/* A code for the phone number is good for as long: one that is older than this is asked for anew. */
+#define PAIRING_PHONE_CODE_MS   (150 * 1000)
 #define PAIRING_TIMEOUT_DEFAULT "5m"
 
 /* The rows of --wait and --timeout for a settings table; offsets of a bool and of an int64_t. */
@@ -29,6 +31,7 @@
 struct pairing {
     struct cli_bridge *bridge;
     const char *id;
+    const char *phone;    /* its digits: a code to type on it is asked for; NULL: a QR code */
     const char *data_dir; /* of the event log, for bridges that send the code by webhook only */
     bool json;
     bool watch; /* go on until it is paired; otherwise the code is shown once */
@@ -39,14 +42,17 @@ struct pairing {
     int (*renew)(struct pairing *p);
     /* its own */
     struct bridge_session session;
-    struct buf qr;    /* as the bridge sent it, "": none */
-    struct buf shown; /* the code on the screen */
-    int lines;        /* of the drawing on the terminal, to go back up */
+    struct buf qr;                          /* as the bridge sent it, "": none */
+    char phone_code[BRIDGE_PHONE_CODE_MAX]; /* "": none */
+    int64_t phone_code_at;                  /* waited_ms when it came */
+    char refusal[BRIDGE_MESSAGE_MAX];       /* the bridge's words when it gave none */
+    struct buf shown;                       /* the code on the screen */
+    int lines;                              /* of the drawing on the terminal, to go back up */
     int64_t waited_ms;
 };
 void pairing_fini(struct pairing *p); /* also for CLEANUP */
 
-/* Asks the bridge for session and QR code. Only for an operator who asked: on zapw the call has side effects
+/* Asks the bridge for session and code. Only for an operator who asked: on zapw the call has side effects
  * once a code has expired. Returns 0, a bridge_answer_kind (the reply in @ret), or a negative. */
 int pairing_ask(struct pairing *p, struct cli_reply *ret);
 /* Shows session and qr as pairing_ask() or the caller set them, and watches if they ask for it. Returns the

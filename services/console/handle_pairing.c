@@ -20,18 +20,19 @@ static void answer(struct exchange *e, int status, int64_t id)
 
 void handle_pairing_start(struct exchange *e)
 {
-    char bridge[SESSIONS_ID_MAX], session[SESSIONS_ID_MAX];
+    char bridge[SESSIONS_ID_MAX], session[SESSIONS_ID_MAX], phone[40];
     bool recreate = exchange_bool(e, "recreate");
     int64_t id = 0;
     int r;
 
     exchange_text(e, NULL, "bridge", bridge, sizeof bridge);
     exchange_text(e, NULL, "session", session, sizeof session);
+    exchange_text(e, NULL, "phone", phone, sizeof phone);
     if (!text_is_id(str_from(bridge)) || !session_id_is_valid(str_from(session))) {
         exchange_error(e, 400, "bad_request", "a pairing needs bridge and session");
         return;
     }
-    r = pairings_start(e->c->pairings, bridge, session, recreate, &id);
+    r = pairings_start(e->c->pairings, bridge, session, phone, recreate, &id);
     if (r == -EBUSY) {
         exchange_error(e, 409, "busy", "%d sessions are being paired now; finish one first",
                        PAIRINGS_RUNNING_MAX);
@@ -42,7 +43,10 @@ void handle_pairing_start(struct exchange *e)
                        err_text(r));
         return;
     }
-    exchange_audit(e, "session.pair", bridge, session, true, "%s", recreate ? "it may be created again" : "");
+    exchange_audit(e, "session.pair", bridge, session, true, "%s",
+                   recreate   ? "it may be created again"
+                   : phone[0] ? "by phone number"
+                              : "");
     answer(e, 201, id);
 }
 

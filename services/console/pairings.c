@@ -20,6 +20,8 @@
 #define PAIR_MS (15 * 60 * 1000LL)
 /* WhatsApp shows a code for some 20 s, the first for 60. */
 #define CODE_MS 60000
+/* A code for a phone number: the child asks for another one after 150 s. */
+#define PHONE_CODE_MS 150000
 /* A code of 177 modules as text, and as SVG. */
 #define PAIRING_JSON_MAX (256 * 1024)
 #define QUIET            4
@@ -34,7 +36,8 @@ struct pairing {
     char bridge[SESSIONS_ID_MAX], session[SESSIONS_ID_MAX];
     enum step step;
     char state[16], phone[32], name[128];
-    struct qr *qr; /* NULL: none */
+    struct qr *qr;       /* NULL: none */
+    char phone_code[32]; /* "": none */
     int64_t code_at, started_at;
     char error[400];
     bool needs_recreate;
@@ -89,7 +92,7 @@ static void write_qr(const struct pairing *p, struct json_out *j)
     json_close(j, '}');
 }
 
-static void write(const struct pairing *p, bool with_qr, struct json_out *j)
+static void write(const struct pairing *p, bool with_code, struct json_out *j)
 {
     char id[24];
 
@@ -100,11 +103,12 @@ static void write(const struct pairing *p, bool with_qr, struct json_out *j)
     json_texts(j, "session", p->session);
     json_texts(j, "step", step_text[p->step]);
     json_texts(j, "state", p->state);
-    if (with_qr)
+    if (with_code)
         write_qr(p, j);
-    json_texts(j, "pairing_code", "");
+    json_texts(j, "pairing_code", with_code && p->step == STEP_CODE ? p->phone_code : "");
     json_int(j, "code_at", p->code_at);
-    json_int(j, "expires_at", p->step == STEP_CODE ? p->code_at + CODE_MS : 0);
+    json_int(j, "expires_at",
+             p->step == STEP_CODE ? p->code_at + (p->phone_code[0] ? PHONE_CODE_MS : CODE_MS) : 0);
     json_int(j, "started_at", p->started_at);
     json_texts(j, "error", p->error);
     json_bool(j, "needs_recreate", p->needs_recreate);
@@ -113,7 +117,7 @@ static void write(const struct pairing *p, bool with_qr, struct json_out *j)
     json_close(j, '}');
 }
 
-/* A page asks for the code: a stream has no room for pictures. */
+/* A page asks for the code: a stream has no room for pictures, and viewers read it too. */
 static void say(const struct pairing *p)
 {
     CLEANUP(buf_fini) struct buf json = BUF_INIT(4096);
@@ -125,6 +129,17 @@ static void say(const struct pairing *p)
 }
 
 /* ---- the child ------------------------------------------------------------------------------- */
+
+static void take_phone_code(struct pairing *p, struct json_value code)
+{
+    char text[sizeof p->phone_code];
+
+    (void)json_in_text(code, text, sizeof text);
+    if (p->step != STEP_CODE || strcmp(text, p->phone_code) != 0)
+        p->code_at = stores_wall_ms(p->all->c->stores);
+    (void)memcpy(p->phone_code, text, sizeof text);
+    p->step = STEP_CODE;
+}
 
 static void take_code(struct pairing *p, struct json_value qr)
 {
@@ -144,10 +159,12 @@ static void take_code(struct pairing *p, struct json_value qr)
 
 static void on_line(void *ctx, struct str line)
 {
-    enum { STATE, QR, PHONE, NAME, N };
-    static const struct json_path paths[N] = {
-        { STATE, { "state" } }, { QR, { "qr" } }, { PHONE, { "phone" } }, { NAME, { "name" } }
-    };
+    enum { STATE, QR, CODE, PHONE, NAME, N };
+    static const struct json_path paths[N] = { { STATE, { "state" } },
+                                               { QR, { "qr" } },
+                                               { CODE, { "pairing_code" } },
+                                               { PHONE, { "phone" } },
+                                               { NAME, { "name" } } };
     struct pairing *p = ctx;
     struct json_value v[N];
 
@@ -158,6 +175,8 @@ static void on_line(void *ctx, struct str line)
     (void)json_in_text(v[NAME], p->name, sizeof p->name);
     if (strcmp(p->state, "connected") == 0)
         p->step = STEP_PAIRED;
+    else if (v[CODE].kind == JSON_IN_TEXT)
+        take_phone_code(p, v[CODE]);
     else
         take_code(p, v[QR]);
     say(p);
@@ -222,12 +241,13 @@ static void end_others(struct pairings *all, const char *bridge, const char *ses
     }
 }
 
-int pairings_start(struct pairings *all, const char *bridge, const char *session, bool recreate,
-                   int64_t *ret_id)
+int pairings_start(struct pairings *all, const char *bridge, const char *session, const char *phone,
+                   bool recreate, int64_t *ret_id)
 {
-    char name[2 * SESSIONS_ID_MAX];
-    const char *const words[] = { "session", "pair", "--wait", recreate ? "--yes" : NULL, NULL };
-    const char *const arguments[] = { name, NULL };
+    char name[2 * SESSIONS_ID_MAX], number[64];
+    const char *words[] = { "session", "pair", "--wait", NULL, NULL, NULL };
+    const char *arguments[] = { name, NULL };
+    int n = 3;
     struct pairing *p;
     struct proc_lines_spec spec = { .timeout_ms = PAIR_MS, .on_line = on_line, .on_exit = on_exit_status };
     int r;
@@ -238,6 +258,11 @@ int pairings_start(struct pairings *all, const char *bridge, const char *session
         return -EBUSY;
     end(p);
     spec.ctx = p;
+    if (*phone)
+        words[n++] = number;
+    if (recreate)
+        words[n] = "--yes";
+    (void)snprintf(number, sizeof number, "--phone=%s", phone);
     (void)child_cli_session(bridge, session, name, sizeof name);
     r = child_cli_start(all->c, words, arguments, &spec, &p->child);
     if (r != 0)

@@ -16,8 +16,8 @@ int pairings_new(const struct console_context *c, struct pairings **ret);
 void pairings_free(struct pairings *p); /* ends all; NULL is nothing */
 /* *ret_id: its number. A pairing of the same session that runs is ended. Returns 0, -EBUSY, or another negative: the
  * program cannot be run. */
-int pairings_start(struct pairings *p, const char *bridge, const char *session, bool recreate,
-                   int64_t *ret_id);
+int pairings_start(struct pairings *p, const char *bridge, const char *session, const char *phone,
+                   bool recreate, int64_t *ret_id);
 /* Appends the Pairing. */
 int pairings_json(struct pairings *p, int64_t id, struct json_out *j);
 int pairings_cancel(struct pairings *p, int64_t id);

@@ -53,7 +53,9 @@ static void add_capabilities(struct json_out *j, const char *driver_name)
         } all[] = { { "list", d->has_list },
                     { "status", d->has_status },
                     { "reconnect", d->has_reconnect },
-                    { "extension", d->has_extension } };
+                    { "extension", d->has_extension },
+                    { "qr", d->ops[BRIDGE_QR].method != NULL },
+                    { "pairing_code", d->phone_code != NULL } };
 
         for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
             json_open(j, NULL, '{');

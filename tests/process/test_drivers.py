@@ -30,7 +30,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def handle_any(self):
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         path = urllib.parse.urlparse(self.path).path
         self.server.fake.serve(self, self.command, path)
 
@@ -85,6 +85,11 @@ class Waha(Fake):
                 return h.answer(201, {**self.shown(parts[2]), "status": "STARTING"})
             if method == "GET":
                 return h.answer(200, self.shown(parts[2]))
+        if parts[2:] == ["auth", "request-code"] and method == "POST":
+            if self.sessions[parts[1]] != self.qr:
+                return h.answer(422, {"message": "Session status is not as expected", "status": self.sessions[parts[1]]})
+            self.calls.append((path, h.body))
+            return h.answer(201, {"code": f"ABCD-{len(self.calls):04d}"})
         return h.answer(404, {"message": f"Cannot {method} {path}", "error": "Not Found", "statusCode": 404})
 
     def restarted(self, session):
@@ -313,6 +318,30 @@ def test_waha_s_lost_pairing_ends_at_a_code_and_is_then_left_alone(make_stack):
     time.sleep(5)
     assert calls == 1 and len(fake.calls) == 1
     fake.close()
+
+
+def test_a_code_for_the_phone_number_pairs_a_session(make_stack):
+    fake = Waha(zk.KEY)
+    fake.sessions["shop1"] = "STARTING"  # refuses until its socket is up
+    stack = make_stack(WHATSAPP_API_URL=fake.url, WHATSAPP_BRIDGE="waha")
+    bad = stack.cli("session", "pair", "shop1", "--phone", "call me")
+    assert bad.returncode == 2 and "country code" in bad.stderr
+    pairing = stack.start("pair", "zapkeep", "session", "pair", "shop1", "--phone", "+55 (11) 98888-7777", "--wait", "--json")
+    fake.sessions["shop1"] = "SCAN_QR_CODE"
+    zk.wait_until("the code is shown", lambda: "ABCD-0001" in pairing.text(), needs=pairing)
+    assert fake.calls == [("/api/shop1/auth/request-code", b'{"phoneNumber":"5511988887777"}')]
+    fake.sessions["shop1"] = "WORKING"
+    zk.wait_until("it ends", lambda: pairing.popen.poll() == 0)
+    rows = [json.loads(line) for line in pairing.text().splitlines() if line.startswith("{")]
+    assert [(r["state"], r["pairing_code"]) for r in rows] == [("qr_pending", "ABCD-0001"), ("connected", "ABCD-0001")]
+    assert all(r["qr"] is None for r in rows)
+    fake.close()
+
+
+def test_a_bridge_without_such_codes_says_so(stack):
+    stack.sim("zapw", "--sessions", "1")
+    no = stack.cli("session", "pair", "demo-1", "--phone", "5511988887777")
+    assert no.returncode == 1 and "scan its QR code" in no.stderr
 
 
 def follow(make_stack, fake, **settings):

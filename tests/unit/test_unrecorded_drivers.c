@@ -210,6 +210,25 @@ static void gowa_gets_a_basic_key(void **state)
     check_call(&q, "http://b/devices/org_2/reconnect", "\nAuthorization: Basic YWRtaW46c2VjcmV0\n", "");
 }
 
+static void gowa_gives_a_code_for_the_phone_number(void **state)
+{
+    CLEANUP(bridge_request_fini) struct bridge_request q = BRIDGE_REQUEST_NULL;
+    const struct bridge_driver *d = bridge_driver_find("gowa");
+    struct bridge_answer a =
+        answer(200, "{\"code\":\"SUCCESS\",\"message\":\"ok\",\"results\":{\"pair_code\":\"ABCD-1234\"}}");
+    struct bridge_answer none = answer(200, "{\"code\":\"SUCCESS\",\"results\":{\"pair_code\":null}}");
+    char code[BRIDGE_PHONE_CODE_MAX];
+
+    assert_int_equal(bridge_build_phone_code(d, &target, "org_2", "6281234567", &q), 0);
+    check_call(&q, "http://b/devices/org_2/login/code?phone=6281234567",
+               "\nAuthorization: Basic YWRtaW46c2VjcmV0\n", "");
+    assert_int_equal(bridge_read_phone_code(d, &a, code), 0);
+    assert_string_equal(code, "ABCD-1234");
+    assert_int_equal(bridge_read_phone_code(d, &none, code), BRIDGE_REFUSED);
+    assert_int_equal(bridge_build_phone_code(bridge_driver_find("zapw"), &target, "s1", "6281234567", &q),
+                     -ENOTSUP);
+}
+
 /* -- detection -- */
 
 /* @answers: path, status, body of each; every other path is answered with @miss. */
@@ -477,6 +496,7 @@ int main(void)
         cmocka_unit_test(a_user_is_created_with_a_token_that_nobody_guesses_and_connected),
         cmocka_unit_test(wuzapi_s_code_is_that_of_a_user_who_is_not_paired),
         cmocka_unit_test(gowa_gets_a_basic_key),
+        cmocka_unit_test(gowa_gives_a_code_for_the_phone_number),
         cmocka_unit_test(they_are_found_by_their_answers),
         cmocka_unit_test(webhooks_are_read),
         cmocka_unit_test(one_post_of_meta_is_many_events),

@@ -42,7 +42,10 @@ const STEPS = { starting: 'busy', code: 'busy', expired: 'warn', paired: 'ok', f
 function usePairing(id, first) {
   const [p, setP] = useState(first);
   useEffect(() => {
-    const take = (next) => next.id === id && setP((old) => ({ ...next, qr: next.qr ?? (next.step === 'code' || next.step === 'expired' ? old?.qr : null) }));
+    const take = (next) => next.id === id && setP((old) => {
+        const kept = next.step === 'code' || next.step === 'expired' ? old : null;
+        return { ...next, qr: next.qr ?? kept?.qr ?? null, pairing_code: next.pairing_code || kept?.pairing_code || '' };
+      });
     const read = () => get(`/pairings/${encodeURIComponent(id)}`).then(take, () => {});
     const stops = [on('pairing', take), on('resync', read)];
     const timer = setInterval(read, 3000); // a code lives 20 s: the page must not depend on the stream alone
