@@ -11,6 +11,7 @@
 #include "common/base/json_in.h"
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
+#include "tests/bridge-sim/dialect.h"
 #include "tests/bridge-sim/sim.h"
 
 #define CSP                                                                                                 \
@@ -32,22 +33,22 @@
 /* ---- answers --------------------------------------------------------------------------------- */
 
 /* Express' weak tag: the length in hex and 27 letters of a digest. */
-static void etag(const struct buf *body, char *ret, size_t n)
+void api_etag(struct str body, char *ret, size_t n)
 {
     uint8_t digest[SHA_DIGEST_LENGTH];
     char text[4 * ((SHA_DIGEST_LENGTH + 2) / 3) + 1];
 
-    (void)SHA1((const uint8_t *)buf_str(body), body->len, digest);
+    (void)SHA1((const uint8_t *)body.p, body.n, digest);
     base64_encode(digest, sizeof digest, text);
-    (void)snprintf(ret, n, "ETag: W/\"%zx-%.27s\"\n", body->len, text);
+    (void)snprintf(ret, n, "ETag: W/\"%zx-%.27s\"\n", body.n, text);
 }
 
 void api_answer_json(struct sim *s, struct http_req *r, int status, const struct buf *body)
 {
     char headers[2048] = "", tag[80];
 
-    if (s->dialect == SIM_ZAPW) {
-        etag(body, tag, sizeof tag);
+    if (s->dialect == &dialect_zapw) {
+        api_etag((struct str){ buf_str(body), body->len }, tag, sizeof tag);
         (void)snprintf(headers, sizeof headers, "%s%s", CSP HELMET KEEP_ALIVE, status == 204 ? "" : tag);
     }
     call_answered(s, r);
@@ -93,7 +94,7 @@ void api_answer_no_route(struct sim *s, struct http_req *r)
     struct str path = http_req_path(r);
     char page[1024];
 
-    if (s->dialect == SIM_CONTRACT) {
+    if (s->dialect == &dialect_contract) {
         api_answer_text(s, r, 404, "{\"error\":\"not_found\",\"message\":\"no such route\"}");
         return;
     }
@@ -197,9 +198,8 @@ static const struct route *find_route(struct http_req *r)
     return NULL;
 }
 
-static void serve(void *ctx, struct http_req *r)
+void api_serve(struct sim *s, struct http_req *r)
 {
-    struct sim *s = ctx;
     const struct route *route = find_route(r);
 
     if (!(route && route->open) && !key_is_right(s, r))
@@ -215,7 +215,7 @@ static void serve(void *ctx, struct http_req *r)
 }
 
 /* "/sessions/<id>/reconnect": noted before anything can go wrong with it. */
-static void note_reconnect(struct sim *s, struct http_req *r)
+void api_came(struct sim *s, struct http_req *r)
 {
     const size_t before = strlen("/sessions/"), after = strlen("/reconnect");
     struct str path = http_req_path(r);
@@ -226,12 +226,19 @@ static void note_reconnect(struct sim *s, struct http_req *r)
     call_came(s, r, (struct str){ path.p + before, path.n - before - after });
 }
 
+static void serve(void *ctx, struct http_req *r)
+{
+    struct sim *s = ctx;
+
+    s->dialect->serve(s, r);
+}
+
 static void on_request(void *ctx, struct http_req *r)
 {
     struct sim *s = ctx;
 
     s->counters.api_calls++;
-    note_reconnect(s, r);
+    s->dialect->came(s, r);
     if (!fault_takes(s->fault, r, serve, s))
         serve(s, r);
 }

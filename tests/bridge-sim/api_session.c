@@ -6,6 +6,7 @@
 #include "common/base/json_in.h"
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
+#include "tests/bridge-sim/dialect.h"
 #include "tests/bridge-sim/qr_png.h"
 #include "tests/bridge-sim/sim.h"
 
@@ -23,7 +24,7 @@ static void answer_error(struct sim *s, struct http_req *r, int status, const ch
     char text[160];
 
     (void)snprintf(text, sizeof text, "Session%s%.*s %s", id.n ? " " : "", (int)id.n, id.p, what);
-    if (s->dialect == SIM_ZAPW)
+    if (s->dialect == &dialect_zapw)
         api_answer_pair(s, r, status, zapw_error, "error", text);
     else
         api_answer_pair(s, r, status, contract_error, code, text);
@@ -73,7 +74,7 @@ void api_list(struct sim *s, struct http_req *r)
     CLEANUP(buf_fini) struct buf body = BUF_INIT(ANSWER_MAX);
     struct json_out j = JSON_OUT(&body);
 
-    if (s->dialect == SIM_CONTRACT && !s->settings.list) {
+    if (s->dialect == &dialect_contract && !s->settings.list) {
         api_answer_no_route(s, r);
         return;
     }
@@ -165,7 +166,7 @@ static void created_contract(struct sim *s, struct http_req *r, struct sim_sessi
 void api_create(struct sim *s, struct http_req *r)
 {
     const struct json_path paths[] = {
-        { 0, { s->dialect == SIM_ZAPW ? "sessionId" : "id" } },
+        { 0, { s->dialect == &dialect_zapw ? "sessionId" : "id" } },
         { 1, { "webhook", "url" } },
         { 2, { "webhook", "events" } },
     };
@@ -194,7 +195,7 @@ void api_create(struct sim *s, struct http_req *r)
         answer_error(s, r, 409, "conflict", str_from(id), "already exists");
     else if (result != 0)
         api_answer_broken(s, r);
-    else if (s->dialect == SIM_ZAPW)
+    else if (s->dialect == &dialect_zapw)
         created_zapw(s, r, x);
     else
         created_contract(s, r, x, &v[1], &v[2]);
@@ -232,7 +233,7 @@ static void delete_one(struct sim *s, struct http_req *r, struct sim_session *x)
     CLEANUP(buf_fini) struct buf none = BUF_INIT(1);
 
     /* zapw reports its own local close, without a reason inside. */
-    if (s->dialect == SIM_ZAPW && x->status == SIM_CONNECTED)
+    if (s->dialect == &dialect_zapw && x->status == SIM_CONNECTED)
         hook_session(s, x, EVENT_DISCONNECTED, event_names[EVENT_DISCONNECTED],
                      STR_LIT("{\"reason\":{\"shouldReconnect\":true}}"));
     if (x->creating)
@@ -271,7 +272,7 @@ static const struct route *find_route(const struct sim *s, struct http_req *r, c
 {
     for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
         if (str_eq(http_req_method(r), routes[i].method) && strcmp(rest, routes[i].rest) == 0 &&
-            (s->dialect == SIM_CONTRACT || !routes[i].contract))
+            (s->dialect == &dialect_contract || !routes[i].contract))
             return &routes[i];
     }
     return NULL;

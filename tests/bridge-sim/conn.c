@@ -168,9 +168,10 @@ static void send_request(struct conn *c)
     struct hook *h = c->hook;
     int length = snprintf(c->length, sizeof c->length, "%zu", h->n);
     uv_buf_t parts[PARTS] = {
-        uv_buf_init(t->head, (unsigned)strlen(t->head)),
-        uv_buf_init((char *)h->event, (unsigned)h->event_n),
-        uv_buf_init((char *)user_agent, sizeof user_agent - 1),
+        h->head ? uv_buf_init(t->head, (unsigned)t->line_n) : uv_buf_init(t->head, (unsigned)strlen(t->head)),
+        h->head ? uv_buf_init(h->head, (unsigned)h->head_n)
+                : uv_buf_init((char *)h->event, (unsigned)h->event_n),
+        uv_buf_init((char *)user_agent, h->head ? 0 : sizeof user_agent - 1),
         uv_buf_init(c->length, (unsigned)length),
         uv_buf_init(t->tail, (unsigned)strlen(t->tail)),
         uv_buf_init(h->body, (unsigned)h->n),

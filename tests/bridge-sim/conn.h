@@ -35,6 +35,7 @@ struct target {
     struct sim *sim;
     char *url;
     char *head, *tail; /* of a request, before and after the part that differs */
+    size_t line_n;     /* of head: the request line */
     char host[256], port[8];
     struct sockaddr_storage addr;
     bool numeric, known, looking; /* the address */

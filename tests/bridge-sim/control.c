@@ -9,7 +9,7 @@
 
 #include "common/base/mem.h"
 #include "tests/bridge-sim/control.h"
-#include "tests/bridge-sim/sim.h"
+#include "tests/bridge-sim/dialect.h"
 
 /* ---- arguments ------------------------------------------------------------------------------- */
 
@@ -129,20 +129,32 @@ static void pair(struct sim *s, struct http_req *r)
     done(r);
 }
 
+/* The next QR code of a session that shows one. */
+static void new_qr(struct sim *s, struct http_req *r)
+{
+    struct sim_session *x = arg_session(s, r);
+
+    if (!x)
+        return;
+    whatsapp_show_qr(s, x);
+    done(r);
+}
+
 /* Any state, without a webhook: only a poll can find it. */
 static void set_status(struct sim *s, struct http_req *r)
 {
     struct sim_session *x = arg_session(s, r);
-    char word[16];
+    char word[32];
 
     if (!x)
         return;
     (void)arg(r, "status", "", word, sizeof word);
     for (int i = 0; i < SIM_STATUS_N; i++) {
-        if (strcmp(word, session_word(s, (enum sim_status)i)) != 0)
+        if (!s->dialect->words[i] || strcmp(word, s->dialect->words[i]) != 0)
             continue;
         x->status = (enum sim_status)i;
         x->next = SIM_NEXT_NONE;
+        x->started = true;
         done(r);
         return;
     }
@@ -252,6 +264,16 @@ static void set_fault(struct sim *s, struct http_req *r)
         refused(r, "too many faults at once");
 }
 
+static void own_fault(struct sim *s, struct http_req *r)
+{
+    char name[32];
+
+    if (dialect_set_fault(s, arg(r, "name", "", name, sizeof name), arg_i64(r, "on", 1) != 0))
+        done(r);
+    else
+        refused(r, s->dialect->faults ? s->dialect->faults : "this dialect has no faults of its own");
+}
+
 static void refuse(struct sim *s, struct http_req *r)
 {
     s->refusing = true;
@@ -319,6 +341,7 @@ static const struct order {
     { "POST", "/sessions", add_sessions, "n=5 [prefix=demo-] [connected=1]: adds sessions" },
     { "POST", "/drop", drop, HELP_DROP },
     { "POST", "/pair", pair, "session=ID: somebody scans its QR code" },
+    { "POST", "/qr", new_qr, "session=ID: shows its next QR code" },
     { "POST", "/status", set_status, "session=ID status=connecting: that, without a webhook" },
     { "POST", "/unlist", unlist, "session=ID [on=1]: zapw has lost its metadata" },
     { "POST", "/traffic", traffic, HELP_TRAFFIC },
@@ -326,6 +349,8 @@ static const struct order {
     { "POST", "/hook", send_hook, "session=ID [type=message.reaction]: a webhook; body: its data" },
     { "POST", "/lose", lose, "n=3: so many webhooks are not sent" },
     { "POST", "/fault", set_fault, HELP_FAULT },
+    { "POST", "/own-fault", own_fault,
+      "name=licence [on=1]: evolution: licence, flood; a wrong name is answered with the names" },
     { "POST", "/refuse", refuse, "stops listening, breaks what is open" },
     { "POST", "/listen", listen_again, "listens again" },
     { "POST", "/restart", restart, "away for RESTART_DELAY, then all sessions come back" },

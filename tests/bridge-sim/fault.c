@@ -16,7 +16,7 @@
 struct held {
     struct list in_fault;
     struct sim_fault *fault;
-    int order; /* the index of its order */
+    int order; /* the index of its order, -1: none */
     struct http_req *req;
     struct timer *timer;
     void (*done)(void *ctx, struct http_req *r);
@@ -96,6 +96,12 @@ static bool hold(struct sim_fault *f, int order, struct http_req *r, int64_t ms,
     if (ms >= 0)
         timer_start(h->timer, ms);
     return true;
+}
+
+bool fault_holds(struct sim_fault *f, struct http_req *r, int64_t ms,
+                 void (*done)(void *ctx, struct http_req *r), void *ctx)
+{
+    return hold(f, -1, r, ms, done, ctx);
 }
 
 /* ---- orders ---------------------------------------------------------------------------------- */

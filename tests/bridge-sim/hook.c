@@ -1,9 +1,9 @@
-/* Webhook bodies as zapw writes them. */
+/* Webhooks on their way, and the bodies of zapw. */
 #include <stdio.h>
 #include <string.h>
 
 #include "common/base/mem.h"
-#include "tests/bridge-sim/sim.h"
+#include "tests/bridge-sim/dialect.h"
 
 const char *const event_names[EVENT_N] = {
     [EVENT_RECEIVED] = "message.received",
@@ -56,20 +56,26 @@ static void keep(struct sim *s, struct str body)
         str_copy(body, s->events[s->n_events++ % EVENTS_KEPT], EVENT_KEPT_BYTES);
 }
 
-static struct hook *hook_new(struct str name, struct str body, int64_t number)
+static struct hook *hook_new(struct str name, struct str body, int64_t number, struct str head, int repeat_at)
 {
-    struct hook *h = mem_alloc(sizeof *h + body.n + name.n);
+    struct hook *h = mem_alloc(sizeof *h + body.n + name.n + head.n);
 
     if (!h)
         return NULL;
     *h = (struct hook){ .number = number, .n = body.n, .event = h->body + body.n, .event_n = name.n };
     memcpy(h->body, body.p, body.n);
     memcpy(h->body + body.n, name.p, name.n);
+    if (head.n == 0)
+        return h;
+    h->head = h->body + body.n + name.n;
+    h->head_n = head.n;
+    h->repeat = repeat_at >= 0 ? h->head + repeat_at : NULL;
+    memcpy(h->head, head.p, head.n);
     return h;
 }
 
-/* Sends the body that was built in s->body. */
-static void send_body(struct sim *s, const struct sim_session *x, const char *name, int64_t number)
+void hook_send(struct sim *s, const struct sim_session *x, const char *name, int64_t number, struct str head,
+               int repeat_at)
 {
     struct str body = { buf_str(&s->body), s->body.len };
     struct hook *h;
@@ -83,7 +89,7 @@ static void send_body(struct sim *s, const struct sim_session *x, const char *na
         s->counters.lost++;
         return;
     }
-    h = hook_new(str_from(name), body, number);
+    h = hook_new(str_from(name), body, number, head, repeat_at);
     if (h)
         sender_queue(s->sender, x->to, h);
 }
@@ -107,7 +113,7 @@ void hook_session(struct sim *s, const struct sim_session *x, enum sim_event eve
     open_envelope(s, x, name);
     (void)buf_add(&s->body, data_json.p, data_json.n);
     (void)buf_adds(&s->body, "}");
-    send_body(s, x, name, -1);
+    hook_send(s, x, name, -1, STR_NULL, -1);
 }
 
 /* A text that makes the body as long as it should be, when it is not longer anyway. */
@@ -139,18 +145,20 @@ static void add_incoming(struct sim *s, int64_t number, bool group)
         add_text(s);
 }
 
-void hook_message(struct sim *s, const struct sim_session *x, enum sim_event event)
+void hook_message(struct sim *s, struct sim_session *x, enum sim_event event)
 {
     unsigned wanted = event == EVENT_GROUP ? EVENT_RECEIVED : event;
-    int64_t number;
 
-    if (!(x->events & 1U << wanted))
-        return;
-    number = s->message_n++;
+    if (x->events & 1U << wanted)
+        s->dialect->message(s, x, event, s->message_n++);
+}
+
+void hook_zapw_message(struct sim *s, struct sim_session *x, enum sim_event event, int64_t number)
+{
     open_envelope(s, x, event_names[event]);
     if (event == EVENT_RECEIVED || event == EVENT_GROUP)
         add_incoming(s, number, event == EVENT_GROUP);
     else
         (void)buf_addf(&s->body, "{\"messageId\":\"SIM%lld\"}}", (long long)number);
-    send_body(s, x, event_names[event], number);
+    hook_send(s, x, event_names[event], number, STR_NULL, -1);
 }

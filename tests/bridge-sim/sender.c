@@ -11,6 +11,7 @@
 #include "common/base/mem.h"
 #include "common/io/loop_uv.h"
 #include "tests/bridge-sim/conn.h"
+#include "tests/bridge-sim/dialect.h"
 
 /* zapw's own number. */
 #define ANSWER_TIMEOUT_MS 10000
@@ -64,6 +65,8 @@ static void try_again(struct target *t, struct hook *h)
     int step = h->tries < RETRY_STEPS ? h->tries : RETRY_STEPS;
 
     t->sim->counters.retried++;
+    if (h->repeat)
+        *h->repeat = (char)('0' + h->tries % 10);
     h->next_at = sim_now(t->sim) + o->retry_ms * step;
     list_append(&t->waiting[step - 1], &h->in_queue);
     t->n_waiting++;
@@ -80,7 +83,8 @@ void target_settle(struct target *t, struct hook *h, int status)
         s->counters.acknowledged++;
         mark_acknowledged(t->sender, h->number);
         mem_free(h);
-    } else if (s->settings.retries > 0 && h->tries >= s->settings.retries) {
+    } else if ((s->settings.retries > 0 && h->tries >= s->settings.retries) || s->dialect->has_no_repeats ||
+               (s->dialect->gives_up && s->dialect->gives_up(status))) {
         s->counters.dropped++;
         mem_free(h);
     } else {

@@ -5,7 +5,7 @@
 
 #include "common/base/hash.h"
 #include "common/base/mem.h"
-#include "tests/bridge-sim/sim.h"
+#include "tests/bridge-sim/dialect.h"
 
 static uint32_t hash_id(struct str id)
 {
@@ -81,6 +81,7 @@ void session_remove(struct sim *s, struct sim_session *x)
 {
     int at = (int)(x - s->sessions);
 
+    say_webhook_fini(&x->hook);
     memmove(x, x + 1, sizeof *x * (size_t)(s->n_sessions - at - 1));
     s->n_sessions--;
     rebuild_index(s);
@@ -100,12 +101,7 @@ struct sim_session *session_next_connected(struct sim *s)
 
 const char *session_word(const struct sim *s, enum sim_status status)
 {
-    static const char *const words[][SIM_STATUS_N] = {
-        [SIM_ZAPW] = { "initializing", "qr_waiting", "connecting", "connected", "disconnected" },
-        [SIM_CONTRACT] = { "connecting", "qr_pending", "connecting", "connected", "disconnected" },
-    };
-
-    return words[s->dialect][status];
+    return s->dialect->words[status] ? s->dialect->words[status] : "unknown";
 }
 
 char *session_phone(const struct sim_session *x, char ret[SIM_PHONE_MAX])

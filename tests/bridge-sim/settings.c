@@ -1,5 +1,5 @@
 /* The settings of the simulated bridge. Names that zapw has are zapw's own. */
-#include "tests/bridge-sim/sim.h"
+#include "tests/bridge-sim/dialect.h"
 
 #define AT(field) offsetof(struct sim_settings, field)
 #define MINUTE    INT64_C(60000)
@@ -24,8 +24,14 @@ const struct setting sim_settings_table[] = {
       .kind = SETTING_CHOICE,
       .at = AT(dialect),
       .def = "zapw",
-      .choices = "zapw contract",
+      .choice = dialect_name,
       .help = "its dialect" },
+    { .name = "PACE",
+      .kind = SETTING_INT,
+      .at = AT(pace),
+      .def = "100",
+      .max = 100,
+      .help = "percent of the recorded times that calls and reconnections take; not zapw and contract" },
     { .name = "LIST",
       .kind = SETTING_BOOL,
       .at = AT(list),
@@ -39,7 +45,12 @@ const struct setting sim_settings_table[] = {
     { .name = "WEBHOOK_AUTH_TOKEN",
       .at = AT(webhook_token),
       .secret = true,
-      .help = "contract: sent as Authorization: Bearer" },
+      .help = "sent as Authorization: Bearer; not by zapw" },
+    { .name = "WEBHOOK_SECRET",
+      .at = AT(webhook_secret),
+      .secret = true,
+      .help =
+          "signs webhooks of sessions that have no secret of their own, where the dialect has signatures" },
     { .name = "WEBHOOK_RETRY_ATTEMPTS",
       .kind = SETTING_INT,
       .at = AT(retries),

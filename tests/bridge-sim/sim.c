@@ -1,5 +1,5 @@
 /* The tick, opening and closing. */
-#include "tests/bridge-sim/sim.h"
+#include "tests/bridge-sim/dialect.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -130,7 +130,7 @@ static int read_settings(struct sim *s)
 {
     const struct sim_settings *o = &s->settings;
 
-    s->dialect = strcmp(o->dialect, "zapw") == 0 ? SIM_ZAPW : SIM_CONTRACT;
+    s->dialect = dialect_find(o->dialect);
     s->traffic_types = event_bits(o->types) & ((1U << EVENT_MESSAGES) - 1);
     if (o->seed)
         rng_init(&s->rng, (uint64_t)o->seed);
@@ -181,6 +181,8 @@ void sim_close(struct sim *s)
     http_server_close(s->control);
     fault_close(s->fault);
     sender_close(s->sender);
+    for (int i = 0; i < s->n_sessions; i++)
+        say_webhook_fini(&s->sessions[i].hook);
     mem_free(s->sessions);
     mem_free(s->index);
     mem_free(s->calls);

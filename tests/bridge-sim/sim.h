@@ -1,17 +1,20 @@
 /*
  * The simulated bridge: for demonstrations, tests and load.
  *
- * It answers like the released zapw, as recorded (tests/fixtures/zapw), or, with --dialect contract, like the
- * contract that the integration was first written against. WhatsApp itself is a table of sessions whose
- * states change by time and by the control port.
+ * It answers like the released zapw, as recorded (tests/fixtures/zapw), or, with --dialect NAME, like another bridge
+ * (dialect.h). WhatsApp itself is a table of sessions whose states change by time and by the control port.
  *
- *   api.c          the bridge's HTTP API: routes, key, answers as zapw writes them
- *   api_session.c  the routes of one session, both dialects
+ *   dialect_*.c    one bridge each: its calls, its words, its webhooks
+ *   dialect.c      the table of dialects, and faults that a dialect has of its own
+ *   route.c        finds the route of a call: the key, the session, the time that the answer takes
+ *   say.c          answers and webhooks from templates
+ *   api.c          zapw and the contract: routes, key, answers as zapw writes them
+ *   api_session.c  the routes of one session of the two
  *   session.c      the table of sessions
  *   whatsapp.c     the life of a session: pairing, drops, coming back
  *   call.c         calls that ask for a reconnection, and when
  *   fault.c        the faults of the API that are on now
- *   hook.c         webhook bodies
+ *   hook.c         webhooks: which are wanted, and on their way; the bodies of zapw
  *   traffic.c      messages at a rate
  *   sender.c       webhooks on their way: queues, retries, acknowledgements
  *   target.c       a receiver of webhooks
@@ -26,10 +29,17 @@
 #include "common/app/app.h"
 #include "common/base/list.h"
 
-enum sim_dialect { SIM_ZAPW, SIM_CONTRACT };
+struct sim_dialect;
 
-enum sim_status { SIM_INITIALIZING, SIM_QR_WAITING, SIM_CONNECTING, SIM_CONNECTED, SIM_DISCONNECTED };
-#define SIM_STATUS_N 5
+enum sim_status {
+    SIM_INITIALIZING,
+    SIM_QR_WAITING,
+    SIM_CONNECTING,
+    SIM_CONNECTED,
+    SIM_DISCONNECTED,
+    SIM_FAILED
+};
+#define SIM_STATUS_N 6
 
 /* Webhooks by type, in the order of their bits. */
 enum sim_event {
@@ -51,8 +61,9 @@ struct sim_settings {
     const char *host;
     int64_t port, control_port, seed;
     const char *dialect;
-    bool list; /* contract: GET /sessions exists */
-    const char *api_key, *webhook_url, *webhook_token;
+    int64_t pace; /* percent of the recorded times */
+    bool list;    /* contract: GET /sessions exists */
+    const char *api_key, *webhook_url, *webhook_token, *webhook_secret;
     int64_t sessions, rate_milli, body_bytes, drop_every_ms;
     const char *types;
     int64_t qr_ms, qr_life_ms, create_ms, pair_ms, reconnect_ms, restart_ms;
@@ -68,9 +79,24 @@ enum sim_next {
     SIM_NEXT_PAIR,    /* somebody scans it */
     SIM_NEXT_CONNECT, /* is back */
     SIM_NEXT_REFUSED, /* WhatsApp says 401 again */
+    SIM_NEXT_RESTART, /* the bridge notices that its socket is dead, and makes a new one */
 };
 
 struct target;
+
+/* A session's own webhook, as a caller has set it. All of it may be NULL. */
+struct sim_webhook {
+    char *url, *secret;
+    char *events;  /* a JSON array of their names */
+    char *headers; /* "Name: value\r\n" lines */
+    char *config;  /* the JSON that it was set with */
+};
+/* The last statuses, as WAHA tells them. */
+#define SIM_PAST_N 3
+struct sim_past {
+    enum sim_status status;
+    int64_t at;
+};
 
 struct sim_session {
     char id[65];
@@ -84,8 +110,17 @@ struct sim_session {
     int64_t next_at;           /* loop ms */
     struct http_req *creating; /* POST /sessions that waits for the QR code (zapw), or NULL */
     int64_t creating_until;    /* loop ms */
-    struct target *to;         /* its own webhook URL (contract), or NULL: the one of all */
-    unsigned events;           /* bits of enum sim_event that it wants */
+    struct target *to;         /* its own webhook URL, or NULL: the one of all */
+    struct sim_webhook hook;
+    int code; /* of its last drop, 0: none; it stays when the session is back */
+    int64_t code_at, updated_at;
+    int n_qr;      /* codes shown */
+    bool started;  /* its socket has been started once */
+    bool dead;     /* its client is, and the bridge has not noticed */
+    bool nameless; /* its webhooks do not name it (wppconnect) */
+    struct sim_past past[SIM_PAST_N];
+    int n_past;
+    unsigned events; /* bits of enum sim_event that it wants */
 };
 
 /* One call that asks for a reconnection: the tests read R1 and R2 off these. */
@@ -113,7 +148,8 @@ struct sender;
 struct sim {
     struct app *app;
     struct sim_settings settings;
-    enum sim_dialect dialect;
+    const struct sim_dialect *dialect;
+    unsigned own_faults; /* bits: those of its dialect that are on */
     struct rng rng;
     struct http_server *api, *control;
     struct timer *tick;
@@ -160,9 +196,15 @@ const char *session_word(const struct sim *s, enum sim_status status);
 /* The next connected session in a cycle, or NULL. */
 struct sim_session *session_next_connected(struct sim *s);
 
+/* Of a dialect that has its own way to tell of it (dialect.h: changed). */
+void whatsapp_set(struct sim *s, struct sim_session *x, enum sim_status status);
+void whatsapp_later(struct sim *s, struct sim_session *x, enum sim_next next, int64_t ms);
+/* Makes a new socket: connecting, and then connected or a QR code. */
+void whatsapp_start(struct sim *s, struct sim_session *x);
 void whatsapp_connect(struct sim *s, struct sim_session *x); /* connected now, and sends the webhook */
 /* Drops it with a code; 515 restarts by itself (zapw), 401 logs out. */
 void whatsapp_drop(struct sim *s, struct sim_session *x, int code);
+void whatsapp_show_qr(struct sim *s, struct sim_session *x);
 void whatsapp_new_qr(struct sim *s, struct sim_session *x);    /* the old one has expired */
 void whatsapp_revive(struct sim *s, struct sim_session *x);    /* an unlisted one is created again */
 void whatsapp_reconnect(struct sim *s, struct sim_session *x); /* as the contract's route does */
@@ -175,15 +217,23 @@ extern const char *const event_labels[EVENT_N]; /* "received", "group" …, in s
 /* "received,sent" -> bits; 0: one of the words is unknown. */
 unsigned event_bits(const char *words);
 
+/* Sends the body that was built in s->body. @head: the request's header lines down to "Content-Length: ", or empty: as zapw
+ * sends them. @repeat_at: of the digit in @head that counts repeats, -1: there is none. */
+void hook_send(struct sim *s, const struct sim_session *x, const char *name, int64_t number, struct str head,
+               int repeat_at);
 /* @name: the type on the wire. */
 void hook_session(struct sim *s, const struct sim_session *x, enum sim_event event, const char *name,
                   struct str data_json);
-void hook_message(struct sim *s, const struct sim_session *x, enum sim_event event);
+void hook_message(struct sim *s, struct sim_session *x, enum sim_event event);
+void hook_zapw_message(struct sim *s, struct sim_session *x, enum sim_event event, int64_t number);
 
 void traffic_tick(struct sim *s, int64_t now_ms);
 
 /* ---- API, calls and faults ------------------------------------------------------------------- */
 extern const struct http_handlers api_handlers, control_handlers;
+void api_came(struct sim *s, struct http_req *r); /* zapw's and the contract's */
+void api_serve(struct sim *s, struct http_req *r);
+void api_etag(struct str body, char *ret, size_t n);            /* Express' header, a line */
 void api_answer_created(struct sim *s, struct sim_session *x);  /* the QR code is there */
 void api_answer_too_late(struct sim *s, struct sim_session *x); /* it did not come, the session is gone */
 void api_answer_json(struct sim *s, struct http_req *r, int status, const struct buf *body);
@@ -216,7 +266,10 @@ void fault_close(struct sim_fault *f);
 /* Takes the place of an order for the same route and method; FAULT_NONE only removes it, and all of them when
  * both are "". Calls that hung under it go on. -ENOSPC: too many orders. */
 int fault_set(struct sim_fault *f, const struct fault_order *o);
-/* Takes the call when an order says so; otherwise false. @done is called with it after a delay. */
+/* fault_holds(): takes the call and calls @done with it after so many ms; false: no memory. It is no fault's.
+ * fault_takes(): takes the call when an order says so; otherwise false. @done is called with it after a delay. */
+bool fault_holds(struct sim_fault *f, struct http_req *r, int64_t ms,
+                 void (*done)(void *ctx, struct http_req *r), void *ctx);
 bool fault_takes(struct sim_fault *f, struct http_req *r, void (*done)(void *ctx, struct http_req *r),
                  void *ctx);
 void fault_forget(struct sim_fault *f); /* the held calls are gone with their server */
@@ -228,8 +281,11 @@ struct hook {
     int64_t number;  /* of the message, -1: none */
     int64_t next_at; /* loop ms, for retries */
     int tries;
-    const char *event; /* its header; points into body when the name is none of ours */
+    const char *event; /* its header; points into body */
     size_t event_n;
+    char *head; /* its own header lines, in body; NULL: as zapw's */
+    size_t head_n;
+    char *repeat; /* the digit in head that counts repeats, or NULL */
     size_t n;
     char body[];
 };

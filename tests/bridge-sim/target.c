@@ -10,6 +10,7 @@
 #include "common/base/url.h"
 #include "common/io/loop_uv.h"
 #include "tests/bridge-sim/conn.h"
+#include "tests/bridge-sim/dialect.h"
 
 /* Of a request's head, with an URL of any sensible length. */
 #define HEAD_MAX 4096
@@ -63,7 +64,7 @@ static void put_authorization(const struct target *t, const struct url *u, struc
                      u->password.p ? u->password.p : "");
         base64_encode(plain, (size_t)n < sizeof plain ? (size_t)n : sizeof plain - 1, encoded);
         (void)buf_addf(out, "Authorization: Basic %s\r\n", encoded);
-    } else if (o->webhook_token[0] && t->sim->dialect == SIM_CONTRACT) {
+    } else if (o->webhook_token[0] && t->sim->dialect == &dialect_contract) {
         (void)buf_addf(out, "Authorization: Bearer %s\r\n", o->webhook_token);
     }
 }
@@ -87,6 +88,7 @@ static int make_head(struct target *t, const struct url *u)
     if (buf_error(&head) != 0 || buf_error(&tail) != 0)
         return -EINVAL;
     t->head = buf_take(&head, &n);
+    t->line_n = (size_t)(strstr(t->head, "\r\n") + 2 - t->head);
     t->tail = buf_take(&tail, &n);
     return 0;
 }

@@ -1,5 +1,5 @@
 /* Messages at a rate, and a drop now and then. */
-#include "tests/bridge-sim/sim.h"
+#include "tests/bridge-sim/dialect.h"
 
 /* The most messages of a tick, so that answers get their turn. */
 #define TICK_MESSAGES_MAX 2000
@@ -46,7 +46,7 @@ static void drop_one(struct sim *s, int64_t now_ms)
     s->drop_at = now_ms + s->settings.drop_every_ms;
     x = session_next_connected(s);
     if (x)
-        whatsapp_drop(s, x, 428);
+        whatsapp_drop(s, x, s->dialect->drop_code);
 }
 
 void traffic_tick(struct sim *s, int64_t now_ms)

@@ -12,6 +12,7 @@
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "tests/bridge-sim/dialect.h"
 #include "tests/bridge-sim/sim.h"
 
 /* zapw opens a new socket by itself this long after a 515. */
@@ -19,21 +20,42 @@
 
 #define LOGGED_OUT 401
 
-static void later(struct sim *s, struct sim_session *x, enum sim_next next, int64_t ms)
+void whatsapp_later(struct sim *s, struct sim_session *x, enum sim_next next, int64_t ms)
 {
     x->next = next;
     x->next_at = sim_now(s) + ms;
+}
+
+void whatsapp_set(struct sim *s, struct sim_session *x, enum sim_status status)
+{
+    x->status = status;
+    x->updated_at = sim_wall(s);
+    if (s->dialect->changed)
+        s->dialect->changed(s, x);
+}
+
+void whatsapp_start(struct sim *s, struct sim_session *x)
+{
+    x->started = true;
+    s->counters.reconnects++;
+    if (s->reconnect_does_nothing)
+        return;
+    x->dead = false;
+    whatsapp_later(s, x, x->paired ? SIM_NEXT_CONNECT : SIM_NEXT_QR, s->settings.reconnect_ms);
+    whatsapp_set(s, x, SIM_CONNECTING);
 }
 
 void whatsapp_connect(struct sim *s, struct sim_session *x)
 {
     char phone[SIM_PHONE_MAX], data[80];
 
-    x->status = SIM_CONNECTED;
-    x->paired = true;
-    x->logged_out = x->had_qr = x->unlisted = false;
+    x->paired = x->started = true;
+    x->logged_out = x->had_qr = x->unlisted = x->dead = false;
     x->next = SIM_NEXT_NONE;
     x->connected_at = sim_wall(s);
+    whatsapp_set(s, x, SIM_CONNECTED);
+    if (s->dialect->changed)
+        return;
     if (x->creating)
         api_answer_created(s, x);
     (void)snprintf(data, sizeof data, "{\"phoneNumber\":\"%s\",\"name\":\"Bob\"}", session_phone(x, phone));
@@ -80,9 +102,13 @@ static void send_drop(struct sim *s, const struct sim_session *x, int code)
 void whatsapp_drop(struct sim *s, struct sim_session *x, int code)
 {
     s->counters.drops++;
-    if (code == 515 && s->dialect == SIM_ZAPW) { /* no webhook; it comes back, or wants to be paired */
+    if (s->dialect->drop) {
+        s->dialect->drop(s, x, code);
+        return;
+    }
+    if (code == 515 && s->dialect == &dialect_zapw) { /* no webhook; it comes back, or wants to be paired */
         x->status = SIM_CONNECTING;
-        later(s, x, x->paired ? SIM_NEXT_CONNECT : SIM_NEXT_QR, RESTART_515_MS);
+        whatsapp_later(s, x, x->paired ? SIM_NEXT_CONNECT : SIM_NEXT_QR, RESTART_515_MS);
         return;
     }
     x->status = SIM_DISCONNECTED;
@@ -93,24 +119,25 @@ void whatsapp_drop(struct sim *s, struct sim_session *x, int code)
 
 /* ---- QR codes -------------------------------------------------------------------------------- */
 
-static void show_qr(struct sim *s, struct sim_session *x)
+void whatsapp_show_qr(struct sim *s, struct sim_session *x)
 {
-    x->status = SIM_QR_WAITING;
-    x->had_qr = true;
+    x->had_qr = x->started = true;
+    x->n_qr++;
     x->qr_expires_at = sim_wall(s) + s->settings.qr_life_ms;
     x->next = SIM_NEXT_NONE;
     if (s->settings.pair_ms > 0)
-        later(s, x, SIM_NEXT_PAIR, s->settings.pair_ms);
+        whatsapp_later(s, x, SIM_NEXT_PAIR, s->settings.pair_ms);
+    whatsapp_set(s, x, SIM_QR_WAITING);
     if (x->creating)
         api_answer_created(s, x);
-    if (s->dialect == SIM_CONTRACT)
+    if (s->dialect == &dialect_contract)
         hook_session(s, x, EVENT_QR, event_names[EVENT_QR], STR_LIT("{\"qr\":\"2@simulated,qr,code\"}"));
 }
 
 void whatsapp_new_qr(struct sim *s, struct sim_session *x)
 {
     x->status = SIM_INITIALIZING;
-    later(s, x, SIM_NEXT_QR, s->settings.qr_ms);
+    whatsapp_later(s, x, SIM_NEXT_QR, s->settings.qr_ms);
     hook_session(s, x, EVENT_DISCONNECTED, event_names[EVENT_DISCONNECTED],
                  STR_LIT("{\"reason\":{\"shouldReconnect\":true}}"));
 }
@@ -121,9 +148,9 @@ static void come_back(struct sim *s, struct sim_session *x, int64_t ms)
 {
     x->status = SIM_CONNECTING;
     if (x->logged_out)
-        later(s, x, SIM_NEXT_REFUSED, ms);
+        whatsapp_later(s, x, SIM_NEXT_REFUSED, ms);
     else
-        later(s, x, x->paired ? SIM_NEXT_CONNECT : SIM_NEXT_QR, ms);
+        whatsapp_later(s, x, x->paired ? SIM_NEXT_CONNECT : SIM_NEXT_QR, ms);
 }
 
 void whatsapp_revive(struct sim *s, struct sim_session *x)
@@ -145,7 +172,7 @@ void whatsapp_restart_all(struct sim *s)
     log_info("sim-restart", "the bridge restarts", KI("away_ms", s->settings.restart_ms));
     sim_refuse(s);
     s->listen_at = sim_now(s) + s->settings.restart_ms;
-    if (s->dialect == SIM_ZAPW && s->settings.retries > 0)
+    if (s->dialect == &dialect_zapw && s->settings.retries > 0)
         sender_forget(s->sender);
     for (int i = 0; i < s->n_sessions && !s->reconnect_does_nothing; i++) {
         if (!s->sessions[i].unlisted)
@@ -157,8 +184,14 @@ void whatsapp_restart_all(struct sim *s)
 
 static void happen(struct sim *s, struct sim_session *x)
 {
-    if (x->next == SIM_NEXT_QR) {
-        show_qr(s, x);
+    if (dialect_has_fault(s, "no-network")) {
+        whatsapp_later(s, x, x->next, s->dialect->no_network_ms * s->settings.pace / 100);
+        s->dialect->no_network(s, x);
+    } else if (x->next == SIM_NEXT_QR) {
+        whatsapp_show_qr(s, x);
+    } else if (x->next == SIM_NEXT_RESTART) {
+        whatsapp_later(s, x, SIM_NEXT_CONNECT, s->settings.reconnect_ms);
+        whatsapp_set(s, x, SIM_CONNECTING);
     } else if (x->next == SIM_NEXT_REFUSED) {
         x->status = SIM_DISCONNECTED;
         x->next = SIM_NEXT_NONE;
