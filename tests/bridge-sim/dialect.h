@@ -11,7 +11,8 @@
 /* clang-format off */
 #define SIM_DIALECTS(X) \
     X(zapw)             \
-    X(contract)
+    X(contract)         \
+    X(waha)
 /* clang-format on */
 
 /* One call of the API. */
