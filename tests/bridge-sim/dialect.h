@@ -69,7 +69,6 @@ struct sim_dialect {
 #define X(name) extern const struct sim_dialect dialect_##name;
 SIM_DIALECTS(X)
 #undef X
-const struct sim_dialect *dialect_find(const char *name);
 const char *dialect_name(int i); /* of row i, NULL past the end */
 /* Turns a fault of the dialect on or off; false: it has none of that name. */
 bool dialect_set_fault(struct sim *s, const char *name, bool on);

@@ -87,6 +87,14 @@ void session_remove(struct sim *s, struct sim_session *x)
     rebuild_index(s);
 }
 
+void sessions_free(struct sim *s)
+{
+    for (int i = 0; i < s->n_sessions; i++)
+        say_webhook_fini(&s->sessions[i].hook);
+    mem_free(s->sessions);
+    mem_free(s->index);
+}
+
 struct sim_session *session_next_connected(struct sim *s)
 {
     for (int i = 0; i < s->n_sessions; i++) {

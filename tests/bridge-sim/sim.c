@@ -1,5 +1,5 @@
 /* The tick, opening and closing. */
-#include "tests/bridge-sim/dialect.h"
+#include "tests/bridge-sim/sim.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -181,10 +181,7 @@ void sim_close(struct sim *s)
     http_server_close(s->control);
     fault_close(s->fault);
     sender_close(s->sender);
-    for (int i = 0; i < s->n_sessions; i++)
-        say_webhook_fini(&s->sessions[i].hook);
-    mem_free(s->sessions);
-    mem_free(s->index);
+    sessions_free(s);
     mem_free(s->calls);
     buf_fini(&s->body);
 }

@@ -184,6 +184,8 @@ void sim_refuse(struct sim *s); /* stops listening, breaks the open connections 
 int64_t sim_wall(struct sim *s);
 int64_t sim_now(struct sim *s); /* loop ms */
 
+const struct sim_dialect *dialect_find(const char *name); /* dialect.h; NULL: there is none */
+
 /* ---- sessions -------------------------------------------------------------------------------- */
 struct sim_session *session_find(struct sim *s, struct str id);
 /* A number that follows from its id: two sessions of one id, on two bridges, have one phone. Returns @ret. */
@@ -192,6 +194,7 @@ char *session_phone(const struct sim_session *x, char ret[SIM_PHONE_MAX]);
 /* Pointers to sessions live until the next session_add() or session_remove(). -EEXIST, -ENOMEM. */
 int session_add(struct sim *s, const char *id, struct sim_session **ret);
 void session_remove(struct sim *s, struct sim_session *x);
+void sessions_free(struct sim *s);
 const char *session_word(const struct sim *s, enum sim_status status);
 /* The next connected session in a cycle, or NULL. */
 struct sim_session *session_next_connected(struct sim *s);
