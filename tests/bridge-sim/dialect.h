@@ -12,7 +12,9 @@
 #define SIM_DIALECTS(X) \
     X(zapw)             \
     X(contract)         \
-    X(waha)
+    X(waha)             \
+    X(evolution)        \
+    X(openwa)
 /* clang-format on */
 
 /* One call of the API. */

@@ -128,7 +128,7 @@ void whatsapp_show_qr(struct sim *s, struct sim_session *x)
     if (s->settings.pair_ms > 0)
         whatsapp_later(s, x, SIM_NEXT_PAIR, s->settings.pair_ms);
     whatsapp_set(s, x, SIM_QR_WAITING);
-    if (x->creating)
+    if (x->creating && !s->dialect->changed)
         api_answer_created(s, x);
     if (s->dialect == &dialect_contract)
         hook_session(s, x, EVENT_QR, event_names[EVENT_QR], STR_LIT("{\"qr\":\"2@simulated,qr,code\"}"));
