@@ -36,7 +36,7 @@ struct replay_settings {
     struct cli_settings cli;
     struct forward_settings forward;
     const char *from, *to, *type, *session, *to_url, *destination, *config, *speed;
-    bool dry_run;
+    bool dry_run, public_only;
 };
 #define AT(field) offsetof(struct replay_settings, field)
 
@@ -49,6 +49,8 @@ static const struct setting replay_table[] = {
     { .name = "DRY_RUN", .kind = SETTING_BOOL, .at = AT(dry_run), .def = "false", .flag_only = true,
       .help = "post nothing: say how many events would be posted" },
     { .name = "TO_URL", .kind = SETTING_URL, .at = AT(to_url), .flag_only = true, .help = "post there instead of to BACKEND_URL" },
+    { .name = "PUBLIC_ONLY", .kind = SETTING_BOOL, .at = AT(public_only), .flag_only = true,
+      .help = "refuse a --to-url with a private address that is neither BACKEND_URL nor of FORWARD_CONFIG; the console asks so" },
     { .name = "SPEED", .at = AT(speed), .def = "0", .flag_only = true,
       .help = "1: at the pace at which they came, 10: ten times that; 0: as fast as it goes" },
     { .name = "DESTINATION", .at = AT(destination), .flag_only = true,
@@ -66,10 +68,11 @@ enum place { PLACE_WAITS, PLACE_SENT, PLACE_DONE };
 struct replay {
     const struct replay_settings *s;
     struct delivery_target target;
-    struct config config;                         /* of --destination */
+    struct config config;                         /* of --destination and --public-only */
     const struct destination_config *destination; /* NULL: BACKEND_URL or --to-url */
     struct http_peer peer;
     int64_t timeout_ms;
+    bool public_only; /* no connection to an address of the own machine or network */
     struct event_selection selection;
     struct event_reader *reader;
     struct event_rows rows;
@@ -149,9 +152,7 @@ static int send_one(struct replay *p, int row)
                                               .timeout_ms = p->timeout_ms,
                                               .answer_bytes_max = ANSWER_BYTES_MAX,
                                               .http2 = true,
-                                              .public_only = p->destination &&
-                                                             !p->destination->allow_private &&
-                                                             !p->destination->proxy },
+                                              .public_only = p->public_only },
                       on_answer, post, NULL);
     }
     if (r != 0) {
@@ -366,18 +367,28 @@ static int set_speed(struct replay *p)
     return -1;
 }
 
-static int find_destination(struct replay *p)
+/* BACKEND_URL and the destinations of FORWARD_CONFIG. */
+static int read_destinations(struct replay *p)
 {
     CLEANUP(buf_fini) struct buf problem = BUF_INIT(SETTINGS_VALUE_MAX * 2);
     const struct replay_settings *s = p->s;
     int r = s->forward.url[0] ? config_add_backend(&p->config, &s->forward, &problem) : 0;
 
-    if (s->to_url[0])
-        return cli_problem(EXIT_USAGE, "--destination and --to-url: give one of them");
     if (r == 0 && s->config[0])
         r = config_read(&p->config, &s->forward, s->config, &problem);
-    if (r != 0)
-        return cli_problem(EXIT_USAGE, "%s", r == -EINVAL ? buf_str(&problem) : err_text(r));
+    return r ? cli_problem(EXIT_USAGE, "%s", r == -EINVAL ? buf_str(&problem) : err_text(r)) : -1;
+}
+
+static int find_destination(struct replay *p)
+{
+    const struct replay_settings *s = p->s;
+    int code;
+
+    if (s->to_url[0])
+        return cli_problem(EXIT_USAGE, "--destination and --to-url: give one of them");
+    code = read_destinations(p);
+    if (code >= 0)
+        return code;
     for (int i = 0; i < p->config.n; i++) {
         if (strcmp(p->config.at[i]->name, s->destination) == 0)
             p->destination = p->config.at[i];
@@ -388,7 +399,28 @@ static int find_destination(struct replay *p)
     p->target = p->destination->target;
     p->peer = p->destination->peer;
     p->timeout_ms = p->destination->timeout_ms;
+    p->public_only = !p->destination->allow_private && !p->destination->proxy;
     return -1;
+}
+
+/* May --public-only post to this URL wherever it leads? Only when an administrator has configured it, to the letter. */
+static bool is_configured(const struct replay *p, const char *url)
+{
+    for (int i = 0; i < p->config.n; i++) {
+        const struct destination_config *d = p->config.at[i];
+
+        if ((d->allow_private || d->proxy) && strcmp(d->target.url, url) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int restrict_target(struct replay *p)
+{
+    int code = read_destinations(p);
+
+    p->public_only = !is_configured(p, p->target.url);
+    return code;
 }
 
 static int find_target(struct replay *p, struct buf *url)
@@ -413,7 +445,7 @@ static int find_target(struct replay *p, struct buf *url)
     p->target.event_body = strcmp(s->forward.body, "event") == 0;
     p->peer.ca_file = s->forward.ca;
     p->timeout_ms = s->forward.timeout_ms;
-    return -1;
+    return s->public_only && s->to_url[0] ? restrict_target(p) : -1;
 }
 
 static void say_summary(const struct replay *p, int64_t took_ms)

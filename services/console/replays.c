@@ -121,7 +121,8 @@ static void make_command(const struct replay_order *o, struct command *ret)
     n += add_option(ret->bridge, sizeof ret->bridge, "bridge", f->bridge, &w[n]);
     n += add_option(ret->session, sizeof ret->session, "session", f->session, &w[n]);
     n += add_option(ret->type, sizeof ret->type, "type", f->type_prefix, &w[n]);
-    (void)add_option(ret->to_url, sizeof ret->to_url, "to-url", str_from(o->to_url), &w[n]);
+    n += add_option(ret->to_url, sizeof ret->to_url, "to-url", str_from(o->to_url), &w[n]);
+    w[n++] = "--public-only"; /* a login at the console is no login on this machine */
     for (int i = 0; i < o->what->sessions; i++)
         ret->sessions[i] = o->what->session[i];
 }

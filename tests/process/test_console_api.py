@@ -350,6 +350,33 @@ def test_an_empty_store_is_answered_too(stack):
     assert console.post("/delivery/replay", {"dry_run": True})[2]["matched"] == 0
 
 
+def test_a_replay_reaches_no_address_of_the_inner_network(world):
+    """A person at the console may send events to a public address, or to a URL that an administrator has configured."""
+    stack, console = world
+    inner = Backend()
+    port = inner.url.rpartition(":")[2]
+    one = {"from_seq": 1, "to_seq": 1, "expect": 1}
+
+    def replay(url):
+        status, _, answer = console.post("/delivery/replay", {**one, "to_url": url})
+        assert status == 200, answer
+        return zk.wait_until("the replay is over", lambda: (
+            r := console.get(f"/delivery/replay/{answer['id']}")[2])["step"] != "running" and r)
+    try:
+        for host in ("127.0.0.1", "127.1", "[::1]", "[::ffff:127.0.0.1]", "0x7f000001", "localhost"):
+            over = replay(f"http://{host}:{port}/")
+            assert (over["step"], over["sent"]) == ("failed", 0) and "private" in over["detail"], (host, over)
+        assert inner.all() == []
+        assert replay(stack.env["BACKEND_URL"])["step"] == "done"
+        stack.cli("replay", "--from", "1", "--to", "1", "--to-url", inner.url, check=True)  # of somebody who has a shell here
+        inner.wait(1)
+    finally:
+        inner.close()
+    token = console.post("/tokens", {"name": "replayer", "role": "operator"})[2]["token"]
+    by_token = {"Authorization": f"Bearer {token}", "Cookie": None}
+    assert console.post("/delivery/replay", {**one, "to_url": "http://example.com/"}, headers=by_token)[0] == 403
+
+
 def test_an_open_address_needs_a_password(stack):
     for env in ({"ZAPKEEP_CONSOLE_LISTEN": "0.0.0.0:0"}, {"ZAPKEEP_CONSOLE_LISTEN": "127.0.0.1:0", "ZAPKEEP_CONSOLE_URL": "https://ops.example.com"}):
         p = stack.start("open", "zapkeep-console", "--admin-listen", "off", **env)
