@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import sqlite3
+import statistics
 import time
 
 import pytest
@@ -183,7 +184,7 @@ def rate(stack, n, headers, **how):
     return n / (time.monotonic() - began)
 
 
-ROUNDS = 10
+ROUNDS, ROUNDS_MAX, BATCH = 40, 200, 10
 KEPT = 0.9  # of the throughput, and of the webhooks that a second of ingest's processor time gives
 
 
@@ -196,34 +197,53 @@ def cpu_s(process):
     return total / 1e9
 
 
-def measure(stack, process):
-    """(webhooks a second, webhooks for a second of processor time)"""
-    before = cpu_s(process)
-    speed = rate(stack, 100, lambda body: [])
-    return speed, 100 / (cpu_s(process) - before)
+def measure(stack):
+    """A batch of webhooks: (seconds, seconds of processor time)"""
+    before = cpu_s(stack.processes["ingest"])
+    took = BATCH / rate(stack, BATCH, lambda body: [])
+    return took, cpu_s(stack.processes["ingest"]) - before
+
+
+def kept(quiet, attacked):
+    """(of the throughput, of the processor's yield), from batches that took turns, so that work of this machine, a slow disk and
+    the order of the two met both alike. Such noise only ever makes a batch longer, and by its halves and doubles when the
+    machine is loaded; an attack that holds a sender up does so in every batch. So the fastest tenths are compared; and for
+    processor time, which noise touches less, the medians."""
+    tenth = len(quiet) // 10
+
+    def fastest(rows):
+        return sum(sorted(took for took, _ in rows)[:tenth])
+
+    return fastest(quiet) / fastest(attacked), \
+        statistics.median(cpu for _, cpu in quiet) / statistics.median(cpu for _, cpu in attacked)
 
 
 @pytest.mark.parametrize("what,data", ATTACKS, ids=[row[0] for row in ATTACKS])
 def test_half_sent_requests_stop_nobody(make_stack, what, data):
-    """A sender with a token keeps nine tenths of its throughput beside 64 half-sent requests from each of four addresses."""
-    stack = make_stack()
+    """A sender with a token keeps nine tenths of the throughput that it has at the same time at an ingest that nobody attacks,
+    beside 64 half-sent requests from each of four addresses."""
+    stack, quiet = make_stack(), make_stack()
     p = stack.ingest()
-    rate(stack, 50, lambda body: [])
+    quiet.ingest()
+    for warm in (stack, quiet):
+        rate(warm, 50, lambda body: [])
     before_kib = p.rss_kib()
-    alone, beside, kept = [], [], [0, 0]
-    while len(alone) < ROUNDS and min(kept) < KEPT:
-        alone.append(measure(stack, p))
-        sockets = half_sent(stack, data())
-        beside.append(measure(stack, p))
-        signed = rate(stack, 30, lambda body: [hub(body)], token=None)
-        grown_mib = (p.rss_kib() - before_kib) / 1024
-        assert stack.get_ingest("/ready")[0] == 200  # those who attack have their part, the others theirs
-        for s in sockets:
-            s.close()
-        kept = [max(b[i] / a[i] for a, b in zip(alone, beside)) for i in (0, 1)]  # of neighbours in time
-    print(f"{what}: {kept[0]:.2f} of the throughput and {kept[1]:.2f} of the processor's yield are kept after {len(alone)} rounds, "
-          f"signed {signed:.0f}/s, {grown_mib:.1f} MiB more")
-    assert min(kept) >= KEPT and signed > 0
+    sockets = half_sent(stack, data())
+    rows = {quiet: [], stack: []}
+    part = (0, 0)
+    while min(part) < KEPT and len(rows[stack]) < ROUNDS_MAX:  # more of the same sample when it is too small to tell
+        for i in range(ROUNDS):
+            for one in (stack, quiet) if i % 2 else (quiet, stack):
+                rows[one].append(measure(one))
+        part = kept(rows[quiet], rows[stack])
+    signed = rate(stack, 30, lambda body: [hub(body)], token=None)
+    grown_mib = (p.rss_kib() - before_kib) / 1024
+    assert stack.get_ingest("/ready")[0] == 200  # those who attack have their part, the others theirs
+    for s in sockets:
+        s.close()
+    print(f"{what}: {part[0]:.2f} of the throughput and {part[1]:.2f} of the processor's yield are kept in {len(rows[stack])} "
+          f"batches, signed {signed:.0f}/s, {grown_mib:.1f} MiB more")
+    assert min(part) >= KEPT and signed > 0
     assert grown_mib < 24 or "ASAN_OPTIONS" in stack.env
     assert p.stop() == 0
 
