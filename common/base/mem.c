@@ -109,6 +109,11 @@ void mem_fail_after(long n)
     atomic_store_explicit(&fail_after, n, memory_order_relaxed);
 }
 
+long mem_fail_left(void)
+{
+    return atomic_load_explicit(&fail_after, memory_order_relaxed);
+}
+
 int mem_has_failed(void)
 {
     long n = atomic_load_explicit(&fail_after, memory_order_relaxed);

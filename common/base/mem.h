@@ -35,6 +35,8 @@ void mem_freep(void *pp);
 void mem_fail_after(long n);
 /* Tests: the next n allocations succeed, the one after fails, all others succeed. */
 void mem_fail_once_after(long n);
+/* Tests: of the n above, how many are left. */
+long mem_fail_left(void);
 /* Tests: an allocation has failed since, or the next one would. */
 int mem_has_failed(void);
 /* Tests: how many blocks of ours are allocated now. */
