@@ -110,11 +110,71 @@ static void test_two_writers_number_without_a_gap_and_know_each_others_events(vo
         event_log_close(log[i]);
 }
 
+static struct event_new event_of(int n, uint8_t digest[EVENT_DIGEST_BYTES])
+{
+    memset(digest, 0, EVENT_DIGEST_BYTES);
+    memcpy(digest, &n, sizeof n);
+    return (struct event_new){ .at = 1000,
+                               .type = STR_LIT("message.received"),
+                               .bridge = STR_LIT("main"),
+                               .session = STR_LIT("alpha"),
+                               .message_id = STR_LIT("M"),
+                               .body = STR_LIT("{}"),
+                               .key_time_ms = 2000,
+                               .key_digest = digest };
+}
+
+/* Adds events @from to @to as one commit; ret_seq[i] < 0: a duplicate of that seq. */
+static void commit_range(struct event_log *l, int from, int to, int64_t *ret_seq)
+{
+    uint8_t digests[64][EVENT_DIGEST_BYTES];
+    struct event_new events[64];
+    int results[64];
+
+    assert_int_equal(event_log_begin(l), 0);
+    for (int i = 0; i <= to - from; i++) {
+        events[i] = event_of(from + i, digests[i]);
+        assert_int_equal(event_log_add(l, &events[i], &results[i], &ret_seq[i]), 0);
+    }
+    assert_int_equal(event_log_commit(l), 0);
+    for (int i = 0; i <= to - from; i++) {
+        if (results[i] == EVENT_DUPLICATE)
+            ret_seq[i] = -ret_seq[i];
+    }
+}
+
+static void test_a_batch_of_new_events_is_one_statement_and_one_with_a_known_event_has_no_gap(void **state)
+{
+    const char *where = server();
+    struct event_log *log = NULL;
+    int64_t seq[64], pid = 0, head;
+
+    (void)state;
+    assert_int_equal(event_log_open(where, &log, &pid), 0);
+    head = event_log_head(log);
+    commit_range(log, 1000, 1004, seq);
+    commit_range(log, 1005, 1009, seq + 5);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(seq[i], head + 1 + i);
+    psql(where, "DO 'BEGIN ASSERT (SELECT max(head) > 0 FROM zapkeep_events.batch); END'");
+    commit_range(log, 1008, 1012, seq); /* two are known */
+    assert_int_equal(seq[0], -(head + 9));
+    assert_int_equal(seq[1], -(head + 10));
+    for (int i = 2; i < 5; i++)
+        assert_int_equal(seq[i], head + 9 + i);
+    commit_range(log, 1013, 1015, seq); /* by the way of two trips */
+    assert_int_equal(seq[0], head + 14);
+    assert_int_equal(event_log_head(log), head + 16);
+    psql(where, "DO 'BEGIN ASSERT (SELECT count(*) = max(seq) FROM zapkeep_events.event); END'");
+    event_log_close(log);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_role_has_one_holder),
         cmocka_unit_test(test_a_lease_that_ended_is_taken_over_and_the_old_holder_writes_nothing),
+        cmocka_unit_test(test_a_batch_of_new_events_is_one_statement_and_one_with_a_known_event_has_no_gap),
         cmocka_unit_test(test_two_writers_number_without_a_gap_and_know_each_others_events),
     };
 

@@ -1,6 +1,8 @@
 #include "common/store/postgres/batch.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,22 +62,34 @@ void batch_prepare(struct pg_pipeline *p)
     pg_pipeline_prepare(p, "add_events", add_events_sql);
     pg_pipeline_prepare(p, "add_keys", add_keys_sql);
     pg_pipeline_prepare(p, "move_keys", move_keys_sql);
+    pg_pipeline_prepare(p, "append",
+                        "SELECT zapkeep_events.append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)");
 }
 
-/* Adds one with the first @n columns. Returns the index of its result, or -ENOMEM. */
-static int add(struct batch *b, struct pg_pipeline *p, const char *name, int n)
-{
-    const char *values[ARRAY_LEN(b->column)];
-    int lengths[ARRAY_LEN(b->column)], formats[ARRAY_LEN(b->column)];
+#define SCALARS_MAX 3
 
+/* Adds one with @n_scalars texts and then the first @n columns. Returns the index of its result, or -ENOMEM. */
+static int add_mixed(struct batch *b, struct pg_pipeline *p, const char *name, int n_scalars,
+                     const char *const *scalars, int n)
+{
+    const char *values[SCALARS_MAX + ARRAY_LEN(b->column)];
+    int lengths[ARRAY_LEN(values)] = { 0 }, formats[ARRAY_LEN(values)] = { 0 };
+
+    for (int i = 0; i < n_scalars; i++)
+        values[i] = scalars[i];
     for (int i = 0; i < n; i++) {
         if (pg_array_end(&b->column[i]) != 0)
             return -ENOMEM;
-        values[i] = b->column[i].bytes.data;
-        lengths[i] = (int)b->column[i].bytes.len;
-        formats[i] = 1;
+        values[n_scalars + i] = b->column[i].bytes.data;
+        lengths[n_scalars + i] = (int)b->column[i].bytes.len;
+        formats[n_scalars + i] = 1;
     }
-    return pg_pipeline_add(p, name, n, values, lengths, formats);
+    return pg_pipeline_add(p, name, n_scalars + n, values, lengths, formats);
+}
+
+static int add(struct batch *b, struct pg_pipeline *p, const char *name, int n)
+{
+    return add_mixed(b, p, name, 0, NULL, n);
 }
 
 /* ---- keys ------------------------------------------------------------------------------------ */
@@ -146,29 +160,40 @@ void batch_number(struct batch *b, const PGresult *known, int64_t *head)
 
 /* ---- rows ------------------------------------------------------------------------------------ */
 
+/* The columns of an event behind its seq. */
+static const enum pg_array_kind event_kinds[] = { PG_ARRAY_INT8, PG_ARRAY_INT8, PG_ARRAY_TEXT, PG_ARRAY_TEXT,
+                                                  PG_ARRAY_TEXT, PG_ARRAY_TEXT, PG_ARRAY_BYTEA };
+
+static void begin_events(struct pg_array *c)
+{
+    for (size_t i = 0; i < ARRAY_LEN(event_kinds); i++)
+        pg_array_begin(&c[i], event_kinds[i]);
+}
+
+static void put_event(struct pg_array *c, const struct event_new *e)
+{
+    pg_array_int(&c[0], e->at);
+    pg_array_int(&c[1], e->occurred_at);
+    pg_array_str(&c[2], e->type);
+    pg_array_str(&c[3], e->bridge);
+    pg_array_str(&c[4], e->session);
+    pg_array_str(&c[5], e->message_id);
+    pg_array_str(&c[6], e->body);
+}
+
 static int add_events(struct batch *b, struct pg_pipeline *p)
 {
-    static const enum pg_array_kind kinds[] = { PG_ARRAY_INT8, PG_ARRAY_INT8, PG_ARRAY_INT8, PG_ARRAY_TEXT,
-                                                PG_ARRAY_TEXT, PG_ARRAY_TEXT, PG_ARRAY_TEXT, PG_ARRAY_BYTEA };
     struct pg_array *c = b->column;
 
-    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-        pg_array_begin(&c[i], kinds[i]);
+    pg_array_begin(&c[0], PG_ARRAY_INT8);
+    begin_events(c + 1);
     for (int i = 0; i < b->n; i++) {
-        const struct event_new *e = b->items[i].event;
-
         if (b->items[i].seq == 0)
             continue;
         pg_array_int(&c[0], b->items[i].seq);
-        pg_array_int(&c[1], e->at);
-        pg_array_int(&c[2], e->occurred_at);
-        pg_array_str(&c[3], e->type);
-        pg_array_str(&c[4], e->bridge);
-        pg_array_str(&c[5], e->session);
-        pg_array_str(&c[6], e->message_id);
-        pg_array_str(&c[7], e->body);
+        put_event(c + 1, b->items[i].event);
     }
-    return c[0].n > 0 ? add(b, p, "add_events", (int)ARRAY_LEN(kinds)) : 0;
+    return c[0].n > 0 ? add(b, p, "add_events", 1 + (int)ARRAY_LEN(event_kinds)) : 0;
 }
 
 /* Of two events of the batch with one key the newer holds it. */
@@ -212,4 +237,47 @@ int batch_add_rows(struct batch *b, struct pg_pipeline *p)
     if (r >= 0)
         r = add_keys(b, p, true);
     return r < 0 ? r : 0;
+}
+
+/* ---- all of them are new --------------------------------------------------------------------- */
+
+bool batch_may_be_new(const struct batch *b)
+{
+    for (int i = 1; i < b->n; i++) {
+        for (int at = 0; at < i; at++) {
+            if (same_key(b->items[at].event, b->items[i].event))
+                return false;
+        }
+    }
+    return b->n > 0;
+}
+
+int batch_append(struct batch *b, struct pg_pipeline *p, const char *ingest, int64_t id)
+{
+    struct pg_array *c = b->column;
+    struct pg_array *keys = c + ARRAY_LEN(event_kinds);
+    char n_text[24], id_text[24];
+    const char *scalars[] = { n_text, ingest, id_text };
+
+    (void)snprintf(n_text, sizeof n_text, "%d", b->n);
+    (void)snprintf(id_text, sizeof id_text, "%" PRId64, id);
+    begin_events(c);
+    pg_array_begin(&keys[0], PG_ARRAY_INT8);
+    pg_array_begin(&keys[1], PG_ARRAY_BYTEA);
+    for (int i = 0; i < b->n; i++) {
+        const struct event_new *e = b->items[i].event;
+
+        put_event(c, e);
+        pg_array_int(&keys[0], e->key_time_ms);
+        pg_array_str(&keys[1], (struct str){ (const char *)e->key_digest, EVENT_DIGEST_BYTES });
+    }
+    return add_mixed(b, p, "append", ARRAY_LEN(scalars), scalars, ARRAY_LEN(b->column));
+}
+
+void batch_number_new(struct batch *b, int64_t *head)
+{
+    for (int i = 0; i < b->n; i++) {
+        *b->items[i].ret_result = 0;
+        *b->items[i].ret_seq = ++*head;
+    }
 }

@@ -23,7 +23,7 @@ struct batch_item {
 struct batch {
     struct batch_item *items;
     int n, cap;
-    struct pg_array column[8];
+    struct pg_array column[9];
 };
 
 void batch_clear(struct batch *b);
@@ -38,3 +38,11 @@ int batch_find_keys(struct batch *b, struct pg_pipeline *p);
 void batch_number(struct batch *b, const PGresult *known, int64_t *head);
 /* Writes the rows of what was numbered. Returns 0 or -errno. */
 int batch_add_rows(struct batch *b, struct pg_pipeline *p);
+
+/* The same in one statement outside of a transaction, for a batch whose events are all new, which most are. */
+
+/* No two events have one key. */
+bool batch_may_be_new(const struct batch *b);
+/* Returns the index of the result: the head before them, -1: nothing is done, a key is known; or -errno. */
+int batch_append(struct batch *b, struct pg_pipeline *p, const char *ingest, int64_t id);
+void batch_number_new(struct batch *b, int64_t *head);

@@ -55,6 +55,7 @@ static const struct {
     { "55P03", -EAGAIN },   /* lock not available in time */
     { "57014", -EAGAIN },   /* statement_timeout */
     { "40", -EAGAIN },      /* serialization failure, deadlock */
+    { "23514", -ERANGE },   /* no partition for a row */
     { "58", -EIO },         /* a file of the server */
     { "XX001", -EBADMSG },  /* data corrupted */
     { "XX002", -EBADMSG },  /* index corrupted */

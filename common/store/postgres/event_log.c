@@ -1,7 +1,7 @@
 /*
  * Appending to the log. Any number of ingests do so at the same time.
  *
- * One commit, when all goes well, is two round trips (pipeline.h):
+ * One commit is one round trip when all its events are new (batch_append()), else two (pipeline.h):
  *   add      collects the events
  *   commit   BEGIN, moves the row of the newest seq (log_head) on by the number of events and so locks it, with the id of
  *            this batch; asks which keys are known
@@ -9,7 +9,7 @@
  * The row is held until the commit is visible, so seq is dense and in commit order: a reader that has seen seq N has seen
  * all below it.
  *
- * When the connection breaks during the second trip, nobody knows whether the commit happened. The batch's id stands in the
+ * When the connection breaks during the last trip, nobody knows whether the commit happened. The batch's id stands in the
  * same transaction: after reconnecting its row is locked (so that the old session is over) and read, and the senders are
  * answered by that.
  */
@@ -32,6 +32,8 @@
 
 /* After a connection failed senders are refused at once for this long. */
 #define RETRY_MS 300
+/* After a batch with an event that is known so many go the way of two trips: senders who repeat do so for a while. */
+#define CAREFUL_BATCHES 64
 /* How long an answer to an ambiguous commit is worth waiting for. */
 #define RESOLVE_MS 6000
 
@@ -75,7 +77,7 @@ static int add_batch_row(struct pg_log *l)
     char sql[256];
 
     (void)snprintf(sql, sizeof sql,
-                   "INSERT INTO batch VALUES ('%s', 0, clock_timestamp()) ON CONFLICT DO NOTHING;"
+                   "INSERT INTO batch VALUES ('%s', 0, clock_timestamp(), 0) ON CONFLICT DO NOTHING;"
                    "DELETE FROM batch WHERE at < clock_timestamp() - interval '7 days' AND ingest <> '%s'",
                    l->ingest, l->ingest);
     return pg_exec(&l->d->db, sql);
@@ -320,14 +322,33 @@ static int log_probe(struct event_log *log, int64_t now_ms)
 
 /* ---- the commit ------------------------------------------------------------------------------ */
 
-/* Was it committed? Returns 0: yes, -ENOTCONN: no, or nobody can say within the time. */
-static int resolve(struct pg_log *l)
+/* The newest batch of this process that is committed. Waits until the old session is over. */
+static int read_batch(struct pg_log *l, int64_t *ret_id, int64_t *ret_head)
+{
+    PGresult *res = NULL;
+    char sql[128];
+    int r;
+
+    (void)snprintf(sql, sizeof sql, "SELECT id, head FROM batch WHERE ingest = '%s' FOR UPDATE", l->ingest);
+    if (PQsendQuery(l->d->conn, sql) == 0)
+        return pg_lost(l->d, PQerrorMessage(l->d->conn));
+    r = pg_result(l->d, PG_ANSWER_MS, &res);
+    if (r == 0 && PQntuples(res) > 0) {
+        *ret_id = strtoll(PQgetvalue(res, 0, 0), NULL, 10);
+        *ret_head = strtoll(PQgetvalue(res, 0, 1), NULL, 10);
+    }
+    PQclear(res);
+    return r;
+}
+
+/* The connection broke: was it committed? Returns 0: yes, and the head before it when batch_append() did it; -ENOTCONN: no,
+ * or nobody can say within the time. */
+static int resolve(struct pg_log *l, int64_t *ret_head)
 {
     int64_t until_ms = mono_ms() + RESOLVE_MS;
     int64_t wanted = l->batch_id;
-    char sql[128];
 
-    (void)snprintf(sql, sizeof sql, "SELECT id FROM batch WHERE ingest = '%s' FOR UPDATE", l->ingest);
+    (void)fail(l, -ENOTCONN);
     while (mono_ms() < until_ms) {
         int64_t id = 0;
 
@@ -337,29 +358,69 @@ static int resolve(struct pg_log *l)
             (void)nanosleep(&pause, NULL);
             continue;
         }
-        if (query_int(l, sql, &id) == 0)
+        if (read_batch(l, &id, ret_head) == 0)
             return id == wanted ? 0 : -ENOTCONN;
         (void)fail(l, -ENOTCONN);
     }
     return -ENOTCONN;
 }
 
+/* The way of one trip. Returns 0, 1: it has to go the other way, nothing is done; or -errno. */
+static int commit_new(struct pg_log *l)
+{
+    struct pg_pipeline p;
+    int64_t head = 0;
+    int at, r = pg_log_partitions(l, l->head + l->batch.n);
+
+    if (r != 0)
+        return r;
+    pg_pipeline_begin(&p, l->d);
+    at = batch_append(&l->batch, &p, l->ingest, ++l->batch_id);
+    r = pg_pipeline_run(&p, PG_ANSWER_MS);
+    if (at >= 0)
+        head = pg_pipeline_int(&p, at);
+    pg_pipeline_fini(&p);
+    if (at < 0)
+        return at;
+    if (r == -ENOTCONN)
+        r = resolve(l, &head);
+    if ((r == 0 && head < 0) || r == -ERANGE) { /* a key is known; or another ingest is a partition ahead */
+        l->careful = CAREFUL_BATCHES;
+        return 1;
+    }
+    l->new_head = head;
+    if (r == 0)
+        batch_number_new(&l->batch, &l->new_head);
+    return r;
+}
+
+static int commit_any(struct pg_log *l)
+{
+    bool sent = false;
+    int r = flush(l, true, &sent);
+    int64_t new_head = l->new_head;
+
+    if (r == -ENOTCONN && sent) {
+        r = resolve(l, &(int64_t){ 0 });
+        l->new_head = new_head;
+    }
+    return r;
+}
+
 static int log_commit(struct event_log *log)
 {
     struct pg_log *l = pg_log(log);
-    bool sent = false;
-    int r;
+    int r = 1;
 
     if (!l->begun && l->batch.n == 0)
         return 0;
-    r = flush(l, true, &sent);
-    if (r == -ENOTCONN && sent) {
-        int64_t new_head = l->new_head;
-
-        (void)fail(l, r);
-        r = resolve(l);
-        l->new_head = new_head;
-    }
+    if (l->careful > 0)
+        l->careful--;
+    else if (!l->begun && batch_may_be_new(&l->batch))
+        r = commit_new(l);
+    if (r == 1)
+        r = commit_any(l);
+    batch_clear(&l->batch);
     if (r != 0) {
         log_rollback(log);
         return fail(l, r);

@@ -18,6 +18,7 @@ struct pg_log {
     int64_t retry_at_ms;    /* no connection is tried before */
     struct event_ids ids;
     struct batch batch;
+    int careful;          /* so many batches more are not taken for new */
     bool begun;           /* the head is locked */
     int64_t head, oldest; /* committed, as far as this process knows */
     int64_t new_head;

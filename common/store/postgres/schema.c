@@ -158,7 +158,23 @@ static const char *const steps[] = {
                                                 "NULL);"
                                                 /* The newest batch of each ingest: the answer to a commit whose connection broke. */
                                                 "CREATE TABLE batch (ingest text PRIMARY KEY, id bigint NOT "
-                                                "NULL, at timestamptz NOT NULL)" HOT ";"
+                                                "NULL, at timestamptz NOT NULL, head bigint NOT NULL)" HOT ";"
+
+    /* A whole commit as one statement (append.h): n events none of which is known yet. Returns the head before them, or -1 and
+     * has done nothing: a key is known. */
+    "CREATE FUNCTION append(n bigint, name text, id bigint, at bigint[], occurred_at bigint[], type text[],"
+    "  bridge text[], session text[], message_id text[], body bytea[], key_time bigint[], digest bytea[])"
+    " RETURNS bigint LANGUAGE plpgsql AS $$"
+    " DECLARE was bigint;"
+    " BEGIN"
+    "  UPDATE zapkeep_events.log_head SET seq = seq + $1 WHERE log_head.id = 1 RETURNING seq - $1 INTO was;"
+    "  INSERT INTO zapkeep_events.event SELECT was + i, a, b, c, d, e, f, g"
+    "   FROM unnest($4, $5, $6, $7, $8, $9, $10) WITH ORDINALITY u(a, b, c, d, e, f, g, i);"
+    "  INSERT INTO zapkeep_events.dedupe SELECT a, b, was + i FROM unnest($11, $12) WITH ORDINALITY u(a, b, i);"
+    "  UPDATE zapkeep_events.batch SET id = $3, at = clock_timestamp(), head = was"
+    "   WHERE ingest = $2;"
+    "  RETURN was;"
+    " EXCEPTION WHEN unique_violation THEN RETURN -1; END $$;"
 
                                                 "CREATE SCHEMA zapkeep_forward;"
                                                 "SET LOCAL search_path = zapkeep_forward;"
