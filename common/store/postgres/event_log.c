@@ -44,7 +44,7 @@ static int64_t mono_ms(void)
 
 static int fail(struct pg_log *l, int r)
 {
-    if (l->d)
+    if (l->d && *l->d->db.error)
         (void)snprintf(l->error, sizeof l->error, "%s", l->d->db.error);
     if (l->d && !pg_is_usable(l->d)) {
         sql_cache_free(&l->d->db);
@@ -350,7 +350,7 @@ static int resolve(struct pg_log *l, int64_t *ret_head)
 
     (void)fail(l, -ENOTCONN);
     while (mono_ms() < until_ms) {
-        int64_t id = 0;
+        int64_t id = -1;
 
         if (pg_log_connect(l) != 0) {
             struct timespec pause = { .tv_nsec = 100000000 };
@@ -358,10 +358,13 @@ static int resolve(struct pg_log *l, int64_t *ret_head)
             (void)nanosleep(&pause, NULL);
             continue;
         }
-        if (read_batch(l, &id, ret_head) == 0)
-            return id == wanted ? 0 : -ENOTCONN;
+        if (read_batch(l, &id, ret_head) == 0 && id == wanted)
+            return 0;
+        if (id >= 0)
+            break;
         (void)fail(l, -ENOTCONN);
     }
+    (void)snprintf(l->error, sizeof l->error, "the connection broke during a commit that did not happen");
     return -ENOTCONN;
 }
 
