@@ -112,31 +112,39 @@ int message_counts_set_position(struct db *db, int64_t seq)
                    "iib", POSITION_HOUR, seq, STR_LIT(""));
 }
 
-/* The hour below which rows go: by age, and one hour more while there are too many rows. */
-static int find_limit(struct db *db, int64_t now_ms, int64_t *ret)
-{
-    int64_t rows = 0, oldest = 0;
-    int r = sql_get_int(db, "SELECT count(*) FROM message_count", &rows, "");
+/* A row beside its texts and minutes, and its place in the index, as measured with PostgreSQL, where the names stand in both;
+ * SQLite takes 35, and has the names once. */
+#define ROW_BYTES 226
 
-    *ret = now_ms - MESSAGE_COUNTS_KEEP_MS;
-    if (r != 0 || rows <= MESSAGE_COUNTS_MAX)
-        return r;
-    r = sql_get_int(db, "SELECT coalesce(min(hour), 0) FROM message_count", &oldest, "");
-    if (oldest + 1 > *ret)
-        *ret = oldest + 1;
+int message_counts_limit(struct db *db, int64_t now_ms, int64_t bytes_max, int64_t *ret_below)
+{
+    CLEANUP(sql_done) struct sql *q = NULL;
+    int64_t bytes = 0, below = now_ms - MESSAGE_COUNTS_KEEP_MS;
+    int r = sql_query(
+        db,
+        "SELECT hour, sum(2 * (octet_length(bridge) + octet_length(session)) + octet_length(minutes)) +"
+        " ?1 * count(*) FROM message_count WHERE hour < ?2 GROUP BY hour ORDER BY hour DESC",
+        &q, "ii", (int64_t)ROW_BYTES, POSITION_HOUR);
+
+    while (r == 0 && (r = sql_next(q)) == SQL_ROW) {
+        r = 0;
+        bytes += sql_int(q, 1);
+        if (bytes > bytes_max) { /* this hour and all before it */
+            below = sql_int(q, 0) >= below ? sql_int(q, 0) + 1 : below;
+            break;
+        }
+    }
+    *ret_below = below;
     return r;
 }
 
-int message_counts_prune(struct db *db, int64_t now_ms, int limit, int64_t *ret_n)
+int message_counts_prune(struct db *db, int64_t below, int slice, int64_t *ret_n)
 {
-    int64_t below;
-    int r = find_limit(db, now_ms, &below);
-
-    if (r == 0)
-        r = sql_run(db,
+    int r = sql_run(db,
                     "DELETE FROM message_count WHERE (bridge, session, hour) IN"
                     " (SELECT bridge, session, hour FROM message_count WHERE hour < ?1 LIMIT ?2)",
-                    "ii", below, (int64_t)limit);
+                    "ii", below, (int64_t)slice);
+
     *ret_n = r == 0 ? sql_changes(db) : 0;
     return r;
 }

@@ -13,10 +13,8 @@
 
 #define MESSAGE_COUNTS_MINUTES 60
 #define MESSAGE_COUNTS_HOUR_MS (3600 * 1000LL)
-/* Rows are kept so long … */
+/* Rows are kept so long. */
 #define MESSAGE_COUNTS_KEEP_MS (90 * 24 * MESSAGE_COUNTS_HOUR_MS)
-/* … and no more than these, the newest: some 200 bytes each, 100 MiB in all. */
-#define MESSAGE_COUNTS_MAX 500000
 
 struct message_count {
     int64_t hour; /* wall ms of its begin, a multiple of MESSAGE_COUNTS_HOUR_MS */
@@ -34,5 +32,8 @@ int message_counts_add(struct db *db, const char *bridge, const char *session,
 /* Rows of hours from @since on, oldest first. */
 int message_counts_each(struct db *db, const char *bridge, const char *session, int64_t since,
                         int (*on_row)(void *ctx, const struct message_count *row), void *ctx);
-/* Removes at most @limit rows that are too old or too many. *ret_n: how many went. */
-int message_counts_prune(struct db *db, int64_t now_ms, int limit, int64_t *ret_n);
+/* The hour below which rows have to go: those that are too old, and of the others so many hours, the oldest, that the rest has
+ * at most @bytes_max. Reads all of them: for once an hour. */
+int message_counts_limit(struct db *db, int64_t now_ms, int64_t bytes_max, int64_t *ret_below);
+/* Removes at most @slice rows of hours below @below. *ret_n: how many went. */
+int message_counts_prune(struct db *db, int64_t below, int slice, int64_t *ret_n);

@@ -220,29 +220,38 @@ int sessions_each_change(struct db *db, const char *bridge, const char *id, int 
     return r;
 }
 
-/* The number below which changes go. They are numbered in the order of their time. */
-static int find_change_limit(struct db *db, int64_t now_ms, int64_t *ret)
-{
-    int64_t young = 0, newest = 0;
-    int r = sql_get_int(db, "SELECT coalesce(max(n), 0) FROM session_change", &newest, "");
+/* A row beside its texts, and its place in the index, as measured with PostgreSQL; SQLite takes 43. The names of bridge and
+ * session stand in the index, too. */
+#define CHANGE_BYTES 165
 
-    if (r == 0)
-        r = sql_get_int(db, "SELECT coalesce(max(n), 0) FROM session_change WHERE at < ?1", &young, "i",
-                        now_ms - SESSIONS_CHANGES_KEEP_MS);
-    *ret = newest - SESSIONS_CHANGES_ALL_MAX > young ? newest - SESSIONS_CHANGES_ALL_MAX : young;
+int sessions_changes_limit(struct db *db, int64_t now_ms, int64_t bytes_max, int64_t *ret_until)
+{
+    CLEANUP(sql_done) struct sql *q = NULL;
+    int64_t bytes = 0, until = 0;
+    int r = sql_query(db,
+                      "SELECT n, at, 2 * (octet_length(bridge) + octet_length(session)) + octet_length(cause)"
+                      " + octet_length(source) + octet_length(detail) FROM session_change ORDER BY n DESC",
+                      &q, "");
+
+    while (r == 0 && (r = sql_next(q)) == SQL_ROW) {
+        r = 0;
+        bytes += sql_int(q, 2) + CHANGE_BYTES;
+        if (bytes > bytes_max || sql_int(q, 1) < now_ms - SESSIONS_CHANGES_KEEP_MS) {
+            until = sql_int(q, 0);
+            break;
+        }
+    }
+    *ret_until = until;
     return r;
 }
 
-int sessions_prune_changes(struct db *db, int64_t now_ms, int limit, int64_t *ret_n)
+int sessions_prune_changes(struct db *db, int64_t until, int slice, int64_t *ret_n)
 {
-    int64_t until;
-    int r = find_change_limit(db, now_ms, &until);
-
-    if (r == 0)
-        r = sql_run(db,
+    int r = sql_run(db,
                     "DELETE FROM session_change WHERE n IN"
                     " (SELECT n FROM session_change WHERE n <= ?1 ORDER BY n LIMIT ?2)",
-                    "ii", until, (int64_t)limit);
+                    "ii", until, (int64_t)slice);
+
     *ret_n = r == 0 ? sql_changes(db) : 0;
     return r;
 }

@@ -15,10 +15,8 @@
 #define SESSIONS_ID_MAX SESSION_ID_MAX
 /* History kept per session: 90 days of a session that drops and comes back three times a day. */
 #define SESSIONS_CHANGES_MAX 540
-/* Of all sessions it is kept so long … */
+/* Of all sessions it is kept so long. */
 #define SESSIONS_CHANGES_KEEP_MS (90 * 24 * 3600 * 1000LL)
-/* … and no more than these, the newest: some 150 MiB. */
-#define SESSIONS_CHANGES_ALL_MAX 1000000
 
 #define SESSIONS_NONE 1 /* answer: no such row */
 
@@ -100,5 +98,8 @@ int sessions_add_change(struct db *db, const char *bridge, const char *id, const
 /* Newest first. */
 int sessions_each_change(struct db *db, const char *bridge, const char *id, int limit,
                          int (*on_change)(void *ctx, const struct session_change *c), void *ctx);
-/* Removes at most @limit changes that are too old or too many. *ret_n: how many went. */
-int sessions_prune_changes(struct db *db, int64_t now_ms, int limit, int64_t *ret_n);
+/* The number up to which changes have to go: those that are too old, and of the others so many, the oldest, that the rest has
+ * at most @bytes_max. Reads all of them: for once an hour. */
+int sessions_changes_limit(struct db *db, int64_t now_ms, int64_t bytes_max, int64_t *ret_until);
+/* Removes at most @slice changes with a number up to @until, the oldest first. *ret_n: how many went. */
+int sessions_prune_changes(struct db *db, int64_t until, int slice, int64_t *ret_n);

@@ -19,7 +19,11 @@
 #define FLUSH_MS  MINUTE_MS
 /* Sessions with events that are not written yet; more are written sooner. 220 bytes each. */
 #define PENDING_MAX 4096
-#define PRUNE_ROWS  500
+/* The history is measured once an hour, and what is too old or too much goes in slices of a few ms, with time for requests
+ * between them. */
+#define MEASURE_MS     (60 * MINUTE_MS)
+#define SLICE_ROWS     500
+#define SLICE_PAUSE_MS 50
 
 struct minute {
     int64_t at, received, events;
@@ -32,12 +36,15 @@ struct pending {
 struct counts {
     const struct console_context *c;
     struct consumer *consumer;
-    struct timer *timer;
+    struct timer *timer, *pruning;
     struct minute minute[MINUTES];
     struct pending *pending;
     int n;
     int64_t position, written; /* seq */
+    int64_t known;             /* the position in state.db when we wrote or saw it last */
     bool failing;
+    int64_t measured_at; /* loop ms */
+    int64_t changes_until, counts_below;
 };
 
 /* ---- in memory ------------------------------------------------------------------------------- */
@@ -116,20 +123,25 @@ static void count_event(struct counts *x, const struct event *e)
 
 static int write_all(struct counts *x, struct db *db)
 {
-    int64_t now = stores_wall_ms(x->c->stores), gone;
+    int64_t position = 0;
     int r = db_begin(db);
 
+    if (r == 0)
+        r = message_counts_position(db, &position);
+    if (r == 0 && position != x->known) { /* another console counts the same events: it goes on */
+        db_rollback(db);
+        x->known = position;
+        return 0;
+    }
     for (int i = 0; r == 0 && i < x->n; i++)
         r = message_counts_add(db, x->pending[i].bridge, x->pending[i].session, &x->pending[i].count);
     if (r == 0)
         r = message_counts_set_position(db, x->position);
     if (r == 0)
-        r = message_counts_prune(db, now, PRUNE_ROWS, &gone);
-    if (r == 0)
-        r = sessions_prune_changes(db, now, PRUNE_ROWS, &gone);
-    if (r == 0)
-        return db_commit(db);
-    db_rollback(db);
+        r = db_commit(db);
+    else
+        db_rollback(db);
+    x->known = r == 0 ? x->position : x->known;
     return r;
 }
 
@@ -153,11 +165,51 @@ static void flush(struct counts *x)
     x->failing = r != 0;
 }
 
+/* ---- what is too old or too much ------------------------------------------------------------- */
+
+static int measure(struct counts *x, struct db *db)
+{
+    int64_t now = stores_wall_ms(x->c->stores), half = x->c->settings->history_bytes / 2;
+    int r = sessions_changes_limit(db, now, half, &x->changes_until);
+
+    if (r == 0)
+        r = message_counts_limit(db, now, half, &x->counts_below);
+    x->measured_at = loop_now_ms(app_loop(x->c->app));
+    return r;
+}
+
+/* One slice of each; comes again while there is more. */
+static void on_prune(void *ctx)
+{
+    struct counts *x = ctx;
+    struct db *db;
+    int64_t changes = 0, counts = 0;
+    int r = stores_state(x->c->stores, &db);
+
+    if (r == 0)
+        r = sessions_prune_changes(db, x->changes_until, SLICE_ROWS, &changes);
+    if (r == 0)
+        r = message_counts_prune(db, x->counts_below, SLICE_ROWS, &counts);
+    if (r == 0 && changes + counts > 0)
+        timer_start(x->pruning, SLICE_PAUSE_MS);
+}
+
+static void prune_sometimes(struct counts *x)
+{
+    struct db *db;
+
+    if (x->measured_at && loop_now_ms(app_loop(x->c->app)) - x->measured_at < MEASURE_MS)
+        return;
+    if (stores_state(x->c->stores, &db) == 0 && measure(x, db) == 0)
+        timer_start(x->pruning, SLICE_PAUSE_MS);
+}
+
 static void on_timer(void *ctx)
 {
     struct counts *x = ctx;
 
     flush(x);
+    prune_sometimes(x);
     timer_start(x->timer, FLUSH_MS);
 }
 
@@ -175,7 +227,7 @@ static int on_batch(void *ctx, const struct event_rows *rows)
 }
 
 /* Where to begin: behind the events that are counted. An hour at most, so that a start after weeks reads no weeks. */
-static int64_t find_start(const struct console_context *c)
+static int64_t find_start(const struct console_context *c, int64_t *ret_counted)
 {
     struct event_reader *log;
     struct db *db;
@@ -185,6 +237,7 @@ static int64_t find_start(const struct console_context *c)
         stores_log(c->stores, &log) != 0 || event_bounds(log, &oldest, &head) != 0 ||
         event_seq_at(log, stores_wall_ms(c->stores) - MESSAGE_COUNTS_HOUR_MS, &hour_ago) != 0)
         return 0;
+    *ret_counted = counted;
     if (counted > head) /* of another log */
         counted = 0;
     return counted > hour_ago - 1 ? counted : hour_ago - 1;
@@ -193,19 +246,23 @@ static int64_t find_start(const struct console_context *c)
 int counts_open(const struct console_context *c, struct counts **ret)
 {
     struct counts *x = mem_zalloc(sizeof *x);
+    int64_t known = 0;
     const struct consumer_options o = { .dir = app_store(&c->settings->app),
-                                        .after_seq = find_start(c),
+                                        .after_seq = find_start(c, &known),
                                         .bus_out = app_bus(&c->settings->app) };
     int r = x ? 0 : -ENOMEM;
 
     if (r == 0) {
         x->c = c;
         x->position = x->written = o.after_seq;
+        x->known = known;
         x->pending = mem_alloc(PENDING_MAX * sizeof *x->pending);
         r = x->pending ? 0 : -ENOMEM;
     }
     if (r == 0)
         r = timer_open(app_loop(c->app), on_timer, x, &x->timer);
+    if (r == 0)
+        r = timer_open(app_loop(c->app), on_prune, x, &x->pruning);
     if (r == 0)
         r = consumer_open(c->app, &o, on_batch, NULL, x, &x->consumer);
     if (r != 0) {
@@ -225,6 +282,7 @@ void counts_close(struct counts *x)
         flush(x);
     consumer_close(x->consumer);
     timer_close(x->timer);
+    timer_close(x->pruning);
     mem_free(x->pending);
     mem_free(x);
 }

@@ -18,6 +18,9 @@ const struct setting console_settings_table[] = {
     /* A working day, so that a forgotten browser is no open door at night. */
     { .name = "ZAPKEEP_CONSOLE_LOGIN_TIME", .kind = SETTING_DURATION, .at = AT(login_ms), .def = "12h", .min = 1000,
       .max = 90LL * 24 * 3600 * 1000, .help = "a login that is not used for so long ends" },
+    /* 10,000 sessions that drop once a day, and their messages of 90 days when one in twenty is busy in each hour. */
+    { .name = "ZAPKEEP_CONSOLE_HISTORY_SIZE", .kind = SETTING_BYTES, .at = AT(history_bytes), .def = "256MiB", .min = 1 << 20,
+      .max = INT64_MAX / 2, .help = "changes of state and message counts are kept for 90 days, and in this space: half of it each" },
     { .name = "ZAPKEEP_CONSOLE_CLI", .at = AT(cli),
       .help = "the program zapkeep, which pairs, deletes, replays and runs the doctor; by default the one beside this program" },
     APP_ADMIN_ROW("127.0.0.1:8005", "health, readiness and metrics"),

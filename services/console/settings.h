@@ -12,6 +12,7 @@ struct console_settings {
     struct sink_settings sinks; /* shown, and tested; its console_url: as browsers reach us through a proxy */
     const char *proxies;        /* addresses whose X-Forwarded-For is believed, beside loopback */
     int64_t login_ms;
+    int64_t history_bytes; /* of changes of state and message counts together */
     const char *cli;
 };
 extern const struct setting console_settings_table[];

@@ -10,17 +10,13 @@
 #include "common/store/audit.h"
 #include "common/store/message_counts.h"
 #include "common/store/sessions.h"
-#include "common/store/sqlite/open.h"
-#include "common/store/sqlite/schemas.h"
+#include "tests/unit/test_store.h"
 
 #define DAY_MS (24 * 3600 * 1000LL)
 
 static int open_db(void **state)
 {
-    struct db *db = NULL;
-
-    assert_int_equal(db_open_memory(&state_schema, &db), 0);
-    *state = db;
+    *state = test_state();
     return 0;
 }
 
@@ -141,7 +137,7 @@ static void test_counts_add_up_and_go_when_they_are_old(void **state)
         .hour = 10 * MESSAGE_COUNTS_HOUR_MS, .received = 2, .events = 3, .minute = { [3] = 2 }
     };
     struct seen s = { 0 };
-    int64_t n = 0;
+    int64_t n = 0, below = 0;
 
     assert_int_equal(message_counts_add(db, "main", "alice", &c), 0);
     c.minute[3] = UINT16_MAX;
@@ -154,8 +150,13 @@ static void test_counts_add_up_and_go_when_they_are_old(void **state)
     assert_int_equal(message_counts_each(db, "main", "alice", 0, on_count, &s), 0);
     assert_int_equal(s.received, 6);
     assert_int_equal(s.minute_3, 2 * UINT16_MAX); /* a full minute stays full */
-    assert_int_equal(message_counts_prune(db, c.hour + MESSAGE_COUNTS_KEEP_MS, 100, &n), 0);
+    assert_int_equal(message_counts_set_position(db, 77), 0);
+    assert_int_equal(message_counts_limit(db, c.hour + MESSAGE_COUNTS_KEEP_MS, INT64_MAX, &below), 0);
+    assert_int_equal(below, c.hour);
+    assert_int_equal(message_counts_prune(db, below, 100, &n), 0);
     assert_int_equal(n, 1);
+    assert_int_equal(message_counts_position(db, &n), 0);
+    assert_int_equal(n, 77);
     s = (struct seen){ 0 };
     assert_int_equal(message_counts_each(db, "main", "alice", 0, on_count, &s), 0);
     assert_int_equal(s.n, 1);
@@ -175,19 +176,51 @@ static void test_changes_go_in_slices_after_90_days(void **state)
     struct db *db = *state;
     struct session_change c = { .from = -1, .to = SESSION_CONNECTED };
     struct seen s = { 0 };
-    int64_t n = 0;
+    int64_t n = 0, until = 0;
 
     for (int day = 0; day < 100; day++) {
         c.at = day * DAY_MS;
         assert_int_equal(sessions_add_change(db, "main", "alice", &c), 0);
     }
-    assert_int_equal(sessions_prune_changes(db, 99 * DAY_MS, 5, &n), 0);
+    assert_int_equal(sessions_changes_limit(db, 99 * DAY_MS, INT64_MAX, &until), 0);
+    assert_int_equal(sessions_prune_changes(db, until, 5, &n), 0);
     assert_int_equal(n, 5);
-    assert_int_equal(sessions_prune_changes(db, 99 * DAY_MS, 5, &n), 0);
+    assert_int_equal(sessions_prune_changes(db, until, 5, &n), 0);
     assert_int_equal(n, 4);
     assert_int_equal(sessions_each_change(db, "main", "alice", 1000, on_change, &s), 0);
     assert_int_equal(s.n, 91);
     assert_int_equal(s.received, 9 * DAY_MS);
+}
+
+/* A budget of bytes keeps the newest: of names in other alphabets fewer. */
+static void test_the_history_fits_its_bytes(void **state)
+{
+    static const char *const names[] = { "alice", "\xe0\xa4\x86\xe0\xa4\xb6\xe0\xa4\xbe-longer-by-far" };
+    struct db *db = *state;
+    int64_t until[2] = { 0 }, below[2] = { 0 }, n;
+
+    for (int name = 0; name < 2; name++) {
+        for (int i = 0; i < 100; i++) {
+            struct session_change c = { .at = i, .from = -1, .to = SESSION_CONNECTED };
+            struct message_count m = { .hour = i * MESSAGE_COUNTS_HOUR_MS, .received = 1 };
+
+            assert_int_equal(sessions_add_change(db, "main", names[name], &c), 0);
+            assert_int_equal(message_counts_add(db, "main", names[name], &m), 0);
+        }
+        assert_int_equal(sessions_changes_limit(db, 100, 5000, &until[name]), 0);
+        assert_int_equal(message_counts_limit(db, 0, 5000, &below[name]), 0);
+        assert_int_equal(sessions_prune_changes(db, until[name], 1000, &n), 0);
+        assert_true(n > 30 && n < 100);
+        assert_int_equal(sessions_changes_limit(db, 100, 5000, &until[name]), 0);
+        assert_int_equal(until[name], 0);
+        assert_int_equal(message_counts_prune(db, below[name], 1000, &n), 0);
+        assert_true(n > 50 && n < 100);
+        assert_int_equal(message_counts_limit(db, 0, 5000, &n), 0);
+        assert_true(n < 0); /* by age alone */
+        assert_int_equal(sessions_prune_changes(db, INT64_MAX, 1000, &n), 0);
+        assert_int_equal(message_counts_prune(db, INT64_MAX, 1000, &n), 0);
+    }
+    assert_true(below[1] > below[0]);
 }
 
 static int on_alert_change(void *ctx, const struct alert_change *c)
@@ -227,6 +260,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_too_many_logins_push_the_oldest_out, open_db, close_db),
         cmocka_unit_test_setup_teardown(test_counts_add_up_and_go_when_they_are_old, open_db, close_db),
         cmocka_unit_test_setup_teardown(test_changes_go_in_slices_after_90_days, open_db, close_db),
+        cmocka_unit_test_setup_teardown(test_the_history_fits_its_bytes, open_db, close_db),
         cmocka_unit_test_setup_teardown(test_alerts_of_before_are_read_newest_first, open_db, close_db),
     };
 

@@ -80,6 +80,13 @@ static int on_busy(void *ctx, int tries)
     return 1;
 }
 
+/* As in PostgreSQL, and in SQLite from 3.43 on: the bytes of a text or blob. */
+static void octet_length(sqlite3_context *context, int n, sqlite3_value **values)
+{
+    if (sqlite3_value_type(values[0]) != SQLITE_NULL)
+        sqlite3_result_int64(context, sqlite3_value_bytes(values[0]));
+}
+
 static int open_handle(struct sqlite_db *d, const char *path, enum sqlite_rules rules)
 {
     int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | (rules == RULES_COPY ? SQLITE_OPEN_URI : 0) |
@@ -90,6 +97,8 @@ static int open_handle(struct sqlite_db *d, const char *path, enum sqlite_rules 
         return -ENOMEM;
     d->busy_max_us = 1000LL * (rules == RULES_STATE_READER ? READER_TIMEOUT_MS : SQLITE_BUSY_TIMEOUT_MS);
     (void)sqlite3_busy_handler(d->handle, on_busy, d);
+    (void)sqlite3_create_function(d->handle, "octet_length", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
+                                  octet_length, NULL, NULL);
     if (rc != SQLITE_OK)
         return sqlite_error(&d->db, rc);
     return is_reader(rules) ? 0 : check_writable_open(&d->db, path);
