@@ -1,10 +1,12 @@
 """The console's API over real sockets: held against its OpenAPI file, against forged requests, and against readers that stall."""
 
+import contextlib
 import json
 import os
 import re
 import socket
 import sqlite3
+import sys
 import time
 import urllib.parse
 
@@ -12,6 +14,9 @@ import pytest
 import secrets_watch
 import zk
 from forwarding import Backend
+
+sys.path.insert(0, os.path.join(zk.ROOT, "tests", "postgres"))
+from server import Server  # noqa: E402
 
 PASSWORD = secrets_watch.mark("the console's password", "console-password-5f1c")
 VIEWER = secrets_watch.mark("the viewers' password", "viewer-password-77ab")
@@ -105,11 +110,28 @@ class Stream:
 # ---- one stack for all tests of the file ---------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def world():
+class Store:
+    """SQL of the operator of a store, who looks into the tables or makes a row."""
+
+    def __init__(self, stack, server=None):
+        self.stack, self.server = stack, server
+        if server:
+            stack.env["ZAPKEEP_STORE"] = server.create("console")
+            stack.cli("store", "init", check=True)
+
+    def run(self, sql):
+        if self.server:
+            return self.server.sql(f"SET search_path = zapkeep_state; {sql}", "console")
+        with contextlib.closing(sqlite3.connect(os.path.join(self.stack.data, "state.db"), timeout=10)) as db, db:
+            return str(db.execute(sql).fetchall())
+
+
+@contextlib.contextmanager
+def a_world(server=None):
     stack = zk.Stack()
     backend = Backend()
     try:
+        stack.store = Store(stack, server)
         stack.env["BACKEND_URL"] = backend.url
         stack.all("contract", "--sessions", "3")
         stack.forward()
@@ -122,6 +144,12 @@ def world():
         stack.kill_all()
         backend.close()
     stack.check_sanitizers()
+
+
+@pytest.fixture(scope="module")
+def world():
+    with a_world() as w:
+        yield w
 
 
 def fits(schema, value, where="$"):
@@ -286,8 +314,8 @@ def test_a_viewer_and_a_token_have_their_rights(world):
     bearer = {"Authorization": f"Bearer {token['token']}", "Cookie": None, "Origin": None, "X-CSRF-Token": None}
     assert console.get("/me", headers=bearer)[2]["actor"] == "token:script"
     assert console.post("/sessions/actions", {"action": "park", "sessions": [], "dry_run": True}, headers=bearer)[0] == 200
-    with open(os.path.join(stack.data, "state.db"), "rb") as db:
-        assert token["token"].encode() not in db.read() and console.cookie.encode() not in db.read()
+    rows = stack.store.run("SELECT * FROM access")
+    assert "script" in rows and token["token"] not in rows and console.cookie not in rows
     assert console.ask("DELETE", f"/tokens/{token['id']}")[0] == 204
     assert console.get("/me", headers=bearer)[0] == 401
     stack.cli("session", "park", "demo-3", "--reason", "by hand", check=True)
@@ -427,9 +455,7 @@ def test_each_command_that_changes_something_is_in_the_audit_list(world):
     with open(os.path.join(zk.ROOT, "services", "cli", "commands.h")) as f:
         commands = re.findall(r'X\(cmd_\w+, "([^"]+)"', f.read())
     assert set(commands) == READS | set(CHANGES), "a new command is either one that only reads, or one that is audited"
-    with sqlite3.connect(os.path.join(stack.data, "state.db"), timeout=10) as db:
-        db.execute("INSERT INTO cursor (consumer, seq, at) VALUES ('old-consumer', 1, 0)")
-    db.close()
+    stack.store.run("INSERT INTO cursor (consumer, seq, at) VALUES ('old-consumer', 1, 0)")
     before = console.get("/audit")[2]["rows"][0]["n"]
     for command, (_, args) in ((c, x) for c, x in CHANGES.items() if x):
         stack.cli(*command.split(), *args, ALERT_NTFY_URL="http://127.0.0.1:1/topic")
@@ -457,6 +483,20 @@ def test_a_replay_of_several_sessions_is_counted_and_sent(world):
     done = zk.wait_until("it is sent", lambda: (r := console.get(f"/delivery/replay/{run['id']}")[2])["step"] != "running" and r)
     assert (done["step"], done["sent"], done["failed"]) == ("done", 6, 0), done
     assert next(r for r in console.get("/audit")[2]["rows"] if r["action"] == "delivery.replay")["bridge"] == "main"
+
+
+def test_the_console_on_postgresql():
+    """In one test: the tests of a module are spread over several processes, and each would start a server."""
+    server = Server().start()
+    try:
+        with a_world(server) as world:
+            for test in (test_answers_are_as_the_openapi_file_says, test_the_table_is_filtered_sorted_and_paged,
+                         test_the_log_is_paged_backwards_and_searched, test_a_drop_is_pushed_and_actions_stand_in_the_timeline,
+                         test_missed_events_come_after_a_reconnect, test_a_viewer_and_a_token_have_their_rights,
+                         test_a_replay_of_several_sessions_is_counted_and_sent):
+                test(world)
+    finally:
+        server.close()
 
 
 # ---- pairing -------------------------------------------------------------------------------------------------------
