@@ -26,6 +26,7 @@ struct bridge_all {
     struct rules rules;
     struct hook_settings hook;
     const char *webhook_token, *webhook_secret, *webhook_url;
+    bool webhook_repair;
 };
 
 static const struct setting all_table[] = {
@@ -33,6 +34,7 @@ static const struct setting all_table[] = {
     WEBHOOK_TOKEN_ROW(struct bridge_all, webhook_token),
     WEBHOOK_SECRET_ROW(struct bridge_all, webhook_secret),
     WEBHOOK_URL_ROW(struct bridge_all, webhook_url),
+    WEBHOOK_REPAIR_ROW(struct bridge_all, webhook_repair),
     SETTINGS_OF(hook_settings_table, struct bridge_all, hook),
     POLICY_SETTINGS(struct bridge_all, policy),
     SETTINGS_OF(rules_settings_table, struct bridge_all, rules),

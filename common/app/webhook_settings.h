@@ -23,6 +23,11 @@
         .help = "secret of the bridge's own signature; its webhooks need no token then; two while it is " \
                 "changed",                                                                                \
     }
+#define WEBHOOK_REPAIR_ROW(type_, member_)                                                           \
+    {                                                                                                \
+        .name = "WEBHOOK_REPAIR", .kind = SETTING_BOOL, .at = offsetof(type_, member_), .def = "no", \
+        .help = "set a session's webhook subscription again when it is not what it should be",       \
+    }
 #define WEBHOOK_URL_ROW(type_, member_)                                                                    \
     {                                                                                                      \
         .name = "WEBHOOK_URL", .kind = SETTING_URL, .at = offsetof(type_, member_),                        \

@@ -7,13 +7,13 @@
 #include <string.h>
 
 #include "common/app/webhook_settings.h"
+#include "common/app/webhook_url.h"
 #include "common/base/clean.h"
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/bridge/signature.h"
 #include "services/cli/commands.h"
 #include "services/cli/doctor.h"
-#include "services/cli/webhook_url.h"
 
 static const struct setting table[] = {
     WEBHOOK_URL_ROW(struct doctor_settings, webhook_url),

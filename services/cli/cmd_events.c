@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/app/webhook_settings.h"
+#include "common/app/webhook_url.h"
 #include "common/base/mem.h"
 #include "common/bridge/signature.h"
 #include "common/store/store.h"
@@ -19,7 +20,6 @@
 #include "services/cli/output.h"
 #include "services/cli/rejected.h"
 #include "services/cli/terminal.h"
-#include "services/cli/webhook_url.h"
 
 #define LAST_DEFAULT 20
 /* A limit that was not given. */

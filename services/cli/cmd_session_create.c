@@ -4,11 +4,11 @@
 #include <string.h>
 
 #include "common/app/webhook_settings.h"
+#include "common/app/webhook_url.h"
 #include "common/base/mem.h"
 #include "services/cli/commands.h"
 #include "services/cli/pairing.h"
 #include "services/cli/session_create.h"
-#include "services/cli/webhook_url.h"
 
 struct create_settings {
     struct cli_settings cli;

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/app/webhook_settings.h"
+#include "common/app/webhook_url.h"
 #include "common/base/mem.h"
 #include "common/ops/open_state.h"
 #include "common/store/sessions.h"
@@ -22,7 +23,6 @@
 #include "services/cli/pairing.h"
 #include "services/cli/session_create.h"
 #include "services/cli/session_delete.h"
-#include "services/cli/webhook_url.h"
 
 /* A bridge that was asked for a code has one within this time: zapw takes up to 30 s for the first. */
 #define CODE_WAIT_MS (45 * 1000)

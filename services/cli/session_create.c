@@ -11,12 +11,12 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "common/app/webhook_url.h"
 #include "common/base/mem.h"
 #include "common/base/own_file.h"
 #include "common/ops/open_state.h"
 #include "common/store/sessions.h"
 #include "services/cli/audit.h"
-#include "services/cli/webhook_url.h"
 
 /* Between two tries to take the lock. */
 #define CREATE_LOCK_MS 50

@@ -1,4 +1,4 @@
-/* Where a bridge shall post its webhooks, for commands that set it or try it. */
+/* Where a bridge shall post its webhooks, for all that set it, try it or check it. */
 #pragma once
 
 #include "common/app/app_spec.h"

@@ -1,4 +1,4 @@
-#include "services/cli/webhook_url.h"
+#include "common/app/webhook_url.h"
 
 #include <stdbool.h>
 #include <stdio.h>
