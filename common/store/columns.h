@@ -121,6 +121,22 @@
     X(INT, published, published)     \
     X(TEXT, detail, detail)
 
+/* struct subscription_row */
+#define SUBSCRIPTION_COLUMNS(...) SUBSCRIPTION_LIST(__VA_ARGS__)
+#define SUBSCRIPTION_LIST(KEY, FIRST, X) \
+    KEY(TEXT, bridge, bridge)            \
+    KEY(TEXT, session, session)          \
+    FIRST(INT, state, state)             \
+    X(INT, differs, differs)             \
+    X(TEXT, detail, detail)              \
+    X(TEXT, found, found)                \
+    X(TEXT, problem, problem)            \
+    X(INT, checked_at, checked_at)       \
+    X(INT, right_at, right_at)           \
+    X(INT, drift_since, drift_since)     \
+    X(INT, repair, repair)               \
+    X(INT, repaired_at, repaired_at)
+
 /* A phase as it stands in a SQL text. A bound value would not do: a partial index ("WHERE phase = 1") is used only for
  * a query that has the same digit in it. */
 #define PHASE_DUE       "1"

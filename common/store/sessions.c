@@ -79,6 +79,8 @@ static int remove_rows(struct db *db, const char *bridge, const char *id)
     if (r == 0)
         r = sql_run(db, "DELETE FROM activity_profile WHERE bridge = ?1 AND session = ?2", "ss", bridge, id);
     if (r == 0)
+        r = sql_run(db, "DELETE FROM subscription WHERE bridge = ?1 AND session = ?2", "ss", bridge, id);
+    if (r == 0)
         r = sql_run(db, "DELETE FROM attempt WHERE bridge = ?1 AND session = ?2", "ss", bridge, id);
     return r;
 }

@@ -130,6 +130,9 @@ static const char *const steps[] = {
                                                 ", at bigint NOT NULL, firing bigint NOT NULL, name text NOT NULL,"
                                                 "  bridge text NOT NULL, session text NOT NULL, since bigint NOT NULL,"
                                                 "  cause text NOT NULL, detail text NOT NULL);"
+                                                "CREATE TABLE subscription (" SUBSCRIPTION_COLUMNS(
+                                                    DECLS) ", PRIMARY KEY (bridge, session))" WARM ";"
+
 
                                                 "CREATE SCHEMA zapkeep_events;"
                                                 "SET LOCAL search_path = zapkeep_events;"

@@ -110,7 +110,9 @@ static const char *const steps[] = {
     "  n INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, firing INTEGER NOT NULL, name TEXT NOT NULL,"
     "  bridge TEXT NOT NULL, session TEXT NOT NULL, since INTEGER NOT NULL, cause TEXT NOT NULL,"
     "  detail TEXT NOT NULL"
-    ") STRICT;",
+    ") STRICT;"
+    /* Webhook subscriptions of sessions, as they were found at the bridge (subscriptions.h). */
+    TABLE("subscription", SUBSCRIPTION_COLUMNS(SQL_DECLS), "bridge, session"),
     NULL,
 };
 /* clang-format on */
