@@ -199,21 +199,21 @@ bool subscription_is_own_url(const struct subscription_want *w, struct json_valu
 }
 
 /* Scheme, host and port; the path only where it is one of webhook-ingest's: others keep their secret there. */
-static void show_url(const char *url, char *ret, size_t n)
+char *subscription_show_url(const char *url, char *ret, size_t n)
 {
     char place[SUBSCRIPTION_TEXT_MAX];
     struct url u;
 
     ret[0] = '\0';
     if (url_parse(url, &u) != 0)
-        return;
+        return ret;
     (void)url_display(url, place, sizeof place);
     if (str_starts(u.path, "/webhook/") || str_starts(u.path, "/api/v1/messages/webhook"))
         place[strlen(place) > 2 ? strlen(place) - strlen("/…") : 0] = '\0';
     else
         u.path = STR_NULL;
     (void)snprintf(ret, n, "%.90s%.*s", place, u.path.n > 80 ? 80 : (int)u.path.n, u.path.p ? u.path.p : "");
-    clean_text(ret);
+    return clean_text(ret);
 }
 
 /* ---- events ---------------------------------------------------------------------------------- */
@@ -497,7 +497,7 @@ int subscription_read(const struct bridge_driver *d, const struct subscription_w
         settle_none(d->subscription, &s);
     } else {
         json_in_text(field(d->subscription, r.best, SUBSCRIPTION_URL, JSON_IN_TEXT), url, sizeof url);
-        show_url(url, s.found, sizeof s.found);
+        (void)subscription_show_url(url, s.found, sizeof s.found);
         s.differs = r.differs;
         s.state = r.differs ? SUBSCRIPTION_DRIFTED : SUBSCRIPTION_RIGHT;
         describe(d, w, r.best, &s);

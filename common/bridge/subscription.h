@@ -77,6 +77,10 @@ struct subscription_form {
 int subscription_read(const struct bridge_driver *d, const struct subscription_want *w, const char *id,
                       const struct bridge_answer *a, struct subscription *ret);
 
+/* A URL as it may be shown: without user, password and query, and with the path only where it is one of webhook-ingest's.
+ * Returns @ret. */
+char *subscription_show_url(const char *url, char *ret, size_t n);
+
 /* For build_set: */
 
 /* The webhook in @shown that is ours, or, where a session has only one, that one. Its fields are in @ret, of the form's n_paths. False: there is none. */
