@@ -37,6 +37,9 @@ enum alert_scope { ALERT_OF_BRIDGE, ALERT_OF_SESSION };
       "its events wait")                                                                                          \
     X(DISK_LIMIT, ALERT_OF_BRIDGE, "disk-limit", "critical", "over its disk limit",                               \
       "the oldest deduplication keys go, then the oldest events: set ZAPKEEP_DISK_SIZE")                          \
+    X(WEBHOOKS_DRIFTED, ALERT_OF_BRIDGE, "webhooks-drifted", "warning",                                           \
+      "not sending the webhooks that it should",                                                                  \
+      "`zapkeep bridge check` shows them, and sets them again with --repair")                                     \
     X(WEBHOOKS_REFUSED, ALERT_OF_BRIDGE, "webhooks-refused", "critical", "sending webhooks that are refused",      \
       "its events are lost: give it the token that webhook-ingest wants")                                         \
     X(WEBHOOKS_UNWATCHED, ALERT_OF_BRIDGE, "webhooks-unwatched", "warning",                                       \
