@@ -96,6 +96,13 @@ const struct setting rules_settings_table[] = {
     { .name = "SILENT_RECONNECT", .kind = SETTING_BOOL, .at = AT(silent_reconnect), .def = "off",
       .help = "reconnect a silent session, once" },
 
+    /* A subscription changes by a person's hand, or with an update of the bridge: an hour is soon enough. */
+    { .name = "WEBHOOK_CHECK_INTERVAL", MS(webhook_check_ms, 1000, 7 * DAY_MS), .def = "1h",
+      .help = "between two checks of a session's webhook subscription at the bridge" },
+    /* The calls that verify the attempt go first, and a bridge that starts a session writes its settings meanwhile. */
+    { .name = "WEBHOOK_CHECK_AFTER", MS(webhook_check_after_ms, 0, HOUR_MS), .def = "5s",
+      .help = "from a session's connection to a check of its webhook subscription" },
+
     /* An attempt takes half a minute and most drops heal with the first one; after three minutes a customer calls. */
     { .name = "DOWN_ALERT_AFTER", MS(down_alert_ms, 0, DAY_MS), .def = "3m",
       .help = "a session that is down for so long is an alert, whatever the cause and whatever is being tried" },

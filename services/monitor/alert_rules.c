@@ -76,6 +76,8 @@ bool alert_of_bridge(const struct alert_bridge_facts *f, enum alert_kind k, bool
         return f->unknown_word;
     case ALERT_BRIDGE_TWO_OWNERS:
         return f->two_owners;
+    case ALERT_WEBHOOKS_DRIFTED:
+        return f->drifted;
     case ALERT_INGEST_DEAD:
     case ALERT_WORKERS_DEAD:
     case ALERT_FORWARDER_DEAD:

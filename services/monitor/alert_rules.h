@@ -39,6 +39,7 @@ struct alert_bridge_facts {
     bool incident;           /* one that did not begin with the bridge going down */
     int outdated;            /* 1, -1: it is (is not) too old for WhatsApp; 0: not known */
     bool two_owners;         /* one of its sessions has the phone of another session */
+    bool drifted;            /* webhook subscriptions of its sessions are not what they should be */
     bool unknown_word;       /* it calls a session by a word that its driver does not know */
     bool dead[ALERT_KIND_N]; /* programs that give no sign of life: *_DEAD */
 };

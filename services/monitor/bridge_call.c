@@ -10,9 +10,11 @@ int bridge_call_send(struct http_client *client, int built, struct bridge_reques
                      bridge_call_fn done, void *ctx)
 {
     CLEANUP(bridge_request_fini) struct bridge_request r = *req;
-    const struct http_request http = {
-        .method = r.method, .url = buf_str(&r.url), .headers = buf_str(&r.headers), .timeout_ms = timeout_ms
-    };
+    const struct http_request http = { .method = r.method,
+                                       .url = buf_str(&r.url),
+                                       .headers = buf_str(&r.headers),
+                                       .body = { r.body.data, r.body.len },
+                                       .timeout_ms = timeout_ms };
 
     return built == 0 ? http_call(client, &http, done, ctx, NULL) : built;
 }

@@ -30,6 +30,7 @@ struct bridge_update {
     const char *health_detail;
     const char *unknown_word;
     const char *two_owners;
+    const char *drift;
     bool new_word; /* the alert of unknown words is raised anew: there is one more */
     struct alert_bridge_facts facts;
 };
@@ -45,6 +46,7 @@ struct bridge_status {
     char unknown_word[BRIDGES_DETAIL_MAX]; /* of the last good sweep: each, and a session called so */
     bool new_word;                         /* one of them has no alert yet */
     char two_owners[BRIDGES_DETAIL_MAX];   /* the sessions that share a phone, "": none */
+    char drift[BRIDGES_DETAIL_MAX];        /* webhook subscriptions that have drifted, "": none */
     bool dead[ALERT_KIND_N];               /* of the alerts *_DEAD: that program gives no sign of life */
 
     int64_t unwell_ms; /* steady: when a health check was bad last, 0: never */

@@ -7,6 +7,7 @@
 #include "common/base/mem.h"
 #include "common/base/metrics.h"
 #include "common/bridge/drivers.h"
+#include "services/monitor/subscription_watch.h"
 
 struct bridge_watch {
     struct bridge_watch_options o;
@@ -18,6 +19,7 @@ struct bridge_watch {
     struct attempt_watch *attempts;
     struct silence_watch *silence;
     struct poll_schedule *schedule;
+    struct subscription_watch *subscriptions;
     struct feed_target feed;
 };
 
@@ -75,6 +77,13 @@ static int open_state(struct bridge_watch *w, const struct bridge_driver *driver
     return r == 0 ? load(w, driver) : r;
 }
 
+static const struct bridge_driver *driver_of(void *ctx)
+{
+    const struct bridge_watch *w = ctx;
+
+    return poll_schedule_driver(w->schedule);
+}
+
 /* The parts that do something by themselves. */
 static int open_activities(struct bridge_watch *w, const struct bridge_driver *driver)
 {
@@ -96,6 +105,14 @@ static int open_activities(struct bridge_watch *w, const struct bridge_driver *d
                                                                       .on_well = w->o.on_well,
                                                                       .ctx = w->o.ctx },
                                &w->schedule);
+    if (r == 0)
+        r = subscription_watch_open(&(const struct subscription_watch_options){ .m = c,
+                                                                                .status = &w->status,
+                                                                                .batch = w->batch,
+                                                                                .target = &w->target,
+                                                                                .driver = driver_of,
+                                                                                .ctx = w },
+                                    &w->subscriptions);
     w->feed =
         (struct feed_target){ .m = c, .batch = w->batch, .attempts = w->attempts, .schedule = w->schedule };
     return r;
@@ -131,6 +148,7 @@ void bridge_watch_close(struct bridge_watch *w)
 {
     if (!w)
         return;
+    subscription_watch_close(w->subscriptions);
     poll_schedule_close(w->schedule);
     attempt_watch_close(w->attempts);
     silence_watch_close(w->silence);

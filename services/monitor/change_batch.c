@@ -17,6 +17,8 @@ struct change_batch {
     struct changeset changeset;
     struct alert_tracker alerts;
     struct commit_context commit;
+    void (*on_connected)(void *ctx, const char *id);
+    void *ctx;
     int64_t drops; /* that count, since the last change_batch_take_drops() */
 };
 
@@ -101,6 +103,16 @@ static int64_t count_drops(struct change_batch *b)
     return n;
 }
 
+static void note_connected(struct change_batch *b)
+{
+    for (int i = 0; b->on_connected && i < b->changeset.n; i++) {
+        const struct change *c = &b->changeset.changes[i];
+
+        if (c->moved && c->to == SESSION_CONNECTED)
+            b->on_connected(b->ctx, c->s->id);
+    }
+}
+
 static int commit(struct change_batch *b, struct bridge_update *update)
 {
     struct bridge_status before = *b->status;
@@ -123,6 +135,7 @@ static int commit(struct change_batch *b, struct bridge_update *update)
     b->drops += drops;
     publish_committed(b->m, &b->changeset, update, &b->alerts);
     bridge_status_committed(b->status);
+    note_connected(b);
     if (b->changeset.outdated)
         b->status->outdated = b->changeset.outdated;
     changeset_done(&b->changeset);
@@ -213,6 +226,12 @@ int change_batch_open(const struct monitor_context *m, struct bridge_status *sta
     }
     *ret = b;
     return 0;
+}
+
+void change_batch_on_connected(struct change_batch *b, void (*fn)(void *ctx, const char *id), void *ctx)
+{
+    b->on_connected = fn;
+    b->ctx = ctx;
 }
 
 void change_batch_close(struct change_batch *b)

@@ -17,6 +17,8 @@ struct change_batch;
 /* All are kept by reference. */
 int change_batch_open(const struct monitor_context *m, struct bridge_status *status,
                       struct alert_sender *sender, struct change_batch **ret);
+/* Called after a commit for each session that has become connected with it. */
+void change_batch_on_connected(struct change_batch *b, void (*fn)(void *ctx, const char *id), void *ctx);
 void change_batch_close(struct change_batch *b); /* NULL is nothing; staged changes are lost: commit first */
 /* Takes up the alerts that stand in state.db; the table must be filled. Returns 0 or -errno. */
 int change_batch_load_alerts(struct change_batch *b);

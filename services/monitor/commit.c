@@ -168,6 +168,8 @@ static const char *reason_of(const struct bridge_update *update, enum alert_kind
         return update->unknown_word;
     if (k == ALERT_BRIDGE_TWO_OWNERS)
         return update->two_owners;
+    if (k == ALERT_WEBHOOKS_DRIFTED)
+        return update->drift;
     return k == ALERT_BRIDGE_INCIDENT ? update->incident_detail : NULL;
 }
 

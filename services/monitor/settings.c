@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+#include "common/app/webhook_settings.h"
+
 #define AT(field)         offsetof(struct monitor_settings, field)
 #define MS(field, lo, hi) .kind = SETTING_DURATION, .at = AT(field), .min = (lo), .max = (hi)
 
@@ -18,6 +20,12 @@ const struct setting monitor_settings_table[] = {
     POLICY_SETTINGS(struct monitor_settings, policy),
 
     SETTINGS_OF(rules_settings_table, struct monitor_settings, rules),
+
+    INGEST_LISTEN_ROW(struct monitor_settings, ingest_listen),
+    WEBHOOK_URL_ROW(struct monitor_settings, webhook_url),
+    WEBHOOK_TOKEN_ROW(struct monitor_settings, webhook_token),
+    WEBHOOK_SECRET_ROW(struct monitor_settings, webhook_secret),
+    WEBHOOK_REPAIR_ROW(struct monitor_settings, webhook_repair),
 
     SETTINGS_OF(sink_settings_table, struct monitor_settings, sinks),
     { .name = "HEARTBEAT_URL", .kind = SETTING_URL, .at = AT(heartbeat_url), .secret = true,

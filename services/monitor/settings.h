@@ -14,6 +14,9 @@ struct monitor_settings {
     struct policy_settings policy;
     struct rules rules;
     struct sink_settings sinks;
+    /* How the webhook subscriptions at the bridge should be. */
+    const char *ingest_listen, *webhook_url, *webhook_token, *webhook_secret;
+    bool webhook_repair;
     const char *heartbeat_url;
     int64_t heartbeat_ms;
 };
