@@ -9,6 +9,7 @@
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/base/url.h"
+#include "common/ops/subscription.h"
 #include "services/cli/commands.h"
 #include "services/cli/state.h"
 #include "services/cli/which_bridge.h"
@@ -20,16 +21,21 @@ struct bridge_line {
     bool configured;
     int64_t sessions, connected;
     char url_text[300];
+    struct subscription_overview subscriptions;
 };
 
 static void print_line(const struct cli_settings *s, const struct bridge_line *b, struct buf *out)
 {
     struct json_out j = JSON_OUT(out);
+    char text[BRIDGES_DETAIL_MAX];
 
     if (!s->json) {
         (void)buf_addf(out, "%-20s %-12s %-8s %5lld of %-5lld connected  %s\n", b->name, b->driver, b->health,
                        (long long)b->connected, (long long)b->sessions,
                        b->configured ? b->url_text : "not configured: nothing is done for its sessions");
+        if (b->subscriptions.state == SUBSCRIPTION_DRIFTED)
+            (void)buf_addf(out, "%-20s its webhooks are not as they should be: %s\n", "",
+                           subscription_drift_text(&b->subscriptions, text, sizeof text));
         return;
     }
     json_open(&j, NULL, '{');
@@ -40,6 +46,8 @@ static void print_line(const struct cli_settings *s, const struct bridge_line *b
     json_bool(&j, "configured", b->configured);
     json_int(&j, "sessions", b->sessions);
     json_int(&j, "connected", b->connected);
+    json_texts(&j, "subscriptions", subscription_state_text(b->subscriptions.state));
+    json_texts(&j, "subscription_detail", b->subscriptions.detail);
     json_close(&j, '}');
     (void)buf_adds(out, "\n");
 }
@@ -55,6 +63,8 @@ static int add_bridge(const struct cli_state *state, const char *name, const cha
 
     if (r >= 0)
         r = sessions_count(state->db, name, count);
+    if (r == 0)
+        r = subscription_overview(state->db, name, &b.subscriptions);
     if (r != 0)
         return r;
     for (int i = 0; i < SESSION_STATE_N; i++)

@@ -12,6 +12,7 @@
     X(cmd_status, "status", "[--watch] [--json]", "what is wrong now, worst first, then each bridge; exit 1 when something is wrong") \
     X(cmd_sessions, "sessions", "[--state STATE] [--all] [--json]", "every session as the monitor holds it") \
     X(cmd_bridges, "bridges", "[--json]", "every bridge: what it speaks, where it is, how many sessions are connected") \
+    X(cmd_bridge_check, "bridge check", "[NAME...] [--repair] [--json]", "are the webhook subscriptions at a bridge what they should be? exit 1 when one is not") \
     X(cmd_session_show, "session show", "ID [--json]", "one session: why it is so, what was tried, what happens next") \
     X(cmd_session_reconnect, "session reconnect", "ID [--force] [--json]", "put up an attempt by hand, or hear why not") \
     X(cmd_session_park, "session park", "ID [--reason TEXT] [--json]", "attempt nothing until it is unparked") \

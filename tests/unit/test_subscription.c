@@ -8,6 +8,9 @@
 #include "common/base/mem.h"
 #include "common/bridge/drivers.h"
 #include "common/bridge/subscription_check.h"
+#include "common/ops/subscription.h"
+#include "common/store/sqlite/open.h"
+#include "common/store/sqlite/schemas.h"
 
 #define EVO_URL   "http://127.0.0.1:18199/hook?b=evo"
 #define WAHA_URL  "http://127.0.0.1:18299/hook?b=waha"
@@ -416,11 +419,115 @@ static void test_every_driver(void **state)
     }
 }
 
+/* ---- the row ------------------------------------------------------------------------------------ */
+
+static struct subscription_row settled(const struct subscription_row *before, enum subscription_state state,
+                                       int64_t at, enum subscription_repair repaired)
+{
+    struct subscription_check c = { .result = { .state = state }, .repaired = repaired };
+    struct subscription_row row;
+
+    if (state != RIGHT)
+        (void)snprintf(c.result.detail, sizeof c.result.detail, "detail %d", state);
+    subscription_settle(before, &c, at, &row);
+    return row;
+}
+
+static void test_settle(void **state)
+{
+    struct subscription_row row = settled(NULL, SUBSCRIPTION_NONE, 10, SUBSCRIPTION_NOT_SET);
+
+    /* never right, and none: another one may send */
+    assert_int_equal(row.state, SUBSCRIPTION_NONE);
+    assert_int_equal(row.drift_since, 0);
+    row = settled(&row, RIGHT, 20, SUBSCRIPTION_NOT_SET);
+    assert_int_equal(row.right_at, 20);
+    assert_string_equal(row.detail, "");
+    /* it was right, and is gone */
+    row = settled(&row, SUBSCRIPTION_NONE, 30, SUBSCRIPTION_NOT_SET);
+    assert_int_equal(row.state, DRIFTED);
+    assert_int_equal(row.drift_since, 30);
+    /* the bridge does not answer: neither raised nor resolved */
+    row = settled(&row, SUBSCRIPTION_UNKNOWN, 40, SUBSCRIPTION_NOT_SET);
+    assert_int_equal(row.state, DRIFTED);
+    assert_int_equal(row.checked_at, 30);
+    assert_string_not_equal(row.problem, "");
+    row = settled(&row, DRIFTED, 50, SUBSCRIPTION_NOT_KEPT);
+    assert_int_equal(row.drift_since, 30);
+    assert_int_equal(row.repaired_at, 50);
+    assert_string_equal(row.problem, "");
+    row = settled(&row, RIGHT, 60, SUBSCRIPTION_NOT_SET);
+    assert_int_equal(row.drift_since, 0);
+    row = settled(&row, SUBSCRIPTION_UNKNOWN, 70, SUBSCRIPTION_NOT_SET);
+    assert_int_equal(row.state, SUBSCRIPTION_UNKNOWN);
+    assert_int_equal(row.right_at, 60);
+}
+
+/* Once, and then not for a day, whatever it becomes meanwhile. */
+static void test_repaired_once(void **state)
+{
+    const int64_t day = SUBSCRIPTION_REPAIR_APART_MS;
+    struct subscription_row row = settled(NULL, DRIFTED, 1000, SUBSCRIPTION_CANNOT_SET);
+
+    assert_true(subscription_may_repair(NULL, 5));
+    assert_true(subscription_may_repair(&row, 2000));
+    row = settled(&row, RIGHT, 3000, SUBSCRIPTION_SET);
+    assert_false(subscription_may_repair(&row, 3001));
+    row = settled(&row, DRIFTED, 4000, SUBSCRIPTION_NOT_SET);
+    assert_false(subscription_may_repair(&row, 3000 + day - 1));
+    assert_true(subscription_may_repair(&row, 3000 + day));
+}
+
+static void put(struct db *db, const char *session, enum subscription_state state)
+{
+    struct subscription_check c = { .result = { .state = state } };
+    struct subscription_row row;
+
+    (void)snprintf(c.result.detail, sizeof c.result.detail, "%s",
+                   state == RIGHT ? "" : "it posts to http://old:9");
+    assert_int_equal(subscription_record(db, "main", session, &c, 100, &row), 0);
+}
+
+static void test_overview(void **state)
+{
+    struct subscription_overview o;
+    struct subscription_row row;
+    struct db *db;
+    char text[200];
+
+    assert_int_equal(db_open_memory(&state_schema, &db), 0);
+    assert_int_equal(subscription_overview(db, "main", &o), 0);
+    assert_int_equal(o.state, SUBSCRIPTION_UNKNOWN);
+    put(db, "a", RIGHT);
+    put(db, "b", RIGHT);
+    assert_int_equal(subscription_overview(db, "main", &o), 0);
+    assert_int_equal(o.state, RIGHT);
+    assert_int_equal(o.n[RIGHT], 2);
+    assert_int_equal(o.checked_at, 100);
+    assert_string_equal(subscription_drift_text(&o, text, sizeof text), "");
+    put(db, "c", DRIFTED);
+    assert_int_equal(subscription_overview(db, "main", &o), 0);
+    assert_int_equal(o.state, DRIFTED);
+    assert_string_equal(subscription_drift_text(&o, text, sizeof text),
+                        "session c: it posts to http://old:9");
+    put(db, "a", DRIFTED);
+    assert_int_equal(subscription_overview(db, "main", &o), 0);
+    assert_string_equal(subscription_drift_text(&o, text, sizeof text),
+                        "2 sessions, as a: it posts to http://old:9");
+    assert_int_equal(subscriptions_find(db, "main", "a", &row), 0);
+    assert_int_equal(row.drift_since, 100);
+    assert_int_equal(subscriptions_find(db, "other", "a", &row), SUBSCRIPTIONS_NONE);
+    db_close(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table),     cmocka_unit_test(test_shown),   cmocka_unit_test(test_set),
-        cmocka_unit_test(test_procedure), cmocka_unit_test(test_not_set), cmocka_unit_test(test_every_driver),
+        cmocka_unit_test(test_table),    cmocka_unit_test(test_shown),
+        cmocka_unit_test(test_set),      cmocka_unit_test(test_procedure),
+        cmocka_unit_test(test_not_set),  cmocka_unit_test(test_every_driver),
+        cmocka_unit_test(test_settle),   cmocka_unit_test(test_repaired_once),
+        cmocka_unit_test(test_overview),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,151 @@
+"""Webhook subscriptions at a bridge: read by the monitor and by `zapkeep bridge check`, told when they have changed, and set
+again once where that is wanted. The bridge is a stand-in that answers as Evolution API was recorded to do."""
+
+import http.server
+import json
+import threading
+import urllib.parse
+
+import pytest
+import zk
+
+EVENTS = ["MESSAGES_UPSERT", "MESSAGES_UPDATE", "CONNECTION_UPDATE", "QRCODE_UPDATED"]
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def handle_any(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        status, answer = self.server.evolution.answer(self.command, urllib.parse.urlparse(self.path).path, body)
+        data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json; charset=utf-8")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    do_GET = do_POST = handle_any
+
+    def log_message(self, *args):
+        pass
+
+
+class Evolution:
+    """Sessions with their state and their subscription; `keeps` False: it takes a new subscription and forgets it."""
+
+    def __init__(self):
+        self.states, self.hooks, self.sets, self.reads, self.keeps, self.fault = {}, {}, [], [], True, None
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.evolution = self
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+    def answer(self, method, path, body):
+        parts = path.strip("/").split("/")
+        if path == "/instance/fetchInstances":
+            return 200, [{"name": s, "connectionStatus": "open"} for s in self.states]
+        if parts[:2] == ["instance", "connectionState"]:
+            return 200, {"instance": {"instanceName": parts[2], "state": self.states[parts[2]]}}
+        if parts[:2] == ["webhook", "find"]:
+            self.reads.append(parts[2])
+            return self.fault or (200, self.hooks.get(parts[2]))
+        if parts[:2] == ["webhook", "set"]:
+            self.sets.append((parts[2], json.loads(body)["webhook"]))
+            if self.keeps:
+                new = self.sets[-1][1]
+                self.hooks[parts[2]] = {"url": new["url"] + "/", "headers": new.get("headers"), "enabled": True,
+                                        "events": new["events"][::-1], "webhookByEvents": False}
+            return 201, self.hooks.get(parts[2]) or {}
+        return 404, {"status": 404, "error": "Not Found", "response": {"message": [f"Cannot {method} {path}"]}}
+
+
+@pytest.fixture
+def bridge(stack):
+    evolution = Evolution()
+    stack.env.update({"WHATSAPP_API_URL": evolution.url, "WHATSAPP_BRIDGE": "evolution", "WEBHOOK_CHECK_INTERVAL": "1s",
+                      "WEBHOOK_CHECK_AFTER": "0s", "WEBHOOK_URL": f"http://zapkeep:8000/webhook/main"})
+    yield evolution
+    evolution.close()
+
+
+def right(stack, url="http://zapkeep:8000/webhook/main"):
+    return {"url": url, "headers": {"authorization": f"Bearer {stack.token}"}, "enabled": True, "events": EVENTS,
+            "webhookByEvents": False}
+
+
+def alert(stack):
+    done = stack.cli("status", "--json")
+    return any("webhooks-drifted" in line for line in done.stdout.splitlines())
+
+
+def test_a_drift_is_told_and_resolved(stack, bridge):
+    """A subscription that was right and changes is one alert with the reason; a bridge that gives no answer changes nothing."""
+    bridge.states, bridge.hooks = {"s1": "open", "s2": "open"}, {"s1": right(stack), "s2": right(stack)}
+    stack.env["ALERT_URL"] = ""
+    monitor = stack.monitor()
+    zk.wait_until("both are read", lambda: {"s1", "s2"} <= set(bridge.reads), needs=monitor)
+    assert not alert(stack)
+    bridge.hooks["s2"] = right(stack, f"http://u:{stack.token}@old:9/webhook/main?token={stack.token}")
+    zk.wait_until("the drift is told", lambda: "alert=webhooks-drifted" in monitor.text())
+    assert "it posts to http://old:9/webhook/main" in monitor.text() and stack.token not in monitor.text()
+    assert alert(stack)
+    bridges = stack.cli_json("bridges")
+    assert bridges[0]["subscriptions"] == "drift" and "old:9" in bridges[0]["subscription_detail"]
+    bridge.fault = (503, b"<html>bad gateway</html>")
+    n = len(bridge.reads)
+    zk.wait_until("it was asked again", lambda: len(bridge.reads) > n + 1)
+    assert alert(stack) and not bridge.sets
+    bridge.fault, bridge.hooks["s2"] = None, right(stack)
+    zk.wait_until("it is resolved", lambda: not alert(stack))
+
+
+def test_it_is_set_again_once(stack, bridge):
+    """WEBHOOK_REPAIR sets a drifted one again, once a day; the other fields are as a creation asks for."""
+    bridge.states, bridge.hooks = {"s1": "open"}, {"s1": {**right(stack), "enabled": False}}
+    monitor = stack.monitor(WEBHOOK_REPAIR="yes")
+    zk.wait_until("it is set", lambda: "subscription-set" in monitor.text(), needs=monitor)
+    assert [name for name, _ in bridge.sets] == ["s1"]
+    assert bridge.sets[0][1]["url"] == "http://zapkeep:8000/webhook/main"
+    assert bridge.sets[0][1]["headers"] == {"authorization": f"Bearer {stack.token}"}
+    audit = stack.cli_json("audit")
+    assert [row["action"] for row in audit] == ["bridge.repair"] and audit[0]["actor"] == "monitor"
+    # Somebody sets it back: it is told, and not fought over.
+    bridge.hooks["s1"] = right(stack, "http://other:1/x")
+    zk.wait_until("the drift is told", lambda: alert(stack))
+    n = len(bridge.reads)
+    zk.wait_until("it was read again", lambda: len(bridge.reads) > n + 1)
+    assert len(bridge.sets) == 1
+
+
+def test_a_bridge_that_keeps_the_old_one(stack, bridge):
+    bridge.states, bridge.hooks, bridge.keeps = {"s1": "open"}, {"s1": right(stack, "http://other:1/x")}, False
+    monitor = stack.monitor(WEBHOOK_REPAIR="yes")
+    zk.wait_until("it is told", lambda: "shows the wrong one again" in monitor.text(), needs=monitor)
+    n = len(bridge.reads)
+    zk.wait_until("it was read again", lambda: len(bridge.reads) > n + 1)
+    assert len(bridge.sets) == 1 and alert(stack)
+
+
+def test_check_by_hand(stack, bridge):
+    """Each session is named with its result; --repair sets what is wrong; the exit code says whether something is left."""
+    bridge.states = {"s1": "open", "s2": "close", "s3": "open"}
+    bridge.hooks = {"s1": right(stack), "s2": {**right(stack), "events": ["CALL"]}}
+    done = stack.cli("bridge", "check", "main")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.stdout.splitlines()[:2] == ["main/s1: ok", "main/s2: drift, it lacks the event MESSAGES_UPSERT"]
+    assert done.stdout.splitlines()[2].startswith("main/s3: none, it has no webhook of its own")
+    assert not bridge.sets
+    done = stack.cli("bridge", "check", "--repair", "--json")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, done.stdout
+    assert [(r["session"], r["state"], r["repair"]) for r in rows] == \
+        [("s1", "ok", ""), ("s2", "ok", "it was set again"), ("s3", "ok", "it was set again")]
+    assert rows[0]["expected"] == "http://zapkeep:8000/webhook/main" and stack.token not in done.stdout
+    bridge.fault = (500, b"")
+    assert stack.cli("bridge", "check").returncode == 3
+    bridge.close()
+    assert stack.cli("bridge", "check").returncode == 3
+    assert stack.cli("bridge", "check", "nobody").returncode == 2
