@@ -304,6 +304,18 @@ static void does_nothing(struct sim *s, struct http_req *r)
     done(r);
 }
 
+static void hold(struct sim *s, struct http_req *r)
+{
+    s->is_held = arg_i64(r, "on", 1) != 0;
+    done(r);
+}
+
+static void step(struct sim *s, struct http_req *r)
+{
+    whatsapp_step(s);
+    done(r);
+}
+
 static void reset(struct sim *s, struct http_req *r)
 {
     s->counters = (struct sim_counters){ 0 };
@@ -355,6 +367,8 @@ static const struct order {
     { "POST", "/listen", listen_again, "listens again" },
     { "POST", "/restart", restart, "away for RESTART_DELAY, then all sessions come back" },
     { "POST", "/reconnect-does-nothing", does_nothing, "[on=1]: reconnecting is answered, and that is all" },
+    { "POST", "/hold", hold, "[on=1]: sessions stay as they are until on=0: no code, no coming back" },
+    { "POST", "/step", step, "the next thing happens to each session that waits for one" },
     { "POST", "/reset", reset, "counters and calls from 0" },
 };
 

@@ -14,7 +14,10 @@
     X(contract)         \
     X(waha)             \
     X(evolution)        \
-    X(openwa)
+    X(openwa)           \
+    X(wppconnect)       \
+    X(wuzapi)           \
+    X(gowa)
 /* clang-format on */
 
 /* One call of the API. */
@@ -58,7 +61,8 @@ struct sim_dialect {
     int (*head)(struct sim *s, const struct sim_session *x, const char *event, struct str body,
                 struct buf *out);
     const char *user_agent;
-    const char *content_type;     /* NULL: JSON */
+    /* Makes the body another form; returns its type. NULL: JSON. */
+    const char *(*wrap)(struct sim *s, const struct sim_session *x, struct buf *body);
     bool (*gives_up)(int status); /* a webhook answered so is not repeated; NULL: none is lost so */
     bool has_no_repeats;
     int drop_code; /* of DROP_EVERY: a drop that the bridge does not mend by itself */

@@ -173,7 +173,9 @@ void say_as(struct sim *s, struct http_req *r, int status, const char *type, str
     CLEANUP(buf_fini) struct buf all = BUF_INIT(HEAD_MAX);
     char tag[80] = "";
 
-    if (s->dialect->has_etag && type && strcmp(type, "image/png") != 0)
+    bool is_tagged = type && strcmp(type, "image/png") != 0 && (status != 404 || strstr(type, "json"));
+
+    if (s->dialect->has_etag && is_tagged)
         api_etag(body, tag, sizeof tag);
     (void)buf_addf(&all, "%s%s%s", s->dialect->headers ? s->dialect->headers : "", tag,
                    headers ? headers : "");
@@ -197,11 +199,17 @@ void say(struct sim *s, struct http_req *r, const struct sim_session *x, int sta
 
 bool say_wants(const struct sim_session *x, const char *event)
 {
-    char name[80];
+    const char *p = x->hook.events;
 
-    (void)snprintf(name, sizeof name, "\"%s\"", event);
-    return !x->hook.events || strstr(x->hook.events, name) || strstr(x->hook.events, "\"*\"") ||
-           strstr(x->hook.events, "\"All\"");
+    while (p && *p) {
+        size_t n = strcspn(p, "[]\", ");
+        struct str name = { p, n };
+
+        if (n && (str_eq(name, event) || str_eq(name, "*") || str_eq(name, "All")))
+            return true;
+        p += n + (p[n] != '\0');
+    }
+    return !x->hook.events;
 }
 
 const char *say_webhook_url(const struct sim *s, const struct sim_session *x)
@@ -229,7 +237,7 @@ void say_hook(struct sim *s, const struct sim_session *x, const char *event, int
               const char *template, ...)
 {
     CLEANUP(buf_fini) struct buf head = BUF_INIT(HEAD_MAX);
-    const char *type = s->dialect->content_type ? s->dialect->content_type : "application/json";
+    const char *type = "application/json";
     struct str body;
     va_list pairs;
     int repeat_at = -1;
@@ -240,6 +248,8 @@ void say_hook(struct sim *s, const struct sim_session *x, const char *event, int
     va_start(pairs, template);
     fill(s, x, &s->body, template, &pairs);
     va_end(pairs);
+    if (s->dialect->wrap)
+        type = s->dialect->wrap(s, x, &s->body);
     body = (struct str){ buf_str(&s->body), s->body.len };
     (void)buf_addf(&head,
                    "Accept: application/json, text/plain, */*\r\nContent-Type: %s\r\nUser-Agent: %s\r\n",

@@ -87,7 +87,7 @@ struct target;
 /* A session's own webhook, as a caller has set it. All of it may be NULL. */
 struct sim_webhook {
     char *url, *secret;
-    char *events;  /* a JSON array of their names */
+    char *events;  /* their names, in a JSON array or with commas */
     char *headers; /* "Name: value\r\n" lines */
     char *config;  /* the JSON that it was set with */
 };
@@ -170,6 +170,7 @@ struct sim {
     int traffic_at;         /* the index of the next session */
     int64_t lose_webhooks;
     bool reconnect_does_nothing;
+    bool is_held; /* nothing goes on at WhatsApp */
     char events[EVENTS_KEPT][EVENT_KEPT_BYTES];
     int64_t n_events;
     struct buf body; /* of the webhook that is being made, its memory used again */
@@ -212,6 +213,7 @@ void whatsapp_new_qr(struct sim *s, struct sim_session *x);    /* the old one ha
 void whatsapp_revive(struct sim *s, struct sim_session *x);    /* an unlisted one is created again */
 void whatsapp_reconnect(struct sim *s, struct sim_session *x); /* as the contract's route does */
 void whatsapp_restart_all(struct sim *s); /* the process is gone, and all sessions come back at once */
+void whatsapp_step(struct sim *s);        /* what each session waits for happens now */
 void whatsapp_tick(struct sim *s, int64_t now_ms);
 
 /* ---- webhooks -------------------------------------------------------------------------------- */

@@ -201,8 +201,18 @@ static void happen(struct sim *s, struct sim_session *x)
     }
 }
 
+void whatsapp_step(struct sim *s)
+{
+    for (int i = 0; i < s->n_sessions; i++) {
+        if (s->sessions[i].next != SIM_NEXT_NONE && !s->sessions[i].unlisted)
+            happen(s, &s->sessions[i]);
+    }
+}
+
 void whatsapp_tick(struct sim *s, int64_t now_ms)
 {
+    if (s->is_held)
+        return;
     for (int i = 0; i < s->n_sessions; i++) {
         struct sim_session *x = &s->sessions[i];
 
