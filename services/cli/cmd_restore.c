@@ -5,23 +5,20 @@
  * aside, with their journals and write-ahead logs, and the copies get their names. A failure before that
  * changes nothing.
  */
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/store/db.h"
-#include "common/store/events_log.h"
 #include "common/store/forward.h"
 #include "common/store/sqlite/backup.h"
+#include "common/store/sqlite/folder_use.h"
 #include "common/store/store.h"
 #include "services/cli/audit.h"
 #include "services/cli/cli.h"
@@ -41,73 +38,17 @@ struct restore {
     bool has[ARRAY_LEN(stores)];
     char aside[PATH_BYTES];
     int n_moved;
-    int lock_fd[3];
+    struct folder_use use;
 };
 
 /* ---- is everything stopped? ------------------------------------------------------------------ */
 
-static const char *const locks[] = { EVENTS_LOCK_FILE, "forward.lock", "monitor.lock" };
-
 /* Held until the end, so that no service starts meanwhile. */
-static int take_locks(struct restore *r)
+static int check_stopped(struct restore *r)
 {
-    char path[PATH_BYTES];
-
-    for (size_t i = 0; i < ARRAY_LEN(locks); i++) {
-        (void)snprintf(path, sizeof path, "%s/%s", r->to, locks[i]);
-        r->lock_fd[i] = open(path, O_RDWR | O_CLOEXEC);
-        if (r->lock_fd[i] >= 0 && flock(r->lock_fd[i], LOCK_EX | LOCK_NB) != 0)
-            return cli_problem(EXIT_UNREACHABLE, "%s is held by a running service: stop zapkeep first", path);
-    }
-    return EXIT_GO_ON;
-}
-
-/* Does the process of this /proc entry have a file of the data folder open? */
-static bool uses_folder(const char *pid, const char *folder)
-{
-    char path[512], target[PATH_BYTES];
-    size_t n = strlen(folder);
-    const struct dirent *e;
-    bool found = false;
-    DIR *fds;
-
-    (void)snprintf(path, sizeof path, "/proc/%.20s/fd", pid);
-    fds = opendir(path);
-    while (fds && !found && (e = readdir(fds))) {
-        ssize_t len;
-
-        (void)snprintf(path, sizeof path, "/proc/%.20s/fd/%.200s", pid, e->d_name);
-        len = readlink(path, target, sizeof target - 1);
-        target[len > 0 ? len : 0] = '\0';
-        found = strncmp(target, folder, n) == 0 && target[n] == '/' && strstr(target + n, ".db") != NULL;
-    }
-    if (fds)
-        (void)closedir(fds);
-    return found;
-}
-
-/* A worker holds no lock file; it has state.db open. */
-static int check_stopped(const struct restore *r)
-{
-    CLEANUP(mem_freep) char *folder = NULL;
-    const struct dirent *e;
-    long found = 0;
-    DIR *proc = opendir("/proc");
-    char *real = realpath(r->to, NULL);
-
-    folder = real ? mem_strdup(real) : NULL;
-    free(real);
-    while (proc && folder && !found && (e = readdir(proc))) {
-        if (isdigit((unsigned char)e->d_name[0]) && strtol(e->d_name, NULL, 10) != getpid() &&
-            uses_folder(e->d_name, folder))
-            found = strtol(e->d_name, NULL, 10);
-    }
-    if (proc)
-        (void)closedir(proc);
-    if (!found)
+    if (folder_use_hold(r->to, &r->use) == 0)
         return EXIT_GO_ON;
-    return cli_problem(EXIT_UNREACHABLE, "process %ld has a store in %s open: stop zapkeep first", found,
-                       r->to);
+    return cli_problem(EXIT_UNREACHABLE, "%s: stop zapkeep first", r->use.detail);
 }
 
 /* ---- the copies ------------------------------------------------------------------------------ */
@@ -285,17 +226,16 @@ static void say(const struct restore *r, bool json)
 
 static int restore(const struct cli_settings *s, const char *from, int64_t wall_ms)
 {
-    struct restore r = { .from = from, .to = s->app.data_dir, .lock_fd = { -1, -1, -1 } };
+    struct restore r = { .from = from, .to = s->app.data_dir };
     char when[40];
     int code;
 
     (void)snprintf(r.aside, sizeof r.aside, "%s/before-restore-%s", r.to,
                    text_time(wall_ms, when, sizeof when));
-    code = take_locks(&r);
-    if (code == EXIT_GO_ON)
-        code = check_stopped(&r);
-    if (code == EXIT_GO_ON)
-        code = check_copies(&r);
+    code = check_stopped(&r);
+    if (code != EXIT_GO_ON)
+        return code;
+    code = check_copies(&r);
     if (code == EXIT_GO_ON)
         code = copy_all(&r);
     if (code == EXIT_GO_ON)
@@ -304,10 +244,7 @@ static int restore(const struct cli_settings *s, const char *from, int64_t wall_
         say(&r, s->json);
         cli_audit(s, "store.restore", "", "", true, from);
     }
-    for (size_t i = 0; i < ARRAY_LEN(locks); i++) {
-        if (r.lock_fd[i] >= 0)
-            (void)close(r.lock_fd[i]);
-    }
+    folder_use_release(&r.use);
     return code == EXIT_GO_ON ? EXIT_DONE : code;
 }
 
