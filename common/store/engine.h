@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "common/base/text.h"
+#include "common/store/move_side.h"
 
 struct buf;
 struct clock;
@@ -96,6 +97,7 @@ struct engine {
     int (*open_log_reader)(const char *where, struct db **ret);
     /* store_upgrade(), store_schema() */
     void (*set_password)(const char *password); /* NULL: there are no passwords */
+    bool (*has_password)(const char *where);    /* likewise */
     int (*upgrade)(const char *where);
     int (*schema)(const char *where, int *ret_is, int *ret_known);
     const char *(*display)(const char *where, char *ret, size_t n);
@@ -104,6 +106,9 @@ struct engine {
                   void *ctx);
     const char *(*problem)(const char *where, const char *part, int r, char *ret, size_t n);
     int64_t (*other_bytes)(const char *where);
+
+    int (*move_open)(const char *where, enum move_role role, struct move_side **ret, char *ret_detail,
+                     size_t n);
 
     int (*role_take)(const char *where, const char *name, struct store_role **ret);
     bool (*role_is_taken)(const char *where, const char *name);

@@ -38,6 +38,11 @@ int store_report(const char *where,
     return engine_of(where)->report(where, on_line, ctx);
 }
 
+bool store_has_password(const char *where)
+{
+    return store_is_server(where) && postgres_engine.has_password(where);
+}
+
 void store_set_password(const char *password)
 {
     postgres_engine.set_password(password);

@@ -28,6 +28,8 @@ int store_schema(const char *where, int *ret_is, int *ret_known);
 int store_report(const char *where,
                  int (*on_line)(void *ctx, const char *name, const char *value, const char *problem),
                  void *ctx);
+/* Does the address itself hold a password? */
+bool store_has_password(const char *where);
 /* The password of a database server, kept by reference; "": libpq's own ways (.pgpass). For all connections. */
 void store_set_password(const char *password);
 

@@ -7,6 +7,7 @@
 #include "common/store/postgres/connection.h"
 #include "common/store/postgres/event_log.h"
 #include "common/store/postgres/event_scan.h"
+#include "common/store/postgres/move.h"
 #include "common/store/postgres/problem.h"
 #include "common/store/postgres/report.h"
 #include "common/store/postgres/role.h"
@@ -162,12 +163,14 @@ const struct engine postgres_engine = {
     .open_log = pg_log_open,
     .open_log_reader = open_events,
     .set_password = pg_set_password,
+    .has_password = pg_has_password,
     .upgrade = upgrade,
     .schema = schema,
     .display = pg_display,
     .report = pg_report,
     .problem = pg_problem,
     .other_bytes = other_bytes,
+    .move_open = pg_move_open,
     .role_take = pg_role_take,
     .role_is_taken = pg_role_is_taken,
     .log_is_stale = pg_log_is_stale,

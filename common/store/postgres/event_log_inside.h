@@ -43,6 +43,11 @@ int pg_log_hold(struct pg_log *l);
 
 /* event_retain.c */
 
+/* Events of a partition: minutes of a busy log, months of a quiet one. Partition @number begins at seq @number times this. */
+#define PG_PARTITION_EVENTS 250000
+/* Unless it is there. */
+int pg_make_partition(struct pg_db *d, int64_t number);
+
 /* Makes sure that there is a partition for each seq from the head to @last. */
 int pg_log_partitions(struct pg_log *l, int64_t last);
 int pg_log_prune(struct event_log *l, const struct event_retention *rule, int64_t now_ms, int rows_max,

@@ -16,9 +16,7 @@
 #include "common/store/retention.h"
 #include "common/store/sql.h"
 
-/* Events of a partition: minutes of a busy log, months of a quiet one. */
-#define PARTITION_EVENTS 250000
-#define EVERY_MS         1000
+#define EVERY_MS 1000
 /* Sizes are asked for so often. */
 #define USED_EVERY_MS 5000
 /* One mark each ten minutes, as in SQLite: how old a seq is. */
@@ -35,7 +33,7 @@ static int64_t mono_ms(void)
 /* ---- partitions ------------------------------------------------------------------------------ */
 
 /* Attached and not created as a partition: that needs no lock that readers or writers would wait for. */
-static int make_partition(struct pg_log *l, int64_t number)
+int pg_make_partition(struct pg_db *d, int64_t number)
 {
     char sql[768];
 
@@ -47,20 +45,20 @@ static int make_partition(struct pg_log *l, int64_t number)
                    "  ALTER TABLE zapkeep_events.event ATTACH PARTITION zapkeep_events.event_p%" PRId64
                    "   FOR VALUES FROM (%" PRId64 ") TO (%" PRId64 ");"
                    " END IF; END $$",
-                   number, number, number, number, number * PARTITION_EVENTS,
-                   (number + 1) * PARTITION_EVENTS);
-    return pg_exec(&l->d->db, sql);
+                   number, number, number, number, number * PG_PARTITION_EVENTS,
+                   (number + 1) * PG_PARTITION_EVENTS);
+    return pg_exec(&d->db, sql);
 }
 
 int pg_log_partitions(struct pg_log *l, int64_t last)
 {
-    int64_t number = (l->partitions_end > 0 ? l->partitions_end : l->head + 1) / PARTITION_EVENTS;
+    int64_t number = (l->partitions_end > 0 ? l->partitions_end : l->head + 1) / PG_PARTITION_EVENTS;
     int r = 0;
 
     for (; r == 0 && last >= l->partitions_end; number++) {
-        r = make_partition(l, number);
+        r = pg_make_partition(l->d, number);
         if (r == 0)
-            l->partitions_end = (number + 1) * PARTITION_EVENTS;
+            l->partitions_end = (number + 1) * PG_PARTITION_EVENTS;
     }
     return r;
 }
@@ -176,8 +174,8 @@ static int due_by_age(struct pg_log *l, const struct event_retention *rule, int6
 
 static int remove_up_to(struct pg_log *l, int64_t last, struct event_pruned *ret)
 {
-    int64_t number = l->oldest / PARTITION_EVENTS;
-    int64_t end = (number + 1) * PARTITION_EVENTS - 1;
+    int64_t number = l->oldest / PG_PARTITION_EVENTS;
+    int64_t end = (number + 1) * PG_PARTITION_EVENTS - 1;
     int r;
 
     last = last < end ? last : end;
@@ -197,7 +195,7 @@ static int remove_events(struct pg_log *l, const struct event_retention *rule, i
                          struct event_pruned *ret)
 {
     int64_t due = 0, used = 0, newest_at = 0;
-    int64_t end = (l->oldest / PARTITION_EVENTS + 1) * PARTITION_EVENTS - 1;
+    int64_t end = (l->oldest / PG_PARTITION_EVENTS + 1) * PG_PARTITION_EVENTS - 1;
     int64_t max = ROWS_MAX;
     struct retention_removal plan;
     int r = used_bytes(l, &used);
@@ -266,7 +264,7 @@ int pg_log_prune(struct event_log *log, const struct event_retention *rule, int6
     if (r == 0)
         r = look(l);
     if (r == 0)
-        r = pg_log_partitions(l, l->head + PARTITION_EVENTS / 2);
+        r = pg_log_partitions(l, l->head + PG_PARTITION_EVENTS / 2);
     if (r == 0)
         r = mark(l, now_ms);
     if (r == 0)

@@ -37,6 +37,17 @@ const char *pg_display(const char *where, char *ret, size_t n)
     return ret;
 }
 
+bool pg_has_password(const char *where)
+{
+    PQconninfoOption *options = PQconninfoParse(where, NULL);
+    bool found = false;
+
+    for (PQconninfoOption *o = options; o && o->keyword; o++)
+        found = found || (strcmp(o->keyword, "password") == 0 && o->val && *o->val);
+    PQconninfoFree(options);
+    return found;
+}
+
 const char *pg_problem(const char *where, const char *part, int r, char *ret, size_t n)
 {
     static const struct {
@@ -55,6 +66,8 @@ const char *pg_problem(const char *where, const char *part, int r, char *ret, si
         { -ENOSPC, "is full: make room on the server" },
         { -EINVAL,
           "has an address that is not understood: ZAPKEEP_STORE is postgresql://user@host/database" },
+        { -EINPROGRESS, "is the target of a move that did not end, or is being moved now: run zapkeep store "
+                        "migrate again (it starts anew), or wait until it ends" },
         { -EPERM, "gave this program's role to another one" },
     };
     char name[200];

@@ -15,6 +15,7 @@
 #include "common/store/columns.h"
 #include "common/store/events_ids.h"
 #include "common/store/postgres/connection.h"
+#include "common/store/postgres/in_use.h"
 
 #define DECLS                          DECL_KEY, DECL_1, DECL
 #define DECL_KEY(kind, column, member) #column " " DECL_##kind ", "
@@ -293,6 +294,8 @@ static int run_steps(struct pg_db *d)
 
     if (r == 0 && version > pg_schema_known())
         return -EPROTONOSUPPORT;
+    if (r == 0 && version < 0)
+        return -EINPROGRESS;
     for (int i = version; r == 0 && steps[i]; i++)
         r = pg_exec(&d->db, steps[i]);
     if (r != 0 || version == pg_schema_known())
@@ -300,6 +303,22 @@ static int run_steps(struct pg_db *d)
     (void)snprintf(sql, sizeof sql, "UPDATE zapkeep.version SET version = %d", pg_schema_known());
     r = pg_exec(&d->db, sql);
     return r == 0 ? name_log(d) : r;
+}
+
+/* The mark of an unfinished move is a version below 0. */
+int pg_schema_make_unfinished(struct pg_db *d)
+{
+    int r = pg_exec(&d->db,
+                    "BEGIN; SELECT pg_advisory_xact_lock(2053206123, 100);"
+                    "DROP SCHEMA IF EXISTS zapkeep, zapkeep_state, zapkeep_events, zapkeep_forward CASCADE");
+
+    if (r == 0)
+        r = run_steps(d);
+    if (r == 0)
+        return pg_exec(&d->db, "UPDATE zapkeep.version SET version = -version; COMMIT");
+    if (pg_is_usable(d))
+        (void)pg_exec(&d->db, "ROLLBACK");
+    return r;
 }
 
 int pg_schema_upgrade(struct pg_db *d)
@@ -337,9 +356,11 @@ int pg_schema_check(struct pg_db *d)
     int version = 0;
     int r = pg_schema_version(d, &version);
 
-    if (r != 0 || version == pg_schema_known())
+    if (r != 0)
         return r;
-    if (version == 0)
-        return -ENOENT;
+    if (version == pg_schema_known())
+        return pg_in_use_share(d);
+    if (version <= 0)
+        return version == 0 ? -ENOENT : -EINPROGRESS;
     return version > pg_schema_known() ? -EPROTONOSUPPORT : -EPROTOTYPE;
 }

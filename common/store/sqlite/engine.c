@@ -11,6 +11,7 @@
 #include "common/store/sqlite/event_scan.h"
 #include "common/store/sqlite/file.h"
 #include "common/store/sqlite/handle.h"
+#include "common/store/sqlite/move.h"
 #include "common/store/sqlite/open.h"
 #include "common/store/sqlite/role.h"
 #include "common/store/sqlite/schemas.h"
@@ -150,6 +151,7 @@ const struct engine sqlite_engine = {
     .report = report,
     .problem = sqlite_problem,
     .other_bytes = sqlite_other_bytes,
+    .move_open = sqlite_move_open,
     .role_take = sqlite_role_take,
     .role_is_taken = sqlite_role_is_taken,
     .log_is_stale = sqlite_log_is_stale,

@@ -136,6 +136,10 @@ const char *sqlite_problem(const char *dir, const char *file, int r, char *ret, 
         { -EACCES, "may not be read and written by this user: start zapkeep as the owner of the folder" },
         { -EROFS, "is on a file system that is read-only: mount it for writing" },
         { -ENOENT, "is not there: check ZAPKEEP_DATA_DIR, and that its volume is mounted" },
+        { -EINPROGRESS,
+          "belongs to a store whose move did not end: run zapkeep store migrate again (it starts "
+          "anew), or remove the folder" },
+        { -EPROTOTYPE, "was written by an older zapkeep: start this version on it once, then stop it" },
         { -EAGAIN, "is locked by another program: end that program" },
         { -EIO, "cannot be read or written, the disk reports an error: see the kernel's log" },
     };

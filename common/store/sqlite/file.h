@@ -7,6 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Beside the stores: the mark of a folder that is the target of a move which did not end. */
+#define MOVE_MARK_FILE "move.unfinished"
+
 /* Tells a file from another one that stands at its path later. */
 struct sqlite_file {
     uint64_t dev, ino;

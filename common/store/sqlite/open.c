@@ -115,6 +115,13 @@ static int note_file(struct sqlite_db *d, const char *path, enum sqlite_rules ru
     return *kept ? sqlite_file_at(path, &d->file) : -ENOMEM;
 }
 
+static bool is_unfinished(const char *dir)
+{
+    char path[OWN_PATH_MAX];
+
+    return own_path(dir, MOVE_MARK_FILE, path, sizeof path) == 0 && access(path, F_OK) == 0;
+}
+
 /* SQLite follows links; in the data folder there are none. A copy goes where the operator says. */
 static int check_file(const char *path, enum sqlite_rules rules)
 {
@@ -126,7 +133,7 @@ static int check_file(const char *path, enum sqlite_rules rules)
     if ((size_t)(slash - path) >= sizeof dir)
         return -ENAMETOOLONG;
     str_copy((struct str){ path, (size_t)(slash - path) }, dir, sizeof dir);
-    return own_file_check(dir, slash + 1);
+    return is_unfinished(dir) ? -EINPROGRESS : own_file_check(dir, slash + 1);
 }
 
 int sqlite_open(const char *path, enum sqlite_rules rules, const struct db_schema *schema, int version_max,
