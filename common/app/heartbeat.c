@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +87,32 @@ enum heartbeat_state heartbeat_find(const char *data_dir, const char *service, s
     if (!any)
         return HEARTBEAT_NONE;
     return newest_ms <= HEARTBEAT_DEAD_MS ? HEARTBEAT_ALIVE : HEARTBEAT_DEAD;
+}
+
+/* Here, or in another container: then the number is another process's, or the first one's. */
+static bool may_run(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    long pid = dot ? strtol(dot + 1, NULL, 10) : 0;
+
+    return pid > 0 && (kill((pid_t)pid, 0) == 0 || errno != ESRCH);
+}
+
+bool heartbeat_any(const char *data_dir, struct clock *clock, char *ret_name, size_t n)
+{
+    DIR *dir = open_dir(data_dir);
+    const struct dirent *e;
+    bool found = false;
+
+    while (dir && !found && (e = readdir(dir))) {
+        found = strchr(e->d_name, '.') > e->d_name && may_run(e->d_name) &&
+                age_of(dirfd(dir), e->d_name, clock) <= HEARTBEAT_DEAD_MS;
+        if (found)
+            (void)snprintf(ret_name, n, "%.*s", (int)strcspn(e->d_name, "."), e->d_name);
+    }
+    if (dir)
+        (void)closedir(dir);
+    return found;
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */

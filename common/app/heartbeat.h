@@ -8,6 +8,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/base/clock.h"
@@ -34,3 +35,6 @@ enum heartbeat_state {
  * be NULL): of the newest sign of life, 0 when there is none. */
 enum heartbeat_state heartbeat_find(const char *data_dir, const char *service, struct clock *clock,
                                     int64_t *ret_age_ms);
+/* Is any program alive that belongs to this folder? Its name is in *ret_name. One that was killed a moment ago counts as long
+ * as a process has its number. */
+bool heartbeat_any(const char *data_dir, struct clock *clock, char *ret_name, size_t n);
