@@ -43,6 +43,7 @@
     X(cmd_store_status, "store status", "[--json]", "the store: its schema, what its server promises, its standbys, the roles") \
     X(cmd_store_init, "store init", "", "make the tables in the database of ZAPKEEP_STORE") \
     X(cmd_store_upgrade, "store upgrade", "", "bring the tables in the database of ZAPKEEP_STORE to this version") \
+    X(cmd_store_migrate, "store migrate", "--from STORE --to STORE [--dry-run] [--json]", "move a store into PostgreSQL or back, and verify it; zapkeep must be stopped") \
     X(cmd_backup, "backup", "DIR [--json]", "copy events.db, state.db and forward.db to DIR while everything runs") \
     X(cmd_restore, "restore", "DIR [--json]", "put the copies of a backup in place; zapkeep must be stopped") \
     X(cmd_probe, "probe", "URL", "ask a /health or /ready URL; exit 0 when it answers 200") \

@@ -445,6 +445,7 @@ CHANGES = {
     "forward forget": ("delivery.forget", ["backend"]), "alert test": ("alert.test", []),
     "replay": ("delivery.replay", ["--from", "1", "--to", "1"]), "cursor remove": ("cursor.remove", ["old-consumer"]),
     "forward dead retry": None, "forward dead drop": None, "restore": None, "store init": None, "store upgrade": None,
+    "store migrate": None,
 }
 READS = {"wait", "tap", "events", "status", "sessions", "bridges", "session show", "session qr", "forward status", "forward dead list",
          "forward dead show", "doctor", "audit", "cursor list", "store status", "backup", "probe"}
