@@ -29,6 +29,7 @@ class Console:
 
     def __init__(self, stack, name="console", base="", **env):
         self.port = zk.free_port()
+        zk.Stack.our_ports.add(self.port)
         self.origin = f"http://127.0.0.1:{self.port}"
         self.url = self.origin + base
         self.cookie = self.csrf = None
@@ -90,6 +91,7 @@ class Stream:
         except TimeoutError:
             return True
         self.data += data
+        secrets_watch.note("the console's stream", self.data[-len(data) - 200:])  # a secret may come in two pieces
         return bool(data)
 
     def messages(self):

@@ -12,7 +12,11 @@ import pytest
 
 import zk
 from forwarding import HANG, OTHER_SECRET, RESET, SECRET, post_events
+from secrets_watch import mark
 from zk import wait_until, webhook
+
+BACKEND_TOKEN = mark("the backend's token", "backend-token-0e52")
+ONE_TOKEN = mark("the token of a destination", "only-for-one-b4d7")
 
 
 def start(stack, *backends, config=None, **env):
@@ -91,13 +95,13 @@ def test_the_path_of_the_backend(stack, make_backend, url_path, wanted):
 
 def test_deliveries_are_signed_and_carry_the_token(stack, make_backend):
     backend = make_backend(lambda d: 500 if d.attempt < 3 else 200)
-    start(stack, backend, FORWARD_SECRET=SECRET, FORWARD_TOKEN="backend-token")
+    start(stack, backend, FORWARD_SECRET=SECRET, FORWARD_TOKEN=BACKEND_TOKEN)
     post_events(stack, 3, sessions=("a", "b", "c"))
     backend.wait(3)
     ids = {d.seq: d.id for d in backend.all()}
     for d in backend.all():
         assert d.is_signed_with(SECRET) and not d.is_signed_with(OTHER_SECRET)
-        assert d.headers["authorization"] == "Bearer backend-token"
+        assert d.headers["authorization"] == f"Bearer {BACKEND_TOKEN}"
         assert d.id == ids[d.seq], "the id of an event changed"
         assert abs(time.time() - int(d.headers["webhook-timestamp"])) < zk.PATIENCE * 4
     assert sorted((d.seq, d.attempt) for d in backend.all()) == [(s, a) for s in (1, 2, 3) for a in (1, 2, 3)]
@@ -283,7 +287,7 @@ allow_private = yes
 url = {one.url}/o
 sessions = alpha, gamma
 types = message.received, session.
-token = only-for-one
+token = {ONE_TOKEN}
 allow_private = yes
 
 [destination other]
@@ -314,7 +318,7 @@ allow_private = yes
     got(every, lambda *e: True)
     assert {d.path for d in got(messages, lambda b, s, t: t.startswith("message."))} == {"/m"}
     mine = got(one, lambda b, s, t: s in ("alpha", "gamma") and t in ("message.received", "session.connected"))
-    assert {d.headers.get("authorization") for d in mine} == {"Bearer only-for-one"}
+    assert {d.headers.get("authorization") for d in mine} == {f"Bearer {ONE_TOKEN}"}
     theirs = got(other, lambda b, s, t: b == "other")
     assert all(d.is_signed_with(SECRET) and d.json["bridge"] == "other" for d in theirs)
     assert all("authorization" not in d.headers and "webhook-signature" not in d.headers for d in every.all())

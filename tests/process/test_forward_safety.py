@@ -11,7 +11,8 @@ import pytest
 
 import zk
 from forwarding import OTHER_SECRET, SECRET, post_events
-from test_forward import start
+from secrets_watch import mark
+from test_forward import BACKEND_TOKEN, start
 from test_forward_retry import GOOD, Trickle, dead
 from zk import wait_until
 
@@ -132,7 +133,7 @@ def test_http_2_is_spoken_where_the_backend_speaks_it(stack):
 def test_redirects_are_not_followed(stack, make_backend):
     elsewhere = make_backend()
     backend = make_backend(lambda d: (307, {"Location": elsewhere.url + "/stolen"}) if d.attempt == 1 and d.session != GOOD else 200)
-    start(stack, backend, FORWARD_TOKEN="backend-token")
+    start(stack, backend, FORWARD_TOKEN=BACKEND_TOKEN)
     with Trickle(stack):
         post_events(stack, 3, ["a", "b", "c"])
         backend.wait(3, lambda d: d.session != GOOD)
@@ -186,9 +187,10 @@ def test_a_giant_answer_is_cut_off(stack, make_backend):
 
 def test_secrets_are_never_said(stack, make_backend):
     """Neither in a log at its most talkative, nor by the CLI, the metrics or a stored dead letter."""
-    token, password = "backend-token-7731", "url-password-9942"
+    token, password = mark("a backend's token", "backend-token-7731"), mark("a URL's password", "url-password-9942")
+    query = mark("a URL's query", "query-secret-5521")
     backend = make_backend(lambda d: 422 if d.session == "bad" else 200)
-    url = backend.url.replace("//", f"//user:{password}@") + "/hook?key=query-secret-5521"
+    url = backend.url.replace("//", f"//user:{password}@") + f"/hook?key={query}"
     start(stack, BACKEND_URL=url, FORWARD_TOKEN=token, FORWARD_SECRET=f"{SECRET},{OTHER_SECRET}", ZAPKEEP_LOG="debug",
           FORWARD_RETRY_SCHEDULE="0s,50ms")
     with Trickle(stack):
@@ -207,7 +209,7 @@ def test_secrets_are_never_said(stack, make_backend):
             with open(os.path.join(stack.data, name), "rb") as f:
                 said.append(f.read().decode("latin-1"))
     for text in said:
-        for secret in (token, password, "query-secret-5521", SECRET, OTHER_SECRET, SECRET[6:], OTHER_SECRET[6:]):
+        for secret in (token, password, query, SECRET, OTHER_SECRET, SECRET[6:], OTHER_SECRET[6:]):
             assert secret not in text, f"{secret} in:\n{text[:2000]}"
 
 

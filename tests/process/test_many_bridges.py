@@ -4,6 +4,7 @@ import json
 import signal
 
 import pytest
+import secrets_watch
 import zk
 
 HEAD = """[bridge {name}]
@@ -27,11 +28,13 @@ class Bridges:
         stack.env["ZAPKEEP_BRIDGES"] = self.write()
 
     def token(self, name):
-        return f"{self.stack.token}-{name}"
+        return secrets_watch.mark(f"the webhook token of {name}", f"hook-of-{name}-5d20c4be")
+
+    def key(self, name):
+        return secrets_watch.mark(f"the key of {name}", f"key-of-{name}-e81f6a07")
 
     def section(self, name):
-        return HEAD.format(name=name, port=self.port[name][0], key=f"{self.stack.key}-{name}",
-                           token=self.token(name)) + self.more[name]
+        return HEAD.format(name=name, port=self.port[name][0], key=self.key(name), token=self.token(name)) + self.more[name]
 
     def write(self, names=None):
         return self.stack.file("bridges.conf", "\n".join(self.section(n) for n in names or self.names))
@@ -39,7 +42,7 @@ class Bridges:
     def start(self, name, *args):
         api, control = self.port[name]
         p = self.stack.start(f"sim-{name}", "zapkeep-bridge-sim", "--dialect", "contract", "--port", str(api),
-                             "--control-port", str(control), *args, API_KEY=f"{self.stack.key}-{name}",
+                             "--control-port", str(control), *args, API_KEY=self.key(name),
                              WEBHOOK_URL=f"http://127.0.0.1:{self.stack.ports['ingest']}/webhook/{name}",
                              WEBHOOK_AUTH_TOKEN=self.token(name))
         zk.wait_until("the simulated bridge answers", lambda: self.control(name, "GET", "/state", check=False), needs=p)

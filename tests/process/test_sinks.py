@@ -21,6 +21,8 @@ from test_monitor_alerts import Sink
 
 TELEGRAM_TOKEN = secrets_watch.mark("the token of Telegram", "424242:tele-0d9c11e7")
 MAIL_PASSWORD = secrets_watch.mark("the password of the mail server", "mail-57ab90ce")
+SLACK_PATH = secrets_watch.mark("the path of Slack's URL", "T0AB/B19/slk-6be8f1d2")
+NTFY_TOKEN = secrets_watch.mark("the token of ntfy", "tk_ntfy-2c77d09a")
 
 
 class MailServer:
@@ -118,12 +120,13 @@ language = pt-BR
 
 [sink team]
 type = slack
-url = {sink.url}/slack
+url = {sink.url}/slack/{SLACK_PATH}
 language = es
 
 [sink topic]
 type = ntfy
 url = {sink.url}/topic
+token = {NTFY_TOKEN}
 language = id
 
 [sink mail]
@@ -196,6 +199,7 @@ def test_an_alert_reaches_every_kind_of_sink_in_its_language(stack):
     assert telegram["chat_id"] == "4711" and "Sessão desconectada da conta: main/demo-1" in telegram["text"] and link in telegram["text"]
     assert "main/demo-1" in texts(sink, "/slack")[0] and "Vincúle" in texts(sink, "/slack")[0]
     headers, body = got(sink, "/topic")[0]
+    assert headers["Authorization"] == f"Bearer {NTFY_TOKEN}"
     assert headers["Title"] == "session-logged-out firing" and "main/demo-1" in body and link in body
     sender, receivers, data, user = mail.mails[0]
     subject, text = text_of(data)
@@ -237,7 +241,7 @@ def test_alert_test_sends_to_the_sinks_that_are_named_and_says_what_became_of_it
     assert "canal funciona" in texts(sink, "/telegram")[0] and "works" in text_of(mail.mails[0][2])[0]
     n = len(sink.seen)
     assert "taken" in stack.cli("alert", "test", "team", check=True).stdout
-    assert len(sink.seen) == n + 1 and sink.seen[-1][0] == "/slack"
+    assert len(sink.seen) == n + 1 and sink.seen[-1][0] == f"/slack/{SLACK_PATH}"
     sink.code = 403
     mail.refuse = "550 no mail from you"
     failed = stack.cli("alert", "test", "team", "mail")
