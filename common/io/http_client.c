@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "common/base/buf.h"
+#include "common/base/clean.h"
 #include "common/base/clock.h"
 #include "common/base/list.h"
 #include "common/base/mem.h"
@@ -146,6 +147,7 @@ static void read_answer(struct http_call *call, CURLcode code, struct http_answe
     if (ret->error != HTTP_OK)
         (void)snprintf(ret->detail, sizeof ret->detail, "%.127s",
                        call->error[0] ? call->error : curl_easy_strerror(code));
+    (void)clean_text(ret->detail); /* the name in a certificate is the peer's */
     if (ret->error != HTTP_OK && ret->error != HTTP_E_TOO_BIG)
         return;
     (void)curl_easy_getinfo(call->easy, CURLINFO_CONTENT_TYPE, &type);

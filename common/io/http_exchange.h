@@ -54,7 +54,7 @@ struct http_answer {
                                 absent */
     int64_t took_ms;   /* from http_call() to now */
     int64_t sent_ms;   /* from http_call() until the request went out; -1: it never did */
-    char detail[128];  /* libcurl's words on a failure, no secrets */
+    char detail[128];  /* libcurl's words on a failure, cleaned (common/base/clean.h), no secrets */
 };
 
 /* How the peer is reached and known. NULL or "": as by default. */

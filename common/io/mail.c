@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/base/buf.h"
+#include "common/base/clean.h"
 #include "common/base/clock.h"
 #include "common/base/list.h"
 #include "common/base/mem.h"
@@ -60,6 +61,7 @@ static void finish(struct mail *m, CURLcode code)
     if (!a.taken)
         (void)snprintf(a.detail, sizeof a.detail, "%.127s",
                        m->error[0] ? m->error : curl_easy_strerror(code));
+    (void)clean_text(a.detail); /* the name in a certificate is the server's */
     http_driver_remove(m->client->driver, m->easy);
     m->done(m->ctx, &a);
     free_mail(m);

@@ -26,7 +26,7 @@ struct mail_request {
 struct mail_answer {
     bool taken;
     int code;         /* the server's last answer, as 250; 0: there was none */
-    char detail[128]; /* why it was not taken; no secret */
+    char detail[128]; /* why it was not taken, cleaned (common/base/clean.h); no secret */
     int64_t took_ms;
 };
 

@@ -70,7 +70,8 @@ void sink_write_telegram(const struct sink_writing *w, struct sink_message *m)
     json_close(&j, '}');
 }
 
-/* Slack reads & < > as the beginning of markup. */
+/* Slack reads & < > as the beginning of markup; Mattermost and Discord call everybody for @all, @everyone: a space without
+ * width takes that from a name which somebody else has chosen. */
 static void escape(struct str text, struct buf *out)
 {
     for (size_t i = 0; i < text.n; i++) {
@@ -80,6 +81,8 @@ static void escape(struct str text, struct buf *out)
             (void)buf_adds(out, "&lt;");
         else if (text.p[i] == '>')
             (void)buf_adds(out, "&gt;");
+        else if (text.p[i] == '@')
+            (void)buf_adds(out, "@\u200b");
         else
             (void)buf_add(out, text.p + i, 1);
     }

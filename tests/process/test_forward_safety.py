@@ -28,6 +28,19 @@ def certificate(stack, name, *args):
     return cert, key
 
 
+def test_the_name_in_a_certificate_does_not_steer_a_terminal(stack, make_backend):
+    cert, key = os.path.join(stack.dir, "evil.pem"), os.path.join(stack.dir, "evil.key")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                    "-keyout", key, "-out", cert, "-subj", "/CN=ev\x1b[31mil"], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    backend = make_backend(tls=context)
+    stack.ingest()
+    post_events(stack, 1)
+    done = stack.cli("replay", "--from", "1", "--to-url", f"https://127.0.0.1:{backend.port}/", FORWARD_CA=cert)
+    assert done.returncode == 1 and "ev?[31mil" in done.stderr and "\x1b" not in done.stderr, done.stderr
+
+
 def test_a_certificate_of_nobody_is_refused(stack, make_backend):
     cert, key = certificate(stack, "backend")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -265,6 +265,19 @@ static void slack_gets_no_markup_of_others(void **state)
     assert_non_null(strstr(v, "gone &lt;from&gt; the bridge"));
 }
 
+static void a_name_of_others_calls_nobody_in_a_chat(void **state)
+{
+    const struct sink_config c = { .kind = SINK_SLACK, .url = T("https://hooks.slack.com/x") };
+    CLEANUP(sink_message_fini) struct sink_message m;
+    struct sink_alert named = lost;
+    char v[4096];
+
+    named.text = "two sessions of one phone: @everyone <!channel>";
+    compose(&c, &named, 1, &m);
+    value_at(&m, "text", v, sizeof v);
+    assert_non_null(strstr(v, "@\u200beveryone &lt;!channel&gt;"));
+}
+
 static void a_group_is_one_message(void **state)
 {
     const struct sink_alert both[] = { lost, down };
@@ -372,6 +385,7 @@ int main(void)
         cmocka_unit_test(retries_slow_down),
         cmocka_unit_test(telegram_gets_chat_and_text),
         cmocka_unit_test(slack_gets_no_markup_of_others),
+        cmocka_unit_test(a_name_of_others_calls_nobody_in_a_chat),
         cmocka_unit_test(a_group_is_one_message),
         cmocka_unit_test(a_mail_is_ascii_and_reads_as_written),
         cmocka_unit_test(a_webhook_is_signed_and_keeps_its_id),
