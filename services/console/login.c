@@ -26,6 +26,9 @@
 struct login {
     const struct console_context *c;
     char password[PASSWORD_HASH_MAX], viewer_password[PASSWORD_HASH_MAX]; /* hashes, "": none */
+    char prefix
+        [16 +
+         PASSWORD_FINGERPRINT_MAX]; /* of what is hashed for a login: it ends when a password is changed */
     char ticket[LOGIN_SECRET_MAX];
     int64_t ticket_until; /* loop time */
     struct login_limit limit;
@@ -57,6 +60,18 @@ static int hash_of(const char *prefix, struct str secret, char ret[LOGIN_SECRET_
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
+static int make_prefix(struct login *l)
+{
+    const struct console_settings *s = l->c->settings;
+    char fingerprint[PASSWORD_FINGERPRINT_MAX] = "";
+    int r = 0;
+
+    if (s->password[0] || s->viewer_password[0])
+        r = password_fingerprint(s->password, s->viewer_password, fingerprint);
+    (void)snprintf(l->prefix, sizeof l->prefix, "login:%s:", fingerprint);
+    return r;
+}
+
 int login_new(const struct console_context *c, struct login **ret)
 {
     struct login *l = mem_zalloc(sizeof *l);
@@ -70,6 +85,8 @@ int login_new(const struct console_context *c, struct login **ret)
         r = password_hash(s->password, l->password);
     if (r == 0 && s->viewer_password[0])
         r = password_hash(s->viewer_password, l->viewer_password);
+    if (r == 0)
+        r = make_prefix(l);
     if (r != 0) {
         mem_free(l);
         return r;
@@ -213,7 +230,7 @@ int login_identify(struct login *l, struct http_req *r, struct identity *ret)
 
     if (str_starts(bearer, "Bearer " LOGIN_TOKEN_START))
         return find(l, "token:", (struct str){ bearer.p + 7, bearer.n - 7 }, ret);
-    return secret.n > 0 ? find(l, "login:", secret, ret) : LOGIN_NOBODY;
+    return secret.n > 0 ? find(l, l->prefix, secret, ret) : LOGIN_NOBODY;
 }
 
 /* ---- logins ---------------------------------------------------------------------------------- */
@@ -221,10 +238,8 @@ int login_identify(struct login *l, struct http_req *r, struct identity *ret)
 static enum access_role role_for(struct login *l, const char *password, const char *ticket)
 {
     if (ticket[0] && l->ticket[0] && loop_now_ms(app_loop(l->c->app)) < l->ticket_until &&
-        guard_is_same(str_from(ticket), l->ticket)) {
-        memset(l->ticket, 0, sizeof l->ticket); /* once */
+        guard_is_same(str_from(ticket), l->ticket))
         return ACCESS_OPERATOR;
-    }
     if (password[0] && l->password[0] && password_is(l->password, str_from(password)))
         return ACCESS_OPERATOR;
     if (password[0] && l->viewer_password[0] && password_is(l->viewer_password, str_from(password)))
@@ -247,7 +262,7 @@ static int write_login(struct login *l, enum access_role role, const char *addre
     (void)snprintf(row.actor, sizeof row.actor, "%s@%s", role == ACCESS_OPERATOR ? "operator" : "viewer",
                    address);
     if (r == 0)
-        r = hash_of("login:", secret, row.hash);
+        r = hash_of(l->prefix, secret, row.hash);
     if (r == 0)
         r = access_add(db, &row, &id);
     if (r == 0)
@@ -264,6 +279,7 @@ int login_begin(struct login *l, const char *address, const char *password, cons
 {
     int64_t now = loop_now_ms(app_loop(l->c->app));
     enum access_role role;
+    int r;
 
     *ret_wait_ms = login_limit_wait_ms(&l->limit, address, now);
     if (*ret_wait_ms == 0 && password[0] && now < l->verify_at)
@@ -280,7 +296,11 @@ int login_begin(struct login *l, const char *address, const char *password, cons
     login_limit_succeeded(&l->limit, address, now);
     make_secret(ret_secret);
     *ret = (struct identity){ 0 };
-    return write_login(l, role, address, str_from(ret_secret), ret);
+    r = write_login(l, role, address, str_from(ret_secret), ret);
+    if (r == 0 && ticket[0])
+        explicit_bzero(l->ticket,
+                       sizeof l->ticket); /* once; a store that fails for a moment uses nothing up */
+    return r;
 }
 
 int login_end(struct login *l, const struct identity *who)

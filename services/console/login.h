@@ -22,7 +22,7 @@ struct identity {
 
 struct login;
 
-/* Hashes the passwords; without one a ticket is made. Returns 0, -EINVAL (a password that cannot be used), or -ENOMEM. */
+/* Hashes the passwords; without one a ticket is made. Logins of other passwords than these have ended. Returns 0, -EINVAL (a password that cannot be used), or -ENOMEM. */
 int login_new(const struct console_context *c, struct login **ret);
 void login_free(struct login *l); /* NULL is nothing */
 /* The ticket of the one-time URL, "": there is a password. */

@@ -2,8 +2,10 @@
 
 #include <argon2.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "common/base/hex.h"
 #include "common/base/rng.h"
 
 /* The least that OWASP recommends for argon2id: 19 MiB, two passes, one lane. One login at a time takes it, and the loop
@@ -33,6 +35,26 @@ int password_hash(const char *password, char ret[PASSWORD_HASH_MAX])
     rc = argon2id_hash_encoded(PASSES, MEMORY_KIB, LANES, password, strlen(password), salt, sizeof salt,
                                HASH_BYTES, ret, PASSWORD_HASH_MAX);
     return rc == ARGON2_OK ? 0 : -ENOMEM;
+}
+
+int password_fingerprint(const char *operator_password, const char *viewer_password,
+                         char ret[PASSWORD_FINGERPRINT_MAX])
+{
+    /* The same for the same passwords, on every machine and after every restart. */
+    static const char salt[] = "zapkeep logins";
+    unsigned char bytes[(PASSWORD_FINGERPRINT_MAX - 1) / 2];
+    char both[2 * PASSWORD_MAX + 2];
+    int n = snprintf(both, sizeof both, "%s\n%s", operator_password, viewer_password), rc;
+
+    if (n < 0 || (size_t)n >= sizeof both)
+        return -EINVAL;
+    rc = argon2id_hash_raw(PASSES, MEMORY_KIB, LANES, both, (size_t)n, salt, sizeof salt - 1, bytes,
+                           sizeof bytes);
+    explicit_bzero(both, sizeof both);
+    if (rc != ARGON2_OK)
+        return -ENOMEM;
+    hex_encode(bytes, sizeof bytes, ret);
+    return 0;
 }
 
 bool password_is(const char *hash, struct str password)

@@ -367,6 +367,47 @@ def test_the_one_time_url_works_once(stack):
     assert console.login(ticket=ticket)[0] == 401
 
 
+def test_the_one_time_url_survives_a_store_that_fails(stack):
+    state = stack.file("data/state.db", "no database")
+    console = Console(stack, ZAPKEEP_CONSOLE_PASSWORD="", ZAPKEEP_CONSOLE_VIEWER_PASSWORD="")
+    path = os.path.join(stack.data, "console-url")
+    zk.wait_until("the file is there", lambda: os.path.exists(path) and os.path.getsize(path) > 60)
+    with open(path) as f:
+        ticket = f.read().strip().rpartition("=")[2]
+    assert console.login(ticket=ticket)[0] == 503
+    os.unlink(state)
+    assert console.login(ticket=ticket)[2]["role"] == "operator"
+
+
+def test_a_changed_password_ends_the_logins_of_the_old_one(stack):
+    console = Console(stack)
+    assert console.login()[0] == 200
+    console.process.stop()
+    for password, status in ((PASSWORD, 200), ("another-password-1c9d", 401)):
+        again = Console(stack, name=password, ZAPKEEP_CONSOLE_PASSWORD=password)
+        again.cookie = console.cookie
+        assert again.get("/me")[0] == status
+        again.process.stop()
+
+
+def test_one_address_has_a_part_of_the_connections(stack):
+    console = Console(stack)
+    held = []
+    try:
+        for _ in range(900):
+            held.append(socket.create_connection(("127.0.0.1", console.port), timeout=30, source_address=("127.0.0.2", 0)))
+        held[-1].settimeout(30)
+        held[-1].sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        try:
+            assert b" 503 " in held[-1].recv(4096)
+        except ConnectionError:
+            pass  # closed before it has asked
+        assert console.login()[0] == 200  # of another address
+    finally:
+        for s in held:
+            s.close()
+
+
 def test_an_empty_store_is_answered_too(stack):
     console = Console(stack)
     assert console.login()[0] == 200
