@@ -38,6 +38,8 @@ static int read_parked(struct state_sync *y)
         if (parked == s->parked)
             continue;
         s->parked = parked;
+        if (!parked && s->down_ms > 0) /* somebody has just seen to it: how long it was down before is no news */
+            s->down_ms = times_steady(&y->m->times);
         (void)change_batch_touch(y->batch, s, false);
     }
     return r;
