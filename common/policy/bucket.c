@@ -41,16 +41,30 @@ static int64_t income(const struct policy *p, const struct bucket *b, int64_t fr
     return area / 1000 * p->rate_milli + area % 1000 * p->rate_milli / 1000;
 }
 
+int64_t bucket_slow_until(const struct policy *p, const struct bucket *b, int64_t now)
+{
+    return b->slow_from > 0 && now - b->slow_from < p->slow_start_ms ? b->slow_from + p->slow_start_ms : 0;
+}
+
+/* Of rate and size, as of now. */
+static int64_t ramp_permille(const struct policy *p, const struct bucket *b, int64_t now)
+{
+    if (bucket_slow_until(p, b, now) == 0)
+        return 1000;
+    return SLOW_PERMILLE + RAMP_PERMILLE * clamp(now - b->slow_from, 0, p->slow_start_ms) / p->slow_start_ms;
+}
+
+int64_t bucket_rate_milli(const struct policy *p, const struct bucket *b, int64_t now)
+{
+    return p->rate_milli * ramp_permille(p, b, now) / 1000;
+}
+
 /* Never below one token: a bucket that cannot hold one never gives one. */
 static int64_t size_micro(const struct policy *p, const struct bucket *b, int64_t now)
 {
     int64_t full = p->burst * TOKEN_MICRO;
-    int64_t elapsed = now - b->slow_from;
-    int64_t permille = 1000;
 
-    if (b->slow_from > 0 && elapsed < p->slow_start_ms)
-        permille = SLOW_PERMILLE + RAMP_PERMILLE * clamp(elapsed, 0, p->slow_start_ms) / p->slow_start_ms;
-    return clamp(full / 1000 * permille, TOKEN_MICRO, full);
+    return clamp(full / 1000 * ramp_permille(p, b, now), TOKEN_MICRO, full);
 }
 
 struct bucket bucket_fill(const struct policy *p, const struct bucket *b, int64_t now)

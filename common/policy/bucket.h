@@ -28,5 +28,9 @@ struct bucket bucket_hold(const struct policy *p, const struct bucket *b, int64_
 int64_t bucket_ready_at(const struct policy *p, const struct bucket *b, int64_t now);
 /* Begins a slow start: at most 10 % of the tokens stay. */
 struct bucket bucket_slow_start(const struct policy *p, const struct bucket *b, int64_t now);
+/* Steady ms when the slow start ends, 0: there is none now. */
+int64_t bucket_slow_until(const struct policy *p, const struct bucket *b, int64_t now);
+/* The rate as of now, in thousandths per second: less than the policy's during a slow start. */
+int64_t bucket_rate_milli(const struct policy *p, const struct bucket *b, int64_t now);
 /* Empty until @until, when it begins to fill: the bridge asked not to be called before (429). */
 struct bucket bucket_pause(const struct bucket *b, int64_t until);

@@ -25,9 +25,12 @@ int subject_read(struct db *db, const struct now *now, const char *bridge, const
     return 0;
 }
 
-/* The later of the session's and the bridge's times, then one slot of the bucket for each session before it. */
-static int64_t guess_next_at(const struct policy *p, const struct reconnect_outlook *o, int64_t now)
+/* The later of the session's and the bridge's times, then one slot of the bucket, at its rate of now, for each session
+ * before it. */
+static int64_t guess_next_at(const struct policy *p, const struct reconnect_outlook *o,
+                             const struct bucket *bucket, int64_t now)
 {
+    int64_t rate_milli = bucket_rate_milli(p, bucket, now);
     int64_t at = o->session.why == WHY_READY ? now : o->session.until;
 
     if (o->row.retry.phase != RETRY_DUE || at == 0)
@@ -36,7 +39,7 @@ static int64_t guess_next_at(const struct policy *p, const struct reconnect_outl
         return 0;
     if (o->bridge.why != WHY_READY && o->bridge.until > at)
         at = o->bridge.until;
-    return at + (p->rate_milli > 0 ? o->ahead * 1000 * 1000 / p->rate_milli : 0);
+    return at + (rate_milli > 0 ? o->ahead * 1000 * 1000 / rate_milli : 0);
 }
 
 int reconnect_outlook(struct db *db, const struct policy *p, const struct now *now, const char *bridge,
@@ -53,7 +56,7 @@ int reconnect_outlook(struct db *db, const struct policy *p, const struct now *n
     o.bridge = retry_bridge_verdict(p, &s.bridge, now->steady_ms);
     if (s.row.retry.phase == RETRY_DUE)
         r = reconnects_count_ahead(db, now, &s.row, &o.ahead);
-    o.next_at = guess_next_at(p, &o, now->steady_ms);
+    o.next_at = guess_next_at(p, &o, &s.bridge.bucket, now->steady_ms);
     if (s.row.retry.phase == RETRY_DUE && s.no_reconnect_method[0] && !s.bridge.hook_guarded) {
         o.park_at = s.row.retry.due_at + p->no_method_ms;
         str_copy(str_from(s.no_reconnect_method), o.no_reconnect_method, sizeof o.no_reconnect_method);

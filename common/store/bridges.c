@@ -215,6 +215,7 @@ int bridges_set_policy(struct db *db, const char *name, const struct policy *p)
     row.interval_ms = policy_spacing_ms(p);
     row.rate_milli = p->rate_milli;
     row.burst = p->burst;
+    row.slow_start_ms = p->slow_start_ms;
     return end_with_row(&t, &row);
 }
 
@@ -230,6 +231,8 @@ struct policy bridges_policy(const struct bridge_row *row)
         p.rate_milli = row->rate_milli;
     if (row->burst > 0)
         p.burst = row->burst;
+    if (row->interval_ms > 0)
+        p.slow_start_ms = row->slow_start_ms;
     return p;
 }
 

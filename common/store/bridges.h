@@ -41,7 +41,7 @@ struct bridge_row {
     bool
         hook_guarded; /* the reason is RECONNECT_HOOK_MAX_CONNECTED: sessions that are due wait, they are not parked */
     /* The policy in force, as the last worker that started has it; 0 when none ever did. */
-    int64_t interval_ms, rate_milli, burst;
+    int64_t interval_ms, rate_milli, burst, slow_start_ms;
     /* The monitor's event feed: of the batch of events after feed_after, those of this bridge up to feed_seq are taken in. */
     int64_t feed_after, feed_seq;
     int64_t unwatched_since; /* wall ms: the monitor's settings do not name it any more; 0: they do */

@@ -31,7 +31,10 @@
     X(INT, suppressed_until, suppressed_until) \
     X(INT, ban_until, ban_until)               \
     X(INT, silent_since, silent_since)         \
-    X(INT, last_received_at, last_received_at)
+    X(INT, last_received_at, last_received_at) \
+    X(INT, webhook_at, webhook_at)             \
+    X(INT, webhook_state, webhook_state)       \
+    X(INT, webhook_code, webhook_code)
 
 /* struct bridge_row */
 #define BRIDGE_COLUMNS(...) BRIDGE_LIST(__VA_ARGS__)
@@ -68,7 +71,8 @@
     X(INT, burst, burst)                              \
     X(INT, feed_after, feed_after)                    \
     X(INT, feed_seq, feed_seq)                        \
-    X(INT, unwatched_since, unwatched_since)
+    X(INT, unwatched_since, unwatched_since)          \
+    X(INT, slow_start_ms, slow_start_ms)
 
 /* struct reconnect_row */
 #define RECONNECT_COLUMNS(...) RECONNECT_LIST(__VA_ARGS__)

@@ -38,6 +38,10 @@ struct session_row {
     int64_t ban_until;        /* wall ms: its temporary ban ends then, as the bridge says; 0: none */
     int64_t silent_since;     /* wall ms, 0: it is not */
     int64_t last_received_at; /* wall ms: newest message.* event, 0: never */
+    /* The newest session.* webhook, believed or not; raw_status is of the newest poll. */
+    int64_t webhook_at; /* wall ms: received, 0: none was */
+    enum session_state webhook_state;
+    int webhook_code; /* the disconnect code, 0: none */
 };
 
 /* Returns 0, SESSIONS_NONE, or -errno. */

@@ -19,6 +19,7 @@
 
 struct shown {
     struct cli_state *state;
+    struct bridge_row bridge;
     struct session_row row;
     struct reconnect_outlook outlook;
     struct buf text;
@@ -200,6 +201,81 @@ static void add_clean(struct buf *out, const char *before, const char *text)
     (void)clean_add(out, str_from(text));
 }
 
+/* ---- what the bridge said last, and by which way -------------------------------------------- */
+
+/* The last good sweep asked for all sessions, so its answer is as new as the sweep. 0: it was never polled. */
+static int64_t polled_at(const struct shown *s)
+{
+    return s->row.raw_status[0] || s->row.state == SESSION_LOST ? s->bridge.swept_wall : 0;
+}
+
+static const char *polled_word(const struct shown *s)
+{
+    return s->row.state == SESSION_LOST ? "nothing: it is not in its answer" : s->row.raw_status;
+}
+
+static void add_poll(struct shown *s)
+{
+    char at[40], ago[32];
+
+    add_clean(&s->text, "", polled_word(s));
+    (void)buf_addf(&s->text, ", by poll at %s (%s)", text_time(polled_at(s), at, sizeof at),
+                   cli_ago(s->state, polled_at(s), ago, sizeof ago));
+}
+
+static void add_webhook(struct shown *s)
+{
+    const struct session_row *row = &s->row;
+    char at[40], ago[32];
+
+    (void)buf_adds(&s->text, session_state_text(row->webhook_state));
+    if (row->webhook_code)
+        (void)buf_addf(&s->text, " (%d)", row->webhook_code);
+    (void)buf_addf(&s->text, ", by webhook at %s (%s)", text_time(row->webhook_at, at, sizeof at),
+                   cli_ago(s->state, row->webhook_at, ago, sizeof ago));
+}
+
+/* The newest first. */
+static void write_said(struct shown *s)
+{
+    int64_t poll = polled_at(s), webhook = s->row.webhook_at;
+
+    if (poll == 0 && webhook == 0)
+        return;
+    (void)buf_adds(&s->text, "said      ");
+    if (webhook > poll)
+        add_webhook(s);
+    else
+        add_poll(s);
+    if (poll > 0 && webhook > 0) {
+        (void)buf_adds(&s->text, "; before that ");
+        if (webhook > poll)
+            add_poll(s);
+        else
+            add_webhook(s);
+    }
+    (void)buf_adds(&s->text, "\n");
+}
+
+static void json_said(struct shown *s)
+{
+    int64_t poll = polled_at(s), webhook = s->row.webhook_at;
+
+    json_texts(&s->j, "said_by", poll == 0 && webhook == 0 ? "" : webhook > poll ? "webhook" : "poll");
+    json_open(&s->j, "poll", '{');
+    json_int(&s->j, "at", poll);
+    json_texts(&s->j, "word", poll > 0 ? s->row.raw_status : "");
+    json_bool(&s->j, "listed", poll > 0 && s->row.state != SESSION_LOST);
+    json_close(&s->j, '}');
+    json_open(&s->j, "webhook", '{');
+    json_int(&s->j, "at", webhook);
+    json_texts(&s->j, "word", webhook > 0 ? session_state_text(s->row.webhook_state) : "");
+    json_int(&s->j, "code", s->row.webhook_code);
+    json_close(&s->j, '}');
+}
+
+/* ---- its state ------------------------------------------------------------------------------- */
+
 static void write_state(struct shown *s)
 {
     const struct session_row *row = &s->row;
@@ -211,6 +287,7 @@ static void write_state(struct shown *s)
     if (row->raw_status[0])
         add_clean(&s->text, "; the bridge calls it ", row->raw_status);
     (void)buf_adds(&s->text, "\n");
+    write_said(s);
     if (row->cause[0])
         (void)buf_addf(&s->text, "cause     %s%s", row->cause, row->code ? "" : ": ");
     if (row->cause[0] && row->code)
@@ -252,6 +329,7 @@ static void json_state(struct shown *s)
     json_int(&s->j, "last_received_at", row->last_received_at);
     json_int(&s->j, "suppressed_until",
              row->suppressed_until > s->state->now.steady_ms ? cli_wall(s->state, row->suppressed_until) : 0);
+    json_said(s);
 }
 
 static int write_text(struct shown *s)
@@ -298,6 +376,8 @@ static int show(struct cli_state *state, const char *id)
 
     if (r == SESSIONS_NONE)
         return cli_no_session(state, id);
+    if (r == 0)
+        r = bridges_get(state->db, bridge, &s.bridge);
     if (r == 0)
         r = reconnect_outlook(state->db, &state->policy, &state->now, bridge, id, &s.outlook);
     s.j = JSON_OUT(&s.text);

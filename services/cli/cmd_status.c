@@ -73,6 +73,7 @@ static int json_alert(void *ctx, const struct alert_row *a)
 static void json_bridge(struct status *s)
 {
     const struct bridge_row *row = &s->bridge.row;
+    int64_t slow_until = bucket_slow_until(&s->bridge.policy, &row->bucket, s->state->now.steady_ms);
 
     json_texts(&s->j, "bridge", row->name);
     json_texts(&s->j, "driver", row->driver);
@@ -89,7 +90,10 @@ static void json_bridge(struct status *s)
              row->breaker.state == BREAKER_OPEN ? cli_wall(s->state, row->breaker.until) : 0);
     json_int(&s->j, "bucket_tokens", bucket_level(&s->bridge.policy, &row->bucket, s->state->now.steady_ms));
     json_int(&s->j, "bucket_burst", s->bridge.policy.burst);
-    json_int(&s->j, "bucket_rate_milli", s->bridge.policy.rate_milli);
+    json_int(&s->j, "bucket_rate_milli",
+             bucket_rate_milli(&s->bridge.policy, &row->bucket, s->state->now.steady_ms));
+    json_int(&s->j, "bucket_full_rate_milli", s->bridge.policy.rate_milli);
+    json_int(&s->j, "slow_start_until", slow_until > 0 ? cli_wall(s->state, slow_until) : 0);
     json_texts(&s->j, "attempts", why_key(s->bridge.verdict.why));
     json_texts(&s->j, "no_reconnect_method", row->no_reconnect_method);
 }

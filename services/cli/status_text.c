@@ -65,10 +65,26 @@ static void add_bridge(const struct bridge_status *b, struct buf *out)
     status_line(out, "bridge", text);
 }
 
+/* "0.412/s", and during a slow start its end and the full rate. */
+static const char *rate_text(const struct bridge_status *b, char *ret, size_t n)
+{
+    int64_t now = b->now.steady_ms, milli = bucket_rate_milli(&b->policy, &b->row.bucket, now);
+    int64_t until = bucket_slow_until(&b->policy, &b->row.bucket, now), full = b->policy.rate_milli;
+    size_t len =
+        (size_t)snprintf(ret, n, "%lld.%03lld/s", (long long)(milli / 1000), (long long)(milli % 1000));
+    char left[32];
+
+    if (until > 0)
+        (void)snprintf(ret + len, n - len, ", slow start for %s more, then %lld.%03lld/s",
+                       text_duration((until - now + 999) / 1000 * 1000, left, sizeof left),
+                       (long long)(full / 1000), (long long)(full % 1000));
+    return ret;
+}
+
 static void add_attempts(const struct bridge_status *b, struct buf *out)
 {
     const struct reconnect_queue *q = &b->queue;
-    char text[600], wait[64] = "", oldest[32];
+    char text[600], wait[64] = "", oldest[32], rate[128];
 
     if (q->waiting > 0)
         (void)snprintf(wait, sizeof wait, " (the first for %s)",
@@ -76,12 +92,12 @@ static void add_attempts(const struct bridge_status *b, struct buf *out)
     (void)snprintf(
         text, sizeof text,
         "%lld waiting%s, %lld due later, %lld calling, %lld being verified, %lld parked; breaker %s; "
-        "%lld of %lld tokens, %lld.%03lld/s",
+        "%lld of %lld tokens, %s",
         (long long)q->waiting, wait, (long long)(q->phase[RETRY_DUE] - q->waiting),
         (long long)q->phase[RETRY_CALLING], (long long)q->phase[RETRY_VERIFYING],
         (long long)q->phase[RETRY_PARKED], breaker_state_text(b->row.breaker.state),
         (long long)bucket_level(&b->policy, &b->row.bucket, b->now.steady_ms), (long long)b->policy.burst,
-        (long long)(b->policy.rate_milli / 1000), (long long)(b->policy.rate_milli % 1000));
+        rate_text(b, rate, sizeof rate));
     status_line(out, "attempts", text);
     if (b->verdict.why != WHY_READY && (!why_is_of_method(b->verdict.why) || q->phase[RETRY_DUE] > 0)) {
         (void)snprintf(text, sizeof text, "none now: %s",

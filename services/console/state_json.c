@@ -86,7 +86,7 @@ void state_json_bridge(struct json_out *j, const struct bridge_status *b)
              row->breaker.state == BREAKER_OPEN ? steady_to_wall(&b->now, row->breaker.until) : 0);
     json_int(j, "bucket_tokens", bucket_level(&b->policy, &row->bucket, b->now.steady_ms));
     json_int(j, "bucket_burst", b->policy.burst);
-    json_int(j, "bucket_rate_milli", b->policy.rate_milli);
+    json_int(j, "bucket_rate_milli", bucket_rate_milli(&b->policy, &row->bucket, b->now.steady_ms));
     json_texts(j, "attempts", why_key(b->verdict.why));
     json_texts(j, "no_reconnect_method", row->no_reconnect_method);
     state_json_counts(j, "sessions", b->sessions);

@@ -8,6 +8,12 @@
 #include "common/store/db.h"
 #include "services/monitor/session_table.h"
 
+struct alert_detail_at {
+    const struct rules *rules;
+    const char *bridge;
+    int64_t now, now_wall; /* steady and wall ms */
+};
 /* Reads state.db, inside the caller's transaction if there is one. Appends to @out, which may stay empty. Returns 0 or
  * -errno. */
-int alert_detail(struct db *db, const char *bridge, const struct tracked_session *s, struct buf *out);
+int alert_detail(struct db *db, const struct alert_detail_at *of, const struct tracked_session *s,
+                 struct buf *out);

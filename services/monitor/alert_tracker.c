@@ -236,24 +236,25 @@ static int end_alert(struct alert_tracker *t, struct db *db, const struct tracke
 }
 
 static int begin_alert(struct alert_tracker *t, struct db *db, struct tracked_session *s,
-                       enum alert_kind kind, bool group, int64_t now_wall)
+                       enum alert_kind kind, bool group, const struct changeset *at)
 {
+    const struct alert_detail_at of = { t->rules, t->bridge, at->now, at->now_wall };
     CLEANUP(buf_fini) struct buf why = BUF_INIT(ALERTS_DETAIL_MAX);
     struct alert_event event;
-    int r = alert_detail(db, t->bridge, s, &why);
+    int r = alert_detail(db, &of, s, &why);
 
     if (r != 0)
         return r;
-    fill(t, kind, s->id, s->known.cause, now_wall, &event);
+    fill(t, kind, s->id, s->known.cause, at->now_wall, &event);
     event.row.grouped = group;
     say(&event, true, buf_str(&why));
     r = alerts_raise(db, &event.row);
     if (r != 0)
         return r;
-    s->alert_since = now_wall;
+    s->alert_since = at->now_wall;
     s->grouped = group;
     t->grouped[kind] += group;
-    return group ? 0 : announce(t, db, &event, now_wall);
+    return group ? 0 : announce(t, db, &event, at->now_wall);
 }
 
 static int change_alert(struct alert_tracker *t, struct db *db, struct tracked_session *s,
@@ -269,7 +270,7 @@ static int change_alert(struct alert_tracker *t, struct db *db, struct tracked_s
     if (want != ALERT_NONE)
         s->raised_ms = at->now;
     if (r == 0 && want != ALERT_NONE)
-        r = begin_alert(t, db, s, want, group, at->now_wall);
+        r = begin_alert(t, db, s, want, group, at);
     return r;
 }
 

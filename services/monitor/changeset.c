@@ -117,13 +117,16 @@ static int decide_change(struct changeset *r, struct change *c, const struct ses
     s->known.doubt_missing = v.doubt_missing;
     r->doubts += v.doubt_ms > 0;
     c->moved = v.taken && v.changed;
-    c->row = c->moved || (c->has_shape && v.taken) || (v.taken && s->ban_until != c->before.ban_until);
+    c->row = c->moved || (c->has_shape && v.taken) || (v.taken && s->ban_until != c->before.ban_until) ||
+             (!c->fresh && s->webhook_at != c->before.webhook_at);
     c->follow = is_refused_again(report, &v);
     c->drop = v.drop;
     if (v.taken)
         hold(s, &v, r->now, c->at_wall);
-    if (!c->row && !c->follow)
+    if (!c->row && !c->follow) {
+        s->shape = c->before.shape; /* the store does not have it: the next poll that says so is news again */
         return 0;
+    }
     take_result(c);
     rc = add_change(r, c);
     if (rc != 0)
@@ -266,6 +269,15 @@ bool webhook_is_of_deleted(const struct session_webhook *h, int64_t deleted_at, 
     return !known || said_before || h->at <= deleted_at;
 }
 
+static void note_webhook(struct tracked_session *s, const struct session_webhook *h)
+{
+    if (h->at < s->webhook_at)
+        return;
+    s->webhook_at = h->at;
+    s->webhook_state = h->state;
+    s->webhook_code = h->code;
+}
+
 int changeset_webhook(struct changeset *r, const struct session_webhook *h, bool attempting)
 {
     struct change c = {
@@ -284,6 +296,7 @@ int changeset_webhook(struct changeset *r, const struct session_webhook *h, bool
     c.before = *c.s;
     c.s->known.attempting = attempting;
     c.s->ban_until = h->ban_until > 0 ? h->ban_until : c.s->ban_until;
+    note_webhook(c.s, h);
     rc = finish(r, &c, &report);
     if (rc != 0 || !c.s)
         return rc;

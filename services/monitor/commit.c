@@ -37,6 +37,9 @@ static void fill_row(const struct change *c, const struct now *now, struct sessi
     row->silent_since = s->silent_since;
     row->ban_until = s->ban_until;
     row->last_received_at = s->last_received_at;
+    row->webhook_at = s->webhook_at;
+    row->webhook_state = s->webhook_state;
+    row->webhook_code = s->webhook_code;
     if (c->occurred_at > row->occurred_at)
         row->occurred_at = c->occurred_at;
     if (!c->has_shape)

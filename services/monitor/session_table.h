@@ -25,17 +25,20 @@ struct tracked_session {
     int64_t ban_until;        /* wall ms: of its temporary ban, 0: none is known */
     int64_t silent_since;     /* wall ms, 0: it is not silent */
     int64_t last_received_at; /* wall ms of the newest message, 0: never */
-    uint64_t shape;           /* shape_of() what the store has; 0: nothing yet */
-    int64_t sweep;            /* number of the newest sweep that showed it */
-    int64_t loaded;           /* number of the newest reload of state.db that showed it */
-    int64_t asked_ms;         /* steady ms: asked for by itself last */
-    int64_t watched;          /* number of the newest watch that found an attempt open */
-    enum alert_kind alert;    /* the alert that is active */
-    int64_t raised_ms;        /* steady ms: when its last alert was raised, 0: never */
-    int64_t state_ms;         /* steady ms: in this state since */
-    int64_t down_ms;          /* steady ms: not connected since, 0: it is */
-    int64_t alert_since;      /* wall ms */
-    bool grouped;             /* its alert belongs to a group */
+    int64_t webhook_at;       /* wall ms: its newest session.* webhook was received, 0: none; that said … */
+    enum session_state webhook_state;
+    int webhook_code;
+    uint64_t shape;        /* shape_of() what the store has; 0: nothing yet */
+    int64_t sweep;         /* number of the newest sweep that showed it */
+    int64_t loaded;        /* number of the newest reload of state.db that showed it */
+    int64_t asked_ms;      /* steady ms: asked for by itself last */
+    int64_t watched;       /* number of the newest watch that found an attempt open */
+    enum alert_kind alert; /* the alert that is active */
+    int64_t raised_ms;     /* steady ms: when its last alert was raised, 0: never */
+    int64_t state_ms;      /* steady ms: in this state since */
+    int64_t down_ms;       /* steady ms: not connected since, 0: it is */
+    int64_t alert_since;   /* wall ms */
+    bool grouped;          /* its alert belongs to a group */
     bool parked;
     int64_t parked_seen; /* number of the newest watch that found it parked */
     bool gone; /* its row was not there, or another's, when it should have been saved: somebody deleted it */

@@ -38,7 +38,8 @@ static int read_parked(struct state_sync *y)
         if (parked == s->parked)
             continue;
         s->parked = parked;
-        if (!parked && s->down_ms > 0) /* somebody has just seen to it: how long it was down before is no news */
+        if (!parked &&
+            s->down_ms > 0) /* somebody has just seen to it: how long it was down before is no news */
             s->down_ms = times_steady(&y->m->times);
         (void)change_batch_touch(y->batch, s, false);
     }
@@ -105,6 +106,9 @@ static void load_row(const struct monitor_context *m, const struct session_row *
     s->silent_since = row->silent_since;
     s->ban_until = row->ban_until;
     s->last_received_at = row->last_received_at;
+    s->webhook_at = row->webhook_at;
+    s->webhook_state = row->webhook_state;
+    s->webhook_code = row->webhook_code;
     s->flap = (struct flap){ .score = row->flap_score, .at_ms = row->flap_at };
     if (row->suppressed_until > now_ms) {
         int64_t since_ms = row->suppressed_until - m->settings->rules.flap_max_ms;

@@ -118,6 +118,27 @@ def test_one_poll_that_says_disconnected_is_asked_again(scripted):
     zk.wait_until("the second one agrees", lambda: states(s)["one"] == "disconnected")
 
 
+def test_show_says_what_the_bridge_said_last_and_by_which_way(scripted):
+    s, bridge = scripted("one")
+
+    def show():
+        return s.cli_json("session", "show", "one")[0]
+
+    assert (show()["said_by"], show()["poll"]["word"], show()["webhook"]["at"]) == ("poll", "connected", 0)
+    drop(s, "one", 428)  # the list goes on saying connected
+    zk.wait_until("the webhook is noted", lambda: show()["webhook"]["at"] > 0)
+    assert (show()["webhook"]["word"], show()["webhook"]["code"]) == ("disconnected", 428)
+    bridge.sessions["one"] = "disconnected"
+    zk.wait_until("the poll says it, too", lambda: show()["poll"]["word"] == "disconnected")
+    row, text = show(), s.cli("session", "show", "one").stdout
+    assert row["said_by"] == "poll" and row["poll"]["at"] > row["webhook"]["at"]
+    assert " disconnected, by poll at " in text and "; before that disconnected (428), by webhook at " in text
+    del bridge.sessions["one"]
+    bridge.sessions["other"] = "connected"
+    zk.wait_until("it is lost", lambda: states(s)["one"] == "lost")
+    assert not show()["poll"]["listed"] and "not in its answer, by poll" in s.cli("session", "show", "one").stdout
+
+
 def test_a_session_that_receives_messages_is_not_down(scripted):
     s, bridge = scripted("one")
     bridge.sessions["one"] = "disconnected"

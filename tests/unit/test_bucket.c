@@ -142,6 +142,17 @@ static void test_slow_start(void **state)
 
         assert_int_equal(bucket_level(&p, &b, T0 + cases[i].after_ms), cases[i].size);
     }
+
+    struct bucket full = { .micro = 100 * 1000000, .at = T0 };
+    struct bucket b = bucket_slow_start(&p, &full, T0);
+
+    /* As people are shown it. */
+    assert_int_equal(bucket_rate_milli(&p, &b, T0), p.rate_milli / 10);
+    assert_int_equal(bucket_rate_milli(&p, &b, T0 + p.slow_start_ms / 2), p.rate_milli * 55 / 100);
+    assert_int_equal(bucket_rate_milli(&p, &b, T0 + p.slow_start_ms), p.rate_milli);
+    assert_int_equal(bucket_slow_until(&p, &b, T0 + 1), T0 + p.slow_start_ms);
+    assert_int_equal(bucket_slow_until(&p, &b, T0 + p.slow_start_ms), 0);
+    assert_int_equal(bucket_slow_until(&p, &full, T0), 0);
 }
 
 static void test_small_bucket_still_gives(void **state)
