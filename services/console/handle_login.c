@@ -18,6 +18,7 @@ static void write_me(const struct exchange *e, const struct identity *who, struc
     json_int(&j, "expires_at", who->expires_at);
     json_texts(&j, "version", ZK_VERSION);
     json_texts(&j, "base_path", e->c->url.base);
+    json_texts(&j, "grafana_url", e->c->settings->grafana_url);
     json_int(&j, "now", stores_wall_ms(e->c->stores));
     json_close(&j, '}');
 }

@@ -23,6 +23,8 @@ const struct setting console_settings_table[] = {
       .max = INT64_MAX / 2, .help = "changes of state and message counts are kept for 90 days, and in this space: half of it each" },
     { .name = "ZAPKEEP_CONSOLE_CLI", .at = AT(cli),
       .help = "the program zapkeep, which pairs, deletes, replays and runs the doctor; by default the one beside this program" },
+    { .name = "ZAPKEEP_CONSOLE_GRAFANA_URL", .kind = SETTING_URL, .at = AT(grafana_url),
+      .help = "the board of deploy/grafana, as browsers reach it: the menu links to it" },
     APP_ADMIN_ROW("127.0.0.1:8005", "health, readiness and metrics"),
     { 0 },
 };

@@ -14,5 +14,6 @@ struct console_settings {
     int64_t login_ms;
     int64_t history_bytes; /* of changes of state and message counts together */
     const char *cli;
+    const char *grafana_url; /* "": none */
 };
 extern const struct setting console_settings_table[];

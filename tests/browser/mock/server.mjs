@@ -174,7 +174,7 @@ export class MockConsole {
     }
   }
 
-  me = () => ({ role: this.role, actor: `${this.role}@127.0.0.1`, csrf: 'csrf-1', expires_at: Date.now() + 3600e3, version: '0.1.0', base_path: this.base, now: Date.now() });
+  me = () => ({ role: this.role, actor: `${this.role}@127.0.0.1`, csrf: 'csrf-1', expires_at: Date.now() + 3600e3, version: '0.1.0', base_path: this.base, grafana_url: 'https://grafana.example/d/zapkeep', now: Date.now() });
 
   login({ password, ticket }) {
     if (this.wrong >= 10) throw new Failure(429, 'rate_limited', 'too many failed logins');
@@ -228,7 +228,7 @@ export class MockConsole {
       if (!found) throw missing();
       return { ...found.event, body: found.body };
     }
-    const rows = all.map((e) => e.event).filter((e) => (!query.type || e.type.startsWith(query.type)) && (!query.session || e.session === query.session) && (!query.bridge || e.bridge === query.bridge) && (!query.text || e.text.toLowerCase().includes(query.text.toLowerCase())) && (!query.before || e.seq < Number(query.before)));
+    const rows = all.map((e) => e.event).filter((e) => (!query.type || e.type.startsWith(query.type)) && (!query.session || e.session === query.session) && (!query.bridge || e.bridge === query.bridge) && (!query.text || e.text.toLowerCase().includes(query.text.toLowerCase())) && (!query.before || e.seq < Number(query.before)) && (!(Number(query.since) > 0) || e.at >= Number(query.since)) && (!query.until || e.at < Number(query.until)));
     const limit = Number(query.limit ?? 100);
     const shown = rows.slice(0, limit);
     return { rows: shown, oldest_seq: all.at(-1).event.seq, head_seq: this.world.head, next_before: rows.length > limit ? shown.at(-1).seq : 0, next_from: this.world.head + 1, scanned: all.length };
