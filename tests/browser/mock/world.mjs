@@ -125,7 +125,7 @@ export class World {
       driver: i ? 'waha' : 'zapw',
       sessions: this.counts((s) => s.bridge === bridge),
       version: i ? '2026.11.1' : '1.4.0',
-      capabilities: [{ key: 'list', value: 'one call for all sessions' }, { key: 'reconnect', value: i ? 'restart' : 'reconnect' }, { key: 'qr', value: 'text' }],
+      capabilities: ['list', 'status', 'reconnect', 'extension', 'qr', 'pairing_code'].map((key) => ({ key, value: key === 'extension' || (i && key === 'pairing_code') ? 'no' : 'yes' })),
       settings,
       subscription: i ? { state: 'drift', expected: 'http://10.0.0.5:8000/webhook/support', found: 'http://10.0.0.4:8000/webhook/support', detail: 'the events session.status are missing' } : { state: 'ok', expected: '', found: '', detail: '' },
     }));

@@ -44,7 +44,7 @@ function Bridge({ b, operator, reload }) {
     </dl>
     <p class="legend-links">${STATES.filter((s) => b.sessions[s] > 0).map((s) => html`<a href=${build(['sessions'], { bridge: b.bridge, state: s })}><span class="key s-${s}"></span>${t(`state.${s}`)}<b>${number(b.sessions[s])}</b></a>`)}</p>
     <${Subscription} b=${b} operator=${operator} reload=${reload} />
-    ${b.capabilities.length > 0 && html`<details><summary>${t('bridge.capabilities')}</summary><table class="plain"><tbody>${b.capabilities.map((c) => html`<tr><th scope="row">${tOr(`capability.${c.key}`, c.key)}</th><td>${c.value}</td></tr>`)}</tbody></table></details>`}
+    ${b.capabilities.length > 0 && html`<details><summary>${t('bridge.capabilities')}</summary><table class="plain"><tbody>${b.capabilities.map((c) => html`<tr><th scope="row">${tOr(`capability.${c.key}`, c.key)}</th><td>${tOr(`capability.${c.value}`, c.value)}</td></tr>`)}</tbody></table></details>`}
     ${b.settings.length > 0 && html`<details><summary>${t('bridge.settings')}</summary><div class="scroll" tabindex="0" role="region" aria-label=${t('bridge.settings')}><table class="plain mono"><tbody>${b.settings.map((s) => html`<tr class=${s.is_default ? 'faint' : ''}><th scope="row">${s.name}</th><td>${s.value || '–'}</td></tr>`)}</tbody></table></div></details>`}
   </article>`;
 }

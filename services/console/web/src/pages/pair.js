@@ -85,15 +85,18 @@ function Form({ bridges, query, start, error, busy }) {
   const [session, setSession] = useState(query.session ?? '');
   const [byCode, setByCode] = useState(false);
   const [phone, setPhone] = useState('');
+  const can = (key) => bridges.find((b) => b.bridge === bridge)?.capabilities.some((c) => c.key === key && c.value === 'yes');
+  const codes = can('pairing_code');
+  const numbered = codes && (byCode || !can('qr'));
   const submit = (e) => {
     e.preventDefault();
-    start({ bridge, session: session.trim(), ...(byCode ? { phone: phone.replace(/\D/g, '') } : {}) });
+    start({ bridge, session: session.trim(), ...(numbered ? { phone: phone.replace(/\D/g, '') } : {}) });
   };
   return html`<form class="form" onSubmit=${submit}>
     ${bridges.length > 1 && html`<label class="field"><span>${t('column.bridge')}</span><select value=${bridge} onChange=${(e) => setBridge(e.target.value)}>${bridges.map((b) => html`<option value=${b.bridge} selected=${b.bridge === bridge}>${b.bridge}</option>`)}</select></label>`}
     <label class="field"><span>${t('pair.session')}</span><input required maxlength="128" autocomplete="off" autocapitalize="off" spellcheck=${false} autofocus value=${session} onInput=${(e) => setSession(e.target.value)} /><small>${t('pair.session.hint')}</small></label>
-    <label class="check"><input type="checkbox" checked=${byCode} onChange=${(e) => setByCode(e.target.checked)} />${t('pair.by_code')}</label>
-    ${byCode && html`<label class="field"><span>${t('pair.phone')}</span><input required inputmode="tel" pattern="[+0-9 ()\\-]{6,24}" autocomplete="off" value=${phone} onInput=${(e) => setPhone(e.target.value)} /><small>${t('pair.phone.hint')}</small></label>`}
+    ${codes && can('qr') && html`<label class="check"><input type="checkbox" checked=${byCode} onChange=${(e) => setByCode(e.target.checked)} />${t('pair.by_code')}</label>`}
+    ${numbered && html`<label class="field"><span>${t('pair.phone')}</span><input required inputmode="tel" pattern="[+0-9 ()\\-]{6,24}" autocomplete="off" value=${phone} onInput=${(e) => setPhone(e.target.value)} /><small>${t('pair.phone.hint')}</small></label>`}
     ${error && html`<p class="notice t-bad" role="alert"><${Icon} name="bad" />${error}</p>`}
     <div class="buttons"><button class="primary" disabled=${busy || !bridge}>${t('pair.start')}</button></div>
   </form>`;
