@@ -180,6 +180,17 @@ test('live events wait while one reads, and all come when one goes on', async ()
   await sees('behind the button');
 });
 
+test('events of a range that has ended: none comes live, and the address keeps the range', async () => {
+  const at = mock.world.events[3].event.at;
+  await go(page, mock.url, `#/events?until=${at}`);
+  await page.waitForSelector('.event-line');
+  assert.equal(await page.getAttribute('.event-line >> nth=0 >> xpath=..', 'data-seq'), String(mock.world.events[4].event.seq));
+  assert.ok(![...mock.streams].some((s) => s.wantsEvents));
+  await page.fill('.when >> nth=1 >> input', '2026-11-20T11:30');
+  await until(() => page.url().includes('until='), 'the range is in the address');
+  assert.equal(await page.inputValue('.when >> nth=1 >> input'), '2026-11-20T11:30');
+});
+
 test('an event as a tree, a command and a file', async () => {
   await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
   await go(page, mock.url, '#/events');
@@ -270,10 +281,17 @@ test('delivery: retry, pause with a question, dead letters, a replay that counts
   await page.fill('dialog input', '2');
   await page.click('dialog button.danger');
   await until(() => mock.calls.some((c) => c.body.action === 'dead_drop' && c.body.all === true), 'all are dropped');
+  await page.selectOption('form.row select >> nth=0', 'custom');
+  await page.fill('form.row .when >> nth=0 >> input', '2026-11-20T10:00');
+  await page.fill('form.row .when >> nth=1 >> input', '2026-11-20T11:30');
+  await page.selectOption('form.row select[aria-label=Bridge]', 'sales');
+  await page.fill('form.row input[placeholder^="ID"]', 'shop-001, sales/shop-002');
+  await page.fill('form.row input[placeholder="message."]', 'message.received');
   await page.click('text=Count first');
   await page.click('text=Send 120 events');
   await sees('120 sent, 0 failed');
-  assert.equal(mock.calls.filter((c) => c.path === '/delivery/replay' && c.method === 'POST').at(-1).body.expect, 120);
+  const wish = mock.calls.filter((c) => c.path === '/delivery/replay' && c.method === 'POST').at(-1).body;
+  assert.deepEqual({ ...wish, since: 0, until: wish.until - wish.since }, { since: 0, until: 5400e3, bridge: 'sales', sessions: ['shop-001', 'sales/shop-002'], type: 'message.received', expect: 120 });
 });
 
 test('a token is shown once; alerts and bridges have their actions', async () => {

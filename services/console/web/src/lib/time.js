@@ -52,6 +52,13 @@ export function clock(at, now, utc) {
   return text.slice(0, 10) === absolute(now, utc).slice(0, 10) ? text.slice(11, 19) : `${text.slice(5, 10)} ${text.slice(11, 19)}`;
 }
 
+// The text of a field for date and time, "2026-11-26T17:50", and back; undefined for a field that is empty.
+export const toField = (at, utc) => new Date(at - (utc ? 0 : new Date(at).getTimezoneOffset() * 60e3)).toISOString().slice(0, 16);
+export function fromField(text, utc) {
+  const at = Date.parse(utc ? `${text}Z` : text);
+  return Number.isNaN(at) ? undefined : at;
+}
+
 // Milliseconds of "90s", "15m", "2h", "7d"; undefined for anything else.
 export function parseSpan(text) {
   const found = /^\s*(\d{1,6})\s*([smhd])\s*$/i.exec(text ?? '');

@@ -10,15 +10,15 @@ import { html, useEffect, useRef, useState } from '../ui/html.js';
 import { attempt, ActionButton } from '../ui/dialog.js';
 import { Icon } from '../ui/icon.js';
 import { Bar, Empty, LiveLine, Loading, Page, Problem, Search, Select } from '../ui/page.js';
+import { Range } from '../ui/range.js';
 import { Clock } from '../ui/time.js';
 import { EventBody } from './event_body.js';
 
 // The most rows that are kept in the page; older ones are read again when they are asked for.
 const ROWS_MAX = 1000;
 const TYPES = ['message.', 'message.received', 'message.sent', 'message.delivered', 'message.read', 'session.', 'session.connected', 'session.disconnected', 'session.qr', 'session.status', 'event.other'];
-const SPANS = ['10m', '1h', '6h', '1d', '7d'];
 
-const filterOf = (query) => ({ bridge: query.bridge, session: query.session, type: query.type, since: query.since, text: query.q });
+const filterOf = (query) => ({ bridge: query.bridge, session: query.session, type: query.type, since: query.since, until: query.until, text: query.q });
 
 // Rows newest first; `live` is the state of lib/live.js.
 function useLog(query) {
@@ -58,6 +58,7 @@ function useLog(query) {
     setRows(null);
     read();
     // A search in the bodies is the server's: the stream has none, so the list is read anew instead.
+    if (filter.until) return void want({}); // of a range that has ended nothing comes
     want({ events: 1, bridge: filter.bridge ?? '', session: filter.session ?? '', type: filter.type ?? '' });
     const take = filter.text ? later(read, 2000) : (event) => dispatch({ type: 'message', message: event });
     const stops = [on('event', take), on('resync', read)];
@@ -88,7 +89,7 @@ function Filters({ query, set }) {
     <${Search} value=${query.q ?? ''} onInput=${(q) => set({ q })} label=${t('events.search')} />
     <${Select} value=${query.type ?? ''} onChange=${(type) => set({ type })} label=${t('column.type')} options=${[['', t('events.any_type')], ...TYPES.map((x) => [x, x.endsWith('.') ? `${x}*` : x])]} />
     ${bridges.length > 1 && html`<${Select} value=${query.bridge ?? ''} onChange=${(bridge) => set({ bridge })} label=${t('column.bridge')} options=${[['', t('sessions.any_bridge')], ...bridges.map((b) => [b.bridge, b.bridge])]} />`}
-    <${Select} value=${query.since ?? ''} onChange=${(since) => set({ since })} label=${t('column.time')} options=${[['', t('events.any_time')], ...SPANS.map((x) => [x, t('events.last', { span: x })])]} />
+    <${Range} since=${query.since} until=${query.until} any=${t('events.any_time')} label=${t('column.time')} onChange=${set} />
     <label class="search small"><input type="search" placeholder=${t('column.session')} aria-label=${t('column.session')} value=${query.session ?? ''} onChange=${(e) => set({ session: e.target.value.trim() })} /></label>
   <//>`;
 }

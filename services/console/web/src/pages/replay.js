@@ -2,20 +2,23 @@
 import { get, post } from '../api.js';
 import { number, t } from '../lib/i18n.js';
 import { parseSpan } from '../lib/time.js';
+import { useResource } from '../resource.js';
 import { serverNow } from '../store.js';
 import { html, useEffect, useState } from '../ui/html.js';
 import { attempt } from '../ui/dialog.js';
 import { Tag } from '../ui/icon.js';
-import { Panel } from '../ui/page.js';
+import { Panel, Select } from '../ui/page.js';
+import { Range } from '../ui/range.js';
 
-const SPANS = ['10m', '1h', '6h', '1d', '7d'];
 const TONES = { counted: 'off', running: 'busy', done: 'ok', failed: 'bad' };
 
 export function Replay() {
-  const [form, setForm] = useState({ span: '1h', session: '', type: '', to_url: '' });
+  const bridges = useResource('/bridges').data?.bridges ?? [];
+  const [form, setForm] = useState({ since: '1h', until: '', bridge: '', sessions: '', type: '', to_url: '' });
   const [wish, setWish] = useState(null);
   const [run, setRun] = useState(null);
-  const field = (name) => ({ value: form[name], onInput: (e) => (setForm({ ...form, [name]: e.target.value }), setRun(null)) });
+  const set = (part) => (setForm({ ...form, ...part }), setRun(null));
+  const field = (name) => ({ value: form[name], onInput: (e) => set({ [name]: e.target.value }) });
 
   useEffect(() => {
     if (run?.step !== 'running') return undefined;
@@ -25,8 +28,11 @@ export function Replay() {
 
   const count = async (e) => {
     e.preventDefault();
-    const body = { since: Math.round(serverNow() - parseSpan(form.span)), until: Math.round(serverNow()) };
-    for (const name of ['session', 'type', 'to_url']) if (form[name].trim()) body[name] = form[name].trim();
+    const span = parseSpan(form.since);
+    const body = { since: Math.round(span ? serverNow() - span : Number(form.since)), until: Number(form.until) || Math.round(serverNow()) };
+    const sessions = form.sessions.split(/[\s,]+/).filter(Boolean);
+    if (sessions.length > 0) body.sessions = sessions;
+    for (const name of ['bridge', 'type', 'to_url']) if (form[name].trim()) body[name] = form[name].trim();
     setWish(body);
     setRun(await attempt(() => post('/delivery/replay', { ...body, dry_run: true })));
   };
@@ -34,8 +40,9 @@ export function Replay() {
 
   return html`<${Panel} title=${t('replay.title')}><p class="faint">${t('replay.text')}</p>
     <form class="form row" onSubmit=${count}>
-      <label class="field"><span>${t('replay.since')}</span><select value=${form.span} onChange=${field('span').onInput}>${SPANS.map((s) => html`<option value=${s} selected=${s === form.span}>${t('events.last', { span: s })}</option>`)}</select></label>
-      <label class="field"><span>${t('column.session')}</span><input ...${field('session')} autocomplete="off" /></label>
+      <${Range} since=${form.since} until=${form.until} label=${t('replay.since')} onChange=${set} />
+      ${bridges.length > 1 && html`<${Select} value=${form.bridge} onChange=${(bridge) => set({ bridge })} label=${t('column.bridge')} options=${[['', t('sessions.any_bridge')], ...bridges.map((b) => [b.bridge, b.bridge])]} />`}
+      <label class="field grow"><span>${t('replay.sessions')}</span><input ...${field('sessions')} placeholder="ID, BRIDGE/ID" autocomplete="off" spellcheck=${false} /></label>
       <label class="field"><span>${t('column.type')}</span><input ...${field('type')} placeholder="message." autocomplete="off" /></label>
       <label class="field grow"><span>${t('replay.url')}</span><input type="url" ...${field('to_url')} placeholder="BACKEND_URL" autocomplete="off" /></label>
       <button>${t('replay.count')}</button>
