@@ -156,8 +156,9 @@ static void drop(struct sim *s, struct sim_session *x, int code)
 
 static void add_user(struct sim *s, struct buf *out, const struct sim_session *x)
 {
-    char id[ID_MAX], token[128];
+    char id[ID_MAX], token[128], phone[SIM_PHONE_MAX], jid[48];
 
+    (void)snprintf(jid, sizeof jid, "%s@s.whatsapp.net", session_phone(x, phone));
     say_add(s, x, out,
             "{'connected':<up>,'events':'<events>','expiration':0,'hasHmac':<hmac>,'id':'<user>','jid':'<jid>"
             "','loggedIn':<in>,"
@@ -165,8 +166,7 @@ static void add_user(struct sim *s, struct buf *out, const struct sim_session *x
             "up", x->status == SIM_CONNECTED || x->status == SIM_QR_WAITING ? "true" : "false", "events",
             x->hook.events ? x->hook.events : "All", "hmac", x->hook.secret ? "true" : "false", "user",
             user_id(x, id), "in", x->paired ? "true" : "false", "code_png", x->n_qr ? say_qr : "", "token",
-            token_of(x, token), "url", say_webhook_url(s, x), "jid",
-            x->paired ? "5511999000000@s.whatsapp.net" : "", NULL);
+            token_of(x, token), "url", say_webhook_url(s, x), "jid", x->paired ? jid : "", NULL);
 }
 
 static void get_users(struct sim *s, struct http_req *r, struct sim_session *only)

@@ -64,6 +64,7 @@ struct sim_settings {
     int64_t pace; /* percent of the recorded times */
     bool list;    /* contract: GET /sessions exists */
     const char *api_key, *webhook_url, *webhook_token, *webhook_secret;
+    const char *prefix;
     int64_t sessions, rate_milli, body_bytes, drop_every_ms;
     const char *types;
     int64_t qr_ms, qr_life_ms, create_ms, pair_ms, reconnect_ms, restart_ms;
