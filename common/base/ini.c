@@ -117,15 +117,42 @@ int ini_read_file(const char *name, const char *file, struct buf *text, struct b
     return n < 0 || buf_error(text) == -EMSGSIZE ? -EINVAL : buf_error(text);
 }
 
+/* Why the @n bytes at @text are no secret of one line; NULL: they are one, and @text is cut to it. */
+static const char *problem_of_secret(char *text, size_t n)
+{
+    size_t line = strcspn(text, "\r\n");
+
+    if (n == INI_VALUE_MAX)
+        return "is too long for a secret";
+    if (line + strspn(text + line, "\r\n") != n)
+        return "has more than one line; a secret is one line";
+    text[line] = '\0';
+    for (const char *c = text; *c; c++) {
+        if (iscntrl((unsigned char)*c))
+            return "has a control character in it";
+    }
+    return text[strspn(text, " ")] ? NULL : "is empty; its line has to be the value";
+}
+
 int ini_secret_file(struct ini *ini, const char *at, const char *file, char ret[INI_VALUE_MAX])
 {
+    char text[INI_VALUE_MAX + 1];
+    const char *problem;
     FILE *f = fopen(file, "re");
+    size_t n = f ? fread(text, 1, INI_VALUE_MAX, f) : 0;
 
-    if (!f)
-        return ini_problem(ini, at, "cannot read %s: %s", file, err_text(-errno));
-    if (!fgets(ret, INI_VALUE_MAX, f))
-        *ret = '\0';
+    if (!f || ferror(f)) {
+        int r = ini_problem(ini, at, "cannot read %s: %s", file, err_text(f ? -EIO : -errno));
+
+        if (f)
+            (void)fclose(f);
+        return r;
+    }
     (void)fclose(f);
-    ret[strcspn(ret, "\r\n")] = '\0';
-    return *ret ? 0 : ini_problem(ini, at, "%s is empty; its first line has to be the value", file);
+    text[n] = '\0';
+    problem = problem_of_secret(text, n);
+    if (problem)
+        return ini_problem(ini, at, "%s %s", file, problem);
+    memcpy(ret, text, strlen(text) + 1);
+    return 0;
 }

@@ -143,6 +143,35 @@ static void test_secret_of_a_file(void **state)
     assert_string_equal(c.at[0]->key[1].value, "k-1");
 }
 
+/* As of NAME_FILE: what is no secret is refused, with the file's name; an open webhook port would be the alternative. */
+static void test_a_file_that_holds_no_secret(void **state)
+{
+    static const struct {
+        const char *text, *problem;
+    } cases[] = {
+        { "", " is empty" },           { "\n", " is empty" },     { "  \n", " is empty" },
+        { "\t\n", " control" },        { "k\x1b\n", " control" }, { "k\n2\n", " more than one" },
+        { "\nk\n", " more than one" }, { "k\n\n", NULL },         { "k\r\n", NULL },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(buf_fini) struct buf problem = BUF_INIT(8192);
+        CLEANUP(bridge_config_fini) struct bridge_config c = BRIDGE_CONFIG_NULL;
+        char path[] = "/tmp/zapkeep-test-XXXXXX", text[200];
+        int fd = mkstemp(path), r;
+
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, cases[i].text, strlen(cases[i].text)), strlen(cases[i].text));
+        (void)close(fd);
+        (void)snprintf(text, sizeof text, "[bridge a]\nurl = http://a\nwebhook_token_file = %s\n", path);
+        r = parse(text, &problem, &c);
+        (void)unlink(path);
+        assert_int_equal(r, cases[i].problem ? -EINVAL : 0);
+        assert_true(!cases[i].problem ||
+                    (strstr(buf_str(&problem), cases[i].problem) && strstr(buf_str(&problem), path)));
+    }
+}
+
 /* Each allocation fails once: nothing leaks, nothing is taken half. */
 static void test_out_of_memory(void **state)
 {
@@ -166,8 +195,11 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sections),      cmocka_unit_test(test_problems),
-        cmocka_unit_test(test_without_a_url), cmocka_unit_test(test_secret_of_a_file),
+        cmocka_unit_test(test_sections),
+        cmocka_unit_test(test_problems),
+        cmocka_unit_test(test_without_a_url),
+        cmocka_unit_test(test_secret_of_a_file),
+        cmocka_unit_test(test_a_file_that_holds_no_secret),
         cmocka_unit_test(test_out_of_memory),
     };
 

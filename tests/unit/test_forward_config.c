@@ -182,7 +182,7 @@ static void secrets_come_from_files(void **state)
     int fd = mkstemp(path);
 
     assert_true(fd >= 0);
-    assert_int_equal(write(fd, KEY "\nmore\n", sizeof KEY + 5), sizeof KEY + 5);
+    assert_int_equal(write(fd, KEY "\n", sizeof KEY), sizeof KEY);
     (void)close(fd);
     (void)buf_addf(&text, "%ssecret_file = %s\ntoken_file=%s\n", D, path, path);
     assert_int_equal(parse(buf_str(&text), &c, &problem), 0);

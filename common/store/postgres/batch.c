@@ -111,8 +111,12 @@ int batch_find_keys(struct batch *b, struct pg_pipeline *p)
 static void take_keys(struct batch *b, const PGresult *known)
 {
     for (int row = 0; row < PQntuples(known); row++) {
-        struct batch_item *item = &b->items[strtoll(PQgetvalue(known, row, 0), NULL, 10) - 1];
+        int64_t at = strtoll(PQgetvalue(known, row, 0), NULL, 10) - 1;
+        struct batch_item *item;
 
+        if (at < 0 || at >= b->n) /* not ours: something else is in the place of the table */
+            continue;
+        item = &b->items[at];
         item->first = strtoll(PQgetvalue(known, row, 1), NULL, 10);
         item->first_at = strtoll(PQgetvalue(known, row, 2), NULL, 10);
     }
