@@ -29,6 +29,8 @@ struct event_retention;
 struct event_rows;
 struct event_wal;
 struct now;
+struct store_crew;
+struct store_crew_view;
 struct store_role;
 
 /* An engine's connection begins with this. */
@@ -110,8 +112,8 @@ struct engine {
     int (*move_open)(const char *where, enum move_role role, struct move_side **ret, char *ret_detail,
                      size_t n);
 
-    int (*role_take)(const char *where, const char *name, struct store_role **ret);
-    bool (*role_is_taken)(const char *where, const char *name);
+    int (*crew_open)(const char *where, const char *kind, struct store_crew **ret);
+    bool (*role_is_taken)(const char *where, const char *kind);
 
     /* ---- reading the log (events_read.c) ---- */
 
@@ -153,10 +155,19 @@ struct event_log_engine {
     int (*used_bytes)(struct event_log *l, int64_t *ret);
 };
 
-/* An engine's role begins with this (role.h). */
+/* An engine's crew and role begin with these (role.h). */
+struct store_crew_engine {
+    int (*renew)(struct store_crew *crew, struct store_crew_view *ret);
+    bool (*is_free)(const struct store_crew *crew, const char *role);
+    int (*take)(struct store_crew *crew, const char *role, struct store_role **ret);
+    void (*close)(struct store_crew *crew);
+};
+struct store_crew {
+    const struct store_crew_engine *engine;
+};
+
 struct store_role_engine {
-    int (*renew)(struct store_role *role);
-    bool (*is_held)(const struct store_role *role);
+    int64_t (*left_ms)(const struct store_role *role);
     void (*fence)(const struct store_role *role, struct db *db);
     void (*release)(struct store_role *role);
 };

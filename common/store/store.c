@@ -81,14 +81,14 @@ int forward_open_reader(const char *where, struct db **ret)
     return engine_of(where)->open_forward_reader(where, ret);
 }
 
-int store_role_take(const char *where, const char *name, struct store_role **ret)
+int store_crew_open(const char *where, const char *kind, struct store_crew **ret)
 {
-    return engine_of(where)->role_take(where, name, ret);
+    return engine_of(where)->crew_open(where, kind, ret);
 }
 
-bool store_role_is_taken(const char *where, const char *name)
+bool store_role_is_taken(const char *where, const char *kind)
 {
-    return engine_of(where)->role_is_taken(where, name);
+    return engine_of(where)->role_is_taken(where, kind);
 }
 
 const char *db_problem(const char *where, const char *part, int r, char *ret, size_t n)

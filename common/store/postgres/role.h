@@ -2,8 +2,8 @@
 
 #include <stdbool.h>
 
-struct store_role;
+struct store_crew;
 
-/* common/store/role.h: a row of zapkeep.role. */
-int pg_role_take(const char *where, const char *name, struct store_role **ret);
-bool pg_role_is_taken(const char *where, const char *name);
+/* common/store/role.h: rows of zapkeep.role. */
+int pg_crew_open(const char *where, const char *kind, struct store_crew **ret);
+bool pg_role_is_taken(const char *where, const char *kind);

@@ -28,16 +28,25 @@ void pg_set_fence(struct db *db, const char *role, int64_t fence)
     pg_db(db)->fence = fence;
 }
 
+/* The rows of a destination are its holder's alone, who has one connection for them: what the fence says is lock enough.
+ * A forwarder has several destinations' transactions open at once; with a lock of the part it would wait for itself. */
+static bool has_rows_of_its_own(const struct pg_db *d)
+{
+    return d->part == PG_FORWARD && d->role;
+}
+
 /* One trip: BEGIN, the lock of the part, the fence. */
 static int send_begin(struct pg_db *d, PGresult **ret)
 {
     char sql[400];
-    int n =
-        snprintf(sql, sizeof sql, "BEGIN; SELECT pg_advisory_xact_lock(%d, %d)", LOCK_CLASS, (int)d->part);
+    int n = snprintf(sql, sizeof sql, "BEGIN");
 
+    if (!has_rows_of_its_own(d))
+        n += snprintf(sql + n, sizeof sql - (size_t)n, "; SELECT pg_advisory_xact_lock(%d, %d)", LOCK_CLASS,
+                      (int)d->part);
     if (d->role)
         (void)snprintf(sql + n, sizeof sql - (size_t)n,
-                       "; SELECT fence FROM zapkeep.role WHERE name = '%s' FOR SHARE", d->role);
+                       "; SELECT fence FROM zapkeep.role WHERE name = '%s' FOR KEY SHARE", d->role);
     if (PQsendQuery(d->conn, sql) == 0)
         return pg_lost(d, PQerrorMessage(d->conn));
     return pg_result(d, PG_ANSWER_MS, ret);

@@ -7,30 +7,35 @@
 #include "common/base/instance_lock.h"
 #include "common/base/mem.h"
 #include "common/store/engine.h"
+#include "common/store/role.h"
 
 #define FILE_MAX 64
 
-struct role {
-    struct store_role role; /* first */
-    int fd;
+struct crew {
+    struct store_crew crew; /* first */
+    char *dir;
+    char file[FILE_MAX];
+    int fd;      /* the lock, while a role is had */
+    int n_roles; /* that are had */
 };
 
-static void file_of(const char *name, char ret[FILE_MAX])
+struct role {
+    struct store_role role; /* first */
+    struct crew *crew;
+};
+
+static void file_of(const char *kind, char ret[FILE_MAX])
 {
-    (void)snprintf(ret, FILE_MAX, "%.40s.lock", name);
+    (void)snprintf(ret, FILE_MAX, "%.40s.lock", kind);
 }
+
+/* ---- roles ----------------------------------------------------------------------------------- */
 
 /* The lock ends with the process: there is no lease. */
-static int renew(struct store_role *role)
+static int64_t left_ms(const struct store_role *role)
 {
     (void)role;
-    return 0;
-}
-
-static bool is_held(const struct store_role *role)
-{
-    (void)role;
-    return true;
+    return INT64_MAX;
 }
 
 static void fence(const struct store_role *role, struct db *db)
@@ -41,34 +46,78 @@ static void fence(const struct store_role *role, struct db *db)
 
 static void release(struct store_role *role)
 {
-    (void)close(((struct role *)role)->fd);
+    struct crew *c = ((struct role *)role)->crew;
+
+    if (--c->n_roles == 0)
+        (void)close(c->fd);
     mem_free(role);
 }
 
-static const struct store_role_engine role_engine = { renew, is_held, fence, release };
+static const struct store_role_engine role_engine = { left_ms, fence, release };
 
-int sqlite_role_take(const char *dir, const char *name, struct store_role **ret)
+/* ---- the crew -------------------------------------------------------------------------------- */
+
+static int renew(struct store_crew *crew, struct store_crew_view *ret)
 {
-    struct role *role = mem_zalloc(sizeof *role);
-    char file[FILE_MAX];
-    int r;
-
-    if (!role)
-        return -ENOMEM;
-    role->role.engine = &role_engine;
-    file_of(name, file);
-    r = instance_lock_take(dir, file, &role->fd, NULL);
-    if (r == 0)
-        *ret = &role->role;
-    else
-        mem_free(role);
-    return r;
+    (void)crew;
+    *ret = (struct store_crew_view){ .members = 1 };
+    return 0;
 }
 
-bool sqlite_role_is_taken(const char *dir, const char *name)
+static bool is_free(const struct store_crew *crew, const char *role)
+{
+    (void)crew;
+    (void)role;
+    return true; /* the lock says it when it is tried */
+}
+
+static int take(struct store_crew *crew, const char *name, struct store_role **ret)
+{
+    struct crew *c = (struct crew *)crew;
+    struct role *role = mem_zalloc(sizeof *role);
+    int r = role ? 0 : -ENOMEM;
+
+    (void)name;
+    if (r == 0 && c->n_roles == 0)
+        r = instance_lock_take(c->dir, c->file, &c->fd, NULL);
+    if (r != 0) {
+        mem_free(role);
+        return r;
+    }
+    *role = (struct role){ .role.engine = &role_engine, .crew = c };
+    c->n_roles++;
+    *ret = &role->role;
+    return 0;
+}
+
+static void crew_close(struct store_crew *crew)
+{
+    struct crew *c = (struct crew *)crew;
+
+    mem_free(c->dir);
+    mem_free(c);
+}
+
+static const struct store_crew_engine crew_engine = { renew, is_free, take, crew_close };
+
+int sqlite_crew_open(const char *dir, const char *kind, struct store_crew **ret)
+{
+    struct crew *c = mem_zalloc(sizeof *c);
+
+    if (!c || !(c->dir = mem_strdup(dir))) {
+        mem_free(c);
+        return -ENOMEM;
+    }
+    c->crew.engine = &crew_engine;
+    file_of(kind, c->file);
+    *ret = &c->crew;
+    return 0;
+}
+
+bool sqlite_role_is_taken(const char *dir, const char *kind)
 {
     char file[FILE_MAX];
 
-    file_of(name, file);
+    file_of(kind, file);
     return instance_lock_is_taken(dir, file) == INSTANCE_LOCK_TAKEN;
 }

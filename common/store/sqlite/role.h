@@ -2,8 +2,8 @@
 
 #include <stdbool.h>
 
-struct store_role;
+struct store_crew;
 
-/* role.h: NAME.lock in the folder. */
-int sqlite_role_take(const char *dir, const char *name, struct store_role **ret);
-bool sqlite_role_is_taken(const char *dir, const char *name);
+/* common/store/role.h: the lock file DIR/KIND.lock, for all roles of a kind. */
+int sqlite_crew_open(const char *dir, const char *kind, struct store_crew **ret);
+bool sqlite_role_is_taken(const char *dir, const char *kind);
