@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -32,45 +33,153 @@ static void psql(const char *where, const char *sql)
     assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): a database of our own */
 }
 
+static struct store_crew *crew(const char *where, const char *kind)
+{
+    struct store_crew *c = NULL;
+
+    assert_int_equal(store_crew_open(where, kind, &c), 0);
+    return c;
+}
+
+static struct store_crew_view look(struct store_crew *c)
+{
+    struct store_crew_view view;
+
+    assert_int_equal(store_crew_renew(c, &view), 0);
+    return view;
+}
+
 static void test_a_role_has_one_holder(void **state)
 {
     const char *where = server();
+    struct store_crew *a = crew(where, "alpha"), *b = crew(where, "alpha");
     struct store_role *first = NULL, *second = NULL;
 
-    assert_false(store_role_is_taken(where, "monitor"));
-    assert_int_equal(store_role_take(where, "monitor", &first), 0);
+    assert_int_equal(look(a).members, 1);
+    assert_false(store_role_is_taken(where, "alpha"));
+    assert_int_equal(store_crew_take(a, "", &first), 0);
     assert_true(store_role_is_held(first));
-    assert_true(store_role_is_taken(where, "monitor"));
-    assert_int_equal(store_role_take(where, "monitor", &second), STORE_ROLE_TAKEN);
-    assert_int_equal(store_role_renew(first), 0);
+    assert_true(store_role_is_taken(where, "alpha"));
+    assert_int_equal(look(b).members, 2);
+    assert_false(store_crew_is_free(b, ""));
+    assert_true(store_crew_is_free(b, "other"));
+    assert_int_equal(store_crew_take(b, "", &second), STORE_ROLE_TAKEN);
+    assert_int_equal(store_crew_take(b, "it's", &second), -EINVAL);
+    (void)look(a);
+    assert_true(store_role_is_held(first));
     store_role_release(first);
-    assert_int_equal(store_role_take(where, "monitor", &second), 0);
+    (void)look(b);
+    assert_true(store_crew_is_free(b, ""));
+    assert_int_equal(store_crew_take(b, "", &second), 0);
     store_role_release(second);
+    store_crew_close(a);
+    assert_int_equal(look(b).members, 1);
+    store_crew_close(b);
+}
+
+static void test_a_crew_knows_who_has_the_fewest_roles(void **state)
+{
+    const char *where = server();
+    struct store_crew *a = crew(where, "beta"), *b = crew(where, "beta"), *c = crew(where, "beta");
+    struct store_role *roles[3] = { NULL };
+
+    (void)look(b);
+    (void)look(c);
+    assert_int_equal(store_crew_take(b, "one", &roles[0]), 0);
+    assert_int_equal(store_crew_take(b, "two", &roles[1]), 0);
+    assert_int_equal(store_crew_take(c, "three", &roles[2]), 0);
+    assert_int_equal(look(a).least, 1);
+    assert_int_equal(look(b).least, 0); /* a has none */
+    store_crew_close(a);
+    assert_int_equal(look(b).least, 1);
+    assert_int_equal(look(c).least, 2);
+    for (int i = 0; i < 3; i++)
+        store_role_release(roles[i]);
+    store_crew_close(b);
+    store_crew_close(c);
 }
 
 static void test_a_lease_that_ended_is_taken_over_and_the_old_holder_writes_nothing(void **state)
 {
     static const struct alert_row row = { .name = "bridge-down", .bridge = "main" };
     const char *where = server();
+    struct store_crew *a = crew(where, "gamma"), *b = crew(where, "gamma");
     struct store_role *first = NULL, *second = NULL;
     struct db *db = NULL;
 
-    assert_int_equal(store_role_take(where, "monitor", &first), 0);
+    assert_int_equal(store_crew_take(a, "x", &first), 0);
     assert_int_equal(db_open_state(where, &db), 0);
     store_role_fence(first, db);
     assert_int_equal(alerts_raise(db, &row), 0);
     psql(where, "UPDATE zapkeep.role SET until = now() - interval '1 s'"); /* it was paused */
-    assert_int_equal(store_role_take(where, "monitor", &second), 0);
+    (void)look(b);
+    assert_int_equal(store_crew_take(b, "x", &second), 0);
     assert_int_equal(alerts_clear(db, row.name, row.bridge, ""), -EPERM);
     assert_true(db_sync_failed(db));
-    assert_int_equal(store_role_renew(first), -EPERM);
+    (void)look(a);
+    assert_false(store_role_is_held(first));
     db_close(db);
     assert_int_equal(db_open_state(where, &db), 0);
     assert_int_equal(alerts_clear(db, row.name, row.bridge, ""), 0); /* it was still there */
     db_close(db);
     store_role_release(first);
-    assert_true(store_role_is_taken(where, "monitor")); /* by the second */
+    (void)look(a);
+    assert_false(store_crew_is_free(a, "x")); /* the second has it */
     store_role_release(second);
+    store_crew_close(a);
+    store_crew_close(b);
+}
+
+/* The taker waits for a transaction that has checked the fence already: nothing is written after a take-over. */
+static void test_a_role_is_not_taken_in_the_middle_of_a_transaction_of_its_holder(void **state)
+{
+    const char *where = server();
+    struct store_crew *a = crew(where, "delta"), *b = crew(where, "delta");
+    struct store_role *first = NULL, *second = NULL;
+    struct db *db = NULL;
+
+    assert_int_equal(store_crew_take(a, "x", &first), 0);
+    assert_int_equal(db_open_state(where, &db), 0);
+    store_role_fence(first, db);
+    assert_int_equal(db_begin(db), 0);
+    (void)look(a); /* a renewal does not wait for it */
+    psql(where, "UPDATE zapkeep.role SET until = now() - interval '1 s'");
+    (void)look(b);
+    assert_true(store_crew_is_free(b, "x"));
+    assert_int_equal(store_crew_take(b, "x", &second), STORE_ROLE_TAKEN);
+    assert_int_equal(db_commit(db), 0);
+    assert_int_equal(store_crew_take(b, "x", &second), 0);
+    assert_int_equal(db_begin(db), -EPERM);
+    db_close(db);
+    store_role_release(first);
+    store_role_release(second);
+    store_crew_close(a);
+    store_crew_close(b);
+}
+
+/* A server that took over with a clock behind: the lease of a dead holder would last for an hour by it. */
+static void test_a_lease_in_the_far_future_ends_by_the_clock_of_the_taker(void **state)
+{
+    const char *where = server();
+    struct store_crew *a = crew(where, "epsilon"), *b = crew(where, "epsilon");
+    struct store_role *first = NULL, *second = NULL;
+
+    store_role_set_lease(300);
+    assert_int_equal(store_crew_take(a, "x", &first), 0);
+    psql(where, "UPDATE zapkeep.role SET until = now() + interval '1 h'");
+    (void)look(b);
+    assert_false(store_crew_is_free(b, "x"));
+    assert_int_equal(store_crew_take(b, "x", &second), STORE_ROLE_TAKEN);
+    for (int i = 0; i < 200 && !store_crew_is_free(b, "x"); i++) {
+        (void)usleep(20000);
+        (void)look(b);
+    }
+    assert_int_equal(store_crew_take(b, "x", &second), 0);
+    store_role_release(second);
+    store_role_release(first);
+    store_crew_close(a);
+    store_crew_close(b);
+    store_role_set_lease(STORE_ROLE_LEASE_MS);
 }
 
 static int append(struct event_log *l, int n, int64_t *ret_seq)
@@ -173,6 +282,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_role_has_one_holder),
+        cmocka_unit_test(test_a_crew_knows_who_has_the_fewest_roles),
+        cmocka_unit_test(test_a_role_is_not_taken_in_the_middle_of_a_transaction_of_its_holder),
+        cmocka_unit_test(test_a_lease_in_the_far_future_ends_by_the_clock_of_the_taker),
         cmocka_unit_test(test_a_lease_that_ended_is_taken_over_and_the_old_holder_writes_nothing),
         cmocka_unit_test(test_a_batch_of_new_events_is_one_statement_and_one_with_a_known_event_has_no_gap),
         cmocka_unit_test(test_two_writers_number_without_a_gap_and_know_each_others_events),
