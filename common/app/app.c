@@ -19,6 +19,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/io/inner_loop.h"
+#include "common/store/role.h"
 #include "common/store/store.h"
 #include "common/store/waiting.h"
 
@@ -214,6 +215,7 @@ int app_open(const struct app_spec *spec, const struct app_start *start, void *s
     (void)umask(0027); /* stores, journals, locks and logs hold people's messages, names and phones */
     boot_log(spec, settings);
     store_set_password(((const struct app_settings *)settings)->store_password);
+    store_role_set_lease(((const struct app_settings *)settings)->role_lease_ms);
     a = mem_zalloc(sizeof *a);
     if (!a) {
         settings_free(spec->table, settings);

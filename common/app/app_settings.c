@@ -18,6 +18,15 @@ const struct setting app_settings_table[] = {
       .def = "",
       .secret = true,
       .help = "password for ZAPKEEP_STORE; without it libpq's own ways hold (.pgpass)" },
+    { .name = "ZAPKEEP_ROLE_LEASE",
+      .kind = SETTING_DURATION,
+      .at = offsetof(struct app_settings, role_lease_ms),
+      .def = "10s",
+      .min = 1000,
+      .max = 300000,
+      .help =
+          "with ZAPKEEP_STORE: a monitor or forwarder that is silent for so long loses its work to another "
+          "one; the same in all programs" },
     { .name = "ZAPKEEP_BUS_IN",
       .kind = SETTING_BUS,
       .at = offsetof(struct app_settings, bus_in),

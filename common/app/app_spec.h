@@ -19,6 +19,7 @@ struct app_settings {
     const char *data_dir;
     const char *store;          /* ZAPKEEP_STORE; "": data_dir */
     const char *store_password; /* ZAPKEEP_STORE_PASSWORD, or _FILE */
+    int64_t role_lease_ms;      /* ZAPKEEP_ROLE_LEASE */
     const char *bus_in, *bus_out, *bus_feed;
     const char *bus_cert, *bus_ca; /* for tls+tcp:// */
     const char *log_level, *log_format;

@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 #include "common/app/bridge_set.h"
+#include "common/app/role_share.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/metrics.h"
-#include "common/store/role.h"
 #include "common/store/store.h"
 #include "services/monitor/bridge_watch.h"
 #include "services/monitor/metrics.h"
@@ -33,10 +33,9 @@ struct monitor {
     struct bridge_set bridges;        /* … and of each */
     struct alert_sender_options sender_options;
     struct sink_configs sinks;
-    struct store_role *role; /* NULL: another monitor has it, or nobody knows */
-    struct timer *renew;
-    struct timer *start;  /* opens a part that was not ready */
-    struct timer *owners; /* looks for phones that two sessions have */
+    struct role_share *share; /* of one role, for all bridges */
+    struct timer *start;      /* opens a part that was not ready */
+    struct timer *owners;     /* looks for phones that two sessions have */
     struct backoff waiting, reopening;
     struct store_status store;
     bool reopen; /* close all and start over */
@@ -87,7 +86,9 @@ static int check_store(void *ctx, char *ret_why, size_t n)
     if (m->n_watches > 0 && !m->store.failing)
         return 0;
     (void)snprintf(ret_why, n, "%s",
-                   !m->role ? "another monitor is at work" : "state.db cannot be opened or written");
+                   role_share_problem(m->share, 0) == STORE_ROLE_TAKEN
+                       ? "another monitor is at work"
+                       : "state.db cannot be opened or written");
     return 1;
 }
 
@@ -127,32 +128,16 @@ static void add_checks(struct monitor *m)
 
 /* ---- the role ---------------------------------------------------------------------------- */
 
-static void leave_role(struct monitor *m)
-{
-    store_role_release(m->role);
-    m->role = NULL;
-}
-
-/* Returns 0, STORE_ROLE_TAKEN: another monitor has it, or -errno. */
-static int take_role(struct monitor *m)
-{
-    if (m->role && !store_role_is_held(m->role))
-        leave_role(m);
-    return m->role ? 0 : store_role_take(app_store(&m->settings.app), MONITOR_ROLE, &m->role);
-}
+static void close_parts(struct monitor *m);
 
 /* A monitor that was paused or cut off has lost the role: it writes nothing more, and waits for its turn. */
-static void on_renew(void *ctx)
+static void on_role(void *ctx, int i)
 {
     struct monitor *m = ctx;
-    int r = m->role ? store_role_renew(m->role) : 0;
 
-    timer_start(m->renew, STORE_ROLE_RENEW_MS);
-    if (!m->role || (r != -EPERM && store_role_is_held(m->role)))
-        return;
-    log_warn("role-lost", "another monitor may have taken over; this one waits until the role is free again");
-    leave_role(m);
-    m->reopen = true;
+    m->reopen = m->reopen || m->context.db;
+    if (!role_share_role(m->share, i))
+        close_parts(m);
     timer_start(m->start, 0);
 }
 
@@ -390,13 +375,13 @@ static bool is_fatal(int r)
 /* Returns 0, 1: another monitor holds the lock, or -errno. */
 static int try_start(struct monitor *m)
 {
-    int r = take_role(m);
+    int r = role_share_problem(m->share, 0);
 
     if (r == 0)
         r = db_open_state(app_store(&m->settings.app), &m->context.db);
     m->store.db = m->context.db;
     if (r == 0)
-        store_role_fence(m->role, m->context.db);
+        store_role_fence(role_share_role(m->share, 0), m->context.db);
     return r == 0 ? open_parts(m) : r;
 }
 
@@ -421,6 +406,12 @@ static void on_start(void *ctx)
     if (m->reopen)
         close_parts(m);
     m->reopen = false;
+    if (m->context.db)
+        return;
+    if (!role_share_has_looked(m->share)) {
+        timer_start(m->start, LOCK_AGAIN_MS);
+        return;
+    }
     r = try_start(m);
     if (r == 0) {
         backoff_reset(&m->waiting);
@@ -468,6 +459,7 @@ static const struct app_spec monitor_spec = {
 
 int monitor_open(const struct app_start *start, struct monitor **ret)
 {
+    static const char *const roles[] = { "" };
     struct monitor *m = mem_zalloc(sizeof *m);
     int r;
 
@@ -483,13 +475,18 @@ int monitor_open(const struct app_start *start, struct monitor **ret)
     add_checks(m);
     r = timer_open(app_loop(m->app), on_start, m, &m->start);
     if (r == 0)
-        r = timer_open(app_loop(m->app), on_renew, m, &m->renew);
+        r = role_share_open(&(struct role_share_options){ .loop = app_loop(m->app),
+                                                          .where = app_store(&m->settings.app),
+                                                          .kind = MONITOR_ROLE,
+                                                          .changed = on_role,
+                                                          .ctx = m },
+                            &m->share);
     if (r == 0)
         r = timer_open(app_loop(m->app), on_owners, m, &m->owners);
     if (r != 0)
         return r;
+    role_share_name(m->share, roles, 1);
     timer_start(m->start, 0);
-    timer_start(m->renew, STORE_ROLE_RENEW_MS);
     timer_start(m->owners, m->settings.rules.check_ms);
     return r == 0 ? loop_on_signal(app_loop(m->app), SIGHUP, on_reload, m) : r;
 }
@@ -510,11 +507,9 @@ int monitor_close(struct monitor *m, int r)
         bridge_watch_commit(m->watches[i]);
     close_parts(m);
     timer_close(m->start);
-    if (m->renew)
-        timer_close(m->renew);
     if (m->owners)
         timer_close(m->owners);
-    store_role_release(m->role);
+    role_share_close(m->share);
     bridge_set_fini(&m->bridges);
     sink_configs_fini(&m->sinks);
     r = app_close(app, r);
