@@ -133,6 +133,30 @@ int forward_destinations_count(struct db *db, int64_t *ret)
     return sql_get_int(db, "SELECT count(*) FROM destination", ret, "");
 }
 
+int forward_needs(struct db *db, const char *name, int64_t *ret)
+{
+    CLEANUP(sql_done) struct sql *q = NULL;
+    int r =
+        sql_query(db,
+                  "SELECT min(n) FROM ("
+                  "SELECT floor AS n FROM destination WHERE name = ?1 AND off_since = 0"
+                  " UNION ALL SELECT r.seq - 1 FROM retry r JOIN destination d ON r.destination = d.id"
+                  "  WHERE d.name = ?1 AND off_since = 0"
+                  " UNION ALL SELECT b.seq - 1 FROM blocked b JOIN destination d ON b.destination = d.id"
+                  "  WHERE d.name = ?1 AND off_since = 0"
+                  " UNION ALL SELECT s.from_seq - 1 FROM spilled s JOIN destination d ON s.destination = d.id"
+                  "  WHERE d.name = ?1 AND off_since = 0) AS needs",
+                  &q, "s", name);
+
+    if (r == 0)
+        r = sql_next(q);
+    if (r != SQL_ROW)
+        return r < 0 ? r : -EBADMSG;
+    *ret = sql_is_null(q, 0) ? INT64_MAX : sql_int(q, 0);
+    *ret = *ret < 0 ? 0 : *ret;
+    return 0;
+}
+
 int forward_save_window(struct db *db, int64_t destination, int64_t floor, struct str done)
 {
     return sql_run(db, "UPDATE destination SET floor = ?2, done = ?3 WHERE id = ?1", "iib", destination,

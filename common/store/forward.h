@@ -73,6 +73,8 @@ int forward_destination_forget(struct db *db, const char *name, bool *ret_found)
 int forward_destinations_each(struct db *db, int (*on_row)(void *ctx, const struct forward_destination *row),
                               void *ctx);
 int forward_destinations_count(struct db *db, int64_t *ret);
+/* The newest seq of which it needs nothing any more; INT64_MAX: it is turned off, or is not there. */
+int forward_needs(struct db *db, const char *name, int64_t *ret);
 int forward_save_window(struct db *db, int64_t destination, int64_t floor, struct str done);
 int forward_save_off(struct db *db, int64_t destination, int64_t off_since, int64_t paused_since);
 int forward_save_status(struct db *db, const struct forward_destination *row);
