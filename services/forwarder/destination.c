@@ -8,6 +8,7 @@
 #include "common/base/mem.h"
 #include "common/base/url.h"
 #include "common/store/ack_window.h"
+#include "common/store/role.h"
 #include "services/forwarder/filter_check.h"
 #include "services/forwarder/forward_metrics.h"
 
@@ -45,6 +46,13 @@ static bool is_paused(const struct destination *d)
 static bool is_on(void *ctx)
 {
     return !is_off(ctx) && !is_paused(ctx);
+}
+
+static bool may_read(void *ctx)
+{
+    const struct destination *d = ctx;
+
+    return is_on(ctx) && !*d->o.stopping;
 }
 
 /* ---- its state ------------------------------------------------------------------------------- */
@@ -155,8 +163,8 @@ void destination_poke(struct destination *d)
 {
     int r = 0;
 
-    /* At a stop nothing is started: its answer would not be read any more. */
-    if (app_stopping(d->o.app) || !d->reading)
+    /* At a stop nothing is started: its answer would not be read any more. After a pause the role may be another one's. */
+    if (*d->o.stopping || !d->reading || !store_role_is_held(d->o.role))
         return;
     if (is_on(d))
         r = deliver_poke(d->deliver);
@@ -350,7 +358,7 @@ static int start(struct destination *d)
                                                    .commit = d->o.commit,
                                                    .backlog = d->backlog,
                                                    .deliver = d->deliver,
-                                                   .is_on = is_on,
+                                                   .is_on = may_read,
                                                    .filtered = on_filtered,
                                                    .ctx = d },
                         &d->reading);

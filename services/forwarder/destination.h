@@ -19,7 +19,9 @@ struct destination_options {
     struct group_commit *commit;
     struct dead_letters *dead;
     struct state_store *state;
-    int64_t started_at; /* wall ms when the program started: "now" of a destination that is new */
+    const struct store_role *role; /* nothing is sent without it */
+    const bool *stopping;          /* nothing more is started */
+    int64_t started_at;            /* wall ms when the program started: "now" of a destination that is new */
     int64_t
         lost_floor; /* forward.db is new, but this far was delivered before it was lost; -1: it is not so */
 };

@@ -5,12 +5,15 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/store/cursors.h"
+#include "common/store/store.h"
 #include "services/forwarder/checkpoint.h"
 #include "services/forwarder/forward_metrics.h"
 #include "services/forwarder/renames.h"
 
 /* The period of writes that can wait, and of gauges. */
 #define TICK_MS 1000
+/* Dead letters of other engines count, too. */
+#define COUNT_TICKS 60
 
 struct engine {
     struct engine_options o;
@@ -22,6 +25,8 @@ struct engine {
     int n;
     int64_t lost_floor; /* as destination_options has it */
     struct timer *tick;
+    int64_t ticks;
+    bool stopping;
 };
 
 /* ---- callbacks of the group commit ----------------------------------------------------------- */
@@ -40,9 +45,29 @@ static int on_save(void *ctx)
     return save(ctx, false);
 }
 
+/* As the rows say it: others deliver to the other destinations. Returns 0 or -errno. */
+static int needed_by_all(struct engine *e, int64_t *ret)
+{
+    int r = 0;
+
+    *ret = INT64_MAX;
+    for (int i = 0; r == 0 && i < e->o.config->n; i++) {
+        int64_t n = INT64_MAX;
+
+        r = forward_needs(e->stores.db, e->o.config->at[i]->name, &n);
+        *ret = n < *ret ? n : *ret;
+    }
+    return r;
+}
+
 static int64_t needed(struct engine *e)
 {
     int64_t seq = INT64_MAX;
+
+    if (!e->o.lead)
+        return seq;
+    if (e->n < e->o.config->n)
+        return needed_by_all(e, &seq) == 0 ? seq : INT64_MAX;
 
     for (int i = 0; i < e->n; i++) {
         int64_t n = destination_needs(e->at[i]);
@@ -76,7 +101,7 @@ static void on_committed(void *ctx)
     if (checkpoint_has_many_commits(&e->checkpoint) && checkpoint_make(&e->checkpoint, needed(e)) != 0)
         return;
     engine_poke(e);
-    if (app_stopping(e->o.app) && in_flight(e) == 0 && group_commit_is_done(e->commit))
+    if (e->stopping && in_flight(e) == 0 && group_commit_is_done(e->commit))
         e->o.stopped(e->o.ctx);
 }
 
@@ -105,6 +130,8 @@ static void on_tick(void *ctx)
     timer_start(e->tick, TICK_MS);
     if (save_all(e) != 0)
         return;
+    if (e->o.n < e->o.config->n && ++e->ticks % COUNT_TICKS == 0)
+        (void)forward_dead_count(e->stores.db, &e->dead.n);
     for (int i = 0; i < e->n; i++)
         destination_gauges(e->at[i]);
     metric_set(&forward_dead, 0, e->dead.n);
@@ -129,6 +156,7 @@ void engine_notify(struct engine *e)
 
 void engine_stop(struct engine *e)
 {
+    e->stopping = true;
     group_commit_soon(e->commit);
 }
 
@@ -160,8 +188,10 @@ static int open_destination(struct engine *e, int i)
                                                             .dir = e->o.dir,
                                                             .bus = e->o.bus,
                                                             .sub = e->o.sub,
-                                                            .config = e->o.config->at[i],
-                                                            .index = i,
+                                                            .config = e->o.config->at[e->o.first + i],
+                                                            .index = e->o.first + i,
+                                                            .role = e->o.role,
+                                                            .stopping = &e->stopping,
                                                             .stores = &e->stores,
                                                             .commit = e->commit,
                                                             .dead = &e->dead,
@@ -182,7 +212,7 @@ static int find_lost_floor(struct engine *e)
     int r = forward_destinations_count(e->stores.db, &n);
 
     e->lost_floor = -1;
-    if (r != 0 || n > 0)
+    if (r != 0 || n > 0 || store_is_server(e->o.dir)) /* one database: it is not lost alone */
         return r;
     r = state_store_open(e->o.state);
     if (r == 0)
@@ -222,7 +252,7 @@ static int start(struct engine *e)
         r = find_lost_floor(e);
     if (r == 0)
         r = renames_adopt(e->stores.db, e->o.config);
-    for (int i = 0; r == 0 && i < e->o.config->n; i++)
+    for (int i = 0; r == 0 && i < e->o.n; i++)
         r = open_destination(e, i);
     if (r == 0)
         r = timer_open(l, on_tick, e, &e->tick);
@@ -242,7 +272,7 @@ int engine_open(const struct engine_options *o, struct engine **ret, const char 
     if (!e)
         return r;
     e->o = *o;
-    r = stores_open(o->dir, *o->role, &e->stores, ret_file, ret_detail);
+    r = stores_open(o->dir, o->role, &e->stores, ret_file, ret_detail);
     if (r == 0) {
         *ret_file = FORWARD_DB_FILE;
         r = start(e);

@@ -11,17 +11,19 @@
 struct engine;
 
 struct engine_options {
-    struct app *app;                /* borrowed, as all of these */
-    const char *dir, *bus;          /* dir: where the store is (store.h) */
-    struct store_role *const *role; /* held while the engine is open */
+    struct app *app;               /* borrowed, as all of these */
+    const char *dir, *bus;         /* dir: where the store is (store.h) */
+    const struct store_role *role; /* held while the engine is open */
     struct bus_sub *sub;
-    const struct config *config;
+    const struct config *config; /* all destinations of the stack … */
+    int first, n;                /* … and those that this engine delivers to: from first on, n may be 0 */
+    bool lead;                   /* one engine of the stack: it keeps what belongs to no destination */
     struct state_store *state;
     int64_t started_at; /* wall ms when the program started */
     /* A store failed. The engine may be closed from here. */
     void (*failed)(void *ctx, int r, const char *detail);
     void (*worked)(void *ctx); /* forward.db took a commit */
-    /* The program is to stop, and nothing is in flight any more. */
+    /* After engine_stop(): nothing is in flight any more. */
     void (*stopped)(void *ctx);
     void *ctx;
 };
@@ -33,7 +35,7 @@ void engine_close(struct engine *e); /* NULL is nothing */
 bool engine_is_replaced(const struct engine *e);
 
 void engine_notify(struct engine *e); /* there may be something new in the log */
-void engine_stop(struct engine *e);   /* calls stopped() when nothing is in flight */
+void engine_stop(struct engine *e);   /* starts nothing more; calls stopped() when nothing is in flight */
 /* At the end of the process: everything is saved once more, with a checkpoint. */
 void engine_save_last(struct engine *e);
 

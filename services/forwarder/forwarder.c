@@ -13,7 +13,7 @@
 #include "services/forwarder/commands.h"
 #include "services/forwarder/forward_metrics.h"
 #include "services/forwarder/settings.h"
-#include "services/forwarder/startup.h"
+#include "services/forwarder/units.h"
 
 /* A request that has not been answered by then is let go and made again after the next start. Of 10 s that a stop may
  * take. */
@@ -25,7 +25,7 @@ struct forwarder {
     struct config config;
     struct bus_sub *sub;
     struct state_store state;
-    struct startup *startup;
+    struct units *units;
     struct commands *commands;
     struct timer *stop;
 };
@@ -39,17 +39,14 @@ struct app *forwarder_app(struct forwarder *f)
 
 static void notify(struct forwarder *f)
 {
-    struct engine *e = startup_engine(f->startup);
-
-    if (e)
-        engine_notify(e);
+    units_notify(f->units);
 }
 
 static void on_message(void *ctx, struct str message)
 {
     struct forwarder *f = ctx;
 
-    if (!f->startup)
+    if (!f->units)
         return;
     if (str_starts(message, topic_type_text(TOPIC_FORWARD_COMMAND)))
         commands_notify(f->commands);
@@ -62,7 +59,7 @@ static void on_link(void *ctx, bool up)
 {
     struct forwarder *f = ctx;
 
-    if (up && f->startup)
+    if (up && f->units)
         notify(f);
 }
 
@@ -88,13 +85,16 @@ static void on_let_go(void *ctx)
 static void on_stop(void *ctx)
 {
     struct forwarder *f = ctx;
-    struct engine *e = startup_engine(f->startup);
 
     timer_start(f->stop, STOP_LET_GO_MS);
-    if (e)
-        engine_stop(e);
-    else
-        app_stopped(f->app);
+    units_stop(f->units);
+}
+
+static void on_stopped(void *ctx)
+{
+    struct forwarder *f = ctx;
+
+    app_stopped(f->app);
 }
 
 /* ---- /health and /ready ---------------------------------------------------------------------- */
@@ -102,9 +102,9 @@ static void on_stop(void *ctx)
 static int check_store(void *ctx, char *ret_why, size_t n)
 {
     const struct forwarder *f = ctx;
-    const char *problem = startup_problem(f->startup);
+    const char *problem = units_problem(f->units);
 
-    if (!problem || startup_waits_for_log(f->startup))
+    if (!problem || units_wait_for_log(f->units))
         return 0;
     (void)snprintf(ret_why, n, "%s", problem);
     return 1;
@@ -115,7 +115,7 @@ static int check_log(void *ctx, char *ret_why, size_t n)
     struct forwarder *f = ctx;
 
     (void)snprintf(ret_why, n, "no events.db yet");
-    return startup_engine(f->startup) ? 0 : 1;
+    return units_wait_for_log(f->units) ? 1 : 0;
 }
 
 static int check_bus(void *ctx, char *ret_why, size_t n)
@@ -129,11 +129,13 @@ static int check_bus(void *ctx, char *ret_why, size_t n)
 static int check_destinations(void *ctx, char *ret_why, size_t n)
 {
     struct forwarder *f = ctx;
-    struct engine *e = startup_engine(f->startup);
+    for (int k = 0; k < units_count(f->units); k++) {
+        struct engine *e = units_engine(f->units, k);
 
-    for (int i = 0; e && i < engine_destinations(e); i++) {
-        if (!destination_is_well(engine_destination(e, i), ret_why, n))
-            return 1;
+        for (int i = 0; e && i < engine_destinations(e); i++) {
+            if (!destination_is_well(engine_destination(e, i), ret_why, n))
+                return 1;
+        }
     }
     return 0;
 }
@@ -178,7 +180,7 @@ static int check_settings(struct forwarder *f)
 static void on_reload(void *ctx, int signum)
 {
     CLEANUP(buf_fini) struct buf problem = BUF_INIT(SETTINGS_VALUE_MAX * 2);
-    struct config next = CONFIG_NULL;
+    struct config next = CONFIG_NULL, old;
     struct forwarder *f = ctx;
     int r = read_destinations(f, &next, &problem);
 
@@ -188,12 +190,18 @@ static void on_reload(void *ctx, int signum)
                   KS("error", r == -EINVAL ? buf_str(&problem) : err_text(r)));
         return;
     }
-    startup_suspend(f->startup);
-    config_fini(&f->config);
+    old = f->config;
     f->config = next;
+    next = old;
+    r = units_reload(f->units, &f->config);
+    config_fini(&next);
     forward_metrics_name(&f->config);
+    if (r != 0) {
+        log_error("reload-failed", "the new configuration cannot be used", KS("error", err_text(r)));
+        app_fail(f->app, EXIT_UNREACHABLE);
+        return;
+    }
     log_info("reloaded", "the configuration was read anew", KI("destinations", f->config.n));
-    startup_resume(f->startup);
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -213,12 +221,13 @@ static int start(struct forwarder *f)
                                       .dir = app_store(&f->settings.app),
                                       .bus = app_bus(&f->settings.app),
                                       .sub = f->sub,
-                                      .config = &f->config,
                                       .state = &f->state,
                                       .started_at = app_clock(f->app)->wall_ms(app_clock(f->app)) };
-    int r = startup_open(&o, &f->startup);
+    int r = units_open(
+        &(struct units_options){ .engine = o, .config = &f->config, .stopped = on_stopped, .ctx = f },
+        &f->units);
 
-    return r == 0 ? commands_open(f->app, f->startup, &f->state, &f->commands) : r;
+    return r == 0 ? commands_open(f->app, f->units, &f->state, &f->commands) : r;
 }
 
 int forwarder_open(const struct app_start *how, struct forwarder **ret)
@@ -261,7 +270,7 @@ int forwarder_close(struct forwarder *f, int r)
         return app_close(NULL, r);
     app = f->app;
     commands_close(f->commands);
-    startup_close(f->startup);
+    units_close(f->units);
     state_store_close(&f->state);
     bus_sub_close(f->sub);
     if (f->stop)

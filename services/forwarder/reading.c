@@ -35,7 +35,7 @@ static bool looks_for_another(const struct reading *r)
 
 static bool may_read(const struct reading *r)
 {
-    return r->o.is_on(r->o.ctx) && !app_stopping(r->o.app) &&
+    return r->o.is_on(r->o.ctx) &&
            (dest_breaker_is_closed(deliver_breaker(r->o.deliver)) || looks_for_another(r));
 }
 

@@ -12,12 +12,11 @@
 #define LOCK_AGAIN_MS 1000
 
 struct startup {
-    struct engine_options o;
+    struct startup_options o;
     struct engine *engine;
     struct timer *timer;
     struct backoff backoff;
-    struct store_role *role; /* NULL: another program has it, or nobody knows */
-    struct timer *renew;
+    bool draining;
     int waiting_r; /* why there is no engine: STORE_ROLE_TAKEN or -errno; 0: not tried yet, or there is one */
     char problem[256];
 };
@@ -32,53 +31,70 @@ const char *startup_problem(const struct startup *s)
     return s->engine ? NULL : s->problem;
 }
 
+bool startup_is_elsewhere(const struct startup *s)
+{
+    return s->waiting_r == STORE_ROLE_TAKEN && store_is_server(s->o.engine.dir);
+}
+
 bool startup_waits_for_log(const struct startup *s)
 {
     return s->waiting_r == -ENOENT;
 }
 
-/* ---- the lock -------------------------------------------------------------------------------- */
+/* ---- the role -------------------------------------------------------------------------------- */
 
-static void leave_role(struct startup *s)
+static struct store_role *role_of(const struct startup *s)
 {
-    store_role_release(s->role);
-    s->role = NULL;
+    return role_share_role(s->o.share, s->o.unit);
 }
 
-static int take_role(struct startup *s)
+static void close_engine(struct startup *s)
 {
-    if (s->role && !store_role_is_held(s->role))
-        leave_role(s);
-    return s->role ? 0 : store_role_take(s->o.dir, FORWARD_ROLE, &s->role);
-}
-
-/* Another forwarder delivers now, or may: nothing more is sent. */
-static void stop_acting(struct startup *s)
-{
-    log_warn("role-lost",
-             "another forwarder may have taken over; delivering stops until the role is free again");
-    leave_role(s);
     engine_close(s->engine);
     s->engine = NULL;
-    s->waiting_r = STORE_ROLE_TAKEN;
+    s->draining = false;
+}
+
+/* When it was lost another forwarder delivers now, or may: nothing more is sent, nothing is written. */
+void startup_role_changed(struct startup *s)
+{
+    if (!role_of(s)) {
+        close_engine(s);
+        s->waiting_r = STORE_ROLE_TAKEN;
+    }
     timer_start(s->timer, 0);
 }
 
-static void on_renew(void *ctx)
+bool startup_drain(struct startup *s)
 {
-    struct startup *s = ctx;
-    int r = s->role ? store_role_renew(s->role) : 0;
+    if (!s->engine)
+        return true;
+    s->draining = true;
+    engine_stop(s->engine);
+    return false;
+}
 
-    timer_start(s->renew, STORE_ROLE_RENEW_MS);
-    if (s->role && (r == -EPERM || !store_role_is_held(s->role)))
-        stop_acting(s);
+bool startup_is_drained(const struct startup *s)
+{
+    return !s->engine || !s->draining;
+}
+
+void startup_gave(struct startup *s)
+{
+    if (s->engine)
+        engine_save_last(s->engine);
+    close_engine(s);
+    s->waiting_r = STORE_ROLE_TAKEN;
+    timer_start(s->timer, 0);
 }
 
 /* ---- beginning ------------------------------------------------------------------------------- */
 
 static void describe(struct startup *s, int r, const char *file, const char *detail)
 {
-    if (r == STORE_ROLE_TAKEN)
+    if (startup_is_elsewhere(s))
+        (void)snprintf(s->problem, sizeof s->problem, "another forwarder delivers to it");
+    else if (r == STORE_ROLE_TAKEN)
         (void)snprintf(s->problem, sizeof s->problem, "another forwarder holds " FORWARD_LOCK_FILE);
     else if (r == -ENOENT)
         (void)snprintf(s->problem, sizeof s->problem, "there is no events.db yet");
@@ -101,10 +117,11 @@ static void wait_more(struct startup *s, int r)
     char name[STORE_DISPLAY_MAX];
     int64_t wait = backoff_next_ms(&s->backoff);
 
-    if (r > 0 ? s->backoff.tries == 1 : backoff_is_news(&s->backoff))
-        log_warn("waiting", advice(r), KS("dir", store_display(s->o.dir, name, sizeof name)),
+    if (r > 0 ? s->backoff.tries == 1 && !startup_is_elsewhere(s) : backoff_is_news(&s->backoff))
+        log_warn("waiting", advice(r), KS("dir", store_display(s->o.engine.dir, name, sizeof name)),
                  KS("error", s->problem));
-    timer_start(s->timer, r > 0 ? LOCK_AGAIN_MS : wait);
+    if (!startup_is_elsewhere(s)) /* else the role says when */
+        timer_start(s->timer, r > 0 ? LOCK_AGAIN_MS : wait);
 }
 
 static void on_timer(void *ctx)
@@ -112,10 +129,17 @@ static void on_timer(void *ctx)
     struct startup *s = ctx;
     char detail[STORES_DETAIL_MAX] = "";
     const char *file = FORWARD_LOCK_FILE;
-    int r = take_role(s);
+    int r = role_share_problem(s->o.share, s->o.unit);
 
+    if (s->engine)
+        return;
+    if (!role_share_has_looked(s->o.share)) {
+        timer_start(s->timer, LOCK_AGAIN_MS);
+        return;
+    }
+    s->o.engine.role = role_of(s);
     if (r == 0)
-        r = engine_open(&s->o, &s->engine, &file, detail);
+        r = engine_open(&s->o.engine, &s->engine, &file, detail);
     s->waiting_r = r;
     if (r == 0)
         return;
@@ -132,8 +156,9 @@ static void leave_replaced(struct startup *s)
         "store-replaced",
         "forward.db was replaced or removed while it was open, or its volume was unmounted; the one that is"
         " there now is opened",
-        KS("dir", store_display(s->o.dir, name, sizeof name)));
-    leave_role(s);
+        KS("dir", store_display(s->o.engine.dir, name, sizeof name)));
+    role_share_leave(s->o.share, s->o.unit);
+    role_share_look(s->o.share);
 }
 
 /* A failure soon after the start waits longer than one after hours of work. */
@@ -148,8 +173,7 @@ static void on_failed(void *ctx, int r, const char *detail)
     else if (r != -ESTALE && backoff_is_news(&s->backoff))
         log_error("store-failed", "forward.db failed; it is opened and read anew", KS("error", err_text(r)),
                   KS("detail", detail), KI("tries", s->backoff.tries));
-    engine_close(s->engine);
-    s->engine = NULL;
+    close_engine(s);
     s->waiting_r = r;
     timer_start(s->timer, wait);
 }
@@ -165,12 +189,13 @@ static void on_stopped(void *ctx)
 {
     struct startup *s = ctx;
 
-    app_stopped(s->o.app);
+    s->draining = false;
+    s->o.drained(s->o.ctx, s->o.unit);
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-int startup_open(const struct engine_options *o, struct startup **ret)
+int startup_open(const struct startup_options *o, struct startup **ret)
 {
     struct startup *s = mem_zalloc(sizeof *s);
     int r;
@@ -178,47 +203,28 @@ int startup_open(const struct engine_options *o, struct startup **ret)
     if (!s)
         return -ENOMEM;
     s->o = *o;
-    s->o.failed = on_failed;
-    s->o.worked = on_worked;
-    s->o.stopped = on_stopped;
-    s->o.ctx = s;
+    s->o.engine.failed = on_failed;
+    s->o.engine.worked = on_worked;
+    s->o.engine.stopped = on_stopped;
+    s->o.engine.ctx = s;
     (void)snprintf(s->problem, sizeof s->problem, "not started yet");
-    s->o.role = &s->role;
-    r = timer_open(app_loop(o->app), on_timer, s, &s->timer);
-    if (r == 0)
-        r = timer_open(app_loop(o->app), on_renew, s, &s->renew);
+    r = timer_open(app_loop(o->engine.app), on_timer, s, &s->timer);
     if (r != 0) {
-        timer_close(s->timer);
         mem_free(s);
         return r;
     }
     timer_start(s->timer, 0);
-    timer_start(s->renew, STORE_ROLE_RENEW_MS);
     *ret = s;
     return 0;
-}
-
-void startup_suspend(struct startup *s)
-{
-    timer_stop(s->timer);
-    if (s->engine)
-        engine_save_last(s->engine);
-    engine_close(s->engine);
-    s->engine = NULL;
-}
-
-void startup_resume(struct startup *s)
-{
-    timer_start(s->timer, 0);
 }
 
 void startup_close(struct startup *s)
 {
     if (!s)
         return;
-    startup_suspend(s);
     timer_close(s->timer);
-    timer_close(s->renew);
-    leave_role(s);
+    if (s->engine)
+        engine_save_last(s->engine);
+    engine_close(s->engine);
     mem_free(s);
 }
