@@ -22,10 +22,10 @@
 
 struct commands {
     struct app *app;
-    struct startup *startup;
+    struct units *units;
     struct state_store *state;
     struct timer *timer;
-    int64_t last_n; /* of the newest that was taken; a test may still be without result */
+    int64_t last_test; /* of the newest test that was sent: its result comes with the answer */
 };
 
 /* The result of a command. */
@@ -51,15 +51,6 @@ static void say(struct outcome *o, bool failed, const char *fmt, ...)
 static bool is_for(const struct destination *d, const struct forward_command *cmd)
 {
     return !cmd->filter.destination[0] || strcmp(cmd->filter.destination, destination_name(d)) == 0;
-}
-
-static bool names_nobody(struct engine *e, const struct forward_command *cmd)
-{
-    for (int i = 0; i < engine_destinations(e); i++) {
-        if (is_for(engine_destination(e, i), cmd))
-            return false;
-    }
-    return true;
 }
 
 /* ---- dead letters ---------------------------------------------------------------------------- */
@@ -146,12 +137,12 @@ static int skip(struct engine *e, const struct forward_command *cmd, struct outc
     return r;
 }
 
-static int forget(struct engine *e, const struct forward_command *cmd, struct outcome *o)
+static int forget(struct commands *c, struct engine *e, const struct forward_command *cmd, struct outcome *o)
 {
     bool found = false;
     int r;
 
-    if (!names_nobody(e, cmd)) {
+    if (units_is_configured(c->units, cmd->filter.destination)) {
         say(o, true, "destination %s is configured; take it out of BACKEND_URL or FORWARD_CONFIG first",
             cmd->filter.destination);
         return 0;
@@ -220,12 +211,45 @@ static int test_destination(struct commands *c, struct engine *e, const struct f
     return 0;
 }
 
+/* ---- a command about all destinations of several forwarders ---------------------------------- */
+
+/* Each destination is changed by the engine that delivers to it. */
+static bool must_be_split(const struct commands *c, const struct forward_command *cmd)
+{
+    return units_are_shared(c->units) && !cmd->filter.destination[0] &&
+           (cmd->verb == FORWARD_DEAD_RETRY || cmd->verb == FORWARD_DEAD_DROP || cmd->verb == FORWARD_RETRY ||
+            cmd->verb == FORWARD_SKIP);
+}
+
+/* A command of each destination's own, and the result of this one, in one transaction: a crash does not double them. */
+static int split(struct commands *c, const struct forward_command *cmd)
+{
+    const struct config *config = units_config(c->units);
+    int64_t now = app_clock(c->app)->wall_ms(app_clock(c->app)), n;
+    struct forward_command one = *cmd;
+    struct outcome o = { 0 };
+    int r = db_begin(c->state->db);
+
+    for (int i = 0; r == 0 && i < config->n; i++) {
+        one.filter.destination = config->at[i]->name;
+        r = forward_command_put(c->state->db, &one, now, &n);
+    }
+    say(&o, false, "ordered for each of %d destination%s", config->n, config->n == 1 ? "" : "s");
+    if (r == 0)
+        r = forward_command_done(c->state->db, cmd->n, o.failed, o.text, now);
+    if (r == 0)
+        r = db_commit(c->state->db);
+    if (r != 0)
+        db_rollback(c->state->db);
+    return r;
+}
+
 /* ---- taking them ----------------------------------------------------------------------------- */
 
 static int apply(struct commands *c, struct engine *e, const struct forward_command *cmd, struct outcome *o)
 {
     if (cmd->filter.destination[0] && cmd->verb != FORWARD_FORGET && cmd->verb != FORWARD_DEAD_DROP &&
-        names_nobody(e, cmd)) {
+        !units_is_configured(c->units, cmd->filter.destination)) {
         say(o, true, "there is no destination %s", cmd->filter.destination);
         return 0;
     }
@@ -246,7 +270,7 @@ static int apply(struct commands *c, struct engine *e, const struct forward_comm
     case FORWARD_TEST:
         return test_destination(c, e, cmd, o);
     case FORWARD_FORGET:
-        return forget(e, cmd, o);
+        return forget(c, e, cmd, o);
     default:
         log_warn("command-unknown", "a command of a newer zapkeep is left out", KI("verb", cmd->verb));
         say(o, true, "this zapkeep-forward does not know the command; update it");
@@ -254,26 +278,46 @@ static int apply(struct commands *c, struct engine *e, const struct forward_comm
     }
 }
 
-/* Returns 0: there may be more. */
-static int take_one(struct commands *c, struct engine *e)
+static bool is_under_way(const struct commands *c, const struct forward_command *cmd)
+{
+    return cmd->verb == FORWARD_TEST && cmd->n <= c->last_test;
+}
+
+static int take(struct commands *c, struct engine *e, const struct forward_command *cmd)
+{
+    struct outcome o = { 0 };
+    int r = must_be_split(c, cmd) ? split(c, cmd) : apply(c, e, cmd, &o);
+
+    if (r == 0)
+        r = engine_commit(e);
+    if (r != 0 || must_be_split(c, cmd))
+        return r;
+    if (o.later)
+        c->last_test = cmd->n;
+    else
+        finish(c, cmd->n, &o);
+    return 0;
+}
+
+/* The first after *@n; one that is another forwarder's is left to it. Returns 0: there may be more. */
+static int take_one(struct commands *c, int64_t *n, int *ret_taken)
 {
     CLEANUP(buf_fini) struct buf texts = BUF_INIT(TEXTS_MAX);
     struct forward_command cmd = { 0 };
-    struct outcome o = { 0 };
+    struct engine *e;
     int r = state_store_open(c->state);
 
     if (r == 0)
-        r = forward_command_first(c->state->db, c->last_n, &cmd, &texts);
-    if (r == 0)
-        r = apply(c, e, &cmd, &o);
-    if (r == 0)
-        r = engine_commit(e);
+        r = forward_command_first(c->state->db, *n, &cmd, &texts);
     if (r != 0)
         return r;
-    c->last_n = cmd.n;
-    if (!o.later)
-        finish(c, cmd.n, &o);
-    return 0;
+    *n = cmd.n;
+    e = units_engine_for(c->units, cmd.filter.destination);
+    if (!e || is_under_way(c, &cmd))
+        return 0;
+    r = take(c, e, &cmd);
+    *ret_taken += r == 0;
+    return r;
 }
 
 static void prune(struct commands *c)
@@ -283,20 +327,32 @@ static void prune(struct commands *c)
                                     app_clock(c->app)->wall_ms(app_clock(c->app)) - RESULT_KEEP_MS);
 }
 
+static bool is_at_work(const struct commands *c)
+{
+    for (int i = 0; i < units_count(c->units); i++) {
+        if (units_engine(c->units, i))
+            return true;
+    }
+    return false;
+}
+
 static void on_timer(void *ctx)
 {
     struct commands *c = ctx;
-    struct engine *e = startup_engine(c->startup);
-    int n = 0;
+    int64_t at = 0;
+    int taken = 0;
 
     timer_start(c->timer, LOOK_MS);
-    if (!e || app_stopping(c->app))
+    if (!is_at_work(c) || app_stopping(c->app))
         return;
-    while (take_one(c, e) == 0)
-        n++;
-    if (n > 0)
+    while (take_one(c, &at, &taken) == 0)
+        continue;
+    if (taken > 0)
         prune(c);
-    engine_poke(e);
+    for (int i = 0; i < units_count(c->units); i++) {
+        if (units_engine(c->units, i))
+            engine_poke(units_engine(c->units, i));
+    }
 }
 
 void commands_notify(struct commands *c)
@@ -306,14 +362,14 @@ void commands_notify(struct commands *c)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-int commands_open(struct app *app, struct startup *startup, struct state_store *state, struct commands **ret)
+int commands_open(struct app *app, struct units *units, struct state_store *state, struct commands **ret)
 {
     struct commands *c = mem_zalloc(sizeof *c);
     int r;
 
     if (!c)
         return -ENOMEM;
-    *c = (struct commands){ .app = app, .startup = startup, .state = state };
+    *c = (struct commands){ .app = app, .units = units, .state = state };
     r = timer_open(app_loop(app), on_timer, c, &c->timer);
     if (r != 0) {
         mem_free(c);
