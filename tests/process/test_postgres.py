@@ -12,7 +12,7 @@ import pytest
 
 import secrets_watch
 import zk
-from forwarding import Backend
+from forwarding import Backend, post_events
 from zk import wait_until, webhook
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "postgres"))
@@ -202,6 +202,65 @@ def test_a_monitor_that_was_paused_writes_nothing_after_another_took_over(server
     assert holder() == "2"
     assert second.stop() == 0  # gives the role up at once
     wait_until("the first one has it again", lambda: holder() == "3", 10)
+
+
+def destinations_of(server, stack):
+    """{holder: the destinations that it delivers to}, by the leases that are alive."""
+    rows = server.sql("SELECT holder, name FROM zapkeep.role WHERE name LIKE 'forward.%' AND until > clock_timestamp()", stack.database)
+    by = {}
+    for holder, name in (line.split("|") for line in rows.splitlines()):
+        by.setdefault(holder, set()).add(name.removeprefix("forward."))
+    return by
+
+
+def check_delivered(backend, names, n):
+    """Each destination has taken each message; of a session in its order."""
+    for name in names:
+        mine = backend.taken(lambda d: d.path == f"/{name}")  # noqa: B023
+        for session in ("s0", "s1", "s2"):
+            ids = [d.message_id for d in mine if d.session == session]
+            first = sorted(set(ids), key=ids.index)
+            assert first == [f"M{i}" for i in range(n) if f"s{i % 3}" == session], (name, session)
+
+
+def test_forwarders_share_the_destinations_and_take_over_from_each_other(server, stack):
+    backend = Backend(answer=lambda d: (time.sleep(0.02), 200)[1])
+    names = ["d1", "d2", "d3", "d4"]
+    stack.env["FORWARD_CONFIG"] = stack.file("forward.conf", "".join(f"[destination {n}]\nurl = {backend.url}/{n}\nallow_private = yes\n" for n in names))
+    stack.env["ZAPKEEP_ROLE_LEASE"] = "2s"
+    stack.env["FORWARD_FROM"] = "beginning"
+    stack.ingest()
+    first = stack.forward()
+    second = stack.start("forward-2", "zapkeep-forward", "--admin-listen", "off")
+    wait_until("each has two of the four", lambda: sorted(map(len, destinations_of(server, stack).values())) == [2, 2])
+    sent = len(post_events(stack, 30, ("s0", "s1", "s2")))
+    backend.wait(4 * 30)
+    assert len(backend.taken()) == 4 * 30  # handing over has repeated nothing
+    done = stack.cli("forward", "pause", "d1", check=True), stack.cli("forward", "pause", "d4", check=True)
+    assert all("is paused" in d.stdout for d in done)  # each by the one that delivers to it
+    for name in ("d1", "d4"):
+        stack.cli("forward", "resume", name, check=True)
+
+    post_events(stack, 30, ("s0", "s1", "s2"), prefix="K")
+    second.kill()
+    seen = len(backend.all())
+    backend.wait(8 * 30)
+    assert len(backend.taken()) <= 8 * 30 + seen  # what was in flight came again, and no more than that
+    wait_until("the first has all", lambda: list(map(len, destinations_of(server, stack).values())) == [4])
+
+    third = stack.start("forward-3", "zapkeep-forward", "--admin-listen", "off")
+    wait_until("the third has its part", lambda: sorted(map(len, destinations_of(server, stack).values())) == [2, 2])
+    os.kill(first.pid, signal.SIGSTOP)
+    wait_until("the third has all", lambda: list(map(len, destinations_of(server, stack).values())) == [4])
+    fences = server.sql("SELECT name, fence FROM zapkeep.role WHERE name LIKE 'forward.%' ORDER BY 1", stack.database)
+    os.kill(first.pid, signal.SIGCONT)
+    wait_until("the first sees that it lost them", lambda: "role-lost" in first.text())
+    post_events(stack, 3, ("s0", "s1", "s2"), prefix="P")
+    for name in names:
+        backend.wait(63, lambda d: d.path == f"/{name}")  # noqa: B023
+    assert fences.count("\n") == 3 and third.running()
+    assert sent == 30
+    backend.close()
 
 
 def test_a_password_is_in_no_log(server, stack):
