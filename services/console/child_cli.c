@@ -27,6 +27,8 @@ void child_cli_export(const struct console_settings *s)
     export_one("WHATSAPP_API_URL", s->bridge.url);
     export_one("WHATSAPP_BRIDGE", s->bridge.driver);
     export_one("WHATSAPP_BRIDGE_NAME", s->bridge.name);
+    export_one("WEBHOOK_URL", s->webhook_url);
+    export_one("ZAPKEEP_INGEST_LISTEN", s->ingest_listen);
     if (!getenv("WHATSAPP_API_KEY_FILE"))
         export_one("WHATSAPP_API_KEY", s->bridge.api_key);
     export_one("ZAPKEEP_AUDITED_BY",

@@ -189,11 +189,3 @@ void handle_alert_test(struct exchange *e)
                        err_text(r));
     }
 }
-
-void handle_bridge_repair(struct exchange *e)
-{
-    exchange_error(e, 409, "not_supported",
-                   "no driver can set the webhook subscription of bridge %s by itself; run the doctor, which "
-                   "says what to set",
-                   e->param[0]);
-}

@@ -1,49 +1,10 @@
 /* How everything is, and the bridges. */
 #include "common/base/mem.h"
+#include "services/console/bridges_json.h"
 #include "services/console/counts.h"
 #include "services/console/handlers.h"
 #include "services/console/state_json.h"
 #include "services/console/stores.h"
-
-struct settings_out {
-    struct json_out *j;
-};
-
-static void on_setting(void *ctx, const char *name, const char *value, bool is_default)
-{
-    struct settings_out *s = ctx;
-
-    json_open(s->j, NULL, '{');
-    json_texts(s->j, "name", name);
-    json_texts(s->j, "value", value);
-    json_bool(s->j, "is_default", is_default);
-    json_close(s->j, '}');
-}
-
-/* @settings: those of the bridge are shown, as far as this program has them. */
-static void write_bridges(const struct exchange *e, const struct overview *o, bool settings,
-                          struct json_out *j)
-{
-    struct settings_out s = { j };
-
-    json_open(j, "bridges", '[');
-    for (int i = 0; i < o->bridges; i++) {
-        json_open(j, NULL, '{');
-        state_json_bridge(j, &o->bridge[i]);
-        json_open(j, "settings", '[');
-        if (settings)
-            settings_each(bridge_settings_table, &e->c->settings->bridge, on_setting, &s);
-        json_close(j, ']');
-        json_open(j, "subscription", '{');
-        json_texts(j, "state", "unknown");
-        json_texts(j, "expected", "");
-        json_texts(j, "found", "");
-        json_texts(j, "detail", "");
-        json_close(j, '}');
-        json_close(j, '}');
-    }
-    json_close(j, ']');
-}
 
 static void write_services(const struct overview *o, struct json_out *j)
 {
@@ -68,7 +29,7 @@ static void write_overview(const struct exchange *e, const struct overview *o, s
         state_json_problem(j, &o->problems.item[i]);
     json_close(j, ']');
     write_services(o, j);
-    write_bridges(e, o, false, j);
+    bridges_json(e, o, false, j);
     state_json_counts(j, "sessions", o->sessions);
     json_int(j, "parked", o->parked);
     json_int(j, "silent", o->silent);
@@ -110,7 +71,7 @@ static void write_bridge_list(const struct exchange *e, const struct overview *o
 {
     json_open(j, NULL, '{');
     json_int(j, "now", o->now.wall_ms);
-    write_bridges(e, o, true, j);
+    bridges_json(e, o, true, j);
     json_close(j, '}');
 }
 

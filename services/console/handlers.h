@@ -11,10 +11,11 @@ handler handle_overview, handle_bridges;                                       /
 handler handle_sessions, handle_session_actions;          /* handle_sessions.c, handle_actions.c */
 handler handle_session, handle_timeline, handle_activity; /* handle_session.c */
 handler handle_events, handle_event;                      /* handle_events.c */
-handler handle_delivery, handle_waiting, handle_dead_letters, handle_dead_letter;     /* handle_delivery.c */
-handler handle_delivery_actions;                                                      /* handle_command.c */
-handler handle_alerts, handle_alert_history, handle_alert_test, handle_bridge_repair; /* handle_alerts.c */
-handler handle_replay_start, handle_replay;                                           /* handle_replay.c */
-handler handle_pairing_start, handle_pairing, handle_pairing_cancel;                  /* handle_pairing.c */
-handler handle_doctor, handle_doctor_run;                                             /* handle_doctor.c */
-handler handle_stream;                                                                /* handle_stream.c */
+handler handle_delivery, handle_waiting, handle_dead_letters, handle_dead_letter; /* handle_delivery.c */
+handler handle_delivery_actions;                                                  /* handle_command.c */
+handler handle_alerts, handle_alert_history, handle_alert_test;                   /* handle_alerts.c */
+handler handle_bridge_check, handle_bridge_repair;                                /* handle_bridges.c */
+handler handle_replay_start, handle_replay;                                       /* handle_replay.c */
+handler handle_pairing_start, handle_pairing, handle_pairing_cancel;              /* handle_pairing.c */
+handler handle_doctor, handle_doctor_run;                                         /* handle_doctor.c */
+handler handle_stream;                                                            /* handle_stream.c */

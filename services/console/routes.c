@@ -30,6 +30,7 @@ const struct route routes[] = {
     { "GET",    "/alerts/history",                VIEWER,   handle_alert_history },
     { "POST",   "/alerts/test",                   OPERATOR, handle_alert_test },
     { "GET",    "/bridges",                       VIEWER,   handle_bridges },
+    { "POST",   "/bridges/{}/check",              OPERATOR, handle_bridge_check },
     { "POST",   "/bridges/{}/repair",             OPERATOR, handle_bridge_repair },
     { "GET",    "/doctor",                        VIEWER,   handle_doctor },
     { "POST",   "/doctor",                        OPERATOR, handle_doctor_run },

@@ -1,5 +1,7 @@
 #include "services/console/settings.h"
 
+#include "common/app/webhook_settings.h"
+
 #define AT(field) offsetof(struct console_settings, field)
 
 /* clang-format off */
@@ -7,6 +9,8 @@ const struct setting console_settings_table[] = {
     SETTINGS_OF(app_settings_table, struct console_settings, app),
     SETTINGS_OF(bridge_settings_table, struct console_settings, bridge),
     SETTINGS_OF(sink_settings_table, struct console_settings, sinks), /* ZAPKEEP_CONSOLE_URL: with its base path */
+    WEBHOOK_URL_ROW(struct console_settings, webhook_url),
+    INGEST_LISTEN_ROW(struct console_settings, ingest_listen),
     { .name = "ZAPKEEP_CONSOLE_LISTEN", .kind = SETTING_LISTEN, .at = AT(listen), .def = "127.0.0.1:8080",
       .help = "where browsers find the console; another address than loopback needs a password" },
     { .name = "ZAPKEEP_CONSOLE_PASSWORD", .at = AT(password), .secret = true,

@@ -11,6 +11,7 @@ struct console_settings {
     const char *password, *viewer_password;
     struct sink_settings sinks; /* shown, and tested; its console_url: as browsers reach us through a proxy */
     const char *proxies;        /* addresses whose X-Forwarded-For is believed, beside loopback */
+    const char *webhook_url, *ingest_listen; /* where a bridge should post its webhooks */
     int64_t login_ms;
     int64_t history_bytes; /* of changes of state and message counts together */
     const char *cli;

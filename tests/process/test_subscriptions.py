@@ -8,6 +8,7 @@ import urllib.parse
 
 import pytest
 import zk
+from test_console_api import Console, check_answer
 
 EVENTS = ["MESSAGES_UPSERT", "MESSAGES_UPDATE", "CONNECTION_UPDATE", "QRCODE_UPDATED"]
 
@@ -149,3 +150,32 @@ def test_check_by_hand(stack, bridge):
     bridge.close()
     assert stack.cli("bridge", "check").returncode == 3
     assert stack.cli("bridge", "check", "nobody").returncode == 2
+
+
+def test_the_console_shows_checks_and_repairs(stack, bridge):
+    """The page has the state, what differs and when it was looked at; a check and a repair are the command line's, as a child."""
+    bridge.states = {"s1": "open", "s2": "open"}
+    bridge.hooks = {"s1": right(stack), "s2": right(stack, "http://old:9/webhook/main")}
+    stack.monitor()
+    stack.wait_session("s2", "connected")
+    console = Console(stack)
+    assert console.login()[0] == 200
+
+    def shown():
+        return console.get("/bridges")[2]["bridges"][0]["subscription"]
+    before = console.get("/overview")[2]["now"]
+    status, _, answer = console.post("/bridges/main/check")
+    check_answer("POST", "/bridges/{bridge}/check", status, answer)
+    assert (answer["ok"], answer["sessions"], answer["wrong"]) == (False, 2, 1) and "s2: it posts to http://old:9/webhook/main" in answer["detail"]
+    assert {k: v for k, v in shown().items() if k != "checked_at"} == {
+        "state": "drift", "expected": "http://zapkeep:8000/webhook/main", "found": "http://old:9/webhook/main", "session": "s2",
+        "detail": "it posts to http://old:9/webhook/main", "drifted": 1}
+    assert shown()["checked_at"] >= before
+    status, _, answer = console.post("/bridges/main/repair")
+    check_answer("POST", "/bridges/{bridge}/repair", status, answer)
+    assert answer == {"ok": True, "detail": "", "sessions": 2, "wrong": 0, "repaired": 1}
+    assert shown()["state"] == "ok" and [name for name, _ in bridge.sets] == ["s2"]
+    audit = [r for r in console.get("/audit")[2]["rows"] if r["action"] == "bridge.repair"]
+    assert [(r["actor"][:9], r["ok"], r["detail"]) for r in audit] == [("operator@", True, "1 of 2 sessions were set again")]
+    assert console.post("/bridges/nobody/check")[2]["ok"] is False
+    assert console.post("/bridges/--help/repair")[2] and len(bridge.sets) == 1
