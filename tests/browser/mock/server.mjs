@@ -163,7 +163,7 @@ export class MockConsole {
       case 'GET alerts': return [200, parts[1] === 'history' ? page(this.alertHistory()) : this.alerts()];
       case 'POST alerts': return [200, { ok: true, detail: '' }];
       case 'GET bridges': return [200, { now: Date.now(), bridges: w.bridges(true) }];
-      case 'POST bridges': return [200, { ok: true, detail: '' }];
+      case 'POST bridges': return [200, { ok: true, detail: '', sessions: 24, wrong: 0, repaired: parts[2] === 'repair' ? 3 : 0 }];
       case 'GET doctor': return [200, w.doctor];
       case 'POST doctor': w.doctor = { running: false, started_at: Date.now(), ended_at: Date.now(), ok: false, findings, error: '' }; setTimeout(() => this.publish('doctor', w.doctor), 50); return [202, w.doctor];
       case 'GET audit': return [200, page(w.audit)];

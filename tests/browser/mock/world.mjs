@@ -127,7 +127,7 @@ export class World {
       version: i ? '2026.11.1' : '1.4.0',
       capabilities: ['list', 'status', 'reconnect', 'extension', 'qr', 'pairing_code'].map((key) => ({ key, value: key === 'extension' || (i && key === 'pairing_code') ? 'no' : 'yes' })),
       settings,
-      subscription: i ? { state: 'drift', expected: 'http://10.0.0.5:8000/webhook/support', found: 'http://10.0.0.4:8000/webhook/support', detail: 'the events session.status are missing' } : { state: 'ok', expected: '', found: '', detail: '' },
+      subscription: i ? { state: 'drift', expected: 'http://10.0.0.5:8000/webhook/support', found: 'http://10.0.0.4:8000/webhook/support', detail: 'it lacks the event session.status', session: 'desk-1', drifted: 3, checked_at: Date.now() - 600e3 } : { state: 'ok', expected: 'http://10.0.0.5:8000/webhook/sales', found: '', detail: '', session: '', drifted: 0, checked_at: Date.now() - 60e3 },
     }));
   }
 

@@ -1,7 +1,7 @@
 // The bridges: driver, capabilities, whether their webhooks come here, settings without secrets.
 import { post } from '../api.js';
 import { number, t, tOr } from '../lib/i18n.js';
-import { build } from '../lib/route.js';
+import { build, sessionLink } from '../lib/route.js';
 import { STATES } from '../lib/sessions.js';
 import { useReloadOn, useResource } from '../resource.js';
 import { isOperator, me, toast, useStore } from '../store.js';
@@ -17,16 +17,19 @@ const SUBSCRIPTION = { ok: 'ok', drift: 'bad', none: 'warn', unknown: 'off' };
 
 function Subscription({ b, operator, reload }) {
   const s = b.subscription;
-  const repair = () =>
+  const wrong = s.state === 'drift' || s.state === 'none';
+  const call = (what) => () =>
     attempt(async () => {
-      const answer = await post(`/bridges/${encodeURIComponent(b.bridge)}/repair`);
-      toast(answer.ok ? t('bridge.repaired') : answer.detail, answer.ok ? 'ok' : 'bad');
+      const answer = await post(`/bridges/${encodeURIComponent(b.bridge)}/${what}`);
+      toast(answer.ok ? t('bridge.checked', { n: answer.sessions }) : answer.detail, answer.ok ? 'ok' : 'bad');
       reload();
     });
   return html`<div class="subscription"><h3>${t('bridge.subscription')} <${Tag} tone=${SUBSCRIPTION[s.state]}>${t(`subscription.${s.state}`)}<//></h3>
-    ${s.state === 'drift' && html`<dl class="facts"><${Fact} label=${t('subscription.expected')}><code>${s.expected}</code><//><${Fact} label=${t('subscription.found')}><code>${s.found || '–'}</code><//></dl>`}
-    ${s.detail && html`<p class="faint">${s.detail}</p>`}
-    ${operator && s.state === 'drift' && html`<${ActionButton} kind="primary" run=${repair}>${t('bridge.repair')}<//>`}</div>`;
+    ${wrong && html`<dl class="facts"><${Fact} label=${t('subscription.expected')}><code>${s.expected}</code><//><${Fact} label=${t('subscription.found')}><code>${s.found || '–'}</code><//>
+      <${Fact} label=${t('nav.sessions')}>${number(s.drifted)}<//></dl>`}
+    ${s.detail && html`<p class="faint">${s.session && html`<a href=${sessionLink(b.bridge, s.session)}>${s.session}</a>: `}${s.detail}</p>`}
+    <p class="faint">${s.checked_at > 0 && html`${t('subscription.checked')} <${Ago} at=${s.checked_at} />`}</p>
+    ${operator && html`<div class="buttons small">${wrong && html`<${ActionButton} kind="primary" run=${call('repair')}>${t('bridge.repair')}<//>`}<${ActionButton} run=${call('check')}>${t('bridge.check')}<//></div>`}</div>`;
 }
 
 function Bridge({ b, operator, reload }) {
