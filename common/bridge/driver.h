@@ -148,8 +148,12 @@ struct bridge_driver {
     const char *what; /* one line for --help and doctor */
     /* The source that it was written from, without a recording to hold it against; NULL: recorded. */
     const char *source;
-    const char *limits;     /* what this bridge cannot tell or do; NULL: nothing */
-    const char *advice;     /* settings at the bridge that help; NULL: none */
+    const char *limits; /* what this bridge cannot tell or do; NULL: nothing */
+    const char *advice; /* settings at the bridge that help; NULL: none */
+    /* The call whose answer has the version of the bridge, without side effects, and the key there; { NULL }: none has. */
+    struct bridge_path about;
+    const char *version_key;
+    bool version_is_date;   /* "2025.10.1" is of October 2025 */
     const char *key_header; /* the header that carries the key, up to the key: "X-Api-Key: " */
     /* Makes of the operator's key, which is not "", the one of a call about session @id (NULL: of the bridge); "" sends
      * none. Returns 0, -EINVAL or -ENOMEM. NULL: it is sent as it is. */
@@ -256,6 +260,10 @@ int bridge_read_step(const struct bridge_driver *d, enum bridge_op op, const str
 int bridge_read_reconnect(const struct bridge_driver *d, const struct bridge_answer *a);
 int bridge_read_phone_code(const struct bridge_driver *d, const struct bridge_answer *a,
                            char ret[BRIDGE_PHONE_CODE_MAX]);
+/* The version in the answer to d->about, "" when there is none. Returns @ret. */
+char *bridge_read_version(const struct bridge_driver *d, const struct bridge_answer *a, char *ret, size_t n);
+/* Since the first day of the month of a version that is a date; -1: it tells no age. */
+int64_t bridge_version_age_ms(const struct bridge_driver *d, const char *version, int64_t now_wall);
 int bridge_read_qr(const struct bridge_driver *d, const struct bridge_answer *a, struct buf *ret_qr,
                    struct bridge_session *ret);
 

@@ -216,6 +216,8 @@ const struct bridge_driver bridge_evolution = {
     .what = "Evolution API: states are asked for one by one, because its list says open after a drop",
     .limits = "its list says open after a drop, and only 401, 402, 403 and 406 come with a cause",
     .advice = "keep WEBHOOK_BY_EVENTS=false; WEBHOOK_RETRY_MAX_ATTEMPTS=10 or more; 2.4 wants its licence activated",
+    .about = { "GET", "/" }, /* each one asks the internet for WhatsApp's version: once for an operator, never as a poll */
+    .version_key = "version",
     .key_header = "apikey: ",
     .lists_names = true,
     .has_status = true,

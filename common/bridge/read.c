@@ -204,6 +204,31 @@ int bridge_read_step(const struct bridge_driver *d, enum bridge_op op, const str
     return refuses(d, a) ? BRIDGE_REFUSED : 0;
 }
 
+/* -- the bridge itself -- */
+
+char *bridge_read_version(const struct bridge_driver *d, const struct bridge_answer *a, char *ret, size_t n)
+{
+    const struct json_path path = { 0, { d->version_key } };
+    struct json_value v;
+
+    ret[0] = '\0';
+    if (d->version_key && answer_status(a) == 0 && json_in_find(a->body, &path, 1, &v) == 0)
+        json_in_text(v, ret, n);
+    return ret;
+}
+
+int64_t bridge_version_age_ms(const struct bridge_driver *d, const char *version, int64_t now_wall)
+{
+    char date[16];
+    int year, month;
+    int64_t at;
+
+    if (!d->version_is_date || sscanf(version, "%4d.%2d", &year, &month) != 2)
+        return -1;
+    (void)snprintf(date, sizeof date, "%04d-%02d-01", year, month);
+    return text_to_time_ms(date, &at) == 0 && at <= now_wall ? now_wall - at : -1;
+}
+
 int bridge_read_reconnect(const struct bridge_driver *d, const struct bridge_answer *a)
 {
     int r = d->ops[BRIDGE_RECONNECT].method ? bridge_read_step(d, BRIDGE_RECONNECT, a) : BRIDGE_NO_ROUTE;
