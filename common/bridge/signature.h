@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "common/base/buf.h"
 #include "common/bridge/webhook.h"
 
 /* Two live tokens at most are for rotation; more is taken for a mistake. */
@@ -26,6 +27,9 @@ enum signature_scheme {
 };
 /* The header that carries it, in small letters. */
 const char *signature_header(int scheme);
+/* The header of a scheme that signs the body alone, as "name: value\n", appended to @out. Returns 0, -ENOTSUP
+ * (SIGNATURE_STANDARD) or -ENOMEM. */
+int signature_make(int scheme, struct str secret, struct str body, struct buf *out);
 /* ± around now for SIGNATURE_STANDARD (its specification). */
 #define SIGNATURE_TOLERANCE_MS (5 * 60 * 1000)
 

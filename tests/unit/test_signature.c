@@ -216,6 +216,38 @@ static void a_signature_is_built_as_it_is_verified(void **state)
     assert_string_equal(sign, STANDARD_SIGN);
 }
 
+static struct str made_header(void *ctx, const char *name)
+{
+    const char *line = ctx;
+    size_t n = strlen(name);
+
+    if (strncasecmp(line, name, n) != 0 || line[n] != ':')
+        return STR_NULL;
+    return (struct str){ line + n + 2, strlen(line) - n - 3 }; /* without the line's end */
+}
+
+static void every_scheme_of_the_body_can_be_made(void **state)
+{
+    static const int schemes[] = { SIGNATURE_HUB_256, SIGNATURE_WAHA_512, SIGNATURE_OPENWA_256,
+                                   SIGNATURE_WUZAPI_256 };
+    struct tokens tokens;
+
+    assert_int_equal(tokens_parse("hook-secret,next", &tokens), 0);
+    for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
+        CLEANUP(buf_fini) struct buf line = BUF_INIT(1024);
+        const int only[] = { schemes[i], 0 };
+        struct webhook_request req = { .body = STR_LIT("probe"), .header = made_header };
+        int scheme;
+
+        assert_int_equal(signature_make(schemes[i], STR_LIT("hook-secret"), req.body, &line), 0);
+        req.ctx = (void *)buf_str(&line);
+        assert_int_equal(signature_check(&tokens, only, &req, 0, &scheme), 0);
+        req.body = STR_LIT("another");
+        assert_int_equal(signature_check(&tokens, only, &req, 0, &scheme), AUTH_WRONG);
+    }
+    assert_int_equal(signature_make(SIGNATURE_STANDARD, STR_LIT("s"), STR_LIT(""), NULL), -ENOTSUP);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +257,7 @@ int main(void)
         cmocka_unit_test(signatures_are_verified),
         cmocka_unit_test(only_the_schemes_of_the_bridge_count),
         cmocka_unit_test(a_signature_is_built_as_it_is_verified),
+        cmocka_unit_test(every_scheme_of_the_body_can_be_made),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
