@@ -4,6 +4,7 @@
  *   doctor_bridge.c   the bridge: reachable, key, dialect, extension, a way to reconnect, its clock
  *   doctor_chain.c    the way in: webhook-ingest, token, hub, a probe from webhook to log and bus
  *   doctor_arrival.c  the bridge's own webhooks, by a probe that it sends where it can
+ *   doctor_webhooks.c  the webhook subscriptions at the bridge, as they were found last
  *   doctor_store.c    the stores: folder, disk, SQLite, each database; monitor and workers
  *   doctor_verdict.c    the judgements that need no more than values
  */
@@ -32,7 +33,7 @@ void finding_set(struct finding *f, enum finding_level level, const char *advice
 
 struct doctor_settings {
     struct cli_settings cli;
-    const char *webhook_url, *ingest_listen, *token, *hook;
+    const char *webhook_url, *ingest_listen, *token, *secret, *hook;
     bool no_probe;
 };
 
@@ -60,9 +61,10 @@ struct doctor {
 #define DOCTOR_PROBE_TYPE "zapkeep.probe"
 
 typedef void doctor_check(struct doctor *d, struct finding *f);
-doctor_check doctor_bridge, doctor_key, doctor_dialect, doctor_capabilities, doctor_extension,
+doctor_check doctor_bridge, doctor_key, doctor_dialect, doctor_version, doctor_capabilities, doctor_extension,
     doctor_reconnect, doctor_clock;
-doctor_check doctor_ingest, doctor_token, doctor_bus, doctor_hub, doctor_probe, doctor_arrival;
+doctor_check doctor_ingest, doctor_token, doctor_webhooks, doctor_bus, doctor_hub, doctor_probe,
+    doctor_arrival;
 doctor_check doctor_folder, doctor_disk, doctor_sqlite, doctor_state, doctor_log, doctor_forward,
     doctor_monitor, doctor_workers;
 
@@ -80,6 +82,8 @@ bool doctor_has_wal_reset_race(const char *version);
 bool doctor_is_wal(const uint8_t *head, size_t n);
 /* Room for the stores. */
 enum finding_level doctor_disk_level(int64_t free_bytes, int64_t total_bytes);
+/* How old a bridge is, -1: it does not tell. WhatsApp refuses clients that are some months old (405). */
+enum finding_level doctor_age_level(int64_t age_ms);
 /* How far another clock is off; 5 s do no harm, a minute makes signatures stale. */
 enum finding_level doctor_skew_level(int64_t skew_ms);
 /* "on: status, reconnect; off: offline" of an answer to GET /extension. Returns how many are off, -1: that is

@@ -8,6 +8,8 @@
 #include "common/bridge/drivers.h"
 #include "services/cli/doctor.h"
 
+#define DAY_MS (24 * 3600 * 1000LL)
+
 #define SKIP_NO_BRIDGE(d, f)                                                      \
     if (!(d)->health.answer.status) {                                             \
         finding_set((f), FINDING_SKIP, "", "not asked: the bridge is not there"); \
@@ -102,7 +104,11 @@ void doctor_bridge(struct doctor *d, struct finding *f)
     }
     r = d->bridge.driver ? bridge_read_health(d->bridge.driver, &d->health.answer)
                          : detect_read_health(&d->health.answer);
-    if (r)
+    if (r == BRIDGE_NEEDS_PERSON)
+        finding_set(f, FINDING_BAD, d->bridge.driver->advice ? d->bridge.driver->advice : "",
+                    "%s answers, but does nothing until a person has acted there (%d)", place,
+                    d->health.answer.status);
+    else if (r)
         finding_set(f, FINDING_BAD, "look at the bridge's own log; is this the bridge's base URL?",
                     "%s answers the health check with %d: %s", place, d->health.answer.status,
                     bridge_answer_text(r));
@@ -183,6 +189,39 @@ void doctor_dialect(struct doctor *d, struct finding *f)
     else
         finding_set(f, FINDING_BAD, "check WHATSAPP_API_URL, or name the bridge by WHATSAPP_BRIDGE",
                     "it answers like none of the bridges that are known (%d)", d->refused_status);
+}
+
+/* Where it has a call for it. */
+void doctor_version(struct doctor *d, struct finding *f)
+{
+    CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
+    const struct bridge_driver *driver = d->bridge.driver;
+    struct bridge_request req = BRIDGE_REQUEST_NULL;
+    char version[32] = "", age[32];
+    int64_t age_ms;
+
+    if (!driver || !driver->about.method) {
+        finding_set(f, FINDING_SKIP, "", "%s",
+                    driver ? "this bridge has no call that tells its version"
+                           : "not known: what the bridge speaks is not known");
+        return;
+    }
+    SKIP_NO_BRIDGE(d, f)
+    if (bridge_build_path(driver, &driver->about, &d->bridge.target, NULL, NULL, &req) == 0 &&
+        cli_bridge_call(&d->bridge, &req, 0, &reply) == 0)
+        (void)bridge_read_version(driver, &reply.answer, version, sizeof version);
+    age_ms = bridge_version_age_ms(driver, version, d->clock.wall_ms(&d->clock));
+    if (!*version)
+        finding_set(f, FINDING_SKIP, "", "the bridge does not tell its version (%d)", reply.answer.status);
+    else if (age_ms < 0)
+        finding_set(f, FINDING_OK, "", "%s %s", driver->name, version);
+    else
+        finding_set(f, doctor_age_level(age_ms),
+                    doctor_age_level(age_ms) == FINDING_OK
+                        ? ""
+                        : "update the bridge: WhatsApp refuses clients that are too old (405)",
+                    "%s %s, %s old", driver->name, version,
+                    text_duration(age_ms / DAY_MS * DAY_MS, age, sizeof age));
 }
 
 static const char *text_if(bool has, const char *text)

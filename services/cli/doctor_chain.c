@@ -21,10 +21,17 @@
 
 /* -- asking webhook-ingest -- */
 
-static void add_token(const struct doctor *d, struct buf *headers)
+/* The token; of a bridge that signs its webhooks and has none, the signature. */
+static void add_token(const struct doctor *d, struct str body, struct buf *headers)
 {
+    const struct bridge_driver *driver = d->bridge.driver;
+    const char *secrets = d->settings.secret;
+
     if (*d->token)
         (void)buf_addf(headers, "X-Webhook-Token: %s\n", d->token);
+    else if (*secrets && driver && driver->signatures)
+        (void)signature_make(driver->signatures[0], (struct str){ secrets, strcspn(secrets, ",") }, body,
+                             headers);
 }
 
 static int post(struct doctor *d, bool with_token, const char *content_type, struct str body,
@@ -38,7 +45,7 @@ static int post(struct doctor *d, bool with_token, const char *content_type, str
     (void)buf_adds(&req.url, d->webhook_url);
     (void)buf_addf(&req.headers, "Content-Type: %s\nX-Zapkeep-Probe: yes\n", content_type);
     if (with_token)
-        add_token(d, &req.headers);
+        add_token(d, body, &req.headers);
     (void)buf_add(&req.body, body.p, body.n);
     return cli_bridge_call(&d->bridge, &req, 0, ret);
 }
@@ -91,16 +98,42 @@ void doctor_ingest(struct doctor *d, struct finding *f)
                     reply.body.data ? clean_text(reply.body.data) : "");
 }
 
+/* A body that is not JSON is refused after its signature was judged, and nothing is kept. */
+static void try_secret(struct doctor *d, struct finding *f)
+{
+    CLEANUP(cli_reply_fini) struct cli_reply with = CLI_REPLY_NULL, without = CLI_REPLY_NULL;
+
+    if (!d->bridge.driver || !d->bridge.driver->signatures) {
+        finding_set(f, FINDING_WARN, "set WEBHOOK_AUTH_TOKEN, and give it to the bridge",
+                    "WEBHOOK_SECRET is set, but %s signs no webhooks",
+                    d->bridge.driver ? d->bridge.driver->name : "the bridge");
+        return;
+    }
+    if (post(d, true, "application/json", STR_LIT("probe"), &with) ||
+        post(d, false, "application/json", STR_LIT("probe"), &without)) {
+        finding_set(f, FINDING_BAD, "", "webhook-ingest does not answer");
+        return;
+    }
+    d->token_good = with.answer.status == 400;
+    if (!d->token_good)
+        finding_set(f, with.answer.status == 401 ? FINDING_BAD : FINDING_WARN,
+                    "use the same WEBHOOK_SECRET here, at zapkeep-ingest and at the bridge",
+                    "webhook-ingest answers a webhook that is signed with this WEBHOOK_SECRET with %d",
+                    with.answer.status);
+    else if (without.answer.status != 401)
+        finding_set(f, FINDING_WARN, "set WEBHOOK_SECRET at zapkeep-ingest, too",
+                    "webhook-ingest takes webhooks that are not signed");
+    else
+        finding_set(f, FINDING_OK, "",
+                    "webhooks signed with WEBHOOK_SECRET are accepted; others are refused");
+}
+
 /* A body that is not JSON by its Content-Type is refused after the token was judged, and nothing is kept. */
-void doctor_token(struct doctor *d, struct finding *f)
+static void try_token(struct doctor *d, struct finding *f)
 {
     CLEANUP(cli_reply_fini) struct cli_reply with = CLI_REPLY_NULL, without = CLI_REPLY_NULL;
     char url[300];
 
-    if (!d->ingest_good) {
-        finding_set(f, FINDING_SKIP, "", "not tried: webhook-ingest is not ready");
-        return;
-    }
     if (post(d, true, "text/plain", STR_LIT("probe"), &with) ||
         post(d, false, "text/plain", STR_LIT("probe"), &without)) {
         finding_set(f, FINDING_BAD, "", "webhook-ingest does not answer");
@@ -121,6 +154,16 @@ void doctor_token(struct doctor *d, struct finding *f)
                     "webhook-ingest takes webhooks from anybody who reaches its port");
     else
         finding_set(f, FINDING_OK, "", "the token is accepted; requests without one are refused");
+}
+
+void doctor_token(struct doctor *d, struct finding *f)
+{
+    if (!d->ingest_good)
+        finding_set(f, FINDING_SKIP, "", "not tried: webhook-ingest is not ready");
+    else if (!*d->token && *d->settings.secret)
+        try_secret(d, f);
+    else
+        try_token(d, f);
 }
 
 /* -- the bus -- */
@@ -213,6 +256,8 @@ static int send_probe(struct doctor *d, struct cli_reply *ret)
     rng_secret(&nonce, sizeof nonce);
     json_open(&j, NULL, '{');
     json_texts(&j, "eventType", DOCTOR_PROBE_TYPE);
+    json_texts(&j, "event", DOCTOR_PROBE_TYPE); /* the same in the words of other bridges */
+    json_texts(&j, "type", DOCTOR_PROBE_TYPE);
     json_int(&j, "timestamp", d->clock.wall_ms(&d->clock));
     json_open(&j, "data", '{');
     json_int(&j, "nonce", (int64_t)(nonce >> 1));

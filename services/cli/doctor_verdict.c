@@ -49,6 +49,13 @@ enum finding_level doctor_disk_level(int64_t free_bytes, int64_t total_bytes)
                                                                                       : FINDING_OK;
 }
 
+enum finding_level doctor_age_level(int64_t age_ms)
+{
+    const int64_t half_a_year_ms = 183 * 24 * 3600 * 1000LL;
+
+    return age_ms > half_a_year_ms ? FINDING_WARN : FINDING_OK;
+}
+
 enum finding_level doctor_skew_level(int64_t skew_ms)
 {
     int64_t off = skew_ms < 0 ? -skew_ms : skew_ms;

@@ -8,7 +8,10 @@ import threading
 
 import pytest
 
+import secrets_watch
 import zk
+
+SECRET = secrets_watch.mark("the bridge's secret", "hook-secret-of-doctor-0123")
 
 
 def findings(stack, *args, code=None, **env):
@@ -46,6 +49,22 @@ def test_nothing_runs(stack):
         assert rows[check]["level"] == "bad", rows[check]
     for check in ("key", "dialect", "token", "probe"):
         assert rows[check]["level"] == "skip", rows[check]
+
+
+def test_a_bridge_that_signs(stack):
+    """WEBHOOK_SECRET without a token: the probe is signed as the bridge signs; version, age, limits and webhooks are named."""
+    stack.env.update({"WEBHOOK_AUTH_TOKEN": "", "WEBHOOK_SECRET": SECRET, "WHATSAPP_BRIDGE": "waha"})
+    stack.hub()
+    stack.ingest()
+    stack.sim("waha", "--sessions", "1", "--pace", "1", WEBHOOK_AUTH_TOKEN="")
+    rows = findings(stack)
+    assert rows["token"]["level"] == "ok" and "signed" in rows["token"]["message"], rows["token"]
+    assert rows["probe"]["level"] == "ok", rows["probe"]
+    assert rows["version"]["message"].startswith("waha 2025.10.1, ") and "405" in (rows["version"]["advice"] or "405")
+    assert "does not say why a session dropped" in rows["capabilities"]["message"]
+    assert "zapkeep bridge check" in rows["webhooks"]["message"]
+    rows = findings(stack, WEBHOOK_SECRET=SECRET + "-other")
+    assert rows["token"]["level"] == "bad" and "WEBHOOK_SECRET" in rows["token"]["advice"]
 
 
 def test_keys_and_tokens(stack):

@@ -45,6 +45,9 @@ static void disk_and_clock_have_limits(void **state)
     assert_int_equal(doctor_disk_level(400 * MIB, 10 * GIB), FINDING_WARN);
     assert_int_equal(doctor_disk_level(600 * MIB, 10 * GIB), FINDING_OK); /* a small disk, half free */
     assert_int_equal(doctor_disk_level(2 * GIB, 1000 * GIB), FINDING_OK);
+    assert_int_equal(doctor_age_level(-1), FINDING_OK);
+    assert_int_equal(doctor_age_level(INT64_C(180) * 24 * 3600 * 1000), FINDING_OK);
+    assert_int_equal(doctor_age_level(INT64_C(200) * 24 * 3600 * 1000), FINDING_WARN);
     assert_int_equal(doctor_skew_level(0), FINDING_OK);
     assert_int_equal(doctor_skew_level(-5000), FINDING_OK);
     assert_int_equal(doctor_skew_level(5001), FINDING_WARN);
