@@ -51,6 +51,23 @@ int db_data_version(struct db *db, int64_t *ret)
     return db->engine->data_version(db, ret);
 }
 
+void db_notify_as(struct db *db, const char *who)
+{
+    if (db->engine->notify_as)
+        db->engine->notify_as(db, who);
+}
+
+int db_notify_fd(struct db *db, int *ret)
+{
+    *ret = -1;
+    return db->engine->notify_fd ? db->engine->notify_fd(db, ret) : 0;
+}
+
+int db_notify_take(struct db *db)
+{
+    return db->engine->notify_take ? db->engine->notify_take(db) : 0;
+}
+
 int db_check_writable(struct db *db)
 {
     return db->engine->check_writable(db);

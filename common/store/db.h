@@ -51,6 +51,18 @@ void db_end_reads(struct db *db);
  * cheap way to see whether the rows in memory are still current. Returns 0 or -errno. */
 int db_data_version(struct db *db, int64_t *ret);
 
+/* Commits of others as they come, for a loop. A hint and no more, as the bus: what is lost is found by a sweep.
+ *
+ * @who (kept by reference): the commits of this connection are announced so; db_notify_take() does not count those of
+ * connections with the same one. */
+void db_notify_as(struct db *db, const char *who);
+/* *ret: a descriptor that is readable when others have committed, until the connection breaks or is closed; -1: this
+ * engine has none, watch its file. Returns 0 or -errno. */
+int db_notify_fd(struct db *db, int *ret);
+/* Takes in all that has come, without waiting. Returns 1: others have committed, 0: they have not, or -errno: the
+ * connection is lost. */
+int db_notify_take(struct db *db);
+
 /* Words of the last failure, for a log line. */
 const char *db_error(const struct db *db);
 /* True from the first fsync that failed on, or since another file (or none) stands at the path: the

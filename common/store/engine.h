@@ -85,6 +85,10 @@ struct engine {
     int (*begin_reads)(struct db *db);
     void (*end_reads)(struct db *db);
     int (*data_version)(struct db *db, int64_t *ret);
+    /* NULL: the engine notifies nobody. */
+    void (*notify_as)(struct db *db, const char *who);
+    int (*notify_fd)(struct db *db, int *ret);
+    int (*notify_take)(struct db *db);
     int (*check_writable)(struct db *db);
     int (*steady_now)(struct db *db, struct clock *clock, struct now *ret);
 
@@ -144,7 +148,7 @@ struct event_log_engine {
     int (*reject)(struct event_log *l, const struct event_rejected *e);
     int (*probe)(struct event_log *l, int64_t now_ms);
     int (*commit)(struct event_log *l);
-    void (*touch)(struct event_log *l);
+    int64_t (*touch)(struct event_log *l);
     void (*rollback)(struct event_log *l);
     void (*wal)(const struct event_log *l, struct event_wal *ret);
     int (*checkpoint)(struct event_log *l);

@@ -74,9 +74,9 @@ int event_log_commit(struct event_log *l)
     return l->engine->commit(l);
 }
 
-void event_log_touch(struct event_log *l)
+int64_t event_log_touch(struct event_log *l)
 {
-    l->engine->touch(l);
+    return l->engine->touch(l);
 }
 
 void event_log_rollback(struct event_log *l)

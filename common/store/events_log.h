@@ -82,9 +82,9 @@ int event_log_reject(struct event_log *l, const struct event_rejected *e);
 /* Writes a row that means nothing, for "can it commit?". */
 int event_log_probe(struct event_log *l, int64_t now_ms);
 int event_log_commit(struct event_log *l); /* on failure everything since begin is rolled back */
-/* Sets the times of the lock file: those who watch it (common/app/consumer.h) look into the log. After a
- * commit, when its senders were answered. */
-void event_log_touch(struct event_log *l);
+/* Notifies those who follow the log (common/app/consumer.h): sets the times of the lock file, or sends a NOTIFY. After a
+ * commit, when its senders were answered. Returns the ms after which it wants to be called again, 0: it is done. */
+int64_t event_log_touch(struct event_log *l);
 void event_log_rollback(struct event_log *l);
 
 /* ---- the write-ahead log --------------------------------------------------------------------- */

@@ -64,6 +64,11 @@ bool event_reader_is_stale(const struct event_reader *r)
     return r->db->engine->log_is_stale(r->db);
 }
 
+struct db *event_reader_db(struct event_reader *r)
+{
+    return r->db;
+}
+
 const char *event_reader_log_id(const struct event_reader *r)
 {
     return r->ids.log;

@@ -196,8 +196,10 @@ void pg_take_notifications(struct pg_db *d)
     PGnotify *n;
 
     while ((n = PQnotifies(d->conn)) != NULL) {
-        if (n->be_pid != PQbackendPID(d->conn))
+        if (n->be_pid != PQbackendPID(d->conn)) {
             d->n_notified++;
+            d->others = d->others || !d->who || strcmp(n->extra, d->who) != 0;
+        }
         PQfreemem(n);
     }
 }
@@ -297,7 +299,18 @@ static int targets_of(const char *where, struct target ret[HOSTS_MAX], char *ret
     return count;
 }
 
-static PGconn *start(const char *where, const struct target *t)
+/* For people who look into pg_stat_activity. */
+static const char *application_of(enum pg_part part)
+{
+    static const char *const names[PG_PART_N] = { [PG_STATE] = "zapkeep state",
+                                                  [PG_EVENTS] = "zapkeep events",
+                                                  [PG_FORWARD] = "zapkeep forward",
+                                                  [PG_CONTROL] = "zapkeep" };
+
+    return names[part];
+}
+
+static PGconn *start(const char *where, const struct target *t, enum pg_part part)
 {
     const char *keys[16], *values[16];
     int n = 0;
@@ -308,7 +321,7 @@ static PGconn *start(const char *where, const struct target *t)
     SET("tcp_user_timeout", "5000");
     SET("keepalives_idle", "5");
     SET("keepalives_interval", "2");
-    SET("application_name", "zapkeep");
+    SET("application_name", application_of(part));
     SET("dbname", where);
     /* Override the URI: */
     if (*t->host || *t->hostaddr) {
@@ -352,9 +365,10 @@ static int refusal_of(const char *text)
     return -ENOTCONN;
 }
 
-static int try_target(const char *where, const struct target *t, PGconn **ret, char *ret_error, size_t n)
+static int try_target(const char *where, const struct target *t, enum pg_part part, PGconn **ret,
+                      char *ret_error, size_t n)
 {
-    PGconn *conn = start(where, t);
+    PGconn *conn = start(where, t, part);
     int r = conn ? finish(conn) : -ENOMEM;
 
     if (r == 0 && PQsetnonblocking(conn, 1) == 0) {
@@ -372,7 +386,7 @@ static int try_target(const char *where, const struct target *t, PGconn **ret, c
 /* The host that answered last; a hint alone. */
 static _Thread_local int first_target;
 
-static int connect_any(const char *where, PGconn **ret, char *ret_error, size_t n)
+static int connect_any(const char *where, enum pg_part part, PGconn **ret, char *ret_error, size_t n)
 {
     struct target targets[HOSTS_MAX] = { 0 };
     int count = targets_of(where, targets, ret_error, n);
@@ -384,7 +398,7 @@ static int connect_any(const char *where, PGconn **ret, char *ret_error, size_t 
     for (int i = 0; r != 0 && i < count; i++) {
         int at = (first_target + i) % count;
 
-        r = try_target(where, &targets[at], ret, ret_error, n);
+        r = try_target(where, &targets[at], part, ret, ret_error, n);
         if (r == 0)
             first_target = at;
     }
@@ -407,7 +421,7 @@ int pg_connect(const char *where, enum pg_part part, struct pg_db **ret, char *r
         return serving ? -EAGAIN : -ENOMEM;
     d->db.engine = &postgres_engine;
     d->part = part;
-    r = connect_any(where, &d->conn, error, sizeof error);
+    r = connect_any(where, part, &d->conn, error, sizeof error);
     if (r == 0)
         (void)PQsetNoticeReceiver(d->conn, drop_notice, NULL);
     if (ret_error)

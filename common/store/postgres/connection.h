@@ -28,6 +28,9 @@ struct pg_db {
     int64_t changes;
     int n_statements;   /* for their names */
     int64_t n_notified; /* commits of others */
+    const char *who;    /* db_notify_as(), NULL: nobody in particular */
+    bool others;        /* others than those have committed since db_notify_take() */
+    bool wrote;         /* the transaction has changed rows */
     /* A role that this connection acts for: every transaction checks its fence. */
     const char *role; /* NULL: none */
     int64_t fence;

@@ -436,29 +436,11 @@ static int log_commit(struct event_log *log)
 
 /* ---- notifying ------------------------------------------------------------------------------- */
 
-/* NOTIFY waits for all other notifiers of the server at its commit, so it goes by a connection of its own, and nobody
- * waits for it. One that is still under way stands for those that come meanwhile. */
-static void log_touch(struct event_log *log)
+static int64_t log_touch(struct event_log *log)
 {
     struct pg_log *l = pg_log(log);
-    PGresult *res;
 
-    if (l->notifier && !pg_is_usable(l->notifier)) {
-        pg_close(&l->notifier->db);
-        l->notifier = NULL;
-    }
-    if (!l->notifier && pg_connect(l->where, PG_EVENTS, &l->notifier, NULL, 0) != 0)
-        return;
-    if (PQconsumeInput(l->notifier->conn) == 0) {
-        (void)pg_lost(l->notifier, "closed");
-        return;
-    }
-    while (!PQisBusy(l->notifier->conn) && (res = PQgetResult(l->notifier->conn)) != NULL)
-        PQclear(res);
-    if (PQtransactionStatus(l->notifier->conn) == PQTRANS_IDLE) {
-        (void)PQsendQuery(l->notifier->conn, "NOTIFY zapkeep_events");
-        (void)PQflush(l->notifier->conn);
-    }
+    return pg_notifier_send(&l->notifier, l->where);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
@@ -519,8 +501,7 @@ static void log_close(struct event_log *log)
         sql_cache_free(&l->d->db);
         pg_close(&l->d->db);
     }
-    if (l->notifier)
-        pg_close(&l->notifier->db);
+    pg_notifier_fini(&l->notifier);
     batch_fini(&l->batch);
     mem_free(l->where);
     mem_free(l);

@@ -9,13 +9,14 @@
 #include "common/store/events_log.h"
 #include "common/store/postgres/batch.h"
 #include "common/store/postgres/connection.h"
+#include "common/store/postgres/notifier.h"
 
 struct pg_log {
     struct event_log log; /* first */
     char *where;
-    struct pg_db *d;        /* NULL: not connected */
-    struct pg_db *notifier; /* sends NOTIFY, beside the commits; NULL: not connected */
-    int64_t retry_at_ms;    /* no connection is tried before */
+    struct pg_db *d; /* NULL: not connected */
+    struct pg_notifier notifier;
+    int64_t retry_at_ms; /* no connection is tried before */
     struct event_ids ids;
     struct batch batch;
     int careful;          /* so many batches more are not taken for new */

@@ -185,8 +185,10 @@ static int execute(struct statement *s)
         return r;
     s->row = -1;
     s->n_rows = PQntuples(s->res);
-    if (s->writes)
+    if (s->writes) {
         d->changes = strtoll(PQcmdTuples(s->res), NULL, 10);
+        d->wrote = d->wrote || d->changes > 0;
+    }
     return 0;
 }
 

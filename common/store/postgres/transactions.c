@@ -79,6 +79,7 @@ int pg_begin(struct db *db)
         return -EAGAIN;
     if (d->in_transaction)
         return -EPROTO;
+    d->wrote = false;
     r = send_begin(d, &res);
     d->in_transaction = pg_is_usable(d);
     if (r == 0)
@@ -89,13 +90,23 @@ int pg_begin(struct db *db)
     return r;
 }
 
+/* Who has changed nothing wakes nobody. */
+static const char *commit_of(const struct pg_db *d, char *ret, size_t n)
+{
+    if (d->part != PG_STATE || !d->wrote)
+        return "COMMIT";
+    (void)snprintf(ret, n, "NOTIFY zapkeep_state, '%s'; COMMIT", d->who ? d->who : "");
+    return ret;
+}
+
 int pg_commit(struct db *db)
 {
     struct pg_db *d = pg_db(db);
     PGresult *res = NULL;
+    char sql[96];
     int r = pg_is_usable(d) ? 0 : pg_lost(d, "the connection is closed");
 
-    if (r == 0 && PQsendQuery(d->conn, d->part == PG_STATE ? "NOTIFY zapkeep_state; COMMIT" : "COMMIT") == 0)
+    if (r == 0 && PQsendQuery(d->conn, commit_of(d, sql, sizeof sql)) == 0)
         r = pg_lost(d, PQerrorMessage(d->conn));
     if (r == 0)
         r = pg_result(d, PG_ANSWER_MS, &res);
@@ -154,6 +165,31 @@ int pg_data_version(struct db *db, int64_t *ret)
     pg_take_notifications(d);
     *ret = d->n_notified;
     return 0;
+}
+
+void pg_notify_as(struct db *db, const char *who)
+{
+    pg_db(db)->who = who;
+}
+
+/* A connection to the state listens already, for pg_data_version(). */
+int pg_notify_fd(struct db *db, int *ret)
+{
+    int r = pg_db(db)->part == PG_EVENTS ? pg_exec(db, "LISTEN zapkeep_events") : 0;
+
+    *ret = r == 0 ? PQsocket(pg_db(db)->conn) : -1;
+    return r;
+}
+
+int pg_notify_take(struct db *db)
+{
+    struct pg_db *d = pg_db(db);
+    int64_t version;
+    int r = pg_data_version(db, &version);
+    bool others = d->others;
+
+    d->others = false;
+    return r == 0 ? others : r;
 }
 
 int pg_check_writable(struct db *db)

@@ -243,11 +243,12 @@ static int log_commit(struct event_log *log)
     return 0;
 }
 
-static void log_touch(struct event_log *log)
+static int64_t log_touch(struct event_log *log)
 {
     struct sqlite_log *l = sqlite_log(log);
 
     (void)futimens(l->lock_fd, NULL);
+    return 0;
 }
 
 /* ---- rejected -------------------------------------------------------------------------------- */
