@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/app/store_watch.h"
 #include "common/base/mem.h"
 #include "common/io/file_watch.h"
 #include "common/store/events_log.h"
@@ -36,7 +37,8 @@ struct consumer {
 
     struct event_reader *reader;
     struct bus_sub *sub;
-    struct file_watch *watch; /* NULL: there are notifications and sweeps */
+    struct file_watch *watch;        /* NULL: there are notifications and sweeps */
+    struct store_watch *store_watch; /* the same of a database server */
     struct timer *timer;
     struct event_rows rows;
     struct backoff backoff;
@@ -97,6 +99,16 @@ static void on_link(void *ctx, bool up)
         consumer_notify(ctx);
 }
 
+/* ---- the reader ------------------------------------------------------------------------------ */
+
+static void close_reader(struct consumer *c)
+{
+    store_watch_close(c->store_watch);
+    c->store_watch = NULL;
+    event_reader_close(c->reader);
+    c->reader = NULL;
+}
+
 /* ---- failing and coming back ----------------------------------------------------------------- */
 
 static void tell(struct consumer *c, int r, const char *words)
@@ -117,8 +129,7 @@ static void fail(struct consumer *c, int r, const char *words)
     if (!c->failing)
         tell(c, r, words);
     c->failing = true;
-    event_reader_close(c->reader);
-    c->reader = NULL;
+    close_reader(c);
     schedule(c, backoff_next_ms(&c->backoff));
 }
 
@@ -151,6 +162,7 @@ static void watch_commits(struct consumer *c)
     c->watch = NULL;
     (void)file_watch_open(app_loop(c->app), c->dir, EVENTS_LOCK_FILE, FILE_WATCH_TIMES, on_commit, c,
                           &c->watch);
+    (void)store_watch_open(app_loop(c->app), event_reader_db(c->reader), on_commit, c, &c->store_watch);
 }
 
 static int open_reader(struct consumer *c)
@@ -158,10 +170,8 @@ static int open_reader(struct consumer *c)
     const char *id;
     int r;
 
-    if (c->reader && event_reader_is_stale(c->reader)) {
-        event_reader_close(c->reader);
-        c->reader = NULL;
-    }
+    if (c->reader && event_reader_is_stale(c->reader))
+        close_reader(c);
     if (c->reader)
         return 0;
     r = event_reader_open(c->dir, &c->reader);
@@ -197,6 +207,8 @@ static void took(struct consumer *c)
     c->paused = c->paused || flow == CONSUMER_PAUSE;
     if (!c->paused)
         schedule(c, c->position < c->head ? 0 : CONSUMER_SWEEP_MS);
+    if (store_watch_came(c->store_watch)) /* while this was read */
+        on_commit(c);
 }
 
 static void look(struct consumer *c)
@@ -207,6 +219,7 @@ static void look(struct consumer *c)
         fail(c, r, open_words(r));
         return;
     }
+    (void)store_watch_came(c->store_watch); /* this look is for them */
     r = event_read(c->reader, c->position + 1, &c->filter, EVENT_READ_ROWS_MAX, &c->rows);
     if (r != 0) {
         fail(c, r, event_reader_error(c->reader));
@@ -287,7 +300,7 @@ void consumer_close(struct consumer *c)
     bus_sub_close(c->sub);
     file_watch_close(c->watch);
     timer_close(c->timer);
-    event_reader_close(c->reader);
+    close_reader(c);
     event_rows_fini(&c->rows);
     mem_free(c->dir);
     mem_free(c);

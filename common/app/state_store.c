@@ -2,20 +2,41 @@
 
 #include <stdio.h>
 
+#include "common/app/store_watch.h"
 #include "common/base/log.h"
 #include "common/store/store.h"
 
 void state_store_close(struct state_store *s)
 {
+    store_watch_close(s->watch);
+    s->watch = NULL;
     db_close(s->db);
     s->db = NULL;
 }
 
 int state_store_open(struct state_store *s)
 {
+    int r;
+
     if (s->db && db_sync_failed(s->db))
         state_store_close(s);
-    return s->db ? 0 : db_open_state(s->dir, &s->db);
+    if (s->db)
+        return 0;
+    r = db_open_state(s->dir, &s->db);
+    if (r != 0 || !s->loop)
+        return r;
+    db_notify_as(s->db, s->who);
+    (void)store_watch_open(s->loop, s->db, s->on_commit, s->ctx, &s->watch); /* there is the sweep */
+    return 0;
+}
+
+void state_store_watch(struct state_store *s, struct loop *loop, const char *who, void (*fn)(void *ctx),
+                       void *ctx)
+{
+    s->loop = loop;
+    s->who = who;
+    s->on_commit = fn;
+    s->ctx = ctx;
 }
 
 static void works(struct state_store *s)

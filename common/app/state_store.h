@@ -14,14 +14,26 @@
 #include "common/app/backoff.h"
 #include "common/store/db.h"
 
+struct loop;
+struct store_watch;
+
 struct state_store {
     const char *dir;    /* of the data, kept by reference */
     const char *effect; /* for the log: the service's action while state.db cannot be used, "trying again" */
     struct db *db;      /* NULL: not open */
     struct backoff backoff;
+    /* state_store_watch() */
+    struct loop *loop; /* NULL: nobody watches */
+    void (*on_commit)(void *ctx);
+    void *ctx;
+    const char *who;
+    struct store_watch *watch;
 };
 #define STATE_STORE(dir_, effect_) ((struct state_store){ .dir = (dir_), .effect = (effect_) })
 
+/* From its next opening on calls @fn when others have committed to a store in a database server; @who: db_notify_as(). */
+void state_store_watch(struct state_store *s, struct loop *loop, const char *who, void (*fn)(void *ctx),
+                       void *ctx);
 /* Nothing when it is open and its syncs went well. Returns 0 or a negative of db_open_state(). */
 int state_store_open(struct state_store *s);
 /* Reports the result of the work: logs the first failures and the end of them; closes after a failed sync.

@@ -10,6 +10,7 @@
  */
 #include "services/reconnect-worker/claim_loop.h"
 
+#include "common/app/store_watch.h"
 #include "common/base/mem.h"
 #include "services/reconnect-worker/call.h"
 #include "services/reconnect-worker/publish.h"
@@ -119,6 +120,8 @@ void claim_loop_on_timer(void *ctx)
     if (wait_ms > 0)
         next_ms = wait_ms;
     claim_loop_wake(b, next_ms);
+    if (store_watch_came(b->worker->state.watch)) /* while this was going on */
+        claim_loop_on_commit(b->worker);
 }
 
 void claim_loop_wake(struct worker_bridge *b, int64_t after_ms)

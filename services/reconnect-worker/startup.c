@@ -108,6 +108,7 @@ static void watch_store(struct worker *w)
 {
     (void)file_watch_open(app_loop(w->app), w->settings.app.data_dir, STATE_JOURNAL_FILE, FILE_WATCH_CLOSED,
                           claim_loop_on_commit, w, &w->watch);
+    state_store_watch(&w->state, app_loop(w->app), "worker", claim_loop_on_commit, w);
 }
 
 static void on_reload(void *ctx, int signum)

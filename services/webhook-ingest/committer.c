@@ -45,6 +45,7 @@ struct committer {
     struct age_clock age;
     int64_t checkpoint_at; /* frames at which the next one is due */
     int64_t idle_at_us;    /* when the last idle iteration was */
+    int64_t touch_in_ms;   /* the notification of a commit is due then, 0: none is */
 
     /* The loop's thread only. */
     struct timer *hand_over;
@@ -350,7 +351,7 @@ static void batch(struct committer *c, struct list *items, bool probe_wanted)
     }
     give_back(c, items);
     if (c->log && !idle) { /* no sender waits for either of these */
-        event_log_touch(c->log);
+        c->touch_in_ms = event_log_touch(c->log);
         look_up_cursors(c);
     }
     if (c->log && !c->status.fatal && tidy(c, idle) != 0)
@@ -373,7 +374,7 @@ static void idle_batch(struct committer *c)
 
 static void wait_for_work(struct committer *c)
 {
-    long ns = c->status.held ? HELD_RETRY_NS : IDLE_NS;
+    long ns = c->touch_in_ms > 0 ? (long)c->touch_in_ms * 1000000L : c->status.held ? HELD_RETRY_NS : IDLE_NS;
     struct timespec until;
 
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
@@ -420,7 +421,9 @@ static void run(void *ctx)
         c->probe = false;
         stop = c->stop && list_empty(&items);
         (void)pthread_mutex_unlock(&c->lock);
-        if (list_empty(&items) && !probe_wanted)
+        if (list_empty(&items) && !probe_wanted && c->touch_in_ms > 0)
+            c->touch_in_ms = event_log_touch(c->log);
+        else if (list_empty(&items) && !probe_wanted)
             idle_batch(c);
         else
             batch(c, &items, probe_wanted);

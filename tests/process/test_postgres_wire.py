@@ -122,3 +122,27 @@ def test_a_connection_that_breaks_during_a_commit_is_answered_by_what_the_server
     assert [e["message_id"] for e in events] == stored
     assert [e["seq"] for e in events] == list(range(1, len(stored) + 1))
     wire.close()
+
+
+def test_without_a_hub_a_webhook_is_delivered_before_the_log_is_polled(server, stack, make_backend):
+    backend = make_backend()
+    stack.env["BACKEND_URL"] = backend.url
+    stack.ingest()
+    stack.forward()
+
+    def last_read():
+        """When the forwarder read the log last, in seconds of the server's clock. Reads end with a ROLLBACK."""
+        at = server.sql("SELECT max(extract(epoch FROM query_start)) FROM pg_stat_activity WHERE application_name = 'zapkeep events'"
+                        f" AND query = 'ROLLBACK' AND datname = '{stack.database}'", stack.database)
+        return float(at) if at else None
+
+    zk.wait_until("the forwarder reads the log", lambda: last_read() is not None)
+    polls = notified = 0
+    while notified < 3:
+        before = last_read()
+        assert stack.post(webhook(message_id=f"N{polls + notified}"))[0] == 200
+        backend.wait(polls + notified + 1)
+        after = last_read()
+        # Without a notification two reads are 2 s apart (CONSUMER_SWEEP_MS).
+        notified, polls = (notified + 1, polls) if before and after and after - before < 1.9 else (notified, polls + 1)
+        assert polls < 10, "only polls found the webhooks"
