@@ -36,11 +36,14 @@ struct app_settings {
 #define BRIDGES_SETTING   "ZAPKEEP_BRIDGES"
 /* Settings of the programs that talk to the bridge (bridge_settings_table). */
 struct bridge_settings {
-    const char *url;     /* WHATSAPP_API_URL */
-    const char *api_key; /* WHATSAPP_API_KEY, or _FILE */
-    const char *driver;  /* WHATSAPP_BRIDGE */
-    const char *name;    /* WHATSAPP_BRIDGE_NAME */
-    const char *file;    /* ZAPKEEP_BRIDGES; "": the one bridge above */
+    const char *url;        /* WHATSAPP_API_URL */
+    const char *api_key;    /* WHATSAPP_API_KEY, or _FILE */
+    const char *driver;     /* WHATSAPP_BRIDGE */
+    const char *key_header; /* WHATSAPP_API_KEY_HEADER */
+    const char *basic;      /* WHATSAPP_API_BASIC, or _FILE */
+    const char *ca_file;    /* WHATSAPP_API_CA */
+    const char *name;       /* WHATSAPP_BRIDGE_NAME */
+    const char *file;       /* ZAPKEEP_BRIDGES; "": the one bridge above */
 };
 /* Included by a program's table: SETTINGS_OF(app_settings_table, struct x_settings, app). A program's settings struct
  * begins with its struct app_settings. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/app/app_spec.h"
+#include "common/app/bridge_settings.h"
 #include "common/app/hook_settings.h"
 #include "common/app/policy_settings.h"
 #include "common/app/rules_settings.h"
@@ -49,6 +50,9 @@ static const struct {
     { "WHATSAPP_BRIDGE", "type" },
     { "WHATSAPP_API_URL", "url" },
     { "WHATSAPP_API_KEY", "key" },
+    { "WHATSAPP_API_KEY_HEADER", "key_header" },
+    { "WHATSAPP_API_BASIC", "basic" },
+    { "WHATSAPP_API_CA", "ca" },
     { "WEBHOOK_AUTH_TOKEN", "webhook_token" },
 };
 
@@ -152,7 +156,8 @@ static int check_section(struct parse *p, struct ini *ini)
     ini->line_n = p->s->line;
     if (!has_key(p->s, "WHATSAPP_API_URL") && bridge_needs_url(&p->all.bridge))
         return ini_problem(ini, NULL, "[bridge %s] has no url", p->s->name);
-    if (policy_settings_check(&p->all.policy, &problem) == 0 &&
+    if (bridge_settings_check(&p->all.bridge, &problem) == 0 &&
+        policy_settings_check(&p->all.policy, &problem) == 0 &&
         rules_settings_check(&p->all.rules, &problem) == 0)
         return 0;
     return ini_problem(ini, NULL, "[bridge %s]: %s", p->s->name, buf_str(&problem));
@@ -302,8 +307,11 @@ const struct bridge_section *bridge_config_find(const struct bridge_config *c, c
 /* ---- a program's settings -------------------------------------------------------------------- */
 
 /* Where a bridge is and how it is known: another bridge's would be wrong. */
-static const char *const not_inherited[] = { "WHATSAPP_API_URL", "WHATSAPP_API_KEY", "WHATSAPP_BRIDGE",
-                                             "WEBHOOK_SECRET",   "WEBHOOK_URL",      "RECONNECT_HOOK" };
+static const char *const not_inherited[] = { "WHATSAPP_API_URL",   "WHATSAPP_API_KEY",
+                                             "WHATSAPP_BRIDGE",    "WHATSAPP_API_KEY_HEADER",
+                                             "WHATSAPP_API_BASIC", "WHATSAPP_API_CA",
+                                             "WEBHOOK_SECRET",     "WEBHOOK_URL",
+                                             "RECONNECT_HOOK" };
 
 /* -ENOENT: this program has no such setting. */
 static int set_key(const struct setting *table, const struct setting *row, const char *value, void *settings,

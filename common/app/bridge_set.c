@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/app/bridge_settings.h"
 #include "common/base/mem.h"
 
 static const struct bridge_settings *bridge_of(const struct bridge_set_spec *spec, const void *settings)
@@ -15,7 +16,10 @@ static int add(struct bridge_set *s, void *settings, struct buf *problem)
 {
     const char *name = bridge_of(s->spec, settings)->name;
     CLEANUP(buf_fini) struct buf detail = BUF_INIT(SETTINGS_VALUE_MAX * 2);
-    int r = s->spec->check(settings, &detail);
+    int r = bridge_settings_check(bridge_of(s->spec, settings), &detail);
+
+    if (r == 0)
+        r = s->spec->check(settings, &detail);
 
     s->settings[s->n++] = settings;
     if (r == -EINVAL && s->config.n > 0)

@@ -16,6 +16,10 @@
 struct bridge_target {
     const char *base_url; /* "http://127.0.0.1:3000", a trailing slash is ignored */
     const char *api_key;  /* "" : none is sent */
+    /* For a bridge behind a proxy; NULL or "": as usual. */
+    const char *key_header; /* name of the header that carries the key, in place of the driver's */
+    const char *basic;      /* "user:password" of the proxy, sent as Basic authentication beside the key */
+    const char *ca_file;    /* PEM: https certificates are held against those alone; for the HTTP client */
 };
 
 /* One call, ready for the HTTP client. Texts are owned; request_fini() frees. Empty is legal. */
@@ -122,6 +126,9 @@ struct bridge_phone_code {
 
 /* Room for a key that a driver makes. */
 #define BRIDGE_KEY_MAX 512
+/* Of a target: "user:password", and the name of the header of its key. */
+#define BRIDGE_BASIC_MAX      512
+#define BRIDGE_KEY_HEADER_MAX 64
 
 /* A procedure of several calls, each made with the answer to the one before. */
 struct bridge_procedure {

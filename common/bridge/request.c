@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/base/base64.h"
 #include "common/base/mem.h"
 
 void bridge_request_fini(struct bridge_request *r)
@@ -51,12 +52,31 @@ static int put_url(const struct bridge_target *t, const char *path, const char *
     return buf_error(out);
 }
 
-static int put_headers(const char *key_header, const char *key, bool body, struct buf *out)
+static bool is_given(const char *text)
 {
-    if (key && strpbrk(key, "\r\n"))
+    return text && *text;
+}
+
+static void put_basic(const char *basic, struct buf *out)
+{
+    char made[4 * ((BRIDGE_BASIC_MAX + 2) / 3) + 1];
+
+    base64_encode(basic, strlen(basic), made);
+    (void)buf_addf(out, "Authorization: Basic %s\n", made);
+    explicit_bzero(made, sizeof made);
+}
+
+static int put_headers(const struct bridge_target *t, const char *key_header, const char *key, bool body,
+                       struct buf *out)
+{
+    if ((key && strpbrk(key, "\r\n")) || (is_given(t->basic) && strlen(t->basic) > BRIDGE_BASIC_MAX))
         return -EINVAL;
     (void)buf_adds(out, "Accept: application/json\n");
-    if (key && *key)
+    if (is_given(t->basic))
+        put_basic(t->basic, out);
+    if (is_given(key) && is_given(t->key_header))
+        (void)buf_addf(out, "%s: %s\n", t->key_header, key);
+    else if (is_given(key))
         (void)buf_addf(out, "%s%s\n", key_header, key);
     if (body)
         (void)buf_adds(out, "Content-Type: application/json\n");
@@ -81,7 +101,7 @@ int request_build_json(const char *key_header, const char *key, const struct bri
         return -EINVAL;
     r = put_url(t, path, id, &req.url);
     if (r == 0)
-        r = put_headers(key_header, key, req.body.len > 0, &req.headers);
+        r = put_headers(t, key_header, key, req.body.len > 0, &req.headers);
     if (r)
         return r;
     *ret = req;

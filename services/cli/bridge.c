@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/app/bridge_settings.h"
 #include "common/base/clean.h"
 #include "common/base/json_in.h"
 #include "common/base/mem.h"
@@ -188,8 +189,7 @@ int cli_bridge_find_driver(struct cli_bridge *b)
 
 int cli_bridge_start(const struct bridge_settings *settings, struct cli_bridge *ret)
 {
-    struct cli_bridge b = { .settings = settings,
-                            .target = { .base_url = settings->url, .api_key = settings->api_key } };
+    struct cli_bridge b = { .settings = settings, .target = bridge_settings_target(settings) };
     int r = loop_open(&b.loop);
 
     if (r == 0)
@@ -198,12 +198,14 @@ int cli_bridge_start(const struct bridge_settings *settings, struct cli_bridge *
         cli_bridge_close(&b);
         return r;
     }
+    bridge_target_prepare(&b.target, b.client);
     *ret = b;
     return 0;
 }
 
 int cli_bridge_open(const struct bridge_settings *settings, struct cli_bridge *ret)
 {
+    CLEANUP(buf_fini) struct buf problem = BUF_INIT(SETTINGS_VALUE_MAX * 2);
     int r;
 
     if (!*settings->url && *settings->file)
@@ -211,6 +213,8 @@ int cli_bridge_open(const struct bridge_settings *settings, struct cli_bridge *r
                            settings->file);
     if (!*settings->url)
         return cli_problem(EXIT_USAGE, "WHATSAPP_API_URL is not set; set it to the bridge's base URL");
+    if (bridge_settings_check(settings, &problem) != 0)
+        return cli_problem(EXIT_USAGE, "%s", buf_str(&problem));
     r = cli_bridge_start(settings, ret);
     return r ? cli_problem(EXIT_NEGATIVE, "cannot start: %s", err_text(r)) : EXIT_GO_ON;
 }

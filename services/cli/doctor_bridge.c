@@ -18,18 +18,11 @@
 
 int doctor_ask(struct doctor *d, const char *method, const char *path, struct cli_reply *ret)
 {
-    struct bridge_request req = { .method = method,
-                                  .url = BUF_INIT(SETTINGS_VALUE_MAX + 64),
-                                  .headers = BUF_INIT(SETTINGS_VALUE_MAX + 64) };
-    const char *url = d->settings.cli.bridge.url, *key = d->settings.cli.bridge.api_key;
-    size_t n = strlen(url);
+    const struct bridge_path to = { method, path };
+    struct bridge_request req = BRIDGE_REQUEST_NULL;
+    int r = bridge_build_path(bridge_driver_find("contract"), &to, &d->bridge.target, NULL, NULL, &req);
 
-    while (n > 0 && url[n - 1] == '/')
-        n--;
-    (void)buf_addf(&req.url, "%.*s%s", (int)n, url, path);
-    if (*key)
-        (void)buf_addf(&req.headers, "Authorization: Bearer %s\n", key);
-    return cli_bridge_call(&d->bridge, &req, 0, ret);
+    return r != 0 ? r : cli_bridge_call(&d->bridge, &req, 0, ret);
 }
 
 /* -- the list -- */

@@ -25,12 +25,16 @@ void child_cli_export(const struct console_settings *s)
     export_one("ZAPKEEP_BUS_FEED", s->app.bus_feed);
     export_one(BRIDGES_SETTING, s->bridge.file);
     export_one("WHATSAPP_API_URL", s->bridge.url);
+    export_one("WHATSAPP_API_KEY_HEADER", s->bridge.key_header);
+    export_one("WHATSAPP_API_CA", s->bridge.ca_file);
     export_one("WHATSAPP_BRIDGE", s->bridge.driver);
     export_one("WHATSAPP_BRIDGE_NAME", s->bridge.name);
     export_one("WEBHOOK_URL", s->webhook_url);
     export_one("ZAPKEEP_INGEST_LISTEN", s->ingest_listen);
     if (!getenv("WHATSAPP_API_KEY_FILE"))
         export_one("WHATSAPP_API_KEY", s->bridge.api_key);
+    if (!getenv("WHATSAPP_API_BASIC_FILE"))
+        export_one("WHATSAPP_API_BASIC", s->bridge.basic);
     export_one("ZAPKEEP_AUDITED_BY",
                "console"); /* services/cli/audit.h: the rows of the audit list are ours */
     /* Children need none of these. */

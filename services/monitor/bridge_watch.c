@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/app/bridge_settings.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/metrics.h"
@@ -130,7 +131,7 @@ int bridge_watch_open(const struct bridge_watch_options *o, struct bridge_watch 
     w->o = *o;
     w->context = o->context;
     w->context.metrics = metrics_bridge(b->name);
-    w->target = (struct bridge_target){ b->url, b->api_key };
+    w->target = bridge_settings_target(b);
     r = open_state(w, driver);
     if (r == 0)
         r = open_activities(w, driver);

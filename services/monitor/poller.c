@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/app/bridge_settings.h"
 #include "common/base/mem.h"
 #include "common/bridge/detect.h"
 #include "services/monitor/driver_detect.h"
@@ -429,6 +430,8 @@ int poller_open(struct app *app, const struct rules *rules, const struct times *
                           .owner = *owner,
                           .ctx = ctx };
     r = http_client_open(app_loop(app), (int)rules->in_flight + 2, &s->client); /* and two of the health */
+    if (r == 0)
+        bridge_target_prepare(target, s->client);
     if (r == 0)
         r = timer_open(app_loop(app), on_pace, s, &s->pace);
     if (r == 0)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/app/bridge_settings.h"
 #include "common/app/webhook_url.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -365,6 +366,8 @@ int subscription_watch_open(const struct subscription_watch_options *o, struct s
     r = read_drift(w);
     if (r == 0)
         r = http_client_open(app_loop(o->m->app), HTTP_CONNECTIONS, &w->client);
+    if (r == 0)
+        bridge_target_prepare(o->target, w->client);
     if (r == 0)
         r = timer_open(app_loop(o->m->app), on_timer, w, &w->timer);
     if (r != 0) {

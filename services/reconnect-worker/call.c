@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/app/bridge_settings.h"
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -239,7 +240,7 @@ static int send_call(struct call *c, struct bridge_request *built, int64_t conne
 
 static int call_bridge(struct call *c, int64_t spent_ms)
 {
-    struct bridge_target target = { c->bridge->settings->bridge.url, c->bridge->settings->bridge.api_key };
+    struct bridge_target target = bridge_settings_target(&c->bridge->settings->bridge);
     struct bridge_request built = BRIDGE_REQUEST_NULL;
     int r = bridge_build(c->driver, BRIDGE_RECONNECT, &target, c->claim.session, &built);
 
@@ -259,7 +260,7 @@ static void on_paused(void *ctx)
 /* @taken: what came of the last call; the driver may change it. True when another call follows. */
 static bool call_next(struct call *c, const struct bridge_answer *answer, int *taken)
 {
-    struct bridge_target target = { c->bridge->settings->bridge.url, c->bridge->settings->bridge.api_key };
+    struct bridge_target target = bridge_settings_target(&c->bridge->settings->bridge);
     int64_t left_ms = c->bridge->settings->policy.policy.call_ms - (boot_ms(c->bridge) - c->began_ms);
     struct bridge_procedure *p = &c->procedure;
     int r;

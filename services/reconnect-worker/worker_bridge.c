@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "common/app/bridge_settings.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/url.h"
@@ -59,6 +60,7 @@ static int open_one(struct worker *w, struct worker_settings *settings)
     CLEANUP(buf_fini) struct buf problem = BUF_INIT(SETTINGS_VALUE_MAX);
     struct worker_bridge *b = mem_zalloc(sizeof *b);
     char url[300];
+    struct bridge_target target = bridge_settings_target(&settings->bridge);
     int r;
 
     if (!b)
@@ -75,6 +77,8 @@ static int open_one(struct worker *w, struct worker_settings *settings)
     r = hook_parse(&settings->hook, &problem, &b->hook);
     if (r == 0)
         r = http_client_open(app_loop(w->app), (int)settings->policy.policy.in_flight_max, &b->client);
+    if (r == 0)
+        bridge_target_prepare(&target, b->client);
     if (r == 0)
         r = timer_open(app_loop(w->app), claim_loop_on_timer, b, &b->wake);
     if (r != 0) {

@@ -94,8 +94,8 @@ static void test_problems(void **state)
         { "[bridge a]\nurl =\n", "b.conf:2:6: url has no value" },
         { "[bridge a]\nurl\n", "b.conf:2:4: \"=\" and a value are missing" },
         { "[bridge a]\ntype = wahaha\n", "b.conf:2:8: type is \"wahaha\", but must be one of: auto zapw" },
-        { "[bridge a]\ncolour = red\n",
-          "b.conf:2:1: unknown key \"colour\"; allowed are url, key[_file], type" },
+        { "[bridge a]\ncolour = red\n", "b.conf:2:1: unknown key \"colour\"; allowed are url, key[_file], "
+                                        "key_header, basic[_file], ca, type" },
         { "[bridge a]\nwhatsapp_bridge_name = b\n", "b.conf:2:1: unknown key" },
         { "[bridge a]\nurl_file = /x\n", "b.conf:2:1: unknown key" },
         { "[bridge a]\ncheck_interval = 1ms\n",

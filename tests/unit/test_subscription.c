@@ -268,7 +268,7 @@ static void test_shown(void **state)
 
 /* ---- reading, setting, reading again ----------------------------------------------------------- */
 
-static const struct bridge_target target = { "http://bridge:3000", "key" };
+static const struct bridge_target target = { .base_url = "http://bridge:3000", .api_key = "key" };
 static const struct subscription_want want = { .url = OWN_URL, .tokens = OWN_TOKEN, .secrets = "" };
 
 static struct subscription_check begin(const char *driver, bool repair)
