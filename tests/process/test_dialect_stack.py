@@ -94,3 +94,12 @@ def test_a_bridge_of_each_dialect_is_found_followed_and_brought_back(fleet):
             return [json.loads(line)["qr"] for line in done.stdout.splitlines()][-1:] if done.returncode == 0 else []
 
         zk.wait_until(f"the code of {name} is shown", lambda: code() and code()[0], step=0.2)
+
+
+@pytest.mark.parametrize("dialect", DROPS)
+def test_doctor_finds_nothing_bad_at_this_bridge(make_stack, dialect):
+    stack = make_stack(WHATSAPP_BRIDGE=dialect)
+    stack.all(dialect, "--sessions", "1", "--pace", "5", "--rate", "5")
+    rows = [json.loads(line) for line in stack.cli("doctor", "--json").stdout.splitlines()]
+    bad = [row for row in rows if row["level"] == "bad"]
+    assert len(rows) > 10 and bad == []
