@@ -52,7 +52,9 @@ static int setup(void **state)
     struct fx *f = calloc(1, sizeof *f);
     struct now now;
 
-    (void)snprintf(f->dir, sizeof f->dir, "/tmp/zk-test-XXXXXX");
+    /* Without a disk to wait for, where there is such a place: what a power loss leaves is test_power_loss's. */
+    (void)snprintf(f->dir, sizeof f->dir, "%s/zk-test-XXXXXX",
+                   access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     assert_non_null(mkdtemp(f->dir));
     f->where = test_store(f->dir);
     assert_int_equal(db_open_state(f->where, &f->db), 0);
@@ -169,6 +171,17 @@ static struct heard hear(struct fx *f, struct db *db)
     return h;
 }
 
+/* ---- a store that fails in the middle of a transaction ----------------------------------------- */
+
+static bool save_fails;
+int __real_bridges_save(struct db *db, const struct bridge_row *row);
+int __wrap_bridges_save(struct db *db, const struct bridge_row *row);
+
+int __wrap_bridges_save(struct db *db, const struct bridge_row *row)
+{
+    return save_fails ? -EIO : __real_bridges_save(db, row);
+}
+
 /* ---- tests ----------------------------------------------------------------------------------- */
 
 static void test_happy(void **state)
@@ -193,6 +206,43 @@ static void test_happy(void **state)
     assert_int_equal(h.outcome, ATTEMPT_SUCCEEDED);
     assert_int_equal(hear(f, f->db).attempts, 0); /* told once */
     assert_int_equal(find(f, "s1").retry.phase, RETRY_IDLE);
+}
+
+/* Nothing is claimed, and nothing is held: neither the session nor the lock on state.db. */
+static void test_a_claim_that_fails_leaves_nothing(void **state)
+{
+    struct fx *f = *state;
+    struct claim_options o = { .policy = &f->p, .bridge = B, .worker = "w1", .max = 16 };
+    struct claims c = { 0 };
+
+    (void)see(f, "s1", SESSION_DISCONNECTED, 428);
+    save_fails = true;
+    assert_int_equal(reconnect_claim(f->db, &f->clock.clock, &f->rng, &o, &c), -EIO);
+    save_fails = false;
+    assert_int_equal(c.n, 0);
+    assert_int_equal(db_begin(f->db), 0); /* no transaction is open */
+    db_rollback(f->db);
+    assert_int_equal(find(f, "s1").retry.phase, RETRY_DUE);
+    assert_int_equal(claim(f, f->other, 16).n, 1);
+}
+
+/* More ends than one call gives out: the others are not left for the next notification. */
+static void test_all_ends_are_published_at_once(void **state)
+{
+    enum { ENDS = 70 };
+    struct fx *f = *state;
+    char id[16];
+
+    for (int i = 0; i < ENDS; i++) {
+        struct claims c;
+
+        (void)snprintf(id, sizeof id, "s%d", i);
+        (void)see(f, id, SESSION_DISCONNECTED, 428);
+        c = claim(f, f->db, 16);
+        assert_int_equal(c.n, 1);
+        assert_int_equal(called(f, &c.claim[0], ATTEMPT_REFUSED), 0);
+    }
+    assert_int_equal(hear(f, f->other).attempts, ENDS);
 }
 
 /* R1: the second reader finds nothing; R2: nor does anybody for 300 s from when it was sent. */
@@ -862,6 +912,8 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(test_happy),
+        T(test_a_claim_that_fails_leaves_nothing),
+        T(test_all_ends_are_published_at_once),
         T(test_claimed_once),
         T(test_fence),
         T(test_late_but_first),
