@@ -184,6 +184,21 @@ static void test_passwords(void **state)
 
 /* ---- sessions -------------------------------------------------------------------------------- */
 
+/* Logins are stored with it: they end when a password is another one, and not when the console starts again. */
+static void test_the_fingerprint_of_passwords(void **state)
+{
+    char is[PASSWORD_FINGERPRINT_MAX], other[PASSWORD_FINGERPRINT_MAX];
+
+    (void)state;
+    assert_int_equal(password_fingerprint("secret", "viewer", is), 0);
+    assert_int_equal(password_fingerprint("secret", "viewer", other), 0);
+    assert_string_equal(is, other);
+    assert_int_equal(password_fingerprint("secre", "viewer", other), 0);
+    assert_string_not_equal(is, other);
+    assert_int_equal(password_fingerprint("secret", "", other), 0);
+    assert_string_not_equal(is, other);
+}
+
 static void test_a_strip_shows_the_worst_of_each_slot(void **state)
 {
     struct strip s;
@@ -257,6 +272,7 @@ int main(void)
         cmocka_unit_test(test_a_change_needs_our_origin_and_the_token),
         cmocka_unit_test(test_ten_failures_make_an_address_wait),
         cmocka_unit_test(test_passwords),
+        cmocka_unit_test(test_the_fingerprint_of_passwords),
         cmocka_unit_test(test_a_strip_shows_the_worst_of_each_slot),
         cmocka_unit_test(test_a_filter_takes_states_and_marks),
         cmocka_unit_test(test_the_usual_hour_is_the_mean_of_whole_weeks),

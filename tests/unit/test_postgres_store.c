@@ -15,6 +15,7 @@
 #include "common/base/mem.h"
 #include "common/store/alerts.h"
 #include "common/store/role.h"
+#include "common/store/sql.h"
 #include "common/store/store.h"
 #include "tests/unit/test_store.h"
 
@@ -278,6 +279,46 @@ static void test_a_batch_of_new_events_is_one_statement_and_one_with_a_known_eve
     event_log_close(log);
 }
 
+/* The server rolls it back and answers COMMIT with ROLLBACK, which is no error to libpq. */
+static void test_a_commit_behind_a_failed_statement_is_none(void **state)
+{
+    static const struct alert_row row = { .name = "bridge-down", .bridge = "main" };
+    const char *where = server();
+    struct db *db = NULL;
+
+    assert_int_equal(db_open_state(where, &db), 0);
+    assert_int_equal(db_begin(db), 0);
+    assert_int_equal(alerts_raise(db, &row), 0);
+    assert_true(sql_run(db, "SELECT nobody_has_made_this()", "") < 0);
+    assert_true(db_commit(db) < 0);
+    psql(where, "DO 'BEGIN ASSERT (SELECT count(*) = 0 FROM zapkeep_state.alert); END'");
+    db_close(db);
+}
+
+/* The connection breaks before the commit has arrived: nobody may be told that it is stored, and the next try stores it once. */
+static void test_a_commit_that_did_not_arrive_is_a_no(void **state)
+{
+    const char *where = server();
+    uint8_t digest[EVENT_DIGEST_BYTES];
+    struct event_new e = event_of(1101, digest);
+    struct event_log *log = NULL;
+    int64_t seq = 0, head, pid = 0;
+    int result = 0;
+
+    assert_int_equal(event_log_open(where, &log, &pid), 0);
+    commit_range(log, 1100, 1100, &seq);
+    head = event_log_head(log);
+    assert_int_equal(event_log_begin(log), 0);
+    assert_int_equal(event_log_add(log, &e, &result, &seq), 0);
+    psql(where,
+         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = "
+         "current_database()");
+    assert_true(event_log_commit(log) < 0);
+    commit_range(log, 1101, 1101, &seq);
+    assert_int_equal(seq, head + 1);
+    event_log_close(log);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -287,6 +328,8 @@ int main(void)
         cmocka_unit_test(test_a_lease_in_the_far_future_ends_by_the_clock_of_the_taker),
         cmocka_unit_test(test_a_lease_that_ended_is_taken_over_and_the_old_holder_writes_nothing),
         cmocka_unit_test(test_a_batch_of_new_events_is_one_statement_and_one_with_a_known_event_has_no_gap),
+        cmocka_unit_test(test_a_commit_behind_a_failed_statement_is_none),
+        cmocka_unit_test(test_a_commit_that_did_not_arrive_is_a_no),
         cmocka_unit_test(test_two_writers_number_without_a_gap_and_know_each_others_events),
     };
 
