@@ -26,6 +26,8 @@ CHECKPOINT, ROWS_OF, TABLE = "services/forwarder/checkpoint.c", "services/forwar
 READING, STORES = "services/forwarder/reading.c", "services/forwarder/stores.c"
 SINK_POLICY, SINK_TEXT, SINK_CHAT = "common/sink/sink_policy.c", "common/sink/sink_text.c", "common/sink/sink_chat.c"
 SINK_WEBHOOK, ALERTS = "common/sink/sink_webhook.c", "common/store/alerts.c"
+GUARD, LOGIN_LIMIT, WEB_PATH = "services/console/guard.c", "services/console/login_limit.c", "services/console/web_path.c"
+PG_TXN, PG_ROLE, PG_LOG = "common/store/postgres/transactions.c", "common/store/postgres/role.c", "common/store/postgres/event_log.c"
 INCIDENT, FLAP = "services/monitor/incident.c", "services/monitor/flap.c"
 
 ROWS = [
@@ -338,7 +340,43 @@ ROWS = [
         "a flapping session is left alone for ever"),
     Row("flap-never-relaxes", FLAP, "    f->suppressed_ms = 0;\n    return true;", "    return true;",
         "the alert of a flapping session never resolves"),
+    # ---- console ----
+    Row("csrf-absent-is-fine", GUARD, "if (csrf && !guard_is_same(r->csrf, csrf))", "if (csrf && r->csrf.p && !guard_is_same(r->csrf, csrf))",
+        "a page of another site changes something in the browser of an operator"),
+    Row("token-in-part", GUARD, "unsigned char differs = a.n != n;", "unsigned char differs = a.n > n;",
+        "the first letter of a CSRF token or a one-time URL is enough"),
+    Row("no-origin-is-fine", GUARD, "    if (!r->origin.p)\n        return false;", "    if (!r->origin.p)\n        return true;",
+        "a request without Origin is taken for the console's own"),
+    Row("form-of-another-site", GUARD, "if (r->has_body && !str_starts(r->content_type, \"application/json\"))",
+        "if (r->has_body && !r->content_type.p)", "a form of another site can be posted to the console"),
+    Row("password-in-the-url", GUARD, "if (r == 0 && (u.user.p || u.query.p))", "if (r == 0 && u.query.p)",
+        "a password in ZAPKEEP_CONSOLE_URL goes into every link of an alert"),
+    Row("limit-for-one-address-of-2-64", LOGIN_LIMIT, "    memset(&v6.s6_addr[8], 0, 8);\n", "",
+        "an IPv6 host guesses a password from 2^64 addresses"),
+    Row("others-lock-out", LOGIN_LIMIT, "int64_t all = p && p->known ? 0 :", "int64_t all = p && p->failures < 0 ? 0 :",
+        "100 wrong logins of anybody, and the operator waits, too"),
+    Row("failures-forgotten", LOGIN_LIMIT, "p->failures >= max && !is_over(p, now_ms)", "p->failures > max * 100 && !is_over(p, now_ms)",
+        "passwords are guessed without a limit"),
+    Row("base-path-of-another", WEB_PATH, "return path.n == 0 || path.p[0] == '/' ? path : STR_NULL;", "return path;",
+        "/zapkeepers of a shared host is answered by the console at /zapkeep"),
+    Row("logins-outlive-a-password", "services/console/password.c", '"%s\\n%s", operator_password, viewer_password)', '"%s\\n%s", "", viewer_password)',
+        "the password has leaked and was changed, and the thief stays logged in"),
+    Row("blank-secret", "common/base/ini.c", 'text[strspn(text, " ")] ? NULL', "text[0] ? NULL",
+        "a file of blanks is a webhook token of blanks, which anybody guesses"),
+    # ---- the engine for PostgreSQL ----
+    Row("fence-not-checked", PG_TXN, "if (fence == d->fence)\n        return 0;", "if (fence >= 0)\n        return 0;",
+        "two monitors write after one of them was cut off"),
+    Row("role-while-it-is-held", PG_ROLE, " until = excluded.until, since = excluded.since WHERE r.until < clock_timestamp() RETURNING fence",
+        " until = excluded.until, since = excluded.since WHERE r.until > '-infinity' RETURNING fence", "two forwarders deliver everything twice"),
+    Row("renewed-by-anybody", PG_ROLE, "WHERE name = '%s' AND fence = %\" PRId64\n        \" RETURNING fence\"",
+        "WHERE name = '%s' AND fence >= %\" PRId64\n        \" * 0 RETURNING fence\"", "a monitor that was cut off believes that it holds its role"),
+    Row("failed-commit-is-one", PG_TXN, 'if (r == 0 && strcmp(PQcmdStatus(res), "COMMIT") != 0)', "if (r == 0 && !res)",
+        "a transaction whose statement failed is rolled back and taken as written"),
+    Row("broken-commit-is-a-yes", PG_LOG, "read_batch(l, &id, ret_head) == 0 && id == wanted)", "read_batch(l, &id, ret_head) == 0 && id <= wanted)",
+        "the connection broke before the commit: webhooks are answered 200 and are nowhere"),
     # ---- sinks of alerts ----
+    Row("everybody-is-called", SINK_CHAT, "else if (text.p[i] == '@')", "else if (text.p[i] == '\\f')",
+        "a profile named @everyone calls all members of the operators' channel with each alert"),
     Row("quiet-by-day-only", SINK_POLICY, "return minute >= c->quiet_from || minute < c->quiet_to;",
         "return minute >= c->quiet_from && minute < c->quiet_to;", "quiet hours over midnight never are: a telephone rings at night"),
     Row("critical-is-held-back", SINK_POLICY, "(c->quiet_all || level_of(kind) < ALERT_LEVEL_CRITICAL)", "true",
