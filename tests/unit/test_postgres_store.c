@@ -282,16 +282,15 @@ static void test_a_batch_of_new_events_is_one_statement_and_one_with_a_known_eve
 /* The server rolls it back and answers COMMIT with ROLLBACK, which is no error to libpq. */
 static void test_a_commit_behind_a_failed_statement_is_none(void **state)
 {
-    static const struct alert_row row = { .name = "bridge-down", .bridge = "main" };
     const char *where = server();
     struct db *db = NULL;
 
-    assert_int_equal(db_open_state(where, &db), 0);
+    assert_int_equal(forward_open(where, &db), 0);
     assert_int_equal(db_begin(db), 0);
-    assert_int_equal(alerts_raise(db, &row), 0);
     assert_true(sql_run(db, "SELECT nobody_has_made_this()", "") < 0);
     assert_true(db_commit(db) < 0);
-    psql(where, "DO 'BEGIN ASSERT (SELECT count(*) = 0 FROM zapkeep_state.alert); END'");
+    assert_int_equal(db_begin(db), 0); /* the connection is as good as before */
+    assert_int_equal(db_commit(db), 0);
     db_close(db);
 }
 
