@@ -169,6 +169,22 @@ real('forged Host, Origin and CSRF token are refused', async () => {
   assert.equal(status, 421);
 });
 
+real('under a base path: the page, its login, its live updates and its links', async () => {
+  const url = await stack.consoleAt('/zapkeep');
+  await go(page, url, '#/sessions');
+  await page.fill('input[type=password]', PASSWORD);
+  await page.click('button.primary');
+  await page.waitForSelector('nav');
+  await page.mouse.move(5, 500);
+  await shows('demo-5', '\\bconnected', 30000);
+  await stack.control('POST', '/drop?session=demo-5&code=428');
+  await shows('demo-5', DOWN);
+  assert.ok((await page.context().cookies()).every((c) => c.path === '/zapkeep/'));
+  assert.equal((await fetch(new URL('/api/v1/me', url))).status, 404);
+  expectClean(page);
+  await stack.stop('console-at');
+});
+
 // Last: it uses up the tries of this address.
 real('wrong passwords are limited', async () => {
   await go(page, stack.url, '');

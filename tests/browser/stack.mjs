@@ -45,7 +45,7 @@ export class Stack {
       FLAP_PENALTY: '0',
       ...this.settings,
     };
-    this.url = `http://127.0.0.1:${console_}${this.settings.ZAPKEEP_CONSOLE_BASE_PATH ?? ''}/`;
+    this.url = `http://127.0.0.1:${console_}/`;
   }
 
   start(name, program, args = [], env = {}) {
@@ -85,6 +85,15 @@ export class Stack {
     this.cli('wait', '--timeout', '30s');
     await this.console();
     return this;
+  }
+
+  // A second console of the same store, under a base path. Its address.
+  async consoleAt(base) {
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}${base}`;
+    this.start('console-at', 'zapkeep-console', [], { ZAPKEEP_CONSOLE_LISTEN: `127.0.0.1:${port}`, ZAPKEEP_CONSOLE_URL: url });
+    await until(() => fetch(`${url}/`).then((a) => a.ok, () => false), 'the second console answers', 20000);
+    return `${url}/`;
   }
 
   cli(...args) {
