@@ -70,7 +70,8 @@ function Settings() {
     ${field('theme', p.theme, ['auto', 'light', 'dark'].map((v) => [v, t(`settings.theme.${v}`)]), (theme) => change({ theme }))}
     ${field('times', p.utc ? 'utc' : 'local', ['local', 'utc'].map((v) => [v, t(`settings.times.${v}`)]), (v) => change({ utc: v === 'utc' }))}
     <p class="who"><span title=${who.actor}>${t(`role.${who.role}`)}</span><button class="link" onClick=${logOut}>${t('action.log_out')}</button></p>
-    <p class="faint">zapkeep ${who.version}${who.grafana_url && html` · <a href=${who.grafana_url} target="_blank" rel="noreferrer">Grafana</a>`}</p>
+    ${who.grafana_url && html`<p><a href=${who.grafana_url} target="_blank" rel="noreferrer">Grafana</a></p>`}
+    <p class="faint">zapkeep ${who.version}</p>
   </div>`;
 }
 
