@@ -103,6 +103,10 @@ const struct setting rules_settings_table[] = {
     { .name = "WEBHOOK_CHECK_AFTER", MS(webhook_check_after_ms, 0, HOUR_MS), .def = "5s",
       .help = "from a session's connection to a check of its webhook subscription" },
 
+    /* Whoever removed it knows; a person who did not expect it has had the alert for so long. */
+    { .name = "REMOVED_AFTER", MS(removed_ms, 1000, 30 * DAY_MS), .def = "1h",
+      .help = "a session that the bridge's lists lack for so long, while they show at least as many others, was removed there: "
+              "its alert ends" },
     /* An attempt takes half a minute and most drops heal with the first one; after three minutes a customer calls. */
     { .name = "DOWN_ALERT_AFTER", MS(down_alert_ms, 0, DAY_MS), .def = "3m",
       .help = "a session that is down for so long is an alert, whatever the cause and whatever is being tried" },

@@ -47,6 +47,8 @@ static const struct cause causes[] = {
       "The bridge's own list shows the session as down; no webhook said why." },
     { 0, "lost", PLAN_NEVER, SESSION, "lost", false,
       "The bridge no longer lists this session; create it again with the same id, or delete it here." },
+    { 0, "removed", PLAN_NEVER, SESSION, "lost", false,
+      "The bridge has not listed this session for a long time, while it lists others: somebody removed it there." },
     { 0, "start-timeout", PLAN_NORMAL, SESSION, "disconnected", false,
       "The session was starting for too long and counts as down." },
     { 0, "silent", PLAN_NORMAL, SESSION, "disconnected", false,

@@ -31,6 +31,7 @@ struct cause {
 /* The row of a code; unknown codes give the row "unknown" (normal). Never NULL. */
 const struct cause *cause_find(int code);
 /* The row with that name, or NULL. Names that no code has: "poll" (the bridge's list says so), "lost",
+ * "removed",
  * "start-timeout", "silent", "operator", "unknown", "logged-out". */
 const struct cause *cause_by_name(const char *name);
 /* Row i of the table, NULL past its end (docs and tests list it). */

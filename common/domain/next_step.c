@@ -14,6 +14,9 @@ static const char *pair_for(enum session_state state, const struct cause *cause)
     case SESSION_FAILED:
         return "when WhatsApp accepts the number again, run";
     case SESSION_LOST:
+        if (cause && cause == cause_by_name("removed"))
+            return "it was removed at the bridge; `zapkeep session delete` forgets it; to create it again, "
+                   "run";
         return "the bridge does not have it any more; to create it again, run";
     default:
         return NULL;

@@ -40,6 +40,10 @@ static int on_session(void *ctx, const struct session_row *row)
     struct reconnect_row re = { 0 };
     int r;
 
+    if (row->state == SESSION_LOST && strcmp(row->cause, "removed") == 0) { /* nobody misses it */
+        reading->status->sessions[SESSION_LOST]--;
+        return 0;
+    }
     if (status_gravity(row->state) == 0)
         return 0;
     r = reconnects_find(reading->source->db, row->bridge, row->id, &re);

@@ -42,6 +42,7 @@ struct rules {
     int64_t webhook_check_ms;       /* between two checks of a session's webhook subscription … */
     int64_t webhook_check_after_ms; /* … and one that much after it has connected */
 
+    int64_t removed_ms;      /* a lost session counts as removed at the bridge after so long */
     int64_t down_alert_ms;   /* a session that is down for so long is an alert, for any cause */
     int64_t alert_hold_ms;   /* a condition that a person would have to act on must have lasted so long */
     int64_t alert_repeat_ms; /* a session raises no more than one alert in this time */

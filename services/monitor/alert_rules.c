@@ -15,7 +15,7 @@ static bool is_down(enum session_state s)
 static enum alert_kind kind_of(const struct rules *rules, const struct alert_facts *f)
 {
     if (f->state == SESSION_LOST)
-        return ALERT_SESSION_LOST;
+        return f->cause == cause_by_name("removed") ? ALERT_NONE : ALERT_SESSION_LOST;
     if (alert_is_bridges(f))
         return ALERT_NONE;
     if (f->state == SESSION_LOGGED_OUT)
@@ -103,11 +103,15 @@ void alert_sentence(enum alert_kind k, bool firing, const char *bridge, const ch
         (void)buf_addf(out, " (%s)", why);
 }
 
-void alert_end_sentence(enum alert_kind k, enum alert_kind next, bool parked, const char *bridge,
-                        const char *session, struct buf *out)
+void alert_end_sentence(enum alert_kind k, enum alert_kind next, bool parked, const struct cause *cause,
+                        const char *bridge, const char *session, struct buf *out)
 {
     if (k == ALERT_SESSION_PARKED && next == ALERT_NONE && parked)
         (void)buf_addf(out, "session %s on bridge %s is up again, and stays parked", session, bridge);
+    else if (k == ALERT_SESSION_LOST && cause == cause_by_name("removed"))
+        (void)buf_addf(
+            out, "session %s on bridge %s was removed at the bridge: `zapkeep session delete` forgets it",
+            session, bridge);
     else
         alert_sentence(k, false, bridge, session, NULL, out);
     if (next != ALERT_NONE)

@@ -50,8 +50,9 @@ bool alert_of_bridge(const struct alert_bridge_facts *f, enum alert_kind k, bool
  */
 void alert_sentence(enum alert_kind k, bool firing, const char *bridge, const char *session, const char *why,
                     struct buf *out);
-/* One that ends for a session: another one, @next, takes its place, or none does (ALERT_NONE). @parked: it is parked. */
-void alert_end_sentence(enum alert_kind k, enum alert_kind next, bool parked, const char *bridge,
-                        const char *session, struct buf *out);
+/* One that ends for a session: another one, @next, takes its place, or none does (ALERT_NONE). @parked: it is parked; @cause:
+ * of its state now, may be NULL. */
+void alert_end_sentence(enum alert_kind k, enum alert_kind next, bool parked, const struct cause *cause,
+                        const char *bridge, const char *session, struct buf *out);
 /* "7 sessions on bridge main are …"; names may follow. */
 void alert_group_sentence(enum alert_kind k, const char *bridge, int64_t n, struct buf *out);

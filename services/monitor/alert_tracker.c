@@ -230,7 +230,7 @@ static int end_alert(struct alert_tracker *t, struct db *db, const struct tracke
     if (s->grouped)
         return --t->grouped[kind] == 0 && t->active[kind] ? end_without_session(t, db, kind, now_wall) : 0;
     fill(t, kind, s->id, NULL, s->alert_since, &event);
-    alert_end_sentence(kind, next, s->parked, t->bridge, s->id, &detail);
+    alert_end_sentence(kind, next, s->parked, s->known.cause, t->bridge, s->id, &detail);
     set_message(&event, &detail);
     return announce(t, db, &event, now_wall);
 }

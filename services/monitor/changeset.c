@@ -82,6 +82,7 @@ static void hold(struct tracked_session *s, const struct session_verdict *v, int
         else if (s->down_ms == 0)
             s->down_ms = now;
         s->silent_since = 0;
+        s->known.lost_ms = v->state == SESSION_LOST ? now : 0;
         if (v->state != SESSION_FAILED)
             s->ban_until = 0;
     }
@@ -241,10 +242,13 @@ int changeset_poll(struct changeset *r, const struct bridge_session *seen, int64
     return changeset_unchanged(r, seen, asked, sweep) ? 0 : compare(r, seen, asked, sweep, attempting);
 }
 
-int changeset_missing(struct changeset *r, struct tracked_session *s, int64_t asked, bool attempting)
+int changeset_missing(struct changeset *r, struct tracked_session *s, int64_t asked, bool others_listed,
+                      bool attempting)
 {
     struct change c = { .s = s, .before = *s, .source = REPORT_POLL, .at_wall = r->now_wall };
-    const struct session_report report = { .source = REPORT_POLL, .missing = true, .at_ms = asked };
+    const struct session_report report = {
+        .source = REPORT_POLL, .missing = true, .others_listed = others_listed, .at_ms = asked
+    };
     int rc;
 
     s->known.attempting = attempting;

@@ -52,7 +52,8 @@ bool changeset_unchanged(struct changeset *r, const struct bridge_session *seen,
 /* Each returns 0, -ENOMEM, or -ENOSPC (the table is full; the session is not taken in). */
 int changeset_poll(struct changeset *r, const struct bridge_session *seen, int64_t asked, int64_t sweep,
                    bool attempting);
-int changeset_missing(struct changeset *r, struct tracked_session *s, int64_t asked, bool attempting);
+int changeset_missing(struct changeset *r, struct tracked_session *s, int64_t asked, bool others_listed,
+                      bool attempting);
 struct session_webhook {
     char id[SESSIONS_ID_MAX];
     enum session_state state;

@@ -315,17 +315,32 @@ static int on_named(void *ctx, const struct bridge_session *named)
     return r == -ENOSPC ? 0 : r;
 }
 
+/* A bridge that has lost its data lists none, or few, of those that are known. */
+static bool are_others_there(const struct session_table *table)
+{
+    int lost = 0, all = session_table_count(table), removed = 0;
+
+    for (int i = 0; i < all; i++) {
+        const struct session_known *known = &session_table_at(table, i)->known;
+
+        lost += known->state == SESSION_LOST;
+        removed += known->state == SESSION_LOST && known->cause == cause_by_name("removed");
+    }
+    return all - lost > 0 && all - lost >= lost - removed;
+}
+
 static int find_missing(struct listing *l)
 {
     struct poll_schedule *p = l->p;
     const struct session_table *table = p->o.m->table;
+    bool others = are_others_there(table);
     int r = 0;
 
     for (int i = 0; r == 0 && i < session_table_count(table); i++) {
         struct tracked_session *s = session_table_at(table, i);
 
         if (s->sweep != p->sweep_no && !is_deleted(p->o.m, s->id, l->asked))
-            r = changeset_missing(l->changeset, s, l->asked, attempt_watch_has(p->o.attempts, s->id));
+            r = changeset_missing(l->changeset, s, l->asked, others, attempt_watch_has(p->o.attempts, s->id));
     }
     return r;
 }
@@ -386,7 +401,8 @@ static void on_status(void *ctx, const char *id, int kind, const struct bridge_s
     if (kind == 0)
         note_unknown(p, seen);
     if (s && kind == BRIDGE_NO_SESSION && !is_deleted(m, id, asked))
-        (void)changeset_missing(change_batch_changeset(p->o.batch), s, asked, attempting);
+        (void)changeset_missing(change_batch_changeset(p->o.batch), s, asked,
+                                s->known.state == SESSION_LOST && are_others_there(m->table), attempting);
     if (kind == 0 && !is_unwanted(m, id, asked))
         (void)changeset_poll(change_batch_changeset(p->o.batch), seen, asked, p->sweep_no, attempting);
     if (change_batch_take_doubts(p->o.batch) > 0)

@@ -177,15 +177,27 @@ static void poll_ended(const struct session_known *known, enum session_state sta
         set(v, state, cause_named(state == SESSION_LOGGED_OUT ? "logged-out" : "poll"));
 }
 
+/* Lost in each good answer for a long time, by a bridge that has its others: somebody has removed it there. */
+static const struct cause *why_missing(const struct session_known *known, const struct session_report *report,
+                                       const struct rules *rules)
+{
+    const struct cause *removed = cause_named("removed");
+    bool for_long = known->lost_ms > 0 && report->at_ms - known->lost_ms >= rules->removed_ms;
+
+    if (known->state == SESSION_LOST && (known->cause == removed || (report->others_listed && for_long)))
+        return removed;
+    return cause_named("lost");
+}
+
 static void apply_report(const struct session_known *known, const struct session_report *report,
-                         int64_t start_ms, int64_t now_ms, struct session_verdict *v)
+                         const struct rules *rules, int64_t now_ms, struct session_verdict *v)
 {
     v->starting_ms = 0;
     if (report->missing)
-        return set(v, SESSION_LOST, cause_named("lost"));
+        return set(v, SESSION_LOST, why_missing(known, report, rules));
     switch (report->state) {
     case SESSION_STARTING:
-        return poll_starting(known, start_ms, now_ms, v);
+        return poll_starting(known, rules->start_ms, now_ms, v);
     case SESSION_DISCONNECTED:
         return report->source == REPORT_WEBHOOK ? webhook_disconnected(known, report, v)
                                                 : poll_disconnected(known, report, v);
@@ -218,7 +230,7 @@ void session_state_next(const struct session_known *known, const struct session_
     if (ret->doubt_ms > 0)
         return;
     ret->taken = true;
-    apply_report(known, report, rules->start_ms, now_ms, ret);
+    apply_report(known, report, rules, now_ms, ret);
     ret->changed = ret->state != known->state || ret->cause != known->cause;
     ret->drop =
         known->state == SESSION_CONNECTED && ret->state != SESSION_CONNECTED && ret->state != SESSION_UNKNOWN;

@@ -26,6 +26,7 @@ struct session_known {
     int64_t starting_ms; /* since when the bridge has called it starting; 0: it does not */
     int64_t attempt_ms;  /* start of the last attempt: a session may take its time from there */
     int64_t known_ms;    /* since when we know it */
+    int64_t lost_ms;     /* since when it is lost; 0: it is not */
     bool polled_once;    /* a poll has shown it at least once */
     bool paired;         /* its phone number is known, so somebody has scanned its code */
     bool attempting;     /* an attempt was made and is being watched */
@@ -35,7 +36,8 @@ enum report_source { REPORT_POLL, REPORT_WEBHOOK };
 
 struct session_report {
     enum report_source source;
-    bool missing;              /* poll: a good answer does not have it */
+    bool missing;       /* poll: a good answer does not have it */
+    bool others_listed; /* missing: at least as many others are there, so the bridge has not lost them all */
     enum session_state state;  /* when not missing */
     const struct cause *cause; /* the row of the code that came with it; NULL: none */
     int64_t at_ms;             /* poll: when asked; webhook: when received */
@@ -54,7 +56,7 @@ struct session_verdict {
     bool drop;    /* it was connected and is no longer */
 };
 
-/* Reads rules->start_ms (a bridge that has not brought a session up after that will not do it by itself) and
+/* Reads rules->removed_ms, rules->start_ms (a bridge that has not brought a session up after that will not do it by itself) and
  * rules->recheck_ms (a poll that denies the known state is believed when a second one, asked so much later, says the same). */
 void session_state_next(const struct session_known *known, const struct session_report *report,
                         const struct rules *rules, int64_t now_ms, struct session_verdict *ret);

@@ -95,6 +95,7 @@ static void load_row(const struct monitor_context *m, const struct session_row *
     s->known.cause = row->cause[0] ? cause_by_name(row->cause) : NULL;
     s->known.known_ms = now_ms - (age_ms > 0 ? age_ms : 0);
     s->known.starting_ms = row->state == SESSION_STARTING ? row->since_steady : 0;
+    s->known.lost_ms = row->state == SESSION_LOST ? row->since_steady : 0;
     s->known.polled_once = row->raw_status[0] != '\0';
     s->known.paired = row->phone[0] != '\0';
     s->shape = row->raw_status[0] ? shape_of(row->raw_status, row->phone, row->name) : 0;

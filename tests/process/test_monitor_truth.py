@@ -423,3 +423,21 @@ def test_orderly_restarts_of_the_bridge_are_no_flapping(scripted, ids):
         time.sleep(1)
     assert "session-flapping" not in s.processes["monitor"].text()
     assert not any(row["flapping"] for row in s.cli_json("sessions"))
+
+
+def test_a_session_that_was_removed_at_the_bridge_is_one_alert_that_ends(scripted):
+    """Not by a bridge that has lost them all: then each of them stays lost."""
+    s, bridge = scripted("one", "two", "three", REMOVED_AFTER="2s")
+    del bridge.sessions["three"]
+    zk.wait_until("it is lost", lambda: alerts(s) == {("session-lost", "three")})
+    zk.wait_until("it was removed", lambda: alerts(s) == set())
+    assert "was removed at the bridge" in s.processes["monitor"].text()
+    assert "three" not in s.cli("status").stdout and "lost" not in s.cli("status").stdout and s.session("three")["cause"] == "removed"
+    assert "zapkeep session delete" in s.cli_json("session", "show", "three")[0]["next"]["to_do"]
+    bridge.sessions["three"] = "connected"
+    zk.wait_until("it is there again", lambda: states(s)["three"] == "connected")
+    bridge.sessions.clear()
+    zk.wait_until("all are lost", lambda: len(alerts(s)) == 3)
+    time.sleep(2)
+    bridge.wait_lists(3)
+    assert {name for name, _ in alerts(s)} == {"session-lost"} and len(alerts(s)) == 3

@@ -157,14 +157,19 @@ static void test_sentences(void **state)
     alert_sentence(ALERT_BRIDGE_DOWN, false, "main", "", "whatever", &b);
     assert_string_equal(buf_str(&b), "bridge main is no longer down");
     buf_reset(&b);
-    alert_end_sentence(ALERT_SESSION_PARKED, ALERT_NONE, true, "main", "s1", &b);
+    alert_end_sentence(ALERT_SESSION_PARKED, ALERT_NONE, true, NULL, "main", "s1", &b);
     assert_string_equal(buf_str(&b), "session s1 on bridge main is up again, and stays parked");
     buf_reset(&b);
-    alert_end_sentence(ALERT_SESSION_PARKED, ALERT_NONE, false, "main", "s1", &b);
+    alert_end_sentence(ALERT_SESSION_PARKED, ALERT_NONE, false, NULL, "main", "s1", &b);
     assert_string_equal(buf_str(&b), "session s1 on bridge main is no longer parked");
     buf_reset(&b);
-    alert_end_sentence(ALERT_SESSION_DOWN, ALERT_SESSION_PARKED, true, "main", "s1", &b);
+    alert_end_sentence(ALERT_SESSION_DOWN, ALERT_SESSION_PARKED, true, NULL, "main", "s1", &b);
     assert_string_equal(buf_str(&b), "session s1 on bridge main is no longer down for a while: it is parked");
+    buf_reset(&b);
+    alert_end_sentence(ALERT_SESSION_LOST, ALERT_NONE, false, cause_by_name("removed"), "main", "s1", &b);
+    assert_string_equal(
+        buf_str(&b),
+        "session s1 on bridge main was removed at the bridge: `zapkeep session delete` forgets it");
 }
 
 int main(void)

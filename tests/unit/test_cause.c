@@ -52,8 +52,8 @@ static void only_the_poll_asks(void **state)
 
 static void every_row_can_be_found(void **state)
 {
-    static const char *const named[] = { "poll",     "lost",    "start-timeout", "silent",
-                                         "operator", "unknown", "logged-out" };
+    static const char *const named[] = { "poll",   "lost",     "removed", "start-timeout",
+                                         "silent", "operator", "unknown", "logged-out" };
     int n = 0;
 
     for (const struct cause *c; (c = cause_at(n)); n++) {

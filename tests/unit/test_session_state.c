@@ -11,9 +11,10 @@
 #include "services/monitor/session_state.h"
 #include "tests/unit/monitor_rules.h"
 
-#define S     1000LL
-#define NOW   (1000 * S)
-#define START (120 * S)
+#define S       1000LL
+#define NOW     (100000 * S)
+#define START   (120 * S)
+#define REMOVED (3600 * S)
 
 #define STARTING     SESSION_STARTING
 #define QR           SESSION_QR_PENDING
@@ -71,6 +72,14 @@ static const struct row {
     /* lost */
     { "gone from two good lists", { .state = CONNECTED, .polled_once = true, MISSED }, NONE, { POLL, .missing = true }, NONE, LOST, NAME("lost"), DROP },
     { "still gone", { .state = LOST, .polled_once = true }, NAME("lost"), { POLL, .missing = true }, NONE, LOST, NAME("lost"), TAKEN },
+    { "gone for long, while others are there: removed", { .state = LOST, .polled_once = true, .lost_ms = NOW - REMOVED - S }, NAME("lost"),
+      { POLL, .missing = true, .others_listed = true }, NONE, LOST, NAME("removed"), TAKEN },
+    { "gone for long, and so are the others", { .state = LOST, .polled_once = true, .lost_ms = NOW - REMOVED - S }, NAME("lost"),
+      { POLL, .missing = true }, NONE, LOST, NAME("lost"), TAKEN },
+    { "not gone for so long yet", { .state = LOST, .polled_once = true, .lost_ms = NOW - REMOVED + 1000 }, NAME("lost"),
+      { POLL, .missing = true, .others_listed = true }, NONE, LOST, NAME("lost"), TAKEN },
+    { "removed stays removed", { .state = LOST, .polled_once = true }, NAME("removed"), { POLL, .missing = true }, NONE, LOST, NAME("removed"), TAKEN },
+    { "created again after it was removed", { .state = LOST, .polled_once = true }, NAME("removed"), { POLL, .state = CONNECTED }, NONE, CONNECTED, NONE, TAKEN },
     { "back in the list", { .state = LOST, .polled_once = true }, NAME("lost"), { POLL, .state = CONNECTED }, NONE, CONNECTED, NONE, TAKEN },
     { "back in the list, but down", { .state = LOST, .polled_once = true }, NAME("lost"),
       { POLL, .state = DISCONNECTED }, NONE, DISCONNECTED, NAME("poll"), TAKEN },
