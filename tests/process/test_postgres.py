@@ -204,6 +204,13 @@ def test_a_monitor_that_was_paused_writes_nothing_after_another_took_over(server
     wait_until("the first one has it again", lambda: holder() == "3", 10)
 
 
+def test_several_hosts_without_ports_are_tried_one_after_the_other(server, stack):
+    hosts = ",".join(h.replace("/", "%2F") for h in ("/nowhere", server.top))
+    uri = stack.env["ZAPKEEP_STORE"].split("@/")[1].split("?")[0]
+    done = stack.cli("store", "status", ZAPKEEP_STORE=f"postgresql://zapkeep@{hosts}/{uri}?target_session_attrs=read-write")
+    assert "schema" in done.stdout, done
+
+
 def destinations_of(server, stack):
     """{holder: the destinations that it delivers to}, by the leases that are alive."""
     rows = server.sql("SELECT holder, name FROM zapkeep.role WHERE name LIKE 'forward.%' AND until > clock_timestamp()", stack.database)

@@ -262,6 +262,8 @@ static bool list_item(const char *list, int i, char *ret, size_t n)
     return !one || i == 0;
 }
 
+#define DEFAULT_PORT "5432"
+
 struct target {
     char host[256], hostaddr[64], port[16];
 };
@@ -310,6 +312,13 @@ static const char *application_of(enum pg_part part)
     return names[part];
 }
 
+static const char *default_port(void)
+{
+    const char *port = getenv("PGPORT");
+
+    return port && *port ? port : DEFAULT_PORT;
+}
+
 static PGconn *start(const char *where, const struct target *t, enum pg_part part)
 {
     const char *keys[16], *values[16];
@@ -328,8 +337,8 @@ static PGconn *start(const char *where, const struct target *t, enum pg_part par
         SET("host", t->host);
         SET("hostaddr", t->hostaddr);
     }
-    if (*t->port)
-        SET("port", t->port);
+    if (*t->port || *t->host || *t->hostaddr) /* else a list of the URI's ports would stand beside one host */
+        SET("port", *t->port ? t->port : default_port());
     if (*password)
         SET("password", password);
     SET("client_encoding", "UTF8");
