@@ -1,24 +1,52 @@
 #include "services/console/stores.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "common/base/mem.h"
+
+/* Nobody may ask the console for anything for hours; /ready has to know. */
+#define LOOK_MS 5000
 
 struct stores {
     struct app *app;
     const struct app_settings *settings;
     struct db *state, *forward;
     struct event_reader *log;
+    struct timer *look;
+    int state_r; /* of the last try */
 };
+
+static void on_look(void *ctx)
+{
+    struct stores *s = ctx;
+    struct db *db;
+
+    (void)stores_state(s, &db);
+    timer_start(s->look, LOOK_MS);
+}
+
+static int check_state(void *ctx, char *ret_why, size_t n)
+{
+    const struct stores *s = ctx;
+
+    (void)snprintf(ret_why, n, "state.db cannot be used: %s", err_text(s->state_r));
+    return s->state_r == 0 ? 0 : 1;
+}
 
 int stores_new(struct app *app, const struct app_settings *settings, struct stores **ret)
 {
     struct stores *s = mem_zalloc(sizeof *s);
+    int r = s ? timer_open(app_loop(app), on_look, s, &s->look) : -ENOMEM;
 
-    if (!s)
-        return -ENOMEM;
+    if (r != 0) {
+        mem_free(s);
+        return r;
+    }
     s->app = app;
     s->settings = settings;
+    app_check_add(app, &(struct app_check){ "store", check_state, s, true });
+    timer_start(s->look, LOOK_MS);
     *ret = s;
     return 0;
 }
@@ -27,6 +55,7 @@ void stores_free(struct stores *s)
 {
     if (!s)
         return;
+    timer_close(s->look);
     db_close(s->state);
     db_close(s->forward);
     event_reader_close(s->log);
@@ -56,6 +85,7 @@ int stores_state(struct stores *s, struct db **ret)
 
     if (r == 0 && !s->state)
         r = db_open_state(app_store(s->settings), &s->state);
+    s->state_r = r == -EAGAIN ? s->state_r : r; /* locked for a moment: nothing new */
     if (r == 0)
         *ret = s->state;
     return r;
