@@ -85,6 +85,7 @@ static void on_signal(void *ctx, int signum)
     bool again = a->stopping;
 
     a->stopping = true;
+    store_hurry();
     systemd_notify("STOPPING=1");
     log_info("stopping", again ? "asked again, stopping at once" : "finishing what is in flight",
              KI("signal", signum));

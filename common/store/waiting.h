@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct store_waiting {
     int fd;                   /* readable when there is something to serve; -1: only by time */
@@ -12,6 +13,13 @@ struct store_waiting {
     void (*serve)(void *ctx); /* must not call the store */
     void *ctx;
 };
+
+/* At a stop, for all threads: a call waits for a server for 2 s at most, and after one that waited in vain the others fail at
+ * once. A stop has to end within 10 s. */
+void store_hurry(void);
+/* How long a call may wait for the server from now on, of @limit_ms; store_waited(): it waited in vain. */
+int64_t store_wait_ms(int64_t limit_ms);
+void store_waited(void);
 
 /* Of the calling thread; NULL: nothing is served. Copied. */
 void store_set_waiting(const struct store_waiting *w);

@@ -139,13 +139,14 @@ static int wait_for(int fd, short events, int64_t until_ms)
     struct store_waiting waiting;
     struct pollfd fds[2] = { { .fd = fd, .events = events } };
 
+    until_ms = now_ms() + store_wait_ms(until_ms - now_ms());
     for (;;) {
-        int64_t left = until_ms - now_ms();
+        int64_t left = store_wait_ms(until_ms - now_ms());
         bool watched = !serving && store_waiting(&waiting);
         int n;
 
         if (left <= 0)
-            return -ETIMEDOUT;
+            left = 0;
         fds[1] = (struct pollfd){ .fd = watched ? waiting.fd : -1, .events = POLLIN };
         if (watched && waiting.poll_ms < left)
             left = waiting.poll_ms;
@@ -158,6 +159,10 @@ static int wait_for(int fd, short events, int64_t until_ms)
         }
         if (n > 0 && fds[0].revents != 0)
             return 0;
+        if (left == 0) {
+            store_waited();
+            return -ETIMEDOUT;
+        }
     }
 }
 

@@ -29,6 +29,7 @@
 #include "common/store/postgres/event_log_inside.h"
 #include "common/store/postgres/schema.h"
 #include "common/store/sql.h"
+#include "common/store/waiting.h"
 
 /* After a connection failed senders are refused at once for this long. */
 #define RETRY_MS 300
@@ -349,7 +350,7 @@ static int resolve(struct pg_log *l, int64_t *ret_head)
     int64_t wanted = l->batch_id;
 
     (void)fail(l, -ENOTCONN);
-    while (mono_ms() < until_ms) {
+    while (mono_ms() < until_ms && store_wait_ms(1) > 0) {
         int64_t id = -1;
 
         if (pg_log_connect(l) != 0) {
