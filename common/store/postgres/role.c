@@ -133,7 +133,8 @@ static void release(struct store_role *role)
     (void)snprintf(sql, sizeof sql,
                    "UPDATE zapkeep.role SET until = '-infinity' WHERE name = '%s' AND fence = %" PRId64,
                    r->name, r->fence);
-    if (r->crew->d && pg_is_usable(r->crew->d))
+    if (left_ms(role) > 0 && r->crew->d &&
+        pg_is_usable(r->crew->d)) /* one that is lost is nobody's to give */
         (void)ask(r->crew, sql, &res);
     PQclear(res);
     unlink_role(r);
