@@ -17,6 +17,7 @@ from zk import wait_until, webhook
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "postgres"))
 from server import Server  # noqa: E402
+from stall import Stall  # noqa: E402
 
 # The server asks for none; in the URI of every program it is all the same.
 PASSWORD = secrets_watch.mark("the database's password", "pg-secret-4711-b3c9")
@@ -178,6 +179,79 @@ def test_a_server_that_hangs_is_answered_503_and_health_goes_on(server, stack):
     # Of a commit that was under way the outcome is looked up when the server is back: that one may be a late 200.
     assert (sender.answers.get(503) or sender.slowest > 4) and sender.slowest < 20, (sender.answers, sender.slowest)
     check_stored(stack, [sender])
+
+
+@pytest.fixture
+def stall(server, stack):
+    s = Stall(server.top)
+    stack.env["ZAPKEEP_STORE"] = s.uri(stack.database)
+    yield s
+    s.stalled = s.refusing = False
+    s.close()
+
+
+def all_services(stack, backend):
+    """{name: port of its admin server}, of a stack in which every program runs."""
+    ports = {name: stack.ports[name] for name in ("ingest", "monitor", "forward")} | {name: zk.free_port() for name in ("worker", "console")}
+    stack.env["BACKEND_URL"] = backend.url
+    stack.hub()
+    stack.sim("contract", "--sessions", "2")
+    stack.ingest()
+    stack.monitor()
+    stack.start("worker", "zapkeep-reconnect", "--admin-listen", f"127.0.0.1:{ports['worker']}")
+    stack.start("console", "zapkeep-console", "--admin-listen", f"127.0.0.1:{ports['console']}", ZAPKEEP_CONSOLE_LISTEN=f"127.0.0.1:{zk.free_port()}")
+    stack.forward()
+    for name, port in ports.items():
+        wait_until(f"{name} is ready", lambda: zk.http("GET", f"http://127.0.0.1:{port}/ready")[0] == 200)  # noqa: B023
+    return ports
+
+
+def ask_all(ports, path):
+    """{name: status}, and the longest wait."""
+    statuses, slowest = {}, 0
+    for name, port in ports.items():
+        start = time.monotonic()
+        statuses[name] = zk.http("GET", f"http://127.0.0.1:{port}{path}", timeout=30)[0]
+        slowest = max(slowest, time.monotonic() - start)
+    return statuses, slowest
+
+
+def test_a_database_that_stops_answering_leaves_every_service_responsive(server, stack, stall):
+    backend = Backend()
+    ports = all_services(stack, backend)
+    assert stack.post(webhook(message_id="before"))[0] == 200
+    stall.stalled = True
+    start = time.monotonic()
+    status, headers, _ = zk.http("POST", f"http://127.0.0.1:{ports['ingest']}/api/v1/messages/webhook", webhook(message_id="meanwhile"),
+                                 {"Content-Type": "application/json", "Authorization": f"Bearer {stack.token}"}, timeout=60)
+    assert status == 503 and "Retry-After" in headers and time.monotonic() - start < 25  # 5 s, and 6 s to find out what came of a commit
+    not_ready = set()
+    while len(not_ready) < len(ports) and time.monotonic() < start + 40:
+        for path in ("/health", "/metrics"):
+            statuses, slowest = ask_all(ports, path)
+            assert set(statuses.values()) == {200} and slowest < 4, (path, statuses, slowest)  # a call of the store waits for 5 s
+        not_ready |= {name for name, status in ask_all(ports, "/ready")[0].items() if status != 200}
+    assert not_ready == set(ports)
+    calls = len(stack.control("GET", "/calls"))
+    stack.control("POST", "/drop?share=1&code=428")
+    done = stack.cli("sessions")
+    assert done.returncode == 3 and "does not answer" in done.stderr, done
+    assert len(stack.control("GET", "/calls")) == calls  # nothing is started that could not be recorded
+
+    stall.stalled = False
+    wait_until("all are ready again", lambda: set(ask_all(ports, "/ready")[0].values()) == {200})
+    assert stack.post(webhook(message_id="meanwhile"))[0] == 200
+    wait_until("the sessions are connected again", lambda: set(stack.state()["sessions"].values()) == {"connected"})
+    wait_until("both are delivered", lambda: {"before", "meanwhile"} <= {d.message_id for d in backend.taken(lambda d: d.type == "message.received")})
+
+    stall.stalled = True
+    time.sleep(1)  # calls are under way
+    for name in ports:
+        stack.processes[name].popen.send_signal(signal.SIGTERM)
+    stopping = time.monotonic()
+    codes = {name: stack.processes[name].popen.wait(30) for name in ports}
+    assert set(codes.values()) == {0} and time.monotonic() - stopping < 15, (codes, time.monotonic() - stopping)
+    backend.close()
 
 
 def test_a_monitor_that_was_paused_writes_nothing_after_another_took_over(server, stack):
