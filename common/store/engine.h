@@ -13,6 +13,7 @@
 
 #include "common/base/text.h"
 #include "common/store/move_side.h"
+#include "common/store/report.h"
 
 struct buf;
 struct clock;
@@ -107,9 +108,7 @@ struct engine {
     int (*upgrade)(const char *where);
     int (*schema)(const char *where, int *ret_is, int *ret_known);
     const char *(*display)(const char *where, char *ret, size_t n);
-    int (*report)(const char *where,
-                  int (*on_line)(void *ctx, const char *name, const char *value, const char *problem),
-                  void *ctx);
+    int (*report)(const char *where, unsigned parts, store_report_fn on_line, void *ctx);
     const char *(*problem)(const char *where, const char *part, int r, char *ret, size_t n);
     int64_t (*other_bytes)(const char *where);
 

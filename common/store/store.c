@@ -31,11 +31,9 @@ int store_schema(const char *where, int *ret_is, int *ret_known)
     return engine_of(where)->schema(where, ret_is, ret_known);
 }
 
-int store_report(const char *where,
-                 int (*on_line)(void *ctx, const char *name, const char *value, const char *problem),
-                 void *ctx)
+int store_report(const char *where, unsigned parts, store_report_fn on_line, void *ctx)
 {
-    return engine_of(where)->report(where, on_line, ctx);
+    return engine_of(where)->report(where, parts, on_line, ctx);
 }
 
 bool store_has_password(const char *where)

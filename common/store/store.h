@@ -10,6 +10,7 @@
 #include "common/store/db.h"
 #include "common/store/events.h"
 #include "common/store/events_log.h"
+#include "common/store/report.h"
 
 /* Is it a database server's address, and not a folder? For a program that has to do with files beside the store. */
 bool store_is_server(const char *where);
@@ -23,11 +24,9 @@ const char *store_display(const char *where, char *ret, size_t n);
 int store_upgrade(const char *where);
 /* The schema that a database has (0: none) and the one that this zapkeep knows. */
 int store_schema(const char *where, int *ret_is, int *ret_known);
-/* A line for each thing that an operator should know of a database: its promises, its standbys, the roles. @problem: ""
- * or the fault and its remedy. A non-zero return of @on_line stops and is passed up. A folder has none. */
-int store_report(const char *where,
-                 int (*on_line)(void *ctx, const char *name, const char *value, const char *problem),
-                 void *ctx);
+/* A line for each thing that an operator should know of a database; @parts of enum store_report_part. A folder has no
+ * promises, no archive and no roles to report. Returns 0, the return of @on_line, or a negative of db_open_state(). */
+int store_report(const char *where, unsigned parts, store_report_fn on_line, void *ctx);
 /* Does the address itself hold a password? */
 bool store_has_password(const char *where);
 /* The password of a database server, kept by reference; "": libpq's own ways (.pgpass). For all connections. */

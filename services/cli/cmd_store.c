@@ -60,7 +60,7 @@ static int status(const struct cli_settings *s, const char *where)
     (void)snprintf(number, sizeof number, "%d", is);
     (void)on_line(&report, "store", store_display(where, name, sizeof name), "");
     (void)on_line(&report, "schema", number, schema_problem(is, known));
-    r = store_report(where, on_line, &report);
+    r = store_report(where, STORE_REPORT_ALL, on_line, &report);
     if (r != 0)
         return cli_store_problem(where, STATE_DB_FILE, r);
     return report.problems > 0 ? EXIT_NEGATIVE : EXIT_DONE;

@@ -306,15 +306,16 @@ static int targets_of(const char *where, struct target ret[HOSTS_MAX], char *ret
     return count;
 }
 
-/* For people who look into pg_stat_activity. */
+/* "zapkeep-ingest events", for people who look into pg_stat_activity. */
 static const char *application_of(enum pg_part part)
 {
-    static const char *const names[PG_PART_N] = { [PG_STATE] = "zapkeep state",
-                                                  [PG_EVENTS] = "zapkeep events",
-                                                  [PG_FORWARD] = "zapkeep forward",
-                                                  [PG_CONTROL] = "zapkeep" };
+    static _Thread_local char name[64];
+    static const char *const names[PG_PART_N] = {
+        [PG_STATE] = " state", [PG_EVENTS] = " events", [PG_FORWARD] = " forward", [PG_CONTROL] = ""
+    };
 
-    return names[part];
+    (void)snprintf(name, sizeof name, "%.40s%s", program_invocation_short_name, names[part]);
+    return name;
 }
 
 static const char *default_port(void)

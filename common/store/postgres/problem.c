@@ -48,6 +48,35 @@ bool pg_has_password(const char *where)
     return found;
 }
 
+/* The server's or libpq's own words say more than the code does; the first that matches holds. */
+static const struct {
+    const char *words, *text;
+} hints[] = {
+    { "no encryption",
+      "refuses connections without TLS: put sslmode=verify-full&sslrootcert=FILE into ZAPKEEP_STORE" },
+    { "certificate verify failed", "has a certificate that sslrootcert of ZAPKEEP_STORE does not vouch for: "
+                                   "name the file of its authority" },
+    { "does not match host name",
+      "has a certificate of another name: use a host name that stands in it, in ZAPKEEP_STORE" },
+    { "root certificate file",
+      "cannot be verified without sslrootcert: name the file of its authority in ZAPKEEP_STORE" },
+    { "does not support SSL", "offers no TLS, which sslmode of ZAPKEEP_STORE demands: set ssl = on there" },
+    { "session is read-only",
+      "is read-only: a standby, or default_transaction_read_only is on; list all its servers in "
+      "ZAPKEEP_STORE, or turn that off" },
+};
+
+static const char *hint_of(const char *detail)
+{
+    for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++) {
+        if (strstr(detail, hints[i].words))
+            return hints[i].text;
+    }
+    if (strstr(detail, "database \"") && strstr(detail, "does not exist"))
+        return "has no database of this name: CREATE DATABASE, or correct the name in ZAPKEEP_STORE";
+    return NULL;
+}
+
 const char *pg_problem(const char *where, const char *part, int r, char *ret, size_t n)
 {
     static const struct {
@@ -72,12 +101,18 @@ const char *pg_problem(const char *where, const char *part, int r, char *ret, si
     };
     char name[200];
 
+    const char *detail = last.r == r ? last.detail : "";
+    const char *hint = hint_of(detail);
+
     (void)part;
     (void)pg_display(where, name, sizeof name);
+    if (hint) {
+        (void)snprintf(ret, n, "%s %s — %s", name, hint, detail);
+        return ret;
+    }
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         if (rows[i].r == r) {
-            (void)snprintf(ret, n, "%s %s%s%s", name, rows[i].text, last.r == r && *last.detail ? " — " : "",
-                           last.r == r ? last.detail : "");
+            (void)snprintf(ret, n, "%s %s%s%s", name, rows[i].text, *detail ? " — " : "", detail);
             return ret;
         }
     }

@@ -1,4 +1,4 @@
-/* The promises of a server, the holders of the roles, and the size of it all: for zapkeep store status. */
+/* The promises of a server, its standbys, its archive, the holders of the roles, and the size of it all. */
 #include "common/store/postgres/report.h"
 
 #include <stdio.h>
@@ -10,9 +10,8 @@
 
 /* name, value, problem ('': none). A 2xx promises that the event survives the death of the server's machine; a weaker
  * setting is a problem. */
-static const char sql[] =
-    "SELECT 'server', current_setting('server_version'), ''"
-    " UNION ALL SELECT 'fsync', current_setting('fsync'), CASE WHEN current_setting('fsync') = 'on' THEN ''"
+static const char promises_sql[] =
+    "SELECT 'fsync', current_setting('fsync'), CASE WHEN current_setting('fsync') = 'on' THEN ''"
     "  ELSE 'a power loss takes events that were answered 2xx: set fsync = on' END"
     " UNION ALL SELECT 'full_page_writes', current_setting('full_page_writes'),"
     "  CASE WHEN current_setting('full_page_writes') = 'on' THEN ''"
@@ -23,19 +22,45 @@ static const char sql[] =
     "   WHEN current_setting('synchronous_commit') = 'local' AND "
     "current_setting('synchronous_standby_names') <> ''"
     "   THEN 'a failover takes events that were answered 2xx: set synchronous_commit = on' ELSE '' END"
-    " UNION ALL SELECT 'standby ' || application_name, state || ', ' || sync_state ||"
+    " UNION ALL SELECT 'standby ' || application_name, coalesce(state || ', ' || sync_state ||"
     "   ', behind by ' || pg_size_pretty(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)),"
+    "   'shown to members of pg_monitor alone'),"
     "  CASE WHEN sync_state = 'async' AND current_setting('synchronous_standby_names') = ''"
     "   THEN 'a failover to it takes the newest events, also ones answered 2xx: set "
     "synchronous_standby_names' ELSE '' END"
     "  FROM pg_stat_replication"
-    " UNION ALL SELECT 'size', pg_size_pretty(pg_database_size(current_database())), ''"
+    " UNION ALL SELECT 'synchronous standbys', current_setting('synchronous_standby_names'),"
+    "  'none of them is connected: every commit waits, webhooks are answered 503; start one, or empty the "
+    "setting'"
+    "  WHERE current_setting('synchronous_standby_names') <> '' AND NOT EXISTS"
+    "   (SELECT 1 FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum') OR sync_state IS NULL)";
+
+/* As far as the server shows it. */
+static const char archive_sql[] =
+    "SELECT 'archiving', CASE WHEN current_setting('archive_mode') = 'off' THEN 'off'"
+    "   ELSE current_setting('archive_mode') || ', last at ' ||"
+    "    coalesce(to_char(last_archived_time AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'), 'no time') END,"
+    "  CASE WHEN current_setting('archive_mode') = 'off' THEN ''"
+    "   WHEN last_failed_time > coalesce(last_archived_time, '-infinity')"
+    "   THEN 'archive_command fails since its last success, with ' || last_failed_wal || ': see the "
+    "server''s log'"
+    "   WHEN last_archived_time IS NULL THEN 'nothing was archived yet: see archive_command' ELSE '' END"
+    "  FROM pg_stat_archiver"
+    " UNION ALL SELECT 'base backup', count(*) || ' under way', '' FROM pg_stat_progress_basebackup HAVING "
+    "count(*) > 0";
+
+static const char rest_sql[] =
+    "SELECT 'size', pg_size_pretty(pg_database_size(current_database())), ''"
     " UNION ALL SELECT 'oldest transaction', coalesce(date_trunc('second', max(now() - xact_start))::text, "
     "'none'),"
     "  CASE WHEN max(now() - xact_start) > interval '1 hour'"
     "   THEN 'it keeps dead rows alive and slows all down: end it (pg_stat_activity)' ELSE '' END"
     "  FROM pg_stat_activity WHERE state <> 'idle' AND pid <> pg_backend_pid() AND backend_type = 'client "
-    "backend'";
+    "backend'"
+    " UNION ALL SELECT 'connections', string_agg(n || ' ' || name, ', ' ORDER BY name), '' FROM"
+    "  (SELECT coalesce(nullif(application_name, ''), 'of others') AS name, count(*) AS n FROM "
+    "pg_stat_activity"
+    "   WHERE datname = current_database() AND pid <> pg_backend_pid() GROUP BY 1) c HAVING count(*) > 0";
 
 static const char roles_sql[] =
     "SELECT 'role ' || name, holder || ' since ' || to_char(since AT TIME ZONE 'UTC', 'YYYY-MM-DD "
@@ -43,9 +68,7 @@ static const char roles_sql[] =
     "  ', fence ' || fence, CASE WHEN until < clock_timestamp() THEN 'nobody has it now' ELSE '' END"
     " FROM zapkeep.role ORDER BY name";
 
-static int rows_of(struct pg_db *d, const char *text,
-                   int (*on_line)(void *ctx, const char *name, const char *value, const char *problem),
-                   void *ctx)
+static int rows_of(struct pg_db *d, const char *text, store_report_fn on_line, void *ctx)
 {
     PGresult *res = NULL;
     int r;
@@ -59,18 +82,40 @@ static int rows_of(struct pg_db *d, const char *text,
     return r;
 }
 
-int pg_report(const char *where,
-              int (*on_line)(void *ctx, const char *name, const char *value, const char *problem), void *ctx)
+struct section {
+    const char *sql;
+    enum store_report_part part;
+    bool of_tables; /* it needs zapkeep's */
+};
+
+static const struct section sections[] = {
+    { "SELECT 'server', current_setting('server_version'), ''", STORE_REPORT_REST, false },
+    { promises_sql, STORE_REPORT_PROMISES, false },
+    { archive_sql, STORE_REPORT_ARCHIVE, false },
+    { rest_sql, STORE_REPORT_REST, false },
+    { roles_sql, STORE_REPORT_ROLES, true },
+};
+
+static int report(struct pg_db *d, unsigned parts, store_report_fn on_line, void *ctx)
+{
+    bool has_tables = (parts & STORE_REPORT_ROLES) != 0 && pg_schema_check(d) == 0;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < sizeof sections / sizeof sections[0]; i++) {
+        if ((parts & (unsigned)sections[i].part) != 0 && (has_tables || !sections[i].of_tables))
+            r = rows_of(d, sections[i].sql, on_line, ctx);
+    }
+    return r;
+}
+
+int pg_report(const char *where, unsigned parts, store_report_fn on_line, void *ctx)
 {
     struct pg_db *d = NULL;
     char error[256] = "";
     int r = pg_connect(where, PG_CONTROL, &d, error, sizeof error);
 
-    if (r == 0)
-        r = rows_of(d, sql, on_line, ctx);
-    if (r == 0 && pg_schema_check(d) == 0)
-        r = rows_of(d, roles_sql, on_line, ctx);
-    if (d) {
+    if (r == 0) {
+        r = report(d, parts, on_line, ctx);
         (void)snprintf(error, sizeof error, "%s", d->db.error);
         pg_close(&d->db);
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "common/store/report.h"
+
 /* store_report() (common/store/store.h). */
-int pg_report(const char *where,
-              int (*on_line)(void *ctx, const char *name, const char *value, const char *problem), void *ctx);
+int pg_report(const char *where, unsigned parts, store_report_fn on_line, void *ctx);

@@ -64,12 +64,10 @@ static const char *display(const char *dir, char *ret, size_t n)
     return ret;
 }
 
-static int report(const char *dir,
-                  int (*on_line)(void *ctx, const char *name, const char *value, const char *problem),
-                  void *ctx)
+static int report(const char *dir, unsigned parts, store_report_fn on_line, void *ctx)
 {
     (void)dir;
-    return on_line(ctx, "SQLite", sqlite3_libversion(), "");
+    return (parts & STORE_REPORT_REST) != 0 ? on_line(ctx, "SQLite", sqlite3_libversion(), "") : 0;
 }
 
 static int open_state_reader(const char *dir, struct db **ret)
