@@ -15,6 +15,7 @@
 #include "common/app/app_publisher.h"
 #include "common/app/boot.h"
 #include "common/app/heartbeat.h"
+#include "common/app/promises.h"
 #include "common/app/systemd.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -44,6 +45,7 @@ struct app {
     struct http_client *client;
     struct timer *trim, *grace, *watchdog, *beat;
     struct heartbeat *heartbeat; /* NULL: this program writes none */
+    struct promises *promises;   /* NULL: the store is a folder */
     int64_t trim_next_ms;
     void (*on_stop)(void *ctx);
     void *on_stop_ctx;
@@ -270,6 +272,8 @@ int app_run(struct app *a)
     if (systemd_watchdog_ms() > 0)
         on_watchdog(a);
     start_heartbeat(a);
+    if (a->spec->needs_data_dir)
+        (void)promises_open(a->loop, app_store(a->settings), &a->promises);
     r = loop_run(a->loop);
 
     if (r == 0 && a->code == EXIT_DONE)
@@ -306,6 +310,7 @@ int app_close(struct app *a, int r)
     timer_close(a->watchdog);
     timer_close(a->beat);
     heartbeat_close(a->heartbeat);
+    promises_close(a->promises);
     if (loop_close(a->loop) == -EBUSY)
         log_error("loop-busy", "a handle was never closed");
     settings_free(a->spec->table, a->settings);

@@ -132,7 +132,7 @@ def test_without_a_hub_a_webhook_is_delivered_before_the_log_is_polled(server, s
 
     def last_read():
         """When the forwarder read the log last, in seconds of the server's clock. Reads end with a ROLLBACK."""
-        at = server.sql("SELECT max(extract(epoch FROM query_start)) FROM pg_stat_activity WHERE application_name = 'zapkeep-ingest events'"
+        at = server.sql("SELECT max(extract(epoch FROM query_start)) FROM pg_stat_activity WHERE application_name = 'zapkeep-forward events'"
                         f" AND query = 'ROLLBACK' AND datname = '{stack.database}'", stack.database)
         return float(at) if at else None
 
