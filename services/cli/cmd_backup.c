@@ -19,6 +19,7 @@
 #include "common/store/store.h"
 #include "services/cli/cli.h"
 #include "services/cli/commands.h"
+#include "services/cli/database_backup.h"
 
 #define PATH_BYTES 4200
 /* state.db may be locked for a moment by a commit; so often it is tried again. */
@@ -122,21 +123,9 @@ static int backup_one(const struct cli_settings *s, const char *to_dir, const ch
                        err_text(r));
 }
 
-/* A database is copied by its own tools, which take all parts of it at one instant. */
-static int is_server(const struct cli_settings *s)
-{
-    if (!store_is_server(app_store(&s->app)))
-        return EXIT_GO_ON;
-    return cli_problem(
-        EXIT_USAGE,
-        "the store is a PostgreSQL database: copy it with pg_dump --format=custom (all parts at one "
-        "instant, while everything runs), or with base backups and archived WAL; restore it with "
-        "pg_restore, then check it with zapkeep store status");
-}
-
 static int backup(const struct cli_settings *s, const char *to_dir)
 {
-    int code = is_server(s);
+    int code = database_backup(s);
 
     if (code != EXIT_GO_ON)
         return code;

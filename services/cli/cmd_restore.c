@@ -23,6 +23,7 @@
 #include "services/cli/audit.h"
 #include "services/cli/cli.h"
 #include "services/cli/commands.h"
+#include "services/cli/database_backup.h"
 
 #define PATH_BYTES 4200
 #define COPY_BYTES (64 * 1024)
@@ -232,7 +233,9 @@ static int restore(const struct cli_settings *s, const char *from, int64_t wall_
 
     (void)snprintf(r.aside, sizeof r.aside, "%s/before-restore-%s", r.to,
                    text_time(wall_ms, when, sizeof when));
-    code = check_stopped(&r);
+    code = database_restore(s);
+    if (code == EXIT_GO_ON)
+        code = check_stopped(&r);
     if (code != EXIT_GO_ON)
         return code;
     code = check_copies(&r);
