@@ -12,6 +12,7 @@
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/bridge/signature.h"
+#include "common/store/store.h"
 #include "services/cli/commands.h"
 #include "services/cli/doctor.h"
 
@@ -37,30 +38,33 @@ static const struct {
     const char *name;
     doctor_check *check;
     bool is_bridges; /* one finding for each bridge */
+    enum { OF_ALL, OF_FOLDER, OF_DATABASE } store;
 } checks[] = {
-    { "bridge", doctor_bridge, true },
-    { "key", doctor_key, true },
-    { "dialect", doctor_dialect, true },
-    { "version", doctor_version, true },
-    { "capabilities", doctor_capabilities, true },
-    { "extension", doctor_extension, true },
-    { "reconnect", doctor_reconnect, true },
-    { "folder", doctor_folder, false },
-    { "disk", doctor_disk, false },
-    { "sqlite", doctor_sqlite, false },
-    { "state", doctor_state, false },
-    { "log", doctor_log, false },
-    { "forward", doctor_forward, false },
-    { "ingest", doctor_ingest, false },
-    { "token", doctor_token, true },
-    { "webhooks", doctor_webhooks, true },
-    { "bus", doctor_bus, false },
-    { "hub", doctor_hub, false },
-    { "probe", doctor_probe, true },
-    { "arrival", doctor_arrival, true },
-    { "monitor", doctor_monitor, true },
-    { "workers", doctor_workers, true },
-    { "clock", doctor_clock, true },
+    { "bridge", doctor_bridge, true, OF_ALL },
+    { "key", doctor_key, true, OF_ALL },
+    { "dialect", doctor_dialect, true, OF_ALL },
+    { "version", doctor_version, true, OF_ALL },
+    { "capabilities", doctor_capabilities, true, OF_ALL },
+    { "extension", doctor_extension, true, OF_ALL },
+    { "reconnect", doctor_reconnect, true, OF_ALL },
+    { "folder", doctor_folder, false, OF_ALL },
+    { "disk", doctor_disk, false, OF_ALL },
+    { "sqlite", doctor_sqlite, false, OF_FOLDER },
+    { "database", doctor_database, false, OF_DATABASE },
+    { "roles", doctor_roles, false, OF_DATABASE },
+    { "state", doctor_state, false, OF_ALL },
+    { "log", doctor_log, false, OF_ALL },
+    { "forward", doctor_forward, false, OF_ALL },
+    { "ingest", doctor_ingest, false, OF_ALL },
+    { "token", doctor_token, true, OF_ALL },
+    { "webhooks", doctor_webhooks, true, OF_ALL },
+    { "bus", doctor_bus, false, OF_ALL },
+    { "hub", doctor_hub, false, OF_ALL },
+    { "probe", doctor_probe, true, OF_ALL },
+    { "arrival", doctor_arrival, true, OF_ALL },
+    { "monitor", doctor_monitor, true, OF_ALL },
+    { "workers", doctor_workers, true, OF_ALL },
+    { "clock", doctor_clock, true, OF_ALL },
 };
 
 const char *finding_level_text(enum finding_level l)
@@ -104,6 +108,14 @@ static void print_text(const char *name, const struct finding *f)
         printf("                 -> %s\n", f->advice);
 }
 
+/* Some checks are of files alone, others of a database alone. */
+static bool is_of_store(const struct doctor *d, size_t check)
+{
+    bool is_server = store_is_server(app_store(&d->settings.cli.app));
+
+    return checks[check].store != (is_server ? OF_FOLDER : OF_DATABASE);
+}
+
 /* @all: checks of both kinds, of the only bridge; else those of one kind. Returns how many are bad. */
 static int examine(struct doctor *d, bool all, bool is_bridges)
 {
@@ -112,7 +124,7 @@ static int examine(struct doctor *d, bool all, bool is_bridges)
     for (size_t i = 0; i < ARRAY_LEN(checks); i++) {
         struct finding f = { 0 };
 
-        if (!all && checks[i].is_bridges != is_bridges)
+        if ((!all && checks[i].is_bridges != is_bridges) || !is_of_store(d, i))
             continue;
         checks[i].check(d, &f);
         if (d->settings.cli.json)

@@ -149,8 +149,8 @@ static int write_json(struct status *s)
 static int on_bridge(void *ctx, const struct bridge_row *row)
 {
     struct status *s = ctx;
-    const struct status_source source = { s->state->db, s->state->settings->app.data_dir, &s->state->clock,
-                                          s->state->now };
+    const struct status_source source = { s->state->db, status_alive_dir(&s->state->settings->app),
+                                          &s->state->clock, s->state->now };
     int r = status_read(&source, row, &s->bridge);
 
     if (r != 0)

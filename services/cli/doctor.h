@@ -67,6 +67,8 @@ doctor_check doctor_ingest, doctor_token, doctor_webhooks, doctor_bus, doctor_hu
     doctor_arrival;
 doctor_check doctor_folder, doctor_disk, doctor_sqlite, doctor_state, doctor_log, doctor_forward,
     doctor_monitor, doctor_workers;
+/* doctor_database.c: of a database server alone */
+doctor_check doctor_database, doctor_roles;
 
 /* METHOD base URL + path with the key, as cli_bridge_call(). */
 int doctor_ask(struct doctor *d, const char *method, const char *path, struct cli_reply *ret);

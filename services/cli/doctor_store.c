@@ -23,6 +23,12 @@ static const char *dir_of(const struct doctor *d)
     return d->settings.cli.app.data_dir;
 }
 
+/* The folder, or a database server. */
+static const char *store_of(const struct doctor *d)
+{
+    return app_store(&d->settings.cli.app);
+}
+
 /* File systems without the locks and the shared memory that SQLite needs. */
 static const char *network_name(long type)
 {
@@ -114,7 +120,7 @@ void doctor_sqlite(struct doctor *d, struct finding *f)
 void doctor_state(struct doctor *d, struct finding *f)
 {
     struct db *db = NULL;
-    int r = ops_open_state(dir_of(d), &db);
+    int r = ops_open_state(store_of(d), &db);
 
     if (r == 0)
         r = db_check_writable(db);
@@ -135,7 +141,7 @@ static int read_log(const struct doctor *d, int64_t *ret_head)
     CLEANUP(event_rows_fini) struct event_rows rows = EVENT_ROWS_NULL;
     struct event_reader *reader = NULL;
     int64_t oldest = 0;
-    int r = event_reader_open(dir_of(d), &reader);
+    int r = event_reader_open(store_of(d), &reader);
 
     if (r == 0)
         r = event_bounds(reader, &oldest, ret_head);
@@ -163,7 +169,7 @@ void doctor_log(struct doctor *d, struct finding *f)
 void doctor_forward(struct doctor *d, struct finding *f)
 {
     struct forward_status *s = mem_zalloc(sizeof *s);
-    int r = s ? status_forward_read(dir_of(d), s) : -ENOMEM;
+    int r = s ? status_forward_read(store_of(d), s) : -ENOMEM;
     char text[380];
 
     if (r)
@@ -193,7 +199,7 @@ void doctor_forward(struct doctor *d, struct finding *f)
 static int read_row(struct doctor *d, struct bridge_row *ret, struct now *ret_now)
 {
     struct db *db = NULL;
-    int r = ops_open_state(dir_of(d), &db);
+    int r = ops_open_state(store_of(d), &db);
 
     if (r == 0)
         r = steady_now(db, &d->clock, ret_now);
