@@ -44,10 +44,12 @@ struct bridge_status {
 /* Where a status is read from, and when. */
 struct status_source {
     struct db *db; /* state.db */
-    const char *data_dir;
+    const char *data_dir; /* status_alive_dir() */
     struct clock *clock;
     struct now now;
 };
+/* The folder whose signs of life tell which program is dead; "": none does, for with a database another machine's may be at work. */
+const char *status_alive_dir(const struct app_settings *app);
 /* Returns 0 or a negative. */
 int status_read(const struct status_source *source, const struct bridge_row *row, struct bridge_status *ret);
 

@@ -1,5 +1,6 @@
 #include "common/app/heartbeat.h"
 #include "common/ops/status.h"
+#include "common/store/store.h"
 
 #include <string.h>
 
@@ -66,6 +67,11 @@ static int on_alert(void *ctx, const struct alert_row *a)
     if (!a->grouped && b->n_alerts++ < STATUS_ALERTS_MAX)
         b->alerts[b->n_alerts - 1] = *a;
     return 0;
+}
+
+const char *status_alive_dir(const struct app_settings *app)
+{
+    return store_is_server(app_store(app)) ? "" : app->data_dir;
 }
 
 int status_read(const struct status_source *source, const struct bridge_row *row, struct bridge_status *ret)

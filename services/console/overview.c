@@ -157,7 +157,8 @@ static int read_all(const struct console_context *c, struct overview *o)
         r = stores_state(c->stores, &db);
     if (r != 0)
         return r;
-    reading.source = (struct status_source){ db, c->settings->app.data_dir, app_clock(c->app), o->now };
+    reading.source =
+        (struct status_source){ db, status_alive_dir(&c->settings->app), app_clock(c->app), o->now };
     r = bridges_each(db, on_bridge, &reading);
     if (r == 0)
         r = status_alert_problems(db, false, &o->problems);
