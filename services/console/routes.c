@@ -34,6 +34,7 @@ const struct route routes[] = {
     { "POST",   "/bridges/{}/repair",             OPERATOR, handle_bridge_repair },
     { "GET",    "/doctor",                        VIEWER,   handle_doctor },
     { "POST",   "/doctor",                        OPERATOR, handle_doctor_run },
+    { "GET",    "/store",                         VIEWER,   handle_store },
     { "GET",    "/audit",                         VIEWER,   handle_audit },
     { "GET",    "/tokens",                        OPERATOR, handle_tokens },
     { "POST",   "/tokens",                        OPERATOR, handle_token_create },
