@@ -43,7 +43,7 @@ struct bridge_status {
 
 /* Where a status is read from, and when. */
 struct status_source {
-    struct db *db; /* state.db */
+    struct db *db;        /* state.db */
     const char *data_dir; /* status_alive_dir() */
     struct clock *clock;
     struct now now;
