@@ -17,6 +17,6 @@ handler handle_alerts, handle_alert_history, handle_alert_test;                 
 handler handle_bridge_check, handle_bridge_repair;                                /* handle_bridges.c */
 handler handle_replay_start, handle_replay;                                       /* handle_replay.c */
 handler handle_pairing_start, handle_pairing, handle_pairing_cancel;              /* handle_pairing.c */
-handler handle_store;                                                               /* handle_store.c */
+handler handle_store;                                                             /* handle_store.c */
 handler handle_doctor, handle_doctor_run;                                         /* handle_doctor.c */
 handler handle_stream;                                                            /* handle_stream.c */

@@ -62,11 +62,19 @@ static const char rest_sql[] =
     "pg_stat_activity"
     "   WHERE datname = current_database() AND pid <> pg_backend_pid() GROUP BY 1) c HAVING count(*) > 0";
 
+/* Names are KIND, KIND.ROLE, and KIND@… for each program (role.c). A role that is free while a program of its kind is at work
+ * is of a bridge or a destination that is not configured any more. */
 static const char roles_sql[] =
-    "SELECT 'role ' || name, holder || ' since ' || to_char(since AT TIME ZONE 'UTC', 'YYYY-MM-DD "
-    "HH24:MI:SS') ||"
-    "  ', fence ' || fence, CASE WHEN until < clock_timestamp() THEN 'nobody has it now' ELSE '' END"
-    " FROM zapkeep.role ORDER BY name";
+    "SELECT 'role ' || name, CASE WHEN until < clock_timestamp() THEN 'free, last held by ' ELSE '' END || "
+    "holder ||"
+    "  ' since ' || to_char(since AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS') || ', fence ' || fence,"
+    "  CASE WHEN until < clock_timestamp() AND NOT EXISTS (SELECT 1 FROM zapkeep.role m WHERE m.until >= "
+    "clock_timestamp()"
+    "    AND m.name LIKE split_part(r.name, '.', 1) || '@%')"
+    "   THEN 'no program of this kind is at work: start it' ELSE '' END"
+    " FROM zapkeep.role r WHERE name NOT LIKE '%@%'"
+    " UNION ALL SELECT 'programs ' || split_part(name, '@', 1), string_agg(holder, ', ' ORDER BY holder), ''"
+    " FROM zapkeep.role WHERE name LIKE '%@%' AND until >= clock_timestamp() GROUP BY 1 ORDER BY 1";
 
 static int rows_of(struct pg_db *d, const char *text, store_report_fn on_line, void *ctx)
 {
