@@ -158,9 +158,21 @@ static void poll_disconnected(const struct session_known *known, const struct se
         set(v, SESSION_DISCONNECTED, cause_named("poll"));
 }
 
-static void poll_starting(const struct session_known *known, int64_t start_ms, int64_t now_ms,
-                          struct session_verdict *v)
+/* A webhook has just brought a code: some bridges have no word for that, and go on calling the session starting
+ * (Evolution). The next code is told, too. */
+static bool has_code(const struct session_known *known, const struct session_report *report, int64_t start_ms)
 {
+    return known->state == SESSION_QR_PENDING && known->webhook_ms > 0 &&
+           report->at_ms - known->webhook_ms < start_ms;
+}
+
+static void poll_starting(const struct session_known *known, const struct session_report *report,
+                          int64_t start_ms, int64_t now_ms, struct session_verdict *v)
+{
+    if (has_code(known, report, start_ms)) {
+        set(v, SESSION_QR_PENDING, known->cause);
+        return;
+    }
     v->starting_ms = known->starting_ms > 0 ? known->starting_ms : now_ms;
     if (now_ms - later(v->starting_ms, known->attempt_ms) > start_ms)
         set(v, SESSION_DISCONNECTED, cause_named("start-timeout"));
@@ -197,7 +209,7 @@ static void apply_report(const struct session_known *known, const struct session
         return set(v, SESSION_LOST, why_missing(known, report, rules));
     switch (report->state) {
     case SESSION_STARTING:
-        return poll_starting(known, rules->start_ms, now_ms, v);
+        return poll_starting(known, report, rules->start_ms, now_ms, v);
     case SESSION_DISCONNECTED:
         return report->source == REPORT_WEBHOOK ? webhook_disconnected(known, report, v)
                                                 : poll_disconnected(known, report, v);

@@ -89,6 +89,10 @@ static const struct row {
       CODE(428), { POLL, .missing = true }, NONE, DISCONNECTED, CODE(428), IGNORED },
 
     /* starting */
+    { "a bridge that has no word for a code calls it starting", { .state = SESSION_QR_PENDING, .webhook_ms = NOW - START }, NONE,
+      { POLL, .state = STARTING }, NONE, SESSION_QR_PENDING, NONE, TAKEN },
+    { "no other code has come", { .state = SESSION_QR_PENDING, .webhook_ms = NOW - START - 2 * S }, NONE,
+      { POLL, .state = STARTING }, NONE, STARTING, NONE, TAKEN },
     { "starting", { .state = DISCONNECTED }, CODE(428), { POLL, .state = STARTING }, NONE, STARTING, CODE(428), TAKEN },
     { "starting for 120 s", { .state = STARTING, .starting_ms = NOW - START }, NONE, { POLL, .state = STARTING }, NONE, STARTING, NONE, TAKEN },
     { "starting for longer", { .state = STARTING, .starting_ms = NOW - START - 1 }, NONE,
