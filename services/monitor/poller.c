@@ -327,10 +327,20 @@ static int read_health(const struct poller *s, const struct bridge_answer *a)
     return s->driver ? bridge_read_health(s->driver, a) : detect_read_health(a);
 }
 
-static void after_health(struct poller *s, bool good)
+/* A bridge that refuses our key, or asks for a pause, is there. */
+static bool is_alive(const struct bridge_call *c)
 {
-    if (!good)
-        end(s, SWEEP_UNHEALTHY, false);
+    return c->kind == 0 || c->kind == BRIDGE_UNAUTHORIZED || c->kind == BRIDGE_THROTTLED;
+}
+
+static void after_health(struct poller *s, const struct bridge_call *c)
+{
+    if (c->kind != 0)
+        end(s,
+            c->kind == BRIDGE_UNAUTHORIZED ? SWEEP_REFUSED
+            : is_alive(c)                  ? SWEEP_FAULT
+                                           : SWEEP_UNHEALTHY,
+            false);
     else if (s->driver)
         ask_sessions(s);
     else
@@ -346,8 +356,8 @@ static void on_health(void *ctx, const struct http_answer *a)
     if (s->closing)
         return;
     c = bridge_call_result(a, read_health(s, &answer));
-    s->owner.on_health(s->ctx, c.kind == 0, &c);
-    after_health(s, c.kind == 0);
+    s->owner.on_health(s->ctx, is_alive(&c), &c);
+    after_health(s, &c);
 }
 
 static void on_check(void *ctx, const struct http_answer *a)
@@ -360,7 +370,7 @@ static void on_check(void *ctx, const struct http_answer *a)
     if (s->closing)
         return;
     c = bridge_call_result(a, read_health(s, &answer));
-    s->owner.on_health(s->ctx, c.kind == 0, &c);
+    s->owner.on_health(s->ctx, is_alive(&c), &c);
 }
 
 void poller_check(struct poller *s)

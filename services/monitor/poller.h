@@ -27,7 +27,7 @@ enum sweep_end {
 /* All fire in the loop's thread; on_call and on_end may fire before poller_start() has returned (when a
  * request cannot even be made). None may close the poller. */
 struct poller_owner {
-    /* GET /health was answered, or was not. */
+    /* GET /health was answered (good: also by a refusal of our key, or by 429), or was not. */
     void (*on_health)(void *ctx, bool good, const struct bridge_call *call);
     /* Every other call, once, before its answer is read: is the bridge to be reached? */
     void (*on_call)(void *ctx, const struct bridge_call *call);
