@@ -51,7 +51,9 @@ static void add_bridge(struct flags *f)
         return;
     }
     add(f, "--whatsapp-api-url=http://bridge.sim");
-    add(f, "--whatsapp-bridge=contract");
+    add(f, "--whatsapp-bridge=%s", sim.driver ? sim.driver : "contract");
+    if (sim.key)
+        add(f, "--whatsapp-api-key=%s", sim.key);
 }
 
 static void add_policy(struct flags *f)

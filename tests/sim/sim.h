@@ -110,9 +110,10 @@ struct sim {
     struct policy policy;
     struct sim_session *sessions;
     int n_sessions;
-    bool unchecked; /* the store is not observed: only the cost is measured */
-    bool outdated;  /* the bridge is parked as a whole */
-    bool has_list;  /* the bridge answers a list call */
+    bool unchecked;           /* the store is not observed: only the cost is measured */
+    bool outdated;            /* the bridge is parked as a whole */
+    bool has_list;            /* the bridge answers a list call */
+    const char *driver, *key; /* WHATSAPP_BRIDGE and its key; NULL: contract, and none */
     enum sim_mode mode;
     int64_t lied_t;       /* a list last lied */
     int lie;              /* how the next list lies; 0: it does not */
