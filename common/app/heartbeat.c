@@ -173,3 +173,15 @@ void heartbeat_close(struct heartbeat *h)
     (void)close(h->fd);
     mem_free(h);
 }
+
+const char *heartbeat_first_dead(const char *data_dir, struct clock *clock)
+{
+    static const char *const services[] = { "monitor", "webhook-ingest", "reconnect-worker", "forwarder",
+                                            "bus-hub" };
+
+    for (size_t i = 0; i < ARRAY_LEN(services); i++) {
+        if (heartbeat_find(data_dir, services[i], clock, NULL) == HEARTBEAT_DEAD)
+            return services[i];
+    }
+    return NULL;
+}

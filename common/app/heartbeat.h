@@ -38,3 +38,6 @@ enum heartbeat_state heartbeat_find(const char *data_dir, const char *service, s
 /* Is any program alive that belongs to this folder? Its name is in *ret_name. One that was killed a moment ago counts as long
  * as a process has its number. */
 bool heartbeat_any(const char *data_dir, struct clock *clock, char *ret_name, size_t n);
+
+/* The first program that was started here and gives no sign of life: "reconnect-worker"; NULL: each one lives, or was stopped. */
+const char *heartbeat_first_dead(const char *data_dir, struct clock *clock);

@@ -2,13 +2,14 @@
  * zapkeep wait: until the stack does its work and the bridge is well, for scripts and for humans who just
  * started it.
  *
- * Two facts say so without asking any service: log.head comes over the bus (so the hub carries and
- * webhook-ingest can commit), and state.db holds a fresh good sweep of the bridge (so the monitor runs and
- * the bridge answers).
+ * Three facts say so without asking any service: log.head comes over the bus (so the hub carries and
+ * webhook-ingest can commit), state.db holds a fresh good sweep of the bridge (so the monitor runs and
+ * the bridge answers), and no program that was started here is dead.
  */
 #include <errno.h>
 #include <stdio.h>
 
+#include "common/app/heartbeat.h"
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/ops/open_state.h"
@@ -84,6 +85,7 @@ static void look_at_bridge(struct wait *w, const char *name, char *ret, size_t n
 {
     struct bridge_row row = { 0 };
     struct now now = { 0 };
+    const char *dead = heartbeat_first_dead(w->settings.cli.app.data_dir, &w->clock);
     int r = w->state ? 0 : ops_open_state(app_store(&w->settings.cli.app), &w->state);
 
     if (r == 0)
@@ -103,6 +105,8 @@ static void look_at_bridge(struct wait *w, const char *name, char *ret, size_t n
                        row.health_detail[0] ? ": " : "", row.health_detail);
     else if (now.steady_ms > row.fresh_until)
         (void)snprintf(ret, n, "the monitor has not seen the sessions of bridge \"%s\" lately", name);
+    else if (dead)
+        (void)snprintf(ret, n, "%s is dead: it was started, and gives no sign of life", dead);
     else
         ret[0] = '\0';
 }

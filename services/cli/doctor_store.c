@@ -6,6 +6,7 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include "common/app/heartbeat.h"
 #include "common/base/mem.h"
 #include "common/base/own_file.h"
 #include "common/domain/cause.h"
@@ -209,6 +210,11 @@ static int read_row(struct doctor *d, struct bridge_row *ret, struct now *ret_no
     return r;
 }
 
+static enum heartbeat_state beat_of(struct doctor *d, const char *service)
+{
+    return heartbeat_find(d->settings.cli.app.data_dir, service, &d->clock, NULL);
+}
+
 void doctor_monitor(struct doctor *d, struct finding *f)
 {
     struct bridge_row row = { 0 };
@@ -216,7 +222,9 @@ void doctor_monitor(struct doctor *d, struct finding *f)
     struct now now;
     int r = read_row(d, &row, &now);
 
-    if (r < 0)
+    if (beat_of(d, "monitor") == HEARTBEAT_DEAD)
+        finding_set(f, FINDING_BAD, "start zapkeep-monitor", "the monitor is dead: it gives no sign of life");
+    else if (r < 0)
         finding_set(f, FINDING_SKIP, "", "state.db cannot be read: %s", err_text(r));
     else if (r == BRIDGES_NONE || row.swept_at == 0)
         finding_set(f, FINDING_BAD,
@@ -246,6 +254,12 @@ void doctor_workers(struct doctor *d, struct finding *f)
     else if (r == BRIDGES_NONE || row.interval_ms == 0)
         finding_set(f, FINDING_BAD, "start zapkeep-reconnect: nobody brings dropped sessions back",
                     "no reconnect-worker has ever started for bridge \"%s\"", d->settings.cli.bridge.name);
+    else if (beat_of(d, "reconnect-worker") == HEARTBEAT_DEAD)
+        finding_set(f, FINDING_BAD, "start zapkeep-reconnect: nobody brings dropped sessions back",
+                    "all reconnect-workers are dead: none gives a sign of life");
+    else if (beat_of(d, "reconnect-worker") == HEARTBEAT_NONE && !*d->settings.cli.app.store)
+        finding_set(f, FINDING_BAD, "start zapkeep-reconnect: nobody brings dropped sessions back",
+                    "no reconnect-worker runs: the last one was stopped");
     else if (row.breaker.state != BREAKER_CLOSED)
         finding_set(f, FINDING_WARN, "the bridge fails reconnect calls: look at its log",
                     "the workers' breaker is %s", breaker_state_text(row.breaker.state));

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/app/bridge_set.h"
+#include "common/app/heartbeat.h"
 #include "common/app/role_share.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -119,11 +120,22 @@ static int check_bus(void *ctx, char *ret_why, size_t n)
     return 1;
 }
 
+/* Shown, and no reason to call the monitor itself not ready: to start it again mends nothing. */
+static int check_programs(void *ctx, char *ret_why, size_t n)
+{
+    const struct monitor *m = ctx;
+    const char *dead = heartbeat_first_dead(m->settings.app.data_dir, app_clock(m->app));
+
+    (void)snprintf(ret_why, n, "%s is dead", dead ? dead : "nobody");
+    return dead != NULL;
+}
+
 static void add_checks(struct monitor *m)
 {
     app_check_add(m->app, &(struct app_check){ "store", check_store, m, true });
     app_check_add(m->app, &(struct app_check){ "bridge", check_bridge, m, false });
     app_check_add(m->app, &(struct app_check){ "bus", check_bus, m, false });
+    app_check_add(m->app, &(struct app_check){ "programs", check_programs, m, false });
 }
 
 /* ---- the role ---------------------------------------------------------------------------- */

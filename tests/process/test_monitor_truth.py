@@ -311,21 +311,42 @@ def test_a_bridge_that_hangs_is_noticed_between_sweeps(scripted):
     zk.wait_until("it is down", lambda: alerts(s) == {("bridge-down", "")}, 15)
 
 
+DEAD = [  # process, its program, the alert
+    ("hub", "bus-hub", "bus-hub-dead"),
+    ("ingest", "webhook-ingest", "webhook-ingest-dead"),
+    ("worker-2", "reconnect-worker", "reconnect-workers-dead"),
+    ("forward", "forwarder", "forwarder-dead"),
+]
+
+
 def test_nothing_dead_looks_alive(make_stack):
-    """A worker and ingest that are killed are alerts within 30 s; one that is stopped in an orderly way is nobody's problem."""
-    s = make_stack(**{**FAST, "WHATSAPP_BRIDGE": "contract"})
+    """Each program that is killed is one alert within 30 s, wherever somebody looks; one that is stopped in an orderly way is nobody's problem."""
+    s = make_stack(**{**FAST, "WHATSAPP_BRIDGE": "contract", "BACKEND_URL": f"http://127.0.0.1:{zk.free_port()}"})
     s.all("contract", "--sessions", "2", workers=2)
-    assert alerts(s) == set()
+    s.forward()
     s.processes["worker-1"].stop()
-    s.processes["worker-2"].kill()
-    s.processes["ingest"].kill()
-    zk.wait_until("both are alerts", lambda: alerts(s) == {("reconnect-workers-dead", ""), ("webhook-ingest-dead", "")}, 30)
+    assert alerts(s) == set()
+    for name, _, _ in DEAD:
+        s.processes[name].kill()
+    zk.wait_until("each is an alert", lambda: alerts(s) == {(alert, "") for _, _, alert in DEAD}, 30)
+    text = s.cli("status").stdout
+    assert text.startswith("wrong     alert reconnect-workers-dead") and all(f"alert {alert}:" in text for _, _, alert in DEAD), text
+    assert s.cli("status").returncode == 1
+    findings = {row["check"]: row for row in map(json.loads, s.cli("doctor", "--json").stdout.splitlines())}
+    assert findings["workers"]["level"] == findings["ingest"]["level"] == findings["forward"]["level"] == "bad", findings
+    assert "is dead" in s.cli("wait", "--timeout", "100ms").stderr
+    _, _, ready = zk.http("GET", f"http://127.0.0.1:{s.ports['monitor']}/ready")
+    assert json.loads(ready)["checks"]["programs"] == "webhook-ingest is dead"
+    s.hub()
     s.ingest()
     s.worker()
+    s.forward()
     zk.wait_until("they are back", lambda: alerts(s) == set(), 30)
     s.processes["monitor"].kill()
-    zk.wait_until("status says so", lambda: "the monitor is dead" in s.cli("status").stdout, 30)
-    assert s.cli("status").returncode == 1
+    zk.wait_until("status says so", lambda: s.cli("status").stdout.startswith("wrong     the monitor is dead"), 30)
+    assert s.cli("status").returncode == 1 and "monitor is dead" in s.cli("wait", "--timeout", "100ms").stderr
+    findings = {row["check"]: row for row in map(json.loads, s.cli("doctor", "--json").stdout.splitlines())}
+    assert findings["monitor"]["level"] == "bad" and "dead" in findings["monitor"]["message"]
 
 
 def test_the_heartbeat_url_is_fetched_only_when_all_is_well(make_stack):
