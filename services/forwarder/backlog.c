@@ -6,13 +6,13 @@
 #include "services/forwarder/backlog.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
-#include "common/store/ack_window.h"
+#include "services/forwarder/done_events.h"
+#include "services/forwarder/lost_events.h"
+#include "services/forwarder/queue_load.h"
 #include "services/forwarder/queue_rows.h"
 #include "services/forwarder/queue_schedule.h"
 
@@ -28,11 +28,8 @@ struct backlog {
     size_t bytes;
     int64_t position; /* newest seq that was read */
 
-    struct ack_window window;
-    int64_t saved_floor;
-    bool window_dirty; /* by an acknowledgement: saved with this pass */
-    bool window_moved; /* by events that it does not want: saved at leisure */
-
+    struct done_events done;
+    struct lost_events lost;
     struct event_rows read; /* memory that is kept between reads */
 };
 
@@ -71,19 +68,13 @@ static void forget_event(struct backlog *b, struct session_queue *q, struct queu
     session_queue_drop(q, ev);
 }
 
-static void mark_done(struct backlog *b, int64_t seq)
-{
-    ack_window_set(&b->window, seq);
-    b->window_dirty = true;
-}
-
 /* Its place in the log is behind the window, its row holds it from now on. */
 static int block(struct backlog *b, struct session_queue *q, int64_t seq, bool newest)
 {
     int r = queue_rows_block(&b->rows, q, seq, newest);
 
     if (r == 0)
-        mark_done(b, seq);
+        done_events_mark(&b->done, seq);
     return r;
 }
 
@@ -115,17 +106,15 @@ int backlog_add(struct backlog *b, const struct event *e, bool wanted)
 {
     int r = 0;
 
-    if (ack_window_has(&b->window, e->seq))
+    if (done_events_has(&b->done, e->seq))
         return 0;
-    if (!ack_window_fits(&b->window,
-                         e->seq)) /* the floor has to move on before anything else is remembered */
+    if (!done_events_fits(&b->done, e->seq)) /* the floor has to move on before anything else is remembered */
         r = backlog_spill(b, 0);
     if (r != 0)
         return r;
     if (wanted)
         return add_wanted(b, e);
-    ack_window_set(&b->window, e->seq);
-    b->window_moved = true;
+    done_events_mark_unwanted(&b->done, e->seq);
     return 0;
 }
 
@@ -165,7 +154,7 @@ static int store_event(struct backlog *b, struct session_queue *q, struct queued
     }
     r = queue_rows_put_retry(&b->rows, q, wall_ms(b), NULL);
     if (r == 0)
-        mark_done(b, ev->event.seq);
+        done_events_mark(&b->done, ev->event.seq);
     return r;
 }
 
@@ -215,40 +204,20 @@ int backlog_spill(struct backlog *b, int keep)
 
 /* ---- events that the log has lost ------------------------------------------------------------ */
 
-#define REMOVED "removed from the log by its hard limit before delivery"
-
 static int give_up_removed(struct backlog *b, struct session_queue *q, int64_t seq)
 {
-    struct event e = { .seq = seq, .bridge = q->bridge, .session = q->session };
     bool of_retry = q->head_has_row && q->head_seq == seq;
-    int r;
+    int r = lost_events_one(&b->lost, seq, q->bridge, q->session, of_retry ? q->tries.counted : 0);
 
-    event_reader_event_id(b->o.stores->reader, seq, e.id);
-    r = dead_letters_put(b->o.dead, &b->o.of, &e, REMOVED, of_retry ? q->tries.counted : 0, NULL);
     if (r == 0)
         r = queue_rows_remove(&b->rows, q, seq, !of_retry);
     session_queue_forget_head(q);
-    log_error("event-lost", "an event was " REMOVED, KS("destination", b->o.of.name), KI("seq", seq),
-              KR("session", q->session));
     return r;
-}
-
-static int give_up_range(struct backlog *b, int64_t from, int64_t to)
-{
-    struct event e = { .seq = from };
-    char reason[FORWARD_DETAIL_MAX];
-
-    event_reader_event_id(b->o.stores->reader, from, e.id);
-    (void)snprintf(reason, sizeof reason, "%" PRId64 " events, seq %" PRId64 " to %" PRId64 ", " REMOVED,
-                   to - from + 1, from, to);
-    log_error("events-lost", "events were " REMOVED, KS("destination", b->o.of.name), KI("from", from),
-              KI("to", to));
-    return dead_letters_put(b->o.dead, &b->o.of, &e, reason, 0, NULL);
 }
 
 int backlog_skip_gap(struct backlog *b, int64_t first_seq)
 {
-    bool begun = b->window.floor >= 0;
+    bool begun = done_events_begun(&b->done);
     int r = group_commit_begin(b->o.commit);
 
     if (begun && first_seq <= b->position + 1)
@@ -256,9 +225,8 @@ int backlog_skip_gap(struct backlog *b, int64_t first_seq)
     if (r == 0 && begun)
         r = backlog_spill(b, 0);
     if (r == 0 && begun)
-        r = give_up_range(b, b->position + 1, first_seq - 1);
-    ack_window_jump(&b->window, first_seq - 1);
-    b->window_dirty = true;
+        r = lost_events_range(&b->lost, b->position + 1, first_seq - 1);
+    done_events_jump(&b->done, first_seq - 1);
     return r;
 }
 
@@ -331,7 +299,7 @@ static int unspill(struct backlog *b, struct session_queue *q)
     if (q->blocked == 0 && b->read.next_seq <= q->spill_to)
         q->first_row_seq = b->read.next_seq;
     missing = queue_rows_spill_looked(&b->rows, q, b->read.next_seq);
-    return missing > 0 ? give_up_range(b, q->spill_to - missing + 1, q->spill_to) : 0;
+    return missing > 0 ? lost_events_range(&b->lost, q->spill_to - missing + 1, q->spill_to) : 0;
 }
 
 /* Seq of the first event of a queue that has none in memory; 0: there is none. */
@@ -428,17 +396,9 @@ void backlog_set_alone(struct session_queue *q)
 /* The event needs no more: its rows go, or its bit is set. */
 static int finish(struct backlog *b, struct session_queue *q, struct queued_event *ev)
 {
-    int64_t seq = ev->event.seq;
-    int r;
+    int r = has_row(q, ev) ? queue_rows_remove(&b->rows, q, ev->event.seq, ev->blocked)
+                           : done_events_ack(&b->done, b->o.commit, b->o.destination, &ev->event);
 
-    if (has_row(q, ev)) {
-        r = queue_rows_remove(&b->rows, q, seq, ev->blocked);
-    } else {
-        mark_done(b, seq);
-        r = ack_window_reaches(b->saved_floor, seq)
-                ? group_commit_ack(b->o.commit, b->o.destination, &ev->event)
-                : group_commit_begin(b->o.commit);
-    }
     session_queue_forget_head(q);
     forget_event(b, q, ev);
     return r;
@@ -475,7 +435,7 @@ static int wait_for_retry(struct backlog *b, struct session_queue *q, struct que
     if (r != 0)
         return r;
     if (!had_row)
-        mark_done(b, seq);
+        done_events_mark(&b->done, seq);
     q->n_sent = 0;
     forget_event(b, q, ev);
     r = spill_queue(b, q, 0);
@@ -632,23 +592,9 @@ int backlog_skip(struct backlog *b, int64_t seq, bool *ret_found)
 
 int backlog_save(struct backlog *b, bool all)
 {
-    CLEANUP(buf_fini) struct buf bits = BUF_INIT(ACK_WINDOW_SEQS / 8 + 8);
     int r = queue_rows_save_spills(&b->rows);
 
-    if (r != 0 || (!b->window_dirty && !(all && b->window_moved)))
-        return r;
-    ack_window_pack(&b->window, &bits);
-    r = group_commit_begin(b->o.commit);
-    if (r == 0)
-        r = buf_error(&bits);
-    if (r == 0)
-        r = forward_save_window(b->o.stores->db, b->o.destination, b->window.floor,
-                                (struct str){ buf_str(&bits), bits.len });
-    if (r != 0)
-        return group_commit_fail(b->o.commit, r);
-    b->saved_floor = b->window.floor;
-    b->window_dirty = b->window_moved = false;
-    return 0;
+    return r ? r : done_events_save(&b->done, b->o.commit, b->o.stores->db, b->o.destination, all);
 }
 
 static int on_needs(void *ctx, struct session_queue *q)
@@ -662,7 +608,7 @@ static int on_needs(void *ctx, struct session_queue *q)
 
 int64_t backlog_needs(struct backlog *b)
 {
-    int64_t seq = b->saved_floor > 0 ? b->saved_floor : 0;
+    int64_t seq = done_events_saved(&b->done);
 
     (void)queue_table_each(b->table, on_needs, &seq);
     return seq;
@@ -704,83 +650,32 @@ int64_t backlog_events(const struct backlog *b)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-static int on_retry_row(void *ctx, const struct forward_retry *row)
-{
-    struct backlog *b = ctx;
-    struct session_queue *q = queue_table_get(b->table, QUEUE_LIVE, row->bridge, row->session);
-    int64_t soon = boot_ms(b) + DEST_BREAKER_DOUBT_MS;
-
-    if (!q)
-        return -ENOMEM;
-    session_queue_note_row(q, row->seq);
-    q->head_seq = row->seq;
-    q->head_has_row = true;
-    q->tries.counted = (int)row->tries;
-    q->tries.sends = (int)row->sends;
-    q->tries.due_at = boot_ms(b) + delivery_wait_left_ms(b->o.schedule, row->tries, row->next_at, wall_ms(b));
-    /* The backend may have been put right meanwhile. */
-    queue_schedule_wait_until(&b->schedule, q, q->tries.due_at < soon ? q->tries.due_at : soon);
-    b->rows.n_retry++;
-    return 0;
-}
-
-static int on_spill_row(void *ctx, const struct forward_spill *row)
-{
-    struct backlog *b = ctx;
-    struct session_queue *q = queue_table_get(b->table, QUEUE_LIVE, row->bridge, row->session);
-
-    if (!q)
-        return -ENOMEM;
-    session_queue_note_row(q, row->from_seq);
-    q->spill_from = row->from_seq;
-    q->spill_to = row->to_seq;
-    q->spill_n = row->n;
-    b->rows.n_spilled += row->n;
-    if (q->state == QUEUE_IDLE)
-        queue_schedule_settle(&b->schedule, q);
-    return 0;
-}
-
-static int on_blocked_rows(void *ctx, struct str bridge, struct str session, int64_t n, int64_t first_seq)
-{
-    struct backlog *b = ctx;
-    struct session_queue *q = queue_table_get(b->table, QUEUE_LIVE, bridge, session);
-
-    if (!q)
-        return -ENOMEM;
-    session_queue_note_row(q, first_seq);
-    q->blocked = n;
-    b->rows.n_blocked += n;
-    if (q->state == QUEUE_IDLE)
-        queue_schedule_settle(&b->schedule, q);
-    return 0;
-}
-
 /* Taken after the last commit, if it is of the event that the log has. */
 static void on_ack(void *ctx, const struct ack *e)
 {
     struct backlog *b = ctx;
 
-    if (ack_window_has(&b->window, e->seq) || !ack_window_fits(&b->window, e->seq))
+    if (done_events_has(&b->done, e->seq) || !done_events_fits(&b->done, e->seq))
         return;
     if (event_read(b->o.stores->reader, e->seq, NULL, 1, &b->read) != 0 || b->read.n == 0 ||
         !acks_match(b->o.stores->acks, e, b->read.rows[0].seq, b->read.rows[0].at))
         return;
-    mark_done(b, e->seq);
+    done_events_mark(&b->done, e->seq);
 }
 
 static int load(struct backlog *b)
 {
-    struct db *db = b->o.stores->db;
-    int r;
+    struct queue_load l = { .rows = &b->rows,
+                            .table = b->table,
+                            .schedule = &b->schedule,
+                            .delivery = b->o.schedule,
+                            .boot_ms = boot_ms(b),
+                            .wall_ms = wall_ms(b) };
 
-    ack_window_load(&b->window, b->o.floor, b->o.done);
+    done_events_load(&b->done, b->o.floor, b->o.done);
     acks_each(b->o.stores->acks, b->o.destination, on_ack, b);
-    b->position = b->window.floor > 0 ? b->window.floor : 0;
-    r = forward_retry_each(db, b->o.destination, on_retry_row, b);
-    if (r == 0)
-        r = forward_blocked_each(db, b->o.destination, on_blocked_rows, b);
-    return r == 0 ? forward_spill_each(db, b->o.destination, on_spill_row, b) : r;
+    b->position = done_events_floor(&b->done);
+    return queue_load_all(&l);
 }
 
 int backlog_open(const struct backlog_options *o, struct backlog **ret)
@@ -791,7 +686,7 @@ int backlog_open(const struct backlog_options *o, struct backlog **ret)
     if (!b)
         return -ENOMEM;
     b->o = *o;
-    b->saved_floor = o->floor;
+    b->lost = (struct lost_events){ o->stores, o->dead, &b->o.of };
     b->rows = (struct queue_rows){ .db = o->stores->db, .commit = o->commit, .destination = o->destination };
     list_init(&b->rows.dirty);
     r = queue_table_open(&b->table);
