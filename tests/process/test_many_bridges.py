@@ -6,6 +6,7 @@ import signal
 import pytest
 import secrets_watch
 import zk
+from test_console_api import Console
 
 HEAD = """[bridge {name}]
 type = contract
@@ -212,3 +213,47 @@ def test_webhooks_that_reach_nobody_name_their_bridge(stack, two):
     zk.wait_until("support is watched again", lambda: two.connected("support") == 1)
     assert post("support", two.token("support")) == 200
     zk.wait_until("it is over", lambda: "alert webhooks-unwatched: bridge support" not in shown() and "webhooks-refused" not in shown())
+
+
+def test_the_console_tells_sessions_of_one_id_apart(stack, two):
+    """The same ids on two bridges: each has its own row, state, timeline, events, park, replay and pairing."""
+    for name in two.names:
+        two.start(name)
+        two.control(name, "POST", "/sessions?n=2&prefix=shop-")
+    stack.hub()
+    stack.ingest()
+    monitor = stack.monitor()
+    for name in two.names:
+        zk.wait_until(f"{name} is watched", lambda name=name: two.connected(name) == 2, needs=monitor)
+    console = Console(stack)
+    assert console.login()[0] == 200
+
+    def rows(query=""):
+        return {(r["bridge"], r["session"]): r for r in console.get(f"/sessions?q=shop-1{query}")[2]["rows"]}
+    zk.wait_until("both rows are there", lambda: set(rows()) == {("sales", "shop-1"), ("support", "shop-1")})
+    assert set(rows("&bridge=support")) == {("support", "shop-1")}
+    two.control("support", "POST", "/drop?session=shop-1&code=401")
+    zk.wait_until("the one of support is logged out", lambda: rows()[("support", "shop-1")]["state"] == "logged_out")
+    assert rows()[("sales", "shop-1")]["state"] == "connected"
+    done = console.post("/sessions/actions", {"action": "park", "sessions": [{"bridge": "sales", "session": "shop-2"}]})[2]
+    assert (done["done"], done["refused"]) == (1, 0)
+
+    def kinds(bridge, session, kind):
+        return [i for i in console.get(f"/sessions/{bridge}/{session}/timeline")[2]["items"] if i["kind"] == kind]
+    assert [i["action"] for i in kinds("sales", "shop-2", "operator")] == ["session.park"] and not kinds("support", "shop-2", "operator")
+    parked = {(r["bridge"], r["session"]) for r in console.get("/sessions?state=parked")[2]["rows"]}
+    assert parked == {("sales", "shop-2")}
+    for name in two.names:
+        body = zk.webhook("shop-1", message_id=f"only-{name}")
+        assert zk.http("POST", f"http://127.0.0.1:{stack.ports['ingest']}/webhook/{name}", body,
+                       {"Content-Type": "application/json", "Authorization": f"Bearer {two.token(name)}"})[0] == 200
+    ids = [r["message_id"] for r in console.get("/events?bridge=support&session=shop-1&type=message.")[2]["rows"]]
+    assert ids == ["only-support"]
+    count = {"dry_run": True, "type": "message.", "from_seq": 1}
+    assert console.post("/delivery/replay", {**count, "sessions": ["shop-1"]})[2]["matched"] == 2
+    assert console.post("/delivery/replay", {**count, "sessions": ["sales/shop-1"]})[2]["matched"] == 1
+    shown = {b["bridge"]: {s["name"]: s["value"] for s in b["settings"]} for b in console.get("/bridges")[2]["bridges"]}
+    assert {n: s["WHATSAPP_API_URL"] for n, s in shown.items()} == {n: f"http://127.0.0.1:{two.port[n][0]}" for n in two.names}
+    pairing = console.post("/pairings", {"bridge": "support", "session": "shop-new"})[2]
+    zk.wait_until("its code is there", lambda: console.get(f"/pairings/{pairing['id']}")[2]["step"] == "code")
+    assert b"shop-new" in two.control("support", "GET", "/state") and b"shop-new" not in two.control("sales", "GET", "/state")

@@ -1,13 +1,13 @@
 // The list of all changes, with their author and time; and the tokens of scripts.
 import { get, post, remove, withQuery } from '../api.js';
 import { t, tOr } from '../lib/i18n.js';
-import { sessionLink } from '../lib/route.js';
 import { useReloadOn, useResource } from '../resource.js';
 import { isOperator, me, useStore } from '../store.js';
 import { html, useState } from '../ui/html.js';
 import { ActionButton, Dialog, ask, attempt } from '../ui/dialog.js';
 import { Tag } from '../ui/icon.js';
 import { Empty, Loaded, Page, Panel } from '../ui/page.js';
+import { SessionName } from '../ui/state.js';
 import { Ago, Clock } from '../ui/time.js';
 
 function Rows() {
@@ -21,7 +21,7 @@ function Rows() {
       setOlder((o) => ({ rows: [...o.rows, ...page.rows], next: page.next_before }));
     });
   return html`<${Loaded} resource=${first}>${(d) => (d.rows.length === 0 ? html`<${Empty} title=${t('audit.none')} text=${t('audit.none.text')} />` : html`<div class="scroll" tabindex="0" role="region" aria-label=${t('audit.title')}><table class="table"><thead><tr>${['time', 'actor', 'action', 'session', 'detail'].map((c) => html`<th scope="col">${t(`column.${c}`)}</th>`)}</tr></thead>
-    <tbody>${[...d.rows, ...older.rows].map((r) => html`<tr key=${r.n}><td><${Clock} at=${r.at} /></td><td>${r.actor}${r.address && html` <span class="faint">${r.address}</span>`}</td><td>${tOr(`audit.${r.action}`, r.action)} ${!r.ok && html`<${Tag} tone="bad">${t('audit.refused')}<//>`}</td><td>${r.session ? html`<a href=${sessionLink(r.bridge, r.session)}>${r.session}</a>` : (r.bridge || '–')}</td><td class="wrap">${r.detail}</td></tr>`)}</tbody></table></div>${next > 0 && html`<${ActionButton} run=${more}>${t('action.older')}<//>`}`)}<//>`;
+    <tbody>${[...d.rows, ...older.rows].map((r) => html`<tr key=${r.n}><td><${Clock} at=${r.at} /></td><td>${r.actor}${r.address && html` <span class="faint">${r.address}</span>`}</td><td>${tOr(`audit.${r.action}`, r.action)} ${!r.ok && html`<${Tag} tone="bad">${t('audit.refused')}<//>`}</td><td>${r.session ? html`<${SessionName} bridge=${r.bridge} session=${r.session} />` : (r.bridge || '–')}</td><td class="wrap">${r.detail}</td></tr>`)}</tbody></table></div>${next > 0 && html`<${ActionButton} run=${more}>${t('action.older')}<//>`}`)}<//>`;
 }
 
 function NewToken({ onDone }) {

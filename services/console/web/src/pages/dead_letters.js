@@ -7,6 +7,7 @@ import { html, useState } from '../ui/html.js';
 import { ActionButton, Dialog, ask } from '../ui/dialog.js';
 import { Tag } from '../ui/icon.js';
 import { Empty, Fact, Loaded, Panel, Select } from '../ui/page.js';
+import { Of } from '../ui/state.js';
 import { Ago, Clock } from '../ui/time.js';
 import { command } from './delivery.js';
 import { JsonTree } from './event_body.js';
@@ -14,7 +15,7 @@ import { JsonTree } from './event_body.js';
 function Letter({ id, onClose }) {
   const letter = useResource(`/delivery/dead/${id}`);
   return html`<${Dialog} wide title=${t('dead.title', { id })} onClose=${onClose}><${Loaded} resource=${letter}>${(l) => html`<dl class="facts">
-      <${Fact} label=${t('column.destination')}>${l.destination}<//><${Fact} label=${t('column.session')}><a href=${sessionLink(l.bridge, l.session)} onClick=${onClose}>${l.session}</a><//>
+      <${Fact} label=${t('column.destination')}>${l.destination}<//><${Fact} label=${t('column.session')}><a href=${sessionLink(l.bridge, l.session)} onClick=${onClose}>${l.session}</a><${Of} bridge=${l.bridge} /><//>
       <${Fact} label=${t('column.event')}>${l.seq} · ${l.type}<//><${Fact} label=${t('column.tries')}>${number(l.tries)}<//><${Fact} label=${t('dead.at')}><${Clock} at=${l.dead_at} /><//><${Fact} label="webhook-id"><code>${l.event_id}</code><//></dl>
     <p><b>${l.status > 0 ? l.status : ''}</b> ${l.detail}</p>
     ${l.answer && html`<h3>${t('dead.answer')}</h3><pre tabindex="0">${l.answer}</pre>`}
@@ -44,7 +45,7 @@ export function DeadLetters({ operator, destinations, query }) {
   const actions = html`${destinations.length > 1 && html`<${Select} value=${destination} onChange=${(d) => (setDestination(d), setAfter(0))} label=${t('column.destination')} options=${[['', t('delivery.any')], ...destinations.map((d) => [d.destination, d.destination])]} />`}
     ${operator && dead.data?.rows.length > 0 && ['dead_retry', 'dead_drop'].map((a) => html`<${ActionButton} kind=${a === 'dead_drop' ? 'danger-quiet' : ''} run=${run(a, chosen.size > 0)}>${t(chosen.size > 0 ? `dead.${a}.some` : `dead.${a}.all`, { n: chosen.size })}<//>`)}`;
   return html`<${Panel} title=${t('delivery.dead')} actions=${actions}><${Loaded} resource=${dead}>${(d) => (d.rows.length === 0 && !after ? html`<${Empty} title=${t('dead.none')} text=${t('dead.none.text')} />` : html`<div class="scroll" tabindex="0" role="region" aria-label=${t('delivery.dead')}><table class="table"><thead><tr>${operator && html`<th scope="col" class="c-pick"><span class="hidden">${t('action.select')}</span></th>`}${['id', 'session', 'destination', 'type', 'answer', 'since'].map((c) => html`<th scope="col">${t(`column.${c}`)}</th>`)}</tr></thead>
-    <tbody>${d.rows.map((l) => html`<tr key=${l.id}>${operator && html`<td class="c-pick"><input type="checkbox" aria-label=${t('sessions.select', { name: l.id })} checked=${chosen.has(l.id)} onChange=${() => toggle(l.id)} /></td>`}<td><button class="link" onClick=${() => setShown(l.id)}>${l.id}</button></td><td>${l.session}</td><td>${l.destination}</td><td>${l.type}</td>
+    <tbody>${d.rows.map((l) => html`<tr key=${l.id}>${operator && html`<td class="c-pick"><input type="checkbox" aria-label=${t('sessions.select', { name: l.id })} checked=${chosen.has(l.id)} onChange=${() => toggle(l.id)} /></td>`}<td><button class="link" onClick=${() => setShown(l.id)}>${l.id}</button></td><td>${l.session}<${Of} bridge=${l.bridge} /></td><td>${l.destination}</td><td>${l.type}</td>
       <td class="wrap">${l.redeliver && html`<${Tag} tone="busy">${t('dead.redeliver')}<//> `}<b>${l.status > 0 ? l.status : ''}</b> ${l.detail}</td><td><${Ago} at=${l.dead_at} /></td></tr>`)}</tbody></table></div>
     <div class="buttons"><span class="faint">${t('dead.total', { n: d.total })}</span>${d.next_after > 0 && html`<button onClick=${() => setAfter(d.next_after)}>${t('action.more')}</button>`}${after > 0 && html`<button onClick=${() => setAfter(0)}>${t('action.first')}</button>`}</div>`)}<//>
     ${shown > 0 && html`<${Letter} id=${shown} onClose=${() => setShown(0)} />`}<//>`;

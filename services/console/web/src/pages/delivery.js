@@ -1,7 +1,7 @@
 // Destinations with their lag; events that wait, events that were given up, and the replay.
 import { post } from '../api.js';
 import { number, t, tOr } from '../lib/i18n.js';
-import { sessionLink, build } from '../lib/route.js';
+import { build } from '../lib/route.js';
 import { parseBody } from '../lib/tree.js';
 import { useReloadOn, useResource } from '../resource.js';
 import { isOperator, me, toast, useStore } from '../store.js';
@@ -9,6 +9,7 @@ import { html } from '../ui/html.js';
 import { ActionButton, ask, attempt } from '../ui/dialog.js';
 import { Icon, Tag } from '../ui/icon.js';
 import { Empty, Fact, Loaded, Page, Panel } from '../ui/page.js';
+import { SessionName } from '../ui/state.js';
 import { Ago, Since, Until } from '../ui/time.js';
 import { DeadLetters } from './dead_letters.js';
 import { destinationTone } from './overview.js';
@@ -71,7 +72,7 @@ function Waiting({ operator, after }) {
     after();
   };
   return html`<${Panel} title=${t('delivery.waiting')}><${Loaded} resource=${waiting}>${(d) => (d.rows.length === 0 ? html`<${Empty} title=${t('delivery.waiting.none')} text=${t('delivery.waiting.none.text')} />` : html`<div class="scroll" tabindex="0" role="region" aria-label=${t('delivery.waiting')}><table class="table"><thead><tr>${['session', 'destination', 'event', 'answer', 'tries', 'next', 'behind'].map((c) => html`<th scope="col">${t(`column.${c}`)}</th>`)}${operator && html`<th scope="col"><span class="hidden">${t('column.actions')}</span></th>`}</tr></thead>
-    <tbody>${d.rows.map((r) => html`<tr key=${`${r.destination} ${r.bridge} ${r.session} ${r.seq}`}><td><a href=${sessionLink(r.bridge, r.session)}><b>${r.session}</b></a></td><td>${r.destination}</td><td><a href=${build(['events'], { seq: r.seq })}>${r.seq}</a></td>
+    <tbody>${d.rows.map((r) => html`<tr key=${`${r.destination} ${r.bridge} ${r.session} ${r.seq}`}><td><${SessionName} bridge=${r.bridge} session=${r.session} /></td><td>${r.destination}</td><td><a href=${build(['events'], { seq: r.seq })}>${r.seq}</a></td>
       <td class="wrap">${r.status > 0 && html`<b>${r.status}</b> `}${r.detail}</td><td>${number(r.tries)}</td><td><${Until} at=${r.next_at} /></td><td>${number(r.behind)}</td>
       ${operator && html`<td class="right"><span class="buttons small"><${ActionButton} run=${run('retry', r)}>${t('action.retry')}<//><${ActionButton} run=${run('skip', r)}>${t('action.skip')}<//></span></td>`}</tr>`)}</tbody></table></div>${d.more && html`<p class="faint">${t('delivery.more')}</p>`}`)}<//><//>`;
 }

@@ -11,6 +11,7 @@ import { attempt, ActionButton } from '../ui/dialog.js';
 import { Icon } from '../ui/icon.js';
 import { Bar, Empty, LiveLine, Loading, Page, Problem, Search, Select } from '../ui/page.js';
 import { Range } from '../ui/range.js';
+import { Of } from '../ui/state.js';
 import { Clock } from '../ui/time.js';
 import { EventBody } from './event_body.js';
 
@@ -79,7 +80,7 @@ function Row({ e, open, current, onOpen }) {
   return html`<li class="${open ? 'open' : ''} ${current ? 'current' : ''}" data-seq=${e.seq}>
     <button class="event-line" aria-expanded=${open} onClick=${onOpen}>
       <span class="mono seq">${e.seq}</span><${Clock} at=${e.at} /><span class="event-type ty-${e.type.split('.')[0]}">${e.type}</span>
-      <span class="event-session">${e.session || e.bridge}</span><span class="event-text">${e.text}</span></button>
+      <span class="event-session">${e.session || e.bridge}${e.session && html`<${Of} bridge=${e.bridge} />`}</span><span class="event-text">${e.text}</span></button>
     ${open && html`<${EventBody} seq=${e.seq} />`}</li>`;
 }
 

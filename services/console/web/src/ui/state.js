@@ -2,8 +2,17 @@
 import { t, tOr } from '../lib/i18n.js';
 import { tone } from '../lib/sessions.js';
 import { calm, percent, runs } from '../lib/strip.js';
+import { sessionLink } from '../lib/route.js';
+import { overview, useStore } from '../store.js';
 import { html } from './html.js';
 import { Tag } from './icon.js';
+
+// The name of a bridge beside that of a session: two bridges may have the same ids.
+export function Of({ bridge }) {
+  const many = (useStore(overview)?.bridges.length ?? 0) > 1;
+  return many && bridge ? html` <span class="faint">${bridge}</span>` : null;
+}
+export const SessionName = ({ bridge, session }) => html`<a href=${sessionLink(bridge, session)}><b>${session}</b></a><${Of} bridge=${bridge} />`;
 
 export function StateTag({ session: s }) {
   const mark = s.parked ? 'parked' : s.silent ? 'silent' : s.flapping ? 'flapping' : '';
