@@ -25,7 +25,7 @@ export async function close() {
 // A page in a context of its own. Its errors, and scripts or styles that the policy refused, fail expectClean().
 export async function newPage({ width = 1280, height = 860, theme = 'light', locale = 'en-GB', ...rest } = {}) {
   const context = await (await open()).newContext({ viewport: { width, height }, colorScheme: theme, locale, timezoneId: 'America/Sao_Paulo', ...rest });
-  context.setDefaultTimeout(8000);
+  context.setDefaultTimeout(20000); // the machine may be busy with something else
   const page = await context.newPage();
   page.faults = [];
   page.on('pageerror', (error) => page.faults.push(error.stack ?? String(error)));
@@ -68,7 +68,7 @@ export async function shot(page, name) {
 }
 
 // Tries until @check holds: for conditions that become true by themselves.
-export async function until(check, text, ms = 8000) {
+export async function until(check, text, ms = 20000) {
   const end = Date.now() + ms;
   for (;;) {
     if (await check()) return;
