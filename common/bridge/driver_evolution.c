@@ -49,14 +49,16 @@ static const char *const asked_events[] = { "MESSAGES_UPSERT",   "MESSAGES_UPDAT
                                             "CONNECTION_UPDATE", "QRCODE_UPDATED",  "STATUS_INSTANCE",
                                             "LOGOUT_INSTANCE",   "REMOVE_INSTANCE" };
 
-/* @token: sent along with each webhook; STR_NULL: none. */
+/* Evolution API writes the URL into each webhook ("destination"), so that all who get the events would read a password in it.
+ * @token: sent along with each webhook; STR_NULL: that of the URL, if it has one. */
 static void put_webhook(struct json_out *j, const char *url, struct str token)
 {
     CLEANUP(buf_fini) struct buf bearer = BUF_INIT(REQUEST_HEAD_MAX);
+    char password[SUBSCRIPTION_TOKEN_MAX];
 
     json_open(j, "webhook", '{');
     json_bool(j, "enabled", true);
-    json_texts(j, "url", url);
+    subscription_put_url(j, url, &token, password, sizeof password);
     json_bool(j, "byEvents", false);
     json_bool(j, "base64", false);
     if (token.n > 0 && buf_addf(&bearer, "Bearer %.*s", (int)token.n, token.p) == 0) {

@@ -56,13 +56,31 @@ static void put_create(struct json_out *j, const struct bridge_target *t, const 
     json_texts(j, "name", id);
 }
 
-static void put_webhook(struct json_out *j, const char *url)
+static void put_token(struct json_out *j, struct str token)
 {
-    json_texts(j, "url", url);
+    CLEANUP(buf_fini) struct buf bearer = BUF_INIT(REQUEST_HEAD_MAX);
+
+    if (token.n == 0 || buf_addf(&bearer, "Bearer %.*s", (int)token.n, token.p) != 0)
+        return;
+    json_open(j, "headers", '{');
+    json_texts(j, "Authorization", buf_str(&bearer));
+    json_close(j, '}');
+}
+
+/* OpenWA delivers with fetch(), which refuses a URL with a password in it: the token goes in a header, unless a secret signs. */
+static void put_webhook(struct json_out *j, const char *url, struct str token, struct str secret)
+{
+    char password[SUBSCRIPTION_TOKEN_MAX];
+
+    subscription_put_url(j, url, &token, password, sizeof password);
     json_open(j, "events", '[');
     json_texts(j, NULL, "*");
     json_close(j, ']');
     json_int(j, "retryCount", RETRY_COUNT);
+    if (secret.n > 0)
+        json_text(j, "secret", secret);
+    else
+        put_token(j, token);
 }
 
 static int build_webhook(const struct bridge_driver *d, const struct bridge_target *t, const char *id,
@@ -72,7 +90,7 @@ static int build_webhook(const struct bridge_driver *d, const struct bridge_targ
     struct json_out j = JSON_OUT(&body);
 
     json_open(&j, NULL, '{');
-    put_webhook(&j, url);
+    put_webhook(&j, url, STR_NULL, STR_NULL);
     json_close(&j, '}');
     return bridge_build_path(d, &webhooks, t, id, &body, ret);
 }
@@ -128,20 +146,6 @@ static const char *const needed_events[] = { "message.received", "message.ack", 
                                              "session.disconnected", NULL };
 
 /* Headers and secret are never shown, so they are sent with every change. */
-static void put_credentials(struct json_out *j, const struct subscription_want *w)
-{
-    struct str token = subscription_first(w->tokens), secret = subscription_first(w->secrets);
-    CLEANUP(buf_fini) struct buf bearer = BUF_INIT(REQUEST_HEAD_MAX);
-
-    if (secret.n > 0)
-        json_text(j, "secret", secret);
-    if (secret.n > 0 || token.n == 0 || buf_addf(&bearer, "Bearer %.*s", (int)token.n, token.p) != 0)
-        return;
-    json_open(j, "headers", '{');
-    json_texts(j, "Authorization", buf_str(&bearer));
-    json_close(j, '}');
-}
-
 /* The one that goes to us is changed; a session without one gets one more, as others may have theirs. */
 static int build_set(const struct bridge_driver *d, const struct bridge_target *t,
                      const struct subscription_want *w, const char *id, const struct bridge_answer *shown,
@@ -158,8 +162,7 @@ static int build_set(const struct bridge_driver *d, const struct bridge_target *
     own = own && text_is_id(str_from(hook_id));
     (void)snprintf(path, sizeof path, "/api/sessions/%%s/webhooks%s%s", own ? "/" : "", own ? hook_id : "");
     json_open(&j, NULL, '{');
-    put_webhook(&j, w->url);
-    put_credentials(&j, w);
+    put_webhook(&j, w->url, subscription_first(w->tokens), subscription_first(w->secrets));
     if (own)
         json_bool(&j, "active", true);
     json_close(&j, '}');

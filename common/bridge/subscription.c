@@ -6,9 +6,11 @@
 
 #include "common/base/base64.h"
 #include "common/base/clean.h"
+#include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/base/url.h"
 #include "common/bridge/answer.h"
+#include "common/bridge/request.h"
 #include "common/bridge/webhook.h"
 
 /* Longer ones are no URL that a person has set. */
@@ -517,4 +519,20 @@ bool subscription_find_own(const struct bridge_driver *d, const struct subscript
     *ret_hook = r.hook;
     memcpy(ret, r.best, sizeof r.best);
     return true;
+}
+
+void subscription_put_url(struct json_out *j, const char *url, struct str *token, char *room, size_t n)
+{
+    CLEANUP(buf_fini) struct buf plain = BUF_INIT(REQUEST_HEAD_MAX);
+    struct url u;
+
+    if (url_parse(url, &u) != 0 || !u.user.p) {
+        json_texts(j, "url", url);
+        return;
+    }
+    if (token->n == 0 && u.password.n > 0)
+        *token = decode(u.password, room, n);
+    (void)buf_addf(&plain, "%s://%s", u.https ? "https" : "http",
+                   u.password.p ? u.password.p + u.password.n + 1 : u.user.p + u.user.n + 1);
+    json_texts(j, "url", buf_str(&plain));
 }

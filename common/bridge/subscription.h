@@ -91,3 +91,7 @@ bool subscription_find_own(const struct bridge_driver *d, const struct subscript
 bool subscription_is_own_url(const struct subscription_want *w, struct json_value url);
 /* The first of two, separated by a comma. */
 struct str subscription_first(const char *list);
+/* Writes "url" without user and password, for a bridge that cannot use them or shows them to others. Where @token is empty it becomes
+ * the password, which is kept in @room. */
+#define SUBSCRIPTION_TOKEN_MAX 256
+void subscription_put_url(struct json_out *j, const char *url, struct str *token, char *room, size_t n);

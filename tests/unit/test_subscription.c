@@ -332,6 +332,29 @@ static void test_set(void **state)
     }
 }
 
+/* Evolution API writes the URL into each webhook, OpenWA cannot use one with a password: it goes into a header. */
+static void test_password_of_the_url(void **state)
+{
+    static const char *const bridges[][2] = { { "evolution", "null" }, { "openwa", "[]" } };
+    static const struct subscription_want password = {
+        .url = "http://zapkeep:pass%2Fword@zapkeep:8000/webhook/main", .tokens = "", .secrets = ""
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(bridges); i++) {
+        struct subscription_check c = begin(bridges[i][0], true);
+        const char *body;
+
+        c.want = &password;
+        assert_true(subscription_check_begin(&c));
+        assert_true(answer(&c, 200, bridges[i][1]));
+        body = buf_str(&c.request.body);
+        assert_non_null(strstr(body, "\"url\":\"http://zapkeep:8000/webhook/main\""));
+        assert_non_null(strstr(body, "\"Bearer pass/word\""));
+        assert_null(strstr(body, "zapkeep:pass"));
+        subscription_check_fini(&c);
+    }
+}
+
 static void test_procedure(void **state)
 {
     static const char *const wrong = EVO_BODY("http://old/webhook/sales", "{}", "true", "[]", "false");
@@ -523,11 +546,11 @@ static void test_overview(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table),    cmocka_unit_test(test_shown),
-        cmocka_unit_test(test_set),      cmocka_unit_test(test_procedure),
-        cmocka_unit_test(test_not_set),  cmocka_unit_test(test_every_driver),
-        cmocka_unit_test(test_settle),   cmocka_unit_test(test_repaired_once),
-        cmocka_unit_test(test_overview),
+        cmocka_unit_test(test_table),         cmocka_unit_test(test_shown),
+        cmocka_unit_test(test_set),           cmocka_unit_test(test_password_of_the_url),
+        cmocka_unit_test(test_procedure),     cmocka_unit_test(test_not_set),
+        cmocka_unit_test(test_every_driver),  cmocka_unit_test(test_settle),
+        cmocka_unit_test(test_repaired_once), cmocka_unit_test(test_overview),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
