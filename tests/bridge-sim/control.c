@@ -72,7 +72,7 @@ static void add_sessions(struct sim *s, struct http_req *r)
     (void)arg(r, "prefix", "demo-", prefix, sizeof prefix);
     for (int64_t i = 1; i <= n; i++) {
         (void)snprintf(id, sizeof id, "%s%lld", prefix, (long long)i);
-        if (session_add(s, id, &x) == 0 && connected)
+        if (session_adopt(s, id, &x) == 0 && connected)
             whatsapp_connect(s, x);
     }
     done(r);

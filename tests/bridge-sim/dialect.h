@@ -64,6 +64,10 @@ struct sim_dialect {
     /* Makes the body another form; returns its type. NULL: JSON. */
     const char *(*wrap)(struct sim *s, const struct sim_session *x, struct buf *body);
     bool (*gives_up)(int status); /* a webhook answered so is not repeated; NULL: none is lost so */
+    /* Gives a session that no caller made the webhook of WEBHOOK_URL and WEBHOOK_AUTH_TOKEN, as a caller would. NULL: the URL is
+     * enough, and has the token as its password. */
+    void (*adopt)(struct sim *s, struct sim_session *x);
+    bool uses_fetch; /* which refuses a URL with a password in it */
     bool has_no_repeats;
     int drop_code; /* of DROP_EVERY: a drop that the bridge does not mend by itself */
     /* Fault no-network: a session that waits for WhatsApp, this often. */
@@ -114,6 +118,8 @@ char *say_raw(struct http_req *r, const char *path);
 void say_webhook_fini(struct sim_webhook *h);
 /* Sets the target of the session's webhooks; false: the URL is of no use. Takes what is in @h in any case. */
 bool say_webhook_set(struct sim *s, struct sim_session *x, struct sim_webhook *h);
+/* For adopt(): WEBHOOK_URL with the token in a header. @events: a JSON array; @config: a template of <url>, <token>, <events>. */
+void say_webhook_adopt(struct sim *s, struct sim_session *x, const char *events, const char *config);
 /* The address of a session's webhooks, "" when there is none. */
 const char *say_webhook_url(const struct sim *s, const struct sim_session *x);
 /* Hex of an HMAC over the body, with the session's secret, else WEBHOOK_SECRET. False: there is no secret. */

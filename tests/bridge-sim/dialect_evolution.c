@@ -239,6 +239,15 @@ static void no_network(struct sim *s, struct sim_session *x)
          "{'instance':'<id>','state':'connecting','statusReason':200}");
 }
 
+static void adopt(struct sim *s, struct sim_session *x)
+{
+    say_webhook_adopt(
+        s, x,
+        "[\"MESSAGES_UPSERT\",\"MESSAGES_UPDATE\",\"SEND_MESSAGE\",\"CONNECTION_UPDATE\",\"QRCODE_UPDATED\","
+        "\"STATUS_INSTANCE\",\"LOGOUT_INSTANCE\",\"REMOVE_INSTANCE\"]",
+        "{'authorization':'Bearer <token>'}");
+}
+
 /* -- calls -- */
 
 static void get_root(struct sim *s, struct http_req *r, struct sim_session *none)
@@ -592,6 +601,7 @@ const struct sim_dialect dialect_evolution = {
     .message = message,
     .user_agent = "axios/1.13.2",
     .gives_up = gives_up,
+    .adopt = adopt,
     .faults = "licence no-network",
     .no_network = no_network,
     .no_network_ms = NO_NETWORK_MS,

@@ -234,6 +234,11 @@ static void drop(struct sim *s, struct sim_session *x, int code)
     }
 }
 
+static void adopt(struct sim *s, struct sim_session *x)
+{
+    say_webhook_adopt(s, x, "[\"*\"]", "");
+}
+
 /* -- calls -- */
 
 static void get_health(struct sim *s, struct http_req *r, struct sim_session *none)
@@ -281,51 +286,75 @@ static void post_create(struct sim *s, struct http_req *r, struct sim_session *n
     answer_session(s, r, x, 201);
 }
 
-static void post_webhook(struct sim *s, struct http_req *r, struct sim_session *x)
+/* One webhook a session. One that was not made by a call is the one of WEBHOOK_URL. */
+static void add_webhook(struct buf *out, const struct sim *s, const struct sim_session *x, const char *count)
+{
+    char hook_id[SAY_UUID_MAX];
+
+    (void)buf_addf(out,
+                   "{'id':'%s','sessionId':'<uuid>','url':'%s','events':%s,'filters':null,'active':true,"
+                   "'retryCount':%s,'lastTriggeredAt':null,'createdAt':<created>,'updatedAt':<created>}",
+                   say_uuid(x, 5, hook_id), say_webhook_url(s, x),
+                   x->hook.events ? x->hook.events : "[\"*\"]", count);
+}
+
+static bool take_webhook(struct sim *s, struct http_req *r, struct sim_session *x)
 {
     CLEANUP(buf_fini) struct buf line = BUF_INIT(1024);
     CLEANUP(mem_freep) char *headers = say_raw(r, "headers");
     struct sim_webhook h = { .events = say_raw(r, "events") };
-    char url[512], secret[256], name[64], value[512], count[16] = "0", hook_id[SAY_UUID_MAX];
-    const char *at = strstr(http_req_body(r).p, "\"retryCount\":");
+    char url[512], secret[256], name[64], value[512];
     size_t n;
 
-    (void)say_text(r, "url", url, sizeof url);
     if (*say_text(r, "secret", secret, sizeof secret) && strlen(secret) < SECRET_MIN) {
         say_webhook_fini(&h);
-        answer(s, r, x, 400,
-               REFUSED("['secret must be longer than or equal to 16 characters']", "Bad Request", "400"),
-               NULL);
-        return;
+        return false;
     }
-    h.url = mem_strdup(url);
+    h.url = mem_strdup(say_text(r, "url", url, sizeof url));
     h.secret = secret[0] ? mem_strdup(secret) : NULL;
     if (headers && sscanf(headers, "{\"%63[^\"]\":\"%511[^\"]\"", name, value) == 2) {
         (void)buf_addf(&line, "%s: %s\r\n", name, value);
         h.headers = buf_take(&line, &n);
     }
+    (void)say_webhook_set(s, x, &h);
+    return true;
+}
+
+static void set_webhook(struct sim *s, struct http_req *r, struct sim_session *x, int status)
+{
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(4096);
+    const char *at = memmem(http_req_body(r).p, http_req_body(r).n, "\"retryCount\":", 13);
+    char count[16] = "3";
+
     if (at)
         (void)snprintf(count, sizeof count, "%.*s", (int)strspn(at + 13, "0123456789"), at + 13);
-    (void)say_webhook_set(s, x, &h);
-    (void)buf_addf(
-        &line,
-        "{'id':'%s','sessionId':'<uuid>','url':'%s','events':%s,'filters':null,'active':true,'retryCount':%s,"
-        "'lastTriggeredAt':null,'createdAt':<created>,'updatedAt':<created>}",
-        say_uuid(x, 5, hook_id), url, x->hook.events ? x->hook.events : "[\"*\"]", count);
-    answer(s, r, x, 201, buf_str(&line), NULL);
+    if (!take_webhook(s, r, x)) {
+        answer(s, r, x, 400,
+               REFUSED("['secret must be longer than or equal to 16 characters']", "Bad Request", "400"),
+               NULL);
+        return;
+    }
+    add_webhook(&out, s, x, count);
+    answer(s, r, x, status, buf_str(&out), NULL);
+}
+
+static void post_webhook(struct sim *s, struct http_req *r, struct sim_session *x)
+{
+    set_webhook(s, r, x, 201);
+}
+
+static void put_webhook(struct sim *s, struct http_req *r, struct sim_session *x)
+{
+    set_webhook(s, r, x, 200);
 }
 
 static void get_webhooks(struct sim *s, struct http_req *r, struct sim_session *x)
 {
     CLEANUP(buf_fini) struct buf out = BUF_INIT(4096);
-    char hook_id[SAY_UUID_MAX];
 
     (void)buf_adds(&out, "[");
-    if (x->hook.url)
-        (void)buf_addf(&out,
-                       "{'id':'%s','sessionId':'<uuid>','url':'%s','events':%s,'filters':null,'active':true,"
-                       "'retryCount':3,'lastTriggeredAt':null,'createdAt':<created>,'updatedAt':<created>}",
-                       say_uuid(x, 5, hook_id), x->hook.url, x->hook.events ? x->hook.events : "[\"*\"]");
+    if (*say_webhook_url(s, x))
+        add_webhook(&out, s, x, "3");
     (void)buf_adds(&out, "]");
     answer(s, r, x, 200, buf_str(&out), NULL);
 }
@@ -421,6 +450,7 @@ static const struct sim_route routes[] = {
     { "POST", "/api/sessions/*/logout", .serve = post_logout },
     { "GET", "/api/sessions/*/webhooks", .serve = get_webhooks },
     { "POST", "/api/sessions/*/webhooks", .serve = post_webhook },
+    { "PUT", "/api/sessions/*/webhooks/+", .serve = put_webhook },
     { "DELETE", "/api/sessions/*/webhooks/+", .serve = delete_webhook },
 };
 _Static_assert(ARRAY_LEN(routes) <= ROUTE_MAX, "each route has counters");
@@ -488,6 +518,8 @@ const struct sim_dialect dialect_openwa = {
     .drop = drop,
     .message = message,
     .head = head,
+    .adopt = adopt,
+    .uses_fetch = true,
     .user_agent = "OpenWA-Webhook/1.0.0",
     .faults = "shared-acks no-limit",
 };

@@ -181,6 +181,14 @@ static void stop(struct sim *s, struct sim_session *x)
     whatsapp_set(s, x, SIM_DISCONNECTED);
 }
 
+static void adopt(struct sim *s, struct sim_session *x)
+{
+    say_webhook_adopt(
+        s, x, "[\"message.any\",\"message.ack\",\"session.status\"]",
+        "{'webhooks':[{'url':'<url>','events':<events>,'retries':{'policy':'exponential','delaySeconds':2,"
+        "'attempts':15},'customHeaders':[{'name':'Authorization','value':'Bearer <token>'}]}]}");
+}
+
 /* -- calls -- */
 
 static void get_ping(struct sim *s, struct http_req *r, struct sim_session *x)
@@ -453,6 +461,7 @@ const struct sim_dialect dialect_waha = {
     .drop = drop,
     .message = message,
     .head = head,
+    .adopt = adopt,
     .user_agent = "WAHA/2025.10.1",
     .faults = "no-network",
     .no_network = no_network,

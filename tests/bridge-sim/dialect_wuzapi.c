@@ -331,7 +331,8 @@ static void post_webhook(struct sim *s, struct http_req *r, struct sim_session *
     struct sim_webhook h = { 0 };
     char url[512], token[128];
 
-    h.url = mem_strdup(say_text(r, "webhookurl", url, sizeof url));
+    h.url = mem_strdup(*say_text(r, "webhook", url, sizeof url) ? url
+                                                                : say_text(r, "webhookurl", url, sizeof url));
     h.config = mem_strdup(token_of(x, token));
     h.events = mem_strdup(x->hook.events ? x->hook.events : "All");
     h.secret = x->hook.secret ? mem_strdup(x->hook.secret) : NULL;
@@ -354,6 +355,7 @@ static const struct sim_route routes[] = {
     { "GET", "/session/qr", .serve = get_qr },
     { "GET", "/webhook", .serve = answer_webhook },
     { "POST", "/webhook", .serve = post_webhook },
+    { "PUT", "/webhook", .serve = post_webhook },
 };
 
 static bool allows(struct sim *s, struct http_req *r, const struct sim_route *route, struct sim_session *x)

@@ -241,6 +241,7 @@ void say_hook(struct sim *s, const struct sim_session *x, const char *event, int
     struct str body;
     va_list pairs;
     int repeat_at = -1;
+    bool has_user;
 
     if (!say_wants(x, event))
         return;
@@ -254,10 +255,11 @@ void say_hook(struct sim *s, const struct sim_session *x, const char *event, int
     (void)buf_addf(&head,
                    "Accept: application/json, text/plain, */*\r\nContent-Type: %s\r\nUser-Agent: %s\r\n",
                    type, s->dialect->user_agent);
-    if (x->hook.headers)
+    has_user = strchr(say_webhook_url(s, x), '@') != NULL;
+    if (has_user && s->dialect->uses_fetch)
+        return;                       /* it refuses such a URL */
+    if (x->hook.headers && !has_user) /* axios drops its own header for the password of the URL */
         (void)buf_adds(&head, x->hook.headers);
-    else if (s->settings.webhook_token[0])
-        (void)buf_addf(&head, "Authorization: Bearer %s\r\n", s->settings.webhook_token);
     if (s->dialect->head)
         repeat_at = s->dialect->head(s, x, event, body, &head);
     (void)buf_adds(&head, "Content-Length: ");
@@ -284,6 +286,21 @@ bool say_webhook_set(struct sim *s, struct sim_session *x, struct sim_webhook *h
     *h = (struct sim_webhook){ 0 };
     x->to = to;
     return is_good;
+}
+
+void say_webhook_adopt(struct sim *s, struct sim_session *x, const char *events, const char *config)
+{
+    CLEANUP(buf_fini) struct buf text = BUF_INIT(HEAD_MAX);
+    CLEANUP(buf_fini) struct buf line = BUF_INIT(HEAD_MAX);
+    const struct sim_settings *o = &s->settings;
+    struct sim_webhook h = { .url = mem_strdup(o->webhook_url), .events = mem_strdup(events) };
+    size_t n;
+
+    say_add(s, x, &text, config, "url", o->webhook_url, "token", o->webhook_token, "events", events, NULL);
+    h.config = buf_take(&text, &n);
+    (void)buf_addf(&line, "Authorization: Bearer %s\r\n", o->webhook_token);
+    h.headers = buf_take(&line, &n);
+    (void)say_webhook_set(s, x, &h);
 }
 
 /* -- requests -- */

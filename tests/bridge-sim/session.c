@@ -77,6 +77,15 @@ int session_add(struct sim *s, const char *id, struct sim_session **ret)
     return 0;
 }
 
+int session_adopt(struct sim *s, const char *id, struct sim_session **ret)
+{
+    int r = session_add(s, id, ret);
+
+    if (r == 0 && s->dialect->adopt && s->settings.webhook_url[0])
+        s->dialect->adopt(s, *ret);
+    return r;
+}
+
 void session_remove(struct sim *s, struct sim_session *x)
 {
     int at = (int)(x - s->sessions);

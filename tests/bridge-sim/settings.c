@@ -45,7 +45,8 @@ const struct setting sim_settings_table[] = {
     { .name = "WEBHOOK_AUTH_TOKEN",
       .at = AT(webhook_token),
       .secret = true,
-      .help = "sent as Authorization: Bearer; not by zapw" },
+      .help = "sent as Authorization: Bearer by contract, waha, evolution, openwa; others have it in "
+              "WEBHOOK_URL" },
     { .name = "WEBHOOK_SECRET",
       .at = AT(webhook_secret),
       .secret = true,

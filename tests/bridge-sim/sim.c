@@ -100,7 +100,7 @@ static int start_sessions(struct sim *s)
 
     for (int64_t i = 1; i <= s->settings.sessions && r == 0; i++) {
         (void)snprintf(id, sizeof id, "%s%lld", s->settings.prefix, (long long)i);
-        r = session_add(s, id, &x);
+        r = session_adopt(s, id, &x);
         if (r == 0)
             whatsapp_connect(s, x);
     }

@@ -195,6 +195,8 @@ struct sim_session *session_find(struct sim *s, struct str id);
 char *session_phone(const struct sim_session *x, char ret[SIM_PHONE_MAX]);
 /* Pointers to sessions live until the next session_add() or session_remove(). -EEXIST, -ENOMEM. */
 int session_add(struct sim *s, const char *id, struct sim_session **ret);
+/* The same for one that is there without a caller. */
+int session_adopt(struct sim *s, const char *id, struct sim_session **ret);
 void session_remove(struct sim *s, struct sim_session *x);
 void sessions_free(struct sim *s);
 const char *session_word(const struct sim *s, enum sim_status status);

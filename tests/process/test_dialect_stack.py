@@ -1,6 +1,7 @@
 """One stack with a simulated bridge of each dialect beside it (ZAPKEEP_BRIDGES, type = auto): what the drivers do with bridges that
 are held against recordings (test_dialects.py) and share no line with them."""
 
+import base64
 import json
 
 import pytest
@@ -29,7 +30,8 @@ class Fleet:
         zk.wait_until(f"{name} answers", lambda: self.control(name, "GET", "/state", check=False), needs=p)
 
     def hook(self, name):
-        return f"http://127.0.0.1:{self.stack.ports['ingest']}/webhook/{name}"
+        user = f"zapkeep:{self.stack.token}@" if name in ("wppconnect", "wuzapi", "gowa") else ""  # they can only be given a URL
+        return f"http://{user}127.0.0.1:{self.stack.ports['ingest']}/webhook/{name}"
 
     def control(self, name, method, path, check=True):
         status, _, body = zk.http(method, f"http://127.0.0.1:{self.ports[name][1]}{path}")
@@ -94,6 +96,36 @@ def test_a_bridge_of_each_dialect_is_found_followed_and_brought_back(fleet):
             return [json.loads(line)["qr"] for line in done.stdout.splitlines()][-1:] if done.returncode == 0 else []
 
         zk.wait_until(f"the code of {name} is shown", lambda: code() and code()[0], step=0.2)
+
+
+# Another place than the one that webhook-ingest has; the check repairs it where the bridge shows it and can be told.
+ELSEWHERE = {
+    "waha": ("PUT", "/api/sessions/{id}", {"config": {"webhooks": [{"url": "http://127.0.0.1:9/", "events": ["message"]}]}}),
+    "evolution": ("POST", "/webhook/set/{id}", {"webhook": {"enabled": True, "url": "http://127.0.0.1:9/", "events": []}}),
+    "openwa": ("POST", "/api/sessions/{id}/webhooks", {"url": "http://127.0.0.1:9/", "events": ["*"]}),
+    "wuzapi": ("PUT", "/webhook", {"webhook": "http://127.0.0.1:9/", "events": ["All"], "active": True}),
+    "gowa": ("PATCH", "/devices/{id}/webhook", {"webhook_url": "http://127.0.0.1:9/", "webhook_secret": "", "webhook_events": ""}),
+}
+
+
+@pytest.mark.parametrize("dialect", ELSEWHERE)
+def test_a_subscription_that_leads_elsewhere_is_set_again(make_stack, dialect):
+    stack = make_stack(WHATSAPP_BRIDGE=dialect)
+    stack.env["WEBHOOK_URL"] = f"http://zapkeep:{stack.token}@127.0.0.1:{stack.ports['ingest']}/api/v1/messages/webhook"
+    stack.all(dialect, "--sessions", "1", "--pace", "1", "--reconnect-delay", "50ms")
+    session = zk.wait_until("it is known", lambda: [row["session"] for row in stack.cli_json("sessions")])[0]
+    method, path, body = ELSEWHERE[dialect]
+    keys = {"X-Api-Key": stack.key, "apikey": stack.key, "token": "token-of-demo-1", "Content-Type": "application/json",
+            "Authorization": "Basic " + base64.b64encode(stack.key.encode()).decode()}
+    status, _, answer = zk.http(method, f"http://127.0.0.1:{stack.ports['api']}{path.format(id=session)}", json.dumps(body), keys, 20)
+    assert status in (200, 201), answer
+    check = stack.cli("bridge", "check", "--repair", "--json")
+    rows = [json.loads(line) for line in check.stdout.splitlines()]
+    assert [(row["session"], row["repair"]) for row in rows] == [(session, "it was set again")], check.stdout + check.stderr
+    assert stack.cli("bridge", "check").returncode == 0
+    stack.control("POST", "/pair?session=demo-1")
+    stack.control("POST", "/messages?session=demo-1")
+    zk.wait_until("its webhooks arrive", lambda: any(e["type"] == "message.received" for e in stack.events()))
 
 
 @pytest.mark.parametrize("dialect", DROPS)

@@ -210,7 +210,7 @@ class Stack:
 
     def sim(self, dialect="contract", *args, **env):
         hook = f"http://127.0.0.1:{self.ports['ingest']}/api/v1/messages/webhook"
-        if dialect == "zapw":  # the released zapw can only be given a URL
+        if dialect in ("zapw", "wppconnect", "wuzapi", "gowa"):  # these can only be given a URL
             hook = hook.replace("//", f"//zapkeep:{self.token}@")
         p = self.start("sim", "zapkeep-bridge-sim", "--dialect", dialect, "--port", str(self.ports["api"]),
                        "--control-port", str(self.ports["control"]), *args,
