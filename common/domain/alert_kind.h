@@ -33,6 +33,9 @@ enum alert_scope { ALERT_OF_BRIDGE, ALERT_OF_SESSION };
     X(BRIDGE_TWO_OWNERS, ALERT_OF_BRIDGE, "bridge-two-owners", "warning",                                         \
       "holding a phone that another session holds, too",                                                          \
       "each may throw the other out: unpair one of them")                                                         \
+    X(BRIDGE_TWO_STACKS, ALERT_OF_BRIDGE, "bridge-two-stacks", "warning",                                         \
+      "watched by another zapkeep on this machine, too",                                                          \
+      "each reconnects its sessions, and neither counts the other's attempts: stop one of them")                  \
     X(DESTINATION_FAILING, ALERT_OF_BRIDGE, "destination-failing", "critical", "not taking every event",           \
       "its events wait")                                                                                          \
     X(DISK_LIMIT, ALERT_OF_BRIDGE, "disk-limit", "critical", "over its disk limit",                               \

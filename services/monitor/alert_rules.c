@@ -78,6 +78,8 @@ bool alert_of_bridge(const struct alert_bridge_facts *f, enum alert_kind k, bool
         return f->two_owners;
     case ALERT_WEBHOOKS_DRIFTED:
         return f->drifted;
+    case ALERT_BRIDGE_TWO_STACKS:
+        return f->rival;
     case ALERT_INGEST_DEAD:
     case ALERT_WORKERS_DEAD:
     case ALERT_FORWARDER_DEAD:

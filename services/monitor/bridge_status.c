@@ -121,6 +121,7 @@ void bridge_status_fill(const struct bridge_status *s, struct bridge_update *u)
     u->unknown_word = s->unknown_word;
     u->facts.two_owners = s->two_owners[0] != '\0';
     u->two_owners = s->two_owners;
+    u->facts.rival = s->rival;
     u->facts.drifted = s->drift[0] != '\0';
     u->drift = s->drift;
     u->new_word = s->new_word;

@@ -46,6 +46,7 @@ struct bridge_status {
     char unknown_word[BRIDGES_DETAIL_MAX]; /* of the last good sweep: each, and a session called so */
     bool new_word;                         /* one of them has no alert yet */
     char two_owners[BRIDGES_DETAIL_MAX];   /* the sessions that share a phone, "": none */
+    bool rival;                            /* another stack of this machine watches it, too */
     char drift[BRIDGES_DETAIL_MAX];        /* webhook subscriptions that have drifted, "": none */
     bool dead[ALERT_KIND_N];               /* of the alerts *_DEAD: that program gives no sign of life */
 

@@ -8,6 +8,7 @@
 #include "common/base/mem.h"
 #include "common/base/metrics.h"
 #include "common/bridge/drivers.h"
+#include "services/monitor/rival_watch.h"
 #include "services/monitor/subscription_watch.h"
 
 struct bridge_watch {
@@ -21,6 +22,7 @@ struct bridge_watch {
     struct silence_watch *silence;
     struct poll_schedule *schedule;
     struct subscription_watch *subscriptions;
+    struct rival_watch *rivals;
     struct feed_target feed;
 };
 
@@ -114,6 +116,8 @@ static int open_activities(struct bridge_watch *w, const struct bridge_driver *d
                                                                                 .driver = driver_of,
                                                                                 .ctx = w },
                                     &w->subscriptions);
+    if (r == 0)
+        r = rival_watch_open(c, &w->status, w->batch, &w->rivals);
     w->feed =
         (struct feed_target){ .m = c, .batch = w->batch, .attempts = w->attempts, .schedule = w->schedule };
     return r;
@@ -149,6 +153,7 @@ void bridge_watch_close(struct bridge_watch *w)
 {
     if (!w)
         return;
+    rival_watch_close(w->rivals);
     subscription_watch_close(w->subscriptions);
     poll_schedule_close(w->schedule);
     attempt_watch_close(w->attempts);

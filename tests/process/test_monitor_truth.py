@@ -462,3 +462,15 @@ def test_a_session_that_was_removed_at_the_bridge_is_one_alert_that_ends(scripte
     time.sleep(2)
     bridge.wait_lists(3)
     assert {name for name, _ in alerts(s)} == {"session-lost"} and len(alerts(s)) == 3
+
+
+def test_two_stacks_on_one_bridge_are_told(scripted, make_stack):
+    """The one that came later says so, until the other has ended."""
+    s, bridge = scripted("one", "two")
+    other = make_stack(**FAST, WHATSAPP_API_URL=s.env["WHATSAPP_API_URL"])
+    other.ingest()
+    other.monitor()
+    zk.wait_until("the later one says so", lambda: other.cli("status").returncode == 1 and alerts(other) == {("bridge-two-stacks", "")})
+    assert "another zapkeep on this machine" in " ".join(other.cli("status").stdout.split()) and alerts(s) == set()
+    s.processes["monitor"].kill()  # the kernel lets its claim go
+    zk.wait_until("it is over", lambda: alerts(other) == set())
