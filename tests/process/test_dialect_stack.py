@@ -69,6 +69,10 @@ def test_a_bridge_of_each_dialect_is_found_followed_and_brought_back(fleet):
     found = {row["bridge"]: row["driver"] for row in fleet.stack.cli_json("bridges")}
     assert found == {name: name for name in DROPS}
 
+    for name in DROPS:  # their subscriptions are what they should be, or cannot be seen
+        check = fleet.stack.cli("bridge", "check", name)
+        assert check.returncode == 0, check.stdout + check.stderr
+
     for name, code in DROPS.items():
         fleet.control(name, "POST", f"/drop?session={name}-1&code={code}")
     for name in DROPS:
