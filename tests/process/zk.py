@@ -4,9 +4,11 @@ A test uses the `stack` fixture (conftest.py) or makes a Stack; every process of
 in the report of a test that failed.
 """
 
+import atexit
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -140,6 +142,7 @@ class Stack:
 
     def __init__(self, **settings):
         self.dir = tempfile.mkdtemp(prefix="zk-test-")
+        atexit.register(shutil.rmtree, self.dir, ignore_errors=True)  # also of a stack that no fixture ends
         self.data = os.path.join(self.dir, "data")
         self.logs = os.path.join(self.dir, "logs")
         os.mkdir(self.data)

@@ -10,6 +10,7 @@
 
 #include "common/base/mem.h"
 #include "common/store/acks.h"
+#include "tests/unit/test_folder.h"
 
 #define KEY 0x1122334455667788
 
@@ -24,7 +25,7 @@ static char dir[64];
 static int make_dir(void **state)
 {
     (void)snprintf(dir, sizeof dir, "/tmp/zk-acks-XXXXXX");
-    return mkdtemp(dir) ? 0 : -1;
+    return test_folder(dir) ? 0 : -1;
 }
 
 static void path_of(char ret[128])

@@ -11,6 +11,7 @@
 #include "common/base/mem.h"
 #include "services/webhook-ingest/age_clock.h"
 #include "services/webhook-ingest/committer.h"
+#include "tests/unit/test_folder.h"
 
 #define T0_MS   INT64_C(1795000000000)
 #define DAY_MS  (24 * 3600 * 1000LL)
@@ -77,7 +78,7 @@ static int open_world(void **state)
     int64_t pid;
 
     (void)snprintf(w->dir, sizeof w->dir, "/tmp/zk-age-XXXXXX");
-    assert_non_null(mkdtemp(w->dir));
+    assert_non_null(test_folder(w->dir));
     clock_stepped_init(&w->clock, T0_MS, 1000, "boot");
     assert_int_equal(loop_open(&w->loop), 0);
     assert_int_equal(timer_open(w->loop, on_patience, w, &w->patience), 0);

@@ -16,6 +16,7 @@
 #include "common/store/sqlite/open.h"
 #include "common/store/sqlite/schemas.h"
 #include "common/store/store.h"
+#include "tests/unit/test_folder.h"
 #include "tests/unit/test_store.h"
 
 static struct db *open_db(void)
@@ -189,7 +190,7 @@ static void test_data_version(void **state)
     const char *where;
     char path[64];
 
-    assert_non_null(mkdtemp(dir));
+    assert_non_null(test_folder(dir));
     where = test_store(dir);
     assert_int_equal(db_open_state(where, &ours), 0);
     assert_int_equal(db_open_state(where, &theirs), 0);

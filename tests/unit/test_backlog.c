@@ -16,6 +16,7 @@
 #include "services/forwarder/backlog.h"
 #include "services/forwarder/checkpoint.h"
 #include "services/forwarder/queue_rows.h"
+#include "tests/unit/test_folder.h"
 
 #define WALL INT64_C(1800000000000)
 
@@ -135,7 +136,7 @@ static int setup(void **state)
     memset(&t, 0, sizeof t);
     clock_stepped_init(&t.clock, WALL, 1000000, "boot");
     (void)snprintf(t.dir, sizeof t.dir, "/tmp/zk_backlog_XXXXXX");
-    assert_non_null(mkdtemp(t.dir));
+    assert_non_null(test_folder(t.dir));
     assert_int_equal(app_open(&spec, &start, &t.settings, &t.app), 0);
     return 0;
 }

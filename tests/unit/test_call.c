@@ -12,6 +12,7 @@
 #include "common/bridge/drivers.h"
 #include "services/reconnect-worker/call.h"
 #include "services/reconnect-worker/startup.h"
+#include "tests/unit/test_folder.h"
 
 static void test_an_answer_counts_against_the_session_only_when_it_is_about_it(void **state)
 {
@@ -43,7 +44,7 @@ static void test_a_claim_that_took_too_long_is_not_called_for(void **state)
     struct worker_bridge *b;
     int64_t now;
 
-    assert_non_null(mkdtemp(dir));
+    assert_non_null(test_folder(dir));
     (void)snprintf(data_dir, sizeof data_dir, "--data-dir=%s", dir);
     assert_int_equal(worker_open(&w, APP_START(6, argv)), 0);
     b = container_of(w.bridges.next, struct worker_bridge, link);

@@ -12,6 +12,7 @@
 #include "common/base/mem.h"
 #include "common/store/cursors.h"
 #include "services/webhook-ingest/committer.h"
+#include "tests/unit/test_folder.h"
 
 #define T0          1800000000000LL
 #define PATIENCE_MS 20000
@@ -80,7 +81,7 @@ static int open_world(void **state)
 
     clock_init(&clock);
     (void)snprintf(w->dir, sizeof w->dir, "/tmp/zk_committer_XXXXXX");
-    assert_non_null(mkdtemp(w->dir));
+    assert_non_null(test_folder(w->dir));
     cursor = 0;
     state_error = 0;
     assert_int_equal(loop_open(&w->loop), 0);

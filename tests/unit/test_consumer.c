@@ -9,6 +9,7 @@
 #include "common/store/events_log.h"
 #include "common/store/store.h"
 #include "tests/unit/cmocka_all.h"
+#include "tests/unit/test_folder.h"
 
 #define T0 1800000000000LL
 /* Nothing here may take this long. */
@@ -66,7 +67,7 @@ static int setup(void **state)
 
     memset(&t, 0, sizeof t);
     (void)snprintf(t.dir, sizeof t.dir, "/tmp/zk_consumer_XXXXXX");
-    assert_non_null(mkdtemp(t.dir));
+    assert_non_null(test_folder(t.dir));
     assert_int_equal(app_open(&spec, APP_START(3, argv), &t.settings, &t.app), 0);
     assert_int_equal(timer_open(app_loop(t.app), on_deadline, NULL, &t.deadline), 0);
     assert_int_equal(timer_open(app_loop(t.app), on_later, NULL, &t.later), 0);

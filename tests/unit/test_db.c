@@ -15,6 +15,7 @@
 #include "common/store/sqlite/schemas.h"
 #include "common/store/store.h"
 #include "tests/unit/cmocka_all.h"
+#include "tests/unit/test_folder.h"
 
 static char dir[] = "/tmp/zk_db_XXXXXX";
 
@@ -38,7 +39,7 @@ static const char *path_of(const char *file)
 static int setup(void **state)
 {
     memcpy(dir + sizeof dir - 7, "XXXXXX", 6);
-    assert_non_null(mkdtemp(dir));
+    assert_non_null(test_folder(dir));
     return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "services/cli/event_range.h"
 #include "services/cli/output.h"
 #include "tests/unit/cmocka_all.h"
+#include "tests/unit/test_folder.h"
 
 #define T0     1800000000000LL
 #define EVENTS 5000
@@ -26,7 +27,7 @@ static int setup(void **state)
     int64_t pid = 0;
 
     (void)state;
-    assert_non_null(mkdtemp(dir));
+    assert_non_null(test_folder(dir));
     assert_int_equal(event_log_open(dir, &log, &pid), 0);
     assert_int_equal(event_log_begin(log), 0);
     for (int i = 1; i <= EVENTS; i++) {

@@ -14,6 +14,7 @@
 #include "common/base/mem.h"
 #include "common/store/events_log.h"
 #include "common/store/store.h"
+#include "tests/unit/test_folder.h"
 #include "tests/unit/test_store.h"
 
 #define DAY_MS (24LL * 3600 * 1000)
@@ -53,7 +54,7 @@ static int setup(void **state)
     int64_t pid = 0;
 
     (void)snprintf(f->dir, sizeof f->dir, "/tmp/zk_events_XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
+    assert_non_null(test_folder(f->dir));
     f->where = test_store(f->dir);
     assert_int_equal(event_log_open(f->where, &f->log, &pid), 0);
     assert_int_equal(event_reader_open(f->where, &f->reader), 0);
@@ -322,7 +323,7 @@ static void test_reader_without_a_log(void **state)
     char dir[] = "/tmp/zk_events_XXXXXX";
 
     (void)state;
-    assert_non_null(mkdtemp(dir));
+    assert_non_null(test_folder(dir));
     assert_int_equal(event_reader_open(dir, &r), -ENOENT);
     assert_null(r);
     remove_dir(dir);

@@ -9,6 +9,7 @@
 #include "common/base/mem.h"
 #include "common/io/file_watch.h"
 #include "tests/unit/cmocka_all.h"
+#include "tests/unit/test_folder.h"
 
 #define PATIENCE_MS 5000
 
@@ -19,7 +20,7 @@ static int calls;
 static int setup(void **state)
 {
     (void)snprintf(dir, sizeof dir, "/tmp/zk-watch-XXXXXX");
-    assert_non_null(mkdtemp(dir));
+    assert_non_null(test_folder(dir));
     assert_int_equal(loop_open(&loop), 0);
     calls = 0;
     return 0;

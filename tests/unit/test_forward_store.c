@@ -11,6 +11,7 @@
 #include "common/store/sqlite/open.h"
 #include "common/store/sqlite/schemas.h"
 #include "common/store/store.h"
+#include "tests/unit/test_folder.h"
 #include "tests/unit/test_store.h"
 
 static char dir[32];
@@ -20,7 +21,7 @@ static struct db *db;
 static int setup(void **state)
 {
     (void)snprintf(dir, sizeof dir, "/tmp/zk-test-XXXXXX");
-    assert_non_null(mkdtemp(dir));
+    assert_non_null(test_folder(dir));
     where = test_store(dir);
     assert_int_equal(forward_open(where, &db), 0);
     return 0;

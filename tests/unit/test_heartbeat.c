@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "common/app/heartbeat.h"
+#include "tests/unit/test_folder.h"
 
 static void test_life(void **state)
 {
@@ -18,7 +19,7 @@ static void test_life(void **state)
     struct heartbeat *h = NULL;
     int64_t age = -1;
 
-    assert_non_null(mkdtemp(dir));
+    assert_non_null(test_folder(dir));
     clock_stepped_init(&clock, 1700000000000, 5000000, "boot");
     assert_int_equal(heartbeat_find(dir, "monitor", &clock.clock, &age), HEARTBEAT_NONE);
     assert_int_equal(heartbeat_open(dir, "monitor", &clock.clock, &h), 0);

@@ -10,6 +10,7 @@
 #include "common/base/mem.h"
 #include "common/store/store.h"
 #include "services/webhook-ingest/commit.h"
+#include "tests/unit/test_folder.h"
 
 #define T0 1800000000000LL
 #define N  6
@@ -56,7 +57,7 @@ static int open_world(void **state)
     int64_t pid;
 
     (void)snprintf(w->dir, sizeof w->dir, "/tmp/zk_commit_XXXXXX");
-    assert_non_null(mkdtemp(w->dir));
+    assert_non_null(test_folder(w->dir));
     assert_int_equal(event_log_open(w->dir, &w->log, &pid), 0);
     fail_begin = fail_append = fail_commit = 0;
     *state = w;

@@ -12,6 +12,7 @@
 #include "common/base/instance_lock.h"
 #include "common/base/mem.h"
 #include "common/base/own_file.h"
+#include "tests/unit/test_folder.h"
 
 static char dir[64];
 
@@ -26,7 +27,7 @@ static const char *in(const char *file)
 static int setup(void **state)
 {
     (void)snprintf(dir, sizeof dir, "/tmp/zk_own_XXXXXX");
-    assert_non_null(mkdtemp(dir));
+    assert_non_null(test_folder(dir));
     return 0;
 }
 

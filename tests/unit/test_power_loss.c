@@ -26,6 +26,7 @@
 #include "common/base/rng.h"
 #include "common/store/store.h"
 #include "services/webhook-ingest/commit.h"
+#include "tests/unit/test_folder.h"
 
 #define T0         1800000000000LL
 #define SECTOR     512
@@ -545,7 +546,7 @@ static void start_machine(enum power power)
     struct event_log *log = NULL;
     int64_t pid = 0;
 
-    assert_non_null(mkdtemp(dir));
+    assert_non_null(test_folder(dir));
     for (int i = 0; i < disk.n; i++)
         save_after(&disk.files[i], power, dir);
     assert_int_equal(sqlite3_vfs_register(real_vfs, 1), SQLITE_OK);
@@ -583,7 +584,7 @@ static int setup(void **state)
     work.now = T0;
     rng_init(&work.rng, 11);
     (void)snprintf(work.dir, sizeof work.dir, "/tmp/zk_power_XXXXXX");
-    assert_non_null(mkdtemp(work.dir));
+    assert_non_null(test_folder(work.dir));
     return 0;
 }
 

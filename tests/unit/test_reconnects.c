@@ -18,6 +18,7 @@
 #include "common/base/mem.h"
 #include "common/reconnect/reconnect.h"
 #include "common/store/store.h"
+#include "tests/unit/test_folder.h"
 #include "tests/unit/test_store.h"
 
 #define S ((int64_t)1000)
@@ -55,7 +56,7 @@ static int setup(void **state)
     /* Without a disk to wait for, where there is such a place: what a power loss leaves is test_power_loss's. */
     (void)snprintf(f->dir, sizeof f->dir, "%s/zk-test-XXXXXX",
                    access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    assert_non_null(mkdtemp(f->dir));
+    assert_non_null(test_folder(f->dir));
     f->where = test_store(f->dir);
     assert_int_equal(db_open_state(f->where, &f->db), 0);
     assert_int_equal(db_open_state(f->where, &f->other), 0);

@@ -10,6 +10,7 @@
 
 #include "common/store/postgres/steady.h"
 #include "common/store/store.h"
+#include "tests/unit/test_folder.h"
 
 static inline bool test_store_is_server(void)
 {
@@ -37,7 +38,7 @@ static inline struct db *test_state(void)
     char dir[] = "/tmp/zk-state-XXXXXX";
     struct db *db = NULL;
 
-    assert_non_null(mkdtemp(dir));
+    assert_non_null(test_folder(dir));
     assert_int_equal(db_open_state(test_store(dir), &db), 0);
     return db;
 }
