@@ -1,11 +1,7 @@
 #include "common/app/hook_settings.h"
 
-#include <stddef.h>
-
 const struct setting hook_settings_table[] = {
-    { .name = "RECONNECT_HOOK",
-      .at = offsetof(struct hook_settings, hook),
-      .help = "restarts a bridge without a reconnect call: docker:CONTAINER, systemd:UNIT or exec:/path" },
+    HOOK_ROW(struct hook_settings, hook),
     { .name = "RECONNECT_HOOK_INTERVAL",
       .kind = SETTING_DURATION,
       .at = offsetof(struct hook_settings, spacing_ms),

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/app/hook_settings.h"
 #include "common/app/webhook_settings.h"
 #include "common/app/webhook_url.h"
 #include "common/base/clean.h"
@@ -21,9 +22,7 @@ static const struct setting table[] = {
     INGEST_LISTEN_ROW(struct doctor_settings, ingest_listen),
     WEBHOOK_TOKEN_ROW(struct doctor_settings, token),
     WEBHOOK_SECRET_ROW(struct doctor_settings, secret),
-    { .name = "RECONNECT_HOOK",
-      .at = offsetof(struct doctor_settings, hook),
-      .help = "as zapkeep-reconnect has it" },
+    HOOK_ROW(struct doctor_settings, hook),
     { .name = "NO_PROBE",
       .kind = SETTING_BOOL,
       .at = offsetof(struct doctor_settings, no_probe),
