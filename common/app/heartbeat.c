@@ -14,6 +14,7 @@
 
 #define DIR_NAME   "alive"
 #define PATH_BYTES 4200
+#define HOST_BYTES 65
 /* "<boot id> <boot ms>\n" */
 #define LINE_BYTES 128
 
@@ -47,7 +48,7 @@ static int64_t age_of(int dir, const char *name, struct clock *clock)
     return now_ms - boot_ms;
 }
 
-/* "<service>.<pid>" */
+/* "<service>.<machine>.<pid>": containers that share the folder all have process 1. */
 static bool is_of(const char *name, const char *service)
 {
     size_t n = strlen(service);
@@ -89,12 +90,28 @@ enum heartbeat_state heartbeat_find(const char *data_dir, const char *service, s
     return newest_ms <= HEARTBEAT_DEAD_MS ? HEARTBEAT_ALIVE : HEARTBEAT_DEAD;
 }
 
-/* Here, or in another container: then the number is another process's, or the first one's. */
+/* Of this machine, or of this container, as a part of a file name. */
+static void machine_name(char ret[HOST_BYTES])
+{
+    if (gethostname(ret, HOST_BYTES) != 0 || *ret == '\0')
+        (void)snprintf(ret, HOST_BYTES, "machine");
+    ret[HOST_BYTES - 1] = '\0';
+    for (char *p = ret; *p; p++)
+        *p = *p == '/' ? '-' : *p;
+}
+
+/* A process of this machine is looked for; of another one only its sign of life is known. */
 static bool may_run(const char *name)
 {
+    const char *machine = strchr(name, '.');
     const char *dot = strrchr(name, '.');
     long pid = dot ? strtol(dot + 1, NULL, 10) : 0;
+    char host[HOST_BYTES];
 
+    machine_name(host);
+    if (!machine || dot <= machine || (size_t)(dot - machine - 1) != strlen(host) ||
+        strncmp(machine + 1, host, strlen(host)) != 0)
+        return true;
     return pid > 0 && (kill((pid_t)pid, 0) == 0 || errno != ESRCH);
 }
 
@@ -142,7 +159,7 @@ void heartbeat_write(struct heartbeat *h)
 int heartbeat_open(const char *data_dir, const char *service, struct clock *clock, struct heartbeat **ret)
 {
     struct heartbeat *h;
-    char dir[PATH_BYTES];
+    char dir[PATH_BYTES], host[HOST_BYTES];
 
     (void)snprintf(dir, sizeof dir, "%s/" DIR_NAME, data_dir);
     if (mkdir(dir, 0750) != 0 && errno != EEXIST)
@@ -152,7 +169,9 @@ int heartbeat_open(const char *data_dir, const char *service, struct clock *cloc
     if (!h)
         return -ENOMEM;
     h->clock = clock;
-    (void)snprintf(h->path, sizeof h->path, "%.4000s/" DIR_NAME "/%s.%d", data_dir, service, (int)getpid());
+    machine_name(host);
+    (void)snprintf(h->path, sizeof h->path, "%.4000s/" DIR_NAME "/%s.%s.%d", data_dir, service, host,
+                   (int)getpid());
     h->fd = open(h->path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
     if (h->fd < 0) {
         int e = errno;

@@ -35,8 +35,8 @@ enum heartbeat_state {
  * be NULL): of the newest sign of life, 0 when there is none. */
 enum heartbeat_state heartbeat_find(const char *data_dir, const char *service, struct clock *clock,
                                     int64_t *ret_age_ms);
-/* Is any program alive that belongs to this folder? Its name is in *ret_name. One that was killed a moment ago counts as long
- * as a process has its number. */
+/* Is any program alive that belongs to this folder? Its name is in *ret_name. One of this machine that was killed does
+ * not count, unless another process has its number. */
 bool heartbeat_any(const char *data_dir, struct clock *clock, char *ret_name, size_t n);
 
 /* The first program that was started here and gives no sign of life: "reconnect-worker"; NULL: each one lives, or was stopped. */
