@@ -67,3 +67,18 @@ def test_each_bridge_s_page_starts_its_compose_file():
     for name in BRIDGES:
         with open(os.path.join(ROOT, "deploy/bridges", name, "README.md"), encoding="utf-8") as page:
             assert f"-f deploy/bridges/{name}/compose.yml" in page.read(), name
+
+
+def test_the_stack_on_postgresql_has_two_of_each_behind_a_balancer():
+    services = config("deploy/compose.postgres.yml")
+    assert {name: services[name].get("deploy", {}).get("replicas") for name in ("monitor", "reconnect-worker", "forwarder")} == \
+        {"monitor": 2, "reconnect-worker": 3, "forwarder": 2}
+    first, second = services["webhook-ingest"]["environment"], services["webhook-ingest-2"]["environment"]
+    assert all(first[name] == value for name, value in second.items()), "both ingests are set alike"
+    assert services["whatsapp-bridge"]["environment"]["WEBHOOK_URL"].startswith("http://balancer:8000/")
+    for service in (*OURS, "forwarder", "webhook-ingest-2"):
+        assert services[service]["environment"]["ZAPKEEP_STORE"] == "postgresql://zapkeep@postgres/zapkeep", service
+    with open(os.path.join(ROOT, "deploy/cluster/haproxy.cfg")) as f:
+        servers = re.findall(r'server \S+ "\$\{(\w+)\}"', f.read())
+    addresses = [services["balancer"]["environment"][name] for name in servers]
+    assert addresses == ["webhook-ingest:8000", "webhook-ingest-2:8000"]
