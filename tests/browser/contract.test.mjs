@@ -39,7 +39,7 @@ const CALLS = [
   ['GET', '/events', '?limit=20'], ['GET', '/events/{seq}', '', { seq: '48210' }], ['GET', '/delivery'], ['GET', '/delivery/waiting'], ['GET', '/delivery/dead'], ['GET', '/delivery/dead/{id}', '', { id: '12' }], ['GET', '/delivery/replay/{id}', '', { id: 'r1' }],
   ['GET', '/alerts'], ['GET', '/alerts/history'], ['GET', '/bridges'], ['GET', '/doctor'], ['GET', '/audit'], ['GET', '/tokens'],
   ['POST', '/login', '', {}, { password: 'secret' }], ['POST', '/sessions/actions', '', {}, { action: 'park', sessions: [{ bridge: 'sales', session: 'shop-010' }] }], ['POST', '/pairings', '', {}, { bridge: 'sales', session: 'x' }], ['GET', '/pairings/{id}', '', { id: 'p1' }],
-  ['POST', '/delivery/actions', '', {}, { action: 'retry', destination: 'crm' }], ['POST', '/delivery/replay', '', {}, { since: 1, dry_run: true }], ['POST', '/alerts/test', '', {}, { sink: 'ntfy' }], ['POST', '/bridges/{bridge}/check', '', { bridge: 'support' }], ['POST', '/bridges/{bridge}/repair', '', { bridge: 'support' }], ['POST', '/doctor'], ['POST', '/tokens', '', {}, { name: 'a', role: 'viewer' }],
+  ['POST', '/delivery/actions', '', {}, { action: 'retry', destination: 'crm' }], ['POST', '/delivery/replay', '', {}, { since: 1, dry_run: true }], ['POST', '/alerts/test', '', {}, { sink: 'ntfy' }], ['POST', '/bridges/{bridge}/check', '', { bridge: 'support' }], ['POST', '/bridges/{bridge}/repair', '', { bridge: 'support' }], ['GET', '/store'], ['POST', '/doctor'], ['POST', '/tokens', '', {}, { name: 'a', role: 'viewer' }],
 ];
 
 for (const [method, path, query = '', names = {}, body] of CALLS) {

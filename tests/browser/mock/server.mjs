@@ -166,6 +166,7 @@ export class MockConsole {
       case 'POST bridges': return [200, { ok: true, detail: '', sessions: 24, wrong: 0, repaired: parts[2] === 'repair' ? 3 : 0 }];
       case 'GET doctor': return [200, w.doctor];
       case 'POST doctor': w.doctor = { running: false, started_at: Date.now(), ended_at: Date.now(), ok: false, findings, error: '' }; setTimeout(() => this.publish('doctor', w.doctor), 50); return [202, w.doctor];
+      case 'GET store': return [200, { store: 'postgresql://db.example/zapkeep', database: true, lines: [{ name: 'synchronous_commit', value: 'on', problem: '' }, { name: 'standby db2', value: 'streaming, 0 bytes behind', problem: '' }, { name: 'archiving', value: 'off', problem: 'the server is lost with its disk: set archive_mode' }] }];
       case 'GET audit': return [200, page(w.audit)];
       case 'GET tokens': return [200, { tokens: w.tokens }];
       case 'POST tokens': w.tokens.push({ id: 9, name: body.name, role: body.role, created_at: Date.now(), used_at: 0, actor: 'operator@127.0.0.1' }); return [201, { id: 9, token: 'zk_example_token' }];

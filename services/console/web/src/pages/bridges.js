@@ -38,7 +38,7 @@ function Bridge({ b, operator, reload }) {
     ${troubles.map(([, tone, text]) => html`<p class="notice t-${tone}"><${Icon} name=${tone} /><span>${text}</span></p>`)}
     <dl class="facts">
       <${Fact} label=${t('bridge.driver')}>${b.driver || '–'}<//>
-      <${Fact} label=${t('bridge.version')}>${b.version || '–'}<//>
+      ${b.version && html`<${Fact} label=${t('bridge.version')}>${b.version}<//>`}
       <${Fact} label=${t('bridge.swept')}><${Ago} at=${b.swept_at} />${!b.fresh && html` <${Tag} tone="warn">${t('bridge.stale')}<//>`}<//>
       <${Fact} label=${t('bridge.attempts')}>${b.attempts === 'ready' || !b.attempts ? t('bridge.ready') : whyText(b.attempts, b.attempts)}<//>
       <${Fact} label=${t('delivery.breaker')}><${Tag} tone=${b.breaker === 'closed' ? 'ok' : 'bad'}>${t(`breaker.${b.breaker}`)}<//>${b.breaker_until > 0 && html` <${Until} at=${b.breaker_until} />`}<//>

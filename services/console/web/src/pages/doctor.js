@@ -12,6 +12,13 @@ import { Ago } from '../ui/time.js';
 const TONES = { ok: 'ok', note: 'busy', warn: 'warn', bad: 'bad', skip: 'off' };
 const ORDER = ['bad', 'warn', 'note', 'skip', 'ok'];
 
+// Of a database: its promises, its standbys, the roles. A folder has none of these.
+function Store() {
+  const store = useResource('/store', { every: 30000 }).data;
+  if (!store?.database) return null;
+  return html`<${Panel} title=${t('store.title')} actions=${html`<code>${store.store}</code>`}><div class="scroll" tabindex="0" role="region" aria-label=${t('store.title')}><table class="plain"><tbody>${store.lines.map((l) => html`<tr><th scope="row">${l.name}</th><td>${l.value}</td><td class="wrap">${l.problem && html`<${Tag} tone="warn">${l.problem}<//>`}</td></tr>`)}</tbody></table></div><//>`;
+}
+
 export function Doctor() {
   const operator = isOperator(useStore(me));
   const doctor = useResource('/doctor', { every: 5000 });
@@ -27,5 +34,6 @@ export function Doctor() {
       ${never && html`<${Empty} title=${t('doctor.never')} text=${t('doctor.never.text')} />`}
       ${d.findings.length > 0 && html`<${Panel}><ol class="findings" aria-busy=${d.running}>${[...d.findings].sort((a, b) => ORDER.indexOf(a.level) - ORDER.indexOf(b.level)).map((f) => html`<li class="t-${TONES[f.level]}"><${Tag} tone=${TONES[f.level]}>${t(`finding.${f.level}`)}<//>
         <div><p><b>${tOr(`check.${f.check}`, f.check)}</b>${bridges.size > 1 && f.bridge && html` <span class="faint">${f.bridge}</span>`} ${f.text}</p>${f.advice && html`<p class="advice">${f.advice}</p>`}</div></li>`)}</ol><//>`}`}<//>
+    <${Store} />
   <//>`;
 }
