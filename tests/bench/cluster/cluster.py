@@ -158,7 +158,7 @@ class Sender(threading.Thread):
                            "data": {"messageId": message_id, "from": "4915100000000", "text": "hello"}}).encode()
 
     def post(self, to, body):
-        h = http.client.HTTPConnection(to, 8000, timeout=15)
+        h = http.client.HTTPConnection(to, 8000, timeout=6)
         try:
             h.request("POST", "/api/v1/messages/webhook", body, {"Content-Type": "application/json", "Authorization": f"Bearer {TOKEN}"})
             return h.getresponse().status

@@ -62,7 +62,8 @@ class History:
     def missing(self):
         """Acknowledged, and not delivered (yet): {destination: ids}."""
         with self.lock:
-            return {d: [m for m in self.acked if m not in {row[2] for row in self.deliveries[d]}] for d in self.destinations}
+            came = {d: {row[2] for row in self.deliveries[d]} for d in self.destinations}
+            return {d: [m for m in self.acked if m not in came[d]] for d in self.destinations}
 
     def stored_twice(self):
         """A message of which two events were delivered."""
