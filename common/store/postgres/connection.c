@@ -15,6 +15,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/mem.h"
+#include "common/store/postgres/deferred.h"
 #include "common/store/waiting.h"
 
 #define HOSTS_MAX 8
@@ -54,6 +55,7 @@ static const struct {
     { "53", -EAGAIN },      /* too many connections, memory */
     { "55P03", -EAGAIN },   /* lock not available in time */
     { "57014", -EAGAIN },   /* statement_timeout */
+    { "22012", -EPERM },    /* the fence of deferred.c */
     { "40", -EAGAIN },      /* serialization failure, deadlock */
     { "23514", -ERANGE },   /* no partition for a row */
     { "58", -EIO },         /* a file of the server */
@@ -242,6 +244,9 @@ int pg_exec(struct db *db, const char *sql)
         return -EAGAIN;
     if (!pg_is_usable(d))
         return pg_lost(d, "the connection is closed");
+    r = pg_settle(d);
+    if (r != 0)
+        return r;
     if (PQsendQuery(d->conn, sql) == 0)
         return pg_lost(d, PQerrorMessage(d->conn));
     r = pg_result(d, PG_ANSWER_MS, &res);

@@ -26,11 +26,14 @@ struct pg_db {
     bool in_transaction; /* of db_begin() */
     bool snapshot;       /* BEGIN was sent for reads */
     int64_t changes;
-    int n_statements;   /* for their names */
-    int64_t n_notified; /* commits of others */
-    const char *who;    /* db_notify_as(), NULL: nobody in particular */
-    bool others;        /* others than those have committed since db_notify_take() */
-    bool wrote;         /* the transaction has changed rows */
+    int n_statements;    /* for their names */
+    int64_t n_notified;  /* commits of others */
+    const char *who;     /* db_notify_as(), NULL: nobody in particular */
+    bool others;         /* others than those have committed since db_notify_take() */
+    bool wrote;          /* the transaction has changed rows */
+    bool begin_deferred; /* deferred.h: BEGIN is not sent yet */
+    int n_deferred;      /* statements whose answers are not read yet */
+    bool committed;      /* the last of them was a COMMIT that happened */
     /* A role that this connection acts for: every transaction checks its fence. */
     const char *role; /* NULL: none */
     int64_t fence;

@@ -16,6 +16,7 @@
 #include "common/base/mem.h"
 #include "common/base/utf8.h"
 #include "common/store/postgres/connection.h"
+#include "common/store/postgres/deferred.h"
 #include "common/store/postgres/dialect.h"
 #include "common/store/postgres/transactions.h"
 #include "common/store/sql.h"
@@ -77,6 +78,9 @@ static int send_prepare(struct pg_db *d, struct statement *s, const char *text, 
         return -ENOMEM;
     for (int i = 0; i < n; i++)
         types[i] = oid_of(fmt[i]);
+    r = pg_settle(d);
+    if (r != 0)
+        return r;
     if (PQsendPrepare(d->conn, s->name, sql, n, types) == 0)
         return pg_lost(d, PQerrorMessage(d->conn));
     r = pg_result(d, PG_ANSWER_MS, &res);
@@ -177,6 +181,8 @@ static int execute(struct statement *s)
         r = pg_begin(&d->db);
         s->own_transaction = r == 0;
     }
+    if (r == 0)
+        r = pg_settle(d);
     if (r == 0 && PQsendQueryPrepared(d->conn, s->name, s->n, s->values, s->lengths, s->formats, 1) == 0)
         r = pg_lost(d, PQerrorMessage(d->conn));
     if (r == 0)
@@ -205,10 +211,23 @@ int pg_next(struct sql *q)
     return SQL_ROW;
 }
 
+static int defer(struct statement *s)
+{
+    struct pg_db *d = pg_db(s->sql.db);
+    int r = 0;
+
+    if (!d->in_transaction) {
+        r = pg_begin(&d->db);
+        s->own_transaction = r == 0;
+    }
+    return r == 0 ? pg_defer(d, s->name, s->n, s->values, s->lengths, s->formats) : r;
+}
+
 int pg_run_to_end(struct sql *q)
 {
     struct statement *s = statement(q);
-    int r = s->res ? 0 : execute(s);
+    bool defers = s->writes && !s->res && pg_defers(pg_db(q->db));
+    int r = s->res ? 0 : defers ? defer(s) : execute(s);
 
     if (r != 0 || !s->own_transaction)
         return r;
@@ -234,6 +253,7 @@ void pg_reset(struct sql *q)
 
 int64_t pg_changes(const struct db *db)
 {
+    (void)pg_settle(pg_db(db)); /* a failure is the commit's, too: the transaction is over */
     return pg_db(db)->changes;
 }
 

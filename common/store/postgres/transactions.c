@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "common/store/postgres/connection.h"
+#include "common/store/postgres/deferred.h"
 
 /* Any two numbers that no other program uses with pg_advisory_lock(): "zapk", and the part. */
 #define LOCK_CLASS 0x7a61706b
@@ -80,6 +81,10 @@ int pg_begin(struct db *db)
     if (d->in_transaction)
         return -EPROTO;
     d->wrote = false;
+    if (pg_defers(d)) {
+        pg_defer_begin(d);
+        return 0;
+    }
     r = send_begin(d, &res);
     d->in_transaction = pg_is_usable(d);
     if (r == 0)
@@ -106,6 +111,13 @@ int pg_commit(struct db *db)
     char sql[96];
     int r = pg_is_usable(d) ? 0 : pg_lost(d, "the connection is closed");
 
+    if (r == 0 && pg_defers(d)) {
+        r = pg_defer_commit(d);
+        if (r != 0)
+            pg_rollback(db);
+        d->in_transaction = false;
+        return r;
+    }
     if (r == 0 && PQsendQuery(d->conn, commit_of(d, sql, sizeof sql)) == 0)
         r = pg_lost(d, PQerrorMessage(d->conn));
     if (r == 0)
@@ -127,6 +139,10 @@ void pg_rollback(struct db *db)
     if (!d->in_transaction && !d->snapshot)
         return;
     d->in_transaction = d->snapshot = false;
+    if (d->begin_deferred) { /* nothing was sent */
+        d->begin_deferred = false;
+        return;
+    }
     (void)snprintf(error, sizeof error, "%s", db->error);
     if (pg_is_usable(d))
         (void)pg_exec(db, "ROLLBACK");
