@@ -196,6 +196,11 @@ static int deliver(struct consumer *c)
     return c->on_batch(c->ctx, &c->rows);
 }
 
+static int64_t sweep_ms(const struct consumer *c)
+{
+    return store_watch_is_live(c->store_watch) ? CONSUMER_WATCHED_SWEEP_MS : CONSUMER_SWEEP_MS;
+}
+
 static void took(struct consumer *c)
 {
     int flow = deliver(c);
@@ -206,7 +211,7 @@ static void took(struct consumer *c)
     }
     c->paused = c->paused || flow == CONSUMER_PAUSE;
     if (!c->paused)
-        schedule(c, c->position < c->head ? 0 : CONSUMER_SWEEP_MS);
+        schedule(c, c->position < c->head ? 0 : sweep_ms(c));
     if (store_watch_came(c->store_watch)) /* while this was read */
         on_commit(c);
 }

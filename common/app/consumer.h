@@ -14,6 +14,8 @@
 
 /* Without a notification the log is read this often: a lost notification costs at most this latency. */
 #define CONSUMER_SWEEP_MS 2000
+/* The same while a database server notifies of each commit: a loss takes a fault of its connection, which is seen. */
+#define CONSUMER_WATCHED_SWEEP_MS 10000
 
 struct consumer;
 

@@ -23,6 +23,11 @@ bool store_watch_came(struct store_watch *w)
     return true;
 }
 
+bool store_watch_is_live(const struct store_watch *w)
+{
+    return w && w->fd;
+}
+
 static void on_readable(void *ctx)
 {
     struct store_watch *w = ctx;

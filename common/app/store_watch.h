@@ -18,4 +18,6 @@ int store_watch_open(struct loop *l, struct db *db, void (*fn)(void *ctx), void 
 /* Answers of the store bring notifications with them, after which the loop sees nothing. Did any come? For each user of
  * the connection to ask when it is done. NULL: no. */
 bool store_watch_came(struct store_watch *w);
+/* Commits are notified of: a sweep may come later. NULL: no. */
+bool store_watch_is_live(const struct store_watch *w);
 void store_watch_close(struct store_watch *w); /* NULL is nothing */

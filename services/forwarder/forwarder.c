@@ -10,6 +10,7 @@
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/store/store.h"
 #include "services/forwarder/commands.h"
 #include "services/forwarder/forward_metrics.h"
 #include "services/forwarder/settings.h"
@@ -65,11 +66,13 @@ static void on_link(void *ctx, bool up)
 
 static int subscribe(struct forwarder *f)
 {
-    const char *prefixes[] = { "log.head", "message.", "session.", "event.",
-                               topic_type_text(TOPIC_FORWARD_COMMAND) };
+    /* A database server notifies of each commit by itself: nothing is to be learned from a newest seq each second. */
+    bool is_server = store_is_server(app_store(&f->settings.app));
+    const char *prefixes[] = { "message.", "session.", "event.", topic_type_text(TOPIC_FORWARD_COMMAND),
+                               "log.head" };
 
-    return bus_sub_open(app_loop(f->app), app_bus(&f->settings.app), prefixes, ARRAY_LEN(prefixes),
-                        on_message, on_link, f, &f->sub);
+    return bus_sub_open(app_loop(f->app), app_bus(&f->settings.app), prefixes,
+                        (int)ARRAY_LEN(prefixes) - is_server, on_message, on_link, f, &f->sub);
 }
 
 /* ---- stopping -------------------------------------------------------------------------------- */

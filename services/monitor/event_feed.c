@@ -16,6 +16,7 @@
 #include "common/base/mem.h"
 #include "common/bridge/drivers.h"
 #include "common/store/cursors.h"
+#include "common/store/store.h"
 #include "services/monitor/commit.h"
 #include "services/monitor/metrics.h"
 
@@ -377,6 +378,8 @@ int event_feed_open(const struct monitor_context *m, struct event_feed **ret)
     static const char *const prefixes[] = { WORKER_TYPE, SESSION_TYPE, HEAD_TYPE };
     struct event_feed *f = mem_zalloc(sizeof *f);
     struct loop *loop = app_loop(m->app);
+    /* A database server notifies of each commit by itself: nothing is to be learned from a newest seq each second. */
+    int n = (int)ARRAY_LEN(prefixes) - store_is_server(app_store(&m->settings->app));
     int r;
 
     if (!f)
@@ -385,8 +388,7 @@ int event_feed_open(const struct monitor_context *m, struct event_feed **ret)
     f->saved_at_ms = times_steady(&m->times);
     r = timer_open(loop, on_again, f, &f->again);
     if (r == 0)
-        r = bus_sub_open(loop, app_bus(&m->settings->app), prefixes, ARRAY_LEN(prefixes), on_message, on_link,
-                         f, &f->sub);
+        r = bus_sub_open(loop, app_bus(&m->settings->app), prefixes, n, on_message, on_link, f, &f->sub);
     if (r != 0) {
         event_feed_close(f);
         return r;

@@ -58,7 +58,9 @@ static int claim(struct worker_bridge *b, struct claims *ret)
 
 static int64_t sweep_ms(struct worker_bridge *b)
 {
-    return WORKER_SWEEP_MS - (int64_t)rng_below(app_rng(b->worker->app), WORKER_SWEEP_MS / 5);
+    int64_t ms = store_watch_is_live(b->worker->state.watch) ? WORKER_WATCHED_SWEEP_MS : WORKER_SWEEP_MS;
+
+    return ms - (int64_t)rng_below(app_rng(b->worker->app), (uint32_t)ms / 5);
 }
 
 static int64_t next_wake_ms(struct worker_bridge *b, const struct claims *claims)

@@ -9,6 +9,8 @@
 /* Without notifications the queue is read this often, less up to a fifth at random so that workers are not in step:
  * with the hub dead a session is attempted within 5 s of being due. */
 #define WORKER_SWEEP_MS 5000
+/* While a database server notifies of commits. */
+#define WORKER_WATCHED_SWEEP_MS 20000
 
 /* A commit into state.db wakes the loop, too, this long after it last ran at the earliest: a session that falls due is seen
  * without the way over the hub, and in a crowd not each commit costs a reading of the queue. */

@@ -35,6 +35,8 @@
 #define HAND_OVER_ITEMS 32
 /* How often the cursors of the consumers are looked up. */
 #define CURSORS_EVERY_US (5 * 1000 * 1000)
+/* … in a database server while nothing is written: it costs a connection. */
+#define CURSORS_IDLE_EVERY_US (60LL * 1000 * 1000)
 
 struct committer {
     struct committer_options o;
@@ -246,14 +248,15 @@ static int tidy(struct committer *c, bool idle)
 /* ---- the thread's side: one batch ------------------------------------------------------------- */
 
 /* state.db is others' to write. Unknown (it is locked, or broken): as before. */
-static void look_up_cursors(struct committer *c)
+static void look_up_cursors(struct committer *c, bool idle)
 {
+    int64_t every_us = idle && store_is_server(c->o.dir) ? CURSORS_IDLE_EVERY_US : CURSORS_EVERY_US;
     int64_t now_us = clock_mono_us();
     struct db *state = NULL;
     int64_t min = INT64_MAX;
     int r;
 
-    if (c->cursors_at_us != 0 && now_us - c->cursors_at_us < CURSORS_EVERY_US)
+    if (c->cursors_at_us != 0 && now_us - c->cursors_at_us < every_us)
         return;
     c->cursors_at_us = now_us;
     c->o.retention.other_bytes = db_other_bytes(c->o.dir);
@@ -293,7 +296,7 @@ static void commit(struct committer *c, struct list *items)
     struct commit_done done;
 
     if (c->cursors_at_us == 0 || list_empty(items))
-        look_up_cursors(c);
+        look_up_cursors(c, true);
     set_busy(c);
     commit_batch(c->log, items, &c->o.retention, now_ms, &done);
     count_commit(c, &done, set_idle(c, done.n > 0));
@@ -352,7 +355,7 @@ static void batch(struct committer *c, struct list *items, bool probe_wanted)
     give_back(c, items);
     if (c->log && !idle) { /* no sender waits for either of these */
         c->touch_in_ms = event_log_touch(c->log);
-        look_up_cursors(c);
+        look_up_cursors(c, false);
     }
     if (c->log && !c->status.fatal && tidy(c, idle) != 0)
         note(c, -EIO, event_log_error(c->log));

@@ -29,7 +29,8 @@ struct pg_log {
     char error[256];
     bool prune_more, prune_held, prune_over; /* of the last step */
     int64_t pruned_at_ms, used_at_ms, used_bytes, mark_at_ms;
-    int64_t partitions_end; /* there are partitions for the seqs below, 0: unknown */
+    int64_t pruned_batch_id; /* the newest batch at the last step */
+    int64_t partitions_end;  /* there are partitions for the seqs below, 0: unknown */
 };
 
 static inline struct pg_log *pg_log(const struct event_log *l)

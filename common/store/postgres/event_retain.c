@@ -17,6 +17,8 @@
 #include "common/store/sql.h"
 
 #define EVERY_MS 1000
+/* While nothing is written here: age alone makes something due. */
+#define IDLE_EVERY_MS (10LL * 1000)
 /* Sizes are asked for so often. */
 #define USED_EVERY_MS 5000
 /* One mark each ten minutes, as in SQLite: how old a seq is. */
@@ -247,6 +249,11 @@ static int look(struct pg_log *l)
     return r;
 }
 
+static int64_t every_ms(const struct pg_log *l)
+{
+    return l->batch_id == l->pruned_batch_id ? IDLE_EVERY_MS : EVERY_MS;
+}
+
 int pg_log_prune(struct event_log *log, const struct event_retention *rule, int64_t now_ms, int rows_max,
                  struct event_pruned *ret)
 {
@@ -257,9 +264,10 @@ int pg_log_prune(struct event_log *log, const struct event_retention *rule, int6
 
     (void)rows_max;
     *ret = (struct event_pruned){ .held = l->prune_held, .over = l->prune_over }; /* as a second ago */
-    if (l->begun || (!l->prune_more && now_ms >= l->pruned_at_ms && now_ms - l->pruned_at_ms < EVERY_MS))
+    if (l->begun || (!l->prune_more && now_ms >= l->pruned_at_ms && now_ms - l->pruned_at_ms < every_ms(l)))
         return 0;
     l->pruned_at_ms = now_ms;
+    l->pruned_batch_id = l->batch_id;
     r = pg_log_connect(l);
     if (r == 0)
         r = look(l);
