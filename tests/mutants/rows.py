@@ -166,7 +166,7 @@ ROWS = [
     Row("fatal-tried-on", COMMITTER, "if (c->status.fatal || !have_log(c)) {", "if (!have_log(c)) {",
         "after a failed fsync webhooks are answered 200 that are not on disk",
         "the process ends within a second of a failed fsync, and SQLite refuses the commits until then"),
-    Row("log-not-touched", COMMITTER, "        c->touch_in_ms = event_log_touch(c->log);\n        look_up_cursors(c);", "        look_up_cursors(c);", "each delivery waits for a message of the bus, or for the sweep",
+    Row("log-not-touched", COMMITTER, "        c->touch_in_ms = event_log_touch(c->log);\n        look_up_cursors(c, false);", "        look_up_cursors(c, false);", "each delivery waits for a message of the bus, or for the sweep",
         "nothing is lost but time; the process tests with a kernel that says nothing hold the other ways"),
     Row("idle-never-tried", COMMITTER, "    batch(c, &none, failing);", "    batch(c, &none, false);",
         "after a full disk /ready says no until somebody sends a webhook"),
