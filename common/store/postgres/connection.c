@@ -15,7 +15,6 @@
 
 #include "common/base/clock.h"
 #include "common/base/mem.h"
-#include "common/store/postgres/deferred.h"
 #include "common/store/waiting.h"
 
 #define HOSTS_MAX 8
@@ -231,26 +230,6 @@ int pg_result(struct pg_db *d, int limit_ms, PGresult **ret)
     if (r == 0 && !*ret)
         return pg_lost(d, PQerrorMessage(d->conn));
     pg_take_notifications(d);
-    return r;
-}
-
-int pg_exec(struct db *db, const char *sql)
-{
-    struct pg_db *d = pg_db(db);
-    PGresult *res = NULL;
-    int r;
-
-    if (pg_is_serving())
-        return -EAGAIN;
-    if (!pg_is_usable(d))
-        return pg_lost(d, "the connection is closed");
-    r = pg_settle(d);
-    if (r != 0)
-        return r;
-    if (PQsendQuery(d->conn, sql) == 0)
-        return pg_lost(d, PQerrorMessage(d->conn));
-    r = pg_result(d, PG_ANSWER_MS, &res);
-    PQclear(res);
     return r;
 }
 

@@ -128,3 +128,24 @@ int pg_defer_commit(struct pg_db *d)
         r = pg_settle(d);
     return r == 0 && !d->committed ? -EPROTO : r;
 }
+
+/* Declared in connection.h, which knows nothing of what is deferred. */
+int pg_exec(struct db *db, const char *sql)
+{
+    struct pg_db *d = pg_db(db);
+    PGresult *res = NULL;
+    int r;
+
+    if (pg_is_serving())
+        return -EAGAIN;
+    if (!pg_is_usable(d))
+        return pg_lost(d, "the connection is closed");
+    r = pg_settle(d);
+    if (r != 0)
+        return r;
+    if (PQsendQuery(d->conn, sql) == 0)
+        return pg_lost(d, PQerrorMessage(d->conn));
+    r = pg_result(d, PG_ANSWER_MS, &res);
+    PQclear(res);
+    return r;
+}
