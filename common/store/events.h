@@ -74,14 +74,12 @@ int event_read(struct event_reader *r, int64_t from_seq, const struct event_filt
                struct event_rows *ret);
 /* The most rows that one call of event_last_received() looks at: it bounds the time a snapshot is held. */
 #define EVENT_RECEIVED_ROWS_MAX 100000
-/* For each session of @bridge with a message.received event of seq >= from_seq: when the newest one was
- * received, wall
- * ms. @on_session returns 0; a text lives until it returns. *ret_next_seq: where the next call starts; more
- * follows
+/* For each session with a message.received event of seq >= from_seq, bridge by bridge: when the newest one was received,
+ * wall ms. @on_session returns 0; its texts live until it returns. *ret_next_seq: where the next call starts; more follows
  * while that is not past the head. Returns 0 or -errno. */
-int event_last_received(struct event_reader *r, int64_t from_seq, const char *bridge,
-                        int (*on_session)(void *ctx, struct str session, int64_t at), void *ctx,
-                        int64_t *ret_next_seq);
+int event_last_received(struct event_reader *r, int64_t from_seq,
+                        int (*on_session)(void *ctx, struct str bridge, struct str session, int64_t at),
+                        void *ctx, int64_t *ret_next_seq);
 /* Oldest and newest seq, 0 and 0 when empty. */
 int event_bounds(struct event_reader *r, int64_t *ret_oldest, int64_t *ret_head);
 /* The first seq whose at >= at_ms (binary search; head + 1 when none). Near enough where somebody set the

@@ -189,23 +189,24 @@ int event_read(struct event_reader *r, int64_t from_seq, const struct event_filt
 
 /* ---- when did each session receive something? ------------------------------------------------- */
 
-static int each_received(struct event_reader *r, int64_t from_seq, int64_t end_seq, const char *bridge,
-                         int (*on_session)(void *ctx, struct str session, int64_t at), void *ctx)
+static int each_received(struct event_reader *r, int64_t from_seq, int64_t end_seq,
+                         int (*on_session)(void *ctx, struct str bridge, struct str session, int64_t at),
+                         void *ctx)
 {
     CLEANUP(sql_done) struct sql *q = NULL;
     int rc = sql_query(r->db,
-                       "SELECT session, max(at) FROM event WHERE seq >= ?1 AND seq < ?2"
-                       " AND type = ?3 AND bridge = ?4 AND session <> '' GROUP BY session",
-                       &q, "iiss", from_seq, end_seq, event_type_text(EVENT_TYPE_MESSAGE_RECEIVED), bridge);
+                       "SELECT bridge, session, max(at) FROM event WHERE seq >= ?1 AND seq < ?2"
+                       " AND type = ?3 AND session <> '' GROUP BY bridge, session",
+                       &q, "iis", from_seq, end_seq, event_type_text(EVENT_TYPE_MESSAGE_RECEIVED));
 
     while (rc == 0 && (rc = sql_next(q)) == SQL_ROW)
-        rc = on_session(ctx, sql_text(q, 0), sql_int(q, 1));
+        rc = on_session(ctx, sql_text(q, 0), sql_text(q, 1), sql_int(q, 2));
     return rc;
 }
 
-int event_last_received(struct event_reader *r, int64_t from_seq, const char *bridge,
-                        int (*on_session)(void *ctx, struct str session, int64_t at), void *ctx,
-                        int64_t *ret_next_seq)
+int event_last_received(struct event_reader *r, int64_t from_seq,
+                        int (*on_session)(void *ctx, struct str bridge, struct str session, int64_t at),
+                        void *ctx, int64_t *ret_next_seq)
 {
     int64_t head = 0, end_seq;
     int rc = snapshot_begin(r);
@@ -214,7 +215,7 @@ int event_last_received(struct event_reader *r, int64_t from_seq, const char *br
         rc = read_head(r, &head);
     end_seq = head + 1 - from_seq > EVENT_RECEIVED_ROWS_MAX ? from_seq + EVENT_RECEIVED_ROWS_MAX : head + 1;
     if (rc == 0 && from_seq < end_seq)
-        rc = each_received(r, from_seq, end_seq, bridge, on_session, ctx);
+        rc = each_received(r, from_seq, end_seq, on_session, ctx);
     snapshot_end(r);
     if (rc == 0)
         *ret_next_seq = end_seq;

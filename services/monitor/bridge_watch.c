@@ -76,7 +76,7 @@ static int open_state(struct bridge_watch *w, const struct bridge_driver *driver
     if (r == 0)
         r = state_sync_open(c, &w->status, w->batch, &w->sync);
     if (r == 0)
-        r = silence_watch_open(c, w->batch, &w->silence);
+        r = silence_watch_open(c, w->batch, w->o.received, &w->silence);
     return r == 0 ? load(w, driver) : r;
 }
 

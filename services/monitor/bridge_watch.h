@@ -11,6 +11,7 @@ struct bridge_watch;
 struct bridge_watch_options {
     struct monitor_context context; /* its settings are this bridge's; the table is made here */
     struct alert_sender *sender;    /* borrowed */
+    struct received_feed *received; /* borrowed */
     void (*on_well)(void *ctx);     /* a sweep has ended, and all is well with this bridge */
     void *ctx;
 };

@@ -5,8 +5,6 @@
 
 #include "common/base/mem.h"
 #include "common/store/activity_profiles.h"
-#include "common/store/events.h"
-#include "common/store/store.h"
 
 /* The most that a crash may cost of a profile that took weeks to learn. */
 #define SAVE_MS (15 * 60 * 1000)
@@ -15,8 +13,7 @@ struct silence_watch {
     const struct monitor_context *m;
     struct change_batch *batch;
     struct timer *timer;
-    struct event_reader *log; /* NULL: events.db is not there, or cannot be read now */
-    int64_t next_seq;         /* 0: from the end of the log, as it is when it is opened */
+    struct received_feed *received;
 };
 
 /* ---- messages, from the log ------------------------------------------------------------------ */
@@ -31,7 +28,7 @@ static struct silence *silence_of(struct tracked_session *s)
     return s->silence;
 }
 
-static int on_received(void *ctx, struct str session, int64_t at)
+static void on_received(void *ctx, struct str session, int64_t at)
 {
     struct silence_watch *w = ctx;
     const struct monitor_context *m = w->m;
@@ -41,55 +38,21 @@ static int on_received(void *ctx, struct str session, int64_t at)
     (void)snprintf(id, sizeof id, "%.*s", (int)session.n, session.p);
     s = session_table_find(m->table, id);
     if (!s)
-        return 0;
+        return;
     s->last_received_at = at;
     s->known.received_ms = times_of_wall(&m->times, at);
     if (!silence_of(s))
-        return 0;
+        return;
     s->profile_dirty = true;
     if (!silence_message(&m->settings->rules, s->silence, times_day(&m->times)) && !s->silent_since)
-        return 0;
+        return;
     s->silent_since = 0;
     (void)change_batch_touch(w->batch, s, true);
-    return 0;
-}
-
-static void close_log(struct silence_watch *w)
-{
-    event_reader_close(w->log);
-    w->log = NULL;
-}
-
-/* Returns 0 or -errno. */
-static int open_log(struct silence_watch *w)
-{
-    int64_t oldest, head = 0;
-    int r;
-
-    if (w->log && event_reader_is_stale(w->log)) {
-        close_log(w);
-        w->next_seq = 0;
-    }
-    r = w->log ? 0 : event_reader_open(app_store(&w->m->settings->app), &w->log);
-    if (r != 0 || w->next_seq > 0)
-        return r;
-    r = event_bounds(w->log, &oldest, &head);
-    w->next_seq = r == 0 ? head + 1 : 0;
-    return r;
 }
 
 bool silence_watch_read(struct silence_watch *w)
 {
-    int r = open_log(w);
-    int64_t from = 0;
-
-    while (r == 0 && from != w->next_seq) {
-        from = w->next_seq;
-        r = event_last_received(w->log, from, w->m->settings->bridge.name, on_received, w, &w->next_seq);
-    }
-    if (r != 0)
-        close_log(w);
-    return r == 0;
+    return received_feed_read(w->received);
 }
 
 /* ---- silence --------------------------------------------------------------------------------- */
@@ -192,7 +155,7 @@ static void on_timer(void *ctx)
 }
 
 int silence_watch_open(const struct monitor_context *m, struct change_batch *batch,
-                       struct silence_watch **ret)
+                       struct received_feed *received, struct silence_watch **ret)
 {
     struct silence_watch *w = mem_zalloc(sizeof *w);
     int r;
@@ -201,8 +164,12 @@ int silence_watch_open(const struct monitor_context *m, struct change_batch *bat
         return -ENOMEM;
     w->m = m;
     w->batch = batch;
+    w->received = received;
     r = timer_open(app_loop(m->app), on_timer, w, &w->timer);
+    if (r == 0)
+        r = received_feed_add(received, m->settings->bridge.name, on_received, w);
     if (r != 0) {
+        timer_close(w->timer);
         mem_free(w);
         return r;
     }
@@ -216,7 +183,7 @@ void silence_watch_close(struct silence_watch *w)
     if (!w)
         return;
     save(w);
+    received_feed_remove(w->received, w);
     timer_close(w->timer);
-    close_log(w);
     mem_free(w);
 }

@@ -7,11 +7,13 @@
 #pragma once
 
 #include "services/monitor/change_batch.h"
+#include "services/monitor/received_feed.h"
 
 struct silence_watch;
 
+/* All are kept by reference. */
 int silence_watch_open(const struct monitor_context *m, struct change_batch *batch,
-                       struct silence_watch **ret);
+                       struct received_feed *received, struct silence_watch **ret);
 /* Loads the profiles; the table must be filled. Returns 0 or -errno. */
 int silence_watch_load(struct silence_watch *w);
 /* Saves what was learned. NULL is nothing. */

@@ -45,6 +45,7 @@ struct monitor {
     struct monitor_context context; /* of all bridges: without a table */
     struct alert_sender *sender;
     struct event_feed *feed;
+    struct received_feed *received;
     struct bridge_watch *watches[BRIDGES_MAX];
     int n_watches;
 };
@@ -168,7 +169,7 @@ static void on_well(void *ctx)
 static int open_watch(struct monitor *m, const struct monitor_settings *settings)
 {
     struct bridge_watch_options o = {
-        .context = m->context, .sender = m->sender, .on_well = on_well, .ctx = m
+        .context = m->context, .sender = m->sender, .received = m->received, .on_well = on_well, .ctx = m
     };
     int r;
 
@@ -196,6 +197,8 @@ static int open_parts(struct monitor *m)
     if (r == 0)
         r = event_feed_open(&m->context, &m->feed);
     if (r == 0)
+        r = received_feed_open(&m->context, &m->received);
+    if (r == 0)
         r = unwatched_mark(&m->context, &m->bridges);
     for (int i = 0; r == 0 && i < m->bridges.n; i++)
         r = open_watch(m, m->bridges.settings[i]);
@@ -212,6 +215,8 @@ static void close_parts(struct monitor *m)
     m->feed = NULL;
     while (m->n_watches > 0)
         bridge_watch_close(m->watches[--m->n_watches]);
+    received_feed_close(m->received);
+    m->received = NULL;
     alert_sender_close(m->sender);
     m->sender = NULL;
     m->context.db = m->store.db = NULL;
