@@ -11,6 +11,18 @@ static bool is_down(enum session_state s)
     return s == SESSION_DISCONNECTED || s == SESSION_STARTING;
 }
 
+/* A third of the time: a person who is called looks a minute later. */
+int64_t alert_down_latest_ms(const struct rules *rules)
+{
+    return rules->down_alert_ms + rules->down_alert_ms / 3;
+}
+
+static bool is_down_for_long(const struct rules *rules, const struct alert_facts *f)
+{
+    return is_down(f->state) &&
+           f->down_ms >= (f->attempt_soon ? alert_down_latest_ms(rules) : rules->down_alert_ms);
+}
+
 /* By the present state, the gravest first. */
 static enum alert_kind kind_of(const struct rules *rules, const struct alert_facts *f)
 {
@@ -30,7 +42,7 @@ static enum alert_kind kind_of(const struct rules *rules, const struct alert_fac
         return ALERT_SESSION_PARKED;
     if (f->flapping)
         return ALERT_SESSION_FLAPPING;
-    if (is_down(f->state) && f->down_ms >= rules->down_alert_ms)
+    if (is_down_for_long(rules, f))
         return ALERT_SESSION_DOWN;
     return f->state == SESSION_CONNECTED && f->silent ? ALERT_SESSION_SILENT : ALERT_NONE;
 }

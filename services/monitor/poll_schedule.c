@@ -24,6 +24,8 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/url.h"
+#include "common/store/reconnects.h"
+#include "services/monitor/alert_rules.h"
 #include "services/monitor/metrics.h"
 
 /* After a changeset that state.db did not take. */
@@ -32,6 +34,8 @@
 #define SPREAD(ms) ((ms)*4 / 5)
 /* Alerts that wait for their reason to last are decided this often. */
 #define ALERTS_MS 1000
+/* An attempt that has been due for longer than this waits for something: nobody knows how long. */
+#define OVERDUE_MS 10000
 /* So late, this process or the machine was stopped meanwhile: all knowledge is old. */
 #define STOPPED_MS 10000
 /* Workers may act on the results of a sweep for this many intervals: one may fail without stopping them. */
@@ -483,6 +487,24 @@ static void notice_stop(struct poll_schedule *p, int64_t now)
         plan(p, 0);
 }
 
+/* Read shortly before it counts, for the few sessions that are about to be an alert. */
+static void look_for_attempt(struct poll_schedule *p, struct tracked_session *s, int64_t now)
+{
+    const struct rules *rules = rules_of(p);
+    int64_t latest = s->down_ms + alert_down_latest_ms(rules);
+    struct reconnect_row row;
+
+    if (s->alert || s->down_ms == 0 || now > latest ||
+        now < s->down_ms + rules->down_alert_ms - 2 * ALERTS_MS)
+        return;
+    if (reconnects_find(p->o.m->db, p->o.m->settings->bridge.name, s->id, &row) != 0)
+        s->attempt_soon = false;
+    else
+        s->attempt_soon = row.retry.phase == RETRY_CALLING || row.retry.phase == RETRY_VERIFYING ||
+                          (row.retry.phase == RETRY_DUE && row.retry.due_at < latest &&
+                           row.retry.due_at > now - OVERDUE_MS);
+}
+
 static void on_alerts(void *ctx)
 {
     struct poll_schedule *p = ctx;
@@ -500,6 +522,7 @@ static void on_alerts(void *ctx)
     for (int i = 0; i < session_table_count(table); i++) {
         struct tracked_session *s = session_table_at(table, i);
 
+        look_for_attempt(p, s, now);
         if ((s->alert || s->down_ms > 0) &&
             alert_tracker_is_due(rules_of(p), p->o.status->outdated > 0, s, now))
             (void)change_batch_touch(p->o.batch, s, false);
