@@ -190,8 +190,12 @@ static void on_second(void *ctx)
     struct ingest *in = ctx;
 
     status_report_second(in->report);
-    arrival_alert_second(in->arrival_alert);
-    disk_alert_update(in->disk_alert, status_report_is_over_disk(in->report));
+    /* Not with a database server: this loop answers webhooks, and must not wait for a server that hangs. A state.db of
+     * its own beside the database would be read by nobody. */
+    if (!store_is_server(app_store(&in->settings.app))) {
+        arrival_alert_second(in->arrival_alert);
+        disk_alert_update(in->disk_alert, status_report_is_over_disk(in->report));
+    }
     if (status_report_is_fatal(in->report) && committer_waiting(in->committer) == 0)
         app_fail(in->app, EXIT_NEGATIVE); /* all were answered 503 */
     timer_start(in->second, SECOND_MS);
