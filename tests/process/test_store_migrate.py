@@ -70,6 +70,14 @@ def rows_of(folder):
     return found
 
 
+def lag_ms(folder):
+    """Steady time against the machine's own, by the anchor in state.db: the same as long as steady time runs as time does."""
+    db = sqlite3.connect(f"file:{folder}/state.db?mode=ro", uri=True)
+    boot_ms, steady_ms = db.execute("SELECT boot_ms, steady_ms FROM steady").fetchone()
+    db.close()
+    return boot_ms - steady_ms
+
+
 def sums(folder):
     """Of the stores alone: sockets, locks and signs of life are no part of them."""
     return {f: hashlib.sha256(open(os.path.join(folder, f), "rb").read()).hexdigest()
@@ -137,6 +145,7 @@ def test_a_store_goes_to_postgresql_and_back_and_the_stack_goes_on(stack, make_b
     again = migrate(stack, uri, back)
     assert again.returncode == 0, again.stdout + again.stderr
     after = rows_of(back)
+    assert abs(lag_ms(back) - lag_ms(stack.data)) < 1000, "steady time went on, there and back, neither faster nor slower"
     for table in before:
         if table == ("forward", "destination"):  # the acknowledgements of forward.acks are rows now
             assert [r[:-2] for r in after[table]] == [r[:-2] for r in before[table]]
