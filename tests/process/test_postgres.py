@@ -353,7 +353,7 @@ def test_a_password_is_in_no_log(server, stack):
     assert PASSWORD not in done.stdout + done.stderr + monitor.text()
 
 
-@pytest.mark.parametrize("suite", ["alerts", "events", "forward_store", "postgres_store"])
+@pytest.mark.parametrize("suite", ["alerts", "console_rows", "events", "forward_store", "postgres_store"])
 def test_the_unit_tests_of_the_store_hold_for_both_engines(server, stack, suite):
     top = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
     binary = os.path.join(os.path.dirname(zk.BIN.rstrip("/")), "tests", f"test_{suite}")

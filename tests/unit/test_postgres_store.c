@@ -183,6 +183,47 @@ static void test_a_lease_in_the_far_future_ends_by_the_clock_of_the_taker(void *
     store_role_set_lease(STORE_ROLE_LEASE_MS);
 }
 
+static int64_t steady(struct db *db)
+{
+    struct clock clock;
+    struct now now = { 0 };
+
+    clock_init(&clock);
+    assert_int_equal(db_begin(db), 0); /* it stores the high-water mark, too */
+    assert_int_equal(steady_now(db, &clock, &now), 0);
+    assert_int_equal(db_commit(db), 0);
+    return now.steady_ms;
+}
+
+/* The server's clock, as somebody sets it, or as that of another server after a failover. */
+static void test_time_follows_no_jump_of_the_servers_clock(void **state)
+{
+    const char *where = server();
+    struct db *db = NULL;
+    int64_t first, now;
+
+    pg_steady_by_caller(false);
+    psql(where,
+         "CREATE OR REPLACE FUNCTION zapkeep_state.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS"
+         " 'SELECT pg_catalog.clock_timestamp() + coalesce((SELECT value FROM zapkeep_events.meta WHERE key"
+         " = ''jump''), ''0'')::interval'");
+    assert_int_equal(db_open_state(where, &db), 0);
+    assert_int_equal(sql_run(db, "SET search_path = zapkeep_state, pg_catalog", ""), 0);
+    first = steady(db);
+    psql(where,
+         "INSERT INTO zapkeep_events.meta VALUES ('jump', '-1 h') ON CONFLICT (key) DO UPDATE SET value = "
+         "excluded.value");
+    now = steady(db);
+    assert_in_range(now - first, 0, 60 * 1000); /* it goes on as it really passed */
+    pg_steady_by_caller(false);                 /* a program that has just started knows nothing */
+    assert_in_range(steady(db) - now, 0, 60 * 1000);
+    psql(where, "UPDATE zapkeep_events.meta SET value = '1 h' WHERE key = 'jump'");
+    assert_in_range(steady(db) - now, 0, 60 * 1000); /* ahead, and nothing is due sooner */
+    db_close(db);
+    psql(where,
+         "DROP FUNCTION zapkeep_state.clock_timestamp; DELETE FROM zapkeep_events.meta WHERE key = 'jump'");
+}
+
 static int append(struct event_log *l, int n, int64_t *ret_seq)
 {
     uint8_t digest[EVENT_DIGEST_BYTES] = { 0 };
@@ -322,6 +363,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_role_has_one_holder),
+        cmocka_unit_test(test_time_follows_no_jump_of_the_servers_clock),
         cmocka_unit_test(test_a_crew_knows_who_has_the_fewest_roles),
         cmocka_unit_test(test_a_role_is_not_taken_in_the_middle_of_a_transaction_of_its_holder),
         cmocka_unit_test(test_a_lease_in_the_far_future_ends_by_the_clock_of_the_taker),
