@@ -115,7 +115,7 @@ allow_private = yes
 """)
     post_events(stack, 1, ["a"])
     other.wait(1)
-    wait_until("it was told", lambda: len(gone.all()) == 1)
+    wait_until("it has answered", lambda: len(gone.all()) == 1)
     post_events(stack, 50, ["a", "b", "c"], prefix="N")
     other.wait(51)
 

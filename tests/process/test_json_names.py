@@ -33,7 +33,7 @@ def test_a_session_is_named_alike_everywhere(make_stack):
         assert said[command][0]["state"] in STATES, command
         assert {"phone", "name"} <= said[command][0].keys(), command
     s.control("POST", "/drop?session=demo-1&code=401")
-    zk.wait_until("it is told", lambda: s.cli_json("status")[0]["alerts"])
+    zk.wait_until("the alert is raised", lambda: s.cli_json("status")[0]["alerts"])
     assert s.cli_json("status")[0]["alerts"][0]["session"] == "demo-1"
     refused = s.cli("session", "reconnect", "demo-1", "--json")
     assert refused.returncode == 1 and '"session":"demo-1"' in refused.stdout.replace(" ", "")

@@ -174,7 +174,7 @@ def test_one_phone_on_two_bridges(stack, two):
     two.write()
     monitor = stack.monitor()
     stack.worker()
-    zk.wait_until("it is told", lambda: "bridge-two-owners" in stack.cli("status").stdout, needs=monitor)
+    zk.wait_until("the alert is raised", lambda: "bridge-two-owners" in stack.cli("status").stdout, needs=monitor)
     text = " ".join(stack.cli("status").stdout.split())
     assert "demo-1, and session demo-1 on bridge support" in text
     two.control("support", "POST", "/drop?session=demo-1&code=428")

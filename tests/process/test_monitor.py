@@ -214,7 +214,7 @@ def test_a_hanging_bridge_delays_nothing_else(make_stack):
 
 
 def test_a_mass_drop_is_one_incident(make_stack):
-    """Half of the sessions at once: recorded, but nothing attempted and one thing told; then all come back."""
+    """Half of the sessions at once: recorded, but nothing attempted and one alert raised; then all come back."""
     s = make_stack(**{**FAST, "CHECK_INCIDENT": "2s"}, RECONNECT_SLOW_START="0s", RECONNECT_RATE="100/s",
                    RECONNECT_BURST="100", HEALTH_DOWN_AFTER="1h")
     s.all("contract", "--sessions", "20", workers=1)
@@ -231,7 +231,7 @@ def test_a_mass_drop_is_one_incident(make_stack):
     s.control("POST", "/fault?kind=none")
     zk.wait_until("the incident is over", lambda: status(s)["incident_since"] == 0)
     # alerts that still hold are sent now, and the many as one
-    zk.wait_until("it is told", lambda: [a for a in status(s)["alerts"]
+    zk.wait_until("the alert is raised", lambda: [a for a in status(s)["alerts"]
                                          if a["alert"] == "session-logged-out" and a["session"] == ""])
     assert len(status(s)["alerts"]) <= 5
 

@@ -95,11 +95,11 @@ def test_alerts_go_out_on_change(make_stack):
     s.all("contract", "--sessions", "4", workers=0)
     wait_settled(s, 4)
     s.control("POST", "/drop?session=demo-1&code=401")
-    zk.wait_until("it is told", lambda: sink.alerts() == [("session-logged-out", "demo-1", "firing")])
+    zk.wait_until("the alert arrives", lambda: sink.alerts() == [("session-logged-out", "demo-1", "firing")])
     time.sleep(2)  # sweeps that find it still logged out
     assert sink.alerts() == [("session-logged-out", "demo-1", "firing")]
     s.control("POST", "/pair?session=demo-1")
-    zk.wait_until("its end is told", lambda: len(sink.alerts()) == 2)
+    zk.wait_until("its end arrives", lambda: len(sink.alerts()) == 2)
     assert sink.alerts()[1] == ("session-logged-out", "demo-1", "resolved")
 
     body = next(json.loads(b) for p, _, b, _ in sink.seen if p == "/alerts")
@@ -131,7 +131,7 @@ def test_the_alerts_of_a_session(make_stack):
             headers={"Authorization": f"Bearer {s.key}"})
     want = {("session-needs-qr", "new-1", "firing"), ("session-banned", "demo-1", "firing"),
             ("session-parked", "demo-2", "firing"), ("session-lost", "demo-3", "firing")}
-    zk.wait_until("all four are told", lambda: set(sink.alerts()) == want)
+    zk.wait_until("all four arrive", lambda: set(sink.alerts()) == want)
     assert {(a["alert"], a["session"], "firing") for a in status(s)["alerts"]} == want
     zk.wait_until("they are counted", lambda: metrics(s)['zapkeep_alerts{bridge="main"}'] == 4)
     s.cli("session", "unpark", "demo-2", check=True)
@@ -147,7 +147,7 @@ def test_outdated_is_told_once_for_the_bridge(make_stack):
     for n in range(1, 5):
         s.control("POST", f"/drop?session=demo-{n}&code=405")
     zk.wait_until("they are failed", lambda: [states(s)[f"demo-{n}"] for n in range(1, 5)] == ["failed"] * 4)
-    zk.wait_until("it is told", lambda: sink.alerts() == [("bridge-client-outdated", "", "firing")])
+    zk.wait_until("the alert arrives", lambda: sink.alerts() == [("bridge-client-outdated", "", "firing")])
     time.sleep(1)
     assert len(sink.alerts()) == 1
     assert sum(row["parked"] for row in sessions(s).values()) == 4
@@ -155,7 +155,7 @@ def test_outdated_is_told_once_for_the_bridge(make_stack):
 
 
 def test_a_failing_sink_holds_up_nothing(make_stack):
-    """It hangs, then it refuses; the monitor goes on, and nothing is lost or told out of order."""
+    """It hangs, then it refuses; the monitor goes on, and nothing is lost or sent out of order."""
     sink = Sink()
     s = stack_with_sink(make_stack, sink)
     s.all("contract", "--sessions", "6", workers=0)
@@ -228,7 +228,7 @@ def test_heartbeats_follow_full_sweeps(make_stack):
 
 
 def test_flapping_is_told_and_left_alone(make_stack):
-    """Four drops in a row: told, and no attempt until it has calmed down."""
+    """Four drops in a row: an alert, and no attempt until it has calmed down."""
     sink = Sink()
     s = stack_with_sink(make_stack, sink, RECONNECT_INTERVAL="1s", FLAP_HALF_LIFE="5s")
     s.all("contract", "--sessions", "2", "--reconnect-delay", "50ms", workers=1)
@@ -237,7 +237,7 @@ def test_flapping_is_told_and_left_alone(make_stack):
         zk.wait_until("it is connected", lambda: states(s)["demo-1"] == "connected")
         s.control("POST", "/drop?session=demo-1&code=428")
         zk.wait_until("it is down", lambda: len(drops(s)) > n)
-    zk.wait_until("it is told", lambda: ("session-flapping", "demo-1", "firing") in sink.alerts())
+    zk.wait_until("the alert arrives", lambda: ("session-flapping", "demo-1", "firing") in sink.alerts())
     show = s.cli_json("session", "show", "demo-1")[0]
     assert show["suppressed_until"] > time.time() * 1000
     assert show["state"] == "disconnected" and show["next"]["why_not_sooner"] == "flapping"
@@ -261,7 +261,7 @@ def test_a_silent_session_is_told(make_stack):
     time.sleep(20)  # more than a week
     assert sink.alerts() == []
     s.control("POST", "/traffic?rate=0/s")
-    zk.wait_until("it is told", lambda: ("session-silent", "demo-1", "firing") in sink.alerts())
+    zk.wait_until("the alert arrives", lambda: ("session-silent", "demo-1", "firing") in sink.alerts())
     assert sessions(s)["demo-1"]["silent"] and states(s)["demo-1"] == "connected"
     assert s.calls("demo-1") == []  # acting on it is off
     s.control("POST", "/traffic?rate=100/s")

@@ -1,4 +1,4 @@
-"""The monitor on a disk that is full or fails: nothing is lost, nothing is told twice, and it goes on by itself."""
+"""The monitor on a disk that is full or fails: nothing is lost, nothing is alerted twice, and it goes on by itself."""
 
 import re
 import time

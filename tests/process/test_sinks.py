@@ -227,7 +227,7 @@ def test_alerts_that_come_together_are_one_message(stack):
     watched(stack, 3)
     for i in (1, 2, 3):
         stack.control("POST", f"/drop?session=demo-{i}&code=401")
-    zk.wait_until("all are told", lambda: all(f"demo-{i}" in "".join(texts(sink, "/telegram")) for i in (1, 2, 3)))
+    zk.wait_until("all are sent", lambda: all(f"demo-{i}" in "".join(texts(sink, "/telegram")) for i in (1, 2, 3)))
     assert len(texts(sink, "/telegram")) < 3, "several are one message"
     zk.wait_until("elsewhere each is a message", lambda: len(texts(sink, "/slack")) == 3)
     sink.close()

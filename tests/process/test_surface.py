@@ -80,8 +80,8 @@ def test_every_message_of_the_bus_has_the_keys_that_were_promised(stack, tmp_pat
         stack.wait_session("demo-1", "connected")
         stack.control("POST", "/drop?session=demo-1")
         assert stack.post(json.dumps({"sessionId": "demo-2", "eventType": "something.new", "timestamp": 1}))[0] == 200
-        wait_until("it is told that it came back", lambda: "reconnect.succeeded" in heard(out))
-        wait_until("every kind of message is told", lambda: "message.read" in heard(out))
+        wait_until("its return is published", lambda: "reconnect.succeeded" in heard(out))
+        wait_until("every kind of message is published", lambda: "message.read" in heard(out))
     finally:
         cat.kill()
         cat.wait()

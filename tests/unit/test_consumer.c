@@ -303,7 +303,7 @@ static void test_waits_for_a_log(void **state)
     timer_start(t.later, 700);
     run_until(10);
     check_seen(1, 10);
-    assert_int_equal(t.errors, 1); /* told once */
+    assert_int_equal(t.errors, 1); /* once */
     assert_int_equal(t.back, 1);
 }
 

@@ -38,7 +38,7 @@ static const struct row {
     "{\"id\":\"evt_1\",\"timestamp\":1795690000000,\"event\":\"session.status\",\"session\":\"s\"," \
     "\"engine\":\"NOWEB\",\"payload\":{\"status\":\"" word "\"}}"
 #define WAHA_GET(word) "{\"name\":\"s\",\"status\":\"" word "\",\"me\":{\"id\":\"55@c.us\"}}"
-    { "waha", "drop told", WEBHOOK, 0, WAHA("FAILED"), SESSION_DISCONNECTED, ALERT_SESSION_DOWN, true },
+    { "waha", "drop by webhook", WEBHOOK, 0, WAHA("FAILED"), SESSION_DISCONNECTED, ALERT_SESSION_DOWN, true },
     { "waha", "drop silent", LIST, 200, "[" WAHA_GET("FAILED") "]", SESSION_DISCONNECTED, ALERT_SESSION_DOWN,
       true },
     { "waha", "it comes back by itself", STATUS, 200, WAHA_GET("STARTING"), SESSION_STARTING,
@@ -53,8 +53,8 @@ static const struct row {
 #define EVOLUTION(word, code)                                                                           \
     "{\"event\":\"connection.update\",\"instance\":\"s\",\"server_url\":\"u\",\"date_time\":\"2026-11-" \
     "26T12:00:00.000Z\",\"data\":{\"instance\":\"s\",\"state\":\"" word "\",\"statusReason\":" #code "}}"
-    { "evolution", "drop told", WEBHOOK, 0, EVOLUTION("close", 428), SESSION_DISCONNECTED, ALERT_SESSION_DOWN,
-      true },
+    { "evolution", "drop by webhook", WEBHOOK, 0, EVOLUTION("close", 428), SESSION_DISCONNECTED,
+      ALERT_SESSION_DOWN, true },
     { "evolution", "drop silent", STATUS, 200, "{\"instance\":{\"instanceName\":\"s\",\"state\":\"close\"}}",
       SESSION_DISCONNECTED, ALERT_SESSION_DOWN, true },
     { "evolution", "logged out", WEBHOOK, 0, EVOLUTION("close", 401), SESSION_LOGGED_OUT,
@@ -75,7 +75,7 @@ static const struct row {
     "{\"event\":\"" event "\",\"timestamp\":\"2026-11-26T12:00:00.000Z\",\"sessionId\":\"s\"," \
     "\"idempotencyKey\":\"k\",\"deliveryId\":\"d\",\"data\":{" data "}}"
 #define OPENWA_GET(word) "{\"id\":\"s\",\"name\":\"shop\",\"status\":\"" word "\"}"
-    { "openwa", "drop told", WEBHOOK, 0, OPENWA("session.status", "\"status\":\"failed\""),
+    { "openwa", "drop by webhook", WEBHOOK, 0, OPENWA("session.status", "\"status\":\"failed\""),
       SESSION_DISCONNECTED, ALERT_SESSION_DOWN, true },
     { "openwa", "drop silent", LIST, 200, "[" OPENWA_GET("disconnected") "]", SESSION_DISCONNECTED,
       ALERT_SESSION_DOWN, true },
@@ -96,8 +96,8 @@ static const struct row {
       SESSION_LOST, ALERT_SESSION_LOST, false },
 
 #define WPP(word) "{\"event\":\"status-find\",\"session\":\"s\",\"status\":\"" word "\"}"
-    { "wppconnect", "drop told", WEBHOOK, 0, WPP("browserClose"), SESSION_DISCONNECTED, ALERT_SESSION_DOWN,
-      true },
+    { "wppconnect", "drop by webhook", WEBHOOK, 0, WPP("browserClose"), SESSION_DISCONNECTED,
+      ALERT_SESSION_DOWN, true },
     { "wppconnect", "drop silent", STATUS, 200, "{\"status\":\"CLOSED\",\"qrcode\":null}",
       SESSION_DISCONNECTED, ALERT_SESSION_DOWN, true },
     { "wppconnect", "a status that lies", LIVE, 404, "{\"response\":null,\"status\":\"Disconnected\"}",
@@ -113,8 +113,8 @@ static const struct row {
 #define WUZAPI_LIST(up, in)                                                                    \
     "{\"code\":200,\"success\":true,\"data\":[{\"id\":\"s\",\"token\":\"t\",\"jid\":\"55@s\"," \
     "\"connected\":" up ",\"loggedIn\":" in "}]}"
-    { "wuzapi", "drop told", WEBHOOK, 0, WUZAPI("Disconnected"), SESSION_DISCONNECTED, ALERT_SESSION_DOWN,
-      true },
+    { "wuzapi", "drop by webhook", WEBHOOK, 0, WUZAPI("Disconnected"), SESSION_DISCONNECTED,
+      ALERT_SESSION_DOWN, true },
     { "wuzapi", "drop silent", LIST, 200, WUZAPI_LIST("false", "true"), SESSION_DISCONNECTED,
       ALERT_SESSION_DOWN, true },
     { "wuzapi", "logged out", WEBHOOK, 0, WUZAPI("LoggedOut"), SESSION_LOGGED_OUT, ALERT_SESSION_LOGGED_OUT,
@@ -133,7 +133,7 @@ static const struct row {
 
 #define ZAPW(event, data) \
     "{\"sessionId\":\"s\",\"eventType\":\"" event "\",\"timestamp\":1795690000000,\"data\":{" data "}}"
-    { "contract", "drop told", WEBHOOK, 0,
+    { "contract", "drop by webhook", WEBHOOK, 0,
       ZAPW("session.disconnected", "\"reason\":{\"reason\":{\"output\":{\"statusCode\":428}}}"),
       SESSION_DISCONNECTED, ALERT_SESSION_DOWN, true },
     { "contract", "drop silent", LIST, 200, "{\"data\":[{\"id\":\"s\",\"status\":\"disconnected\"}]}",

@@ -49,7 +49,7 @@ static void test_suppresses(void **state)
 
         for (int n = 1; n <= cases[i].drops; n++)
             if (flap_drop(default_rules(), &f, T0 + n * cases[i].every_ms)) {
-                assert_int_equal(by, 0); /* told once */
+                assert_int_equal(by, 0); /* once */
                 by = n;
             }
         if (by != cases[i].suppressed_by)

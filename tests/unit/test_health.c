@@ -16,7 +16,7 @@ static const struct {
     const char *checks, *news;
 } cases[] = {
     { "+", "u" },               /* nothing to contradict */
-    { "++++", "u..." },         /* told once */
+    { "++++", "u..." },         /* once */
     { "---", "..d" },           /* a bridge that never answered is down, too */
     { "--+", "..u" },           /* it was only slow to start */
     { "+--+--+", "u......" },   /* two bad checks are no outage */

@@ -205,7 +205,7 @@ static void test_happy(void **state)
     h = hear(f, f->other);
     assert_int_equal(h.attempts, 1);
     assert_int_equal(h.outcome, ATTEMPT_SUCCEEDED);
-    assert_int_equal(hear(f, f->db).attempts, 0); /* told once */
+    assert_int_equal(hear(f, f->db).attempts, 0); /* once */
     assert_int_equal(find(f, "s1").retry.phase, RETRY_IDLE);
 }
 
@@ -437,7 +437,7 @@ static void test_parking(void **state)
     assert_int_equal(reconnect_park(f->db, &now, B, "none", ""), RECONNECTS_NONE);
 }
 
-/* 405: the bridge as a whole, told once; the first session that connects ends it for all. */
+/* 405: the bridge as a whole, once; the first session that connects ends it for all. */
 static void test_outdated(void **state)
 {
     struct fx *f = *state;

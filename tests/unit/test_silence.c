@@ -68,7 +68,7 @@ static const struct {
     { "an office on its third Sunday", office_hours, AT(3, 0, 0), AT(3, 0, 9), -1, -1 },
     { "an office that receives nothing on a Tuesday", office_hours, AT(3, 1, 9), AT(3, 2, 0), AT(3, 1, 10),
       AT(3, 1, 13) },
-    { "an office that falls silent in the evening: told in the morning", office_hours, AT(3, 1, 18),
+    { "an office that falls silent in the evening: alerted in the morning", office_hours, AT(3, 1, 18),
       AT(3, 3, 0), AT(3, 2, 10), AT(3, 2, 13) },
     { "one message a day: days later", once_a_day, AT(4, 0, 0), AT(7, 0, 0), AT(5, 4, 0), AT(6, 0, 0) },
     { "quiet", never, AT(0, 0, 0), AT(8, 0, 0), -1, -1 },
