@@ -46,6 +46,8 @@
 #define QUIET_MS 150
 /* Runs without a fault, for the blocks that a library keeps for good. */
 #define GOOD_RUNS 3
+/* So many more before blocks that are alive at the end are a leak. */
+#define GOOD_RUNS_MAX 10
 /* More allocations than a run makes. */
 #define COUNT_FROM 1000000000L
 /* Of a service's output, for a finding. */
@@ -420,8 +422,6 @@ static int run_in_a_process(const struct service *s, long n)
         find(n, "exit code", WEXITSTATUS(status));
     else if (WEXITSTATUS(status) > 0 && st.st_size == 0)
         find(n, "no reason is given for exit code", WEXITSTATUS(status));
-    if (n >= 0 && atomic_load(&shared->kept) > kept)
-        find(n, "blocks leaked:", atomic_load(&shared->kept) - kept);
     return WIFSIGNALED(status) ? EXIT_FAILURE : WEXITSTATUS(status);
 }
 
@@ -444,6 +444,13 @@ static void run_well(const struct service *s)
     assert_int_equal(code, 0);
 }
 
+static void measure_kept(const struct service *s, void (*prepare)(void))
+{
+    prepare();
+    run_well(s);
+    kept = atomic_load(&shared->kept) > kept ? atomic_load(&shared->kept) : kept;
+}
+
 /* How many allocations a whole run makes, and how many blocks libraries keep. */
 static long count_allocations(const struct service *s, void (*prepare)(void))
 {
@@ -451,9 +458,7 @@ static long count_allocations(const struct service *s, void (*prepare)(void))
 
     kept = 0;
     for (int i = 0; i < GOOD_RUNS; i++) {
-        prepare();
-        run_well(s);
-        kept = atomic_load(&shared->kept) > kept ? atomic_load(&shared->kept) : kept;
+        measure_kept(s, prepare);
         total = atomic_load(&shared->used) > total ? atomic_load(&shared->used) : total;
     }
     return total;
@@ -466,6 +471,27 @@ static long number_of(const char *variable, long otherwise)
     return asked ? strtol(asked, NULL, 10) : otherwise;
 }
 
+/* On a busy machine the first good runs may have ended before a library kept all that it keeps. */
+static void check_leak(const struct service *s, void (*prepare)(void), long n, long alive)
+{
+    for (int i = 0; i < GOOD_RUNS_MAX && alive > kept; i++)
+        measure_kept(s, prepare);
+    if (alive > kept)
+        find(n, "blocks leaked:", alive - kept);
+}
+
+static void try_point(const struct service *s, void (*prepare)(void), void (*check)(long n, int code), long n)
+{
+    long alive;
+    int code;
+
+    prepare();
+    code = run_in_a_process(s, n);
+    alive = atomic_load(&shared->kept);
+    check(n, code);
+    check_leak(s, prepare, n, alive);
+}
+
 /* The points of a day lie a step apart, those of the next day beside them: all are tried in as many days as a step has points. */
 static void try_all(const struct service *s, void (*prepare)(void), void (*check)(long n, int code))
 {
@@ -475,8 +501,7 @@ static void try_all(const struct service *s, void (*prepare)(void), void (*check
 
     findings = 0;
     for (long n = only >= 0 ? only : time(NULL) / 86400 % step; n < total; n += only >= 0 ? total : step) {
-        prepare();
-        check(n, run_in_a_process(s, n));
+        try_point(s, prepare, check, n);
     }
     if (getenv("ZK_TEST_POINTS"))
         print_message("%ld allocations, %ld kept, a point in %ld tried, %d findings\n", total, kept, step,
