@@ -257,6 +257,7 @@ def test_a_drop_is_pushed_and_actions_stand_in_the_timeline(world):
     stack, console = world
     stream = console.stream()
     stream.wait("hello", lambda event, _, data: event == "hello" and not data["resync"])
+    console.get("/sessions")  # as a page does: changes are told of what was shown
     console.post("/sessions/actions", {"action": "park", "sessions": [{"bridge": "main", "session": "demo-2"}], "reason": "for a walk"})
     stream.wait("it is parked", lambda event, _, data: event == "session" and data["session"] == "demo-2" and data["parked"])
     stack.control("POST", f"/drop?session=demo-2&code=428")
@@ -476,7 +477,7 @@ def test_two_hundred_streams_are_cheap(world):
 # ---- the audit list ------------------------------------------------------------------------------------------------
 
 
-# Commands that change something, by the action that stands in the audit list; None: it needs dead letters, a stack that is stopped,
+# Commands that change something, by the action that stands in the audit list; None: it needs a drift, dead letters, a stack that is stopped,
 # or PostgreSQL.
 CHANGES = {
     "session reconnect": ("session.reconnect", ["demo-1"]), "session park": ("session.park", ["demo-2"]),
@@ -487,7 +488,7 @@ CHANGES = {
     "forward off": ("delivery.off", ["backend"]), "forward on": ("delivery.on", ["backend"]),
     "forward forget": ("delivery.forget", ["backend"]), "alert test": ("alert.test", []),
     "replay": ("delivery.replay", ["--from", "1", "--to", "1"]), "cursor remove": ("cursor.remove", ["old-consumer"]),
-    "forward dead retry": None, "forward dead drop": None, "restore": None, "store init": None, "store upgrade": None,
+    "bridge check": None, "forward dead retry": None, "forward dead drop": None, "restore": None, "store init": None, "store upgrade": None,
     "store migrate": None,
 }
 READS = {"wait", "tap", "events", "status", "sessions", "bridges", "session show", "session qr", "forward status", "forward dead list",
