@@ -126,7 +126,9 @@ static struct event_range what_to_show(const struct events_settings *s)
 
 static int show_events(struct event_reader *r, const struct events_settings *s)
 {
-    const struct event_filter filter = { .type_prefix = str_from(s->type), .session = str_from(s->session) };
+    const struct event_filter filter = { .type_prefix = str_from(s->type),
+                                         .session = str_from(s->session),
+                                         .bridge = str_from(s->cli.bridge_name) };
     const struct event_range h = what_to_show(s);
     struct clock clock;
     int64_t seq = 0;

@@ -81,11 +81,21 @@ static bool topic_matches(const struct tap *t, const char *topic)
     return t->args.n == 0;
 }
 
+/* With --bridge: of that bridge. */
+static bool is_of_bridge(const struct tap *t, struct str bridge)
+{
+    const char *name = t->settings.cli.bridge_name;
+
+    return !*name || str_eq(bridge, name);
+}
+
 static bool wanted(const struct tap *t, struct str type, struct str bridge, struct str session)
 {
     char topic[TOPIC_MAX];
     char text[64];
 
+    if (!is_of_bridge(t, bridge))
+        return false;
     (void)snprintf(text, sizeof text, "%.*s", (int)type.n, type.n ? type.p : "");
     return topic_format(text, bridge, session, topic) == 0 && topic_matches(t, topic);
 }
@@ -169,7 +179,8 @@ static void on_message(void *ctx, struct str bytes)
         consumer_notify(t->log);
         return;
     }
-    if (t->args.n == 0 && str_eq(m.type, "log.head")) /* only when it is asked for */
+    if ((t->args.n == 0 && str_eq(m.type, "log.head")) ||
+        !is_of_bridge(t, m.bridge)) /* the head is asked for by name */
         return;
     output_message(&m, t->json, columns(), &t->out);
     more = count_line(t);

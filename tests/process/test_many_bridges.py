@@ -135,6 +135,9 @@ def test_webhooks_of_each_bridge(stack, two):
     two.reload(ingest)
     zk.wait_until("sales is gone", lambda: post("sales", two.token("sales")) == 404)
     assert [(e["bridge"], e["session"]) for e in stack.events()] == [("sales", "s1"), ("support", "s1")]
+    assert [e["bridge"] for e in stack.events("--bridge", "support")] == ["support"]
+    tapped = stack.cli_json("tap", "--from", "1", "--count", "1", "--timeout", "10s", "--bridge", "support")
+    assert [e["bridge"] for e in tapped] == ["support"]
 
 
 def test_the_cli_names_a_bridge(stack, two):
