@@ -142,7 +142,8 @@ static int run_seeds(int64_t from, int64_t seeds, int n_jobs, bool keep_going)
         jobs[i] = jobs[--running];
     }
     if (!failed && the_days == 0)
-        printf("%lld seeds: R1 to R6, E1, E2 and F1 hold\n", (long long)seeds);
+        printf("%lld seeds: R1 to R6, E1, E2%s hold\n", (long long)seeds,
+               the_world ? ", F1, T1 and T2" : " and F1");
     return failed > 0;
 }
 
