@@ -161,16 +161,22 @@ static int finish(struct changeset *r, struct change *c, const struct session_re
     return rc;
 }
 
+static const char *phone_of(const struct tracked_session *s, const struct bridge_session *seen)
+{
+    return seen->phone[0] ? seen->phone : s->listed_phone;
+}
+
 static void take_shape(struct change *c, const struct bridge_session *seen)
 {
-    uint64_t shape = shape_of(seen->raw_status, seen->phone, seen->name);
+    const char *phone = phone_of(c->s, seen);
+    uint64_t shape = shape_of(seen->raw_status, phone, seen->name);
 
     c->has_shape = shape != c->s->shape;
     c->s->shape = shape;
     if (!c->has_shape)
         return;
     (void)snprintf(c->raw_status, sizeof c->raw_status, "%s", seen->raw_status);
-    (void)snprintf(c->phone, sizeof c->phone, "%s", seen->phone);
+    (void)snprintf(c->phone, sizeof c->phone, "%s", phone);
     (void)snprintf(c->name, sizeof c->name, "%s", seen->name);
 }
 
@@ -178,7 +184,7 @@ static void take_shape(struct change *c, const struct bridge_session *seen)
 static bool is_unchanged(struct tracked_session *s, const struct bridge_session *seen)
 {
     return s && s->known.state == SESSION_CONNECTED && seen->state == SESSION_CONNECTED &&
-           s->shape == shape_of(seen->raw_status, seen->phone, seen->name);
+           s->shape == shape_of(seen->raw_status, phone_of(s, seen), seen->name);
 }
 
 static void mark_polled(struct tracked_session *s, int64_t asked, int64_t sweep)

@@ -303,20 +303,34 @@ static int on_listed(void *ctx, const struct bridge_session *seen)
     return r == -ENOSPC ? 0 : r;
 }
 
-/* Of a list of names: what is known is left to its own answer, and what is new may be anything until then. */
-static int on_named(void *ctx, const struct bridge_session *named)
+static int add_named(struct listing *l, const struct bridge_session *named)
 {
-    struct listing *l = ctx;
     struct poll_schedule *p = l->p;
     struct bridge_session seen = *named;
     int r;
 
-    if (session_table_find(p->o.m->table, seen.id) || is_deleted(p->o.m, seen.id, l->asked))
+    if (is_deleted(p->o.m, seen.id, l->asked))
         return 0;
     seen.state = SESSION_STARTING;
     r = changeset_poll(l->changeset, &seen, l->asked, p->sweep_no, attempt_watch_has(p->o.attempts, seen.id));
     l->full = l->full || r == -ENOSPC;
     return r == -ENOSPC ? 0 : r;
+}
+
+/* Of a list of names: what is known is left to its own answer, but for the phone, which that may not tell; what is new may
+ * be anything until then. */
+static int on_named(void *ctx, const struct bridge_session *named)
+{
+    struct listing *l = ctx;
+    const struct session_table *table = l->p->o.m->table;
+    struct tracked_session *s = session_table_find(table, named->id);
+    int r = s ? 0 : add_named(l, named);
+
+    if (!s)
+        s = session_table_find(table, named->id);
+    if (s)
+        str_copy(str_from(named->phone), s->listed_phone, sizeof s->listed_phone);
+    return r;
 }
 
 /* A bridge that has lost its data lists none, or few, of those that are known. */

@@ -28,6 +28,7 @@ struct tracked_session {
     int64_t webhook_at;       /* wall ms: its newest session.* webhook was received, 0: none; that said … */
     enum session_state webhook_state;
     int webhook_code;
+    char listed_phone[32]; /* from a list of names, where single answers tell no phone; "": none */
     uint64_t shape;        /* shape_of() what the store has; 0: nothing yet */
     int64_t sweep;         /* number of the newest sweep that showed it */
     int64_t loaded;        /* number of the newest reload of state.db that showed it */

@@ -70,8 +70,6 @@ static const struct row {
     { "zapw", FAULT_TWO_OWNERS, { SESSION_DISCONNECTED, 0, 0, "bridge-two-owners session-parked" } },
     { "contract", FAULT_TWO_OWNERS, { SESSION_DISCONNECTED, 0, 0, "bridge-two-owners session-parked" } },
     { "openwa", FAULT_TWO_OWNERS, { SESSION_DISCONNECTED, 0, 0, "bridge-two-owners session-parked" } },
-    /* The phone is in its list alone, which is taken for names. */
-    { "evolution", FAULT_TWO_OWNERS, RECONNECTED },
 };
 
 const struct expected *expected_of(const char *driver, enum fault f)
