@@ -16,10 +16,16 @@ const char *subscription_repair_text(enum subscription_repair r)
         [SUBSCRIPTION_SET] = "it was set again",
         [SUBSCRIPTION_NOT_KEPT] = "the bridge took it and shows the wrong one again",
         [SUBSCRIPTION_SET_FAILED] = "the bridge did not take it",
-        [SUBSCRIPTION_CANNOT_SET] = "it cannot be set from here",
+        [SUBSCRIPTION_CANNOT_SET] = "the bridge has no call that sets it",
+        [SUBSCRIPTION_NO_URL] = "WEBHOOK_URL (webhook_url in ZAPKEEP_BRIDGES) does not say where to",
     };
 
     return (unsigned)r < SUBSCRIPTION_REPAIR_N ? texts[r] : "";
+}
+
+bool subscription_repair_was_tried(enum subscription_repair r)
+{
+    return r == SUBSCRIPTION_SET || r == SUBSCRIPTION_NOT_KEPT || r == SUBSCRIPTION_SET_FAILED;
 }
 
 void subscription_check_fini(struct subscription_check *c)
@@ -67,9 +73,10 @@ static bool call_set(struct subscription_check *c, const struct bridge_answer *s
 {
     const struct subscription_form *f = c->driver->subscription;
 
-    c->repaired = SUBSCRIPTION_CANNOT_SET;
+    c->repaired = f->build_set ? SUBSCRIPTION_NO_URL : SUBSCRIPTION_CANNOT_SET;
     if (!f->build_set || !*c->want->url || c->want->any_host)
         return false;
+    c->repaired = SUBSCRIPTION_CANNOT_SET;
     if (f->build_set(c->driver, c->target, c->want, c->id, shown, &c->request) != 0)
         return false;
     c->step = STEP_SET;

@@ -15,9 +15,12 @@ enum subscription_repair {
     SUBSCRIPTION_SET,        /* it was set, and is right now */
     SUBSCRIPTION_NOT_KEPT,   /* the bridge took it, and shows a wrong one again */
     SUBSCRIPTION_SET_FAILED, /* the bridge refused it, or did not answer */
-    SUBSCRIPTION_CANNOT_SET, /* this bridge has no call for it, or nobody has said which URL */
+    SUBSCRIPTION_CANNOT_SET, /* this bridge has no call for it */
+    SUBSCRIPTION_NO_URL,     /* WEBHOOK_URL does not say where this bridge is to post */
     SUBSCRIPTION_REPAIR_N
 };
+/* The bridge was asked to set it, with whatever result. */
+bool subscription_repair_was_tried(enum subscription_repair r);
 const char *subscription_repair_text(enum subscription_repair r); /* for people; "" for NOT_SET */
 
 struct subscription_check {

@@ -20,7 +20,7 @@ static void settle_repair(const struct subscription_check *c, int64_t now_wall, 
     if (c->repaired == SUBSCRIPTION_NOT_SET)
         return;
     row->repair = (int)c->repaired;
-    if (c->repaired != SUBSCRIPTION_CANNOT_SET)
+    if (subscription_repair_was_tried(c->repaired))
         row->repaired_at = now_wall;
 }
 

@@ -96,7 +96,7 @@ static void keep(struct checking *k, const char *session, const struct subscript
 {
     struct subscription_row row;
 
-    if (c->repaired != SUBSCRIPTION_NOT_SET && c->repaired != SUBSCRIPTION_CANNOT_SET)
+    if (subscription_repair_was_tried(c->repaired))
         cli_audit(&k->s->cli, "bridge.repair", k->s->cli.bridge.name, session,
                   c->repaired == SUBSCRIPTION_SET, subscription_repair_text(c->repaired));
     if (k->db)

@@ -176,7 +176,7 @@ static int audit(const struct subscription_watch *w, int64_t wall)
     struct audit_row row = { .at = wall, .ok = w->check.repaired == SUBSCRIPTION_SET };
     int64_t n;
 
-    if (w->check.repaired == SUBSCRIPTION_NOT_SET || w->check.repaired == SUBSCRIPTION_CANNOT_SET)
+    if (!subscription_repair_was_tried(w->check.repaired))
         return 0;
     (void)snprintf(row.actor, sizeof row.actor, "monitor");
     (void)snprintf(row.action, sizeof row.action, "bridge.repair");

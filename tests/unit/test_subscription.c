@@ -421,7 +421,8 @@ static void test_not_set(void **state)
     c.want = &unsure;
     assert_true(subscription_check_begin(&c));
     assert_false(answer(&c, 200, "null"));
-    assert_int_equal(c.repaired, SUBSCRIPTION_CANNOT_SET);
+    assert_int_equal(c.repaired, SUBSCRIPTION_NO_URL);
+    assert_non_null(strstr(subscription_repair_text(c.repaired), "WEBHOOK_URL"));
     assert_int_equal(c.calls, 1);
 }
 
