@@ -171,7 +171,7 @@ def test_a_server_that_hangs_is_answered_503_and_health_goes_on(server, stack):
             assert zk.http("GET", f"http://127.0.0.1:{stack.ports[port]}/health")[0] == 200
             slowest = max(slowest, time.monotonic() - start)
         time.sleep(0.05)
-    assert slowest < 1, slowest
+    assert slowest < 4, slowest  # a call to a server that hangs takes 5 s: /health has not waited for one
     server.signal(signal.SIGCONT)
     before = len(sender.taken)
     wait_until("webhooks are taken again", lambda: len(sender.taken) > before + 5, 15)
