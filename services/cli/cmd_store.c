@@ -5,12 +5,12 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/store/store.h"
 #include "services/cli/audit.h"
 #include "services/cli/cli.h"
 #include "services/cli/commands.h"
+#include "services/cli/output.h"
 
 struct report {
     bool json;
@@ -19,21 +19,12 @@ struct report {
 
 static int on_line(void *ctx, const char *name, const char *value, const char *problem)
 {
-    CLEANUP(buf_fini) struct buf out = BUF_INIT(4096);
-    struct json_out j = JSON_OUT(&out);
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(OUTPUT_LINE_MAX);
     struct report *r = ctx;
 
     r->problems += *problem != '\0';
-    if (!r->json) {
-        printf("%-20s  %s%s%s\n", name, value, *problem ? "  — " : "", problem);
-        return 0;
-    }
-    json_open(&j, NULL, '{');
-    json_texts(&j, "name", name);
-    json_texts(&j, "value", value);
-    json_texts(&j, "problem", problem);
-    json_close(&j, '}');
-    puts(buf_str(&out));
+    output_store_line(name, value, problem, r->json, &out);
+    (void)output_flush(&out);
     return 0;
 }
 

@@ -2,41 +2,31 @@
 
 #include <stdio.h>
 
-#include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/store/store.h"
+#include "services/cli/output.h"
 
 static int on_line(void *ctx, const char *name, const char *value, const char *problem)
 {
-    CLEANUP(buf_fini) struct buf out = BUF_INIT(4096);
-    struct json_out j = JSON_OUT(&out);
-    const struct cli_settings *s = ctx;
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(OUTPUT_LINE_MAX);
+    const bool *json = ctx;
 
-    if (!s->json) {
-        printf("%-12s  %s%s%s\n", name, value, *problem ? "  — " : "", problem);
-        return 0;
-    }
-    json_open(&j, NULL, '{');
-    json_texts(&j, "name", name);
-    json_texts(&j, "value", value);
-    json_texts(&j, "problem", problem);
-    json_close(&j, '}');
-    puts(buf_str(&out));
+    output_store_line(name, value, problem, *json, &out);
+    (void)output_flush(&out);
     return 0;
 }
 
 int database_backup(const struct cli_settings *s)
 {
     const char *where = app_store(&s->app);
-    struct cli_settings copy = *s;
+    bool json = s->json;
     int r;
 
     if (!store_is_server(where))
         return EXIT_GO_ON;
-    r = store_report(where, STORE_REPORT_ARCHIVE, on_line, &copy);
+    r = store_report(where, STORE_REPORT_ARCHIVE, on_line, &json);
     if (r != 0)
         return cli_store_problem(where, STATE_DB_FILE, r);
-    (void)fflush(stdout);
     return cli_problem(
         EXIT_USAGE,
         "nothing was copied: the store is a PostgreSQL database, which is copied by its own tools: pg_dump "

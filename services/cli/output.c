@@ -209,6 +209,26 @@ void output_message(const struct message *m, bool json, int columns, struct buf 
     (void)buf_add(out, "\n", 1);
 }
 
+void output_store_line(const char *name, const char *value, const char *problem, bool json, struct buf *out)
+{
+    struct json_out j = JSON_OUT(out);
+
+    if (json) {
+        json_open(&j, NULL, '{');
+        json_texts(&j, "name", name);
+        json_texts(&j, "value", value);
+        json_texts(&j, "problem", problem);
+        json_close(&j, '}');
+    } else {
+        (void)buf_addf(out, "%-20s  ", name);
+        (void)clean_add(
+            out, str_from(value)); /* the server has names from others: of its standbys, of connections */
+        (void)buf_adds(out, *problem ? "  — " : "");
+        (void)clean_add(out, str_from(problem));
+    }
+    (void)buf_add(out, "\n", 1);
+}
+
 int output_flush(struct buf *out)
 {
     int r = buf_error(out);

@@ -21,5 +21,8 @@ void output_rejected(const struct rejected *r, bool json, struct buf *out);
 /* Any message of the bus. */
 void output_message(const struct message *m, bool json, int columns, struct buf *out);
 
+/* One line of a report about a store (store_report()), with its @problem where that is not "". */
+void output_store_line(const char *name, const char *value, const char *problem, bool json, struct buf *out);
+
 /* Writes the lines to stdout now and empties @out. Returns 0, or negative: nobody reads any more. */
 int output_flush(struct buf *out);
