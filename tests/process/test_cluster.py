@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 import zk
 
 RUN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bench", "cluster", "run")
@@ -12,6 +14,6 @@ RUN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "bench", "c
 def test_a_stack_on_many_machines_survives_faults():
     done = subprocess.run([sys.executable, RUN, "--quick", "--seed", "1"], env={**os.environ, "ZK_BIN": os.path.abspath(zk.BIN)},
                           capture_output=True, text=True, timeout=240)
-    if done.returncode == 77:  # never in silence
-        print(done.stderr, file=sys.stderr)
-    assert done.returncode in (0, 77), done.stdout + done.stderr
+    if done.returncode == 77:
+        pytest.skip(f"not run: {done.stderr}")
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -111,7 +111,7 @@ def test_it_is_set_again_once(stack, bridge):
     assert [name for name, _ in bridge.sets] == ["s1"]
     assert bridge.sets[0][1]["url"] == "http://zapkeep:8000/webhook/main"
     assert bridge.sets[0][1]["headers"] == {"authorization": f"Bearer {stack.token}"}
-    audit = stack.cli_json("audit")
+    audit = zk.wait_until("it is in the audit list", lambda: stack.cli_json("audit"))
     assert [row["action"] for row in audit] == ["bridge.repair"] and audit[0]["actor"] == "monitor"
     # Somebody sets it back: it is told, and not fought over.
     bridge.hooks["s1"] = right(stack, "http://other:1/x")
