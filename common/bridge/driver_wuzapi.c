@@ -22,6 +22,15 @@
 #include "common/bridge/subscription.h"
 
 #define USER_HEADER "token: "
+
+/* A user's token keeps its own header, whatever header the operator's key is sent in. */
+static struct bridge_target of_user(const struct bridge_target *t)
+{
+    struct bridge_target user = *t;
+
+    user.key_header = NULL;
+    return user;
+}
 /* Between a disconnect and the connect after it. */
 #define DISCONNECTED_MS 1000
 /* A user's token in the driver's note, before its events. */
@@ -99,6 +108,7 @@ static bool find_user(const struct bridge_answer *a, const char *id, char *note)
 static int build_connect(const struct bridge_target *t, const char *note, struct bridge_request *ret)
 {
     const char *events = note[TOKEN_MAX] ? note + TOKEN_MAX : "All";
+    const struct bridge_target user = of_user(t);
     struct buf body = BUF_INIT(REQUEST_BODY_MAX);
     struct json_out j = JSON_OUT(&body);
 
@@ -114,7 +124,7 @@ static int build_connect(const struct bridge_target *t, const char *note, struct
     json_close(&j, ']');
     json_bool(&j, "Immediate", true); /* else it answers after 10 s */
     json_close(&j, '}');
-    return request_build_json(USER_HEADER, note, t, "POST", "/session/connect", NULL, &body, ret);
+    return request_build_json(USER_HEADER, note, &user, "POST", "/session/connect", NULL, &body, ret);
 }
 
 /* The list of users; disconnect, which is refused when there is nothing to disconnect; connect. A new user is connected at
@@ -123,6 +133,7 @@ static int next(const struct bridge_driver *d, const struct bridge_target *t, st
                 struct bridge_request *ret)
 {
     static const struct bridge_path users = { "GET", "/admin/users" };
+    const struct bridge_target user = of_user(t);
     int step = p->op == BRIDGE_CREATE ? p->step - 1 : p->step; /* the list comes after a create */
 
     if (step == -1)
@@ -134,7 +145,7 @@ static int next(const struct bridge_driver *d, const struct bridge_target *t, st
         }
         return p->op == BRIDGE_CREATE
                    ? build_connect(t, p->note, ret)
-                   : request_build(USER_HEADER, p->note, t, "POST", "/session/disconnect", NULL, ret);
+                   : request_build(USER_HEADER, p->note, &user, "POST", "/session/disconnect", NULL, ret);
     }
     if (step != 1 || p->op == BRIDGE_CREATE || (p->kind != 0 && p->kind != BRIDGE_REFUSED))
         return -ENOTSUP;
@@ -239,6 +250,7 @@ static int build_set(const struct bridge_driver *d, const struct bridge_target *
 {
     struct buf body = BUF_INIT(REQUEST_BODY_MAX);
     struct json_out j = JSON_OUT(&body);
+    const struct bridge_target user = of_user(t);
     char note[BRIDGE_KEY_MAX];
     int r;
 
@@ -251,7 +263,7 @@ static int build_set(const struct bridge_driver *d, const struct bridge_target *
     json_close(&j, ']');
     json_bool(&j, "active", true);
     json_close(&j, '}');
-    r = request_build_json(USER_HEADER, note, t, "PUT", "/webhook", NULL, &body, ret);
+    r = request_build_json(USER_HEADER, note, &user, "PUT", "/webhook", NULL, &body, ret);
     explicit_bzero(note, sizeof note);
     return r;
 }

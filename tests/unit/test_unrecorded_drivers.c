@@ -146,6 +146,24 @@ static void wuzapi_is_disconnected_and_connected_with_its_subscription(void **st
     assert_int_equal(bridge_next(d, &target, &p, &q), -ENOTSUP);
 }
 
+/* Behind a proxy the operator's key has another header; the token of a user stays in its own. */
+static void wuzapi_s_users_keep_their_header(void **state)
+{
+    struct bridge_target proxied = target;
+    struct bridge_procedure p = { .op = BRIDGE_RECONNECT, .id = "1" };
+    CLEANUP(bridge_request_fini) struct bridge_request q = BRIDGE_REQUEST_NULL;
+    const struct bridge_driver *d = bridge_driver_find("wuzapi");
+    struct bridge_answer a = answer(200, WUZAPI_USERS);
+
+    proxied.key_header = "X-Proxy-Key";
+    assert_int_equal(bridge_build(d, BRIDGE_RECONNECT, &proxied, "1", &q), 0);
+    check_call(&q, "http://b/admin/users", "\nX-Proxy-Key: admin:secret\n", "");
+    bridge_request_fini(&q);
+    p.answer = &a;
+    assert_int_equal(bridge_next(d, &proxied, &p, &q), 0);
+    check_call(&q, "http://b/session/disconnect", "\ntoken: T1\n", "");
+}
+
 static void a_user_that_wuzapi_does_not_list_is_no_session(void **state)
 {
     struct bridge_answer a = answer(200, WUZAPI_USERS);
@@ -492,6 +510,7 @@ int main(void)
         cmocka_unit_test(lists_are_read),
         cmocka_unit_test(failures_about_one_session_are_not_the_bridge_s),
         cmocka_unit_test(wuzapi_is_disconnected_and_connected_with_its_subscription),
+        cmocka_unit_test(wuzapi_s_users_keep_their_header),
         cmocka_unit_test(a_user_that_wuzapi_does_not_list_is_no_session),
         cmocka_unit_test(a_user_is_created_with_a_token_that_nobody_guesses_and_connected),
         cmocka_unit_test(wuzapi_s_code_is_that_of_a_user_who_is_not_paired),
