@@ -105,14 +105,16 @@ static bool take_set(struct subscription_check *c, const struct bridge_answer *a
     return call_read(c, STEP_READ_AGAIN);
 }
 
-/* Without a readable answer the repair is believed until the next check. */
+/* Without a readable answer nobody knows until the next check. */
 static bool take_again(struct subscription_check *c, const struct bridge_answer *a)
 {
     struct subscription now;
 
     c->kind = subscription_read(c->driver, c->want, c->id, a, &now);
-    if (c->kind != 0)
+    if (c->kind != 0) {
+        set_unknown(c, c->kind > 0 ? bridge_answer_text(c->kind) : "out of memory");
         return false;
+    }
     c->result = now;
     if (now.state != SUBSCRIPTION_RIGHT)
         c->repaired = SUBSCRIPTION_NOT_KEPT;

@@ -12,7 +12,7 @@
 
 enum subscription_repair {
     SUBSCRIPTION_NOT_SET,    /* it was not wrong, or it was not to be set */
-    SUBSCRIPTION_SET,        /* it was set, and is right now */
+    SUBSCRIPTION_SET,        /* it was set, and is right now or could not be read */
     SUBSCRIPTION_NOT_KEPT,   /* the bridge took it, and shows a wrong one again */
     SUBSCRIPTION_SET_FAILED, /* the bridge refused it, or did not answer */
     SUBSCRIPTION_CANNOT_SET, /* this bridge has no call for it */

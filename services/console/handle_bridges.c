@@ -15,7 +15,7 @@
 struct check {
     struct exchange e; /* a copy: it is answered later */
     bool repair;
-    char bridge[WEB_PATH_PARAM_MAX], detail[512];
+    char bridge[WEB_PATH_PARAM_MAX], detail[2 * SUBSCRIPTION_TEXT_MAX + 160];
     int64_t sessions, wrong, repaired;
 };
 
@@ -27,7 +27,7 @@ static void on_line(void *ctx, struct str line)
         { SESSION, { "session" } }, { STATE, { "state" } }, { DETAIL, { "detail" } }, { REPAIR, { "repair" } }
     };
     struct check *k = ctx;
-    char session[140], state[16], detail[SUBSCRIPTION_TEXT_MAX], repair[50];
+    char session[140], state[16], detail[SUBSCRIPTION_TEXT_MAX], repair[SUBSCRIPTION_TEXT_MAX];
     struct json_value v[N];
 
     if (json_in_find(line, paths, N, v) != 0)

@@ -382,6 +382,15 @@ static void test_procedure(void **state)
     assert_int_equal(c.repaired, SUBSCRIPTION_SET);
     assert_int_equal(c.calls, 3);
 
+    /* set, and the bridge is not to be read then, as one that restarts the session for it */
+    c = begin("evolution", true);
+    assert_true(subscription_check_begin(&c));
+    assert_true(answer(&c, 200, wrong));
+    assert_true(answer(&c, 201, right));
+    assert_false(answer(&c, 503, ""));
+    assert_int_equal(c.result.state, SUBSCRIPTION_UNKNOWN);
+    assert_int_equal(c.repaired, SUBSCRIPTION_SET);
+
     /* taken, and the old one is shown again: no fourth call */
     c = begin("evolution", true);
     assert_true(subscription_check_begin(&c));
