@@ -203,23 +203,6 @@ int challenge_check(const struct tokens *tokens, struct str query, char ret[CHAL
 /* -- signatures -- */
 
 /* "v1,<base64>" over id.timestamp.body. */
-int signature_make(int scheme, struct str secret, struct str body, struct buf *out)
-{
-    bool is_512 = scheme == SIGNATURE_WAHA_512;
-    bool is_named = scheme == SIGNATURE_HUB_256 || scheme == SIGNATURE_OPENWA_256;
-    char hex[2 * SHA512_BYTES + 1];
-    uint8_t mac[SHA512_BYTES];
-    int r;
-
-    if (scheme == SIGNATURE_STANDARD)
-        return -ENOTSUP;
-    r = is_512 ? hmac_sha512(secret, &body, 1, mac) : hmac_sha256(secret, &body, 1, mac);
-    if (r != 0)
-        return r;
-    hex_encode(mac, is_512 ? SHA512_BYTES : SHA256_BYTES, hex);
-    return buf_addf(out, "%s: %s%s\n", signature_header(scheme), is_named ? "sha256=" : "", hex);
-}
-
 int signature_standard(struct str secret, struct str id, struct str timestamp, struct str body, char ret[64])
 {
     uint8_t key[KEY_MAX], mac[SHA256_BYTES];
@@ -293,6 +276,21 @@ static const struct {
 const char *signature_header(int scheme)
 {
     return scheme == SIGNATURE_STANDARD ? "webhook-signature" : of_body[scheme].header;
+}
+
+int signature_make(int scheme, struct str secret, struct str body, struct buf *out)
+{
+    char hex[2 * SHA512_BYTES + 1];
+    uint8_t mac[SHA512_BYTES];
+    int r;
+
+    if (scheme == SIGNATURE_STANDARD)
+        return -ENOTSUP;
+    r = of_body[scheme].is_sha512 ? hmac_sha512(secret, &body, 1, mac) : hmac_sha256(secret, &body, 1, mac);
+    if (r != 0)
+        return r;
+    hex_encode(mac, of_body[scheme].is_sha512 ? SHA512_BYTES : SHA256_BYTES, hex);
+    return buf_addf(out, "%s: %s%s\n", of_body[scheme].header, of_body[scheme].prefix, hex);
 }
 
 static int check_of_body(int scheme, struct str token, const struct webhook_request *req)

@@ -2,6 +2,7 @@
  * The path of a webhook: webhook-ingest, its token, the log, the bus. The probe goes it from end to end: an
  * event of a type of its own (zapkeep.probe, stored as event.other), without a session.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include "common/base/mem.h"
 #include "common/base/url.h"
 #include "common/bridge/signature.h"
+#include "common/bridge/subscription.h"
 #include "common/io/bus_url.h"
 #include "common/store/events.h"
 #include "common/store/store.h"
@@ -29,9 +31,12 @@ static void add_token(const struct doctor *d, struct str body, struct buf *heade
 
     if (*d->token)
         (void)buf_addf(headers, "X-Webhook-Token: %s\n", d->token);
-    else if (*secrets && driver && driver->signatures)
-        (void)signature_make(driver->signatures[0], (struct str){ secrets, strcspn(secrets, ",") }, body,
-                             headers);
+    else if (*secrets && driver && driver->signatures) {
+        const int *scheme = driver->signatures; /* the first that signs the body alone */
+
+        while (*scheme && signature_make(*scheme, subscription_first(secrets), body, headers) == -ENOTSUP)
+            scheme++;
+    }
 }
 
 static int post(struct doctor *d, bool with_token, const char *content_type, struct str body,

@@ -67,6 +67,16 @@ def test_a_bridge_that_signs(stack):
     assert rows["token"]["level"] == "bad" and "WEBHOOK_SECRET" in rows["token"]["advice"]
 
 
+def test_a_bridge_of_several_schemes_is_probed_by_one_that_signs_the_body(stack):
+    """The contract's first scheme signs ids and times, too, which a probe has not."""
+    stack.env.update({"WEBHOOK_AUTH_TOKEN": "", "WEBHOOK_SECRET": SECRET, "WHATSAPP_BRIDGE": "contract"})
+    stack.hub()
+    stack.ingest()
+    stack.sim("contract", "--sessions", "1", WEBHOOK_AUTH_TOKEN="")
+    rows = findings(stack)
+    assert rows["token"]["level"] == "ok" and rows["probe"]["level"] == "ok", (rows["token"], rows["probe"])
+
+
 def test_keys_and_tokens(stack):
     stack.hub()
     stack.ingest()
