@@ -325,6 +325,7 @@ static void select_events(const struct replay_settings *s, const struct settings
 static int say_count(const struct replay *p)
 {
     struct event_selection_count n = { 0 };
+    char where[256];
     int r = event_selection_count(p->reader, &p->selection, &n);
 
     if (r != 0)
@@ -333,7 +334,8 @@ static int say_count(const struct replay *p)
         printf("{\"events\":%" PRId64 ",\"first_seq\":%" PRId64 ",\"last_seq\":%" PRId64 "}\n", n.events,
                n.first_seq, n.last_seq);
     else
-        printf("%" PRId64 " events would be posted to %s\n", n.events, p->target.url);
+        printf("%" PRId64 " events would be posted to %s\n", n.events,
+               url_display(p->target.url, where, sizeof where));
     return EXIT_DONE;
 }
 
@@ -450,7 +452,7 @@ static int find_target(struct replay *p, struct buf *url)
 
 static void say_summary(const struct replay *p, int64_t took_ms)
 {
-    char took[32];
+    char took[32], where[256];
 
     if (p->s->cli.json)
         printf("{\"posted\":%" PRId64 ",\"taken\":%" PRId64 ",\"failed\":%" PRId64 ",\"took_ms\":%" PRId64
@@ -458,7 +460,8 @@ static void say_summary(const struct replay *p, int64_t took_ms)
                p->posted, p->taken, p->failed, took_ms);
     else
         printf("%" PRId64 " events posted to %s: %" PRId64 " taken, %" PRId64 " failed, in %s\n", p->posted,
-               p->target.url, p->taken, p->failed, text_duration(took_ms, took, sizeof took));
+               url_display(p->target.url, where, sizeof where), p->taken, p->failed,
+               text_duration(took_ms, took, sizeof took));
 }
 
 static int post_all(struct replay *p)
