@@ -13,6 +13,7 @@
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/ops/open_state.h"
+#include "common/ops/status.h"
 #include "common/store/bridges.h"
 #include "services/cli/cli.h"
 #include "services/cli/commands.h"
@@ -85,7 +86,7 @@ static void look_at_bridge(struct wait *w, const char *name, char *ret, size_t n
 {
     struct bridge_row row = { 0 };
     struct now now = { 0 };
-    const char *dead = heartbeat_first_dead(w->settings.cli.app.data_dir, &w->clock);
+    const char *dead = heartbeat_first_dead(status_alive_dir(&w->settings.cli.app), &w->clock);
     int r = w->state ? 0 : ops_open_state(app_store(&w->settings.cli.app), &w->state);
 
     if (r == 0)

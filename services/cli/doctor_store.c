@@ -11,6 +11,7 @@
 #include "common/base/own_file.h"
 #include "common/domain/cause.h"
 #include "common/ops/open_state.h"
+#include "common/ops/status.h"
 #include "common/ops/status_forward.h"
 #include "common/store/events.h"
 #include "common/store/store.h"
@@ -212,7 +213,7 @@ static int read_row(struct doctor *d, struct bridge_row *ret, struct now *ret_no
 
 static enum heartbeat_state beat_of(struct doctor *d, const char *service)
 {
-    return heartbeat_find(d->settings.cli.app.data_dir, service, &d->clock, NULL);
+    return heartbeat_find(status_alive_dir(&d->settings.cli.app), service, &d->clock, NULL);
 }
 
 void doctor_monitor(struct doctor *d, struct finding *f)
