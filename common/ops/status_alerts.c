@@ -59,13 +59,16 @@ static int on_alert(void *ctx, const struct alert_row *row)
 {
     const struct reading *reading = ctx;
     struct bridge_row bridge;
-    int r = row->bridge[0] ? bridges_find(reading->db, row->bridge, &bridge) : BRIDGES_NONE;
+    int r;
 
-    if (r < 0)
-        return r;
+    if (row->grouped)
+        return 0;
     if (alert_kind_find(row->name) == ALERT_DESTINATION_FAILING && !reading->with_destinations)
         return 0;
-    if (!row->grouped && (r == BRIDGES_NONE || bridge.unwatched_since > 0))
+    r = row->bridge[0] ? bridges_find(reading->db, row->bridge, &bridge) : BRIDGES_NONE;
+    if (r < 0)
+        return r;
+    if (r == BRIDGES_NONE || bridge.unwatched_since > 0)
         add(row, reading->problems);
     return 0;
 }
