@@ -144,6 +144,7 @@ void pg_rollback(struct db *db)
         return;
     }
     (void)snprintf(error, sizeof error, "%s", db->error);
+    (void)pg_settle(d); /* its answers come first; a failure among them is rolled back, too */
     if (pg_is_usable(d))
         (void)pg_exec(db, "ROLLBACK");
     (void)snprintf(db->error, sizeof db->error, "%s", error); /* of the failure before it */
