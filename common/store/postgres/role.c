@@ -237,7 +237,7 @@ static void view_of(const struct crew *c, struct store_crew_view *ret)
     " ON CONFLICT (name) DO UPDATE SET until = excluded.until)," \
     " gone AS (DELETE FROM zapkeep.role WHERE name LIKE '%s@%%' AND until < clock_timestamp() - interval '1 day')" \
     " SELECT r.name, r.holder, r.fence, r.until::text, r.until < clock_timestamp(), m.name IS NOT NULL FROM zapkeep.role r" \
-    " LEFT JOIN mine m USING (name) WHERE r.name = '%s' OR r.name LIKE '%s.%%' OR r.name LIKE '%s@%%' ORDER BY r.name"
+    " LEFT JOIN mine m USING (name) WHERE r.name = '%s' OR r.name LIKE '%s.%%' OR r.name LIKE '%s@%%' ORDER BY r.until DESC"
 /* clang-format on */
 
 static int renew_sql(const struct crew *c, struct buf *sql)

@@ -16,6 +16,7 @@
 #include "common/store/events_ids.h"
 #include "common/store/postgres/connection.h"
 #include "common/store/postgres/in_use.h"
+#include "common/store/postgres/move_copy.h"
 
 #define DECLS                          DECL_KEY, DECL_1, DECL
 #define DECL_KEY(kind, column, member) #column " " DECL_##kind ", "
@@ -164,7 +165,7 @@ static const char *const steps[] = {
                                                 "CREATE TABLE batch (ingest text PRIMARY KEY, id bigint NOT "
                                                 "NULL, at timestamptz NOT NULL, head bigint NOT NULL)" HOT ";"
 
-    /* A whole commit as one statement (append.h): n events none of which is known yet. Returns the head before them, or -1 and
+    /* A whole commit as one statement (batch_append(), batch.h): n events none of which is known yet. Returns the head before them, or -1 and
      * has done nothing: a key is known. */
     "CREATE FUNCTION append(n bigint, name text, id bigint, at bigint[], occurred_at bigint[], type text[],"
     "  bridge text[], session text[], message_id text[], body bytea[], key_time bigint[], digest bytea[])"
@@ -308,14 +309,16 @@ static int run_steps(struct pg_db *d)
 /* The mark of an unfinished move is a version below 0. */
 int pg_schema_make_unfinished(struct pg_db *d)
 {
-    int r = pg_exec(&d->db,
-                    "BEGIN; SELECT pg_advisory_xact_lock(2053206123, 100);"
-                    "DROP SCHEMA IF EXISTS zapkeep, zapkeep_state, zapkeep_events, zapkeep_forward CASCADE");
+    /* A target that was left half full takes its time to go. */
+    int r = move_run(d,
+                     "BEGIN; SELECT pg_advisory_xact_lock(2053206123, 100);"
+                     "DROP SCHEMA IF EXISTS zapkeep, zapkeep_state, zapkeep_events, zapkeep_forward CASCADE",
+                     NULL);
 
     if (r == 0)
         r = run_steps(d);
     if (r == 0)
-        return pg_exec(&d->db, "UPDATE zapkeep.version SET version = -version; COMMIT");
+        return move_run(d, "UPDATE zapkeep.version SET version = -version; COMMIT", NULL);
     if (pg_is_usable(d))
         (void)pg_exec(&d->db, "ROLLBACK");
     return r;
