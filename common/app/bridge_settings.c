@@ -1,6 +1,5 @@
 #include "common/app/bridge_settings.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 #include <strings.h>

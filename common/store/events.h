@@ -43,9 +43,9 @@ void event_reader_close(struct event_reader *r);
 const char *event_reader_error(const struct event_reader *r);
 /* True when events.db was removed or replaced since: open again. */
 bool event_reader_is_stale(const struct event_reader *r);
-/* The id of the log that is read: 8 hex digits, the same in a copy of it. */
 /* Its connection, for db_notify_fd(). */
 struct db *event_reader_db(struct event_reader *r);
+/* The id of the log that is read: 8 hex digits, the same in a copy of it. */
 const char *event_reader_log_id(const struct event_reader *r);
 /* The id of the event with this seq, also of one that is not there any more. */
 void event_reader_event_id(const struct event_reader *r, int64_t seq, char ret[EVENT_ID_MAX]);

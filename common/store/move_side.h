@@ -2,7 +2,7 @@
  * One side of a move (move.h), as an engine gives it: all rows of a table in the order of its key, or a new store that is
  * filled. For move.c and the engines alone.
  *
- * A target is marked unfinished from move_side_open() until finish(): every program refuses it meanwhile (-EINPROGRESS),
+ * A target is marked unfinished from the engine's move_open() until finish(): every program refuses it meanwhile (-EINPROGRESS),
  * and the next move into it starts anew.
  */
 #pragma once
@@ -37,9 +37,8 @@ struct move_side_engine {
     int (*put)(struct move_side *s, const struct move_table *t, struct move_value *row);
     int (*put_end)(struct move_side *s, const struct move_table *t); /* all rows of the table were put */
     int (*set_highest_id)(struct move_side *s, const struct move_table *t, int64_t id);
-    /* Steady time goes on from here; the newest seq is @head. */
+    /* Steady time goes on from here. */
     int (*set_steady)(struct move_side *s, struct clock *clock, int64_t steady_ms);
-    int (*set_head)(struct move_side *s, int64_t head);
     /* All was put, and is to be read back: on the disk, without the writing connections. */
     int (*reopen)(struct move_side *s);
     /* It was verified: a store like any other from now on. */
