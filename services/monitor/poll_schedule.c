@@ -52,6 +52,7 @@ struct poll_schedule {
     struct backoff waiting;
     const struct bridge_driver *pending_driver; /* found out, not stored yet */
     int64_t sweep_no;
+    bool others_there; /* are_others_there() as this sweep began: a lost session may have been removed */
     int64_t began_ms, began_us; /* of the sweep under way; steady, and for measuring */
     int64_t next_ms;            /* steady: when the next sweep begins */
     int64_t beats_read_ms;      /* steady: when the heartbeats were read last */
@@ -336,13 +337,14 @@ static int on_named(void *ctx, const struct bridge_session *named)
 /* A bridge that has lost its data lists none, or few, of those that are known. */
 static bool are_others_there(const struct session_table *table)
 {
+    const struct cause *gone = cause_by_name("removed");
     int lost = 0, all = session_table_count(table), removed = 0;
 
     for (int i = 0; i < all; i++) {
         const struct session_known *known = &session_table_at(table, i)->known;
 
         lost += known->state == SESSION_LOST;
-        removed += known->state == SESSION_LOST && known->cause == cause_by_name("removed");
+        removed += known->state == SESSION_LOST && known->cause == gone;
     }
     return all - lost > 0 && all - lost >= lost - removed;
 }
@@ -419,8 +421,7 @@ static void on_status(void *ctx, const char *id, int kind, const struct bridge_s
     if (kind == 0)
         note_unknown(p, seen);
     if (s && kind == BRIDGE_NO_SESSION && !is_deleted(m, id, asked))
-        (void)changeset_missing(change_batch_changeset(p->o.batch), s, asked,
-                                s->known.state == SESSION_LOST && are_others_there(m->table), attempting);
+        (void)changeset_missing(change_batch_changeset(p->o.batch), s, asked, p->others_there, attempting);
     if (kind == 0 && !is_unwanted(m, id, asked))
         (void)changeset_poll(change_batch_changeset(p->o.batch), seen, asked, p->sweep_no, attempting);
     if (change_batch_take_doubts(p->o.batch) > 0)
@@ -671,6 +672,7 @@ static void on_sweep(void *ctx)
         return;
     }
     p->sweep_no++;
+    p->others_there = are_others_there(p->o.m->table);
     p->began_ms = now_ms(p);
     p->began_us = clock_mono_us();
     p->next_index = 0;
