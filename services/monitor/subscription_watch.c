@@ -152,13 +152,14 @@ static void on_connected(void *ctx, const char *id)
 
 static void write_line(const struct subscription_watch *w, const struct subscription_row *row)
 {
-    bool tried = w->check.repaired != SUBSCRIPTION_NOT_SET;
+    bool news = subscription_repair_was_tried(w->check.repaired) ||
+                (w->check.repaired != SUBSCRIPTION_NOT_SET && row->repair != w->before.repair);
 
     if (w->check.repaired == SUBSCRIPTION_SET)
         log_warn("subscription-set",
                  "a session's webhook subscription had changed at the bridge and was set again",
                  KS("bridge", bridge_of(w)), KS("session", w->id));
-    else if (tried && row->state == SUBSCRIPTION_DRIFTED)
+    else if (news && row->state == SUBSCRIPTION_DRIFTED)
         log_warn("subscription-not-set", "a session's webhook subscription has changed at the bridge",
                  KS("bridge", bridge_of(w)), KS("session", w->id), KS("reason", row->detail),
                  KS("repair", subscription_repair_text(w->check.repaired)));
