@@ -134,7 +134,8 @@ static void on_tick(void *ctx)
         (void)forward_dead_count(e->stores.db, &e->dead.n);
     for (int i = 0; i < e->n; i++)
         destination_gauges(e->at[i]);
-    metric_set(&forward_dead, 0, e->dead.n);
+    if (e->o.lead) /* one program of the stack says it */
+        metric_set(&forward_dead, 0, e->dead.n);
     if (checkpoint_is_due(&e->checkpoint) && checkpoint_make(&e->checkpoint, needed(e)) != 0)
         return;
     engine_poke(e);

@@ -23,7 +23,7 @@ struct engine_options {
     /* A store failed. The engine may be closed from here. */
     void (*failed)(void *ctx, int r, const char *detail);
     void (*worked)(void *ctx); /* forward.db took a commit */
-    /* After engine_stop(): nothing is in flight any more. */
+    /* After engine_stop(): nothing is in flight any more. The engine may be closed from here. */
     void (*stopped)(void *ctx);
     void *ctx;
 };

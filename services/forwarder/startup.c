@@ -131,7 +131,7 @@ static void on_timer(void *ctx)
     const char *file = FORWARD_LOCK_FILE;
     int r = role_share_problem(s->o.share, s->o.unit);
 
-    if (s->engine)
+    if (s->engine || app_stopping(s->o.engine.app))
         return;
     if (!role_share_has_looked(s->o.share)) {
         timer_start(s->timer, LOCK_AGAIN_MS);
@@ -166,6 +166,7 @@ static void on_failed(void *ctx, int r, const char *detail)
 {
     struct startup *s = ctx;
     int64_t wait = backoff_next_ms(&s->backoff);
+    bool draining = s->draining;
 
     describe(s, r, FORWARD_DB_FILE, detail);
     if (r == -ESTALE && engine_is_replaced(s->engine))
@@ -176,6 +177,8 @@ static void on_failed(void *ctx, int r, const char *detail)
     close_engine(s);
     s->waiting_r = r;
     timer_start(s->timer, wait);
+    if (draining) /* nothing is in flight any more */
+        s->o.drained(s->o.ctx, s->o.unit);
 }
 
 static void on_worked(void *ctx)
