@@ -25,7 +25,6 @@ struct commands {
     struct units *units;
     struct state_store *state;
     struct timer *timer;
-    int64_t last_test; /* of the newest test that was sent: its result comes with the answer */
 };
 
 /* The result of a command. */
@@ -278,22 +277,24 @@ static int apply(struct commands *c, struct engine *e, const struct forward_comm
     }
 }
 
-static bool is_under_way(const struct commands *c, const struct forward_command *cmd)
+/* Those of one engine are sent in their order. */
+static bool is_under_way(struct engine *e, const struct forward_command *cmd)
 {
-    return cmd->verb == FORWARD_TEST && cmd->n <= c->last_test;
+    return cmd->verb == FORWARD_TEST && cmd->n <= *engine_newest_test(e);
 }
 
 static int take(struct commands *c, struct engine *e, const struct forward_command *cmd)
 {
     struct outcome o = { 0 };
-    int r = must_be_split(c, cmd) ? split(c, cmd) : apply(c, e, cmd, &o);
+    bool splits = must_be_split(c, cmd);
+    int r = splits ? split(c, cmd) : apply(c, e, cmd, &o);
 
     if (r == 0)
         r = engine_commit(e);
-    if (r != 0 || must_be_split(c, cmd))
+    if (r != 0 || splits)
         return r;
     if (o.later)
-        c->last_test = cmd->n;
+        *engine_newest_test(e) = cmd->n;
     else
         finish(c, cmd->n, &o);
     return 0;
@@ -313,7 +314,7 @@ static int take_one(struct commands *c, int64_t *n, int *ret_taken)
         return r;
     *n = cmd.n;
     e = units_engine_for(c->units, cmd.filter.destination);
-    if (!e || is_under_way(c, &cmd))
+    if (!e || is_under_way(e, &cmd))
         return 0;
     r = take(c, e, &cmd);
     *ret_taken += r == 0;

@@ -26,6 +26,7 @@ struct engine {
     int64_t lost_floor; /* as destination_options has it */
     struct timer *tick;
     int64_t ticks;
+    int64_t newest_test;
     bool stopping;
 };
 
@@ -139,6 +140,11 @@ static void on_tick(void *ctx)
     if (checkpoint_is_due(&e->checkpoint) && checkpoint_make(&e->checkpoint, needed(e)) != 0)
         return;
     engine_poke(e);
+}
+
+int64_t *engine_newest_test(struct engine *e)
+{
+    return &e->newest_test;
 }
 
 void engine_save_last(struct engine *e)

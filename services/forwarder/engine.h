@@ -36,6 +36,8 @@ bool engine_is_replaced(const struct engine *e);
 
 void engine_notify(struct engine *e); /* there may be something new in the log */
 void engine_stop(struct engine *e);   /* starts nothing more; calls stopped() when nothing is in flight */
+/* The number of the newest test that was sent from here, 0: none. commands.c writes it: the result comes with the answer. */
+int64_t *engine_newest_test(struct engine *e);
 /* At the end of the process: everything is saved once more, with a checkpoint. */
 void engine_save_last(struct engine *e);
 
