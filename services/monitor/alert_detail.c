@@ -18,7 +18,7 @@ static void add_last(const struct attempt_row *last, struct buf *out)
         (void)buf_addf(out, " (HTTP %d)", last->http_status);
 }
 
-/* The state is told, too: an attempt may look as if it were about to begin. */
+/* The state is named, too: an attempt may look as if it were about to begin. */
 static void add_damping(const struct alert_detail_at *of, const struct tracked_session *s, struct buf *out)
 {
     int64_t left_ms = flap_until_ms(of->rules, &s->flap) - of->now;

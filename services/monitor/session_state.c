@@ -159,7 +159,7 @@ static void poll_disconnected(const struct session_known *known, const struct se
 }
 
 /* A webhook has just brought a code: some bridges have no word for that, and go on calling the session starting
- * (Evolution). The next code is told, too. */
+ * (Evolution). The next code is published, too. */
 static bool has_code(const struct session_known *known, const struct session_report *report, int64_t start_ms)
 {
     return known->state == SESSION_QR_PENDING && known->webhook_ms > 0 &&

@@ -37,7 +37,7 @@ struct subscription_watch {
     char url[SETTINGS_VALUE_MAX];
     struct subscription_want want;
 
-    struct waiting queue[QUEUE_MAX]; /* a ring, in order of due_ms */
+    struct waiting queue[QUEUE_MAX]; /* circular, in order of due_ms */
     int queue_at, queue_n;
     int index;                              /* of the round, in the session table */
     bool first_round;                       /* is made as fast as may be */

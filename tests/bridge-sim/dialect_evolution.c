@@ -23,7 +23,7 @@
 
 /* -- one instance as JSON -- */
 
-/* As the database has it: it is not told of a drop that the bridge mends by itself. */
+/* As the database has it: a drop that the bridge mends by itself is not written. */
 static const char *listed_word(const struct sim *s, const struct sim_session *x)
 {
     bool is_stale = x->connected_at && x->paired && x->status == SIM_CONNECTING;
@@ -224,7 +224,7 @@ static void drop(struct sim *s, struct sim_session *x, int code)
     x->next = SIM_NEXT_NONE;
     if (code == 401 || code == 402 || code == 403 || code == 406) {
         close_with(s, x, code);
-    } else if (code == 0) { /* its socket is gone, and nobody is told; the list says open */
+    } else if (code == 0) { /* its socket is gone without a webhook; the list says open */
         x->dead = true;
         x->status = SIM_DISCONNECTED;
     } else { /* the bridge reconnects at once, and says the same of each code */

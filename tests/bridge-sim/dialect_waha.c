@@ -157,7 +157,7 @@ static void no_network(struct sim *s, struct sim_session *x)
     whatsapp_set(s, x, SIM_CONNECTING);
 }
 
-/* A new client: STOPPED and STARTING are told of it. */
+/* A new client: webhooks STOPPED and STARTING. */
 static void start(struct sim *s, struct sim_session *x)
 {
     if (x->logged_out)

@@ -93,7 +93,7 @@ static void drop(struct sim *s, struct sim_session *x, int code)
 {
     x->next = SIM_NEXT_NONE;
     if (code != 401) {
-        x->dead = true; /* nobody is told, and the status stays */
+        x->dead = true; /* no webhook, and the status stays */
         return;
     }
     x->paired = false;

@@ -1,4 +1,4 @@
-"""The quick part of tests/bench/cluster/run: a failover, a machine that hears nothing, a machine that dies; decided from outside."""
+"""The quick part of tests/bench/cluster/run: a failover, a machine that receives nothing, a machine that dies; decided from outside."""
 
 import os
 import subprocess

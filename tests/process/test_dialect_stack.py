@@ -102,7 +102,7 @@ def test_a_bridge_of_each_dialect_is_found_followed_and_brought_back(fleet):
         zk.wait_until(f"the code of {name} is shown", lambda: code() and code()[0], step=0.2)
 
 
-# Another place than the one that webhook-ingest has; the check repairs it where the bridge shows it and can be told.
+# Another place than the one that webhook-ingest has; the check repairs it where the bridge shows it and has a call for it.
 ELSEWHERE = {
     "waha": ("PUT", "/api/sessions/{id}", {"config": {"webhooks": [{"url": "http://127.0.0.1:9/", "events": ["message"]}]}}),
     "evolution": ("POST", "/webhook/set/{id}", {"webhook": {"enabled": True, "url": "http://127.0.0.1:9/", "events": []}}),

@@ -195,8 +195,8 @@ def test_what_stands_in_the_way_is_said_and_nothing_is_changed(server, stack, da
     assert migrate(stack, stack.data, stack.data).returncode == 2
     assert stack.cli("store", "migrate", "--from", stack.data).returncode == 2
     password = "pg-" + "secret-0815"
-    told = migrate(stack, stack.data, uri.replace("zapkeep@", f"zapkeep:{password}@"))
-    assert told.returncode == 2 and "pgpass" in told.stderr and password not in told.stdout + told.stderr
+    refused = migrate(stack, stack.data, uri.replace("zapkeep@", f"zapkeep:{password}@"))
+    assert refused.returncode == 2 and "pgpass" in refused.stderr and password not in refused.stdout + refused.stderr
     nowhere = migrate(stack, os.path.join(stack.dir, "nowhere"), uri)
     assert nowhere.returncode == 3 and "is not there" in nowhere.stderr
 

@@ -1,4 +1,4 @@
-"""Webhook subscriptions at a bridge: read by the monitor and by `zapkeep bridge check`, told when they have changed, and set
+"""Webhook subscriptions at a bridge: read by the monitor and by `zapkeep bridge check`, alerted when they have changed, and set
 again once where that is wanted. The bridge is a stand-in that answers as Evolution API was recorded to do."""
 
 import http.server
@@ -90,7 +90,7 @@ def test_a_drift_is_told_and_resolved(stack, bridge):
     zk.wait_until("both are read", lambda: {"s1", "s2"} <= set(bridge.reads), needs=monitor)
     assert not alert(stack)
     bridge.hooks["s2"] = right(stack, f"http://u:{stack.token}@old:9/webhook/main?token={stack.token}")
-    zk.wait_until("the drift is told", lambda: "alert=webhooks-drifted" in monitor.text())
+    zk.wait_until("the drift is an alert", lambda: "alert=webhooks-drifted" in monitor.text())
     assert "it posts to http://old:9/webhook/main" in monitor.text() and stack.token not in monitor.text()
     assert alert(stack)
     bridges = stack.cli_json("bridges")
@@ -113,9 +113,9 @@ def test_it_is_set_again_once(stack, bridge):
     assert bridge.sets[0][1]["headers"] == {"authorization": f"Bearer {stack.token}"}
     audit = zk.wait_until("it is in the audit list", lambda: stack.cli_json("audit"))
     assert [row["action"] for row in audit] == ["bridge.repair"] and audit[0]["actor"] == "monitor"
-    # Somebody sets it back: it is told, and not fought over.
+    # Somebody sets it back: it is an alert, and not fought over.
     bridge.hooks["s1"] = right(stack, "http://other:1/x")
-    zk.wait_until("the drift is told", lambda: alert(stack))
+    zk.wait_until("the drift is an alert", lambda: alert(stack))
     n = len(bridge.reads)
     zk.wait_until("it was read again", lambda: len(bridge.reads) > n + 1)
     assert len(bridge.sets) == 1
@@ -124,7 +124,7 @@ def test_it_is_set_again_once(stack, bridge):
 def test_a_bridge_that_keeps_the_old_one(stack, bridge):
     bridge.states, bridge.hooks, bridge.keeps = {"s1": "open"}, {"s1": right(stack, "http://other:1/x")}, False
     monitor = stack.monitor(WEBHOOK_REPAIR="yes")
-    zk.wait_until("it is told", lambda: "shows the wrong one again" in monitor.text(), needs=monitor)
+    zk.wait_until("it is logged", lambda: "shows the wrong one again" in monitor.text(), needs=monitor)
     n = len(bridge.reads)
     zk.wait_until("it was read again", lambda: len(bridge.reads) > n + 1)
     assert len(bridge.sets) == 1 and alert(stack)

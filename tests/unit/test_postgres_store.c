@@ -335,7 +335,7 @@ static void test_a_commit_behind_a_failed_statement_is_none(void **state)
     db_close(db);
 }
 
-/* The connection breaks before the commit has arrived: nobody may be told that it is stored, and the next try stores it once. */
+/* The connection breaks before the commit has arrived: no sender may get a 2xx for it, and the next try stores it once. */
 static void test_a_commit_that_did_not_arrive_is_a_no(void **state)
 {
     const char *where = server();

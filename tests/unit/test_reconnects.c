@@ -162,7 +162,7 @@ static void on_park(void *ctx, const struct parked_session *park)
     str_copy(str_from(park->detail), h->detail, sizeof h->detail);
 }
 
-static struct heard hear(struct fx *f, struct db *db)
+static struct heard take_ends(struct fx *f, struct db *db)
 {
     struct heard h = { 0 };
     bool more = true;
@@ -199,13 +199,13 @@ static void test_happy(void **state)
     assert_string_equal(c.claim[0].session, "s1");
     assert_string_equal(c.claim[0].cause, "connection-closed");
     assert_int_equal(called(f, &c.claim[0], ATTEMPT_CALLED), 0);
-    assert_int_equal(hear(f, f->db).attempts, 0); /* a 200 is no success */
+    assert_int_equal(take_ends(f, f->db).attempts, 0); /* a 200 is no success */
     fo = see(f, "s1", SESSION_CONNECTED, 0);
     assert_true(fo.effect.confirmed);
-    h = hear(f, f->other);
+    h = take_ends(f, f->other);
     assert_int_equal(h.attempts, 1);
     assert_int_equal(h.outcome, ATTEMPT_SUCCEEDED);
-    assert_int_equal(hear(f, f->db).attempts, 0); /* once */
+    assert_int_equal(take_ends(f, f->db).attempts, 0); /* once */
     assert_int_equal(find(f, "s1").retry.phase, RETRY_IDLE);
 }
 
@@ -243,7 +243,7 @@ static void test_all_ends_are_published_at_once(void **state)
         assert_int_equal(c.n, 1);
         assert_int_equal(called(f, &c.claim[0], ATTEMPT_REFUSED), 0);
     }
-    assert_int_equal(hear(f, f->other).attempts, ENDS);
+    assert_int_equal(take_ends(f, f->other).attempts, ENDS);
 }
 
 /* R1: the second reader finds nothing; R2: nor does anybody for 300 s from when it was sent. */
@@ -278,7 +278,7 @@ static void test_fence(void **state)
     a = claim(f, f->db, 16);
     clock_step(&f->clock, 35 * S);
     assert_int_equal(claim(f, f->other, 16).repaired, 1);
-    h = hear(f, f->db);
+    h = take_ends(f, f->db);
     assert_int_equal(h.outcome, ATTEMPT_WORKER_LOST);
     assert_int_equal(called(f, &a.claim[0], ATTEMPT_REFUSED), RECONNECT_STALE);
     clock_step(&f->clock, 270 * S);
@@ -427,13 +427,13 @@ static void test_parking(void **state)
     (void)see(f, "s1", SESSION_DISCONNECTED, 428);
     assert_int_equal(reconnect_unpark(f->db, &f->p, &now, B, "s1"), RECONNECT_REFUSED);
     assert_int_equal(reconnect_park(f->db, &now, B, "s1", "on holiday"), 0);
-    h = hear(f, f->db);
+    h = take_ends(f, f->db);
     assert_int_equal(h.parks, 1);
     assert_string_equal(h.detail, "on holiday");
     assert_int_equal(claim(f, f->db, 16).n, 0);
     assert_int_equal(reconnect_unpark(f->db, &f->p, &now, B, "s1"), 0);
     assert_int_equal(claim(f, f->db, 16).n, 1);
-    assert_int_equal(hear(f, f->db).parks, 0);
+    assert_int_equal(take_ends(f, f->db).parks, 0);
     assert_int_equal(reconnect_park(f->db, &now, B, "none", ""), RECONNECTS_NONE);
 }
 
@@ -446,7 +446,7 @@ static void test_outdated(void **state)
     (void)see(f, "s1", SESSION_FAILED, 405);
     (void)see(f, "s2", SESSION_FAILED, 405);
     (void)see(f, "s3", SESSION_DISCONNECTED, 428);
-    assert_int_equal(hear(f, f->db).parks, 1);
+    assert_int_equal(take_ends(f, f->db).parks, 1);
     assert_int_equal(claim(f, f->db, 16).n, 0);
     assert_int_equal(claim(f, f->db, 16).verdict.why, WHY_OUTDATED);
     (void)see(f, "s1", SESSION_CONNECTED, 0);
@@ -481,7 +481,7 @@ static void test_no_reconnect_method(void **state)
     now = now_of(f);
     assert_int_equal(reconnect_park_no_method(f->db, &now, B, 60 * S, "set a hook", &n), 0);
     assert_int_equal(n, 1);
-    assert_string_equal(hear(f, f->db).detail, "set a hook");
+    assert_string_equal(take_ends(f, f->db).detail, "set a hook");
     assert_int_equal(reconnect_unpark_no_method(f->db, &f->p, &now, B, &n), 0);
     assert_int_equal(n, 1);
     assert_int_equal(claim(f, f->db, 16).n, 1);
@@ -610,7 +610,7 @@ static void test_not_connected(void **state)
     assert_int_equal(reconnect_not_connected(f->db, &f->p, &now, B, "s1", c.claim[0].token,
                                              SESSION_DISCONNECTED, "still down", 0),
                      0);
-    assert_int_equal(hear(f, f->db).outcome, ATTEMPT_NOT_CONNECTED);
+    assert_int_equal(take_ends(f, f->db).outcome, ATTEMPT_NOT_CONNECTED);
     assert_int_equal(find(f, "s1").retry.failures, 1);
 }
 
@@ -626,7 +626,7 @@ static void test_unconfirmed(void **state)
     assert_int_equal(claim(f, f->db, 1).repaired, 0);
     clock_step(&f->clock, 1);
     assert_int_equal(claim(f, f->db, 1).repaired, 1);
-    assert_int_equal(hear(f, f->db).outcome, ATTEMPT_UNCONFIRMED);
+    assert_int_equal(take_ends(f, f->db).outcome, ATTEMPT_UNCONFIRMED);
     assert_int_equal(find(f, "s1").retry.failures, 0);
 }
 
@@ -904,7 +904,7 @@ static void test_looking_does_not_write(void **state)
     assert_int_equal(bridges_set_health(f->db, &now, B, BRIDGE_HEALTH_DOWN, "gone"), 0);
     assert_int_equal(db_begin(f->other), 0);
     assert_int_equal(claim(f, f->db, 16).verdict.why, WHY_BRIDGE_DOWN);
-    assert_int_equal(hear(f, f->db).attempts, 0);
+    assert_int_equal(take_ends(f, f->db).attempts, 0);
     db_rollback(f->other);
 }
 

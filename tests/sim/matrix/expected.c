@@ -65,7 +65,7 @@ static const struct row {
     { NULL, FAULT_429, { SESSION_CONNECTED, 0, 0, "" } },
     { NULL, FAULT_KEY, { SESSION_CONNECTED, 0, 0, "bridge-key-refused" } },
 
-    /* Where the bridge tells the cause (440) it is parked at once; else it is reconnected, once, and told of. */
+    /* Where the bridge tells the cause (440) it is parked at once; else it is reconnected, once, and an alert is sent. */
     { NULL, FAULT_TWO_OWNERS, { SESSION_CONNECTED, 0, -1, "bridge-two-owners" } },
     { "zapw", FAULT_TWO_OWNERS, { SESSION_DISCONNECTED, 0, 0, "bridge-two-owners session-parked" } },
     { "contract", FAULT_TWO_OWNERS, { SESSION_DISCONNECTED, 0, 0, "bridge-two-owners session-parked" } },

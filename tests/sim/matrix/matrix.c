@@ -30,7 +30,7 @@
 #define NAMES_MAX 512
 
 const char *const fault_names[FAULT_N] = {
-    "drop told",      "drop silent", "logged out", "QR",   "ban",     "needs a person", "restart echo",
+    "drop reported",  "drop silent", "logged out", "QR",   "ban",     "needs a person", "restart echo",
     "list that lies", "5xx",         "429",        "hang", "garbage", "key refused",    "two owners",
 };
 
@@ -166,7 +166,7 @@ static enum net_connect connect_to(struct net_host *h, int64_t *ret_after_ms)
     return NET_CONNECTS;
 }
 
-/* A code lives for so long, and the next one is told, too. */
+/* A code lives for so long, and the next one is published, too. */
 static void on_code(void *ctx, int64_t a)
 {
     tell_fault();
