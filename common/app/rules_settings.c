@@ -103,7 +103,7 @@ const struct setting rules_settings_table[] = {
     { .name = "WEBHOOK_CHECK_AFTER", MS(webhook_check_after_ms, 0, HOUR_MS), .def = "5s",
       .help = "from a session's connection to a check of its webhook subscription" },
 
-    /* Whoever removed it knows; a person who did not expect it has had the alert for so long. */
+    /* The person who removed it knows; one who did not expect it has had the alert for so long. */
     { .name = "REMOVED_AFTER", MS(removed_ms, 1000, 30 * DAY_MS), .def = "1h",
       .help = "a session that the bridge's lists lack for so long, while they show at least as many others, was removed there: "
               "its alert ends" },

@@ -21,7 +21,7 @@ struct subscription_want {
     const char *secrets; /* WEBHOOK_SECRET: likewise */
 };
 
-/* What differs. */
+/* The differences. */
 enum subscription_difference {
     SUBSCRIPTION_DIFFERS_URL = 1 << 0,
     SUBSCRIPTION_DIFFERS_OFF = 1 << 1,      /* it is switched off */

@@ -1,4 +1,4 @@
-/* What a store says of itself, line by line: store_report() (store.h). */
+/* The report of a store on itself, line by line: store_report() (store.h). */
 #pragma once
 
 /* Parts of a report; any of them together. */

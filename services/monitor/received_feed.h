@@ -1,6 +1,6 @@
 /*
  * Which sessions have received a message, and when: one reader of the event log for all bridges, from the end of the log as it
- * is at the first read on. Whoever reads brings every bridge up to date.
+ * is at the first read on. Each reader brings every bridge up to date.
  */
 #pragma once
 

@@ -65,7 +65,7 @@ static const char *bridge_of(const struct subscription_watch *w)
     return w->o.m->settings->bridge.name;
 }
 
-/* What has drifted at this bridge, into its status; the alert follows with the commit. */
+/* Puts this bridge's drifted subscriptions into its status; the alert follows with the commit. */
 static int read_drift(struct subscription_watch *w)
 {
     struct subscription_overview all;

@@ -48,7 +48,7 @@ static const char *row_of(const struct sim_session *x, uint64_t salt, char ret[S
     return ret;
 }
 
-/* What Baileys says of a drop, as a JSON text inside a JSON text. */
+/* Baileys's error of a drop, as a JSON text inside a JSON text. */
 static const char *reason_of(const struct sim_session *x)
 {
     if (x->code == 401 && x->logged_out)

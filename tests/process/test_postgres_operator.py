@@ -1,4 +1,4 @@
-"""What an operator meets with ZAPKEEP_STORE on PostgreSQL: weak promises are said, backups are explained, doctor and the console show
+"""PostgreSQL as an operator meets it: weak promises are said, backups are explained, doctor and the console show
 roles and standbys; every way to connect works, and every way to fail has its own sentence; old partitions go while webhooks come."""
 
 import os

@@ -95,7 +95,7 @@ int pg_begin(struct db *db)
     return r;
 }
 
-/* Who has changed nothing wakes nobody. */
+/* A transaction without changes wakes nobody. */
 static const char *commit_of(const struct pg_db *d, char *ret, size_t n)
 {
     if (d->part != PG_STATE || !d->wrote)

@@ -1,4 +1,4 @@
-"""What the world outside has seen: every webhook and its answers, every reconnect call at the bridge, every delivery at the backend.
+"""The view of the world outside: every webhook and its answers, every reconnect call at the bridge, every delivery at the backend.
 The judgement needs nothing of the stores."""
 
 import threading
