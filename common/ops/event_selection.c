@@ -21,7 +21,7 @@ bool event_selection_has(const struct event_selection *s, const struct event *e)
 
     for (int i = 0; i < s->sessions && !named; i++)
         named = means(s->session[i], e);
-    return named && e->seq >= s->from && e->seq <= s->to;
+    return named && e->seq >= s->from && e->seq <= s->to && (!s->wants || s->wants(s->ctx, e));
 }
 
 int event_selection_count(struct event_reader *log, const struct event_selection *s,

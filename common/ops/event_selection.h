@@ -16,6 +16,8 @@ struct event_selection {
     /* "ID" on any bridge, or "BRIDGE/ID"; none: all. The texts are the caller's. */
     const char *session[EVENT_SELECTION_SESSIONS_MAX];
     int sessions;
+    bool (*wants)(const void *ctx, const struct event *e); /* NULL: all of these */
+    const void *ctx;
 };
 
 struct event_selection_count {

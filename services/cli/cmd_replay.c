@@ -214,8 +214,7 @@ static int read_more(struct replay *p)
     }
     memset(p->place, 0, sizeof p->place);
     for (int i = 0; r == 0 && i < p->rows.n; i++) {
-        if (!event_selection_has(&p->selection, &p->rows.rows[i]) ||
-            (p->destination && !event_filter_wants(&p->destination->filter, &p->rows.rows[i])))
+        if (!event_selection_has(&p->selection, &p->rows.rows[i]))
             p->place[i] = PLACE_DONE;
     }
     if (r != 0)
@@ -381,6 +380,13 @@ static int read_destinations(struct replay *p)
     return r ? cli_problem(EXIT_USAGE, "%s", r == -EINVAL ? buf_str(&problem) : err_text(r)) : -1;
 }
 
+static bool destination_wants(const void *ctx, const struct event *e)
+{
+    const struct destination_config *d = ctx;
+
+    return event_filter_wants(&d->filter, e);
+}
+
 static int find_destination(struct replay *p)
 {
     const struct replay_settings *s = p->s;
@@ -402,6 +408,8 @@ static int find_destination(struct replay *p)
     p->peer = p->destination->peer;
     p->timeout_ms = p->destination->timeout_ms;
     p->public_only = !p->destination->allow_private && !p->destination->proxy;
+    p->selection.wants = destination_wants;
+    p->selection.ctx = p->destination;
     return -1;
 }
 

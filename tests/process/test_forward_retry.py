@@ -282,6 +282,7 @@ def test_replay_to_a_destination_uses_its_key_and_its_filter(stack, make_backend
     post_events(stack, 9, ["a", "b", "c"])
     backend.wait(9)
     crm.answer = lambda d: 200
+    assert stack.cli_json("replay", "--from", "1", "--destination", "crm", "--dry-run")[0]["events"] == 3
     stack.cli("replay", "--from", "1", "--destination", "crm", check=True)
     got = crm.wait(3)
     assert {d.session for d in got} == {"b"} and all(d.is_signed_with(OTHER_SECRET) for d in got)
