@@ -145,17 +145,17 @@ static const struct json_path subscription_paths[] = {
 static const char *const needed_events[] = { "message.received", "message.ack", "session.status",
                                              "session.disconnected", NULL };
 
-/* Headers and secret are never shown, so they are sent with every change. */
-/* The one that goes to us is changed; a session without one gets one more, as others may have theirs. */
+/* The one that goes to us is changed; a session without one gets one more, as others may have theirs. Headers and secret
+ * are never shown, so they are sent with every change. */
 static int build_set(const struct bridge_driver *d, const struct bridge_target *t,
                      const struct subscription_want *w, const char *id, const struct bridge_answer *shown,
                      struct bridge_request *ret)
 {
-    struct json_value hook, v[SUBSCRIPTION_PATHS_MAX];
+    struct json_value v[SUBSCRIPTION_PATHS_MAX];
     struct buf body = BUF_INIT(REQUEST_BODY_MAX);
     struct json_out j = JSON_OUT(&body);
     char hook_id[65] = "", path[128];
-    bool own = subscription_find_own(d, w, id, shown, &hook, v) && subscription_is_own_url(w, v[0]);
+    bool own = subscription_find_own(d, w, id, shown, v) && subscription_is_own_url(w, v[0]);
 
     if (own)
         json_in_text(v[3], hook_id, sizeof hook_id);

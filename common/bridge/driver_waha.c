@@ -235,7 +235,6 @@ static const struct subscription_form subscription = {
     .shows_headers = true,
     .shows_secret = true,
     .global = "WHATSAPP_HOOK_URL at the bridge may send all sessions' webhooks",
-    .set_restarts = true,
     .build_set = build_set,
 };
 

@@ -385,7 +385,7 @@ struct reading {
     /* The webhook that differs least, and its fields. */
     bool any, of_session;
     unsigned differs;
-    struct json_value hook, best[SUBSCRIPTION_PATHS_MAX];
+    struct json_value best[SUBSCRIPTION_PATHS_MAX];
 };
 
 /* A list of all sessions: another one's entry. */
@@ -430,7 +430,6 @@ static int on_hook(void *ctx, struct json_value item)
         return 0;
     r->any = true;
     r->differs = differs;
-    r->hook = item;
     memcpy(r->best, r->v, sizeof r->best);
     return 0;
 }
@@ -509,14 +508,12 @@ int subscription_read(const struct bridge_driver *d, const struct subscription_w
 }
 
 bool subscription_find_own(const struct bridge_driver *d, const struct subscription_want *w, const char *id,
-                           const struct bridge_answer *shown, struct json_value *ret_hook,
-                           struct json_value ret[SUBSCRIPTION_PATHS_MAX])
+                           const struct bridge_answer *shown, struct json_value ret[SUBSCRIPTION_PATHS_MAX])
 {
     struct reading r = { .d = d, .w = w, .id = id };
 
     if (walk(&r, shown) != 0 || !r.any)
         return false;
-    *ret_hook = r.hook;
     memcpy(ret, r.best, sizeof r.best);
     return true;
 }

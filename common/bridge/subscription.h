@@ -64,8 +64,7 @@ struct subscription_form {
     bool empty_is_all;                /* no events stand for all of them */
     const char *
         global; /* a setting of the bridge that sends webhooks of all sessions and is not shown here; NULL: none */
-    bool set_restarts; /* setting it restarts the session */
-    int apart_ms;      /* least time between two of these calls, where the bridge counts them; 0: none */
+    int apart_ms; /* least time between two of these calls, where the bridge counts them; 0: none */
     /* Sets it as @w says; @shown is the answer of the read call. Returns as bridge_build(). NULL: it cannot be set. */
     int (*build_set)(const struct bridge_driver *d, const struct bridge_target *t,
                      const struct subscription_want *w, const char *id, const struct bridge_answer *shown,
@@ -83,10 +82,10 @@ char *subscription_show_url(const char *url, char *ret, size_t n);
 
 /* For build_set: */
 
-/* The webhook in @shown that is ours, or, where a session has only one, that one. Its fields are in @ret, of the form's n_paths. False: there is none. */
+/* The webhook in @shown that is ours, or, where a session has only one, that one. Its fields are in @ret, of the form's
+ * n_paths. False: there is none. */
 bool subscription_find_own(const struct bridge_driver *d, const struct subscription_want *w, const char *id,
-                           const struct bridge_answer *shown, struct json_value *ret_hook,
-                           struct json_value ret[SUBSCRIPTION_PATHS_MAX]);
+                           const struct bridge_answer *shown, struct json_value ret[SUBSCRIPTION_PATHS_MAX]);
 /* Is this URL ours: the same host and path? */
 bool subscription_is_own_url(const struct subscription_want *w, struct json_value url);
 /* The first of two, separated by a comma. */
