@@ -42,6 +42,7 @@ struct subscription_watch {
     int index;                              /* of the round, in the session table */
     bool first_round;                       /* is made as fast as may be */
     int64_t round_due_ms;                   /* steady: its next session */
+    int64_t drift_read_ms;                  /* steady: the rows of the bridge were read for drifts */
     int64_t wait_ms;                        /* steady: the bridge is not called before this */
     const struct bridge_driver *unreadable; /* its row is written */
 
@@ -71,6 +72,7 @@ static int read_drift(struct subscription_watch *w)
     struct subscription_overview all;
     int r = subscription_overview(w->o.m->db, bridge_of(w), &all);
 
+    w->drift_read_ms = now_ms(w);
     if (r == 0)
         (void)subscription_drift_text(&all, w->o.status->drift, sizeof w->o.status->drift);
     return r;
@@ -323,7 +325,8 @@ static void on_timer(void *ctx)
         timer_start(w->timer, rules_of(w)->webhook_check_ms);
         return;
     }
-    if (w->o.status->drift[0] && read_drift(w) == 0) /* repaired by hand, or its session was deleted */
+    if (w->o.status->drift[0] && now_ms(w) - w->drift_read_ms >= AGAIN_MS &&
+        read_drift(w) == 0) /* repaired by hand, or its session was deleted */
         (void)change_batch_commit(w->o.batch, 0);
     if (now_ms(w) >= w->wait_ms)
         check_next(w, d);
