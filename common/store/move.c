@@ -122,7 +122,7 @@ static bool is_changed(const struct move_table *t, const struct move_value *was,
 
 static void note_seq(struct move *m, const struct move_table *t, const struct move_value *row)
 {
-    if (t->part != MOVE_EVENTS || strcmp(t->name, "event") != 0)
+    if (!move_table_is_log(t))
         return;
     m->ret->first_seq = m->ret->first_seq ? m->ret->first_seq : row[0].number;
     m->ret->last_seq = row[0].number;

@@ -1,4 +1,5 @@
 #include "common/store/move_tables.h"
+#include "common/base/buf.h"
 
 #include <errno.h>
 #include <string.h>
@@ -107,4 +108,15 @@ int move_tables_load(struct move_table **ret, int *ret_n)
     }
     mem_free(t.at);
     return r;
+}
+
+bool move_table_is_log(const struct move_table *t)
+{
+    return t->part == MOVE_EVENTS && strcmp(t->name, "event") == 0;
+}
+
+void move_table_columns(const struct move_table *t, struct buf *sql)
+{
+    for (int i = 0; i < t->n_columns; i++)
+        (void)buf_addf(sql, "%s\"%s\"", i > 0 ? ", " : "", t->column[i].name);
 }

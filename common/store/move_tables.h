@@ -32,5 +32,10 @@ struct move_table {
     bool gives_ids; /* the key is a number that the table gives, and never gives again */
 };
 
+bool move_table_is_log(const struct move_table *t); /* its rows are the events */
+struct buf;
+/* Adds its columns to a statement: "n", "at". Errors stick in @sql. */
+void move_table_columns(const struct move_table *t, struct buf *sql);
+
 /* All tables besides those of an engine's own (its clock, its roles). Free with mem_free(). Returns 0 or -errno. */
 int move_tables_load(struct move_table **ret, int *ret_n);

@@ -38,11 +38,6 @@ static struct side *side_of(const struct move_side *s)
     return (struct side *)s;
 }
 
-static bool is_log(const struct move_table *t)
-{
-    return t->part == MOVE_EVENTS && strcmp(t->name, "event") == 0;
-}
-
 /* ---- reading --------------------------------------------------------------------------------- */
 
 static int begin_reads(struct side *s)
@@ -95,7 +90,7 @@ static int highest_id(struct move_side *side, const struct move_table *t, int64_
     char sql[SQL_BYTES], sequence[MOVE_PATH_MAX + MOVE_NAME_MAX + 64];
 
     *ret = 0;
-    if (is_log(t))
+    if (move_table_is_log(t))
         return move_run(s->d, "SELECT seq FROM zapkeep_events.log_head", ret);
     if (!t->gives_ids)
         return 0;
@@ -109,7 +104,7 @@ static int set_highest_id(struct move_side *side, const struct move_table *t, in
     struct side *s = side_of(side);
     char sql[SQL_BYTES], sequence[MOVE_PATH_MAX + MOVE_NAME_MAX + 64];
 
-    if (is_log(t)) {
+    if (move_table_is_log(t)) {
         (void)snprintf(sql, sizeof sql, "UPDATE zapkeep_events.log_head SET seq = %" PRId64, id);
         return move_run(s->d, sql, NULL);
     }

@@ -27,12 +27,6 @@ void move_path(const struct move_table *t, char ret[MOVE_PATH_MAX])
     (void)snprintf(ret, MOVE_PATH_MAX, "zapkeep_%s.%s", move_part_name(t->part), t->name);
 }
 
-static void add_columns(struct buf *sql, const struct move_table *t)
-{
-    for (int i = 0; i < t->n_columns; i++)
-        (void)buf_addf(sql, "%s\"%s\"", i > 0 ? ", " : "", t->column[i].name);
-}
-
 static int ask(struct pg_db *d, const char *sql, int format, PGresult **ret)
 {
     if (PQsendQueryParams(d->conn, sql, 0, NULL, NULL, NULL, NULL, format) == 0)
@@ -86,7 +80,7 @@ int move_read_begin(struct move_reader *r, const struct move_table *t)
     r->table = t;
     move_path(t, path);
     (void)buf_adds(&sql, "DECLARE rows_of_table NO SCROLL CURSOR FOR SELECT ");
-    add_columns(&sql, t);
+    move_table_columns(t, &sql);
     (void)buf_addf(&sql, " FROM %s", path);
     add_order(&sql, t);
     rc = buf_error(&sql);
@@ -146,7 +140,7 @@ static int note_types(struct move_writer *w)
 
     move_path(w->table, path);
     (void)buf_adds(&sql, "SELECT ");
-    add_columns(&sql, w->table);
+    move_table_columns(w->table, &sql);
     (void)buf_addf(&sql, " FROM %s LIMIT 0", path);
     r = buf_error(&sql);
     if (r == 0)
@@ -245,7 +239,7 @@ static int begin_copy(struct move_writer *w)
 
     move_path(w->table, path);
     (void)buf_addf(&sql, "COPY %s (", path);
-    add_columns(&sql, w->table);
+    move_table_columns(w->table, &sql);
     (void)buf_adds(&sql, ") FROM STDIN (FORMAT binary)");
     r = buf_error(&sql);
     if (r == 0 && PQsendQuery(w->d->conn, buf_str(&sql)) == 0)
@@ -297,7 +291,7 @@ int move_write_put(struct move_writer *w, const struct move_table *t, struct mov
     static const char head[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0"; /* signature, flags, no extension */
     int r = w->table == t ? 0 : begin_table(w, t);
 
-    if (r == 0 && t->part == MOVE_EVENTS && strcmp(t->name, "event") == 0)
+    if (r == 0 && move_table_is_log(t))
         r = make_partition(w, row[0].number);
     if (r == 0)
         r = clean(w, row);

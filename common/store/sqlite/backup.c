@@ -43,6 +43,18 @@ static int copy_pages(struct db *from, struct db *to)
     return rc == SQLITE_DONE ? 0 : sqlite_error(from, rc);
 }
 
+int sqlite_sync_dir(const char *dir)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int r;
+
+    if (fd < 0)
+        return -errno;
+    r = fsync(fd) == 0 || errno == EINVAL ? 0 : -errno;
+    (void)close(fd);
+    return r;
+}
+
 int sqlite_sync_file(const char *path)
 {
     int fd = open(path, O_RDWR | O_CLOEXEC);

@@ -18,3 +18,5 @@ int db_verify(const char *dir, const char *file);
 int db_quick_check(struct db *db);
 /* Syncs a file that was written without. Returns 0 or -errno. */
 int sqlite_sync_file(const char *path);
+/* The directory entries of a new file are on disk only after this. Returns 0 or -errno. */
+int sqlite_sync_dir(const char *dir);

@@ -20,6 +20,7 @@
 #include "common/base/own_file.h"
 #include "common/store/db.h"
 #include "common/store/sql.h"
+#include "common/store/sqlite/backup.h"
 #include "common/store/sqlite/companions.h"
 #include "common/store/sqlite/event_internal.h"
 #include "common/store/sqlite/open.h"
@@ -50,19 +51,6 @@ static int load_bounds(struct sqlite_log *l)
     return r;
 }
 
-/* The directory entries of a new file are on disk only after this. */
-static int sync_dir(const char *dir)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int r;
-
-    if (fd < 0)
-        return -errno;
-    r = fsync(fd) == 0 || errno == EINVAL ? 0 : -errno;
-    (void)close(fd);
-    return r;
-}
-
 static int open_files(struct sqlite_log *l)
 {
     char path[OWN_PATH_MAX];
@@ -82,7 +70,7 @@ static int open_files(struct sqlite_log *l)
         r = event_ids_load(l->db, &l->ids);
     if (r == 0)
         r = load_bounds(l);
-    return r == 0 ? sync_dir(l->dir) : r;
+    return r == 0 ? sqlite_sync_dir(l->dir) : r;
 }
 
 /* ---- its bounds --------------------------------------------------------------------- */

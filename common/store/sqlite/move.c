@@ -25,12 +25,6 @@ int sqlite_side_failed(struct sqlite_side *s, struct db *db, int r)
 
 /* ---- texts ----------------------------------------------------------------------------------- */
 
-static void add_columns(struct buf *sql, const struct move_table *t)
-{
-    for (int i = 0; i < t->n_columns; i++)
-        (void)buf_addf(sql, "%s\"%s\"", i > 0 ? ", " : "", t->column[i].name);
-}
-
 static int prepare(struct db *db, const struct buf *text, struct sql **ret)
 {
     int r = buf_error(text);
@@ -81,7 +75,7 @@ static int read_table(struct move_side *side, const struct move_table *t)
     if (!s->db[t->part])
         return 0;
     (void)buf_adds(&text, "SELECT ");
-    add_columns(&text, t);
+    move_table_columns(t, &text);
     (void)buf_addf(&text, " FROM \"%s\" ORDER BY ", t->name);
     for (int i = 0; i < t->n_keys; i++)
         (void)buf_addf(&text, "%s\"%s\"", i > 0 ? ", " : "", t->column[t->key[i]].name);
@@ -119,7 +113,7 @@ static int highest_id(struct move_side *side, const struct move_table *t, int64_
     int r = 0;
 
     *ret = 0;
-    if (db && t->part == MOVE_EVENTS && strcmp(t->name, "event") == 0)
+    if (db && move_table_is_log(t))
         r = sql_get_int(db, "SELECT coalesce(max(seq), 0) FROM event", ret, "");
     else if (db && t->gives_ids)
         r = sql_get_int(db, "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?1", ret, "s",
@@ -172,7 +166,7 @@ static int begin_put(struct sqlite_side *s, const struct move_table *t)
     if (r == 0 && strcmp(t->name, "meta") == 0) /* a new file has its own */
         r = sql_exec(db, "DELETE FROM meta");
     (void)buf_addf(&text, "INSERT INTO \"%s\" (", t->name);
-    add_columns(&text, t);
+    move_table_columns(t, &text);
     (void)buf_adds(&text, ") VALUES (");
     for (int i = 0; i < t->n_columns; i++)
         (void)buf_addf(&text, "%s?%d", i > 0 ? ", " : "", i + 1);

@@ -36,18 +36,6 @@ static void path_of(const struct sqlite_side *s, const char *file, const char *s
 
 /* ---- a new store ----------------------------------------------------------------------------- */
 
-static int sync_dir(const char *dir)
-{
-    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int r;
-
-    if (fd < 0)
-        return -errno;
-    r = fsync(fd) == 0 || errno == EINVAL ? 0 : -errno;
-    (void)close(fd);
-    return r;
-}
-
 void sqlite_side_close_files(struct sqlite_side *s)
 {
     sqlite_side_end_statement(&s->reading);
@@ -108,11 +96,11 @@ int sqlite_side_finish(struct move_side *side)
 
     sqlite_side_close_files(s);
     give_to_owner(s);
-    r = sync_dir(s->dir);
+    r = sqlite_sync_dir(s->dir);
     path_of(s, MOVE_MARK_FILE, "", path);
     if (r == 0 && unlink(path) != 0)
         r = -errno;
-    return r == 0 ? sync_dir(s->dir) : r;
+    return r == 0 ? sqlite_sync_dir(s->dir) : r;
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -187,7 +175,7 @@ static int write_mark(const struct sqlite_side *s)
         return -errno;
     r = fsync(fd) == 0 ? 0 : -errno;
     (void)close(fd);
-    return r == 0 ? sync_dir(s->dir) : r;
+    return r == 0 ? sqlite_sync_dir(s->dir) : r;
 }
 
 static int remove_files(const struct sqlite_side *s)
