@@ -29,14 +29,15 @@ static void on_setting(void *ctx, const char *name, const char *value, bool is_d
     json_close(j, '}');
 }
 
+/* @read: the overview has no use for it, and there are as many rows as sessions. */
 static void write_subscription(const struct exchange *e, const struct console_settings *s, const char *bridge,
-                               struct json_out *j)
+                               bool read, struct json_out *j)
 {
     struct subscription_overview o = { .state = SUBSCRIPTION_UNKNOWN };
     char url[SETTINGS_VALUE_MAX] = "", shown[SUBSCRIPTION_TEXT_MAX];
     struct db *db;
 
-    if (stores_state(e->c->stores, &db) == 0)
+    if (read && stores_state(e->c->stores, &db) == 0)
         (void)subscription_overview(db, bridge, &o);
     if (s)
         webhook_url(s->webhook_url, s->ingest_listen, &s->bridge, url, sizeof url);
@@ -79,7 +80,7 @@ void bridges_json(const struct exchange *e, const struct overview *o, bool setti
         if (settings && s)
             settings_each(bridge_settings_table, &s->bridge, on_setting, j);
         json_close(j, ']');
-        write_subscription(e, s, o->bridge[i].row.name, j);
+        write_subscription(e, s, o->bridge[i].row.name, settings, j);
         json_close(j, '}');
     }
     json_close(j, ']');
