@@ -1,4 +1,4 @@
-"""A proxy before a PostgreSQL server that can stop to forward bytes, as a network that swallows them, or refuse connections."""
+"""A proxy before a PostgreSQL server that can stop to forward bytes, as a network that swallows them."""
 
 import select
 import socket
@@ -11,7 +11,7 @@ class Stall:
 
     def __init__(self, folder):
         self.target = f"{folder}/.s.PGSQL.5432"
-        self.stalled = self.refusing = False
+        self.stalled = False
         self.ends = False
         self.pairs = []
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -24,9 +24,6 @@ class Stall:
 
     def accept(self):
         client = self.listener.accept()[0]
-        if self.refusing:
-            client.close()
-            return
         server = socket.socket(socket.AF_UNIX)
         server.connect(self.target)
         self.pairs.append((client, server))
@@ -58,12 +55,6 @@ class Stall:
                 self.accept()
             for pair in list(self.pairs):
                 self.forward(pair, readable)
-
-    def refuse(self):
-        self.refusing = True
-        for pair in list(self.pairs):
-            for s in pair:
-                s.shutdown(socket.SHUT_RDWR)
 
     def close(self):
         self.ends = True
