@@ -78,6 +78,20 @@ static bool was_sent(const struct http_call *call)
     return pretransfer > 0;
 }
 
+static int status_of(const struct http_call *call)
+{
+    long status = 0;
+
+    (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
+    return (int)status;
+}
+
+/* libcurl 7.88 takes any number after "HTTP/2 " for a status, also on a connection of HTTP/1.1. */
+static bool is_http_status(int status)
+{
+    return status >= 100 && status <= 999;
+}
+
 static enum http_error error_of(const struct http_call *call, CURLcode code)
 {
     if (call->cancelled)
@@ -88,7 +102,7 @@ static enum http_error error_of(const struct http_call *call, CURLcode code)
         return HTTP_E_PRIVATE;
     switch (code) {
     case CURLE_OK:
-        return HTTP_OK;
+        return is_http_status(status_of(call)) ? HTTP_OK : HTTP_E_BROKEN;
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
         return HTTP_E_RESOLVE;
@@ -132,7 +146,6 @@ static int64_t retry_after_s(const char *value)
 static void read_answer(struct http_call *call, CURLcode code, struct http_answer *ret)
 {
     char *type = NULL;
-    long status = 0;
     curl_off_t pretransfer = 0;
     struct curl_header *header;
 
@@ -141,12 +154,13 @@ static void read_answer(struct http_call *call, CURLcode code, struct http_answe
     if (pretransfer > 0)
         ret->sent_ms = pretransfer / 1000;
     ret->took_ms = (clock_mono_us() - call->started_us) / 1000;
-    if (ret->error == HTTP_OK || ret->error == HTTP_E_TOO_BIG)
-        (void)curl_easy_getinfo(call->easy, CURLINFO_RESPONSE_CODE, &status);
-    ret->status = (int)status;
+    if ((ret->error == HTTP_OK || ret->error == HTTP_E_TOO_BIG) && is_http_status(status_of(call)))
+        ret->status = status_of(call);
     if (ret->error != HTTP_OK)
         (void)snprintf(ret->detail, sizeof ret->detail, "%.127s",
-                       call->error[0] ? call->error : curl_easy_strerror(code));
+                       code == CURLE_OK ? "the answer's status is no number from 100 to 999"
+                       : call->error[0] ? call->error
+                                        : curl_easy_strerror(code));
     (void)clean_text(ret->detail); /* the name in a certificate is the peer's */
     if (ret->error != HTTP_OK && ret->error != HTTP_E_TOO_BIG)
         return;

@@ -39,7 +39,7 @@ static void on_answer(void *ctx, const struct http_answer *a)
 
     s->done = true;
     s->times++;
-    MUST(a->error != HTTP_OK || (a->status >= 0 && a->status < 1000));
+    MUST(a->error != HTTP_OK || (a->status >= 100 && a->status < 1000));
     MUST(a->error == HTTP_OK || a->error == HTTP_E_TOO_BIG || a->detail[0]);
     MUST(a->body.n <= ANSWER_MAX && memchr(a->detail, '\0', sizeof a->detail));
     check_wait(a);

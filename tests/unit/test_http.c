@@ -473,6 +473,7 @@ static void an_answer_that_is_not_http_is_no_fault_of_the_url(void **state)
     struct world *w = *state;
     const struct liar liars[] = { { .says = "SSH-2.0-OpenSSH_9.2\r\n", .n = 21 },
                                   { .says = "\x15\x03\x01\0\2\2F", .n = 7 },
+                                  { .says = "HTTP/2 12345 OK\r\n\r\n", .n = 19 },
                                   { .says = endless, .n = sizeof endless } };
 
     memset(endless, 'x', sizeof endless);
