@@ -35,7 +35,7 @@ struct store_move_result {
     int64_t cleaned;             /* rows with a text that PostgreSQL cannot hold: bytes of it are '?' now */
     int64_t first_seq, last_seq; /* of the log; 0: it is empty */
     bool at_target;              /* a negative return is of the target, and not of the source */
-    char detail[512];            /* what differs, or who is at work; of a negative return the words of the side, or "" */
+    char detail[512];            /* the difference, the program at work, or the error of that side; or "" */
 };
 
 /* Returns 0, an answer, or a negative of db_open_state() (-EINPROGRESS: the source is the target of another move). */

@@ -29,7 +29,8 @@ class Server:
         if not os.path.exists(f"{BIN}/postgres"):
             raise RuntimeError(f"{BIN}/postgres is not there: apt-get install {PACKAGE} (tests/packages.txt)")
         self.user = pwd.getpwnam("nobody") if os.getuid() == 0 else None
-        self.top = tempfile.mkdtemp(prefix="zkpg")
+        # Not in TMPDIR: the user nobody may be shut out of it, and the path of a socket has 107 bytes at most.
+        self.top = tempfile.mkdtemp(prefix="zkpg", dir="/tmp")
         self.data = f"{self.top}/data"
         self.process = None
         self.settings = dict(SETTINGS, fsync="on" if fsync else "off", **settings)
