@@ -4,6 +4,8 @@
  */
 #include "common/store/bridges.h"
 
+#include <string.h>
+
 #include "common/base/mem.h"
 #include "common/store/columns.h"
 #include "common/store/txn.h"
@@ -112,6 +114,21 @@ int bridges_set_driver(struct db *db, const char *name, const char *driver)
     if (r != 0)
         return r;
     str_copy(str_from(driver), row.driver, sizeof row.driver);
+    return end_with_row(&t, &row);
+}
+
+int bridges_set_version(struct db *db, const char *name, const char *version)
+{
+    struct bridge_row row = { 0 };
+    struct txn t;
+    int r = bridges_find(db, name, &row);
+
+    if (r < 0 || strcmp(row.version, version) == 0)
+        return r < 0 ? r : 0;
+    r = begin_with_row(&t, db, name, &row);
+    if (r != 0)
+        return r;
+    str_copy(str_from(version), row.version, sizeof row.version);
     return end_with_row(&t, &row);
 }
 

@@ -14,14 +14,17 @@
 #include "common/policy/retry.h"
 #include "common/store/db.h"
 
-#define BRIDGES_NAME_MAX   65 /* text_is_id() and its NUL */
-#define BRIDGES_DETAIL_MAX 200
+#define BRIDGES_NAME_MAX    65 /* text_is_id() and its NUL */
+#define BRIDGES_DETAIL_MAX  200
+#define BRIDGES_VERSION_MAX 32
 
 #define BRIDGES_NONE 1 /* answer: no such row */
 
 struct bridge_row {
     char name[BRIDGES_NAME_MAX];
     char driver[16]; /* a bridge_driver's name; "": not known yet */
+    char version
+        [BRIDGES_VERSION_MAX]; /* of the bridge's program, as it says; "": it does not, or nobody asked */
     enum bridge_health health;
     int64_t health_since; /* wall ms */
     char health_detail[BRIDGES_DETAIL_MAX];
@@ -60,6 +63,8 @@ int bridges_hook_helped(struct db *db, const char *name);
 /* Its client is not outdated any more. */
 int bridges_set_current(struct db *db, const char *name);
 int bridges_set_driver(struct db *db, const char *name, const char *driver);
+/* Writes only when it is another one. */
+int bridges_set_version(struct db *db, const char *name, const char *version);
 /* Written by the monitor: its settings name this bridge (@since 0), or not, since @since. */
 int bridges_set_unwatched(struct db *db, const char *name, int64_t since);
 int bridges_set_feed(struct db *db, const char *name, int64_t after, int64_t seq);

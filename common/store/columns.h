@@ -72,7 +72,8 @@
     X(INT, feed_after, feed_after)                    \
     X(INT, feed_seq, feed_seq)                        \
     X(INT, unwatched_since, unwatched_since)          \
-    X(INT, slow_start_ms, slow_start_ms)
+    X(INT, slow_start_ms, slow_start_ms)              \
+    X(TEXT, version, version)
 
 /* struct reconnect_row */
 #define RECONNECT_COLUMNS(...) RECONNECT_LIST(__VA_ARGS__)

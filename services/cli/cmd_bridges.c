@@ -17,7 +17,7 @@
 #define OUT_MAX (256 * 1024)
 
 struct bridge_line {
-    const char *name, *driver, *url, *health;
+    const char *name, *driver, *version, *url, *health;
     bool configured;
     int64_t sessions, connected;
     char url_text[300];
@@ -30,8 +30,9 @@ static void print_line(const struct cli_settings *s, const struct bridge_line *b
     char text[BRIDGES_DETAIL_MAX];
 
     if (!s->json) {
-        (void)buf_addf(out, "%-20s %-12s %-8s %5lld of %-5lld connected  %s\n", b->name, b->driver, b->health,
-                       (long long)b->connected, (long long)b->sessions,
+        (void)buf_addf(out, "%-20s %-12s %-10s %-8s %5lld of %-5lld connected  %s\n", b->name, b->driver,
+                       *b->version ? b->version : "-", b->health, (long long)b->connected,
+                       (long long)b->sessions,
                        b->configured ? b->url_text : "not configured: nothing is done for its sessions");
         if (b->subscriptions.state == SUBSCRIPTION_DRIFTED)
             (void)buf_addf(out, "%-20s its webhooks are not as they should be: %s\n", "",
@@ -41,6 +42,7 @@ static void print_line(const struct cli_settings *s, const struct bridge_line *b
     json_open(&j, NULL, '{');
     json_texts(&j, "bridge", b->name);
     json_texts(&j, "driver", b->driver);
+    json_texts(&j, "version", b->version);
     json_texts(&j, "url", b->url_text);
     json_texts(&j, "health", b->health);
     json_bool(&j, "configured", b->configured);
@@ -71,6 +73,7 @@ static int add_bridge(const struct cli_state *state, const char *name, const cha
         b.sessions += count[i];
     b.connected = count[SESSION_CONNECTED];
     b.driver = row.driver[0] ? row.driver : driver;
+    b.version = row.version;
     b.health = row.name[0] ? bridge_health_text(row.health) : "unseen";
     (void)url_display(url ? url : "", b.url_text, sizeof b.url_text);
     print_line(state->settings, &b, out);

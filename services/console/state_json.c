@@ -92,7 +92,7 @@ void state_json_bridge(struct json_out *j, const struct bridge_status *b)
     state_json_counts(j, "sessions", b->sessions);
     json_int(j, "due", b->queue.phase[RETRY_DUE]);
     json_int(j, "in_flight", b->in_flight);
-    json_texts(j, "version", "");
+    json_texts(j, "version", row->version);
     add_capabilities(j, row->driver);
 }
 

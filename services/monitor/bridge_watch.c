@@ -10,6 +10,7 @@
 #include "common/bridge/drivers.h"
 #include "services/monitor/rival_watch.h"
 #include "services/monitor/subscription_watch.h"
+#include "services/monitor/version_watch.h"
 
 struct bridge_watch {
     struct bridge_watch_options o;
@@ -23,6 +24,7 @@ struct bridge_watch {
     struct poll_schedule *schedule;
     struct subscription_watch *subscriptions;
     struct rival_watch *rivals;
+    struct version_watch *version;
     struct feed_target feed;
 };
 
@@ -118,6 +120,11 @@ static int open_activities(struct bridge_watch *w, const struct bridge_driver *d
                                     &w->subscriptions);
     if (r == 0)
         r = rival_watch_open(c, &w->status, w->batch, &w->rivals);
+    if (r == 0)
+        r = version_watch_open(
+            &(const struct version_watch_options){
+                .m = c, .status = &w->status, .target = &w->target, .driver = driver_of, .ctx = w },
+            &w->version);
     w->feed =
         (struct feed_target){ .m = c, .batch = w->batch, .attempts = w->attempts, .schedule = w->schedule };
     return r;
@@ -153,6 +160,7 @@ void bridge_watch_close(struct bridge_watch *w)
 {
     if (!w)
         return;
+    version_watch_close(w->version);
     rival_watch_close(w->rivals);
     subscription_watch_close(w->subscriptions);
     poll_schedule_close(w->schedule);

@@ -6,6 +6,7 @@ import json
 
 import pytest
 import zk
+from test_console_api import Console
 
 # A drop that the bridge does not mend by itself: its code for the simulated WhatsApp.
 DROPS = {"waha": 0, "evolution": 0, "openwa": 0, "wppconnect": 428, "wuzapi": 428, "gowa": 428}
@@ -68,6 +69,12 @@ def fleet(make_stack):
 def test_a_bridge_of_each_dialect_is_found_followed_and_brought_back(fleet):
     found = {row["bridge"]: row["driver"] for row in fleet.stack.cli_json("bridges")}
     assert found == {name: name for name in DROPS}
+    told = {"waha": "2025.10.1", "evolution": "2.3.7"}  # the others have no call for it
+    zk.wait_until("their versions are stored",
+                  lambda: {row["bridge"]: row["version"] for row in fleet.stack.cli_json("bridges")} == {name: told.get(name, "") for name in DROPS})
+    console = Console(fleet.stack)
+    console.login()
+    assert {b["bridge"]: b["version"] for b in console.get("/bridges")[2]["bridges"]} == {name: told.get(name, "") for name in DROPS}
 
     for name in DROPS:  # their subscriptions are what they should be, or cannot be seen
         check = fleet.stack.cli("bridge", "check", name)
