@@ -3,48 +3,28 @@
 #include <errno.h>
 #include <string.h>
 
-#include "common/base/hex.h"
 #include "common/base/json_in.h"
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
+#include "common/base/percent.h"
 
 /* Undoes %41 and '+'. */
 static int add_decoded(struct str s, struct buf *out)
 {
-    for (size_t i = 0; i < s.n; i++) {
-        uint8_t byte = (uint8_t)(s.p[i] == '+' ? ' ' : s.p[i]);
+    CLEANUP(mem_freep) char *plain = mem_alloc(s.n + 1);
+    size_t n;
 
-        if (byte == '%') {
-            if (s.n - i < 3 || hex_decode((struct str){ s.p + i + 1, 2 }, &byte, 1))
-                return FORM_NOT_ONE;
-            i += 2;
-        }
-        (void)buf_add(out, &byte, 1);
-    }
-    return buf_error(out);
-}
-
-/* The field's value as it is; STR_NULL: there is none. */
-static struct str field(struct str form, const char *name)
-{
-    size_t n_name = strlen(name);
-
-    while (form.n) {
-        const char *amp = memchr(form.p, '&', form.n);
-        size_t n = amp ? (size_t)(amp - form.p) : form.n;
-
-        if (n > n_name && form.p[n_name] == '=' && memcmp(form.p, name, n_name) == 0)
-            return (struct str){ form.p + n_name + 1, n - n_name - 1 };
-        form.p += amp ? n + 1 : n;
-        form.n -= amp ? n + 1 : n;
-    }
-    return STR_NULL;
+    if (!plain)
+        return -ENOMEM;
+    if (percent_decode(s, PERCENT_PLUS_IS_SPACE, plain, s.n, &n))
+        return FORM_NOT_ONE;
+    return buf_add(out, plain, n);
 }
 
 static int put_field(struct str form, const char *name, struct json_out *j)
 {
     CLEANUP(buf_fini) struct buf text = BUF_INIT(form.n + 1);
-    struct str value = field(form, name);
+    struct str value = percent_field(form, name);
     int r = value.p ? add_decoded(value, &text) : 0;
 
     if (r == 0 && value.p)
@@ -68,7 +48,7 @@ int form_body_to_json(struct str form, struct buf *ret)
 {
     CLEANUP(buf_fini) struct buf json = BUF_INIT(form.n + 1);
     struct json_out j = JSON_OUT(ret);
-    struct str data = field(form, "jsonData"), fields;
+    struct str data = percent_field(form, "jsonData"), fields;
     int r = data.p ? add_decoded(data, &json) : FORM_NOT_ONE;
 
     if (r == 0)

@@ -13,6 +13,7 @@
 #include "common/base/hex.h"
 #include "common/base/hmac.h"
 #include "common/base/mem.h"
+#include "common/base/percent.h"
 #include "common/base/secret.h"
 
 /* Longest token, as presented; settings take 4096 for both. */
@@ -115,47 +116,9 @@ static int check_basic(const struct tokens *tokens, struct str value)
     return check_token(tokens, (struct str){ colon + 1, (size_t)((const char *)plain + n - colon - 1) });
 }
 
-/* The value of @name (with its "=") in a query string. */
-static struct str find_in_query(struct str query, const char *name)
-{
-    const size_t n_name = strlen(name);
-
-    while (query.n) {
-        const char *amp = memchr(query.p, '&', query.n);
-        size_t n = amp ? (size_t)(amp - query.p) : query.n;
-
-        if (str_starts((struct str){ query.p, n }, name))
-            return (struct str){ query.p + n_name, n - n_name };
-        query.p += amp ? n + 1 : n;
-        query.n -= amp ? n + 1 : n;
-    }
-    return STR_NULL;
-}
-
-/* Undoes %41 and '+'; -EINVAL when it is not so encoded or too long. */
-static int percent_decode(struct str s, char ret[TOKEN_MAX], size_t *ret_n)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < s.n; i++) {
-        uint8_t byte = (uint8_t)(s.p[i] == '+' ? ' ' : s.p[i]);
-
-        if (n == TOKEN_MAX)
-            return -EINVAL;
-        if (byte == '%') {
-            if (s.n - i < 3 || hex_decode((struct str){ s.p + i + 1, 2 }, &byte, 1))
-                return -EINVAL;
-            i += 2;
-        }
-        ret[n++] = (char)byte;
-    }
-    *ret_n = n;
-    return 0;
-}
-
 static int check_query(const struct tokens *tokens, struct str query)
 {
-    struct str value = find_in_query(query, "token=");
+    struct str value = percent_field(query, "token");
     char plain[TOKEN_MAX];
     size_t n;
 
@@ -163,7 +126,7 @@ static int check_query(const struct tokens *tokens, struct str query)
         return AUTH_MISSING;
     if (check_token(tokens, value) == 0) /* a '+' that was meant as one */
         return 0;
-    if (percent_decode(value, plain, &n))
+    if (percent_decode(value, PERCENT_PLUS_IS_SPACE, plain, sizeof plain, &n))
         return AUTH_WRONG;
     return check_token(tokens, (struct str){ plain, n });
 }
@@ -185,15 +148,16 @@ static bool is_harmless(const char *text, size_t n)
 
 int challenge_check(const struct tokens *tokens, struct str query, char ret[CHALLENGE_MAX])
 {
-    struct str mode = find_in_query(query, "hub.mode="), token = find_in_query(query, "hub.verify_token=");
-    struct str challenge = find_in_query(query, "hub.challenge=");
+    struct str mode = percent_field(query, "hub.mode"), token = percent_field(query, "hub.verify_token");
+    struct str challenge = percent_field(query, "hub.challenge");
     char plain[TOKEN_MAX];
     size_t n;
 
     if (!str_eq(mode, "subscribe") || !challenge.p)
         return CHALLENGE_NONE;
-    if (!token.p || percent_decode(token, plain, &n) || check_token(tokens, (struct str){ plain, n }) != 0 ||
-        challenge.n >= CHALLENGE_MAX || !is_harmless(challenge.p, challenge.n))
+    if (!token.p || percent_decode(token, PERCENT_PLUS_IS_SPACE, plain, sizeof plain, &n) ||
+        check_token(tokens, (struct str){ plain, n }) != 0 || challenge.n >= CHALLENGE_MAX ||
+        !is_harmless(challenge.p, challenge.n))
         return CHALLENGE_REFUSED;
     memcpy(ret, challenge.p, challenge.n);
     ret[challenge.n] = '\0';

@@ -8,6 +8,7 @@
 #include "common/base/clean.h"
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
+#include "common/base/percent.h"
 #include "common/base/url.h"
 #include "common/bridge/answer.h"
 #include "common/bridge/request.h"
@@ -35,41 +36,22 @@ static bool is_one_of(const char *list, struct str value)
                            (value.n == strlen(second) && memcmp(value.p, second, value.n) == 0));
 }
 
-static int hex_of(char c)
+/* As it stands when it is not so encoded, or longer than @n. */
+static struct str decode(struct str s, enum percent_plus plus, char *ret, size_t n)
 {
-    const char *digits = "0123456789abcdef", *at = c ? strchr(digits, c | 0x20) : NULL;
+    size_t len;
 
-    return at ? (int)(at - digits) : -1;
+    return percent_decode(s, plus, ret, n, &len) == 0 ? (struct str){ ret, len } : s;
 }
 
-/* Undoes %XX; what is longer than @n - 1 bytes is cut. */
-static struct str decode(struct str s, char *ret, size_t n)
-{
-    size_t len = 0;
-
-    for (size_t i = 0; i < s.n && len + 1 < n; i++) {
-        bool is_code = s.p[i] == '%' && i + 2 < s.n && hex_of(s.p[i + 1]) >= 0 && hex_of(s.p[i + 2]) >= 0;
-
-        ret[len++] = is_code ? (char)(hex_of(s.p[i + 1]) * 16 + hex_of(s.p[i + 2])) : s.p[i];
-        i += is_code ? 2 : 0;
-    }
-    return (struct str){ ret, len };
-}
-
+/* As webhook-ingest reads it: a '+' may be one, or a space. */
 static bool query_presents(struct str query, const char *tokens)
 {
+    struct str token = percent_field(query, "token");
     char value[VALUE_MAX];
 
-    while (query.n > 0) {
-        const char *end = memchr(query.p, '&', query.n);
-        size_t n = end ? (size_t)(end - query.p) : query.n;
-
-        if (n > 6 && memcmp(query.p, "token=", 6) == 0 &&
-            is_one_of(tokens, decode((struct str){ query.p + 6, n - 6 }, value, sizeof value)))
-            return true;
-        query = (struct str){ query.p + n + (end != NULL), query.n - n - (end != NULL) };
-    }
-    return false;
+    return token.p && (is_one_of(tokens, token) ||
+                       is_one_of(tokens, decode(token, PERCENT_PLUS_IS_SPACE, value, sizeof value)));
 }
 
 static bool url_presents(const char *url, const char *tokens)
@@ -77,8 +59,9 @@ static bool url_presents(const char *url, const char *tokens)
     char password[VALUE_MAX];
     struct url u;
 
-    return url_parse(url, &u) == 0 && (is_one_of(tokens, decode(u.password, password, sizeof password)) ||
-                                       query_presents(u.query, tokens));
+    return url_parse(url, &u) == 0 &&
+           (is_one_of(tokens, decode(u.password, PERCENT_PLUS_IS_ITSELF, password, sizeof password)) ||
+            query_presents(u.query, tokens));
 }
 
 /* "Basic dXNlcjpUT0tFTg==": the password is the token. */
@@ -170,8 +153,8 @@ static struct str path_of(const struct url *u)
 static bool is_same_path(const struct url *found, const struct url *want)
 {
     char a_text[URL_MAX], b_text[URL_MAX];
-    struct str a = decode(path_of(found), a_text, sizeof a_text),
-               b = decode(path_of(want), b_text, sizeof b_text);
+    struct str a = decode(path_of(found), PERCENT_PLUS_IS_ITSELF, a_text, sizeof a_text),
+               b = decode(path_of(want), PERCENT_PLUS_IS_ITSELF, b_text, sizeof b_text);
 
     if (a.n < b.n || memcmp(a.p, b.p, b.n) != 0)
         return false;
@@ -528,7 +511,7 @@ void subscription_put_url(struct json_out *j, const char *url, struct str *token
         return;
     }
     if (token->n == 0 && u.password.n > 0)
-        *token = decode(u.password, room, n);
+        *token = decode(u.password, PERCENT_PLUS_IS_ITSELF, room, n);
     (void)buf_addf(&plain, "%s://%s", u.https ? "https" : "http",
                    u.password.p ? u.password.p + u.password.n + 1 : u.user.p + u.user.n + 1);
     json_texts(j, "url", buf_str(&plain));

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/base/percent.h"
+
 struct str web_path_below(struct str path, struct str base)
 {
     if (path.n < base.n || (base.n > 0 && memcmp(path.p, base.p, base.n) != 0))
@@ -12,37 +14,18 @@ struct str web_path_below(struct str path, struct str base)
     return path.n == 0 || path.p[0] == '/' ? path : STR_NULL;
 }
 
-static int digit_of(char c)
+/* With a NUL after it. Returns the length, or -EINVAL: a broken escape, a NUL or a control character, or longer than @n with its NUL. */
+static int decode(struct str s, enum percent_plus plus, char *ret, size_t n)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+    size_t len;
 
-int web_path_decode(struct str s, bool plus, char *ret, size_t n)
-{
-    size_t len = 0;
-
-    for (size_t i = 0; i < s.n; i++) {
-        int c = (unsigned char)s.p[i];
-
-        if (c == '%') {
-            int high = i + 2 < s.n ? digit_of(s.p[i + 1]) : -1;
-            int low = i + 2 < s.n ? digit_of(s.p[i + 2]) : -1;
-
-            if (high < 0 || low < 0)
-                return -EINVAL;
-            c = high << 4 | low;
-            i += 2;
-        } else if (c == '+' && plus) {
-            c = ' ';
-        }
-        if (c < 0x20 || c == 0x7f || len + 1 >= n)
-            return -EINVAL;
-        ret[len++] = (char)c;
-    }
+    if (percent_decode(s, plus, ret, n - 1, &len))
+        return -EINVAL;
     ret[len] = '\0';
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)ret[i] < 0x20 || ret[i] == 0x7f)
+            return -EINVAL;
+    }
     return (int)len;
 }
 
@@ -69,7 +52,7 @@ bool web_path_matches(struct str path, const char *pattern, char ret[WEB_PATH_PA
         is = take_segment(&path);
         want = take_segment(&rest);
         if (str_eq(want, "{}")) {
-            if (web_path_decode(is, false, ret[params++], WEB_PATH_PARAM_MAX) <= 0)
+            if (decode(is, PERCENT_PLUS_IS_ITSELF, ret[params++], WEB_PATH_PARAM_MAX) <= 0)
                 return false;
         } else if (is.n != want.n || memcmp(is.p, want.p, is.n) != 0) {
             return false;
@@ -80,24 +63,11 @@ bool web_path_matches(struct str path, const char *pattern, char ret[WEB_PATH_PA
 
 bool web_path_query(struct str query, const char *key, char *ret, size_t n)
 {
-    size_t key_n = strlen(key);
+    struct str value = percent_field(query, key);
 
+    if (value.p && decode(value, PERCENT_PLUS_IS_SPACE, ret, n) >= 0)
+        return true;
     ret[0] = '\0';
-    while (query.n > 0) {
-        const char *and = memchr(query.p, '&', query.n);
-        size_t part_n = and? (size_t)(and-query.p) : query.n;
-
-        if (part_n > key_n && memcmp(query.p, key, key_n) == 0 && query.p[key_n] == '=') {
-            struct str value = { query.p + key_n + 1, part_n - key_n - 1 };
-            bool good = web_path_decode(value, true, ret, n) >= 0;
-
-            if (!good)
-                ret[0] = '\0';
-            return good;
-        }
-        query.p += part_n + (and != NULL);
-        query.n -= part_n + (and != NULL);
-    }
     return false;
 }
 

@@ -8,13 +8,10 @@
 
 /* The path below @base ("" or "/zapkeep"), beginning with '/'. STR_NULL: it is not below it. "/zapkeep" itself gives "". */
 struct str web_path_below(struct str path, struct str base);
-/* Undoes percent-encoding (and '+' with @plus). Returns the length, or -EINVAL: a broken escape, a NUL or a control
- * character, or longer than @n with its NUL. */
-int web_path_decode(struct str s, bool plus, char *ret, size_t n);
-
 #define WEB_PATH_PARAMS_MAX 2
 #define WEB_PATH_PARAM_MAX  160
-/* Matches "/sessions/{}/{}/timeline": each {} is one segment, decoded into ret. False: it does not match. */
+/* Matches "/sessions/{}/{}/timeline": each {} is one segment, decoded into ret. False: it does not match, or
+ * a segment is empty, too long, or has a broken escape or a control character. */
 bool web_path_matches(struct str path, const char *pattern,
                       char ret[WEB_PATH_PARAMS_MAX][WEB_PATH_PARAM_MAX]);
 

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "common/base/hex.h"
+#include "common/base/percent.h"
 #include "common/domain/session.h"
 
 #define DEFAULT_PATH  "/api/v1/messages/webhook"
@@ -53,25 +53,15 @@ static bool split_path(struct str path, struct str *ret_bridge, struct str *ret_
     return true;
 }
 
-/* Percent-encoded; -EINVAL when it is no valid id. */
+/* Percent-encoded, an encoded slash is one of the id; -EINVAL when it is no valid id. */
 static int decode_session(struct str part, char ret[SESSION_ID_MAX])
 {
     char plain[SESSION_ID_MAX];
-    size_t n = 0;
+    size_t n;
 
-    for (size_t i = 0; i < part.n; i++) {
-        uint8_t byte = (uint8_t)part.p[i];
-
-        if (byte == '%') {
-            if (part.n - i < 3 || hex_decode((struct str){ part.p + i + 1, 2 }, &byte, 1))
-                return -EINVAL;
-            i += 2;
-        }
-        if ((byte == '/' && part.p[i] == '/') ||
-            n == sizeof plain - 1) /* an encoded slash is one of the id */
-            return -EINVAL;
-        plain[n++] = (char)byte;
-    }
+    if (memchr(part.p, '/', part.n) ||
+        percent_decode(part, PERCENT_PLUS_IS_ITSELF, plain, sizeof plain - 1, &n))
+        return -EINVAL;
     return session_id_copy((struct str){ plain, n }, ret) ? 0 : -EINVAL;
 }
 

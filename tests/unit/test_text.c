@@ -2,8 +2,10 @@
 #include "tests/unit/cmocka_all.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "common/base/mem.h"
+#include "common/base/percent.h"
 #include "common/base/text.h"
 #include "common/base/url.h"
 #include "common/base/utf8.h"
@@ -269,6 +271,49 @@ static void listening_addresses(void **state)
         assert_int_equal(url_parse_listen(bad[i], host, sizeof host, &port), -EINVAL);
 }
 
+static void percent_encoding(void **state)
+{
+    static const struct {
+        const char *text;
+        enum percent_plus plus;
+        int r;
+        const char *plain;
+    } cases[] = {
+        { "", PERCENT_PLUS_IS_SPACE, 0, "" },
+        { "a%20b%2fC%2B", PERCENT_PLUS_IS_SPACE, 0, "a b/C+" },
+        { "a+b", PERCENT_PLUS_IS_SPACE, 0, "a b" },
+        { "a+b", PERCENT_PLUS_IS_ITSELF, 0, "a+b" },
+        { "12345678", PERCENT_PLUS_IS_ITSELF, 0, "12345678" },
+        { "123456789", PERCENT_PLUS_IS_ITSELF, -EMSGSIZE, NULL },
+        { "a%2", PERCENT_PLUS_IS_ITSELF, -EINVAL, NULL },
+        { "a%2g", PERCENT_PLUS_IS_ITSELF, -EINVAL, NULL },
+        { "%", PERCENT_PLUS_IS_ITSELF, -EINVAL, NULL },
+    };
+    char plain[8];
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        size_t n = 99;
+
+        assert_int_equal(percent_decode(str_from(cases[i].text), cases[i].plus, plain, sizeof plain, &n),
+                         cases[i].r);
+        assert_int_equal(n, cases[i].plain ? strlen(cases[i].plain) : 99);
+        if (cases[i].plain)
+            assert_memory_equal(plain, cases[i].plain, n);
+    }
+}
+
+static void fields_of_a_query(void **state)
+{
+    struct str form = STR_LIT("a=1&ab=2&token=x%26y&b&c=&a=9");
+
+    assert_true(str_eq(percent_field(form, "a"), "1"));
+    assert_true(str_eq(percent_field(form, "token"), "x%26y"));
+    assert_true(percent_field(form, "c").p != NULL && percent_field(form, "c").n == 0);
+    assert_null(percent_field(form, "b").p);
+    assert_null(percent_field(form, "to").p);
+    assert_null(percent_field(STR_LIT(""), "a").p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +328,8 @@ int main(void)
         cmocka_unit_test(urls),
         cmocka_unit_test(a_url_is_shown_without_its_secrets),
         cmocka_unit_test(listening_addresses),
+        cmocka_unit_test(percent_encoding),
+        cmocka_unit_test(fields_of_a_query),
         cmocka_unit_test(addresses_of_the_bus),
     };
 
