@@ -41,6 +41,11 @@ int answer_status_of_session(const struct bridge_answer *a)
     return answer_status(a);
 }
 
+bool answer_says(const struct bridge_answer *a, const char *text)
+{
+    return a->body.n && memmem(a->body.p, a->body.n, text, strlen(text));
+}
+
 bool answer_is_json(const struct bridge_answer *a)
 {
     return json_in_find(a->body, NULL, 0, NULL) == 0;
@@ -52,7 +57,7 @@ bool answer_is_framework_miss(const struct bridge_answer *a)
                                          "Route POST:", "Route DELETE:", "no Route matched" };
 
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
-        if (a->body.n && memmem(a->body.p, a->body.n, words[i], strlen(words[i])))
+        if (answer_says(a, words[i]))
             return true;
     }
     return false;
@@ -209,6 +214,15 @@ int answer_session(const struct answer_form *f, struct str json, enum session_st
     if (r == 0)
         *ret = s;
     return r;
+}
+
+void answer_move_qr(const struct bridge_session *s, struct buf *qr, struct buf *ret_qr)
+{
+    *ret_qr = BUF_NULL;
+    if (s->state != SESSION_QR_PENDING)
+        return;
+    *ret_qr = *qr;
+    *qr = BUF_NULL;
 }
 
 /* -- a list -- */

@@ -16,6 +16,8 @@ int answer_status(const struct bridge_answer *a);
  * no "Cannot GET" of a web framework) is BRIDGE_NO_SESSION. */
 int answer_status_of_session(const struct bridge_answer *a);
 
+/* Has the body this text, anywhere? */
+bool answer_says(const struct bridge_answer *a, const char *text);
 /* Is the body JSON, all of it? */
 bool answer_is_json(const struct bridge_answer *a);
 /* Did a web framework write this, because no handler of the bridge was there ("Cannot GET /x")? */
@@ -63,6 +65,9 @@ int answer_state_of(const struct bridge_word *words, const char *word);
  * gets the QR code if there is one. Returns 0, BRIDGE_GARBAGE or -ENOMEM; both are untouched unless 0. */
 int answer_session(const struct answer_form *f, struct str json, enum session_state otherwise,
                    struct bridge_session *ret, struct buf *ret_qr);
+
+/* The QR code of a session that waits for a scan moves to @ret_qr; that of another one is none: BUF_NULL. */
+void answer_move_qr(const struct bridge_session *s, struct buf *qr, struct buf *ret_qr);
 
 /* The shape of every list: calls on_session for each entry of the array. See driver.h, read_list. */
 int answer_each(const struct answer_form *f, struct json_value list,

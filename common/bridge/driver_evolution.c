@@ -53,7 +53,6 @@ static const char *const asked_events[] = { "MESSAGES_UPSERT",   "MESSAGES_UPDAT
  * @token: sent along with each webhook; STR_NULL: that of the URL, if it has one. */
 static void put_webhook(struct json_out *j, const char *url, struct str token)
 {
-    CLEANUP(buf_fini) struct buf bearer = BUF_INIT(REQUEST_HEAD_MAX);
     char password[SUBSCRIPTION_TOKEN_MAX];
 
     json_open(j, "webhook", '{');
@@ -61,9 +60,9 @@ static void put_webhook(struct json_out *j, const char *url, struct str token)
     subscription_put_url(j, url, &token, password, sizeof password);
     json_bool(j, "byEvents", false);
     json_bool(j, "base64", false);
-    if (token.n > 0 && buf_addf(&bearer, "Bearer %.*s", (int)token.n, token.p) == 0) {
+    if (token.n > 0) {
         json_open(j, "headers", '{');
-        json_texts(j, "authorization", buf_str(&bearer));
+        subscription_put_bearer(j, "authorization", token);
         json_close(j, '}');
     }
     json_open(j, "events", '[');
@@ -100,7 +99,7 @@ static int next(const struct bridge_driver *d, const struct bridge_target *t, st
 /* 503 with LICENSE_REQUIRED: a person has to activate this installation; the bridge itself is well. */
 static bool wants_licence(const struct bridge_answer *a)
 {
-    return a->status == 503 && a->body.n && memmem(a->body.p, a->body.n, "LICENSE_REQUIRED", 16);
+    return a->status == 503 && answer_says(a, "LICENSE_REQUIRED");
 }
 
 /* Creating with a name that is in use is 403; a wrong key is 401. */
@@ -134,18 +133,9 @@ static const struct json_path subscription_paths[] = {
 static const char *const needed_events[] = { "MESSAGES_UPSERT", "MESSAGES_UPDATE", "CONNECTION_UPDATE",
                                              "QRCODE_UPDATED", NULL };
 
-static int build_set(const struct bridge_driver *d, const struct bridge_target *t,
-                     const struct subscription_want *w, const char *id, const struct bridge_answer *shown,
-                     struct bridge_request *ret)
+static void put_set(struct json_out *j, const struct subscription_want *w, const struct bridge_answer *shown)
 {
-    static const struct bridge_path set = { "POST", "/webhook/set/%s" };
-    struct buf body = BUF_INIT(REQUEST_BODY_MAX);
-    struct json_out j = JSON_OUT(&body);
-
-    json_open(&j, NULL, '{');
-    put_webhook(&j, w->url, subscription_first(w->tokens));
-    json_close(&j, '}');
-    return bridge_build_path(d, &set, t, id, &body, ret);
+    put_webhook(j, w->url, subscription_first(w->tokens));
 }
 
 static const struct subscription_form subscription = {
@@ -157,7 +147,8 @@ static const struct subscription_form subscription = {
     .shows_headers = true,
     .empty_is_all = true,
     .global = "WEBHOOK_GLOBAL_URL at the bridge may send all sessions' webhooks",
-    .build_set = build_set,
+    .set = { "POST", "/webhook/set/%s" },
+    .put_set = put_set,
 };
 
 /* -- webhooks -- */

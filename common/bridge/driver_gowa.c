@@ -62,17 +62,12 @@ static void put_create(struct json_out *j, const struct bridge_target *t, const 
 
 /* -- answers -- */
 
-static bool says(const struct bridge_answer *a, const char *text)
-{
-    return a->body.n && memmem(a->body.p, a->body.n, text, strlen(text));
-}
-
 /* Failures about a device are 500, with the reason in words. */
 static int kind(enum bridge_op op, const struct bridge_answer *a)
 {
     if (op == BRIDGE_HEALTH || op == BRIDGE_LIST || (a->status != 500 && a->status != 404))
         return 0;
-    if (says(a, "not found") || says(a, "DEVICE_NOT_FOUND"))
+    if (answer_says(a, "not found") || answer_says(a, "DEVICE_NOT_FOUND"))
         return BRIDGE_NO_SESSION;
     return a->status == 500 && answer_is_json(a) ? BRIDGE_REFUSED : 0;
 }
@@ -124,21 +119,13 @@ static const struct json_path subscription_paths[] = {
 };
 static const char *const needed_events[] = { "message", "message.ack", NULL };
 
-static int build_set(const struct bridge_driver *d, const struct bridge_target *t,
-                     const struct subscription_want *w, const char *id, const struct bridge_answer *shown,
-                     struct bridge_request *ret)
+static void put_set(struct json_out *j, const struct subscription_want *w, const struct bridge_answer *shown)
 {
-    static const struct bridge_path set = { "PATCH", "/devices/%s/webhook" };
     struct str secret = subscription_first(w->secrets);
-    struct buf body = BUF_INIT(REQUEST_BODY_MAX);
-    struct json_out j = JSON_OUT(&body);
 
-    json_open(&j, NULL, '{');
-    json_texts(&j, "webhook_url", w->url);
-    json_text(&j, "webhook_secret", secret.p ? secret : STR_LIT(""));
-    json_texts(&j, "webhook_events", "");
-    json_close(&j, '}');
-    return bridge_build_path(d, &set, t, id, &body, ret);
+    json_texts(j, "webhook_url", w->url);
+    json_text(j, "webhook_secret", secret.p ? secret : STR_LIT(""));
+    json_texts(j, "webhook_events", "");
 }
 
 static const struct subscription_form subscription = {
@@ -152,7 +139,8 @@ static const struct subscription_form subscription = {
     .shows_secret = true,
     .empty_is_all = true,
     .global = "WHATSAPP_WEBHOOK at the bridge may send all devices' webhooks",
-    .build_set = build_set,
+    .set = { "PATCH", "/devices/%s/webhook" },
+    .put_set = put_set,
 };
 
 /* -- webhooks -- */

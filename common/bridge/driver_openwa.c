@@ -56,17 +56,6 @@ static void put_create(struct json_out *j, const struct bridge_target *t, const 
     json_texts(j, "name", id);
 }
 
-static void put_token(struct json_out *j, struct str token)
-{
-    CLEANUP(buf_fini) struct buf bearer = BUF_INIT(REQUEST_HEAD_MAX);
-
-    if (token.n == 0 || buf_addf(&bearer, "Bearer %.*s", (int)token.n, token.p) != 0)
-        return;
-    json_open(j, "headers", '{');
-    json_texts(j, "Authorization", buf_str(&bearer));
-    json_close(j, '}');
-}
-
 /* OpenWA delivers with fetch(), which refuses a URL with a password in it: the token goes in a header, unless a secret signs. */
 static void put_webhook(struct json_out *j, const char *url, struct str token, struct str secret)
 {
@@ -79,8 +68,11 @@ static void put_webhook(struct json_out *j, const char *url, struct str token, s
     json_int(j, "retryCount", RETRY_COUNT);
     if (secret.n > 0)
         json_text(j, "secret", secret);
-    else
-        put_token(j, token);
+    if (secret.n > 0 || token.n == 0)
+        return;
+    json_open(j, "headers", '{');
+    subscription_put_bearer(j, "Authorization", token);
+    json_close(j, '}');
 }
 
 static int build_webhook(const struct bridge_driver *d, const struct bridge_target *t, const char *id,
@@ -207,19 +199,12 @@ static const struct hook_word hook_events[] = {
     { "message.ack", HOOK_IS_ACK },
     { NULL, 0 },
 };
-static const struct hook_word hook_acks[] = {
-    { "1", EVENT_TYPE_MESSAGE_SENT },
-    { "2", EVENT_TYPE_MESSAGE_DELIVERED },
-    { "3", EVENT_TYPE_MESSAGE_READ },
-    { "4", EVENT_TYPE_MESSAGE_READ },
-    { NULL, 0 },
-};
 static const char *const hook_marks[] = { "\"idempotencyKey\"", "\"deliveryId\"", "\"sessionId\"", NULL };
 static const struct hook_form hooks = {
     .paths = hook_paths,
     .n_paths = ARRAY_LEN(hook_paths),
     .events = hook_events,
-    .acks = hook_acks,
+    .acks = hook_ack_numbers,
     .words = words,
     .dedupe = HOOK_BY_ID,
     .acks_by_body = true, /* several readers in a group share the key; deliveryId tells them apart */

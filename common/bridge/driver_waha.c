@@ -95,9 +95,7 @@ static bool is_phantom(const struct bridge_session *s)
 /* An existing name is 422, as other refusals are. */
 static int kind(enum bridge_op op, const struct bridge_answer *a)
 {
-    return op == BRIDGE_CREATE && a->status == 422 && memmem(a->body.p, a->body.n, "already exists", 14)
-               ? BRIDGE_CONFLICT
-               : 0;
+    return op == BRIDGE_CREATE && a->status == 422 && answer_says(a, "already exists") ? BRIDGE_CONFLICT : 0;
 }
 
 /* 422 says in which state the session is, when there is no code to be shown. */
@@ -112,11 +110,7 @@ static int read_qr(const struct bridge_answer *a, struct buf *ret_qr, struct bri
     if (r)
         return a->status == 422 ? BRIDGE_REFUSED : r;
     *ret = s;
-    *ret_qr = BUF_NULL;
-    if (s.state == SESSION_QR_PENDING) {
-        *ret_qr = qr;
-        qr = BUF_NULL;
-    }
+    answer_move_qr(&s, &qr, ret_qr);
     return 0;
 }
 
@@ -151,7 +145,6 @@ static const char *const needed_events[] = { "message.any|message", "message.ack
 static void put_own(struct json_out *j, const struct subscription_want *w)
 {
     struct str token = subscription_first(w->tokens), secret = subscription_first(w->secrets);
-    CLEANUP(buf_fini) struct buf bearer = BUF_INIT(REQUEST_HEAD_MAX);
 
     json_open(j, NULL, '{');
     put_webhook(j, w->url);
@@ -159,11 +152,11 @@ static void put_own(struct json_out *j, const struct subscription_want *w)
         json_open(j, "hmac", '{');
         json_text(j, "key", secret);
         json_close(j, '}');
-    } else if (token.n > 0 && buf_addf(&bearer, "Bearer %.*s", (int)token.n, token.p) == 0) {
+    } else if (token.n > 0) {
         json_open(j, "customHeaders", '[');
         json_open(j, NULL, '{');
         json_texts(j, "name", "Authorization");
-        json_texts(j, "value", buf_str(&bearer));
+        subscription_put_bearer(j, "value", token);
         json_close(j, '}');
         json_close(j, ']');
     }
@@ -209,20 +202,11 @@ static void put_config(struct json_out *j, const struct subscription_want *w,
     json_close(j, ']');
 }
 
-static int build_set(const struct bridge_driver *d, const struct bridge_target *t,
-                     const struct subscription_want *w, const char *id, const struct bridge_answer *shown,
-                     struct bridge_request *ret)
+static void put_set(struct json_out *j, const struct subscription_want *w, const struct bridge_answer *shown)
 {
-    static const struct bridge_path update = { "PUT", "/api/sessions/%s" };
-    struct buf body = BUF_INIT(REQUEST_BODY_MAX);
-    struct json_out j = JSON_OUT(&body);
-
-    json_open(&j, NULL, '{');
-    json_open(&j, "config", '{');
-    put_config(&j, w, shown);
-    json_close(&j, '}');
-    json_close(&j, '}');
-    return bridge_build_path(d, &update, t, id, &body, ret);
+    json_open(j, "config", '{');
+    put_config(j, w, shown);
+    json_close(j, '}');
 }
 
 static const struct subscription_form subscription = {
@@ -235,7 +219,8 @@ static const struct subscription_form subscription = {
     .shows_headers = true,
     .shows_secret = true,
     .global = "WHATSAPP_HOOK_URL at the bridge may send all sessions' webhooks",
-    .build_set = build_set,
+    .set = { "PUT", "/api/sessions/%s" },
+    .put_set = put_set,
 };
 
 /* -- webhooks -- */
@@ -256,20 +241,12 @@ static const struct hook_word hook_events[] = {
     { "message.any", HOOK_IS_MESSAGE },   { "message.ack", HOOK_IS_ACK },
     { "message.ack.group", HOOK_IS_ACK }, { NULL, 0 },
 };
-/* -1 is an error, 0 is pending. */
-static const struct hook_word hook_acks[] = {
-    { "1", EVENT_TYPE_MESSAGE_SENT }, /* the server has it */
-    { "2", EVENT_TYPE_MESSAGE_DELIVERED },
-    { "3", EVENT_TYPE_MESSAGE_READ },
-    { "4", EVENT_TYPE_MESSAGE_READ }, /* played */
-    { NULL, 0 },
-};
 static const char *const hook_marks[] = { "\"event\"", "\"payload\"", "\"engine\"", NULL };
 static const struct hook_form hooks = {
     .paths = hook_paths,
     .n_paths = ARRAY_LEN(hook_paths),
     .events = hook_events,
-    .acks = hook_acks,
+    .acks = hook_ack_numbers,
     .words = words,
     .dedupe = HOOK_BY_ID,
     .marks = hook_marks,

@@ -113,9 +113,8 @@ static int read_list(const struct bridge_answer *a,
 /* A wrong secret is 400, and a 500 with {"status":false} is about one session. */
 static int kind(enum bridge_op op, const struct bridge_answer *a)
 {
-    if (a->status == 400 && a->body.n &&
-        (memmem(a->body.p, a->body.n, "token is incorrect", 18) ||
-         memmem(a->body.p, a->body.n, "SECRET_KEY is incorrect", 23)))
+    if (a->status == 400 &&
+        (answer_says(a, "token is incorrect") || answer_says(a, "SECRET_KEY is incorrect")))
         return BRIDGE_UNAUTHORIZED;
     return op == BRIDGE_RECONNECT && a->status == 500 && answer_is_json(a) ? BRIDGE_REFUSED : 0;
 }
@@ -213,14 +212,6 @@ static const struct hook_word hook_events[] = {
     { "logoutsession", EVENT_TYPE_SESSION_DISCONNECTED },
     { NULL, 0 },
 };
-/* Below 0 is an error, 0 waits. */
-static const struct hook_word hook_acks[] = {
-    { "1", EVENT_TYPE_MESSAGE_SENT },
-    { "2", EVENT_TYPE_MESSAGE_DELIVERED },
-    { "3", EVENT_TYPE_MESSAGE_READ },
-    { "4", EVENT_TYPE_MESSAGE_READ },
-    { NULL, 0 },
-};
 static const struct bridge_word hook_words[] = {
     { "inchat", SESSION_CONNECTED },
     { "islogged", SESSION_CONNECTED },
@@ -246,7 +237,7 @@ static const struct hook_form hooks = {
     .paths = hook_paths,
     .n_paths = ARRAY_LEN(hook_paths),
     .events = hook_events,
-    .acks = hook_acks,
+    .acks = hook_ack_numbers,
     .words = hook_words,
     .dedupe = HOOK_NEVER, /* no id, no time, no repeats: the same bytes are said of different events */
     .own_events = true,

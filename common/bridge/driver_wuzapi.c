@@ -208,11 +208,7 @@ static int read_qr(const struct bridge_answer *a, struct buf *ret_qr, struct bri
     if (r != -1)
         return r ? r : BRIDGE_NO_SESSION;
     *ret = x.s;
-    *ret_qr = BUF_NULL;
-    if (x.s.state == SESSION_QR_PENDING) {
-        *ret_qr = qr;
-        qr = BUF_NULL;
-    }
+    answer_move_qr(&x.s, &qr, ret_qr);
     return 0;
 }
 

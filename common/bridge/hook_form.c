@@ -6,6 +6,15 @@
 #include "common/bridge/answer.h"
 #include "common/bridge/drop.h"
 
+/* Below 0 is an error, 0 waits. */
+const struct hook_word hook_ack_numbers[] = {
+    { "1", EVENT_TYPE_MESSAGE_SENT }, /* the server has it */
+    { "2", EVENT_TYPE_MESSAGE_DELIVERED },
+    { "3", EVENT_TYPE_MESSAGE_READ },
+    { "4", EVENT_TYPE_MESSAGE_READ }, /* played */
+    { NULL, 0 },
+};
+
 static struct json_value first(const struct hook_form *f, const struct json_value *v, enum hook_field field,
                                enum json_in_kind kind)
 {

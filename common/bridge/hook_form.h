@@ -59,6 +59,9 @@ struct hook_form {
     void (*settle)(const struct hook_form *f, const struct json_value *v, struct webhook *w);
 };
 
+/* WhatsApp's own numbers for how far a message got, as several bridges pass them on. For hook_form.acks. */
+extern const struct hook_word hook_ack_numbers[];
+
 /* Reads one webhook of this form. Returns as bridge_read_webhook() does. */
 int hook_read(const struct hook_form *f, const struct webhook_request *req, struct str bridge_name,
               struct webhook *ret);

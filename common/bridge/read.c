@@ -118,33 +118,30 @@ int bridge_read_status(const struct bridge_driver *d, const struct bridge_answer
     return 0;
 }
 
-/* A code shows that a scan is waited for, unless the session is in another state. */
-static void settle_qr(struct bridge_session *s, struct buf *qr)
+/* A code shows that a scan is waited for, unless the session is in another state. @r: the answer's status. */
+static int read_with_qr(const struct bridge_driver *d, int r, const struct bridge_answer *a,
+                        struct bridge_session *ret, struct buf *ret_qr)
 {
-    if (qr->len > 0 && s->state == SESSION_STARTING)
-        s->state = SESSION_QR_PENDING;
-    if (s->state != SESSION_QR_PENDING)
-        buf_fini(qr);
+    CLEANUP(buf_fini) struct buf qr = BUF_NULL;
+    struct bridge_session s;
+
+    if (r == 0)
+        r = answer_session(d->form, a->body, SESSION_STARTING, &s, &qr);
+    if (r)
+        return r;
+    if (qr.len > 0 && s.state == SESSION_STARTING)
+        s.state = SESSION_QR_PENDING;
+    answer_move_qr(&s, &qr, ret_qr);
+    *ret = s;
+    return 0;
 }
 
 int bridge_read_create(const struct bridge_driver *d, const struct bridge_answer *a,
                        struct bridge_created *ret)
 {
-    CLEANUP(buf_fini) struct buf qr = BUF_NULL;
-    struct bridge_session s;
-    int r;
-
     if (d->read_create)
         return d->read_create(a, ret);
-    r = status_of_bridge(d, BRIDGE_CREATE, a);
-    if (r == 0)
-        r = answer_session(d->form, a->body, SESSION_STARTING, &s, &qr);
-    if (r)
-        return r;
-    settle_qr(&s, &qr);
-    *ret = (struct bridge_created){ .session = s, .qr = qr };
-    qr = BUF_NULL;
-    return 0;
+    return read_with_qr(d, status_of_bridge(d, BRIDGE_CREATE, a), a, &ret->session, &ret->qr);
 }
 
 int bridge_read_phone_code(const struct bridge_driver *d, const struct bridge_answer *a,
@@ -164,22 +161,9 @@ int bridge_read_phone_code(const struct bridge_driver *d, const struct bridge_an
 int bridge_read_qr(const struct bridge_driver *d, const struct bridge_answer *a, struct buf *ret_qr,
                    struct bridge_session *ret)
 {
-    CLEANUP(buf_fini) struct buf qr = BUF_NULL;
-    struct bridge_session s;
-    int r;
-
     if (d->read_qr)
         return d->read_qr(a, ret_qr, ret);
-    r = status_of(d, BRIDGE_QR, a);
-    if (r == 0)
-        r = answer_session(d->form, a->body, SESSION_STARTING, &s, &qr);
-    if (r)
-        return r;
-    settle_qr(&s, &qr);
-    *ret = s;
-    *ret_qr = qr;
-    qr = BUF_NULL;
-    return 0;
+    return read_with_qr(d, status_of(d, BRIDGE_QR, a), a, ret, ret_qr);
 }
 
 /* -- orders -- */

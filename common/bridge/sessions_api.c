@@ -69,10 +69,6 @@ int sessions_read_qr(const struct bridge_answer *a, struct buf *ret_qr, struct b
         r = answer_session(&sessions_form, a->body, SESSION_STATE_N, ret, &qr);
     if (r)
         return r;
-    *ret_qr = BUF_NULL;
-    if (ret->state == SESSION_QR_PENDING) {
-        *ret_qr = qr;
-        qr = BUF_NULL;
-    }
+    answer_move_qr(ret, &qr, ret_qr);
     return 0;
 }

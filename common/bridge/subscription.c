@@ -1,5 +1,6 @@
 #include "common/bridge/subscription.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -515,4 +516,35 @@ void subscription_put_url(struct json_out *j, const char *url, struct str *token
     (void)buf_addf(&plain, "%s://%s", u.https ? "https" : "http",
                    u.password.p ? u.password.p + u.password.n + 1 : u.user.p + u.user.n + 1);
     json_texts(j, "url", buf_str(&plain));
+}
+
+void subscription_put_bearer(struct json_out *j, const char *key, struct str token)
+{
+    CLEANUP(buf_fini) struct buf bearer = BUF_INIT(REQUEST_HEAD_MAX);
+
+    if (buf_addf(&bearer, "Bearer %.*s", (int)token.n, token.p) == 0)
+        json_texts(j, key, buf_str(&bearer));
+}
+
+bool subscription_can_set(const struct subscription_form *f)
+{
+    return f->build_set || f->set.method;
+}
+
+int subscription_build_set(const struct bridge_driver *d, const struct bridge_target *t,
+                           const struct subscription_want *w, const char *id,
+                           const struct bridge_answer *shown, struct bridge_request *ret)
+{
+    const struct subscription_form *f = d->subscription;
+    struct buf body = BUF_INIT(REQUEST_BODY_MAX);
+    struct json_out j = JSON_OUT(&body);
+
+    if (f->build_set)
+        return f->build_set(d, t, w, id, shown, ret);
+    if (!f->set.method)
+        return -ENOTSUP;
+    json_open(&j, NULL, '{');
+    f->put_set(&j, w, shown);
+    json_close(&j, '}');
+    return bridge_build_path(d, &f->set, t, id, &body, ret);
 }

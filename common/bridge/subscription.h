@@ -65,7 +65,11 @@ struct subscription_form {
     const char *
         global; /* a setting of the bridge that sends webhooks of all sessions and is not shown here; NULL: none */
     int apart_ms; /* least time between two of these calls, where the bridge counts them; 0: none */
-    /* Sets it as @w says; @shown is the answer of the read call. Returns as bridge_build(). NULL: it cannot be set. */
+    /* The call that sets it, with a body whose fields put_set writes; @shown is the answer of the read call. No method: it
+     * cannot be set in this way. */
+    struct bridge_path set;
+    void (*put_set)(struct json_out *j, const struct subscription_want *w, const struct bridge_answer *shown);
+    /* Where the call depends on what is shown: builds all of it. Returns as bridge_build(). NULL: .set is the call. */
     int (*build_set)(const struct bridge_driver *d, const struct bridge_target *t,
                      const struct subscription_want *w, const char *id, const struct bridge_answer *shown,
                      struct bridge_request *ret);
@@ -76,11 +80,18 @@ struct subscription_form {
 int subscription_read(const struct bridge_driver *d, const struct subscription_want *w, const char *id,
                       const struct bridge_answer *a, struct subscription *ret);
 
+/* Can it be set at this bridge? */
+bool subscription_can_set(const struct subscription_form *f);
+/* The request that sets it as @w says. @shown: the answer of the read call. Returns as bridge_build(), -ENOTSUP: it cannot be set. */
+int subscription_build_set(const struct bridge_driver *d, const struct bridge_target *t,
+                           const struct subscription_want *w, const char *id,
+                           const struct bridge_answer *shown, struct bridge_request *ret);
+
 /* A URL as it may be shown: without user, password and query, and with the path only where it is one of webhook-ingest's.
  * Returns @ret. */
 char *subscription_show_url(const char *url, char *ret, size_t n);
 
-/* For build_set: */
+/* For put_set and build_set: */
 
 /* The webhook in @shown that is ours, or, where a session has only one, that one. Its fields are in @ret, of the form's
  * n_paths. False: there is none. */
@@ -90,6 +101,8 @@ bool subscription_find_own(const struct bridge_driver *d, const struct subscript
 bool subscription_is_own_url(const struct subscription_want *w, struct json_value url);
 /* The first of two, separated by a comma. */
 struct str subscription_first(const char *list);
+/* Writes @token under @key as the value of a header Authorization. */
+void subscription_put_bearer(struct json_out *j, const char *key, struct str token);
 /* Writes "url" without user and password, for a bridge that cannot use them or shows them to others. Where @token is empty it becomes
  * the password, which is kept in @room. */
 #define SUBSCRIPTION_TOKEN_MAX 256

@@ -73,11 +73,11 @@ static bool call_set(struct subscription_check *c, const struct bridge_answer *s
 {
     const struct subscription_form *f = c->driver->subscription;
 
-    c->repaired = f->build_set ? SUBSCRIPTION_NO_URL : SUBSCRIPTION_CANNOT_SET;
-    if (!f->build_set || !*c->want->url || c->want->any_host)
+    c->repaired = subscription_can_set(f) ? SUBSCRIPTION_NO_URL : SUBSCRIPTION_CANNOT_SET;
+    if (!subscription_can_set(f) || !*c->want->url || c->want->any_host)
         return false;
     c->repaired = SUBSCRIPTION_CANNOT_SET;
-    if (f->build_set(c->driver, c->target, c->want, c->id, shown, &c->request) != 0)
+    if (subscription_build_set(c->driver, c->target, c->want, c->id, shown, &c->request) != 0)
         return false;
     c->step = STEP_SET;
     c->calls++;
