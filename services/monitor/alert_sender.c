@@ -18,8 +18,7 @@
 #define BEAT_SHARE(ms) ((ms)*3 / 4)
 
 struct alert_sender {
-    struct app *app;
-    struct db *db;
+    const struct monitor_context *m;
     const struct alert_sender_options *o;
     struct sink_queue *queue[SINKS_MAX];
     int n;
@@ -32,7 +31,7 @@ struct alert_sender {
 
 static int64_t wall_ms(const struct alert_sender *p)
 {
-    return app_clock(p->app)->wall_ms(app_clock(p->app));
+    return app_clock(p->m->app)->wall_ms(app_clock(p->m->app));
 }
 
 /* ---- from the notes for all to those of each sink --------------------------------------------- */
@@ -50,7 +49,7 @@ static int distribute(struct alert_sender *p, const struct alert_note *note, int
 
     for (int i = 0; r == 0 && i < p->n; i++)
         r = sink_queue_take(p->queue[i], note, ret_dropped);
-    return r == 0 ? alerts_sent(p->db, ALERTS_SINK_ALL, note->n) : r;
+    return r == 0 ? alerts_sent(p->m->db, ALERTS_SINK_ALL, note->n) : r;
 }
 
 /* Each note in a transaction of its own is soon enough: there are few. */
@@ -59,17 +58,17 @@ static int distribute_next(struct alert_sender *p, bool *ret_more)
     struct alert_note note;
     int64_t dropped = 0;
     int n = 0;
-    int r = alerts_read(p->db, ALERTS_SINK_ALL, &note, 1, &n);
+    int r = alerts_read(p->m->db, ALERTS_SINK_ALL, &note, 1, &n);
 
     *ret_more = r == 0 && n > 0;
     if (!*ret_more)
         return r;
-    r = db_begin(p->db);
+    r = context_begin(p->m);
     if (r == 0)
         r = distribute(p, &note, &dropped);
     if (r == 0)
-        r = db_commit(p->db);
-    db_rollback(p->db);
+        r = db_commit(p->m->db);
+    db_rollback(p->m->db);
     if (r == 0)
         log_dropped(dropped);
     return r;
@@ -125,7 +124,7 @@ static int repeat(struct alert_sender *p, int64_t now)
 {
     struct repeating e = { 0 };
     int64_t dropped = 0;
-    int r = any_repeats(p) ? alerts_each(p->db, NULL, on_row, &e) : 0;
+    int r = any_repeats(p) ? alerts_each(p->m->db, NULL, on_row, &e) : 0;
 
     for (int i = 0; i < e.n; i++)
         for (int k = 0; r == 0 && k < p->n; k++)
@@ -176,7 +175,7 @@ static void on_beat(void *ctx, const struct http_answer *a)
 
 void alert_sender_heartbeat(struct alert_sender *p)
 {
-    struct clock *clock = app_clock(p->app);
+    struct clock *clock = app_clock(p->m->app);
     int64_t now_ms = clock->boot_ms(clock);
     const struct http_request req = { .method = "GET",
                                       .url = p->o->heartbeat_url,
@@ -204,7 +203,7 @@ static int on_left(void *ctx, const char *sink)
         if (sink_queue_has(p->queue[i], sink))
             return 0;
     }
-    return strcmp(sink, ALERTS_SINK_ALL) == 0 ? 0 : alerts_forget_sink(p->db, sink);
+    return strcmp(sink, ALERTS_SINK_ALL) == 0 ? 0 : alerts_forget_sink(p->m->db, sink);
 }
 
 static int open_queues(struct alert_sender *p)
@@ -212,11 +211,11 @@ static int open_queues(struct alert_sender *p)
     int r = 0;
 
     for (int i = 0; r == 0 && i < p->o->sinks->n; i++) {
-        r = sink_queue_open(p->app, p->db, p->o->sinks->at[i], p->o->console_url, &p->queue[i]);
+        r = sink_queue_open(p->m, p->o->sinks->at[i], p->o->console_url, &p->queue[i]);
         p->n += r == 0;
     }
-    if (r == 0)
-        (void)alerts_sinks_each(p->db, on_left, p); /* with the next start again */
+    if (r == 0 && context_act(p->m) == 0)
+        (void)alerts_sinks_each(p->m->db, on_left, p); /* with the next start again */
     return r;
 }
 
@@ -239,7 +238,7 @@ int alert_sender_resume(struct alert_sender *p)
     return r;
 }
 
-int alert_sender_open(struct app *app, struct db *db, const struct alert_sender_options *o,
+int alert_sender_open(const struct monitor_context *m, const struct alert_sender_options *o,
                       struct alert_sender **ret)
 {
     struct alert_sender *p = mem_zalloc(sizeof *p);
@@ -247,13 +246,13 @@ int alert_sender_open(struct app *app, struct db *db, const struct alert_sender_
 
     if (!p)
         return -ENOMEM;
-    *p = (struct alert_sender){ .app = app, .db = db, .o = o };
+    *p = (struct alert_sender){ .m = m, .o = o };
     p->repeated_at = wall_ms(p);
-    r = http_client_open(app_loop(app), 1, &p->client);
+    r = http_client_open(app_loop(m->app), 1, &p->client);
     if (r == 0)
         r = open_queues(p);
     if (r == 0)
-        r = timer_open(app_loop(app), on_look, p, &p->look);
+        r = timer_open(app_loop(m->app), on_look, p, &p->look);
     if (r != 0) {
         alert_sender_close(p);
         return r;

@@ -5,9 +5,9 @@
  */
 #pragma once
 
-#include "common/app/app.h"
 #include "common/sink/sink_config.h"
 #include "common/store/alerts.h"
+#include "services/monitor/context.h"
 
 struct alert_sender;
 
@@ -18,8 +18,8 @@ struct alert_sender_options {
     int64_t heartbeat_ms;
 };
 
-/* @db and the options are kept by reference. */
-int alert_sender_open(struct app *app, struct db *db, const struct alert_sender_options *o,
+/* @m, with the role of the stack, and the options are kept by reference. */
+int alert_sender_open(const struct monitor_context *m, const struct alert_sender_options *o,
                       struct alert_sender **ret);
 void alert_sender_close(struct alert_sender *p); /* NULL is nothing */
 /* The sinks of the options change: between the two calls none of them is used. A message that is under way is sent once more. */

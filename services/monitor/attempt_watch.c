@@ -71,7 +71,7 @@ static void fail_attempt(struct attempt_watch *w, const struct watched_attempt *
     char detail[64];
     struct now now;
     bool over = false;
-    int r = db_begin(m->db);
+    int r = context_begin(m);
 
     (void)snprintf(detail, sizeof detail, "still %s", session_state_text(s->known.state));
     if (r == 0)

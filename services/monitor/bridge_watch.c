@@ -41,7 +41,10 @@ static int load_bridge(struct bridge_watch *w, const struct bridge_driver *drive
         return r;
     if (r == 0)
         bridge_status_load(&w->status, &row, times_steady(&w->context.times));
-    return driver ? bridges_set_driver(w->context.db, bridge, driver->name) : 0;
+    if (!driver)
+        return 0;
+    r = context_act(&w->context);
+    return r == 0 ? bridges_set_driver(w->context.db, bridge, driver->name) : r;
 }
 
 /* What state.db knows. */

@@ -215,6 +215,7 @@ int change_batch_open(const struct monitor_context *m, struct bridge_status *sta
     b->commit = (struct commit_context){ .clock = app_clock(m->app),
                                          .rng = app_rng(m->app),
                                          .db = m->db,
+                                         .role = m->role,
                                          .rules = &m->settings->rules,
                                          .policy = &m->settings->policy.policy,
                                          .bridge = m->settings->bridge.name,

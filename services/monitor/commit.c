@@ -251,8 +251,11 @@ static int write_all(const struct commit_context *x, struct changeset *changeset
 static int in_transaction(const struct commit_context *x, struct changeset *changeset,
                           const struct bridge_update *update)
 {
-    int r = db_begin(x->db);
+    int r;
 
+    if (x->role)
+        store_role_fence(x->role, x->db);
+    r = db_begin(x->db);
     if (r != 0)
         return r;
     r = write_all(x, changeset, update);

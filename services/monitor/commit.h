@@ -5,6 +5,7 @@
 #pragma once
 
 #include "common/reconnect/reconnect.h"
+#include "common/store/role.h"
 #include "services/monitor/alert_tracker.h"
 #include "services/monitor/bridge_status.h"
 
@@ -15,6 +16,7 @@ struct commit_context {
     struct clock *clock;
     struct rng *rng;
     struct db *db;
+    const struct store_role *role; /* that the transaction checks; NULL: none */
     const struct rules *rules;
     const struct policy *policy;
     const char *bridge;

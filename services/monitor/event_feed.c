@@ -194,7 +194,7 @@ static int take_target(struct event_feed *f, struct feed_target *t, int64_t curs
 static int save_cursor(struct event_feed *f)
 {
     const struct monitor_context *m = f->m;
-    int r = db_begin(m->db);
+    int r = context_begin(m);
 
     if (r == 0)
         r = cursor_save(m->db, MONITOR_CURSOR, f->cursor, times_wall(&m->times));

@@ -231,7 +231,9 @@ static void save_driver(struct poll_schedule *p)
 
     if (!p->pending_driver)
         return;
-    r = bridges_set_driver(m->db, m->settings->bridge.name, p->pending_driver->name);
+    r = context_act(m);
+    if (r == 0)
+        r = bridges_set_driver(m->db, m->settings->bridge.name, p->pending_driver->name);
     store_status_written(m->store, r);
     if (r != 0)
         return;

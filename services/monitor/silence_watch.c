@@ -117,7 +117,7 @@ static int save_one(const struct monitor_context *m, const struct tracked_sessio
 
 static int save_all(const struct monitor_context *m)
 {
-    int r = db_begin(m->db);
+    int r = context_begin(m);
 
     if (r != 0)
         return r;

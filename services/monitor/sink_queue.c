@@ -22,8 +22,7 @@
 #define RETRY_AFTER_MAX_S 3600
 
 struct sink_queue {
-    struct app *app;
-    struct db *db;
+    const struct monitor_context *m;
     const struct sink_config *config;
     const char *console_url;
     struct sink_sender *out;
@@ -38,7 +37,7 @@ struct sink_queue {
 
 static int64_t wall_ms(const struct sink_queue *q)
 {
-    return app_clock(q->app)->wall_ms(app_clock(q->app));
+    return app_clock(q->m->app)->wall_ms(app_clock(q->m->app));
 }
 
 static int minute_of_day(const struct sink_queue *q)
@@ -66,7 +65,7 @@ int sink_queue_take(struct sink_queue *q, const struct alert_note *note, int64_t
 {
     if (!wants(q, &note->row))
         return 0;
-    return alerts_post(q->db, is_held(q, &note->row) ? q->held : q->config->name, &note->row, note->firing,
+    return alerts_post(q->m->db, is_held(q, &note->row) ? q->held : q->config->name, &note->row, note->firing,
                        note->at, ret_dropped);
 }
 
@@ -79,7 +78,7 @@ int sink_queue_repeat(struct sink_queue *q, const struct alert_row *row, int64_t
 {
     if (!sink_repeats(q->config, row->since, before, wall_ms(q)) || !wants(q, row) || is_held(q, row))
         return 0;
-    return alerts_post(q->db, q->config->name, row, true, wall_ms(q), ret_dropped);
+    return alerts_post(q->m->db, q->config->name, row, true, wall_ms(q), ret_dropped);
 }
 
 int sink_queue_release(struct sink_queue *q)
@@ -89,15 +88,15 @@ int sink_queue_release(struct sink_queue *q)
 
     if (sink_is_quiet(q->config, minute_of_day(q)))
         return 0;
-    r = alerts_waiting(q->db, q->held, &n);
+    r = alerts_waiting(q->m->db, q->held, &n);
     if (r != 0 || n == 0)
         return r;
-    r = db_begin(q->db);
+    r = context_begin(q->m);
     if (r == 0)
-        r = alerts_release(q->db, q->held, q->config->name);
+        r = alerts_release(q->m->db, q->held, q->config->name);
     if (r == 0)
-        r = db_commit(q->db);
-    db_rollback(q->db);
+        r = db_commit(q->m->db);
+    db_rollback(q->m->db);
     return r;
 }
 
@@ -118,7 +117,8 @@ static void retry(struct sink_queue *q, const struct sink_result *a)
 {
     int64_t wait_ms;
 
-    (void)alerts_failed(q->db, q->notes[0].n);
+    if (context_act(q->m) == 0)
+        (void)alerts_failed(q->m->db, q->notes[0].n);
     q->tries++;
     wait_ms = sink_retry_ms((int)q->tries);
     if (a->retry_after_s * 1000 > wait_ms && a->retry_after_s <= RETRY_AFTER_MAX_S)
@@ -174,12 +174,14 @@ static int send_message(struct sink_queue *q, int n)
 /* A delivered note is delivered once, also while the store cannot take that it was. */
 static int read_notes(struct sink_queue *q, int *ret_n)
 {
-    int r = q->sent > 0 ? alerts_sent(q->db, q->config->name, q->sent) : 0;
+    int r = q->sent > 0 ? context_act(q->m) : 0;
 
+    if (r == 0 && q->sent > 0)
+        r = alerts_sent(q->m->db, q->config->name, q->sent);
     if (r != 0)
         return r;
     q->sent = 0;
-    return alerts_read(q->db, q->config->name, q->notes, q->config->group_ms > 0 ? SINK_ALERTS_MAX : 1,
+    return alerts_read(q->m->db, q->config->name, q->notes, q->config->group_ms > 0 ? SINK_ALERTS_MAX : 1,
                        ret_n);
 }
 
@@ -227,22 +229,21 @@ static void on_again(void *ctx)
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
-int sink_queue_open(struct app *app, struct db *db, const struct sink_config *config, const char *console_url,
-                    struct sink_queue **ret)
+int sink_queue_open(const struct monitor_context *m, const struct sink_config *config,
+                    const char *console_url, struct sink_queue **ret)
 {
     struct sink_queue *q = mem_zalloc(sizeof *q);
     int r;
 
     if (!q)
         return -ENOMEM;
-    q->app = app;
-    q->db = db;
+    q->m = m;
     q->config = config;
     q->console_url = console_url;
     (void)snprintf(q->held, sizeof q->held, HELD "%s", config->name);
-    r = sink_sender_open(app_loop(app), config, &q->out);
+    r = sink_sender_open(app_loop(m->app), config, &q->out);
     if (r == 0)
-        r = timer_open(app_loop(app), on_again, q, &q->again);
+        r = timer_open(app_loop(m->app), on_again, q, &q->again);
     if (r != 0) {
         sink_queue_close(q);
         return r;

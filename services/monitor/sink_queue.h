@@ -3,15 +3,15 @@
  */
 #pragma once
 
-#include "common/app/app.h"
 #include "common/sink/sink.h"
 #include "common/store/alerts.h"
+#include "services/monitor/context.h"
 
 struct sink_queue;
 
-/* @db, @config and @console_url are borrowed. Returns 0 or -ENOMEM. */
-int sink_queue_open(struct app *app, struct db *db, const struct sink_config *config, const char *console_url,
-                    struct sink_queue **ret);
+/* All are borrowed; @m has the role of the stack. Returns 0 or -ENOMEM. */
+int sink_queue_open(const struct monitor_context *m, const struct sink_config *config,
+                    const char *console_url, struct sink_queue **ret);
 void sink_queue_close(struct sink_queue *q); /* NULL is nothing */
 /* In a transaction: takes a note for all sinks, if its sink wants it. *ret_dropped as of alerts_post(). */
 int sink_queue_take(struct sink_queue *q, const struct alert_note *note, int64_t *ret_dropped);

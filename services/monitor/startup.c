@@ -190,10 +190,12 @@ static void choose_programs(struct monitor *m)
 
 static int open_parts(struct monitor *m)
 {
-    int r = times_init(&m->context.times, m->context.db, app_clock(m->app));
+    int r = context_act(&m->context);
 
     if (r == 0)
-        r = alert_sender_open(m->app, m->context.db, &m->sender_options, &m->sender);
+        r = times_init(&m->context.times, m->context.db, app_clock(m->app));
+    if (r == 0)
+        r = alert_sender_open(&m->context, &m->sender_options, &m->sender);
     if (r == 0)
         r = event_feed_open(&m->context, &m->feed);
     if (r == 0)
@@ -220,6 +222,7 @@ static void close_parts(struct monitor *m)
     alert_sender_close(m->sender);
     m->sender = NULL;
     m->context.db = m->store.db = NULL;
+    m->context.role = NULL;
     db_close(db);
 }
 
@@ -242,7 +245,7 @@ static int park_owners(struct monitor *m, const struct two_owners *t)
 {
     struct db *db = m->context.db;
     struct now now;
-    int r = db_begin(db);
+    int r = context_begin(&m->context);
 
     if (r == 0)
         r = steady_now(db, app_clock(m->app), &now);
@@ -397,8 +400,7 @@ static int try_start(struct monitor *m)
     if (r == 0)
         r = db_open_state(app_store(&m->settings.app), &m->context.db);
     m->store.db = m->context.db;
-    if (r == 0)
-        store_role_fence(role_share_role(m->share, 0), m->context.db);
+    m->context.role = role_share_role(m->share, 0);
     return r == 0 ? open_parts(m) : r;
 }
 

@@ -194,8 +194,10 @@ static void record(struct subscription_watch *w)
     const struct monitor_context *m = w->o.m;
     int64_t wall = times_wall(&m->times);
     struct subscription_row row;
-    int r = subscription_record(m->db, bridge_of(w), w->id, &w->check, wall, &row);
+    int r = context_act(m);
 
+    if (r == 0)
+        r = subscription_record(m->db, bridge_of(w), w->id, &w->check, wall, &row);
     if (r == 0)
         r = audit(w, wall);
     store_status_written(m->store, r);

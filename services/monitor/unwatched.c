@@ -89,7 +89,7 @@ int unwatched_mark(const struct monitor_context *m, const struct bridge_set *set
     struct marking k = {
         .m = m, .set = set, .names = BUF_INIT(1024 * 1024), .alerts = BUF_INIT(SIZE_MAX / 2)
     };
-    int r = db_begin(m->db);
+    int r = context_begin(m);
 
     if (r == 0)
         r = mark_all(&k);
