@@ -27,6 +27,7 @@
 #include "common/store/reconnects.h"
 #include "services/monitor/alert_rules.h"
 #include "services/monitor/metrics.h"
+#include "services/monitor/sweep_compare.h"
 
 /* After a changeset that state.db did not take. */
 #define STORE_AGAIN_MS 1000
@@ -46,30 +47,26 @@
 struct poll_schedule {
     struct poll_schedule_options o;
     struct poller *poller;
+    struct sweep_compare *compare;
     struct timer *timer;  /* begins the next sweep */
     struct timer *check;  /* the health, between sweeps */
     struct timer *alerts; /* alerts whose time has come */
     struct backoff waiting;
     const struct bridge_driver *pending_driver; /* found out, not stored yet */
-    int64_t sweep_no;
-    bool others_there; /* are_others_there() as this sweep began: a lost session may have been removed */
-    int64_t began_ms, began_us; /* of the sweep under way; steady, and for measuring */
-    int64_t next_ms;            /* steady: when the next sweep begins */
-    int64_t beats_read_ms;      /* steady: when the heartbeats were read last */
-    int64_t alerts_ms;          /* steady: when the alerts were decided last */
-    int next_index;             /* one by one: the next session's index in the table */
-    bool recheck;               /* something changed while a sweep is under way */
-    bool by_list;               /* the last sweep was answered by one list */
-    bool list_failed;           /* … and it could not be taken in */
-    int list_kind;              /* … and the driver's reading of it */
+    int64_t began_ms, began_us;                 /* of the sweep under way; steady, and for measuring */
+    int64_t next_ms;                            /* steady: when the next sweep begins */
+    int64_t beats_read_ms;                      /* steady: when the heartbeats were read last */
+    int64_t alerts_ms;                          /* steady: when the alerts were decided last */
+    bool recheck;                               /* something changed while a sweep is under way */
+    bool by_list;                               /* the last sweep was answered by one list */
+    bool list_failed;                           /* … and it could not be taken in */
+    int list_kind;                              /* … and the driver's reading of it */
     bool lists_nothing; /* the last sweep found a bridge that answers and says nothing of its sessions */
     bool checked_good;  /* the last health check was good */
     bool settled;       /* a good sweep was committed since the start */
     bool watches_programs;
     bool well; /* the last sweep was good, and nothing is wrong */
     enum sweep_end last_end;
-    char unknown_word[BRIDGES_DETAIL_MAX]; /* of the sweep under way … */
-    bool new_word;                         /* … and the one before did not have one of them */
 };
 
 static const struct rules *rules_of(const struct poll_schedule *p)
@@ -251,181 +248,32 @@ static void on_driver(void *ctx, const struct bridge_driver *driver)
     save_driver(p);
 }
 
-/* ---- comparing ------------------------------------------------------------------------------- */
-
-/* Asked before it was deleted, or meanwhile: a session that is listed would become known again and be missed
- * by the next sweep, one that is not would be lost. */
-static bool is_deleted(const struct monitor_context *m, const char *id, int64_t asked)
-{
-    struct session_deletion d;
-    int r = sessions_find_deletion(m->db, m->settings->bridge.name, id, &d);
-
-    return r < 0 || (r == 0 && asked <= d.steady); /* the store is busy: the next one shows it, too */
-}
-
-static bool is_unwanted(const struct monitor_context *m, const char *id, int64_t asked)
-{
-    return !session_table_find(m->table, id) && is_deleted(m, id, asked);
-}
-
-/* Shown with the alert: each such word of the sweep once, with the first session that is called so. */
-static void note_unknown(struct poll_schedule *p, const struct bridge_session *seen)
-{
-    size_t n = strlen(p->unknown_word);
-    char word[sizeof seen->raw_status + 2];
-
-    (void)snprintf(word, sizeof word, "'%s'", seen->raw_status);
-    if (seen->state != SESSION_UNKNOWN || strstr(p->unknown_word, word))
-        return;
-    if (n + sizeof word + 2 >= sizeof p->unknown_word) /* there is no room to name it */
-        return;
-    (void)snprintf(p->unknown_word + n, sizeof p->unknown_word - n, "%s%s, of session %s", n ? "; " : "",
-                   word, seen->id);
-    p->new_word = p->new_word || !strstr(p->o.status->unknown_word, word);
-}
-
-struct listing {
-    struct poll_schedule *p;
-    struct changeset *changeset;
-    int64_t asked;
-    bool full;
-};
-
-static int on_listed(void *ctx, const struct bridge_session *seen)
-{
-    struct listing *l = ctx;
-    struct poll_schedule *p = l->p;
-    int r;
-
-    note_unknown(p, seen);
-    if (changeset_unchanged(l->changeset, seen, l->asked, p->sweep_no) ||
-        is_unwanted(p->o.m, seen->id, l->asked))
-        return 0;
-    r = changeset_poll(l->changeset, seen, l->asked, p->sweep_no, attempt_watch_has(p->o.attempts, seen->id));
-    l->full = l->full || r == -ENOSPC;
-    return r == -ENOSPC ? 0 : r;
-}
-
-static int add_named(struct listing *l, const struct bridge_session *named)
-{
-    struct poll_schedule *p = l->p;
-    struct bridge_session seen = *named;
-    int r;
-
-    if (is_deleted(p->o.m, seen.id, l->asked))
-        return 0;
-    seen.state = SESSION_STARTING;
-    r = changeset_poll(l->changeset, &seen, l->asked, p->sweep_no, attempt_watch_has(p->o.attempts, seen.id));
-    l->full = l->full || r == -ENOSPC;
-    return r == -ENOSPC ? 0 : r;
-}
-
-/* Of a list of names: what is known is left to its own answer, but for the phone, which that may not tell; what is new may
- * be anything until then. */
-static int on_named(void *ctx, const struct bridge_session *named)
-{
-    struct listing *l = ctx;
-    const struct session_table *table = l->p->o.m->table;
-    struct tracked_session *s = session_table_find(table, named->id);
-    int r = s ? 0 : add_named(l, named);
-
-    if (!s)
-        s = session_table_find(table, named->id);
-    if (s)
-        str_copy(str_from(named->phone), s->listed_phone, sizeof s->listed_phone);
-    return r;
-}
-
-/* A bridge that has lost its data lists none, or few, of those that are known. */
-static bool are_others_there(const struct session_table *table)
-{
-    const struct cause *gone = cause_by_name("removed");
-    int lost = 0, all = session_table_count(table), removed = 0;
-
-    for (int i = 0; i < all; i++) {
-        const struct session_known *known = &session_table_at(table, i)->known;
-
-        lost += known->state == SESSION_LOST;
-        removed += known->state == SESSION_LOST && known->cause == gone;
-    }
-    return all - lost > 0 && all - lost >= lost - removed;
-}
-
-static int find_missing(struct listing *l)
-{
-    struct poll_schedule *p = l->p;
-    const struct session_table *table = p->o.m->table;
-    bool others = are_others_there(table);
-    int r = 0;
-
-    for (int i = 0; r == 0 && i < session_table_count(table); i++) {
-        struct tracked_session *s = session_table_at(table, i);
-
-        if (s->sweep != p->sweep_no && !is_deleted(p->o.m, s->id, l->asked))
-            r = changeset_missing(l->changeset, s, l->asked, others, attempt_watch_has(p->o.attempts, s->id));
-    }
-    return r;
-}
-
-/* An entry that the reader skips has no id that could be watched, so it keeps no other session from being missing. */
-static int compare(struct listing *l, const struct bridge_driver *driver, const struct bridge_answer *answer)
-{
-    const struct monitor_context *m = l->p->o.m;
-    int skipped = 0;
-    int r = db_begin_reads(m->db);
-
-    if (r == 0)
-        r = bridge_read_list(driver, answer, driver->has_list ? on_listed : on_named, l, &skipped);
-    db_end_reads(m->db);
-    if (r == 0 && !l->full && driver->has_list)
-        r = find_missing(l);
-    if (skipped > 0)
-        log_warn("list-skipped", "the bridge's list has entries that cannot be read", KI("entries", skipped));
-    if (l->full)
-        log_error("session-table-full", "more sessions than can be watched", KI("max", SESSION_TABLE_MAX));
-    return r;
-}
+/* ---- the answers about sessions --------------------------------------------------------------- */
 
 static int on_list(void *ctx, const struct bridge_driver *driver, const struct bridge_answer *answer,
                    int64_t asked)
 {
     struct poll_schedule *p = ctx;
-    struct listing l = { .p = p, .asked = asked };
-    int r = change_batch_commit(p->o.batch, 0);
+    int r = sweep_compare_list(p->compare, driver, answer, asked);
 
-    l.changeset = change_batch_restart(p->o.batch);
-    p->list_failed = r != 0;
-    if (r == 0)
-        r = compare(&l, driver, answer);
-    p->list_failed = p->list_failed || r < 0;
+    p->list_failed = r < 0;
     p->list_kind = r > 0 ? r : 0;
-    if (r != 0)
-        change_batch_undo(p->o.batch);
     return r < 0 ? 0 : r; /* a fault of ours is not the bridge's */
 }
 
 static const char *next_session(void *ctx)
 {
-    struct poll_schedule *p = ctx;
-    const struct session_table *table = p->o.m->table;
+    const struct poll_schedule *p = ctx;
 
-    return p->next_index < session_table_count(table) ? session_table_at(table, p->next_index++)->id : NULL;
+    return sweep_compare_next(p->compare);
 }
 
 static void on_status(void *ctx, const char *id, int kind, const struct bridge_session *seen, int64_t asked)
 {
     struct poll_schedule *p = ctx;
-    const struct monitor_context *m = p->o.m;
-    struct tracked_session *s = session_table_find(m->table, id);
-    bool attempting = attempt_watch_has(p->o.attempts, id);
 
     metrics_checked();
-    if (kind == 0)
-        note_unknown(p, seen);
-    if (s && kind == BRIDGE_NO_SESSION && !is_deleted(m, id, asked))
-        (void)changeset_missing(change_batch_changeset(p->o.batch), s, asked, p->others_there, attempting);
-    if (kind == 0 && !is_unwanted(m, id, asked))
-        (void)changeset_poll(change_batch_changeset(p->o.batch), seen, asked, p->sweep_no, attempting);
+    sweep_compare_status(p->compare, id, kind, seen, asked);
     if (change_batch_take_doubts(p->o.batch) > 0)
         recheck_all(p);
     attempt_watch_polled(p->o.attempts);
@@ -635,8 +483,7 @@ static void on_end(void *ctx, enum sweep_end end, bool by_list)
         count_list(p, end);
     if (end == SWEEP_GOOD) {
         p->by_list = by_list;
-        memcpy(p->o.status->unknown_word, p->unknown_word, sizeof p->unknown_word);
-        p->o.status->new_word = p->new_word;
+        sweep_compare_note_words(p->compare);
     }
     if (end == SWEEP_GOOD || end == SWEEP_REFUSED)
         p->o.status->key_refused = end == SWEEP_REFUSED;
@@ -673,15 +520,11 @@ static void on_sweep(void *ctx)
         plan(p, STORE_AGAIN_MS);
         return;
     }
-    p->sweep_no++;
-    p->others_there = are_others_there(p->o.m->table);
+    sweep_compare_begin(p->compare);
     p->began_ms = now_ms(p);
     p->began_us = clock_mono_us();
-    p->next_index = 0;
     p->list_failed = false;
     p->list_kind = 0;
-    p->unknown_word[0] = '\0';
-    p->new_word = false;
     (void)silence_watch_read(p->o.silence);
     if (!poller_start(p->poller, session_table_count(p->o.m->table), spread_ms(p)))
         plan(p, rules_of(p)->recheck_ms);
@@ -727,7 +570,9 @@ int poll_schedule_open(const struct poll_schedule_options *o, struct poll_schedu
     if (!p)
         return -ENOMEM;
     p->o = *o;
-    r = timer_open(app_loop(o->m->app), on_sweep, p, &p->timer);
+    r = sweep_compare_open(o->m, o->status, o->batch, o->attempts, &p->compare);
+    if (r == 0)
+        r = timer_open(app_loop(o->m->app), on_sweep, p, &p->timer);
     if (r == 0)
         r = timer_open(app_loop(o->m->app), on_check, p, &p->check);
     if (r == 0)
@@ -753,5 +598,6 @@ void poll_schedule_close(struct poll_schedule *p)
     timer_close(p->timer);
     timer_close(p->check);
     timer_close(p->alerts);
+    sweep_compare_close(p->compare);
     mem_free(p);
 }
