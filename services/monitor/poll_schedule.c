@@ -26,6 +26,7 @@
 #include "common/base/url.h"
 #include "common/store/reconnects.h"
 #include "services/monitor/alert_rules.h"
+#include "services/monitor/health_watch.h"
 #include "services/monitor/metrics.h"
 #include "services/monitor/sweep_compare.h"
 
@@ -48,10 +49,9 @@ struct poll_schedule {
     struct poll_schedule_options o;
     struct poller *poller;
     struct sweep_compare *compare;
-    struct timer *timer;  /* begins the next sweep */
-    struct timer *check;  /* the health, between sweeps */
-    struct timer *alerts; /* alerts whose time has come */
-    struct backoff waiting;
+    struct health_watch *health;
+    struct timer *timer;                        /* begins the next sweep */
+    struct timer *alerts;                       /* alerts whose time has come */
     const struct bridge_driver *pending_driver; /* found out, not stored yet */
     int64_t began_ms, began_us;                 /* of the sweep under way; steady, and for measuring */
     int64_t next_ms;                            /* steady: when the next sweep begins */
@@ -61,9 +61,7 @@ struct poll_schedule {
     bool by_list;                               /* the last sweep was answered by one list */
     bool list_failed;                           /* … and it could not be taken in */
     int list_kind;                              /* … and the driver's reading of it */
-    bool lists_nothing; /* the last sweep found a bridge that answers and says nothing of its sessions */
-    bool checked_good;  /* the last health check was good */
-    bool settled;       /* a good sweep was committed since the start */
+    bool settled;                               /* a good sweep was committed since the start */
     bool watches_programs;
     bool well; /* the last sweep was good, and nothing is wrong */
     enum sweep_end last_end;
@@ -97,7 +95,7 @@ static int64_t pause_ms(struct poll_schedule *p, enum sweep_end end)
     bool bad = end == SWEEP_UNHEALTHY || end == SWEEP_FAULT || end == SWEEP_UNKNOWN_BRIDGE;
 
     if (!status->reached)
-        return backoff_next_ms(&p->waiting);
+        return health_watch_wait_ms(p->health);
     if (p->list_failed)
         return STORE_AGAIN_MS;
     if (end == SWEEP_GOOD && bridge_status_is_recovering(status) && r->confirm_ms < r->incident_check_ms)
@@ -138,86 +136,20 @@ void poll_schedule_ask(struct poll_schedule *p, const char *id, int64_t gap_ms)
         plan(p, 0);
 }
 
-/* ---- the answers to calls -------------------------------------------------------------------- */
+/* ---- calls -------------------------------------------------------------------- */
 
-static void count_call(struct poll_schedule *p, const struct bridge_call *c)
-{
-    bool ok = c->kind >= 0 && !bridge_answer_is_transport(c->kind);
-
-    bridge_status_call(rules_of(p), p->o.status, ok, now_ms(p));
-}
-
-static void log_unreachable(struct poll_schedule *p, const struct bridge_call *c)
-{
-    const struct bridge_settings *b = &p->o.m->settings->bridge;
-    char url[300];
-
-    if (!p->o.status->reached && (p->waiting.tries == 0 || backoff_is_news(&p->waiting)))
-        log_warn("bridge-unreachable", "waiting for the bridge", KS("bridge", b->name),
-                 KS("url", url_display(b->url, url, sizeof url)), KS("error", c->detail),
-                 KI("http_status", c->http_status));
-}
-
-/* @took_ms: of the call that says so. */
-static void count_health(struct poll_schedule *p, bool good, int64_t took_ms)
-{
-    int64_t now = now_ms(p);
-
-    if (bridge_status_health(rules_of(p), p->o.status, good, now - took_ms, now))
-        (void)change_batch_commit(p->o.batch, 0); /* if not now, then with the next changeset */
-}
-
-/* A good one proves little: a bridge that lists nothing, or a page of somebody else, may still answer. */
 static void on_health(void *ctx, bool good, const struct bridge_call *c)
 {
-    struct poll_schedule *p = ctx;
-    struct bridge_status *status = p->o.status;
-    bool was_away = status->health.run > 0 && !status->health.run_good;
+    const struct poll_schedule *p = ctx;
 
-    status->reached = status->reached || c->http_status > 0;
-    p->checked_good = good;
-    if (good && p->lists_nothing)
-        return;
-    bridge_status_set_detail(status, c->detail, c->http_status);
-    if (!good) {
-        log_unreachable(p, c);
-        count_call(p, c);
-    }
-    count_health(p, good, c->took_ms);
-    if (!good && !was_away)
-        (void)change_batch_commit(p->o.batch, 0); /* drops of the last moments are not the sessions' own */
-    if (good && was_away)
-        poller_forget_driver(p->poller); /* it may have come back as another one */
-}
-
-/* Its health is good, and then it does not list its sessions: that is down, too. */
-static void count_list(struct poll_schedule *p, enum sweep_end end)
-{
-    bool nothing =
-        end == SWEEP_UNKNOWN_BRIDGE || (end == SWEEP_FAULT && bridge_answer_is_transport(p->list_kind));
-
-    if (nothing || p->lists_nothing)
-        count_health(p, !nothing, 0);
-    p->lists_nothing = nothing;
-}
-
-static void on_check(void *ctx)
-{
-    struct poll_schedule *p = ctx;
-    const struct rules *r = rules_of(p);
-
-    if (p->o.status->reached && !poller_is_sweeping(p->poller))
-        poller_check(p->poller);
-    timer_start(p->check, p->checked_good ? r->health_check_ms : r->confirm_ms);
+    health_watch_checked(p->health, good, c);
 }
 
 static void on_call(void *ctx, const struct bridge_call *c)
 {
-    struct poll_schedule *p = ctx;
+    const struct poll_schedule *p = ctx;
 
-    if (c->kind != 0)
-        bridge_status_set_detail(p->o.status, c->detail, c->http_status);
-    count_call(p, c);
+    health_watch_called(p->health, c);
 }
 
 /* The workers wait for it. If state.db does not take it now, the end of the next sweep tries again. */
@@ -480,7 +412,7 @@ static void on_end(void *ctx, enum sweep_end end, bool by_list)
     if (end == SWEEP_UNKNOWN_BRIDGE)
         bridge_status_set_detail(p->o.status, "it is none of the bridges known here", 0);
     if (end != SWEEP_UNHEALTHY)
-        count_list(p, end);
+        health_watch_swept(p->health, end, p->list_kind);
     if (end == SWEEP_GOOD) {
         p->by_list = by_list;
         sweep_compare_note_words(p->compare);
@@ -574,7 +506,7 @@ int poll_schedule_open(const struct poll_schedule_options *o, struct poll_schedu
     if (r == 0)
         r = timer_open(app_loop(o->m->app), on_sweep, p, &p->timer);
     if (r == 0)
-        r = timer_open(app_loop(o->m->app), on_check, p, &p->check);
+        r = health_watch_open(o->m, o->status, o->batch, &p->health);
     if (r == 0)
         r = timer_open(app_loop(o->m->app), on_alerts, p, &p->alerts);
     if (r == 0)
@@ -584,7 +516,7 @@ int poll_schedule_open(const struct poll_schedule_options *o, struct poll_schedu
         return r;
     }
     timer_start(p->timer, 0);
-    timer_start(p->check, rules_of(p)->health_check_ms);
+    health_watch_start(p->health, p->poller);
     timer_start(p->alerts, ALERTS_MS);
     *ret = p;
     return 0;
@@ -596,7 +528,7 @@ void poll_schedule_close(struct poll_schedule *p)
         return;
     poller_close(p->poller);
     timer_close(p->timer);
-    timer_close(p->check);
+    health_watch_close(p->health);
     timer_close(p->alerts);
     sweep_compare_close(p->compare);
     mem_free(p);
