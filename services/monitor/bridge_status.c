@@ -26,6 +26,14 @@ bool bridge_status_is_up(const struct bridge_status *s)
     return s->health.state == HEALTH_UP;
 }
 
+bool bridge_status_programs_live(const struct bridge_status *s)
+{
+    for (int i = 0; i < ALERT_KIND_N; i++)
+        if (s->dead[i])
+            return false;
+    return true;
+}
+
 bool bridge_status_is_recovering(const struct bridge_status *s)
 {
     return (s->health.state == HEALTH_DOWN && s->health.run_good) || s->incident.good_sweeps > 0;

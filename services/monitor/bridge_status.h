@@ -66,6 +66,8 @@ void bridge_status_load(struct bridge_status *s, const struct bridge_row *row, i
 /* In trouble: its sessions are not judged one by one. */
 bool bridge_status_is_quiet(const struct bridge_status *s);
 bool bridge_status_is_up(const struct bridge_status *s);
+/* No program of this data folder is dead, as far as this bridge shows them. */
+bool bridge_status_programs_live(const struct bridge_status *s);
 /* The sweep that has just ended was one of the good ones in a row that end the trouble. */
 bool bridge_status_is_recovering(const struct bridge_status *s);
 

@@ -8,6 +8,7 @@
 #include "common/base/mem.h"
 #include "common/base/metrics.h"
 #include "common/bridge/drivers.h"
+#include "services/monitor/program_watch.h"
 #include "services/monitor/rival_watch.h"
 #include "services/monitor/subscription_watch.h"
 #include "services/monitor/version_watch.h"
@@ -25,6 +26,7 @@ struct bridge_watch {
     struct subscription_watch *subscriptions;
     struct rival_watch *rivals;
     struct version_watch *version;
+    struct program_watch *programs;
     struct feed_target feed;
 };
 
@@ -128,6 +130,8 @@ static int open_activities(struct bridge_watch *w, const struct bridge_driver *d
             &(const struct version_watch_options){
                 .m = c, .status = &w->status, .target = &w->target, .driver = driver_of, .ctx = w },
             &w->version);
+    if (r == 0)
+        r = program_watch_open(c, &w->status, w->batch, &w->programs);
     w->feed =
         (struct feed_target){ .m = c, .batch = w->batch, .attempts = w->attempts, .schedule = w->schedule };
     return r;
@@ -164,6 +168,7 @@ void bridge_watch_close(struct bridge_watch *w)
     if (!w)
         return;
     version_watch_close(w->version);
+    program_watch_close(w->programs);
     rival_watch_close(w->rivals);
     subscription_watch_close(w->subscriptions);
     poll_schedule_close(w->schedule);
@@ -184,7 +189,7 @@ void bridge_watch_commit(struct bridge_watch *w)
 
 void bridge_watch_programs(struct bridge_watch *w, bool on)
 {
-    poll_schedule_watch_programs(w->schedule, on);
+    program_watch_set(w->programs, on);
 }
 
 void bridge_watch_two_owners(struct bridge_watch *w, const char *text)

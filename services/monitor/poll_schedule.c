@@ -17,15 +17,11 @@
 #include "services/monitor/poll_schedule.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
-#include "common/app/heartbeat.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/url.h"
-#include "common/store/reconnects.h"
-#include "services/monitor/alert_rules.h"
+#include "services/monitor/alert_watch.h"
 #include "services/monitor/health_watch.h"
 #include "services/monitor/metrics.h"
 #include "services/monitor/sweep_compare.h"
@@ -34,12 +30,6 @@
 #define STORE_AGAIN_MS 1000
 /* One by one: a sweep takes this share of its interval, the rest is for slow answers. */
 #define SPREAD(ms) ((ms)*4 / 5)
-/* Alerts that wait for their reason to last are decided this often. */
-#define ALERTS_MS 1000
-/* An attempt that has been due for longer than this waits for something: nobody knows how long. */
-#define OVERDUE_MS 10000
-/* So late, this process or the machine was stopped meanwhile: all knowledge is old. */
-#define STOPPED_MS 10000
 /* Workers may act on the results of a sweep for this many intervals: one may fail without stopping them. */
 #define FRESHNESS_SWEEPS 3
 /* And a slow sweep is no silence: the client's limit for one call. */
@@ -50,20 +40,16 @@ struct poll_schedule {
     struct poller *poller;
     struct sweep_compare *compare;
     struct health_watch *health;
+    struct alert_watch *alerts;
     struct timer *timer;                        /* begins the next sweep */
-    struct timer *alerts;                       /* alerts whose time has come */
     const struct bridge_driver *pending_driver; /* found out, not stored yet */
     int64_t began_ms, began_us;                 /* of the sweep under way; steady, and for measuring */
     int64_t next_ms;                            /* steady: when the next sweep begins */
-    int64_t beats_read_ms;                      /* steady: when the heartbeats were read last */
-    int64_t alerts_ms;                          /* steady: when the alerts were decided last */
     bool recheck;                               /* something changed while a sweep is under way */
     bool by_list;                               /* the last sweep was answered by one list */
     bool list_failed;                           /* … and it could not be taken in */
     int list_kind;                              /* … and the driver's reading of it */
-    bool settled;                               /* a good sweep was committed since the start */
-    bool watches_programs;
-    bool well; /* the last sweep was good, and nothing is wrong */
+    bool well;                                  /* the last sweep was good, and nothing is wrong */
     enum sweep_end last_end;
 };
 
@@ -213,119 +199,6 @@ static void on_status(void *ctx, const char *id, int kind, const struct bridge_s
 
 /* ---- the end of a sweep ---------------------------------------------------------------------- */
 
-/* After trouble, or for the first time: every session that is down is put up for reconnection, every alert is decided
- * again. */
-static void review_all(struct poll_schedule *p)
-{
-    const struct session_table *table = p->o.m->table;
-
-    for (int i = 0; i < session_table_count(table); i++) {
-        struct tracked_session *s = session_table_at(table, i);
-        bool down = s->known.state == SESSION_DISCONNECTED;
-        struct change *c;
-
-        if (!down && !alert_tracker_is_due(rules_of(p), p->o.status->outdated > 0, s, now_ms(p)))
-            continue;
-        c = change_batch_touch(p->o.batch, s, false);
-        if (c && down)
-            c->follow = true;
-    }
-}
-
-static const struct {
-    enum alert_kind alert;
-    const char *service;
-} programs[] = {
-    { ALERT_INGEST_DEAD, "webhook-ingest" },
-    { ALERT_WORKERS_DEAD, "reconnect-worker" },
-    { ALERT_FORWARDER_DEAD, "forwarder" },
-    { ALERT_HUB_DEAD, "bus-hub" },
-};
-
-/* Does every program that was started here give a sign of life? Returns true when something has changed. */
-static bool find_dead(struct poll_schedule *p)
-{
-    const struct monitor_context *m = p->o.m;
-    bool changed = false;
-
-    p->beats_read_ms = now_ms(p);
-    for (size_t i = 0; i < ARRAY_LEN(programs); i++) {
-        bool *dead = &p->o.status->dead[programs[i].alert];
-        bool is = heartbeat_find(m->settings->app.data_dir, programs[i].service, app_clock(m->app), NULL) ==
-                  HEARTBEAT_DEAD;
-
-        changed = changed || is != *dead;
-        *dead = is;
-    }
-    return changed;
-}
-
-static bool all_live(const struct poll_schedule *p)
-{
-    for (size_t i = 0; i < ARRAY_LEN(programs); i++)
-        if (p->o.status->dead[programs[i].alert])
-            return false;
-    return true;
-}
-
-/* After a stop of this process nothing is said about a session before a new sweep has shown it. */
-static void notice_stop(struct poll_schedule *p, int64_t now)
-{
-    int64_t gap_ms = p->alerts_ms > 0 ? now - p->alerts_ms : 0;
-
-    p->alerts_ms = now;
-    if (gap_ms <= STOPPED_MS)
-        return;
-    log_warn("stopped",
-             "this process stood still; the sessions are asked for before anything is said about them",
-             KI("ms", gap_ms));
-    p->settled = false;
-    if (!poller_is_sweeping(p->poller))
-        plan(p, 0);
-}
-
-/* Read shortly before it counts, for the few sessions that are about to be an alert. */
-static void look_for_attempt(struct poll_schedule *p, struct tracked_session *s, int64_t now)
-{
-    const struct rules *rules = rules_of(p);
-    int64_t latest = s->down_ms + alert_down_latest_ms(rules);
-    struct reconnect_row row;
-
-    if (s->alert || s->down_ms == 0 || now > latest ||
-        now < s->down_ms + rules->down_alert_ms - 2 * ALERTS_MS)
-        return;
-    if (reconnects_find(p->o.m->db, p->o.m->settings->bridge.name, s->id, &row) != 0)
-        s->attempt_soon = false;
-    else
-        s->attempt_soon = row.retry.phase == RETRY_CALLING || row.retry.phase == RETRY_VERIFYING ||
-                          (row.retry.phase == RETRY_DUE && row.retry.due_at < latest &&
-                           row.retry.due_at > now - OVERDUE_MS);
-}
-
-static void on_alerts(void *ctx)
-{
-    struct poll_schedule *p = ctx;
-    const struct session_table *table = p->o.m->table;
-    int64_t now = now_ms(p);
-
-    timer_start(p->alerts, ALERTS_MS);
-    notice_stop(p, now);
-    if (bridge_status_hold_over(rules_of(p), p->o.status, now))
-        (void)change_batch_commit(p->o.batch, 0);
-    if (p->watches_programs && now - p->beats_read_ms >= HEARTBEAT_MS && find_dead(p))
-        (void)change_batch_commit(p->o.batch, 0);
-    if (!p->settled || bridge_status_is_quiet(p->o.status))
-        return;
-    for (int i = 0; i < session_table_count(table); i++) {
-        struct tracked_session *s = session_table_at(table, i);
-
-        look_for_attempt(p, s, now);
-        if ((s->alert || s->down_ms > 0) &&
-            alert_tracker_is_due(rules_of(p), p->o.status->outdated > 0, s, now))
-            (void)change_batch_touch(p->o.batch, s, false);
-    }
-}
-
 static void end_suppressions(struct poll_schedule *p)
 {
     const struct session_table *table = p->o.m->table;
@@ -351,11 +224,8 @@ static int commit_good(struct poll_schedule *p)
     silence_watch_sweep(p->o.silence, quiet);
     r = change_batch_commit_sweep(p->o.batch, p->began_ms,
                                   FRESHNESS_SWEEPS * rules_of(p)->check_ms + FRESHNESS_MORE_MS);
-    if (r == 0 && !p->settled && !bridge_status_is_quiet(p->o.status)) {
-        review_all(p);
-        r = change_batch_commit(p->o.batch, 0);
-        p->settled = r == 0;
-    }
+    if (r == 0 && !alert_watch_is_settled(p->alerts) && !bridge_status_is_quiet(p->o.status))
+        r = alert_watch_settle(p->alerts);
     return r;
 }
 
@@ -365,9 +235,7 @@ static void end_incident(struct poll_schedule *p, bool good)
 
     if (!bridge_status_sweep(rules_of(p), p->o.status, good, change_batch_take_drops(p->o.batch), now_ms(p)))
         return;
-    review_all(p);
-    p->settled = true;
-    if (change_batch_commit(p->o.batch, 0) != 0)
+    if (alert_watch_settle(p->alerts) != 0)
         *p->o.status = before; /* the next good sweep tries again */
 }
 
@@ -425,7 +293,7 @@ static void on_end(void *ctx, enum sweep_end end, bool by_list)
     save_driver(p);
     end_incident(p, good);
     show(p, end);
-    p->well = good && all_live(p) && !bridge_status_is_quiet(p->o.status);
+    p->well = good && bridge_status_programs_live(p->o.status) && !bridge_status_is_quiet(p->o.status);
     if (p->well)
         p->o.on_well(p->o.ctx);
     attempt_watch_polled(p->o.attempts);
@@ -439,7 +307,9 @@ static void on_end(void *ctx, enum sweep_end end, bool by_list)
 /* Spread over the interval, but the first one, and those in trouble, as fast as allowed. */
 static int64_t spread_ms(const struct poll_schedule *p)
 {
-    return p->settled && !bridge_status_is_quiet(p->o.status) ? SPREAD(rules_of(p)->check_ms) : 0;
+    return alert_watch_is_settled(p->alerts) && !bridge_status_is_quiet(p->o.status)
+               ? SPREAD(rules_of(p)->check_ms)
+               : 0;
 }
 
 static void on_sweep(void *ctx)
@@ -462,6 +332,14 @@ static void on_sweep(void *ctx)
         plan(p, rules_of(p)->recheck_ms);
 }
 
+static void on_stopped(void *ctx)
+{
+    struct poll_schedule *p = ctx;
+
+    if (!poller_is_sweeping(p->poller))
+        plan(p, 0);
+}
+
 /* ---- opening --------------------------------------------------------------------------------- */
 
 const struct bridge_driver *poll_schedule_driver(const struct poll_schedule *p)
@@ -469,16 +347,9 @@ const struct bridge_driver *poll_schedule_driver(const struct poll_schedule *p)
     return poller_driver(p->poller);
 }
 
-void poll_schedule_watch_programs(struct poll_schedule *p, bool on)
-{
-    p->watches_programs = on;
-    if (!on)
-        memset(p->o.status->dead, 0, sizeof p->o.status->dead);
-}
-
 bool poll_schedule_is_settled(const struct poll_schedule *p)
 {
-    return p->settled;
+    return alert_watch_is_settled(p->alerts);
 }
 
 bool poll_schedule_is_well(const struct poll_schedule *p)
@@ -508,7 +379,10 @@ int poll_schedule_open(const struct poll_schedule_options *o, struct poll_schedu
     if (r == 0)
         r = health_watch_open(o->m, o->status, o->batch, &p->health);
     if (r == 0)
-        r = timer_open(app_loop(o->m->app), on_alerts, p, &p->alerts);
+        r = alert_watch_open(
+            &(struct alert_watch_options){
+                .m = o->m, .status = o->status, .batch = o->batch, .on_stopped = on_stopped, .ctx = p },
+            &p->alerts);
     if (r == 0)
         r = poller_open(o->m->app, rules_of(p), &o->m->times, o->target, o->driver, &owner, p, &p->poller);
     if (r != 0) {
@@ -517,7 +391,7 @@ int poll_schedule_open(const struct poll_schedule_options *o, struct poll_schedu
     }
     timer_start(p->timer, 0);
     health_watch_start(p->health, p->poller);
-    timer_start(p->alerts, ALERTS_MS);
+    alert_watch_start(p->alerts);
     *ret = p;
     return 0;
 }
@@ -529,7 +403,7 @@ void poll_schedule_close(struct poll_schedule *p)
     poller_close(p->poller);
     timer_close(p->timer);
     health_watch_close(p->health);
-    timer_close(p->alerts);
+    alert_watch_close(p->alerts);
     sweep_compare_close(p->compare);
     mem_free(p);
 }

@@ -31,8 +31,6 @@ void poll_schedule_recheck(struct poll_schedule *p, const char *id);
 void poll_schedule_ask(struct poll_schedule *p, const char *id, int64_t gap_ms);
 
 const struct bridge_driver *poll_schedule_driver(const struct poll_schedule *p); /* NULL: not known yet */
-/* Alerts of dead programs stand on this bridge, or on another one. */
-void poll_schedule_watch_programs(struct poll_schedule *p, bool on);
 /* A good sweep was committed since the start. */
 bool poll_schedule_is_settled(const struct poll_schedule *p);
 /* The last sweep was good, the bridge is in no trouble, and no program is dead. */
