@@ -11,16 +11,15 @@ static bool is_down(enum session_state s)
     return s == SESSION_DISCONNECTED || s == SESSION_STARTING;
 }
 
-/* A third of the time: a person who is called looks a minute later. */
 int64_t alert_down_latest_ms(const struct rules *rules)
 {
-    return rules->down_alert_ms + rules->down_alert_ms / 3;
+    return rules->down_alert_ms + rules->alert_hold_ms;
 }
 
 static bool is_down_for_long(const struct rules *rules, const struct alert_facts *f)
 {
     return is_down(f->state) &&
-           f->down_ms >= (f->attempt_soon ? alert_down_latest_ms(rules) : rules->down_alert_ms);
+           f->down_ms >= (f->attempting ? alert_down_latest_ms(rules) : rules->down_alert_ms);
 }
 
 /* By the present state, the gravest first. */

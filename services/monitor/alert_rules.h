@@ -24,7 +24,7 @@ struct alert_facts {
     bool paired;             /* somebody has scanned its code once */
     int64_t state_ms;        /* for how long it has been in this state */
     int64_t down_ms;         /* for how long it has not been connected, 0: it is */
-    bool attempt_soon;       /* an attempt is under way, or is due before alert_down_latest_ms() */
+    bool attempting;         /* an attempt is under way */
     int64_t raised_ago_ms;   /* since its last alert was raised; INT64_MAX: never */
     enum alert_kind current; /* the one that is active */
 };
@@ -32,8 +32,8 @@ struct alert_facts {
  * lasted (rules->alert_hold_ms) and the last one was not raised a short while ago (rules->alert_repeat_ms). Until then a
  * session that is down keeps the current one, and one that is connected has none. */
 enum alert_kind alert_of_session(const struct rules *rules, const struct alert_facts *f);
-/* A session that is down is an alert after rules->down_alert_ms; where an attempt is about to show whether a person is needed, it
- * is waited for until this. */
+/* A session that is down is an alert after rules->down_alert_ms. An attempt that is under way then may end it within
+ * seconds: it has until this, rules->alert_hold_ms more. */
 int64_t alert_down_latest_ms(const struct rules *rules);
 /* Parked or failed for a reason that is the bridge's (405): one alert, ALERT_BRIDGE_OUTDATED, as long as that is on. */
 bool alert_is_bridges(const struct alert_facts *f);

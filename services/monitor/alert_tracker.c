@@ -192,7 +192,7 @@ static enum alert_kind wanted(const struct rules *rules, bool bridge_outdated,
                                    .paired = s->known.paired,
                                    .state_ms = now_ms - s->state_ms,
                                    .down_ms = s->down_ms > 0 ? now_ms - s->down_ms : 0,
-                                   .attempt_soon = s->attempt_soon && s->alert == ALERT_NONE,
+                                   .attempting = s->attempting && s->alert == ALERT_NONE,
                                    .raised_ago_ms = s->raised_ms > 0 ? now_ms - s->raised_ms : INT64_MAX,
                                    .current = s->alert };
 

@@ -8,8 +8,6 @@
 
 /* Alerts that wait for their reason to last are decided this often. */
 #define ALERTS_MS 1000
-/* An attempt that has been due for longer than this waits for something: nobody knows how long. */
-#define OVERDUE_MS 10000
 /* So late, this process or the machine was stopped meanwhile: all knowledge is old. */
 #define STOPPED_MS 10000
 
@@ -91,12 +89,8 @@ static void look_for_attempt(struct alert_watch *w, struct tracked_session *s, i
     if (s->alert || s->down_ms == 0 || now > latest ||
         now < s->down_ms + rules->down_alert_ms - 2 * ALERTS_MS)
         return;
-    if (reconnects_find(w->o.m->db, w->o.m->settings->bridge.name, s->id, &row) != 0)
-        s->attempt_soon = false;
-    else
-        s->attempt_soon = row.retry.phase == RETRY_CALLING || row.retry.phase == RETRY_VERIFYING ||
-                          (row.retry.phase == RETRY_DUE && row.retry.due_at < latest &&
-                           row.retry.due_at > now - OVERDUE_MS);
+    s->attempting = reconnects_find(w->o.m->db, w->o.m->settings->bridge.name, s->id, &row) == 0 &&
+                    (row.retry.phase == RETRY_CALLING || row.retry.phase == RETRY_VERIFYING);
 }
 
 static void on_timer(void *ctx)

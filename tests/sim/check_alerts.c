@@ -11,7 +11,7 @@
 
 #define DOWN_ALERT_AFTER_MS (180 * 1000)
 /* A poll, a look at state.db, and the monitor's hold time. */
-#define LATE_MS (2 * SIM_CHECK_MS)
+#define LATE_MS (30 * 1000)
 #define WELL_MS (60 * 1000 + SIM_CHECK_MS)
 /* An incident that only a flapper keeps up. */
 #define INCIDENT_MAX_MS (3 * 60 * 1000)
