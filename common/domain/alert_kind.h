@@ -34,8 +34,10 @@ enum alert_scope { ALERT_OF_BRIDGE, ALERT_OF_SESSION };
       "holding a phone that another session holds, too",                                                          \
       "each may throw the other out: unpair one of them")                                                         \
     X(BRIDGE_TWO_STACKS, ALERT_OF_BRIDGE, "bridge-two-stacks", "warning",                                         \
-      "watched by another zapkeep on this machine, too",                                                          \
+      "watched by another zapkeep, too",                                                                          \
       "each reconnects its sessions, and neither counts the other's attempts: stop one of them")                  \
+    X(BRIDGE_CHANGED, ALERT_OF_BRIDGE, "bridge-changed", "critical", "answered for by another bridge",            \
+      "look at what is behind its URL; a session that will not come back: `zapkeep session delete`")              \
     X(DESTINATION_FAILING, ALERT_OF_BRIDGE, "destination-failing", "critical", "not taking every event",           \
       "its events wait")                                                                                          \
     X(DISK_LIMIT, ALERT_OF_BRIDGE, "disk-limit", "critical", "over its disk limit",                               \

@@ -9,7 +9,9 @@
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/base/url.h"
+#include "common/domain/alert_kind.h"
 #include "common/ops/subscription.h"
+#include "common/store/alerts.h"
 #include "services/cli/commands.h"
 #include "services/cli/state.h"
 #include "services/cli/which_bridge.h"
@@ -54,6 +56,14 @@ static void print_line(const struct cli_settings *s, const struct bridge_line *b
     (void)buf_adds(out, "\n");
 }
 
+/* Of the bridge as a whole: a session's is for `zapkeep status`. */
+static int on_alert(void *ctx, const struct alert_row *row)
+{
+    if (alert_kind_scope(alert_kind_find(row->name)) == ALERT_OF_BRIDGE)
+        (void)buf_addf(ctx, "%-20s alert %s: %s\n", "", row->name, row->detail);
+    return 0;
+}
+
 /* @url NULL: it is not configured. */
 static int add_bridge(const struct cli_state *state, const char *name, const char *driver, const char *url,
                       struct buf *out)
@@ -77,7 +87,9 @@ static int add_bridge(const struct cli_state *state, const char *name, const cha
     b.health = row.name[0] ? bridge_health_text(row.health) : "unseen";
     (void)url_display(url ? url : "", b.url_text, sizeof b.url_text);
     print_line(state->settings, &b, out);
-    return buf_error(out);
+    if (!state->settings->json)
+        r = alerts_each(state->db, name, on_alert, out);
+    return r == 0 ? buf_error(out) : r;
 }
 
 /* ---- those that are configured --------------------------------------------------------------- */

@@ -62,6 +62,7 @@ static const struct {
     { "probe", doctor_probe, true, OF_ALL },
     { "arrival", doctor_arrival, true, OF_ALL },
     { "monitor", doctor_monitor, true, OF_ALL },
+    { "identity", doctor_identity, true, OF_ALL },
     { "workers", doctor_workers, true, OF_ALL },
     { "clock", doctor_clock, true, OF_ALL },
 };

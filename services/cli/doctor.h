@@ -3,6 +3,7 @@
  *
  *   doctor_bridge.c   the bridge: reachable, key, dialect, extension, a way to reconnect, its clock
  *   doctor_chain.c    the way in: webhook-ingest, token, hub, a probe from webhook to log and bus
+ *   doctor_identity.c the same bridge as before, and no other zapkeep on it
  *   doctor_arrival.c  the bridge's own webhooks, by a probe that it sends where it can
  *   doctor_webhooks.c  the webhook subscriptions at the bridge, as they were found last
  *   doctor_store.c    the stores: folder, disk, SQLite, each database; monitor and workers
@@ -62,7 +63,7 @@ struct doctor {
 
 typedef void doctor_check(struct doctor *d, struct finding *f);
 doctor_check doctor_bridge, doctor_key, doctor_dialect, doctor_version, doctor_capabilities, doctor_extension,
-    doctor_reconnect, doctor_clock;
+    doctor_reconnect, doctor_clock, doctor_identity;
 doctor_check doctor_ingest, doctor_token, doctor_webhooks, doctor_bus, doctor_hub, doctor_probe,
     doctor_arrival;
 doctor_check doctor_folder, doctor_disk, doctor_sqlite, doctor_state, doctor_log, doctor_forward,

@@ -91,6 +91,8 @@ bool alert_of_bridge(const struct alert_bridge_facts *f, enum alert_kind k, bool
         return f->drifted;
     case ALERT_BRIDGE_TWO_STACKS:
         return f->rival;
+    case ALERT_BRIDGE_CHANGED:
+        return f->changed;
     case ALERT_INGEST_DEAD:
     case ALERT_WORKERS_DEAD:
     case ALERT_FORWARDER_DEAD:

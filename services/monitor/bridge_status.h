@@ -31,6 +31,8 @@ struct bridge_update {
     const char *unknown_word;
     const char *two_owners;
     const char *drift;
+    const char *identity;
+    const char *rival;
     bool new_word; /* the alert of unknown words is raised anew: there is one more */
     struct alert_bridge_facts facts;
 };
@@ -46,7 +48,9 @@ struct bridge_status {
     char unknown_word[BRIDGES_DETAIL_MAX]; /* of the last good sweep: each, and a session called so */
     bool new_word;                         /* one of them has no alert yet */
     char two_owners[BRIDGES_DETAIL_MAX];   /* the sessions that share a phone, "": none */
-    bool rival;                            /* another stack of this machine watches it, too */
+    bool rival_here;                       /* another stack of this machine watches it, too */
+    char rival_hook[BRIDGES_DETAIL_MAX];   /* a webhook of it that goes to another stack, "": none is known */
+    char identity[BRIDGES_DETAIL_MAX];     /* why it is not the same bridge any more, "": it is */
     char drift[BRIDGES_DETAIL_MAX];        /* webhook subscriptions that have drifted, "": none */
     bool dead[ALERT_KIND_N];               /* of the alerts *_DEAD: that program gives no sign of life */
 

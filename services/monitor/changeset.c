@@ -175,6 +175,7 @@ static void take_shape(struct change *c, const struct bridge_session *seen)
     c->s->shape = shape;
     if (!c->has_shape)
         return;
+    session_table_note_phone(c->s, phone);
     (void)snprintf(c->raw_status, sizeof c->raw_status, "%s", seen->raw_status);
     (void)snprintf(c->phone, sizeof c->phone, "%s", phone);
     (void)snprintf(c->name, sizeof c->name, "%s", seen->name);

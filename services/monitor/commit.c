@@ -173,6 +173,10 @@ static const char *reason_of(const struct bridge_update *update, enum alert_kind
         return update->two_owners;
     if (k == ALERT_WEBHOOKS_DRIFTED)
         return update->drift;
+    if (k == ALERT_BRIDGE_TWO_STACKS)
+        return update->rival;
+    if (k == ALERT_BRIDGE_CHANGED)
+        return update->identity;
     return k == ALERT_BRIDGE_INCIDENT ? update->incident_detail : NULL;
 }
 

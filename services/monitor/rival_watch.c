@@ -52,9 +52,9 @@ static void on_timer(void *ctx)
     else if (w->since_ms == 0)
         w->since_ms = now_ms;
     rival = w->since_ms > 0 && now_ms - w->since_ms >= w->m->settings->rules.alert_hold_ms;
-    if (rival == w->status->rival)
+    if (rival == w->status->rival_here)
         return;
-    w->status->rival = rival;
+    w->status->rival_here = rival;
     (void)change_batch_commit(w->batch, 0);
 }
 

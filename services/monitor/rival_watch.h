@@ -10,7 +10,7 @@
 
 struct rival_watch;
 
-/* All are kept by reference; sets @status->rival. A bridge without an address has none. Returns 0 or -errno. */
+/* All are kept by reference; sets @status->rival_here. A bridge without an address has none. Returns 0 or -errno. */
 int rival_watch_open(const struct monitor_context *m, struct bridge_status *status,
                      struct change_batch *batch, struct rival_watch **ret);
 void rival_watch_close(struct rival_watch *w); /* NULL is nothing; lets the address go */

@@ -38,6 +38,18 @@ uint64_t shape_of(const char *raw_status, const char *phone, const char *name)
     return h ? h : 1;
 }
 
+void session_table_note_phone(struct tracked_session *s, const char *phone)
+{
+    uint32_t hash = phone[0] ? (uint32_t)hash_text(HASH_START, phone) | 1 : s->phone;
+
+    if (hash == s->phone)
+        return;
+    if (s->phone)
+        s->lists = hash == s->phone_before ? 2 : 0; /* an older list had it */
+    s->phone_before = s->phone;
+    s->phone = hash;
+}
+
 int session_table_new(struct session_table **ret)
 {
     struct session_table *b = mem_zalloc(sizeof *b);

@@ -28,8 +28,11 @@ struct tracked_session {
     int64_t webhook_at;       /* wall ms: its newest session.* webhook was received, 0: none; that said … */
     enum session_state webhook_state;
     int webhook_code;
-    char listed_phone[32]; /* from a list of names, where single answers tell no phone; "": none */
-    uint64_t shape;        /* shape_of() what the store has; 0: nothing yet */
+    char listed_phone[32];        /* from a list of names, where single answers tell no phone; "": none */
+    uint64_t shape;               /* shape_of() what the store has; 0: nothing yet */
+    uint32_t phone, phone_before; /* hashes of its phone number, and of the one before; 0: none was shown */
+    uint32_t lists;        /* a bit for each good list, the newest lowest: it was in it, with this phone */
+    bool named;            /* by the list under way, where lists have names alone */
     int64_t sweep;         /* number of the newest sweep that showed it */
     int64_t loaded;        /* number of the newest reload of state.db that showed it */
     int64_t asked_ms;      /* steady ms: asked for by itself last */
@@ -68,6 +71,9 @@ void session_table_restore(struct tracked_session *s, const struct tracked_sessi
 
 /* How many are in each state. */
 void session_table_states(const struct session_table *b, int64_t ret[SESSION_STATE_N]);
+
+/* The session has this phone number, "": it shows none. With another one than before it is another session to s->lists. */
+void session_table_note_phone(struct tracked_session *s, const char *phone);
 
 /* What a bridge shows of a session beside its state, as one number. */
 uint64_t shape_of(const char *raw_status, const char *phone, const char *name);

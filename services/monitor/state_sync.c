@@ -99,6 +99,7 @@ static void load_row(const struct monitor_context *m, const struct session_row *
     s->known.polled_once = row->raw_status[0] != '\0';
     s->known.paired = row->phone[0] != '\0';
     s->shape = row->raw_status[0] ? shape_of(row->raw_status, row->phone, row->name) : 0;
+    session_table_note_phone(s, row->phone);
     s->stable_since = row->stable_since;
     s->state_ms = row->since_steady;
     s->down_ms = row->state == SESSION_CONNECTED ? 0 : row->since_steady;

@@ -6,12 +6,14 @@
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "services/monitor/identity_watch.h"
 
 struct sweep_compare {
     const struct monitor_context *m;
     struct bridge_status *status;
     struct change_batch *batch;
     struct attempt_watch *attempts;
+    struct identity_history identity;
     int64_t sweep_no;
     bool others_there; /* are_others_there() as this sweep began: a lost session may have been removed */
     int next_index;    /* one by one: the next session's index in the table */
@@ -109,8 +111,11 @@ static int on_named(void *ctx, const struct bridge_session *named)
 
     if (!s)
         s = session_table_find(table, named->id);
-    if (s)
-        str_copy(str_from(named->phone), s->listed_phone, sizeof s->listed_phone);
+    if (!s)
+        return r;
+    str_copy(str_from(named->phone), s->listed_phone, sizeof s->listed_phone);
+    session_table_note_phone(s, named->phone);
+    s->named = true;
     return r;
 }
 
@@ -164,6 +169,18 @@ static int compare(struct listing *l, const struct bridge_driver *driver, const 
     return r;
 }
 
+/* The end of the sweep commits its alert. */
+static void compare_identity(struct sweep_compare *c, const struct bridge_driver *driver)
+{
+    const struct identity_watch_list l = { .table = c->m->table,
+                                           .rules = &c->m->settings->rules,
+                                           .names = !driver->has_list,
+                                           .sweep = c->sweep_no,
+                                           .now_ms = times_steady(&c->m->times) };
+
+    identity_watch_list(&c->identity, &l, c->status->identity);
+}
+
 int sweep_compare_list(struct sweep_compare *c, const struct bridge_driver *driver,
                        const struct bridge_answer *answer, int64_t asked)
 {
@@ -173,7 +190,9 @@ int sweep_compare_list(struct sweep_compare *c, const struct bridge_driver *driv
     l.changeset = change_batch_restart(c->batch);
     if (r == 0)
         r = compare(&l, driver, answer);
-    if (r != 0)
+    if (r == 0)
+        compare_identity(c, driver);
+    else
         change_batch_undo(c->batch);
     return r;
 }

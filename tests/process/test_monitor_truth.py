@@ -465,6 +465,32 @@ def test_a_session_that_was_removed_at_the_bridge_is_one_alert_that_ends(scripte
     assert {name for name, _ in alerts(s)} == {"session-lost"} and len(alerts(s)) == 3
 
 
+def names(*ids):
+    return json.dumps({"status": "success", "data": [{"id": name, "status": "connected", "phoneNumber": f"55{name}"} for name in ids]})
+
+
+def test_another_bridge_at_the_same_address_is_told_and_not_for_ever(scripted):
+    s, bridge = scripted("one", "two", CHECK_INTERVAL="3s", REMOVED_AFTER="5s")
+    assert "bridge-changed" not in s.cli("bridges").stdout
+    bridge.sessions = {"three": "connected", "four": "connected"}
+    zk.wait_until("it is an alert", lambda: ("bridge-changed", "") in alerts(s))
+    wait_status(s, "alert bridge-changed", "2 of its sessions are lost, and it lists 2 new ones alone", "zapkeep session delete")
+    assert "another bridge" in s.cli("bridges").stdout
+    finding = {row["check"]: row for row in map(json.loads, s.cli("doctor", "--json").stdout.splitlines())}["identity"]
+    assert finding["level"] == "bad" and "2 new ones alone" in finding["message"], finding
+    zk.wait_until("it is over when the former sessions count as removed", lambda: alerts(s) == set())
+
+
+def test_two_bridges_in_turns_at_one_address_are_told(scripted):
+    s, bridge = scripted("one", "two")
+    bridge.answers = [names("three", "four"), names("one", "two")]
+    bridge.wait_lists(3)
+    assert "bridge-changed" not in s.cli("status").stdout  # once is a list that lied
+    bridge.answers = [names("three", "four"), names("one", "two")] * 3
+    zk.wait_until("it is an alert", lambda: ("bridge-changed", "") in alerts(s))
+    assert "come in turns" in s.cli("status").stdout
+
+
 def test_two_stacks_on_one_bridge_are_told(scripted, make_stack):
     """The one that came later says so, until the other has ended."""
     s, bridge = scripted("one", "two")
@@ -472,6 +498,6 @@ def test_two_stacks_on_one_bridge_are_told(scripted, make_stack):
     other.ingest()
     other.monitor()
     zk.wait_until("the later one says so", lambda: other.cli("status").returncode == 1 and alerts(other) == {("bridge-two-stacks", "")})
-    assert "another zapkeep on this machine" in " ".join(other.cli("status").stdout.split()) and alerts(s) == set()
+    assert "the other one is on this machine" in " ".join(other.cli("status").stdout.split()) and alerts(s) == set()
     s.processes["monitor"].kill()  # the kernel lets its claim go
     zk.wait_until("it is over", lambda: alerts(other) == set())

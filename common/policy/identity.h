@@ -1,0 +1,38 @@
+/*
+ * Is it still the same bridge that answers? Decided by the sessions that its lists show. Pure.
+ *
+ * A bridge changes its sessions one by one. A list without a single session of the list before was written by another one:
+ * it has taken the place of the first for good, or both stand behind one address and answer in turns.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum identity {
+    IDENTITY_SAME,
+    IDENTITY_REPLACED, /* sessions that were known are lost, and every listed one is younger than the loss */
+    IDENTITY_IN_TURNS, /* lists of different sessions come in turns */
+};
+
+/* A good list, held against those before it. A session with another phone number than before is another session. */
+struct identity_list {
+    int listed;
+    int kept;   /* of these, in the list before, too */
+    int back;   /* of these, missing in the list before, and in an older one */
+    int lost;   /* sessions that are lost, and were lost lately: the time limit is the caller's */
+    bool older; /* one of the listed was known well before the first of the lost was lost */
+};
+
+/* Zeros: no list was read yet. */
+struct identity_history {
+    int listed; /* in the list before */
+    uint32_t strange,
+        returns; /* a bit for each list, the newest lowest: it shares no session with the one before; … and shows
+                                  sessions of an older one again */
+    bool in_turns;
+};
+
+/* Takes the list in. IDENTITY_IN_TURNS begins with the second return within 32 lists and ends when all of 32 lists were of
+ * one bridge. A list without sessions says nothing, and returns what the sessions that are lost say. */
+enum identity identity_next(struct identity_history *h, const struct identity_list *l);
