@@ -56,7 +56,7 @@ int bridge_build(const struct bridge_driver *d, enum bridge_op op, const struct 
 }
 
 int bridge_build_create(const struct bridge_driver *d, const struct bridge_target *t, const char *id,
-                        const char *webhook_url, struct bridge_request *ret)
+                        const char *webhook_url, const char *phone, struct bridge_request *ret)
 {
     const struct bridge_path *path = &d->ops[BRIDGE_CREATE];
     struct buf body = BUF_INIT(REQUEST_BODY_MAX);
@@ -68,12 +68,14 @@ int bridge_build_create(const struct bridge_driver *d, const struct bridge_targe
     json_open(&j, NULL, '{');
     if (d->put_create)
         d->put_create(&j, t, id, webhook_url && *webhook_url ? webhook_url : NULL);
+    if (phone && d->phone_code && d->phone_code->create_field)
+        json_texts(&j, d->phone_code->create_field, phone);
     json_close(&j, '}');
     return bridge_build_path(d, path, t, id, &body, ret);
 }
 
 int bridge_build_phone_code(const struct bridge_driver *d, const struct bridge_target *t, const char *id,
-                            const char *phone, struct bridge_request *ret)
+                            const char *phone, const struct bridge_answer *shown, struct bridge_request *ret)
 {
     const struct bridge_phone_code *p = d->phone_code;
     struct buf body = BUF_INIT(REQUEST_BODY_MAX);
@@ -82,6 +84,9 @@ int bridge_build_phone_code(const struct bridge_driver *d, const struct bridge_t
 
     if (r)
         return r;
+    if (p->first.method)
+        return shown ? p->build(t, shown, id, phone, ret)
+                     : bridge_build_path(d, &p->first, t, NULL, NULL, ret);
     if (p->field) {
         json_open(&j, NULL, '{');
         json_texts(&j, p->field, phone);

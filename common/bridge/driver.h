@@ -114,11 +114,22 @@ struct bridge_path {
 };
 /* The call for a code that is typed on the phone, instead of a QR code that is scanned. */
 struct json_path;
+struct bridge_target;
+struct bridge_answer;
+struct bridge_request;
 struct bridge_phone_code {
     struct bridge_path path;
     const char *field;            /* of the JSON body, for the phone number; NULL: the number ends the path */
     const struct json_path *code; /* where the answer has the code */
     bool in_any_state;            /* also while the session does not wait for a scan */
+    bool changes; /* it makes others by itself: the call shows the present one, and costs nothing */
+    const char *
+        create_field; /* a session that is created with the number here has a code at once; NULL: no such field */
+    const char *refused; /* for people: when the bridge makes no code; NULL: it says so itself */
+    /* The call needs something of the answer to this one, @shown, and build() makes it; { NULL }: it needs nothing. */
+    struct bridge_path first;
+    int (*build)(const struct bridge_target *t, const struct bridge_answer *shown, const char *id,
+                 const char *phone, struct bridge_request *ret);
 };
 #define BRIDGE_PHONE_CODE_MAX 32
 /* Digits of a phone number with its country code (E.164), and the NUL. */
@@ -235,11 +246,13 @@ struct bridge_driver {
  * @id is NULL for BRIDGE_HEALTH and BRIDGE_LIST. */
 int bridge_build(const struct bridge_driver *d, enum bridge_op op, const struct bridge_target *t,
                  const char *id, struct bridge_request *ret);
+/* @phone: the session is to be paired by a code for this number, its digits alone; NULL: by a QR code. */
 int bridge_build_create(const struct bridge_driver *d, const struct bridge_target *t, const char *id,
-                        const char *webhook_url, struct bridge_request *ret);
-/* @phone: its digits alone. -ENOTSUP when the driver has no phone_code. */
+                        const char *webhook_url, const char *phone, struct bridge_request *ret);
+/* @phone: its digits alone. @shown: the answer to the call before it; NULL: there was none yet, and where the driver needs
+ * one (phone_code->first) this is it. -ENOTSUP when the driver has no phone_code, -EINVAL when @shown has no such session. */
 int bridge_build_phone_code(const struct bridge_driver *d, const struct bridge_target *t, const char *id,
-                            const char *phone, struct bridge_request *ret);
+                            const char *phone, const struct bridge_answer *shown, struct bridge_request *ret);
 /* Any call of @path, with the key of the bridge itself (@id NULL) or of a session. @body may be NULL; it is taken over. */
 int bridge_build_path(const struct bridge_driver *d, const struct bridge_path *path,
                       const struct bridge_target *t, const char *id, struct buf *body,

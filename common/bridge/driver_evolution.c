@@ -204,6 +204,19 @@ static const struct hook_form hooks = {
     .marks = hook_marks,
 };
 
+/* The number counts for a connection that begins: while the instance waits for a scan without one, the answer has no code. */
+static const struct json_path phone_code_at = { 0, { "pairingCode" } };
+static const struct bridge_phone_code phone_code = {
+    .path = { "GET", "/instance/connect/%s?number=" },
+    .code = &phone_code_at,
+    .in_any_state = true, /* the call itself connects a closed instance */
+    .changes = true,      /* with each of its QR codes */
+    .create_field = "number",
+    .refused = "it makes a code only for a connection that begins with the number; this one began without: "
+               "scan its QR code, "
+               "wait until it has shown the last of them, or delete the session and pair it again",
+};
+
 const struct bridge_driver bridge_evolution = {
     .name = "evolution",
     .what = "Evolution API: states are asked for one by one, because its list says open after a drop",
@@ -228,6 +241,7 @@ const struct bridge_driver bridge_evolution = {
         [BRIDGE_QR] = { "GET", "/instance/connect/%s" },
     },
     .next = next,
+    .phone_code = &phone_code,
     .put_create = put_create,
     .form = &form,
     .health_is_list = true,

@@ -153,6 +153,33 @@ static int next(const struct bridge_driver *d, const struct bridge_target *t, st
     return build_connect(t, p->note, ret);
 }
 
+/* A code for a phone number: a call of the user, whose token the list shows. */
+static int build_phone_code(const struct bridge_target *t, const struct bridge_answer *shown, const char *id,
+                            const char *phone, struct bridge_request *ret)
+{
+    struct buf body = BUF_INIT(REQUEST_BODY_MAX);
+    struct json_out j = JSON_OUT(&body);
+    const struct bridge_target user = of_user(t);
+    char note[BRIDGE_KEY_MAX];
+    int r;
+
+    if (!find_user(shown, id, note))
+        return -EINVAL;
+    json_open(&j, NULL, '{');
+    json_texts(&j, "Phone", phone);
+    json_close(&j, '}');
+    r = request_build_json(USER_HEADER, note, &user, "POST", "/session/pairphone", NULL, &body, ret);
+    explicit_bzero(note, sizeof note);
+    return r;
+}
+
+static const struct json_path phone_code_at = { 0, { "data", "LinkingCode" } };
+static const struct bridge_phone_code phone_code = {
+    .first = { "GET", "/admin/users" },
+    .build = build_phone_code,
+    .code = &phone_code_at,
+};
+
 /* -- answers -- */
 
 /* Nearly every refusal about a user is 500. */
@@ -365,6 +392,7 @@ const struct bridge_driver bridge_wuzapi = {
         [BRIDGE_RECONNECT] = { "GET", "/admin/users" }, /* and then disconnect and connect, with the user's token */
         [BRIDGE_QR] = { "GET", "/admin/users/%s" },
     },
+    .phone_code = &phone_code,
     .put_create = put_create,
     .next = next,
     .form = &form,

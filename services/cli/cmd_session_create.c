@@ -36,7 +36,7 @@ static int create_and_show(const struct create_settings *s, struct cli_bridge *b
     const struct session_create_settings how = { &s->cli, s->ingest_listen, s->webhook_url };
     CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
     struct bridge_created created = { 0 };
-    int code = session_create(&how, b, id, &created);
+    int code = session_create(&how, b, id, NULL, &created);
 
     p.session = created.session;
     p.qr = created.qr;

@@ -26,7 +26,9 @@
 
 /* A bridge that was asked for a code has one within this time: zapw takes up to 30 s for the first. */
 #define CODE_WAIT_MS (45 * 1000)
-#define CODE_LOOK_MS 1000
+/* A bridge that makes codes for some connections only has made one by then. */
+#define REFUSED_WAIT_MS (20 * 1000)
+#define CODE_LOOK_MS    1000
 /* After a reconnect a session is still called logged out for a moment. */
 #define RECONNECT_WAIT_MS 6000
 
@@ -60,7 +62,8 @@ struct pair {
     const struct pair_settings *settings;
     bool needs_code; /* state.db says so: a bridge may call a session that was logged out "disconnected" */
     bool reconnected, created;
-    int64_t reconnected_ms; /* waited since */
+    char id[SESSIONS_ID_MAX]; /* that the bridge has given to a session which was created */
+    int64_t reconnected_ms;   /* waited since */
 };
 
 /* Does state.db say that its pairing has ended? Without state.db the bridge's word has to do. */
@@ -83,8 +86,12 @@ static int create(struct pair *x)
     const struct session_create_settings how = { &x->settings->cli, x->settings->ingest_listen,
                                                  x->settings->webhook_url };
     struct bridge_created created = { 0 };
-    int code = session_create(&how, x->pairing.bridge, x->pairing.id, &created);
+    int code = session_create(&how, x->pairing.bridge, x->pairing.id, x->pairing.phone, &created);
 
+    if (created.session.id[0]) { /* the bridge may name its sessions itself */
+        str_copy(str_from(created.session.id), x->id, sizeof x->id);
+        x->pairing.id = x->id;
+    }
     buf_fini(&x->pairing.qr);
     x->pairing.session = created.session;
     x->pairing.qr = created.qr;
@@ -169,6 +176,11 @@ static bool has_result(const struct pairing *p)
     return p->session.state == SESSION_CONNECTED || (p->phone ? p->phone_code[0] != '\0' : p->qr.len > 0);
 }
 
+static int64_t code_wait_ms(const struct pairing *p)
+{
+    return p->refusal[0] && p->bridge->driver->phone_code->refused ? REFUSED_WAIT_MS : CODE_WAIT_MS;
+}
+
 /* Waits until there is a code, or none is needed. -1: go on. */
 static int obtain_code(struct pair *x)
 {
@@ -180,10 +192,10 @@ static int obtain_code(struct pair *x)
         bool rests = p->session.state != SESSION_QR_PENDING && p->session.state != SESSION_STARTING;
         int code = rests ? renew(p) : EXIT_GO_ON;
 
-        if (code == EXIT_GO_ON && waited >= CODE_WAIT_MS)
+        if (code == EXIT_GO_ON && waited >= code_wait_ms(p))
             code = cli_problem(EXIT_NEGATIVE,
                                "session %s is %s, and the bridge has given no code within %d s%s%s", p->id,
-                               session_state_text(p->session.state), CODE_WAIT_MS / 1000,
+                               session_state_text(p->session.state), (int)(waited / 1000),
                                p->refusal[0] ? ": " : "", p->refusal);
         if (code != EXIT_GO_ON)
             return code;

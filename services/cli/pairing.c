@@ -80,29 +80,54 @@ static int ask_status(struct pairing *p, struct cli_reply *ret)
 {
     struct cli_bridge *b = p->bridge;
     struct bridge_request req = BRIDGE_REQUEST_NULL;
-    int r = bridge_build(b->driver, BRIDGE_STATUS, &b->target, p->id, &req);
+    int r;
 
+    if (!b->driver->has_status)
+        return ask(p, BRIDGE_QR, ret);
+    r = bridge_build(b->driver, BRIDGE_STATUS, &b->target, p->id, &req);
     if (r == 0)
         r = cli_bridge_call(b, &req, 0, ret);
     return r ? r : bridge_read_status(b->driver, &ret->answer, p->id, &p->session);
 }
 
+/* @shown: as bridge_build_phone_code() wants it. */
+static int call_for_code(struct pairing *p, const struct bridge_answer *shown, struct cli_reply *ret)
+{
+    struct bridge_request req = BRIDGE_REQUEST_NULL;
+    struct cli_bridge *b = p->bridge;
+    int r = bridge_build_phone_code(b->driver, &b->target, p->id, p->phone, shown, &req);
+
+    return r ? r : cli_bridge_call(b, &req, 0, ret);
+}
+
+static void note_refusal(struct pairing *p, const struct cli_reply *reply)
+{
+    const char *text = p->bridge->driver->phone_code->refused;
+
+    if (text)
+        str_copy(str_from(text), p->refusal, sizeof p->refusal);
+    else
+        (void)bridge_answer_message(&reply->answer, p->refusal, sizeof p->refusal);
+}
+
 /* A refusal is no end: a session that is starting is refused until its socket is up. */
 static int ask_phone_code(struct pairing *p, struct cli_reply *ret)
 {
-    struct cli_bridge *b = p->bridge;
-    struct bridge_request req = BRIDGE_REQUEST_NULL;
+    CLEANUP(cli_reply_fini) struct cli_reply shown = CLI_REPLY_NULL;
+    const struct bridge_driver *d = p->bridge->driver;
     char code[BRIDGE_PHONE_CODE_MAX];
-    int r = bridge_build_phone_code(b->driver, &b->target, p->id, p->phone, &req);
+    int r = d->phone_code->first.method ? call_for_code(p, NULL, &shown) : 0;
 
     if (r == 0)
-        r = cli_bridge_call(b, &req, 0, ret);
+        r = call_for_code(p, d->phone_code->first.method ? &shown.answer : NULL, ret);
     if (r == 0)
-        r = bridge_read_phone_code(b->driver, &ret->answer, code);
-    if (r != 0) {
-        (void)bridge_answer_message(&ret->answer, p->refusal, sizeof p->refusal);
-        return r == BRIDGE_REFUSED || r == BRIDGE_CONFLICT ? 0 : r;
+        r = bridge_read_phone_code(d, &ret->answer, code);
+    if (r == BRIDGE_REFUSED || r == BRIDGE_CONFLICT) {
+        note_refusal(p, ret);
+        return 0;
     }
+    if (r != 0)
+        return r;
     str_copy(str_from(code), p->phone_code, sizeof p->phone_code);
     p->phone_code_at = p->waited_ms;
     return 0;
@@ -110,12 +135,14 @@ static int ask_phone_code(struct pairing *p, struct cli_reply *ret)
 
 static int ask_by_phone(struct pairing *p, struct cli_reply *ret)
 {
-    bool is_young = p->phone_code[0] && p->waited_ms - p->phone_code_at < PAIRING_PHONE_CODE_MS;
+    const struct bridge_phone_code *how = p->bridge->driver->phone_code;
+    bool is_young =
+        !how->changes && p->phone_code[0] && p->waited_ms - p->phone_code_at < PAIRING_PHONE_CODE_MS;
     int r = ask_status(p, ret);
 
     if (r != 0 || is_young || p->session.state == SESSION_CONNECTED)
         return r;
-    if (p->session.state != SESSION_QR_PENDING && !p->bridge->driver->phone_code->in_any_state)
+    if (p->session.state != SESSION_QR_PENDING && !how->in_any_state)
         return 0;
     return ask_phone_code(p, ret);
 }

@@ -64,14 +64,14 @@ static void unlock_creation(int fd, struct cli_bridge *b, struct clock *clock)
 /* -- the call -- */
 
 static int call(const struct session_create_settings *s, struct cli_bridge *b, const char *id,
-                struct cli_reply *reply, struct bridge_created *ret)
+                const char *phone, struct cli_reply *reply, struct bridge_created *ret)
 {
     struct bridge_request req = BRIDGE_REQUEST_NULL;
     char url[SETTINGS_VALUE_MAX];
     int r;
 
     webhook_url(s->webhook_url, s->ingest_listen, &s->cli->bridge, url, sizeof url);
-    r = bridge_build_create(b->driver, &b->target, id, url, &req);
+    r = bridge_build_create(b->driver, &b->target, id, url, phone, &req);
     if (r == 0)
         r = cli_bridge_call(b, &req, CREATE_TIMEOUT_MS, reply);
     if (r == 0)
@@ -83,11 +83,11 @@ static int call(const struct session_create_settings *s, struct cli_bridge *b, c
 }
 
 static int create(const struct session_create_settings *s, struct cli_bridge *b, struct clock *clock,
-                  const char *id, struct bridge_created *ret)
+                  const char *id, const char *phone, struct bridge_created *ret)
 {
     CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
     int fd = lock_creation(s, b, clock);
-    int r = call(s, b, id, &reply, ret);
+    int r = call(s, b, id, phone, &reply, ret);
 
     unlock_creation(fd, b, clock);
     if (r == BRIDGE_CONFLICT)
@@ -159,13 +159,13 @@ static void record(const struct session_create_settings *s, struct clock *clock,
 }
 
 int session_create(const struct session_create_settings *s, struct cli_bridge *b, const char *id,
-                   struct bridge_created *ret)
+                   const char *phone, struct bridge_created *ret)
 {
     struct clock clock;
     int code;
 
     clock_init(&clock);
-    code = create(s, b, &clock, id, ret);
+    code = create(s, b, &clock, id, phone, ret);
     if (code == EXIT_GO_ON) {
         const char *made = ret->session.id[0] ? ret->session.id : id;
 

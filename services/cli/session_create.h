@@ -9,8 +9,8 @@ struct session_create_settings {
 };
 
 /*
- * Creates @id on the bridge and writes it into state.db, if there is one: a bridge may lose its list, and some have
+ * Creates @id on the bridge, to be paired by a code for @phone (NULL: by a QR code), and writes it into state.db, if there is one: a bridge may lose its list, and some have
  * none. Returns -1: go on, *ret is filled (its qr is the caller's); else the exit code, and the problem was printed.
  */
 int session_create(const struct session_create_settings *s, struct cli_bridge *b, const char *id,
-                   struct bridge_created *ret);
+                   const char *phone, struct bridge_created *ret);

@@ -112,7 +112,7 @@ static void answer_buf(struct sim *s, struct http_req *r, int status, const stru
     say_as(s, r, status, "application/json; charset=utf-8", (struct str){ buf_str(out), out->len }, NULL);
 }
 
-static void add_qr(struct sim *s, struct buf *out, const struct sim_session *x, const char *pairing)
+static void add_qr(struct sim *s, struct buf *out, const struct sim_session *x)
 {
     char n[16];
 
@@ -122,7 +122,7 @@ static void add_qr(struct sim *s, struct buf *out, const struct sim_session *x, 
                       "base64':'<qr>',"
                       "'count':<n>}"
                     : "{'count':0}",
-            "n", n, "pairing", pairing, NULL);
+            "n", n, "pairing", x->by_number ? "\"WZYEH1YY\"" : "null", NULL);
 }
 
 static void answer_state(struct sim *s, struct http_req *r, const struct sim_session *x, const char *word)
@@ -333,6 +333,7 @@ static int begin_create(struct sim *s, struct http_req *r, struct sim_session *n
         session_add(s, id, &x) != 0)
         return 0;
     (void)set_webhook(s, r, x);
+    x->by_number = *say_text(r, "number", id, sizeof id) != '\0';
     x->creating = r;
     x->creating_until = INT64_MAX;
     whatsapp_start(s, x);
@@ -354,7 +355,7 @@ static void answer_created(struct sim *s, struct http_req *r, const struct sim_s
             "'webhookUrl':'<url>','webhookHeaders':<headers>,'webhookByEvents':false,'webhookBase64':false},"
             "'websocket':{},'rabbitmq':{},'nats':{},'sqs':{},'settings':{" SETTING "},'qrcode':",
             "token", token_of(x, token), "url", say_webhook_url(s, x), "headers", x->hook.config, NULL);
-    add_qr(s, &out, x, "null");
+    add_qr(s, &out, x);
     (void)buf_adds(&out, "}");
     answer_buf(s, r, 201, &out);
 }
@@ -397,11 +398,12 @@ static int begin_connect(struct sim *s, struct http_req *r, struct sim_session *
 {
     if (x->status != SIM_DISCONNECTED || dialect_has_fault(s, "no-network"))
         return 0;
+    x->by_number = str_starts(http_req_query(r), "number=");
     whatsapp_start(s, x);
     return CONNECT_MS;
 }
 
-/* The code of before, when the socket has just been started; a pairing code when a number is given. */
+/* The code of before, when the socket has just been started; a pairing code when the connection began with a number. */
 static void get_connect(struct sim *s, struct http_req *r, struct sim_session *x)
 {
     CLEANUP(buf_fini) struct buf out = BUF_INIT(8192);
@@ -410,7 +412,7 @@ static void get_connect(struct sim *s, struct http_req *r, struct sim_session *x
         answer_state(s, r, x, "open");
         return;
     }
-    add_qr(s, &out, x, str_starts(http_req_query(r), "number=") ? "\"WZYEH1YY\"" : "null");
+    add_qr(s, &out, x);
     answer_buf(s, r, 200, &out);
 }
 

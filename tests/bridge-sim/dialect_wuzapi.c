@@ -312,9 +312,20 @@ static void get_qr(struct sim *s, struct http_req *r, struct sim_session *none)
         refuse(s, r, 500, !has_client(x) ? "no session" : x->paired ? "already logged in" : "not connected");
 }
 
+/* Only of a client that is connected and waits for a scan. */
 static void post_pair(struct sim *s, struct http_req *r, struct sim_session *none)
 {
-    say(s, r, NULL, 200, "{'code':200,'data':{'LinkingCode':'ABCD-1234'},'success':true}", NULL);
+    const struct sim_session *x = user_of(s, r);
+    char phone[32];
+
+    if (!has_client(x))
+        refuse(s, r, 500, "no session");
+    else if (!*say_text(r, "Phone", phone, sizeof phone))
+        refuse(s, r, 400, "missing Phone in Payload");
+    else if (x->status != SIM_QR_WAITING)
+        refuse(s, r, 400, "already paired");
+    else
+        say(s, r, x, 200, "{'code':200,'data':{'LinkingCode':'ABCD-1234'},'success':true}", NULL);
 }
 
 static void answer_webhook(struct sim *s, struct http_req *r, struct sim_session *none)

@@ -115,10 +115,11 @@ struct sim_session {
     struct sim_webhook hook;
     int code; /* of its last drop, 0: none; it stays when the session is back */
     int64_t code_at, updated_at;
-    int n_qr;      /* codes shown */
-    bool started;  /* its socket has been started once */
-    bool dead;     /* its client is, and the bridge has not noticed */
-    bool nameless; /* its webhooks do not name it (wppconnect) */
+    int n_qr;       /* codes shown */
+    bool by_number; /* its connection began with a phone number (Evolution API) */
+    bool started;   /* its socket has been started once */
+    bool dead;      /* its client is, and the bridge has not noticed */
+    bool nameless;  /* its webhooks do not name it (wppconnect) */
     struct sim_past past[SIM_PAST_N];
     int n_past;
     unsigned events; /* bits of enum sim_event that it wants */

@@ -66,6 +66,25 @@ def fleet(make_stack):
     return fleet
 
 
+CODES = {"waha": "ABCD", "evolution": "WZYEH1YY", "wuzapi": "ABCD-1234", "gowa": "ABCD"}  # how the simulated one begins
+
+
+def pair_by_phone(fleet):
+    """A new session, which its bridge names as it likes; the code is asked for by one call or by two."""
+    pairs = {name: fleet.stack.start(f"pair-{name}", "zapkeep", "session", "pair", "phone1", "--bridge", name, "--phone", "+55 11 98888-7777",
+                                     "--wait", "--json", WEBHOOK_URL=fleet.hook(name)) for name in CODES}
+
+    def rows(name):
+        return [json.loads(line) for line in pairs[name].text().splitlines() if line.startswith("{")]
+
+    for name, code in CODES.items():
+        zk.wait_until(f"the code of {name} is shown", lambda: rows(name) and (rows(name)[0]["pairing_code"] or "").startswith(code), needs=pairs[name])
+        fleet.control(name, "POST", "/pair?session=phone1")
+    for name in CODES:
+        zk.wait_until(f"the pairing with {name} ends", lambda: pairs[name].popen.poll() == 0)
+        assert rows(name)[-1]["state"] == "connected"
+
+
 def test_a_bridge_of_each_dialect_is_found_followed_and_brought_back(fleet):
     found = {row["bridge"]: row["driver"] for row in fleet.stack.cli_json("bridges")}
     assert found == {name: name for name in DROPS}
@@ -107,6 +126,7 @@ def test_a_bridge_of_each_dialect_is_found_followed_and_brought_back(fleet):
             return [json.loads(line)["qr"] for line in done.stdout.splitlines()][-1:] if done.returncode == 0 else []
 
         zk.wait_until(f"the code of {name} is shown", lambda: code() and code()[0], step=0.2)
+    pair_by_phone(fleet)
 
 
 # Another place than the one that webhook-ingest has; the check repairs it where the bridge shows it and has a call for it.

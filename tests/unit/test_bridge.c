@@ -46,7 +46,7 @@ static void requests_are_built_to_the_letter(void **state)
                    "");
     assert_request(bridge_build(z, BRIDGE_LIST, &target, NULL, &q), &q, "GET", "http://b:3000/sessions", HEAD,
                    "");
-    assert_request(bridge_build_create(z, &target, "a-1", "http://h/w", &q), &q, "POST",
+    assert_request(bridge_build_create(z, &target, "a-1", "http://h/w", NULL, &q), &q, "POST",
                    "http://b:3000/sessions", HEAD "Content-Type: application/json\n",
                    "{\"sessionId\":\"a-1\"}");
     assert_request(bridge_build(z, BRIDGE_DELETE, &target, "a", &q), &q, "DELETE", "http://b:3000/sessions/a",
@@ -57,9 +57,9 @@ static void requests_are_built_to_the_letter(void **state)
                    "http://b:3000/sessions/a/status", HEAD, "");
     assert_request(bridge_build(c, BRIDGE_RECONNECT, &target, "a", &q), &q, "POST",
                    "http://b:3000/sessions/a/reconnect", HEAD, "");
-    assert_request(bridge_build_create(c, &target, "a", NULL, &q), &q, "POST", "http://b:3000/sessions",
+    assert_request(bridge_build_create(c, &target, "a", NULL, NULL, &q), &q, "POST", "http://b:3000/sessions",
                    HEAD "Content-Type: application/json\n", "{\"id\":\"a\"}");
-    assert_request(bridge_build_create(c, &target, "a", "http://h/w", &q), &q, "POST",
+    assert_request(bridge_build_create(c, &target, "a", "http://h/w", NULL, &q), &q, "POST",
                    "http://b:3000/sessions", HEAD "Content-Type: application/json\n",
                    "{\"id\":\"a\",\"webhook\":{\"url\":\"http://h/w\",\"events\":[\"message.received\","
                    "\"message.sent\",\"message.delivered\",\"message.read\",\"session.connected\","
@@ -88,7 +88,7 @@ static void what_would_be_dangerous_is_not_built(void **state)
 
         for (size_t b = 0; b < ARRAY_LEN(bad); b++) {
             for (int op = BRIDGE_STATUS; op < BRIDGE_OP_N; op++) {
-                int r = op == BRIDGE_CREATE ? bridge_build_create(d, &target, bad[b], NULL, &q)
+                int r = op == BRIDGE_CREATE ? bridge_build_create(d, &target, bad[b], NULL, NULL, &q)
                                             : bridge_build(d, (enum bridge_op)op, &target, bad[b], &q);
 
                 assert_int_equal(r, d->ops[op].method ? -EINVAL : -ENOTSUP);
@@ -102,7 +102,7 @@ static void what_would_be_dangerous_is_not_built(void **state)
     /* the released zapw would remove a folder beside its own */
     assert_int_equal(bridge_build(driver("zapw"), BRIDGE_DELETE, &target, "../evil", &q), -EINVAL);
     assert_int_equal(bridge_build(driver("contract"), BRIDGE_DELETE, &target, "../evil", &q), -EINVAL);
-    assert_int_equal(bridge_build_create(driver("zapw"), &target, "../evil", NULL, &q), -EINVAL);
+    assert_int_equal(bridge_build_create(driver("zapw"), &target, "../evil", NULL, NULL, &q), -EINVAL);
     assert_null(q.method);
 }
 
@@ -142,7 +142,7 @@ static void every_allocation_may_fail(void **state)
         int r;
 
         mem_fail_after(n);
-        r = bridge_build_create(driver("contract"), &target, "a", "http://h/w", &q);
+        r = bridge_build_create(driver("contract"), &target, "a", "http://h/w", NULL, &q);
         mem_fail_after(-1);
         if (r == 0) {
             bridge_request_fini(&q);

@@ -182,7 +182,7 @@ static void a_user_is_created_with_a_token_that_nobody_guesses_and_connected(voi
     struct bridge_created c = { 0 };
     struct bridge_answer a = answer(200, "{\"id\":7}");
 
-    assert_int_equal(bridge_build_create(d, &target, "shop1", "http://h/w", &q), 0);
+    assert_int_equal(bridge_build_create(d, &target, "shop1", "http://h/w", NULL, &q), 0);
     assert_non_null(strstr(buf_str(&q.body), "{\"name\":\"shop1\",\"token\":\""));
     assert_non_null(strstr(buf_str(&q.body), "\"webhook\":\"http://h/w\",\"events\":\"All\"}"));
     assert_int_equal(bridge_read_create(d, &a, &c), 0);
@@ -237,14 +237,59 @@ static void gowa_gives_a_code_for_the_phone_number(void **state)
     struct bridge_answer none = answer(200, "{\"code\":\"SUCCESS\",\"results\":{\"pair_code\":null}}");
     char code[BRIDGE_PHONE_CODE_MAX];
 
-    assert_int_equal(bridge_build_phone_code(d, &target, "org_2", "6281234567", &q), 0);
+    assert_int_equal(bridge_build_phone_code(d, &target, "org_2", "6281234567", NULL, &q), 0);
     check_call(&q, "http://b/devices/org_2/login/code?phone=6281234567",
                "\nAuthorization: Basic YWRtaW46c2VjcmV0\n", "");
     assert_int_equal(bridge_read_phone_code(d, &a, code), 0);
     assert_string_equal(code, "ABCD-1234");
     assert_int_equal(bridge_read_phone_code(d, &none, code), BRIDGE_REFUSED);
-    assert_int_equal(bridge_build_phone_code(bridge_driver_find("zapw"), &target, "s1", "6281234567", &q),
-                     -ENOTSUP);
+    assert_int_equal(
+        bridge_build_phone_code(bridge_driver_find("zapw"), &target, "s1", "6281234567", NULL, &q), -ENOTSUP);
+}
+
+static void wuzapi_gives_a_code_for_the_phone_number(void **state)
+{
+    CLEANUP(bridge_request_fini) struct bridge_request list = BRIDGE_REQUEST_NULL, q = BRIDGE_REQUEST_NULL;
+    const struct bridge_driver *d = bridge_driver_find("wuzapi");
+    struct bridge_answer users =
+        answer(200, "{\"code\":200,\"success\":true,\"data\":[{\"id\":\"u0\",\"token\":\"t0\"},"
+                    "{\"id\":\"u1\",\"token\":\"t1\",\"events\":\"All\"}]}");
+    struct bridge_answer code =
+        answer(200, "{\"code\":200,\"data\":{\"LinkingCode\":\"ABCD-1234\"},\"success\":true}");
+    struct bridge_answer paired =
+        answer(400, "{\"code\":400,\"error\":\"already paired\",\"success\":false}");
+    char text[BRIDGE_PHONE_CODE_MAX];
+
+    assert_int_equal(bridge_build_phone_code(d, &target, "u1", "6281234567", NULL, &list), 0);
+    check_call(&list, "http://b/admin/users", "", "");
+    assert_int_equal(bridge_build_phone_code(d, &target, "u1", "6281234567", &users, &q), 0);
+    check_call(&q, "http://b/session/pairphone", "\ntoken: t1\n", "{\"Phone\":\"6281234567\"}");
+    assert_int_equal(bridge_build_phone_code(d, &target, "u2", "6281234567", &users, &q), -EINVAL);
+    assert_int_equal(bridge_read_phone_code(d, &code, text), 0);
+    assert_string_equal(text, "ABCD-1234");
+    assert_int_equal(bridge_read_phone_code(d, &paired, text), BRIDGE_REFUSED);
+}
+
+/* A connection that began without a number has no code; a session that is created with one has it at once. */
+static void evolution_gives_a_code_for_the_phone_number(void **state)
+{
+    CLEANUP(bridge_request_fini) struct bridge_request q = BRIDGE_REQUEST_NULL, create = BRIDGE_REQUEST_NULL;
+    const struct bridge_driver *d = bridge_driver_find("evolution");
+    struct bridge_answer code = answer(200, "{\"pairingCode\":\"WZYEH1YY\",\"code\":\"2@A\",\"count\":1}");
+    struct bridge_answer none = answer(200, "{\"pairingCode\":null,\"code\":\"2@A\",\"count\":1}");
+    struct bridge_answer early = answer(200, "{\"count\":0}");
+    char text[BRIDGE_PHONE_CODE_MAX];
+
+    assert_int_equal(bridge_build_phone_code(d, &target, "shop1", "6281234567", NULL, &q), 0);
+    check_call(&q, "http://b/instance/connect/shop1?number=6281234567", "", "");
+    assert_int_equal(bridge_read_phone_code(d, &code, text), 0);
+    assert_string_equal(text, "WZYEH1YY");
+    assert_int_equal(bridge_read_phone_code(d, &none, text), BRIDGE_REFUSED);
+    assert_int_equal(bridge_read_phone_code(d, &early, text), BRIDGE_REFUSED);
+    assert_int_equal(bridge_build_create(d, &target, "shop1", NULL, "6281234567", &create), 0);
+    check_call(&create, "http://b/instance/create", "",
+               "{\"instanceName\":\"shop1\",\"integration\":\"WHATSAPP-BAILEYS\",\"qrcode\":true,\"number\":"
+               "\"6281234567\"}");
 }
 
 /* -- detection -- */
@@ -516,6 +561,8 @@ int main(void)
         cmocka_unit_test(wuzapi_s_code_is_that_of_a_user_who_is_not_paired),
         cmocka_unit_test(gowa_gets_a_basic_key),
         cmocka_unit_test(gowa_gives_a_code_for_the_phone_number),
+        cmocka_unit_test(wuzapi_gives_a_code_for_the_phone_number),
+        cmocka_unit_test(evolution_gives_a_code_for_the_phone_number),
         cmocka_unit_test(they_are_found_by_their_answers),
         cmocka_unit_test(webhooks_are_read),
         cmocka_unit_test(one_post_of_meta_is_many_events),
