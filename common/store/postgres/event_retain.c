@@ -137,16 +137,29 @@ static int expire_keys(struct pg_log *l, int64_t now_ms, int64_t horizon, struct
 
 /* ---- events ---------------------------------------------------------------------------------- */
 
+/* Rows that are removed from the beginning of a partition leave its size as it is: their part of it does not count as used. */
 int pg_log_used_bytes(struct event_log *log, int64_t *ret)
 {
     struct pg_log *l = pg_log(log);
+    int64_t number = l->oldest / PG_PARTITION_EVENTS;
+    int64_t end = (number + 1) * PG_PARTITION_EVENTS - 1;
+    int64_t gone = l->oldest - number * PG_PARTITION_EVENTS;
+    int64_t there = (l->head < end ? l->head : end) - l->oldest + 1;
+    int64_t first = 0;
+    char name[64];
     int r = pg_log_connect(l);
 
+    (void)snprintf(name, sizeof name, "zapkeep_events.event_p%" PRId64, number);
     if (r == 0)
         r = sql_get_int(&l->d->db,
                         "SELECT CAST(coalesce(sum(pg_total_relation_size(inhrelid)), 0) AS bigint)"
                         " FROM pg_inherits WHERE inhparent = CAST('zapkeep_events.event' AS regclass)",
                         ret, "");
+    if (r == 0 && gone > 0 && there > 0)
+        r = sql_get_int(&l->d->db, "SELECT coalesce(pg_total_relation_size(to_regclass(?1)), 0)", &first, "s",
+                        name);
+    if (r == 0 && first > 0)
+        *ret -= (int64_t)((double)first * (double)gone / (double)(gone + there));
     return r;
 }
 
@@ -192,11 +205,31 @@ static int remove_up_to(struct pg_log *l, int64_t last, struct event_pruned *ret
     return 0;
 }
 
-/* A whole partition when it is due, else as many rows as a step takes. */
+/* How far beyond its nearest limit the log is, 0: it is within all of them. */
+static int64_t excess_bytes(const struct event_retention *rule, int64_t used, bool over)
+{
+    bool hard = rule->hard_bytes > 0 && used > rule->hard_bytes;
+    int64_t limit = hard ? rule->hard_bytes : rule->size_bytes;
+    int64_t excess = limit > 0 && used > limit ? used - limit : 0;
+    int64_t of_disk = over ? used + rule->other_bytes - rule->disk_bytes : 0;
+
+    return excess == 0 || (of_disk > 0 && of_disk < excess) ? of_disk : excess;
+}
+
+/* So many of the oldest rows are @bytes, by the average. */
+static int64_t rows_of(const struct pg_log *l, int64_t bytes, int64_t used)
+{
+    int64_t rows = l->head - l->oldest + 1;
+    double n = (double)bytes * (double)rows / (double)(used > 0 ? used : 1);
+
+    return n < (double)rows ? (int64_t)n + 1 : rows;
+}
+
+/* A whole partition when it is due, else as many rows as a step takes and no more than are beyond a limit. */
 static int remove_events(struct pg_log *l, const struct event_retention *rule, int64_t now_ms,
                          struct event_pruned *ret)
 {
-    int64_t due = 0, used = 0, newest_at = 0;
+    int64_t due = 0, used = 0, newest_at = 0, excess;
     int64_t end = (l->oldest / PG_PARTITION_EVENTS + 1) * PG_PARTITION_EVENTS - 1;
     int64_t max = ROWS_MAX;
     struct retention_removal plan;
@@ -211,11 +244,14 @@ static int remove_events(struct pg_log *l, const struct event_retention *rule, i
             due = end;
         }
     }
+    ret->over = rule->disk_bytes > 0 && used + rule->other_bytes > rule->disk_bytes;
+    excess = excess_bytes(rule, used, ret->over);
+    if (excess > 0 && due == 0 && rows_of(l, excess, used) < max)
+        max = rows_of(l, excess, used);
     if (r >= 0 && due == 0)
         r = due_by_age(l, rule, now_ms, max, &due);
     if (r < 0)
         return r;
-    ret->over = rule->disk_bytes > 0 && used + rule->other_bytes > rule->disk_bytes;
     plan = retention_plan(l->oldest, l->head, rule, used, ret->over, due, max);
     ret->held = plan.held;
     if (plan.last < l->oldest)
