@@ -19,6 +19,17 @@ int alerts_raise(struct db *db, const struct alert_row *row)
                    (int64_t)row->grouped);
 }
 
+int alerts_begin(struct db *db, const struct alert_row *row)
+{
+    int r = sql_run(db,
+                    "INSERT INTO alert (name, bridge, session, since, cause, detail, grouped)"
+                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (name, bridge, session) DO NOTHING",
+                    "sssissi", row->name, row->bridge, row->session, row->since, row->cause, row->detail,
+                    (int64_t)row->grouped);
+
+    return r == 0 && sql_changes(db) == 0 ? ALERTS_THERE : r;
+}
+
 int alerts_clear(struct db *db, const char *name, const char *bridge, const char *session)
 {
     int r = sql_run(db, "DELETE FROM alert WHERE name = ?1 AND bridge = ?2 AND session = ?3", "sss", name,

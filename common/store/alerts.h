@@ -19,7 +19,8 @@
 /* A sink that stays away for days: the oldest notes go first. 2,000 of them are half a megabyte. */
 #define ALERTS_OUTBOX_MAX 2000
 
-#define ALERTS_NONE 1 /* answer: no such row */
+#define ALERTS_NONE  1 /* answer: no such row */
+#define ALERTS_THERE 2 /* answer: such a row is there already */
 
 struct alert_row {
     char name[ALERTS_NAME_MAX];
@@ -33,6 +34,8 @@ struct alert_row {
 
 /* Inserts or overwrites. */
 int alerts_raise(struct db *db, const struct alert_row *row);
+/* Inserts, for a program that several of may raise the same alert. Returns 0, ALERTS_THERE (the row is left as it is), or -errno. */
+int alerts_begin(struct db *db, const struct alert_row *row);
 /* Returns 0, ALERTS_NONE (it was not raised), or -errno. */
 int alerts_clear(struct db *db, const char *name, const char *bridge, const char *session);
 /* In order of name and session; @bridge NULL: all. A non-zero return of @on_row stops and is passed up. */

@@ -1,6 +1,7 @@
 #include "services/webhook-ingest/arrival_alert.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include "common/store/alerts.h"
 #include "common/store/bridges.h"
 #include "common/store/store.h"
+#include "services/webhook-ingest/alert_write.h"
 
 /* Names that are kept apart. A sender may invent any number of them. */
 #define ARRIVALS_MAX 32
@@ -18,32 +20,41 @@
 #define REFUSED_MIN 3
 /* Nobody has sent anything for so long: the alert is over. */
 #define QUIET_MS (10 * 60 * 1000)
-/* How often state.db is asked whether a monitor watches the bridge. */
+/* How often the state is asked whether a monitor watches the bridge. */
 #define ASK_MS 2000
+/* … in a database server, while all is well: it costs a connection. */
+#define ASK_SERVER_MS (30 * 1000)
 
 enum { REFUSED, UNWATCHED, ALERT_N };
 static const enum alert_kind kinds[ALERT_N] = { ALERT_WEBHOOKS_REFUSED, ALERT_WEBHOOKS_UNWATCHED };
 
-/* Times are boot ms, 0: never. */
+/* The state's side of it. Times are boot ms, 0: never. */
+struct recorded {
+    bool known;           /* the state has such a bridge … */
+    bool watched;         /* … and the monitor's settings name it */
+    int64_t asked_ms;     /* when the state said so */
+    bool taken_elsewhere; /* another webhook-ingest has taken webhooks: not all are refused */
+    bool raised[ALERT_N];
+    int64_t since[ALERT_N]; /* wall ms */
+};
+
 struct arrival {
     char bridge[BRIDGES_NAME_MAX];
     int64_t refused; /* in a row */
     int64_t first_refused_ms, refused_ms;
     int64_t first_ours_ms, ours_ms; /* a sender that presented a token of ours, taken or not */
     char reason[160];               /* of the newest refusal, and its sender */
-    bool known;                     /* state.db has such a bridge … */
-    bool watched;                   /* … and the monitor's settings name it */
-    int64_t asked_ms;               /* when state.db said so */
-    bool raised[ALERT_N];
-    int64_t since[ALERT_N]; /* wall ms */
+    struct recorded recorded;
+    bool busy; /* arrival_alert_second() works on a copy: it keeps its place */
 };
 
 struct arrival_alert {
     struct app *app;
     struct state_store state;
     int64_t alert_after_ms;
-    struct arrival of[ARRIVALS_MAX];
-    int64_t again_ms; /* boot ms before which state.db is left alone */
+    int64_t again_ms; /* boot ms before which the state is left alone */
+    pthread_mutex_t lock;
+    struct arrival of[ARRIVALS_MAX]; /* under the lock */
 };
 
 static int64_t now_ms(const struct arrival_alert *a)
@@ -60,6 +71,11 @@ static int64_t newest_ms(const struct arrival *e)
     return e->refused_ms > e->ours_ms ? e->refused_ms : e->ours_ms;
 }
 
+static bool is_raised(const struct arrival *e)
+{
+    return e->recorded.raised[REFUSED] || e->recorded.raised[UNWATCHED];
+}
+
 /* The entry of that name; a new one takes the place of the one that has been quiet for the longest and is no alert. NULL:
  * there is no place. */
 static struct arrival *entry_of(struct arrival_alert *a, struct str bridge)
@@ -73,7 +89,7 @@ static struct arrival *entry_of(struct arrival_alert *a, struct str bridge)
 
         if (str_eq(bridge, e->bridge))
             return e;
-        if (!e->raised[REFUSED] && !e->raised[UNWATCHED] && (!place || newest_ms(e) < newest_ms(place)))
+        if (!is_raised(e) && !e->busy && (!place || newest_ms(e) < newest_ms(place)))
             place = e;
     }
     if (!place)
@@ -83,62 +99,76 @@ static struct arrival *entry_of(struct arrival_alert *a, struct str bridge)
     return place;
 }
 
-void arrival_alert_refused(struct arrival_alert *a, struct str bridge, int status, const char *detail,
-                           struct str peer)
+static void note_refused(struct arrival *e, int64_t now, int status, const char *detail, struct str peer)
 {
-    struct arrival *e = status >= 400 && status < 500 ? entry_of(a, bridge) : NULL;
-
-    if (!e)
-        return;
-    e->refused_ms = now_ms(a);
+    e->refused_ms = now;
     if (e->refused++ == 0)
         e->first_refused_ms = e->refused_ms;
     (void)snprintf(e->reason, sizeof e->reason, "%s, HTTP %d, from %.*s", detail, status, (int)peer.n,
                    peer.p ? peer.p : "");
 }
 
-static struct arrival *note_ours(struct arrival_alert *a, struct str bridge)
+void arrival_alert_refused(struct arrival_alert *a, struct str bridge, int status, const char *detail,
+                           struct str peer)
 {
-    struct arrival *e = entry_of(a, bridge);
+    struct arrival *e;
 
-    if (!e)
-        return NULL;
-    e->ours_ms = now_ms(a);
-    if (e->first_ours_ms == 0)
-        e->first_ours_ms = e->ours_ms;
-    return e;
+    if (status < 400 || status >= 500)
+        return;
+    (void)pthread_mutex_lock(&a->lock);
+    e = entry_of(a, bridge);
+    if (e)
+        note_refused(e, now_ms(a), status, detail, peer);
+    (void)pthread_mutex_unlock(&a->lock);
+}
+
+static void note_ours(struct arrival_alert *a, struct str bridge, bool taken)
+{
+    struct arrival *e;
+
+    (void)pthread_mutex_lock(&a->lock);
+    e = entry_of(a, bridge);
+    if (e) {
+        e->ours_ms = now_ms(a);
+        e->first_ours_ms = e->first_ours_ms == 0 ? e->ours_ms : e->first_ours_ms;
+        e->refused = taken ? 0 : e->refused;
+    }
+    (void)pthread_mutex_unlock(&a->lock);
 }
 
 void arrival_alert_accepted(struct arrival_alert *a, struct str bridge)
 {
-    struct arrival *e = note_ours(a, bridge);
-
-    if (e)
-        e->refused = 0;
+    note_ours(a, bridge, true);
 }
 
 void arrival_alert_astray(struct arrival_alert *a, struct str bridge)
 {
-    (void)note_ours(a, bridge);
+    note_ours(a, bridge, false);
 }
 
 /* ---- deciding -------------------------------------------------------------------------------- */
 
-/* A name that state.db does not know may be anybody's invention: its refused webhooks are logged and no more. */
-static bool is_wanted(const struct arrival_alert *a, const struct arrival *e, int k, int64_t now)
+/* Has it lasted for so long that the state decides? */
+static bool is_due(const struct arrival_alert *a, const struct arrival *e, int k, int64_t now)
 {
     if (k == REFUSED)
-        return e->known && e->refused >= REFUSED_MIN &&
-               e->refused_ms - e->first_refused_ms >= a->alert_after_ms && now - e->refused_ms < QUIET_MS;
-    return e->ours_ms > 0 && !e->watched && now - e->first_ours_ms >= a->alert_after_ms &&
-           now - e->ours_ms < QUIET_MS;
+        return e->refused >= REFUSED_MIN && e->refused_ms - e->first_refused_ms >= a->alert_after_ms &&
+               now - e->refused_ms < QUIET_MS;
+    return e->ours_ms > 0 && now - e->first_ours_ms >= a->alert_after_ms && now - e->ours_ms < QUIET_MS;
+}
+
+/* A name that the state does not know may be anybody's invention: its refused webhooks are logged and no more. */
+static bool is_wanted(const struct arrival_alert *a, const struct arrival *e, int k, int64_t now)
+{
+    return is_due(a, e, k, now) &&
+           (k == REFUSED ? e->recorded.known && !e->recorded.taken_elsewhere : !e->recorded.watched);
 }
 
 static void fill(const struct arrival *e, int k, bool firing, struct alert_row *ret)
 {
     enum alert_kind kind = kinds[k];
 
-    *ret = (struct alert_row){ .since = e->since[k] };
+    *ret = (struct alert_row){ .since = e->recorded.since[k] };
     (void)snprintf(ret->name, sizeof ret->name, "%s", alert_kind_text(kind));
     (void)snprintf(ret->bridge, sizeof ret->bridge, "%s", e->bridge);
     if (!firing)
@@ -148,21 +178,6 @@ static void fill(const struct arrival *e, int k, bool firing, struct alert_row *
         (void)snprintf(ret->detail, sizeof ret->detail, "bridge %s is %s: %s%s%s%s", e->bridge,
                        alert_kind_state(kind), alert_kind_detail(kind), k == REFUSED ? " (" : "",
                        k == REFUSED ? e->reason : "", k == REFUSED ? ")" : "");
-}
-
-static int write_rows(struct arrival_alert *a, struct arrival *e, int k, bool firing, int64_t now_wall)
-{
-    struct db *db = a->state.db;
-    struct alert_row row;
-    int64_t dropped = 0;
-    int r;
-
-    e->since[k] = firing ? now_wall : e->since[k];
-    fill(e, k, firing, &row);
-    r = firing ? alerts_raise(db, &row) : alerts_clear(db, row.name, row.bridge, row.session);
-    if (r == 0)
-        r = alerts_note_change(db, &row, firing, now_wall);
-    return r == 0 ? alerts_post(db, ALERTS_SINK_ALL, &row, firing, now_wall, &dropped) : r;
 }
 
 static void log_change(const struct arrival *e, int k, bool firing)
@@ -179,44 +194,70 @@ static void log_change(const struct arrival *e, int k, bool firing)
 static int write_alert(struct arrival_alert *a, struct arrival *e, int k, bool firing)
 {
     struct clock *clock = app_clock(a->app);
-    int r = db_begin(a->state.db);
+    int64_t now_wall = clock->wall_ms(clock);
+    struct alert_row row;
 
-    if (r != 0)
-        return r;
-    r = write_rows(a, e, k, firing, clock->wall_ms(clock));
-    if (r >= 0 && db_commit(a->state.db) != 0)
-        r = -EIO;
-    db_rollback(a->state.db);
-    return r < 0 ? r : 0;
+    e->recorded.since[k] = firing ? now_wall : e->recorded.since[k];
+    fill(e, k, firing, &row);
+    return alert_write(&a->state, &row, firing, now_wall);
+}
+
+/* Another webhook-ingest may have ended an alert that is on here. */
+static int on_known(void *ctx, const struct alert_row *row)
+{
+    bool *there = ctx;
+
+    for (int k = 0; k < ALERT_N; k++)
+        there[k] = there[k] || strcmp(row->name, alert_kind_text(kinds[k])) == 0;
+    return 0;
 }
 
 /* The settings of the monitor may have changed since it was asked last. */
-static int ask_bridge(struct arrival_alert *a, struct arrival *e, int64_t now)
+static int ask_state(struct arrival_alert *a, struct arrival *e, int64_t now)
 {
+    struct recorded *s = &e->recorded;
+    bool there[ALERT_N] = { false };
     struct bridge_row row;
-    int r = bridges_find(a->state.db, e->bridge, &row);
+    int r = state_store_open(&a->state);
 
+    if (r == 0)
+        r = bridges_find(a->state.db, e->bridge, &row);
     if (r < 0)
         return r;
-    e->known = r == 0;
-    e->watched = r == 0 && row.unwatched_since == 0;
-    e->asked_ms = now;
+    s->known = r == 0;
+    s->watched = r == 0 && row.unwatched_since == 0;
+    r = is_raised(e) ? alerts_each(a->state.db, e->bridge, on_known, there) : 0;
+    if (r != 0)
+        return r;
+    s->taken_elsewhere = s->raised[REFUSED] && !there[REFUSED];
+    s->raised[UNWATCHED] = s->raised[UNWATCHED] && there[UNWATCHED];
+    s->asked_ms = now;
     return 0;
+}
+
+static bool must_ask(const struct arrival_alert *a, const struct arrival *e, int64_t now)
+{
+    int64_t ask_ms = store_is_server(a->state.dir) && !is_raised(e) ? ASK_SERVER_MS : ASK_MS;
+
+    if (!is_due(a, e, REFUSED, now) && !is_due(a, e, UNWATCHED, now))
+        return false;
+    return e->recorded.asked_ms == 0 || now - e->recorded.asked_ms >= ask_ms;
 }
 
 static int update(struct arrival_alert *a, struct arrival *e, int64_t now)
 {
-    int r = now - e->asked_ms >= ASK_MS ? ask_bridge(a, e, now) : 0;
+    int r = must_ask(a, e, now) ? ask_state(a, e, now) : 0;
 
     for (int k = 0; r == 0 && k < ALERT_N; k++) {
         bool firing = is_wanted(a, e, k, now);
 
-        if (firing == e->raised[k])
+        if (firing == e->recorded.raised[k])
             continue;
         r = write_alert(a, e, k, firing);
-        if (r != 0)
+        if (r < 0)
             break;
-        e->raised[k] = firing;
+        r = 0;
+        e->recorded.raised[k] = firing;
         log_change(e, k, firing);
     }
     return r;
@@ -224,7 +265,31 @@ static int update(struct arrival_alert *a, struct arrival *e, int64_t now)
 
 static bool is_idle(const struct arrival *e, int64_t now)
 {
-    return !e->raised[REFUSED] && !e->raised[UNWATCHED] && now - newest_ms(e) >= QUIET_MS;
+    return !is_raised(e) && now - newest_ms(e) >= QUIET_MS;
+}
+
+/* A copy of entry @i, which keeps its place until it is put back. Returns false: nothing is to be done for it. */
+static bool take_entry(struct arrival_alert *a, int i, int64_t now, struct arrival *ret)
+{
+    bool busy;
+
+    (void)pthread_mutex_lock(&a->lock);
+    busy = a->of[i].bridge[0] && !is_idle(&a->of[i], now);
+    a->of[i].busy = busy;
+    *ret = a->of[i];
+    (void)pthread_mutex_unlock(&a->lock);
+    return busy;
+}
+
+static void put_back(struct arrival_alert *a, int i, const struct arrival *e)
+{
+    (void)pthread_mutex_lock(&a->lock);
+    a->of[i].recorded = e->recorded;
+    if (e->recorded.taken_elsewhere)
+        a->of[i].refused = 0;
+    a->of[i].recorded.taken_elsewhere = false;
+    a->of[i].busy = false;
+    (void)pthread_mutex_unlock(&a->lock);
 }
 
 void arrival_alert_second(struct arrival_alert *a)
@@ -235,13 +300,15 @@ void arrival_alert_second(struct arrival_alert *a)
     if (now < a->again_ms)
         return;
     for (int i = 0; r == 0 && i < ARRIVALS_MAX; i++) {
-        if (!a->of[i].bridge[0] || is_idle(&a->of[i], now))
+        struct arrival e;
+
+        if (!take_entry(a, i, now, &e))
             continue;
-        r = state_store_open(&a->state);
-        if (r == 0)
-            r = update(a, &a->of[i], now);
+        r = update(a, &e, now);
+        put_back(a, i, &e);
     }
     wait_ms = state_store_result(&a->state, r);
+    alert_write_done(&a->state);
     a->again_ms = wait_ms > 0 ? now + wait_ms : 0;
 }
 
@@ -259,9 +326,9 @@ static int on_row(void *ctx, const struct alert_row *row)
 
         if (!e)
             continue;
-        e->raised[k] = true;
-        e->known = true;
-        e->since[k] = row->since;
+        e->recorded.raised[k] = true;
+        e->recorded.known = true;
+        e->recorded.since[k] = row->since;
         if (k == UNWATCHED) {
             e->ours_ms = now;
             e->first_ours_ms = now - a->alert_after_ms;
@@ -274,8 +341,7 @@ static int on_row(void *ctx, const struct alert_row *row)
     return 0;
 }
 
-int arrival_alert_open(struct app *app, const char *data_dir, int64_t alert_after_ms,
-                       struct arrival_alert **ret)
+int arrival_alert_open(struct app *app, const char *store, int64_t alert_after_ms, struct arrival_alert **ret)
 {
     struct arrival_alert *a = mem_zalloc(sizeof *a);
     struct db *db = NULL;
@@ -283,9 +349,10 @@ int arrival_alert_open(struct app *app, const char *data_dir, int64_t alert_afte
     if (!a)
         return -ENOMEM;
     a->app = app;
+    (void)pthread_mutex_init(&a->lock, NULL);
     a->alert_after_ms = alert_after_ms;
-    a->state = STATE_STORE(data_dir, "an alert about webhooks that reach nobody is raised later");
-    if (db_open_state_reader(data_dir, &db) == 0)
+    a->state = STATE_STORE(store, "an alert about webhooks that reach nobody is raised later");
+    if (db_open_state_reader(store, &db) == 0)
         (void)alerts_each(db, NULL, on_row, a);
     db_close(db);
     *ret = a;
@@ -297,5 +364,6 @@ void arrival_alert_close(struct arrival_alert *a)
     if (!a)
         return;
     state_store_close(&a->state);
+    (void)pthread_mutex_destroy(&a->lock);
     mem_free(a);
 }

@@ -10,6 +10,7 @@
 #include "common/domain/alert_kind.h"
 #include "common/store/alerts.h"
 #include "common/store/store.h"
+#include "services/webhook-ingest/alert_write.h"
 
 /* Files shrink and grow around the limit: it has ended when nothing gave way for so long. */
 #define ENDS_AFTER_MS (10 * 60 * 1000)
@@ -17,10 +18,11 @@
 struct disk_alert {
     struct app *app;
     struct state_store state;
-    bool raised; /* as state.db has it */
+    _Atomic bool over;
+    bool raised; /* as the state has it */
     bool logged;
     int64_t over_ms;  /* boot ms when it was over last, 0: never */
-    int64_t again_ms; /* boot ms before which state.db is left alone */
+    int64_t again_ms; /* boot ms before which the state is left alone */
     int64_t since;    /* wall ms */
 };
 
@@ -41,46 +43,29 @@ static void log_change(struct disk_alert *d, bool over)
         log_info("disk-limit-ends", WITHIN);
 }
 
-static int write_rows(struct disk_alert *d, bool firing, int64_t now_wall)
-{
-    struct db *db = d->state.db;
-    struct alert_row row = { .since = d->since };
-    int64_t dropped = 0;
-    int r;
-
-    (void)snprintf(row.name, sizeof row.name, "%s", alert_kind_text(ALERT_DISK_LIMIT));
-    (void)snprintf(row.detail, sizeof row.detail, "%s", firing ? OVER : WITHIN);
-    r = firing ? alerts_raise(db, &row) : alerts_clear(db, row.name, row.bridge, row.session);
-    if (r != 0)
-        return r; /* ALERTS_NONE: there is nothing to take back */
-    r = alerts_note_change(db, &row, firing, now_wall);
-    return r == 0 ? alerts_post(db, ALERTS_SINK_ALL, &row, firing, now_wall, &dropped) : r;
-}
-
 /* Returns 0 or -errno. */
 static int write_alert(struct disk_alert *d, bool firing, int64_t now_wall)
 {
-    int r = state_store_open(&d->state);
+    struct alert_row row = { .since = d->since };
 
-    if (r == 0)
-        r = db_begin(d->state.db);
-    if (r != 0)
-        return r;
-    r = write_rows(d, firing, now_wall);
-    if (r >= 0)
-        r = db_commit(d->state.db);
-    db_rollback(d->state.db);
-    return r;
+    (void)snprintf(row.name, sizeof row.name, "%s", alert_kind_text(ALERT_DISK_LIMIT));
+    (void)snprintf(row.detail, sizeof row.detail, "%s", firing ? OVER : WITHIN);
+    return alert_write(&d->state, &row, firing, now_wall);
 }
 
-void disk_alert_update(struct disk_alert *d, bool over)
+void disk_alert_note(struct disk_alert *d, bool over)
+{
+    d->over = over;
+}
+
+void disk_alert_second(struct disk_alert *d)
 {
     struct clock *clock = app_clock(d->app);
     int64_t now = clock->boot_ms(clock);
     int64_t wait;
     bool wanted;
 
-    if (over)
+    if (d->over)
         d->over_ms = now;
     wanted = d->over_ms > 0 && now - d->over_ms < ENDS_AFTER_MS;
     log_change(d, wanted);
@@ -88,6 +73,7 @@ void disk_alert_update(struct disk_alert *d, bool over)
         return;
     d->since = wanted ? clock->wall_ms(clock) : d->since;
     wait = state_store_result(&d->state, write_alert(d, wanted, clock->wall_ms(clock)));
+    alert_write_done(&d->state);
     d->again_ms = wait > 0 ? now + wait : 0;
     if (wait == 0)
         d->raised = wanted;
@@ -106,7 +92,7 @@ static int on_row(void *ctx, const struct alert_row *row)
     return 0;
 }
 
-/* An earlier run may have raised it: the limit was made larger since. A state.db that cannot be read has none. */
+/* An earlier run may have raised it: the limit was made larger since. A state that cannot be read has none. */
 static void load(struct disk_alert *d)
 {
     struct db *db = NULL;
@@ -116,14 +102,14 @@ static void load(struct disk_alert *d)
     db_close(db);
 }
 
-int disk_alert_open(struct app *app, const char *data_dir, struct disk_alert **ret)
+int disk_alert_open(struct app *app, const char *store, struct disk_alert **ret)
 {
     struct disk_alert *d = mem_zalloc(sizeof *d);
 
     if (!d)
         return -ENOMEM;
     d->app = app;
-    d->state = STATE_STORE(data_dir, "an alert about the disk limit is raised later");
+    d->state = STATE_STORE(store, "an alert about the disk limit is raised later");
     load(d);
     *ret = d;
     return 0;

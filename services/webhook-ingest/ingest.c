@@ -185,17 +185,24 @@ static int open_server(struct ingest *in)
 
 /* ---- running and stopping -------------------------------------------------------------------- */
 
+static void write_alerts(void *ctx)
+{
+    struct ingest *in = ctx;
+
+    arrival_alert_second(in->arrival_alert);
+    disk_alert_second(in->disk_alert);
+}
+
 static void on_second(void *ctx)
 {
     struct ingest *in = ctx;
 
     status_report_second(in->report);
-    /* Not with a database server: this loop answers webhooks, and must not wait for a server that hangs. A state.db of
-     * its own beside the database would be read by nobody. */
-    if (!store_is_server(app_store(&in->settings.app))) {
-        arrival_alert_second(in->arrival_alert);
-        disk_alert_update(in->disk_alert, status_report_is_over_disk(in->report));
-    }
+    disk_alert_note(in->disk_alert, status_report_is_over_disk(in->report));
+    if (!in->alert_thread)
+        write_alerts(in);
+    else if (status_report_is_writable(in->report)) /* else the log says already that the server is away */
+        alert_thread_poke(in->alert_thread);
     if (status_report_is_fatal(in->report) && committer_waiting(in->committer) == 0)
         app_fail(in->app, EXIT_NEGATIVE); /* all were answered 503 */
     timer_start(in->second, SECOND_MS);
@@ -230,6 +237,18 @@ static int start_timers(struct ingest *in)
     return r == 0 ? loop_on_signal(app_loop(in->app), SIGHUP, on_reload, in) : r;
 }
 
+static int open_alerts(struct ingest *in)
+{
+    const char *store = app_store(&in->settings.app);
+    int r = disk_alert_open(in->app, store, &in->disk_alert);
+
+    if (r == 0)
+        r = arrival_alert_open(in->app, store, in->settings.alert_after_ms, &in->arrival_alert);
+    if (r == 0 && store_is_server(store))
+        r = alert_thread_open(write_alerts, in, &in->alert_thread);
+    return r;
+}
+
 static const struct app_spec ingest_spec = {
     .service = "webhook-ingest",
     .is_service = true,
@@ -256,10 +275,7 @@ int ingest_open(struct ingest *in, const struct app_start *start)
     if (r == 0)
         r = status_report_open(in->committer, in->publisher, in->settings.app.data_dir, &in->report);
     if (r == 0)
-        r = disk_alert_open(in->app, in->settings.app.data_dir, &in->disk_alert);
-    if (r == 0)
-        r = arrival_alert_open(in->app, in->settings.app.data_dir, in->settings.alert_after_ms,
-                               &in->arrival_alert);
+        r = open_alerts(in);
     if (r == 0)
         r = open_receiver(in);
     if (r != 0)
@@ -280,6 +296,7 @@ void ingest_close(struct ingest *in)
     receiver_close(in->receiver);
     sources_close(in->sources);
     status_report_close(in->report);
+    alert_thread_close(in->alert_thread);
     disk_alert_close(in->disk_alert);
     arrival_alert_close(in->arrival_alert);
     timer_close(in->second);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "common/app/app.h"
+#include "services/webhook-ingest/alert_thread.h"
 #include "services/webhook-ingest/arrival_alert.h"
 #include "services/webhook-ingest/committer.h"
 #include "services/webhook-ingest/disk_alert.h"
@@ -23,6 +24,7 @@ struct ingest {
     struct status_report *report;
     struct arrival_alert *arrival_alert;
     struct disk_alert *disk_alert;
+    struct alert_thread *alert_thread; /* NULL: the loop writes the alerts */
     struct http_server *server;
     struct timer *second, *stop;
 };

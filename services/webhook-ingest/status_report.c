@@ -166,6 +166,11 @@ const char *status_report_log_id(const struct status_report *r)
     return r->reported.log_id;
 }
 
+bool status_report_is_writable(const struct status_report *r)
+{
+    return r->reported.open && r->reported.result == 0;
+}
+
 bool status_report_is_over_disk(const struct status_report *r)
 {
     return r->reported.disk_over;

@@ -23,6 +23,8 @@ void status_report_update(struct status_report *r);
 void status_report_second(struct status_report *r);
 void status_report_gauges(void *ctx); /* before metrics are shown; @ctx is the struct status_report */
 const char *status_report_log_id(const struct status_report *r); /* of the last update, as in events_log.h */
+bool status_report_is_writable(
+    const struct status_report *r); /* the log is open, its last commit went well */
 bool status_report_is_over_disk(
     const struct status_report *r);                         /* beyond ZAPKEEP_DISK_SIZE: something gave way */
 bool status_report_is_fatal(const struct status_report *r); /* the process has to end */

@@ -64,6 +64,23 @@ static void test_raise_and_clear(void **state)
     db_close(db);
 }
 
+static void test_an_alert_of_two_programs_begins_once(void **state)
+{
+    struct db *db = open_db();
+    struct alert_row again = lost;
+    int n = 0;
+
+    again.since = 2000;
+    again.detail[0] = '\0'; /* count() would see it */
+    assert_int_equal(alerts_begin(db, &lost), 0);
+    assert_int_equal(alerts_begin(db, &again), ALERTS_THERE);
+    assert_int_equal(alerts_each(db, NULL, count, &n), 0);
+    assert_int_equal(n, 1);
+    assert_int_equal(alerts_clear(db, lost.name, lost.bridge, lost.session), 0);
+    assert_int_equal(alerts_begin(db, &lost), 0);
+    db_close(db);
+}
+
 static int first(struct db *db, const char *sink, struct alert_note *ret)
 {
     int n = 0;
@@ -217,6 +234,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_raise_and_clear),
+        cmocka_unit_test(test_an_alert_of_two_programs_begins_once),
         cmocka_unit_test(test_outbox_is_a_queue_per_sink),
         cmocka_unit_test(test_what_came_and_went_is_not_released),
         cmocka_unit_test(test_sinks_that_have_notes),
