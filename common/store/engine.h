@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "common/base/text.h"
+#include "common/store/events_ids.h"
 #include "common/store/move_side.h"
 #include "common/store/report.h"
 
@@ -19,7 +20,6 @@ struct buf;
 struct clock;
 struct engine;
 struct event_filter;
-struct event_ids;
 struct event_log;
 struct event_log_engine;
 struct event_new;
@@ -138,13 +138,10 @@ struct event_log_engine {
     void (*close)(struct event_log *l);
     const char *(*error)(const struct event_log *l);
     bool (*sync_failed)(const struct event_log *l);
-    int64_t (*head)(const struct event_log *l);
-    int64_t (*oldest)(const struct event_log *l);
-    const char *(*id)(const struct event_log *l);
     int (*begin)(struct event_log *l);
     int (*add)(struct event_log *l, const struct event_new *e, int *ret_result, int64_t *ret_seq);
     int (*append)(struct event_log *l, const struct event_new *e, int64_t *ret_seq);
-    int (*reject)(struct event_log *l, const struct event_rejected *e);
+    int (*reject)(struct event_log *l, const struct event_rejected *e); /* its body is cut, no text is NULL */
     int (*probe)(struct event_log *l, int64_t now_ms);
     int (*commit)(struct event_log *l);
     int64_t (*touch)(struct event_log *l);
@@ -181,4 +178,9 @@ struct store_role {
 /* An engine's event log begins with this. */
 struct event_log {
     const struct event_log_engine *engine;
+    int64_t head, oldest; /* committed; 0: none */
+    struct event_ids ids;
 };
+
+/* The row of a rejected event; @fmt: the kinds of its six values, as in sql_query(). */
+int event_rejected_insert(struct db *db, const struct event_rejected *e, const char *fmt);

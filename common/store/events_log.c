@@ -1,10 +1,11 @@
-/* Each function by the engine of the log. */
+/* Each function by the engine of the log; its bounds and a rejected event's row are the same in both. */
 #include "common/store/events_log.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 #include "common/store/engine.h"
+#include "common/store/sql.h"
 
 void event_id_format(const char *digits, int64_t seq, char ret[EVENT_ID_MAX])
 {
@@ -29,17 +30,17 @@ bool event_log_sync_failed(const struct event_log *l)
 
 int64_t event_log_head(const struct event_log *l)
 {
-    return l->engine->head(l);
+    return l->head;
 }
 
 int64_t event_log_oldest(const struct event_log *l)
 {
-    return l->engine->oldest(l);
+    return l->oldest;
 }
 
 const char *event_log_id(const struct event_log *l)
 {
-    return l->engine->id(l);
+    return event_ids_of(&l->ids, l->head + 1);
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
@@ -61,7 +62,22 @@ int event_log_append(struct event_log *l, const struct event_new *e, int64_t *re
 
 int event_log_reject(struct event_log *l, const struct event_rejected *e)
 {
-    return l->engine->reject(l, e);
+    struct event_rejected row = *e;
+
+    row.bridge = e->bridge.p ? e->bridge : STR_LIT("");
+    row.headers = e->headers.p ? e->headers : STR_LIT("");
+    row.body = e->body.p ? e->body : STR_LIT("");
+    if (row.body.n > EVENT_REJECTED_BODY_MAX)
+        row.body.n = EVENT_REJECTED_BODY_MAX;
+    return l->engine->reject(l, &row);
+}
+
+int event_rejected_insert(struct db *db, const struct event_rejected *e, const char *fmt)
+{
+    return sql_run(db,
+                   "INSERT INTO rejected (at, bridge, reason, headers, size, body)"
+                   " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                   fmt, e->at, e->bridge, e->reason, e->headers, e->size, e->body);
 }
 
 int event_log_probe(struct event_log *l, int64_t now_ms)

@@ -107,21 +107,22 @@ static int prepare(struct pg_db *d)
 static int load(struct pg_log *l)
 {
     int64_t head = 0;
-    int r = event_ids_load(&l->d->db, &l->ids);
+    int r = event_ids_load(&l->d->db, &l->log.ids);
 
     if (r == 0)
         r = query_int(l, "SELECT seq FROM log_head WHERE id = 1", &head);
     if (r == 0)
-        r = query_int(l, "SELECT coalesce(min(seq), 0) FROM event", &l->oldest);
+        r = query_int(l, "SELECT coalesce(min(seq), 0) FROM event", &l->log.oldest);
     if (r != 0)
         return r;
     if (head <
-        l->head) { /* a failover lost commits of this process: their seqs must not come again with one id */
-        r = event_ids_fork(&l->d->db, l->head);
+        l->log
+            .head) { /* a failover lost commits of this process: their seqs must not come again with one id */
+        r = event_ids_fork(&l->d->db, l->log.head);
         if (r == 0)
-            r = event_ids_load(&l->d->db, &l->ids);
+            r = event_ids_load(&l->d->db, &l->log.ids);
     }
-    l->head = head;
+    l->log.head = head;
     return r;
 }
 
@@ -202,8 +203,8 @@ static int number(struct pg_log *l, int n)
     if (r == 0 && keys < 0)
         r = keys;
     if (r == 0 && begins) {
-        l->head = l->new_head = pg_pipeline_int(&p, head);
-        l->row_head = l->head + n;
+        l->log.head = l->new_head = pg_pipeline_int(&p, head);
+        l->row_head = l->log.head + n;
     }
     if (r == 0 && n > 0)
         batch_number(&l->batch, p.results[keys], &l->new_head);
@@ -264,7 +265,7 @@ static void log_rollback(struct event_log *log)
     if (l->d)
         l->d->in_transaction = false;
     l->begun = false;
-    l->new_head = l->head;
+    l->new_head = l->log.head;
     l->partitions_end = 0; /* one may have been made by the transaction that is undone */
 }
 
@@ -296,17 +297,11 @@ static int log_append(struct event_log *log, const struct event_new *e, int64_t 
 static int log_reject(struct event_log *log, const struct event_rejected *e)
 {
     struct pg_log *l = pg_log(log);
-    struct str body = e->body.p ? e->body : STR_LIT("");
     int r = pg_log_hold(l);
 
-    if (body.n > EVENT_REJECTED_BODY_MAX)
-        body.n = EVENT_REJECTED_BODY_MAX;
     if (r == 0)
-        r = sql_run(&l->d->db,
-                    "INSERT INTO rejected (at, bridge, reason, headers, size, body)"
-                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                    "itsbib", e->at, e->bridge.p ? e->bridge : STR_LIT(""), e->reason,
-                    e->headers.p ? e->headers : STR_LIT(""), e->size, body);
+        r = event_rejected_insert(&l->d->db, e,
+                                  "itsbib"); /* headers are bytes: a sender may put anything into them */
     return r == 0 ? 0 : fail(l, r);
 }
 
@@ -374,7 +369,7 @@ static int commit_new(struct pg_log *l)
 {
     struct pg_pipeline p;
     int64_t head = 0;
-    int at, r = pg_log_partitions(l, l->head + l->batch.n);
+    int at, r = pg_log_partitions(l, l->log.head + l->batch.n);
 
     if (r != 0)
         return r;
@@ -430,8 +425,8 @@ static int log_commit(struct event_log *log)
         return fail(l, r);
     }
     l->begun = l->d->in_transaction = false;
-    l->head = l->new_head > l->head ? l->new_head : l->head;
-    l->oldest = l->oldest == 0 && l->head > 0 ? 1 : l->oldest;
+    l->log.head = l->new_head > l->log.head ? l->new_head : l->log.head;
+    l->log.oldest = l->log.oldest == 0 && l->log.head > 0 ? 1 : l->log.oldest;
     return 0;
 }
 
@@ -455,21 +450,6 @@ static bool log_sync_failed(const struct event_log *log)
 {
     (void)log; /* a commit is on the server's disk; a connection that broke is opened again */
     return false;
-}
-
-static int64_t log_head(const struct event_log *log)
-{
-    return pg_log(log)->head;
-}
-
-static int64_t log_oldest(const struct event_log *log)
-{
-    return pg_log(log)->oldest;
-}
-
-static const char *log_id(const struct event_log *log)
-{
-    return event_ids_of(&pg_log(log)->ids, pg_log(log)->head + 1);
 }
 
 static void log_wal(const struct event_log *log, struct event_wal *ret)
@@ -512,9 +492,6 @@ static const struct event_log_engine log_engine = {
     .close = log_close,
     .error = log_error,
     .sync_failed = log_sync_failed,
-    .head = log_head,
-    .oldest = log_oldest,
-    .id = log_id,
     .begin = log_begin,
     .add = log_add,
     .append = log_append,

@@ -12,16 +12,14 @@
 #include "common/store/postgres/notifier.h"
 
 struct pg_log {
-    struct event_log log; /* first */
+    struct event_log log; /* first; its bounds: as far as this process knows */
     char *where;
     struct pg_db *d; /* NULL: not connected */
     struct pg_notifier notifier;
     int64_t retry_at_ms; /* no connection is tried before */
-    struct event_ids ids;
     struct batch batch;
-    int careful;          /* so many batches more are not taken for new */
-    bool begun;           /* the head is locked */
-    int64_t head, oldest; /* committed, as far as this process knows */
+    int careful; /* so many batches more are not taken for new */
+    bool begun;  /* the head is locked */
     int64_t new_head;
     int64_t row_head; /* the row of the head, as this transaction has it */
     char ingest[17];  /* this process, in the table of batches */

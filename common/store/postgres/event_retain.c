@@ -54,7 +54,7 @@ int pg_make_partition(struct pg_db *d, int64_t number)
 
 int pg_log_partitions(struct pg_log *l, int64_t last)
 {
-    int64_t number = (l->partitions_end > 0 ? l->partitions_end : l->head + 1) / PG_PARTITION_EVENTS;
+    int64_t number = (l->partitions_end > 0 ? l->partitions_end : l->log.head + 1) / PG_PARTITION_EVENTS;
     int r = 0;
 
     for (; r == 0 && last >= l->partitions_end; number++) {
@@ -96,7 +96,7 @@ static int mark(struct pg_log *l, int64_t now_ms)
         return 0;
     r = sql_run(&l->d->db,
                 "INSERT INTO mark VALUES (?1, ?2) ON CONFLICT (at) DO UPDATE SET seq = excluded.seq", "ii",
-                now_ms, l->head);
+                now_ms, l->log.head);
     if (r == 0)
         l->mark_at_ms = now_ms;
     return r;
@@ -141,10 +141,10 @@ static int expire_keys(struct pg_log *l, int64_t now_ms, int64_t horizon, struct
 int pg_log_used_bytes(struct event_log *log, int64_t *ret)
 {
     struct pg_log *l = pg_log(log);
-    int64_t number = l->oldest / PG_PARTITION_EVENTS;
+    int64_t number = l->log.oldest / PG_PARTITION_EVENTS;
     int64_t end = (number + 1) * PG_PARTITION_EVENTS - 1;
-    int64_t gone = l->oldest - number * PG_PARTITION_EVENTS;
-    int64_t there = (l->head < end ? l->head : end) - l->oldest + 1;
+    int64_t gone = l->log.oldest - number * PG_PARTITION_EVENTS;
+    int64_t there = (l->log.head < end ? l->log.head : end) - l->log.oldest + 1;
     int64_t first = 0;
     char name[64];
     int r = pg_log_connect(l);
@@ -189,7 +189,7 @@ static int due_by_age(struct pg_log *l, const struct event_retention *rule, int6
 
 static int remove_up_to(struct pg_log *l, int64_t last, struct event_pruned *ret)
 {
-    int64_t number = l->oldest / PG_PARTITION_EVENTS;
+    int64_t number = l->log.oldest / PG_PARTITION_EVENTS;
     int64_t end = (number + 1) * PG_PARTITION_EVENTS - 1;
     int r;
 
@@ -199,8 +199,8 @@ static int remove_up_to(struct pg_log *l, int64_t last, struct event_pruned *ret
         r = sql_run(&l->d->db, "DELETE FROM event WHERE seq <= ?1", "i", last);
     if (r != 0)
         return r;
-    ret->rows = last - l->oldest + 1;
-    l->oldest = last + 1;
+    ret->rows = last - l->log.oldest + 1;
+    l->log.oldest = last + 1;
     l->used_at_ms = 0;
     return 0;
 }
@@ -219,7 +219,7 @@ static int64_t excess_bytes(const struct event_retention *rule, int64_t used, bo
 /* So many of the oldest rows are @bytes, by the average. */
 static int64_t rows_of(const struct pg_log *l, int64_t bytes, int64_t used)
 {
-    int64_t rows = l->head - l->oldest + 1;
+    int64_t rows = l->log.head - l->log.oldest + 1;
     double n = (double)bytes * (double)rows / (double)(used > 0 ? used : 1);
 
     return n < (double)rows ? (int64_t)n + 1 : rows;
@@ -230,17 +230,17 @@ static int remove_events(struct pg_log *l, const struct event_retention *rule, i
                          struct event_pruned *ret)
 {
     int64_t due = 0, used = 0, newest_at = 0, excess;
-    int64_t end = (l->oldest / PG_PARTITION_EVENTS + 1) * PG_PARTITION_EVENTS - 1;
+    int64_t end = (l->log.oldest / PG_PARTITION_EVENTS + 1) * PG_PARTITION_EVENTS - 1;
     int64_t max = ROWS_MAX;
     struct retention_removal plan;
     int r = used_bytes(l, &used);
 
-    if (r != 0 || l->head == 0 || l->oldest == 0)
+    if (r != 0 || l->log.head == 0 || l->log.oldest == 0)
         return r;
-    if (end < l->head && rule->age_ms > 0) {
+    if (end < l->log.head && rule->age_ms > 0) {
         r = sql_get_int(&l->d->db, "SELECT at FROM event WHERE seq = ?1", &newest_at, "i", end);
         if (r == 0 && newest_at < now_ms - rule->age_ms) {
-            max = end - l->oldest + 1;
+            max = end - l->log.oldest + 1;
             due = end;
         }
     }
@@ -252,9 +252,9 @@ static int remove_events(struct pg_log *l, const struct event_retention *rule, i
         r = due_by_age(l, rule, now_ms, max, &due);
     if (r < 0)
         return r;
-    plan = retention_plan(l->oldest, l->head, rule, used, ret->over, due, max);
+    plan = retention_plan(l->log.oldest, l->log.head, rule, used, ret->over, due, max);
     ret->held = plan.held;
-    if (plan.last < l->oldest)
+    if (plan.last < l->log.oldest)
         return 0;
     ret->forced = plan.forced;
     ret->more = plan.more;
@@ -276,12 +276,12 @@ static int drop_rejected(struct pg_log *l)
 static int look(struct pg_log *l)
 {
     int64_t oldest = 0;
-    int r = sql_get_int(&l->d->db, "SELECT seq FROM log_head WHERE id = 1", &l->head, "");
+    int r = sql_get_int(&l->d->db, "SELECT seq FROM log_head WHERE id = 1", &l->log.head, "");
 
     if (r == 0)
         r = sql_get_int(&l->d->db, "SELECT coalesce(min(seq), 0) FROM event", &oldest, "");
     if (r == 0)
-        l->oldest = oldest;
+        l->log.oldest = oldest;
     return r;
 }
 
@@ -308,7 +308,7 @@ int pg_log_prune(struct event_log *log, const struct event_retention *rule, int6
     if (r == 0)
         r = look(l);
     if (r == 0)
-        r = pg_log_partitions(l, l->head + PG_PARTITION_EVENTS / 2);
+        r = pg_log_partitions(l, l->log.head + PG_PARTITION_EVENTS / 2);
     if (r == 0)
         r = mark(l, now_ms);
     if (r == 0)

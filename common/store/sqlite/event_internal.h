@@ -19,8 +19,6 @@ struct sqlite_log {
     struct db *db;
     char *dir;
     int lock_fd;
-    struct event_ids ids;
-    int64_t head, oldest;         /* committed */
     int64_t new_head, new_oldest; /* with the open transaction */
     int64_t mark_at;              /* time of the newest horizon mark, 0: none yet */
     int64_t new_mark_at;

@@ -39,14 +39,14 @@ static int take_lock(struct sqlite_log *l, int64_t *ret_pid)
 
 static int load_bounds(struct sqlite_log *l)
 {
-    int r = sql_get_int(l->db, "SELECT coalesce(max(seq), 0) FROM event", &l->head, "");
+    int r = sql_get_int(l->db, "SELECT coalesce(max(seq), 0) FROM event", &l->log.head, "");
 
     if (r == 0)
-        r = sql_get_int(l->db, "SELECT coalesce(min(seq), 0) FROM event", &l->oldest, "");
+        r = sql_get_int(l->db, "SELECT coalesce(min(seq), 0) FROM event", &l->log.oldest, "");
     if (r == 0)
         r = sql_get_int(l->db, "SELECT coalesce(max(at), 0) FROM mark", &l->mark_at, "");
-    l->new_head = l->head;
-    l->new_oldest = l->oldest;
+    l->new_head = l->log.head;
+    l->new_oldest = l->log.oldest;
     l->new_mark_at = l->mark_at;
     return r;
 }
@@ -67,7 +67,7 @@ static int open_files(struct sqlite_log *l)
     if (r == 0)
         sqlite_companions_adopt(l->db, path);
     if (r == 0)
-        r = event_ids_load(l->db, &l->ids);
+        r = event_ids_load(l->db, &l->log.ids);
     if (r == 0)
         r = load_bounds(l);
     return r == 0 ? sqlite_sync_dir(l->dir) : r;
@@ -87,27 +87,6 @@ static bool log_sync_failed(const struct event_log *log)
     struct sqlite_log *l = sqlite_log(log);
 
     return db_sync_failed(l->db);
-}
-
-static int64_t log_head(const struct event_log *log)
-{
-    struct sqlite_log *l = sqlite_log(log);
-
-    return l->head;
-}
-
-static int64_t log_oldest(const struct event_log *log)
-{
-    struct sqlite_log *l = sqlite_log(log);
-
-    return l->oldest;
-}
-
-static const char *log_id(const struct event_log *log)
-{
-    struct sqlite_log *l = sqlite_log(log);
-
-    return event_ids_of(&l->ids, l->head + 1);
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */
@@ -210,8 +189,8 @@ static void log_rollback(struct event_log *log)
     struct sqlite_log *l = sqlite_log(log);
 
     db_rollback(l->db);
-    l->new_head = l->head;
-    l->new_oldest = l->oldest;
+    l->new_head = l->log.head;
+    l->new_oldest = l->log.oldest;
     l->new_mark_at = l->mark_at;
     l->rejected_rows = -1;
 }
@@ -225,8 +204,8 @@ static int log_commit(struct event_log *log)
         log_rollback(log);
         return r;
     }
-    l->head = l->new_head;
-    l->oldest = l->new_oldest;
+    l->log.head = l->new_head;
+    l->log.oldest = l->new_oldest;
     l->mark_at = l->new_mark_at;
     return 0;
 }
@@ -266,21 +245,14 @@ static int drop_oldest_rejected(struct sqlite_log *l)
 static int log_reject(struct event_log *log, const struct event_rejected *e)
 {
     struct sqlite_log *l = sqlite_log(log);
-    struct str body = e->body.p ? e->body : STR_LIT("");
     int r = count_rejected(l);
 
-    if (body.n > EVENT_REJECTED_BODY_MAX)
-        body.n = EVENT_REJECTED_BODY_MAX;
     if (r == 0)
-        r = sql_run(l->db,
-                    "INSERT INTO rejected (at, bridge, reason, headers, size, body)"
-                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                    "itstib", e->at, e->bridge.p ? e->bridge : STR_LIT(""), e->reason,
-                    e->headers.p ? e->headers : STR_LIT(""), e->size, body);
+        r = event_rejected_insert(l->db, e, "itstib");
     if (r != 0)
         return r;
     l->rejected_rows++;
-    l->rejected_bytes += (int64_t)body.n;
+    l->rejected_bytes += (int64_t)e->body.n;
     while (r == 0 &&
            (l->rejected_rows > EVENT_REJECTED_ROWS_MAX || l->rejected_bytes > EVENT_REJECTED_BYTES_MAX))
         r = drop_oldest_rejected(l);
@@ -309,9 +281,6 @@ static const struct event_log_engine log_engine = {
     .close = log_close,
     .error = log_error,
     .sync_failed = log_sync_failed,
-    .head = log_head,
-    .oldest = log_oldest,
-    .id = log_id,
     .begin = log_begin,
     .add = log_add,
     .append = log_append,
