@@ -12,6 +12,7 @@
 #include "common/store/sessions.h"
 #include "common/store/store.h"
 #include "tests/fuzz/input.h"
+#include "tests/unit/test_folder.h"
 
 static char dir[] = "/tmp/zk-fuzz-XXXXXX";
 static uint64_t sum; /* of the rows that are read: it has to be readable */
@@ -30,12 +31,6 @@ static void clean(void)
         path_of(suffixes[i], path, sizeof path);
         (void)unlink(path);
     }
-}
-
-static void leave(void)
-{
-    clean();
-    (void)rmdir(dir);
 }
 
 static void touch(const char *text)
@@ -80,8 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct db *db = NULL;
 
     if (!made) {
-        MUST(mkdtemp(dir) != NULL);
-        (void)atexit(leave);
+        MUST(test_folder(dir) != NULL);
         made = true;
     }
     write_file(data, n);

@@ -10,19 +10,11 @@
 #include "common/store/ack_window.h"
 #include "common/store/acks.h"
 #include "tests/fuzz/input.h"
+#include "tests/unit/test_folder.h"
 
 #define KEY 4711
 
 static char dir[] = "/tmp/zk-fuzz-XXXXXX";
-
-static void leave(void)
-{
-    char path[64];
-
-    (void)snprintf(path, sizeof path, "%s/" ACKS_FILE, dir);
-    (void)unlink(path);
-    (void)rmdir(dir);
-}
 
 static void on_ack(void *ctx, const struct ack *e)
 {
@@ -70,8 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     static bool made;
 
     if (!made) {
-        MUST(mkdtemp(dir) != NULL);
-        (void)atexit(leave);
+        MUST(test_folder(dir) != NULL);
         made = true;
     }
     read_acks(data, n);

@@ -21,6 +21,7 @@ BIN = "/usr/lib/postgresql/15/bin"
 SETTINGS = {
     "listen_addresses": "''", "shared_buffers": "32MB", "max_connections": "60", "logging_collector": "off",
     "autovacuum_naptime": "10s", "max_wal_size": "256MB",
+    "dynamic_shared_memory_type": "mmap",  # in the server's folder, so that it goes with it after a SIGKILL
 }
 
 
@@ -80,6 +81,12 @@ class Server:
         self.sql(f"CREATE DATABASE {database}", "postgres")
         return self.uri(database)
 
+    def create_for(self, test):
+        """(name, URI) of an empty database of this test; the one of an earlier run of it is dropped."""
+        name = f"zk{abs(hash(test)) % 10**9}"
+        self.sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", "postgres")
+        return name, self.create(name)
+
     def members(self):
         """The postmaster and its children."""
         children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(self.process.pid)], capture_output=True, text=True)
@@ -105,7 +112,17 @@ class Server:
             self.process.send_signal(signal.SIGQUIT)
             self.process.wait()
             self.process = None
+        self.free_segment()
         shutil.rmtree(self.top, ignore_errors=True)
+
+    def free_segment(self):
+        """The segment of System V that a server keeps as its lock: one that was killed has left it."""
+        try:
+            with open(f"{self.data}/postmaster.pid", encoding="utf-8") as f:
+                segment = f.read().split("\n")[6].split()[1]
+        except (OSError, IndexError):
+            return
+        subprocess.run(["ipcrm", "-m", segment], capture_output=True)
 
 
 def main(command):

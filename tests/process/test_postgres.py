@@ -36,9 +36,8 @@ def server():
 def stack(server, make_stack, request):
     if server.process is None or server.process.poll() is not None:
         server.start()
-    name = f"zk{abs(hash(request.node.name)) % 10**9}"
-    server.sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", "postgres")
-    stack = make_stack(ZAPKEEP_STORE=server.create(name).replace("zapkeep@", f"zapkeep:{PASSWORD}@"), **FAST)
+    name, uri = server.create_for(request.node.name)
+    stack = make_stack(ZAPKEEP_STORE=uri.replace("zapkeep@", f"zapkeep:{PASSWORD}@"), **FAST)
     stack.database = name
     stack.cli("store", "init", check=True)
     yield stack

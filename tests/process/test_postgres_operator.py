@@ -20,9 +20,8 @@ PASSWORD = secrets_watch.mark("the database's password", "pg-password-1f6b")
 
 
 def use(server, make_stack, request, **settings):
-    name = f"zk{abs(hash(request.node.name)) % 10**9}"
-    server.sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", "postgres")
-    stack = make_stack(ZAPKEEP_STORE=server.create(name), **settings)
+    name, uri = server.create_for(request.node.name)
+    stack = make_stack(ZAPKEEP_STORE=uri, **settings)
     stack.database = name
     return stack
 

@@ -23,8 +23,8 @@ def server():
 
 @pytest.fixture
 def stack(server, make_stack, request):
-    name = f"zk{abs(hash(request.node.name)) % 10**9}"
-    stack = make_stack(ZAPKEEP_STORE=server.create(name))
+    name, uri = server.create_for(request.node.name)
+    stack = make_stack(ZAPKEEP_STORE=uri)
     stack.database = name
     stack.cli("store", "init", check=True)
     return stack

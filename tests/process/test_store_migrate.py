@@ -38,9 +38,7 @@ def server():
 @pytest.fixture
 def database(server, request):
     """(name, URI) of a database without tables."""
-    name = f"zk{abs(hash(request.node.name)) % 10**9}"
-    server.sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)", "postgres")
-    return name, server.create(name)
+    return server.create_for(request.node.name)
 
 
 def window(floor, done):

@@ -19,6 +19,7 @@
 #include "common/store/sqlite/backup.h"
 #include "common/store/store.h"
 #include "tests/unit/memory_door.h"
+#include "tests/unit/test_folder.h"
 
 /* More than any of these needs: a loop that does not end is a test that fails. */
 #define ALLOCATIONS_MAX 20000
@@ -39,7 +40,7 @@ static char dir[64];
 static int make_folder(void **state)
 {
     (void)snprintf(dir, sizeof dir, "%s/zk_oom_XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    return mkdtemp(dir) ? 0 : -1;
+    return test_folder(dir) ? 0 : -1;
 }
 
 static void empty_folder(void)
@@ -52,12 +53,6 @@ static void empty_folder(void)
         (void)snprintf(path, sizeof path, "%s/%s", dir, files[i]);
         (void)unlink(path);
     }
-}
-
-static int remove_folder(void **state)
-{
-    empty_folder();
-    return rmdir(dir);
 }
 
 /* Runs @use with the door closed after the first, second, third … allocation, until it is closed too late. */
@@ -261,8 +256,8 @@ static void a_call_ends_once_or_is_not_begun(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(state_db_without_memory, make_folder, remove_folder),
-        cmocka_unit_test_setup_teardown(the_event_log_without_memory, make_folder, remove_folder),
+        cmocka_unit_test_setup(state_db_without_memory, make_folder),
+        cmocka_unit_test_setup(the_event_log_without_memory, make_folder),
         cmocka_unit_test(a_program_starts_or_says_that_it_cannot),
         cmocka_unit_test(a_call_ends_once_or_is_not_begun),
     };

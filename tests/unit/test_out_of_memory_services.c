@@ -37,6 +37,7 @@
 #include "services/reconnect-worker/startup.h"
 #include "services/webhook-ingest/ingest.h"
 #include "tests/unit/memory_door.h"
+#include "tests/unit/test_folder.h"
 
 /* Points of a service that are tried, spread over all of its allocations. */
 #define POINTS 8
@@ -664,7 +665,7 @@ static int open_world(void **state)
 
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     (void)snprintf(dir, sizeof dir, "%s/zk_oom_XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    if (shared == MAP_FAILED || !mkdtemp(dir))
+    if (shared == MAP_FAILED || !test_folder(dir))
         return -1;
     (void)close(listen_on_any(&ingest_port));
     (void)close(listen_on_any(&console_port));
@@ -680,12 +681,6 @@ static int open_world(void **state)
     return memory_door_open();
 }
 
-static int close_world(void **state)
-{
-    empty_folder();
-    return rmdir(dir);
-}
-
 int main(int argc, char *argv[])
 {
     const struct CMUnitTest tests[] = {
@@ -697,5 +692,5 @@ int main(int argc, char *argv[])
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
 
-    return cmocka_run_group_tests(tests, open_world, close_world);
+    return cmocka_run_group_tests(tests, open_world, NULL);
 }

@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/base/mem.h"
 #include "common/store/events_log.h"
 #include "common/store/store.h"
 #include "services/monitor/received_feed.h"
+#include "tests/unit/test_folder.h"
 
 struct seen {
     char text[256];
@@ -52,17 +52,15 @@ static void take(struct received_feed *f, struct seen *a, struct seen *b, const 
 
 static void test_each_bridge_gets_its_own(void **state)
 {
-    char dir[] = "/tmp/zk-received-XXXXXX", path[64];
+    char dir[] = "/tmp/zk-received-XXXXXX";
     struct monitor_settings settings = { .app = { .store = "" } };
     const struct monitor_context m = { .settings = &settings };
-    static const char *const files[] = { "events.db", "events.db-wal", "events.db-shm", "events.lock",
-                                         "events.db-id" };
     struct seen a = { "" }, b = { "" };
     struct received_feed *f;
     struct event_log *log;
     int64_t pid;
 
-    assert_non_null(mkdtemp(dir));
+    assert_non_null(test_folder(dir));
     settings.app.data_dir = dir;
     assert_int_equal(received_feed_open(&m, &f), 0);
     assert_int_equal(received_feed_add(f, "a", on_received, &a), 0);
@@ -88,11 +86,6 @@ static void test_each_bridge_gets_its_own(void **state)
 
     received_feed_close(f);
     event_log_close(log);
-    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
-        (void)snprintf(path, sizeof path, "%s/%s", dir, files[i]);
-        (void)unlink(path);
-    }
-    (void)rmdir(dir);
 }
 
 int main(void)
