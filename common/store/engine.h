@@ -12,7 +12,6 @@
 #include <stdint.h>
 
 #include "common/base/text.h"
-#include "common/store/events_ids.h"
 #include "common/store/move_side.h"
 #include "common/store/report.h"
 
@@ -20,15 +19,10 @@ struct buf;
 struct clock;
 struct engine;
 struct event_filter;
+struct event_ids;
 struct event_log;
-struct event_log_engine;
-struct event_new;
-struct event_pruned;
 struct event_reader;
-struct event_rejected;
-struct event_retention;
 struct event_rows;
-struct event_wal;
 struct now;
 struct store_crew;
 struct store_crew_view;
@@ -133,28 +127,6 @@ struct engine {
 extern const struct engine sqlite_engine;   /* a folder */
 extern const struct engine postgres_engine; /* postgresql://… */
 
-/* Writing the log; see events_log.h for each. */
-struct event_log_engine {
-    void (*close)(struct event_log *l);
-    const char *(*error)(const struct event_log *l);
-    bool (*sync_failed)(const struct event_log *l);
-    int (*begin)(struct event_log *l);
-    int (*add)(struct event_log *l, const struct event_new *e, int *ret_result, int64_t *ret_seq);
-    int (*append)(struct event_log *l, const struct event_new *e, int64_t *ret_seq);
-    int (*reject)(struct event_log *l, const struct event_rejected *e); /* its body is cut, no text is NULL */
-    int (*probe)(struct event_log *l, int64_t now_ms);
-    int (*commit)(struct event_log *l);
-    int64_t (*touch)(struct event_log *l);
-    void (*rollback)(struct event_log *l);
-    void (*wal)(const struct event_log *l, struct event_wal *ret);
-    int (*checkpoint)(struct event_log *l);
-    int (*truncate)(struct event_log *l);
-    int (*holders)(const struct event_log *l, int64_t *ret_pids, int max);
-    int (*prune)(struct event_log *l, const struct event_retention *rule, int64_t now_ms, int rows_max,
-                 struct event_pruned *ret);
-    int (*used_bytes)(struct event_log *l, int64_t *ret);
-};
-
 /* An engine's crew and role begin with these (role.h). */
 struct store_crew_engine {
     int (*renew)(struct store_crew *crew, struct store_crew_view *ret);
@@ -174,13 +146,3 @@ struct store_role_engine {
 struct store_role {
     const struct store_role_engine *engine;
 };
-
-/* An engine's event log begins with this. */
-struct event_log {
-    const struct event_log_engine *engine;
-    int64_t head, oldest; /* committed; 0: none */
-    struct event_ids ids;
-};
-
-/* The row of a rejected event; @fmt: the kinds of its six values, as in sql_query(). */
-int event_rejected_insert(struct db *db, const struct event_rejected *e, const char *fmt);

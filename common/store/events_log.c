@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "common/store/engine.h"
+#include "common/store/log_engine.h"
 #include "common/store/sql.h"
 
 void event_id_format(const char *digits, int64_t seq, char ret[EVENT_ID_MAX])

@@ -4,9 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/store/engine.h"
-#include "common/store/events_ids.h"
 #include "common/store/events_log.h"
+#include "common/store/log_engine.h"
 #include "common/store/postgres/batch.h"
 #include "common/store/postgres/connection.h"
 #include "common/store/postgres/notifier.h"

@@ -4,9 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/store/engine.h"
-#include "common/store/events_ids.h"
 #include "common/store/events_log.h"
+#include "common/store/log_engine.h"
 
 /* Where the expiry of deduplication keys stands: the key it looked at last. */
 struct key_cursor {
