@@ -184,6 +184,11 @@ bool subscription_is_own_url(const struct subscription_want *w, struct json_valu
            is_same_path(&a, &b) && (w->any_host || is_same_host(&a, &b));
 }
 
+static bool is_ingest_path(const struct url *u)
+{
+    return str_starts(u->path, "/webhook/") || str_starts(u->path, "/api/v1/messages/webhook");
+}
+
 /* Scheme, host and port; the path only where it is one of webhook-ingest's: others keep their secret there. */
 char *subscription_show_url(const char *url, char *ret, size_t n)
 {
@@ -194,12 +199,21 @@ char *subscription_show_url(const char *url, char *ret, size_t n)
     if (url_parse(url, &u) != 0)
         return ret;
     (void)url_display(url, place, sizeof place);
-    if (str_starts(u.path, "/webhook/") || str_starts(u.path, "/api/v1/messages/webhook"))
+    if (is_ingest_path(&u))
         place[strlen(place) > 2 ? strlen(place) - strlen("/…") : 0] = '\0';
     else
         u.path = STR_NULL;
     (void)snprintf(ret, n, "%.90s%.*s", place, u.path.n > 80 ? 80 : (int)u.path.n, u.path.p ? u.path.p : "");
     return clean_text(ret);
+}
+
+/* Another zapkeep takes webhooks there. Nobody knows where no host is wanted. */
+static bool is_of_other_zapkeep(const struct subscription_want *w, const char *found)
+{
+    struct url a, b;
+
+    return *w->url && !w->any_host && url_parse(w->url, &b) == 0 && url_parse(found, &a) == 0 &&
+           is_ingest_path(&a) && (!is_same_host(&a, &b) || port_of(&a) != port_of(&b));
 }
 
 /* ---- events ---------------------------------------------------------------------------------- */
@@ -370,6 +384,7 @@ struct reading {
     bool any, of_session;
     unsigned differs;
     struct json_value best[SUBSCRIPTION_PATHS_MAX];
+    char other[SUBSCRIPTION_TEXT_MAX]; /* the first one of another zapkeep */
 };
 
 /* A list of all sessions: another one's entry. */
@@ -410,6 +425,8 @@ static int on_hook(void *ctx, struct json_value item)
     if (!*url)
         return 0;
     differs = compare(r->d, r->w, url, r->v);
+    if (!r->other[0] && !(differs & SUBSCRIPTION_DIFFERS_OFF) && is_of_other_zapkeep(r->w, url))
+        (void)subscription_show_url(url, r->other, sizeof r->other);
     if (!is_better(r, differs))
         return 0;
     r->any = true;
@@ -486,6 +503,8 @@ int subscription_read(const struct bridge_driver *d, const struct subscription_w
         s.differs = r.differs;
         s.state = r.differs ? SUBSCRIPTION_DRIFTED : SUBSCRIPTION_RIGHT;
         describe(d, w, r.best, &s);
+        if (!(r.differs & SUBSCRIPTION_DIFFERS_URL)) /* one alone is a drift */
+            memcpy(s.other, r.other, sizeof s.other);
     }
     *ret = s;
     return 0;

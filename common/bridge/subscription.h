@@ -38,6 +38,8 @@ struct subscription {
     char detail
         [SUBSCRIPTION_TEXT_MAX]; /* for people: what differs, or why it is not known; "": all is right */
     char found[SUBSCRIPTION_TEXT_MAX]; /* the URL that may be shown; "": none */
+    /* Beside the one that is ours: the URL of a webhook that goes to the webhook-ingest of another host or port; "": none. */
+    char other[SUBSCRIPTION_TEXT_MAX];
 };
 
 /* Where a bridge's answer has its webhooks, and the events that zapkeep works with. */

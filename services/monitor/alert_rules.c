@@ -92,7 +92,7 @@ bool alert_of_bridge(const struct alert_bridge_facts *f, enum alert_kind k, bool
     case ALERT_BRIDGE_TWO_STACKS:
         return f->rival;
     case ALERT_BRIDGE_CHANGED:
-        return f->changed;
+        return f->changed ? f->changed > 0 : current;
     case ALERT_INGEST_DEAD:
     case ALERT_WORKERS_DEAD:
     case ALERT_FORWARDER_DEAD:

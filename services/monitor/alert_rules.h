@@ -43,7 +43,7 @@ struct alert_bridge_facts {
     bool incident;           /* one that did not begin with the bridge going down */
     int outdated;            /* 1, -1: it is (is not) too old for WhatsApp; 0: not known */
     bool rival;              /* another stack watches it, too */
-    bool changed;            /* another bridge answers in its place, always or in turns */
+    int changed;             /* 1, -1: another bridge answers (or does not) in its place; 0: not known */
     bool two_owners;         /* one of its sessions has the phone of another session */
     bool drifted;            /* webhook subscriptions of its sessions are not what they should be */
     bool unknown_word;       /* it calls a session by a word that its driver does not know */

@@ -131,7 +131,8 @@ void bridge_status_fill(const struct bridge_status *s, struct bridge_update *u)
     u->two_owners = s->two_owners;
     u->facts.rival = s->rival_here || s->rival_hook[0];
     u->rival = s->rival_here ? "the other one is on this machine" : s->rival_hook;
-    u->facts.changed = s->identity[0] != '\0';
+    if (s->identity_read)
+        u->facts.changed = s->identity[0] ? 1 : -1;
     u->identity = s->identity;
     u->facts.drifted = s->drift[0] != '\0';
     u->drift = s->drift;

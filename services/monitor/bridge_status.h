@@ -50,6 +50,7 @@ struct bridge_status {
     char two_owners[BRIDGES_DETAIL_MAX];   /* the sessions that share a phone, "": none */
     bool rival_here;                       /* another stack of this machine watches it, too */
     char rival_hook[BRIDGES_DETAIL_MAX];   /* a webhook of it that goes to another stack, "": none is known */
+    bool identity_read;                    /* a list was read since the start */
     char identity[BRIDGES_DETAIL_MAX];     /* why it is not the same bridge any more, "": it is */
     char drift[BRIDGES_DETAIL_MAX];        /* webhook subscriptions that have drifted, "": none */
     bool dead[ALERT_KIND_N];               /* of the alerts *_DEAD: that program gives no sign of life */

@@ -18,6 +18,8 @@
 #define BEGIN_MS 10000
 /* Without a driver, or while the bridge is in trouble. */
 #define AGAIN_MS 5000
+/* The webhook of another zapkeep: somebody has been told to remove it. */
+#define RIVAL_AGAIN_MS (60 * 1000LL)
 /* Without Retry-After. */
 #define THROTTLED_MS (60 * 1000LL)
 /* Sessions that have connected and wait for their check: those of a mass are found by the round. */
@@ -46,7 +48,9 @@ struct subscription_watch {
     int64_t wait_ms;                        /* steady: the bridge is not called before this */
     const struct bridge_driver *unreadable; /* its row is written */
 
-    char id[SESSIONS_ID_MAX]; /* that is checked */
+    int64_t rival_due_ms;           /* steady: it is asked for the webhook of another zapkeep again */
+    char rival_id[SESSIONS_ID_MAX]; /* o.status->rival_hook is a webhook of this session */
+    char id[SESSIONS_ID_MAX];       /* that is checked */
     struct subscription_check check;
     struct subscription_row before;
 };
@@ -189,6 +193,32 @@ static int audit(const struct subscription_watch *w, int64_t wall)
     return audit_add(w->o.m->db, &row, &n);
 }
 
+/* One of another zapkeep beside ours: two stacks. A session that has it is asked again soon, as somebody is told to remove it. */
+static void note_rival(struct subscription_watch *w)
+{
+    const char *other = w->check.result.other;
+    char *text = w->o.status->rival_hook;
+
+    if (w->check.result.state == SUBSCRIPTION_UNKNOWN)
+        return;
+    if (*other && !*text) {
+        str_copy(str_from(w->id), w->rival_id, sizeof w->rival_id);
+        (void)snprintf(text, BRIDGES_DETAIL_MAX, "session %.60s posts its webhooks to %.100s, too", w->id,
+                       other);
+    } else if (!*other && strcmp(w->id, w->rival_id) == 0) {
+        w->rival_id[0] = text[0] = '\0';
+    }
+}
+
+/* Its session was deleted, or is not connected: what it posted is no evidence any more. */
+static void forget_rival(struct subscription_watch *w)
+{
+    if (!w->rival_id[0] || is_to_be_checked(session_table_find(w->o.m->table, w->rival_id)))
+        return;
+    w->rival_id[0] = w->o.status->rival_hook[0] = '\0';
+    (void)change_batch_commit(w->o.batch, 0);
+}
+
 static void record(struct subscription_watch *w)
 {
     const struct monitor_context *m = w->o.m;
@@ -204,6 +234,7 @@ static void record(struct subscription_watch *w)
     if (r != 0)
         return; /* found again with the next check */
     write_line(w, &row);
+    note_rival(w);
     if ((row.state == SUBSCRIPTION_DRIFTED) != (w->before.state == SUBSCRIPTION_DRIFTED))
         r = read_drift(w);
     if (r == 0)
@@ -286,6 +317,10 @@ static void check_next(struct subscription_watch *w, const struct bridge_driver 
 {
     const char *id = next_queued(w);
 
+    if (!id && w->rival_id[0] && now_ms(w) >= w->rival_due_ms) {
+        w->rival_due_ms = now_ms(w) + RIVAL_AGAIN_MS;
+        id = w->rival_id;
+    }
     if (!id)
         id = next_of_round(w, d);
     if (!id || !begin(w, d, id))
@@ -303,6 +338,8 @@ static int64_t idle_ms(const struct subscription_watch *w)
         due_ms = w->queue[w->queue_at].due_ms;
     if (w->wait_ms > due_ms)
         due_ms = w->wait_ms;
+    if (w->rival_id[0] && w->rival_due_ms < due_ms)
+        due_ms = w->rival_due_ms;
     if (w->o.status->drift[0] && due_ms > now_ms(w) + AGAIN_MS) /* somebody may repair it meanwhile */
         due_ms = now_ms(w) + AGAIN_MS;
     return due_ms > now_ms(w) + APART_MS ? due_ms - now_ms(w) : APART_MS;
@@ -330,6 +367,7 @@ static void on_timer(void *ctx)
     if (w->o.status->drift[0] && now_ms(w) - w->drift_read_ms >= AGAIN_MS &&
         read_drift(w) == 0) /* repaired by hand, or its session was deleted */
         (void)change_batch_commit(w->o.batch, 0);
+    forget_rival(w);
     if (now_ms(w) >= w->wait_ms)
         check_next(w, d);
     if (!w->busy)

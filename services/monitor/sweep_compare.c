@@ -179,6 +179,7 @@ static void compare_identity(struct sweep_compare *c, const struct bridge_driver
                                            .now_ms = times_steady(&c->m->times) };
 
     identity_watch_list(&c->identity, &l, c->status->identity);
+    c->status->identity_read = true;
 }
 
 int sweep_compare_list(struct sweep_compare *c, const struct bridge_driver *driver,

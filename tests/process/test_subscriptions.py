@@ -130,6 +130,20 @@ def test_a_bridge_that_keeps_the_old_one(stack, bridge):
     assert len(bridge.sets) == 1 and alert(stack)
 
 
+def test_the_webhook_of_another_zapkeep_beside_ours_is_told(stack, bridge):
+    """Two stacks on two machines: the bridge shows the webhook-ingest of both."""
+    bridge.states, bridge.hooks = {"s1": "open"}, {"s1": [right(stack), right(stack, "http://n8n:5678/x")]}
+    monitor = stack.monitor()
+    zk.wait_until("it is read", lambda: bridge.reads, needs=monitor)
+    assert "bridge-two-stacks" not in monitor.text()
+    bridge.hooks["s1"] = [right(stack), right(stack, "http://10.0.0.9:8000/webhook/main")]
+    zk.wait_until("it is an alert", lambda: "bridge-two-stacks" in stack.cli("status").stdout)
+    assert "session s1 posts its webhooks to http://10.0.0.9:8000/webhook/main, too" in " ".join(stack.cli("status").stdout.split())
+    assert "alert bridge-two-stacks" in stack.cli("bridges").stdout and not alert(stack)
+    bridge.hooks["s1"] = right(stack)
+    zk.wait_until("it is over", lambda: "bridge-two-stacks" not in stack.cli("status").stdout)
+
+
 def test_check_by_hand(stack, bridge):
     """Each session is named with its result; --repair sets what is wrong; the exit code says whether something is left."""
     bridge.states = {"s1": "open", "s2": "close", "s3": "open"}

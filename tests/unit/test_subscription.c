@@ -279,6 +279,44 @@ static void test_shown(void **state)
     }
 }
 
+/* Beside ours there is the webhook-ingest of another zapkeep. */
+static void test_other_zapkeep(void **state)
+{
+#define HOOK(url) "{\"url\":\"" url "\",\"events\":[\"*\"]}"
+    static const struct {
+        const char *hooks, *other;
+        bool any_host;
+    } of[] = {
+        { HOOK(OWN_URL), "", false },
+        { HOOK(OWN_URL) "," HOOK("http://n8n:8000/x"), "", false },
+        { HOOK(OWN_URL) "," HOOK("http://zapkeep:8000/webhook/support"), "", false }, /* ours, misnamed */
+        { HOOK(OWN_URL) "," HOOK("http://u:p@zapkeep2:8000/webhook/main?token=t"),
+          "http://zapkeep2:8000/webhook/main", false },
+        { HOOK("http://old:9000/api/v1/messages/webhook") "," HOOK(OWN_URL),
+          "http://old:9000/api/v1/messages/webhook", false },
+        { HOOK(OWN_URL) "," HOOK("http://zapkeep2:8000/webhook/main"), "",
+          true },                                                  /* nobody knows which is ours */
+        { HOOK("http://zapkeep2:8000/webhook/sales"), "", false }, /* a drift, and no more */
+        { HOOK(OWN_URL) ",{\"url\":\"http://zapkeep2:8000/webhook/sales\",\"active\":false}", "", false },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(of); i++) {
+        const struct subscription_want w = {
+            .url = OWN_URL, .any_host = of[i].any_host, .tokens = "", .secrets = ""
+        };
+        struct subscription s;
+        char body[1024];
+
+        (void)snprintf(body, sizeof body, "[%s]", of[i].hooks);
+        assert_int_equal(subscription_read(bridge_driver_find("openwa"), &w, "shop1",
+                                           &(struct bridge_answer){ .status = 200, .body = str_from(body) },
+                                           &s),
+                         0);
+        assert_string_equal(s.other, of[i].other);
+    }
+#undef HOOK
+}
+
 /* ---- reading, setting, reading again ----------------------------------------------------------- */
 
 static const struct bridge_target target = { .base_url = "http://bridge:3000", .api_key = "key" };
@@ -569,11 +607,17 @@ static void test_overview(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table),         cmocka_unit_test(test_shown),
-        cmocka_unit_test(test_set),           cmocka_unit_test(test_password_of_the_url),
-        cmocka_unit_test(test_procedure),     cmocka_unit_test(test_not_set),
-        cmocka_unit_test(test_every_driver),  cmocka_unit_test(test_settle),
-        cmocka_unit_test(test_repaired_once), cmocka_unit_test(test_overview),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_shown),
+        cmocka_unit_test(test_other_zapkeep),
+        cmocka_unit_test(test_set),
+        cmocka_unit_test(test_password_of_the_url),
+        cmocka_unit_test(test_procedure),
+        cmocka_unit_test(test_not_set),
+        cmocka_unit_test(test_every_driver),
+        cmocka_unit_test(test_settle),
+        cmocka_unit_test(test_repaired_once),
+        cmocka_unit_test(test_overview),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
