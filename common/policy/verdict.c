@@ -97,8 +97,7 @@ static struct retry_verdict longer(struct retry_verdict a, struct retry_verdict 
 }
 
 /* A bridge that has no reconnect call restarts a session after 515 by itself (zapw: within 2 s). To restart
- * the whole
- * bridge meanwhile would only be in the way. */
+ * the whole bridge meanwhile would only be in the way. */
 #define HOOK_AT_ONCE_WAIT_MS 10000
 
 static struct retry_verdict self_restart_verdict(const struct retry *r, int64_t now)

@@ -1,5 +1,7 @@
 #!/usr/bin/python3
-"""Holds every service's DESIGN.md against its folder: its section "Code layout" names each source file, and no other."""
+"""Holds every service's DESIGN.md against its folder: its section "Code layout" names each source file, and no other.
+
+The section "Where to look" of ARCHITECTURE.md names files, and functions of the file before them: each has to be there."""
 
 import os
 import re
@@ -34,7 +36,22 @@ def check(root):
     return problems
 
 
+def check_paths(root):
+    """`folder/file.c`: `function()`, `another()` in the section "Where to look"."""
+    with open(os.path.join(root, "ARCHITECTURE.md")) as f:
+        section = f.read().partition("\n## Where to look\n")[2].partition("\n## ")[0]
+    problems, name, text = [] if section else ["ARCHITECTURE.md: has no section \"Where to look\""], None, ""
+    for file, function in re.findall(r"`([\w./-]+\.(?:[ch]|py))`|`(\w+)\(\)`", section):
+        if file:
+            name, path = file, os.path.join(root, file)
+            text = open(path).read() if os.path.exists(path) else ""
+            problems += [] if text else [f"ARCHITECTURE.md: names {file}, which is not there"]
+        elif not re.search(rf"^[\w *]+\b{function}\(", text, re.M):
+            problems.append(f"ARCHITECTURE.md: {name} has no function {function}()")
+    return problems
+
+
 if __name__ == "__main__":
-    found = check(sys.argv[1])
+    found = check(sys.argv[1]) + check_paths(sys.argv[1])
     print("\n".join(found))
     sys.exit(1 if found else 0)

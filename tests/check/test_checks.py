@@ -57,6 +57,13 @@ def test_a_design_names_every_file_and_no_other(tmp_path):
     assert designs.check(tmp_path) == []
 
 
+def test_the_paths_of_questions_are_there(tmp_path):
+    write(tmp_path, "common/a.c", "static int decide(int x)\n{\n}\n")
+    write(tmp_path, "ARCHITECTURE.md", "# A\n\n## Where to look\n\n`common/a.c`: `decide()`, `forget()`; `common/b.c`\n\n## Floors\n`common/c.c`\n")
+    assert designs.check_paths(tmp_path) == ["ARCHITECTURE.md: common/a.c has no function forget()",
+                                             "ARCHITECTURE.md: names common/b.c, which is not there"]
+
+
 def test_the_command_says_where_and_fails(tmp_path):
     write(tmp_path, "proto/a.c", '#include <stdio.h>\n\n#include "services/cli/cli.h"\n')
     done = subprocess.run([sys.executable, floors.__file__, str(tmp_path)], capture_output=True, text=True)
