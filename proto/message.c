@@ -105,9 +105,8 @@ int message_encode(const struct message *m, struct buf *out)
 
 /*
  * msgpack-c makes room for as many elements as a container claims to have: five bytes can ask for 256 GiB. A
- * message
- * is one flat map, so it is read here, with nothing allocated: every length has to fit into the bytes that
- * are there.
+ * message is one flat map, so it is read here, with nothing allocated: every length has to fit into the bytes
+ * that are there.
  */
 
 /* Nesting in values of keys that we do not know; ours do not nest. */

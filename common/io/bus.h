@@ -57,8 +57,7 @@ bool bus_sub_connected(const struct bus_sub *s);
  * waits is more than BUS_HUB_BYTES_MAX; a publisher of an empty or malformed message is closed.
  *
  * Returns 0, -EADDRINUSE, -EACCES, -EINVAL, -EKEYREJECTED, -ENOMEM, or another errno; *ret_failed_url names
- * the address that
- * failed.
+ * the address that failed.
  */
 int bus_hub_open(struct loop *l, const char *url_in, const char *url_out, const char *url_feed,
                  struct bus_hub **ret, const char **ret_failed_url);

@@ -11,10 +11,9 @@
 
 /*
  * Bytes in one write. On the feed some 100 webhooks, as many as a batch of a publisher has. Subscribers of
- * single
- * messages may be nng's own tools, whose queue of 128 messages overflows when a burst comes in one piece: of
- * 500
- * small webhooks at once nngcat then showed 150, with two in a write 480 (behind nng's own PUB socket 280).
+ * single messages may be nng's own tools, whose queue of 128 messages overflows when a burst comes in one
+ * piece: of 500 small webhooks at once nngcat then showed 150, with two in a write 480 (behind nng's own PUB
+ * socket 280).
  */
 #define FEED_BYTES ((size_t)64 * 1024)
 #define OUT_BYTES  ((size_t)1024)

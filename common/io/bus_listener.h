@@ -2,11 +2,10 @@
  * A listening address of the hub and the peers that dialled it: SP, the protocol of nng's sockets, over nng's
  * byte streams (tcp, tls+tcp, ipc), on the loop.
  *
- * Why not nng's own sockets: a PUB socket of nng 1.5.2 counts the backlog of a subscriber in messages, not
- * in bytes, says nothing of one that is slow, and cannot cut it. A SUB socket takes every message of a
+ * Why not nng's own sockets: a PUB socket of nng 1.5.2 counts the backlog of a subscriber in messages, not in
+ * bytes, says nothing of one that is slow, and cannot cut it. A SUB socket takes every message of a
  * publisher, as fast as it comes. Here a subscriber has a limit in bytes, and a publisher is read only as
- * fast as its
- * messages are passed on.
+ * fast as its messages are passed on.
  *
  * nng's threads complete the operations; the completions are handled in the loop's thread, in order.
  */

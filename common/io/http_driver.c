@@ -16,12 +16,9 @@
 
 /*
  * The watcher of one descriptor. curl takes its interest back after each call and takes it up again for the
- * next
- * one: a watcher of a connection of ours goes on meanwhile, which spares two system calls a call (3 of 28 µs
- * of an
- * event of the forwarder). curl's own descriptors (of its resolver) are closed without a word, so their
- * watchers end
- * when curl is no longer interested.
+ * next one: a watcher of a connection of ours goes on meanwhile, which spares two system calls a call (3 of
+ * 28 µs of an event of the forwarder). curl's own descriptors (of its resolver) are closed without a word, so
+ * their watchers end when curl is no longer interested.
  */
 struct watcher {
     uv_poll_t uv;

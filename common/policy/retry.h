@@ -158,14 +158,12 @@ struct retry_bridge {
 };
 
 /* Work of one claim: lapsed rows that it ends, and due rows that it examines for each one that it takes. They
- * bound
- * the time for which the write lock is held. */
+ * bound the time for which the write lock is held. */
 #define RETRY_REPAIR_MAX  64
 #define RETRY_EXAMINE_MAX 64
 
 /* Restarting a bridge as a whole: @spacing_ms after the restart at @last_at (0: never), doubled for each
- * restart in
- * a row (@runs) that did not bring its session back, up to 4 times (an hour at 15 min). */
+ * restart in a row (@runs) that did not bring its session back, up to 4 times (an hour at 15 min). */
 int64_t retry_hook_until(int64_t last_at, int64_t runs, int64_t spacing_ms);
 
 /* May this session be attempted (its own side only)? */
@@ -212,17 +210,15 @@ struct retry_call {
     bool no_effect;               /* CALLED: the bridge says that it is connected, and did nothing */
 };
 /* The call of the attempt with r->token is over. @state is the recorded state of the session by now: when
- * that
- * is CONNECTED, the attempt has succeeded. *ret_outcome is the outcome of the attempt. */
+ * that is CONNECTED, the attempt has succeeded. *ret_outcome is the outcome of the attempt. */
 struct retry retry_called(const struct policy *p, const struct retry *r, const struct retry_call *call,
                           enum session_state state, uint64_t rand64, int64_t now,
                           enum attempt_outcome *ret_outcome);
 /*
  * Is a fault (no answer, 5xx, 401, 403, garbage) the session's own? A bridge that fails for all its sessions
- * fails this
- * one, too; so it is its own when it comes again while other sessions are answered well. Where no other
- * session was
- * called meanwhile, an answer that is a fault is still its own if the monitor found the bridge well since.
+ * fails this one, too; so it is its own when it comes again while other sessions are answered well. Where no
+ * other session was called meanwhile, an answer that is a fault is still its own if the monitor found the
+ * bridge well since.
  */
 struct retry_fault {
     bool answered;    /* with a status, not a failed connection */

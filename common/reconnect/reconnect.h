@@ -1,7 +1,6 @@
 /*
  * The transactions of reconnection: each reads rows of state.db, lets common/policy/retry.h decide, and
- * writes the
- * result in one transaction.
+ * writes the result in one transaction.
  *
  *   monitor   reconnect_follow()         a state or a cause changed: plans, confirms, cancels, parks
  *             reconnect_not_connected()  the verification ended without a connection: the attempt failed
@@ -13,10 +12,8 @@
  *   operator  reconnect_ask(), reconnect_park(), reconnect_unpark(), reconnect_outlook()
  *
  * Functions that change rows run inside the caller's transaction if there is one, else in their own;
- * reconnect_claim()
- * always begins its own. @rand64: any random number. @now: of steady_now(), read inside that same transaction
- * where
- * there is one.
+ * reconnect_claim() always begins its own. @rand64: any random number. @now: of steady_now(), read inside
+ * that same transaction where there is one.
  */
 #pragma once
 
@@ -111,10 +108,8 @@ struct parked_session {
     int64_t attempts;
 };
 /* Gives each attempt that ended and each session that was parked to exactly one caller over all processes:
- * they are
- * marked as published in the same transaction, at most 64 a call. *ret_more: call again. The callbacks run
- * after the
- * commit, before this returns. */
+ * they are marked as published in the same transaction, at most 64 a call. *ret_more: call again. The
+ * callbacks run after the commit, before this returns. */
 int reconnect_collect(struct db *db, const char *bridge,
                       void (*on_attempt)(void *ctx, const struct attempt_row *row),
                       void (*on_park)(void *ctx, const struct parked_session *park), void *ctx,
@@ -123,8 +118,7 @@ int reconnect_collect(struct db *db, const char *bridge,
 /* ---- operators ------------------------------------------------------------------------------- */
 
 /* Plans an attempt that an operator asks for. Returns 0 (publish reconnect.due), RECONNECTS_NONE,
- * RECONNECT_REFUSED
- * with the reason in *ret, or -errno. */
+ * RECONNECT_REFUSED with the reason in *ret, or -errno. */
 int reconnect_ask(struct db *db, const struct policy *p, const struct now *now, const char *bridge,
                   const char *session, bool force, struct retry_verdict *ret);
 /* Returns 0, RECONNECTS_NONE (no such session). Parking a parked one changes the reason. */

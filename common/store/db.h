@@ -66,9 +66,8 @@ int db_notify_take(struct db *db);
 /* Words of the last failure, for a log line. */
 const char *db_error(const struct db *db);
 /* True from the first fsync that failed on, or since another file (or none) stands at the path: the
- * connection is of no
- * use any more, open the file again. A commit into a file that is not in its place returns -ESTALE, as does
- * db_begin_reads(). */
+ * connection is of no use any more, open the file again. A commit into a file that is not in its place
+ * returns -ESTALE, as does db_begin_reads(). */
 bool db_sync_failed(const struct db *db);
 /* For tests and doctor: 0 when it can write and sync a row now. */
 int db_check_writable(struct db *db);

@@ -2,8 +2,7 @@
  * The first part of the ids of events. A log has 8 hex digits of its own, meta's 'id'. A copy of it has other
  * digits for the events after its end, meta's 'id@<seq>' (20 digits, so that they sort): a stack that goes on
  * from a backup gives seqs again that were given before, and a receiver that knows those ids would drop the
- * new
- * events as repeats.
+ * new events as repeats.
  */
 #include "common/store/events_ids.h"
 

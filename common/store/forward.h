@@ -6,8 +6,7 @@
  *
  * Of a destination every event up to the floor is done, or has a row in retry (the first of its session, it
  * failed) or in blocked (behind one that failed; the body stays in events.db). Above the floor the done ones
- * are
- * bits, the first of seq floor + 1.
+ * are bits, the first of seq floor + 1.
  *
  * Commands to the forwarder are rows of state.db, which several processes may write (forward_commands.h).
  */

@@ -34,8 +34,7 @@ int reconnects_find(struct db *db, const char *bridge, const char *session, stru
 /* The row, or an idle one that is not in the table yet. */
 int reconnects_get(struct db *db, const char *bridge, const char *session, struct reconnect_row *ret);
 /* Writes row with row->retry = *next, and the effects of a change of phase: since when it is parked, whether
- * that is
- * to be published, its shuffle_key. @detail: why it is parked, or NULL. */
+ * that is to be published, its shuffle_key. @detail: why it is parked, or NULL. */
 int reconnects_save(struct db *db, const struct now *now, struct reconnect_row *row, const struct retry *next,
                     const char *detail, uint64_t rand64);
 /* The part of the session's row that decides; @ret_cause (may be NULL) its cause. RECONNECTS_NONE: no such

@@ -53,6 +53,5 @@ int cli_bridge_problem(const struct cli_bridge *b, const char *what, int kind, c
 char *cli_bridge_address(const struct cli_bridge *b, char *ret, size_t n);
 
 /* Asks the probes of all drivers. Returns 0 and the driver, a detect_answer, or a negative; @ret holds the
- * answers
- * and is freed by detection_fini() in each case. */
+ * answers and is freed by detection_fini() in each case. */
 int cli_bridge_detect(struct cli_bridge *b, struct detection *ret, const struct bridge_driver **ret_driver);

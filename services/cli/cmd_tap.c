@@ -2,11 +2,9 @@
  * zapkeep tap [PREFIX…]: events and messages, live. A prefix selects by topic, <type>/<bridge>/<session>.
  *
  * Stored events come from the log, and the bus announces new ones: from history (--since, --from, --last) to
- * live
- * without a gap or a repeat, also when the bus loses messages. Messages that are no stored events (bridge.*,
- * session.state,
- * reconnect.*, alert) lives on the bus only, from now on. Where there is no events.db to read (another
- * machine), events come from the bus too.
+ * live without a gap or a repeat, also when the bus loses messages. Messages that are no stored events
+ * (bridge.*, session.state, reconnect.*, alert) live on the bus only, from now on. Where there is no
+ * events.db to read (another machine), events come from the bus too.
  */
 #include <errno.h>
 #include <stdio.h>

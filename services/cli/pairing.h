@@ -37,8 +37,7 @@ struct pairing {
     bool watch; /* go on until it is paired; otherwise the code is shown once */
     int64_t timeout_ms;
     /* Makes the bridge give a new code when a session is logged out or its code has expired for good. Returns
-     * -1: it
-     * may come; else the exit code. NULL: the watch ends then. */
+     * -1: it may come; else the exit code. NULL: the watch ends then. */
     int (*renew)(struct pairing *p);
     /* its own */
     struct bridge_session session;

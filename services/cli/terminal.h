@@ -20,8 +20,7 @@ enum terminal_colour { TERMINAL_PLAIN, TERMINAL_RED, TERMINAL_YELLOW, TERMINAL_G
 void terminal_paint(struct buf *out, bool on, enum terminal_colour c, const char *text);
 
 /* Appends @text and a line break, broken between words at @columns; further lines begin with @indent blanks.
- * The
- * first begins @at columns from the left. A word that is too long for a line is kept whole. */
+ * The first begins @at columns from the left. A word that is too long for a line is kept whole. */
 void terminal_wrap(struct buf *out, const char *text, int columns, int at, int indent);
 /* Cuts the last line of @out (after its last line break) to @columns, "…" at its end. @columns 0: not. */
 void terminal_cut(struct buf *out, int columns);

@@ -1,18 +1,14 @@
 /*
  * The files beside a database: "-wal", "-shm" and "-journal". SQLite takes any file there for the database's
  * own. A copy that was put over a database that crashed is then mixed with the writes of the one before it,
- * so they
- * are checked before a writer opens the database.
+ * so they are checked before a writer opens the database.
  *
  * "-journal" (state.db) holds the page 1 of its database, with a counter that grows with each transaction: it
- * must be
- * that of the file, or one less.
+ * must be that of the file, or one less.
  *
  * "-wal" (events.db, forward.db) holds nothing that names its database. So the file gets a random number in
- * its header
- * (application_id) at each start of its owner, and the same number stands in the file "-id" beside it. A copy
- * made by
- * zapkeep backup has no number.
+ * its header (application_id) at each start of its owner, and the same number stands in the file "-id" beside
+ * it. A copy made by zapkeep backup has no number.
  */
 #pragma once
 

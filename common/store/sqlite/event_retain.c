@@ -5,8 +5,7 @@
  * Keys are looked at in the order of their time by a cursor that goes round: from the oldest to those of the
  * horizon, then over those that claim to be from the future, then from the start. A key goes when its seq is
  * older than the horizon; the time that it claims does not count, so a bridge with a wrong clock neither
- * loses its
- * protection early nor fills the table.
+ * loses its protection early nor fills the table.
  */
 #include <errno.h>
 #include <string.h>

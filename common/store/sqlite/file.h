@@ -20,8 +20,7 @@ int sqlite_file_at(const char *path, struct sqlite_file *ret);
 bool sqlite_file_is_at(const struct sqlite_file *f, const char *path);
 
 /* Bytes of all stores in the folder besides events.db itself: state.db, forward.db, their journals and
- * write-ahead logs,
- * that of events.db, and the forwarder's acknowledgements. */
+ * write-ahead logs, that of events.db, and the forwarder's acknowledgements. */
 int64_t sqlite_other_bytes(const char *dir);
 
 /* Bytes 0 to 99 of a SQLite file, as far as they are used here. */
