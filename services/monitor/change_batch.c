@@ -12,14 +12,15 @@
 struct change_batch {
     const struct monitor_context *m;
     struct bridge_status *status;
-    struct alert_sender *sender;
+    struct alert_sender *const *sender;
     struct timer *timer;
     struct changeset changeset;
     struct alert_tracker alerts;
     struct commit_context commit;
     void (*on_connected)(void *ctx, const char *id);
     void *ctx;
-    int64_t drops; /* that count, since the last change_batch_take_drops() */
+    int64_t fed, fed_saved; /* the bridge's own position in the log; 0: it has none */
+    int64_t drops;          /* that count, since the last change_batch_take_drops() */
 };
 
 struct changeset *change_batch_restart(struct change_batch *b)
@@ -133,13 +134,16 @@ static int commit(struct change_batch *b, struct bridge_update *update)
         return r;
     }
     b->drops += drops;
+    if (update->feed_seq > 0)
+        b->fed = b->fed_saved = update->feed_seq;
     publish_committed(b->m, &b->changeset, update, &b->alerts);
     bridge_status_committed(b->status);
     note_connected(b);
     if (b->changeset.outdated)
         b->status->outdated = b->changeset.outdated;
     changeset_done(&b->changeset);
-    alert_sender_kick(b->sender);
+    if (*b->sender)
+        alert_sender_kick(*b->sender);
     return 0;
 }
 
@@ -157,9 +161,17 @@ int change_batch_commit_events(struct change_batch *b, int64_t after, int64_t se
     return commit(b, &update);
 }
 
+void change_batch_fed(struct change_batch *b, int64_t seq)
+{
+    b->fed = seq;
+}
+
 int change_batch_commit_sweep(struct change_batch *b, int64_t began_ms, int64_t freshness_ms)
 {
     struct bridge_update update = { .swept = true, .swept_from_ms = began_ms, .freshness_ms = freshness_ms };
+
+    if (b->fed != b->fed_saved)
+        update.feed_seq = b->fed;
 
     return commit(b, &update);
 }
@@ -201,7 +213,7 @@ int change_batch_load_alerts(struct change_batch *b)
 }
 
 int change_batch_open(const struct monitor_context *m, struct bridge_status *status,
-                      struct alert_sender *sender, struct change_batch **ret)
+                      struct alert_sender *const *sender, struct change_batch **ret)
 {
     struct change_batch *b = mem_zalloc(sizeof *b);
     int r;

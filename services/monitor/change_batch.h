@@ -14,9 +14,9 @@
 
 struct change_batch;
 
-/* All are kept by reference. */
+/* All are kept by reference. *sender is NULL while another monitor sends the alerts: it looks for new ones by itself. */
 int change_batch_open(const struct monitor_context *m, struct bridge_status *status,
-                      struct alert_sender *sender, struct change_batch **ret);
+                      struct alert_sender *const *sender, struct change_batch **ret);
 /* Called after a commit for each session that has become connected with it. */
 void change_batch_on_connected(struct change_batch *b, void (*fn)(void *ctx, const char *id), void *ctx);
 void change_batch_close(struct change_batch *b); /* NULL is nothing; staged changes are lost: commit first */
@@ -39,6 +39,8 @@ int change_batch_commit(struct change_batch *b, int64_t cursor);
 /* The same when other bridges' events of the batch are still to be committed: of the batch after the feed's position @after
  * this bridge's events up to @seq are taken in. */
 int change_batch_commit_events(struct change_batch *b, int64_t after, int64_t seq);
+/* All events up to @seq that are the bridge's were taken in: the next sweep saves that, if nothing does before. */
+void change_batch_fed(struct change_batch *b, int64_t seq);
 /* The same after a good sweep that began then, steady ms: workers may rely on its observations for @freshness_ms. */
 int change_batch_commit_sweep(struct change_batch *b, int64_t began_ms, int64_t freshness_ms);
 

@@ -3,11 +3,13 @@
  *   on_batch   reads the webhooks
  *   take       compares and commits them, one transaction a bridge: the last one holds the feed's position, the others their
  *              bridge's, so that after a crash none is taken twice
+ * With a database each bridge's transaction holds its own position, and its sweeps move that over what is not its own.
  * When it does not: state.db is busy or full -> the consumer is paused, the same batch is tried again.
  */
 #include "services/monitor/event_feed.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "common/app/consumer.h"
@@ -45,6 +47,7 @@ struct event_feed {
     struct timer *again;
     struct feed_target *targets[FEED_TARGETS_MAX];
     int n_targets;
+    bool own_positions; /* each bridge has its own, as another monitor may have it next */
     struct pending_webhook pending[EVENT_READ_ROWS_MAX];
     int n;
     int64_t saved;       /* the position in state.db */
@@ -165,6 +168,14 @@ static bool has_pending(const struct event_feed *f, const struct feed_target *t)
     return false;
 }
 
+static int commit_target(const struct event_feed *f, struct feed_target *t, int64_t cursor, int64_t seq)
+{
+    if (f->own_positions)
+        return change_batch_commit_events(t->batch, 0, f->cursor);
+    return cursor > 0 ? change_batch_commit(t->batch, cursor)
+                      : change_batch_commit_events(t->batch, f->saved, seq);
+}
+
 /* One bridge's webhooks, in one transaction: with @cursor, of the last bridge, the feed's position; else the bridge's own.
  * Returns 0, or -errno with nothing taken. */
 static int take_target(struct event_feed *f, struct feed_target *t, int64_t cursor)
@@ -177,10 +188,10 @@ static int take_target(struct event_feed *f, struct feed_target *t, int64_t curs
     if (r != 0)
         change_batch_undo(t->batch);
     else
-        r = cursor > 0 ? change_batch_commit(t->batch, cursor)
-                       : change_batch_commit_events(t->batch, f->saved, seq);
+        r = commit_target(f, t, cursor, seq);
     if (r != 0)
         return r;
+    t->done_seq = f->own_positions ? f->cursor : t->done_seq;
     for (int i = 0; i < f->n; i++) {
         if (f->pending[i].target != t)
             continue;
@@ -212,6 +223,26 @@ static void forget_done(struct event_feed *f)
         f->targets[i]->done_seq = 0;
 }
 
+/* The bridge's next sweep saves it. */
+static void move_positions(struct event_feed *f)
+{
+    for (int i = 0; i < f->n_targets; i++) {
+        f->targets[i]->done_seq = f->cursor;
+        change_batch_fed(f->targets[i]->batch, f->cursor);
+    }
+}
+
+static void took_all(struct event_feed *f)
+{
+    f->saved = f->cursor;
+    f->saved_at_ms = times_steady(&f->m->times);
+    f->n = 0;
+    if (f->own_positions)
+        move_positions(f);
+    else
+        forget_done(f);
+}
+
 /* Returns 0, or -errno: what was not taken is still pending. */
 static int take(struct event_feed *f)
 {
@@ -223,16 +254,12 @@ static int take(struct event_feed *f)
             last = f->targets[i];
     for (int i = 0; r == 0 && last && i < f->n_targets; i++)
         if (has_pending(f, f->targets[i]))
-            r = take_target(f, f->targets[i], f->targets[i] == last ? f->cursor : 0);
-    if (r == 0 && !last)
+            r = take_target(f, f->targets[i], f->targets[i] == last && !f->own_positions ? f->cursor : 0);
+    if (r == 0 && !last && !f->own_positions)
         r = save_cursor(f);
-    if (r != 0)
-        return r;
-    f->saved = f->cursor;
-    forget_done(f);
-    f->saved_at_ms = times_steady(&f->m->times);
-    f->n = 0;
-    return 0;
+    if (r == 0)
+        took_all(f);
+    return r;
 }
 
 static void on_again(void *ctx)
@@ -276,7 +303,7 @@ static int on_batch(void *ctx, const struct event_rows *rows)
     for (int i = 0; i < rows->n; i++)
         add_event(f, &rows->rows[i]);
     metrics_events(f->cursor, rows->head_seq);
-    if (f->n == 0 && times_steady(&f->m->times) - f->saved_at_ms < CURSOR_EVERY_MS)
+    if (f->n == 0 && !f->own_positions && times_steady(&f->m->times) - f->saved_at_ms < CURSOR_EVERY_MS)
         return CONSUMER_MORE;
     if (take(f) == 0 || f->n == 0)
         return CONSUMER_MORE;
@@ -358,19 +385,63 @@ static int load_done(struct event_feed *f)
     return r < 0 ? r : 0;
 }
 
-int event_feed_start(struct event_feed *f)
+static int read_from(struct event_feed *f, int64_t after_seq)
 {
-    struct consumer_options o = {
+    const struct consumer_options o = {
         .dir = app_store(&f->m->settings->app),
+        .after_seq = after_seq,
         .filter = { .type_prefix = STR_LIT(SESSION_TYPE) },
         .sub = f->sub,
     };
-    int r = cursor_find(f->m->db, MONITOR_CURSOR, &o.after_seq);
 
-    f->saved = o.after_seq;
+    consumer_close(f->consumer);
+    f->consumer = NULL;
+    timer_stop(f->again);
+    f->n = 0; /* pending webhooks are read again */
+    return consumer_open(f->m->app, &o, on_batch, on_error, f, &f->consumer);
+}
+
+/* Where the monitor that had the bridge before left off: never behind the position of all. */
+static int load_positions(struct event_feed *f, int64_t *ret_first)
+{
+    struct bridge_row row;
+    int r = 0;
+
+    *ret_first = INT64_MAX;
+    for (int i = 0; r >= 0 && i < f->n_targets; i++) {
+        struct feed_target *t = f->targets[i];
+
+        r = t->has_position ? BRIDGES_NONE : bridges_find(f->m->db, t->m->settings->bridge.name, &row);
+        if (r >= 0 && !t->has_position)
+            t->done_seq = r == 0 && row.feed_seq > f->saved ? row.feed_seq : f->saved;
+        t->has_position = r >= 0;
+        *ret_first = t->done_seq < *ret_first ? t->done_seq : *ret_first;
+    }
+    return r < 0 ? r : 0;
+}
+
+static int start_own_positions(struct event_feed *f)
+{
+    int64_t first;
+    int r = load_positions(f, &first);
+
+    if (r != 0 || f->n_targets == 0)
+        return r;
+    return f->consumer && consumer_position(f->consumer) <= first ? 0 : read_from(f, first);
+}
+
+int event_feed_start(struct event_feed *f)
+{
+    int r;
+
+    if (f->consumer && !f->own_positions)
+        return 0;
+    r = cursor_find(f->m->db, MONITOR_CURSOR, &f->saved);
+    if (r == 0 && f->own_positions)
+        return start_own_positions(f);
     if (r == 0)
         r = load_done(f);
-    return r == 0 ? consumer_open(f->m->app, &o, on_batch, on_error, f, &f->consumer) : r;
+    return r == 0 ? read_from(f, f->saved) : r;
 }
 
 int event_feed_open(const struct monitor_context *m, struct event_feed **ret)
@@ -385,6 +456,7 @@ int event_feed_open(const struct monitor_context *m, struct event_feed **ret)
     if (!f)
         return -ENOMEM;
     f->m = m;
+    f->own_positions = store_is_server(app_store(&m->settings->app));
     f->saved_at_ms = times_steady(&m->times);
     r = timer_open(loop, on_again, f, &f->again);
     if (r == 0)

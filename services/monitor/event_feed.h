@@ -1,6 +1,10 @@
 /*
  * Session events that the bridge has sent as webhooks: read from the event log and committed together with the
- * position in the log, for all bridges. The bus only says that there may be something to read, in the log or in state.db.
+ * position in the log, for all bridges of this monitor. The bus only says that there may be something to read, in the log or in
+ * state.db.
+ *
+ * With a store in a folder one position counts for all bridges. With a database several monitors have a part of the bridges
+ * each, so each bridge has a position of its own, in its row; the position of all is then the role of the stack's to keep.
  */
 #pragma once
 
@@ -19,7 +23,9 @@ struct feed_target {
     struct poll_schedule *schedule;
 
     struct sender_clock sender;
-    int64_t done_seq; /* its events up to here were taken in before the start */
+    int64_t
+        done_seq; /* its events up to here were taken in: before the start, or with a position of its own at any time */
+    bool has_position; /* done_seq was read */
 };
 
 /* @m: its app, settings, db and times are used. */
@@ -29,6 +35,7 @@ void event_feed_close(struct event_feed *f); /* NULL is nothing */
 #define FEED_TARGETS_MAX BRIDGES_MAX
 int event_feed_add(struct event_feed *f, struct feed_target *t);
 void event_feed_remove(struct event_feed *f, struct feed_target *t);
-/* Begins to read, from the saved position. Returns 0 or -errno. */
+/* Begins to read, from the saved position; with positions of their own also after bridges were added: from the one that is
+ * furthest behind. Returns 0 or -errno. */
 int event_feed_start(struct event_feed *f);
 bool event_feed_is_live(const struct event_feed *f); /* notifications would reach us */
