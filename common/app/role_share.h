@@ -10,7 +10,8 @@
 #include "common/io/loop.h"
 #include "common/store/role.h"
 
-#define SHARE_ROLES_MAX 80
+/* Each bridge is a role, and the stack one more. */
+#define SHARE_ROLES_MAX 257
 
 struct role_share;
 

@@ -32,9 +32,9 @@ int64_t store_role_renew_ms(void);
 /* The holder stops so much before the lease ends. */
 int64_t store_role_margin_ms(void);
 
-#define STORE_ROLE_TAKEN    1  /* answer: another program has it */
-#define STORE_ROLE_NAME_MAX 96 /* "forward.crm", with its NUL */
-#define STORE_CREW_ROLES    96 /* that are known of a crew, at most */
+#define STORE_ROLE_TAKEN    1   /* answer: another program has it */
+#define STORE_ROLE_NAME_MAX 96  /* "forward.crm", with its NUL */
+#define STORE_CREW_ROLES    320 /* that are known of a crew, at most, with a row for each program */
 
 struct store_crew_view {
     int members; /* programs that are alive, this one included */
@@ -56,7 +56,7 @@ int store_crew_take(struct store_crew *crew, const char *role, struct store_role
 bool store_role_is_held(const struct store_role *role);
 /* Ms until store_role_is_held() becomes false by itself. */
 int64_t store_role_left_ms(const struct store_role *role);
-/* Transactions of @db check it from now on; @role outlives @db. */
+/* Transactions of @db check it from now on, and no other role. */
 void store_role_fence(const struct store_role *role, struct db *db);
 /* Gives it up at once. NULL is nothing. */
 void store_role_release(struct store_role *role);

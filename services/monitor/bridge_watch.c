@@ -37,16 +37,18 @@ static int load_bridge(struct bridge_watch *w, const struct bridge_driver *drive
 {
     const char *bridge = bridge_watch_name(w);
     struct bridge_row row;
+    bool watched;
     int r = bridges_find(w->context.db, bridge, &row);
 
     if (r < 0)
         return r;
     if (r == 0)
         bridge_status_load(&w->status, &row, times_steady(&w->context.times));
-    if (!driver)
-        return 0;
+    watched = r != 0 || row.unwatched_since == 0;
     r = context_act(&w->context);
-    return r == 0 ? bridges_set_driver(w->context.db, bridge, driver->name) : r;
+    if (r == 0 && !watched) /* the monitor with the duties of the stack has other settings */
+        r = bridges_set_unwatched(w->context.db, bridge, 0);
+    return r == 0 && driver ? bridges_set_driver(w->context.db, bridge, driver->name) : r;
 }
 
 /* What state.db knows. */
@@ -192,12 +194,34 @@ void bridge_watch_programs(struct bridge_watch *w, bool on)
     program_watch_set(w->programs, on);
 }
 
-void bridge_watch_two_owners(struct bridge_watch *w, const char *text)
+static int park_owners(struct bridge_watch *w, const struct two_owners *t)
 {
-    if (strcmp(w->status.two_owners, text) == 0)
-        return;
-    str_copy(str_from(text), w->status.two_owners, sizeof w->status.two_owners);
-    (void)change_batch_commit(w->batch, 0);
+    const struct monitor_context *m = &w->context;
+    struct now now;
+    int r = context_begin(m);
+
+    if (r == 0)
+        r = steady_now(m->db, app_clock(m->app), &now);
+    if (r == 0)
+        r = two_owners_park(t, bridge_watch_name(w), m->db, &now);
+    if (r == 0)
+        r = db_commit(m->db);
+    if (r != 0)
+        db_rollback(m->db);
+    return r;
+}
+
+void bridge_watch_two_owners(struct bridge_watch *w, const struct two_owners *t)
+{
+    char text[BRIDGES_DETAIL_MAX];
+
+    (void)two_owners_text(t, bridge_watch_name(w), text, sizeof text);
+    if (strcmp(w->status.two_owners, text) != 0) {
+        str_copy(str_from(text), w->status.two_owners, sizeof w->status.two_owners);
+        (void)change_batch_commit(w->batch, 0);
+    }
+    if (text[0])
+        store_status_written(w->context.store, park_owners(w, t));
 }
 
 const char *bridge_watch_name(const struct bridge_watch *w)

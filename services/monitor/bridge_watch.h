@@ -5,14 +5,15 @@
 #pragma once
 
 #include "services/monitor/event_feed.h"
+#include "services/monitor/two_owners.h"
 
 struct bridge_watch;
 
 struct bridge_watch_options {
-    struct monitor_context context; /* its settings are this bridge's; the table is made here */
-    struct alert_sender *sender;    /* borrowed */
-    struct received_feed *received; /* borrowed */
-    void (*on_well)(void *ctx);     /* a sweep has ended, and all is well with this bridge */
+    struct monitor_context context; /* its settings and its role are this bridge's; the table is made here */
+    struct alert_sender *const *sender; /* borrowed; as change_batch_open() has it */
+    struct received_feed *received;     /* borrowed */
+    void (*on_well)(void *ctx);         /* a sweep has ended, and all is well with this bridge */
     void *ctx;
 };
 
@@ -21,8 +22,8 @@ int bridge_watch_open(const struct bridge_watch_options *o, struct bridge_watch 
 void bridge_watch_close(struct bridge_watch *w); /* NULL is nothing; what is staged is lost */
 /* Alerts of dead programs stand on this bridge, or on another one. */
 void bridge_watch_programs(struct bridge_watch *w, bool on);
-/* Sessions of this bridge that share a phone with another one, for people; "": none do. */
-void bridge_watch_two_owners(struct bridge_watch *w, const char *text);
+/* Sessions that share a phone: those of this bridge raise an alert, and those of them that are down are parked. */
+void bridge_watch_two_owners(struct bridge_watch *w, const struct two_owners *t);
 /* Commits what is staged. */
 void bridge_watch_commit(struct bridge_watch *w);
 

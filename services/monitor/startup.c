@@ -3,6 +3,9 @@
  * may be full); a state.db whose sync failed is closed, opened and read anew.
  *
  *   waiting ──the lock, state.db──► watching ──a sync failed──► waiting
+ *
+ * With a database there is a role for each bridge, and one for the duties that belong to the stack. The monitors of the stack share
+ * them; what a role is for is opened and closed with it.
  */
 #include "services/monitor/monitor.h"
 
@@ -21,12 +24,15 @@
 #include "common/store/store.h"
 #include "services/monitor/bridge_watch.h"
 #include "services/monitor/metrics.h"
-#include "services/monitor/two_owners.h"
-#include "services/monitor/unwatched.h"
+#include "services/monitor/stack_duties.h"
 
 #define MONITOR_ROLE "monitor"
 /* The other monitor's death is noticed within this. */
 #define LOCK_AGAIN_MS 1000
+/* The role of the stack; the one with a folder. */
+#define STACK 0
+
+_Static_assert(BRIDGES_MAX + 1 <= SHARE_ROLES_MAX, "each bridge is a role, and the stack one");
 
 struct monitor {
     struct app *app;
@@ -34,16 +40,18 @@ struct monitor {
     struct bridge_set bridges;        /* … and of each */
     struct alert_sender_options sender_options;
     struct sink_configs sinks;
-    struct role_share *share; /* of one role, for all bridges */
-    struct timer *start;      /* opens a part that was not ready */
-    struct timer *owners;     /* looks for phones that two sessions have */
+    struct role_share *share;
+    bool shares;          /* there is a role for each bridge: bridge i has role i + 1 */
+    struct timer *start;  /* opens a part that was not ready */
+    struct timer *owners; /* looks for phones that two sessions have */
     struct backoff waiting, reopening;
     struct store_status store;
     bool reopen; /* close all and start over */
 
     /* From the opening of state.db to its closing. */
-    struct monitor_context context; /* of all bridges: without a table */
-    struct alert_sender *sender;
+    struct monitor_context context; /* of all bridges: without a table; its role is that of the stack */
+    struct stack_duties *duties;    /* NULL: another monitor has them */
+    struct alert_sender *sender;    /* theirs */
     struct event_feed *feed;
     struct received_feed *received;
     struct bridge_watch *watches[BRIDGES_MAX];
@@ -85,10 +93,10 @@ static int check_store(void *ctx, char *ret_why, size_t n)
 {
     const struct monitor *m = ctx;
 
-    if (m->n_watches > 0 && !m->store.failing)
+    if ((m->n_watches > 0 || m->duties) && !m->store.failing)
         return 0;
     (void)snprintf(ret_why, n, "%s",
-                   role_share_problem(m->share, 0) == STORE_ROLE_TAKEN
+                   role_share_problem(m->share, STACK) == STORE_ROLE_TAKEN
                        ? "another monitor is at work"
                        : "state.db cannot be opened or written");
     return 1;
@@ -108,7 +116,7 @@ static int check_bridge(void *ctx, char *ret_why, size_t n)
         return 1;
     }
     (void)snprintf(ret_why, n, "no good sweep yet");
-    return m->n_watches == 0;
+    return m->n_watches == 0 && !(m->shares && m->duties);
 }
 
 static int check_bus(void *ctx, char *ret_why, size_t n)
@@ -139,41 +147,48 @@ static void add_checks(struct monitor *m)
     app_check_add(m->app, &(struct app_check){ "programs", check_programs, m, false });
 }
 
-/* ---- the role ---------------------------------------------------------------------------- */
+/* ---- opening and closing the parts ----------------------------------------------------------- */
 
-static void close_parts(struct monitor *m);
-
-/* A monitor that was paused or cut off has lost the role: it writes nothing more, and waits for its turn. */
-static void on_role(void *ctx, int i)
+static struct store_role *role_of_bridge(const struct monitor *m, int i)
 {
-    struct monitor *m = ctx;
-
-    m->reopen = m->reopen || m->context.db;
-    if (!role_share_role(m->share, i))
-        close_parts(m);
-    timer_start(m->start, 0);
+    return role_share_role(m->share, m->shares ? i + 1 : STACK);
 }
 
-/* ---- opening and closing the parts ----------------------------------------------------------- */
+static struct bridge_watch *find_watch(const struct monitor *m, const char *name)
+{
+    for (int i = 0; i < m->n_watches; i++) {
+        if (strcmp(bridge_watch_name(m->watches[i]), name) == 0)
+            return m->watches[i];
+    }
+    return NULL;
+}
+
+static enum bridge_wellness wellness(void *ctx, const char *bridge)
+{
+    const struct bridge_watch *w = find_watch(ctx, bridge);
+
+    if (!w)
+        return WELLNESS_ELSEWHERE;
+    return bridge_watch_is_well(w) ? WELLNESS_GOOD : WELLNESS_BAD;
+}
 
 static void on_well(void *ctx)
 {
     struct monitor *m = ctx;
 
-    for (int i = 0; i < m->n_watches; i++)
-        if (!bridge_watch_is_well(m->watches[i]))
-            return;
-    alert_sender_heartbeat(m->sender);
+    if (m->duties)
+        stack_duties_swept(m->duties);
 }
 
-static int open_watch(struct monitor *m, const struct monitor_settings *settings)
+static int open_watch(struct monitor *m, int i)
 {
     struct bridge_watch_options o = {
-        .context = m->context, .sender = m->sender, .received = m->received, .on_well = on_well, .ctx = m
+        .context = m->context, .sender = &m->sender, .received = m->received, .on_well = on_well, .ctx = m
     };
     int r;
 
-    o.context.settings = settings;
+    o.context.settings = m->bridges.settings[i];
+    o.context.role = role_of_bridge(m, i);
     r = bridge_watch_open(&o, &m->watches[m->n_watches]);
     if (r != 0)
         return r;
@@ -188,27 +203,83 @@ static void choose_programs(struct monitor *m)
                                                     bridge_set_bridge(&m->bridges, 0)->name) == 0);
 }
 
-static int open_parts(struct monitor *m)
+/* Of the bridges whose roles this monitor has, those that are not watched yet. */
+static int open_watches(struct monitor *m)
 {
-    int r = context_act(&m->context);
+    int r = 0;
 
-    if (r == 0)
-        r = times_init(&m->context.times, m->context.db, app_clock(m->app));
-    if (r == 0)
-        r = alert_sender_open(&m->context, &m->sender_options, &m->sender);
-    if (r == 0)
-        r = event_feed_open(&m->context, &m->feed);
-    if (r == 0)
-        r = received_feed_open(&m->context, &m->received);
-    if (r == 0)
-        r = unwatched_mark(&m->context, &m->bridges);
-    for (int i = 0; r == 0 && i < m->bridges.n; i++)
-        r = open_watch(m, m->bridges.settings[i]);
+    for (int i = 0; r == 0 && i < m->bridges.n; i++) {
+        if (role_of_bridge(m, i) && !find_watch(m, bridge_set_bridge(&m->bridges, i)->name))
+            r = open_watch(m, i);
+    }
     choose_programs(m);
-    return r == 0 ? event_feed_start(m->feed) : r;
+    return r;
 }
 
-/* All that try_start() and open_parts() open, in the other order. */
+static int open_duties(struct monitor *m)
+{
+    const struct stack_duties_options o = {
+        .m = &m->context, .sender = &m->sender_options, .bridges = &m->bridges, .wellness = wellness, .ctx = m
+    };
+    int r;
+
+    if (m->duties || !role_share_role(m->share, STACK))
+        return 0;
+    m->context.role = role_share_role(m->share, STACK);
+    r = stack_duties_open(&o, &m->duties);
+    m->sender = r == 0 ? stack_duties_sender(m->duties) : NULL;
+    return r;
+}
+
+static void close_duties(struct monitor *m)
+{
+    m->sender = NULL;
+    stack_duties_close(m->duties);
+    m->duties = NULL;
+    m->context.role = NULL;
+}
+
+/* Any of the roles that this monitor has; NULL: it has none. */
+static struct store_role *any_role(const struct monitor *m)
+{
+    struct store_role *role = role_share_role(m->share, STACK);
+
+    for (int i = 0; !role && i < m->bridges.n; i++)
+        role = role_of_bridge(m, i);
+    return role;
+}
+
+/* What all bridges share. */
+static int open_common(struct monitor *m)
+{
+    int r = db_open_state(app_store(&m->settings.app), &m->context.db);
+
+    m->store.db = m->context.db;
+    if (r != 0)
+        return r;
+    store_role_fence(any_role(m), m->context.db);
+    r = times_init(&m->context.times, m->context.db, app_clock(m->app));
+    if (r == 0)
+        r = event_feed_open(&m->context, &m->feed);
+    return r == 0 ? received_feed_open(&m->context, &m->received) : r;
+}
+
+/* Returns 0; STORE_ROLE_TAKEN: other monitors have all; or -errno. */
+static int open_parts(struct monitor *m)
+{
+    int n = m->n_watches;
+    int r = any_role(m) ? 0 : role_share_problem(m->share, STACK);
+
+    if (r == 0 && !m->context.db)
+        r = open_common(m);
+    if (r == 0)
+        r = open_duties(m);
+    if (r == 0)
+        r = open_watches(m);
+    return r == 0 && (n == 0 || m->n_watches > n) ? event_feed_start(m->feed) : r;
+}
+
+/* All that open_parts() opens, in the other order. */
 static void close_parts(struct monitor *m)
 {
     struct db *db = m->context.db;
@@ -219,10 +290,8 @@ static void close_parts(struct monitor *m)
         bridge_watch_close(m->watches[--m->n_watches]);
     received_feed_close(m->received);
     m->received = NULL;
-    alert_sender_close(m->sender);
-    m->sender = NULL;
+    close_duties(m);
     m->context.db = m->store.db = NULL;
-    m->context.role = NULL;
     db_close(db);
 }
 
@@ -241,29 +310,11 @@ static void on_sync_failed(void *ctx)
 
 /* ---- phones that two sessions have ----------------------------------------------------------- */
 
-static int park_owners(struct monitor *m, const struct two_owners *t)
-{
-    struct db *db = m->context.db;
-    struct now now;
-    int r = context_begin(&m->context);
-
-    if (r == 0)
-        r = steady_now(db, app_clock(m->app), &now);
-    if (r == 0)
-        r = two_owners_park(t, db, &now);
-    if (r == 0)
-        r = db_commit(db);
-    if (r != 0)
-        db_rollback(db);
-    return r;
-}
-
 /* As often as all sessions are polled. */
 static void on_owners(void *ctx)
 {
     CLEANUP(two_owners_fini) struct two_owners t = TWO_OWNERS_NULL;
     struct monitor *m = ctx;
-    char text[BRIDGES_DETAIL_MAX];
     int r;
 
     timer_start(m->owners, m->settings.rules.check_ms);
@@ -271,13 +322,10 @@ static void on_owners(void *ctx)
         return;
     r = two_owners_read(m->context.db, &t);
     for (int i = 0; r == 0 && i < m->n_watches && !m->reopen; i++)
-        bridge_watch_two_owners(m->watches[i],
-                                two_owners_text(&t, bridge_watch_name(m->watches[i]), text, sizeof text));
-    if (r == 0 && t.pairs.len > 0 && !m->reopen)
-        store_status_written(&m->store, park_owners(m, &t));
+        bridge_watch_two_owners(m->watches[i], &t);
 }
 
-/* ---- the file of bridges is read anew -------------------------------------------------------- */
+/* ---- the end of a watch ----------------------------------------------------------------------- */
 
 static struct bridge_watch *take_watch(struct monitor *m, const char *name)
 {
@@ -292,22 +340,74 @@ static struct bridge_watch *take_watch(struct monitor *m, const char *name)
     return NULL;
 }
 
-static void end_watch(struct monitor *m, const char *name)
+/* With @commit what is staged is kept; without, another monitor has the bridge. */
+static void end_watch(struct monitor *m, const char *name, bool commit)
 {
     struct bridge_watch *w = take_watch(m, name);
 
     if (!w)
         return;
-    bridge_watch_commit(w);
+    if (commit)
+        bridge_watch_commit(w);
     event_feed_remove(m->feed, bridge_watch_feed(w));
     bridge_watch_close(w);
 }
 
-/* Bridges that are not in the file any more, or otherwise, are let go; then those that are new begin. */
-static int change_watches(struct monitor *m, struct bridge_set *next)
+/* ---- roles that come and go ------------------------------------------------------------------- */
+
+static void name_roles(struct monitor *m)
+{
+    const char *names[SHARE_ROLES_MAX] = { "" };
+
+    for (int i = 0; m->shares && i < m->bridges.n; i++)
+        names[i + 1] = bridge_set_bridge(&m->bridges, i)->name;
+    role_share_name(m->share, names, m->shares ? m->bridges.n + 1 : 1);
+}
+
+static void end_role(struct monitor *m, int i, bool commit)
+{
+    const char *name = i == STACK ? NULL : bridge_set_bridge(&m->bridges, i - 1)->name;
+
+    if (!name) {
+        close_duties(m);
+        return;
+    }
+    end_watch(m, name, commit);
+    metrics_bridge_end(name);
+}
+
+/* A monitor that was paused or cut off has lost the role: it writes nothing more, and waits for its turn. */
+static void on_role(void *ctx, int i)
+{
+    struct monitor *m = ctx;
+    bool held = role_share_role(m->share, i);
+
+    if (!m->shares) {
+        m->reopen = m->reopen || m->context.db;
+        if (!held)
+            close_parts(m);
+    } else if (!held) {
+        end_role(m, i, false);
+    }
+    timer_start(m->start, 0);
+}
+
+/* Another monitor has too few. */
+static void on_give(void *ctx, int i)
+{
+    struct monitor *m = ctx;
+
+    end_role(m, i, true);
+    role_share_leave(m->share, i);
+    timer_start(m->start, 0);
+}
+
+/* ---- the file of bridges is read anew -------------------------------------------------------- */
+
+/* Bridges that are not in the file any more, or otherwise, are let go. */
+static void end_changed(struct monitor *m, struct bridge_set *next)
 {
     bool kept[BRIDGES_MAX] = { false };
-    int r = 0;
 
     for (int i = 0; i < next->n; i++)
         kept[i] = bridge_set_keep(&m->bridges, next, i);
@@ -317,15 +417,10 @@ static int change_watches(struct monitor *m, struct bridge_set *next)
 
         if (at >= 0 && kept[at])
             continue;
-        end_watch(m, name);
+        end_watch(m, name, true);
         if (at < 0)
             metrics_bridge_end(name);
     }
-    r = unwatched_mark(&m->context, next);
-    for (int i = 0; r == 0 && i < next->n; i++)
-        if (!kept[i])
-            r = open_watch(m, next->settings[i]);
-    return r;
 }
 
 static int change_sinks(struct monitor *m, struct buf *problem)
@@ -374,11 +469,15 @@ static void on_reload(void *ctx, int signum)
                   KS("error", r == -EINVAL ? buf_str(&problem) : err_text(r)));
         return;
     }
-    r = m->n_watches > 0 ? change_watches(m, &next) : 0;
+    end_changed(m, &next);
+    r = m->duties ? stack_duties_mark(m->duties, &next) : 0;
     old = m->bridges;
     m->bridges = next;
     next = old;
-    choose_programs(m);
+    if (m->shares)
+        name_roles(m);
+    if (r == 0 && m->context.db)
+        r = open_parts(m);
     log_info("reloaded", "the file of bridges was read anew", KI("bridges", m->bridges.n));
     if (r != 0) /* the store is busy or full: all are opened anew */
         on_sync_failed(m);
@@ -390,18 +489,6 @@ static void on_reload(void *ctx, int signum)
 static bool is_fatal(int r)
 {
     return !db_error_passes(r);
-}
-
-/* Returns 0, 1: another monitor holds the lock, or -errno. */
-static int try_start(struct monitor *m)
-{
-    int r = role_share_problem(m->share, 0);
-
-    if (r == 0)
-        r = db_open_state(app_store(&m->settings.app), &m->context.db);
-    m->store.db = m->context.db;
-    m->context.role = role_share_role(m->share, 0);
-    return r == 0 ? open_parts(m) : r;
 }
 
 static void log_waiting(struct monitor *m, int r)
@@ -425,13 +512,13 @@ static void on_start(void *ctx)
     if (m->reopen)
         close_parts(m);
     m->reopen = false;
-    if (m->context.db)
+    if (m->context.db && !m->shares)
         return;
     if (!role_share_has_looked(m->share)) {
         timer_start(m->start, LOCK_AGAIN_MS);
         return;
     }
-    r = try_start(m);
+    r = open_parts(m);
     if (r == 0) {
         backoff_reset(&m->waiting);
         return;
@@ -463,6 +550,7 @@ static void wire(struct monitor *m)
                                                        .console_url = s->sinks.console_url,
                                                        .heartbeat_url = s->heartbeat_url,
                                                        .heartbeat_ms = s->heartbeat_ms };
+    m->shares = store_is_server(app_store(&s->app));
     m->store = (struct store_status){ .on_sync_failed = on_sync_failed, .on_written = on_written, .ctx = m };
     m->context = (struct monitor_context){ .app = m->app, .settings = s, .store = &m->store };
 }
@@ -478,7 +566,6 @@ static const struct app_spec monitor_spec = {
 
 int monitor_open(const struct app_start *start, struct monitor **ret)
 {
-    static const char *const roles[] = { "" };
     struct monitor *m = mem_zalloc(sizeof *m);
     int r;
 
@@ -498,13 +585,14 @@ int monitor_open(const struct app_start *start, struct monitor **ret)
                                                           .where = app_store(&m->settings.app),
                                                           .kind = MONITOR_ROLE,
                                                           .changed = on_role,
+                                                          .give = on_give,
                                                           .ctx = m },
                             &m->share);
     if (r == 0)
         r = timer_open(app_loop(m->app), on_owners, m, &m->owners);
     if (r != 0)
         return r;
-    role_share_name(m->share, roles, 1);
+    name_roles(m);
     timer_start(m->start, 0);
     timer_start(m->owners, m->settings.rules.check_ms);
     return r == 0 ? loop_on_signal(app_loop(m->app), SIGHUP, on_reload, m) : r;

@@ -85,15 +85,21 @@ static int park_one(struct db *db, const struct now *now, const struct session_p
     return r < 0 ? r : 0;
 }
 
-int two_owners_park(const struct two_owners *t, struct db *db, const struct now *now)
+static bool is_to_park(const struct session_phone *s, const struct session_phone *other, const char *bridge)
+{
+    return s->state == SESSION_DISCONNECTED && other->state == SESSION_CONNECTED &&
+           strcmp(s->bridge, bridge) == 0;
+}
+
+int two_owners_park(const struct two_owners *t, const char *bridge, struct db *db, const struct now *now)
 {
     struct session_phone pair[2];
     int r = 0;
 
     for (size_t i = 0; r == 0 && pair_at(t, i, pair); i++) {
-        if (pair[0].state == SESSION_DISCONNECTED && pair[1].state == SESSION_CONNECTED)
+        if (is_to_park(&pair[0], &pair[1], bridge))
             r = park_one(db, now, &pair[0], &pair[1]);
-        else if (pair[1].state == SESSION_DISCONNECTED && pair[0].state == SESSION_CONNECTED)
+        else if (is_to_park(&pair[1], &pair[0], bridge))
             r = park_one(db, now, &pair[1], &pair[0]);
     }
     return r;

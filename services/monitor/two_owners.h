@@ -17,5 +17,5 @@ int two_owners_read(struct db *db, struct two_owners *ret);
 void two_owners_fini(struct two_owners *t); /* also for CLEANUP */
 /* The first pair of which a session is on @bridge, for people; "" when there is none. Returns @ret. */
 char *two_owners_text(const struct two_owners *t, const char *bridge, char *ret, size_t n);
-/* Parks the sessions that are down while their other one is connected. Returns 0 or -errno. */
-int two_owners_park(const struct two_owners *t, struct db *db, const struct now *now);
+/* Parks the sessions of @bridge that are down while their other one is connected. Returns 0 or -errno. */
+int two_owners_park(const struct two_owners *t, const char *bridge, struct db *db, const struct now *now);

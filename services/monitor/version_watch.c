@@ -32,8 +32,10 @@ static int64_t now_ms(const struct version_watch *w)
 static void store(struct version_watch *w, const struct bridge_driver *d, const char *version)
 {
     const struct monitor_context *m = w->o.m;
-    int r = bridges_set_version(m->db, m->settings->bridge.name, version);
+    int r = context_act(m);
 
+    if (r == 0)
+        r = bridges_set_version(m->db, m->settings->bridge.name, version);
     store_status_written(m->store, r);
     w->asked = d;
     w->due_ms = now_ms(w) + (r == 0 ? ASK_AGAIN_MS : RETRY_MS);

@@ -8,6 +8,7 @@
 
 #include "common/base/buf.h"
 #include "common/store/engine.h"
+#include "common/store/role.h"
 
 /* An answer of the server that takes longer counts as none: webhook-ingest has to answer its senders, and an operator
  * waits for /health. The server's own limits (schema.c) are shorter, so that it says itself why. */
@@ -35,7 +36,8 @@ struct pg_db {
     int n_deferred;      /* statements whose answers are not read yet */
     bool committed;      /* the last of them was a COMMIT that happened */
     /* A role that this connection acts for: every transaction checks its fence. */
-    const char *role; /* NULL: none */
+    const char *role; /* NULL: none; else role_name */
+    char role_name[STORE_ROLE_NAME_MAX];
     int64_t fence;
 };
 

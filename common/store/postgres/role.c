@@ -25,7 +25,7 @@
 #include "common/store/postgres/transactions.h"
 #include "common/store/role.h"
 
-#define SQL_MAX    32768 /* all roles of a crew */
+#define SQL_MAX    65536 /* all roles of a crew */
 #define HOLDER_MAX 96
 
 /* A row as it was last read. */

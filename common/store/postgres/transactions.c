@@ -25,8 +25,11 @@
 
 void pg_set_fence(struct db *db, const char *role, int64_t fence)
 {
-    pg_db(db)->role = role;
-    pg_db(db)->fence = fence;
+    struct pg_db *d = pg_db(db);
+
+    str_copy(str_from(role), d->role_name, sizeof d->role_name);
+    d->role = d->role_name;
+    d->fence = fence;
 }
 
 /* The rows of a destination are its holder's alone, who has one connection for them: what the fence says is lock enough.
