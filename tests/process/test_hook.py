@@ -53,6 +53,16 @@ def start(stack, sessions, **env):
         stack.wait_session(session, "connected")
 
 
+def step(stack, session, seconds=63):
+    """As if this session had been due for so long: a minute is how long one without any method stays unparked."""
+    due = 1
+    with sqlite3.connect(os.path.join(stack.data, "state.db"), timeout=20) as db:
+        changed = db.execute("UPDATE reconnect SET due_at = due_at - ? WHERE session = ? AND phase = ?",
+                             (seconds * 1000, session, due)).rowcount
+    db.close()
+    assert changed == 1
+
+
 def drop_all(stack):
     for session in stack.state()["sessions"]:
         stack.control("POST", f"/drop?session={session}&code=428")
@@ -96,19 +106,32 @@ def test_a_bridge_that_serves_is_left_alone(stack):
     zk.wait_until("all are back", lambda: all_connected(stack))
 
 
+def reason(stack):
+    """Why nothing can be attempted, as the worker wrote it; "": nothing stands in the way."""
+    return stack.cli_json("status")[0]["no_reconnect_method"]
+
+
+def log_out(stack, *sessions):
+    for session in sessions:
+        stack.control("POST", f"/drop?session={session}&code=401")
+
+
 def test_a_session_waits_for_the_guard_and_says_so(stack):
     """Not parked: it comes back by itself as soon as the others no longer stand in the way."""
-    start(stack, 4, RECONNECT_HOOK=f"exec:{restarter(stack)}")
+    start(stack, 10, RECONNECT_HOOK=f"exec:{restarter(stack)}")
     stack.control("POST", "/drop?session=demo-1&code=428")
     stack.wait_session("demo-1", "disconnected")
-    zk.wait_until("the worker waits", lambda: stack.cli_json("status")[0]["no_reconnect_method"])
+    zk.wait_until("the worker waits", lambda: reason(stack).startswith("90 %"))
     shown = stack.cli_json("session", "show", "demo-1")[0]["next"]
     assert shown["action"] != "park" and shown["why_not_sooner"] == "hook-guard", shown
     assert "RECONNECT_HOOK_MAX_CONNECTED" in shown["detail"] and "RECONNECT_HOOK_MAX_CONNECTED" in stack.cli("status").stdout
-    time.sleep(63)  # longer than a session without any method stays unparked
+    step(stack, "demo-1")
+    for session in "demo-2", "demo-3":  # two sweeps of the worker: the first has ended when the second writes
+        before = reason(stack)
+        log_out(stack, session)
+        zk.wait_until("the worker wrote the share that is connected now", lambda: reason(stack) != before)
     assert not stack.session("demo-1")["parked"] and stack.calls("") == []
-    for session in ("demo-2", "demo-3", "demo-4"):
-        stack.control("POST", f"/drop?session={session}&code=401")
+    log_out(stack, *(f"demo-{n}" for n in range(4, 11)))
     zk.wait_until("the bridge was restarted for it", lambda: stack.calls(""))
     stack.wait_session("demo-1", "connected")
 
@@ -118,12 +141,13 @@ def test_a_session_parked_without_a_hook_waits_for_the_guard_with_one(stack):
     for session in stack.state()["sessions"]:
         stack.wait_session(session, "connected")
     stack.control("POST", "/drop?session=demo-1&code=428")
-    zk.wait_until("it is parked", lambda: stack.session("demo-1")["parked"], patience=120)
+    stack.wait_session("demo-1", "disconnected")
+    step(stack, "demo-1")
+    zk.wait_until("it is parked", lambda: stack.session("demo-1")["parked"])
     stack.processes["worker-1"].stop()
     stack.worker(RECONNECT_HOOK=f"exec:{restarter(stack)}", RECONNECT_HOOK_INTERVAL=f"{SPACING}s")
     zk.wait_until("it waits, and is not parked", lambda: not stack.session("demo-1")["parked"])
-    for session in ("demo-2", "demo-3", "demo-4"):
-        stack.control("POST", f"/drop?session={session}&code=401")
+    log_out(stack, "demo-2", "demo-3", "demo-4")
     zk.wait_until("the bridge was restarted for it", lambda: stack.calls(""))
     stack.wait_session("demo-1", "connected")
 
@@ -199,7 +223,7 @@ def test_without_any_way_it_says_what_will_happen(stack):
     stack.wait_session("demo-1", "connected")
     drop_all(stack)
     stack.wait_session("demo-1", "disconnected")
-    zk.wait_until("the worker has said that there is no way", lambda: stack.cli_json("status")[0]["no_reconnect_method"])
+    zk.wait_until("the worker has said that there is no way", lambda: reason(stack))
     show = stack.cli_json("session", "show", "demo-1")[0]["next"]
     assert show["action"] == "park" and 30_000 < show["at"] - time.time() * 1000 < 65_000
     text = stack.cli("session", "show", "demo-1", check=True).stdout
@@ -207,7 +231,8 @@ def test_without_any_way_it_says_what_will_happen(stack):
     refused = stack.cli("session", "reconnect", "demo-1")
     assert refused.returncode == 1 and "RECONNECT_HOOK" in refused.stderr and refused.stderr.count("\n") == 1
     assert "RECONNECT_HOOK" in stack.cli("status").stdout
-    zk.wait_until("it is parked", lambda: stack.session("demo-1")["parked"], patience=120)
+    step(stack, "demo-1")
+    zk.wait_until("it is parked", lambda: stack.session("demo-1")["parked"])
     assert "RECONNECT_HOOK" in stack.cli_json("session", "show", "demo-1")[0]["next"]["park_reason"]
     stack.processes["worker-1"].stop()
     stack.worker(RECONNECT_HOOK=f"exec:{restarter(stack)}")
