@@ -42,6 +42,7 @@ struct consumer {
     struct timer *timer;
     struct event_rows rows;
     struct backoff backoff;
+    bool (*may_read)(void *ctx);
     int64_t position, head;
     int64_t commit_look_ms; /* when the last look for a commit is or was due, of the loop */
     char log_id[16];        /* of the log the position belongs to, "" unknown */
@@ -246,7 +247,11 @@ static void on_timer(void *ctx)
     struct consumer *c = ctx;
 
     c->at_once = false;
-    if (!c->paused && !c->stopped)
+    if (c->paused || c->stopped)
+        return;
+    if (c->may_read && !c->may_read(c->ctx))
+        schedule(c, CONSUMER_SWEEP_MS);
+    else
         look(c);
 }
 
@@ -280,6 +285,7 @@ int consumer_open(struct app *app, const struct consumer_options *o,
     c->filter = o->filter;
     c->on_batch = on_batch;
     c->on_error = on_error;
+    c->may_read = o->may_read;
     c->ctx = ctx;
     c->position = o->after_seq;
     c->dir = mem_strdup(o->dir);

@@ -27,6 +27,8 @@ struct consumer_options {
     struct bus_sub *sub;        /* NULL: the consumer subscribes by itself, on @bus_out; else the owner of the
                                    subscription calls consumer_notify() */
     const char *bus_out;
+    bool (*may_read)(
+        void *ctx); /* false: the log is left alone until the next sweep; NULL: it is always read */
 };
 
 enum consumer_flow {

@@ -19,6 +19,7 @@
 #include "common/base/metrics.h"
 #include "common/base/own_file.h"
 #include "common/base/url.h"
+#include "services/console/bridge_checks.h"
 #include "services/console/child_cli.h"
 #include "services/console/counts.h"
 #include "services/console/deletions.h"
@@ -28,6 +29,7 @@
 #include "services/console/replays.h"
 #include "services/console/routes.h"
 #include "services/console/session_list.h"
+#include "services/console/store_run.h"
 #include "services/console/stores.h"
 
 #define API "/api/v1"
@@ -238,7 +240,7 @@ static int open_login(struct console *x)
 static int open_parts(struct console *x)
 {
     struct console_context *c = &x->c;
-    int r = stores_new(c->app, &x->settings.app, &c->stores);
+    int r = stores_new(c, &c->stores);
 
     if (r == 0)
         r = session_list_new(c->stores, &c->sessions);
@@ -252,6 +254,10 @@ static int open_parts(struct console *x)
         r = deletions_new(c, &c->deletions);
     if (r == 0)
         r = doctor_run_new(c, &c->doctor);
+    if (r == 0)
+        r = bridge_checks_new(c, &c->checks);
+    if (r == 0)
+        r = store_run_new(c, &c->store);
     if (r == 0)
         r = replays_new(c, &c->replays);
     if (r == 0)
@@ -371,6 +377,8 @@ int console_close(struct console *x, int r)
         counts_close(x->c.counts);
         replays_free(x->c.replays);
         doctor_run_free(x->c.doctor);
+        bridge_checks_free(x->c.checks);
+        store_run_free(x->c.store);
         deletions_free(x->c.deletions);
         pairings_free(x->c.pairings);
         login_free(x->c.login);

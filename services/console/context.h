@@ -17,5 +17,7 @@ struct console_context {
     struct pairings *pairings;
     struct deletions *deletions;
     struct doctor_run *doctor;
+    struct bridge_checks *checks;
+    struct store_run *store;
     struct replays *replays;
 };

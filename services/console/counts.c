@@ -243,13 +243,21 @@ static int64_t find_start(const struct console_context *c, int64_t *ret_counted)
     return counted > hour_ago - 1 ? counted : hour_ago - 1;
 }
 
+static bool may_read(void *ctx)
+{
+    const struct counts *x = ctx;
+
+    return !stores_are_away(x->c->stores);
+}
+
 int counts_open(const struct console_context *c, struct counts **ret)
 {
     struct counts *x = mem_zalloc(sizeof *x);
     int64_t known = 0;
     const struct consumer_options o = { .dir = app_store(&c->settings->app),
                                         .after_seq = find_start(c, &known),
-                                        .bus_out = app_bus(&c->settings->app) };
+                                        .bus_out = app_bus(&c->settings->app),
+                                        .may_read = may_read };
     int r = x ? 0 : -ENOMEM;
 
     if (r == 0) {

@@ -201,7 +201,7 @@ static int put(struct command *c, enum forward_verb verb)
 
 static void start(struct command *c, size_t action)
 {
-    bool runs = status_forward_runs(app_store(&c->e.c->settings->app));
+    bool runs = !stores_are_away(c->e.c->stores) && status_forward_runs(app_store(&c->e.c->settings->app));
     int r = timer_open(app_loop(c->e.c->app), on_look, c, &c->timer);
 
     if (r == 0)

@@ -40,8 +40,11 @@ void handle_delivery(struct exchange *e)
     CLEANUP(mem_freep) struct forward_status *f = mem_zalloc(sizeof *f);
     struct json_out j = JSON_OUT(&json);
     int64_t head = head_of(e);
-    int r = f ? status_forward_read(app_store(&e->c->settings->app), f) : -ENOMEM;
+    struct db *db;
+    int r = f ? stores_forward(e->c->stores, &db) : -ENOMEM; /* may it be called? */
 
+    if (r == 0 || r == -ENOENT)
+        r = status_forward_read(app_store(&e->c->settings->app), f);
     if (r != 0) {
         exchange_store_error(e, FORWARD_DB_FILE, r);
         return;

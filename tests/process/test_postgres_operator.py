@@ -3,8 +3,10 @@ roles and standbys; every way to connect works, and every way to fail has its ow
 
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -89,6 +91,27 @@ def test_the_console_has_the_promises_and_the_roles(stack):
     assert any(re.match("role monitor", name) and "fence 1" in line["value"] for name, line in lines.items()), lines
     stack.processes["monitor"].kill()
     assert "monitor is dead" not in stack.cli("status").stdout, "the machine of another monitor may be at work"
+
+
+def test_the_pages_of_the_console_do_not_wait_for_a_server_that_hangs(server, stack):
+    """After the call that found it out a child tries the server; whoever asks for its report gets the reason."""
+    stack.sim("contract", "--sessions", "1")
+    stack.monitor()
+    stack.wait_session("demo-1", "connected")
+    console = Console(stack)
+    assert console.login()[0] == 200
+    server.signal(signal.SIGSTOP)
+    try:
+        wait_until("it is found out", lambda: "store-away" in console.process.text(), needs=console.process)
+        for _ in range(20):  # longer than the console waits between two looks at its store
+            began = time.monotonic()
+            assert zk.http("GET", f"{console.origin}/")[0] == 200 and console.get("/sessions")[0] == 503
+            assert time.monotonic() - began < 4, "a call to a server that hangs takes 5 s"
+            time.sleep(0.1)
+    finally:
+        server.signal(signal.SIGCONT)
+    wait_until("the sessions are there again", lambda: console.get("/sessions")[0] == 200)
+    assert console.get("/store")[2]["lines"] and "store-answers" in console.process.text()
 
 
 # ---- ways to connect -----------------------------------------------------------------------------------------------

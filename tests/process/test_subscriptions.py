@@ -35,6 +35,8 @@ class Evolution:
 
     def __init__(self):
         self.states, self.hooks, self.sets, self.reads, self.keeps, self.fault = {}, {}, [], [], True, None
+        self.held = threading.Event()  # until it is set a read of a subscription waits
+        self.held.set()
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.server.evolution = self
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
@@ -52,6 +54,7 @@ class Evolution:
             return 200, {"instance": {"instanceName": parts[2], "state": self.states[parts[2]]}}
         if parts[:2] == ["webhook", "find"]:
             self.reads.append(parts[2])
+            self.held.wait(20)
             return self.fault or (200, self.hooks.get(parts[2]))
         if parts[:2] == ["webhook", "set"]:
             self.sets.append((parts[2], json.loads(body)["webhook"]))
@@ -193,3 +196,25 @@ def test_the_console_shows_checks_and_repairs(stack, bridge):
     assert [(r["actor"][:9], r["ok"], r["detail"]) for r in audit] == [("operator@", True, "1 of 2 sessions were set again")]
     assert console.post("/bridges/nobody/check")[2]["ok"] is False
     assert console.post("/bridges/--help/repair")[2] and len(bridge.sets) == 1
+
+
+def test_a_bridge_is_checked_once_at_a_time(stack, bridge):
+    """Each check is a program of its own: the second is refused while the first runs."""
+    bridge.states, bridge.hooks = {"s1": "open"}, {"s1": right(stack)}
+    stack.env["WEBHOOK_CHECK_INTERVAL"] = "1h"
+    stack.monitor()
+    stack.wait_session("s1", "connected")
+    console, answers = Console(stack), []
+    assert console.login()[0] == 200
+    zk.wait_until("the monitor has checked it", lambda: bridge.reads)
+    bridge.held.clear()
+    reads = len(bridge.reads)
+    first = threading.Thread(target=lambda: answers.append(console.post("/bridges/main/check")))
+    first.start()
+    zk.wait_until("it is under way", lambda: len(bridge.reads) > reads)
+    status, _, answer = console.post("/bridges/main/repair")
+    check_answer("POST", "/bridges/{bridge}/repair", status, answer)
+    assert status == 429 and answer["error"] == "busy" and "is being checked now" in answer["detail"]
+    bridge.held.set()
+    first.join(30)
+    assert answers[0][0] == 200 and answers[0][2]["ok"] and console.post("/bridges/main/check")[0] == 200
