@@ -141,11 +141,12 @@ struct forward_dead {
 /* Absent parts match all. */
 struct forward_dead_filter {
     int64_t id;
-    const char *destination, *session, *type_prefix; /* NULL or "": any */
-    int64_t since_at, until_at;                      /* dead_at >= since, < until; 0: no bound */
+    const char *destination, *bridge, *session, *type_prefix; /* NULL or "": any */
+    int64_t since_at, until_at;                               /* dead_at >= since, < until; 0: no bound */
 };
 int forward_dead_put(struct db *db, const struct forward_dead *row);
-int forward_dead_count(struct db *db, int64_t *ret);
+/* Those that match @filter (NULL: all). */
+int forward_dead_count(struct db *db, const struct forward_dead_filter *filter, int64_t *ret);
 /* In the order of their ids, from after_id + 1, at most @limit. */
 int forward_dead_each(struct db *db, const struct forward_dead_filter *filter, int64_t after_id,
                       int64_t limit, int (*on_row)(void *ctx, const struct forward_dead *row), void *ctx);

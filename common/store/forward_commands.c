@@ -12,10 +12,11 @@ int forward_command_put(struct db *state, const struct forward_command *c, int64
 {
     return sql_insert(
         state,
-        "INSERT INTO forward_command (verb, id, destination, session, type, since_at, until_at, at)"
-        " VALUES (?7, ?1, ?2, ?3, ?4, ?5, ?6, ?8) RETURNING n",
-        ret_n, "isssiiii", c->filter.id, str_of(c->filter.destination), str_of(c->filter.session),
-        str_of(c->filter.type_prefix), c->filter.since_at, c->filter.until_at, (int64_t)c->verb, at_ms);
+        "INSERT INTO forward_command (verb, id, destination, bridge, session, type, since_at, until_at, at)"
+        " VALUES (?7, ?1, ?2, ?9, ?3, ?4, ?5, ?6, ?8) RETURNING n",
+        ret_n, "isssiiiis", c->filter.id, str_of(c->filter.destination), str_of(c->filter.session),
+        str_of(c->filter.type_prefix), c->filter.since_at, c->filter.until_at, (int64_t)c->verb, at_ms,
+        str_of(c->filter.bridge));
 }
 
 /* Where a text of the row was put: an offset, until all are there. */
@@ -31,12 +32,12 @@ static size_t keep(struct buf *texts, struct str s)
 int forward_command_first(struct db *state, int64_t after_n, struct forward_command *ret, struct buf *texts)
 {
     CLEANUP(sql_done) struct sql *q = NULL;
-    size_t destination, session, type;
-    int r =
-        sql_query(state,
-                  "SELECT n, verb, id, destination, session, type, since_at, until_at FROM forward_command"
-                  " WHERE done_at = 0 AND n > ?1 ORDER BY n LIMIT 1",
-                  &q, "i", after_n);
+    size_t destination, session, type, bridge;
+    int r = sql_query(
+        state,
+        "SELECT n, verb, id, destination, session, type, since_at, until_at, bridge FROM forward_command"
+        " WHERE done_at = 0 AND n > ?1 ORDER BY n LIMIT 1",
+        &q, "i", after_n);
 
     if (r == 0)
         r = sql_next(q);
@@ -46,12 +47,14 @@ int forward_command_first(struct db *state, int64_t after_n, struct forward_comm
     destination = keep(texts, sql_text(q, 3));
     session = keep(texts, sql_text(q, 4));
     type = keep(texts, sql_text(q, 5));
+    bridge = keep(texts, sql_text(q, 8));
     if (buf_error(texts) != 0)
         return buf_error(texts);
     *ret = (struct forward_command){ .n = sql_int(q, 0),
                                      .verb = (enum forward_verb)sql_int(q, 1),
                                      .filter = { .id = sql_int(q, 2),
                                                  .destination = buf_str(texts) + destination,
+                                                 .bridge = buf_str(texts) + bridge,
                                                  .session = buf_str(texts) + session,
                                                  .type_prefix = buf_str(texts) + type,
                                                  .since_at = sql_int(q, 6),

@@ -24,29 +24,34 @@ int forward_dead_put(struct db *db, const struct forward_dead *d)
                    text_or_empty(d->detail), d->answer, d->dead_at);
 }
 
-int forward_dead_count(struct db *db, int64_t *ret)
-{
-    return sql_get_int(db, "SELECT count(*) FROM dead", ret, "");
-}
-
 /* ---- going through them ---------------------------------------------------------------------- */
 
 #define DEAD_COLUMNS                                                                                   \
     "SELECT id, destination, seq, event_id, at, occurred_at, type, bridge, session, message_id, body," \
     " reason, tries, status, detail, answer, dead_at, redeliver FROM dead"
-/* ?1 … ?6 are the filter. */
+/* ?1 … ?7 are the filter. */
 #define DEAD_MATCHES                                                                       \
     " (?1 = 0 OR id = ?1) AND (?2 = '' OR destination = ?2) AND (?3 = '' OR session = ?3)" \
     " AND (?4 = '' OR substr(type, 1, length(?4)) = ?4) AND (?5 = 0 OR dead_at >= ?5)"     \
-    " AND (?6 = 0 OR dead_at < ?6)"
-#define FILTER_FORMAT "isssii"
+    " AND (?6 = 0 OR dead_at < ?6) AND (?7 = '' OR bridge = ?7)"
+#define FILTER_FORMAT "isssiis"
 #define FILTER_VALUES(f)                                                                                    \
     (f)->id, or_empty((f)->destination), or_empty((f)->session), or_empty((f)->type_prefix), (f)->since_at, \
-        (f)->until_at
+        (f)->until_at, or_empty((f)->bridge)
 
 static const char *or_empty(const char *s)
 {
     return s ? s : "";
+}
+
+int forward_dead_count(struct db *db, const struct forward_dead_filter *f, int64_t *ret)
+{
+    static const struct forward_dead_filter all = { 0 };
+
+    if (!f)
+        f = &all;
+    return sql_get_int(db, "SELECT count(*) FROM dead WHERE" DEAD_MATCHES, ret, FILTER_FORMAT,
+                       FILTER_VALUES(f));
 }
 
 static void read_dead(const struct sql *q, struct forward_dead *d)
@@ -87,7 +92,7 @@ int forward_dead_each(struct db *db, const struct forward_dead_filter *f, int64_
                       int (*on_row)(void *ctx, const struct forward_dead *row), void *ctx)
 {
     CLEANUP(sql_done) struct sql *q = NULL;
-    int r = sql_query(db, DEAD_COLUMNS " WHERE id > ?7 AND" DEAD_MATCHES " ORDER BY id LIMIT ?8", &q,
+    int r = sql_query(db, DEAD_COLUMNS " WHERE id > ?8 AND" DEAD_MATCHES " ORDER BY id LIMIT ?9", &q,
                       FILTER_FORMAT "ii", FILTER_VALUES(f), after_id, limit);
 
     return r == 0 ? each(q, on_row, ctx) : r;

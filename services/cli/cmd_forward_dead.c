@@ -199,13 +199,15 @@ static int make_commands(const struct forward_cli *f, const struct forward_cli_s
                          const struct settings_args *args, enum forward_verb verb,
                          struct forward_command *ret, int *ret_n)
 {
-    bool filtered = s->destination[0] || s->session[0] || s->type[0] || s->since[0] || s->until[0];
+    bool filtered = s->destination[0] || s->cli.bridge_name[0] || s->session[0] || s->type[0] ||
+                    s->since[0] || s->until[0];
     int code = EXIT_GO_ON;
 
     if ((args->n > 0) + filtered + s->all != 1)
-        return cli_problem(EXIT_USAGE,
-                           "say which: IDs, a filter (--destination, --session, --type, --since, --until),"
-                           " or --all");
+        return cli_problem(
+            EXIT_USAGE,
+            "say which: IDs, a filter (--destination, --bridge, --session, --type, --since, --until),"
+            " or --all");
     *ret_n = args->n > 0 ? args->n : 1;
     for (int i = 0; code == EXIT_GO_ON && i < *ret_n; i++) {
         ret[i] = (struct forward_command){ .verb = verb };

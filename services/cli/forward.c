@@ -65,6 +65,7 @@ int forward_cli_filter(const struct forward_cli *f, const struct forward_cli_set
                        struct forward_dead_filter *ret)
 {
     struct forward_dead_filter filter = { .destination = s->destination,
+                                          .bridge = s->cli.bridge_name,
                                           .session = s->session,
                                           .type_prefix = s->type };
     int code = time_of(f, "--since", s->since, &filter.since_at);

@@ -49,7 +49,7 @@ struct command {
     int n, done;
     bool failed;
     char result[FORWARD_RESULT_MAX];
-    char destination[FORWARD_NAME_MAX], session[SESSIONS_ID_MAX], type[64];
+    char destination[FORWARD_NAME_MAX], bridge[BRIDGES_NAME_MAX], session[SESSIONS_ID_MAX], type[64];
     struct forward_command row[IDS_MAX];
 };
 
@@ -62,7 +62,7 @@ static void answer(struct command *c, bool done)
     char action[AUDIT_ACTION_MAX];
 
     (void)snprintf(action, sizeof action, "delivery.%s", c->name);
-    exchange_audit(&c->e, action, "", c->session, !c->failed, "%s%s%.200s", c->destination,
+    exchange_audit(&c->e, action, c->bridge, c->session, !c->failed, "%s%s%.200s", c->destination,
                    c->destination[0] ? ": " : "", c->result);
     json_open(&j, NULL, '{');
     json_texts(&j, "action", c->name);
@@ -147,11 +147,12 @@ static bool read_request(struct command *c, size_t action)
     bool by_ids = exchange_has(&c->e, "ids");
     const char *part = actions[action].of_dead && exchange_has(&c->e, "filter") ? "filter" : NULL;
     char event[EVENT_ID_MAX];
-    struct forward_dead_filter filter = { .destination = c->destination,
-                                          .session = c->session,
-                                          .type_prefix = c->type };
+    struct forward_dead_filter filter = {
+        .destination = c->destination, .bridge = c->bridge, .session = c->session, .type_prefix = c->type
+    };
 
     exchange_text(&c->e, part, "destination", c->destination, sizeof c->destination);
+    exchange_text(&c->e, part, "bridge", c->bridge, sizeof c->bridge);
     exchange_text(&c->e, part, "session", c->session, sizeof c->session);
     exchange_text(&c->e, part, "type", c->type, sizeof c->type);
     exchange_text(&c->e, NULL, "event", event, sizeof event);
@@ -187,7 +188,8 @@ static int put(struct command *c, enum forward_verb verb)
     for (int i = 0; i < c->n; i++) {
         c->row[i].verb = verb;
         if (!c->row[i].filter.destination)
-            c->row[i].filter.destination = c->row[i].filter.session = c->row[i].filter.type_prefix = "";
+            c->row[i].filter.destination = c->row[i].filter.bridge = c->row[i].filter.session =
+                c->row[i].filter.type_prefix = "";
     }
     if (r == 0)
         r = forward_commands_put(db, c->row, c->n, stores_wall_ms(c->e.c->stores), c->number);

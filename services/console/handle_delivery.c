@@ -193,8 +193,9 @@ void handle_dead_letters(struct exchange *e)
 {
     CLEANUP(buf_fini) struct buf json = BUF_INIT(EXCHANGE_ANSWER_MAX);
     struct dead x = { .j = JSON_OUT(&json) };
-    char destination[FORWARD_NAME_MAX], session[SESSIONS_ID_MAX], type[64];
+    char destination[FORWARD_NAME_MAX], bridge[BRIDGES_NAME_MAX], session[SESSIONS_ID_MAX], type[64];
     const struct forward_dead_filter filter = { .destination = destination,
+                                                .bridge = bridge,
                                                 .session = session,
                                                 .type_prefix = type,
                                                 .since_at = exchange_query_int(e, "since", 0, 0, INT64_MAX),
@@ -204,6 +205,7 @@ void handle_dead_letters(struct exchange *e)
     int r = stores_forward(e->c->stores, &db);
 
     exchange_query(e, "destination", destination, sizeof destination);
+    exchange_query(e, "bridge", bridge, sizeof bridge);
     exchange_query(e, "session", session, sizeof session);
     exchange_query(e, "type", type, sizeof type);
     json_open(&x.j, NULL, '{');
@@ -212,7 +214,7 @@ void handle_dead_letters(struct exchange *e)
         r = forward_dead_each(db, &filter, exchange_query_int(e, "after", 0, 0, INT64_MAX), limit, on_dead,
                               &x);
     if (r == 0)
-        r = forward_dead_count(db, &total);
+        r = forward_dead_count(db, &filter, &total);
     json_close(&x.j, ']');
     json_int(&x.j, "total", total);
     json_int(&x.j, "next_after", x.n == limit ? x.last : 0);

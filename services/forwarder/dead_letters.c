@@ -5,7 +5,7 @@
 int dead_letters_init(struct dead_letters *d, struct app *app, struct db *db, struct group_commit *commit)
 {
     *d = (struct dead_letters){ .app = app, .db = db, .commit = commit };
-    return forward_dead_count(db, &d->n);
+    return forward_dead_count(db, NULL, &d->n);
 }
 
 bool dead_letters_have_room(const struct dead_letters *d)

@@ -132,7 +132,7 @@ static void on_tick(void *ctx)
     if (save_all(e) != 0)
         return;
     if (e->o.n < e->o.config->n && ++e->ticks % COUNT_TICKS == 0)
-        (void)forward_dead_count(e->stores.db, &e->dead.n);
+        (void)forward_dead_count(e->stores.db, NULL, &e->dead.n);
     for (int i = 0; i < e->n; i++)
         destination_gauges(e->at[i]);
     if (e->o.lead) /* one program of the stack says it */
@@ -241,7 +241,7 @@ int engine_forget(struct engine *e, const char *name, bool *ret_found)
     if (r == 0)
         r = forward_destination_forget(e->stores.db, name, ret_found);
     if (r == 0)
-        r = forward_dead_count(e->stores.db, &e->dead.n);
+        r = forward_dead_count(e->stores.db, NULL, &e->dead.n);
     return r == 0 ? 0 : group_commit_fail(e->commit, r);
 }
 

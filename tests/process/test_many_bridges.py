@@ -260,3 +260,28 @@ def test_the_console_tells_sessions_of_one_id_apart(stack, two):
     pairing = console.post("/pairings", {"bridge": "support", "session": "shop-new"})[2]
     zk.wait_until("its code is there", lambda: console.get(f"/pairings/{pairing['id']}")[2]["step"] == "code")
     assert b"shop-new" in two.control("support", "GET", "/state") and b"shop-new" not in two.control("sales", "GET", "/state")
+
+
+def test_dead_letters_are_those_of_a_bridge(two, make_backend):
+    """List, count, retry and drop heed the bridge: by the command line and by the console."""
+    stack = two.stack
+    backend = make_backend(lambda d: 400)
+    stack.ingest()
+    stack.forward(BACKEND_URL=backend.url, FORWARD_RETRY_SCHEDULE="0s")
+    for name, n in (("sales", 1), ("support", 2)):
+        for i in range(n):
+            assert zk.http("POST", f"http://127.0.0.1:{stack.ports['ingest']}/webhook/{name}", zk.webhook("shop-1", message_id=f"{name}{i}"),
+                           {"Content-Type": "application/json", "Authorization": f"Bearer {two.token(name)}"})[0] == 200
+
+    def dead(*args):
+        return [d["bridge"] for d in stack.cli_json("forward", "dead", "list", *args)]
+    zk.wait_until("all are given up", lambda: len(dead()) == 3)
+    assert dead("--bridge", "support") == ["support"] * 2
+    console = Console(stack)
+    assert console.login()[0] == 200
+    page = console.get("/delivery/dead?bridge=support")[2]
+    assert page["total"] == 2 and {r["bridge"] for r in page["rows"]} == {"support"}
+    answer = console.post("/delivery/actions", {"action": "dead_drop", "filter": {"bridge": "support"}})[2]
+    assert answer["result"] == "2 dead letters dropped" and dead() == ["sales"]
+    assert stack.cli("forward", "dead", "drop", "--bridge", "sales", "--all").returncode == 2, "either some or all"
+    assert stack.cli("forward", "dead", "drop", "--bridge", "sales").returncode == 0 and dead() == []

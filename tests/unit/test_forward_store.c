@@ -216,7 +216,8 @@ static void bury(const char *destination, const char *type, const char *session,
                                          .at = 5,
                                          .occurred_at = 4,
                                          .type = str_from(type),
-                                         .bridge = STR_LIT("main"),
+                                         .bridge = strcmp(destination, "two") == 0 ? STR_LIT("side")
+                                                                                   : STR_LIT("main"),
                                          .session = str_from(session),
                                          .message_id = STR_LIT("M1"),
                                          .body = str_from(body) } };
@@ -249,6 +250,8 @@ static void dead_letters_are_found_by_what_is_asked(void **state)
         { { .id = 9 }, "" },
         { { .destination = "one" }, "1 2 " },
         { { .session = "a" }, "1 3 " },
+        { { .bridge = "side" }, "3 4 " },
+        { { .bridge = "main", .session = "a" }, "1 " },
         { { .type_prefix = "message." }, "1 3 4 " },
         { { .type_prefix = "message.received.and.more" }, "" },
         { { .since_at = 200 }, "2 3 4 " },
@@ -261,7 +264,11 @@ static void dead_letters_are_found_by_what_is_asked(void **state)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         CLEANUP(buf_fini) struct buf line = BUF_INIT(4096);
 
+        int64_t n = 0;
+
         assert_int_equal(forward_dead_each(db, &cases[i].filter, 0, 100, print_id, &line), 0);
+        assert_int_equal(forward_dead_count(db, &cases[i].filter, &n), 0);
+        assert_int_equal(n, strlen(cases[i].want) / 2); /* a digit and a space each */
         if (strcmp(buf_str(&line), cases[i].want) != 0)
             fail_msg("case %zu: %s", i, buf_str(&line));
     }
@@ -312,7 +319,7 @@ static void letters_are_tried_again_and_go_back(void **state)
     assert_string_equal(buf_str(&line), "1! 2! 3 4 ");
     assert_int_equal(forward_dead_remove(db, &third, &n), 0);
     assert_int_equal(n, 1);
-    assert_int_equal(forward_dead_count(db, &n), 0);
+    assert_int_equal(forward_dead_count(db, NULL, &n), 0);
     assert_int_equal(n, 3);
     bury("one", "x", "y", 1, "{}");
     buf_reset(&line);
@@ -325,10 +332,12 @@ static void letters_are_tried_again_and_go_back(void **state)
 static void commands_are_taken_in_turn(void **state)
 {
     CLEANUP(buf_fini) struct buf texts = BUF_INIT(1024);
-    struct forward_command o = {
-        .verb = FORWARD_DEAD_DROP,
-        .filter = { .session = "a", .type_prefix = "message.", .since_at = 5, .until_at = 6 }
-    };
+    struct forward_command o = { .verb = FORWARD_DEAD_DROP,
+                                 .filter = { .bridge = "side",
+                                             .session = "a",
+                                             .type_prefix = "message.",
+                                             .since_at = 5,
+                                             .until_at = 6 } };
     struct forward_command again;
     char result[FORWARD_RESULT_MAX];
     bool failed = false;
@@ -345,6 +354,7 @@ static void commands_are_taken_in_turn(void **state)
     assert_string_equal(o.filter.session, "a");
     assert_string_equal(o.filter.type_prefix, "message.");
     assert_string_equal(o.filter.destination, "");
+    assert_string_equal(o.filter.bridge, "side");
     assert_int_equal(o.filter.since_at, 5);
     assert_int_equal(o.filter.until_at, 6);
     n = o.n;
@@ -383,7 +393,7 @@ static void a_destination_is_renamed_and_forgotten_with_all_its_rows(void **stat
     assert_int_equal(c.blocked, 1);
     assert_int_equal(forward_destination_forget(db, "sales", &found), 0);
     assert_true(found);
-    assert_int_equal(forward_dead_count(db, &n), 0);
+    assert_int_equal(forward_dead_count(db, NULL, &n), 0);
     assert_int_equal(n, 0);
     assert_int_equal(forward_destinations_count(db, &n), 0);
     assert_int_equal(n, 0);

@@ -97,7 +97,7 @@ static const char *const steps[] = {
                                                 "NOT NULL, PRIMARY KEY (bridge, session))" WARM ";"
                                                 "CREATE TABLE forward_command ("
                                                 "  n " NEW_ID
-                                                ", verb bigint NOT NULL, id bigint NOT NULL, destination "
+                                                ", verb bigint NOT NULL, id bigint NOT NULL, bridge text NOT NULL, destination "
                                                 "text NOT NULL, session text NOT NULL,"
                                                 "  type text NOT NULL, since_at bigint NOT NULL, until_at "
                                                 "bigint NOT NULL, at bigint NOT NULL,"

@@ -75,7 +75,7 @@ static const char *const steps[] = {
     /* Operator commands to the forwarder, which takes and removes them (forward_commands.h). */
     "CREATE TABLE forward_command ("
     "  n INTEGER PRIMARY KEY AUTOINCREMENT, verb INTEGER NOT NULL, id INTEGER NOT NULL,"
-    "  destination TEXT NOT NULL, session TEXT NOT NULL, type TEXT NOT NULL,"
+    "  destination TEXT NOT NULL, bridge TEXT NOT NULL, session TEXT NOT NULL, type TEXT NOT NULL,"
     "  since_at INTEGER NOT NULL, until_at INTEGER NOT NULL, at INTEGER NOT NULL,"
     "  done_at INTEGER NOT NULL DEFAULT 0, failed INTEGER NOT NULL DEFAULT 0, result TEXT NOT NULL DEFAULT ''"
     ") STRICT;",

@@ -24,10 +24,12 @@ function Letter({ id, onClose }) {
 
 export function DeadLetters({ operator, destinations, query }) {
   const [destination, setDestination] = useState(query.destination ?? '');
+  const [bridge, setBridge] = useState(query.bridge ?? '');
+  const bridges = useResource('/bridges').data?.bridges ?? [];
   const [chosen, setChosen] = useState(new Set());
   const [shown, setShown] = useState(0);
   const [after, setAfter] = useState(0);
-  const dead = useResource(withQuery('/delivery/dead', { destination, after: after || '', limit: 100 }), { every: 15000 });
+  const dead = useResource(withQuery('/delivery/dead', { destination, bridge, after: after || '', limit: 100 }), { every: 15000 });
   useReloadOn(['delivery'], dead.reload, 2000);
   const toggle = (id) => {
     const next = new Set(chosen);
@@ -38,13 +40,14 @@ export function DeadLetters({ operator, destinations, query }) {
     const n = some ? chosen.size : dead.data.total;
     const sure = await ask({ title: t(`confirm.${action}`, { n }), text: t(`confirm.${action}.text`), button: t(`action.${action}`), danger: action === 'dead_drop', word: action === 'dead_drop' ? String(n) : '' });
     if (!sure) return;
-    await command(some ? { action, ids: [...chosen] } : destination ? { action, filter: { destination } } : { action, all: true });
+    await command(some ? { action, ids: [...chosen] } : destination || bridge ? { action, filter: { destination, bridge } } : { action, all: true });
     setChosen(new Set());
     dead.reload();
   };
-  const actions = html`${destinations.length > 1 && html`<${Select} value=${destination} onChange=${(d) => (setDestination(d), setAfter(0))} label=${t('column.destination')} options=${[['', t('delivery.any')], ...destinations.map((d) => [d.destination, d.destination])]} />`}
+  const actions = html`${bridges.length > 1 && html`<${Select} value=${bridge} onChange=${(b) => (setBridge(b), setAfter(0))} label=${t('column.bridge')} options=${[['', t('sessions.any_bridge')], ...bridges.map((b) => [b.bridge, b.bridge])]} />`}
+    ${destinations.length > 1 && html`<${Select} value=${destination} onChange=${(d) => (setDestination(d), setAfter(0))} label=${t('column.destination')} options=${[['', t('delivery.any')], ...destinations.map((d) => [d.destination, d.destination])]} />`}
     ${operator && dead.data?.rows.length > 0 && ['dead_retry', 'dead_drop'].map((a) => html`<${ActionButton} kind=${a === 'dead_drop' ? 'danger-quiet' : ''} run=${run(a, chosen.size > 0)}>${t(chosen.size > 0 ? `dead.${a}.some` : `dead.${a}.all`, { n: chosen.size })}<//>`)}`;
-  return html`<${Panel} title=${t('delivery.dead')} actions=${actions}><${Loaded} resource=${dead}>${(d) => (d.rows.length === 0 && !after ? html`<${Empty} title=${t('dead.none')} text=${t('dead.none.text')} />` : html`<div class="scroll" tabindex="0" role="region" aria-label=${t('delivery.dead')}><table class="table"><thead><tr>${operator && html`<th scope="col" class="c-pick"><span class="hidden">${t('action.select')}</span></th>`}${['id', 'session', 'destination', 'type', 'answer', 'since'].map((c) => html`<th scope="col">${t(`column.${c}`)}</th>`)}</tr></thead>
+  return html`<${Panel} title=${t('delivery.dead')} actions=${actions}><${Loaded} resource=${dead}>${(d) => (d.rows.length === 0 && !after ? html`<${Empty} title=${t('dead.none')} text=${t(destination || bridge ? 'sessions.no_match.text' : 'dead.none.text')} />` : html`<div class="scroll" tabindex="0" role="region" aria-label=${t('delivery.dead')}><table class="table"><thead><tr>${operator && html`<th scope="col" class="c-pick"><span class="hidden">${t('action.select')}</span></th>`}${['id', 'session', 'destination', 'type', 'answer', 'since'].map((c) => html`<th scope="col">${t(`column.${c}`)}</th>`)}</tr></thead>
     <tbody>${d.rows.map((l) => html`<tr key=${l.id}>${operator && html`<td class="c-pick"><input type="checkbox" aria-label=${t('sessions.select', { name: l.id })} checked=${chosen.has(l.id)} onChange=${() => toggle(l.id)} /></td>`}<td><button class="link" onClick=${() => setShown(l.id)}>${l.id}</button></td><td>${l.session}<${Of} bridge=${l.bridge} /></td><td>${l.destination}</td><td>${l.type}</td>
       <td class="wrap">${l.redeliver && html`<${Tag} tone="busy">${t('dead.redeliver')}<//> `}<b>${l.status > 0 ? l.status : ''}</b> ${l.detail}</td><td><${Ago} at=${l.dead_at} /></td></tr>`)}</tbody></table></div>
     <div class="buttons"><span class="faint">${t('dead.total', { n: d.total })}</span>${d.next_after > 0 && html`<button onClick=${() => setAfter(d.next_after)}>${t('action.more')}</button>`}${after > 0 && html`<button onClick=${() => setAfter(0)}>${t('action.first')}</button>`}</div>`)}<//>
