@@ -18,11 +18,6 @@ static bool is_probe(const struct event *e)
            json_in_find(e->body, &path, 1, &value) == 0 && json_in_is(value, PROBE_TYPE);
 }
 
-static bool is_same(struct str a, struct str b)
-{
-    return a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
-}
-
 static bool has_prefix(struct str s, struct str prefix)
 {
     return s.n >= prefix.n && memcmp(s.p, prefix.p, prefix.n) == 0;
@@ -40,7 +35,7 @@ static bool is_listed(const struct event_filter_list *list, struct str s,
 
 bool event_filter_wants(const struct destination_filter *f, const struct event *e)
 {
-    return is_listed(&f->types, e->type, has_prefix) && is_listed(&f->sessions, e->session, is_same) &&
+    return is_listed(&f->types, e->type, has_prefix) && is_listed(&f->sessions, e->session, str_same) &&
            (!f->bridge || !f->bridge[0] || str_eq(e->bridge, f->bridge)) && !is_probe(e);
 }
 

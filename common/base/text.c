@@ -33,6 +33,11 @@ bool str_eq(struct str a, const char *b)
     return a.p && a.n == n && memcmp(a.p, b, n) == 0;
 }
 
+bool str_same(struct str a, struct str b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
 bool str_starts(struct str a, const char *prefix)
 {
     size_t n = strlen(prefix);

@@ -18,6 +18,7 @@ struct str {
 
 struct str str_from(const char *s); /* NULL gives STR_NULL */
 bool str_eq(struct str a, const char *b);
+bool str_same(struct str a, struct str b); /* absent is as empty */
 bool str_starts(struct str a, const char *prefix);
 /* Copies with a NUL into @n bytes; a text that is too long is cut. Absent gives "". */
 void str_copy(struct str s, char *ret, size_t n);

@@ -33,11 +33,6 @@ int queue_table_open(struct queue_table **ret)
     return 0;
 }
 
-static bool same(struct str a, struct str b)
-{
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
 struct session_queue *queue_table_find(struct queue_table *t, enum queue_kind kind, struct str bridge,
                                        struct str session)
 {
@@ -47,7 +42,8 @@ struct session_queue *queue_table_find(struct queue_table *t, enum queue_kind ki
     {
         struct session_queue *q = container_of(it, struct session_queue, in_table);
 
-        if (q->hash == hash && q->kind == kind && same(q->bridge, bridge) && same(q->session, session))
+        if (q->hash == hash && q->kind == kind && str_same(q->bridge, bridge) &&
+            str_same(q->session, session))
             return q;
     }
     return NULL;

@@ -46,11 +46,6 @@ static void add_row(const struct event_ids *ids, const struct sql *q, struct eve
                                     .body = sql_blob(q, COL_BODY) });
 }
 
-static bool str_same(struct str a, struct str b)
-{
-    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
 static bool has_prefix(struct str s, struct str prefix)
 {
     return s.n >= prefix.n && str_same((struct str){ s.p, prefix.n }, prefix);
