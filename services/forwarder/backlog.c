@@ -6,37 +6,27 @@
 #include "services/forwarder/backlog.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
-#include "services/forwarder/done_events.h"
-#include "services/forwarder/lost_events.h"
+#include "services/forwarder/queue_head.h"
 #include "services/forwarder/queue_load.h"
-#include "services/forwarder/queue_rows.h"
-#include "services/forwarder/queue_schedule.h"
-
-/* When the log cannot be read, or has not been read far enough. */
-#define READ_AGAIN_MS 50
+#include "services/forwarder/queue_skip.h"
 
 struct backlog {
     struct backlog_options o;
     struct queue_rows rows;
     struct queue_table *table;
     struct queue_schedule schedule;
-    int n_events; /* in memory */
-    size_t bytes;
     int64_t position; /* newest seq that was read */
 
     struct done_events done;
+    struct queue_memory memory;
     struct lost_events lost;
-    struct event_rows read; /* memory that is kept between reads */
+    struct queue_head head;
+    struct queue_skip skip;
+    struct event_rows read; /* memory for on_ack() */
 };
-
-static bool str_is(struct str a, struct str b)
-{
-    return a.n == b.n && memcmp(a.p, b.p, a.n) == 0;
-}
 
 static int64_t boot_ms(const struct backlog *b)
 {
@@ -48,41 +38,11 @@ static int64_t wall_ms(const struct backlog *b)
     return app_clock(b->o.app)->wall_ms(app_clock(b->o.app));
 }
 
-/* ---- memory ---------------------------------------------------------------------------------- */
-
-static struct queued_event *keep_event(struct backlog *b, const struct event *e)
-{
-    struct queued_event *ev = queued_event_new(e);
-
-    if (ev) {
-        b->n_events++;
-        b->bytes += ev->bytes;
-    }
-    return ev;
-}
-
-static void forget_event(struct backlog *b, struct session_queue *q, struct queued_event *ev)
-{
-    b->n_events--;
-    b->bytes -= ev->bytes;
-    session_queue_drop(q, ev);
-}
-
-/* Its place in the log is behind the window, its row holds it from now on. */
-static int block(struct backlog *b, struct session_queue *q, int64_t seq, bool newest)
-{
-    int r = queue_rows_block(&b->rows, q, seq, newest);
-
-    if (r == 0)
-        done_events_mark(&b->done, seq);
-    return r;
-}
-
 /* ---- in -------------------------------------------------------------------------------------- */
 
 static int append(struct backlog *b, struct session_queue *q, const struct event *e, int64_t letter_id)
 {
-    struct queued_event *ev = q ? keep_event(b, e) : NULL;
+    struct queued_event *ev = q ? queue_memory_keep(&b->memory, e) : NULL;
 
     if (!ev)
         return group_commit_fail(b->o.commit, -ENOMEM);
@@ -98,7 +58,7 @@ static int add_wanted(struct backlog *b, const struct event *e)
     struct session_queue *q = queue_table_get(b->table, QUEUE_LIVE, e->bridge, e->session);
 
     if (q && session_queue_has_rows(q))
-        return block(b, q, e->seq, true);
+        return queue_memory_block(&b->memory, q, e->seq, true);
     return append(b, q, e, 0);
 }
 
@@ -134,86 +94,14 @@ int64_t backlog_position(const struct backlog *b)
     return b->position;
 }
 
-/* ---- out of memory, into rows ---------------------------------------------------------------- */
-
-static bool has_row(const struct session_queue *q, const struct queued_event *ev)
-{
-    return ev->blocked || (q->head_has_row && q->head_seq == ev->event.seq);
-}
-
-/* The first of a queue that is in flight becomes its retry, all others are blocked behind it. */
-static int store_event(struct backlog *b, struct session_queue *q, struct queued_event *ev,
-                       bool first_in_flight)
-{
-    int r;
-
-    if (!first_in_flight) {
-        r = block(b, q, ev->event.seq, false);
-        ev->blocked = r == 0;
-        return r;
-    }
-    r = queue_rows_put_retry(&b->rows, q, wall_ms(b), NULL);
-    if (r == 0)
-        done_events_mark(&b->done, ev->event.seq);
-    return r;
-}
-
-static int spill_queue(struct backlog *b, struct session_queue *q, int keep)
-{
-    int i = 0;
-    int r = 0;
-
-    if (q->kind == QUEUE_REDELIVERY)
-        return 0;
-    LIST_FOR(it, &q->events)
-    {
-        struct queued_event *ev = container_of(it, struct queued_event, in_queue);
-        bool in_flight = i < q->n_sent;
-
-        if (i++ < keep)
-            continue;
-        if (!has_row(q, ev))
-            r = store_event(b, q, ev, in_flight && i == 1);
-        if (r != 0)
-            return r;
-        if (!in_flight)
-            forget_event(b, q, ev);
-    }
-    return 0;
-}
-
-struct spilling {
-    struct backlog *b;
-    int keep;
-};
-
-static int on_spill(void *ctx, struct session_queue *q)
-{
-    const struct spilling *s = ctx;
-
-    return spill_queue(s->b, q, s->keep);
-}
-
 int backlog_spill(struct backlog *b, int keep)
 {
-    struct spilling s = { b, keep };
     int r = group_commit_begin(b->o.commit);
 
-    return r == 0 ? queue_table_each(b->table, on_spill, &s) : r;
+    return r == 0 ? queue_memory_spill(&b->memory, keep) : r;
 }
 
 /* ---- events that the log has lost ------------------------------------------------------------ */
-
-static int give_up_removed(struct backlog *b, struct session_queue *q, int64_t seq)
-{
-    bool of_retry = q->head_has_row && q->head_seq == seq;
-    int r = lost_events_one(&b->lost, seq, q->bridge, q->session, of_retry ? q->tries.counted : 0);
-
-    if (r == 0)
-        r = queue_rows_remove(&b->rows, q, seq, !of_retry);
-    session_queue_forget_head(q);
-    return r;
-}
 
 int backlog_skip_gap(struct backlog *b, int64_t first_seq)
 {
@@ -267,88 +155,6 @@ bool backlog_goes_alone(const struct session_queue *q)
     return q->alone || session_queue_is_retry(q);
 }
 
-/* Returns 0 (*ret is the event of the log), 1: it is gone, or negative. */
-static int read_event(struct backlog *b, int64_t seq, struct queued_event **ret)
-{
-    int r = seq <= b->position ? event_read(b->o.stores->reader, seq, NULL, 1, &b->read) : -EAGAIN;
-
-    if (r != 0)
-        return r;
-    if (b->read.n == 0 || b->read.rows[0].seq != seq)
-        return 1;
-    *ret = keep_event(b, &b->read.rows[0]);
-    return *ret ? 0 : -ENOMEM;
-}
-
-/* Spilled events get rows, some hundred at a time, when the rows before them are used up. */
-static int unspill(struct backlog *b, struct session_queue *q)
-{
-    const struct event_filter filter = { .session = q->session, .bridge = q->bridge };
-    int64_t missing;
-    int r = event_read(b->o.stores->reader, q->spill_from, &filter, EVENT_READ_ROWS_MAX, &b->read);
-
-    for (int i = 0; r == 0 && i < b->read.n && b->read.rows[i].seq <= q->spill_to; i++) {
-        const struct event *e = &b->read.rows[i];
-
-        if (str_is(e->session, q->session) && str_is(e->bridge, q->bridge) &&
-            event_filter_wants(b->o.filter, e))
-            r = queue_rows_unspill(&b->rows, q, e->seq);
-    }
-    if (r != 0)
-        return r;
-    if (q->blocked == 0 && b->read.next_seq <= q->spill_to)
-        q->first_row_seq = b->read.next_seq;
-    missing = queue_rows_spill_looked(&b->rows, q, b->read.next_seq);
-    return missing > 0 ? lost_events_range(&b->lost, q->spill_to - missing + 1, q->spill_to) : 0;
-}
-
-/* Seq of the first event of a queue that has none in memory; 0: there is none. */
-static int first_seq_of(struct backlog *b, struct session_queue *q, int64_t *ret)
-{
-    int r = 0;
-
-    if (q->head_has_row) {
-        *ret = q->head_seq;
-        return 0;
-    }
-    if (q->blocked == 0 && q->spill_n > 0)
-        r = unspill(b, q);
-    if (r != 0)
-        return r;
-    r = queue_rows_first_blocked(&b->rows, q, ret);
-    if (r == 0 && *ret > 0)
-        q->first_row_seq = *ret;
-    return r;
-}
-
-/* Reads the first event of a ready queue into memory. *ret_found is false when that cannot be: then the queue is not
- * ready any more, or another event of it is first. */
-static int load_first(struct backlog *b, struct session_queue *q, bool *ret_found)
-{
-    struct queued_event *ev = NULL;
-    int64_t seq = 0;
-    int r = first_seq_of(b, q, &seq);
-
-    *ret_found = false;
-    if (r != 0)
-        return r;
-    r = seq > 0 ? read_event(b, seq, &ev) : -EAGAIN;
-    if (r > 0) {
-        r = give_up_removed(b, q, seq);
-        session_queue_move(q, QUEUE_IDLE);
-        queue_schedule_settle(&b->schedule, q);
-        return r;
-    }
-    if (r < 0) {
-        queue_schedule_wait_until(&b->schedule, q, boot_ms(b) + READ_AGAIN_MS);
-        return 0;
-    }
-    ev->blocked = !q->head_has_row;
-    session_queue_prepend(q, ev);
-    *ret_found = true;
-    return 0;
-}
-
 /* How many events of the queue may go in a request with room for so many. */
 static int events_to_send(const struct session_queue *q, int room)
 {
@@ -360,7 +166,7 @@ static int events_to_send(const struct session_queue *q, int room)
 int backlog_take(struct backlog *b, struct session_queue *q, int room, struct backlog_entry *ret, int *ret_n)
 {
     bool found = session_queue_first(q) != NULL;
-    int r = found ? 0 : load_first(b, q, &found);
+    int r = found ? 0 : queue_head_load(&b->head, q, b->position, &found);
     struct list *it;
 
     *ret_n = 0;
@@ -396,11 +202,12 @@ void backlog_set_alone(struct session_queue *q)
 /* The event needs no more: its rows go, or its bit is set. */
 static int finish(struct backlog *b, struct session_queue *q, struct queued_event *ev)
 {
-    int r = has_row(q, ev) ? queue_rows_remove(&b->rows, q, ev->event.seq, ev->blocked)
-                           : done_events_ack(&b->done, b->o.commit, b->o.destination, &ev->event);
+    int r = queue_memory_has_row(q, ev)
+                ? queue_rows_remove(&b->rows, q, ev->event.seq, ev->blocked)
+                : done_events_ack(&b->done, b->o.commit, b->o.destination, &ev->event);
 
     session_queue_forget_head(q);
-    forget_event(b, q, ev);
+    queue_memory_forget(&b->memory, q, ev);
     return r;
 }
 
@@ -427,7 +234,7 @@ static int wait_for_retry(struct backlog *b, struct session_queue *q, struct que
                           const struct delivery_next *next, const struct delivery_error *error)
 {
     int64_t seq = ev->event.seq;
-    bool had_row = has_row(q, ev);
+    bool had_row = queue_memory_has_row(q, ev);
     int r = queue_rows_put_retry(&b->rows, q, wall_ms(b) + next->planned_ms, error);
 
     if (r == 0 && ev->blocked)
@@ -437,8 +244,8 @@ static int wait_for_retry(struct backlog *b, struct session_queue *q, struct que
     if (!had_row)
         done_events_mark(&b->done, seq);
     q->n_sent = 0;
-    forget_event(b, q, ev);
-    r = spill_queue(b, q, 0);
+    queue_memory_forget(&b->memory, q, ev);
+    r = queue_memory_spill_queue(&b->memory, q, 0);
     if (r == 0)
         queue_schedule_wait_until(&b->schedule, q, boot_ms(b) + next->wait_ms);
     return r;
@@ -457,7 +264,7 @@ int backlog_failed(struct backlog *b, const struct backlog_entry *e, const struc
 void backlog_forget_letter(struct backlog *b, const struct backlog_entry *e)
 {
     session_queue_forget_head(e->queue);
-    forget_event(b, e->queue, e->event);
+    queue_memory_forget(&b->memory, e->queue, e->event);
 }
 
 void backlog_release(struct backlog *b, const struct backlog_entry *entries, int n)
@@ -498,94 +305,15 @@ int backlog_give_back(struct backlog *b, const struct dest_breaker *breaker)
 
 int64_t backlog_retry_now(struct backlog *b, struct str session, int64_t seq)
 {
-    int64_t n = 0;
-
-    LIST_FOR(it, &b->schedule.waiting)
-    {
-        struct session_queue *q = container_of(it, struct session_queue, in_list);
-
-        if ((session.n > 0 && !str_is(q->session, session)) || (seq > 0 && q->head_seq != seq))
-            continue;
-        queue_schedule_stop_waiting(&b->schedule, q);
-        n++;
-    }
-    return n;
-}
-
-struct search {
-    int64_t seq;
-    struct session_queue *found;
-};
-
-static int on_head(void *ctx, struct session_queue *q)
-{
-    struct search *s = ctx;
-
-    if (q->kind == QUEUE_LIVE && q->head_has_row && q->head_seq == s->seq && q->state != QUEUE_SENDING)
-        s->found = q;
-    return 0;
-}
-
-/* The queue of which the event is the head, or which has it as a blocked one. NULL: none. */
-static int find_waiting(struct backlog *b, int64_t seq, struct session_queue **ret)
-{
-    CLEANUP(buf_fini) struct buf bridge = BUF_INIT(1024);
-    CLEANUP(buf_fini) struct buf session = BUF_INIT(1024);
-    struct search s = { .seq = seq };
-    bool found = false;
-    int r;
-
-    (void)queue_table_each(b->table, on_head, &s);
-    *ret = s.found;
-    if (s.found)
-        return 0;
-    r = forward_blocked_session(b->o.stores->db, b->o.destination, seq, &bridge, &session, &found);
-    if (r == 0 && found)
-        *ret = queue_table_find(b->table, QUEUE_LIVE, (struct str){ buf_str(&bridge), bridge.len },
-                                (struct str){ buf_str(&session), session.len });
-    return r;
-}
-
-static bool is_in_memory(const struct session_queue *q, int64_t seq)
-{
-    for (const struct list *it = q->events.next; it != &q->events; it = it->next) {
-        if (container_of(it, struct queued_event, in_queue)->event.seq == seq)
-            return true;
-    }
-    return false;
-}
-
-static int skip(struct backlog *b, struct session_queue *q, int64_t seq)
-{
-    struct event gone = { .seq = seq, .bridge = q->bridge, .session = q->session };
-    bool head = q->head_has_row && q->head_seq == seq;
-    int r = event_read(b->o.stores->reader, seq, NULL, 1, &b->read);
-    bool there = r == 0 && b->read.n > 0 && b->read.rows[0].seq == seq;
-
-    event_reader_event_id(b->o.stores->reader, seq, gone.id);
-    r = dead_letters_put(b->o.dead, &b->o.of, there ? &b->read.rows[0] : &gone, "skipped by an operator",
-                         head ? q->tries.counted : 0, NULL);
-    if (r == 0)
-        r = queue_rows_remove(&b->rows, q, seq, !head);
-    if (head)
-        session_queue_forget_head(q);
-    if (head && q->state == QUEUE_WAITING)
-        queue_schedule_stop_waiting(&b->schedule, q);
-    return r;
+    return queue_schedule_retry_now(&b->schedule, session, seq);
 }
 
 int backlog_skip(struct backlog *b, int64_t seq, bool *ret_found)
 {
-    struct session_queue *q = NULL;
     int r = backlog_spill(b, 0);
 
     *ret_found = false;
-    if (r == 0)
-        r = find_waiting(b, seq, &q);
-    if (r != 0 || !q || is_in_memory(q, seq))
-        return r;
-    *ret_found = true;
-    return skip(b, q, seq);
+    return r == 0 ? queue_skip_event(&b->skip, seq, ret_found) : r;
 }
 
 /* ---- stored and shown ------------------------------------------------------------------------ */
@@ -619,15 +347,16 @@ static int on_age(void *ctx, struct session_queue *q)
     int64_t *oldest = ctx;
     const struct queued_event *ev = session_queue_first(q);
 
-    if (ev && q->kind == QUEUE_LIVE && !has_row(q, ev) && (*oldest == 0 || ev->event.at < *oldest))
+    if (ev && q->kind == QUEUE_LIVE && !queue_memory_has_row(q, ev) &&
+        (*oldest == 0 || ev->event.at < *oldest))
         *oldest = ev->event.at;
     return 0;
 }
 
 void backlog_count(struct backlog *b, struct backlog_counts *ret)
 {
-    *ret = (struct backlog_counts){ .events = b->n_events,
-                                    .bytes = b->bytes,
+    *ret = (struct backlog_counts){ .events = b->memory.n_events,
+                                    .bytes = b->memory.bytes,
                                     .retry = b->rows.n_retry,
                                     .blocked = b->rows.n_blocked + b->rows.n_spilled };
     (void)queue_table_each(b->table, on_age, &ret->oldest_at);
@@ -635,7 +364,7 @@ void backlog_count(struct backlog *b, struct backlog_counts *ret)
 
 bool backlog_is_full(const struct backlog *b, int part)
 {
-    return b->n_events >= BACKLOG_EVENTS_MAX / part || b->bytes >= (size_t)BACKLOG_BYTES_MAX / (size_t)part;
+    return queue_memory_is_full(&b->memory, part);
 }
 
 int64_t backlog_rows(const struct backlog *b)
@@ -645,7 +374,7 @@ int64_t backlog_rows(const struct backlog *b)
 
 int64_t backlog_events(const struct backlog *b)
 {
-    return b->n_events;
+    return b->memory.n_events;
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -678,6 +407,30 @@ static int load(struct backlog *b)
     return queue_load_all(&l);
 }
 
+/* Each part knows those that it works on. */
+static void join(struct backlog *b)
+{
+    struct clock *clock = app_clock(b->o.app);
+
+    b->memory =
+        (struct queue_memory){ .clock = clock, .rows = &b->rows, .table = b->table, .done = &b->done };
+    b->lost = (struct lost_events){ b->o.stores, b->o.dead, &b->o.of };
+    b->head = (struct queue_head){ .clock = clock,
+                                   .stores = b->o.stores,
+                                   .filter = b->o.filter,
+                                   .rows = &b->rows,
+                                   .memory = &b->memory,
+                                   .schedule = &b->schedule,
+                                   .lost = &b->lost };
+    b->skip = (struct queue_skip){ .stores = b->o.stores,
+                                   .table = b->table,
+                                   .schedule = &b->schedule,
+                                   .rows = &b->rows,
+                                   .dead = b->o.dead,
+                                   .of = &b->o.of,
+                                   .destination = b->o.destination };
+}
+
 int backlog_open(const struct backlog_options *o, struct backlog **ret)
 {
     struct backlog *b = mem_zalloc(sizeof *b);
@@ -686,11 +439,11 @@ int backlog_open(const struct backlog_options *o, struct backlog **ret)
     if (!b)
         return -ENOMEM;
     b->o = *o;
-    b->lost = (struct lost_events){ o->stores, o->dead, &b->o.of };
     b->rows = (struct queue_rows){ .db = o->stores->db, .commit = o->commit, .destination = o->destination };
     list_init(&b->rows.dirty);
     r = queue_table_open(&b->table);
     queue_schedule_init(&b->schedule, b->table);
+    join(b);
     if (r == 0)
         r = load(b);
     if (r != 0) {
@@ -707,5 +460,7 @@ void backlog_close(struct backlog *b)
         return;
     queue_table_close(b->table);
     event_rows_fini(&b->read);
+    queue_head_fini(&b->head);
+    queue_skip_fini(&b->skip);
     mem_free(b);
 }

@@ -12,10 +12,6 @@
 #include "services/forwarder/dead_letters.h"
 #include "services/forwarder/queued_event.h"
 
-/* Events in memory per destination: reading stops above and goes on below half of it. 256 of a read, of 4 MiB
- * at most, may come on top. */
-#define BACKLOG_EVENTS_MAX 1024
-#define BACKLOG_BYTES_MAX  (8 * 1024 * 1024)
 /* Of a queue that keeps others from being read so many events stay in memory. */
 #define BACKLOG_KEEP 8
 

@@ -56,6 +56,22 @@ int64_t queue_schedule_wake(struct queue_schedule *s, int64_t now_ms)
     return s->next_due;
 }
 
+int64_t queue_schedule_retry_now(struct queue_schedule *s, struct str session, int64_t seq)
+{
+    int64_t n = 0;
+
+    LIST_FOR(it, &s->waiting)
+    {
+        struct session_queue *q = container_of(it, struct session_queue, in_list);
+
+        if ((session.n > 0 && !str_same(q->session, session)) || (seq > 0 && q->head_seq != seq))
+            continue;
+        queue_schedule_stop_waiting(s, q);
+        n++;
+    }
+    return n;
+}
+
 /* ---- which is next --------------------------------------------------------------------------- */
 
 bool queue_schedule_has_new(const struct queue_schedule *s)

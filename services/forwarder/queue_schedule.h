@@ -22,6 +22,8 @@ void queue_schedule_wait_until(struct queue_schedule *s, struct session_queue *q
 void queue_schedule_stop_waiting(struct queue_schedule *s, struct session_queue *q);
 /* Queues whose time has come are ready. Returns when the next one's comes (boot ms), 0: none waits. */
 int64_t queue_schedule_wake(struct queue_schedule *s, int64_t now_ms);
+/* As backlog_retry_now(). */
+int64_t queue_schedule_retry_now(struct queue_schedule *s, struct str session, int64_t seq);
 
 bool queue_schedule_has_new(const struct queue_schedule *s); /* a queue is ready whose head has not failed */
 bool queue_schedule_has_retry(const struct queue_schedule *s); /* … whose head has failed before */

@@ -19,6 +19,7 @@ DELIVER, DEST = "services/forwarder/deliver.c", "services/forwarder/destination.
 DELIVERY_ANSWER = "services/forwarder/delivery_answer.c"
 BACKLOG, GROUP = "services/forwarder/backlog.c", "services/forwarder/group_commit.c"
 SCHEDULE = "services/forwarder/queue_schedule.c"
+MEMORY, HEAD = "services/forwarder/queue_memory.c", "services/forwarder/queue_head.c"
 WINDOW, ACKS, QUEUE = "common/store/ack_window.c", "common/store/acks.c", "services/forwarder/session_queue.c"
 CALL, CLAIM_LOOP = "services/reconnect-worker/call.c", "services/reconnect-worker/claim_loop.c"
 WEBHOOK, PACE = "common/bridge/webhook.c", "common/policy/pace.c"
@@ -278,7 +279,7 @@ ROWS = [
         "an event waits as long as the one that failed after it"),
     Row("retry-after-a-wall-step", DELIVERY, "return next_at < wall_ms + longest ? next_at - wall_ms : longest;", "return next_at - wall_ms;",
         "the clock was set back while the forwarder was down: an event waits for days"),
-    Row("blocked-overtaken", BACKLOG, "    if (q && session_queue_has_rows(q))\n        return block(b, q, e->seq, true);\n", "",
+    Row("blocked-overtaken", BACKLOG, "    if (q && session_queue_has_rows(q))\n        return queue_memory_block(&b->memory, q, e->seq, true);\n", "",
         "a new event of a session overtakes one that waits for its next try"),
     Row("retry-row-kept", ROWS_OF, "        result = forward_retry_remove(r->db, r->destination, seq);", "        result = 0;",
         "what was delivered after a retry is delivered again at each start"),
@@ -292,13 +293,14 @@ ROWS = [
         "    int r = 0;", "an event whose tries are used up vanishes without a dead letter"),
     Row("done-though-not-dead", BACKLOG, "    return r == 0 ? finish(b, q, ev) : r;", "    return finish(b, q, ev);",
         "a full disk: an event that could not become a dead letter is gone"),
-    Row("in-flight-not-kept", BACKLOG, "        if (!in_flight)\n            forget_event(b, q, ev);", "        forget_event(b, q, ev);",
+    Row("in-flight-not-kept", MEMORY, "        if (!in_flight)\n            queue_memory_forget(m, q, ev);",
+        "        queue_memory_forget(m, q, ev);",
         "memory runs short: an event in flight is freed"),
-    Row("event-not-read-again", BACKLOG, "        queue_schedule_wait_until(&b->schedule, q, boot_ms(b) + READ_AGAIN_MS);", "        queue_schedule_wait_until(&b->schedule, q, INT64_MAX);",
+    Row("event-not-read-again", HEAD, "h->clock->boot_ms(h->clock) + READ_AGAIN_MS", "INT64_MAX",
         "a log that cannot be read for a moment: the session's events wait for ever"),
-    Row("memory-never-free", BACKLOG, "    b->n_events--;\n    b->bytes -= ev->bytes;\n    session_queue_drop", "    b->n_events--;\n    session_queue_drop",
+    Row("memory-never-free", MEMORY, "    m->n_events--;\n    m->bytes -= ev->bytes;\n    session_queue_drop", "    m->n_events--;\n    session_queue_drop",
         "after 8 MiB of events the forwarder reads no more until it is restarted"),
-    Row("events-never-free", BACKLOG, "    b->n_events--;\n    b->bytes -= ev->bytes;\n    session_queue_drop", "    b->bytes -= ev->bytes;\n    session_queue_drop",
+    Row("events-never-free", MEMORY, "    m->n_events--;\n    m->bytes -= ev->bytes;\n    session_queue_drop", "    m->bytes -= ev->bytes;\n    session_queue_drop",
         "after some thousand events the forwarder reads no more until it is restarted"),
     Row("gap-in-silence", BACKLOG, "        r = lost_events_range(&b->lost, b->position + 1, first_seq - 1);", "        r = 0;",
         "events that the hard limit removed are lost without a word",
@@ -316,8 +318,8 @@ ROWS = [
     Row("acks-torn-write", ACKS, "return r < 0 ? -errno : -ENOSPC;", "return r < 0 ? -errno : 0;",
         "a full disk: acknowledgements are forgotten, and deliveries repeated",
         "the file is a real one, on a disk that is not full"),
-    Row("queues-mixed", TABLE, "if (q->hash == hash && q->kind == kind && same(q->bridge, bridge) && same(q->session, session))",
-        "if (same(q->session, session))", "sessions of one name on two bridges wait for each other"),
+    Row("queues-mixed", TABLE, "str_same(q->bridge, bridge) &&\n            str_same(q->session, session)",
+        "str_same(q->session, session)", "sessions of one name on two bridges wait for each other"),
     Row("front-is-back", QUEUE, "    list_append(q->events.next, &ev->in_queue);", "    list_append(&q->events, &ev->in_queue);",
         "an event that failed is tried after its successors"),
     Row("tries-of-another", QUEUE, "    if (q->head_seq != seq) {\n        session_queue_forget_head(q);", "    if (0) {\n        session_queue_forget_head(q);",
