@@ -94,8 +94,8 @@ def test_the_alert_reaches_the_sink_and_status_and_doctor_show_the_destination(s
 
     text = json.dumps(wait_until("it fires", lambda: told("firing")))
     assert "backend" in text and "403" in text and "who are you" in text
-    wait_until("status has a line", lambda: re.search(r"backend: \w+; 1 events retrying", stack.cli("status").stdout), patience=5)
-    wait_until("doctor has one", lambda: "403" in stack.cli("doctor", "--no-probe").stdout, patience=5)
+    wait_until("status has a line", lambda: re.search(r"backend: \w+; 1 events retrying", stack.cli("status").stdout))
+    wait_until("doctor has one", lambda: "403" in stack.cli("doctor", "--no-probe").stdout)
     backend.answer = lambda d: 200
     stack.cli("forward", "retry", check=True)
     wait_until("it is resolved", lambda: told("resolved"))
@@ -111,7 +111,7 @@ def test_retry_tries_now(stack, make_backend, how):
     wait_until("it waits", lambda: row(stack)["retrying"] == 1)
     backend.answer = lambda d: 200
     stack.cli("forward", "retry", *[str(seq) if part == "SEQ" else part for part in how], check=True)
-    backend.wait(1, patience=10)
+    backend.wait(1)
 
 
 def test_retry_ends_a_pause_that_a_rate_limit_asked_for(stack, make_backend):
@@ -121,7 +121,7 @@ def test_retry_ends_a_pause_that_a_rate_limit_asked_for(stack, make_backend):
     wait_until("it is limited", lambda: state(stack) == "limited")
     backend.answer = lambda d: 200
     stack.cli("forward", "retry", "--destination", "backend", check=True)
-    backend.wait(3, patience=10)
+    backend.wait(3)
 
 
 def test_skip_makes_one_waiting_event_a_dead_letter_and_its_session_goes_on(stack, make_backend):

@@ -117,7 +117,7 @@ def test_each_bridge_is_reconnected_by_its_own_rules(stack, two):
     two.control("support", "POST", "/fault?kind=hang")
     zk.wait_until("support is down", lambda: two.metric('zapkeep_bridge_up{bridge="support"}') == 0)
     two.control("sales", "POST", "/drop?session=sales-2&code=428")
-    zk.wait_until("it is back", lambda: "sales-2" in two.control("sales", "GET", "/calls").decode(), 10)
+    zk.wait_until("it is back", lambda: "sales-2" in two.control("sales", "GET", "/calls").decode(), 25)  # less than a call hangs
     assert worker.running()
 
 

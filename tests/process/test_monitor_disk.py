@@ -49,7 +49,7 @@ def test_what_the_bridge_speaks_is_kept_when_the_disk_has_room_again(stack, faul
     time.sleep(1)
     faults()
     zk.wait_until("the sweep is recorded", lambda: '"health":"up"' in stack.cli("status", "--json").stdout)
-    zk.wait_until("workers can read it", lambda: status(stack)["driver"] == "contract", 20)
+    zk.wait_until("workers can read it", lambda: status(stack)["driver"] == "contract")
 
 
 def test_a_sync_that_fails_opens_the_file_anew(stack, faults):

@@ -94,7 +94,7 @@ def test_a_look_finds_what_no_webhook_tells(make_stack):
     s.control("POST", "/drop?session=demo-1&code=428")
     zk.wait_until("it was tried", lambda: s.calls("demo-1"), step=0.01)
     s.processes["ingest"].kill()
-    zk.wait_until("it is back", lambda: states(s)["demo-1"] == "connected", 30)
+    zk.wait_until("it is back", lambda: states(s)["demo-1"] == "connected")
     assert show(s, "demo-1")["changes"][0]["source"] == "poll"
     zk.wait_until("it counts as a success", lambda: show(s, "demo-1")["attempts"][0]["outcome"] == "succeeded")
 

@@ -105,7 +105,7 @@ def test_a_store_is_made_once_and_a_newer_one_is_refused(server, stack):
         done = stack.cli(*command)
         assert done.returncode == 3 and "newer zapkeep" in done.stderr, done
     ingest = stack.start("ingest", "zapkeep-ingest")
-    assert ingest.popen.wait(10) == 3 and "newer zapkeep" in ingest.text()
+    assert ingest.popen.wait(zk.PATIENCE) == 3 and "newer zapkeep" in ingest.text()
 
 
 def test_webhooks_sessions_and_deliveries_end_to_end(server, stack):

@@ -111,7 +111,7 @@ def test_a_hanging_call_does_not_hold_up_the_stop(stack):
     time.sleep(1)
     began = time.monotonic()
     assert worker.stop() == 0
-    assert time.monotonic() - began < 11
+    assert time.monotonic() - began < 25  # the call hangs for 30 s
     assert rows.phase("s1") == VERIFYING  # it was sent: whether it worked is for the monitor to see
 
 
