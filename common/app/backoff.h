@@ -1,6 +1,6 @@
 /*
- * Waiting for a file or a peer that is needed: 250 ms, doubled up to 5 s, and a log line at the 1st, 2nd,
- * 4th, 8th … failure.
+ * Waiting for a file or a peer that is needed: 250 ms, doubled up to 5 s, and a log line at the 1st failure,
+ * and at the 64th, 128th … (after five minutes, ten …).
  */
 #pragma once
 

@@ -42,6 +42,8 @@ enum alert_scope { ALERT_OF_BRIDGE, ALERT_OF_SESSION };
       "its events wait")                                                                                          \
     X(DISK_LIMIT, ALERT_OF_BRIDGE, "disk-limit", "critical", "over its disk limit",                               \
       "the oldest deduplication keys go, then the oldest events: set ZAPKEEP_DISK_SIZE")                          \
+    X(STORE_DOWN, ALERT_OF_BRIDGE, "store-down", "critical", "without its store",                                 \
+      "webhooks are answered 503 and nothing is attempted: start the database server")                            \
     X(WEBHOOKS_DRIFTED, ALERT_OF_BRIDGE, "webhooks-drifted", "warning",                                           \
       "not sending the webhooks that it should",                                                                  \
       "`zapkeep bridge check` shows them, and sets them again with --repair")                                     \

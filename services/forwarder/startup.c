@@ -98,6 +98,8 @@ static void describe(struct startup *s, int r, const char *file, const char *det
         (void)snprintf(s->problem, sizeof s->problem, "another forwarder holds " FORWARD_LOCK_FILE);
     else if (r == -ENOENT)
         (void)snprintf(s->problem, sizeof s->problem, "there is no events.db yet");
+    else if (store_is_server(s->o.engine.dir) && !detail[0])
+        (void)db_problem(s->o.engine.dir, file, r, s->problem, sizeof s->problem);
     else
         (void)snprintf(s->problem, sizeof s->problem, "cannot use %s: %s", file,
                        detail[0] ? detail : err_text(r));

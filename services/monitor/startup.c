@@ -25,6 +25,7 @@
 #include "services/monitor/bridge_watch.h"
 #include "services/monitor/metrics.h"
 #include "services/monitor/stack_duties.h"
+#include "services/monitor/store_outage.h"
 
 #define MONITOR_ROLE "monitor"
 /* The other monitor's death is noticed within this. */
@@ -46,6 +47,7 @@ struct monitor {
     struct timer *owners; /* looks for phones that two sessions have */
     struct backoff waiting, reopening;
     struct store_status store;
+    struct store_outage *outage;
     bool reopen; /* close all and start over */
 
     /* From the opening of state.db to its closing. */
@@ -304,7 +306,7 @@ static void on_sync_failed(void *ctx)
         return;
     m->reopen = true;
     timer_start(m->start, backoff_next_ms(&m->reopening));
-    if (backoff_is_news(&m->reopening))
+    if (backoff_is_news(&m->reopening) && !store_is_server(app_store(&m->settings.app)))
         log_warn("state-reopened", "a sync of state.db failed; it is opened and read anew");
 }
 
@@ -433,6 +435,7 @@ static int change_sinks(struct monitor *m, struct buf *problem)
         return r;
     if (m->sender)
         alert_sender_suspend(m->sender);
+    store_outage_suspend(m->outage);
     m->sinks = next;
     next = old;
     return m->sender ? alert_sender_resume(m->sender) : 0;
@@ -495,12 +498,15 @@ static void log_waiting(struct monitor *m, int r)
 {
     char name[STORE_DISPLAY_MAX];
 
+    if (r < 0) {
+        store_outage_failed(m->outage, r);
+        return;
+    }
+    store_outage_ended(m->outage, true);
     (void)backoff_next_ms(&m->waiting);
-    if (r > 0 && m->waiting.tries == 1)
+    if (m->waiting.tries == 1)
         log_warn("second-monitor", "another monitor works on this data directory; waiting to take over",
                  KS("dir", store_display(app_store(&m->settings.app), name, sizeof name)));
-    if (r < 0 && backoff_is_news(&m->waiting))
-        log_warn("state-waiting", "waiting for state.db", KS("error", err_text(r)));
 }
 
 static void on_start(void *ctx)
@@ -521,6 +527,7 @@ static void on_start(void *ctx)
     r = open_parts(m);
     if (r == 0) {
         backoff_reset(&m->waiting);
+        store_outage_ended(m->outage, !m->duties);
         return;
     }
     close_parts(m);
@@ -564,6 +571,16 @@ static const struct app_spec monitor_spec = {
     .needs_data_dir = true,
 };
 
+static int open_outage(struct monitor *m)
+{
+    const struct store_outage_options o = { .store = app_store(&m->settings.app),
+                                            .sinks = &m->sinks,
+                                            .console_url = m->settings.sinks.console_url,
+                                            .hold_ms = m->settings.rules.alert_hold_ms };
+
+    return store_outage_open(m->app, &o, &m->outage);
+}
+
 int monitor_open(const struct app_start *start, struct monitor **ret)
 {
     struct monitor *m = mem_zalloc(sizeof *m);
@@ -579,7 +596,9 @@ int monitor_open(const struct app_start *start, struct monitor **ret)
         return r;
     wire(m);
     add_checks(m);
-    r = timer_open(app_loop(m->app), on_start, m, &m->start);
+    r = open_outage(m);
+    if (r == 0)
+        r = timer_open(app_loop(m->app), on_start, m, &m->start);
     if (r == 0)
         r = role_share_open(&(struct role_share_options){ .loop = app_loop(m->app),
                                                           .where = app_store(&m->settings.app),
@@ -617,6 +636,7 @@ int monitor_close(struct monitor *m, int r)
     if (m->owners)
         timer_close(m->owners);
     role_share_close(m->share);
+    store_outage_close(m->outage);
     bridge_set_fini(&m->bridges);
     sink_configs_fini(&m->sinks);
     r = app_close(app, r);

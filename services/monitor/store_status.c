@@ -1,5 +1,7 @@
 #include "services/monitor/store_status.h"
 
+#include <errno.h>
+
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "services/monitor/metrics.h"
@@ -17,6 +19,8 @@ void store_status_written(struct store_status *s, int r)
     if (failing == s->failing)
         return;
     s->failing = failing;
+    if (r == -ENOTCONN) /* store_outage.c says it when it cannot be opened anew */
+        return;
     if (failing)
         log_error("state-write-failed", "cannot write to state.db; will retry on the next sweep",
                   KS("error", err_text(r)), KS("detail", db_error(s->db)));

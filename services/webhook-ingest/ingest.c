@@ -273,7 +273,8 @@ int ingest_open(struct ingest *in, const struct app_start *start)
     if (r == 0)
         r = open_log(in);
     if (r == 0)
-        r = status_report_open(in->committer, in->publisher, in->settings.app.data_dir, &in->report);
+        r = status_report_open(in->committer, in->publisher, in->settings.app.data_dir,
+                               app_store(&in->settings.app), &in->report);
     if (r == 0)
         r = open_alerts(in);
     if (r == 0)

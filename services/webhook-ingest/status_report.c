@@ -8,6 +8,7 @@
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/store/store.h"
 #include "services/webhook-ingest/ingest_metrics.h"
 
 /* A commit that takes longer is too slow to be called ready. */
@@ -16,7 +17,7 @@
 struct status_report {
     struct committer *committer;
     struct publisher *publisher;
-    const char *data_dir;
+    const char *data_dir, *store;
     struct http_server *server;       /* NULL: not open */
     struct committer_status reported; /* the status of the last log lines */
     int64_t reported_unread;          /* of the metric */
@@ -25,8 +26,11 @@ struct status_report {
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
-static void report_writable(const struct committer_status *was, const struct committer_status *s)
+static void report_writable(const struct status_report *r, const struct committer_status *was,
+                            const struct committer_status *s)
 {
+    char problem[512];
+
     if (s->fatal && !was->fatal && s->result == -ESTALE)
         log_error(
             "event-log-replaced",
@@ -42,7 +46,10 @@ static void report_writable(const struct committer_status *was, const struct com
     else if (s->result != 0 && was->result != s->result)
         log_error("event-log-failed",
                   "the event log cannot be written; webhooks are answered 503 until it can",
-                  KS("error", err_text(s->result)), KS("detail", s->detail));
+                  KS("error", store_is_server(r->store)
+                                  ? db_problem(r->store, EVENTS_DB_FILE, s->result, problem, sizeof problem)
+                                  : err_text(s->result)),
+                  KS("detail", s->detail));
     else if (s->result == 0 && was->result != 0)
         log_info("event-log-works", "the event log can be written again", KI("head", s->head));
 }
@@ -125,7 +132,7 @@ void status_report_update(struct status_report *r)
     struct committer_status s;
 
     committer_status(r->committer, &s);
-    report_writable(&r->reported, &s);
+    report_writable(r, &r->reported, &s);
     report_held(&r->reported, &s);
     report_retention(r, &s);
     report_clock(&r->reported, &s);
@@ -232,16 +239,18 @@ int status_report_load(void *ctx, char *ret_why, size_t n)
 
 /* ---- open and close -------------------------------------------------------------------------- */
 
-int status_report_open(struct committer *c, struct publisher *p, const char *data_dir,
+int status_report_open(struct committer *c, struct publisher *p, const char *data_dir, const char *store,
                        struct status_report **ret)
 {
     struct status_report *r = mem_zalloc(sizeof *r);
 
     if (!r)
         return -ENOMEM;
-    *r = (struct status_report){
-        .committer = c, .publisher = p, .data_dir = data_dir, .reported_overload = HTTP_REFUSAL_N
-    };
+    *r = (struct status_report){ .committer = c,
+                                 .publisher = p,
+                                 .data_dir = data_dir,
+                                 .store = store,
+                                 .reported_overload = HTTP_REFUSAL_N };
     *ret = r;
     return 0;
 }

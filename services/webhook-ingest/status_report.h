@@ -11,7 +11,7 @@
 struct status_report;
 
 /* Kept by reference. Returns 0 or -ENOMEM. */
-int status_report_open(struct committer *c, struct publisher *p, const char *data_dir,
+int status_report_open(struct committer *c, struct publisher *p, const char *data_dir, const char *store,
                        struct status_report **ret);
 void status_report_close(struct status_report *r); /* NULL is nothing */
 /* From now on; NULL: it is closed. */

@@ -319,7 +319,7 @@ def test_forwarders_share_the_destinations_and_take_over_from_each_other(server,
 def test_a_password_is_in_no_log(server, stack):
     uri = stack.env["ZAPKEEP_STORE"]
     monitor = stack.monitor(ZAPKEEP_STORE=uri.replace("host=/", "host=/nowhere/"))
-    wait_until("it waits", lambda: "waiting" in monitor.text())
+    wait_until("it says so", lambda: "store-down" in monitor.text())
     done = stack.cli("store", "status", ZAPKEEP_STORE=uri.replace("host=/", "host=/nowhere/"))
     assert done.returncode == 3 and "does not answer" in done.stderr
     assert PASSWORD not in done.stdout + done.stderr + monitor.text()

@@ -8,6 +8,7 @@ import pytest
 
 import zk
 from test_monitor_alerts import Sink
+from test_postgres import all_services, ask_all
 from zk import wait_until, webhook
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "postgres"))
@@ -86,3 +87,39 @@ def test_the_disk_limit_is_an_alert_and_what_fits_is_kept(server, stack, sink):
     wait_until("it is resolved", lambda: ("disk-limit", "", "resolved") in sink.alerts())
     assert len(stack.events()) >= 5, "the events that fit are there"
 
+
+# ---- a server that is away -------------------------------------------------------------------------------------------
+
+def lines_since(stack, marks):
+    """Warnings and errors of each program since then."""
+    return {name: [line for line in p.text()[marks[name]:].splitlines() if " warn " in line or " error " in line]
+            for name, p in stack.processes.items() if name in marks}
+
+
+def test_a_server_that_refuses_is_said_once_by_each_program_and_is_an_alert(server, stack, sink, make_backend):
+    stack.env.update(ALERT_URL=sink.url + "/alerts", CHECK_INTERVAL="200ms", ZAPKEEP_ROLE_LEASE="2s")
+    ports = all_services(stack, make_backend())
+    calls = len(stack.control("GET", "/calls"))
+    marks = {name: len(stack.processes[name].text()) for name in ("ingest", "monitor", "worker", "forward", "console")}
+    server.kill()
+    wait_until("the sink has it although no store can be read", lambda: ("store-down", "", "firing") in sink.alerts())
+    stack.control("POST", "/drop?share=1&code=428")
+    wait_until("the worker has tried several times", lambda: stack.post(webhook())[0] == 503 and
+               set(ask_all(ports, "/ready")[0].values()) == {503} and "state-failed" in stack.processes["worker"].text())
+    for _ in range(8):
+        assert stack.post(webhook(message_id="in vain"))[0] == 503
+        statuses, _ = ask_all(ports, "/health")
+        assert set(statuses.values()) == {200}
+    assert len(stack.control("GET", "/calls")) == calls
+    said = lines_since(stack, marks)
+    for name, line in (("ingest", "event-log-failed"), ("monitor", "store-down"), ("worker", "state-failed")):
+        of_it = [text for text in said[name] if line in text]
+        assert len(of_it) == 1 and "does not answer: check that the server runs" in of_it[0], (name, said[name])
+    assert all(len(lines) <= 6 for lines in said.values()), said
+
+    server.start()
+    wait_until("all are ready again", lambda: set(ask_all(ports, "/ready")[0].values()) == {200})
+    wait_until("the sink has the end", lambda: ("store-down", "", "resolved") in sink.alerts())
+    wait_until("the sessions are connected again", lambda: set(stack.state()["sessions"].values()) == {"connected"})
+    assert [a[2] for a in sink.alerts() if a[0] == "store-down"] == ["firing", "resolved"]
+    assert stack.processes["monitor"].text().count("store-works") == 1
