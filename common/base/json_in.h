@@ -34,8 +34,8 @@ enum json_in_kind {
 
 struct json_value {
     enum json_in_kind kind;
-    struct str
-        raw; /* JSON_IN_TEXT: the bytes between the quotes, escapes as they are; else the value's own text */
+    /* JSON_IN_TEXT: the bytes between the quotes, escapes as they are; else the value's own text */
+    struct str raw;
 };
 
 /* Where a field may be: keys from the top down, NULL-ended: { FIELD_ID, { "data", "id" } }.

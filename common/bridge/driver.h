@@ -123,8 +123,8 @@ struct bridge_phone_code {
     const struct json_path *code; /* where the answer has the code */
     bool in_any_state;            /* also while the session does not wait for a scan */
     bool changes; /* it makes others by itself: the call shows the present one, and costs nothing */
-    const char *
-        create_field; /* a session that is created with the number here has a code at once; NULL: no such field */
+    /* a session that is created with the number here has a code at once; NULL: no such field */
+    const char *create_field;
     const char *refused; /* for people: when the bridge makes no code; NULL: it says so itself */
     /* The call needs something of the answer to this one, @shown, and build() makes it; { NULL }: it needs nothing. */
     struct bridge_path first;
@@ -178,15 +178,15 @@ struct bridge_driver {
     int (*make_key)(const char *api_key, const char *id, char ret[BRIDGE_KEY_MAX]);
 
     /* Capabilities. */
-    bool
-        has_list; /* one call lists all sessions with their states (contract: tried, BRIDGE_NO_ROUTE says no) */
+    /* one call lists all sessions with their states (contract: tried, BRIDGE_NO_ROUTE says no) */
+    bool has_list;
     bool lists_names;   /* without has_list: a call lists the sessions, and their states are missing or lie */
     bool has_status;    /* a call without side effects asks for one session */
     bool has_reconnect; /* the bridge can reconnect a session by HTTP */
     bool has_extension; /* zapkeep's extension (deploy/whatsapp-bridge) may be loaded into it */
     bool webhooks_only; /* a source of webhooks: there is nothing to ask or to call */
-    bool
-        has_challenge; /* its webhook URL is verified by a GET that is answered with a text of the sender (Meta) */
+    /* its webhook URL is verified by a GET that is answered with a text of the sender (Meta) */
+    bool has_challenge;
     bool sends_forms; /* webhooks may be forms with JSON in a field (form_body.h) */
     /* It makes up the ids of sessions itself; the one that create asks for is shown as a name. */
     bool names_sessions;

@@ -13,8 +13,8 @@
 
 /* How it should be. Texts are borrowed. */
 struct subscription_want {
-    const char
-        *url; /* where the bridge shall post; user, password and query are credentials; "": not known */
+    /* where the bridge shall post; user, password and query are credentials; "": not known */
+    const char *url;
     bool
         any_host; /* nobody has said how the bridge reaches webhook-ingest: of the URL only the path counts */
     const char *tokens;  /* WEBHOOK_AUTH_TOKEN: one, or two separated by a comma; "": none is needed */
@@ -35,8 +35,8 @@ enum subscription_difference {
 struct subscription {
     enum subscription_state state;
     unsigned differs; /* subscription_difference */
-    char detail
-        [SUBSCRIPTION_TEXT_MAX]; /* for people: what differs, or why it is not known; "": all is right */
+    /* for people: what differs, or why it is not known; "": all is right */
+    char detail[SUBSCRIPTION_TEXT_MAX];
     char found[SUBSCRIPTION_TEXT_MAX]; /* the URL that may be shown; "": none */
     /* Beside the one that is ours: the URL of a webhook that goes to the webhook-ingest of another host or port; "": none. */
     char other[SUBSCRIPTION_TEXT_MAX];
@@ -59,13 +59,13 @@ struct subscription_form {
     struct json_path at;           /* the webhooks in its answer: an array, or one object */
     const struct json_path *paths; /* of a webhook's fields, below it */
     int n_paths;
-    const char *
-        proof; /* a key that its answer has at the top when it is an object: without it, it is garbage; NULL: none */
+    /* a key that its answer has at the top when it is an object: without it, it is garbage; NULL: none */
+    const char *proof;
     const char *const *events;        /* that are needed, NULL-ended; "a|b": one of them is enough */
     bool shows_headers, shows_secret; /* else their absence says nothing */
     bool empty_is_all;                /* no events stand for all of them */
-    const char *
-        global; /* a setting of the bridge that sends webhooks of all sessions and is not shown here; NULL: none */
+    /* a setting of the bridge that sends webhooks of all sessions and is not shown here; NULL: none */
+    const char *global;
     int apart_ms; /* least time between two of these calls, where the bridge counts them; 0: none */
     /* The call that sets it, with a body whose fields put_set writes; @shown is the answer of the read call. No method: it
      * cannot be set in this way. */

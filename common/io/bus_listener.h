@@ -34,8 +34,8 @@ enum bus_refusal {
 
 struct bus_listener_spec {
     const char *url;
-    size_t
-        block_bytes; /* for subscribers: one write to a socket carries so much, unless a message is larger */
+    /* for subscribers: one write to a socket carries so much, unless a message is larger */
+    size_t block_bytes;
     /* A peer is a publisher when this is set, a subscriber otherwise. Returns false when the message is
      * malformed: the peer is closed. */
     bool (*on_message)(void *ctx, struct str message);

@@ -49,12 +49,12 @@ struct http_answer {
     int status;              /* 0 when no answer came; also set with HTTP_E_TOO_BIG */
     struct str content_type; /* lower case not guaranteed; STR_NULL when absent */
     struct str body;         /* with HTTP_E_TOO_BIG its beginning */
-    int64_t
-        retry_after_s; /* from Retry-After (a date is in the past: 0), at most HTTP_RETRY_AFTER_MAX_S; -1 when
+    /* from Retry-After (a date is in the past: 0), at most HTTP_RETRY_AFTER_MAX_S; -1 when
                                 absent */
-    int64_t took_ms;   /* from http_call() to now */
-    int64_t sent_ms;   /* from http_call() until the request went out; -1: it never did */
-    char detail[128];  /* libcurl's words on a failure, cleaned (common/base/clean.h), no secrets */
+    int64_t retry_after_s;
+    int64_t took_ms;  /* from http_call() to now */
+    int64_t sent_ms;  /* from http_call() until the request went out; -1: it never did */
+    char detail[128]; /* libcurl's words on a failure, cleaned (common/base/clean.h), no secrets */
 };
 
 /* How the peer is reached and known. NULL or "": as by default. */

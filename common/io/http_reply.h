@@ -18,11 +18,11 @@ struct http_reply {
     int status;
     const char *content_type; /* NULL: none */
     struct str body;
-    const char
-        *extra_headers; /* "Name: value\n" lines, or NULL. A Content-Length among them replaces ours. */
-    bool without_body;  /* to HEAD: the header only, with the length of the body */
-    bool until_close;   /* a stream: no length, the connection's end is its end */
-    bool close;         /* says that the connection ends; also when @extra_headers says so */
+    /* "Name: value\n" lines, or NULL. A Content-Length among them replaces ours. */
+    const char *extra_headers;
+    bool without_body; /* to HEAD: the header only, with the length of the body */
+    bool until_close;  /* a stream: no length, the connection's end is its end */
+    bool close;        /* says that the connection ends; also when @extra_headers says so */
 };
 
 /* Returns the bytes (mem_free) and their number, NULL when memory is short. *io_close becomes true when the

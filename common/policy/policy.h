@@ -13,8 +13,8 @@ struct policy {
     int64_t backoff_min_ms; /* RECONNECT_BACKOFF MIN..MAX; both 0: not set, interval_ms it is */
     int64_t backoff_max_ms;
     int64_t grace_ms; /* from a drop to its first attempt */
-    int64_t
-        cause_grace_ms; /* the same, at least, for a drop that a poll has found and nothing has explained */
+    /* the same, at least, for a drop that a poll has found and nothing has explained */
+    int64_t cause_grace_ms;
     int64_t replaced_delay_ms; /* the same for a cause with PLAN_SLOW (440) */
     int64_t rate_milli;        /* token bucket per bridge: thousandths of an attempt per second … */
     int64_t burst;             /* … and whole attempts */

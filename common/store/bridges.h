@@ -23,8 +23,8 @@
 struct bridge_row {
     char name[BRIDGES_NAME_MAX];
     char driver[16]; /* a bridge_driver's name; "": not known yet */
-    char version
-        [BRIDGES_VERSION_MAX]; /* of the bridge's program, as it says; "": it does not, or nobody asked */
+    /* of the bridge's program, as it says; "": it does not, or nobody asked */
+    char version[BRIDGES_VERSION_MAX];
     enum bridge_health health;
     int64_t health_since; /* wall ms */
     char health_detail[BRIDGES_DETAIL_MAX];
@@ -41,8 +41,8 @@ struct bridge_row {
     /* Why no attempt can be made at this bridge (no call, no hook …); "": one can be made. A session that is
      * due is parked policy.no_method_ms after its time. */
     char no_reconnect_method[BRIDGES_DETAIL_MAX];
-    bool
-        hook_guarded; /* the reason is RECONNECT_HOOK_MAX_CONNECTED: sessions that are due wait, they are not parked */
+    /* the reason is RECONNECT_HOOK_MAX_CONNECTED: sessions that are due wait, they are not parked */
+    bool hook_guarded;
     /* The policy in force, as the last worker that started has it; 0 when none ever did. */
     int64_t interval_ms, rate_milli, burst, slow_start_ms;
     /* The monitor's event feed: of the batch of events after feed_after, those of this bridge up to feed_seq are taken in. */

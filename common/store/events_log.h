@@ -111,9 +111,9 @@ struct event_retention {
     int64_t age_ms;     /* older rows go; 0: never */
     int64_t size_bytes; /* of the events, without their keys: beyond this the oldest rows go; 0: never */
     int64_t hard_bytes; /* beyond this they go although a consumer has not read them; 0: never */
-    int64_t
-        disk_bytes; /* of all stores together, other_bytes included: beyond this the oldest keys go, down to
+    /* of all stores together, other_bytes included: beyond this the oldest keys go, down to
                             EVENT_DEDUPE_KEEP_MS, and then events, also unread ones; 0: no limit */
+    int64_t disk_bytes;
     int64_t other_bytes; /* files beside events.db: its WAL, state.db, forward.db */
     int64_t cursor_min;  /* newest seq that every registered consumer is done with; INT64_MAX: no consumer */
 };

@@ -61,8 +61,8 @@ int sessions_remove(struct db *db, const struct now *now, const char *bridge, co
 
 struct session_deletion {
     int64_t at; /* wall ms, after the bridge had confirmed it; 0: it is under way */
-    int64_t
-        steady; /* steady ms: the same; under way: it is over by then, or the command that did it has died */
+    /* steady ms: the same; under way: it is over by then, or the command that did it has died */
+    int64_t steady;
 };
 /* Call this before the bridge is asked to delete the session: webhooks that arrive from now on belong to the
  * deletion. Then either

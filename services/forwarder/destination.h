@@ -22,8 +22,8 @@ struct destination_options {
     const struct store_role *role; /* nothing is sent without it */
     const bool *stopping;          /* nothing more is started */
     int64_t started_at;            /* wall ms when the program started: "now" of a destination that is new */
-    int64_t
-        lost_floor; /* forward.db is new, but this far was delivered before it was lost; -1: it is not so */
+    /* forward.db is new, but this far was delivered before it was lost; -1: it is not so */
+    int64_t lost_floor;
 };
 /* In a transaction of the group commit, which it begins. */
 int destination_open(const struct destination_options *o, struct destination **ret);

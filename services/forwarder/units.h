@@ -10,8 +10,8 @@
 struct units;
 
 struct units_options {
-    struct engine_options
-        engine; /* as startup_options has it; its config, first, n and lead are the units' own */
+    /* as startup_options has it; its config, first, n and lead are the units' own */
+    struct engine_options engine;
     const struct config *config; /* borrowed until units_reload() */
     void (*stopped)(void *ctx);  /* after units_stop(): nothing is in flight any more */
     void *ctx;

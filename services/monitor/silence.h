@@ -26,12 +26,12 @@
 #define SILENCE_LONGEST_KEEP 0.998969F
 
 struct silence {
-    uint16_t rate
-        [SILENCE_HOURS]; /* SILENCE_UNWATCHED, or slots of that hour that receive something, × SILENCE_UNIT */
-    int64_t since_ms;    /* accounted up to here; 0: not listening */
-    int64_t slot;        /* number of the newest slot that received something */
-    int32_t hour_slots;  /* slots of the current hour that received something */
-    bool hour_whole;     /* we have listened since the hour began */
+    /* SILENCE_UNWATCHED, or slots of that hour that receive something, × SILENCE_UNIT */
+    uint16_t rate[SILENCE_HOURS];
+    int64_t since_ms;   /* accounted up to here; 0: not listening */
+    int64_t slot;       /* number of the newest slot that received something */
+    int32_t hour_slots; /* slots of the current hour that received something */
+    bool hour_whole;    /* we have listened since the hour began */
     bool silent;
     float expected; /* slots that should have received something since the last message */
     float longest;  /* largest `expected` that a message ended */

@@ -9,8 +9,8 @@
 struct times {
     struct clock *clock;
     int64_t steady_minus_boot;
-    int64_t
-        day_minus_steady; /* wall time as it was at the start: for rhythms, which no clock step may touch */
+    /* wall time as it was at the start: for rhythms, which no clock step may touch */
+    int64_t day_minus_steady;
 };
 
 /* Writes the anchor of this boot, so that every process of it counts alike. Returns 0 or -errno. */

@@ -68,8 +68,8 @@ struct sim_session {
     struct net_request *in_flight[4]; /* R1: requests that have not ended */
     int64_t request_t[4];             /* when their attempts were claimed */
     /* people */
-    enum retry_reason
-        forced; /* an attempt for this reason was asked for without spacing; RETRY_FOR_NONE: none */
+    /* an attempt for this reason was asked for without spacing; RETRY_FOR_NONE: none */
+    enum retry_reason forced;
     bool parked;
     int64_t unalerted_t; /* T1: it is down, and no alert has said so since */
     const char *word;    /* the bridge's other word for it, NULL: as usual */
@@ -99,8 +99,8 @@ struct sim_attempt {
 struct sim_options {
     uint64_t seed;
     int64_t days; /* a month of a fleet, so many days of it; 0: chaos */
-    bool
-        world; /* differences from the design, too: flappers, lying lists, foreign clocks, spools, unknown words */
+    /* differences from the design, too: flappers, lying lists, foreign clocks, spools, unknown words */
+    bool world;
 };
 
 struct sim {

@@ -70,8 +70,8 @@ static struct bridge_answer answer_of(const struct recording *f)
 
 struct expected {
     const char *file;
-    char
-        what; /* h health, l list, s status, c create, d delete, r reconnect, q QR code, L live, S step of a procedure */
+    /* h health, l list, s status, c create, d delete, r reconnect, q QR code, L live, S step of a procedure */
+    char what;
     int kind;
     int state; /* of the session (of a list: of shop1), -1: none */
     bool qr;
