@@ -119,6 +119,8 @@ static int backup_one(const struct cli_settings *s, const char *to_dir, const ch
         return cli_store_problem(app_store(&s->app), file, r);
     if (r == -EEXIST)
         return cli_problem(EXIT_USAGE, "%s/%s is there already; give a new or empty folder", to_dir, file);
+    if (r == -EBADMSG || r == -EPROTONOSUPPORT) /* of the one that is copied */
+        return cli_store_problem(app_store(&s->app), file, r);
     return cli_problem(EXIT_UNREACHABLE, "cannot copy %s/%s to %s: %s", s->app.data_dir, file, to_dir,
                        err_text(r));
 }

@@ -18,7 +18,7 @@ struct startup {
     struct backoff backoff;
     bool draining;
     int waiting_r; /* why there is no engine: STORE_ROLE_TAKEN or -errno; 0: not tried yet, or there is one */
-    char problem[256];
+    char problem[512];
 };
 
 struct engine *startup_engine(struct startup *s)
@@ -98,11 +98,10 @@ static void describe(struct startup *s, int r, const char *file, const char *det
         (void)snprintf(s->problem, sizeof s->problem, "another forwarder holds " FORWARD_LOCK_FILE);
     else if (r == -ENOENT)
         (void)snprintf(s->problem, sizeof s->problem, "there is no events.db yet");
-    else if (store_is_server(s->o.engine.dir) && !detail[0])
-        (void)db_problem(s->o.engine.dir, file, r, s->problem, sizeof s->problem);
+    else if (detail[0])
+        (void)snprintf(s->problem, sizeof s->problem, "cannot use %s: %s", file, detail);
     else
-        (void)snprintf(s->problem, sizeof s->problem, "cannot use %s: %s", file,
-                       detail[0] ? detail : err_text(r));
+        (void)db_problem(s->o.engine.dir, file, r, s->problem, sizeof s->problem);
 }
 
 static const char *advice(int r)

@@ -512,7 +512,7 @@ static void log_waiting(struct monitor *m, int r)
 static void on_start(void *ctx)
 {
     struct monitor *m = ctx;
-    char name[STORE_DISPLAY_MAX];
+    char problem[512]; /* a path and a sentence */
     int r;
 
     if (m->reopen)
@@ -532,9 +532,9 @@ static void on_start(void *ctx)
     }
     close_parts(m);
     if (r < 0 && is_fatal(r)) {
-        log_error("state-unusable", "cannot work with state.db",
-                  KS("dir", store_display(app_store(&m->settings.app), name, sizeof name)),
-                  KS("error", err_text(r)));
+        log_error(
+            "state-unusable", "cannot work with state.db",
+            KS("error", db_problem(app_store(&m->settings.app), STATE_DB_FILE, r, problem, sizeof problem)));
         app_fail(m->app, EXIT_UNREACHABLE);
         return;
     }
