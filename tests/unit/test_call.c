@@ -8,8 +8,15 @@
 
 #include <cmocka.h>
 
+#include <arpa/inet.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "common/base/mem.h"
 #include "common/bridge/drivers.h"
+#include "common/reconnect/reconnect.h"
+#include "common/store/store.h"
 #include "services/reconnect-worker/call.h"
 #include "services/reconnect-worker/startup.h"
 #include "tests/unit/test_folder.h"
@@ -62,11 +69,136 @@ static void test_a_claim_that_took_too_long_is_not_called_for(void **state)
     assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): a folder of our own */
 }
 
+/* ---- the time of the request ------------------------------------------------------------------ */
+
+#define STOPPED_MS 1000
+
+/* The machine's clock, of a process that is stopped for STOPPED_MS just before the reading number @until. */
+static struct jumping {
+    struct clock clock, real; /* the first is handed out */
+    int until;
+    int64_t ahead_ms;
+} jumping;
+
+static int64_t jumping_wall_ms(struct clock *c)
+{
+    return jumping.real.wall_ms(&jumping.real) + jumping.ahead_ms;
+}
+
+static int64_t jumping_boot_ms(struct clock *c)
+{
+    if (jumping.until > 0 && --jumping.until == 0)
+        jumping.ahead_ms += STOPPED_MS;
+    return jumping.real.boot_ms(&jumping.real) + jumping.ahead_ms;
+}
+
+/* A bridge that takes one request and accepts it. */
+static void *answer_one(void *listener)
+{
+    static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 16\r\n"
+                                 "Connection: close\r\n\r\n{\"success\":true}";
+    int fd = accept(*(int *)listener, NULL, NULL);
+    char request[4096];
+
+    if (fd < 0 || read(fd, request, sizeof request) <= 0 || write(fd, answer, sizeof answer - 1) < 0)
+        abort();
+    (void)close(fd);
+    return NULL;
+}
+
+static int listen_on_loopback(uint16_t *ret_port)
+{
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t n = sizeof at;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0 && bind(fd, (struct sockaddr *)&at, n) == 0 && listen(fd, 1) == 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &n), 0);
+    *ret_port = ntohs(at.sin_port);
+    return fd;
+}
+
+/* A session that is down on a bridge that is well; an operator has asked for an attempt, and it is claimed. */
+static struct claim claimed_session(struct db *db, struct rng *rng)
+{
+    const struct policy *p = &policy_default;
+    struct session_row row = { .bridge = "main", .id = "s1", .state = SESSION_DISCONNECTED };
+    struct claim_options o = { .policy = p, .bridge = "main", .worker = "w1", .max = 1 };
+    struct retry_verdict verdict;
+    struct claims claims = { 0 };
+    struct now now;
+
+    assert_int_equal(steady_now(db, &jumping.clock, &now), 0);
+    assert_int_equal(bridges_set_policy(db, "main", p), 0);
+    assert_int_equal(bridges_set_driver(db, "main", "contract"), 0);
+    assert_int_equal(bridges_set_health(db, &now, "main", BRIDGE_HEALTH_UP, ""), 0);
+    assert_int_equal(bridges_set_swept(db, &now, "main", now.steady_ms, 3600 * INT64_C(1000)), 0);
+    assert_int_equal(sessions_save(db, &row), 0);
+    assert_int_equal(reconnect_ask(db, p, &now, "main", "s1", true, &verdict), 0);
+    assert_int_equal(reconnect_claim(db, &jumping.clock, rng, &o, &claims), 0);
+    assert_int_equal(claims.n, 1);
+    return claims.claim[0];
+}
+
+static void on_over_end(struct worker_bridge *b)
+{
+    loop_stop(app_loop(b->worker->app));
+}
+
+/* Spacing counts from the moment at which the request left, at the latest: not from the one at which it was made. */
+static void test_a_worker_that_is_stopped_while_it_sends_records_the_later_time(void **state)
+{
+    char dir[] = "/tmp/zk-call-XXXXXX", data_dir[64], url[64];
+    char program[] = "x", quiet[] = "--log=error", no_admin[] = "--admin-listen=off",
+         driver[] = "--whatsapp-bridge=contract";
+    char *argv[] = { program, quiet, no_admin, url, driver, data_dir, NULL };
+    static struct worker w = WORKER_NULL;
+    struct reconnect_row row = { 0 };
+    struct worker_bridge *b;
+    struct db *db = NULL;
+    struct claim claim;
+    struct rng rng;
+    pthread_t bridge;
+    uint16_t port;
+    int listener = listen_on_loopback(&port);
+
+    clock_init(&jumping.real);
+    jumping.clock = jumping.real;
+    jumping.clock.wall_ms = jumping_wall_ms;
+    jumping.clock.boot_ms = jumping_boot_ms;
+    rng_init(&rng, 1);
+    assert_non_null(test_folder(dir));
+    (void)snprintf(data_dir, sizeof data_dir, "--data-dir=%s", dir);
+    (void)snprintf(url, sizeof url, "--whatsapp-api-url=http://127.0.0.1:%u", port);
+    assert_int_equal(db_open_state(dir, &db), 0);
+    claim = claimed_session(db, &rng);
+    assert_int_equal(pthread_create(&bridge, NULL, answer_one, &listener), 0);
+    assert_int_equal(
+        worker_open(&w, &(const struct app_start){ .argc = 6, .argv = argv, .clock = &jumping.clock }), 0);
+    b = container_of(w.bridges.next, struct worker_bridge, link);
+    b->driver = bridge_driver_find("contract");
+
+    jumping.until = 2; /* after the time that is left was reckoned */
+    call_start(b, &claim, jumping.real.boot_ms(&jumping.real), on_over_end);
+    assert_int_equal(b->n_calls, 1);
+    assert_int_equal(loop_run(app_loop(w.app)), 0);
+    assert_int_equal(reconnects_find(db, "main", "s1", &row), 0);
+    assert_true(row.retry.last_sent >= claim.claimed_at + STOPPED_MS);
+
+    assert_int_equal(pthread_join(bridge, NULL), 0);
+    w.closing = true;
+    worker_close(&w);
+    assert_int_equal(app_close(w.app, 0), 0);
+    db_close(db);
+    (void)close(listener);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_answer_counts_against_the_session_only_when_it_is_about_it),
         cmocka_unit_test(test_a_claim_that_took_too_long_is_not_called_for),
+        cmocka_unit_test(test_a_worker_that_is_stopped_while_it_sends_records_the_later_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
