@@ -219,7 +219,8 @@ static void forget_rival(struct subscription_watch *w)
     (void)change_batch_commit(w->o.batch, 0);
 }
 
-static void record(struct subscription_watch *w)
+/* Returns 0, or -errno: not written. */
+static int record(struct subscription_watch *w)
 {
     const struct monitor_context *m = w->o.m;
     int64_t wall = times_wall(&m->times);
@@ -232,13 +233,14 @@ static void record(struct subscription_watch *w)
         r = audit(w, wall);
     store_status_written(m->store, r);
     if (r != 0)
-        return; /* found again with the next check */
+        return r;
     write_line(w, &row);
     note_rival(w);
     if ((row.state == SUBSCRIPTION_DRIFTED) != (w->before.state == SUBSCRIPTION_DRIFTED))
         r = read_drift(w);
     if (r == 0)
         (void)change_batch_commit(w->o.batch, 0);
+    return 0;
 }
 
 /* ---- calls ----------------------------------------------------------------------------------- */
@@ -250,7 +252,7 @@ static void end(struct subscription_watch *w)
     const struct bridge_driver *d = w->check.driver;
 
     w->busy = false;
-    record(w);
+    (void)record(w); /* if not now, then with the session's next check */
     subscription_check_fini(&w->check);
     timer_start(w->timer, apart_ms(d));
 }
@@ -283,8 +285,8 @@ static void send(struct subscription_watch *w)
     timer_start(w->timer, AGAIN_MS);
 }
 
-/* Sets w->check; false: there is nothing to call. */
-static bool begin(struct subscription_watch *w, const struct bridge_driver *d, const char *id)
+/* Sets w->check. Returns 1: its request is to be sent, 0: there is nothing to call, or -errno. */
+static int begin(struct subscription_watch *w, const struct bridge_driver *d, const char *id)
 {
     bool may;
     int r;
@@ -293,7 +295,7 @@ static bool begin(struct subscription_watch *w, const struct bridge_driver *d, c
     w->before = (struct subscription_row){ 0 };
     r = subscriptions_find(w->o.m->db, bridge_of(w), id, &w->before);
     if (r < 0)
-        return false;
+        return r;
     may = w->o.m->settings->webhook_repair && subscription_may_repair(&w->before, times_wall(&w->o.m->times));
     w->check = (struct subscription_check){ .driver = d,
                                             .target = w->o.target,
@@ -304,13 +306,19 @@ static bool begin(struct subscription_watch *w, const struct bridge_driver *d, c
     return subscription_check_begin(&w->check);
 }
 
-/* One row says why this bridge shows nothing. */
-static void record_unreadable(struct subscription_watch *w, const struct bridge_driver *d)
+/* One row says why this bridge shows nothing. Returns 0, or -errno: it is not written yet. */
+static int record_unreadable(struct subscription_watch *w, const struct bridge_driver *d)
 {
-    if (w->unreadable == d || begin(w, d, ""))
-        return;
-    w->unreadable = d;
-    record(w);
+    int r;
+
+    if (w->unreadable == d)
+        return 0;
+    r = begin(w, d, "");
+    if (r == 0)
+        r = record(w);
+    if (r == 0)
+        w->unreadable = d;
+    return r;
 }
 
 static void check_next(struct subscription_watch *w, const struct bridge_driver *d)
@@ -323,7 +331,7 @@ static void check_next(struct subscription_watch *w, const struct bridge_driver 
     }
     if (!id)
         id = next_of_round(w, d);
-    if (!id || !begin(w, d, id))
+    if (!id || begin(w, d, id) <= 0)
         return;
     w->busy = true;
     send(w);
@@ -349,6 +357,7 @@ static void on_timer(void *ctx)
 {
     struct subscription_watch *w = ctx;
     const struct bridge_driver *d = w->o.driver(w->o.ctx);
+    int64_t wait_ms;
 
     if (w->busy) {
         send(w); /* the pause of a procedure is over */
@@ -360,8 +369,10 @@ static void on_timer(void *ctx)
     }
     if (!d->subscription) {
         w->queue_n = 0;
-        record_unreadable(w, d);
-        timer_start(w->timer, rules_of(w)->webhook_check_ms);
+        wait_ms = rules_of(w)->webhook_check_ms;
+        if (record_unreadable(w, d) != 0 && wait_ms > AGAIN_MS)
+            wait_ms = AGAIN_MS;
+        timer_start(w->timer, wait_ms);
         return;
     }
     if (w->o.status->drift[0] && now_ms(w) - w->drift_read_ms >= AGAIN_MS &&

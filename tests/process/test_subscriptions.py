@@ -1,8 +1,11 @@
 """Webhook subscriptions at a bridge: read by the monitor and by `zapkeep bridge check`, alerted when they have changed, and set
 again once where that is wanted. The bridge is a stand-in that answers as Evolution API was recorded to do."""
 
+import contextlib
 import http.server
 import json
+import os
+import sqlite3
 import threading
 import urllib.parse
 
@@ -104,6 +107,24 @@ def test_a_drift_is_told_and_resolved(stack, bridge):
     assert alert(stack) and not bridge.sets
     bridge.fault, bridge.hooks["s2"] = None, right(stack)
     zk.wait_until("it is resolved", lambda: not alert(stack))
+
+
+def state_db(stack, sql):
+    with contextlib.closing(sqlite3.connect(os.path.join(stack.data, "state.db"), timeout=10)) as db, db:
+        return db.execute(sql).fetchall()
+
+
+def test_a_bridge_that_shows_none_is_noted_when_the_store_takes_it(stack):
+    """The row that says so is written again until state.db has it."""
+    stack.monitor()
+    stack.processes["monitor"].stop()
+    state_db(stack, "CREATE TRIGGER full BEFORE INSERT ON subscription BEGIN SELECT RAISE(FAIL, 'full'); END")
+    stack.sim("contract")
+    monitor = stack.monitor(WEBHOOK_CHECK_INTERVAL="1s")
+    zk.wait_until("the row is refused", lambda: "state-write-failed" in monitor.text(), needs=monitor)
+    state_db(stack, "DROP TRIGGER full")
+    rows = zk.wait_until("it is written", lambda: state_db(stack, "SELECT session FROM subscription"))
+    assert rows == [("",)]
 
 
 def test_it_is_set_again_once(stack, bridge):
