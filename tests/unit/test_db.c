@@ -9,6 +9,7 @@
 #include "common/base/mem.h"
 #include "common/store/cursors.h"
 #include "common/store/db.h"
+#include "common/store/role.h"
 #include "common/store/sql.h"
 #include "common/store/sqlite/backup.h"
 #include "common/store/sqlite/open.h"
@@ -409,6 +410,31 @@ static void test_backup(void **state)
     db_close(db);
 }
 
+/* A waiting program tries the one lock of all roles once after each renewal, however many roles there are. */
+static void test_the_lock_of_a_crew_is_tried_once_a_turn(void **state)
+{
+    struct store_crew *first, *second;
+    struct store_crew_view view;
+    struct store_role *role, *other;
+
+    assert_int_equal(store_crew_open(dir, "x", &first), 0);
+    assert_int_equal(store_crew_open(dir, "x", &second), 0);
+    assert_int_equal(store_crew_take(first, "a", &role), 0);
+    assert_int_equal(store_crew_renew(second, &view), 0);
+    assert_true(store_crew_is_free(second, "b"));
+    assert_int_equal(store_crew_take(second, "b", &other), STORE_ROLE_TAKEN);
+    assert_false(store_crew_is_free(second, "a"));
+    assert_false(store_crew_is_free(second, "b"));
+    store_role_release(role);
+    assert_int_equal(store_crew_renew(second, &view), 0);
+    assert_true(store_crew_is_free(second, "b"));
+    assert_int_equal(store_crew_take(second, "b", &other), 0);
+    store_role_release(other);
+    store_crew_close(first);
+    store_crew_close(second);
+    (void)unlink(path_of("x.lock"));
+}
+
 static void test_every_allocation_fails_once(void **state)
 {
     long live = mem_live();
@@ -450,6 +476,7 @@ int main(void)
         cmocka_unit_test(test_a_statement_inside_itself),
         cmocka_unit_test_setup_teardown(test_cursors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_backup, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_lock_of_a_crew_is_tried_once_a_turn, setup, teardown),
         cmocka_unit_test(test_every_allocation_fails_once),
     };
 

@@ -17,6 +17,7 @@ struct crew {
     char file[FILE_MAX];
     int fd;      /* the lock, while a role is had */
     int n_roles; /* that are had */
+    bool taken;  /* another program had it when it was tried last, since the last renewal */
 };
 
 struct role {
@@ -59,16 +60,15 @@ static const struct store_role_engine role_engine = { left_ms, fence, release };
 
 static int renew(struct store_crew *crew, struct store_crew_view *ret)
 {
-    (void)crew;
+    ((struct crew *)crew)->taken = false;
     *ret = (struct store_crew_view){ .members = 1 };
     return 0;
 }
 
 static bool is_free(const struct store_crew *crew, const char *role)
 {
-    (void)crew;
     (void)role;
-    return true; /* the lock says it when it is tried */
+    return !((const struct crew *)crew)->taken; /* the lock says it when it is tried: once for all roles */
 }
 
 static int take(struct store_crew *crew, const char *name, struct store_role **ret)
@@ -80,6 +80,7 @@ static int take(struct store_crew *crew, const char *name, struct store_role **r
     (void)name;
     if (r == 0 && c->n_roles == 0)
         r = instance_lock_take(c->dir, c->file, &c->fd, NULL);
+    c->taken = r == INSTANCE_LOCK_TAKEN;
     if (r != 0) {
         mem_free(role);
         return r;
