@@ -53,7 +53,7 @@ static int on_session(void *ctx, const struct session_row *row)
     str_copy(str_from(row->id), s.id, sizeof s.id);
     str_copy(str_from(row->cause), s.cause, sizeof s.cause);
     s.parked = re.retry.phase == RETRY_PARKED;
-    if (re.retry.phase == RETRY_DUE && re.retry.due_at > 1)
+    if (re.retry.phase == RETRY_DUE)
         s.due_at = reading->source->now.wall_ms + re.retry.due_at - reading->source->now.steady_ms;
     keep(reading->status, &s);
     return 0;

@@ -47,7 +47,7 @@ static void set_idle(struct retry *r)
         r->due_at = 0;
     r->phase = RETRY_IDLE;
     r->reason = RETRY_FOR_NONE;
-    r->forced = false;
+    r->forced = r->asked = false;
 }
 
 static void set_due(struct retry *r, enum retry_reason reason, int64_t due_at)
@@ -55,7 +55,7 @@ static void set_due(struct retry *r, enum retry_reason reason, int64_t due_at)
     r->phase = RETRY_DUE;
     r->reason = reason;
     r->due_at = due_at;
-    r->forced = false;
+    r->forced = r->asked = false;
 }
 
 static void set_parked(struct retry *r, enum retry_park park)
@@ -63,7 +63,7 @@ static void set_parked(struct retry *r, enum retry_park park)
     r->phase = RETRY_PARKED;
     r->reason = RETRY_FOR_NONE;
     r->park = park;
-    r->forced = false;
+    r->forced = r->asked = false;
 }
 
 /* Nothing is planned: parked if somebody asked for that while the attempt was under way. */
@@ -337,6 +337,7 @@ struct retry retry_claim(const struct policy *p, const struct retry *r, int64_t 
     struct retry n = *r;
 
     n.phase = RETRY_CALLING;
+    n.asked = false;
     n.token = token;
     n.claimed_at = now;
     n.lease_until = now + p->lease_ms;
@@ -438,13 +439,14 @@ struct retry retry_repair(const struct policy *p, const struct retry *r, enum se
 
 /* ---- steps of an operator ------------------------------------------------------------------- */
 
-struct retry retry_ask(const struct retry *r, bool force)
+struct retry retry_ask(const struct retry *r, bool force, int64_t now)
 {
     /* The slow retry is had now: another client is still in the way, so it is the only one. */
     bool slow = r->phase == RETRY_DUE && r->reason == RETRY_FOR_SLOW;
     struct retry n = *r;
 
-    set_due(&n, slow ? RETRY_FOR_SLOW : RETRY_FOR_OPERATOR, RETRY_ASKED);
+    set_due(&n, slow ? RETRY_FOR_SLOW : RETRY_FOR_OPERATOR, now);
+    n.asked = true;
     n.forced = force;
     return n;
 }

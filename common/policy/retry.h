@@ -82,16 +82,15 @@ enum retry_park {
 const char *retry_park_text(enum retry_park p);
 const char *retry_park_message(enum retry_park p);
 
-#define RETRY_ASKED 1
 struct retry {
     enum retry_phase phase;
     enum retry_reason reason;
     enum retry_park park;
-    int64_t due_at;    /* DUE: not before; RETRY_ASKED: by an operator, so that it goes first. IDLE: a backoff
-                          that was drawn and still holds, or 0 */
-    int64_t attempts;  /* since the counters began (the drop), this one included */
-    int64_t failures;  /* in a row */
-    int64_t last_sent; /* the newest attempt's request left the worker then, at the latest */
+    int64_t due_at;       /* DUE: not before. IDLE: a backoff that was drawn and still holds, or 0 */
+    bool asked;           /* DUE: by an operator, so that it goes first and is not damped */
+    int64_t attempts;     /* since the counters began (the drop), this one included */
+    int64_t failures;     /* in a row */
+    int64_t last_sent;    /* the newest attempt's request left the worker then, at the latest */
     int64_t claimed_at;   /* CALLING: when, by the attempt with this token */
     int64_t token;        /* fence: only the attempt with this token may record */
     int64_t lease_until;  /* CALLING: lapses then */
@@ -242,7 +241,7 @@ struct retry retry_repair(const struct policy *p, const struct retry *r, enum se
 struct retry_verdict retry_ask_verdict(const struct policy *p, const struct retry *r,
                                        const struct retry_session *s, const struct retry_bridge *b,
                                        bool force, int64_t now);
-struct retry retry_ask(const struct retry *r, bool force);
+struct retry retry_ask(const struct retry *r, bool force, int64_t now);
 /* Kept through everything but unpark and, if it is not by hand, a new pairing; by hand also in place of another reason.
  * While CALLING or VERIFYING only .park is set, and the attempt's end parks it. */
 struct retry retry_park(const struct retry *r, enum retry_park park);

@@ -86,7 +86,7 @@ static struct retry_verdict due_verdict(const struct policy *p, const struct ret
 
 static struct retry_verdict flap_verdict(const struct retry *r, const struct retry_session *s, int64_t now)
 {
-    bool asked = r->reason == RETRY_FOR_OPERATOR || r->due_at == RETRY_ASKED;
+    bool asked = r->reason == RETRY_FOR_OPERATOR || r->asked;
 
     return now < s->suppressed_until && !asked ? NO(FLAPPING, s->suppressed_until) : READY(now);
 }

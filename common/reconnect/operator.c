@@ -21,7 +21,7 @@ static int ask(struct db *db, const struct policy *p, const struct now *now, con
     *ret = retry_ask_verdict(p, &s.row.retry, &s.session, &s.bridge, force, now->steady_ms);
     if (ret->why != WHY_READY)
         return RECONNECT_REFUSED;
-    next = retry_ask(&s.row.retry, force);
+    next = retry_ask(&s.row.retry, force, now->steady_ms);
     return reconnects_save(db, now, &s.row, &next, NULL, 0);
 }
 

@@ -84,6 +84,7 @@
     X(INT, reason, retry.reason)             \
     X(INT, park, retry.park)                 \
     X(INT, due_at, retry.due_at)             \
+    X(INT, asked, retry.asked)               \
     X(INT, attempts, retry.attempts)         \
     X(INT, failures, retry.failures)         \
     X(INT, last_sent, retry.last_sent)       \

@@ -145,9 +145,14 @@ int reconnects_each_parked(struct db *db, const char *bridge,
 int reconnects_first_due(struct db *db, const char *bridge, int64_t due_until, struct reconnect_row *ret)
 {
     CLEANUP(sql_done) struct sql *q = NULL;
+    /* Each half is the first row of its index; to order all by asked would read every row that is due. */
     int r = sql_query(db,
-                      SELECT " WHERE phase = " PHASE_DUE " AND bridge = ?1 AND due_at <= ?2"
-                             " ORDER BY due_at, shuffle_key LIMIT 1",
+                      "SELECT * FROM (" SELECT " WHERE phase = " PHASE_DUE " AND asked = 1 AND bridge = ?1"
+                      " AND due_at <= ?2 ORDER BY due_at, shuffle_key LIMIT 1) AS asked_for"
+                      " UNION ALL "
+                      "SELECT * FROM (" SELECT " WHERE phase = " PHASE_DUE " AND bridge = ?1"
+                      " AND due_at <= ?2 ORDER BY due_at, shuffle_key LIMIT 1) AS others"
+                      " ORDER BY asked DESC LIMIT 1",
                       &q, "si", bridge, due_until);
 
     return take_one(r, q, ret);
@@ -240,8 +245,10 @@ int reconnects_count_ahead(struct db *db, const struct now *now, const struct re
 {
     return sql_get_int(db,
                        "SELECT count(*) FROM reconnect WHERE phase = " PHASE_DUE
-                       " AND bridge = ?1 AND due_at <= ?2 AND (due_at, shuffle_key) < (?3, ?4)",
-                       ret, "siii", row->bridge, now->steady_ms, row->retry.due_at, row->shuffle_key);
+                       " AND bridge = ?1 AND due_at <= ?2"
+                       " AND (asked > ?3 OR (asked = ?3 AND (due_at, shuffle_key) < (?4, ?5)))",
+                       ret, "siiii", row->bridge, now->steady_ms, (int64_t)row->retry.asked,
+                       row->retry.due_at, row->shuffle_key);
 }
 
 int reconnects_count_in_flight(struct db *db, const struct now *now, const char *bridge, int64_t *ret)

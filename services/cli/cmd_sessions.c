@@ -60,8 +60,7 @@ static void print_json(const struct session_row *row, const struct reconnect_row
     json_bool(&j, "silent", row->silent_since > 0);
     json_texts(&j, "reconnect", retry_phase_text(re->retry.phase));
     json_int(&j, "attempts", re->retry.attempts);
-    json_int(&j, "due_at",
-             re->retry.phase == RETRY_DUE && re->retry.due_at > 1 ? cli_wall(l->state, re->retry.due_at) : 0);
+    json_int(&j, "due_at", re->retry.phase == RETRY_DUE ? cli_wall(l->state, re->retry.due_at) : 0);
     json_close(&j, '}');
     puts(buf_str(&out));
 }

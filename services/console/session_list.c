@@ -104,7 +104,7 @@ static int on_reconnect(void *ctx, const struct reconnect_row *row)
     if (i) {
         i->phase = row->retry.phase;
         i->attempts = row->retry.attempts;
-        i->due_at = row->retry.phase == RETRY_DUE && row->retry.due_at > 1 ? row->retry.due_at : 0;
+        i->due_at = row->retry.phase == RETRY_DUE ? row->retry.due_at : 0;
     }
     return 0;
 }

@@ -360,6 +360,7 @@ static void test_late_call_and_burst(void **state)
 static void test_order(void **state)
 {
     struct fx *f = *state;
+    struct reconnect_outlook o = { 0 };
     struct retry_verdict v;
     struct now now;
 
@@ -369,6 +370,10 @@ static void test_order(void **state)
     (void)see(f, "hand", SESSION_DISCONNECTED, 428);
     now = now_of(f);
     assert_int_equal(reconnect_ask(f->db, &f->p, &now, B, "hand", false, &v), 0);
+    assert_int_equal(reconnect_outlook(f->db, &f->p, &now, B, "old", &o), 0);
+    assert_int_equal(o.ahead, 1);
+    assert_int_equal(reconnect_outlook(f->db, &f->p, &now, B, "hand", &o), 0);
+    assert_int_equal(o.ahead, 0);
     assert_string_equal(claim(f, f->db, 1).claim[0].session, "hand");
     assert_string_equal(claim(f, f->db, 1).claim[0].session, "old");
     assert_string_equal(claim(f, f->db, 1).claim[0].session, "new");

@@ -12,9 +12,9 @@
 #include "common/base/mem.h"
 #include "common/policy/retry.h"
 
-#define S      ((int64_t)1000)
-#define T0     (1000 * S)
-#define NO_DUE -1
+#define S     ((int64_t)1000)
+#define T0    (1000 * S)
+#define ASKED -1 /* by an operator: at once, and first */
 
 enum op {
     END,
@@ -130,7 +130,7 @@ static void act(struct life *l, const struct policy *p, const struct step *s, in
         l->r = retry_repair(p, &l->r, l->state, 0, now, &l->outcome);
         break;
     case ASK:
-        l->r = retry_ask(&l->r, s->arg != 0);
+        l->r = retry_ask(&l->r, s->arg != 0, now);
         break;
     case PARK:
         l->r = retry_park(&l->r, RETRY_PARK_OPERATOR);
@@ -153,8 +153,10 @@ static void play(const char *what, const struct policy *p, const struct step *st
         if (l->r.phase != s->phase || l->r.reason != s->reason)
             fail_msg("%s, step %d: %s for %s", what, i + 1, retry_phase_text(l->r.phase),
                      retry_reason_text(l->r.reason));
-        if (s->phase == RETRY_DUE && l->r.due_at != (s->due_s == NO_DUE ? 1 : T0 + s->due_s * S))
+        if (s->phase == RETRY_DUE && l->r.due_at != T0 + (s->due_s == ASKED ? s->at_s : s->due_s) * S)
             fail_msg("%s, step %d: due at %lld", what, i + 1, (long long)(l->r.due_at - T0));
+        if (l->r.asked != (s->phase == RETRY_DUE && s->due_s == ASKED))
+            fail_msg("%s, step %d: asked for: %d", what, i + 1, l->r.asked);
     }
 }
 
@@ -251,7 +253,7 @@ static void test_stories(void **state)
             { 9, DROP, 0, DUE(DROP, 301) } } },
         { "440: asked for by hand, it is that one retry",
           { { 0, DROP, 440, DUE(SLOW, 900) },
-            { 5, ASK, 0, DUE(SLOW, NO_DUE) },
+            { 5, ASK, 0, DUE(SLOW, ASKED) },
             { 6, CLAIM, 0, IN(CALLING, SLOW) },
             { 7, CALLED, 0, IN(VERIFYING, SLOW) },
             { 27, NOT_CONN, 0, PARKED } } },
@@ -380,7 +382,7 @@ static void test_stories(void **state)
             { 3, PARK, 0, PARKED },
             { 4, UNPARK, 0, DUE(DROP, 301) } } },
         { "by hand",
-          { { 0, STATE, SESSION_DISCONNECTED, DUE(DROP, 0) }, { 1, ASK, 1, DUE(OPERATOR, NO_DUE) } } },
+          { { 0, STATE, SESSION_DISCONNECTED, DUE(DROP, 0) }, { 1, ASK, 1, DUE(OPERATOR, ASKED) } } },
         { "silent: one attempt while connected",
           { { 0, SILENT, 0, DUE(SILENT, 0) },
             { 1, CLAIM, 0, IN(CALLING, SILENT) },

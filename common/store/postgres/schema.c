@@ -64,6 +64,8 @@ static const char *const steps[] = {
                               DECLS) ", PRIMARY KEY (bridge, session))" WARM ";"
                                      "CREATE INDEX reconnect_due ON reconnect (bridge, due_at, shuffle_key) "
                                      "WHERE phase = " PHASE_DUE ";"
+                                     "CREATE INDEX reconnect_asked ON reconnect (bridge, due_at, shuffle_key) "
+                                     "WHERE phase = " PHASE_DUE " AND asked = 1;"
                                      "CREATE INDEX reconnect_calling ON reconnect (bridge, lease_until) "
                                      "WHERE phase = " PHASE_CALLING ";"
                                      "CREATE INDEX reconnect_verifying ON reconnect (bridge, verify_until) "

@@ -41,6 +41,8 @@ static const char *const steps[] = {
     TABLE("reconnect", RECONNECT_COLUMNS(SQL_DECLS), "bridge, session")
     /* Only rows in motion are in these: an idle stack of 10,000 sessions has empty indexes. */
     "CREATE INDEX reconnect_due ON reconnect (bridge, due_at, shuffle_key) WHERE phase = " PHASE_DUE ";"
+    "CREATE INDEX reconnect_asked ON reconnect (bridge, due_at, shuffle_key)"
+    " WHERE phase = " PHASE_DUE " AND asked = 1;"
     "CREATE INDEX reconnect_calling ON reconnect (bridge, lease_until) WHERE phase = " PHASE_CALLING ";"
     "CREATE INDEX reconnect_verifying ON reconnect (bridge, verify_until) WHERE phase = " PHASE_VERIFYING ";"
     "CREATE INDEX reconnect_parked ON reconnect (bridge, park) WHERE phase = " PHASE_PARKED ";"
