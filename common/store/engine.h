@@ -27,6 +27,7 @@ struct now;
 struct store_crew;
 struct store_crew_view;
 struct store_role;
+struct store_role_row;
 
 /* An engine's connection begins with this. */
 struct db {
@@ -111,6 +112,8 @@ struct engine {
 
     int (*crew_open)(const char *where, const char *kind, struct store_crew **ret);
     bool (*role_is_taken)(const char *where, const char *kind);
+    int (*roles_each)(const char *where, int (*on_row)(void *ctx, const struct store_role_row *row),
+                      void *ctx);
 
     /* ---- reading the log (events_read.c) ---- */
 

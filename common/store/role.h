@@ -60,5 +60,20 @@ int64_t store_role_left_ms(const struct store_role *role);
 void store_role_fence(const struct store_role *role, struct db *db);
 /* Gives it up at once. NULL is nothing. */
 void store_role_release(struct store_role *role);
+
+/* A role of a database, for people. */
+struct store_role_row {
+    char name[STORE_ROLE_NAME_MAX],
+        holder[STORE_ROLE_NAME_MAX]; /* "forward.crm"; the last one, if it is not held */
+    int64_t since;                   /* wall ms: when that one took it */
+    int64_t fence;
+    bool held;
+    bool given;  /* not held because its holder gave it up; else the lease has ended */
+    int members; /* programs of its kind that are alive */
+};
+/* In order of name; a folder has none. A non-zero return of @on_row stops and is passed up. Returns 0 or a negative of
+ * db_open_state(). */
+int store_roles_each(const char *where, int (*on_row)(void *ctx, const struct store_role_row *row),
+                     void *ctx);
 /* Has any program the role "" of @kind now? */
 bool store_role_is_taken(const char *where, const char *kind);

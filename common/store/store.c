@@ -84,6 +84,11 @@ int store_crew_open(const char *where, const char *kind, struct store_crew **ret
     return engine_of(where)->crew_open(where, kind, ret);
 }
 
+int store_roles_each(const char *where, int (*on_row)(void *ctx, const struct store_role_row *row), void *ctx)
+{
+    return engine_of(where)->roles_each(where, on_row, ctx);
+}
+
 bool store_role_is_taken(const char *where, const char *kind)
 {
     return engine_of(where)->role_is_taken(where, kind);

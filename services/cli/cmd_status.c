@@ -12,6 +12,7 @@
 #include "common/base/mem.h"
 #include "common/domain/alert_kind.h"
 #include "common/ops/status_forward.h"
+#include "common/ops/status_roles.h"
 #include "services/cli/commands.h"
 #include "services/cli/state.h"
 #include "services/cli/status_text.h"
@@ -44,6 +45,7 @@ struct status {
     struct problems problems; /* of all bridges; with --json of the one under way */
     bool wrong;
     struct buf body;
+    struct buf roles; /* the line about them */
     struct json_out j;
 };
 
@@ -161,6 +163,9 @@ static int on_bridge(void *ctx, const struct bridge_row *row)
     if (s->json || s->bridges == 0) {
         status_bus_problems(&s->state->settings->app, &s->problems);
         r = status_alert_problems(s->state->db, s->json, &s->problems);
+        if (r == 0)
+            r = status_roles(app_store(&s->state->settings->app), s->state->db, &s->problems,
+                             s->json ? NULL : &s->roles);
     }
     if (r != 0)
         return r;
@@ -239,7 +244,12 @@ static int show(const struct cli_settings *settings, bool clear)
     s->state = &state;
     s->json = settings->json;
     buf_init(&s->body, OUT_MAX);
+    buf_init(&s->roles, OUT_MAX);
     r = bridges_each(state.db, on_bridge, s);
+    if (r == 0 && s->roles.len > 0) {
+        (void)buf_adds(&s->body, "\n");
+        status_line(&s->body, "roles", buf_str(&s->roles));
+    }
     if (r == 0 && !s->json) /* a line of JSON is a bridge; `forward status --json` has the destinations */
         r = add_forward(s);
     if (r != 0)
@@ -252,6 +262,7 @@ static int show(const struct cli_settings *settings, bool clear)
     if (code == EXIT_GO_ON)
         code = s->wrong ? EXIT_NEGATIVE : EXIT_DONE;
     buf_fini(&s->body);
+    buf_fini(&s->roles);
     mem_free(s);
     return code;
 }

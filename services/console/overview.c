@@ -6,6 +6,7 @@
 #include "common/app/heartbeat.h"
 #include "common/base/instance_lock.h"
 #include "common/base/mem.h"
+#include "common/ops/status_roles.h"
 #include "services/console/session_list.h"
 #include "services/console/stores.h"
 
@@ -162,6 +163,8 @@ static int read_all(const struct console_context *c, struct overview *o)
     r = bridges_each(db, on_bridge, &reading);
     if (r == 0)
         r = status_alert_problems(db, false, &o->problems);
+    if (r == 0)
+        r = status_roles(app_store(&c->settings->app), db, &o->problems, NULL);
     if (r != 0)
         return r;
     read_log(c, o);

@@ -83,6 +83,8 @@ def test_monitors_share_the_bridges_and_take_over_from_each_other(server, stack,
     wait_until("each drop is found, by the one that has the bridge", lambda: drops(server, stack, 428) == every)
     wait_until("each bridge's position is with its transaction", lambda: not behind(server, stack))
     wait_until("the position of all follows", lambda: (lambda each, one: 0 < one <= min(each.values()))(*positions(server, stack)))
+    status = " ".join(stack.cli("status").stdout.split())
+    assert "4 of 4 are held" in status and f"pid {first.pid} (" in status and f"pid {second.pid} (" in status and "no monitor" not in status
     beats = len(sink.seen)
     wait_until("the heartbeat goes on: all bridges are well, whoever has them", lambda: len(sink.seen) > beats)
 
@@ -103,6 +105,8 @@ def test_monitors_share_the_bridges_and_take_over_from_each_other(server, stack,
     wait_until("the first has all at once", lambda: of(roles(server, stack), first) == {"", *NAMES})
     wait_until("it is ready", lambda: zk.http("GET", f"http://127.0.0.1:{stack.ports['monitor']}/ready")[0] == 200)
     assert first.stop() == 0 and roles(server, stack) == {}
+    gone = stack.cli("status")
+    assert gone.returncode == 1 and gone.stdout.startswith("wrong") and f"pid {first.pid} (" in gone.stdout and "start zapkeep-monitor" in " ".join(gone.stdout.split())
     sink.close()
 
 

@@ -80,6 +80,7 @@ def test_backup_and_restore_of_a_database_say_how_and_touch_nothing(stack, tmp_p
 
 
 def test_the_console_has_the_promises_and_the_roles(stack):
+    stack.env["ZAPKEEP_ROLE_LEASE"] = "2s"
     stack.sim("contract", "--sessions", "1")
     stack.monitor()
     stack.wait_session("demo-1", "connected")
@@ -91,6 +92,9 @@ def test_the_console_has_the_promises_and_the_roles(stack):
     assert any(re.match("role monitor", name) and "fence 1" in line["value"] for name, line in lines.items()), lines
     stack.processes["monitor"].kill()
     assert "monitor is dead" not in stack.cli("status").stdout, "the machine of another monitor may be at work"
+    wait_until("the overview says that nobody has the monitor's roles", lambda: [
+        p["level"] for p in console.get("/overview")[2]["problems"] if p["key"] == "monitors-gone"] == ["bad"])
+    assert "no monitor is at work" in " ".join(stack.cli("status").stdout.split())
 
 
 def test_the_pages_of_the_console_do_not_wait_for_a_server_that_hangs(server, stack):

@@ -176,6 +176,7 @@ const struct engine postgres_engine = {
     .move_open = pg_move_open,
     .crew_open = pg_crew_open,
     .role_is_taken = pg_role_is_taken,
+    .roles_each = pg_roles_each,
     .log_is_stale = pg_log_is_stale,
     .begin_snapshot = pg_begin_snapshot,
     .end_snapshot = pg_end_snapshot,

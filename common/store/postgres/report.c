@@ -2,11 +2,13 @@
 #include "common/store/postgres/report.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/store/postgres/connection.h"
 #include "common/store/postgres/problem.h"
 #include "common/store/postgres/schema.h"
+#include "common/store/role.h"
 
 /* name, value, problem ('': none). A 2xx promises that the event survives the death of the server's machine; a weaker
  * setting is a problem. */
@@ -124,6 +126,58 @@ int pg_report(const char *where, unsigned parts, store_report_fn on_line, void *
 
     if (r == 0) {
         r = report(d, parts, on_line, ctx);
+        (void)snprintf(error, sizeof error, "%s", d->db.error);
+        pg_close(&d->db);
+    }
+    pg_problem_keep(r, error);
+    return r;
+}
+
+/* ---- roles, each by itself -------------------------------------------------------------------- */
+
+static const char each_role_sql[] = "SELECT name, holder, fence, (extract(epoch FROM since) * 1000)::bigint, "
+                                    "until >= clock_timestamp(), until = '-infinity',"
+                                    "  (SELECT count(*) FROM zapkeep.role m WHERE m.until >= "
+                                    "clock_timestamp() AND m.name LIKE split_part(r.name, '.', 1) || '@%')"
+                                    " FROM zapkeep.role r WHERE name NOT LIKE '%@%' ORDER BY name";
+
+static int give_role(const PGresult *res, int i, int (*on_row)(void *ctx, const struct store_role_row *row),
+                     void *ctx)
+{
+    struct store_role_row row = { .fence = strtoll(PQgetvalue(res, i, 2), NULL, 10),
+                                  .since = strtoll(PQgetvalue(res, i, 3), NULL, 10),
+                                  .held = PQgetvalue(res, i, 4)[0] == 't',
+                                  .given = PQgetvalue(res, i, 5)[0] == 't',
+                                  .members = (int)strtol(PQgetvalue(res, i, 6), NULL, 10) };
+
+    str_copy(str_from(PQgetvalue(res, i, 0)), row.name, sizeof row.name);
+    str_copy(str_from(PQgetvalue(res, i, 1)), row.holder, sizeof row.holder);
+    return on_row(ctx, &row);
+}
+
+static int each_role(struct pg_db *d, int (*on_row)(void *ctx, const struct store_role_row *row), void *ctx)
+{
+    PGresult *res = NULL;
+    int r = pg_schema_check(d);
+
+    if (r == 0 && PQsendQuery(d->conn, each_role_sql) == 0)
+        r = pg_lost(d, PQerrorMessage(d->conn));
+    if (r == 0)
+        r = pg_result(d, PG_ANSWER_MS, &res);
+    for (int i = 0; r == 0 && i < PQntuples(res); i++)
+        r = give_role(res, i, on_row, ctx);
+    PQclear(res);
+    return r;
+}
+
+int pg_roles_each(const char *where, int (*on_row)(void *ctx, const struct store_role_row *row), void *ctx)
+{
+    struct pg_db *d = NULL;
+    char error[256] = "";
+    int r = pg_connect(where, PG_CONTROL, &d, error, sizeof error);
+
+    if (r == 0) {
+        r = each_role(d, on_row, ctx);
         (void)snprintf(error, sizeof error, "%s", d->db.error);
         pg_close(&d->db);
     }

@@ -64,6 +64,15 @@ static const char *display(const char *dir, char *ret, size_t n)
     return ret;
 }
 
+/* A lock file is a program's while it lives: there is no lease to be shown. */
+static int roles_each(const char *dir, int (*on_row)(void *ctx, const struct store_role_row *row), void *ctx)
+{
+    (void)dir;
+    (void)on_row;
+    (void)ctx;
+    return 0;
+}
+
 static int report(const char *dir, unsigned parts, store_report_fn on_line, void *ctx)
 {
     (void)dir;
@@ -152,6 +161,7 @@ const struct engine sqlite_engine = {
     .move_open = sqlite_move_open,
     .crew_open = sqlite_crew_open,
     .role_is_taken = sqlite_role_is_taken,
+    .roles_each = roles_each,
     .log_is_stale = sqlite_log_is_stale,
     .begin_snapshot = sqlite_begin_snapshot,
     .end_snapshot = sqlite_end_snapshot,

@@ -1,0 +1,135 @@
+#include "common/ops/status_roles.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/mem.h"
+
+/* Of a monitor with more bridges the rest is counted. */
+#define NAMES_MAX 6
+
+#define MONITOR "monitor"
+
+struct roles {
+    struct store_role_row row[STORE_CREW_ROLES];
+    int n;
+};
+
+static int on_role(void *ctx, const struct store_role_row *row)
+{
+    struct roles *roles = ctx;
+
+    if (roles->n < STORE_CREW_ROLES)
+        roles->row[roles->n++] = *row;
+    return 0;
+}
+
+/* ---- problems -------------------------------------------------------------------------------- */
+
+/* "" for the duties of the stack; NULL: it is no role of the monitor's. */
+static const char *bridge_of(const struct store_role_row *row)
+{
+    size_t n = strlen(MONITOR);
+
+    if (strncmp(row->name, MONITOR, n) != 0)
+        return NULL;
+    return row->name[n] == '.' ? row->name + n + 1 : row->name + n;
+}
+
+static bool is_wanted(struct db *state, const char *bridge)
+{
+    struct bridge_row row;
+
+    return !*bridge || (bridges_find(state, bridge, &row) == 0 && row.unwatched_since == 0);
+}
+
+static void add_free(const struct store_role_row *row, const char *bridge, struct problems *ret)
+{
+    enum problem_level level = row->given && row->members > 0 ? PROBLEM_WARN : PROBLEM_BAD;
+    struct problem *p;
+    char text[400];
+
+    if (row->members == 0)
+        (void)snprintf(
+            text, sizeof text,
+            "no monitor is at work, %.95s was the last: all below is as it left it; start zapkeep-monitor",
+            row->holder);
+    else
+        (void)snprintf(
+            text, sizeof text,
+            "no monitor has the role %.95s, %.95s was the last: another one takes it within seconds, if its "
+            "settings name the bridge",
+            row->name, row->holder);
+    p = status_add_problem(ret, level, PROBLEM_AREA_MONITOR,
+                           row->members == 0 ? "monitors-gone" : "role-free", text);
+    str_copy(str_from(bridge), p->bridge, sizeof p->bridge);
+    str_copy(str_from(row->name), p->name, sizeof p->name);
+    str_copy(str_from(row->holder), p->detail, sizeof p->detail);
+}
+
+/* Without any monitor one line says it all. */
+static void add_problems(const struct roles *roles, struct db *state, struct problems *ret)
+{
+    for (int i = 0; i < roles->n; i++) {
+        const struct store_role_row *row = &roles->row[i];
+        const char *bridge = row->held ? NULL : bridge_of(row);
+
+        if (bridge && (row->members > 0 ? is_wanted(state, bridge) : !*bridge))
+            add_free(row, bridge, ret);
+    }
+}
+
+/* ---- the line -------------------------------------------------------------------------------- */
+
+static bool is_first_of_holder(const struct roles *roles, int i)
+{
+    for (int k = 0; k < i; k++) {
+        if (roles->row[k].held && strcmp(roles->row[k].holder, roles->row[i].holder) == 0)
+            return false;
+    }
+    return true;
+}
+
+static void add_holder(const struct roles *roles, int first, struct buf *text)
+{
+    int n = 0;
+
+    (void)buf_addf(text, "; %s has ", roles->row[first].holder);
+    for (int i = first; i < roles->n; i++) {
+        const struct store_role_row *row = &roles->row[i];
+
+        if (!row->held || strcmp(row->holder, roles->row[first].holder) != 0)
+            continue;
+        if (n++ < NAMES_MAX)
+            (void)buf_addf(text, "%s%s", n > 1 ? ", " : "", row->name);
+    }
+    if (n > NAMES_MAX)
+        (void)buf_addf(text, " and %d more", n - NAMES_MAX);
+}
+
+static void describe(const struct roles *roles, struct buf *text)
+{
+    int held = 0;
+
+    for (int i = 0; i < roles->n; i++)
+        held += roles->row[i].held;
+    (void)buf_addf(text, "%d of %d are held", held, roles->n);
+    for (int i = 0; i < roles->n; i++) {
+        if (roles->row[i].held && is_first_of_holder(roles, i))
+            add_holder(roles, i, text);
+    }
+}
+
+int status_roles(const char *where, struct db *state, struct problems *problems, struct buf *text)
+{
+    struct roles *roles = mem_zalloc(sizeof *roles);
+    int r = roles ? store_roles_each(where, on_role, roles) : -ENOMEM;
+
+    if (r == 0)
+        add_problems(roles, state, problems);
+    if (r == 0 && text && roles->n > 0)
+        describe(roles, text);
+    mem_free(roles);
+    return r;
+}
