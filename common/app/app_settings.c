@@ -30,11 +30,13 @@ const struct setting app_settings_table[] = {
     { .name = "ZAPKEEP_BUS_IN",
       .kind = SETTING_BUS,
       .at = offsetof(struct app_settings, bus_in),
-      .help = "where publishers dial the hub; default: ipc://ZAPKEEP_DATA_DIR/bus-in.sock" },
+      .help = "where publishers dial the hub, or several, with commas; default: "
+              "ipc://ZAPKEEP_DATA_DIR/bus-in.sock" },
     { .name = "ZAPKEEP_BUS_OUT",
       .kind = SETTING_BUS,
       .at = offsetof(struct app_settings, bus_out),
-      .help = "where subscribers dial the hub; default: ipc://ZAPKEEP_DATA_DIR/bus-out.sock" },
+      .help = "where subscribers dial the hub, or several, with commas; default: "
+              "ipc://ZAPKEEP_DATA_DIR/bus-out.sock" },
     { .name = "ZAPKEEP_BUS_FEED",
       .kind = SETTING_BUS,
       .at = offsetof(struct app_settings, bus_feed),

@@ -6,6 +6,7 @@
 
 #include "common/app/app_spec.h"
 #include "common/base/mem.h"
+#include "common/base/url.h"
 #include "common/io/bus.h"
 
 /* The longest path of a Unix socket that the kernel takes. */
@@ -38,7 +39,7 @@ static bool is_in_folder(const char *url, const char *dir)
            strcmp(url + strlen(scheme) + n, out_file) == 0;
 }
 
-static int check_length(const char *name, const char *url, struct buf *problem)
+static int check_one(const char *name, const char *url, struct buf *problem)
 {
     size_t n = strncmp(url, scheme, strlen(scheme)) == 0 ? strlen(url) - strlen(scheme) : 0;
 
@@ -50,6 +51,16 @@ static int check_length(const char *name, const char *url, struct buf *problem)
         "ZAPKEEP_DATA_DIR with a shorter path, or ZAPKEEP_BUS_IN, ZAPKEEP_BUS_OUT and ZAPKEEP_BUS_FEED",
         name, url, SOCKET_PATH_MAX, n);
     return -EINVAL;
+}
+
+static int check_length(const char *name, const char *urls, struct buf *problem)
+{
+    char url[URL_BUS_MAX];
+    int r = 0;
+
+    while (r == 0 && url_bus_next(&urls, url))
+        r = check_one(name, url, problem);
+    return r;
 }
 
 int bus_settings_complete(struct app_settings *s, struct buf *problem)

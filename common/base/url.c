@@ -37,7 +37,7 @@ static int parse_host_port(const char *p, size_t n, struct str *ret_host, uint16
     return colon ? parse_port(colon + 1, (size_t)(p + n - colon - 1), ret_port) : 0;
 }
 
-bool url_is_bus(const char *s)
+static bool is_one_bus(const char *s)
 {
     static const char *const schemes[] = { "tcp://",  "tls+tcp://", "tcp4://",
                                            "tcp6://", "ipc://",     "abstract://" };
@@ -52,6 +52,31 @@ bool url_is_bus(const char *s)
     if (!memmem(s, (size_t)(rest - s), "tcp", 3))
         return true;
     return strchr(rest, ':') && parse_host_port(rest, strlen(rest), &host, &port) == 0 && host.n > 0;
+}
+
+bool url_bus_next(const char **at, char ret[URL_BUS_MAX])
+{
+    size_t n = strcspn(*at, ",");
+
+    if (**at == '\0')
+        return false;
+    str_copy((struct str){ *at, n }, ret, URL_BUS_MAX);
+    *at += n + ((*at)[n] == ',');
+    return true;
+}
+
+bool url_is_bus(const char *s)
+{
+    char one[URL_BUS_MAX];
+    size_t n = strlen(s);
+
+    if (n == 0 || s[n - 1] == ',')
+        return false;
+    while (url_bus_next(&s, one)) {
+        if (strlen(one) + 1 == sizeof one || !is_one_bus(one))
+            return false;
+    }
+    return true;
 }
 
 int url_parse(const char *url, struct url *ret)

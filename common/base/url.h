@@ -9,10 +9,12 @@
 
 #include "common/base/text.h"
 
-/* An address of nng: tcp:// or tls+tcp:// with a host and a port, or ipc:// or abstract:// and
- * something.
- */
+/* Addresses of nng, with commas between them: tcp:// or tls+tcp:// with a host and a port, or ipc:// or abstract:// and
+ * something. */
 bool url_is_bus(const char *s);
+#define URL_BUS_MAX 512
+/* The addresses of such a list, one after the other; *at begins as the list. False: there is no more. A longer one is cut. */
+bool url_bus_next(const char **at, char ret[URL_BUS_MAX]);
 
 /* "http://host:8000/path?x#y" -> parts; absent parts are STR_NULL, port 0 when not given. -EINVAL unless
  * the scheme is http or https and a host is there. Parts point into @url. */

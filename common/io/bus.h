@@ -1,5 +1,6 @@
 /*
- * The bus: nng pub/sub through a hub. It only notifies: every message is a copy of a committed row or a hint,
+ * The bus: nng pub/sub through a hub, or through several that all programs dial: each message then goes through all, and comes
+ * once from each that is there. It only notifies: every message is a copy of a committed row or a hint,
  * and a consumer that misses it finds the row on its next scan. Between attempts to connect pass 100 ms to
  * 5 s; a message has at most MESSAGE_BYTES_MAX.
  */
@@ -22,7 +23,7 @@ struct bus_pub;
 struct bus_sub;
 struct bus_hub;
 
-/* Dials @url in the background and again whenever the hub comes back. Returns 0, -EINVAL (URL), -EKEYREJECTED,
+/* Dials @url, or each of a list (url_is_bus()), in the background and again whenever the hub comes back. Returns 0, -EINVAL (URL), -EKEYREJECTED,
  * -ENOMEM. */
 int bus_pub_open(const char *url, struct bus_pub **ret);
 void bus_pub_close(struct bus_pub *p); /* waits up to 100 ms for the queue; NULL is nothing */

@@ -35,7 +35,7 @@ nng_msg *bus_receive(nng_socket s, nng_aio *aio);
 /* Without waiting: 0 and @msg is nng's, or an error and it is freed. Returns nng's code. */
 int bus_send(nng_socket s, nng_aio *aio, nng_msg *msg);
 /* Dials in the background and again, with TLS where the address says so. Returns as bus_pub_open(). */
-int bus_dial(nng_socket s, const char *url);
+int bus_dial(nng_socket s, const char *urls);
 /* For tls+tcp:// a configuration that is the caller's; NULL for other addresses. Returns 0, -EKEYREJECTED,
  * -ENOMEM. */
 int bus_tls_config(const char *url, bool server, nng_tls_config **ret);

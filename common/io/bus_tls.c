@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/base/mem.h"
+#include "common/base/url.h"
 #include "common/io/bus_nng.h"
 #include "common/io/bus_url.h"
 
@@ -69,7 +70,7 @@ static int expect_host(nng_tls_config *config, const char *url)
     return rv;
 }
 
-int bus_dial(nng_socket s, const char *url)
+static int dial_one(nng_socket s, const char *url)
 {
     nng_tls_config *config;
     nng_dialer dialer;
@@ -85,4 +86,14 @@ int bus_dial(nng_socket s, const char *url)
     if (config)
         nng_tls_config_free(config); /* the dialer holds it */
     return r == 0 ? bus_error(nng_dialer_start(dialer, NNG_FLAG_NONBLOCK)) : r;
+}
+
+int bus_dial(nng_socket s, const char *urls)
+{
+    char url[URL_BUS_MAX];
+    int r = *urls ? 0 : -EINVAL;
+
+    while (r == 0 && url_bus_next(&urls, url))
+        r = dial_one(s, url);
+    return r;
 }

@@ -3,12 +3,14 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "common/base/url.h"
+
 static bool begins(const char *url, const char *with)
 {
     return strncmp(url, with, strlen(with)) == 0;
 }
 
-enum bus_reach bus_url_reach(const char *url)
+static enum bus_reach reach_of_one(const char *url)
 {
     static const char *const loopback[] = { "127.", "localhost:", "[::1]:", "[::ffff:127." };
     const char *host = strstr(url, "://");
@@ -24,4 +26,17 @@ enum bus_reach bus_url_reach(const char *url)
             return BUS_REACH_MACHINE;
     }
     return BUS_REACH_NETWORK;
+}
+
+enum bus_reach bus_url_reach(const char *urls)
+{
+    enum bus_reach widest = BUS_REACH_FILE;
+    char url[URL_BUS_MAX];
+
+    while (url_bus_next(&urls, url)) {
+        enum bus_reach reach = reach_of_one(url);
+
+        widest = reach > widest ? reach : widest;
+    }
+    return widest;
 }

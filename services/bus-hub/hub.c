@@ -1,6 +1,7 @@
 #include "services/bus-hub/hub.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "common/base/log.h"
@@ -121,6 +122,14 @@ static void warn_of_plain(const struct hub *h, const char *url)
             KS("setting", name_of(&h->settings.app, url)), KS("url", url));
 }
 
+static int refuse_list(const struct hub *h, const char *urls)
+{
+    return app_exit(
+        h->app, EXIT_USAGE,
+        "%s names several hubs, as for the programs that dial them; set it to this hub's own address here",
+        name_of(&h->settings.app, urls));
+}
+
 static int listen_all(struct hub *h)
 {
     const struct app_settings *s = &h->settings.app;
@@ -129,7 +138,7 @@ static int listen_all(struct hub *h)
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < ARRAY_LEN(urls); i++)
-        r = refuse_plain(h, urls[i]);
+        r = strchr(urls[i], ',') ? refuse_list(h, urls[i]) : refuse_plain(h, urls[i]);
     if (r != 0)
         return r;
     (void)mkdir(s->data_dir, 0750); /* its sockets are there by default; the listeners report a fault of it */

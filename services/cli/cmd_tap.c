@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/app/consumer.h"
+#include "common/base/hash.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/store/store.h"
@@ -29,6 +30,9 @@ struct tap_settings {
     int64_t count, timeout_ms;
 };
 
+/* Each hub passes a message on. Another one is behind by less than so many, or its messages are shown again. */
+#define SEEN_MAX 4096
+
 struct tap {
     struct tap_settings settings;
     struct settings_args args;
@@ -40,6 +44,8 @@ struct tap {
     int64_t skip, left;
     struct buf out;
     bool json, stopped;
+    uint64_t seen[SEEN_MAX]; /* the ids of the newest messages, when there are several hubs */
+    size_t n_seen;
 };
 
 #define AT(field) offsetof(struct tap_settings, field)
@@ -165,13 +171,29 @@ static bool is_event(const struct message *m)
     return type >= 0 && topic_type_is_event((enum topic_type)type);
 }
 
+/* Has it come from another hub already? */
+static bool is_repeated(struct tap *t, struct str id)
+{
+    uint64_t h = hash_add(HASH_START, id.p, id.n);
+    size_t n = t->n_seen < SEEN_MAX ? t->n_seen : SEEN_MAX;
+
+    if (id.n == 0 || !strchr(app_bus(&t->settings.cli.app), ','))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (t->seen[i] == h)
+            return true;
+    }
+    t->seen[t->n_seen++ % SEEN_MAX] = h;
+    return false;
+}
+
 static void on_message(void *ctx, struct str bytes)
 {
     struct tap *t = ctx;
     struct message m;
     bool more;
 
-    if (t->stopped || message_decode(bytes, &m) != 0)
+    if (t->stopped || message_decode(bytes, &m) != 0 || is_repeated(t, m.id))
         return;
     if (t->log && is_event(&m)) {
         consumer_notify(t->log);

@@ -227,7 +227,7 @@ static void addresses_of_the_bus(void **state)
 {
     static const char *const good[] = { "tcp://127.0.0.1:5550", "tcp://bus-hub:5550", "tcp://[::1]:5550",
                                         "tls+tcp://0.0.0.0:1",  "ipc:///run/hub",     "ipc:///srv/tcp/hub",
-                                        "abstract://hub" };
+                                        "abstract://hub",       "tcp://a:1,tcp://b:2" };
     static const char *const bad[] = {
         "",
         "tcp://",
@@ -238,6 +238,9 @@ static void addresses_of_the_bus(void **state)
         "http://host:1",
         "ws://host:1/bus",
         "ipc://",
+        "tcp://a:1,",
+        ",tcp://a:1",
+        "tcp://a:1,b:2",
     };
 
     for (size_t i = 0; i < ARRAY_LEN(good); i++)
