@@ -80,7 +80,7 @@ int status_read(const struct status_source *source, const struct bridge_row *row
     struct retry_bridge view;
     int r;
 
-    *ret = (struct bridge_status){ .row = *row, .policy = bridges_policy(row), .now = source->now };
+    *ret = (struct bridge_status){ .row = *row, .policy = reconnect_policy_of(row), .now = source->now };
     ret->monitor_dead =
         heartbeat_find(source->data_dir, "monitor", source->clock, &ret->monitor_age_ms) == HEARTBEAT_DEAD;
     r = sessions_count(source->db, row->name, ret->sessions);

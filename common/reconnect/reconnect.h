@@ -46,7 +46,19 @@ int reconnect_not_connected(struct db *db, const struct policy *p, const struct 
                             const char *session, int64_t token, enum session_state state, const char *detail,
                             uint64_t rand64);
 
+/* Coming UP from DOWN begins the slow start of the bucket. @detail: why, for people. */
+int reconnect_set_bridge_health(struct db *db, const struct now *now, const char *bridge,
+                                enum bridge_health health, const char *detail);
+/* While an incident lasts nothing is claimed; its end begins the slow start. @detail: the reason, for people. */
+int reconnect_set_bridge_incident(struct db *db, const struct now *now, const char *bridge, bool on,
+                                  const char *detail);
+
 /* ---- workers --------------------------------------------------------------------------------- */
+
+/* The limits that this worker keeps, for those who read reconnect_policy_of(). */
+int reconnect_set_policy(struct db *db, const char *bridge, const struct policy *p);
+/* The policy as far as it is known from the row, the rest as in policy_default: for the CLI and the console. */
+struct policy reconnect_policy_of(const struct bridge_row *row);
 
 /* The most that one transaction claims. */
 #define RECONNECT_CLAIM_MAX 16

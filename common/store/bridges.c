@@ -80,15 +80,6 @@ int bridges_set_current(struct db *db, const char *name)
 
 /* ---- setters ----------------------------------------------------------------------------- */
 
-/* The bridge works again: open probes at once, and slowly. */
-static void recover(struct bridge_row *row, const struct now *now)
-{
-    struct policy p = bridges_policy(row);
-
-    row->bucket = bucket_slow_start(&p, &row->bucket, now->steady_ms);
-    row->breaker = breaker_hint_up(&row->breaker, now->steady_ms);
-}
-
 /* A transaction that changes the row. */
 static int begin_with_row(struct txn *t, struct db *db, const char *name, struct bridge_row *ret)
 {
@@ -170,42 +161,6 @@ int bridges_set_no_method(struct db *db, const char *name, const char *detail, b
     return end_with_row(&t, &row);
 }
 
-int bridges_set_health(struct db *db, const struct now *now, const char *name, enum bridge_health health,
-                       const char *detail)
-{
-    struct bridge_row row = { 0 };
-    struct txn t;
-    int r = begin_with_row(&t, db, name, &row);
-
-    if (r != 0)
-        return r;
-    if (row.health == BRIDGE_HEALTH_DOWN && health == BRIDGE_HEALTH_UP)
-        recover(&row, now);
-    if (row.health != health)
-        row.health_since = now->wall_ms;
-    row.health = health;
-    str_copy(str_from(detail), row.health_detail, sizeof row.health_detail);
-    return end_with_row(&t, &row);
-}
-
-int bridges_set_incident(struct db *db, const struct now *now, const char *name, bool on, const char *detail)
-{
-    struct bridge_row row = { 0 };
-    struct txn t;
-    int r = begin_with_row(&t, db, name, &row);
-
-    if (r != 0)
-        return r;
-    if (row.incident_since > 0 && !on)
-        recover(&row, now);
-    if (!on)
-        row.incident_since = 0;
-    else if (row.incident_since == 0)
-        row.incident_since = now->wall_ms;
-    str_copy(str_from(detail), row.incident_detail, sizeof row.incident_detail);
-    return end_with_row(&t, &row);
-}
-
 int bridges_set_swept(struct db *db, const struct now *now, const char *name, int64_t from_ms,
                       int64_t freshness_ms)
 {
@@ -221,37 +176,7 @@ int bridges_set_swept(struct db *db, const struct now *now, const char *name, in
     return end_with_row(&t, &row);
 }
 
-int bridges_set_policy(struct db *db, const char *name, const struct policy *p)
-{
-    struct bridge_row row = { 0 };
-    struct txn t;
-    int r = begin_with_row(&t, db, name, &row);
-
-    if (r != 0)
-        return r;
-    row.interval_ms = policy_spacing_ms(p);
-    row.rate_milli = p->rate_milli;
-    row.burst = p->burst;
-    row.slow_start_ms = p->slow_start_ms;
-    return end_with_row(&t, &row);
-}
-
 /* ---- views ---------------------------------------------------------------------------- */
-
-struct policy bridges_policy(const struct bridge_row *row)
-{
-    struct policy p = policy_default;
-
-    if (row->interval_ms > 0)
-        p.interval_ms = row->interval_ms;
-    if (row->rate_milli > 0)
-        p.rate_milli = row->rate_milli;
-    if (row->burst > 0)
-        p.burst = row->burst;
-    if (row->interval_ms > 0)
-        p.slow_start_ms = row->slow_start_ms;
-    return p;
-}
 
 struct retry_bridge bridges_view(const struct bridge_row *row, int64_t in_flight)
 {

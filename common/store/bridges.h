@@ -68,20 +68,11 @@ int bridges_set_version(struct db *db, const char *name, const char *version);
 /* Written by the monitor: its settings name this bridge (@since 0), or not, since @since. */
 int bridges_set_unwatched(struct db *db, const char *name, int64_t since);
 int bridges_set_feed(struct db *db, const char *name, int64_t after, int64_t seq);
-/* Coming UP from DOWN begins the slow start of the bucket. @detail: why, for people. */
-int bridges_set_health(struct db *db, const struct now *now, const char *name, enum bridge_health health,
-                       const char *detail);
-/* While an incident lasts nothing is claimed; its end begins the slow start. @detail: the reason, for people. */
-int bridges_set_incident(struct db *db, const struct now *now, const char *name, bool on, const char *detail);
 /* A good sweep has ended: the rows of this bridge's sessions may be acted upon for @freshness_ms more
  * (three sweeps, say). One small write per sweep. */
 int bridges_set_swept(struct db *db, const struct now *now, const char *name, int64_t from_ms,
                       int64_t freshness_ms);
 /* Written by the workers when it changes. */
 int bridges_set_no_method(struct db *db, const char *name, const char *detail, bool hook_guarded);
-/* Written by a worker at its start, and read by bridges_policy(). */
-int bridges_set_policy(struct db *db, const char *name, const struct policy *p);
-/* The policy as far as it is known from the row, the rest as in policy_default: for the CLI. */
-struct policy bridges_policy(const struct bridge_row *row);
 /* The row as the policy sees it. @in_flight as counted by reconnects_count_in_flight(). */
 struct retry_bridge bridges_view(const struct bridge_row *row, int64_t in_flight);

@@ -27,7 +27,7 @@ int cli_state_open(const struct cli_settings *settings, struct cli_state *ret)
         db_close(s.db);
         return cli_store_problem(app_store(&settings->app), STATE_DB_FILE, r);
     }
-    s.policy = bridges_policy(&row);
+    s.policy = reconnect_policy_of(&row);
     str_copy(str_from(row.no_reconnect_method), s.no_reconnect_method, sizeof s.no_reconnect_method);
     *ret = s;
     return EXIT_GO_ON;

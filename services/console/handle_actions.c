@@ -6,6 +6,7 @@
 #include "common/base/json_in.h"
 #include "common/base/mem.h"
 #include "common/ops/session_next.h"
+#include "common/reconnect/reconnect.h"
 #include "services/console/deletions.h"
 #include "services/console/handlers.h"
 #include "services/console/session_select.h"
@@ -64,7 +65,7 @@ static int policy_of(const struct work *w, const struct target *t, struct bridge
 
     if (r == BRIDGES_NONE)
         *ret_bridge = (struct bridge_row){ 0 };
-    *ret = bridges_policy(ret_bridge);
+    *ret = reconnect_policy_of(ret_bridge);
     return r < 0 ? r : 0;
 }
 

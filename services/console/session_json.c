@@ -3,6 +3,7 @@
 #include "common/domain/cause.h"
 #include "common/domain/next_step.h"
 #include "common/ops/session_next.h"
+#include "common/reconnect/reconnect.h"
 #include "common/store/bridges.h"
 #include "common/store/message_counts.h"
 
@@ -54,7 +55,7 @@ static int read_outlook(struct db *db, const struct now *now, const struct sessi
         *ret_bridge = (struct bridge_row){ 0 };
     if (r < 0)
         return r;
-    policy = bridges_policy(ret_bridge);
+    policy = reconnect_policy_of(ret_bridge);
     r = reconnect_outlook(db, &policy, now, i->row.bridge, i->row.id, ret);
     if (r == RECONNECTS_NONE)
         *ret = (struct reconnect_outlook){ 0 };

@@ -151,9 +151,9 @@ static int save_bridge(const struct commit_context *x, const struct bridge_updat
     int r = 0;
 
     if (update->set_health)
-        r = bridges_set_health(x->db, now, x->bridge, update->health, update->health_detail);
+        r = reconnect_set_bridge_health(x->db, now, x->bridge, update->health, update->health_detail);
     if (r == 0 && update->set_incident)
-        r = bridges_set_incident(x->db, now, x->bridge, update->incident, update->incident_detail);
+        r = reconnect_set_bridge_incident(x->db, now, x->bridge, update->incident, update->incident_detail);
     if (r == 0 && update->swept)
         r = bridges_set_swept(x->db, now, x->bridge, update->swept_from_ms, update->freshness_ms);
     if (r == 0 && update->feed_seq > 0)

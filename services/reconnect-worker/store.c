@@ -7,7 +7,7 @@ int store_open(struct worker_bridge *b)
 
     if (r != 0 || b->policy_noted)
         return r;
-    r = bridges_set_policy(state->db, b->settings->bridge.name, &b->policy);
+    r = reconnect_set_policy(state->db, b->settings->bridge.name, &b->policy);
     b->policy_noted = r == 0;
     return r;
 }

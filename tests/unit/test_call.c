@@ -129,9 +129,9 @@ static struct claim claimed_session(struct db *db, struct rng *rng)
     struct now now;
 
     assert_int_equal(steady_now(db, &jumping.clock, &now), 0);
-    assert_int_equal(bridges_set_policy(db, "main", p), 0);
+    assert_int_equal(reconnect_set_policy(db, "main", p), 0);
     assert_int_equal(bridges_set_driver(db, "main", "contract"), 0);
-    assert_int_equal(bridges_set_health(db, &now, "main", BRIDGE_HEALTH_UP, ""), 0);
+    assert_int_equal(reconnect_set_bridge_health(db, &now, "main", BRIDGE_HEALTH_UP, ""), 0);
     assert_int_equal(bridges_set_swept(db, &now, "main", now.steady_ms, 3600 * INT64_C(1000)), 0);
     assert_int_equal(sessions_save(db, &row), 0);
     assert_int_equal(reconnect_ask(db, p, &now, "main", "s1", true, &verdict), 0);

@@ -66,9 +66,9 @@ static int setup(void **state)
     f->p.rate_milli = 1000 * 1000;
     f->p.burst = 100;
     now = now_of(f);
-    assert_int_equal(bridges_set_policy(f->db, B, &f->p), 0);
+    assert_int_equal(reconnect_set_policy(f->db, B, &f->p), 0);
     assert_int_equal(bridges_set_driver(f->db, B, "contract"), 0);
-    assert_int_equal(bridges_set_health(f->db, &now, B, BRIDGE_HEALTH_UP, ""), 0);
+    assert_int_equal(reconnect_set_bridge_health(f->db, &now, B, BRIDGE_HEALTH_UP, ""), 0);
     sweep(f);
     *state = f;
     return 0;
@@ -540,9 +540,9 @@ static void test_breaker_is_shared(void **state)
     assert_int_equal(c.verdict.why, WHY_BREAKER_OPEN);
     assert_true(c.next_at >= c.now.steady_ms + 24 * S && c.next_at <= c.now.steady_ms + 36 * S);
     now = now_of(f);
-    assert_int_equal(bridges_set_incident(f->db, &now, B, true, "five"), 0);
+    assert_int_equal(reconnect_set_bridge_incident(f->db, &now, B, true, "five"), 0);
     assert_int_equal(claim(f, f->other, 5).verdict.why, WHY_INCIDENT);
-    assert_int_equal(bridges_set_incident(f->db, &now, B, false, ""), 0);
+    assert_int_equal(reconnect_set_bridge_incident(f->db, &now, B, false, ""), 0);
     c = claim(f, f->other, 16);
     assert_int_equal(c.n, 5);
     assert_int_equal(c.verdict.why, WHY_BREAKER_PROBING);
@@ -569,8 +569,8 @@ static void test_probes_of_a_dead_worker_are_made_again(void **state)
     c = claim(f, f->db, 5);
     for (int i = 0; i < 5; i++)
         assert_int_equal(called(f, &c.claim[i], ATTEMPT_BRIDGE_FAULT), 0);
-    assert_int_equal(bridges_set_incident(f->db, &now, B, true, "five"), 0);
-    assert_int_equal(bridges_set_incident(f->db, &now, B, false, ""), 0);
+    assert_int_equal(reconnect_set_bridge_incident(f->db, &now, B, true, "five"), 0);
+    assert_int_equal(reconnect_set_bridge_incident(f->db, &now, B, false, ""), 0);
     assert_int_equal(claim(f, f->db, 16).n, 5);
     assert_int_equal(claim(f, f->other, 16).n, 0); /* all probes are under way */
     clock_step(&f->clock, f->p.lease_ms);
@@ -906,7 +906,7 @@ static void test_looking_does_not_write(void **state)
     struct now now = now_of(f);
 
     (void)see(f, "s1", SESSION_DISCONNECTED, 428);
-    assert_int_equal(bridges_set_health(f->db, &now, B, BRIDGE_HEALTH_DOWN, "gone"), 0);
+    assert_int_equal(reconnect_set_bridge_health(f->db, &now, B, BRIDGE_HEALTH_DOWN, "gone"), 0);
     assert_int_equal(db_begin(f->other), 0);
     assert_int_equal(claim(f, f->db, 16).verdict.why, WHY_BRIDGE_DOWN);
     assert_int_equal(take_ends(f, f->db).attempts, 0);
