@@ -25,7 +25,7 @@ struct pg_log {
     int64_t batch_id; /* of the newest commit that was tried */
     char error[256];
     bool prune_more, prune_held, prune_over; /* of the last step */
-    int64_t pruned_at_ms, used_at_ms, used_bytes, mark_at_ms;
+    int64_t pruned_at_ms, used_at_ms, used_bytes, mark_at_ms, leftover_at_ms;
     int64_t pruned_batch_id; /* the newest batch at the last step */
     int64_t partitions_end;  /* there are partitions for the seqs below, 0: unknown */
 };
@@ -40,7 +40,7 @@ int pg_log_connect(struct pg_log *l);
 /* Holds the head from now on. */
 int pg_log_hold(struct pg_log *l);
 
-/* event_retain.c */
+/* event_partitions.c */
 
 /* Events of a partition: minutes of a busy log, months of a quiet one. Partition @number begins at seq @number times this. */
 #define PG_PARTITION_EVENTS 250000
@@ -49,6 +49,13 @@ int pg_make_partition(struct pg_db *d, int64_t number);
 
 /* Makes sure that there is a partition for each seq from the head to @last. */
 int pg_log_partitions(struct pg_log *l, int64_t last);
+/* One that is due as a whole. Returns 0 (its rows are gone; what is left of it goes later if somebody has read it), -EAGAIN: later. */
+int pg_log_drop_partition(struct pg_log *l, int64_t number);
+/* What is left of such a one, now and then. */
+int pg_log_drop_leftover(struct pg_log *l);
+
+/* event_retain.c */
+
 int pg_log_prune(struct event_log *l, const struct event_retention *rule, int64_t now_ms, int rows_max,
                  struct event_pruned *ret);
 int pg_log_used_bytes(struct event_log *l, int64_t *ret);

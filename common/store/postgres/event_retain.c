@@ -1,5 +1,5 @@
 /*
- * Partitions ahead of the log, retention, expiry of keys. At most once a second, outside of the commits: no sender waits
+ * Retention and expiry of keys. At most once a second, outside of the commits: no sender waits
  * for it. Two ingests that do it at once do no harm: each statement is right by itself.
  *
  * Events go by whole partitions, detached without a lock that readers or writers would wait for; of a partition that is
@@ -30,60 +30,6 @@
 static int64_t mono_ms(void)
 {
     return clock_mono_us() / 1000;
-}
-
-/* ---- partitions ------------------------------------------------------------------------------ */
-
-/* Attached and not created as a partition: that needs no lock that readers or writers would wait for. */
-int pg_make_partition(struct pg_db *d, int64_t number)
-{
-    char sql[768];
-
-    (void)snprintf(sql, sizeof sql,
-                   "SELECT pg_advisory_xact_lock(2053206123, 101); DO $$ BEGIN"
-                   " IF to_regclass('zapkeep_events.event_p%" PRId64 "') IS NULL THEN"
-                   "  CREATE TABLE zapkeep_events.event_p%" PRId64 " (LIKE zapkeep_events.event);"
-                   "  ALTER TABLE zapkeep_events.event_p%" PRId64 " ALTER COLUMN body SET COMPRESSION lz4;"
-                   "  ALTER TABLE zapkeep_events.event ATTACH PARTITION zapkeep_events.event_p%" PRId64
-                   "   FOR VALUES FROM (%" PRId64 ") TO (%" PRId64 ");"
-                   " END IF; END $$",
-                   number, number, number, number, number * PG_PARTITION_EVENTS,
-                   (number + 1) * PG_PARTITION_EVENTS);
-    return pg_exec(&d->db, sql);
-}
-
-int pg_log_partitions(struct pg_log *l, int64_t last)
-{
-    int64_t number = (l->partitions_end > 0 ? l->partitions_end : l->log.head + 1) / PG_PARTITION_EVENTS;
-    int r = 0;
-
-    for (; r == 0 && last >= l->partitions_end; number++) {
-        r = pg_make_partition(l->d, number);
-        if (r == 0)
-            l->partitions_end = (number + 1) * PG_PARTITION_EVENTS;
-    }
-    return r;
-}
-
-/* Detached first, without a lock that anybody waits for; it waits itself for those who read. The next call finishes a
- * detachment that ran out of time. */
-static int drop_partition(struct pg_log *l, int64_t number)
-{
-    char sql[160];
-    int r;
-
-    (void)snprintf(sql, sizeof sql, "ALTER TABLE event DETACH PARTITION event_p%" PRId64 " CONCURRENTLY",
-                   number);
-    r = pg_exec(&l->d->db, sql);
-    if (r == -EPROTO) {
-        (void)snprintf(sql, sizeof sql, "ALTER TABLE event DETACH PARTITION event_p%" PRId64 " FINALIZE",
-                       number);
-        r = pg_exec(&l->d->db, sql);
-    }
-    if (r != 0 && r != -EPROTO)
-        return r;
-    (void)snprintf(sql, sizeof sql, "DROP TABLE IF EXISTS event_p%" PRId64, number);
-    return pg_exec(&l->d->db, sql);
 }
 
 /* ---- how old is a seq? ----------------------------------------------------------------------- */
@@ -183,7 +129,7 @@ static int due_by_age(struct pg_log *l, const struct event_retention *rule, int6
         return 0;
     return sql_get_int(&l->d->db,
                        "SELECT coalesce(max(seq), 0) FROM (SELECT seq, at FROM event ORDER BY seq LIMIT ?2) e"
-                       " WHERE at < ?1",
+                       " WHERE at < ?1 AND (SELECT at FROM event ORDER BY seq LIMIT 1) < ?1",
                        ret_seq, "ii", now_ms - rule->age_ms, max);
 }
 
@@ -194,7 +140,7 @@ static int remove_up_to(struct pg_log *l, int64_t last, struct event_pruned *ret
     int r;
 
     last = last < end ? last : end;
-    r = last == end ? drop_partition(l, number) : 0;
+    r = last == end ? pg_log_drop_partition(l, number) : 0;
     if (r == 0 && last < end)
         r = sql_run(&l->d->db, "DELETE FROM event WHERE seq <= ?1", "i", last);
     if (r != 0)
@@ -306,6 +252,8 @@ int pg_log_prune(struct event_log *log, const struct event_retention *rule, int6
     l->pruned_batch_id = l->batch_id;
     r = pg_log_connect(l);
     if (r == 0)
+        r = pg_log_drop_leftover(l);
+    if (r == 0)
         r = look(l);
     if (r == 0)
         r = pg_log_partitions(l, l->log.head + PG_PARTITION_EVENTS / 2);
@@ -319,6 +267,8 @@ int pg_log_prune(struct event_log *log, const struct event_retention *rule, int6
         r = remove_events(l, rule, now_ms, &pruned);
     if (r == 0)
         r = drop_rejected(l);
+    if (r == -EAGAIN) /* a long transaction has a lock: the log is well, and this is done later */
+        r = 0;
     l->prune_more = r == 0 && pruned.more;
     l->prune_held = pruned.held;
     l->prune_over = pruned.over;

@@ -349,7 +349,7 @@ int pg_schema_enter(struct pg_db *d)
     /* A statement waits for a lock for less than we wait for the statement; a process that was paused inside a
      * transaction loses it, so that the others go on. */
     (void)snprintf(sql, sizeof sql,
-                   "SET search_path = %s; SET lock_timeout = '3s'; SET statement_timeout = '4s';"
+                   "SET search_path = %s; " PG_LOCK_TIMEOUT "; SET statement_timeout = '4s';"
                    " SET idle_in_transaction_session_timeout = '5s'; SET timezone = 'UTC';"
                    " SET standard_conforming_strings = on; SET plan_cache_mode = 'force_generic_plan'",
                    pg_schema_of(d->part));

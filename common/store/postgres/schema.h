@@ -17,6 +17,8 @@ int pg_schema_make_unfinished(struct pg_db *d);
 /* Makes the tables that are missing, step by step, in one transaction; safe to run twice and by two at once. -EPROTONOSUPPORT: a
  * newer zapkeep wrote it. */
 int pg_schema_upgrade(struct pg_db *d);
+/* How long a statement waits for a lock, unless something sets it for itself. */
+#define PG_LOCK_TIMEOUT "SET lock_timeout = '3s'"
 /* Settings of this connection: where its tables are, and the server's limits. */
 int pg_schema_enter(struct pg_db *d);
 /* 0, -ENOENT (no schema: zapkeep store init), -EPROTONOSUPPORT (newer), -EPROTOTYPE (older: zapkeep store upgrade),
