@@ -108,10 +108,10 @@ static void add_services(const struct bridge_status *b, struct problems *p)
                 "zapkeep-monitor",
                 text_duration(b->monitor_age_ms / 1000 * 1000, ago, sizeof ago)),
             b->now.wall_ms - b->monitor_age_ms, "");
-    else if (row->swept_wall == 0)
+    else if (row->swept_wall == 0 && row->health != BRIDGE_HEALTH_DOWN)
         add(p, PROBLEM_BAD, PROBLEM_AREA_MONITOR, "monitor-no-scan", row,
             "the monitor has not seen the sessions of bridge %s yet", row->name);
-    else if (b->now.steady_ms > row->fresh_until)
+    else if (row->swept_wall > 0 && b->now.steady_ms > row->fresh_until)
         set_detail(add(p, PROBLEM_BAD, PROBLEM_AREA_MONITOR, "monitor-stale", row,
                        "the monitor saw the sessions of bridge %s last %s ago; all below is that old, and "
                        "nothing is "

@@ -57,11 +57,12 @@ static void add_bridge(const struct bridge_status *b, struct buf *out)
     const struct bridge_row *row = &b->row;
     char text[600], since[32], swept[32];
 
-    (void)snprintf(text, sizeof text, "%s (%s) is %s for %s%s%s; last full scan %s ago", row->name,
+    (void)snprintf(text, sizeof text, "%s (%s) is %s for %s%s%s; last full scan %s%s", row->name,
                    row->driver[0] ? row->driver : "driver not known yet", bridge_health_text(row->health),
                    age(b, row->health_since, since, sizeof since), row->health_detail[0] ? ": " : "",
                    row->health_detail,
-                   row->swept_wall ? age(b, row->swept_wall, swept, sizeof swept) : "not yet,");
+                   row->swept_wall ? age(b, row->swept_wall, swept, sizeof swept) : "not yet made",
+                   row->swept_wall ? " ago" : "");
     status_line(out, "bridge", text);
 }
 

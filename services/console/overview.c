@@ -6,6 +6,7 @@
 #include "common/app/heartbeat.h"
 #include "common/base/instance_lock.h"
 #include "common/base/mem.h"
+#include "common/ops/destination.h"
 #include "common/ops/status_roles.h"
 #include "services/console/session_list.h"
 #include "services/console/stores.h"
@@ -96,7 +97,7 @@ static void add_destinations(struct overview *o)
         p = status_add_problem(&o->problems, level, PROBLEM_AREA_DELIVERY, "destination", sentence);
         p->since = d->row.state_since;
         p->n = d->counts.dead;
-        p->all = d->counts.retrying + d->counts.blocked;
+        p->all = destination_lag(&d->row, &d->counts, o->head_seq);
         str_copy(str_from(d->row.name), p->name, sizeof p->name);
         str_copy(str_from(d->row.last_error), p->detail, sizeof p->detail);
         str_copy(str_from(d->row.state), p->names, sizeof p->names);

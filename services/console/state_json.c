@@ -34,8 +34,7 @@ void state_json_problem(struct json_out *j, const struct problem *p)
     json_texts(j, "destination", p->name);
     json_texts(j, "state", p->names);
     json_int(j, "dead", p->n);
-    json_int(j, "retrying", p->all);
-    json_int(j, "blocked", 0);
+    json_int(j, "lag", p->all);
     json_close(j, '}');
     json_close(j, '}');
 }

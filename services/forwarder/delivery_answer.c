@@ -27,6 +27,10 @@ void delivery_answer_describe(const struct http_answer *a, struct delivery_error
     ret->answer = a->body;
     if (a->error == HTTP_OK || (a->error == HTTP_E_TOO_BIG && a->status > 0))
         (void)snprintf(ret->detail, sizeof ret->detail, "answered %d", a->status);
+    else if (a->error == HTTP_E_PRIVATE)
+        (void)snprintf(ret->detail, sizeof ret->detail,
+                       "%s; allow_private = yes in FORWARD_CONFIG lets this destination",
+                       http_error_text(a->error));
     else
         (void)snprintf(ret->detail, sizeof ret->detail, "%s%s%.80s", http_error_text(a->error),
                        a->detail[0] ? ": " : "", a->detail);

@@ -274,7 +274,7 @@ test('delivery: retry, pause with a question, dead letters, a replay that counts
   await page.click('dialog button.primary');
   await until(() => mock.calls.some((c) => c.body.action === 'pause' && c.body.destination === 'crm'), 'it is paused');
   await page.click('button.link:has-text("12")');
-  await sees('unknown field');
+  await page.waitForSelector('dialog[open] >> text=unknown field'); // the list shows it, too
   await page.keyboard.press('Escape');
   await page.click('text=Drop all');
   assert.ok(await page.locator('dialog button.danger').isDisabled());

@@ -70,6 +70,9 @@ static void test_the_first_line_says_the_worst(void **state)
     b.row.health_since = NOW - 240000;
     str_copy(STR_LIT("cannot connect"), b.row.health_detail, sizeof b.row.health_detail);
     assert_string_equal(headline(&b), "wrong     bridge main is down for 4m: cannot connect");
+    b.row.swept_wall = 0; /* its sessions were never seen, and the reason is there */
+    assert_string_equal(headline(&b), "wrong     bridge main is down for 4m: cannot connect");
+    b.row.swept_wall = NOW - 5000;
     b.row.fresh_until = 499999; /* then all of it is old */
     assert_non_null(strstr(headline(&b), "the monitor saw the sessions of bridge main last 5s ago"));
     b.monitor_dead = true; /* and nobody has to wait until it is old */

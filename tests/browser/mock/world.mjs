@@ -108,7 +108,7 @@ export class World {
     if (!this.bad) return ret;
     const now = this.now();
     if (this.ingest !== 'running') ret.push({ level: 'bad', area: 'ingest', text: 'webhook-ingest is dead: webhooks are not stored; start zapkeep-ingest', bridge: '', session: '', key: 'ingest-dead', args: { since: now - 4000 } });
-    ret.push({ level: 'bad', area: 'delivery', text: 'destination crm is failing for 12m: HTTP 503: the service is being updated', bridge: '', session: '', key: 'destination', args: { destination: 'crm', state: 'failing', retrying: 3, blocked: 41, dead: 2, detail: 'HTTP 503: the service is being updated' } });
+    ret.push({ level: 'bad', area: 'delivery', text: 'destination crm is failing for 12m: HTTP 503: the service is being updated', bridge: '', session: '', key: 'destination', args: { destination: 'crm', state: 'failing', lag: 312, dead: 2, detail: 'HTTP 503: the service is being updated' } });
     const down = [...this.sessions.values()].filter((s) => ['disconnected', 'logged_out', 'failed', 'lost'].includes(s.state) && s.bridge === 'sales');
     if (down.length) ret.push({ level: 'bad', area: 'sessions', text: `${down.length} of 32 sessions of bridge sales are down`, bridge: 'sales', session: '', key: 'sessions-down', args: { n: down.length, all: 32, names: down.slice(0, 3).map((s) => s.session).join(', ') } });
     ret.push({ level: 'warn', area: 'alerts', text: 'alert session-silent: session shop-009 is silent: connected, but it has not received anything for too long', bridge: 'sales', session: 'shop-009', key: 'alert', args: { alert: 'session-silent', detail: 'session shop-009 is silent' } });

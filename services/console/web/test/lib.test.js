@@ -6,7 +6,7 @@ import { choose, fill, number, t, tOr, use } from '../src/lib/i18n.js';
 import { LIVE_START, WAITING_MAX, retryDelay, step as live } from '../src/lib/live.js';
 import { problemLink, problemText } from '../src/lib/problems.js';
 import { build, parse } from '../src/lib/route.js';
-import { area, bucket, ceiling } from '../src/lib/series.js';
+import { area, bucket, ceiling, hours } from '../src/lib/series.js';
 import { count, gravity, inOrderOf, keyOf, matcher, sort, tone } from '../src/lib/sessions.js';
 import { step } from '../src/lib/step.js';
 import { calm, percent, runs } from '../src/lib/strip.js';
@@ -188,6 +188,8 @@ test('a problem with an unknown key is shown in the words of the server', () => 
   const p = { level: 'bad', area: 'sessions', text: 'as the server says', bridge: 'a b', session: '', key: 'not-known-yet', args: { n: 3 } };
   assert.deepEqual(problemText(p, T), { text: 'as the server says', step: '' });
   assert.deepEqual(problemText({ ...p, key: 'alert', args: { alert: 'session-parked' }, session: 's1' }, T), { text: 'Session parked: s1', step: 'Nothing is tried until somebody unparks it.' });
+  assert.equal(problemText({ ...p, key: 'alert', args: { alert: 'session-parked' }, session: 's1' }, T, true).text, 'Session parked: s1 (a b)');
+  assert.equal(problemText({ ...p, key: 'sessions-down', args: { n: 2, all: 9, names: 's1 (logged_out), s2 (parked)' } }, T).text, '2 of 9 sessions down on bridge a b: s1 (logged out), s2 (parked)');
   assert.equal(problemLink(p), '#/sessions?state=down&bridge=a+b');
   assert.equal(problemLink({ ...p, session: 's/1' }), '#/session/a%20b/s%2F1');
   assert.equal(problemLink({ ...p, area: 'delivery' }), '#/delivery');
@@ -205,4 +207,13 @@ test('texts: plural, placeholders, fallbacks', () => {
   assert.equal(t('nav.overview'), 'Overview');
   assert.equal(number(null), '–');
   use('en');
+});
+
+test('a week has each of its hours, also those without a message', () => {
+  const now = 1000 * 3600e3 + 5;
+  const week = hours([{ at: 990 * 3600e3, received: 4 }, { at: 1000 * 3600e3, received: 2 }, { at: 3600e3, received: 9 }], now);
+  assert.equal(week.length, 168);
+  assert.deepEqual(week.filter((h) => h.received > 0).map((h) => h.at / 3600e3), [990, 1000]);
+  assert.equal(week[167].received, 2);
+  assert.equal(week[0].at, 833 * 3600e3);
 });

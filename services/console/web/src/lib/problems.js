@@ -8,17 +8,19 @@ function values(args, now) {
   const ret = {};
   for (const [key, value] of Object.entries(args ?? {})) {
     if (key === 'since') ret.time = value > 0 ? duration(now - value, language()) : '–';
+    else if (key === 'names') ret.names = value.replace(/\((\w+)\)/g, (whole, state) => `(${tOr(`state.${state}`, tOr(`mark.${state}`, state))})`);
     else if (key === 'state') ret.state = tOr(`destination.${value}`, value);
     else ret[key] = typeof value === 'number' ? number(value) : value;
   }
   return ret;
 }
 
-// { text, step }: the sentence and the next step.
-export function problemText(p, now) {
+// { text, step }: the sentence and the next step. @many: there are several bridges, so a session's is named.
+export function problemText(p, now, many = false) {
   if (p.key === 'alert') {
     const kind = p.args?.alert ?? '';
-    return { text: `${tOr(`alert.${kind}`, p.text)}: ${p.session || p.bridge}`, step: tOr(`alert.${kind}.step`, p.args?.detail) };
+    const of = p.session && many ? `${p.session} (${p.bridge})` : p.session || p.bridge;
+    return { text: `${tOr(`alert.${kind}`, p.text)}: ${of}`, step: tOr(`alert.${kind}.step`, p.args?.detail) };
   }
   const shown = { bridge: p.bridge, session: p.session, ...values(p.args, now) };
   const text = p.key ? tOr(`problem.${p.key}`, p.text, shown) : p.text;

@@ -10,6 +10,15 @@ export function bucket(points, from, to, n) {
   return sums;
 }
 
+const HOUR = 3600e3;
+
+// hours(counts, now): one entry for each of the last 168 hours, the hour of @now last. @counts: [{ at, received }], of some of them.
+export function hours(counts, now) {
+  const last = Math.floor(now / HOUR);
+  const known = new Map(counts.map((c) => [Math.floor(c.at / HOUR), c]));
+  return Array.from({ length: 168 }, (_, i) => known.get(last - 167 + i) ?? { at: (last - 167 + i) * HOUR, received: 0 });
+}
+
 // An area under a line, from values of any height, in a box of width × height.
 export function area(values, width, height, top = Math.max(1, ...values)) {
   if (values.length === 0) return { line: '', fill: '' };

@@ -1,6 +1,6 @@
 // Alerts of now and before, and the sinks they go to.
 import { get, post, withQuery } from '../api.js';
-import { t, tOr } from '../lib/i18n.js';
+import { language, t, tOr } from '../lib/i18n.js';
 import { build, sessionLink } from '../lib/route.js';
 import { useReloadOn, useResource } from '../resource.js';
 import { isOperator, me, toast, useStore } from '../store.js';
@@ -13,11 +13,14 @@ import { Ago, Clock, Since } from '../ui/time.js';
 const toneOf = (severity) => (severity === 'critical' ? 'bad' : 'warn');
 const Name = ({ a }) => (a.session ? html`<a href=${sessionLink(a.bridge, a.session)}><b>${a.session}</b></a> <span class="faint">${a.bridge}</span>` : html`<a href=${build(['bridges'])}><b>${a.bridge}</b></a>`);
 
+// The server's sentence is in English, and has what a cause means: in another language that is said here.
+const explain = (a) => (language() === 'en' || !a.cause ? a.text : tOr(`cause.${a.cause}.meaning`, a.text));
+
 const Active = ({ list }) =>
   list.length === 0
     ? html`<div class="all-well t-ok"><${Icon} name="ok" /><div><strong>${t('alerts.none')}</strong><p>${t('alerts.none.text')}</p></div></div>`
     : html`<ol class="alerts">${list.map((a) => html`<li class="t-${toneOf(a.severity)}"><${Icon} name=${toneOf(a.severity)} /><div><p><strong>${tOr(`alert.${a.alert}`, a.alert)}</strong> · <${Name} a=${a} />${a.grouped && html` <span class="mark">${t('alerts.grouped')}</span>`}</p>
-        <p>${tOr(`alert.${a.alert}.step`, a.text)}</p><p class="faint">${a.text}</p></div><span class="faint"><${Since} at=${a.since} /></span></li>`)}</ol>`;
+        <p>${tOr(`alert.${a.alert}.step`, a.text)}</p><p class="faint">${explain(a)}</p></div><span class="faint"><${Since} at=${a.since} /></span></li>`)}</ol>`;
 
 function Sinks({ list, operator }) {
   const test = (sink) => () =>

@@ -20,7 +20,7 @@ function Rows() {
       const page = await get(withQuery('/audit', { limit: 100, before: next }));
       setOlder((o) => ({ rows: [...o.rows, ...page.rows], next: page.next_before }));
     });
-  return html`<${Loaded} resource=${first}>${(d) => (d.rows.length === 0 ? html`<${Empty} title=${t('audit.none')} text=${t('audit.none.text')} />` : html`<div class="scroll" tabindex="0" role="region" aria-label=${t('audit.title')}><table class="table"><thead><tr>${['time', 'actor', 'action', 'session', 'detail'].map((c) => html`<th scope="col">${t(`column.${c}`)}</th>`)}</tr></thead>
+  return html`<${Loaded} resource=${first}>${(d) => (d.rows.length === 0 ? html`<${Empty} title=${t('audit.none')} text=${t('audit.none.text')} />` : html`<div class="scroll" tabindex="0" role="region" aria-label=${t('audit.title')}><table class="table cards"><thead><tr>${['time', 'actor', 'action', 'session', 'detail'].map((c) => html`<th scope="col">${t(`column.${c}`)}</th>`)}</tr></thead>
     <tbody>${[...d.rows, ...older.rows].map((r) => html`<tr key=${r.n}><td><${Clock} at=${r.at} /></td><td>${r.actor}${r.address && html` <span class="faint">${r.address}</span>`}</td><td>${tOr(`audit.${r.action}`, r.action)} ${!r.ok && html`<${Tag} tone="bad">${t('audit.refused')}<//>`}</td><td>${r.session ? html`<${SessionName} bridge=${r.bridge} session=${r.session} />` : (r.bridge || '–')}</td><td class="wrap">${r.detail}</td></tr>`)}</tbody></table></div>${next > 0 && html`<${ActionButton} run=${more}>${t('action.older')}<//>`}`)}<//>`;
 }
 

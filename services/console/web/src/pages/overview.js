@@ -11,13 +11,13 @@ import { Empty, Loading, Page, Panel } from '../ui/page.js';
 import { whyText } from '../ui/state.js';
 import { Ago, Since } from '../ui/time.js';
 
-function Problems({ list }) {
+function Problems({ list, many }) {
   useStore(tick);
   const now = serverNow();
   if (list.length === 0)
     return html`<div class="all-well t-ok"><${Icon} name="ok" /><div><strong>${t('overview.well')}</strong><p>${t('overview.well.text')}</p></div></div>`;
   return html`<ol class="problems">${list.map((p) => {
-    const { text, step } = problemText(p, now);
+    const { text, step } = problemText(p, now, many);
     return html`<li class="t-${p.level}"><a href=${problemLink(p)}>
       <${Icon} name=${p.level} /><span class="problem"><strong>${text}</strong>${step && html`<span class="step">${step}</span>`}</span><${Icon} name="next" /></a></li>`;
   })}</ol>`;
@@ -76,7 +76,7 @@ export function Overview() {
   if (!o) return html`<${Page} title=${t('nav.overview')}><${Loading} /><//>`;
   const n = o.problems.length;
   return html`<${Page} title=${t('nav.overview')} sub=${n > 0 ? t('overview.problems', { n }) : ''}>
-    <${Problems} list=${o.problems} />
+    <${Problems} list=${o.problems} many=${o.bridges.length > 1} />
     <div class="grid">
       <${Panel} title=${t('nav.sessions')} kind="wide"><${StateBar} ...${o} /><//>
       <${Panel} title=${t('overview.rate')}><${Rate} o=${o} /><//>

@@ -81,7 +81,7 @@ function Watch({ first, again }) {
 }
 
 function Form({ bridges, query, start, error, busy }) {
-  const [bridge, setBridge] = useState(query.bridge ?? bridges[0]?.bridge ?? '');
+  const [bridge, setBridge] = useState(query.bridge ?? (bridges.find((b) => b.health === 'up') ?? bridges[0])?.bridge ?? '');
   const [session, setSession] = useState(query.session ?? '');
   const [byCode, setByCode] = useState(false);
   const [phone, setPhone] = useState('');

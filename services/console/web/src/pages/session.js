@@ -2,6 +2,7 @@
 import { sessionPath } from '../api.js';
 import { number, t } from '../lib/i18n.js';
 import { build } from '../lib/route.js';
+import { hours } from '../lib/series.js';
 import { keyOf } from '../lib/sessions.js';
 import { step as nextStep } from '../lib/step.js';
 import { useResource, useStream } from '../resource.js';
@@ -53,10 +54,11 @@ function Actions({ s, reload }) {
 function Activity({ path, s }) {
   const activity = useResource(`${path}/activity`, { every: 60000 });
   return html`<${Panel} title=${t('activity.title')}><${Loaded} resource=${activity}>${(a) => {
-    const usual = a.profile.length === 168 ? a.counts.map((c) => a.profile[hourOfWeek(c.at)]) : [];
+    const week = a.counts.length > 0 ? hours(a.counts, a.now) : [];
+    const usual = a.profile.length === 168 ? week.map((c) => a.profile[hourOfWeek(c.at)]) : [];
     return html`<div class="strip-week"><${Strip} strip=${a.strip_7d} label=${t('strip.week')} tall /></div>
       <div class="days" aria-hidden="true">${days(a).map((d) => html`<span>${d}</span>`)}</div>
-      <${ActivityChart} counts=${a.counts} usual=${usual} silentSince=${a.silent_since} label=${t('activity.title')} />
+      <${ActivityChart} counts=${week} usual=${usual} silentSince=${a.silent_since} label=${t('activity.title')} />
       ${s.silent && html`<p class="notice t-warn"><${Icon} name="warn" /><span>${t('activity.silent_text')} <${Since} at=${a.silent_since} /></span></p>`}
       ${usual.length === 0 && html`<p class="faint">${t('activity.learning')}</p>`}`;
   }}<//><//>`;

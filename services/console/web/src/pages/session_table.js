@@ -59,8 +59,8 @@ function Row({ s, at, current, chosen, onToggle, manyBridges }) {
   const key = keyOf(s);
   return html`<tr class="${current ? 'current' : ''} ${chosen ? 'chosen' : ''}" aria-rowindex=${at + 2} data-key=${key}>
     ${onToggle && html`<td class="c-pick"><input type="checkbox" checked=${chosen} aria-label=${t('sessions.select', { name: s.session })} onChange=${() => onToggle(key)} /></td>`}
-    <td class="c-session"><a href=${sessionLink(s.bridge, s.session)}><b>${s.session}</b>${s.name && html`<span class="name">${s.name}</span>`}</a></td>
-    ${manyBridges && html`<td class="c-bridge">${s.bridge}</td>`}
+    <td class="c-session"><a href=${sessionLink(s.bridge, s.session)}><b>${s.session}</b>${s.name && html`<span class="name">${s.name}</span>`}${manyBridges && html`<span class="only-card faint">${s.bridge}</span>`}</a></td>
+    ${manyBridges && html`<td class="c-bridge" title=${s.bridge}>${s.bridge}</td>`}
     <td class="c-state"><${StateTag} session=${s} /></td>
     <td class="c-since"><${Since} at=${s.since} units=${1} /></td>
     <td class="c-cause"><${Cause} cause=${s.cause} code=${s.code} /></td>
