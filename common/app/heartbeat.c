@@ -134,25 +134,46 @@ bool heartbeat_any(const char *data_dir, struct clock *clock, char *ret_name, si
 
 /* ---- writing --------------------------------------------------------------------------------- */
 
-/* One of our name starts: the files of its dead namesakes have done their work. */
+/* One of our name starts: the files of its dead namesakes have done their work. Of this machine those too that were alive a
+ * moment ago: a program that was killed is started again at once, and its file would say "dead" after an orderly stop. */
 static void remove_dead(const char *data_dir, const char *service, struct clock *clock)
 {
     DIR *dir = open_dir(data_dir);
     const struct dirent *e;
 
     while (dir && (e = readdir(dir)))
-        if (is_of(e->d_name, service) && age_of(dirfd(dir), e->d_name, clock) > HEARTBEAT_DEAD_MS)
+        if (is_of(e->d_name, service) &&
+            (age_of(dirfd(dir), e->d_name, clock) > HEARTBEAT_DEAD_MS || !may_run(e->d_name)))
             (void)unlinkat(dirfd(dir), e->d_name, 0);
     if (dir)
         (void)closedir(dir);
 }
 
+static int open_file(const char *path)
+{
+    return open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+}
+
+/* Somebody removed it: one who does not see our process, in a container that has this machine's name. */
+static void open_again(struct heartbeat *h)
+{
+    int fd = open_file(h->path);
+
+    if (fd < 0)
+        return;
+    (void)close(h->fd);
+    h->fd = fd;
+}
+
 void heartbeat_write(struct heartbeat *h)
 {
     char line[LINE_BYTES];
+    struct stat st;
     int n =
         snprintf(line, sizeof line, "%s %lld\n", h->clock->boot_id, (long long)h->clock->boot_ms(h->clock));
 
+    if (fstat(h->fd, &st) == 0 && st.st_nlink == 0)
+        open_again(h);
     (void)(pwrite(h->fd, line, (size_t)n, 0) == n && ftruncate(h->fd, n) == 0);
 }
 
@@ -172,7 +193,7 @@ int heartbeat_open(const char *data_dir, const char *service, struct clock *cloc
     machine_name(host);
     (void)snprintf(h->path, sizeof h->path, "%.4000s/" DIR_NAME "/%s.%s.%d", data_dir, service, host,
                    (int)getpid());
-    h->fd = open(h->path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+    h->fd = open_file(h->path);
     if (h->fd < 0) {
         int e = errno;
 
