@@ -22,6 +22,11 @@ static int64_t real_boot(struct clock *c)
     return read_clock(CLOCK_BOOTTIME, 1000);
 }
 
+int64_t clock_machine_boot_ms(void)
+{
+    return read_clock(CLOCK_BOOTTIME, 1000);
+}
+
 void clock_init(struct clock *ret)
 {
     FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");

@@ -55,14 +55,6 @@ struct crew {
     int n, n_before;
 };
 
-static int64_t boot_ms(void)
-{
-    struct clock clock;
-
-    clock_init(&clock);
-    return clock.boot_ms(&clock);
-}
-
 /* ---- the connection -------------------------------------------------------------------------- */
 
 static void disconnect(struct crew *c)
@@ -105,7 +97,7 @@ static int ask(struct crew *c, const char *sql, PGresult **ret)
 
 static int64_t left_ms(const struct store_role *role)
 {
-    return ((const struct role *)role)->held_until_ms - boot_ms();
+    return ((const struct role *)role)->held_until_ms - clock_machine_boot_ms();
 }
 
 static void fence(const struct store_role *role, struct db *db)
@@ -157,7 +149,7 @@ static const struct row *find(const struct row *rows, int n, const char *name)
 /* No renewal has been seen for the time of a lease. */
 static bool is_stale(const struct row *row)
 {
-    return boot_ms() - row->seen_ms >= store_role_lease_ms();
+    return clock_machine_boot_ms() - row->seen_ms >= store_role_lease_ms();
 }
 
 static bool is_alive(const struct row *row)
@@ -262,10 +254,10 @@ static int renew(struct store_crew *crew, struct store_crew_view *ret)
         r = renew_sql(c, &sql);
     if (r != 0)
         return r;
-    sent_ms = boot_ms();
+    sent_ms = clock_machine_boot_ms();
     r = ask(c, buf_str(&sql), &res);
     if (r == 0) {
-        keep_rows(c, res, boot_ms());
+        keep_rows(c, res, clock_machine_boot_ms());
         keep_leases(c, res, sent_ms);
         view_of(c, ret);
     }
@@ -333,7 +325,7 @@ static int take(struct store_crew *crew, const char *role, struct store_role **r
 
     if (r == 0)
         r = connect_to(c);
-    sent_ms = boot_ms();
+    sent_ms = clock_machine_boot_ms();
     if (r == 0)
         r = try_take(c, new->name, &new->fence);
     if (r != 0) {
