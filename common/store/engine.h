@@ -122,7 +122,7 @@ struct engine {
     /* Reads that see one state of the log. */
     int (*begin_snapshot)(struct db *db);
     void (*end_snapshot)(struct db *db);
-    /* As event_read(), inside its snapshot, for from_seq <= ret->head_seq; rows are added by event_rows_add(). */
+    /* As event_read(), in a snapshot of its own; sets head_seq and next_seq, adds rows by event_rows_add(). */
     int (*scan)(struct db *db, const struct event_ids *ids, int64_t from_seq,
                 const struct event_filter *filter, int limit, struct event_rows *ret);
 };

@@ -1,5 +1,5 @@
 /*
- * Reading the event log. A read is one short transaction: the newest seq and the rows come from one snapshot,
+ * Reading the event log. A read sees one state of the log: the newest seq and the rows come from one snapshot,
  * the rows are copied out, the snapshot is let go. Nothing a reader does can hold the WAL back for longer.
  */
 #include <errno.h>
@@ -174,13 +174,7 @@ int event_read(struct event_reader *r, int64_t from_seq, const struct event_filt
     if (from_seq < 1) /* there is no such row, and a reader that goes on at next_seq has to get on */
         from_seq = 1;
     if (rc == 0)
-        rc = snapshot_begin(r);
-    if (rc == 0)
-        rc = read_head(r, &ret->head_seq);
-    ret->next_seq = from_seq <= ret->head_seq ? from_seq : ret->head_seq + 1;
-    if (rc == 0 && from_seq <= ret->head_seq)
         rc = r->db->engine->scan(r->db, &r->ids, from_seq, filter, limit, ret);
-    snapshot_end(r);
     rows_settle(ret);
     if (rc != 0)
         ret->n = 0;

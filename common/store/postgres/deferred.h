@@ -12,6 +12,8 @@
 #include "common/store/postgres/connection.h"
 
 bool pg_defers(const struct pg_db *d);
+/* Once for each connection that may defer. Returns 0 or -errno. */
+int pg_defer_prepare(struct pg_db *d);
 /* Nothing is sent yet. */
 void pg_defer_begin(struct pg_db *d);
 /* The values are copied. Returns 0 or -errno. */

@@ -5,6 +5,7 @@
 #include "common/base/err.h"
 #include "common/store/engine.h"
 #include "common/store/postgres/connection.h"
+#include "common/store/postgres/deferred.h"
 #include "common/store/postgres/event_log.h"
 #include "common/store/postgres/event_scan.h"
 #include "common/store/postgres/move.h"
@@ -27,6 +28,8 @@ static int enter(struct pg_db *d, bool reader)
     if (r == 0 &&
         d->part == PG_FORWARD) /* a crash of the server repeats deliveries of the last half second */
         r = pg_exec(&d->db, "SET synchronous_commit = off");
+    if (r == 0 && d->part == PG_FORWARD && !reader)
+        r = pg_defer_prepare(d);
     if (r == 0 && reader)
         r = pg_exec(&d->db, "SET default_transaction_read_only = on");
     return r;

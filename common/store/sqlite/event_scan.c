@@ -65,8 +65,8 @@ static bool matches(const struct event_filter *f, const struct sql *q)
 }
 
 /* Returns 0 or -errno; rows->next_seq is one past the last row looked at. */
-int sqlite_scan(struct db *db, const struct event_ids *ids, int64_t from_seq,
-                const struct event_filter *filter, int limit, struct event_rows *rows)
+static int read_rows(struct db *db, const struct event_ids *ids, int64_t from_seq,
+                     const struct event_filter *filter, int limit, struct event_rows *rows)
 {
     CLEANUP(sql_done) struct sql *q = NULL;
     int rc = sql_query(db,
@@ -81,5 +81,19 @@ int sqlite_scan(struct db *db, const struct event_ids *ids, int64_t from_seq,
             add_row(ids, q, rows);
         rc = buf_error(&rows->bytes);
     }
+    return rc;
+}
+
+int sqlite_scan(struct db *db, const struct event_ids *ids, int64_t from_seq,
+                const struct event_filter *filter, int limit, struct event_rows *rows)
+{
+    int rc = sqlite_begin_snapshot(db);
+
+    if (rc == 0)
+        rc = sql_get_int(db, "SELECT coalesce(max(seq), 0) FROM event", &rows->head_seq, "");
+    rows->next_seq = from_seq <= rows->head_seq ? from_seq : rows->head_seq + 1;
+    if (rc == 0 && from_seq <= rows->head_seq)
+        rc = read_rows(db, ids, from_seq, filter, limit, rows);
+    sqlite_end_snapshot(db);
     return rc;
 }
