@@ -228,23 +228,13 @@ int sessions_each_change(struct db *db, const char *bridge, const char *id, int 
 
 int sessions_changes_limit(struct db *db, int64_t now_ms, int64_t bytes_max, int64_t *ret_until)
 {
-    CLEANUP(sql_done) struct sql *q = NULL;
-    int64_t bytes = 0, until = 0;
-    int r = sql_query(db,
-                      "SELECT n, at, 2 * (octet_length(bridge) + octet_length(session)) + octet_length(cause)"
-                      " + octet_length(source) + octet_length(detail) FROM session_change ORDER BY n DESC",
-                      &q, "");
-
-    while (r == 0 && (r = sql_next(q)) == SQL_ROW) {
-        r = 0;
-        bytes += sql_int(q, 2) + CHANGE_BYTES;
-        if (bytes > bytes_max || sql_int(q, 1) < now_ms - SESSIONS_CHANGES_KEEP_MS) {
-            until = sql_int(q, 0);
-            break;
-        }
-    }
-    *ret_until = until;
-    return r;
+    return sql_get_int(
+        db,
+        "SELECT coalesce(max(n), 0) FROM (SELECT n, at, sum(size) OVER (ORDER BY n DESC) AS bytes FROM"
+        " (SELECT n, at, 2 * (octet_length(bridge) + octet_length(session)) + octet_length(cause)"
+        " + octet_length(source) + octet_length(detail) + ?1 AS size FROM session_change) AS sized) AS summed"
+        " WHERE bytes > ?2 OR at < ?3",
+        ret_until, "iii", (int64_t)CHANGE_BYTES, bytes_max, now_ms - SESSIONS_CHANGES_KEEP_MS);
 }
 
 int sessions_prune_changes(struct db *db, int64_t until, int slice, int64_t *ret_n)
