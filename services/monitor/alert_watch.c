@@ -4,7 +4,6 @@
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
-#include "common/store/reconnects.h"
 
 /* Alerts that wait for their reason to last are decided this often. */
 #define ALERTS_MS 1000
@@ -79,20 +78,6 @@ static void notice_stop(struct alert_watch *w, int64_t now)
     w->o.on_stopped(w->o.ctx);
 }
 
-/* Read shortly before it counts, for the few sessions that are about to be an alert. */
-static void look_for_attempt(struct alert_watch *w, struct tracked_session *s, int64_t now)
-{
-    const struct rules *rules = rules_of(w);
-    int64_t latest = s->down_ms + alert_down_latest_ms(rules);
-    struct reconnect_row row;
-
-    if (s->alert || s->down_ms == 0 || now > latest ||
-        now < s->down_ms + rules->down_alert_ms - 2 * ALERTS_MS)
-        return;
-    s->attempting = reconnects_find(w->o.m->db, w->o.m->settings->bridge.name, s->id, &row) == 0 &&
-                    (row.retry.phase == RETRY_CALLING || row.retry.phase == RETRY_VERIFYING);
-}
-
 static void on_timer(void *ctx)
 {
     struct alert_watch *w = ctx;
@@ -108,7 +93,8 @@ static void on_timer(void *ctx)
     for (int i = 0; i < session_table_count(table); i++) {
         struct tracked_session *s = session_table_at(table, i);
 
-        look_for_attempt(w, s, now);
+        if (s->down_ms > 0)
+            s->attempting = attempt_watch_has(w->o.attempts, s->id);
         if ((s->alert || s->down_ms > 0) && is_due(w, s, now))
             (void)change_batch_touch(w->o.batch, s, false);
     }

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "services/monitor/change_batch.h"
+#include "services/monitor/attempt_watch.h"
 
 struct alert_watch;
 
@@ -14,6 +14,7 @@ struct alert_watch_options {
     const struct monitor_context *m;
     struct bridge_status *status;
     struct change_batch *batch;
+    struct attempt_watch *attempts;
     void (*on_stopped)(void *ctx); /* this process stood still: all sessions must be polled again */
     void *ctx;
 };

@@ -379,10 +379,13 @@ int poll_schedule_open(const struct poll_schedule_options *o, struct poll_schedu
     if (r == 0)
         r = health_watch_open(o->m, o->status, o->batch, &p->health);
     if (r == 0)
-        r = alert_watch_open(
-            &(struct alert_watch_options){
-                .m = o->m, .status = o->status, .batch = o->batch, .on_stopped = on_stopped, .ctx = p },
-            &p->alerts);
+        r = alert_watch_open(&(struct alert_watch_options){ .m = o->m,
+                                                            .status = o->status,
+                                                            .batch = o->batch,
+                                                            .attempts = o->attempts,
+                                                            .on_stopped = on_stopped,
+                                                            .ctx = p },
+                             &p->alerts);
     if (r == 0)
         r = poller_open(o->m->app, rules_of(p), &o->m->times, o->target, o->driver, &owner, p, &p->poller);
     if (r != 0) {

@@ -41,7 +41,7 @@ struct tracked_session {
     int64_t raised_ms;     /* steady ms: when its last alert was raised, 0: never */
     int64_t state_ms;      /* steady ms: in this state since */
     int64_t down_ms;       /* steady ms: not connected since, 0: it is */
-    bool attempting;       /* an attempt was under way as its alert was about to be due */
+    bool attempting;       /* an attempt was under way as the alerts were decided last */
     int64_t alert_since;   /* wall ms */
     bool grouped;          /* its alert belongs to a group */
     bool parked;
