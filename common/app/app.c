@@ -265,7 +265,7 @@ int app_run(struct app *a)
     if (a->secret_in_flags)
         boot_warn_of_flag(a->secret_in_flags);
     if (admin_port(a->admin) != 0)
-        log_info("listening", "health, readiness and metrics are served",
+        log_info("admin-listening", "health, readiness and metrics are served",
                  KS("listen", ((const struct app_settings *)a->settings)->admin_listen),
                  KI("port", admin_port(a->admin)));
     systemd_notify("READY=1");

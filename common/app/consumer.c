@@ -32,7 +32,7 @@ struct consumer {
     struct event_filter filter;
     char *dir;
     int (*on_batch)(void *ctx, const struct event_rows *rows);
-    void (*on_error)(void *ctx, int r, const char *words);
+    void (*on_error)(void *ctx, int r, const char *detail);
     void *ctx;
 
     struct event_reader *reader;
@@ -112,23 +112,23 @@ static void close_reader(struct consumer *c)
 
 /* ---- failing and coming back ----------------------------------------------------------------- */
 
-static void tell(struct consumer *c, int r, const char *words)
+static void report(struct consumer *c, int r, const char *detail)
 {
     if (c->on_error)
-        c->on_error(c->ctx, r, words);
+        c->on_error(c->ctx, r, detail);
 }
 
 static void stop(struct consumer *c, int r)
 {
     c->stopped = true;
     timer_stop(c->timer);
-    tell(c, r, err_text(r));
+    report(c, r, err_text(r));
 }
 
-static void fail(struct consumer *c, int r, const char *words)
+static void fail(struct consumer *c, int r, const char *detail)
 {
     if (!c->failing)
-        tell(c, r, words);
+        report(c, r, detail);
     c->failing = true;
     close_reader(c);
     schedule(c, backoff_next_ms(&c->backoff));
@@ -138,13 +138,13 @@ static void recovered(struct consumer *c)
 {
     backoff_reset(&c->backoff);
     if (c->failing)
-        tell(c, 0, "reading the event log");
+        report(c, 0, "reading the event log");
     c->failing = false;
 }
 
 static void start_over(struct consumer *c)
 {
-    tell(c, -ESTALE, "the event log is another one than before: reading it from its start");
+    report(c, -ESTALE, "the event log is another one than before: reading it from its start");
     c->position = 0;
     c->head = 0;
 }
@@ -274,7 +274,7 @@ static int subscribe(struct consumer *c, const char *bus_out)
 
 int consumer_open(struct app *app, const struct consumer_options *o,
                   int (*on_batch)(void *ctx, const struct event_rows *rows),
-                  void (*on_error)(void *ctx, int r, const char *words), void *ctx, struct consumer **ret)
+                  void (*on_error)(void *ctx, int r, const char *detail), void *ctx, struct consumer **ret)
 {
     struct consumer *c = mem_zalloc(sizeof *c);
     int r = 0;

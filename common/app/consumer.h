@@ -39,14 +39,14 @@ enum consumer_flow {
 /*
  * @on_batch: rows->n >= 1 rows that match, or n = 0 when only the position moved (rows->next_seq - 1 is done
  * with). Rows live until it returns. A negative return stops the consumer and is given to @on_error.
- * @on_error: the log could not be read: called once per state change with words, then retried with backoff,
+ * @on_error: the log could not be read: called once per state change, then retried with backoff,
  * and called with r = 0 when it can be read again. -ESTALE: events.db is another log than before (or the
  * position is past its end), it is read from its start. May be NULL. The consumer must not be closed from its
  * own callbacks.
  */
 int consumer_open(struct app *app, const struct consumer_options *o,
                   int (*on_batch)(void *ctx, const struct event_rows *rows),
-                  void (*on_error)(void *ctx, int r, const char *words), void *ctx, struct consumer **ret);
+                  void (*on_error)(void *ctx, int r, const char *detail), void *ctx, struct consumer **ret);
 void consumer_resume(struct consumer *c);
 void consumer_notify(struct consumer *c);            /* look now */
 int64_t consumer_position(const struct consumer *c); /* newest seq handed out */

@@ -72,10 +72,10 @@ static int next_wait(const char **s, int64_t *ret)
     return *ret <= DELIVERY_WAIT_MAX_MS ? 0 : -ERANGE;
 }
 
-static int bad_schedule(struct buf *problem, const char *words)
+static int bad_schedule(struct buf *problem, const char *fault)
 {
     (void)buf_addf(problem, "%s; allowed are 1 to %d durations separated by commas, the first 0s, as %s",
-                   words, DELIVERY_TRIES_MAX, DELIVERY_SCHEDULE);
+                   fault, DELIVERY_TRIES_MAX, DELIVERY_SCHEDULE);
     return -EINVAL;
 }
 

@@ -375,7 +375,7 @@ static void say_opened(struct destination *d)
              KI("after_seq", backlog_position(d->backlog)), KI("retrying", c.retry),
              KI("blocked", c.blocked));
     if (is_off(d))
-        log_warn("destination-off",
+        log_warn("destination-still-off",
                  "the destination is turned off since an earlier run; zapkeep forward on turns it on",
                  KS("destination", d->o.config->name));
 }

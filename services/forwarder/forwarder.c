@@ -189,7 +189,7 @@ static void on_reload(void *ctx, int signum)
 
     if (app_stopping(f->app) || r != 0) {
         config_fini(&next);
-        log_error("reload-refused", "the configuration has an error; nothing is changed",
+        log_error("config-refused", "the configuration has an error; nothing is changed",
                   KS("error", r == -EINVAL ? buf_str(&problem) : err_text(r)));
         return;
     }
@@ -204,7 +204,7 @@ static void on_reload(void *ctx, int signum)
         app_fail(f->app, EXIT_UNREACHABLE);
         return;
     }
-    log_info("reloaded", "the configuration was read anew", KI("destinations", f->config.n));
+    log_info("config-reloaded", "the configuration was read anew", KI("destinations", f->config.n));
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */

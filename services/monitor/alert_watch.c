@@ -71,7 +71,7 @@ static void notice_stop(struct alert_watch *w, int64_t now)
     w->decided_ms = now;
     if (gap_ms <= STOPPED_MS)
         return;
-    log_warn("stopped",
+    log_warn("stood-still",
              "this process stood still; the sessions are asked for before anything is said about them",
              KI("ms", gap_ms));
     w->settled = false;

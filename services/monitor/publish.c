@@ -86,7 +86,8 @@ static void write_changes(const struct monitor_context *m, const struct changese
             write_line(m, c);
     }
     if (moved > LINES_MAX)
-        log_info("session-state", "more sessions changed; their lines are left out", KI("sessions", moved));
+        log_info("session-states-left-out", "more sessions changed; their lines are left out",
+                 KI("sessions", moved));
 }
 
 static void log_health(const struct monitor_context *m, const struct bridge_update *o)

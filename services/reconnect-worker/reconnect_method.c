@@ -20,7 +20,7 @@ int reconnect_method_read(struct worker_bridge *b)
         policy_space_starts(&b->policy, driver ? driver->start_apart_ms : 0);
         b->policy_noted = false;
         b->no_method_settled = false;
-        log_info("bridge-driver", "the driver of the bridge is known", KS("bridge", b->settings->bridge.name),
+        log_info("driver-known", "the driver of the bridge is known", KS("bridge", b->settings->bridge.name),
                  KS("driver", row.driver),
                  KS("reconnects", driver && driver->has_reconnect ? "by call" : "by hook"));
     }

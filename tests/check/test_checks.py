@@ -8,6 +8,7 @@ import attacks
 import circles
 import designs
 import floors
+import log_ids
 import words
 
 
@@ -55,6 +56,15 @@ def test_a_design_names_every_file_and_no_other(tmp_path):
                                        "services/x/DESIGN.md: does not name a.c"]
     write(tmp_path, "services/x/DESIGN.md", sections + "- `a.c`: all of it\n")
     assert designs.check(tmp_path) == []
+
+
+def test_a_log_id_has_one_message(tmp_path):
+    write(tmp_path, "services/x/a.c", 'log_info("a", "one");\nlog_warn("b", "two " "parts", KS("error", err_text(r)));\n')
+    write(tmp_path, "common/y/b.c", 'log_error("b", "two parts", KI("n", 1));\n')
+    assert log_ids.check(tmp_path) == []
+    write(tmp_path, "services/x/a.c", 'log_info("b", "one", KS("why", err_text(r)));\n')
+    assert log_ids.check(tmp_path) == ["services/x/a.c: the id b has another message in common/y/b.c",
+                                       "services/x/a.c: the error's text is under the key why, not error"]
 
 
 def test_the_paths_of_questions_are_there(tmp_path):
