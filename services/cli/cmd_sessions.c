@@ -82,11 +82,14 @@ static void print_line(const struct session_row *row, const struct reconnect_row
                        const struct session_list *l)
 {
     CLEANUP(buf_fini) struct buf line = BUF_INIT(4096);
-    char ago[32];
+    char ago[32], name[2 * SESSIONS_ID_MAX + 2];
+    bool many = cli_is_about_all(&l->s->cli);
 
     if (l->shown == 1)
-        printf("%-20s %-12s %-8s %-17s %-9s %s\n", "SESSION", "STATE", "SINCE", "CAUSE", "", "PHONE");
-    (void)buf_addf(&line, "%-20s %-12s %-8s %-17s %-9s ", row->id, session_state_text(row->state),
+        printf("%-20s %-12s %-6s %-17s %-9s %s\n", many ? "BRIDGE/SESSION" : "SESSION", "STATE", "SINCE",
+               "CAUSE", "", "PHONE");
+    (void)snprintf(name, sizeof name, "%s%s%s", many ? row->bridge : "", many ? "/" : "", row->id);
+    (void)buf_addf(&line, "%-20s %-12s %-6s %-17s %-9s ", name, session_state_text(row->state),
                    cli_ago(l->state, row->since, ago, sizeof ago), row->cause, mark_of(row, re, l));
     (void)clean_add(&line, str_from(row->phone));
     clean_lines(&line);

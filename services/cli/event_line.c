@@ -5,9 +5,7 @@
 #include <time.h>
 
 #include "common/base/clean.h"
-#include "common/base/json_in.h"
-#include "common/base/json_out.h"
-#include "common/base/mem.h"
+#include "common/ops/event_text.h"
 #include "services/cli/terminal.h"
 
 #define TYPE_COLUMNS 20
@@ -15,19 +13,6 @@
 #define WORDS_BYTES 1000
 /* A message of 1 MiB has one line; bytes after the first words are not read. */
 #define BODY_BYTES (64 * 1024)
-
-/* Where bridges put the text of a message, and its sender; the first that is there. */
-static const struct json_path text_paths[] = {
-    { 0, { "data", "text" } },    { 0, { "data", "body" } },
-    { 0, { "data", "caption" } }, { 0, { "data", "message" } },
-    { 0, { "payload", "body" } }, { 0, { "data", "reason" } },
-    { 0, { "data", "type" } },    { 0, { "text" } },
-};
-static const struct json_path who_paths[] = {
-    { 0, { "data", "from" } },
-    { 0, { "payload", "from" } },
-    { 0, { "from" } },
-};
 
 static void add_time(struct buf *out, int64_t wall_ms)
 {
@@ -57,35 +42,25 @@ static void add_names(struct buf *out, struct str bridge, struct str session)
     (void)buf_adds(out, "  ");
 }
 
-/* "551188" of "551188@s.whatsapp.net". */
 static void add_who(struct buf *out, struct str json)
 {
-    struct json_value v[ARRAY_LEN(who_paths)];
     char who[128];
 
-    (void)json_in_find(json, who_paths, ARRAY_LEN(who_paths), v);
-    (void)json_in_text(json_in_first(who_paths, v, ARRAY_LEN(who_paths), 0, JSON_IN_TEXT), who, sizeof who);
-    who[strcspn(who, "@:")] = '\0';
-    if (who[0]) {
-        (void)clean_add(out, str_from(who));
-        (void)buf_adds(out, ": ");
-    }
+    if (!*event_sender(json, who, sizeof who))
+        return;
+    (void)clean_add(out, str_from(who));
+    (void)buf_adds(out, ": ");
 }
 
 /* The first words of the text, or the body as it is where none is known. */
 static void add_words(struct buf *out, struct str json)
 {
-    struct json_value v[ARRAY_LEN(text_paths)];
     char words[WORDS_BYTES];
 
-    (void)json_in_find(json, text_paths, ARRAY_LEN(text_paths), v);
-    (void)json_in_text(json_in_first(text_paths, v, ARRAY_LEN(text_paths), 0, JSON_IN_TEXT), words,
-                       sizeof words);
-    if (words[0]) {
+    if (*event_text(json, words, sizeof words))
         (void)clean_add(out, str_from(words));
-        return;
-    }
-    (void)clean_add(out, (struct str){ json.p, json.n < BODY_BYTES ? json.n : BODY_BYTES });
+    else
+        (void)clean_add(out, (struct str){ json.p, json.n < BODY_BYTES ? json.n : BODY_BYTES });
 }
 
 void event_line(const struct event *e, int columns, struct buf *out)

@@ -150,6 +150,8 @@ def test_the_cli_names_a_bridge(stack, two):
     rows = {r["bridge"]: r for r in stack.cli_json("bridges")}
     assert rows["sales"]["connected"] == 2 and rows["support"]["health"] == "up" and rows["sales"]["configured"]
     assert len(stack.cli_json("sessions")) == 3 and len(stack.cli_json("sessions", "--bridge", "sales")) == 2
+    listed = sorted(line.split()[0] for line in stack.cli("sessions").stdout.splitlines() if "/demo-" in line)
+    assert listed == ["sales/demo-1", "sales/demo-2", "support/demo-1"] and "/demo-" not in stack.cli("sessions", "--bridge", "sales").stdout
     assert stack.cli_json("session", "show", "demo-2")[0]["bridge"] == "sales"  # unique
     done = stack.cli("session", "show", "demo-1")
     assert done.returncode == 2 and "sales/demo-1, support/demo-1" in done.stderr
