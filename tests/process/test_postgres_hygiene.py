@@ -126,6 +126,7 @@ def test_a_long_reader_stops_no_webhook_and_an_old_partition_goes_when_it_has_en
 
 
 def test_a_worker_without_a_hub_learns_of_a_drop_before_it_looks_by_itself(server, stack):
+    stack.env.update(FLAP_PENALTY="0", RECONNECT_RATE="20/s")
     stack.sim("contract", "--sessions", "1")
     stack.ingest()
     stack.monitor(CHECK_INTERVAL="120s")  # drops come as webhooks, and it writes nothing else
@@ -194,3 +195,16 @@ def test_a_weaker_synchronous_commit_is_said_at_start_and_a_strong_one_is_not(se
     server.sql(f"ALTER DATABASE {stack.database} SET synchronous_commit = off", stack.database)
     p = stack.ingest()
     wait_until("ingest says so", lambda: any("store-promise" in line and "synchronous_commit" in line for line in p.text().splitlines()), needs=p)
+
+
+def test_a_store_that_several_make_at_once_is_made_once(server, make_stack):
+    stack = make_stack(ZAPKEEP_STORE=server.create("zk_at_once"))
+    argv = [os.path.join(zk.BIN, "zapkeep"), "store", "init"]
+    makers = [subprocess.Popen(argv, env=stack.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(4)]
+    done = [(p.communicate()[0], p.returncode) for p in makers]
+    assert all(code == 0 for _, code in done), done
+    stack.cli("store", "upgrade", check=True)
+    assert server.sql("SELECT count(*) FROM zapkeep.version", "zk_at_once") == "1"
+    assert server.sql("SELECT count(*) FROM zapkeep_events.meta WHERE key = 'id'", "zk_at_once") == "1"
+    stack.ingest()
+    assert stack.post(webhook())[0] == 200
