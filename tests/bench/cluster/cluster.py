@@ -209,13 +209,13 @@ class Cluster:
     # ---- starting ----
 
     def env(self, machine):
-        hub = self.hubs[self.programs().index(machine) % 2].address if machine not in self.hubs else machine.address
+        hubs = [machine] if machine in self.hubs else self.hubs  # the programs dial both
+        bus = {f"ZAPKEEP_BUS_{end}": ",".join(f"tcp://{h.address}:{port}" for h in hubs) for end, port in (("IN", 7001), ("OUT", 7002), ("FEED", 7003))}
         data = f"{machine.dir}/data"
         os.makedirs(data, exist_ok=True)
         return {"ZAPKEEP_DATA_DIR": data, "ZAPKEEP_ROLE_LEASE": f"{int(self.lease_s * 1000)}ms",
                 "ZAPKEEP_STORE": f"postgresql://zapkeep@{self.db[0].m.address},{self.db[1].m.address}/zapkeep?target_session_attrs=read-write",
-                "ZAPKEEP_BUS_IN": f"tcp://{hub}:7001", "ZAPKEEP_BUS_OUT": f"tcp://{hub}:7002", "ZAPKEEP_BUS_FEED": f"tcp://{hub}:7003",
-                "ZAPKEEP_BUS_OPEN": "yes", "ZAPKEEP_INGEST_LISTEN": f"{machine.address}:8000", "WEBHOOK_AUTH_TOKEN": TOKEN, "WHATSAPP_API_KEY": KEY,
+                **bus, "ZAPKEEP_BUS_OPEN": "yes", "ZAPKEEP_INGEST_LISTEN": f"{machine.address}:8000", "WEBHOOK_AUTH_TOKEN": TOKEN, "WHATSAPP_API_KEY": KEY,
                 "WHATSAPP_API_URL": f"http://{self.bridge.address}:3000", "WHATSAPP_BRIDGE": "contract",
                 "FORWARD_CONFIG": f"{self.net.dir}/forward.conf", "FORWARD_FROM": "beginning", "FORWARD_RETRY_SCHEDULE": "0s,1s,2s,2s,5s,5s,5s,5s,5s,5s,5s",
                 "CHECK_INTERVAL": "1s", "CHECK_SOON": "200ms", "CHECK_INCIDENT": "500ms", "HEALTH_TIMEOUT": "2s",
