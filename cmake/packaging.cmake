@@ -15,7 +15,7 @@ install(FILES deploy/systemd/zapkeep.env DESTINATION /etc/zapkeep PERMISSIONS OW
 install(FILES deploy/man/zapkeep.1 DESTINATION share/man/man1)
 install(FILES deploy/man/zapkeep.8 DESTINATION share/man/man8)
 install(FILES deploy/debian/completion.bash DESTINATION share/bash-completion/completions RENAME zapkeep)
-install(FILES README.md ARCHITECTURE.md CHANGELOG.md proto/PROTOCOL.md DESTINATION share/doc/zapkeep)
+install(FILES README.md ARCHITECTURE.md CHANGELOG.md deploy/SETTINGS.md proto/PROTOCOL.md DESTINATION share/doc/zapkeep)
 # The bill of materials (SPDX), of the programs as they are linked here.
 set(programs zapkeep zapkeep-hub zapkeep-ingest zapkeep-monitor zapkeep-reconnect zapkeep-forward)
 if(TARGET zapkeep-console)

@@ -13,7 +13,7 @@ static void print_commands(FILE *f)
         (void)fprintf(f, "  %-18s %-34s %s\n", c->name, c->args, c->what);
     (void)fprintf(
         f,
-        "\n  zapkeep COMMAND --help shows its settings. Exit codes: 0 done, 1 it is not so, 2 wrong usage,\n"
+        "\n  zapkeep COMMAND --help shows its settings. Exit codes: 0 done, 1 condition not met, 2 wrong usage,\n"
         "  3 cannot reach what is needed.\n");
 }
 

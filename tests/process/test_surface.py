@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 
 from zk import BIN, wait_until, webhook
 
@@ -135,6 +136,12 @@ def test_a_flag_that_makes_no_sense_is_named_as_it_was_given():
     done = subprocess.run([f"{BIN}/zapkeep", "events", "--limit", "many"], capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.startswith('zapkeep: events: --limit is "many", but must be') and done.stderr.count("\n") == 1
+
+
+def test_the_page_of_settings_names_each_one_with_its_default():
+    sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../check"))
+    import settings_page
+    assert settings_page.problems(BIN) == [], "`tests/check/settings_page.py BIN-DIR --write` writes the page anew"
 
 
 def test_half_a_command_is_told_its_other_half():
