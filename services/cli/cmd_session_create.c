@@ -9,6 +9,7 @@
 #include "services/cli/commands.h"
 #include "services/cli/pairing.h"
 #include "services/cli/session_create.h"
+#include "services/cli/which_bridge.h"
 
 struct create_settings {
     struct cli_settings cli;
@@ -26,9 +27,11 @@ static const struct setting table[] = {
 
 static int create_and_show(const struct create_settings *s, struct cli_bridge *b, const char *id)
 {
+    char name[SESSION_ARGUMENT_MAX];
     CLEANUP(pairing_fini)
     struct pairing p = { .bridge = b,
                          .id = id,
+                         .name = session_argument(&s->cli, s->cli.bridge.name, id, name),
                          .data_dir = app_store(&s->cli.app),
                          .json = s->cli.json,
                          .watch = s->wait || (cli_is_tty() && !s->cli.json),
@@ -42,8 +45,10 @@ static int create_and_show(const struct create_settings *s, struct cli_bridge *b
     p.qr = created.qr;
     if (code != EXIT_GO_ON)
         return code;
-    if (created.session.id[0]) /* the bridge may name its sessions itself */
+    if (created.session.id[0]) { /* the bridge may name its sessions itself */
         p.id = created.session.id;
+        p.name = session_argument(&s->cli, s->cli.bridge.name, p.id, name);
+    }
     if (!p.qr.len && p.session.state != SESSION_CONNECTED)
         (void)pairing_ask(&p, &reply); /* the answer had no code: perhaps there is one now */
     return pairing_run(&p);

@@ -23,6 +23,7 @@
 #include "services/cli/pairing.h"
 #include "services/cli/session_create.h"
 #include "services/cli/session_delete.h"
+#include "services/cli/which_bridge.h"
 
 /* A bridge that was asked for a code has one within this time: zapw takes up to 30 s for the first. */
 #define CODE_WAIT_MS (45 * 1000)
@@ -62,8 +63,9 @@ struct pair {
     const struct pair_settings *settings;
     bool needs_code; /* state.db says so: a bridge may call a session that was logged out "disconnected" */
     bool reconnected, created;
-    char id[SESSIONS_ID_MAX]; /* that the bridge has given to a session which was created */
-    int64_t reconnected_ms;   /* waited since */
+    char id[SESSIONS_ID_MAX];        /* that the bridge has given to a session which was created */
+    int64_t reconnected_ms;          /* waited since */
+    char name[SESSION_ARGUMENT_MAX]; /* of pairing.name */
 };
 
 /* Does state.db say that its pairing has ended? Without state.db the bridge's word has to do. */
@@ -91,6 +93,7 @@ static int create(struct pair *x)
     if (created.session.id[0]) { /* the bridge may name its sessions itself */
         str_copy(str_from(created.session.id), x->id, sizeof x->id);
         x->pairing.id = x->id;
+        x->pairing.name = session_argument(&x->settings->cli, x->settings->cli.bridge.name, x->id, x->name);
     }
     buf_fini(&x->pairing.qr);
     x->pairing.session = created.session;
@@ -131,7 +134,7 @@ static int confirm(const struct pair *x)
             EXIT_NEGATIVE,
             "session %s is %s: for a new code it must be deleted on the bridge and created again; "
             "`zapkeep session pair %s --yes` does it",
-            id, session_state_text(x->pairing.session.state), id);
+            id, session_state_text(x->pairing.session.state), x->pairing.name);
     (void)fprintf(stderr,
                   "Session %s is %s. For a new code it must be deleted on the bridge and created again.\n"
                   "Do it? [y/N] ",
@@ -225,6 +228,7 @@ static int pair(const struct pair_settings *s, struct cli_bridge *b, const char 
     CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
     int r = pairing_ask(&x.pairing, &reply), code = EXIT_GO_ON;
 
+    x.pairing.name = session_argument(&s->cli, s->cli.bridge.name, id, x.name);
     cli_audit(&s->cli, "session.pair", s->cli.bridge.name, id, true, phone ? "by phone number" : "");
     if (r == BRIDGE_NO_SESSION)
         code = create(&x);

@@ -6,6 +6,7 @@
 #include "common/base/mem.h"
 #include "services/cli/commands.h"
 #include "services/cli/pairing.h"
+#include "services/cli/which_bridge.h"
 
 struct qr_settings {
     struct cli_settings cli;
@@ -20,9 +21,11 @@ static const struct setting table[] = {
 
 static int show(const struct qr_settings *s, struct cli_bridge *b, const char *id)
 {
+    char name[SESSION_ARGUMENT_MAX];
     CLEANUP(pairing_fini)
     struct pairing p = { .bridge = b,
                          .id = id,
+                         .name = session_argument(&s->cli, s->cli.bridge.name, id, name),
                          .data_dir = app_store(&s->cli.app),
                          .json = s->cli.json,
                          .watch = s->wait || (cli_is_tty() && !s->cli.json),
@@ -33,7 +36,7 @@ static int show(const struct qr_settings *s, struct cli_bridge *b, const char *i
     if (r == BRIDGE_NO_SESSION)
         return cli_problem(
             EXIT_NEGATIVE,
-            "the bridge has no session %s; to create and pair it, run `zapkeep session pair %s`", id, id);
+            "the bridge has no session %s; to create and pair it, run `zapkeep session pair %s`", id, p.name);
     if (r)
         return cli_bridge_problem(b, "cannot ask for the QR code", r, &reply);
     code = pairing_run(&p);

@@ -10,6 +10,7 @@
 #include "services/cli/audit.h"
 #include "services/cli/commands.h"
 #include "services/cli/state.h"
+#include "services/cli/which_bridge.h"
 
 struct reconnect_settings {
     struct cli_settings cli;
@@ -45,20 +46,20 @@ static void add_next_step(const struct cli_state *s, const char *id, char *ret, 
 {
     struct session_row row;
     struct reconnect_row re = { 0 };
-    char step[160];
+    char step[200], name[SESSION_ARGUMENT_MAX];
 
     if (sessions_find(s->db, s->settings->bridge.name, id, &row) != 0 ||
         reconnects_find(s->db, s->settings->bridge.name, id, &re) < 0)
         return;
     (void)next_step(row.state, row.cause[0] ? cause_by_name(row.cause) : NULL, re.retry.phase == RETRY_PARKED,
-                    id, step, sizeof step);
+                    session_argument(s->settings, row.bridge, id, name), step, sizeof step);
     (void)snprintf(ret, n, "%s%s", step[0] ? "; " : "", step);
 }
 
 static int refused(const struct cli_state *s, const char *id, const struct retry_verdict *v)
 {
     int64_t wait_ms = v->until - s->now.steady_ms;
-    char until[32], hint[200] = "";
+    char until[32], hint[240] = "";
 
     if (v->why == WHY_SPACING)
         str_copy(STR_LIT("; --force does not wait for it"), hint, sizeof hint);

@@ -11,6 +11,7 @@
 #include "common/ops/session_next.h"
 #include "services/cli/commands.h"
 #include "services/cli/state.h"
+#include "services/cli/which_bridge.h"
 
 #define CHANGES_SHOWN  20
 #define ATTEMPTS_SHOWN 20
@@ -57,8 +58,11 @@ static void write_attempt(struct shown *s)
 
 static const char *next_step_of(const struct shown *s, char *ret, size_t n)
 {
+    char name[SESSION_ARGUMENT_MAX];
+
     return next_step(s->row.state, s->row.cause[0] ? cause_by_name(s->row.cause) : NULL,
-                     s->outlook.row.retry.phase == RETRY_PARKED, s->row.id, ret, n);
+                     s->outlook.row.retry.phase == RETRY_PARKED,
+                     session_argument(s->state->settings, s->row.bridge, s->row.id, name), ret, n);
 }
 
 static void write_next(struct shown *s)

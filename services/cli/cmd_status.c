@@ -177,7 +177,7 @@ static int on_bridge(void *ctx, const struct bridge_row *row)
         r = write_json(s);
     } else {
         (void)buf_adds(&s->body, "\n");
-        status_text(&s->bridge, &s->body);
+        status_text(s->state->settings, &s->bridge, &s->body);
     }
     return r == 0 ? buf_error(&s->body) : r;
 }

@@ -294,7 +294,7 @@ static int no_code(const struct pairing *p)
     char step[200];
 
     return cli_problem(EXIT_NEGATIVE, "session %s is %s; %s", p->id, session_state_text(p->session.state),
-                       next_step(p->session.state, NULL, false, p->id, step, sizeof step));
+                       next_step(p->session.state, NULL, false, p->name, step, sizeof step));
 }
 
 /* -1: go on. */
@@ -308,7 +308,7 @@ static int is_over(struct pairing *p)
         return cli_problem(
             EXIT_NEGATIVE,
             "nobody scanned the code of session %s in time; `zapkeep session pair %s` shows it again", p->id,
-            p->id);
+            p->name);
     return EXIT_GO_ON;
 }
 

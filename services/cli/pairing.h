@@ -31,6 +31,7 @@
 struct pairing {
     struct cli_bridge *bridge;
     const char *id;
+    const char *name;     /* as a command takes it (which_bridge.h) */
     const char *phone;    /* its digits: a code to type on it is asked for; NULL: a QR code */
     const char *data_dir; /* of the event log, for bridges that send the code by webhook only */
     bool json;

@@ -17,6 +17,7 @@
 #include "common/ops/open_state.h"
 #include "common/store/sessions.h"
 #include "services/cli/audit.h"
+#include "services/cli/which_bridge.h"
 
 /* Between two tries to take the lock. */
 #define CREATE_LOCK_MS 50
@@ -87,12 +88,14 @@ static int create(const struct session_create_settings *s, struct cli_bridge *b,
 {
     CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
     int fd = lock_creation(s, b, clock);
+    char name[SESSION_ARGUMENT_MAX];
     int r = call(s, b, id, phone, &reply, ret);
 
     unlock_creation(fd, b, clock);
     if (r == BRIDGE_CONFLICT)
         return cli_problem(EXIT_NEGATIVE,
-                           "session %s exists already; `zapkeep session pair %s` shows its QR code", id, id);
+                           "session %s exists already; `zapkeep session pair %s` shows its QR code", id,
+                           session_argument(s->cli, s->cli->bridge.name, id, name));
     if (r)
         return cli_bridge_problem(b, "cannot create the session", r, &reply);
     if (ret->session.id[0] && strcmp(ret->session.id, id) != 0 && !b->driver->names_sessions)

@@ -6,6 +6,7 @@
 #include "common/base/mem.h"
 #include "common/domain/next_step.h"
 #include "services/cli/terminal.h"
+#include "services/cli/which_bridge.h"
 
 #define INDENT 10
 
@@ -121,17 +122,17 @@ static void add_counts(const struct bridge_status *b, struct buf *out)
     status_line(out, "sessions", n ? text : "none");
 }
 
-static void add_down(const struct bridge_status *b, struct buf *out)
+static void add_down(const struct cli_settings *settings, const struct bridge_status *b, struct buf *out)
 {
     int shown = b->n_down < STATUS_DOWN_MAX ? (int)b->n_down : STATUS_DOWN_MAX;
-    char text[400], since[32], step[160], due[64];
+    char text[600], since[32], step[400], due[64], name[SESSION_ARGUMENT_MAX];
 
     for (int i = 0; i < shown; i++) {
         const struct status_session *s = &b->down[i];
         int64_t wait_ms = s->due_at - b->now.wall_ms;
 
-        (void)next_step(s->state, s->cause[0] ? cause_by_name(s->cause) : NULL, s->parked, s->id, step,
-                        sizeof step);
+        (void)next_step(s->state, s->cause[0] ? cause_by_name(s->cause) : NULL, s->parked,
+                        session_argument(settings, b->row.name, s->id, name), step, sizeof step);
         if (!step[0] && s->due_at > 0)
             (void)snprintf(step, sizeof step, wait_ms > 0 ? "next attempt in %s" : "an attempt is due",
                            wait_ms > 0 ? text_duration((wait_ms + 999) / 1000 * 1000, due, sizeof due) : "");
@@ -147,13 +148,13 @@ static void add_down(const struct bridge_status *b, struct buf *out)
     }
 }
 
-void status_text(const struct bridge_status *b, struct buf *out)
+void status_text(const struct cli_settings *s, const struct bridge_status *b, struct buf *out)
 {
     char text[80];
 
     add_bridge(b, out);
     add_counts(b, out);
-    add_down(b, out);
+    add_down(s, b, out);
     add_attempts(b, out);
     if (b->n_alerts > STATUS_ALERTS_MAX) {
         (void)snprintf(text, sizeof text, "and %lld more alerts",

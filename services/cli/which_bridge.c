@@ -1,6 +1,7 @@
 #include "services/cli/which_bridge.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/mem.h"
@@ -164,4 +165,13 @@ int which_bridge(struct cli_settings *s, const struct setting *table, struct set
     if (one && s->config->n > 1)
         return find_bridge(s, table, args->arg[0]);
     return which_bridge_take(s, table, s->config->at[0]->name);
+}
+
+const char *session_argument(const struct cli_settings *s, const char *bridge, const char *id,
+                             char ret[SESSION_ARGUMENT_MAX])
+{
+    bool several = s->config && s->config->n > 1;
+
+    (void)snprintf(ret, SESSION_ARGUMENT_MAX, "%s%s%s", several ? bridge : "", several ? "/" : "", id);
+    return ret;
 }

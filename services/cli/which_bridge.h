@@ -13,3 +13,7 @@ int which_bridge(struct cli_settings *s, const struct setting *table, struct set
                  bool is_session);
 /* Takes the settings of this bridge. As above. */
 int which_bridge_take(struct cli_settings *s, const struct setting *table, const char *name);
+/* A session as a command takes it: BRIDGE/ID where there are several bridges, else ID. Returns @ret. */
+#define SESSION_ARGUMENT_MAX ((size_t)2 * SESSION_ID_MAX)
+const char *session_argument(const struct cli_settings *s, const char *bridge, const char *id,
+                             char ret[SESSION_ARGUMENT_MAX]);

@@ -7,6 +7,7 @@ import pytest
 import secrets_watch
 import zk
 from test_console_api import Console
+from test_dialect_stack import Fleet
 
 HEAD = """[bridge {name}]
 type = contract
@@ -171,6 +172,21 @@ def test_the_cli_names_a_bridge(stack, two):
     assert "is not configured" in stack.cli("status").stdout
 
 
+def test_the_next_step_names_the_bridge(stack, two):
+    """A command that zapkeep suggests works as it stands, also where two bridges have a session of that id."""
+    for name in two.names:
+        two.start(name, "--sessions", "1")
+    stack.ingest()
+    monitor = stack.monitor()
+    for name in two.names:
+        zk.wait_until(f"{name} is watched", lambda name=name: two.connected(name) == 1, needs=monitor)
+    two.control("support", "POST", "/drop?session=demo-1&code=401")
+    zk.wait_until("it is told", lambda: "run `zapkeep session pair support/demo-1`" in " ".join(stack.cli("status").stdout.split()))
+    assert stack.cli_json("session", "show", "support/demo-1")[0]["next"]["to_do"].endswith("run `zapkeep session pair support/demo-1`")
+    assert "zapkeep session pair support/demo-1" in stack.cli("session", "reconnect", "support/demo-1").stderr
+    assert "zapkeep session pair support/nobody" in stack.cli("session", "qr", "support/nobody").stderr
+
+
 def test_one_phone_on_two_bridges(stack, two):
     """Told with both names; the one that is down is parked, not reconnected against the other."""
     for name in two.names:
@@ -287,3 +303,45 @@ def test_dead_letters_are_those_of_a_bridge(two, make_backend):
     assert answer["result"] == "2 dead letters dropped" and dead() == ["sales"]
     assert stack.cli("forward", "dead", "drop", "--bridge", "sales", "--all").returncode == 2, "either some or all"
     assert stack.cli("forward", "dead", "drop", "--bridge", "sales").returncode == 0 and dead() == []
+
+
+def test_three_kinds_of_bridges_one_hangs_and_one_is_at_fault(make_stack):
+    """Each fault is told of its own bridge alone, and no other bridge, session or program waits for it."""
+    stack = make_stack(RECONNECT_INTERVAL="2s", HEALTH_TIMEOUT="1s", REMOVED_AFTER="1h")
+    three = Fleet(stack, ["contract", "waha", "evolution"])
+    stack.hub()
+    stack.ingest()
+    for name in three.ports:
+        three.start(name)
+    stack.monitor()
+    stack.worker()
+    for name in three.ports:
+        three.wait_states(name, ["connected"] * 2)
+
+    def alerts():
+        return {row["bridge"]: {(a["alert"], a.get("session", "")) for a in row["alerts"]} for row in stack.cli_json("status")}
+
+    def drop(name, n, code):
+        three.control(name, "POST", f"/drop?session={name}-{n}&code={code}")
+
+    assert alerts() == {"contract": set(), "waha": set(), "evolution": set()}
+    three.control("waha", "POST", "/fault?kind=hang")
+    drop("evolution", 1, 401)
+    zk.wait_until("each fault is an alert of its bridge", lambda: alerts() == {
+        "contract": set(), "waha": {("bridge-down", "")}, "evolution": {("session-logged-out", "evolution-1")}})
+    drop("contract", 1, 428)
+    drop("evolution", 2, 0)
+    zk.wait_until("both are called", lambda: "contract-1" in three.calls("contract") and "evolution-2" in three.calls("evolution"))
+    three.wait_states("contract", ["connected"] * 2)
+    three.wait_states("evolution", ["connected", "logged_out"])
+    assert "evolution-1" not in three.calls("evolution") and three.calls("waha") == []
+    for name in three.ports:  # also those of the bridge that does not answer
+        assert stack.post(zk.webhook(f"{name}-1", message_id=f"of-{name}"), f"/webhook/{name}")[0] == 200
+    text = stack.cli("status").stdout
+    assert text.startswith("wrong     bridge waha is down") and "session pair evolution/evolution-1" in " ".join(text.split()), text
+    assert {b["bridge"]: b["health"] for b in stack.cli_json("bridges")} == {"contract": "up", "waha": "down", "evolution": "up"}
+    assert three.states("waha") == ["connected"] * 2
+    three.control("waha", "POST", "/fault?kind=none")
+    three.control("waha", "POST", "/sessions?n=1&prefix=waha-more-")
+    zk.wait_until("the hanging one is back", lambda: alerts()["waha"] == set() and three.states("waha") == ["connected"] * 3)
+    assert alerts()["evolution"] == {("session-logged-out", "evolution-1")} and alerts()["contract"] == set()

@@ -127,7 +127,7 @@ static void test_no_line_is_wider_than_eighty(void **state)
     p.n = 0;
     status_problems(&b, &p);
     status_headline(&p, &b, 1, false, &out);
-    status_text(&b, &out);
+    status_text(&(struct cli_settings){ 0 }, &b, &out);
     for (const char *line = buf_str(&out); *line; line += strcspn(line, "\n") + 1)
         assert_in_range(strcspn(line, "\n"), 1, TERMINAL_COLUMNS);
     assert_non_null(strstr(buf_str(&out), "and 490 more"));
