@@ -18,7 +18,11 @@ enum identity identity_next(struct identity_history *h, const struct identity_li
         h->in_turns = true;
     if (h->strange == 0)
         h->in_turns = false;
+    if (l->listed > 0 && l->fresh == l->listed && l->missing >= LOST_MIN)
+        h->strangers = true;
+    if (l->missing + l->lost < LOST_MIN)
+        h->strangers = false;
     if (h->in_turns)
         return IDENTITY_IN_TURNS;
-    return l->lost >= LOST_MIN && l->listed > 0 && !l->older ? IDENTITY_REPLACED : IDENTITY_SAME;
+    return h->strangers && l->lost >= LOST_MIN ? IDENTITY_REPLACED : IDENTITY_SAME;
 }

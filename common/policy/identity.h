@@ -11,17 +11,18 @@
 
 enum identity {
     IDENTITY_SAME,
-    IDENTITY_REPLACED, /* sessions that were known are lost, and every listed one is younger than the loss */
+    IDENTITY_REPLACED, /* its list had strangers alone; the sessions of before are lost */
     IDENTITY_IN_TURNS, /* lists of different sessions come in turns */
 };
 
 /* A good list, held against those before it. A session with another phone number than before is another session. */
 struct identity_list {
     int listed;
-    int kept;   /* of these, in the list before, too */
-    int back;   /* of these, missing in the list before, and in an older one */
-    int lost;   /* sessions that are lost, and were lost lately: the time limit is the caller's */
-    bool older; /* one of the listed was known well before the first of the lost was lost */
+    int kept;    /* of these, in the list before, too */
+    int back;    /* of these, missing in the list before, and in an older one */
+    int fresh;   /* of these, never shown before */
+    int missing; /* sessions that were shown before, are not listed, and are not lost yet */
+    int lost;    /* sessions that are lost, and were lost lately: the time limit is the caller's */
 };
 
 /* Zeros: no list was read yet. */
@@ -31,8 +32,11 @@ struct identity_history {
         returns; /* a bit for each list, the newest lowest: it shares no session with the one before; … and shows
                                   sessions of an older one again */
     bool in_turns;
+    bool
+        strangers; /* a list had strangers alone, and the sessions of before are not back. Set by a caller that knows of a
+                       replacement from before its start */
 };
 
 /* Takes the list in. IDENTITY_IN_TURNS begins with the second return within 32 lists and ends when all of 32 lists were of
- * one bridge. A list without sessions says nothing, and returns what the sessions that are lost say. */
+ * one bridge. IDENTITY_REPLACED ends when fewer than two sessions are lost. A list without sessions begins nothing. */
 enum identity identity_next(struct identity_history *h, const struct identity_list *l);

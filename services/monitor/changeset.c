@@ -191,6 +191,8 @@ static bool is_unchanged(struct tracked_session *s, const struct bridge_session 
 static void mark_polled(struct tracked_session *s, int64_t asked, int64_t sweep)
 {
     s->sweep = sweep;
+    if (!s->known.polled_once)
+        s->first_sweep = sweep;
     s->known.polled_once = true;
     if (asked > s->known.polled_ms)
         s->known.polled_ms = asked;

@@ -12,25 +12,9 @@ static bool is_lost_lately(const struct identity_watch_list *l, const struct tra
     return s->known.state == SESSION_LOST && l->now_ms - s->known.lost_ms < l->rules->removed_ms;
 }
 
-/* Wall ms, before which a session must have been known to be no newcomer: another bridge's sessions are listed two sweeps
- * before those of the former one are lost, at most. INT64_MIN: none is lost. */
-static int64_t old_before(const struct identity_watch_list *l)
-{
-    int64_t first = INT64_MAX;
-
-    for (int i = 0; i < session_table_count(l->table); i++) {
-        const struct tracked_session *s = session_table_at(l->table, i);
-
-        if (is_lost_lately(l, s) && s->since_wall < first)
-            first = s->since_wall;
-    }
-    return first == INT64_MAX ? INT64_MIN : first - 2 * l->rules->check_ms;
-}
-
 static struct identity_list count(const struct identity_watch_list *l)
 {
     struct identity_list n = { 0 };
-    int64_t before = old_before(l);
 
     for (int i = 0; i < session_table_count(l->table); i++) {
         const struct tracked_session *s = session_table_at(l->table, i);
@@ -39,8 +23,9 @@ static struct identity_list count(const struct identity_watch_list *l)
         n.listed += listed;
         n.kept += listed && last;
         n.back += listed && !last && s->lists;
+        n.fresh += listed && s->first_sweep == l->sweep;
+        n.missing += !listed && s->known.polled_once && s->known.state != SESSION_LOST;
         n.lost += is_lost_lately(l, s);
-        n.older = n.older || (listed && s->first_seen > 0 && s->first_seen < before);
     }
     return n;
 }
@@ -68,6 +53,6 @@ void identity_watch_list(struct identity_history *h, const struct identity_watch
         (void)snprintf(ret, BRIDGES_DETAIL_MAX,
                        "lists of different sessions come in turns: two bridges are behind its address");
     if (is == IDENTITY_REPLACED)
-        (void)snprintf(ret, BRIDGES_DETAIL_MAX, "%d of its sessions are lost, and it lists %d new ones alone",
-                       n.lost, n.listed);
+        (void)snprintf(ret, BRIDGES_DETAIL_MAX, "%d of its sessions are lost since it listed others alone",
+                       n.lost);
 }

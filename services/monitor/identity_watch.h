@@ -12,7 +12,7 @@ struct identity_watch_list {
     const struct session_table *table;
     const struct rules *rules;
     bool names;    /* it has names alone: its sessions are those with s->named, which this resets */
-    int64_t sweep; /* … else those with this s->sweep */
+    int64_t sweep; /* … else those with this s->sweep; new ones have this s->first_sweep */
     int64_t now_ms;
 };
 /* Notes in the table which sessions were listed. @ret: why it is not the same bridge any more, "": it is. */

@@ -31,10 +31,12 @@ struct tracked_session {
     char listed_phone[32];        /* from a list of names, where single answers tell no phone; "": none */
     uint64_t shape;               /* shape_of() what the store has; 0: nothing yet */
     uint32_t phone, phone_before; /* hashes of its phone number, and of the one before; 0: none was shown */
-    uint32_t lists;        /* a bit for each good list, the newest lowest: it was in it, with this phone */
-    bool named;            /* by the list under way, where lists have names alone */
-    int64_t sweep;         /* number of the newest sweep that showed it */
-    int64_t loaded;        /* number of the newest reload of state.db that showed it */
+    uint32_t lists; /* a bit for each good list, the newest lowest: it was in it, with this phone */
+    bool named;     /* by the list under way, where lists have names alone */
+    int64_t sweep;  /* number of the newest sweep that showed it */
+    int64_t
+        first_sweep; /* number of the sweep that showed it for the first time, 0: it was known at the start */
+    int64_t loaded;  /* number of the newest reload of state.db that showed it */
     int64_t asked_ms;      /* steady ms: asked for by itself last */
     int64_t watched;       /* number of the newest watch that found an attempt open */
     enum alert_kind alert; /* the alert that is active */

@@ -178,6 +178,8 @@ static void compare_identity(struct sweep_compare *c, const struct bridge_driver
                                            .sweep = c->sweep_no,
                                            .now_ms = times_steady(&c->m->times) };
 
+    if (!c->status->identity_read) /* a replacement from before the start goes on */
+        c->identity.strangers = change_batch_alert_is_on(c->batch, ALERT_BRIDGE_CHANGED);
     identity_watch_list(&c->identity, &l, c->status->identity);
     c->status->identity_read = true;
 }
