@@ -78,6 +78,16 @@ static void notice_stop(struct alert_watch *w, int64_t now)
     w->o.on_stopped(w->o.ctx);
 }
 
+/* Where sessions are polled one by one, its turn in the next sweep would be a minute away. */
+static void ask_in_doubt(struct alert_watch *w, struct tracked_session *s, int64_t now)
+{
+    if (s->known.doubt_ms == 0 || now < s->known.doubt_ms + rules_of(w)->recheck_ms ||
+        now < s->asked_ms + rules_of(w)->recheck_ms)
+        return;
+    s->asked_ms = now;
+    w->o.on_doubt(w->o.ctx, s->id);
+}
+
 static void on_timer(void *ctx)
 {
     struct alert_watch *w = ctx;
@@ -93,6 +103,7 @@ static void on_timer(void *ctx)
     for (int i = 0; i < session_table_count(table); i++) {
         struct tracked_session *s = session_table_at(table, i);
 
+        ask_in_doubt(w, s, now);
         if (s->down_ms > 0)
             s->attempting = attempt_watch_has(w->o.attempts, s->id);
         if ((s->alert || s->down_ms > 0) && is_due(w, s, now))

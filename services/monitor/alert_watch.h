@@ -1,6 +1,6 @@
 /*
  * Alerts whose time comes while nothing else happens: each second those are decided again that wait for their reason to
- * last. Before the first good sweep, and after a stop of this process, nothing is said about a session.
+ * last, and sessions in doubt are asked for. Before the first good sweep, and after a stop of this process, nothing is said about a session.
  *
  *   unsettled ──alert_watch_settle() after a good sweep──► settled ──this process stood still──► unsettled
  */
@@ -15,6 +15,8 @@ struct alert_watch_options {
     struct bridge_status *status;
     struct change_batch *batch;
     struct attempt_watch *attempts;
+    /* A poll denied what is known of this session, and it is time for the second one. */
+    void (*on_doubt)(void *ctx, const char *id);
     void (*on_stopped)(void *ctx); /* this process stood still: all sessions must be polled again */
     void *ctx;
 };

@@ -332,6 +332,14 @@ static void on_sweep(void *ctx)
         plan(p, rules_of(p)->recheck_ms);
 }
 
+static void on_doubt(void *ctx, const char *id)
+{
+    struct poll_schedule *p = ctx;
+
+    if (asks_one_by_one(p))
+        (void)poller_ask(p->poller, id); /* if not now, the next second */
+}
+
 static void on_stopped(void *ctx)
 {
     struct poll_schedule *p = ctx;
@@ -383,6 +391,7 @@ int poll_schedule_open(const struct poll_schedule_options *o, struct poll_schedu
                                                             .status = o->status,
                                                             .batch = o->batch,
                                                             .attempts = o->attempts,
+                                                            .on_doubt = on_doubt,
                                                             .on_stopped = on_stopped,
                                                             .ctx = p },
                              &p->alerts);
