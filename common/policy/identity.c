@@ -20,7 +20,7 @@ enum identity identity_next(struct identity_history *h, const struct identity_li
         h->in_turns = false;
     if (l->listed > 0 && l->fresh == l->listed && l->missing >= LOST_MIN)
         h->strangers = true;
-    if (l->missing + l->lost < LOST_MIN)
+    if (l->back > 0 || l->missing + l->lost < LOST_MIN) /* the former ones are back */
         h->strangers = false;
     if (h->in_turns)
         return IDENTITY_IN_TURNS;

@@ -65,13 +65,35 @@ void bridge_connect(int session, int64_t gen)
 {
     struct sim_session *x = &sim.sessions[session];
 
-    if (x->gen != gen)
+    if (x->gen != gen || x->removed)
         return;
     bridge_set(session, SESSION_CONNECTED);
     world_log("%s connects", x->id);
     sender_event(session, SESSION_CONNECTED, 0);
     if (x->kind == SIM_SHAKY)
         world_at(world_now() + 1000 + world_draw(60 * 1000), drop_again, x, x->gen);
+}
+
+void bridge_remove(int session)
+{
+    struct sim_session *x = &sim.sessions[session];
+
+    bridge_set(session, SESSION_LOST);
+    x->removed = true;
+    x->code = 0;
+    x->word = NULL;
+    world_log("%s is removed at the bridge", x->id);
+}
+
+void bridge_return(int session)
+{
+    struct sim_session *x = &sim.sessions[session];
+
+    x->removed = false;
+    x->returned_t = world_now();
+    bridge_set(session, SESSION_STARTING);
+    world_log("%s is created at the bridge again", x->id);
+    bridge_connect(session, x->gen);
 }
 
 static void on_logged_in(void *ctx, int64_t gen)
@@ -171,8 +193,12 @@ static void answer_list(struct net_request *r)
         return;
     }
     (void)buf_adds(&body, "{\"sessions\":[");
-    for (int i = 0; i < sim.n_sessions; i++) {
-        if (i > 0)
+    for (int i = 0, n = 0; i < sim.n_sessions; i++) {
+        if (sim.sessions[i].removed) {
+            sim.sessions[i].shown = world_now();
+            continue;
+        }
+        if (n++ > 0)
             (void)buf_adds(&body, ",");
         put_session(&body, i);
     }
@@ -182,10 +208,20 @@ static void answer_list(struct net_request *r)
     took += clock() - from;
 }
 
+static void say_no_session(struct net_request *r, int session)
+{
+    sim.sessions[session].shown = world_now();
+    say(r, soon(), 404, "{\"error\":\"Session not found\"}");
+}
+
 static void answer_status(struct net_request *r, int session)
 {
     struct buf body = BUF_INIT(1024);
 
+    if (sim.sessions[session].removed) {
+        say_no_session(r, session);
+        return;
+    }
     put_session(&body, session);
     say(r, 1 + world_draw(20), 200, buf_str(&body));
     buf_fini(&body);
@@ -199,6 +235,10 @@ static void answer_reconnect(struct net_request *r, int session)
         check_sent(session, r);
     if (!sim.unchecked)
         chaos_on_request(r->from);
+    if (x->removed && (sim.mode == SIM_FINE || sim.mode == SIM_SLOW)) {
+        say_no_session(r, session);
+        return;
+    }
     switch (sim.mode) {
     case SIM_FINE:
     case SIM_SLOW:

@@ -125,6 +125,31 @@ static void say_strange_word(void *ctx, int64_t a)
     again(4 * MINUTE, say_strange_word);
 }
 
+static void create_again(void *ctx, int64_t gen)
+{
+    struct sim_session *x = ctx;
+
+    if (x->removed && x->gen == gen)
+        bridge_return((int)(x - sim.sessions));
+}
+
+/* The first session stays, so the bridge is never empty. Those that are gone stay fewer than those that are there: a bridge
+ * that has lost most of its sessions has removed none. */
+static void remove_one(void *ctx, int64_t a)
+{
+    int i = (int)world_draw(sim.n_sessions), gone = 0;
+    struct sim_session *x = &sim.sessions[i];
+
+    again(2 * MINUTE, remove_one);
+    for (int k = 0; k < sim.n_sessions; k++)
+        gone += sim.sessions[k].removed;
+    if (i == 0 || x->removed || (gone + 1) * 3 > sim.n_sessions)
+        return;
+    bridge_remove(i);
+    if (world_chance(600))
+        world_at(world_now() + 1000 + world_draw(15 * MINUTE), create_again, x, x->gen);
+}
+
 /* More webhooks than may wait at once: each that leaves has to be counted as gone. */
 static void burst(void *ctx, int64_t left)
 {
@@ -142,6 +167,7 @@ static void plan_the_world(void)
     }
     again(3 * MINUTE, lie_once);
     again(4 * MINUTE, say_strange_word);
+    again(2 * MINUTE, remove_one);
 }
 
 /* ---- the bridge ------------------------------------------------------------------------------ */

@@ -182,7 +182,7 @@ static void check_settled(int i, const struct now *now)
     bool shown = x->state == SESSION_CONNECTED;
 
     if (sessions_find(sim.db, SIM_BRIDGE, x->id, &row) != 0) {
-        if (sim.has_list) /* else only its webhooks tell of it */
+        if (sim.has_list && !x->removed) /* else only its webhooks tell of it */
             world_fail("%s is not known", x->id);
         return;
     }

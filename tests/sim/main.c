@@ -3,7 +3,7 @@
  *
  *   zk-sim [--from N] [--seeds N] [--jobs N] [--all]   N seeds from N on (1,000 from 0), each in a process of its own
  *                                              --world: with flappers, lying lists, foreign clocks, spools, unknown
- *                                              words; T1 and T2 are held, too
+ *                                              words, sessions that are removed at the bridge; T1 and T2 are held, too
  *                                              --all: goes on after a seed that breaks one
  *   zk-sim --month [--days N]                  30 days of a fleet of 1,000 sessions: its alerts a day, and the share of
  *                                              them that a person could act upon

@@ -36,6 +36,8 @@ static void note_change(struct sim_session *x, enum session_state from, enum ses
     str_copy(cause, name, sizeof name);
     c = name[0] ? cause_by_name(name) : NULL;
     world_log("%s is recorded %s -> %s (%s)", x->id, session_state_text(from), session_state_text(to), name);
+    if (from != to && (int)from < 0)
+        x->known_t = world_now();
     x->unexplained_t = to == SESSION_DISCONNECTED && c && c->plan == PLAN_ASK ? since_t(x) : 0;
     if (to == SESSION_LOST)
         check_lost_session(x);
@@ -216,6 +218,16 @@ static void observe(void)
 
 /* ---- the bus --------------------------------------------------------------------------------- */
 
+/* Also of one that was over within moments. */
+static void note_alert(const struct message *m)
+{
+    char id[SESSIONS_ID_MAX];
+
+    str_copy(m->session, id, sizeof id);
+    if (str_eq(m->status, "firing") && id[0])
+        sim.sessions[sim_find(id)].raised_t = world_now();
+}
+
 static void on_message(struct str text)
 {
     struct message m;
@@ -228,6 +240,8 @@ static void on_message(struct str text)
     type = topic_type_find(m.type);
     if (!str_eq(m.bridge, SIM_BRIDGE))
         return;
+    if (type == TOPIC_ALERT)
+        note_alert(&m);
     if (type == TOPIC_RECONNECT_SUCCEEDED || type == TOPIC_RECONNECT_FAILED)
         check_published();
 }

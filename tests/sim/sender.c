@@ -153,8 +153,11 @@ void sender_event(int session, enum session_state state, int code)
 
 void sender_message(int session)
 {
-    struct webhook_sent *w = new_webhook(session);
+    struct webhook_sent *w;
 
+    if (sim.sessions[session].removed)
+        return;
+    w = new_webhook(session);
     (void)snprintf(
         w->body, sizeof w->body,
         "{\"sessionId\":\"%s\",\"eventType\":\"message.received\",\"timestamp\":%lld,\"data\":{\"number\":"

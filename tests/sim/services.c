@@ -95,6 +95,7 @@ static int run_monitor(struct process *p, void *ctx)
 
     add_bridge(f);
     add_policy(f);
+    add(f, "--removed-after=%dms", SIM_REMOVED_MS);
     /* The flags live as long as the process. NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
     r = monitor_open(start_of(f), &m);
     if (r == 0)

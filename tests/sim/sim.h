@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/domain/alert_kind.h"
 #include "common/policy/policy.h"
 #include "common/reconnect/reconnect.h"
 #include "tests/sim/io/net.h"
@@ -29,6 +30,7 @@
 #define SIM_TICK_MS     5000        /* between two checks of R5 */
 #define SIM_CHECK_MS    (60 * 1000) /* CHECK_INTERVAL */
 #define SIM_INGEST_PORT 8000
+#define SIM_REMOVED_MS  (10 * 60 * 1000) /* REMOVED_AFTER */
 
 /* How a bridge answers. */
 enum sim_mode {
@@ -71,9 +73,14 @@ struct sim_session {
     /* an attempt for this reason was asked for without spacing; RETRY_FOR_NONE: none */
     enum retry_reason forced;
     bool parked;
+    enum alert_kind alert;
+    int64_t raised_t;    /* its alert was raised last then */
     int64_t unalerted_t; /* T1: it is down, and no alert has said so since */
     const char *word;    /* the bridge's other word for it, NULL: as usual */
     int64_t word_t;      /* it was called so last then */
+    int64_t known_t;     /* recorded for the first time then, or again after it was forgotten */
+    bool removed;        /* at the bridge, by its own API; its state is SESSION_LOST then */
+    int64_t returned_t;  /* it was created there again then, 0: never */
     int64_t reset_t;     /* the counters began again: ten good minutes, or an unpark */
     /* observed in the store */
     int64_t claimed_t[SIM_WORKERS_MAX]; /* the newest claim of each worker */
@@ -99,7 +106,7 @@ struct sim_attempt {
 struct sim_options {
     uint64_t seed;
     int64_t days; /* a month of a fleet, so many days of it; 0: chaos */
-    /* differences from the design, too: flappers, lying lists, foreign clocks, spools, unknown words */
+    /* differences from the design, too: flappers, lying lists, foreign clocks, spools, unknown words, removals */
     bool world;
 };
 
@@ -175,6 +182,9 @@ void bridge_open(void);
 void bridge_set(int session, enum session_state state);
 void bridge_drop(int session, int code);
 void bridge_connect(int session, int64_t gen);
+/* It is deleted by the bridge's own API; and created there again, with the same phone. */
+void bridge_remove(int session);
+void bridge_return(int session);
 int64_t bridge_took_us(void); /* processor time of its answers so far */
 /* Can lists, health and status be asked? */
 bool bridge_answers(void);
