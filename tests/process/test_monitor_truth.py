@@ -109,6 +109,14 @@ def test_one_empty_list_loses_nobody(scripted, answer):
     zk.wait_until("a session that lists go on lacking is lost", lambda: states(s)["two"] == "lost")
 
 
+def test_a_page_of_a_list_is_never_taken_as_whole(scripted):
+    s, bridge = scripted("one", "two")
+    bridge.answers = ['{"status":"success","hasMore":true,"data":[{"id":"one","status":"connected"}]}'] * 1000
+    bridge.wait_lists(4)
+    assert states(s) == {"one": "connected", "two": "connected"}
+    zk.wait_until("the list is refused, with the reason", lambda: "lists its sessions in pages" in s.processes["monitor"].text())
+
+
 def test_one_poll_that_says_disconnected_is_asked_again(scripted):
     s, bridge = scripted("one")
     bridge.answers = ['{"status":"success","data":[{"id":"one","status":"disconnected"}]}']
