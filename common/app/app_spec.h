@@ -65,9 +65,10 @@ int bus_settings_complete(struct app_settings *s, struct buf *problem);
 
 /* A program: constant, the same for every start. */
 struct app_spec {
-    const char *service;         /* "monitor": log lines, metrics, src on the bus */
-    const char *program;         /* "zapkeep-monitor" */
-    const char *what;            /* first line of --help */
+    const char *service; /* "monitor": log lines, metrics, src on the bus */
+    const char *program; /* "zapkeep-monitor" */
+    const char *args; /* of a command, "[PREFIX...]": with the program the first line of --help; NULL: none */
+    const char *what; /* … and what it does */
     const struct setting *table; /* includes app_settings_table as its first row */
     bool admin_any_port; /* a free port when the default one is taken (workers: several on one machine) */
     bool needs_data_dir; /* make sure it is there and can be written */

@@ -35,7 +35,10 @@ static int print_help(const struct app_spec *spec)
     CLEANUP(buf_fini) struct buf help = BUF_INIT(HELP_MAX);
 
     settings_help(spec->table, &help);
-    printf("%s - %s\n\n%s", spec->program, spec->what, buf_str(&help));
+    if (spec->args)
+        printf("%s %s\n%s\n\n%s", spec->program, spec->args, spec->what, buf_str(&help));
+    else
+        printf("%s - %s\n\n%s", spec->program, spec->what, buf_str(&help));
     return APP_EXIT(EXIT_DONE);
 }
 

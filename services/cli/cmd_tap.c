@@ -328,6 +328,7 @@ int cmd_tap(int argc, char *argv[])
     static struct tap t; /* its texts are the app's, until it ends */
     const struct app_spec spec = { .service = "tap",
                                    .program = "zapkeep tap",
+                                   .args = cli_command_of(cmd_tap)->args,
                                    .what = cli_command_of(cmd_tap)->what,
                                    .table = tap_table,
                                    .no_publisher = true };

@@ -11,9 +11,9 @@ static void print_commands(FILE *f)
                   "zapkeep - look at and steer a running zapkeep\n\nusage: zapkeep COMMAND [ARGUMENTS]\n\n");
     for (const struct cli_command *c = cli_commands; c->name; c++)
         (void)fprintf(f, "  %-18s %-34s %s\n", c->name, c->args, c->what);
-    (void)fprintf(f, "\n  zapkeep COMMAND --help shows its settings. Exit codes: 0 done, 1 condition not "
-                     "met, 2 wrong usage,\n"
-                     "  3 cannot reach what is needed.\n");
+    (void)fprintf(f, "\n  zapkeep COMMAND --help shows its settings. Exit codes: 0 success, 1 condition not "
+                     "met or item not found,\n"
+                     "  2 usage error, 3 a required service or file is unreachable.\n");
 }
 
 /* How many words of argv the command's name takes; 0: it is another. */

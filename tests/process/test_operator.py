@@ -59,7 +59,7 @@ def test_asked_for_by_hand_it_is_still_the_only_retry_of_two_owners(make_stack):
 
 def test_a_bridge_that_is_still_outdated_is_parked_again_as_one(make_stack):
     """Unparked too early: the first attempt is refused as before, and no other session is tried or told."""
-    s = start(make_stack, 12, RECONNECT_RATE="1/s", RECONNECT_BURST="1", RECONNECT_VERIFY="20s")
+    s = start(make_stack, 12, RECONNECT_RATE="20/m", RECONNECT_BURST="1", RECONNECT_VERIFY="20s")
     s.control("POST", "/reconnect-does-nothing?on=1")
     names = [f"demo-{n}" for n in range(1, 5)]
     for name in names:

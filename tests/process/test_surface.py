@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -142,6 +143,18 @@ def test_the_page_of_settings_names_each_one_with_its_default():
     sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../check"))
     import settings_page
     assert settings_page.problems(BIN) == [], "`tests/check/settings_page.py BIN-DIR --write` writes the page anew"
+
+
+def test_the_help_of_each_command_begins_with_the_line_that_lists_it():
+    def told(*args):
+        return subprocess.run([f"{BIN}/zapkeep", *args, "--help"], capture_output=True, text=True).stdout.splitlines()
+
+    listed = [line.strip() for line in told() if line.startswith("  ") and "Exit codes" not in line and "usage error" not in line]
+    assert len(listed) > 30
+    for line in listed:
+        name = re.match(r"[a-z ]+?(?=  | [A-Z\[-]|$)", line).group(0)
+        usage, what = told(*name.split())[:2]
+        assert " ".join(line.split()) == " ".join(f"{usage.removeprefix('zapkeep ')} {what}".split()), name
 
 
 def test_half_a_command_is_told_its_other_half():
