@@ -68,7 +68,7 @@ export async function shot(page, name) {
 }
 
 // Tries until @check holds: for conditions that become true by themselves.
-export async function until(check, text, ms = 20000) {
+export async function until(check, text, ms = 60000) {
   const end = Date.now() + ms;
   for (;;) {
     if (await check()) return;

@@ -62,7 +62,7 @@ real('a session is paired: the code refreshes, and the page ends by itself', asy
   await logIn('#/pair');
   await page.fill('form.form input', 'new-shop');
   await page.click('form.form button.primary');
-  await page.waitForSelector('.qr', { timeout: 20000 });
+  await page.waitForSelector('.qr', { timeout: 60000 });
   // The simulated bridge draws one code only, so the next one looks the same: it comes after the first is said to have expired.
   await page.evaluate(() => {
     let expired = false;
@@ -115,7 +115,7 @@ real('park and unpark are on the timeline with their author, and in the audit li
 real('the checks run live', async () => {
   await logIn('#/doctor');
   await page.click('text=Run the checks');
-  await page.waitForSelector('.findings li', { timeout: 20000 });
+  await page.waitForSelector('.findings li', { timeout: 60000 });
   await until(async () => !(await page.innerText('.page-head')).includes('running'), 'the checks end', 30000);
   await expectAccessible(page, 'doctor');
   await shot(page, 'real-doctor');
