@@ -12,9 +12,14 @@
 #include "common/base/json_out.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/store/db.h"
 #include "common/store/forward_commands.h"
+#include "common/store/store.h"
 
 #define LOOK_MS 2000
+/* With a database, which notifies of commits: without a commit of others, and with no command that waits, its rows are not looked at
+ * for so long. */
+#define QUIET_MS 8000
 /* A name, a session and a type. */
 #define TEXTS_MAX 8192
 /* The CLI waits for seconds; rows that nobody has come for. */
@@ -25,6 +30,9 @@ struct commands {
     struct units *units;
     struct state_store *state;
     struct timer *timer;
+    int64_t looked_ms; /* boot ms of the last look that found no command, 0: none */
+    int64_t version;   /* data version of state.db before it */
+    bool woken;
 };
 
 /* The result of a command. */
@@ -337,19 +345,43 @@ static bool is_at_work(const struct commands *c)
     return false;
 }
 
+/* A look would find nothing. An error of the database is for the look to find. */
+static bool is_quiet(const struct commands *c)
+{
+    int64_t version = 0;
+
+    return !c->woken && c->looked_ms > 0 && c->state->db && store_is_server(c->state->dir) &&
+           app_clock(c->app)->boot_ms(app_clock(c->app)) < c->looked_ms + QUIET_MS &&
+           db_data_version(c->state->db, &version) == 0 && version == c->version;
+}
+
+static void look(struct commands *c)
+{
+    int64_t at = 0;
+    int taken = 0;
+    int r = state_store_open(c->state);
+
+    c->woken = false;
+    c->looked_ms = 0;
+    if (r == 0 && store_is_server(c->state->dir))
+        r = db_data_version(c->state->db, &c->version);
+    while (r == 0)
+        r = take_one(c, &at, &taken);
+    if (taken > 0)
+        prune(c);
+    if (r > 0 && at == 0)
+        c->looked_ms = app_clock(c->app)->boot_ms(app_clock(c->app));
+}
+
 static void on_timer(void *ctx)
 {
     struct commands *c = ctx;
-    int64_t at = 0;
-    int taken = 0;
 
     timer_start(c->timer, LOOK_MS);
     if (!is_at_work(c) || app_stopping(c->app))
         return;
-    while (take_one(c, &at, &taken) == 0)
-        continue;
-    if (taken > 0)
-        prune(c);
+    if (!is_quiet(c))
+        look(c);
     for (int i = 0; i < units_count(c->units); i++) {
         if (units_engine(c->units, i))
             engine_poke(units_engine(c->units, i));
@@ -358,6 +390,7 @@ static void on_timer(void *ctx)
 
 void commands_notify(struct commands *c)
 {
+    c->woken = true;
     timer_start(c->timer, 0);
 }
 

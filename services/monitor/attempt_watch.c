@@ -6,6 +6,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/reconnect/reconnect.h"
+#include "common/store/store.h"
 #include "services/monitor/verify_schedule.h"
 
 /* Attempts watched at once: verification lasts 20 s, so this is a rate of 100/s; the others have their turn when
@@ -13,6 +14,9 @@
 #define ATTEMPT_WATCH_MAX 2048
 /* Without a notification state.db is read this often: the most that a lost one delays the first poll of an attempt. */
 #define READ_MS 1000
+/* With a database, which notifies of commits: with nothing to watch and no commit of others state.db is not read for so long. The
+ * most that a lost notification costs there, and one transaction of an idle stack instead of five. */
+#define QUIET_MS 5000
 /* After a notification: many come together. */
 #define WAKE_MS 50
 /* A question that was not answered is asked again after this. */
@@ -31,9 +35,12 @@ struct attempt_watch {
     struct timer *timer;
     int64_t number;      /* of the newest read of state.db */
     int64_t next_ask_ms; /* steady ms: the earliest question that is due, INT64_MAX: none */
+    int64_t read_ms;     /* steady ms of that read */
+    int64_t version;     /* data version of state.db before it */
     struct watched_attempt *open;
     int n;
     bool woken;
+    bool notified; /* the store tells of commits, without a round trip */
 };
 
 /* ---- attempts -------------------------------------------------------------------------------- */
@@ -133,10 +140,23 @@ void attempt_watch_polled(struct attempt_watch *w)
 
 /* ---- reading state.db ------------------------------------------------------------------------ */
 
+/* A read would show nothing. An error of the database is for the read to find. */
+static bool is_quiet(const struct attempt_watch *w)
+{
+    const struct monitor_context *m = w->o.m;
+    int64_t version = 0;
+
+    return w->notified && w->n == 0 && w->read_ms > 0 && times_steady(&m->times) < w->read_ms + QUIET_MS &&
+           db_data_version(m->db, &version) == 0 && version == w->version;
+}
+
 static int read_all(struct attempt_watch *w)
 {
-    int r = db_begin_reads(w->o.m->db);
+    int r = w->notified ? db_data_version(w->o.m->db, &w->version) : 0;
 
+    w->read_ms = 0;
+    if (r == 0)
+        r = db_begin_reads(w->o.m->db);
     if (r == 0) {
         w->number++;
         w->n = 0;
@@ -145,6 +165,8 @@ static int read_all(struct attempt_watch *w)
     if (r == 0)
         r = state_sync_read(w->o.sync);
     db_end_reads(w->o.m->db);
+    if (r == 0)
+        w->read_ms = times_steady(&w->o.m->times);
     return r;
 }
 
@@ -152,9 +174,10 @@ static void on_timer(void *ctx)
 {
     struct attempt_watch *w = ctx;
     int64_t now_ms, wait_ms = READ_MS;
+    bool quiet = !w->woken && is_quiet(w);
 
     w->woken = false;
-    if (read_all(w) == 0) {
+    if (quiet || read_all(w) == 0) {
         watch_attempts(w);
         (void)change_batch_commit(w->o.batch, 0);
     }
@@ -188,6 +211,7 @@ int attempt_watch_open(const struct attempt_watch_options *o, struct attempt_wat
     if (!w)
         return -ENOMEM;
     w->o = *o;
+    w->notified = store_is_server(app_store(&o->m->settings->app));
     w->open = mem_alloc(ATTEMPT_WATCH_MAX * sizeof *w->open);
     r = w->open ? timer_open(app_loop(o->m->app), on_timer, w, &w->timer) : -ENOMEM;
     if (r != 0) {
