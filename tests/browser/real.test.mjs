@@ -53,7 +53,7 @@ real('a session drops and comes back on the page, without reloading', async () =
   await shows('demo-1', '\\bconnected', 30000);
   await page.click('tr[data-key="main/demo-1"] a');
   await sees('Closed by WhatsApp');
-  await until(async () => /Attempt 1/.test(await page.innerText('.timeline')), 'the attempt is on the timeline', 15000);
+  await until(async () => /Attempt 1/.test(await page.innerText('.timeline')), 'the attempt is on the timeline');
   await shot(page, 'real-session');
   await expectAccessible(page, 'session');
 });
@@ -73,7 +73,7 @@ real('a session is paired: the code refreshes, and the page ends by itself', asy
       expired = is;
     }).observe(document.body, { attributes: true, childList: true, subtree: true });
   });
-  await until(() => page.evaluate(() => window.codes > 0), 'a new code comes', 45000);
+  await until(() => page.evaluate(() => window.codes > 0), 'a new code comes');
   await shot(page, 'real-pair');
   await stack.control('POST', '/pair?session=new-shop');
   await sees('new-shop is paired', 20000);
@@ -107,7 +107,7 @@ real('park and unpark are on the timeline with their author, and in the audit li
   await page.click('dialog button.primary');
   await sees('moving the phone', 15000);
   await page.click('.actions >> text="Unpark"');
-  await until(async () => /unparked the session/.test(await page.innerText('.timeline')), 'the timeline has it', 15000);
+  await until(async () => /unparked the session/.test(await page.innerText('.timeline')), 'the timeline has it');
   await go(page, stack.url, '#/audit');
   await sees('unparked the session');
 });
@@ -116,7 +116,7 @@ real('the checks run live', async () => {
   await logIn('#/doctor');
   await page.click('text=Run the checks');
   await page.waitForSelector('.findings li', { timeout: 60000 });
-  await until(async () => !(await page.innerText('.page-head')).includes('running'), 'the checks end', 30000);
+  await until(async () => !(await page.innerText('.page-head')).includes('running'), 'the checks end');
   await expectAccessible(page, 'doctor');
   await shot(page, 'real-doctor');
 });
@@ -132,12 +132,12 @@ real('the hub dies: the page still changes', async () => {
 
 real('webhook-ingest dies: the overview says so within 10 s, and when it is back', async () => {
   await logIn('');
-  await until(async () => /Webhook ingest\s+running/.test(await page.innerText('main')), 'it runs', 15000);
+  await until(async () => /Webhook ingest\s+running/.test(await page.innerText('main')), 'it runs');
   await stack.stop('ingest', 'SIGKILL');
-  await until(async () => /Webhook ingest\s+dead/.test(await page.innerText('main')), 'it is shown as dead', 10000);
+  await until(async () => /Webhook ingest\s+dead/.test(await page.innerText('main')), 'it is shown as dead');
   await shot(page, 'real-ingest-dead');
   stack.ingest();
-  await until(async () => /Webhook ingest\s+running/.test(await page.innerText('main')), 'it runs again', 15000);
+  await until(async () => /Webhook ingest\s+running/.test(await page.innerText('main')), 'it runs again');
 });
 
 real('the console restarts under an open page', async () => {
