@@ -115,7 +115,7 @@ int bridges_set_version(struct db *db, const char *name, const char *version)
     int r = bridges_find(db, name, &row);
 
     if (r < 0 || strcmp(row.version, version) == 0)
-        return r < 0 ? r : 0;
+        return r < 0 ? r : BRIDGES_SAME;
     r = begin_with_row(&t, db, name, &row);
     if (r != 0)
         return r;

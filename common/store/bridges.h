@@ -63,7 +63,8 @@ int bridges_hook_helped(struct db *db, const char *name);
 /* Its client is not outdated any more. */
 int bridges_set_current(struct db *db, const char *name);
 int bridges_set_driver(struct db *db, const char *name, const char *driver);
-/* Writes only when it is another one. */
+/* Returns 0; BRIDGES_SAME: it stands there already, and nothing is written; or -errno. */
+#define BRIDGES_SAME 2
 int bridges_set_version(struct db *db, const char *name, const char *version);
 /* Written by the monitor: its settings name this bridge (@since 0), or not, since @since. */
 int bridges_set_unwatched(struct db *db, const char *name, int64_t since);

@@ -36,9 +36,10 @@ static void store(struct version_watch *w, const struct bridge_driver *d, const 
 
     if (r == 0)
         r = bridges_set_version(m->db, m->settings->bridge.name, version);
-    store_status_written(m->store, r);
+    if (r != BRIDGES_SAME) /* which says nothing of a disk that is full */
+        store_status_written(m->store, r);
     w->asked = d;
-    w->due_ms = now_ms(w) + (r == 0 ? ASK_AGAIN_MS : RETRY_MS);
+    w->due_ms = now_ms(w) + (r >= 0 ? ASK_AGAIN_MS : RETRY_MS);
 }
 
 /* A bridge that does not answer keeps the version that it had. */
