@@ -22,16 +22,13 @@
 #include "common/base/mem.h"
 #include "common/base/metrics.h"
 #include "common/store/store.h"
-#include "services/monitor/bridge_watch.h"
 #include "services/monitor/metrics.h"
-#include "services/monitor/stack_duties.h"
+#include "services/monitor/parts.h"
 #include "services/monitor/store_outage.h"
 
 #define MONITOR_ROLE "monitor"
 /* The other monitor's death is noticed within this. */
 #define LOCK_AGAIN_MS 1000
-/* The role of the stack; the one with a folder. */
-#define STACK 0
 
 _Static_assert(BRIDGES_MAX + 1 <= SHARE_ROLES_MAX, "each bridge is a role, and the stack one");
 
@@ -49,15 +46,7 @@ struct monitor {
     struct store_status store;
     struct store_outage *outage;
     bool reopen; /* close all and start over */
-
-    /* From the opening of state.db to its closing. */
-    struct monitor_context context; /* of all bridges: without a table; its role is that of the stack */
-    struct stack_duties *duties;    /* NULL: another monitor has them */
-    struct alert_sender *sender;    /* theirs */
-    struct event_feed *feed;
-    struct received_feed *received;
-    struct bridge_watch *watches[BRIDGES_MAX];
-    int n_watches;
+    struct parts *parts;
 };
 
 /* ---- settings -------------------------------------------------------------------------------- */
@@ -95,10 +84,10 @@ static int check_store(void *ctx, char *ret_why, size_t n)
 {
     const struct monitor *m = ctx;
 
-    if ((m->n_watches > 0 || m->duties) && !m->store.failing)
+    if (parts_are_working(m->parts) && !m->store.failing)
         return 0;
     (void)snprintf(ret_why, n, "%s",
-                   role_share_problem(m->share, STACK) == STORE_ROLE_TAKEN
+                   role_share_problem(m->share, PARTS_STACK_ROLE) == STORE_ROLE_TAKEN
                        ? "another monitor is at work"
                        : "state.db cannot be opened or written");
     return 1;
@@ -108,24 +97,14 @@ static int check_bridge(void *ctx, char *ret_why, size_t n)
 {
     const struct monitor *m = ctx;
 
-    for (int i = 0; i < m->n_watches; i++) {
-        const char *problem = bridge_watch_problem(m->watches[i]);
-
-        if (!problem)
-            continue;
-        (void)snprintf(ret_why, n, "%s%s%s", m->n_watches > 1 ? bridge_watch_name(m->watches[i]) : "",
-                       m->n_watches > 1 ? ": " : "", problem);
-        return 1;
-    }
-    (void)snprintf(ret_why, n, "no good sweep yet");
-    return m->n_watches == 0 && !(m->shares && m->duties);
+    return parts_check_bridges(m->parts, ret_why, n);
 }
 
 static int check_bus(void *ctx, char *ret_why, size_t n)
 {
     const struct monitor *m = ctx;
 
-    if (m->feed && event_feed_is_live(m->feed))
+    if (parts_are_live(m->parts))
         return 0;
     (void)snprintf(ret_why, n, "no hub yet");
     return 1;
@@ -149,153 +128,7 @@ static void add_checks(struct monitor *m)
     app_check_add(m->app, &(struct app_check){ "programs", check_programs, m, false });
 }
 
-/* ---- opening and closing the parts ----------------------------------------------------------- */
-
-static struct store_role *role_of_bridge(const struct monitor *m, int i)
-{
-    return role_share_role(m->share, m->shares ? i + 1 : STACK);
-}
-
-static struct bridge_watch *find_watch(const struct monitor *m, const char *name)
-{
-    for (int i = 0; i < m->n_watches; i++) {
-        if (strcmp(bridge_watch_name(m->watches[i]), name) == 0)
-            return m->watches[i];
-    }
-    return NULL;
-}
-
-static enum bridge_wellness wellness(void *ctx, const char *bridge)
-{
-    const struct bridge_watch *w = find_watch(ctx, bridge);
-
-    if (!w)
-        return WELLNESS_ELSEWHERE;
-    return bridge_watch_is_well(w) ? WELLNESS_GOOD : WELLNESS_BAD;
-}
-
-static void on_well(void *ctx)
-{
-    struct monitor *m = ctx;
-
-    if (m->duties)
-        stack_duties_swept(m->duties);
-}
-
-static int open_watch(struct monitor *m, int i)
-{
-    struct bridge_watch_options o = {
-        .context = m->context, .sender = &m->sender, .received = m->received, .on_well = on_well, .ctx = m
-    };
-    int r;
-
-    o.context.settings = m->bridges.settings[i];
-    o.context.role = role_of_bridge(m, i);
-    r = bridge_watch_open(&o, &m->watches[m->n_watches]);
-    if (r != 0)
-        return r;
-    return event_feed_add(m->feed, bridge_watch_feed(m->watches[m->n_watches++]));
-}
-
-/* On the first bridge of the file, as long as it is there. */
-static void choose_programs(struct monitor *m)
-{
-    for (int i = 0; i < m->n_watches; i++)
-        bridge_watch_programs(m->watches[i], strcmp(bridge_watch_name(m->watches[i]),
-                                                    bridge_set_bridge(&m->bridges, 0)->name) == 0);
-}
-
-/* Of the bridges whose roles this monitor has, those that are not watched yet. */
-static int open_watches(struct monitor *m)
-{
-    int r = 0;
-
-    for (int i = 0; r == 0 && i < m->bridges.n; i++) {
-        if (role_of_bridge(m, i) && !find_watch(m, bridge_set_bridge(&m->bridges, i)->name))
-            r = open_watch(m, i);
-    }
-    choose_programs(m);
-    return r;
-}
-
-static int open_duties(struct monitor *m)
-{
-    const struct stack_duties_options o = {
-        .m = &m->context, .sender = &m->sender_options, .bridges = &m->bridges, .wellness = wellness, .ctx = m
-    };
-    int r;
-
-    if (m->duties || !role_share_role(m->share, STACK))
-        return 0;
-    m->context.role = role_share_role(m->share, STACK);
-    r = stack_duties_open(&o, &m->duties);
-    m->sender = r == 0 ? stack_duties_sender(m->duties) : NULL;
-    return r;
-}
-
-static void close_duties(struct monitor *m)
-{
-    m->sender = NULL;
-    stack_duties_close(m->duties);
-    m->duties = NULL;
-    m->context.role = NULL;
-}
-
-/* Any of the roles that this monitor has; NULL: it has none. */
-static struct store_role *any_role(const struct monitor *m)
-{
-    struct store_role *role = role_share_role(m->share, STACK);
-
-    for (int i = 0; !role && i < m->bridges.n; i++)
-        role = role_of_bridge(m, i);
-    return role;
-}
-
-/* What all bridges share. */
-static int open_common(struct monitor *m)
-{
-    int r = db_open_state(app_store(&m->settings.app), &m->context.db);
-
-    m->store.db = m->context.db;
-    if (r != 0)
-        return r;
-    store_role_fence(any_role(m), m->context.db);
-    r = times_init(&m->context.times, m->context.db, app_clock(m->app));
-    if (r == 0)
-        r = event_feed_open(&m->context, &m->feed);
-    return r == 0 ? received_feed_open(&m->context, &m->received) : r;
-}
-
-/* Returns 0; STORE_ROLE_TAKEN: other monitors have all; or -errno. */
-static int open_parts(struct monitor *m)
-{
-    int n = m->n_watches;
-    int r = any_role(m) ? 0 : role_share_problem(m->share, STACK);
-
-    if (r == 0 && !m->context.db)
-        r = open_common(m);
-    if (r == 0)
-        r = open_duties(m);
-    if (r == 0)
-        r = open_watches(m);
-    return r == 0 && (n == 0 || m->n_watches > n) ? event_feed_start(m->feed) : r;
-}
-
-/* All that open_parts() opens, in the other order. */
-static void close_parts(struct monitor *m)
-{
-    struct db *db = m->context.db;
-
-    event_feed_close(m->feed);
-    m->feed = NULL;
-    while (m->n_watches > 0)
-        bridge_watch_close(m->watches[--m->n_watches]);
-    received_feed_close(m->received);
-    m->received = NULL;
-    close_duties(m);
-    m->context.db = m->store.db = NULL;
-    db_close(db);
-}
+/* ---- the store fails --------------------------------------------------------------------------- */
 
 /* After a failed sync the content of disk and page cache is unknown: only reading it again tells. */
 static void on_sync_failed(void *ctx)
@@ -310,49 +143,14 @@ static void on_sync_failed(void *ctx)
         log_warn("state-reopened", "a sync of state.db failed; it is opened and read anew");
 }
 
-/* ---- phones that two sessions have ----------------------------------------------------------- */
-
 /* As often as all sessions are polled. */
 static void on_owners(void *ctx)
 {
-    CLEANUP(two_owners_fini) struct two_owners t = TWO_OWNERS_NULL;
     struct monitor *m = ctx;
-    int r;
 
     timer_start(m->owners, m->settings.rules.check_ms);
-    if (m->n_watches == 0 || m->reopen)
-        return;
-    r = two_owners_read(m->context.db, &t);
-    for (int i = 0; r == 0 && i < m->n_watches && !m->reopen; i++)
-        bridge_watch_two_owners(m->watches[i], &t);
-}
-
-/* ---- the end of a watch ----------------------------------------------------------------------- */
-
-static struct bridge_watch *take_watch(struct monitor *m, const char *name)
-{
-    for (int i = 0; i < m->n_watches; i++) {
-        struct bridge_watch *w = m->watches[i];
-
-        if (strcmp(bridge_watch_name(w), name) != 0)
-            continue;
-        m->watches[i] = m->watches[--m->n_watches];
-        return w;
-    }
-    return NULL;
-}
-
-/* With @commit what is staged is kept; without, another monitor has the bridge. */
-static void end_watch(struct monitor *m, const char *name, bool commit)
-{
-    struct bridge_watch *w = take_watch(m, name);
-
-    if (!w)
-        return;
-    if (commit)
-        bridge_watch_commit(w);
-    event_feed_remove(m->feed, bridge_watch_feed(w));
-    bridge_watch_close(w);
+    if (!m->reopen)
+        parts_read_owners(m->parts);
 }
 
 /* ---- roles that come and go ------------------------------------------------------------------- */
@@ -368,13 +166,13 @@ static void name_roles(struct monitor *m)
 
 static void end_role(struct monitor *m, int i, bool commit)
 {
-    const char *name = i == STACK ? NULL : bridge_set_bridge(&m->bridges, i - 1)->name;
+    const char *name = i == PARTS_STACK_ROLE ? NULL : bridge_set_bridge(&m->bridges, i - 1)->name;
 
     if (!name) {
-        close_duties(m);
+        parts_end_duties(m->parts);
         return;
     }
-    end_watch(m, name, commit);
+    parts_end_bridge(m->parts, name, commit);
     metrics_bridge_end(name);
 }
 
@@ -385,9 +183,9 @@ static void on_role(void *ctx, int i)
     bool held = role_share_role(m->share, i);
 
     if (!m->shares) {
-        m->reopen = m->reopen || m->context.db;
+        m->reopen = m->reopen || parts_are_open(m->parts);
         if (!held)
-            close_parts(m);
+            parts_close(m->parts);
     } else if (!held) {
         end_role(m, i, false);
     }
@@ -419,7 +217,7 @@ static void end_changed(struct monitor *m, struct bridge_set *next)
 
         if (at >= 0 && kept[at])
             continue;
-        end_watch(m, name, true);
+        parts_end_bridge(m->parts, name, true);
         if (at < 0)
             metrics_bridge_end(name);
     }
@@ -428,17 +226,18 @@ static void end_changed(struct monitor *m, struct bridge_set *next)
 static int change_sinks(struct monitor *m, struct buf *problem)
 {
     CLEANUP(sink_configs_fini) struct sink_configs next = SINK_CONFIGS_NULL;
+    struct alert_sender *sender = parts_sender(m->parts);
     struct sink_configs old = m->sinks;
     int r = sink_configs_load(&next, &m->settings.sinks, problem);
 
     if (r != 0)
         return r;
-    if (m->sender)
-        alert_sender_suspend(m->sender);
+    if (sender)
+        alert_sender_suspend(sender);
     store_outage_suspend(m->outage);
     m->sinks = next;
     next = old;
-    return m->sender ? alert_sender_resume(m->sender) : 0;
+    return sender ? alert_sender_resume(sender) : 0;
 }
 
 static void reload_sinks(struct monitor *m)
@@ -473,14 +272,14 @@ static void on_reload(void *ctx, int signum)
         return;
     }
     end_changed(m, &next);
-    r = m->duties ? stack_duties_mark(m->duties, &next) : 0;
+    r = parts_mark(m->parts, &next);
     old = m->bridges;
     m->bridges = next;
     next = old;
     if (m->shares)
         name_roles(m);
-    if (r == 0 && m->context.db)
-        r = open_parts(m);
+    if (r == 0 && parts_are_open(m->parts))
+        r = parts_open(m->parts);
     log_info("reloaded", "the file of bridges was read anew", KI("bridges", m->bridges.n));
     if (r != 0) /* the store is busy or full: all are opened anew */
         on_sync_failed(m);
@@ -516,21 +315,21 @@ static void on_start(void *ctx)
     int r;
 
     if (m->reopen)
-        close_parts(m);
+        parts_close(m->parts);
     m->reopen = false;
-    if (m->context.db && !m->shares)
+    if (parts_are_open(m->parts) && !m->shares)
         return;
     if (!role_share_has_looked(m->share)) {
         timer_start(m->start, LOCK_AGAIN_MS);
         return;
     }
-    r = open_parts(m);
+    r = parts_open(m->parts);
     if (r == 0) {
         backoff_reset(&m->waiting);
-        store_outage_ended(m->outage, !m->duties);
+        store_outage_ended(m->outage, !parts_have_duties(m->parts));
         return;
     }
-    close_parts(m);
+    parts_close(m->parts);
     if (r < 0 && is_fatal(r)) {
         log_error(
             "state-unusable", "cannot work with state.db",
@@ -559,7 +358,6 @@ static void wire(struct monitor *m)
                                                        .heartbeat_ms = s->heartbeat_ms };
     m->shares = store_is_server(app_store(&s->app));
     m->store = (struct store_status){ .on_sync_failed = on_sync_failed, .on_written = on_written, .ctx = m };
-    m->context = (struct monitor_context){ .app = m->app, .settings = s, .store = &m->store };
 }
 
 static const struct app_spec monitor_spec = {
@@ -608,6 +406,15 @@ int monitor_open(const struct app_start *start, struct monitor **ret)
                                                           .ctx = m },
                             &m->share);
     if (r == 0)
+        r = parts_new(&(struct parts_options){ .app = m->app,
+                                               .settings = &m->settings,
+                                               .bridges = &m->bridges,
+                                               .sender = &m->sender_options,
+                                               .share = m->share,
+                                               .shares = m->shares,
+                                               .store = &m->store },
+                      &m->parts);
+    if (r == 0)
         r = timer_open(app_loop(m->app), on_owners, m, &m->owners);
     if (r != 0)
         return r;
@@ -629,9 +436,9 @@ int monitor_close(struct monitor *m, int r)
     if (!m)
         return app_close(NULL, r);
     app = m->app;
-    for (int i = 0; i < m->n_watches; i++)
-        bridge_watch_commit(m->watches[i]);
-    close_parts(m);
+    if (m->parts)
+        parts_commit(m->parts);
+    parts_free(m->parts);
     timer_close(m->start);
     if (m->owners)
         timer_close(m->owners);
