@@ -14,10 +14,10 @@
     X(STARTING, "starting", "the bridge is starting it")                                                    \
     X(QR_PENDING, "qr-pending", "it waits for somebody to scan its QR code")                                \
     X(ACTION_REQUIRED, "action-required", "a person has to confirm it, on the phone or at the bridge")      \
-    X(LOGGED_OUT, "logged-out", "it is logged out: delete it, create it again and scan its QR code")        \
+    X(LOGGED_OUT, "logged-out", "it is logged out")                                                         \
     X(FAILED, "failed", "WhatsApp refuses this account or client: see its cause")                           \
     X(UNKNOWN_STATE, "unknown-state", "the bridge calls it by a word that zapkeep does not know")           \
-    X(LOST, "lost", "the bridge does not know it any more: create it again")                                \
+    X(LOST, "lost", "the bridge does not know it any more")                                                 \
     X(PARKED, "parked", "it is parked until `zapkeep session unpark`")                                      \
     X(NOT_WANTED, "not-wanted", "nobody has put it up for an attempt")                                      \
     X(CALLING, "calling", "an attempt is being made")                                                       \
