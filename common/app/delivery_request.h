@@ -8,10 +8,11 @@
 
 #include "common/base/buf.h"
 #include "common/bridge/signature.h"
+#include "common/bridge/webhook.h"
 #include "common/store/events.h"
 
 /* The path of an URL that has none: a backend written for the bridge listens on it. */
-#define DELIVERY_PATH "/api/v1/messages/webhook"
+#define DELIVERY_PATH WEBHOOK_PATH_DEFAULT
 
 /* How to address one destination. Texts are the owner's and outlive it. */
 struct delivery_target {

@@ -4,8 +4,7 @@
 
 #include "common/base/json_in.h"
 #include "common/base/mem.h"
-
-#define PROBE_TYPE "zapkeep.probe"
+#include "common/domain/event_type.h"
 
 /* The event that `zapkeep doctor` sends through the chain: of no interest to a backend. */
 static bool is_probe(const struct event *e)
@@ -14,8 +13,8 @@ static bool is_probe(const struct event *e)
     struct json_value value;
 
     return str_eq(e->type, "event.other") &&
-           memmem(e->body.p, e->body.n, PROBE_TYPE, sizeof PROBE_TYPE - 1) != NULL &&
-           json_in_find(e->body, &path, 1, &value) == 0 && json_in_is(value, PROBE_TYPE);
+           memmem(e->body.p, e->body.n, PROBE_EVENT_TYPE, sizeof PROBE_EVENT_TYPE - 1) != NULL &&
+           json_in_find(e->body, &path, 1, &value) == 0 && json_in_is(value, PROBE_EVENT_TYPE);
 }
 
 static bool has_prefix(struct str s, struct str prefix)

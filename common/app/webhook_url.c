@@ -6,17 +6,17 @@
 
 #include "common/base/text.h"
 #include "common/base/url.h"
+#include "common/bridge/webhook.h"
 
 /* The path of the bridge that is called "main" by default is the one that bridges are configured with. */
 #define DEFAULT_BRIDGE "main"
-#define DEFAULT_PATH   "/api/v1/messages/webhook"
-#define BRIDGE_PREFIX  "/webhook/"
 
 void webhook_url(const char *set, const char *listen, const struct bridge_settings *bridge, char *ret,
                  size_t n)
 {
     bool is_default = !*bridge->file && strcmp(bridge->name, DEFAULT_BRIDGE) == 0;
-    const char *path = is_default ? DEFAULT_PATH : BRIDGE_PREFIX, *rest = is_default ? "" : bridge->name;
+    const char *path = is_default ? WEBHOOK_PATH_DEFAULT : WEBHOOK_PATH_OF_BRIDGE,
+               *rest = is_default ? "" : bridge->name;
     char host[64];
     uint16_t port;
 

@@ -85,11 +85,6 @@ static int check_token(const struct tokens *tokens, struct str presented)
 
 /* -- where a token may be -- */
 
-static struct str header(const struct webhook_request *req, const char *name)
-{
-    return req->header ? req->header(req->ctx, name) : STR_NULL;
-}
-
 /* The text behind the scheme's name in an Authorization header. */
 static struct str after_scheme(struct str value, const char *scheme)
 {
@@ -215,8 +210,8 @@ static bool is_stale(struct str timestamp, int64_t now_ms)
 
 static int check_standard(struct str token, const struct webhook_request *req, int64_t now_ms)
 {
-    struct str id = header(req, "webhook-id"), timestamp = header(req, "webhook-timestamp");
-    struct str given = header(req, "webhook-signature");
+    struct str id = webhook_header(req, "webhook-id"), timestamp = webhook_header(req, "webhook-timestamp");
+    struct str given = webhook_header(req, "webhook-signature");
     char right[64];
 
     if (!id.n || !timestamp.n || !given.n)
@@ -259,7 +254,7 @@ int signature_make(int scheme, struct str secret, struct str body, struct buf *o
 
 static int check_of_body(int scheme, struct str token, const struct webhook_request *req)
 {
-    struct str given = header(req, of_body[scheme].header);
+    struct str given = webhook_header(req, of_body[scheme].header);
     size_t prefix = strlen(of_body[scheme].prefix),
            n = of_body[scheme].is_sha512 ? SHA512_BYTES : SHA256_BYTES;
     uint8_t right[SHA512_BYTES], mac[SHA512_BYTES];
@@ -310,14 +305,14 @@ int signature_check(const struct tokens *tokens, const int *schemes, const struc
 int auth_check(const struct tokens *tokens, const int *schemes, const struct webhook_request *req,
                struct str query, int64_t now_ms)
 {
-    struct str authorization = header(req, "authorization");
+    struct str authorization = webhook_header(req, "authorization");
     int answer, scheme;
 
     if (tokens->n == 0)
         return 0;
     answer = check_token(tokens, after_scheme(authorization, "Bearer"));
     answer = better(answer, check_basic(tokens, after_scheme(authorization, "Basic")));
-    answer = better(answer, check_token(tokens, header(req, "x-webhook-token")));
+    answer = better(answer, check_token(tokens, webhook_header(req, "x-webhook-token")));
     answer = better(answer, check_query(tokens, query));
     answer = better(answer, signature_check(tokens, schemes, req, now_ms, &scheme));
     /* A header of another scheme is something presented. */

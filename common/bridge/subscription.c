@@ -159,8 +159,8 @@ static bool is_same_path(const struct url *found, const struct url *want)
 
     if (a.n < b.n || memcmp(a.p, b.p, b.n) != 0)
         return false;
-    return a.n == b.n ||
-           (str_starts(b, "/webhook/") && a.p[b.n] == '/' && !memchr(a.p + b.n + 1, '/', a.n - b.n - 1));
+    return a.n == b.n || (str_starts(b, WEBHOOK_PATH_OF_BRIDGE) && a.p[b.n] == '/' &&
+                          !memchr(a.p + b.n + 1, '/', a.n - b.n - 1));
 }
 
 static bool is_same_url(const struct subscription_want *w, const char *found)
@@ -186,7 +186,7 @@ bool subscription_is_own_url(const struct subscription_want *w, struct json_valu
 
 static bool is_ingest_path(const struct url *u)
 {
-    return str_starts(u->path, "/webhook/") || str_starts(u->path, "/api/v1/messages/webhook");
+    return str_starts(u->path, WEBHOOK_PATH_OF_BRIDGE) || str_starts(u->path, WEBHOOK_PATH_DEFAULT);
 }
 
 /* Scheme, host and port; the path only where it is one of webhook-ingest's: others keep their secret there. */

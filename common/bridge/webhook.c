@@ -89,7 +89,7 @@ static void read_times(const struct json_value *v, int64_t *ret_envelope, int64_
 
 /* -- session and type -- */
 
-static struct str header(const struct webhook_request *req, const char *name)
+struct str webhook_header(const struct webhook_request *req, const char *name)
 {
     return req->header ? req->header(req->ctx, name) : STR_NULL;
 }
@@ -105,7 +105,7 @@ static int read_type(const struct webhook_request *req, const struct json_value 
     if (type.kind == JSON_IN_TEXT)
         word = str_from(json_in_text(type, text, sizeof text));
     else
-        word = header(req, "x-webhook-event");
+        word = webhook_header(req, "x-webhook-event");
     if (!word.n)
         return WEBHOOK_UNREADABLE;
     t = event_type_find(word);
@@ -129,11 +129,11 @@ void webhook_read_session(struct json_value v, char ret[SESSION_ID_MAX])
 static void read_event_id(const struct webhook_request *req, const struct json_value *v,
                           char ret[WEBHOOK_EVENT_ID_MAX + 1])
 {
-    struct str id = header(req, "x-webhook-id");
+    struct str id = webhook_header(req, "x-webhook-id");
 
     ret[0] = '\0';
     if (!id.n)
-        id = header(req, "webhook-id");
+        id = webhook_header(req, "webhook-id");
     if (id.n && id.n <= WEBHOOK_EVENT_ID_MAX) {
         memcpy(ret, id.p, id.n);
         ret[id.n] = '\0';

@@ -12,6 +12,10 @@
 #include "common/domain/event_type.h"
 #include "common/domain/session.h"
 
+/* Where webhook-ingest takes webhooks: of the first bridge (the path of the original integration, which a backend has, too), and of the
+ * bridge whose name follows. */
+#define WEBHOOK_PATH_DEFAULT   "/api/v1/messages/webhook"
+#define WEBHOOK_PATH_OF_BRIDGE "/webhook/"
 /* WhatsApp message ids are at most about 40 characters; room for others' composed ones. */
 #define WEBHOOK_MESSAGE_ID_MAX 256
 /* Deepest JSON nesting that is taken; real webhooks nest under 10. */
@@ -53,6 +57,9 @@ struct webhook_request {
     struct str (*header)(void *ctx, const char *name);
     void *ctx;
 };
+
+/* The value of a header, STR_NULL: there is none. */
+struct str webhook_header(const struct webhook_request *req, const char *name);
 
 /*
  * Reads zapw's envelope and the flat form of the contract; drivers name it in their row. The event's id is

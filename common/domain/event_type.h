@@ -18,6 +18,9 @@
     X(SESSION_ACTION_REQUIRED, "session.action_required") \
     X(EVENT_OTHER, "event.other")
 
+/* The type that zapkeep doctor gives to a webhook of its own; it is stored as event.other, and no destination gets it. */
+#define PROBE_EVENT_TYPE "zapkeep.probe"
+
 enum event_type {
 #define X(name, text) EVENT_TYPE_##name,
     EVENT_TYPES(X)

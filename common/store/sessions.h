@@ -50,7 +50,7 @@ int sessions_find(struct db *db, const char *bridge, const char *id, struct sess
 int sessions_save(struct db *db, const struct session_row *row);
 /* The session, its history and its reconnection are forgotten; a mark of the deletion stays, for its webhooks
  * that are still on their way. SESSIONS_NONE when there was no such session (marked it is
- * all the same: the monitor may not have heard of it yet). */
+ * all the same: the monitor may not know it yet). */
 int sessions_remove(struct db *db, const struct now *now, const char *bridge, const char *id);
 
 /* A webhook that comes again after longer than this is not even recognised by ingest (its dedupe horizon):

@@ -58,9 +58,6 @@ struct doctor {
     int64_t probe_seq;
 };
 
-/* The event that doctor sends, or has the bridge send; stored as event.other. */
-#define DOCTOR_PROBE_TYPE "zapkeep.probe"
-
 typedef void doctor_check(struct doctor *d, struct finding *f);
 doctor_check doctor_bridge, doctor_key, doctor_dialect, doctor_version, doctor_capabilities, doctor_extension,
     doctor_reconnect, doctor_clock, doctor_identity;

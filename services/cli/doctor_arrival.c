@@ -9,6 +9,7 @@
 
 #include "common/base/json_in.h"
 #include "common/base/mem.h"
+#include "common/domain/event_type.h"
 #include "common/ops/open_state.h"
 #include "common/store/events.h"
 #include "common/store/store.h"
@@ -28,7 +29,7 @@ static const char set_webhook_url[] =
 static bool is_probe(const struct event *e)
 {
     return str_eq(e->type, "event.other") &&
-           memmem(e->body.p, e->body.n, DOCTOR_PROBE_TYPE, sizeof DOCTOR_PROBE_TYPE - 1);
+           memmem(e->body.p, e->body.n, PROBE_EVENT_TYPE, sizeof PROBE_EVENT_TYPE - 1);
 }
 
 static void no_log(struct finding *f, int r)

@@ -13,6 +13,7 @@
 #include "common/base/url.h"
 #include "common/bridge/signature.h"
 #include "common/bridge/subscription.h"
+#include "common/domain/event_type.h"
 #include "common/io/bus_url.h"
 #include "common/store/events.h"
 #include "common/store/store.h"
@@ -260,9 +261,9 @@ static int send_probe(struct doctor *d, struct cli_reply *ret)
 
     rng_secret(&nonce, sizeof nonce);
     json_open(&j, NULL, '{');
-    json_texts(&j, "eventType", DOCTOR_PROBE_TYPE);
-    json_texts(&j, "event", DOCTOR_PROBE_TYPE); /* the same in the words of other bridges */
-    json_texts(&j, "type", DOCTOR_PROBE_TYPE);
+    json_texts(&j, "eventType", PROBE_EVENT_TYPE);
+    json_texts(&j, "event", PROBE_EVENT_TYPE); /* the same in the words of other bridges */
+    json_texts(&j, "type", PROBE_EVENT_TYPE);
     json_int(&j, "timestamp", d->clock.wall_ms(&d->clock));
     json_open(&j, "data", '{');
     json_int(&j, "nonce", (int64_t)(nonce >> 1));
@@ -292,8 +293,8 @@ static int look_into_log(const struct doctor *d, int64_t seq)
     if (r == 0)
         r = event_read(reader, seq, NULL, 1, &rows);
     if (r == 0)
-        r = rows.n == 1 && memmem(rows.rows[0].body.p, rows.rows[0].body.n, DOCTOR_PROBE_TYPE,
-                                  sizeof DOCTOR_PROBE_TYPE - 1)
+        r = rows.n == 1 && memmem(rows.rows[0].body.p, rows.rows[0].body.n, PROBE_EVENT_TYPE,
+                                  sizeof PROBE_EVENT_TYPE - 1)
                 ? 0
                 : 1;
     event_reader_close(reader);

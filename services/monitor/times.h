@@ -9,7 +9,7 @@
 struct times {
     struct clock *clock;
     int64_t steady_minus_boot;
-    /* wall time as it was at the start: for rhythms, which no clock step may touch */
+    /* wall time as it was at the start: for activity profiles, which no clock step may touch */
     int64_t day_minus_steady;
 };
 

@@ -5,10 +5,8 @@
 #include <strings.h>
 
 #include "common/base/percent.h"
+#include "common/bridge/webhook.h"
 #include "common/domain/session.h"
-
-#define DEFAULT_PATH  "/api/v1/messages/webhook"
-#define BRIDGE_PREFIX "/webhook/"
 
 /* "application/json", "Application/JSON; charset=utf-8". */
 static bool is_type(struct str type, const char *wanted)
@@ -38,10 +36,10 @@ static bool is_plain(struct str encoding)
 /* "/webhook/<bridge>/<session>": the two parts as they are; the second has no p when there is none. */
 static bool split_path(struct str path, struct str *ret_bridge, struct str *ret_session)
 {
-    const size_t n = sizeof BRIDGE_PREFIX - 1;
+    const size_t n = sizeof WEBHOOK_PATH_OF_BRIDGE - 1;
     const char *slash;
 
-    if (!str_starts(path, BRIDGE_PREFIX))
+    if (!str_starts(path, WEBHOOK_PATH_OF_BRIDGE))
         return false;
     *ret_bridge = (struct str){ path.p + n, path.n - n };
     *ret_session = STR_NULL;
@@ -70,7 +68,7 @@ struct str check_bridge(struct str path, struct str default_bridge)
     char session_id[SESSION_ID_MAX];
     struct str name, session;
 
-    if (str_eq(path, DEFAULT_PATH))
+    if (str_eq(path, WEBHOOK_PATH_DEFAULT))
         return default_bridge;
     if (!split_path(path, &name, &session) || !text_is_id(name))
         return STR_NULL;
@@ -142,7 +140,8 @@ static struct check_result check_route(const struct check_input *in, struct str 
         return refuse(404, "unknown_bridge", "ZAPKEEP_BRIDGES has no bridge of this name", NULL);
     if (!bridge.p)
         return refuse(404, "not_found",
-                      "webhooks go to " DEFAULT_PATH " or " BRIDGE_PREFIX "<bridge>; here are also /health, "
+                      "webhooks go to " WEBHOOK_PATH_DEFAULT " or " WEBHOOK_PATH_OF_BRIDGE
+                      "<bridge>; here are also /health, "
                       "/ready and /metrics",
                       NULL);
     if (!str_eq(in->method, "POST"))

@@ -115,7 +115,7 @@ def test_gone_from_the_bridge_is_lost_and_comes_back(make_stack, dialect, args):
     s = make_stack(**FAST)
     s.all(dialect, "--sessions", "2", *args, workers=0)
     wait_settled(s, 2)
-    s.control("POST", "/lose?n=5")  # the farewell
+    s.control("POST", "/lose?n=5")  # the final event
     bridge_delete(s, "demo-2")
     zk.wait_until("demo-2 is lost", lambda: states(s)["demo-2"] == "lost")
     assert states(s)["demo-1"] == "connected"
