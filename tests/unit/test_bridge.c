@@ -789,9 +789,38 @@ static void the_bridge_s_own_message_is_one_clean_line(void **state)
     assert_int_equal(strlen(bridge_answer_message(&a, message, sizeof message)), BRIDGE_MESSAGE_MAX - 1);
 }
 
+static int count_session(void *ctx, const struct bridge_session *s)
+{
+    ++*(int *)ctx;
+    return 0;
+}
+
+/* WAHA shows "default" although nobody has made it; with a phone, or running, it is a session as any other. */
+static void an_entry_that_nobody_made_is_no_session(void **state)
+{
+    static const struct {
+        const char *list;
+        int n;
+    } cases[] = {
+        { "[{\"name\":\"default\",\"status\":\"STOPPED\"}]", 0 },
+        { "[{\"name\":\"default\",\"status\":\"STOPPED\",\"me\":{\"id\":\"5511@c.us\"}}]", 1 },
+        { "[{\"name\":\"default\",\"status\":\"WORKING\"}]", 1 },
+        { "[{\"name\":\"sales\",\"status\":\"STOPPED\"}]", 1 },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct bridge_answer a = { .status = 200, .body = str_from(cases[i].list) };
+        int n = 0, skipped = 0;
+
+        assert_int_equal(bridge_read_list(bridge_driver_find("waha"), &a, count_session, &n, &skipped), 0);
+        assert_int_equal(n, cases[i].n);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_entry_that_nobody_made_is_no_session),
         cmocka_unit_test(requests_are_built_to_the_letter),
         cmocka_unit_test(the_base_url_may_have_a_path_and_no_key),
         cmocka_unit_test(what_would_be_dangerous_is_not_built),
