@@ -53,6 +53,15 @@ static void test_mass_drop(void **state)
     }
 }
 
+/* One drop every ten seconds, for an hour: there are never five within the window of 30 s. */
+static void test_old_drops_are_forgotten(void **state)
+{
+    struct incident in = { 0 };
+
+    for (int i = 0; i < 360; i++)
+        assert_false(incident_drops(default_rules(), &in, 1, 0, (1000 + 10 * i) * S));
+}
+
 static void test_transport(void **state)
 {
     static const struct {
@@ -157,9 +166,13 @@ static void test_has_a_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_mass_drop),     cmocka_unit_test(test_transport),
-        cmocka_unit_test(test_begins_once),   cmocka_unit_test(test_ends),
-        cmocka_unit_test(test_counts_afresh), cmocka_unit_test(test_counts_sessions),
+        cmocka_unit_test(test_mass_drop),
+        cmocka_unit_test(test_old_drops_are_forgotten),
+        cmocka_unit_test(test_transport),
+        cmocka_unit_test(test_begins_once),
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_counts_afresh),
+        cmocka_unit_test(test_counts_sessions),
         cmocka_unit_test(test_has_a_limit),
     };
 
