@@ -4,14 +4,11 @@
 #include <string.h>
 #include <strings.h>
 
-#include "common/base/buf.h"
 #include "common/base/mem.h"
 
 /* curl makes a buffer for each answer; one of its least size costs next to nothing, and small answers fit. */
 #define SMALL_ANSWER     ((int64_t)64 * 1024)
 #define BUFFER_BYTES_MIN 1024
-/* A longer header is a mistake. */
-#define HEADER_BYTES_MAX ((size_t)64 * 1024)
 
 CURL *http_easy_new(const struct http_peer *peer)
 {
@@ -39,53 +36,49 @@ CURL *http_easy_new(const struct http_peer *peer)
 
 /* ---- headers --------------------------------------------------------------------------------- */
 
-static int append(struct curl_slist **list, const char *line)
+static size_t count_lines(const char *lines)
 {
-    struct curl_slist *more = curl_slist_append(*list, line);
+    size_t n = *lines ? 1 : 0;
 
-    if (!more)
-        return -ENOMEM;
-    *list = more;
-    return 0;
+    for (const char *p = lines; (p = strchr(p, '\n')); p++)
+        n += p[1] != '\0';
+    return n;
 }
 
-static int append_lines(struct curl_slist **list, const char *lines, bool *ret_has_type)
-{
-    CLEANUP(buf_fini) struct buf line = BUF_INIT(HEADER_BYTES_MAX);
-    int r = 0;
-
-    for (const char *end; r == 0 && *lines; lines = *end ? end + 1 : end) {
-        end = strchrnul(lines, '\n');
-        *ret_has_type = *ret_has_type || strncasecmp(lines, "content-type:", 13) == 0;
-        buf_reset(&line);
-        r = buf_add(&line, lines, (size_t)(end - lines));
-        if (r == 0)
-            r = append(list, buf_str(&line));
-    }
-    return r;
-}
-
+/* The list and its texts are one piece of memory: made by curl_slist_append() a delivery's headers take a tenth of its
+ * processor time. */
 static int make_headers(const struct http_request *req, struct curl_slist **ret)
 {
-    struct curl_slist *list = NULL;
+    static char json[] = "Content-Type: application/json";
+    static char no_expect[] = "Expect:"; /* no waiting for a "100 Continue" that small servers never send */
+    const char *lines = req->headers ? req->headers : "";
+    size_t n = count_lines(lines), bytes = strlen(lines) + 1;
+    struct curl_slist *list = mem_zalloc((n + 2) * sizeof *list + bytes);
     bool has_type = false;
-    int r = req->headers ? append_lines(&list, req->headers, &has_type) : 0;
+    char *text, *next;
 
-    if (r == 0 && !has_type && req->body.p)
-        r = append(&list, "Content-Type: application/json");
-    if (r == 0)
-        r = append(&list, "Expect:"); /* no waiting for a "100 Continue" that small servers never send */
-    if (r != 0) {
-        curl_slist_free_all(list);
-        return r;
+    if (!list)
+        return -ENOMEM;
+    text = memcpy(list + n + 2, lines, bytes);
+    for (size_t i = 0; i < n; i++, text = next) {
+        next = strchrnul(text, '\n');
+        if (*next)
+            *next++ = '\0';
+        list[i].data = text;
+        has_type = has_type || strncasecmp(text, "content-type:", 13) == 0;
     }
+    if (!has_type && req->body.p)
+        list[n++].data = json;
+    list[n++].data = no_expect;
+    for (size_t i = 0; i + 1 < n; i++)
+        list[i].next = &list[i + 1];
     *ret = list;
     return 0;
 }
 
 /* ---- the request ----------------------------------------------------------------------------- */
 
-static int set_target(CURL *e, const struct http_request *req)
+static int set_target(CURL *e, const struct http_request *req, CURLU *url)
 {
     bool small = req->answer_bytes_max > 0 && req->answer_bytes_max <= SMALL_ANSWER;
     bool http2 = req->http2 && strncasecmp(req->url, "https:", 6) == 0;
@@ -100,6 +93,8 @@ static int set_target(CURL *e, const struct http_request *req)
     (void)curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)(small ? BUFFER_BYTES_MIN : CURL_MAX_WRITE_SIZE));
     (void)curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, (long)req->once);
     (void)curl_easy_setopt(e, CURLOPT_FORBID_REUSE, (long)req->once);
+    /* Of a parsed URL alone curl makes the text again. */
+    (void)curl_easy_setopt(e, CURLOPT_CURLU, url);
     if (curl_easy_setopt(e, CURLOPT_URL, req->url) != CURLE_OK ||
         curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, req->method) != CURLE_OK ||
         curl_easy_setopt(e, CURLOPT_UNIX_SOCKET_PATH, req->unix_socket) != CURLE_OK)
@@ -117,13 +112,13 @@ static void set_body(CURL *e, const struct http_request *req, struct str body)
     (void)curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
 }
 
-int http_easy_set(CURL *easy, const struct http_request *req, struct str body,
+int http_easy_set(CURL *easy, const struct http_request *req, CURLU *url, struct str body,
                   struct curl_slist **ret_headers)
 {
     int r = strpbrk(req->url, "\r\n") || (req->headers && strchr(req->headers, '\r')) ? -EINVAL : 0;
 
     if (r == 0)
-        r = set_target(easy, req);
+        r = set_target(easy, req, url);
     if (r == 0)
         r = make_headers(req, ret_headers);
     if (r != 0)

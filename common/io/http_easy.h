@@ -10,8 +10,9 @@
  * (NULL: the system's). NULL when memory is short. */
 CURL *http_easy_new(const struct http_peer *peer);
 /*
- * Sets all options of this request. @body must live until the transfer is over. *ret_headers is the
- * caller's to free then. Returns 0, -EINVAL (a line break in the URL or a header), -ENOMEM.
+ * Sets all options of this request. @body must live until the transfer is over, as must @url: the request's URL, parsed;
+ * NULL: curl parses it. *ret_headers is freed by mem_free() then. Returns 0, -EINVAL (a line break in the URL or a
+ * header), -ENOMEM.
  */
-int http_easy_set(CURL *easy, const struct http_request *req, struct str body,
+int http_easy_set(CURL *easy, const struct http_request *req, CURLU *url, struct str body,
                   struct curl_slist **ret_headers);
