@@ -32,9 +32,9 @@ static void print_line(const struct cli_settings *s, const struct bridge_line *b
     char text[BRIDGES_DETAIL_MAX];
 
     if (!s->json) {
-        (void)buf_addf(out, "%-20s %-12s %-10s %-8s %5lld of %-5lld connected  %s\n", b->name, b->driver,
+        (void)buf_addf(out, "%-20s %-12s %-10s %-8s %5lld of %lld connected\n%-20s %s\n", b->name, b->driver,
                        *b->version ? b->version : "-", b->health, (long long)b->connected,
-                       (long long)b->sessions,
+                       (long long)b->sessions, "",
                        b->configured ? b->url_text : "not configured: nothing is done for its sessions");
         if (b->subscriptions.state == SUBSCRIPTION_DRIFTED)
             (void)buf_addf(out, "%-20s its webhooks are not as they should be: %s\n", "",

@@ -66,11 +66,12 @@ static void add_line(const struct forward_dead *d, struct buf *out)
 {
     char at[40];
 
-    (void)buf_addf(out, "%6" PRId64 "  %s  %-16s %-24s %-22.*s %-16.*s %3" PRId64 " tries  ", d->id,
-                   text_time(d->dead_at, at, sizeof at), d->destination, d->event.id, (int)d->event.type.n,
-                   d->event.type.p, (int)d->event.session.n, d->event.session.p, d->tries);
-    (void)buf_addf(out, "%s%s%.*s%s", d->reason, d->detail.n ? ": " : "", (int)d->detail.n, d->detail.p,
-                   d->redeliver ? " (is tried again)" : "");
+    (void)buf_addf(out, "%6" PRId64 "  %s  %-16s %.*s\n", d->id, text_time(d->dead_at, at, sizeof at),
+                   d->destination, (int)d->event.session.n, d->event.session.p);
+    (void)buf_addf(out, "        %.*s %s, %" PRId64 " tries\n", (int)d->event.type.n, d->event.type.p,
+                   d->event.id, d->tries);
+    (void)buf_addf(out, "        %s%s%.*s%s", d->reason, d->detail.n ? ": " : "", (int)d->detail.n,
+                   d->detail.p, d->redeliver ? " (is tried again)" : "");
 }
 
 static void add_whole(const struct forward_dead *d, struct buf *out)

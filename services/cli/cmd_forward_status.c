@@ -61,14 +61,14 @@ static void print_line(const struct show *s, const struct forward_destination *d
     char ago[32] = "";
 
     if (s->n == 1)
-        printf("%-20s %-10s %10s %8s %8s %6s %10s %9s  %s\n", "DESTINATION", "STATE", "LAG", "RETRYING",
-               "BLOCKED", "DEAD", "MATCHED", "FILTERED", "URL");
-    printf("%-20s %-10s %10" PRId64 " %8" PRId64 " %8" PRId64 " %6" PRId64 " %10" PRId64 " %9" PRId64
-           "  %s\n",
+        printf("%-16s %-9s %9s %8s %7s %5s %9s %9s\n", "DESTINATION", "STATE", "LAG", "RETRYING", "BLOCKED",
+               "DEAD", "MATCHED", "FILTERED");
+    printf("%-16s %-9s %9" PRId64 " %8" PRId64 " %7" PRId64 " %5" PRId64 " %9" PRId64 " %9" PRId64
+           "\n%-16s %s\n",
            d->name, destination_state(d, c, s->head, s->runs), destination_lag(d, c, s->head), c->retrying,
-           c->blocked, c->dead, d->matched, d->filtered, d->url);
+           c->blocked, c->dead, d->matched, d->filtered, "", d->url);
     if (d->last_error[0])
-        printf("%-20s last error %s ago: %s%s%s%s%s\n", "",
+        printf("%-16s last error %s ago: %s%s%s%s%s\n", "",
                text_duration((s->f->wall_ms - d->last_error_at) / 1000 * 1000, ago, sizeof ago),
                d->last_error, d->last_session[0] ? ", session " : "", d->last_session,
                d->last_answer[0] ? ", answer: " : "", d->last_answer);

@@ -70,7 +70,9 @@ def test_sessions_lists_the_worst_first_in_eighty_columns(make_stack):
     s.wait_session("demo-3", "logged_out")
     listed = s.cli("sessions").stdout.splitlines()
     assert [line.split()[0] for line in listed[1:4]] == ["demo-3", "demo-1", "demo-2"]
-    assert all(len(line) <= 80 for line in on_terminal(s, "sessions").splitlines())
+    for command in (["sessions"], ["bridges"], ["status"]):
+        shown = re.sub("\x1b\\[[0-9;]*m", "", on_terminal(s, *command))
+        assert shown and max(map(len, shown.splitlines())) <= 80, shown
 
 
 def test_a_dead_monitor_is_the_first_line(make_stack):
