@@ -90,7 +90,7 @@ def test_a_webhook_says_why(make_stack):
     assert (rows["demo-1"]["state"], rows["demo-1"]["code"]) == ("logged_out", 401)
     assert (rows["demo-2"]["state"], rows["demo-2"]["code"]) == ("disconnected", 503)
     assert rows["demo-1"]["reconnect"] == "idle" and rows["demo-2"]["reconnect"] == "due"
-    assert "QR" in show(s, "demo-1")["meaning"]
+    assert "paired again" in show(s, "demo-1")["meaning"]
 
 
 def test_a_cause_that_comes_after_the_sweep_is_waited_for(make_stack):
