@@ -224,6 +224,11 @@ void bridge_watch_two_owners(struct bridge_watch *w, const struct two_owners *t)
         store_status_written(w->context.store, park_owners(w, t));
 }
 
+int64_t bridge_watch_changes(const struct bridge_watch *w)
+{
+    return change_batch_changes(w->batch);
+}
+
 const char *bridge_watch_name(const struct bridge_watch *w)
 {
     return w->context.settings->bridge.name;

@@ -24,6 +24,8 @@ void bridge_watch_close(struct bridge_watch *w); /* NULL is nothing; what is sta
 void bridge_watch_programs(struct bridge_watch *w, bool on);
 /* Sessions that share a phone: those of this bridge raise an alert, and those of them that are down are parked. */
 void bridge_watch_two_owners(struct bridge_watch *w, const struct two_owners *t);
+/* Changes of its sessions that were committed since the opening. */
+int64_t bridge_watch_changes(const struct bridge_watch *w);
 /* Commits what is staged. */
 void bridge_watch_commit(struct bridge_watch *w);
 

@@ -21,6 +21,7 @@ struct change_batch {
     void *ctx;
     int64_t fed, fed_saved; /* the bridge's own position in the log; 0: it has none */
     int64_t drops;          /* that count, since the last change_batch_take_drops() */
+    int64_t changes;        /* committed, ever */
 };
 
 struct changeset *change_batch_restart(struct change_batch *b)
@@ -134,6 +135,7 @@ static int commit(struct change_batch *b, struct bridge_update *update)
         return r;
     }
     b->drops += drops;
+    b->changes += b->changeset.n;
     if (update->feed_seq > 0)
         b->fed = b->fed_saved = update->feed_seq;
     publish_committed(b->m, &b->changeset, update, &b->alerts);
@@ -195,6 +197,11 @@ int64_t change_batch_take_doubts(struct change_batch *b)
 
     b->changeset.doubts = 0;
     return n;
+}
+
+int64_t change_batch_changes(const struct change_batch *b)
+{
+    return b->changes;
 }
 
 int64_t change_batch_alerts_active(const struct change_batch *b)

@@ -48,6 +48,8 @@ int change_batch_commit_sweep(struct change_batch *b, int64_t began_ms, int64_t 
 int64_t change_batch_take_drops(struct change_batch *b);
 /* Polls that denied known facts since the last call of this: the bridge must be asked again soon. */
 int64_t change_batch_take_doubts(struct change_batch *b);
+/* Changes of sessions that were committed since the opening. */
+int64_t change_batch_changes(const struct change_batch *b);
 int64_t change_batch_alerts_active(const struct change_batch *b);
 /* An alert of the bridge, or of a group of sessions, is on. */
 bool change_batch_alert_is_on(const struct change_batch *b, enum alert_kind kind);

@@ -19,6 +19,8 @@ struct parts {
     struct received_feed *received;
     struct bridge_watch *watches[BRIDGES_MAX];
     int n_watches;
+    bool no_owners;          /* no phone was on two sessions … */
+    int64_t changes_of_none; /* … after so many changes of sessions */
 };
 
 /* ---- opening and closing --------------------------------------------------------------------- */
@@ -61,6 +63,7 @@ static int open_watch(struct parts *p, int i)
     };
     int r;
 
+    p->no_owners = false;
     o.context.settings = p->o.bridges->settings[i];
     o.context.role = role_of_bridge(p, i);
     r = bridge_watch_open(&o, &p->watches[p->n_watches]);
@@ -208,10 +211,27 @@ int parts_mark(struct parts *p, const struct bridge_set *next)
     return p->duties ? stack_duties_mark(p->duties, next) : 0;
 }
 
+static int64_t count_changes(const struct parts *p)
+{
+    int64_t n = 0;
+
+    for (int i = 0; i < p->n_watches; i++)
+        n += bridge_watch_changes(p->watches[i]);
+    return n;
+}
+
+/* With a database other monitors change sessions, too. */
 void parts_read_owners(struct parts *p)
 {
     CLEANUP(two_owners_fini) struct two_owners t = TWO_OWNERS_NULL;
-    int r = p->n_watches > 0 ? two_owners_read(p->context.db, &t) : 0;
+    int64_t changes = count_changes(p);
+    int r;
+
+    if (p->n_watches == 0 || (p->no_owners && !p->o.shares && changes == p->changes_of_none))
+        return;
+    r = two_owners_read(p->context.db, &t);
+    p->no_owners = r == 0 && t.pairs.len == 0;
+    p->changes_of_none = changes;
 
     for (int i = 0; r == 0 && i < p->n_watches && !db_sync_failed(p->context.db); i++)
         bridge_watch_two_owners(p->watches[i], &t);
