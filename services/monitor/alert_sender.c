@@ -6,11 +6,14 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/io/http_client.h"
+#include "common/store/store.h"
 #include "services/monitor/metrics.h"
 #include "services/monitor/sink_queue.h"
 
 /* Alerts of other programs, as the forwarder, come without a word; quiet hours end, alerts are repeated. */
 #define LOOK_MS 2000
+/* With a database each look is a transaction of a stack that is idle otherwise, and ALERT_HOLD is longer. */
+#define LOOK_SERVER_MS 5000
 /* The answer of a heartbeat is of no interest. */
 #define BEAT_TIMEOUT_MS       10000
 #define BEAT_ANSWER_BYTES_MAX (64 * 1024)
@@ -144,11 +147,16 @@ static int release(struct alert_sender *p)
     return r;
 }
 
+static int64_t look_ms(const struct alert_sender *p)
+{
+    return store_is_server(app_store(&p->m->settings->app)) ? LOOK_SERVER_MS : LOOK_MS;
+}
+
 static void on_look(void *ctx)
 {
     struct alert_sender *p = ctx;
 
-    timer_start(p->look, LOOK_MS);
+    timer_start(p->look, look_ms(p));
     (void)repeat(p, wall_ms(p)); /* a failure is made good the next time */
     (void)release(p);
     alert_sender_kick(p);
@@ -258,7 +266,7 @@ int alert_sender_open(const struct monitor_context *m, const struct alert_sender
         return r;
     }
     *ret = p;
-    timer_start(p->look, LOOK_MS);
+    timer_start(p->look, look_ms(p));
     alert_sender_kick(p);
     return 0;
 }
