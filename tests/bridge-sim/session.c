@@ -126,6 +126,6 @@ char *session_phone(const struct sim_session *x, char ret[SIM_PHONE_MAX])
     uint64_t h = hash_add(HASH_START, x->id, strlen(x->id));
 
     /* Nine digits: one phone on two of 10,000 sessions would be an alert. */
-    (void)snprintf(ret, SIM_PHONE_MAX, "5511%09u", (unsigned)((h ^ h >> 32) % 1000000000));
+    (void)snprintf(ret, SIM_PHONE_MAX, "55119%09u", (unsigned)((h ^ h >> 32) % 1000000000));
     return ret;
 }
