@@ -127,11 +127,6 @@ static void send_json(struct live *l, const char *event, struct buf *json)
         live_send(l, event, (struct str){ buf_str(json), json->len });
 }
 
-bool live_is_watched(const struct live *l)
-{
-    return l->n > 0;
-}
-
 void live_audit(struct live *l, const struct audit_row *row)
 {
     CLEANUP(buf_fini) struct buf json = BUF_INIT(MESSAGE_MAX);

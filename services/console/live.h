@@ -29,4 +29,3 @@ void live_audit(struct live *l, const struct audit_row *row);
 void live_send(struct live *l, const char *event, struct str json);
 /* A request came that read the session list: its memory goes when nobody asks any more. */
 void live_touch(struct live *l);
-bool live_is_watched(const struct live *l);

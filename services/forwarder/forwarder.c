@@ -31,11 +31,6 @@ struct forwarder {
     struct timer *stop;
 };
 
-struct app *forwarder_app(struct forwarder *f)
-{
-    return f->app;
-}
-
 /* ---- notifications --------------------------------------------------------------------------- */
 
 static void notify(struct forwarder *f)

@@ -11,6 +11,5 @@ struct forwarder;
 /* Returns 0, APP_EXIT(...) or -errno. *ret is set also on failure, for forwarder_close(). */
 int forwarder_open(const struct app_start *start, struct forwarder **ret);
 int forwarder_run(struct forwarder *f); /* until the program is to stop; as app_run() */
-struct app *forwarder_app(struct forwarder *f);
 /* @r: the result of the last step. Returns the exit code. */
 int forwarder_close(struct forwarder *f, int r);

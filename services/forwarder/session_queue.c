@@ -20,11 +20,6 @@ static const struct {
     [QUEUE_WAITING] = { "waiting", TO(IDLE) },
 };
 
-const char *queue_state_text(enum queue_state s)
-{
-    return states[s].name;
-}
-
 void session_queue_move(struct session_queue *q, enum queue_state to)
 {
     if (!(states[q->state].allowed & (1U << to))) {

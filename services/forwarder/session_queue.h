@@ -52,7 +52,6 @@ struct session_queue {
 
 /* Changes the state. A move that the drawing above does not have ends the process: it is a mistake in this program. */
 void session_queue_move(struct session_queue *q, enum queue_state to);
-const char *queue_state_text(enum queue_state s);
 
 struct queued_event *session_queue_first(const struct session_queue *q); /* NULL: none in memory */
 void session_queue_append(struct session_queue *q, struct queued_event *ev);
