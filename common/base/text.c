@@ -237,6 +237,14 @@ char *text_duration(int64_t ms, char *ret, size_t n)
     return ret;
 }
 
+char *text_age(int64_t ms, char *ret, size_t n)
+{
+    if (ms >= SECOND)
+        return text_duration(ms / SECOND * SECOND, ret, n);
+    (void)snprintf(ret, n, "0s");
+    return ret;
+}
+
 char *text_bytes(int64_t bytes, char *ret, size_t n)
 {
     static const char *const names[] = { "B", "KiB", "MiB", "GiB", "TiB" };

@@ -37,6 +37,7 @@ int text_to_time_ms(const char *s, int64_t *ret_ms);
 
 /* Each writes at most n bytes with a NUL and returns ret, for use in a printf. */
 char *text_duration(int64_t ms, char *ret, size_t n);   /* "250ms", "4.2s", "5m", "2h", "3d" */
+char *text_age(int64_t ms, char *ret, size_t n);        /* the same of whole seconds: "0s", "4s", "5m" */
 char *text_bytes(int64_t bytes, char *ret, size_t n);   /* "1.5 MiB" */
 char *text_time(int64_t epoch_ms, char *ret, size_t n); /* "2026-11-22T10:04:35.123Z" */
 

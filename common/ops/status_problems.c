@@ -70,7 +70,7 @@ static const char *for_how_long(const struct bridge_status *b, int64_t since, ch
 {
     int64_t ms = since > 0 && b->now.wall_ms > since ? b->now.wall_ms - since : 0;
 
-    return text_duration(ms / 1000 * 1000, ret, n);
+    return text_age(ms, ret, n);
 }
 
 static void add_bridge(const struct bridge_status *b, struct problems *p)
@@ -106,7 +106,7 @@ static void add_services(const struct bridge_status *b, struct problems *p)
             add(p, PROBLEM_BAD, PROBLEM_AREA_MONITOR, "monitor-dead", row,
                 "the monitor is dead; all below is as it was %s ago, and nothing new is noticed: start "
                 "zapkeep-monitor",
-                text_duration(b->monitor_age_ms / 1000 * 1000, ago, sizeof ago)),
+                text_age(b->monitor_age_ms, ago, sizeof ago)),
             b->now.wall_ms - b->monitor_age_ms, "");
     else if (row->swept_wall == 0 && row->health != BRIDGE_HEALTH_DOWN)
         add(p, PROBLEM_BAD, PROBLEM_AREA_MONITOR, "monitor-no-scan", row,

@@ -69,9 +69,9 @@ static void print_line(const struct show *s, const struct forward_destination *d
            c->blocked, c->dead, d->matched, d->filtered, "", d->url);
     if (d->last_error[0])
         printf("%-16s last error %s ago: %s%s%s%s%s\n", "",
-               text_duration((s->f->wall_ms - d->last_error_at) / 1000 * 1000, ago, sizeof ago),
-               d->last_error, d->last_session[0] ? ", session " : "", d->last_session,
-               d->last_answer[0] ? ", answer: " : "", d->last_answer);
+               text_age(s->f->wall_ms - d->last_error_at, ago, sizeof ago), d->last_error,
+               d->last_session[0] ? ", session " : "", d->last_session, d->last_answer[0] ? ", answer: " : "",
+               d->last_answer);
 }
 
 static int on_destination(void *ctx, const struct forward_destination *d)

@@ -10,8 +10,7 @@ static void judge(const struct doctor *d, const struct subscription_overview *o,
 {
     char text[BRIDGES_DETAIL_MAX], age[32];
 
-    (void)text_duration((d->clock.wall_ms((struct clock *)&d->clock) - o->checked_at) / 1000 * 1000, age,
-                        sizeof age);
+    (void)text_age(d->clock.wall_ms((struct clock *)&d->clock) - o->checked_at, age, sizeof age);
     switch (o->state) {
     case SUBSCRIPTION_DRIFTED:
         finding_set(

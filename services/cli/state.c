@@ -67,9 +67,9 @@ const char *cli_ago(const struct cli_state *s, int64_t wall_ms, char *ret, size_
 {
     int64_t age_ms = s->now.wall_ms - wall_ms;
 
-    if (wall_ms > 0 && age_ms >= 1000)
-        return text_duration(age_ms / 1000 * 1000, ret, n);
-    (void)snprintf(ret, n, "%s", wall_ms > 0 ? "0s" : "-");
+    if (wall_ms > 0)
+        return text_age(age_ms, ret, n);
+    (void)snprintf(ret, n, "-");
     return ret;
 }
 

@@ -20,7 +20,7 @@ static const char *age(const struct bridge_status *b, int64_t wall_ms, char *ret
 {
     int64_t ms = wall_ms > 0 && b->now.wall_ms > wall_ms ? b->now.wall_ms - wall_ms : 0;
 
-    return text_duration(ms / 1000 * 1000, ret, n);
+    return text_age(ms, ret, n);
 }
 
 /* ---- the first line -------------------------------------------------------------------------- */

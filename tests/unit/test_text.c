@@ -130,6 +130,10 @@ static void values_as_text(void **state)
 
     assert_string_equal(text_duration(250, text, sizeof text), "250ms");
     assert_string_equal(text_duration(4200, text, sizeof text), "4.2s");
+    assert_string_equal(text_age(-1, text, sizeof text), "0s");
+    assert_string_equal(text_age(999, text, sizeof text), "0s");
+    assert_string_equal(text_age(4200, text, sizeof text), "4s");
+    assert_string_equal(text_age(300999, text, sizeof text), "5m");
     assert_string_equal(text_duration(300000, text, sizeof text), "5m");
     assert_string_equal(text_duration(INT64_C(3) * 24 * 3600 * 1000, text, sizeof text), "3d");
     assert_string_equal(text_bytes(512, text, sizeof text), "512 B");
