@@ -2,33 +2,14 @@
 
 import base64
 import os
-import sys
 
 import pytest
 
 import zk
+from on_postgres import server, stack  # noqa: F401 (fixtures)
 from test_monitor_alerts import Sink
 from test_postgres import all_services, ask_all
 from zk import wait_until, webhook
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "postgres"))
-from server import Server  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def server():
-    s = Server().start()
-    yield s
-    s.close()
-
-
-@pytest.fixture
-def stack(server, make_stack, request):
-    name = f"zk{abs(hash(request.node.name)) % 10**9}"
-    stack = make_stack(ZAPKEEP_STORE=server.create(name))
-    stack.database = name
-    stack.cli("store", "init", check=True)
-    return stack
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import zk
+from on_postgres import init, use
 from test_postgres import all_services
 from zk import wait_until, webhook
 
@@ -27,11 +28,7 @@ def server():
 
 @pytest.fixture
 def stack(server, make_stack, request):
-    name = f"zk{abs(hash(request.node.name)) % 10**9}"
-    stack = make_stack(ZAPKEEP_STORE=server.create(name), CHECK_INTERVAL="500ms", RECONNECT_INTERVAL="3s")
-    stack.database = name
-    stack.cli("store", "init", check=True)
-    return stack
+    return init(use(server, make_stack, request, CHECK_INTERVAL="500ms", RECONNECT_INTERVAL="3s"))
 
 
 def log_of(server):

@@ -5,41 +5,17 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
 
 import secrets_watch
 import zk
+from on_postgres import Server, server, stack, use  # noqa: F401 (fixtures)
 from test_console_api import Console
 from zk import wait_until, webhook
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "postgres"))
-from server import Server  # noqa: E402
-
 PASSWORD = secrets_watch.mark("the database's password", "pg-password-1f6b")
-
-
-def use(server, make_stack, request, **settings):
-    name, uri = server.create_for(request.node.name)
-    stack = make_stack(ZAPKEEP_STORE=uri, **settings)
-    stack.database = name
-    return stack
-
-
-@pytest.fixture(scope="module")
-def server():
-    s = Server().start()  # without fsync
-    yield s
-    s.close()
-
-
-@pytest.fixture
-def stack(server, make_stack, request):
-    stack = use(server, make_stack, request)
-    stack.cli("store", "init", check=True)
-    return stack
 
 
 def findings(stack):

@@ -1,33 +1,11 @@
 """Between the programs and their PostgreSQL server: connections that break at the worst moment, notifications, poolers."""
 
-import os
 import socket
-import sys
 import threading
 
-import pytest
-
 import zk
+from on_postgres import server, stack  # noqa: F401 (fixtures)
 from zk import webhook
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "postgres"))
-from server import Server  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def server():
-    s = Server().start()
-    yield s
-    s.close()
-
-
-@pytest.fixture
-def stack(server, make_stack, request):
-    name, uri = server.create_for(request.node.name)
-    stack = make_stack(ZAPKEEP_STORE=uri)
-    stack.database = name
-    stack.cli("store", "init", check=True)
-    return stack
 
 
 class Wire(threading.Thread):

@@ -8,17 +8,14 @@ import random
 import re
 import sqlite3
 import subprocess
-import sys
 from collections import Counter
 
 import pytest
 
 import zk
 from forwarding import post_events
+from on_postgres import server  # noqa: F401 (a fixture)
 from zk import wait_until, webhook
-
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "postgres"))
-from server import Server  # noqa: E402
 
 PARTS = ("state", "events", "forward")
 # Of an engine alone: its clock, and whether it can write.
@@ -26,13 +23,6 @@ OWN = {("state", "steady")}
 # Of a move that is killed in its middle.
 EVENTS = 6000
 SPACING_S = 6
-
-
-@pytest.fixture(scope="module")
-def server():
-    s = Server().start()
-    yield s
-    s.close()
 
 
 @pytest.fixture
@@ -187,6 +177,7 @@ def test_what_stands_in_the_way_is_said_and_nothing_is_changed(server, stack, da
     ingest.stop()
     worker = stack.worker()
     wait_until("a worker counts as well", lambda: migrate(stack, stack.data, uri, "--dry-run").returncode == 3, needs=worker)
+    wait_until("it has made state.db", lambda: os.path.exists(os.path.join(stack.data, "state.db")), needs=worker)
     worker.stop()
     stack.processes["hub"].stop()
 
