@@ -1,7 +1,9 @@
 #include "services/monitor/commit.h"
 
-#include "common/store/cursors.h"
 #include <stdio.h>
+
+#include "common/store/cursors.h"
+#include "services/monitor/context.h"
 
 /* ---- one session ----------------------------------------------------------------------------- */
 

@@ -9,9 +9,6 @@
 #include "services/monitor/alert_tracker.h"
 #include "services/monitor/bridge_status.h"
 
-/* The name of the event feed's cursor in state.db. */
-#define MONITOR_CURSOR "monitor"
-
 struct commit_context {
     struct clock *clock;
     struct rng *rng;

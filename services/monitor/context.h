@@ -14,6 +14,9 @@
 #include "services/monitor/store_status.h"
 #include "services/monitor/times.h"
 
+/* The consumer whose position in the event log retention respects. */
+#define MONITOR_CURSOR "monitor"
+
 struct monitor_context {
     struct app *app;
     const struct monitor_settings *settings;
@@ -30,3 +33,5 @@ struct monitor_context {
 int context_act(const struct monitor_context *m);
 /* The same, and db_begin(). */
 int context_begin(const struct monitor_context *m);
+/* Saves the position of all in the event log, in a transaction of its own. Returns 0 or -errno. */
+int context_save_position(const struct monitor_context *m, int64_t seq);

@@ -19,7 +19,6 @@
 #include "common/bridge/drivers.h"
 #include "common/store/cursors.h"
 #include "common/store/store.h"
-#include "services/monitor/commit.h"
 #include "services/monitor/metrics.h"
 
 /* A store that is busy is free again after a transaction or two. */
@@ -201,22 +200,6 @@ static int take_target(struct event_feed *f, struct feed_target *t, int64_t curs
     return 0;
 }
 
-/* Nothing is pending: the position alone. */
-static int save_cursor(struct event_feed *f)
-{
-    const struct monitor_context *m = f->m;
-    int r = context_begin(m);
-
-    if (r == 0)
-        r = cursor_save(m->db, MONITOR_CURSOR, f->cursor, times_wall(&m->times));
-    if (r == 0)
-        r = db_commit(m->db);
-    if (r != 0)
-        db_rollback(m->db);
-    store_status_written(m->store, r);
-    return r;
-}
-
 static void forget_done(struct event_feed *f)
 {
     for (int i = 0; i < f->n_targets; i++)
@@ -256,7 +239,7 @@ static int take(struct event_feed *f)
         if (has_pending(f, f->targets[i]))
             r = take_target(f, f->targets[i], f->targets[i] == last && !f->own_positions ? f->cursor : 0);
     if (r == 0 && !last && !f->own_positions)
-        r = save_cursor(f);
+        r = context_save_position(f->m, f->cursor);
     if (r == 0)
         took_all(f);
     return r;

@@ -5,9 +5,9 @@
 
 #include "common/app/heartbeat.h"
 #include "common/base/mem.h"
+#include "common/store/bridges.h"
 #include "common/store/cursors.h"
 #include "common/store/store.h"
-#include "services/monitor/commit.h"
 #include "services/monitor/unwatched.h"
 
 /* The rows of bridges that other monitors watch are read so often: as often as a position without events is saved. */
@@ -101,20 +101,9 @@ static int read_all(const struct stack_duties *d, struct overview *ret)
 /* A bridge without a row was never watched: the position waits for it. */
 static int save_position(const struct stack_duties *d, const struct overview *o)
 {
-    const struct monitor_context *m = d->o.m;
-    int r;
-
     if (o->n < d->o.bridges->n || o->first <= o->saved)
         return 0;
-    r = context_begin(m);
-    if (r == 0)
-        r = cursor_save(m->db, MONITOR_CURSOR, o->first, times_wall(&m->times));
-    if (r == 0)
-        r = db_commit(m->db);
-    if (r != 0)
-        db_rollback(m->db);
-    store_status_written(m->store, r);
-    return r;
+    return context_save_position(d->o.m, o->first);
 }
 
 static int64_t look_ms(const struct stack_duties *d)
