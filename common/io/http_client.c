@@ -33,7 +33,7 @@ struct http_client {
     struct http_driver *driver;
     struct list calls; /* in flight */
     struct http_peer peer;
-    /* That of the first call: a destination has one URL, and curl takes 2 µs to parse it for each delivery. */
+    /* That of the first call: a destination has one URL, and to parse it for each delivery takes 12,000 instructions (callgrind). */
     char *url;
     CURLU *parsed; /* NULL: curl makes no sense of it */
     bool closing;

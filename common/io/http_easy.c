@@ -45,8 +45,8 @@ static size_t count_lines(const char *lines)
     return n;
 }
 
-/* The list and its texts are one piece of memory: made by curl_slist_append() a delivery's headers take a tenth of its
- * processor time. */
+/* The list and its texts are one piece of memory: made by curl_slist_append() the headers take 8,000 more instructions of a delivery
+ * (callgrind). */
 static int make_headers(const struct http_request *req, struct curl_slist **ret)
 {
     static char json[] = "Content-Type: application/json";
