@@ -1,4 +1,4 @@
-/* What a person reads of an event: the first words of a message, and its sender, wherever a bridge puts them. Pure. */
+/* An event for a person: the first words of a message, and its sender, wherever a bridge puts them. Pure. */
 #pragma once
 
 #include "common/base/text.h"

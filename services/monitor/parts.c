@@ -126,7 +126,7 @@ static struct store_role *any_role(const struct parts *p)
     return role;
 }
 
-/* What all bridges share. */
+/* The parts that all bridges share. */
 static int open_common(struct parts *p)
 {
     int r = db_open_state(app_store(&p->o.settings->app), &p->context.db);

@@ -1,6 +1,6 @@
 /*
- * What belongs to the stack and not to one of its bridges: alerts are sent, bridges that are not configured any more are noted,
- * HEARTBEAT_URL is fetched while all is well. Of the monitors that share a stack's bridges one has these duties; it also keeps
+ * The duties that belong to the stack and not to one of its bridges: it sends alerts, notes bridges that are not configured any more, and
+ * fetches HEARTBEAT_URL while all is well. Of the monitors that share a stack's bridges one has these duties; it also keeps
  * the position in the log that retention respects, which is that of the bridge that is furthest behind.
  */
 #pragma once

@@ -5,7 +5,7 @@
  *   waiting ──the lock, state.db──► watching ──a sync failed──► waiting
  *
  * With a database there is a role for each bridge, and one for the duties that belong to the stack. The monitors of the stack share
- * them; what a role is for is opened and closed with it.
+ * them; the part of a role is opened and closed with it.
  */
 #include "services/monitor/monitor.h"
 

@@ -26,5 +26,5 @@ void store_outage_close(struct store_outage *o); /* NULL is nothing */
 void store_outage_failed(struct store_outage *o, int r);
 /* It works. @is_standby: another monitor holds the role, and alerts should the store go. */
 void store_outage_ended(struct store_outage *o, bool is_standby);
-/* Before the sinks change: what is on its way to them is given up. */
+/* Before the sinks change: gives up the message that is on its way to them. */
 void store_outage_suspend(struct store_outage *o);

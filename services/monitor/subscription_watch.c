@@ -18,7 +18,7 @@
 #define BEGIN_MS 10000
 /* Without a driver, or while the bridge is in trouble. */
 #define AGAIN_MS 5000
-/* The webhook of another zapkeep: somebody has been told to remove it. */
+/* The webhook of another zapkeep: an operator is asked to remove it. */
 #define RIVAL_AGAIN_MS (60 * 1000LL)
 /* Without Retry-After. */
 #define THROTTLED_MS (60 * 1000LL)
@@ -193,7 +193,7 @@ static int audit(const struct subscription_watch *w, int64_t wall)
     return audit_add(w->o.m->db, &row, &n);
 }
 
-/* One of another zapkeep beside ours: two stacks. A session that has it is asked again soon, as somebody is told to remove it. */
+/* One of another zapkeep beside ours: two stacks. A session that has it is asked again soon, as an operator is asked to remove it. */
 static void note_rival(struct subscription_watch *w)
 {
     const char *other = w->check.result.other;
@@ -210,7 +210,7 @@ static void note_rival(struct subscription_watch *w)
     }
 }
 
-/* Its session was deleted, or is not connected: what it posted is no evidence any more. */
+/* Its session was deleted, or is not connected: its posts are no evidence any more. */
 static void forget_rival(struct subscription_watch *w)
 {
     if (!w->rival_id[0] || is_to_be_checked(session_table_find(w->o.m->table, w->rival_id)))

@@ -100,8 +100,8 @@ static int add_named(struct listing *l, const struct bridge_session *named)
     return stage(l, &seen);
 }
 
-/* Of a list of names: what is known is left to its own answer, but for the phone, which that may not tell; what is new may
- * be anything until then. */
+/* Of a list of names. A known session is left to its own answer, but for the phone, which that answer may not have; a new one may be in
+ * any state until then. */
 static int on_named(void *ctx, const struct bridge_session *named)
 {
     struct listing *l = ctx;

@@ -33,7 +33,7 @@ def mask(body):
     body = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "<time>", body)
     body = re.sub(r"data:image/png;base64,[A-Za-z0-9+/=]+", "<qr>", body)
     body = re.sub(r'"(timestamp|uptime)":[\d.]+', r'"\1":0', body)
-    body = re.sub(r'"phoneNumber":"5511\d*"', '"phoneNumber":"<phone>"', body)
+    body = re.sub(r'"phoneNumber":"(5511999|55119\d{9})"', '"phoneNumber":"<phone>"', body)
     return re.sub(r'"messageId":"[^"]*"', '"messageId":"<id>"', body)
 
 

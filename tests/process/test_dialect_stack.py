@@ -88,12 +88,12 @@ def pair_by_phone(fleet):
 def test_a_bridge_of_each_dialect_is_found_followed_and_brought_back(fleet):
     found = {row["bridge"]: row["driver"] for row in fleet.stack.cli_json("bridges")}
     assert found == {name: name for name in DROPS}
-    told = {"waha": "2025.10.1", "evolution": "2.3.7"}  # the others have no call for it
+    versions = {"waha": "2025.10.1", "evolution": "2.3.7"}  # the others have no call for it
     zk.wait_until("their versions are stored",
-                  lambda: {row["bridge"]: row["version"] for row in fleet.stack.cli_json("bridges")} == {name: told.get(name, "") for name in DROPS})
+                  lambda: {row["bridge"]: row["version"] for row in fleet.stack.cli_json("bridges")} == {name: versions.get(name, "") for name in DROPS})
     console = Console(fleet.stack)
     console.login()
-    assert {b["bridge"]: b["version"] for b in console.get("/bridges")[2]["bridges"]} == {name: told.get(name, "") for name in DROPS}
+    assert {b["bridge"]: b["version"] for b in console.get("/bridges")[2]["bridges"]} == {name: versions.get(name, "") for name in DROPS}
 
     for name in DROPS:  # their subscriptions are what they should be, or cannot be seen
         check = fleet.stack.cli("bridge", "check", name)

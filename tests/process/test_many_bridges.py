@@ -181,7 +181,7 @@ def test_the_next_step_names_the_bridge(stack, two):
     for name in two.names:
         zk.wait_until(f"{name} is watched", lambda name=name: two.connected(name) == 1, needs=monitor)
     two.control("support", "POST", "/drop?session=demo-1&code=401")
-    zk.wait_until("it is told", lambda: "run `zapkeep session pair support/demo-1`" in " ".join(stack.cli("status").stdout.split()))
+    zk.wait_until("the next step names the bridge", lambda: "run `zapkeep session pair support/demo-1`" in " ".join(stack.cli("status").stdout.split()))
     assert stack.cli_json("session", "show", "support/demo-1")[0]["next"]["to_do"].endswith("run `zapkeep session pair support/demo-1`")
     refused = stack.cli("session", "reconnect", "support/demo-1").stderr
     assert "zapkeep session pair support/demo-1" in refused and "create" not in refused  # one next step, not two
@@ -307,7 +307,7 @@ def test_dead_letters_are_those_of_a_bridge(two, make_backend):
 
 
 def test_three_kinds_of_bridges_one_hangs_and_one_is_at_fault(make_stack):
-    """Each fault is told of its own bridge alone, and no other bridge, session or program waits for it."""
+    """Each fault is an alert of its own bridge alone, and no other bridge, session or program waits for it."""
     stack = make_stack(RECONNECT_INTERVAL="2s", HEALTH_TIMEOUT="1s", REMOVED_AFTER="1h")
     three = Fleet(stack, ["contract", "waha", "evolution"])
     stack.hub()

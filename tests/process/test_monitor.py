@@ -169,7 +169,7 @@ def test_bridge_down_and_up(make_stack):
     zk.wait_until("the bridge is up", lambda: status(s)["health"] == "up")
     zk.wait_until("demo-1 is back", lambda: states(s)["demo-1"] == "connected")
     assert len(s.calls("demo-1")) == 1
-    seen = zk.wait_until("four messages are heard", lambda: [m for m in tap.json() if m["type"] != "log.head"][3:] and
+    seen = zk.wait_until("four messages are tapped", lambda: [m for m in tap.json() if m["type"] != "log.head"][3:] and
                          [m for m in tap.json() if m["type"] != "log.head"])
     assert [(m["type"], m.get("alert", ""), m.get("status", "")) for m in seen] == [
         ("bridge.down", "", ""), ("alert", "bridge-down", "firing"), ("bridge.up", "", ""),

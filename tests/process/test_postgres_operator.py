@@ -74,7 +74,7 @@ def test_the_console_has_the_promises_and_the_roles(stack):
 
 
 def test_the_pages_of_the_console_do_not_wait_for_a_server_that_hangs(server, stack):
-    """After the call that found it out a child tries the server; whoever asks for its report gets the reason."""
+    """After the call that found it out a child tries the server; each request for its report gets the reason."""
     stack.sim("contract", "--sessions", "1")
     stack.monitor()
     stack.wait_session("demo-1", "connected")

@@ -146,14 +146,14 @@ def test_the_page_of_settings_names_each_one_with_its_default():
 
 
 def test_the_help_of_each_command_begins_with_the_line_that_lists_it():
-    def told(*args):
+    def help_of(*args):
         return subprocess.run([f"{BIN}/zapkeep", *args, "--help"], capture_output=True, text=True).stdout.splitlines()
 
-    listed = [line.strip() for line in told() if line.startswith("  ") and "Exit codes" not in line and "usage error" not in line]
+    listed = [line.strip() for line in help_of() if line.startswith("  ") and "Exit codes" not in line and "usage error" not in line]
     assert len(listed) > 30
     for line in listed:
         name = re.match(r"[a-z ]+?(?=  | [A-Z\[-]|$)", line).group(0)
-        usage, what = told(*name.split())[:2]
+        usage, what = help_of(*name.split())[:2]
         assert " ".join(line.split()) == " ".join(f"{usage.removeprefix('zapkeep ')} {what}".split()), name
 
 

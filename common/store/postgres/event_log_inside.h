@@ -49,9 +49,10 @@ int pg_make_partition(struct pg_db *d, int64_t number);
 
 /* Makes sure that there is a partition for each seq from the head to @last. */
 int pg_log_partitions(struct pg_log *l, int64_t last);
-/* One that is due as a whole. Returns 0 (its rows are gone; what is left of it goes later if somebody has read it), -EAGAIN: later. */
+/* Drops a partition that is due as a whole. Returns 0: its rows are gone, and the table too, or later where a reader has it; -EAGAIN:
+ * try again later. */
 int pg_log_drop_partition(struct pg_log *l, int64_t number);
-/* What is left of such a one, now and then. */
+/* Drops one table that a reader had. To be called now and then. */
 int pg_log_drop_leftover(struct pg_log *l);
 
 /* event_retain.c */
