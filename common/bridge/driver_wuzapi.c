@@ -153,24 +153,33 @@ static int next(const struct bridge_driver *d, const struct bridge_target *t, st
     return build_connect(t, p->note, ret);
 }
 
-/* A code for a phone number: a call of the user, whose token the list shows. */
+/* A call of the user, whose token the list shows. Takes @body. -EINVAL: the list does not have the session. */
+static int build_of_user(const struct bridge_target *t, const struct bridge_answer *shown, const char *id,
+                         const char *method, const char *path, struct buf *body, struct bridge_request *ret)
+{
+    const struct bridge_target user = of_user(t);
+    char note[BRIDGE_KEY_MAX];
+    int r = -EINVAL;
+
+    if (find_user(shown, id, note))
+        r = request_build_json(USER_HEADER, note, &user, method, path, NULL, body, ret);
+    else
+        buf_fini(body);
+    explicit_bzero(note, sizeof note);
+    return r;
+}
+
+/* A code for a phone number. */
 static int build_phone_code(const struct bridge_target *t, const struct bridge_answer *shown, const char *id,
                             const char *phone, struct bridge_request *ret)
 {
     struct buf body = BUF_INIT(REQUEST_BODY_MAX);
     struct json_out j = JSON_OUT(&body);
-    const struct bridge_target user = of_user(t);
-    char note[BRIDGE_KEY_MAX];
-    int r;
 
-    if (!find_user(shown, id, note))
-        return -EINVAL;
     json_open(&j, NULL, '{');
     json_texts(&j, "Phone", phone);
     json_close(&j, '}');
-    r = request_build_json(USER_HEADER, note, &user, "POST", "/session/pairphone", NULL, &body, ret);
-    explicit_bzero(note, sizeof note);
-    return r;
+    return build_of_user(t, shown, id, "POST", "/session/pairphone", &body, ret);
 }
 
 static const struct json_path phone_code_at = { 0, { "data", "LinkingCode" } };
@@ -273,12 +282,7 @@ static int build_set(const struct bridge_driver *d, const struct bridge_target *
 {
     struct buf body = BUF_INIT(REQUEST_BODY_MAX);
     struct json_out j = JSON_OUT(&body);
-    const struct bridge_target user = of_user(t);
-    char note[BRIDGE_KEY_MAX];
-    int r;
 
-    if (!find_user(shown, id, note))
-        return -EINVAL;
     json_open(&j, NULL, '{');
     json_texts(&j, "webhook", w->url);
     json_open(&j, "events", '[');
@@ -286,9 +290,7 @@ static int build_set(const struct bridge_driver *d, const struct bridge_target *
     json_close(&j, ']');
     json_bool(&j, "active", true);
     json_close(&j, '}');
-    r = request_build_json(USER_HEADER, note, &user, "PUT", "/webhook", NULL, &body, ret);
-    explicit_bzero(note, sizeof note);
-    return r;
+    return build_of_user(t, shown, id, "PUT", "/webhook", &body, ret);
 }
 
 static const struct subscription_form subscription = {
