@@ -99,10 +99,18 @@ static void on_signal(void *ctx, int signum)
     a->on_stop(a->on_stop_ctx);
 }
 
+/* The callback that waits for a server may have several more calls to make: on_signal() comes after the last of them. */
+static void on_signal_while_waiting(void *ctx, int signum)
+{
+    (void)ctx;
+    (void)signum;
+    store_hurry();
+}
+
 /* How often the admin server's timers are looked at while a database server is waited for. */
 #define WAITING_POLL_MS 100
 
-/* With a database server the admin port is served also while one of our calls waits for it. */
+/* With a database server the admin port is served also while one of our calls waits for it, and so is a stop signal. */
 static int open_admin_loop(struct app *a, struct loop **ret)
 {
     const struct app_settings *s = a->settings;
@@ -115,6 +123,9 @@ static int open_admin_loop(struct app *a, struct loop **ret)
     if (r != 0)
         return r;
     *ret = inner_loop_of(a->admin_loop);
+    r = loop_on_stop_signal(*ret, on_signal_while_waiting, a);
+    if (r != 0)
+        return r;
     store_set_waiting(&(struct store_waiting){ .fd = inner_loop_fd(a->admin_loop),
                                                .poll_ms = WAITING_POLL_MS,
                                                .serve = inner_loop_serve,

@@ -134,24 +134,27 @@ bool pg_is_serving(void)
     return serving;
 }
 
+/* How soon a thread that serves nothing while it waits learns of store_hurry(). */
+#define LOOK_MS 200
+
 /* Returns 0: something happened, or -ETIMEDOUT. */
 static int wait_for(int fd, short events, int64_t until_ms)
 {
     struct store_waiting waiting;
     struct pollfd fds[2] = { { .fd = fd, .events = events } };
 
-    until_ms = now_ms() + store_wait_ms(until_ms - now_ms());
     for (;;) {
-        int64_t left = store_wait_ms(until_ms - now_ms());
+        int64_t now = now_ms();
+        int64_t left = store_wait_ms(until_ms - now);
         bool watched = !serving && store_waiting(&waiting);
+        int look_ms = watched ? waiting.poll_ms : LOOK_MS;
         int n;
 
         if (left <= 0)
             left = 0;
+        until_ms = now + left; /* a stop has made it shorter */
         fds[1] = (struct pollfd){ .fd = watched ? waiting.fd : -1, .events = POLLIN };
-        if (watched && waiting.poll_ms < left)
-            left = waiting.poll_ms;
-        n = poll(fds, 2, (int)left);
+        n = poll(fds, 2, left < look_ms ? (int)left : look_ms);
         if (watched) {
             serving =
                 true; /* a store call from there is refused, it would come between a question and its answer */
