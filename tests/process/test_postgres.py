@@ -167,13 +167,13 @@ def test_a_server_that_hangs_is_answered_503_and_health_goes_on(server, stack):
             assert zk.http("GET", f"http://127.0.0.1:{stack.ports[port]}/health")[0] == 200
             slowest = max(slowest, time.monotonic() - start)
         time.sleep(0.05)
-    assert slowest < 4, slowest  # a call to a server that hangs takes 5 s: /health has not waited for one
     server.signal(signal.SIGCONT)
     before = len(sender.taken)
     wait_until("webhooks are taken again", lambda: len(sender.taken) > before + 5, 15)
     sender.end()
     # Of a commit that was under way the outcome is looked up when the server is back: that one may be a late 200.
-    assert (sender.answers.get(503) or sender.slowest > 4) and sender.slowest < 20, (sender.answers, sender.slowest)
+    assert sender.answers.get(503) or sender.slowest > slowest, (sender.answers, sender.slowest)
+    assert slowest < sender.slowest / 2, (slowest, sender.slowest)  # the webhook has waited for the server, /health has not
     check_stored(stack, [sender])
 
 
@@ -220,12 +220,13 @@ def test_a_database_that_stops_answering_leaves_every_service_responsive(server,
     start = time.monotonic()
     status, headers, _ = zk.http("POST", f"http://127.0.0.1:{ports['ingest']}/api/v1/messages/webhook", webhook(message_id="meanwhile"),
                                  {"Content-Type": "application/json", "Authorization": f"Bearer {stack.token}"}, timeout=60)
-    assert status == 503 and "Retry-After" in headers and time.monotonic() - start < 25  # 5 s, and 6 s to find out what came of a commit
+    assert status == 503 and "Retry-After" in headers
+    held = time.monotonic() - start  # 5 s for the commit, and 6 s to find out what came of it
     not_ready = set()
     while len(not_ready) < len(ports) and time.monotonic() < start + 40:
         for path in ("/health", "/metrics"):
             statuses, slowest = ask_all(ports, path)
-            assert set(statuses.values()) == {200} and slowest < 4, (path, statuses, slowest)  # a call of the store waits for 5 s
+            assert set(statuses.values()) == {200} and slowest < held / 3, (path, statuses, slowest, held)  # none waits for the store
         not_ready |= {name for name, status in ask_all(ports, "/ready")[0].items() if status != 200}
     assert not_ready == set(ports)
     calls = len(stack.control("GET", "/calls"))
@@ -246,7 +247,8 @@ def test_a_database_that_stops_answering_leaves_every_service_responsive(server,
         stack.processes[name].popen.send_signal(signal.SIGTERM)
     stopping = time.monotonic()
     codes = {name: stack.processes[name].popen.wait(30) for name in ports}
-    assert set(codes.values()) == {0} and time.monotonic() - stopping < 15, (codes, time.monotonic() - stopping)
+    stopped = time.monotonic() - stopping  # a call of each is under way, and several would follow
+    assert set(codes.values()) == {0} and stopped < 3 * held / 4, (codes, stopped, held)
     backend.close()
 
 
