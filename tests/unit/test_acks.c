@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -180,6 +182,36 @@ static void a_disk_that_takes_nothing_is_told(void **state)
     acks_close(NULL);
 }
 
+/* Files of this program end there; the kernel writes what fits, as on a disk that fills. */
+static void cut_files_at(rlim_t bytes)
+{
+    struct rlimit limit;
+
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+/* A commit has to hold them then. */
+static void a_write_that_ends_early_is_an_error(void **state)
+{
+    struct acks *a = open_with(KEY);
+    int r;
+
+    acks_committed(a);
+    assert_true(add(a, 1, 17) && add(a, 1, 18));
+    cut_files_at(16 + 7);
+    r = acks_write(a);
+    cut_files_at(RLIM_INFINITY);
+    assert_int_equal(r, -ENOSPC);
+    assert_false(acks_are_written(a));
+    assert_int_equal(acks_write(a), 0);
+    assert_true(acks_are_written(a));
+    acks_close(a);
+    assert_int_equal(find(KEY, 1).sum, 17 + 18);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, make_dir, remove_dir)
 
 int main(void)
@@ -187,7 +219,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(what_is_written_is_found_again),    T(what_belongs_to_another_store_is_not_found),
         T(it_is_full_until_a_commit),         T(what_the_disk_made_of_it_is_passed_over),
-        T(a_disk_that_takes_nothing_is_told),
+        T(a_disk_that_takes_nothing_is_told), T(a_write_that_ends_early_is_an_error),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

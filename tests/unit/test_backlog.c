@@ -352,6 +352,22 @@ static void the_cursor_waits_for_a_checkpoint_that_moved_everything(void **state
     state_store_close(&state_db);
 }
 
+/* The hard limit of the log has removed what was not delivered yet. */
+static void events_that_the_log_lost_become_a_dead_letter(void **state)
+{
+    write_log(10, 1);
+    open_backlog();
+    read_log(1, 4);
+    assert_int_equal(backlog_skip_gap(t.backlog, 5), 0); /* there is none */
+    assert_int_equal(t.dead.n, 0);
+    assert_int_equal(backlog_skip_gap(t.backlog, 8), 0);
+    assert_int_equal(t.dead.n, 1); /* one for all of them */
+    commit();
+    crash();
+    open_backlog();
+    assert_int_equal(t.dead.n, 1);
+}
+
 static void an_event_that_waits_can_be_skipped(void **state)
 {
     struct backlog_entry e;
@@ -431,6 +447,7 @@ int main(void)
         TEST(a_stored_retry_is_tried_soon_whatever_the_date_was),
         TEST(an_event_is_given_up_only_after_its_schedule),
         TEST(the_cursor_waits_for_a_checkpoint_that_moved_everything),
+        TEST(events_that_the_log_lost_become_a_dead_letter),
         TEST(an_event_that_waits_can_be_skipped),
         TEST(very_many_events_behind_a_failed_one_are_found_in_the_log),
     };

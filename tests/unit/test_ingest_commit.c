@@ -20,9 +20,11 @@ int __real_event_log_add(struct event_log *l, const struct event_new *e, int *re
 int __wrap_event_log_add(struct event_log *l, const struct event_new *e, int *ret_result, int64_t *ret_seq);
 int __real_event_log_commit(struct event_log *l);
 int __wrap_event_log_commit(struct event_log *l);
+int __real_event_log_reject(struct event_log *l, const struct event_rejected *e);
+int __wrap_event_log_reject(struct event_log *l, const struct event_rejected *e);
 int __real_event_log_begin(struct event_log *l);
 int __wrap_event_log_begin(struct event_log *l);
-static int fail_begin, fail_commit, fail_append, append_at;
+static int fail_begin, fail_commit, fail_append, append_at, fail_reject;
 
 int __wrap_event_log_begin(struct event_log *l)
 {
@@ -32,6 +34,11 @@ int __wrap_event_log_begin(struct event_log *l)
 int __wrap_event_log_add(struct event_log *l, const struct event_new *e, int *ret_result, int64_t *ret_seq)
 {
     return fail_append && append_at-- == 0 ? fail_append : __real_event_log_add(l, e, ret_result, ret_seq);
+}
+
+int __wrap_event_log_reject(struct event_log *l, const struct event_rejected *e)
+{
+    return fail_reject ? fail_reject : __real_event_log_reject(l, e);
 }
 
 /* As a real failure: the transaction is rolled back. */
@@ -59,7 +66,7 @@ static int open_world(void **state)
     (void)snprintf(w->dir, sizeof w->dir, "/tmp/zk_commit_XXXXXX");
     assert_non_null(test_folder(w->dir));
     assert_int_equal(event_log_open(w->dir, &w->log, &pid), 0);
-    fail_begin = fail_append = fail_commit = 0;
+    fail_begin = fail_append = fail_commit = fail_reject = 0;
     *state = w;
     return 0;
 }
@@ -114,25 +121,27 @@ static int commit_all(struct world *w)
 static void every_item_of_a_failed_batch_fails(void **state)
 {
     static const struct {
-        int begin, append, at, commit;
-    } faults[] = { { -EAGAIN, 0, 0, 0 }, { 0, -ENOSPC, 0, 0 }, { 0, -ENOSPC, 2, 0 },
-                   { 0, -EIO, 4, 0 },    { 0, 0, 0, -ENOSPC }, { 0, 0, 0, -ESTALE } };
+        int begin, append, at, commit, reject;
+    } faults[] = { { .begin = -EAGAIN },        { .append = -ENOSPC }, { .append = -ENOSPC, .at = 2 },
+                   { .append = -EIO, .at = 4 }, { .commit = -ENOSPC }, { .commit = -ESTALE },
+                   { .reject = -ENOSPC } };
     struct world *w = *state;
 
     for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
-        int error = faults[i].begin + faults[i].append + faults[i].commit;
+        int error = faults[i].begin + faults[i].append + faults[i].commit + faults[i].reject;
 
         fill(w, "abbrbc");
         fail_begin = faults[i].begin;
         fail_append = faults[i].append;
         append_at = faults[i].at;
         fail_commit = faults[i].commit;
+        fail_reject = faults[i].reject;
         assert_int_equal(commit_all(w), error); /* the error is not lost on the way */
         for (int k = 0; k < N; k++)
             assert_int_equal(w->items[k].result, error);
         assert_int_equal(event_log_head(w->log), 0);
     }
-    fail_begin = fail_append = fail_commit = 0;
+    fail_begin = fail_append = fail_commit = fail_reject = 0;
     fill(w, "abbrbc");
     assert_int_equal(commit_all(w), 0);
     assert_int_equal(event_log_head(w->log), 3); /* dense, and each once */
