@@ -4,6 +4,7 @@
  */
 #include "tests/unit/cmocka_all.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -35,7 +36,45 @@ static struct {
     struct dest_breaker breaker;
     struct backlog *backlog;
     int64_t destination;
+    int fail_blocked, fail_retry, fail_dead, fail_read; /* of the functions below */
 } t;
+
+/* The linker lets these come through here (CMakeLists.txt). */
+int __real_forward_blocked_put(struct db *db, int64_t destination, struct str bridge, struct str session,
+                               int64_t seq);
+int __wrap_forward_blocked_put(struct db *db, int64_t destination, struct str bridge, struct str session,
+                               int64_t seq);
+int __real_forward_retry_put(struct db *db, int64_t destination, const struct forward_retry *row);
+int __wrap_forward_retry_put(struct db *db, int64_t destination, const struct forward_retry *row);
+int __real_forward_dead_put(struct db *db, const struct forward_dead *row);
+int __wrap_forward_dead_put(struct db *db, const struct forward_dead *row);
+int __real_event_read(struct event_reader *r, int64_t from_seq, const struct event_filter *of, int max,
+                      struct event_rows *ret);
+int __wrap_event_read(struct event_reader *r, int64_t from_seq, const struct event_filter *of, int max,
+                      struct event_rows *ret);
+
+int __wrap_forward_blocked_put(struct db *db, int64_t destination, struct str bridge, struct str session,
+                               int64_t seq)
+{
+    return t.fail_blocked ? t.fail_blocked
+                          : __real_forward_blocked_put(db, destination, bridge, session, seq);
+}
+
+int __wrap_forward_retry_put(struct db *db, int64_t destination, const struct forward_retry *row)
+{
+    return t.fail_retry ? t.fail_retry : __real_forward_retry_put(db, destination, row);
+}
+
+int __wrap_forward_dead_put(struct db *db, const struct forward_dead *row)
+{
+    return t.fail_dead ? t.fail_dead : __real_forward_dead_put(db, row);
+}
+
+int __wrap_event_read(struct event_reader *r, int64_t from_seq, const struct event_filter *of, int max,
+                      struct event_rows *ret)
+{
+    return t.fail_read ? t.fail_read : __real_event_read(r, from_seq, of, max, ret);
+}
 
 /* ---- the scene ------------------------------------------------------------------------------- */
 
@@ -191,7 +230,7 @@ static void delivered(struct backlog_entry e)
     backlog_release(t.backlog, &e, 1);
 }
 
-static void failed(struct backlog_entry e)
+static int fail_it(struct backlog_entry e)
 {
     const struct delivery_failure_facts facts = { .schedule = &schedule,
                                                   .fault = true,
@@ -200,7 +239,12 @@ static void failed(struct backlog_entry e)
                                                   .now_ms = t.clock.boot };
     const struct delivery_error error = { .status = 500, .detail = "answered 500" };
 
-    assert_int_equal(backlog_failed(t.backlog, &e, &t.breaker, &facts, &error), 0);
+    return backlog_failed(t.backlog, &e, &t.breaker, &facts, &error);
+}
+
+static void failed(struct backlog_entry e)
+{
+    assert_int_equal(fail_it(e), 0);
     backlog_release(t.backlog, &e, 1);
 }
 
@@ -436,6 +480,153 @@ static void very_many_events_behind_a_failed_one_are_found_in_the_log(void **sta
     assert_int_equal(seq_of(take()), 0);
 }
 
+/* ---- what cannot be written or read ----------------------------------------------------------- */
+
+/* Nothing counts as kept that is not: the group commit knows, and all is read anew. */
+static void an_error_of_forward_db_is_not_lost_on_its_way(void **state)
+{
+    struct backlog_entry e;
+
+    write_log(10, 1);
+    open_backlog();
+    read_log(1, 2);
+    e = take();
+    t.fail_retry = -ENOSPC;
+    assert_int_equal(fail_it(e), -ENOSPC);
+    assert_int_equal(group_commit_end(t.commit), -ENOSPC);
+    crash();
+    t.fail_retry = 0;
+    open_backlog();
+    read_log(1, 2);
+    e = take();
+    assert_int_equal(seq_of(e), 1);
+    t.fail_blocked = -ENOSPC; /* of the one behind it */
+    assert_int_equal(fail_it(e), -ENOSPC);
+    assert_int_equal(group_commit_end(t.commit), -ENOSPC);
+    crash();
+    t.fail_blocked = 0;
+    open_backlog();
+    read_log(1, 10);
+    for (int64_t seq = 1; seq <= 10; seq++) {
+        e = take();
+        assert_int_equal(seq_of(e), seq);
+        delivered(e);
+    }
+}
+
+static void an_event_that_cannot_become_a_dead_letter_is_still_there(void **state)
+{
+    struct backlog_entry e;
+
+    write_log(1, 1);
+    open_backlog();
+    read_log(1, 1);
+    for (int i = 1; i < schedule.n; i++) {
+        failed(take());
+        t.breaker.taken++; /* of another session, meanwhile */
+        commit();
+        clock_step(&t.clock, 120000);
+        (void)backlog_wake(t.backlog, t.clock.boot);
+    }
+    e = take();
+    t.breaker.taken++;
+    t.fail_dead = -ENOSPC;
+    assert_int_equal(fail_it(e), -ENOSPC);
+    assert_int_equal(group_commit_end(t.commit), -ENOSPC);
+    crash();
+    t.fail_dead = 0;
+    open_backlog();
+    clock_step(&t.clock, 120000);
+    (void)backlog_wake(t.backlog, t.clock.boot);
+    assert_int_equal(t.dead.n, 0);
+    assert_int_equal(seq_of(take()), 1);
+}
+
+static void a_log_that_cannot_be_read_for_a_moment_is_read_again(void **state)
+{
+    struct backlog_entry e;
+    int64_t due;
+
+    write_log(2, 1);
+    open_backlog();
+    read_log(1, 2);
+    failed(take());
+    clock_step(&t.clock, 120000);
+    (void)backlog_wake(t.backlog, t.clock.boot);
+    t.fail_read = -EIO;
+    assert_int_equal(seq_of(take()), 0);
+    t.fail_read = 0;
+    due = backlog_wake(t.backlog, t.clock.boot);
+    assert_in_range(due, t.clock.boot, t.clock.boot + 1000);
+    clock_step(&t.clock, 1000);
+    (void)backlog_wake(t.backlog, t.clock.boot);
+    e = take();
+    assert_int_equal(seq_of(e), 1);
+    delivered(e);
+    assert_int_equal(seq_of(take()), 2);
+}
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+static void the_memory_of_events_is_free_again(void **state)
+{
+    struct backlog_counts c;
+    struct backlog_entry e;
+
+    write_log(20, 5);
+    open_backlog();
+    read_log(1, 20);
+    failed(take());
+    while (seq_of(e = take()) > 0)
+        delivered(e);
+    backlog_count(t.backlog, &c);
+    assert_int_equal(c.events, 0);
+    assert_int_equal(c.bytes, 0);
+}
+
+/* Those in flight are still needed by their requests. */
+static void what_is_in_flight_stays_in_memory_when_it_runs_short(void **state)
+{
+    struct backlog_counts c;
+    struct backlog_entry e;
+
+    write_log(5, 1);
+    open_backlog();
+    read_log(1, 5);
+    e = take();
+    assert_int_equal(backlog_spill(t.backlog, 0), 0);
+    backlog_count(t.backlog, &c);
+    assert_int_equal(c.events, 1);
+    assert_int_equal(seq_of(e), 1);
+    delivered(e);
+    for (int64_t seq = 2; seq <= 5; seq++) {
+        e = take();
+        assert_int_equal(seq_of(e), seq);
+        delivered(e);
+    }
+}
+
+static void of_two_sessions_that_wait_the_first_wakes_it(void **state)
+{
+    int64_t first, due;
+
+    write_log(2, 2);
+    open_backlog();
+    read_log(1, 2);
+    failed(take());
+    first = backlog_wake(t.backlog, t.clock.boot);
+    clock_step(&t.clock, (first - t.clock.boot) / 2);
+    failed(take());
+    assert_int_equal(backlog_wake(t.backlog, t.clock.boot), first);
+    clock_step(&t.clock, first - t.clock.boot);
+    due = backlog_wake(t.backlog, t.clock.boot);
+    assert_true(due > first); /* and the other one is not forgotten */
+    assert_int_equal(seq_of(take()), 1);
+    assert_int_equal(seq_of(take()), 0);
+    (void)backlog_wake(t.backlog, due);
+    assert_int_equal(seq_of(take()), 2);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -449,6 +640,12 @@ int main(void)
         TEST(the_cursor_waits_for_a_checkpoint_that_moved_everything),
         TEST(events_that_the_log_lost_become_a_dead_letter),
         TEST(an_event_that_waits_can_be_skipped),
+        TEST(an_error_of_forward_db_is_not_lost_on_its_way),
+        TEST(an_event_that_cannot_become_a_dead_letter_is_still_there),
+        TEST(a_log_that_cannot_be_read_for_a_moment_is_read_again),
+        TEST(the_memory_of_events_is_free_again),
+        TEST(what_is_in_flight_stays_in_memory_when_it_runs_short),
+        TEST(of_two_sessions_that_wait_the_first_wakes_it),
         TEST(very_many_events_behind_a_failed_one_are_found_in_the_log),
     };
 
