@@ -145,52 +145,95 @@ static void on_over_end(struct worker_bridge *b)
     loop_stop(app_loop(b->worker->app));
 }
 
-/* Spacing counts from the moment at which the request left, at the latest: not from the one at which it was made. */
-static void test_a_worker_that_is_stopped_while_it_sends_records_the_later_time(void **state)
+/* A worker of one bridge in a folder of its own, whose state.db has one session that it has claimed. */
+struct scene {
+    char dir[32], data_dir[64], url[64];
+    struct worker w;
+    struct worker_bridge *bridge;
+    struct db *db;
+    struct rng rng;
+    struct claim claim;
+};
+
+static void open_scene(struct scene *s, uint16_t port, char *hook)
 {
-    char dir[] = "/tmp/zk-call-XXXXXX", data_dir[64], url[64];
     char program[] = "x", quiet[] = "--log=error", no_admin[] = "--admin-listen=off",
          driver[] = "--whatsapp-bridge=contract";
-    char *argv[] = { program, quiet, no_admin, url, driver, data_dir, NULL };
-    static struct worker w = WORKER_NULL;
-    struct reconnect_row row = { 0 };
-    struct worker_bridge *b;
-    struct db *db = NULL;
-    struct claim claim;
-    struct rng rng;
-    pthread_t bridge;
-    uint16_t port;
-    int listener = listen_on_loopback(&port);
+    char *argv[] = { program, quiet, no_admin, s->url, driver, s->data_dir, hook, NULL };
 
+    *s = (struct scene){ .w = WORKER_NULL };
+    jumping = (struct jumping){ .until = 0 };
     clock_init(&jumping.real);
     jumping.clock = jumping.real;
     jumping.clock.wall_ms = jumping_wall_ms;
     jumping.clock.boot_ms = jumping_boot_ms;
-    rng_init(&rng, 1);
-    assert_non_null(test_folder(dir));
-    (void)snprintf(data_dir, sizeof data_dir, "--data-dir=%s", dir);
-    (void)snprintf(url, sizeof url, "--whatsapp-api-url=http://127.0.0.1:%u", port);
-    assert_int_equal(db_open_state(dir, &db), 0);
-    claim = claimed_session(db, &rng);
-    assert_int_equal(pthread_create(&bridge, NULL, answer_one, &listener), 0);
+    rng_init(&s->rng, 1);
+    (void)snprintf(s->dir, sizeof s->dir, "/tmp/zk-call-XXXXXX");
+    assert_non_null(test_folder(s->dir));
+    (void)snprintf(s->data_dir, sizeof s->data_dir, "--data-dir=%s", s->dir);
+    (void)snprintf(s->url, sizeof s->url, "--whatsapp-api-url=http://127.0.0.1:%u", port);
+    assert_int_equal(db_open_state(s->dir, &s->db), 0);
+    s->claim = claimed_session(s->db, &s->rng);
     assert_int_equal(
-        worker_open(&w, &(const struct app_start){ .argc = 6, .argv = argv, .clock = &jumping.clock }), 0);
-    b = container_of(w.bridges.next, struct worker_bridge, link);
-    b->driver = bridge_driver_find("contract");
+        worker_open(&s->w,
+                    &(const struct app_start){ .argc = hook ? 7 : 6, .argv = argv, .clock = &jumping.clock }),
+        0);
+    s->bridge = container_of(s->w.bridges.next, struct worker_bridge, link);
+    s->bridge->driver = bridge_driver_find("contract");
+}
 
+/* The attempt, until its end is recorded. */
+static struct reconnect_row call_to_its_end(struct scene *s)
+{
+    struct reconnect_row row = { 0 };
+
+    call_start(s->bridge, &s->claim, jumping.real.boot_ms(&jumping.real), on_over_end);
+    assert_int_equal(s->bridge->n_calls, 1);
+    assert_int_equal(loop_run(app_loop(s->w.app)), 0);
+    assert_int_equal(reconnects_find(s->db, "main", "s1", &row), 0);
+    return row;
+}
+
+static void close_scene(struct scene *s)
+{
+    s->w.closing = true;
+    worker_close(&s->w);
+    assert_int_equal(app_close(s->w.app, 0), 0);
+    db_close(s->db);
+}
+
+/* Spacing counts from the moment at which the request left, at the latest: not from the one at which it was made. */
+static void test_a_worker_that_is_stopped_while_it_sends_records_the_later_time(void **state)
+{
+    static struct scene s;
+    struct reconnect_row row;
+    pthread_t bridge;
+    uint16_t port;
+    int listener = listen_on_loopback(&port);
+
+    assert_int_equal(pthread_create(&bridge, NULL, answer_one, &listener), 0);
+    open_scene(&s, port, NULL);
     jumping.until = 2; /* after the time that is left was reckoned */
-    call_start(b, &claim, jumping.real.boot_ms(&jumping.real), on_over_end);
-    assert_int_equal(b->n_calls, 1);
-    assert_int_equal(loop_run(app_loop(w.app)), 0);
-    assert_int_equal(reconnects_find(db, "main", "s1", &row), 0);
-    assert_true(row.retry.last_sent >= claim.claimed_at + STOPPED_MS);
-
+    row = call_to_its_end(&s);
+    assert_true(row.retry.last_sent >= s.claim.claimed_at + STOPPED_MS);
     assert_int_equal(pthread_join(bridge, NULL), 0);
-    w.closing = true;
-    worker_close(&w);
-    assert_int_equal(app_close(w.app, 0), 0);
-    db_close(db);
+    close_scene(&s);
     (void)close(listener);
+}
+
+/* A bridge that was restarted takes a minute to log its sessions in; until then another restart would be one too many. */
+static void test_a_restarted_bridge_has_longer_than_a_called_one(void **state)
+{
+    static struct scene s;
+    char hook[] = "--reconnect-hook=exec:/bin/true";
+    struct reconnect_row row;
+
+    open_scene(&s, 1, hook);
+    s.bridge->by_hook = true;
+    row = call_to_its_end(&s);
+    assert_int_equal(row.retry.phase, RETRY_VERIFYING);
+    assert_true(row.retry.verify_until >= s.claim.claimed_at + 2 * policy_default.verify_ms);
+    close_scene(&s);
 }
 
 int main(void)
@@ -199,6 +242,7 @@ int main(void)
         cmocka_unit_test(test_an_answer_counts_against_the_session_only_when_it_is_about_it),
         cmocka_unit_test(test_a_claim_that_took_too_long_is_not_called_for),
         cmocka_unit_test(test_a_worker_that_is_stopped_while_it_sends_records_the_later_time),
+        cmocka_unit_test(test_a_restarted_bridge_has_longer_than_a_called_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

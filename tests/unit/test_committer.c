@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +45,34 @@ int __wrap_cursor_min(struct db *state, int64_t *ret_seq)
     return 0;
 }
 
+/* Transactions of the commit thread: it waits for a permit while there is a gate, and then may fail. */
+int __real_event_log_begin(struct event_log *l);
+int __wrap_event_log_begin(struct event_log *l);
+bool __real_event_log_sync_failed(const struct event_log *l);
+bool __wrap_event_log_sync_failed(const struct event_log *l);
+static atomic_int begin_error, begun, sync_failed;
+static atomic_bool gate;
+static sem_t permits;
+
+int __wrap_event_log_begin(struct event_log *l)
+{
+    while (gate && sem_wait(&permits) != 0)
+        ;
+    begun++;
+    return begin_error ? begin_error : __real_event_log_begin(l);
+}
+
+bool __wrap_event_log_sync_failed(const struct event_log *l)
+{
+    return sync_failed || __real_event_log_sync_failed(l);
+}
+
+static void open_gate(void)
+{
+    gate = false;
+    (void)sem_post(&permits);
+}
+
 struct world {
     char dir[64];
     struct loop *loop;
@@ -52,13 +81,18 @@ struct world {
     struct commit_item item;
     uint8_t digest[EVENT_DIGEST_BYTES];
     int n;
+    int max_waiting; /* the loop goes on while more than this wait */
+    bool until_well; /* it ends when the log can be written */
 };
 
 static void on_done(void *ctx, struct list *items)
 {
     struct world *w = ctx;
+    struct committer_status s;
 
-    if (!list_empty(items))
+    committer_status(w->committer, &s);
+    if (w->until_well ? s.result == 0
+                      : !list_empty(items) && committer_waiting(w->committer) <= w->max_waiting)
         loop_stop(w->loop);
 }
 
@@ -83,7 +117,9 @@ static int open_world(void **state)
     (void)snprintf(w->dir, sizeof w->dir, "/tmp/zk_committer_XXXXXX");
     assert_non_null(test_folder(w->dir));
     cursor = 0;
-    state_error = 0;
+    state_error = begin_error = begun = sync_failed = 0;
+    gate = false;
+    assert_int_equal(sem_init(&permits, 0, 0), 0);
     assert_int_equal(loop_open(&w->loop), 0);
     assert_int_equal(timer_open(w->loop, on_patience, w, &w->patience), 0);
     assert_int_equal(committer_open(w->loop, &o, &w->committer, &pid), 0);
@@ -97,6 +133,7 @@ static int close_world(void **state)
     struct world *w = *state;
     char path[128];
 
+    open_gate();
     committer_close(w->committer);
     timer_close(w->patience);
     assert_int_equal(loop_close(w->loop), 0);
@@ -109,24 +146,41 @@ static int close_world(void **state)
     return 0;
 }
 
-/* One event that is old already, until it is committed. */
-static void commit_one(struct world *w)
+/* Until on_done() ends it. */
+static void run_loop(struct world *w)
 {
-    memcpy(w->digest, &(int){ ++w->n }, sizeof w->n);
-    w->item = (struct commit_item){ .kind = COMMIT_EVENT,
-                                    .event = { .at = 1000 + w->n,
-                                               .type = STR_LIT("message.received"),
-                                               .bridge = STR_LIT("main"),
-                                               .session = STR_LIT("s"),
-                                               .message_id = STR_LIT(""),
-                                               .body = STR_LIT("{}"),
-                                               .key_digest = w->digest } };
-    committer_add(w->committer, &w->item);
     timer_start(w->patience, PATIENCE_MS);
     (void)loop_run(w->loop);
     timer_stop(w->patience);
-    assert_int_equal(w->item.result, 0);
+}
+
+/* An event that is old already. */
+static struct commit_item *event(struct world *w, struct commit_item *item)
+{
+    memcpy(w->digest, &(int){ ++w->n }, sizeof w->n);
+    *item = (struct commit_item){ .kind = COMMIT_EVENT,
+                                  .event = { .at = 1000 + w->n,
+                                             .type = STR_LIT("message.received"),
+                                             .bridge = STR_LIT("main"),
+                                             .session = STR_LIT("s"),
+                                             .message_id = STR_LIT(""),
+                                             .body = STR_LIT("{}"),
+                                             .key_digest = w->digest } };
+    return item;
+}
+
+/* Until it has come back. */
+static int try_one(struct world *w)
+{
+    committer_add(w->committer, event(w, &w->item));
+    run_loop(w);
     assert_int_equal(committer_waiting(w->committer), 0);
+    return w->item.result;
+}
+
+static void commit_one(struct world *w)
+{
+    assert_int_equal(try_one(w), 0);
 }
 
 /* Commits until the cursors were looked up once more and a commit has gone by them. */
@@ -198,6 +252,89 @@ static void nothing_stays_counted(void **state)
     assert_int_equal(committer_waiting(w->committer), 0);
 }
 
+/* The same of bytes: as many as may wait, several times over. */
+static void no_bytes_stay_counted(void **state)
+{
+    static char body[16 * 1024 * 1024];
+    struct world *w = *state;
+
+    begin_error = -ENOSPC; /* nothing is written of them */
+    for (size_t bytes = 0; bytes <= 3 * (size_t)COMMITTER_BYTES_MAX; bytes += sizeof body) {
+        assert_true(committer_accepts(w->committer));
+        event(w, &w->item)->event.body = (struct str){ body, sizeof body };
+        committer_add(w->committer, &w->item);
+        run_loop(w);
+        assert_int_equal(w->item.result, -ENOSPC);
+    }
+    assert_true(committer_accepts(w->committer));
+}
+
+/* An overload is over when there is room again, not only when nothing waits any more. */
+static void it_accepts_again_while_some_still_wait(void **state)
+{
+    struct commit_item *items = calloc(COMMITTER_ITEMS_MAX, sizeof *items);
+    struct world *w = *state;
+    int wait = COMMITTER_ITEMS_MAX * COMMITTER_RESUME_PART;
+
+    assert_non_null(items);
+    begin_error = -ENOSPC;
+    gate = true;
+    for (int i = 0; i < COMMITTER_ITEMS_MAX; i++) {
+        assert_true(committer_accepts(w->committer));
+        committer_add(w->committer, event(w, &items[i]));
+    }
+    assert_false(committer_accepts(w->committer));
+    w->max_waiting = COMMITTER_ITEMS_MAX - 1;
+    (void)sem_post(&permits);
+    (void)sem_post(&permits); /* one may be of an idle iteration */
+    run_loop(w);
+    assert_false(committer_accepts(w->committer)); /* a batch less is not enough: it would flap */
+    for (int batches = wait / COMMIT_EVENTS_MAX / 2; batches > 0; batches--)
+        (void)sem_post(&permits);
+    w->max_waiting = wait - 1;
+    run_loop(w);
+    assert_true(committer_waiting(w->committer) > 0);
+    assert_true(committer_accepts(w->committer));
+    w->max_waiting = 0;
+    open_gate();
+    run_loop(w);
+    free(items);
+}
+
+/* After a failed fsync nobody knows what is on disk, whatever the next one says. */
+static void after_a_failed_fsync_nothing_is_tried_any_more(void **state)
+{
+    struct committer_status s;
+    struct world *w = *state;
+    int before;
+
+    commit_one(w);
+    begin_error = -EIO;
+    sync_failed = true;
+    assert_int_equal(try_one(w), -EIO);
+    committer_status(w->committer, &s);
+    assert_true(s.fatal);
+    begin_error = 0;
+    before = begun;
+    assert_int_equal(try_one(w), -EIO);
+    assert_int_equal(begun, before);
+}
+
+/* Without a webhook: senders that were refused may come back much later. */
+static void a_log_that_failed_is_tried_again_without_a_webhook(void **state)
+{
+    struct committer_status s;
+    struct world *w = *state;
+
+    begin_error = -ENOSPC;
+    assert_int_equal(try_one(w), -ENOSPC);
+    begin_error = 0;
+    w->until_well = true;
+    run_loop(w);
+    committer_status(w->committer, &s);
+    assert_int_equal(s.result, 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
 
 int main(void)
@@ -206,6 +343,10 @@ int main(void)
         TEST(an_error_of_state_db_is_no_missing_consumer),
         TEST(a_commit_touches_the_lock_file),
         TEST(nothing_stays_counted),
+        TEST(no_bytes_stay_counted),
+        TEST(it_accepts_again_while_some_still_wait),
+        TEST(after_a_failed_fsync_nothing_is_tried_any_more),
+        TEST(a_log_that_failed_is_tried_again_without_a_webhook),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
