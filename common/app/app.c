@@ -42,7 +42,6 @@ struct app {
     struct inner_loop *admin_loop; /* NULL: the admin port is served by the loop itself */
     struct admin *admin;
     struct app_publisher *publisher;
-    struct http_client *client;
     struct timer *trim, *grace, *watchdog, *beat;
     struct heartbeat *heartbeat; /* NULL: this program writes none */
     struct promises *promises;   /* NULL: the store is a folder */
@@ -310,7 +309,6 @@ int app_close(struct app *a, int r)
     }
     if (!a)
         return (int)code;
-    http_client_close(a->client);
     app_publisher_close(a->publisher);
     admin_free(a->admin);
     if (a->admin_loop)
@@ -344,15 +342,6 @@ struct clock *app_clock(struct app *a)
 struct rng *app_rng(struct app *a)
 {
     return a->rng;
-}
-
-int app_http_client(struct app *a, int max_connections, struct http_client **ret)
-{
-    int r = a->client ? 0 : http_client_open(a->loop, max_connections, &a->client);
-
-    if (r == 0)
-        *ret = a->client;
-    return r;
 }
 
 void app_check_add(struct app *a, const struct app_check *check)

@@ -15,7 +15,6 @@
 #include "common/app/app_spec.h"
 #include "common/app/backoff.h"
 #include "common/io/bus.h"
-#include "common/io/http_client.h"
 #include "common/io/http_server.h"
 #include "common/io/loop.h"
 #include "proto/message.h"
@@ -39,8 +38,6 @@ int app_close(struct app *a, int r);
 struct loop *app_loop(struct app *a);
 struct clock *app_clock(struct app *a);
 struct rng *app_rng(struct app *a);
-/* Opened at the first call, up to @max_connections of the first caller. */
-int app_http_client(struct app *a, int max_connections, struct http_client **ret);
 void app_check_add(struct app *a, const struct app_check *check); /* copied; at most 8 */
 /* Called once at SIGTERM, before the loop ends: the service stops accepting, finishes within 10 s and calls
  * app_stopped(). Without one the loop stops at once. */

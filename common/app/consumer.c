@@ -47,7 +47,6 @@ struct consumer {
     int64_t commit_look_ms; /* when the last look for a commit is or was due, of the loop */
     char log_id[16];        /* of the log the position belongs to, "" unknown */
     char prefix[PREFIX_MAX];
-    bool looked;  /* the head is known */
     bool failing; /* on_error was called */
     bool paused, stopped;
     bool at_once; /* the timer is set to fire at once */
@@ -238,7 +237,6 @@ static void look(struct consumer *c)
         return;
     }
     c->head = c->rows.head_seq;
-    c->looked = true;
     took(c);
 }
 
@@ -325,9 +323,4 @@ int64_t consumer_position(const struct consumer *c)
 int64_t consumer_head(const struct consumer *c)
 {
     return c->head;
-}
-
-bool consumer_is_live(const struct consumer *c)
-{
-    return c->looked && !c->failing && c->position >= c->head;
 }

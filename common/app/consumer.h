@@ -51,5 +51,4 @@ void consumer_resume(struct consumer *c);
 void consumer_notify(struct consumer *c);            /* look now */
 int64_t consumer_position(const struct consumer *c); /* newest seq handed out */
 int64_t consumer_head(const struct consumer *c);     /* newest known seq */
-bool consumer_is_live(const struct consumer *c);     /* position has reached the head */
 void consumer_close(struct consumer *c);

@@ -288,11 +288,6 @@ void dest_breaker_retry_now(struct dest_breaker *g, int64_t now_ms)
         g->breaker.until = now_ms;
 }
 
-void dest_breaker_forget(struct dest_breaker *g, int64_t period)
-{
-    g->breaker = breaker_forget(&g->breaker, period);
-}
-
 bool dest_breaker_suspects(const struct dest_breaker *g)
 {
     return g->sessions == DEST_BREAKER_SESSIONS;

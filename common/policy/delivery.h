@@ -138,8 +138,6 @@ enum dest_breaker_change dest_breaker_answer(struct dest_breaker *g, const struc
                                              int64_t now_ms, bool *ret_counts);
 /* An operator wants it tried now: a pause ends, an open breaker lets its probe go. */
 void dest_breaker_retry_now(struct dest_breaker *g, int64_t now_ms);
-/* One will never be answered (cancelled). */
-void dest_breaker_forget(struct dest_breaker *g, int64_t period);
 /* The row of faults holds several sessions and no good answer: an event is not given up in it. */
 bool dest_breaker_suspects(const struct dest_breaker *g);
 /* Nothing was answered well since a failure. */

@@ -415,12 +415,6 @@ bool retry_fault_is_own(const struct retry_fault *f)
     return f->well > 0 || (f->answered && f->bad == 0 && f->bridge_well);
 }
 
-bool retry_is_lapsed(const struct policy *p, const struct retry *r, int64_t now)
-{
-    return (r->phase == RETRY_CALLING && now >= r->lease_until) ||
-           (r->phase == RETRY_VERIFYING && now >= r->verify_until + p->freshness_ms);
-}
-
 struct retry retry_repair(const struct policy *p, const struct retry *r, enum session_state state,
                           uint64_t rand64, int64_t now, enum attempt_outcome *ret_outcome)
 {

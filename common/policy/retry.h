@@ -228,9 +228,8 @@ struct retry_fault {
 };
 bool retry_fault_is_own(const struct retry_fault *f);
 
-/* CALLING past its lease (the worker died), or VERIFYING past its time and freshness_ms (nobody looked). */
-bool retry_is_lapsed(const struct policy *p, const struct retry *r, int64_t now);
-/* Ends a lapsed attempt: WORKER_LOST, UNCONFIRMED, or SUCCEEDED when it is recorded connected. */
+/* Ends a lapsed attempt, one that is CALLING past its lease (the worker died) or VERIFYING past its time and freshness_ms
+ * (nobody looked): WORKER_LOST, UNCONFIRMED, or SUCCEEDED when it is recorded connected. */
 struct retry retry_repair(const struct policy *p, const struct retry *r, enum session_state state,
                           uint64_t rand64, int64_t now, enum attempt_outcome *ret_outcome);
 

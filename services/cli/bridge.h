@@ -4,6 +4,7 @@
 #pragma once
 
 #include "common/bridge/detect.h"
+#include "common/io/http_client.h"
 #include "services/cli/cli.h"
 
 struct cli_bridge {

@@ -22,8 +22,6 @@
 #include "services/cli/terminal.h"
 
 #define LAST_DEFAULT 20
-/* A limit that was not given. */
-#define NO_LIMIT (-1)
 
 struct events_settings {
     struct cli_settings cli;

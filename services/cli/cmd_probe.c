@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/io/http_client.h"
 #include "services/cli/cli.h"
 #include "services/cli/commands.h"
 

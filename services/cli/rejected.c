@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "common/base/mem.h"
+#include "common/io/http_client.h"
 #include "services/cli/cli.h"
 
 /* webhook-ingest answers within a commit; a disk that takes longer is a problem of its own. */

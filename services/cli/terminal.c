@@ -26,7 +26,7 @@ bool terminal_colours(void)
 
 void terminal_paint(struct buf *out, bool on, enum terminal_colour c, const char *text)
 {
-    static const char *const codes[] = { "", "\033[31m", "\033[33m", "\033[32m", "\033[1m" };
+    static const char *const codes[] = { "", "\033[31m", "\033[33m", "\033[32m" };
 
     if (on && c != TERMINAL_PLAIN)
         (void)buf_addf(out, "%s%s\033[0m", codes[c], text);

@@ -15,7 +15,7 @@ bool terminal_is_one(void);  /* stdout is a terminal */
 int terminal_columns(void);  /* of stdout; TERMINAL_COLUMNS when it is none or does not say */
 bool terminal_colours(void); /* a terminal, TERM is not "dumb", and NO_COLOR (no-color.org) is not set */
 
-enum terminal_colour { TERMINAL_PLAIN, TERMINAL_RED, TERMINAL_YELLOW, TERMINAL_GREEN, TERMINAL_BOLD };
+enum terminal_colour { TERMINAL_PLAIN, TERMINAL_RED, TERMINAL_YELLOW, TERMINAL_GREEN };
 /* Appends @text in this colour if @on, else as it is. */
 void terminal_paint(struct buf *out, bool on, enum terminal_colour c, const char *text);
 

@@ -46,7 +46,6 @@ struct committer {
     int64_t cursors_at_us;
     struct age_clock age;
     int64_t checkpoint_at; /* frames at which the next one is due */
-    int64_t idle_at_us;    /* when the last idle iteration was */
     int64_t touch_in_ms;   /* the notification of a commit is due then, 0: none is */
 
     /* The loop's thread only. */

@@ -16,7 +16,6 @@ struct refusals {
     int64_t logged_ms[REFUSAL_N]; /* loop time of the last line; 0: none yet */
     int64_t more[REFUSAL_N];      /* since then */
 };
-#define REFUSALS_NULL ((struct refusals){ 0 })
 
 struct refusal {
     enum refusal_reason reason;

@@ -191,13 +191,11 @@ static void test_all_rows_in_order_in_batches(void **state)
 {
     write_events(600);
     open_consumer(0, NULL);
-    assert_false(consumer_is_live(t.consumer));
     run_until(600);
     check_seen(1, 600);
     assert_true(t.batches >= 3);
     assert_int_equal(consumer_position(t.consumer), 600);
     assert_int_equal(consumer_head(t.consumer), 600);
-    assert_true(consumer_is_live(t.consumer));
 }
 
 static void test_begins_after_its_position(void **state)
@@ -343,7 +341,7 @@ static void test_nothing_that_matches_is_told_as_moved(void **state)
     assert_int_equal(t.n, 0);
     assert_int_equal(t.moved, 1);
     assert_int_equal(consumer_position(t.consumer), 30);
-    assert_true(consumer_is_live(t.consumer));
+    assert_int_equal(consumer_head(t.consumer), 30);
 }
 
 static void test_a_replaced_log_is_read_from_its_start(void **state)

@@ -398,19 +398,6 @@ static void what_is_known_to_fail_shuts_nothing(void **state)
     shut_by_faults(&s);
 }
 
-static void a_probe_that_is_never_answered_may_be_made_again(void **state)
-{
-    struct scene s = scene_new();
-    int64_t period;
-
-    shut(&s);
-    s.now += DEST_BREAKER_OPEN_MAX_MS;
-    period = dest_breaker_take(&s.breaker, s.now);
-    assert_false(may(&s));
-    dest_breaker_forget(&s.breaker, period);
-    assert_true(may(&s));
-}
-
 /* ---- the tries of an event ------------------------------------------------------------------- */
 
 struct event_life {
@@ -633,7 +620,6 @@ int main(void)
         cmocka_unit_test(nobody_is_tried_where_nobody_listens),
         cmocka_unit_test(an_old_good_answer_opens_it),
         cmocka_unit_test(what_is_known_to_fail_shuts_nothing),
-        cmocka_unit_test(a_probe_that_is_never_answered_may_be_made_again),
         cmocka_unit_test(an_event_that_fails_while_others_are_taken_is_given_up_by_its_schedule),
         cmocka_unit_test(alone_nobody_can_tell_and_nothing_is_given_up),
         cmocka_unit_test(alone_a_refused_body_is_given_up),

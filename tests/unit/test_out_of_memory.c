@@ -3,6 +3,7 @@
  * closed after the nth. For every n, the answer is an error or a success that is true, nothing is leaked, and nothing
  * is acknowledged and lost.
  */
+#include "common/io/http_client.h"
 #include "tests/unit/cmocka_all.h"
 
 #include <errno.h>
@@ -196,13 +197,14 @@ static int use_app(void)
     };
     char *const argv[] = { (char[]){ "x" }, (char[]){ "--log=error" }, NULL };
     struct app_settings settings = { 0 };
-    struct http_client *client;
+    struct http_client *client = NULL;
     struct app *app = NULL;
     int r = app_open(&spec, APP_START(2, argv), &settings, &app);
 
     if (r != 0)
         return r;
-    r = app_http_client(app, 2, &client);
+    r = http_client_open(app_loop(app), 2, &client);
+    http_client_close(client);
     return app_close(app, r < 0 ? APP_EXIT(EXIT_NEGATIVE) : 0) == EXIT_DONE ? 0 : -ENOMEM;
 }
 

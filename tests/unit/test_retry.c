@@ -89,6 +89,13 @@ static void called(struct life *l, const struct policy *p, enum attempt_outcome 
     l->r = retry_called(p, &l->r, &call, l->state, 0, now, &l->outcome);
 }
 
+/* As the claim looks for them. */
+static bool is_lapsed(const struct policy *p, const struct retry *r, int64_t now)
+{
+    return (r->phase == RETRY_CALLING && now >= r->lease_until) ||
+           (r->phase == RETRY_VERIFYING && now >= r->verify_until + p->freshness_ms);
+}
+
 static void act(struct life *l, const struct policy *p, const struct step *s, int64_t now)
 {
     switch (s->op) {
@@ -126,7 +133,7 @@ static void act(struct life *l, const struct policy *p, const struct step *s, in
         l->r = retry_not_connected(p, &l->r, l->state, 0, now);
         break;
     case REPAIR:
-        assert_true(retry_is_lapsed(p, &l->r, now));
+        assert_true(is_lapsed(p, &l->r, now));
         l->r = retry_repair(p, &l->r, l->state, 0, now, &l->outcome);
         break;
     case ASK:
