@@ -127,8 +127,3 @@ int event_log_prune(struct event_log *l, const struct event_retention *rule, int
 {
     return l->engine->prune(l, rule, now_ms, rows_max, ret);
 }
-
-int event_log_used_bytes(struct event_log *l, int64_t *ret)
-{
-    return l->engine->used_bytes(l, ret);
-}

@@ -132,5 +132,3 @@ struct event_pruned {
  * so that seq goes on after it. Pages freed are used again, the file does not shrink. */
 int event_log_prune(struct event_log *l, const struct event_retention *rule, int64_t now_ms, int rows_max,
                     struct event_pruned *ret);
-/* Bytes of the file that are in use (freed pages are not). */
-int event_log_used_bytes(struct event_log *l, int64_t *ret);

@@ -36,7 +36,6 @@ struct event_log_engine {
     int (*holders)(const struct event_log *l, int64_t *ret_pids, int max);
     int (*prune)(struct event_log *l, const struct event_retention *rule, int64_t now_ms, int rows_max,
                  struct event_pruned *ret);
-    int (*used_bytes)(struct event_log *l, int64_t *ret);
 };
 
 /* An engine's event log begins with this. */

@@ -13,6 +13,7 @@
 
 #include "common/base/mem.h"
 #include "common/store/events_log.h"
+#include "common/store/sqlite/event_internal.h"
 #include "common/store/store.h"
 #include "tests/unit/test_folder.h"
 #include "tests/unit/test_store.h"
@@ -441,7 +442,7 @@ static void test_retention_by_size_uses_pages_again(void **state)
         (void)prune(f, &rule, 200);
         f->now += 1000;
     }
-    assert_int_equal(event_log_used_bytes(f->log, &used), 0);
+    assert_int_equal(sqlite_log_used_bytes(f->log, &used), 0);
     /* The keys of the horizon stay for any size: 40,000 of them, and 256 KiB of events. */
     assert_in_range(used, 40000 * 30 + 200 * 1024, 40000 * 50 + 400 * 1024);
     assert_true(event_log_oldest(f->log) > 33000);
@@ -501,7 +502,7 @@ static void test_the_disk_has_one_limit(void **state)
         sum.forced += t.forced;
         f->now += 60 * 1000;
     }
-    assert_int_equal(event_log_used_bytes(f->log, &used), 0);
+    assert_int_equal(sqlite_log_used_bytes(f->log, &used), 0);
     assert_true(used + rule.other_bytes < rule.disk_bytes + 256 * 1024);
     assert_true(sum.keys_early > 40000);
     assert_int_equal(sum.forced, 0);

@@ -505,7 +505,6 @@ static const struct event_log_engine log_engine = {
     .truncate = log_tidy,
     .holders = log_holders,
     .prune = pg_log_prune,
-    .used_bytes = pg_log_used_bytes,
 };
 
 int pg_log_open(const char *where, struct event_log **ret, int64_t *ret_pid)

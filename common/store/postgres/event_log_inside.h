@@ -59,4 +59,3 @@ int pg_log_drop_leftover(struct pg_log *l);
 
 int pg_log_prune(struct event_log *l, const struct event_retention *rule, int64_t now_ms, int rows_max,
                  struct event_pruned *ret);
-int pg_log_used_bytes(struct event_log *l, int64_t *ret);

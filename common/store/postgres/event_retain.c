@@ -84,9 +84,8 @@ static int expire_keys(struct pg_log *l, int64_t now_ms, int64_t horizon, struct
 /* ---- events ---------------------------------------------------------------------------------- */
 
 /* Rows that are removed from the beginning of a partition leave its size as it is: their part of it does not count as used. */
-int pg_log_used_bytes(struct event_log *log, int64_t *ret)
+static int measure_used_bytes(struct pg_log *l, int64_t *ret)
 {
-    struct pg_log *l = pg_log(log);
     int64_t number = l->log.oldest / PG_PARTITION_EVENTS;
     int64_t end = (number + 1) * PG_PARTITION_EVENTS - 1;
     int64_t gone = l->log.oldest - number * PG_PARTITION_EVENTS;
@@ -114,7 +113,7 @@ static int used_bytes(struct pg_log *l, int64_t *ret)
     int r = 0;
 
     if (l->used_at_ms == 0 || mono_ms() - l->used_at_ms >= USED_EVERY_MS) {
-        r = pg_log_used_bytes(&l->log, &l->used_bytes);
+        r = measure_used_bytes(l, &l->used_bytes);
         l->used_at_ms = mono_ms();
     }
     *ret = l->used_bytes;

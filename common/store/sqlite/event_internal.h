@@ -44,4 +44,5 @@ int sqlite_log_holders(const struct event_log *l, int64_t *ret_pids, int max);
 /* event_retain.c */
 int sqlite_log_prune(struct event_log *l, const struct event_retention *rule, int64_t now_ms, int rows_max,
                      struct event_pruned *ret);
+/* Bytes of the file that are in use (freed pages are not). */
 int sqlite_log_used_bytes(struct event_log *l, int64_t *ret);

@@ -294,7 +294,6 @@ static const struct event_log_engine log_engine = {
     .truncate = sqlite_log_truncate,
     .holders = sqlite_log_holders,
     .prune = sqlite_log_prune,
-    .used_bytes = sqlite_log_used_bytes,
 };
 
 int sqlite_log_open(const char *dir, struct event_log **ret, int64_t *ret_pid)
