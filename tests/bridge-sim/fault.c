@@ -104,6 +104,11 @@ bool fault_holds(struct sim_fault *f, struct http_req *r, int64_t ms,
     return hold(f, -1, r, ms, done, ctx);
 }
 
+int fault_held(const struct sim_fault *f)
+{
+    return f->n_held;
+}
+
 /* ---- orders ---------------------------------------------------------------------------------- */
 
 static void clear(struct sim_fault *f, int order)

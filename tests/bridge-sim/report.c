@@ -50,6 +50,7 @@ static void put_counters(struct json_out *j, const struct sim *s)
     json_int(j, "reconnects", c->reconnects);
     json_int(j, "restarts", c->restarts);
     json_int(j, "api_calls", c->api_calls);
+    json_int(j, "held", fault_held(s->fault));
     put_answers(j, c);
 }
 

@@ -281,7 +281,8 @@ bool fault_holds(struct sim_fault *f, struct http_req *r, int64_t ms,
                  void (*done)(void *ctx, struct http_req *r), void *ctx);
 bool fault_takes(struct sim_fault *f, struct http_req *r, void (*done)(void *ctx, struct http_req *r),
                  void *ctx);
-void fault_forget(struct sim_fault *f); /* the held calls are gone with their server */
+int fault_held(const struct sim_fault *f); /* calls that hang or are slow now */
+void fault_forget(struct sim_fault *f);    /* the held calls are gone with their server */
 
 /* ---- sending --------------------------------------------------------------------------------- */
 /* One webhook under way. */

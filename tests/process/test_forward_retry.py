@@ -201,10 +201,13 @@ def test_many_dead_letters_are_retried_in_bulk_and_live_events_go_on(stack, make
     backend = make_backend()
     sessions = [f"bad{i}" for i in range(8)]
     letters = len(make_dead(stack, backend, 64, sessions))
-    backend.answer = lambda d: time.sleep(0.1) or 200  # eight at once: the letters alone take most of a second
+    posted = threading.Event()
+    backend.answer = lambda d: posted.wait(zk.PATIENCE) and time.sleep(0.02) or 200  # the first letters wait for the live events
     taken = len(backend.taken())
     stack.cli("forward", "dead", "retry", "--all", check=True)
+    wait_until("letters are under way", lambda: backend.under_way > 0)
     live = post_events(stack, 30, ["live"], prefix="L")
+    posted.set()
     wait_until("all of them are taken", lambda: len(backend.taken()) >= taken + letters + len(live))
     wait_until("no letter is left", lambda: dead(stack) == [])
     got = backend.taken()[taken:]

@@ -165,7 +165,7 @@ def test_after_a_restart_an_attempt_has_a_minute(stack):
         return row if row and row[0] == 3 else None
 
     phase, called_at, verify_until = zk.wait_until("the attempt is watched", watched)
-    assert 59_000 <= verify_until - called_at <= 61_000
+    assert verify_until - called_at >= 59_000
 
 
 def test_a_share_of_its_own_can_be_set(stack):
@@ -224,8 +224,8 @@ def test_without_any_way_it_says_what_will_happen(stack):
     drop_all(stack)
     stack.wait_session("demo-1", "disconnected")
     zk.wait_until("the worker has said that there is no way", lambda: reason(stack))
-    show = stack.cli_json("session", "show", "demo-1")[0]["next"]
-    assert show["action"] == "park" and 30_000 < show["at"] - time.time() * 1000 < 65_000
+    row = stack.cli_json("session", "show", "demo-1")[0]
+    assert row["next"]["action"] == "park" and 55_000 < row["next"]["at"] - row["since"] < 65_000
     text = stack.cli("session", "show", "demo-1", check=True).stdout
     assert re.search(r"^next +it is parked at about .* \(in \d+s\), unless .*RECONNECT_HOOK", text, re.M), text
     refused = stack.cli("session", "reconnect", "demo-1")

