@@ -9,13 +9,19 @@ import { here, until } from './harness.mjs';
 export const BIN = process.env.ZK_BIN ?? join(here, '../../build/bin');
 export const PASSWORD = 'correct-horse-battery';
 
-function freePort() {
-  return new Promise((done) => {
-    const probe = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = probe.address();
-      probe.close(() => done(port));
+// Below the ports that the kernel gives to outgoing connections (of chromium, too), above those of the process tests: one that is
+// free now still is when a program wants it. Each file of tests has its own part, by its process id.
+const given = new Set();
+async function freePort() {
+  for (;;) {
+    const port = 30000 + (process.pid % 4) * 680 + Math.floor(Math.random() * 680);
+    if (given.has(port)) continue;
+    given.add(port);
+    const free = await new Promise((done) => {
+      const probe = createServer().once('error', () => done(false)).listen(port, '127.0.0.1', () => probe.close(() => done(true)));
     });
-  });
+    if (free) return port;
+  }
 }
 
 export class Stack {
