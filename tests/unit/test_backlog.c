@@ -36,6 +36,7 @@ static struct {
     struct dest_breaker breaker;
     struct backlog *backlog;
     int64_t destination;
+    bool two_bridges;                                   /* write_log() alternates between them */
     int fail_blocked, fail_retry, fail_dead, fail_read; /* of the functions below */
 } t;
 
@@ -145,17 +146,19 @@ static void write_log(int n, int sessions)
         memset(digest, 0, sizeof digest);
         memcpy(digest, &i, sizeof i);
         (void)snprintf(session, sizeof session, "s%d", i % sessions);
-        assert_int_equal(event_log_append(log,
-                                          &(struct event_new){ .at = WALL + i,
-                                                               .type = STR_LIT("message.received"),
-                                                               .bridge = STR_LIT("main"),
-                                                               .session = str_from(session),
-                                                               .message_id = STR_LIT(""),
-                                                               .body = STR_LIT("{}"),
-                                                               .key_time_ms = WALL + i,
-                                                               .key_digest = digest },
-                                          &seq),
-                         0);
+        assert_int_equal(
+            event_log_append(log,
+                             &(struct event_new){ .at = WALL + i,
+                                                  .type = STR_LIT("message.received"),
+                                                  .bridge = t.two_bridges && i % 2 == 0 ? STR_LIT("other")
+                                                                                        : STR_LIT("main"),
+                                                  .session = str_from(session),
+                                                  .message_id = STR_LIT(""),
+                                                  .body = STR_LIT("{}"),
+                                                  .key_time_ms = WALL + i,
+                                                  .key_digest = digest },
+                             &seq),
+            0);
         assert_int_equal(seq, i);
     }
     assert_int_equal(event_log_commit(log), 0);
@@ -480,6 +483,26 @@ static void very_many_events_behind_a_failed_one_are_found_in_the_log(void **sta
     assert_int_equal(seq_of(take()), 0);
 }
 
+/* A session is that of its bridge. */
+static void sessions_of_one_name_on_two_bridges_do_not_wait_for_each_other(void **state)
+{
+    struct backlog_entry e;
+
+    t.two_bridges = true;
+    write_log(4, 1);
+    open_backlog();
+    read_log(1, 4);
+    e = take();
+    assert_int_equal(seq_of(e), 1);
+    failed(e);
+    for (int64_t seq = 2; seq <= 4; seq += 2) { /* those of the other bridge */
+        e = take();
+        assert_int_equal(seq_of(e), seq);
+        delivered(e);
+    }
+    assert_int_equal(seq_of(take()), 0);
+}
+
 /* ---- what cannot be written or read ----------------------------------------------------------- */
 
 /* Nothing counts as kept that is not: the group commit knows, and all is read anew. */
@@ -640,6 +663,7 @@ int main(void)
         TEST(the_cursor_waits_for_a_checkpoint_that_moved_everything),
         TEST(events_that_the_log_lost_become_a_dead_letter),
         TEST(an_event_that_waits_can_be_skipped),
+        TEST(sessions_of_one_name_on_two_bridges_do_not_wait_for_each_other),
         TEST(an_error_of_forward_db_is_not_lost_on_its_way),
         TEST(an_event_that_cannot_become_a_dead_letter_is_still_there),
         TEST(a_log_that_cannot_be_read_for_a_moment_is_read_again),

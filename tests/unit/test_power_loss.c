@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,6 +25,7 @@
 
 #include "common/base/mem.h"
 #include "common/base/rng.h"
+#include "common/store/sql.h"
 #include "common/store/store.h"
 #include "services/webhook-ingest/commit.h"
 #include "tests/unit/test_folder.h"
@@ -706,12 +708,92 @@ static void test_power_loss_after_a_kill_at_the_first_sync(void **state)
     }
 }
 
+/* ---- a process that dies after a failed fsync ------------------------------------------------- */
+
+/* An fsync of the WAL fails, and the process ends before it closes the log: @on_disk gets the files as they are on disk. */
+static void die_of_a_failed_fsync(const char *on_disk, void *ret_work)
+{
+    bool failed = false;
+
+    open_log();
+    for (int i = 0; i < 3; i++)
+        failed = send_some() != 0 || failed;
+    disk.fail_sync_in = 0;
+    failed = failed || send_some() != -EIO;
+    for (int i = 0; i < disk.n; i++)
+        save_after(&disk.files[i], POWER_NONE, on_disk);
+    memcpy(ret_work, &work, sizeof work);
+    _exit(failed);
+}
+
+static void find_on_disk(const char *on_disk, const char *name)
+{
+    struct disk_file *f = disk_find(name);
+    static char bytes[1024 * 1024];
+    char path[2 * PATH_BYTES];
+    FILE *in;
+
+    (void)snprintf(path, sizeof path, "%s/%s", on_disk, name);
+    in = fopen(path, "r");
+    assert_non_null(in);
+    resize(&f->bytes, &f->size, (sqlite3_int64)fread(bytes, 1, sizeof bytes, in));
+    memcpy(f->bytes, bytes, (size_t)f->size);
+    assert_int_equal(fclose(in), 0);
+    f->exists = true;
+}
+
+/* It keeps the WAL from being started over. */
+static struct event_reader *open_snapshot(void)
+{
+    struct event_reader *reader = NULL;
+    int64_t n;
+
+    assert_int_equal(event_reader_open(work.dir, &reader), 0);
+    assert_int_equal(db_begin_reads(event_reader_db(reader)), 0);
+    assert_int_equal(sql_get_int(event_reader_db(reader), "SELECT count(*) FROM event", &n, ""), 0);
+    return reader;
+}
+
+/* The WAL of the dead process reads well from memory and is not on disk: what is added behind it would be lost. A consumer
+ * reads the log before the next writer opens it, so that the WAL goes on. */
+static void test_power_loss_after_a_failed_fsync_and_a_kill(void **state)
+{
+    void *shared = mmap(NULL, sizeof work, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    char on_disk[] = "/tmp/zk_power_XXXXXX";
+    struct event_reader *reader;
+    int status = -1;
+    pid_t child;
+
+    (void)state;
+    assert_true(shared != MAP_FAILED);
+    assert_non_null(test_folder(on_disk));
+    child = fork();
+    if (child == 0)
+        die_of_a_failed_fsync(on_disk, shared);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    memcpy(&work, shared, sizeof work);
+    work.log = NULL;
+    assert_int_equal(munmap(shared, sizeof work), 0);
+    find_on_disk(on_disk, "events.db");
+    find_on_disk(on_disk, "events.db-wal");
+    reader = open_snapshot();
+    open_log();
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(send_some(), 0);
+        lose_power();
+    }
+    db_end_reads(event_reader_db(reader));
+    event_reader_close(reader);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_power_loss_at_every_sync, setup, teardown),
         cmocka_unit_test_setup_teardown(test_failed_fsync_then_power_loss, setup, teardown),
         cmocka_unit_test_setup_teardown(test_power_loss_after_a_kill_at_the_first_sync, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_power_loss_after_a_failed_fsync_and_a_kill, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
