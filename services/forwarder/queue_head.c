@@ -91,7 +91,7 @@ int queue_head_load(struct queue_head *h, struct session_queue *q, int64_t posit
         return 0;
     }
     ev->blocked = !q->head_has_row;
-    session_queue_prepend(q, ev);
+    session_queue_append(q, ev); /* the queue has none in memory */
     *ret_found = true;
     return 0;
 }

@@ -43,12 +43,6 @@ void session_queue_append(struct session_queue *q, struct queued_event *ev)
     q->n_events++;
 }
 
-void session_queue_prepend(struct session_queue *q, struct queued_event *ev)
-{
-    list_append(q->events.next, &ev->in_queue);
-    q->n_events++;
-}
-
 void session_queue_drop(struct session_queue *q, struct queued_event *ev)
 {
     list_remove(&ev->in_queue);

@@ -55,7 +55,6 @@ void session_queue_move(struct session_queue *q, enum queue_state to);
 
 struct queued_event *session_queue_first(const struct session_queue *q); /* NULL: none in memory */
 void session_queue_append(struct session_queue *q, struct queued_event *ev);
-void session_queue_prepend(struct session_queue *q, struct queued_event *ev);
 void session_queue_drop(struct session_queue *q, struct queued_event *ev); /* frees it */
 
 bool session_queue_has_rows(const struct session_queue *q);

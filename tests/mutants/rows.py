@@ -23,7 +23,7 @@ MEMORY, HEAD = "services/forwarder/queue_memory.c", "services/forwarder/queue_he
 WINDOW, ACKS, QUEUE = "common/store/ack_window.c", "common/store/acks.c", "services/forwarder/session_queue.c"
 CALL, CLAIM_LOOP = "services/reconnect-worker/call.c", "services/reconnect-worker/claim_loop.c"
 WEBHOOK, PACE = "common/bridge/webhook.c", "common/policy/pace.c"
-CHECKPOINT, ROWS_OF, TABLE = "services/forwarder/checkpoint.c", "services/forwarder/queue_rows.c", "services/forwarder/queue_table.c"
+CHECKPOINT, ROWS_OF = "services/forwarder/checkpoint.c", "services/forwarder/queue_rows.c"
 READING, STORES = "services/forwarder/reading.c", "services/forwarder/stores.c"
 SINK_POLICY, SINK_TEXT, SINK_CHAT = "common/sink/sink_policy.c", "common/sink/sink_text.c", "common/sink/sink_chat.c"
 SINK_WEBHOOK, ALERTS = "common/sink/sink_webhook.c", "common/store/alerts.c"
@@ -263,8 +263,7 @@ ROWS = [
         "forward.acks cannot be written: what was delivered is delivered again"),
     Row("commit-goes-on-after-save-failed", GROUP, "    int r = g->hooks.save(g->hooks.ctx);\n", "    int r = 0 * g->hooks.save(g->hooks.ctx);\n",
         "the acknowledgements of a pass are not in what was committed"),
-    Row("batch-waits-once", DELIVER, "    d->batch_since = 0;\n", "", "FORWARD_BATCH_WAIT holds for the first batch only",
-        "the simulated forwarder sends single events; tests/process/test_forward.py holds it"),
+    Row("batch-waits-once", DELIVER, "    d->batch_since = 0;\n", "", "FORWARD_BATCH_WAIT holds for the first batch only"),
     Row("stop-delivers-on", DEST, "if (*d->o.stopping || !d->reading || !store_role_is_held(d->o.role))", "if (!d->reading || !store_role_is_held(d->o.role))",
         "an orderly stop repeats deliveries at the next start"),
     Row("wake-forgotten", SCHEDULE, "        else if (s->next_due == 0 || q->next_at < s->next_due)\n            s->next_due = q->next_at;", "",
@@ -310,9 +309,9 @@ ROWS = [
         "memory is written over in a long transaction"),
     Row("acks-torn-write", ACKS, "return r < 0 ? -errno : -ENOSPC;", "return r < 0 ? -errno : 0;",
         "a full disk: acknowledgements are forgotten, and deliveries repeated"),
-    Row("queues-mixed", TABLE, "str_same(q->bridge, bridge) &&\n            str_same(q->session, session)",
-        "str_same(q->session, session)", "sessions of one name on two bridges wait for each other"),
-    Row("front-is-back", QUEUE, "    list_append(q->events.next, &ev->in_queue);", "    list_append(&q->events, &ev->in_queue);",
+    Row("queues-mixed", BACKLOG, "queue_table_get(b->table, QUEUE_LIVE, e->bridge, e->session);",
+        "queue_table_get(b->table, QUEUE_LIVE, STR_LIT(\"\"), e->session);", "sessions of one name on two bridges wait for each other"),
+    Row("front-is-back", HEAD, "    if (q->head_has_row) {", "    if (q->head_has_row && q->blocked == 0) {",
         "an event that failed is tried after its successors"),
     Row("tries-of-another", QUEUE, "    if (q->head_seq != seq) {\n        session_queue_forget_head(q);", "    if (0) {\n        session_queue_forget_head(q);",
         "an event has the tries of the one before it, and dies early"),
@@ -320,7 +319,7 @@ ROWS = [
         "a backend stops its deliveries for a year"),
     Row("gone-is-a-fault", DELIVERY, "    if (status == 410)\n", "    if (status == 411)\n", "a backend that says 410 is called for ever"),
     Row("reading-past-full", READING, "r->paused = backlog_is_full(r->o.backlog, 1) || has_work(r) || !may_read(r);", "r->paused = !may_read(r);",
-        "a backend that is away: the whole log is read into memory", "no simulated backlog is large enough; bounded in bytes by the process tests"),
+        "a backend that is away: the whole log is read into memory"),
     Row("log-replaced-unseen", STORES, "strcmp(known, event_reader_log_id(s->reader)) != 0 || newest > head", "newest > head",
         "events.db was replaced: the new log's events count as delivered"),
     # ---- monitor ----

@@ -37,6 +37,7 @@ static struct {
     struct backlog *backlog;
     int64_t destination;
     bool two_bridges;                                   /* write_log() alternates between them */
+    int64_t log_starts;                                 /* wall ms */
     int fail_blocked, fail_retry, fail_dead, fail_read; /* of the functions below */
 } t;
 
@@ -148,14 +149,14 @@ static void write_log(int n, int sessions)
         (void)snprintf(session, sizeof session, "s%d", i % sessions);
         assert_int_equal(
             event_log_append(log,
-                             &(struct event_new){ .at = WALL + i,
+                             &(struct event_new){ .at = t.log_starts + i,
                                                   .type = STR_LIT("message.received"),
                                                   .bridge = t.two_bridges && i % 2 == 0 ? STR_LIT("other")
                                                                                         : STR_LIT("main"),
                                                   .session = str_from(session),
                                                   .message_id = STR_LIT(""),
                                                   .body = STR_LIT("{}"),
-                                                  .key_time_ms = WALL + i,
+                                                  .key_time_ms = t.log_starts + i,
                                                   .key_digest = digest },
                              &seq),
             0);
@@ -176,6 +177,7 @@ static int setup(void **state)
     const struct app_start start = { .argc = 5, .argv = argv, .clock = &t.clock.clock };
 
     memset(&t, 0, sizeof t);
+    t.log_starts = WALL;
     clock_stepped_init(&t.clock, WALL, 1000000, "boot");
     (void)snprintf(t.dir, sizeof t.dir, "/tmp/zk_backlog_XXXXXX");
     assert_non_null(test_folder(t.dir));
@@ -483,6 +485,37 @@ static void very_many_events_behind_a_failed_one_are_found_in_the_log(void **sta
     assert_int_equal(seq_of(take()), 0);
 }
 
+static void remove_log(void)
+{
+    static const char *const files[] = { "events.db", "events.db-wal", "events.db-shm", "events.db-id" };
+    char path[128];
+
+    for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", t.dir, files[i]);
+        (void)unlink(path);
+    }
+}
+
+/* Nothing of it was delivered, as far as it may have got meanwhile. */
+static void another_log_is_delivered_from_its_start(void **state)
+{
+    write_log(20, 5);
+    open_backlog();
+    read_log(1, 20);
+    for (int i = 0; i < 20; i++)
+        delivered(take());
+    commit();
+    crash();
+    remove_log();
+    t.log_starts = WALL + 1000000;
+    write_log(30, 5);
+    open_backlog();
+    assert_true(backlog_position(t.backlog) < 1);
+    read_log(1, 30);
+    for (int i = 0; i < 30; i++)
+        delivered(take());
+}
+
 /* A session is that of its bridge. */
 static void sessions_of_one_name_on_two_bridges_do_not_wait_for_each_other(void **state)
 {
@@ -663,6 +696,7 @@ int main(void)
         TEST(the_cursor_waits_for_a_checkpoint_that_moved_everything),
         TEST(events_that_the_log_lost_become_a_dead_letter),
         TEST(an_event_that_waits_can_be_skipped),
+        TEST(another_log_is_delivered_from_its_start),
         TEST(sessions_of_one_name_on_two_bridges_do_not_wait_for_each_other),
         TEST(an_error_of_forward_db_is_not_lost_on_its_way),
         TEST(an_event_that_cannot_become_a_dead_letter_is_still_there),
