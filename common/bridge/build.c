@@ -7,6 +7,7 @@
 #include "common/base/json_out.h"
 #include "common/bridge/driver.h"
 #include "common/bridge/request.h"
+#include "common/bridge/subscription.h"
 
 static bool names_a_session(enum bridge_op op)
 {
@@ -56,7 +57,7 @@ int bridge_build(const struct bridge_driver *d, enum bridge_op op, const struct 
 }
 
 int bridge_build_create(const struct bridge_driver *d, const struct bridge_target *t, const char *id,
-                        const char *webhook_url, const char *phone, struct bridge_request *ret)
+                        const struct subscription_want *hook, const char *phone, struct bridge_request *ret)
 {
     const struct bridge_path *path = &d->ops[BRIDGE_CREATE];
     struct buf body = BUF_INIT(REQUEST_BODY_MAX);
@@ -67,7 +68,7 @@ int bridge_build_create(const struct bridge_driver *d, const struct bridge_targe
         return r;
     json_open(&j, NULL, '{');
     if (d->put_create)
-        d->put_create(&j, t, id, webhook_url && *webhook_url ? webhook_url : NULL);
+        d->put_create(&j, t, id, hook && *hook->url ? hook : NULL);
     if (phone && d->phone_code && d->phone_code->create_field)
         json_texts(&j, d->phone_code->create_field, phone);
     json_close(&j, '}');

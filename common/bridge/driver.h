@@ -143,10 +143,10 @@ struct bridge_phone_code {
 
 /* A procedure of several calls, each made with the answer to the one before. */
 struct bridge_procedure {
-    enum bridge_op op;                  /* BRIDGE_CREATE or BRIDGE_RECONNECT */
-    const char *id;                     /* the session, as the bridge names it */
-    const char *webhook_url;            /* of BRIDGE_CREATE; NULL: none */
-    const struct bridge_answer *answer; /* to the last call */
+    enum bridge_op op;                    /* BRIDGE_CREATE or BRIDGE_RECONNECT */
+    const char *id;                       /* the session, as the bridge names it */
+    const struct subscription_want *hook; /* of BRIDGE_CREATE; NULL: none */
+    const struct bridge_answer *answer;   /* to the last call */
     int kind;                  /* of that answer, and in the end of all of it: 0 or a bridge_answer_kind */
     int step;                  /* how many calls were made before the last one */
     int64_t pause_ms;          /* set by bridge_next(): the bridge needs so long before the next call */
@@ -155,6 +155,7 @@ struct bridge_procedure {
 
 struct answer_form;       /* answer.h */
 struct subscription_form; /* subscription.h */
+struct subscription_want; /* subscription.h */
 struct hook_form;         /* hook_form.h */
 struct json_out;
 
@@ -206,9 +207,10 @@ struct bridge_driver {
      * procedure is one call. */
     int (*next)(const struct bridge_driver *d, const struct bridge_target *t, struct bridge_procedure *p,
                 struct bridge_request *ret);
-    /* The fields of the body of create. @webhook_url is NULL when there is none. NULL: create has no body. */
+    /* The fields of the body of create. @hook: its webhook, with what it shall present; NULL: none. NULL: create has no
+     * body. */
     void (*put_create)(struct json_out *j, const struct bridge_target *t, const char *id,
-                       const char *webhook_url);
+                       const struct subscription_want *hook);
     /* May this valid id be given to the bridge in this call? NULL: each one may. */
     bool (*may_name)(enum bridge_op op, const char *id);
 
@@ -246,9 +248,10 @@ struct bridge_driver {
  * @id is NULL for BRIDGE_HEALTH and BRIDGE_LIST. */
 int bridge_build(const struct bridge_driver *d, enum bridge_op op, const struct bridge_target *t,
                  const char *id, struct bridge_request *ret);
-/* @phone: the session is to be paired by a code for this number, its digits alone; NULL: by a QR code. */
+/* @hook: the session's webhook, set as subscription_build_set() would; NULL or without a URL: none. @phone: the session is
+ * to be paired by a code for this number, its digits alone; NULL: by a QR code. */
 int bridge_build_create(const struct bridge_driver *d, const struct bridge_target *t, const char *id,
-                        const char *webhook_url, const char *phone, struct bridge_request *ret);
+                        const struct subscription_want *hook, const char *phone, struct bridge_request *ret);
 /* @phone: its digits alone. @shown: the answer to the call before it; NULL: there was none yet, and where the driver needs
  * one (phone_code->first) this is it. -ENOTSUP when the driver has no phone_code, -EINVAL when @shown has no such session. */
 int bridge_build_phone_code(const struct bridge_driver *d, const struct bridge_target *t, const char *id,

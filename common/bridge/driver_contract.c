@@ -17,17 +17,18 @@
 #include "common/bridge/drivers.h"
 #include "common/bridge/sessions_api.h"
 #include "common/bridge/signature.h"
+#include "common/bridge/subscription.h"
 
 /* -- requests -- */
 
 static void put_create(struct json_out *j, const struct bridge_target *t, const char *id,
-                       const char *webhook_url)
+                       const struct subscription_want *hook)
 {
     json_texts(j, "id", id);
-    if (!webhook_url)
+    if (!hook)
         return;
     json_open(j, "webhook", '{');
-    json_texts(j, "url", webhook_url);
+    json_texts(j, "url", hook->url);
     json_open(j, "events", '[');
     for (const char *const *event = bridge_webhook_events; *event; event++)
         json_texts(j, NULL, *event);

@@ -50,7 +50,7 @@ static const char *const asked_events[] = { "MESSAGES_UPSERT",   "MESSAGES_UPDAT
                                             "LOGOUT_INSTANCE",   "REMOVE_INSTANCE" };
 
 /* Evolution API writes the URL into each webhook ("destination"), so that all who get the events would read a password in it.
- * @token: sent along with each webhook; STR_NULL: that of the URL, if it has one. */
+ * @token: sent along with each webhook; empty: that of the URL, if it has one. */
 static void put_webhook(struct json_out *j, const char *url, struct str token)
 {
     char password[SUBSCRIPTION_TOKEN_MAX];
@@ -73,13 +73,13 @@ static void put_webhook(struct json_out *j, const char *url, struct str token)
 }
 
 static void put_create(struct json_out *j, const struct bridge_target *t, const char *id,
-                       const char *webhook_url)
+                       const struct subscription_want *hook)
 {
     json_texts(j, "instanceName", id);
     json_texts(j, "integration", "WHATSAPP-BAILEYS");
     json_bool(j, "qrcode", true);
-    if (webhook_url)
-        put_webhook(j, webhook_url, STR_NULL);
+    if (hook)
+        put_webhook(j, hook->url, subscription_first(hook->tokens));
 }
 
 /* restart works while the instance is open or connecting, and answers 200 with "error":true when it is closed; then

@@ -52,12 +52,22 @@ static int make_key(const char *api_key, const char *id, char ret[BRIDGE_KEY_MAX
     return 0;
 }
 
+/* A secret signs, else the token goes in the URL: it sends no header of ours. */
+static void put_hook(struct json_out *j, const struct subscription_want *w)
+{
+    struct str secret = subscription_first(w->secrets);
+
+    subscription_put_url_with_token(j, "webhook_url", w, secret.n > 0);
+    if (secret.n > 0)
+        json_text(j, "webhook_secret", secret);
+}
+
 static void put_create(struct json_out *j, const struct bridge_target *t, const char *id,
-                       const char *webhook_url)
+                       const struct subscription_want *hook)
 {
     json_texts(j, "device_id", id);
-    if (webhook_url)
-        json_texts(j, "webhook_url", webhook_url);
+    if (hook)
+        put_hook(j, hook);
 }
 
 /* -- answers -- */
@@ -121,10 +131,9 @@ static const char *const needed_events[] = { "message", "message.ack", NULL };
 
 static void put_set(struct json_out *j, const struct subscription_want *w, const struct bridge_answer *shown)
 {
-    struct str secret = subscription_first(w->secrets);
-
-    json_texts(j, "webhook_url", w->url);
-    json_text(j, "webhook_secret", secret.p ? secret : STR_LIT(""));
+    put_hook(j, w);
+    if (!*w->secrets) /* not one of before */
+        json_texts(j, "webhook_secret", "");
     json_texts(j, "webhook_events", "");
 }
 

@@ -51,7 +51,7 @@ static const struct bridge_path stop = { "POST", "/api/sessions/%s/stop" };
 static const struct bridge_path webhooks = { "POST", "/api/sessions/%s/webhooks" };
 
 static void put_create(struct json_out *j, const struct bridge_target *t, const char *id,
-                       const char *webhook_url)
+                       const struct subscription_want *hook)
 {
     json_texts(j, "name", id);
 }
@@ -76,13 +76,13 @@ static void put_webhook(struct json_out *j, const char *url, struct str token, s
 }
 
 static int build_webhook(const struct bridge_driver *d, const struct bridge_target *t, const char *id,
-                         const char *url, struct bridge_request *ret)
+                         const struct subscription_want *w, struct bridge_request *ret)
 {
     struct buf body = BUF_INIT(REQUEST_BODY_MAX);
     struct json_out j = JSON_OUT(&body);
 
     json_open(&j, NULL, '{');
-    put_webhook(&j, url, STR_NULL, STR_NULL);
+    put_webhook(&j, w->url, subscription_first(w->tokens), subscription_first(w->secrets));
     json_close(&j, '}');
     return bridge_build_path(d, &webhooks, t, id, &body, ret);
 }
@@ -90,11 +90,11 @@ static int build_webhook(const struct bridge_driver *d, const struct bridge_targ
 static int next_of_create(const struct bridge_driver *d, const struct bridge_target *t,
                           struct bridge_procedure *p, struct bridge_request *ret)
 {
-    bool has_url = p->webhook_url && *p->webhook_url;
+    bool has_url = p->hook && *p->hook->url;
 
     if (p->kind != 0 || p->step > (has_url ? 1 : 0))
         return -ENOTSUP;
-    return has_url && p->step == 0 ? build_webhook(d, t, p->id, p->webhook_url, ret)
+    return has_url && p->step == 0 ? build_webhook(d, t, p->id, p->hook, ret)
                                    : bridge_build_path(d, &start, t, p->id, NULL, ret);
 }
 

@@ -62,18 +62,38 @@ static void put_webhook(struct json_out *j, const char *url)
     json_close(j, '}');
 }
 
+/* A secret signs, else the token goes in a header. */
+static void put_own(struct json_out *j, const struct subscription_want *w)
+{
+    struct str token = subscription_first(w->tokens), secret = subscription_first(w->secrets);
+
+    json_open(j, NULL, '{');
+    put_webhook(j, w->url);
+    if (secret.n > 0) {
+        json_open(j, "hmac", '{');
+        json_text(j, "key", secret);
+        json_close(j, '}');
+    } else if (token.n > 0) {
+        json_open(j, "customHeaders", '[');
+        json_open(j, NULL, '{');
+        json_texts(j, "name", "Authorization");
+        subscription_put_bearer(j, "value", token);
+        json_close(j, '}');
+        json_close(j, ']');
+    }
+    json_close(j, '}');
+}
+
 static void put_create(struct json_out *j, const struct bridge_target *t, const char *id,
-                       const char *webhook_url)
+                       const struct subscription_want *hook)
 {
     json_texts(j, "name", id);
     json_bool(j, "start", true);
-    if (!webhook_url)
+    if (!hook)
         return;
     json_open(j, "config", '{');
     json_open(j, "webhooks", '[');
-    json_open(j, NULL, '{');
-    put_webhook(j, webhook_url);
-    json_close(j, '}');
+    put_own(j, hook);
     json_close(j, ']');
     json_close(j, '}');
 }
@@ -142,27 +162,6 @@ static const struct json_path subscription_paths[] = {
 };
 static const char *const needed_events[] = { "message.any|message", "message.ack", "session.status", NULL };
 
-static void put_own(struct json_out *j, const struct subscription_want *w)
-{
-    struct str token = subscription_first(w->tokens), secret = subscription_first(w->secrets);
-
-    json_open(j, NULL, '{');
-    put_webhook(j, w->url);
-    if (secret.n > 0) {
-        json_open(j, "hmac", '{');
-        json_text(j, "key", secret);
-        json_close(j, '}');
-    } else if (token.n > 0) {
-        json_open(j, "customHeaders", '[');
-        json_open(j, NULL, '{');
-        json_texts(j, "name", "Authorization");
-        subscription_put_bearer(j, "value", token);
-        json_close(j, '}');
-        json_close(j, ']');
-    }
-    json_close(j, '}');
-}
-
 struct kept {
     struct json_out *j;
     const struct subscription_want *w;
@@ -220,6 +219,7 @@ static const struct subscription_form subscription = {
     .shows_secret = true,
     .global = "WHATSAPP_HOOK_URL at the bridge may send all sessions' webhooks",
     .set = { "PUT", "/api/sessions/%s" },
+    .set_effect = "setting it again restarts the session",
     .put_set = put_set,
 };
 

@@ -19,6 +19,7 @@
 #include "common/bridge/drivers.h"
 #include "common/bridge/hook_form.h"
 #include "common/bridge/request.h"
+#include "common/bridge/subscription.h"
 
 /* Between a close and the start after it. */
 #define CLOSED_MS 500
@@ -70,12 +71,12 @@ static bool may_name(enum bridge_op op, const char *id)
 static const struct bridge_path start = { "POST", "/api/%s/start-session" };
 static const struct bridge_path close_session = { "POST", "/api/%s/close-session" };
 
-/* The webhook is that of the server's configuration where none is given. */
+/* The webhook is that of the server's configuration where none is given. It sends neither header nor signature. */
 static void put_create(struct json_out *j, const struct bridge_target *t, const char *id,
-                       const char *webhook_url)
+                       const struct subscription_want *hook)
 {
-    if (webhook_url)
-        json_texts(j, "webhook", webhook_url);
+    if (hook)
+        subscription_put_url_with_token(j, "webhook", hook, false);
     json_bool(j, "waitQrCode", false);
 }
 

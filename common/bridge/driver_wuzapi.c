@@ -57,9 +57,17 @@ static const struct json_path list_at[] = { { 0, { "data" } } };
 
 /* -- requests -- */
 
+/* It takes a key for its signature of this length at least. */
+#define HMAC_KEY_MIN 32
+
+static bool signs(const struct subscription_want *w)
+{
+    return subscription_first(w->secrets).n >= HMAC_KEY_MIN;
+}
+
 /* The token of a user that zapkeep creates: nobody guesses it who does not know the admin's. */
 static void put_create(struct json_out *j, const struct bridge_target *t, const char *id,
-                       const char *webhook_url)
+                       const struct subscription_want *hook)
 {
     const struct str parts[] = { STR_LIT("zapkeep "), str_from(id) };
     uint8_t mac[SHA256_BYTES] = { 0 };
@@ -70,8 +78,14 @@ static void put_create(struct json_out *j, const struct bridge_target *t, const 
     hex_encode(mac, sizeof mac, token);
     json_texts(j, "name", id);
     json_texts(j, "token", token);
-    json_texts(j, "webhook", webhook_url ? webhook_url : "");
     json_texts(j, "events", "All");
+    if (!hook) {
+        json_texts(j, "webhook", "");
+        return;
+    }
+    subscription_put_url_with_token(j, "webhook", hook, signs(hook));
+    if (signs(hook))
+        json_text(j, "hmacKey", subscription_first(hook->secrets));
 }
 
 struct user {
@@ -272,6 +286,7 @@ static const struct json_path subscription_paths[] = {
     { SUBSCRIPTION_SESSION, { "id" } },
     { SUBSCRIPTION_URL, { "webhook" } },
     { SUBSCRIPTION_EVENTS, { "events" } },
+    { SUBSCRIPTION_SIGNED, { "hasHmac" } },
 };
 static const char *const needed_events[] = { "Message",      "ReadReceipt", "Connected",
                                              "Disconnected", "LoggedOut",   NULL };
@@ -284,7 +299,7 @@ static int build_set(const struct bridge_driver *d, const struct bridge_target *
     struct json_out j = JSON_OUT(&body);
 
     json_open(&j, NULL, '{');
-    json_texts(&j, "webhook", w->url);
+    subscription_put_url_with_token(&j, "webhook", w, signs(w));
     json_open(&j, "events", '[');
     json_texts(&j, NULL, "All");
     json_close(&j, ']');

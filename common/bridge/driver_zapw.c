@@ -17,7 +17,7 @@
 /* -- requests -- */
 
 static void put_create(struct json_out *j, const struct bridge_target *t, const char *id,
-                       const char *webhook_url)
+                       const struct subscription_want *hook)
 {
     json_texts(j, "sessionId", id);
 }

@@ -1,5 +1,6 @@
 #include "common/bridge/subscription.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -305,8 +306,10 @@ static bool secret_differs(const struct bridge_driver *d, const struct subscript
     char secret[VALUE_MAX];
     bool differs;
 
-    if (!*w->secrets || !d->signatures || !f->shows_secret)
+    if (!*w->secrets || !d->signatures)
         return false;
+    if (!f->shows_secret)
+        return field(f, v, SUBSCRIPTION_SIGNED, JSON_IN_TRUE).kind == JSON_IN_FALSE;
     json_in_text(field(f, v, SUBSCRIPTION_SECRET, JSON_IN_TEXT), secret, sizeof secret);
     differs = !is_masked(secret) && !is_one_of(w->secrets, str_from(secret));
     explicit_bzero(secret, sizeof secret);
@@ -370,6 +373,8 @@ static void describe(const struct bridge_driver *d, const struct subscription_wa
     }
     if (s->differs & SUBSCRIPTION_DIFFERS_EVENTS)
         (void)buf_addf(&out, "%sit lacks the event %s", out.len ? "; " : "", event ? event : "");
+    if (out.len > 0 && f->set_effect)
+        (void)buf_addf(&out, "; %s", f->set_effect);
     str_copy((struct str){ buf_str(&out), out.len }, s->detail, sizeof s->detail);
 }
 
@@ -535,6 +540,32 @@ void subscription_put_url(struct json_out *j, const char *url, struct str *token
     (void)buf_addf(&plain, "%s://%s", u.https ? "https" : "http",
                    u.password.p ? u.password.p + u.password.n + 1 : u.user.p + u.user.n + 1);
     json_texts(j, "url", buf_str(&plain));
+}
+
+/* As RFC 3986 has them, section 2.3: not every bridge decodes what is encoded. */
+static bool is_unreserved(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (!isalnum((unsigned char)s.p[i]) && !strchr("-._~", s.p[i]))
+            return false;
+    }
+    return s.n > 0;
+}
+
+void subscription_put_url_with_token(struct json_out *j, const char *key, const struct subscription_want *w,
+                                     bool signs)
+{
+    CLEANUP(buf_fini) struct buf with = BUF_INIT(REQUEST_HEAD_MAX);
+    struct str token = subscription_first(w->tokens);
+    struct url u;
+
+    if (signs || !is_unreserved(token) || url_parse(w->url, &u) != 0 || u.user.p) {
+        json_texts(j, key, w->url);
+        return;
+    }
+    (void)buf_addf(&with, "%s://zapkeep:%.*s@%s", u.https ? "https" : "http", (int)token.n, token.p,
+                   strstr(w->url, "://") + 3);
+    json_texts(j, key, buf_str(&with));
 }
 
 void subscription_put_bearer(struct json_out *j, const char *key, struct str token)

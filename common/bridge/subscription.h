@@ -49,6 +49,7 @@ enum subscription_field {
     SUBSCRIPTION_EVENTS,  /* an array of texts, or a text with commas */
     SUBSCRIPTION_HEADERS, /* an object, or an array of {"name","value"} */
     SUBSCRIPTION_SECRET,
+    SUBSCRIPTION_SIGNED, /* it has a secret, which is not shown */
     SUBSCRIPTION_ON,
     SUBSCRIPTION_BY_EVENT,
     SUBSCRIPTION_HOOK_ID,
@@ -66,7 +67,8 @@ struct subscription_form {
     bool empty_is_all;                /* no events stand for all of them */
     /* a setting of the bridge that sends webhooks of all sessions and is not shown here; NULL: none */
     const char *global;
-    int apart_ms; /* least time between two of these calls, where the bridge counts them; 0: none */
+    int apart_ms;           /* least time between two of these calls, where the bridge counts them; 0: none */
+    const char *set_effect; /* of setting it, for people who decide about it: a clause; NULL: none */
     /* The call that sets it, with a body whose fields put_set writes; @shown is the answer of the read call. No method: it
      * cannot be set in this way. */
     struct bridge_path set;
@@ -93,7 +95,7 @@ int subscription_build_set(const struct bridge_driver *d, const struct bridge_ta
  * Returns @ret. */
 char *subscription_show_url(const char *url, char *ret, size_t n);
 
-/* For put_set and build_set: */
+/* For put_create, put_set and build_set: */
 
 /* The webhook in @shown that is ours, or, where a session has only one, that one. Its fields are in @ret, of the form's
  * n_paths. False: there is none. */
@@ -109,3 +111,7 @@ void subscription_put_bearer(struct json_out *j, const char *key, struct str tok
  * the password, which is kept in @room. */
 #define SUBSCRIPTION_TOKEN_MAX 256
 void subscription_put_url(struct json_out *j, const char *url, struct str *token, char *room, size_t n);
+/* Writes under @key the URL for a bridge that sends no header of ours: the token is its password, unless it has a user already, the
+ * bridge signs, or the token has characters that a URL would have to encode. */
+void subscription_put_url_with_token(struct json_out *j, const char *key, const struct subscription_want *w,
+                                     bool signs);

@@ -111,10 +111,11 @@ int cli_bridge_problem(const struct cli_bridge *b, const char *what, int kind, c
                        what, bridge_answer_text(kind), reply->answer.status, own[0] ? ": " : "", own);
 }
 
-int cli_bridge_go_on(struct cli_bridge *b, enum bridge_op op, const char *id, const char *webhook_url,
-                     int kind, int64_t timeout_ms, struct cli_reply *reply)
+int cli_bridge_go_on(struct cli_bridge *b, enum bridge_op op, const char *id,
+                     const struct subscription_want *hook, int kind, int64_t timeout_ms,
+                     struct cli_reply *reply)
 {
-    struct bridge_procedure p = { .op = op, .id = id, .webhook_url = webhook_url, .kind = kind };
+    struct bridge_procedure p = { .op = op, .id = id, .hook = hook, .kind = kind };
     struct bridge_request req = BRIDGE_REQUEST_NULL;
     int r;
 

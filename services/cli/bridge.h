@@ -42,8 +42,9 @@ int cli_bridge_call(struct cli_bridge *b, struct bridge_request *req, int64_t ti
 /* Makes the calls of the driver's procedure that follow a first one, whose answer is in @reply and was read as @kind; each
  * takes @timeout_ms at most. Returns what came of all of it: 0, a bridge_answer_kind (the last answer in @reply), or a
  * negative. */
-int cli_bridge_go_on(struct cli_bridge *b, enum bridge_op op, const char *id, const char *webhook_url,
-                     int kind, int64_t timeout_ms, struct cli_reply *reply);
+int cli_bridge_go_on(struct cli_bridge *b, enum bridge_op op, const char *id,
+                     const struct subscription_want *hook, int kind, int64_t timeout_ms,
+                     struct cli_reply *reply);
 /* Lets time pass. */
 int cli_bridge_sleep(struct cli_bridge *b, int64_t ms);
 

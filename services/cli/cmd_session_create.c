@@ -13,7 +13,7 @@
 
 struct create_settings {
     struct cli_settings cli;
-    const char *ingest_listen, *webhook_url;
+    const char *ingest_listen, *webhook_url, *token, *secret;
     bool wait;
     int64_t timeout_ms;
 };
@@ -21,6 +21,8 @@ struct create_settings {
 static const struct setting table[] = {
     WEBHOOK_URL_ROW(struct create_settings, webhook_url),
     INGEST_LISTEN_ROW(struct create_settings, ingest_listen),
+    WEBHOOK_TOKEN_ROW(struct create_settings, token),
+    WEBHOOK_SECRET_ROW(struct create_settings, secret),
     PAIRING_ROWS(offsetof(struct create_settings, wait), offsetof(struct create_settings, timeout_ms)),
     { 0 },
 };
@@ -36,7 +38,8 @@ static int create_and_show(const struct create_settings *s, struct cli_bridge *b
                          .json = s->cli.json,
                          .watch = s->wait || (cli_is_tty() && !s->cli.json),
                          .timeout_ms = s->timeout_ms };
-    const struct session_create_settings how = { &s->cli, s->ingest_listen, s->webhook_url };
+    const struct session_create_settings how = { &s->cli, s->ingest_listen, s->webhook_url, s->token,
+                                                 s->secret };
     CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
     struct bridge_created created = { 0 };
     int code = session_create(&how, b, id, NULL, &created);

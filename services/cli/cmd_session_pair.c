@@ -35,7 +35,7 @@
 
 struct pair_settings {
     struct cli_settings cli;
-    const char *ingest_listen, *webhook_url, *phone;
+    const char *ingest_listen, *webhook_url, *token, *secret, *phone;
     bool wait, yes;
     int64_t timeout_ms;
 };
@@ -43,6 +43,8 @@ struct pair_settings {
 static const struct setting table[] = {
     WEBHOOK_URL_ROW(struct pair_settings, webhook_url),
     INGEST_LISTEN_ROW(struct pair_settings, ingest_listen),
+    WEBHOOK_TOKEN_ROW(struct pair_settings, token),
+    WEBHOOK_SECRET_ROW(struct pair_settings, secret),
     PAIRING_ROWS(offsetof(struct pair_settings, wait), offsetof(struct pair_settings, timeout_ms)),
     { .name = "PHONE",
       .at = offsetof(struct pair_settings, phone),
@@ -86,7 +88,8 @@ static bool has_lost_pairing(const struct pair_settings *s, const char *id)
 static int create(struct pair *x)
 {
     const struct session_create_settings how = { &x->settings->cli, x->settings->ingest_listen,
-                                                 x->settings->webhook_url };
+                                                 x->settings->webhook_url, x->settings->token,
+                                                 x->settings->secret };
     struct bridge_created created = { 0 };
     int code = session_create(&how, x->pairing.bridge, x->pairing.id, x->pairing.phone, &created);
 

@@ -14,6 +14,7 @@
 #include "common/app/webhook_url.h"
 #include "common/base/mem.h"
 #include "common/base/own_file.h"
+#include "common/bridge/subscription.h"
 #include "common/ops/open_state.h"
 #include "common/store/sessions.h"
 #include "services/cli/audit.h"
@@ -69,16 +70,17 @@ static int call(const struct session_create_settings *s, struct cli_bridge *b, c
 {
     struct bridge_request req = BRIDGE_REQUEST_NULL;
     char url[SETTINGS_VALUE_MAX];
+    const struct subscription_want hook = { .url = url, .tokens = s->token, .secrets = s->secret };
     int r;
 
     webhook_url(s->webhook_url, s->ingest_listen, &s->cli->bridge, url, sizeof url);
-    r = bridge_build_create(b->driver, &b->target, id, url, phone, &req);
+    r = bridge_build_create(b->driver, &b->target, id, &hook, phone, &req);
     if (r == 0)
         r = cli_bridge_call(b, &req, CREATE_TIMEOUT_MS, reply);
     if (r == 0)
         r = bridge_read_create(b->driver, &reply->answer, ret);
     if (r == 0)
-        r = cli_bridge_go_on(b, BRIDGE_CREATE, ret->session.id[0] ? ret->session.id : id, url, 0,
+        r = cli_bridge_go_on(b, BRIDGE_CREATE, ret->session.id[0] ? ret->session.id : id, &hook, 0,
                              CREATE_TIMEOUT_MS, reply);
     return r;
 }

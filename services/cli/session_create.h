@@ -6,6 +6,7 @@
 struct session_create_settings {
     const struct cli_settings *cli;
     const char *ingest_listen, *webhook_url; /* where the bridge posts, see webhook_url() */
+    const char *token, *secret;              /* that its webhooks shall present */
 };
 
 /*

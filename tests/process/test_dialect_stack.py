@@ -30,6 +30,9 @@ class Fleet:
                              WEBHOOK_URL=self.hook(name), WEBHOOK_AUTH_TOKEN=self.stack.token)
         zk.wait_until(f"{name} answers", lambda: self.control(name, "GET", "/state", check=False), needs=p)
 
+    def plain_hook(self, name):
+        return f"http://127.0.0.1:{self.stack.ports['ingest']}/webhook/{name}"
+
     def hook(self, name):
         user = f"zapkeep:{self.stack.token}@" if name in ("wppconnect", "wuzapi", "gowa") else ""  # they can only be given a URL
         return f"http://{user}127.0.0.1:{self.stack.ports['ingest']}/webhook/{name}"
@@ -70,9 +73,10 @@ CODES = {"waha": "ABCD", "evolution": "WZYEH1YY", "wuzapi": "ABCD-1234", "gowa":
 
 
 def pair_by_phone(fleet):
-    """A new session, which its bridge names as it likes; the code is asked for by one call or by two."""
+    """A new session, which its bridge names as it likes; the code is asked for by one call or by two. Its webhooks present the
+    token, though WEBHOOK_URL has none."""
     pairs = {name: fleet.stack.start(f"pair-{name}", "zapkeep", "session", "pair", "phone1", "--bridge", name, "--phone", "+55 11 98888-7777",
-                                     "--wait", "--json", WEBHOOK_URL=fleet.hook(name)) for name in CODES}
+                                     "--wait", "--json", WEBHOOK_URL=fleet.plain_hook(name)) for name in CODES}
 
     def rows(name):
         return [json.loads(line) for line in pairs[name].text().splitlines() if line.startswith("{")]
@@ -83,6 +87,11 @@ def pair_by_phone(fleet):
     for name in CODES:
         zk.wait_until(f"the pairing with {name} ends", lambda: pairs[name].popen.poll() == 0)
         assert rows(name)[-1]["state"] == "connected"
+        fleet.control(name, "POST", "/messages?session=phone1")
+    for name in CODES:
+        made = rows(name)[-1]["session"]
+        zk.wait_until(f"a message of {name}'s new session is stored", lambda n=name, m=made: any(
+            (e["bridge"], e["session"], e["type"]) == (n, m, "message.received") for e in fleet.stack.events()))
 
 
 def test_a_bridge_of_each_dialect_is_found_followed_and_brought_back(fleet):

@@ -9,9 +9,12 @@
 #include "common/bridge/detect.h"
 #include "common/bridge/driver.h"
 #include "common/bridge/drivers.h"
+#include "common/bridge/subscription.h"
 #include <stdio.h>
 
 static const struct bridge_target target = { .base_url = "http://b:3000/", .api_key = "k1" };
+
+static const struct subscription_want hook = { .url = "http://h/w", .tokens = "", .secrets = "" };
 
 static const struct bridge_driver *driver(const char *name)
 {
@@ -46,7 +49,7 @@ static void requests_are_built_to_the_letter(void **state)
                    "");
     assert_request(bridge_build(z, BRIDGE_LIST, &target, NULL, &q), &q, "GET", "http://b:3000/sessions", HEAD,
                    "");
-    assert_request(bridge_build_create(z, &target, "a-1", "http://h/w", NULL, &q), &q, "POST",
+    assert_request(bridge_build_create(z, &target, "a-1", &hook, NULL, &q), &q, "POST",
                    "http://b:3000/sessions", HEAD "Content-Type: application/json\n",
                    "{\"sessionId\":\"a-1\"}");
     assert_request(bridge_build(z, BRIDGE_DELETE, &target, "a", &q), &q, "DELETE", "http://b:3000/sessions/a",
@@ -59,7 +62,7 @@ static void requests_are_built_to_the_letter(void **state)
                    "http://b:3000/sessions/a/reconnect", HEAD, "");
     assert_request(bridge_build_create(c, &target, "a", NULL, NULL, &q), &q, "POST", "http://b:3000/sessions",
                    HEAD "Content-Type: application/json\n", "{\"id\":\"a\"}");
-    assert_request(bridge_build_create(c, &target, "a", "http://h/w", NULL, &q), &q, "POST",
+    assert_request(bridge_build_create(c, &target, "a", &hook, NULL, &q), &q, "POST",
                    "http://b:3000/sessions", HEAD "Content-Type: application/json\n",
                    "{\"id\":\"a\",\"webhook\":{\"url\":\"http://h/w\",\"events\":[\"message.received\","
                    "\"message.sent\",\"message.delivered\",\"message.read\",\"session.connected\","
@@ -142,7 +145,7 @@ static void every_allocation_may_fail(void **state)
         int r;
 
         mem_fail_after(n);
-        r = bridge_build_create(driver("contract"), &target, "a", "http://h/w", NULL, &q);
+        r = bridge_build_create(driver("contract"), &target, "a", &hook, NULL, &q);
         mem_fail_after(-1);
         if (r == 0) {
             bridge_request_fini(&q);

@@ -179,6 +179,12 @@ static const struct row rows[] = {
     { "wuzapi", NULL, WUZAPI_BODY("http://zapkeep:8000/webhook/sales", ""), 0, OWN_URL, NULL, NULL, 0,
       DRIFTED, EVENTS, false },
     { "wuzapi", NULL, WUZAPI_BODY("", "All"), 0, OWN_URL, NULL, NULL, 0, SUBSCRIPTION_NONE, URL, false },
+    { "wuzapi", NULL, WUZAPI_BODY("http://zapkeep:8000/webhook/sales", "All\",\"hasHmac\":false,\"x\":\""), 0,
+      OWN_URL, NULL, "s1", 0, DRIFTED, SECRET, false },
+    { "wuzapi", NULL, WUZAPI_BODY("http://zapkeep:8000/webhook/sales", "All\",\"hasHmac\":true,\"x\":\""), 0,
+      OWN_URL, OWN_TOKEN, "s1", 0, RIGHT, 0, false },
+    { "wuzapi", NULL, WUZAPI_BODY("http://zapkeep:8000/webhook/sales", "All"), 0, OWN_URL, OWN_TOKEN, "s1", 0,
+      RIGHT, 0, false },
     { "wuzapi", NULL, "{\"code\":200,\"success\":true,\"data\":[]}", 0, OWN_URL, NULL, NULL,
       BRIDGE_NO_SESSION, 0, 0, false },
     { "gowa", NULL, GOWA_BODY("http://zapkeep:8000/webhook/sales", "s1", ""), 0, OWN_URL, NULL, "s0,s1", 0,
@@ -362,7 +368,7 @@ static void test_set(void **state)
         { "wuzapi", WUZAPI_BODY("http://zapkeep:8000/webhook/sales", ""), "PUT", "/webhook",
           "\"events\":[\"All\"]" },
         { "gowa", GOWA_BODY("", "", ""), "PATCH", "/devices/shop1/webhook",
-          "\"webhook_url\":\"" OWN_URL "\"" },
+          "\"webhook_url\":\"http://zapkeep:hook-token@zapkeep:8000/webhook/sales\"" },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
@@ -404,6 +410,74 @@ static void test_password_of_the_url(void **state)
         assert_null(strstr(body, "zapkeep:pass"));
         subscription_check_fini(&c);
     }
+}
+
+/* An operator is told what a repair does beside it, before it is made. */
+static void test_effect_of_setting(void **state)
+{
+    struct subscription_check c = begin("waha", false);
+
+    assert_true(subscription_check_begin(&c));
+    assert_false(answer(&c, 200, WAHA_BODY("[{\"url\":\"http://n8n/x\",\"events\":[\"message\"]}]")));
+    assert_non_null(strstr(c.result.detail, "; setting it again restarts the session"));
+    c = begin("evolution", false);
+    assert_true(subscription_check_begin(&c));
+    assert_false(answer(&c, 200, EVO_BODY("http://old/", "{}", "true", "[]", "false")));
+    assert_null(strstr(c.result.detail, "restarts"));
+}
+
+/* A session that zapkeep creates presents what webhook-ingest wants, in the best way that its bridge has. */
+static void test_create(void **state)
+{
+    static const char long_secret[] = "0123456789abcdef0123456789abcdef";
+    static const struct {
+        const char *driver, *url, *tokens, *secrets, *has, *has_not;
+    } creates[] = {
+        { "evolution", OWN_URL, "hook-token,old", "", "\"authorization\":\"Bearer hook-token\"",
+          "zapkeep:hook-token" },
+        { "evolution", "http://u:p@h/w", "", "", "\"authorization\":\"Bearer p\"", "u:p" },
+        { "waha", OWN_URL, "hook-token,old", "",
+          "\"customHeaders\":[{\"name\":\"Authorization\",\"value\":\"Bearer hook-token\"}]", "hmac" },
+        { "waha", OWN_URL, OWN_TOKEN, "s1,s2", "\"hmac\":{\"key\":\"s1\"}", "hook-token" },
+        { "waha", OWN_URL, "", "", "\"url\":\"" OWN_URL "\"", "customHeaders" },
+        { "gowa", OWN_URL, "hook-token,old", "",
+          "\"webhook_url\":\"http://zapkeep:hook-token@zapkeep:8000/webhook/sales\"", "webhook_secret" },
+        { "gowa", OWN_URL, OWN_TOKEN, "s1", "\"webhook_url\":\"" OWN_URL "\",\"webhook_secret\":\"s1\"",
+          "hook-token" },
+        { "gowa", OWN_URL, "odd/token", "", "\"webhook_url\":\"" OWN_URL "\"", "odd" },
+        { "wuzapi", OWN_URL, OWN_TOKEN, "",
+          "\"webhook\":\"http://zapkeep:hook-token@zapkeep:8000/webhook/sales\"", "hmacKey" },
+        { "wuzapi", OWN_URL, OWN_TOKEN, long_secret, "\"webhook\":\"" OWN_URL "\",\"hmacKey\":\"0123",
+          "hook-token" },
+        { "wuzapi", OWN_URL, OWN_TOKEN, "short", "zapkeep:hook-token@", "hmacKey" },
+        { "wppconnect", OWN_URL, OWN_TOKEN, "",
+          "\"webhook\":\"http://zapkeep:hook-token@zapkeep:8000/webhook/sales\"", "Bearer" },
+        { "wppconnect", "https://u:p@h/w", OWN_TOKEN, "", "\"webhook\":\"https://u:p@h/w\"", "hook-token" },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(creates); i++) {
+        const struct subscription_want w = { .url = creates[i].url,
+                                             .tokens = creates[i].tokens,
+                                             .secrets = creates[i].secrets };
+        CLEANUP(bridge_request_fini) struct bridge_request q = BRIDGE_REQUEST_NULL;
+
+        assert_int_equal(
+            bridge_build_create(bridge_driver_find(creates[i].driver), &target, "shop1", &w, NULL, &q), 0);
+        if (!strstr(buf_str(&q.body), creates[i].has) || strstr(buf_str(&q.body), creates[i].has_not))
+            fail_msg("%s, row %zu: %s", creates[i].driver, i, buf_str(&q.body));
+    }
+}
+
+/* OpenWA is told in a second call. */
+static void test_create_in_two_calls(void **state)
+{
+    const struct bridge_answer a = { .status = 201, .body = str_from("{}") };
+    struct bridge_procedure p = { .op = BRIDGE_CREATE, .id = "shop1", .hook = &want, .answer = &a };
+    CLEANUP(bridge_request_fini) struct bridge_request q = BRIDGE_REQUEST_NULL;
+
+    assert_int_equal(bridge_next(bridge_driver_find("openwa"), &target, &p, &q), 0);
+    assert_string_equal(buf_str(&q.url), "http://bridge:3000/api/sessions/shop1/webhooks");
+    assert_non_null(strstr(buf_str(&q.body), "\"Authorization\":\"Bearer hook-token\""));
 }
 
 static void test_procedure(void **state)
@@ -612,6 +686,9 @@ int main(void)
         cmocka_unit_test(test_other_zapkeep),
         cmocka_unit_test(test_set),
         cmocka_unit_test(test_password_of_the_url),
+        cmocka_unit_test(test_effect_of_setting),
+        cmocka_unit_test(test_create),
+        cmocka_unit_test(test_create_in_two_calls),
         cmocka_unit_test(test_procedure),
         cmocka_unit_test(test_not_set),
         cmocka_unit_test(test_every_driver),

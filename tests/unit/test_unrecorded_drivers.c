@@ -8,8 +8,11 @@
 #include "common/bridge/drivers.h"
 #include "common/bridge/form_body.h"
 #include "common/bridge/signature.h"
+#include "common/bridge/subscription.h"
 
 static const struct bridge_target target = { .base_url = "http://b", .api_key = "admin:secret" };
+
+static const struct subscription_want hook = { .url = "http://h/w", .tokens = "", .secrets = "" };
 
 static struct bridge_answer answer(int status, const char *body)
 {
@@ -182,9 +185,9 @@ static void a_user_is_created_with_a_token_that_nobody_guesses_and_connected(voi
     struct bridge_created c = { 0 };
     struct bridge_answer a = answer(200, "{\"id\":7}");
 
-    assert_int_equal(bridge_build_create(d, &target, "shop1", "http://h/w", NULL, &q), 0);
+    assert_int_equal(bridge_build_create(d, &target, "shop1", &hook, NULL, &q), 0);
     assert_non_null(strstr(buf_str(&q.body), "{\"name\":\"shop1\",\"token\":\""));
-    assert_non_null(strstr(buf_str(&q.body), "\"webhook\":\"http://h/w\",\"events\":\"All\"}"));
+    assert_non_null(strstr(buf_str(&q.body), "\"events\":\"All\",\"webhook\":\"http://h/w\"}"));
     assert_int_equal(bridge_read_create(d, &a, &c), 0);
     assert_string_equal(c.session.id, "7");
     bridge_request_fini(&q);
