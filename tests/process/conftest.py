@@ -7,6 +7,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import forwarding  # noqa: E402
+import on_postgres  # noqa: E402
 import zk  # noqa: E402
 
 
@@ -75,3 +76,17 @@ def make_backend():
     yield make
     for backend in backends:
         backend.close()
+
+
+@pytest.fixture(scope="session")
+def servers():
+    s = on_postgres.Servers()
+    yield s
+    s.close()
+
+
+@pytest.fixture
+def server(servers):
+    """A PostgreSQL server that runs; making one takes longer than most tests, so all use the same."""
+    yield servers.get()
+    servers.rest()

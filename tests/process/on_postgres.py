@@ -1,6 +1,8 @@
-"""Fixtures of the tests on PostgreSQL: a server of the module, and a stack whose store is a new database in it."""
+"""A stack on PostgreSQL: its store is a new database in the server of all such tests (conftest.py). That one keeps nothing through a power
+loss, which no test makes; a server that is killed with SIGKILL loses nothing by it."""
 
 import os
+import signal
 import sys
 
 import pytest
@@ -22,13 +24,28 @@ def init(stack):
     return stack
 
 
-@pytest.fixture(scope="module")
-def server():
-    s = Server().start()  # without fsync
-    yield s
-    s.close()
-
-
 @pytest.fixture
 def stack(server, make_stack, request):
     return init(use(server, make_stack, request))
+
+
+class Servers:
+    """The server, started when a test asks for it, and started again when a test has killed it."""
+
+    def __init__(self):
+        self.server = None
+
+    def get(self):
+        self.server = self.server or Server()
+        if self.server.process is None or self.server.process.poll() is not None:
+            self.server.start()
+        return self.server
+
+    def rest(self):
+        """After a test: none is left stopped."""
+        if self.server.process:
+            self.server.signal(signal.SIGCONT)
+
+    def close(self):
+        if self.server:
+            self.server.close()

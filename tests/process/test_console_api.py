@@ -6,7 +6,6 @@ import os
 import re
 import socket
 import sqlite3
-import sys
 import time
 import urllib.parse
 
@@ -14,9 +13,6 @@ import pytest
 import secrets_watch
 import zk
 from forwarding import Backend
-
-sys.path.insert(0, os.path.join(zk.ROOT, "tests", "postgres"))
-from server import Server  # noqa: E402
 
 PASSWORD = secrets_watch.mark("the console's password", "console-password-5f1c")
 VIEWER = secrets_watch.mark("the viewers' password", "viewer-password-77ab")
@@ -530,18 +526,14 @@ def test_a_replay_of_several_sessions_is_counted_and_sent(world):
     assert next(r for r in console.get("/audit")[2]["rows"] if r["action"] == "delivery.replay")["bridge"] == "main"
 
 
-def test_the_console_on_postgresql():
-    """In one test: the tests of a module are spread over several processes, and each would start a server."""
-    server = Server().start()
-    try:
-        with a_world(server) as world:
-            for test in (test_answers_are_as_the_openapi_file_says, test_the_table_is_filtered_sorted_and_paged,
-                         test_the_log_is_paged_backwards_and_searched, test_a_drop_is_pushed_and_actions_stand_in_the_timeline,
-                         test_missed_events_come_after_a_reconnect, test_a_viewer_and_a_token_have_their_rights,
-                         test_a_replay_of_several_sessions_is_counted_and_sent):
-                test(world)
-    finally:
-        server.close()
+def test_the_console_on_postgresql(server):
+    """In one test: the tests of a module are spread over several processes, and each would start a stack."""
+    with a_world(server) as world:
+        for test in (test_answers_are_as_the_openapi_file_says, test_the_table_is_filtered_sorted_and_paged,
+                     test_the_log_is_paged_backwards_and_searched, test_a_drop_is_pushed_and_actions_stand_in_the_timeline,
+                     test_missed_events_come_after_a_reconnect, test_a_viewer_and_a_token_have_their_rights,
+                     test_a_replay_of_several_sessions_is_counted_and_sent):
+            test(world)
 
 
 # ---- pairing -------------------------------------------------------------------------------------------------------

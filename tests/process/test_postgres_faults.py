@@ -6,7 +6,7 @@ import os
 import pytest
 
 import zk
-from on_postgres import server, stack  # noqa: F401 (fixtures)
+from on_postgres import stack  # noqa: F401 (a fixture)
 from test_monitor_alerts import Sink
 from test_postgres import all_services, ask_all
 from zk import wait_until, webhook

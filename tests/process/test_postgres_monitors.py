@@ -7,7 +7,7 @@ import pytest
 import zk
 from test_many_bridges import Bridges
 from test_monitor_alerts import Sink
-from test_postgres import server, stack  # noqa: F401 (fixtures)
+from test_postgres import stack  # noqa: F401 (a fixture)
 from zk import wait_until, webhook
 
 NAMES = ["b1", "b2", "b3"]

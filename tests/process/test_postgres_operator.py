@@ -11,7 +11,7 @@ import pytest
 
 import secrets_watch
 import zk
-from on_postgres import Server, server, stack, use  # noqa: F401 (fixtures)
+from on_postgres import Server, stack, use  # noqa: F401 (a fixture)
 from test_console_api import Console
 from zk import wait_until, webhook
 

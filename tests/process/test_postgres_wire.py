@@ -4,7 +4,7 @@ import socket
 import threading
 
 import zk
-from on_postgres import server, stack  # noqa: F401 (fixtures)
+from on_postgres import stack  # noqa: F401 (a fixture)
 from zk import webhook
 
 

@@ -14,7 +14,6 @@ import pytest
 
 import zk
 from forwarding import post_events
-from on_postgres import server  # noqa: F401 (a fixture)
 from zk import wait_until, webhook
 
 PARTS = ("state", "events", "forward")
