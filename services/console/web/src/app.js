@@ -19,7 +19,7 @@ import { forgetSessionList } from './session_list.js';
 import { connection, dismiss, me, overview, toasts, useStore } from './store.js';
 import { connect, disconnect, on } from './stream.js';
 import { Dialog, Question } from './ui/dialog.js';
-import { html, useEffect, useState } from './ui/html.js';
+import { h, useEffect, useState } from './ui/preact.js';
 import { Icon } from './ui/icon.js';
 import { Empty, Page } from './ui/page.js';
 import { Since } from './ui/time.js';
@@ -49,11 +49,11 @@ function useBadges() {
 function Navigation({ page, open, onNavigate }) {
   const badges = useBadges();
   const own = page === 'session' || page === 'pair' ? 'sessions' : page;
-  return html`<nav id="nav" class=${open ? 'open' : ''} aria-label=${t('nav.label')}>
-    ${MENU.map(([name]) => html`<a href=${build([name])} aria-current=${own === name ? 'page' : undefined} onClick=${onNavigate}>
-      <span>${t(`nav.${name}`)}</span>${badges[name] > 0 && html`<span class="badge">${badges[name]}</span>`}</a>`)}
-    <${Settings} />
-  </nav>`;
+  return <nav id="nav" class={open ? 'open' : ''} aria-label={t('nav.label')}>
+    {MENU.map(([name]) => <a href={build([name])} aria-current={own === name ? 'page' : undefined} onClick={onNavigate}>
+      <span>{t(`nav.${name}`)}</span>{badges[name] > 0 && <span class="badge">{badges[name]}</span>}</a>)}
+    <Settings />
+  </nav>;
 }
 
 function Settings() {
@@ -63,16 +63,16 @@ function Settings() {
     await post('/logout').catch(() => {});
     me.set(null);
   };
-  const field = (name, value, options, onChange) => html`<label><span>${t(`settings.${name}`)}</span>
-    <select value=${value} onChange=${(e) => onChange(e.target.value)}>${options.map(([v, text]) => html`<option value=${v} selected=${v === value}>${text}</option>`)}</select></label>`;
-  return html`<div class="settings">
-    ${field('language', p.lang || p.shown, Object.entries(LANGUAGES), (lang) => change({ lang }))}
-    ${field('theme', p.theme, ['auto', 'light', 'dark'].map((v) => [v, t(`settings.theme.${v}`)]), (theme) => change({ theme }))}
-    ${field('times', p.utc ? 'utc' : 'local', ['local', 'utc'].map((v) => [v, t(`settings.times.${v}`)]), (v) => change({ utc: v === 'utc' }))}
-    <p class="who"><span title=${who.actor}>${t(`role.${who.role}`)}</span><button class="link" onClick=${logOut}>${t('action.log_out')}</button></p>
-    ${who.grafana_url && html`<p><a href=${who.grafana_url} target="_blank" rel="noreferrer">Grafana</a></p>`}
-    <p class="faint">zapkeep ${who.version}</p>
-  </div>`;
+  const field = (name, value, options, onChange) => <label><span>{t(`settings.${name}`)}</span>
+    <select value={value} onChange={(e) => onChange(e.target.value)}>{options.map(([v, text]) => <option value={v} selected={v === value}>{text}</option>)}</select></label>;
+  return <div class="settings">
+    {field('language', p.lang || p.shown, Object.entries(LANGUAGES), (lang) => change({ lang }))}
+    {field('theme', p.theme, ['auto', 'light', 'dark'].map((v) => [v, t(`settings.theme.${v}`)]), (theme) => change({ theme }))}
+    {field('times', p.utc ? 'utc' : 'local', ['local', 'utc'].map((v) => [v, t(`settings.times.${v}`)]), (v) => change({ utc: v === 'utc' }))}
+    <p class="who"><span title={who.actor}>{t(`role.${who.role}`)}</span><button class="link" onClick={logOut}>{t('action.log_out')}</button></p>
+    {who.grafana_url && <p><a href={who.grafana_url} target="_blank" rel="noreferrer">Grafana</a></p>}
+    <p class="faint">zapkeep {who.version}</p>
+  </div>;
 }
 
 // Says that the page is not of now. A gap of a moment is not worth a word.
@@ -86,21 +86,21 @@ function ConnectionBanner() {
     return () => clearTimeout(timer);
   }, [link]);
   if (!late) return null;
-  return html`<div class="banner t-bad" role="alert"><${Icon} name="bad" />
-    <span>${t('link.lost')} <${Since} at=${since} />. ${t('link.old')}</span>
-    <button class="small" onClick=${again}>${t('link.now')}</button></div>`;
+  return <div class="banner t-bad" role="alert"><Icon name="bad" />
+    <span>{t('link.lost')} <Since at={since} />. {t('link.old')}</span>
+    <button class="small" onClick={again}>{t('link.now')}</button></div>;
 }
 
-const Toasts = () => html`<div class="toasts" role="status" aria-live="polite">
-  ${useStore(toasts).map((item) => html`<div key=${item.id} class="toast t-${item.tone}"><${Icon} name=${item.tone} /><span>${item.text}</span>
-    <button class="icon-button" aria-label=${t('action.close')} onClick=${() => dismiss(item.id)}><${Icon} name="close" /></button></div>`)}
-</div>`;
+const Toasts = () => <div class="toasts" role="status" aria-live="polite">
+  {useStore(toasts).map((item) => <div key={item.id} class={`toast t-${item.tone}`}><Icon name={item.tone} /><span>{item.text}</span>
+    <button class="icon-button" aria-label={t('action.close')} onClick={() => dismiss(item.id)}><Icon name="close" /></button></div>)}
+</div>;
 
 function Help({ onClose }) {
   const keys = [['/', 'search'], ['j k', 'move'], ['Enter', 'open'], ['x', 'select'], ['Esc', 'escape'], ['p', 'pause'], ['?', 'help'], ...MENU.map(([name, key]) => [`g ${key}`, name])];
   const text = (name) => (MENU.some(([page]) => page === name) ? t(`nav.${name}`) : t(`keys.${name}`));
-  return html`<${Dialog} title=${t('keys.title')} onClose=${onClose}>
-    <dl class="keys">${keys.map(([key, name]) => html`<div><dt>${key.split(' ').map((k) => html`<kbd>${k}</kbd>`)}</dt><dd>${text(name)}</dd></div>`)}</dl><//>`;
+  return <Dialog title={t('keys.title')} onClose={onClose}>
+    <dl class="keys">{keys.map(([key, name]) => <div><dt>{key.split(' ').map((k) => <kbd>{k}</kbd>)}</dt><dd>{text(name)}</dd></div>)}</dl></Dialog>;
 }
 
 // "g" and a letter within a second and a half: a page.
@@ -159,24 +159,24 @@ function Frame() {
   const name = route.path[0] ?? 'overview';
   const Shown = PAGES[name];
   useEffect(() => document.getElementById('main')?.scrollTo(0, 0), [route.path.join('/')]);
-  return html`<div class="frame">
-    <a class="skip" href="#main" onClick=${(e) => (e.preventDefault(), document.getElementById('main').focus())}>${t('nav.skip')}</a>
+  return <div class="frame">
+    <a class="skip" href="#main" onClick={(e) => (e.preventDefault(), document.getElementById('main').focus())}>{t('nav.skip')}</a>
     <header class="top">
-      <a class="logo" href=${build(['overview'])}><img src="icon.svg" alt="" width="24" height="24" />zapkeep</a>
-      <button class="icon-button menu-button" aria-expanded=${menu} aria-controls="nav" aria-label=${t('nav.menu')} onClick=${() => setMenu(!menu)}><${Icon} name=${menu ? 'close' : 'menu'} /></button>
+      <a class="logo" href={build(['overview'])}><img src="icon.svg" alt="" width="24" height="24" />zapkeep</a>
+      <button class="icon-button menu-button" aria-expanded={menu} aria-controls="nav" aria-label={t('nav.menu')} onClick={() => setMenu(!menu)}><Icon name={menu ? 'close' : 'menu'} /></button>
     </header>
-    <${Navigation} page=${name} open=${menu} onNavigate=${() => setMenu(false)} />
+    <Navigation page={name} open={menu} onNavigate={() => setMenu(false)} />
     <main id="main" tabindex="-1">
-      <${ConnectionBanner} />
-      ${Shown ? html`<${Shown} ...${{ args: route.path.slice(1), query: route.query }} key=${route.path.join('/')} />` : html`<${Page} title=${t('page.unknown')}><${Empty} title=${t('page.unknown')} text=${t('page.unknown.text')}><a class="button" href=${build(['overview'])}>${t('nav.overview')}</a><//><//>`}
+      <ConnectionBanner />
+      {Shown ? <Shown {...{ args: route.path.slice(1), query: route.query }} key={route.path.join('/')} /> : <Page title={t('page.unknown')}><Empty title={t('page.unknown')} text={t('page.unknown.text')}><a class="button" href={build(['overview'])}>{t('nav.overview')}</a></Empty></Page>}
     </main>
-    ${help && html`<${Help} onClose=${() => setHelp(false)} />`}
-    <${Question} />
-  </div>`;
+    {help && <Help onClose={() => setHelp(false)} />}
+    <Question />
+  </div>;
 }
 
 export function App() {
   const who = useStore(me);
   const { shown } = useStore(prefs);
-  return html`<div key=${shown}>${who ? html`<${Frame} key="frame" />` : html`<${Login} />`}<${Toasts} /></div>`;
+  return <div key={shown}>{who ? <Frame key="frame" /> : <Login />}<Toasts /></div>;
 }

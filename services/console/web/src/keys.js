@@ -1,5 +1,5 @@
 // The keyboard: pages add their own keys while they are shown.
-import { useEffect, useRef } from './ui/html.js';
+import { useEffect, useRef } from './ui/preact.js';
 
 const layers = [];
 

@@ -2,7 +2,7 @@ import { get } from './api.js';
 import { App } from './app.js';
 import { startPrefs } from './prefs.js';
 import { me } from './store.js';
-import { html, render } from './ui/html.js';
+import { h, render } from './ui/preact.js';
 
 await startPrefs();
 try {
@@ -12,4 +12,4 @@ try {
 }
 const root = document.getElementById('app');
 root.replaceChildren();
-render(html`<${App} />`, root);
+render(<App />, root);

@@ -1,7 +1,7 @@
 // Data of the API in a component: read when it is shown, anew after a gap of the stream, and on demand.
 import { get } from './api.js';
 import { on } from './stream.js';
-import { useCallback, useEffect, useRef, useState } from './ui/html.js';
+import { useCallback, useEffect, useRef, useState } from './ui/preact.js';
 
 // { data, error, loading, reload, set }. @path null: nothing is read. A newer path drops the answer of the one before.
 export function useResource(path, { every = 0 } = {}) {

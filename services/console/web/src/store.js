@@ -1,5 +1,5 @@
 // Values that several parts of the page show, with their subscribers.
-import { useEffect, useState } from './ui/html.js';
+import { useEffect, useState } from './ui/preact.js';
 
 export function createStore(value) {
   const subscribers = new Set();

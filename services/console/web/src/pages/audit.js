@@ -3,7 +3,7 @@ import { get, post, remove, withQuery } from '../api.js';
 import { t, tOr } from '../lib/i18n.js';
 import { useReloadOn, useResource } from '../resource.js';
 import { isOperator, me, useStore } from '../store.js';
-import { html, useState } from '../ui/html.js';
+import { Fragment, h, useState } from '../ui/preact.js';
 import { ActionButton, Dialog, ask, attempt } from '../ui/dialog.js';
 import { Tag } from '../ui/icon.js';
 import { Empty, Loaded, Page, Panel } from '../ui/page.js';
@@ -20,8 +20,8 @@ function Rows() {
       const page = await get(withQuery('/audit', { limit: 100, before: next }));
       setOlder((o) => ({ rows: [...o.rows, ...page.rows], next: page.next_before }));
     });
-  return html`<${Loaded} resource=${first}>${(d) => (d.rows.length === 0 ? html`<${Empty} title=${t('audit.none')} text=${t('audit.none.text')} />` : html`<div class="scroll" tabindex="0" role="region" aria-label=${t('audit.title')}><table class="table cards"><thead><tr>${['time', 'actor', 'action', 'session', 'detail'].map((c) => html`<th scope="col">${t(`column.${c}`)}</th>`)}</tr></thead>
-    <tbody>${[...d.rows, ...older.rows].map((r) => html`<tr key=${r.n}><td><${Clock} at=${r.at} /></td><td>${r.actor}${r.address && html` <span class="faint">${r.address}</span>`}</td><td>${tOr(`audit.${r.action}`, r.action)} ${!r.ok && html`<${Tag} tone="bad">${t('audit.refused')}<//>`}</td><td>${r.session ? html`<${SessionName} bridge=${r.bridge} session=${r.session} />` : (r.bridge || '–')}</td><td class="wrap">${r.detail}</td></tr>`)}</tbody></table></div>${next > 0 && html`<${ActionButton} run=${more}>${t('action.older')}<//>`}`)}<//>`;
+  return <Loaded resource={first}>{(d) => (d.rows.length === 0 ? <Empty title={t('audit.none')} text={t('audit.none.text')} /> : <><div class="scroll" tabindex="0" role="region" aria-label={t('audit.title')}><table class="table cards"><thead><tr>{['time', 'actor', 'action', 'session', 'detail'].map((c) => <th scope="col">{t(`column.${c}`)}</th>)}</tr></thead>
+    <tbody>{[...d.rows, ...older.rows].map((r) => <tr key={r.n}><td><Clock at={r.at} /></td><td>{r.actor}{r.address && <>{' '}<span class="faint">{r.address}</span></>}</td><td>{tOr(`audit.${r.action}`, r.action)} {!r.ok && <Tag tone="bad">{t('audit.refused')}</Tag>}</td><td>{r.session ? <SessionName bridge={r.bridge} session={r.session} /> : (r.bridge || '–')}</td><td class="wrap">{r.detail}</td></tr>)}</tbody></table></div>{next > 0 && <ActionButton run={more}>{t('action.older')}</ActionButton>}</>)}</Loaded>;
 }
 
 function NewToken({ onDone }) {
@@ -32,10 +32,10 @@ function NewToken({ onDone }) {
     e.preventDefault();
     setMade(await attempt(() => post('/tokens', { name: name.trim(), role })));
   };
-  return html`<${Dialog} title=${t('tokens.new')} onClose=${onDone}>${made ? html`<p>${t('tokens.once')}</p><pre tabindex="0" class="token">${made.token}</pre><p class="faint">Authorization: Bearer …</p><div class="buttons"><button class="primary" autofocus onClick=${onDone}>${t('tokens.kept')}</button></div>` : html`<form onSubmit=${make}>
-    <label class="field"><span>${t('tokens.name')}</span><input required autofocus maxlength="64" autocomplete="off" value=${name} onInput=${(e) => setName(e.target.value)} /></label>
-    <label class="field"><span>${t('tokens.role')}</span><select value=${role} onChange=${(e) => setRole(e.target.value)}>${['viewer', 'operator'].map((r) => html`<option value=${r} selected=${r === role}>${t(`role.${r}`)}</option>`)}</select></label>
-    <div class="buttons"><button type="button" onClick=${onDone}>${t('action.cancel')}</button><button class="primary">${t('tokens.make')}</button></div></form>`}<//>`;
+  return <Dialog title={t('tokens.new')} onClose={onDone}>{made ? <><p>{t('tokens.once')}</p><pre tabindex="0" class="token">{made.token}</pre><p class="faint">Authorization: Bearer …</p><div class="buttons"><button class="primary" autofocus onClick={onDone}>{t('tokens.kept')}</button></div></> : <form onSubmit={make}>
+    <label class="field"><span>{t('tokens.name')}</span><input required autofocus maxlength="64" autocomplete="off" value={name} onInput={(e) => setName(e.target.value)} /></label>
+    <label class="field"><span>{t('tokens.role')}</span><select value={role} onChange={(e) => setRole(e.target.value)}>{['viewer', 'operator'].map((r) => <option value={r} selected={r === role}>{t(`role.${r}`)}</option>)}</select></label>
+    <div class="buttons"><button type="button" onClick={onDone}>{t('action.cancel')}</button><button class="primary">{t('tokens.make')}</button></div></form>}</Dialog>;
 }
 
 function Tokens() {
@@ -47,12 +47,12 @@ function Tokens() {
     await attempt(() => remove(`/tokens/${token.id}`), t('done.revoked'));
     tokens.reload();
   };
-  return html`<${Panel} title=${t('tokens.title')} actions=${html`<button onClick=${() => setMaking(true)}>${t('tokens.new')}</button>`}>
-    <${Loaded} resource=${tokens}>${(d) => (d.tokens.length === 0 ? html`<${Empty} title=${t('tokens.none')} text=${t('tokens.none.text')} />` : html`<table class="plain"><tbody>${d.tokens.map((k) => html`<tr key=${k.id}><th scope="row">${k.name}</th><td>${t(`role.${k.role}`)}</td><td class="faint">${k.actor} <${Ago} at=${k.created_at} /></td><td class="faint">${t('tokens.used')} <${Ago} at=${k.used_at} none=${t('tokens.never')} /></td><td class="right"><${ActionButton} kind="danger-quiet small" run=${revoke(k)}>${t('action.revoke')}<//></td></tr>`)}</tbody></table>`)}<//>
-    ${making && html`<${NewToken} onDone=${() => (setMaking(false), tokens.reload())} />`}<//>`;
+  return <Panel title={t('tokens.title')} actions={<button onClick={() => setMaking(true)}>{t('tokens.new')}</button>}>
+    <Loaded resource={tokens}>{(d) => (d.tokens.length === 0 ? <Empty title={t('tokens.none')} text={t('tokens.none.text')} /> : <table class="plain"><tbody>{d.tokens.map((k) => <tr key={k.id}><th scope="row">{k.name}</th><td>{t(`role.${k.role}`)}</td><td class="faint">{k.actor} <Ago at={k.created_at} /></td><td class="faint">{t('tokens.used')} <Ago at={k.used_at} none={t('tokens.never')} /></td><td class="right"><ActionButton kind="danger-quiet small" run={revoke(k)}>{t('action.revoke')}</ActionButton></td></tr>)}</tbody></table>)}</Loaded>
+    {making && <NewToken onDone={() => (setMaking(false), tokens.reload())} />}</Panel>;
 }
 
 export function Audit() {
   const operator = isOperator(useStore(me));
-  return html`<${Page} title=${t('nav.audit')}>${operator && html`<${Tokens} />`}<${Panel} title=${t('audit.title')}><${Rows} /><//><//>`;
+  return <Page title={t('nav.audit')}>{operator && <Tokens />}<Panel title={t('audit.title')}><Rows /></Panel></Page>;
 }

@@ -5,7 +5,7 @@ import { build } from '../lib/route.js';
 import { parseBody } from '../lib/tree.js';
 import { useReloadOn, useResource } from '../resource.js';
 import { isOperator, me, toast, useStore } from '../store.js';
-import { html } from '../ui/html.js';
+import { Fragment, h } from '../ui/preact.js';
 import { ActionButton, ask, attempt } from '../ui/dialog.js';
 import { Icon, Tag } from '../ui/icon.js';
 import { Empty, Fact, Loaded, Page, Panel } from '../ui/page.js';
@@ -37,29 +37,29 @@ function DestinationActions({ d, reload }) {
     await command({ action, destination: d.destination });
     reload();
   };
-  return html`<div class="buttons small">
-    <${ActionButton} run=${() => command({ action: 'test', destination: d.destination })}>${t('action.test')}<//>
-    ${d.retrying + d.blocked > 0 && html`<${ActionButton} kind="primary" run=${run('retry')}>${t('action.retry')}<//>`}
-    ${d.paused ? html`<${ActionButton} kind="primary" run=${run('resume')}>${t('action.resume')}<//>` : html`<${ActionButton} run=${run('pause')}>${t('action.pause')}<//>`}
-    ${!d.on && html`<${ActionButton} kind="primary" run=${run('on')}>${t('action.on')}<//>`}
-  </div>`;
+  return <div class="buttons small">
+    <ActionButton run={() => command({ action: 'test', destination: d.destination })}>{t('action.test')}</ActionButton>
+    {d.retrying + d.blocked > 0 && <ActionButton kind="primary" run={run('retry')}>{t('action.retry')}</ActionButton>}
+    {d.paused ? <ActionButton kind="primary" run={run('resume')}>{t('action.resume')}</ActionButton> : <ActionButton run={run('pause')}>{t('action.pause')}</ActionButton>}
+    {!d.on && <ActionButton kind="primary" run={run('on')}>{t('action.on')}</ActionButton>}
+  </div>;
 }
 
 function Destination({ d, operator, reload }) {
   const bad = d.last_error && d.state !== 'ok';
-  return html`<article class="destination t-${destinationTone(d)}"><header><h2>${d.destination}</h2><${Tag} tone=${destinationTone(d)}>${t(`destination.${d.state}`)}<//><span class="faint"><${Since} at=${d.state_since} /></span></header>
-    <p class="url"><code>${d.url}</code></p>
+  return <article class={`destination t-${destinationTone(d)}`}><header><h2>{d.destination}</h2><Tag tone={destinationTone(d)}>{t(`destination.${d.state}`)}</Tag><span class="faint"><Since at={d.state_since} /></span></header>
+    <p class="url"><code>{d.url}</code></p>
     <dl class="facts">
-      <${Fact} label=${t('delivery.lag')}><b>${d.lag > 0 ? t('delivery.events', { n: d.lag }) : t('delivery.level')}</b><//>
-      <${Fact} label=${t('delivery.floor')}>${number(d.floor)} / ${number(d.head)}<//>
-      <${Fact} label=${t('delivery.breaker')}><${Tag} tone=${d.breaker === 'closed' ? 'ok' : 'bad'}>${tOr(`breaker.${d.breaker}`, d.breaker)}<//><//>
-      <${Fact} label=${t('delivery.flight')}>${number(d.in_flight)}<//>
-      <${Fact} label=${t('delivery.retrying')}>${number(d.retrying)}${d.blocked > 0 && html` <span class="faint">+ ${t('delivery.blocked', { n: d.blocked })}</span>`}<//>
-      <${Fact} label=${t('delivery.dead')}>${number(d.dead)}<//>
-      <${Fact} label=${t('delivery.delivered')}>${number(d.delivered)}<//>
+      <Fact label={t('delivery.lag')}><b>{d.lag > 0 ? t('delivery.events', { n: d.lag }) : t('delivery.level')}</b></Fact>
+      <Fact label={t('delivery.floor')}>{number(d.floor)} / {number(d.head)}</Fact>
+      <Fact label={t('delivery.breaker')}><Tag tone={d.breaker === 'closed' ? 'ok' : 'bad'}>{tOr(`breaker.${d.breaker}`, d.breaker)}</Tag></Fact>
+      <Fact label={t('delivery.flight')}>{number(d.in_flight)}</Fact>
+      <Fact label={t('delivery.retrying')}>{number(d.retrying)}{d.blocked > 0 && <>{' '}<span class="faint">+ {t('delivery.blocked', { n: d.blocked })}</span></>}</Fact>
+      <Fact label={t('delivery.dead')}>{number(d.dead)}</Fact>
+      <Fact label={t('delivery.delivered')}>{number(d.delivered)}</Fact>
     </dl>
-    ${bad && html`<p class="notice t-${destinationTone(d)}"><${Icon} name=${destinationTone(d)} /><span>${d.last_error} <span class="faint"><${Ago} at=${d.last_error_at} />${d.last_session && ` · ${d.last_session}`}</span></span></p>`}
-    ${operator && html`<${DestinationActions} d=${d} reload=${reload} />`}</article>`;
+    {bad && <p class={`notice t-${destinationTone(d)}`}><Icon name={destinationTone(d)} /><span>{d.last_error} <span class="faint"><Ago at={d.last_error_at} />{d.last_session && ` · ${d.last_session}`}</span></span></p>}
+    {operator && <DestinationActions d={d} reload={reload} />}</article>;
 }
 
 function Waiting({ operator, after }) {
@@ -71,10 +71,10 @@ function Waiting({ operator, after }) {
     waiting.reload();
     after();
   };
-  return html`<${Panel} title=${t('delivery.waiting')}><${Loaded} resource=${waiting}>${(d) => (d.rows.length === 0 ? html`<${Empty} title=${t('delivery.waiting.none')} text=${t('delivery.waiting.none.text')} />` : html`<div class="scroll" tabindex="0" role="region" aria-label=${t('delivery.waiting')}><table class="table"><thead><tr>${['session', 'destination', 'event', 'answer', 'tries', 'next', 'behind'].map((c) => html`<th scope="col">${t(`column.${c}`)}</th>`)}${operator && html`<th scope="col"><span class="hidden">${t('column.actions')}</span></th>`}</tr></thead>
-    <tbody>${d.rows.map((r) => html`<tr key=${`${r.destination} ${r.bridge} ${r.session} ${r.seq}`}><td><${SessionName} bridge=${r.bridge} session=${r.session} /></td><td>${r.destination}</td><td><a href=${build(['events'], { seq: r.seq })}>${r.seq}</a></td>
-      <td class="wrap">${r.status > 0 && html`<b>${r.status}</b> `}${r.detail}</td><td>${number(r.tries)}</td><td><${Until} at=${r.next_at} /></td><td>${number(r.behind)}</td>
-      ${operator && html`<td class="right"><span class="buttons small"><${ActionButton} run=${run('retry', r)}>${t('action.retry')}<//><${ActionButton} run=${run('skip', r)}>${t('action.skip')}<//></span></td>`}</tr>`)}</tbody></table></div>${d.more && html`<p class="faint">${t('delivery.more')}</p>`}`)}<//><//>`;
+  return <Panel title={t('delivery.waiting')}><Loaded resource={waiting}>{(d) => (d.rows.length === 0 ? <Empty title={t('delivery.waiting.none')} text={t('delivery.waiting.none.text')} /> : <><div class="scroll" tabindex="0" role="region" aria-label={t('delivery.waiting')}><table class="table"><thead><tr>{['session', 'destination', 'event', 'answer', 'tries', 'next', 'behind'].map((c) => <th scope="col">{t(`column.${c}`)}</th>)}{operator && <th scope="col"><span class="hidden">{t('column.actions')}</span></th>}</tr></thead>
+    <tbody>{d.rows.map((r) => <tr key={`${r.destination} ${r.bridge} ${r.session} ${r.seq}`}><td><SessionName bridge={r.bridge} session={r.session} /></td><td>{r.destination}</td><td><a href={build(['events'], { seq: r.seq })}>{r.seq}</a></td>
+      <td class="wrap">{r.status > 0 && <><b>{r.status}</b>{' '}</>}{r.detail}</td><td>{number(r.tries)}</td><td><Until at={r.next_at} /></td><td>{number(r.behind)}</td>
+      {operator && <td class="right"><span class="buttons small"><ActionButton run={run('retry', r)}>{t('action.retry')}</ActionButton><ActionButton run={run('skip', r)}>{t('action.skip')}</ActionButton></span></td>}</tr>)}</tbody></table></div>{d.more && <p class="faint">{t('delivery.more')}</p>}</>)}</Loaded></Panel>;
 }
 
 export function Delivery({ query }) {
@@ -83,12 +83,12 @@ export function Delivery({ query }) {
   useReloadOn(['delivery'], delivery.reload);
   const d = delivery.data;
   const proof = d && d.delivered_seq >= 0 ? t('delivery.proof', { seq: number(d.delivered_seq) }) : '';
-  return html`<${Page} title=${t('nav.delivery')} sub=${proof}>
-    <${Loaded} resource=${delivery}>${(d) => html`
-      ${!d.running && d.destinations.length > 0 && html`<p class="notice t-bad" role="alert"><${Icon} name="bad" /><span>${t('delivery.stopped')}</span></p>`}
-      ${d.destinations.length === 0 ? html`<${Panel}><${Empty} title=${t('delivery.no_destination')} text=${t('delivery.no_destination.text')}><code>BACKEND_URL=http://127.0.0.1:9000</code><//><//>` : html`<div class="destinations">${d.destinations.map((x) => html`<${Destination} key=${x.destination} d=${x} operator=${operator} reload=${delivery.reload} />`)}</div>
-        <${Waiting} operator=${operator} after=${delivery.reload} />
-        <${DeadLetters} operator=${operator} destinations=${d.destinations} query=${query} />`}
-      ${operator && html`<${Replay} />`}`}<//>
-  <//>`;
+  return <Page title={t('nav.delivery')} sub={proof}>
+    <Loaded resource={delivery}>{(d) => <>
+      {!d.running && d.destinations.length > 0 && <p class="notice t-bad" role="alert"><Icon name="bad" /><span>{t('delivery.stopped')}</span></p>}
+      {d.destinations.length === 0 ? <Panel><Empty title={t('delivery.no_destination')} text={t('delivery.no_destination.text')}><code>BACKEND_URL=http://127.0.0.1:9000</code></Empty></Panel> : <><div class="destinations">{d.destinations.map((x) => <Destination key={x.destination} d={x} operator={operator} reload={delivery.reload} />)}</div>
+        <Waiting operator={operator} after={delivery.reload} />
+        <DeadLetters operator={operator} destinations={d.destinations} query={query} /></>}
+      {operator && <Replay />}</>}</Loaded>
+  </Page>;
 }

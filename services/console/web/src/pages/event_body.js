@@ -5,7 +5,7 @@ import { number, t } from '../lib/i18n.js';
 import { sessionLink } from '../lib/route.js';
 import { flatten } from '../lib/tree.js';
 import { toast } from '../store.js';
-import { html, useState } from '../ui/html.js';
+import { Fragment, h, useState } from '../ui/preact.js';
 import { Fact, Loaded } from '../ui/page.js';
 import { Ago, Clock } from '../ui/time.js';
 
@@ -24,9 +24,9 @@ export function JsonTree({ value }) {
     if (!next.delete(path)) next.add(path);
     setFlipped(next);
   };
-  const indent = (depth) => html`<span class="indent" style=${{ width: `${depth * 16}px` }}></span>`;
-  return html`<div class="json">${flatten(value, isOpen).map((r) => html`<div key=${r.path}>${indent(r.depth)}
-    ${r.branch ? html`<button class="twist" aria-expanded=${r.open} onClick=${() => flip(r.path)}>${r.open ? '▾' : '▸'} ${r.key !== null && html`<span class="j-key">${r.key}</span>`} <span class="faint">${r.branch === '[' ? `[${r.size}]` : `{${r.size}}`}</span></button>` : html`<span class="j-leaf">${r.key !== null && html`<span class="j-key">${r.key}</span>: `}<span class="j-${typeOf(r.value)}">${leaf(r.value)}</span></span>`}</div>`)}</div>`;
+  const indent = (depth) => <span class="indent" style={{ width: `${depth * 16}px` }}></span>;
+  return <div class="json">{flatten(value, isOpen).map((r) => <div key={r.path}>{indent(r.depth)}
+    {r.branch ? <button class="twist" aria-expanded={r.open} onClick={() => flip(r.path)}>{r.open ? '▾' : '▸'} {r.key !== null && <span class="j-key">{r.key}</span>} <span class="faint">{r.branch === '[' ? `[${r.size}]` : `{${r.size}}`}</span></button> : <span class="j-leaf">{r.key !== null && <><span class="j-key">{r.key}</span>:{' '}</>}<span class={`j-${typeOf(r.value)}`}>{leaf(r.value)}</span></span>}</div>)}</div>;
 }
 
 async function copy(text) {
@@ -48,18 +48,18 @@ function save(name, text) {
 
 export function EventBody({ seq }) {
   const event = useResource(`/events/${encodeURIComponent(seq)}`);
-  return html`<div class="event-body"><${Loaded} resource=${event}>${(e) => {
+  return <div class="event-body"><Loaded resource={event}>{(e) => {
     const body = typeof e.body === 'string' ? e.body : JSON.stringify(e.body);
     const command = curl('http://127.0.0.1:9000/api/v1/messages/webhook', body, { 'webhook-id': e.id });
-    return html`<dl class="facts">
-        <${Fact} label=${t('column.session')}>${e.session ? html`<a href=${sessionLink(e.bridge, e.session)}>${e.session}</a>` : '–'} <span class="faint">${e.bridge}</span><//>
-        <${Fact} label=${t('event.stored')}><${Clock} at=${e.at} /> <span class="faint"><${Ago} at=${e.at} /></span><//>
-        <${Fact} label=${t('event.occurred')}><${Clock} at=${e.occurred_at} /><//>
-        <${Fact} label="webhook-id"><code>${e.id}</code><//>
-        ${e.message_id && html`<${Fact} label=${t('event.message')}><code>${e.message_id}</code><//>`}
-        <${Fact} label=${t('event.size')}>${number(e.size)} B<//>
+    return <><dl class="facts">
+        <Fact label={t('column.session')}>{e.session ? <a href={sessionLink(e.bridge, e.session)}>{e.session}</a> : '–'} <span class="faint">{e.bridge}</span></Fact>
+        <Fact label={t('event.stored')}><Clock at={e.at} /> <span class="faint"><Ago at={e.at} /></span></Fact>
+        <Fact label={t('event.occurred')}><Clock at={e.occurred_at} /></Fact>
+        <Fact label="webhook-id"><code>{e.id}</code></Fact>
+        {e.message_id && <Fact label={t('event.message')}><code>{e.message_id}</code></Fact>}
+        <Fact label={t('event.size')}>{number(e.size)} B</Fact>
       </dl>
-      <${JsonTree} value=${e.body} />
-      <div class="buttons"><button onClick=${() => copy(command)}>${t('event.copy_curl')}</button><button onClick=${() => copy(body)}>${t('event.copy_json')}</button><button onClick=${() => save(`event-${e.seq}.json`, JSON.stringify(e, null, 2))}>${t('event.download')}</button></div>`;
-  }}<//></div>`;
+      <JsonTree value={e.body} />
+      <div class="buttons"><button onClick={() => copy(command)}>{t('event.copy_curl')}</button><button onClick={() => copy(body)}>{t('event.copy_json')}</button><button onClick={() => save(`event-${e.seq}.json`, JSON.stringify(e, null, 2))}>{t('event.download')}</button></div></>;
+  }}</Loaded></div>;
 }

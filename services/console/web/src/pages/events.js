@@ -6,7 +6,7 @@ import { LIVE_START, step } from '../lib/live.js';
 import { build } from '../lib/route.js';
 import { useResource } from '../resource.js';
 import { on, want } from '../stream.js';
-import { html, useEffect, useRef, useState } from '../ui/html.js';
+import { h, useEffect, useRef, useState } from '../ui/preact.js';
 import { attempt, ActionButton } from '../ui/dialog.js';
 import { Icon } from '../ui/icon.js';
 import { Bar, Empty, LiveLine, Loading, Page, Problem, Search, Select } from '../ui/page.js';
@@ -77,22 +77,22 @@ function later(run, ms) {
 }
 
 function Row({ e, open, current, onOpen }) {
-  return html`<li class="${open ? 'open' : ''} ${current ? 'current' : ''}" data-seq=${e.seq}>
-    <button class="event-line" aria-expanded=${open} onClick=${onOpen}>
-      <span class="mono seq">${e.seq}</span><${Clock} at=${e.at} /><span class="event-type ty-${e.type.split('.')[0]}">${e.type}</span>
-      <span class="event-session">${e.session || e.bridge}${e.session && html`<${Of} bridge=${e.bridge} />`}</span><span class="event-text">${e.text}</span></button>
-    ${open && html`<${EventBody} seq=${e.seq} />`}</li>`;
+  return <li class={`${open ? 'open' : ''} ${current ? 'current' : ''}`} data-seq={e.seq}>
+    <button class="event-line" aria-expanded={open} onClick={onOpen}>
+      <span class="mono seq">{e.seq}</span><Clock at={e.at} /><span class={`event-type ty-${e.type.split('.')[0]}`}>{e.type}</span>
+      <span class="event-session">{e.session || e.bridge}{e.session && <Of bridge={e.bridge} />}</span><span class="event-text">{e.text}</span></button>
+    {open && <EventBody seq={e.seq} />}</li>;
 }
 
 function Filters({ query, set }) {
   const bridges = useResource('/bridges').data?.bridges ?? [];
-  return html`<${Bar} label=${t('events.filter')}>
-    <${Search} value=${query.q ?? ''} onInput=${(q) => set({ q })} label=${t('events.search')} />
-    <${Select} value=${query.type ?? ''} onChange=${(type) => set({ type })} label=${t('column.type')} options=${[['', t('events.any_type')], ...TYPES.map((x) => [x, x.endsWith('.') ? `${x}*` : x])]} />
-    ${bridges.length > 1 && html`<${Select} value=${query.bridge ?? ''} onChange=${(bridge) => set({ bridge })} label=${t('column.bridge')} options=${[['', t('sessions.any_bridge')], ...bridges.map((b) => [b.bridge, b.bridge])]} />`}
-    <${Range} since=${query.since} until=${query.until} any=${t('events.any_time')} label=${t('column.time')} onChange=${set} />
-    <label class="search small"><input type="search" placeholder=${t('column.session')} aria-label=${t('column.session')} value=${query.session ?? ''} onChange=${(e) => set({ session: e.target.value.trim() })} /></label>
-  <//>`;
+  return <Bar label={t('events.filter')}>
+    <Search value={query.q ?? ''} onInput={(q) => set({ q })} label={t('events.search')} />
+    <Select value={query.type ?? ''} onChange={(type) => set({ type })} label={t('column.type')} options={[['', t('events.any_type')], ...TYPES.map((x) => [x, x.endsWith('.') ? `${x}*` : x])]} />
+    {bridges.length > 1 && <Select value={query.bridge ?? ''} onChange={(bridge) => set({ bridge })} label={t('column.bridge')} options={[['', t('sessions.any_bridge')], ...bridges.map((b) => [b.bridge, b.bridge])]} />}
+    <Range since={query.since} until={query.until} any={t('events.any_time')} label={t('column.time')} onChange={set} />
+    <label class="search small"><input type="search" placeholder={t('column.session')} aria-label={t('column.session')} value={query.session ?? ''} onChange={(e) => set({ session: e.target.value.trim() })} /></label>
+  </Bar>;
 }
 
 export function Events({ query: given }) {
@@ -129,18 +129,18 @@ export function Events({ query: given }) {
   const hover = { onPointerEnter: (e) => e.pointerType === 'mouse' && pause('hover'), onPointerLeave: () => live.reason === 'hover' && resume() };
   const single = query.seq && rows && !rows.some((e) => e.seq === Number(query.seq));
 
-  return html`<${Page} title=${t('nav.events')} sub=${page.head_seq > 0 ? t('events.kept', { from: number(page.oldest_seq), to: number(Math.max(page.head_seq, rows?.[0]?.seq ?? 0)) }) : ''}
-    actions=${html`<button aria-pressed=${live.paused} onClick=${() => (live.paused ? resume() : pause('button'))}><${Icon} name=${live.paused ? 'next' : 'pause'} />${t(live.paused ? 'held.resume' : 'events.pause')}</button>`}>
-    <${Filters} query=${query} set=${set} />
-    <${LiveLine} reason=${live.paused ? t(live.reason === 'button' ? 'held.paused' : 'held.reading') : ''} n=${live.waiting.length + live.lost} onResume=${resume} />
-    ${log.error && html`<${Problem} error=${log.error} reload=${log.read} />`}
-    ${single && html`<${Panel} seq=${query.seq} />`}
-    ${!rows && !log.error && html`<${Loading} />`}
-    ${rows?.length === 0 && !page.next_before && html`<${Empty} title=${t('events.none')} text=${t('events.none.text')} />`}
-    ${rows?.length > 0 && html`<ol class="events" ...${hover}>${rows.map((e) => html`<${Row} key=${e.seq} e=${e} open=${open === e.seq} current=${cursor === e.seq} onOpen=${() => toggle(e.seq)} />`)}</ol>`}
-    ${page.next_before > 0 && html`<div class="buttons"><${ActionButton} run=${log.older}>${t('action.older')}<//></div>`}
-  <//>`;
+  return <Page title={t('nav.events')} sub={page.head_seq > 0 ? t('events.kept', { from: number(page.oldest_seq), to: number(Math.max(page.head_seq, rows?.[0]?.seq ?? 0)) }) : ''}
+    actions={<button aria-pressed={live.paused} onClick={() => (live.paused ? resume() : pause('button'))}><Icon name={live.paused ? 'next' : 'pause'} />{t(live.paused ? 'held.resume' : 'events.pause')}</button>}>
+    <Filters query={query} set={set} />
+    <LiveLine reason={live.paused ? t(live.reason === 'button' ? 'held.paused' : 'held.reading') : ''} n={live.waiting.length + live.lost} onResume={resume} />
+    {log.error && <Problem error={log.error} reload={log.read} />}
+    {single && <Panel seq={query.seq} />}
+    {!rows && !log.error && <Loading />}
+    {rows?.length === 0 && !page.next_before && <Empty title={t('events.none')} text={t('events.none.text')} />}
+    {rows?.length > 0 && <ol class="events" {...hover}>{rows.map((e) => <Row key={e.seq} e={e} open={open === e.seq} current={cursor === e.seq} onOpen={() => toggle(e.seq)} />)}</ol>}
+    {page.next_before > 0 && <div class="buttons"><ActionButton run={log.older}>{t('action.older')}</ActionButton></div>}
+  </Page>;
 }
 
 // An event that a link names and that is not among the newest.
-const Panel = ({ seq }) => html`<ol class="events"><li class="open"><p class="event-line"><span class="mono seq">${seq}</span></p><${EventBody} seq=${seq} /></li></ol>`;
+const Panel = ({ seq }) => <ol class="events"><li class="open"><p class="event-line"><span class="mono seq">{seq}</span></p><EventBody seq={seq} /></li></ol>;

@@ -2,7 +2,7 @@
 import { base, call } from '../api.js';
 import { t } from '../lib/i18n.js';
 import { me } from '../store.js';
-import { html, useEffect, useState } from '../ui/html.js';
+import { h, useEffect, useState } from '../ui/preact.js';
 import { Icon } from '../ui/icon.js';
 
 const ticketOf = () => new URLSearchParams(location.search).get('ticket');
@@ -31,12 +31,12 @@ export function Login() {
     if (ticket) send({ ticket });
   }, []);
 
-  return html`<main class="login"><form class="panel" onSubmit=${(e) => (e.preventDefault(), send({ password }))}>
+  return <main class="login"><form class="panel" onSubmit={(e) => (e.preventDefault(), send({ password }))}>
     <h1><img src="icon.svg" alt="" width="32" height="32" />zapkeep</h1>
-    <label class="field"><span>${t('login.password')}</span>
-      <input type="password" name="password" autocomplete="current-password" autofocus required value=${password} aria-invalid=${error ? 'true' : undefined} aria-describedby=${error ? 'login-error' : undefined} onInput=${(e) => setPassword(e.target.value)} /></label>
-    ${error && html`<p class="notice t-bad" id="login-error" role="alert"><${Icon} name="bad" />${error}</p>`}
-    <button class="primary" disabled=${busy}>${t('login.button')}</button>
-    <p class="faint">${t('login.hint')}</p>
-  </form></main>`;
+    <label class="field"><span>{t('login.password')}</span>
+      <input type="password" name="password" autocomplete="current-password" autofocus required value={password} aria-invalid={error ? 'true' : undefined} aria-describedby={error ? 'login-error' : undefined} onInput={(e) => setPassword(e.target.value)} /></label>
+    {error && <p class="notice t-bad" id="login-error" role="alert"><Icon name="bad" />{error}</p>}
+    <button class="primary" disabled={busy}>{t('login.button')}</button>
+    <p class="faint">{t('login.hint')}</p>
+  </form></main>;
 }

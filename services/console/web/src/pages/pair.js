@@ -5,7 +5,7 @@ import { t, tOr } from '../lib/i18n.js';
 import { build, sessionLink } from '../lib/route.js';
 import { on } from '../stream.js';
 import { useResource } from '../resource.js';
-import { html, useEffect, useRef, useState } from '../ui/html.js';
+import { Fragment, h, useEffect, useRef, useState } from '../ui/preact.js';
 import { Icon, Tag } from '../ui/icon.js';
 import { Empty, Loaded, Page, Panel } from '../ui/page.js';
 import { Until } from '../ui/time.js';
@@ -28,12 +28,12 @@ export function qrPath(side, modules) {
 function Code({ p }) {
   const expired = p.step === 'expired';
   if (p.pairing_code)
-    return html`<div class="code ${expired ? 'expired' : ''}"><output class="pairing-code">${p.pairing_code}</output></div>`;
-  if (!p.qr) return html`<div class="code waiting" role="status">${t('pair.waiting')}</div>`;
+    return <div class={`code ${expired ? 'expired' : ''}`}><output class="pairing-code">{p.pairing_code}</output></div>;
+  if (!p.qr) return <div class="code waiting" role="status">{t('pair.waiting')}</div>;
   const n = p.qr.side + 8;
-  return html`<div class="code ${expired ? 'expired' : ''}"><svg class="qr" viewBox="0 0 ${n} ${n}" role="img" aria-label=${t('pair.qr')} shape-rendering="crispEdges">
-    <rect width=${n} height=${n} class="qr-light" /><path d=${qrPath(p.qr.side, p.qr.modules)} class="qr-dark" /></svg>
-    ${expired && html`<p class="code-over">${t('pair.expired')}</p>`}</div>`;
+  return <div class={`code ${expired ? 'expired' : ''}`}><svg class="qr" viewBox={`0 0 ${n} ${n}`} role="img" aria-label={t('pair.qr')} shape-rendering="crispEdges">
+    <rect width={n} height={n} class="qr-light" /><path d={qrPath(p.qr.side, p.qr.modules)} class="qr-dark" /></svg>
+    {expired && <p class="code-over">{t('pair.expired')}</p>}</div>;
 }
 
 const STEPS = { starting: 'busy', code: 'busy', expired: 'warn', paired: 'ok', failed: 'bad', cancelled: 'off' };
@@ -65,19 +65,19 @@ function Watch({ first, again }) {
   running.current = !ENDED.includes(p.step);
   useEffect(() => () => void (running.current && remove(`/pairings/${encodeURIComponent(first.id)}`).catch(() => {})), []);
   if (p.step === 'paired')
-    return html`<div class="paired t-ok" role="status"><${Icon} name="ok" /><h2>${t('pair.paired', { session: p.session })}</h2>
-      <p>${[p.name, p.phone].filter(Boolean).join(' · ')}</p>
-      <div class="buttons"><a class="button primary" href=${sessionLink(p.bridge, p.session)}>${t('pair.open')}</a><button onClick=${() => again(null)}>${t('pair.another')}</button></div></div>`;
+    return <div class="paired t-ok" role="status"><Icon name="ok" /><h2>{t('pair.paired', { session: p.session })}</h2>
+      <p>{[p.name, p.phone].filter(Boolean).join(' · ')}</p>
+      <div class="buttons"><a class="button primary" href={sessionLink(p.bridge, p.session)}>{t('pair.open')}</a><button onClick={() => again(null)}>{t('pair.another')}</button></div></div>;
   if (p.step === 'failed')
-    return html`<div class="notice t-bad" role="alert"><${Icon} name="bad" /><div><strong>${t('pair.failed')}</strong><p>${p.error}</p>
-      <div class="buttons">${p.needs_recreate && html`<button class="danger" onClick=${() => again({ recreate: true })}>${t('pair.recreate')}</button>`}<button onClick=${() => again({})}>${t('action.try_again')}</button></div></div></div>`;
-  return html`<div class="pairing">
-    <${Code} p=${p} />
-    <div><p role="status"><${Tag} tone=${STEPS[p.step]}>${t(`pair.step.${p.step}`)}<//>${p.step === 'code' && p.expires_at > 0 && html` <span class="faint">${t('pair.new_code')} <${Until} at=${p.expires_at} /></span>`}</p>
-      <ol class="how">${(p.pairing_code ? ['phone', 'devices', 'number', 'type'] : ['phone', 'devices', 'scan']).map((s) => html`<li>${t(`pair.how.${s}`)}</li>`)}</ol>
-      <p class="faint">${t('pair.ends')}</p>
-      <button onClick=${() => again(null)}>${t('action.cancel')}</button></div>
-  </div>`;
+    return <div class="notice t-bad" role="alert"><Icon name="bad" /><div><strong>{t('pair.failed')}</strong><p>{p.error}</p>
+      <div class="buttons">{p.needs_recreate && <button class="danger" onClick={() => again({ recreate: true })}>{t('pair.recreate')}</button>}<button onClick={() => again({})}>{t('action.try_again')}</button></div></div></div>;
+  return <div class="pairing">
+    <Code p={p} />
+    <div><p role="status"><Tag tone={STEPS[p.step]}>{t(`pair.step.${p.step}`)}</Tag>{p.step === 'code' && p.expires_at > 0 && <>{' '}<span class="faint">{t('pair.new_code')} <Until at={p.expires_at} /></span></>}</p>
+      <ol class="how">{(p.pairing_code ? ['phone', 'devices', 'number', 'type'] : ['phone', 'devices', 'scan']).map((s) => <li>{t(`pair.how.${s}`)}</li>)}</ol>
+      <p class="faint">{t('pair.ends')}</p>
+      <button onClick={() => again(null)}>{t('action.cancel')}</button></div>
+  </div>;
 }
 
 function Form({ bridges, query, start, error, busy }) {
@@ -92,14 +92,14 @@ function Form({ bridges, query, start, error, busy }) {
     e.preventDefault();
     start({ bridge, session: session.trim(), ...(numbered ? { phone: phone.replace(/\D/g, '') } : {}) });
   };
-  return html`<form class="form" onSubmit=${submit}>
-    ${bridges.length > 1 && html`<label class="field"><span>${t('column.bridge')}</span><select value=${bridge} onChange=${(e) => setBridge(e.target.value)}>${bridges.map((b) => html`<option value=${b.bridge} selected=${b.bridge === bridge}>${b.bridge}</option>`)}</select></label>`}
-    <label class="field"><span>${t('pair.session')}</span><input required maxlength="128" autocomplete="off" autocapitalize="off" spellcheck=${false} autofocus value=${session} onInput=${(e) => setSession(e.target.value)} /><small>${t('pair.session.hint')}</small></label>
-    ${codes && can('qr') && html`<label class="check"><input type="checkbox" checked=${byCode} onChange=${(e) => setByCode(e.target.checked)} />${t('pair.by_code')}</label>`}
-    ${numbered && html`<label class="field"><span>${t('pair.phone')}</span><input required inputmode="tel" pattern="[+0-9 ()\\-]{6,24}" autocomplete="off" value=${phone} onInput=${(e) => setPhone(e.target.value)} /><small>${t('pair.phone.hint')}</small></label>`}
-    ${error && html`<p class="notice t-bad" role="alert"><${Icon} name="bad" />${error}</p>`}
-    <div class="buttons"><button class="primary" disabled=${busy || !bridge}>${t('pair.start')}</button></div>
-  </form>`;
+  return <form class="form" onSubmit={submit}>
+    {bridges.length > 1 && <label class="field"><span>{t('column.bridge')}</span><select value={bridge} onChange={(e) => setBridge(e.target.value)}>{bridges.map((b) => <option value={b.bridge} selected={b.bridge === bridge}>{b.bridge}</option>)}</select></label>}
+    <label class="field"><span>{t('pair.session')}</span><input required maxlength="128" autocomplete="off" autocapitalize="off" spellcheck={false} autofocus value={session} onInput={(e) => setSession(e.target.value)} /><small>{t('pair.session.hint')}</small></label>
+    {codes && can('qr') && <label class="check"><input type="checkbox" checked={byCode} onChange={(e) => setByCode(e.target.checked)} />{t('pair.by_code')}</label>}
+    {numbered && <label class="field"><span>{t('pair.phone')}</span><input required inputmode="tel" pattern="[+0-9 ()\-]{6,24}" autocomplete="off" value={phone} onInput={(e) => setPhone(e.target.value)} /><small>{t('pair.phone.hint')}</small></label>}
+    {error && <p class="notice t-bad" role="alert"><Icon name="bad" />{error}</p>}
+    <div class="buttons"><button class="primary" disabled={busy || !bridge}>{t('pair.start')}</button></div>
+  </form>;
 }
 
 export function Pair({ query }) {
@@ -129,7 +129,7 @@ export function Pair({ query }) {
     if (more) start({ ...wish, ...more });
   };
   const name = pairing?.session ?? '';
-  return html`<${Page} title=${name ? t('pair.title_of', { session: name }) : t('pair.title')} sub=${name ? t('session.on', { bridge: pairing.bridge }) : t('pair.sub')}>
-    <${Panel}>${pairing ? html`<${Watch} first=${pairing} again=${again} key=${pairing.id} />` : html`<${Loaded} resource=${bridges}>${(d) => (d.bridges.length === 0 ? html`<${Empty} title=${t('bridges.none')} text=${t('bridges.none.text')}><a class="button" href=${build(['doctor'])}>${t('nav.doctor')}</a><//>` : html`<${Form} bridges=${d.bridges} query=${wish ?? query} start=${start} error=${error} busy=${busy} />`)}<//>`}<//>
-  <//>`;
+  return <Page title={name ? t('pair.title_of', { session: name }) : t('pair.title')} sub={name ? t('session.on', { bridge: pairing.bridge }) : t('pair.sub')}>
+    <Panel>{pairing ? <Watch first={pairing} again={again} key={pairing.id} /> : <Loaded resource={bridges}>{(d) => (d.bridges.length === 0 ? <Empty title={t('bridges.none')} text={t('bridges.none.text')}><a class="button" href={build(['doctor'])}>{t('nav.doctor')}</a></Empty> : <Form bridges={d.bridges} query={wish ?? query} start={start} error={error} busy={busy} />)}</Loaded>}</Panel>
+  </Page>;
 }

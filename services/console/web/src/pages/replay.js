@@ -4,7 +4,7 @@ import { number, t } from '../lib/i18n.js';
 import { parseSpan } from '../lib/time.js';
 import { useResource } from '../resource.js';
 import { serverNow } from '../store.js';
-import { html, useEffect, useState } from '../ui/html.js';
+import { Fragment, h, useEffect, useState } from '../ui/preact.js';
 import { attempt } from '../ui/dialog.js';
 import { Tag } from '../ui/icon.js';
 import { Panel, Select } from '../ui/page.js';
@@ -38,18 +38,18 @@ export function Replay() {
   };
   const send = async () => setRun((await attempt(() => post('/delivery/replay', { ...wish, expect: run.matched }))) ?? run);
 
-  return html`<${Panel} title=${t('replay.title')}><p class="faint">${t('replay.text')}</p>
-    <form class="form row" onSubmit=${count}>
-      <${Range} since=${form.since} until=${form.until} label=${t('replay.since')} onChange=${set} />
-      ${bridges.length > 1 && html`<${Select} value=${form.bridge} onChange=${(bridge) => set({ bridge })} label=${t('column.bridge')} options=${[['', t('sessions.any_bridge')], ...bridges.map((b) => [b.bridge, b.bridge])]} />`}
-      <label class="field grow"><span>${t('replay.sessions')}</span><input ...${field('sessions')} placeholder="ID, BRIDGE/ID" autocomplete="off" spellcheck=${false} /></label>
-      <label class="field"><span>${t('column.type')}</span><input ...${field('type')} placeholder="message." autocomplete="off" /></label>
-      <label class="field grow"><span>${t('replay.url')}</span><input type="url" ...${field('to_url')} placeholder="BACKEND_URL" autocomplete="off" /></label>
-      <button>${t('replay.count')}</button>
+  return <Panel title={t('replay.title')}><p class="faint">{t('replay.text')}</p>
+    <form class="form row" onSubmit={count}>
+      <Range since={form.since} until={form.until} label={t('replay.since')} onChange={set} />
+      {bridges.length > 1 && <Select value={form.bridge} onChange={(bridge) => set({ bridge })} label={t('column.bridge')} options={[['', t('sessions.any_bridge')], ...bridges.map((b) => [b.bridge, b.bridge])]} />}
+      <label class="field grow"><span>{t('replay.sessions')}</span><input {...field('sessions')} placeholder="ID, BRIDGE/ID" autocomplete="off" spellcheck={false} /></label>
+      <label class="field"><span>{t('column.type')}</span><input {...field('type')} placeholder="message." autocomplete="off" /></label>
+      <label class="field grow"><span>{t('replay.url')}</span><input type="url" {...field('to_url')} placeholder="BACKEND_URL" autocomplete="off" /></label>
+      <button>{t('replay.count')}</button>
     </form>
-    ${run && html`<div class="replay" role="status"><${Tag} tone=${TONES[run.step]}>${t(`replay.${run.step}`)}<//>
-      <b>${t('delivery.events', { n: run.matched })}</b>${run.matched > 0 && html`<span class="faint">${number(run.first_seq)} – ${number(run.last_seq)}</span>`}
-      ${run.step !== 'counted' && html`<span>${t('replay.sent', { sent: number(run.sent), failed: number(run.failed) })}</span><progress max=${run.matched} value=${run.sent + run.failed} aria-label=${t('replay.title')}></progress>`}
-      ${run.step === 'counted' && run.matched > 0 && html`<button class="primary" onClick=${send}>${t('replay.send', { n: run.matched })}</button>`}
-      ${run.detail && html`<p class="faint">${run.detail}</p>`}</div>`}<//>`;
+    {run && <div class="replay" role="status"><Tag tone={TONES[run.step]}>{t(`replay.${run.step}`)}</Tag>
+      <b>{t('delivery.events', { n: run.matched })}</b>{run.matched > 0 && <span class="faint">{number(run.first_seq)} – {number(run.last_seq)}</span>}
+      {run.step !== 'counted' && <><span>{t('replay.sent', { sent: number(run.sent), failed: number(run.failed) })}</span><progress max={run.matched} value={run.sent + run.failed} aria-label={t('replay.title')}></progress></>}
+      {run.step === 'counted' && run.matched > 0 && <button class="primary" onClick={send}>{t('replay.send', { n: run.matched })}</button>}
+      {run.detail && <p class="faint">{run.detail}</p>}</div>}</Panel>;
 }

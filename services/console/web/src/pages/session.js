@@ -9,7 +9,7 @@ import { useResource, useStream } from '../resource.js';
 import { act } from '../session_actions.js';
 import { isOperator, me, useStore } from '../store.js';
 import { ActivityChart } from '../ui/chart.js';
-import { html } from '../ui/html.js';
+import { Fragment, h } from '../ui/preact.js';
 import { Icon } from '../ui/icon.js';
 import { ActionButton } from '../ui/dialog.js';
 import { Empty, Fact, Loaded, Page, Panel } from '../ui/page.js';
@@ -23,19 +23,19 @@ function Outlook({ s }) {
   const why = next.why_not_sooner && next.why_not_sooner !== 'ready' ? whyText(next.why_not_sooner, next.detail) : '';
   const todo = nextStep(s);
   const line = {
-    attempt: next.at ? html`${t('next.attempt')} <${Until} at=${next.at} />` : t('next.attempt_open'),
-    park: html`${t('next.park')} <${Until} at=${next.at} />`,
-    verdict: html`${t('next.verdict')} ${next.at > 0 && html`<${Until} at=${next.at} />`}`,
+    attempt: next.at ? <>{t('next.attempt')} <Until at={next.at} /></> : t('next.attempt_open'),
+    park: <>{t('next.park')} <Until at={next.at} /></>,
+    verdict: <>{t('next.verdict')} {next.at > 0 && <Until at={next.at} />}</>,
     none: s.state === 'connected' ? t('next.nothing_needed') : t('next.none'),
   }[next.action];
-  return html`<div class="outlook">
-    <p class="outlook-next">${line}</p>
-    ${why && s.state !== 'connected' && html`<p>${next.action === 'attempt' ? t('next.not_sooner', { why }) : why}${next.until > 0 && html` (<${Until} at=${next.until} />)`}</p>`}
-    ${next.ahead > 0 && html`<p class="faint">${t('next.ahead', { n: next.ahead })}</p>`}
-    ${next.parked && next.park_reason && html`<p class="faint">${t('next.park_reason', { reason: next.park_reason })} · <${Ago} at=${next.parked_since} /></p>`}
-    ${s.suppressed_until > 0 && html`<p class="faint">${t('next.suppressed')} <${Until} at=${s.suppressed_until} /></p>`}
-    ${todo && html`<p class="todo"><${Icon} name="next" /><span>${t(`step.${todo}`)}</span></p>`}
-  </div>`;
+  return <div class="outlook">
+    <p class="outlook-next">{line}</p>
+    {why && s.state !== 'connected' && <p>{next.action === 'attempt' ? t('next.not_sooner', { why }) : why}{next.until > 0 && <>{' '}(<Until at={next.until} />)</>}</p>}
+    {next.ahead > 0 && <p class="faint">{t('next.ahead', { n: next.ahead })}</p>}
+    {next.parked && next.park_reason && <p class="faint">{t('next.park_reason', { reason: next.park_reason })} · <Ago at={next.parked_since} /></p>}
+    {s.suppressed_until > 0 && <p class="faint">{t('next.suppressed')} <Until at={s.suppressed_until} /></p>}
+    {todo && <p class="todo"><Icon name="next" /><span>{t(`step.${todo}`)}</span></p>}
+  </div>;
 }
 
 function Actions({ s, reload }) {
@@ -44,24 +44,24 @@ function Actions({ s, reload }) {
     if (await act(action, one)) action === 'delete' ? (location.hash = build(['sessions'])) : reload();
   };
   const pairing = ['qr_pending', 'logged_out', 'lost', 'failed'].includes(s.state);
-  return html`
-    ${s.state !== 'connected' && html`<${ActionButton} kind=${pairing || s.parked ? '' : 'primary'} run=${run('reconnect')}>${t('action.reconnect')}<//>`}
-    ${s.parked ? html`<${ActionButton} kind=${pairing ? '' : 'primary'} run=${run('unpark')}>${t('action.unpark')}<//>` : html`<${ActionButton} run=${run('park')}>${t('action.park')}<//>`}
-    ${s.state !== 'connected' && html`<a class="button ${pairing ? 'primary' : ''}" href=${build(['pair'], { bridge: s.bridge, session: s.session })}>${t('action.pair')}</a>`}
-    <${ActionButton} kind="danger-quiet" run=${run('delete')}>${t('action.delete')}<//>`;
+  return <>
+    {s.state !== 'connected' && <ActionButton kind={pairing || s.parked ? '' : 'primary'} run={run('reconnect')}>{t('action.reconnect')}</ActionButton>}
+    {s.parked ? <ActionButton kind={pairing ? '' : 'primary'} run={run('unpark')}>{t('action.unpark')}</ActionButton> : <ActionButton run={run('park')}>{t('action.park')}</ActionButton>}
+    {s.state !== 'connected' && <a class={`button ${pairing ? 'primary' : ''}`} href={build(['pair'], { bridge: s.bridge, session: s.session })}>{t('action.pair')}</a>}
+    <ActionButton kind="danger-quiet" run={run('delete')}>{t('action.delete')}</ActionButton></>;
 }
 
 function Activity({ path, s }) {
   const activity = useResource(`${path}/activity`, { every: 60000 });
-  return html`<${Panel} title=${t('activity.title')}><${Loaded} resource=${activity}>${(a) => {
+  return <Panel title={t('activity.title')}><Loaded resource={activity}>{(a) => {
     const week = a.counts.length > 0 ? hours(a.counts, a.now) : [];
     const usual = a.profile.length === 168 ? week.map((c) => a.profile[hourOfWeek(c.at)]) : [];
-    return html`<div class="strip-week"><${Strip} strip=${a.strip_7d} label=${t('strip.week')} tall /></div>
-      <div class="days" aria-hidden="true">${days(a).map((d) => html`<span>${d}</span>`)}</div>
-      <${ActivityChart} counts=${week} usual=${usual} silentSince=${a.silent_since} label=${t('activity.title')} />
-      ${s.silent && html`<p class="notice t-warn"><${Icon} name="warn" /><span>${t('activity.silent_text')} <${Since} at=${a.silent_since} /></span></p>`}
-      ${usual.length === 0 && html`<p class="faint">${t('activity.learning')}</p>`}`;
-  }}<//><//>`;
+    return <><div class="strip-week"><Strip strip={a.strip_7d} label={t('strip.week')} tall /></div>
+      <div class="days" aria-hidden="true">{days(a).map((d) => <span>{d}</span>)}</div>
+      <ActivityChart counts={week} usual={usual} silentSince={a.silent_since} label={t('activity.title')} />
+      {s.silent && <p class="notice t-warn"><Icon name="warn" /><span>{t('activity.silent_text')} <Since at={a.silent_since} /></span></p>}
+      {usual.length === 0 && <p class="faint">{t('activity.learning')}</p>}</>;
+  }}</Loaded></Panel>;
 }
 
 // Monday 00:00 UTC is hour 0; the epoch was a Thursday.
@@ -80,22 +80,22 @@ export function Session({ args: [bridge, id] }) {
   useStream('session', (row) => mine(row) && (session.set((s) => ({ ...s, ...row })), session.reload()), [path]);
   useStream('removed', (ref) => mine(ref) && session.reload(), [path]);
   const s = session.data;
-  return html`<${Page} title=${id} sub=${s ? html`${t('session.on', { bridge })}${s.name && ` · ${s.name}`}${s.phone && ` · ${s.phone}`}` : bridge} actions=${s && operator && html`<${Actions} s=${s} reload=${session.reload} />`}>
-    ${session.error?.status === 404 ? html`<${Panel}><${Empty} title=${t('session.unknown')} text=${t('session.unknown.text')}><div class="buttons"><a class="button" href=${build(['sessions'])}>${t('nav.sessions')}</a>${operator && html`<a class="button" href=${build(['pair'], { bridge, session: id })}>${t('action.pair')}</a>`}</div><//><//>` : html`<${Loaded} resource=${session}>${(s) => html`
+  return <Page title={id} sub={s ? <>{t('session.on', { bridge })}{s.name && ` · ${s.name}`}{s.phone && ` · ${s.phone}`}</> : bridge} actions={s && operator && <Actions s={s} reload={session.reload} />}>
+    {session.error?.status === 404 ? <Panel><Empty title={t('session.unknown')} text={t('session.unknown.text')}><div class="buttons"><a class="button" href={build(['sessions'])}>{t('nav.sessions')}</a>{operator && <a class="button" href={build(['pair'], { bridge, session: id })}>{t('action.pair')}</a>}</div></Empty></Panel> : <Loaded resource={session}>{(s) => <>
       <div class="grid two">
-        <${Panel} title=${t('session.now')}>
-          <p class="state-line"><${StateTag} session=${s} /> <span><${Since} at=${s.since} /></span></p>
-          ${s.cause && html`<p class="cause"><b><${Cause} cause=${s.cause} code=${s.code} /></b> ${causeMeaning(s.cause, s.cause_text)}</p>`}
+        <Panel title={t('session.now')}>
+          <p class="state-line"><StateTag session={s} /> <span><Since at={s.since} /></span></p>
+          {s.cause && <p class="cause"><b><Cause cause={s.cause} code={s.code} /></b> {causeMeaning(s.cause, s.cause_text)}</p>}
           <dl class="facts">
-            <${Fact} label=${t('column.heard')}><${Ago} at=${s.last_received_at} /><//>
-            <${Fact} label=${t('session.attempts')}>${number(s.next.attempts)}${s.next.failures > 0 ? ` (${t('session.failed', { n: s.next.failures })})` : ''}<//>
-            <${Fact} label=${t('session.raw')}>${s.raw_status ? html`<code>${s.raw_status}</code>` : '–'}<//>
-            <${Fact} label=${t('session.first_seen')}><${Ago} at=${s.first_seen} /><//>
+            <Fact label={t('column.heard')}><Ago at={s.last_received_at} /></Fact>
+            <Fact label={t('session.attempts')}>{number(s.next.attempts)}{s.next.failures > 0 ? ` (${t('session.failed', { n: s.next.failures })})` : ''}</Fact>
+            <Fact label={t('session.raw')}>{s.raw_status ? <code>{s.raw_status}</code> : '–'}</Fact>
+            <Fact label={t('session.first_seen')}><Ago at={s.first_seen} /></Fact>
           </dl>
-        <//>
-        <${Panel} title=${t('next.title')}><${Outlook} s=${s} /><//>
+        </Panel>
+        <Panel title={t('next.title')}><Outlook s={s} /></Panel>
       </div>
-      <${Activity} path=${path} s=${s} />
-      <${Timeline} path=${path} bridge=${bridge} id=${id} key=${keyOf(s)} />`}<//>`}
-  <//>`;
+      <Activity path={path} s={s} />
+      <Timeline path={path} bridge={bridge} id={id} key={keyOf(s)} /></>}</Loaded>}
+  </Page>;
 }

@@ -3,7 +3,7 @@ import { t } from '../lib/i18n.js';
 import { sessionLink } from '../lib/route.js';
 import { keyOf } from '../lib/sessions.js';
 import { reveal, visible } from '../lib/window.js';
-import { html, useEffect, useLayoutEffect, useRef, useState } from '../ui/html.js';
+import { h, useEffect, useLayoutEffect, useRef, useState } from '../ui/preact.js';
 import { Cause, StateTag, Strip, whyText } from '../ui/state.js';
 import { Ago, Since, Until } from '../ui/time.js';
 
@@ -46,28 +46,28 @@ function useWindow(count) {
 function Heading({ column, sortBy, onSort }) {
   const active = sortBy.replace(/^-/, '') === column;
   const down = sortBy.startsWith('-');
-  return html`<th scope="col" class="c-${column}" aria-sort=${active ? (down ? 'descending' : 'ascending') : undefined}>
-    <button onClick=${() => onSort(active && !down ? `-${column}` : column)}>${t(`column.${column}`)}<span class="arrow" aria-hidden="true">${active ? (down ? '↓' : '↑') : ''}</span></button></th>`;
+  return <th scope="col" class={`c-${column}`} aria-sort={active ? (down ? 'descending' : 'ascending') : undefined}>
+    <button onClick={() => onSort(active && !down ? `-${column}` : column)}>{t(`column.${column}`)}<span class="arrow" aria-hidden="true">{active ? (down ? '↓' : '↑') : ''}</span></button></th>;
 }
 
 function NextCell({ s }) {
   const why = s.state === 'connected' || s.why_not_sooner === 'ready' ? '' : whyText(s.why_not_sooner, s.why_detail);
-  return html`<span title=${why}><${Until} at=${s.next_at} units=${1} /></span>`;
+  return <span title={why}><Until at={s.next_at} units={1} /></span>;
 }
 
 function Row({ s, at, current, chosen, onToggle, manyBridges }) {
   const key = keyOf(s);
-  return html`<tr class="${current ? 'current' : ''} ${chosen ? 'chosen' : ''}" aria-rowindex=${at + 2} data-key=${key}>
-    ${onToggle && html`<td class="c-pick"><input type="checkbox" checked=${chosen} aria-label=${t('sessions.select', { name: s.session })} onChange=${() => onToggle(key)} /></td>`}
-    <td class="c-session"><a href=${sessionLink(s.bridge, s.session)}><b>${s.session}</b>${s.name && html`<span class="name">${s.name}</span>`}${manyBridges && html`<span class="only-card faint">${s.bridge}</span>`}</a></td>
-    ${manyBridges && html`<td class="c-bridge" title=${s.bridge}>${s.bridge}</td>`}
-    <td class="c-state"><${StateTag} session=${s} /></td>
-    <td class="c-since"><${Since} at=${s.since} units=${1} /></td>
-    <td class="c-cause"><${Cause} cause=${s.cause} code=${s.code} /></td>
-    <td class="c-heard"><${Ago} at=${s.last_received_at} style="narrow" /></td>
-    <td class="c-next"><${NextCell} s=${s} /></td>
-    <td class="c-strip"><${Strip} strip=${s.strip} label=${t('strip.day')} /></td>
-  </tr>`;
+  return <tr class={`${current ? 'current' : ''} ${chosen ? 'chosen' : ''}`} aria-rowindex={at + 2} data-key={key}>
+    {onToggle && <td class="c-pick"><input type="checkbox" checked={chosen} aria-label={t('sessions.select', { name: s.session })} onChange={() => onToggle(key)} /></td>}
+    <td class="c-session"><a href={sessionLink(s.bridge, s.session)}><b>{s.session}</b>{s.name && <span class="name">{s.name}</span>}{manyBridges && <span class="only-card faint">{s.bridge}</span>}</a></td>
+    {manyBridges && <td class="c-bridge" title={s.bridge}>{s.bridge}</td>}
+    <td class="c-state"><StateTag session={s} /></td>
+    <td class="c-since"><Since at={s.since} units={1} /></td>
+    <td class="c-cause"><Cause cause={s.cause} code={s.code} /></td>
+    <td class="c-heard"><Ago at={s.last_received_at} style="narrow" /></td>
+    <td class="c-next"><NextCell s={s} /></td>
+    <td class="c-strip"><Strip strip={s.strip} label={t('strip.day')} /></td>
+  </tr>;
 }
 
 export function SessionTable({ rows, sortBy, onSort, cursor, chosen, all, onToggle, onToggleAll, onHold, manyBridges }) {
@@ -78,13 +78,13 @@ export function SessionTable({ rows, sortBy, onSort, cursor, chosen, all, onTogg
   }, [cursor]);
   const columns = ['session', ...(manyBridges ? ['bridge'] : []), 'state', 'since', 'cause', 'heard', 'next'];
   const span = columns.length + 2;
-  const spacer = (height) => height > 0 && html`<tr class="spacer" aria-hidden="true"><td colspan=${span} style=${{ height: `${height}px` }}></td></tr>`;
-  return html`<div class="table-box" ref=${w.box} tabindex="0" role="region" aria-label=${t('nav.sessions')} onPointerEnter=${(e) => e.pointerType === 'mouse' && onHold(true)} onPointerLeave=${() => onHold(false)}>
-    <table class="table sessions" aria-rowcount=${rows.length + 1}>
+  const spacer = (height) => height > 0 && <tr class="spacer" aria-hidden="true"><td colspan={span} style={{ height: `${height}px` }}></td></tr>;
+  return <div class="table-box" ref={w.box} tabindex="0" role="region" aria-label={t('nav.sessions')} onPointerEnter={(e) => e.pointerType === 'mouse' && onHold(true)} onPointerLeave={() => onHold(false)}>
+    <table class="table sessions" aria-rowcount={rows.length + 1}>
       <thead><tr aria-rowindex="1">
-        ${onToggle && html`<th scope="col" class="c-pick"><input type="checkbox" checked=${all || chosen.size > 0} aria-label=${t('sessions.select_all')} onChange=${onToggleAll} /></th>`}
-        ${columns.map((c) => html`<${Heading} column=${c} sortBy=${sortBy} onSort=${onSort} />`)}
-        <th scope="col" class="c-strip">${t('strip.day')}</th></tr></thead>
-      <tbody>${spacer(w.before)}${rows.slice(w.from, w.to).map((s, i) => html`<${Row} key=${keyOf(s)} s=${s} at=${w.from + i} current=${keyOf(s) === cursor} chosen=${all || chosen.has(keyOf(s))} onToggle=${onToggle} manyBridges=${manyBridges} />`)}${spacer(w.after)}</tbody>
-    </table></div>`;
+        {onToggle && <th scope="col" class="c-pick"><input type="checkbox" checked={all || chosen.size > 0} aria-label={t('sessions.select_all')} onChange={onToggleAll} /></th>}
+        {columns.map((c) => <Heading column={c} sortBy={sortBy} onSort={onSort} />)}
+        <th scope="col" class="c-strip">{t('strip.day')}</th></tr></thead>
+      <tbody>{spacer(w.before)}{rows.slice(w.from, w.to).map((s, i) => <Row key={keyOf(s)} s={s} at={w.from + i} current={keyOf(s) === cursor} chosen={all || chosen.has(keyOf(s))} onToggle={onToggle} manyBridges={manyBridges} />)}{spacer(w.after)}</tbody>
+    </table></div>;
 }

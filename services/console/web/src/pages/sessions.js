@@ -6,7 +6,7 @@ import { STATES, count, inOrderOf, keyOf, matcher, sort } from '../lib/sessions.
 import { NAMED_MAX, act } from '../session_actions.js';
 import { sessionList, startSessionList, reloadSessionList } from '../session_list.js';
 import { isOperator, me, useStore } from '../store.js';
-import { html, useEffect, useMemo, useRef, useState } from '../ui/html.js';
+import { h, useEffect, useMemo, useRef, useState } from '../ui/preact.js';
 import { Bar, Empty, LiveLine, Loading, Page, Problem, Search, Select } from '../ui/page.js';
 import { SessionTable } from './session_table.js';
 
@@ -50,8 +50,8 @@ function useRows(list, filter, held) {
 
 function Chips({ counts, filter, set }) {
   const chips = [['', counts.all], ['down', counts.down], ...STATES.filter((s) => counts[s] > 0).map((s) => [s, counts[s]]), ...['parked', 'silent', 'flapping'].filter((m) => counts[m] > 0).map((m) => [m, counts[m]])];
-  return html`<div class="chips" role="group" aria-label=${t('sessions.by_state')}>${chips.map(([state, n]) => html`<button class="chip" aria-pressed=${(filter.state ?? '') === state} onClick=${() => set({ state })}>
-    ${state === '' ? t('sessions.all') : tOr(`state.${state}`, tOr(`mark.${state}`))} <b>${number(n)}</b></button>`)}</div>`;
+  return <div class="chips" role="group" aria-label={t('sessions.by_state')}>{chips.map(([state, n]) => <button class="chip" aria-pressed={(filter.state ?? '') === state} onClick={() => set({ state })}>
+    {state === '' ? t('sessions.all') : tOr(`state.${state}`, tOr(`mark.${state}`))} <b>{number(n)}</b></button>)}</div>;
 }
 
 function Bulk({ chosen, matching, filter, all, setAll, clear }) {
@@ -61,11 +61,11 @@ function Bulk({ chosen, matching, filter, all, setAll, clear }) {
     const what = all || chosen.length > NAMED_MAX ? { filter: { q: q?.trim(), state, bridge, cause } } : { sessions: chosen.map((s) => ({ bridge: s.bridge, session: s.session })) };
     if (await act(action, what)) clear();
   };
-  return html`<div class="bulk" role="region" aria-label=${t('bulk.label')}><strong>${t('bulk.selected', { n })}</strong>
-    ${!all && matching > chosen.length && html`<button class="link" onClick=${setAll}>${t('bulk.all', { n: matching })}</button>`}
+  return <div class="bulk" role="region" aria-label={t('bulk.label')}><strong>{t('bulk.selected', { n })}</strong>
+    {!all && matching > chosen.length && <button class="link" onClick={setAll}>{t('bulk.all', { n: matching })}</button>}
     <span class="spacer"></span>
-    ${['reconnect', 'park', 'unpark'].map((action) => html`<button class=${action === 'reconnect' ? 'primary' : ''} onClick=${() => run(action)}>${t(`action.${action}`)}</button>`)}
-    <button onClick=${clear}>${t('action.clear')}</button></div>`;
+    {['reconnect', 'park', 'unpark'].map((action) => <button class={action === 'reconnect' ? 'primary' : ''} onClick={() => run(action)}>{t(`action.${action}`)}</button>)}
+    <button onClick={clear}>{t('action.clear')}</button></div>;
 }
 
 export function Sessions({ query }) {
@@ -111,21 +111,21 @@ export function Sessions({ query }) {
 
   const chosenRows = rows.filter((s) => chosen.has(keyOf(s)));
   const options = (name, values, word) => [['', t(`sessions.any_${name}`)], ...values.map((v) => [v, word ? word(v) : v])];
-  return html`<${Page} fill title=${t('nav.sessions')} sub=${loaded ? t('sessions.shown', { n: rows.length, all: number(list.length) }) : t('sessions.loading', { n: list.length })}
-    actions=${operator && html`<a class="button primary" href=${build(['pair'])}>${t('action.pair_new')}</a>`}>
-    ${error && html`<${Problem} error=${error} reload=${reloadSessionList} />`}
-    <${Bar} label=${t('sessions.filter')}>
-      <${Search} value=${filter.q ?? ''} onInput=${(q) => set({ q })} label=${t('sessions.search')} />
-      ${bridges.length > 1 && html`<${Select} value=${filter.bridge ?? ''} onChange=${(bridge) => set({ bridge })} label=${t('column.bridge')} options=${options('bridge', bridges)} />`}
-      ${causes.length > 0 && html`<${Select} value=${filter.cause ?? ''} onChange=${(cause) => set({ cause })} label=${t('column.cause')} options=${options('cause', causes, (c) => tOr(`cause.${c}`, c))} />`}
-    <//>
-    <${Chips} counts=${counts} filter=${filter} set=${set} />
-    ${(chosen.size > 0 || all) && html`<${Bulk} chosen=${chosenRows} matching=${rows.length} filter=${filter} all=${all} setAll=${() => setAll(true)} clear=${clear} />`}
-    ${rows.length > 0 && html`<${LiveLine} reason=${held ? t('held.order') : ''} onResume=${() => setHeld(false)} />`}
-    ${!loaded && list.length === 0 && !error && html`<${Loading} />`}
-    ${loaded && list.length === 0 && html`<${Empty} title=${t('sessions.none')} text=${t('sessions.none.text')}>${operator && html`<a class="button primary" href=${build(['pair'])}>${t('action.pair_new')}</a>`}<//>`}
-    ${list.length > 0 && rows.length === 0 && html`<${Empty} title=${t('sessions.no_match')} text=${t('sessions.no_match.text')}><button onClick=${() => set(Object.fromEntries(FILTERS.map((f) => [f, ''])))}>${t('action.clear_filter')}</button><//>`}
-    ${rows.length > 0 && html`<${SessionTable} rows=${rows} sortBy=${filter.sort ?? 'state'} onSort=${(s) => set({ sort: s === 'state' ? '' : s })} cursor=${cursor} chosen=${chosen} all=${all}
-      onToggle=${operator && toggle} onToggleAll=${toggleAll} onHold=${setHeld} manyBridges=${bridges.length > 1} />`}
-  <//>`;
+  return <Page fill title={t('nav.sessions')} sub={loaded ? t('sessions.shown', { n: rows.length, all: number(list.length) }) : t('sessions.loading', { n: list.length })}
+    actions={operator && <a class="button primary" href={build(['pair'])}>{t('action.pair_new')}</a>}>
+    {error && <Problem error={error} reload={reloadSessionList} />}
+    <Bar label={t('sessions.filter')}>
+      <Search value={filter.q ?? ''} onInput={(q) => set({ q })} label={t('sessions.search')} />
+      {bridges.length > 1 && <Select value={filter.bridge ?? ''} onChange={(bridge) => set({ bridge })} label={t('column.bridge')} options={options('bridge', bridges)} />}
+      {causes.length > 0 && <Select value={filter.cause ?? ''} onChange={(cause) => set({ cause })} label={t('column.cause')} options={options('cause', causes, (c) => tOr(`cause.${c}`, c))} />}
+    </Bar>
+    <Chips counts={counts} filter={filter} set={set} />
+    {(chosen.size > 0 || all) && <Bulk chosen={chosenRows} matching={rows.length} filter={filter} all={all} setAll={() => setAll(true)} clear={clear} />}
+    {rows.length > 0 && <LiveLine reason={held ? t('held.order') : ''} onResume={() => setHeld(false)} />}
+    {!loaded && list.length === 0 && !error && <Loading />}
+    {loaded && list.length === 0 && <Empty title={t('sessions.none')} text={t('sessions.none.text')}>{operator && <a class="button primary" href={build(['pair'])}>{t('action.pair_new')}</a>}</Empty>}
+    {list.length > 0 && rows.length === 0 && <Empty title={t('sessions.no_match')} text={t('sessions.no_match.text')}><button onClick={() => set(Object.fromEntries(FILTERS.map((f) => [f, ''])))}>{t('action.clear_filter')}</button></Empty>}
+    {rows.length > 0 && <SessionTable rows={rows} sortBy={filter.sort ?? 'state'} onSort={(s) => set({ sort: s === 'state' ? '' : s })} cursor={cursor} chosen={chosen} all={all}
+      onToggle={operator && toggle} onToggleAll={toggleAll} onHold={setHeld} manyBridges={bridges.length > 1} />}
+  </Page>;
 }

@@ -3,7 +3,7 @@ import { get, withQuery } from '../api.js';
 import { number, t, tOr } from '../lib/i18n.js';
 import { build } from '../lib/route.js';
 import { useReloadOn, useResource } from '../resource.js';
-import { html, useEffect, useRef, useState } from '../ui/html.js';
+import { Fragment, h, useEffect, useRef, useState } from '../ui/preact.js';
 import { Icon } from '../ui/icon.js';
 import { attempt, ActionButton } from '../ui/dialog.js';
 import { Empty, LiveLine, Loaded, Panel } from '../ui/page.js';
@@ -24,17 +24,17 @@ const tones = {
 };
 
 const lines = {
-  change: (i) => html`${i.from && html`${t(`state.${i.from}`)} → `}<b>${t(`state.${i.to}`)}</b>${i.cause && html` · <${Cause} cause=${i.cause} code=${i.code} />`}${i.source && html` <span class="faint">${tOr(`source.${i.source}`, i.source)}</span>`}`,
-  attempt: (i) => html`${t('timeline.attempt', { attempt: number(i.attempt ?? 0) })} <b>${tOr(`outcome.${i.outcome}`, i.outcome)}</b>${i.reason && ` · ${tOr(`reason.${i.reason}`, i.reason)}`}${i.http_status > 0 && html` <span class="faint">HTTP ${i.http_status}, ${number(i.took_ms)} ms</span>`}${i.worker && html` <span class="faint">${i.worker}</span>`}`,
-  delivery: (i) => html`${t('timeline.delivery', { destination: i.destination ?? '' })} ${i.text}`,
-  operator: (i) => html`<b>${i.actor}</b> ${tOr(`audit.${i.action}`, i.action)}`,
-  event: (i) => html`<a href=${build(['events'], { seq: i.seq })}>${i.type}</a> <span class="faint">${i.seq}</span>`,
+  change: (i) => <>{i.from && <>{t(`state.${i.from}`)} →{' '}</>}<b>{t(`state.${i.to}`)}</b>{i.cause && <>{' '}· <Cause cause={i.cause} code={i.code} /></>}{i.source && <>{' '}<span class="faint">{tOr(`source.${i.source}`, i.source)}</span></>}</>,
+  attempt: (i) => <>{t('timeline.attempt', { attempt: number(i.attempt ?? 0) })} <b>{tOr(`outcome.${i.outcome}`, i.outcome)}</b>{i.reason && ` · ${tOr(`reason.${i.reason}`, i.reason)}`}{i.http_status > 0 && <>{' '}<span class="faint">HTTP {i.http_status}, {number(i.took_ms)} ms</span></>}{i.worker && <>{' '}<span class="faint">{i.worker}</span></>}</>,
+  delivery: (i) => <>{t('timeline.delivery', { destination: i.destination ?? '' })} {i.text}</>,
+  operator: (i) => <><b>{i.actor}</b> {tOr(`audit.${i.action}`, i.action)}</>,
+  event: (i) => <><a href={build(['events'], { seq: i.seq })}>{i.type}</a> <span class="faint">{i.seq}</span></>,
 };
 
 function Item({ i }) {
   const detail = i.detail && i.kind !== 'delivery' ? i.detail : '';
-  return html`<li class="k-${i.kind}"><${Clock} at=${i.at} /><span class="dot t-${tones[i.kind](i)}"><${Icon} name=${tones[i.kind](i)} /></span>
-    <div><span class="kind">${t(`timeline.kind.${i.kind}`)}</span> ${lines[i.kind](i)}${detail && html`<p class="faint">${detail}</p>`}</div></li>`;
+  return <li class={`k-${i.kind}`}><Clock at={i.at} /><span class={`dot t-${tones[i.kind](i)}`}><Icon name={tones[i.kind](i)} /></span>
+    <div><span class="kind">{t(`timeline.kind.${i.kind}`)}</span> {lines[i.kind](i)}{detail && <p class="faint">{detail}</p>}</div></li>;
 }
 
 // While somebody reads, the list stays as it is, and says how much is new.
@@ -68,14 +68,14 @@ export function Timeline({ path, bridge, id }) {
     if (!next.delete(kind)) next.add(kind);
     setHidden(next);
   };
-  const chips = html`<div class="chips" role="group" aria-label=${t('timeline.show')}>${KINDS.map((k) => html`<button class="chip" aria-pressed=${!hidden.has(k)} onClick=${() => toggle(k)}>${t(`timeline.kind.${k}`)}</button>`)}</div>`;
-  return html`<${Panel} title=${t('timeline.title')} actions=${chips}>
-    <${LiveLine} reason=${held ? t('held.reading') : ''} n=${waiting} onResume=${() => setHeld(false)} />
-    <${Loaded} resource=${{ ...timeline, data: shown }}>${(data) => {
+  const chips = <div class="chips" role="group" aria-label={t('timeline.show')}>{KINDS.map((k) => <button class="chip" aria-pressed={!hidden.has(k)} onClick={() => toggle(k)}>{t(`timeline.kind.${k}`)}</button>)}</div>;
+  return <Panel title={t('timeline.title')} actions={chips}>
+    <LiveLine reason={held ? t('held.reading') : ''} n={waiting} onResume={() => setHeld(false)} />
+    <Loaded resource={{ ...timeline, data: shown }}>{(data) => {
       const items = [...data.items, ...older.items].filter((i) => !hidden.has(i.kind));
-      if (items.length === 0) return html`<${Empty} title=${t('timeline.none')} text=${t('timeline.none.text')} />`;
-      return html`<ol class="timeline" onPointerEnter=${(e) => e.pointerType === 'mouse' && setHeld(true)} onPointerLeave=${() => setHeld(false)}>${items.map((i) => html`<${Item} i=${i} />`)}</ol>
-        ${more > 0 && html`<${ActionButton} run=${loadMore}>${t('action.older')}<//>`}`;
-    }}<//>
-  <//>`;
+      if (items.length === 0) return <Empty title={t('timeline.none')} text={t('timeline.none.text')} />;
+      return <><ol class="timeline" onPointerEnter={(e) => e.pointerType === 'mouse' && setHeld(true)} onPointerLeave={() => setHeld(false)}>{items.map((i) => <Item i={i} />)}</ol>
+        {more > 0 && <ActionButton run={loadMore}>{t('action.older')}</ActionButton>}</>;
+    }}</Loaded>
+  </Panel>;
 }

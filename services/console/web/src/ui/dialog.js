@@ -1,7 +1,7 @@
 // Questions before something is changed.
 import { t } from '../lib/i18n.js';
 import { createStore, toast, useStore } from '../store.js';
-import { html, useEffect, useRef, useState } from './html.js';
+import { h, useEffect, useRef, useState } from './preact.js';
 import { Icon } from './icon.js';
 
 export function Dialog({ title, onClose, children, wide }) {
@@ -9,14 +9,14 @@ export function Dialog({ title, onClose, children, wide }) {
   useEffect(() => {
     element.current.showModal();
   }, []);
-  return html`<dialog ref=${element} class=${wide ? 'wide' : ''} aria-labelledby="dialog-title" onClose=${onClose}
-    onClick=${(e) => e.target === element.current && onClose()}>
+  return <dialog ref={element} class={wide ? 'wide' : ''} aria-labelledby="dialog-title" onClose={onClose}
+    onClick={(e) => e.target === element.current && onClose()}>
     <div class="dialog">
-      <header><h2 id="dialog-title">${title}</h2>
-        <button class="icon-button" aria-label=${t('action.close')} onClick=${onClose}><${Icon} name="close" /></button></header>
-      ${children}
+      <header><h2 id="dialog-title">{title}</h2>
+        <button class="icon-button" aria-label={t('action.close')} onClick={onClose}><Icon name="close" /></button></header>
+      {children}
     </div>
-  </dialog>`;
+  </dialog>;
 }
 
 const question = createStore(null);
@@ -27,20 +27,20 @@ export const ask = (options) => new Promise((resolve) => question.set({ ...optio
 function QuestionForm({ q, done }) {
   const [typed, setTyped] = useState('');
   const ready = !q.word || typed.trim() === q.word;
-  return html`<${Dialog} title=${q.title} onClose=${() => done(null)}>
-    <form onSubmit=${(e) => (e.preventDefault(), ready && done(q.input ? typed : true))}>
-      ${q.text && html`<p>${q.text}</p>`}
-      ${q.detail && html`<p class="faint">${q.detail}</p>`}
-      ${q.word && html`<label class="field"><span>${t('dialog.type', { word: q.word })}</span>
-        <input autofocus autocomplete="off" spellcheck=${false} value=${typed} onInput=${(e) => setTyped(e.target.value)} /></label>`}
-      ${q.input && html`<label class="field"><span>${q.input}</span>
-        <input autofocus autocomplete="off" maxlength="200" value=${typed} onInput=${(e) => setTyped(e.target.value)} /></label>`}
+  return <Dialog title={q.title} onClose={() => done(null)}>
+    <form onSubmit={(e) => (e.preventDefault(), ready && done(q.input ? typed : true))}>
+      {q.text && <p>{q.text}</p>}
+      {q.detail && <p class="faint">{q.detail}</p>}
+      {q.word && <label class="field"><span>{t('dialog.type', { word: q.word })}</span>
+        <input autofocus autocomplete="off" spellcheck={false} value={typed} onInput={(e) => setTyped(e.target.value)} /></label>}
+      {q.input && <label class="field"><span>{q.input}</span>
+        <input autofocus autocomplete="off" maxlength="200" value={typed} onInput={(e) => setTyped(e.target.value)} /></label>}
       <div class="buttons">
-        <button type="button" onClick=${() => done(null)}>${t('action.cancel')}</button>
-        <button class=${q.danger ? 'danger' : 'primary'} disabled=${!ready} autofocus=${!q.word && !q.input}>${q.button}</button>
+        <button type="button" onClick={() => done(null)}>{t('action.cancel')}</button>
+        <button class={q.danger ? 'danger' : 'primary'} disabled={!ready} autofocus={!q.word && !q.input}>{q.button}</button>
       </div>
     </form>
-  <//>`;
+  </Dialog>;
 }
 
 export function Question() {
@@ -50,7 +50,7 @@ export function Question() {
     question.set(null);
     q.resolve(answer);
   };
-  return html`<${QuestionForm} q=${q} done=${done} key=${q.title} />`;
+  return <QuestionForm q={q} done={done} key={q.title} />;
 }
 
 // Runs a change of a button; its error is shown, and so is its success when @text says it.
@@ -75,5 +75,5 @@ export function ActionButton({ run, children, kind = '', ...rest }) {
     await run();
     if (alive.current) setBusy(false);
   };
-  return html`<button class=${kind} disabled=${busy} aria-busy=${busy} onClick=${press} ...${rest}>${children}</button>`;
+  return <button class={kind} disabled={busy} aria-busy={busy} onClick={press} {...rest}>{children}</button>;
 }

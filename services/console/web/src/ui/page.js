@@ -1,62 +1,62 @@
 // Parts that every page has.
 import { t } from '../lib/i18n.js';
-import { html, useEffect } from './html.js';
+import { Fragment, h, useEffect } from './preact.js';
 import { Icon } from './icon.js';
 
 export function Page({ title, sub, actions, children, fill }) {
   useEffect(() => {
     document.title = `${title} · zapkeep`;
   }, [title]);
-  return html`<div class="page ${fill ? 'fill' : ''}">
+  return <div class={`page ${fill ? 'fill' : ''}`}>
     <header class="page-head">
-      <div><h1>${title}</h1>${sub && html`<p class="sub">${sub}</p>`}</div>
-      ${actions && html`<div class="actions">${actions}</div>`}
+      <div><h1>{title}</h1>{sub && <p class="sub">{sub}</p>}</div>
+      {actions && <div class="actions">{actions}</div>}
     </header>
-    ${children}
-  </div>`;
+    {children}
+  </div>;
 }
 
 // An empty list names the next step.
 export const Empty = ({ title, text, children }) =>
-  html`<div class="empty"><p class="empty-title">${title}</p>${text && html`<p>${text}</p>`}${children}</div>`;
+  <div class="empty"><p class="empty-title">{title}</p>{text && <p>{text}</p>}{children}</div>;
 
 export const Problem = ({ error, reload }) =>
-  html`<div class="notice t-bad" role="alert"><${Icon} name="bad" /><div>${error.message}</div>
-    ${reload && html`<button onClick=${reload}>${t('action.try_again')}</button>`}</div>`;
+  <div class="notice t-bad" role="alert"><Icon name="bad" /><div>{error.message}</div>
+    {reload && <button onClick={reload}>{t('action.try_again')}</button>}</div>;
 
-export const Loading = () => html`<div class="loading" role="status">${t('page.loading')}</div>`;
+export const Loading = () => <div class="loading" role="status">{t('page.loading')}</div>;
 
 // The data of a resource, or why it is not there.
 export function Loaded({ resource, children }) {
-  if (resource.error && !resource.data) return html`<${Problem} error=${resource.error} reload=${resource.reload} />`;
-  if (!resource.data) return html`<${Loading} />`;
-  return html`${resource.error && html`<${Problem} error=${resource.error} reload=${resource.reload} />`}${children(resource.data)}`;
+  if (resource.error && !resource.data) return <Problem error={resource.error} reload={resource.reload} />;
+  if (!resource.data) return <Loading />;
+  return <>{resource.error && <Problem error={resource.error} reload={resource.reload} />}{children(resource.data)}</>;
 }
 
 export const Panel = ({ title, actions, children, kind = '' }) =>
-  html`<section class="panel ${kind}">
-    ${title && html`<header><h2>${title}</h2>${actions && html`<div class="actions">${actions}</div>`}</header>`}
-    ${children}
-  </section>`;
+  <section class={`panel ${kind}`}>
+    {title && <header><h2>{title}</h2>{actions && <div class="actions">{actions}</div>}</header>}
+    {children}
+  </section>;
 
 // Whether the list below is live or held while somebody reads. Always there and of one height: a list that moved when it is
 // held would slip from under the pointer.
 export const LiveLine = ({ reason, n = 0, onResume }) =>
-  html`<div class="live ${reason ? 'held' : ''}" role="status"><${Icon} name=${reason ? 'pause' : 'ok'} /><span>${reason || t('held.live')}${reason && n > 0 ? ` ${t('held.waiting', { n })}` : ''}</span>
-    ${reason && html`<button class="small" onClick=${onResume}>${t('held.resume')}</button>`}</div>`;
+  <div class={`live ${reason ? 'held' : ''}`} role="status"><Icon name={reason ? 'pause' : 'ok'} /><span>{reason || t('held.live')}{reason && n > 0 ? ` ${t('held.waiting', { n })}` : ''}</span>
+    {reason && <button class="small" onClick={onResume}>{t('held.resume')}</button>}</div>;
 
-export const Bar = ({ children, label }) => html`<div class="filters" role="search" aria-label=${label}>${children}</div>`;
+export const Bar = ({ children, label }) => <div class="filters" role="search" aria-label={label}>{children}</div>;
 
 export function Search({ value, onInput, label }) {
-  return html`<label class="search"><${Icon} name="search" />
-    <input type="search" data-search placeholder=${label} aria-label=${label} value=${value} onInput=${(e) => onInput(e.target.value)} />
-    <kbd aria-hidden="true">/</kbd></label>`;
+  return <label class="search"><Icon name="search" />
+    <input type="search" data-search placeholder={label} aria-label={label} value={value} onInput={(e) => onInput(e.target.value)} />
+    <kbd aria-hidden="true">/</kbd></label>;
 }
 
 export const Select = ({ value, options, onChange, label }) =>
-  html`<label class="select"><span class="hidden">${label}</span>
-    <select value=${value} aria-label=${label} onChange=${(e) => onChange(e.target.value)}>
-      ${options.map(([v, text]) => html`<option value=${v} selected=${v === value}>${text}</option>`)}
-    </select></label>`;
+  <label class="select"><span class="hidden">{label}</span>
+    <select value={value} aria-label={label} onChange={(e) => onChange(e.target.value)}>
+      {options.map(([v, text]) => <option value={v} selected={v === value}>{text}</option>)}
+    </select></label>;
 
-export const Fact = ({ label, children }) => html`<div class="fact"><dt>${label}</dt><dd>${children}</dd></div>`;
+export const Fact = ({ label, children }) => <div class="fact"><dt>{label}</dt><dd>{children}</dd></div>;

@@ -3,7 +3,7 @@ import { t } from '../lib/i18n.js';
 import { fromField, toField } from '../lib/time.js';
 import { prefs } from '../prefs.js';
 import { serverNow, useStore } from '../store.js';
-import { html } from './html.js';
+import { Fragment, h } from './preact.js';
 
 const SPANS = ['10m', '1h', '6h', '1d', '7d'];
 
@@ -11,8 +11,8 @@ const isTime = (value) => value !== '' && Number(value) > 0;
 
 function When({ label, value, onChange }) {
   const { utc } = useStore(prefs);
-  return html`<label class="field when"><span>${label}${utc ? ' (UTC)' : ''}</span>
-    <input type="datetime-local" value=${isTime(value) ? toField(Number(value), utc) : ''} onChange=${(e) => onChange(fromField(e.target.value, utc) ?? '')} /></label>`;
+  return <label class="field when"><span>{label}{utc ? ' (UTC)' : ''}</span>
+    <input type="datetime-local" value={isTime(value) ? toField(Number(value), utc) : ''} onChange={(e) => onChange(fromField(e.target.value, utc) ?? '')} /></label>;
 }
 
 // @any: the text of the choice without a bound; without it there is none.
@@ -21,7 +21,7 @@ export function Range({ since = '', until = '', any, label, onChange }) {
   const choose = (value) => onChange(value === 'custom' ? { since: Math.round(serverNow() - 3600e3), until: Math.round(serverNow()) } : { since: value, until: '' });
   const options = [...(any ? [['', any]] : []), ...SPANS.map((span) => [span, t('events.last', { span })]), ['custom', t('range.custom')]];
   const chosen = custom ? 'custom' : since;
-  return html`<label class="select"><span class="hidden">${label}</span>
-      <select aria-label=${label} value=${chosen} onChange=${(e) => choose(e.target.value)}>${options.map(([v, text]) => html`<option value=${v} selected=${v === chosen}>${text}</option>`)}</select></label>
-    ${custom && html`<${When} label=${t('range.from')} value=${since} onChange=${(at) => onChange({ since: at, until })} /><${When} label=${t('range.until')} value=${until} onChange=${(at) => onChange({ since, until: at })} />`}`;
+  return <><label class="select"><span class="hidden">{label}</span>
+      <select aria-label={label} value={chosen} onChange={(e) => choose(e.target.value)}>{options.map(([v, text]) => <option value={v} selected={v === chosen}>{text}</option>)}</select></label>
+    {custom && <><When label={t('range.from')} value={since} onChange={(at) => onChange({ since: at, until })} /><When label={t('range.until')} value={until} onChange={(at) => onChange({ since, until: at })} /></>}</>;
 }
