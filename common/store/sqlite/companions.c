@@ -32,34 +32,27 @@ static int64_t size_of(const char *path, const char *suffix)
 #define JOURNAL_HEAD_BYTES 28
 #define JOURNAL_AT_SECTOR  20
 #define JOURNAL_AT_PAGE    24
-/* In a page 1; as in file.c. */
-#define AT_CHANGE_COUNTER 24
 /* Page 1 is among the first pages of a transaction that are saved. */
 #define RECORDS_MAX 100000
-
-static uint32_t read_u32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
 
 /* The change counter in the page 1 that the journal saved. Returns false when there is none. */
 static bool journaled_counter(int fd, uint32_t *ret)
 {
     static const uint8_t magic[8] = { 0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7 };
     uint8_t head[JOURNAL_HEAD_BYTES];
-    uint8_t record[4 + AT_CHANGE_COUNTER + 4];
+    uint8_t record[4 + SQLITE_AT_CHANGE_COUNTER + 4];
     int64_t sector, record_bytes;
 
     if (pread(fd, head, sizeof head, 0) != sizeof head || memcmp(head, magic, sizeof magic) != 0)
         return false;
-    sector = read_u32(head + JOURNAL_AT_SECTOR);
-    record_bytes = 4 + (int64_t)read_u32(head + JOURNAL_AT_PAGE) + 4;
+    sector = sqlite_read_u32(head + JOURNAL_AT_SECTOR);
+    record_bytes = 4 + (int64_t)sqlite_read_u32(head + JOURNAL_AT_PAGE) + 4;
     for (int64_t i = 0; i < RECORDS_MAX; i++) {
         if (pread(fd, record, sizeof record, sector + i * record_bytes) != sizeof record)
             return false;
-        if (read_u32(record) != 1)
+        if (sqlite_read_u32(record) != 1)
             continue;
-        *ret = read_u32(record + 4 + AT_CHANGE_COUNTER);
+        *ret = sqlite_read_u32(record + 4 + SQLITE_AT_CHANGE_COUNTER);
         return true;
     }
     return false;

@@ -54,11 +54,10 @@ int64_t sqlite_other_bytes(const char *dir)
 /* SQLite's "Database File Format": offsets in the header. */
 #define HEADER_BYTES      100
 #define AT_WRITE_VERSION  18
-#define AT_CHANGE_COUNTER 24
 #define AT_USER_VERSION   60
 #define AT_APPLICATION_ID 68
 
-static uint32_t read_u32(const uint8_t *p)
+uint32_t sqlite_read_u32(const uint8_t *p)
 {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
@@ -81,9 +80,9 @@ int sqlite_header_read(const char *path, struct sqlite_header *ret)
         return 0;
     *ret = (struct sqlite_header){ .is_sqlite = true,
                                    .is_wal = head[AT_WRITE_VERSION] == 2,
-                                   .change_counter = read_u32(head + AT_CHANGE_COUNTER),
-                                   .user_version = read_u32(head + AT_USER_VERSION),
-                                   .application_id = read_u32(head + AT_APPLICATION_ID) };
+                                   .change_counter = sqlite_read_u32(head + SQLITE_AT_CHANGE_COUNTER),
+                                   .user_version = sqlite_read_u32(head + AT_USER_VERSION),
+                                   .application_id = sqlite_read_u32(head + AT_APPLICATION_ID) };
     return 0;
 }
 

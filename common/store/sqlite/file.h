@@ -23,6 +23,11 @@ bool sqlite_file_is_at(const struct sqlite_file *f, const char *path);
  * write-ahead logs, that of events.db, and the forwarder's acknowledgements. */
 int64_t sqlite_other_bytes(const char *dir);
 
+/* Numbers of SQLite's file formats are 4 bytes, the highest first. */
+uint32_t sqlite_read_u32(const uint8_t *p);
+/* The place of the change counter in the first page of a file. */
+#define SQLITE_AT_CHANGE_COUNTER 24
+
 /* Bytes 0 to 99 of a SQLite file, as far as they are used here. */
 struct sqlite_header {
     bool is_sqlite;
