@@ -172,20 +172,6 @@ static int end_section(struct parse *p, struct ini *ini)
     return r;
 }
 
-/* The name in "bridge NAME". */
-static int read_name(struct ini *ini, struct str inside, struct str *ret)
-{
-    static const char word[] = "bridge";
-    size_t n = sizeof word - 1;
-
-    if (!str_starts(inside, word) || (inside.n > n && !isspace((unsigned char)inside.p[n])))
-        return ini_problem(ini, inside.p, "unknown section; allowed is [bridge NAME]");
-    *ret = ini_trim((struct str){ inside.p + n, inside.n - n });
-    if (!text_is_id(*ret))
-        return ini_problem(ini, ret->p, "a bridge needs a name of 1 to 64 of A-Z a-z 0-9 _ -");
-    return 0;
-}
-
 static int begin_section(struct parse *p, struct ini *ini, struct str name)
 {
     p->s = mem_zalloc(sizeof *p->s);
@@ -211,7 +197,7 @@ static int on_section(void *ctx, struct ini *ini, struct str inside)
     if (r != 0)
         return r;
     ini->line_n = line;
-    r = read_name(ini, inside, &name);
+    r = ini_section_name(ini, inside, "bridge", INI_NAME_MAX, &name);
     return r == 0 ? begin_section(p, ini, name) : r;
 }
 

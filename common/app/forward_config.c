@@ -1,6 +1,5 @@
 #include "common/app/forward_config.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -51,20 +50,6 @@ static bool is_taken(const struct parse *p, const char *name)
     return false;
 }
 
-/* The name in "destination NAME". */
-static int read_name(struct ini *ini, struct str inside, struct str *ret)
-{
-    static const char word[] = "destination";
-    size_t n = sizeof word - 1;
-
-    if (!str_starts(inside, word) || (inside.n > n && !isspace((unsigned char)inside.p[n])))
-        return ini_problem(ini, inside.p, "unknown section; allowed is [destination NAME]");
-    *ret = ini_trim((struct str){ inside.p + n, inside.n - n });
-    if (!text_is_id(*ret))
-        return ini_problem(ini, ret->p, "a destination needs a name of 1 to 64 of A-Z a-z 0-9 _ -");
-    return 0;
-}
-
 static int on_section(void *ctx, struct ini *ini, struct str inside)
 {
     struct parse *p = ctx;
@@ -73,7 +58,7 @@ static int on_section(void *ctx, struct ini *ini, struct str inside)
     int r = end_section(p, ini);
 
     if (r == 0)
-        r = read_name(ini, inside, &at);
+        r = ini_section_name(ini, inside, "destination", INI_NAME_MAX, &at);
     if (r != 0)
         return r;
     str_copy(at, name, sizeof name);

@@ -30,6 +30,20 @@ struct str ini_trim(struct str s)
     return s;
 }
 
+int ini_section_name(struct ini *ini, struct str inside, const char *kind, int max, struct str *ret)
+{
+    size_t n = strlen(kind);
+    struct str name;
+
+    if (!str_starts(inside, kind) || (inside.n > n && !isspace((unsigned char)inside.p[n])))
+        return ini_problem(ini, inside.p, "unknown section; allowed is [%s NAME]", kind);
+    name = ini_trim((struct str){ inside.p + n, inside.n - n });
+    if (!text_is_id(name) || name.n > (size_t)max)
+        return ini_problem(ini, name.p, "a %s needs a name of 1 to %d of A-Z a-z 0-9 _ -", kind, max);
+    *ret = name;
+    return 0;
+}
+
 /* ---- one line -------------------------------------------------------------------------------- */
 
 static int take_section(struct ini *ini, struct str line)

@@ -14,6 +14,8 @@
 
 /* A value and its NUL. */
 #define INI_VALUE_MAX 4096
+/* Letters of a section's name, as text_is_id() has them. */
+#define INI_NAME_MAX 64
 
 struct ini {
     const char *file;    /* for messages */
@@ -34,6 +36,8 @@ int ini_read(struct ini *ini, struct str text);
 /* Appends "file:line:column: ..." to the problem; @at is a position in the line, NULL: its beginning.
  * Returns -EINVAL. */
 int ini_problem(struct ini *ini, const char *at, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* The name in a section "@kind NAME": at most @max (INI_NAME_MAX or less) of A-Z a-z 0-9 _ -. Returns 0 or -EINVAL with a problem. */
+int ini_section_name(struct ini *ini, struct str inside, const char *kind, int max, struct str *ret);
 /* Reads all of a file of up to @text's maximum. Returns 0 or -EINVAL with a problem that begins with @name. */
 int ini_read_file(const char *name, const char *file, struct buf *text, struct buf *problem);
 /* The one line of a small file that holds a secret, as NAME_FILE of a setting; @at is the file's name in the line.

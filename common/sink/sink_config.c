@@ -1,6 +1,5 @@
 #include "common/sink/sink_config.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -324,20 +323,6 @@ static int end_section(struct parse *p, struct ini *ini)
     return r;
 }
 
-static int read_name(struct ini *ini, struct str inside, struct str *ret)
-{
-    static const char word[] = "sink";
-    size_t n = sizeof word - 1;
-
-    if (!str_starts(inside, word) || (inside.n > n && !isspace((unsigned char)inside.p[n])))
-        return ini_problem(ini, inside.p, "unknown section; allowed is [sink NAME]");
-    *ret = ini_trim((struct str){ inside.p + n, inside.n - n });
-    if (!text_is_id(*ret) || ret->n >= SINK_NAME_MAX)
-        return ini_problem(ini, ret->p, "a sink needs a name of 1 to %d of A-Z a-z 0-9 _ -",
-                           SINK_NAME_MAX - 1);
-    return 0;
-}
-
 static int new_config(const char *name, struct sink_config **ret)
 {
     struct sink_config *c = mem_zalloc(sizeof *c);
@@ -359,7 +344,7 @@ static int on_section(void *ctx, struct ini *ini, struct str inside)
 
     ini->line_n = r == 0 ? line : ini->line_n;
     if (r == 0)
-        r = read_name(ini, inside, &at);
+        r = ini_section_name(ini, inside, "sink", SINK_NAME_MAX - 1, &at);
     if (r != 0)
         return r;
     str_copy(at, name, sizeof name);
