@@ -334,7 +334,7 @@ def written(stack):
 
 def test_an_attempt_that_does_nothing_counts_as_failed(make_stack):
     """R6: the bridge answers 200 and the session stays down; the monitor looks, and says so."""
-    s = make_stack(**FAST, RECONNECT_VERIFY="3s")
+    s = make_stack(**FAST)
     s.all("contract", "--sessions", "2")
     wait_settled(s, 2)
     s.control("POST", "/reconnect-does-nothing?on=1")

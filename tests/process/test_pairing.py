@@ -307,8 +307,8 @@ def test_pair_asks_before_it_deletes(stack):
 def test_pair_says_that_a_code_has_expired_and_shows_the_next(stack):
     stack.hub()
     stack.ingest()
-    stack.sim("contract", "--qr-life", "4s")
-    process, fd = on_terminal(stack, "session", "pair", "alpha", "--timeout", "20s")
+    stack.sim("contract", "--qr-life", "2s")
+    process, fd = on_terminal(stack, "session", "pair", "alpha", "--timeout", "10s")
     code, output = read_until_exit(process, fd)
     assert code == 1 and "zapkeep session pair alpha" in output
     codes = [drawing for drawing in drawings(output)]
