@@ -100,7 +100,7 @@ int destination_turn_off(struct destination *d, bool off)
         return 0;
     d->row.off_since = off ? wall_ms(d) : 0;
     if (off)
-        log_error("destination-off", "turned off: nothing more is delivered until zapkeep forward on",
+        log_error("destination-off", "turned off: nothing more is delivered until `zapkeep forward on NAME`",
                   KS("destination", d->o.config->name), KS("error", d->row.last_error));
     else
         log_info("destination-on", "turned on again", KS("destination", d->o.config->name));
@@ -376,7 +376,7 @@ static void say_opened(struct destination *d)
              KI("blocked", c.blocked));
     if (is_off(d))
         log_warn("destination-still-off",
-                 "the destination is turned off since an earlier run; zapkeep forward on turns it on",
+                 "the destination is turned off since an earlier run; `zapkeep forward on NAME` turns it on",
                  KS("destination", d->o.config->name));
 }
 

@@ -153,11 +153,11 @@ static void leave_replaced(struct startup *s)
 {
     char name[STORE_DISPLAY_MAX];
 
-    log_error(
-        "store-replaced",
-        "forward.db was replaced or removed while it was open, or its volume was unmounted; the one that is"
-        " there now is opened",
-        KS("dir", store_display(s->o.engine.dir, name, sizeof name)));
+    log_error("store-replaced",
+              "forward.db or its write-ahead log was replaced or removed while it was open, or its volume "
+              "was unmounted; the one that is"
+              " there now is opened",
+              KS("dir", store_display(s->o.engine.dir, name, sizeof name)));
     role_share_leave(s->o.share, s->o.unit);
     role_share_look(s->o.share);
 }

@@ -34,8 +34,9 @@ static void report_writable(const struct status_report *r, const struct committe
     if (s->fatal && !was->fatal && s->result == -ESTALE)
         log_error(
             "event-log-replaced",
-            "events.db was replaced or removed while it was open; webhooks are answered 503; ending, to open "
-            "at the next start the file that is there: check that its volume is mounted",
+            "events.db or its write-ahead log was replaced or removed while it was open; webhooks are "
+            "answered "
+            "503; ending, to open at the next start the file that is there: check that its volume is mounted",
             KS("error", s->detail));
     else if (s->fatal && !was->fatal)
         log_error("event-log-sync-failed",

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "common/store/sqlite/handle.h"
+#include "common/store/sqlite/transactions.h"
 
 static int cantopen_code(sqlite3 *handle)
 {
@@ -99,13 +100,34 @@ struct sqlite3 *sqlite_handle(const struct db *db)
     return ((const struct sqlite_db *)db)->handle;
 }
 
+/* While it is open, SQLite keeps the log's file: it makes a new one only when the last program closes. */
+static bool is_wal_lost(struct sqlite_db *d)
+{
+    if (!d->wal_path)
+        return false;
+    if (d->wal.ino == 0) {
+        (void)sqlite_file_at(d->wal_path, &d->wal);
+        return false;
+    }
+    return !sqlite_file_is_at(&d->wal, d->wal_path);
+}
+
 int sqlite_check_in_place(struct db *db)
 {
-    const struct sqlite_db *d = (const struct sqlite_db *)db;
+    struct sqlite_db *d = (struct sqlite_db *)db;
+    bool file_lost;
 
-    if (!d->path || sqlite_file_is_at(&d->file, d->path))
+    if (!d->path)
         return 0;
-    (void)snprintf(db->error, sizeof db->error, "%.200s was replaced or removed while it was open", d->path);
+    file_lost = !sqlite_file_is_at(&d->file, d->path);
+    if (!file_lost && !is_wal_lost(d))
+        return 0;
+    if (!file_lost) { /* we have the log open: whoever opens the file next has not */
+        sqlite_rollback(db);
+        (void)sqlite3_wal_checkpoint_v2(d->handle, NULL, SQLITE_CHECKPOINT_FULL, NULL, NULL);
+    }
+    (void)snprintf(db->error, sizeof db->error, "%.200s was replaced or removed while it was open",
+                   file_lost ? d->path : d->wal_path);
     db->broken = true;
     return -ESTALE;
 }

@@ -104,6 +104,16 @@ static int open_handle(struct sqlite_db *d, const char *path, enum sqlite_rules 
     return is_reader(rules) ? 0 : check_writable_open(&d->db, path);
 }
 
+static char *wal_path_of(const char *path)
+{
+    size_t n = strlen(path) + sizeof "-wal";
+    char *ret = mem_alloc(n);
+
+    if (ret)
+        (void)snprintf(ret, n, "%s-wal", path);
+    return ret;
+}
+
 /* The file is remembered for sqlite_check_in_place(). A copy is nobody's yet, a reader of state.db keeps nothing. */
 static int note_file(struct sqlite_db *d, const char *path, enum sqlite_rules rules)
 {
@@ -112,7 +122,11 @@ static int note_file(struct sqlite_db *d, const char *path, enum sqlite_rules ru
     if (rules == RULES_STATE_READER || rules == RULES_COPY || strcmp(path, ":memory:") == 0)
         return 0;
     *kept = mem_strdup(path);
-    return *kept ? sqlite_file_at(path, &d->file) : -ENOMEM;
+    if (!*kept)
+        return -ENOMEM;
+    if ((rules == RULES_LOG_WRITER || rules == RULES_OWNED) && !(d->wal_path = wal_path_of(path)))
+        return -ENOMEM;
+    return sqlite_file_at(path, &d->file);
 }
 
 static bool is_unfinished(const char *dir)
@@ -202,5 +216,6 @@ void sqlite_close(struct db *db)
     (void)sqlite3_close_v2(d->handle); /* rolls an open transaction back */
     mem_free(d->path);
     mem_free(d->read_path);
+    mem_free(d->wal_path);
     mem_free(d);
 }
