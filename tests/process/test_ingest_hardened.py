@@ -82,10 +82,10 @@ FRAMING = [
 ]
 
 
-def answers_to(stack, data):
+def answers_to(port, data):
     """All that comes back until the server hangs up, which it does at once."""
     answers = b""
-    with connect(stack) as s:
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as s:
         s.settimeout(5)  # the time-outs of the server are longer
         s.sendall(data)
         try:
@@ -99,7 +99,7 @@ def answers_to(stack, data):
 @pytest.mark.parametrize("what,data,status", FRAMING, ids=[row[0] for row in FRAMING])
 def test_what_could_be_read_in_two_ways_is_refused_at_once(stack, what, data, status):
     """One answer, of ours, in JSON, and the connection is over: the request hidden behind it is never read."""
-    answers = answers_to(stack, data + HIDDEN)
+    answers = answers_to(stack.ports["ingest"], data + HIDDEN)
     assert answers.count(b"\r\nDate: ") == 1 and b"zapkeep_ingest" not in answers
     head, body = answers.split(b"\r\n\r\n", 1)
     assert int(head.split()[1]) == status and b"connection: close" in head.lower()
@@ -108,7 +108,7 @@ def test_what_could_be_read_in_two_ways_is_refused_at_once(stack, what, data, st
 
 @pytest.mark.parametrize("what,data,status", FRAMING, ids=[row[0] for row in FRAMING])
 def test_so_it_is_behind_a_good_request(stack, what, data, status):
-    answers = answers_to(stack, HIDDEN + data + HIDDEN)
+    answers = answers_to(stack.ports["ingest"], HIDDEN + data + HIDDEN)
     assert answers.startswith(b"HTTP/1.1 200 ") and answers.count(b"\r\nDate: ") == 2
     assert b"HTTP/1.1 %d " % status in answers and answers.rstrip().endswith(b"}")
 
@@ -137,6 +137,29 @@ def test_admin_ports_read_as_strictly(make_stack):
     assert ask(get + b"Host: localhost:1\r\n\r\n")[0] == 200
     status, _, body = ask(get + b"Host: rebound.evil.example\r\n\r\n")  # a name that points to us
     assert status == 421 and b"ZAPKEEP_HOST_NAMES" in body
+
+
+def test_every_listener_refuses_what_could_be_read_in_two_ways(make_stack):
+    """The admin ports of all services and the console: one answer in JSON, and the connection is over."""
+    stack = make_stack()
+    worker, console = zk.free_port(), zk.free_port()
+    ports = {"hub": stack.ports["hub"], "monitor": stack.ports["monitor"], "forwarder": stack.ports["forward"], "worker": worker, "console": console}
+    stack.hub()
+    stack.monitor()
+    stack.forward(ready=False, BACKEND_URL="http://127.0.0.1:9/")
+    stack.start("worker", "zapkeep-reconnect", "--admin-listen", f"127.0.0.1:{worker}")
+    stack.start("console", "zapkeep-console", "--admin-listen", "off", ZAPKEEP_CONSOLE_LISTEN=f"127.0.0.1:{console}",
+                ZAPKEEP_CONSOLE_PASSWORD="no-secret-of-this-test")
+    for name, port in ports.items():
+        wait_until(f"{name} answers", lambda p=port: zk.http("GET", f"http://127.0.0.1:{p}/health")[0])
+    for name, port in ports.items():
+        for what, data, status in FRAMING:
+            if b"chunked\r\n\r\n" in data and status == 400:
+                continue  # refused for its path, before there is a chunk to read
+            answers = answers_to(port, data + HIDDEN)
+            head, body = answers.split(b"\r\n\r\n", 1)
+            assert answers.count(b"\r\nDate: ") == 1 and b"connection: close" in head.lower(), (name, what, answers)
+            assert int(head.split()[1]) == status and json.loads(body)["error"], (name, what, answers)
 
 
 # ---- no memory before it is known who asks -------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 
-from zk import BIN, wait_until, webhook
+from zk import BIN, ROOT, wait_until, webhook
 
 COMMON = {"v", "id", "at", "type", "bridge", "session", "src"}
 EVENT = COMMON | {"seq", "occurred_at", "message_id", "body"}
@@ -155,6 +155,27 @@ def test_the_help_of_each_command_begins_with_the_line_that_lists_it():
         name = re.match(r"[a-z ]+?(?=  | [A-Z\[-]|$)", line).group(0)
         usage, what = help_of(*name.split())[:2]
         assert " ".join(line.split()) == " ".join(f"{usage.removeprefix('zapkeep ')} {what}".split()), name
+
+
+def test_each_command_that_a_message_names_is_one():
+    """The next step in a log line, an alert, a page or an answer: `zapkeep COMMAND … --flag`, as the sources have it."""
+    texts = [os.path.join(folder, name) for top in ("services", "common") for folder, _, names in os.walk(os.path.join(ROOT, top))
+             for name in names if "node_modules" not in folder and name.endswith((".c", ".h", ".js", ".ts", ".tsx", ".jsx"))]
+    groups, named = ["session", "forward", "alert", "store", "cursor", "bridge"], {}
+    for path in texts:
+        with open(path, errors="replace") as f:
+            source = re.sub(r'"\s*\n\s*"', "", f.read())
+        for text in re.findall(r"`zapkeep ([a-z][^`]*)`", source) + re.findall(rf"zapkeep ((?:{'|'.join(groups)}) [a-z]+(?: --[a-z-]+)?)", source):
+            named.setdefault(" ".join(text.split()), path)
+    listed = subprocess.run([f"{BIN}/zapkeep", "--help"], capture_output=True, text=True).stdout
+    commands = sorted(re.findall(r"^  ([a-z]+(?: [a-z]+)*)(?= |$)", listed, re.M), key=len, reverse=True)
+    assert len(named) > 30
+    for text, path in named.items():
+        command = next((c for c in commands if f"{text} ".startswith(f"{c} ") or c.startswith(f"{text} ")), None)
+        assert command, f"{path}: `zapkeep {text}` is no command"
+        flags = set(re.findall(r"--[a-z-]+", text))
+        usage = subprocess.run([f"{BIN}/zapkeep", *command.split(), "--help"], capture_output=True, text=True).stdout if flags else ""
+        assert all(flag in usage for flag in flags), f"{path}: `zapkeep {text}`"
 
 
 def test_half_a_command_is_told_its_other_half():
