@@ -24,7 +24,7 @@ WINDOW, ACKS, QUEUE = "common/store/ack_window.c", "common/store/acks.c", "servi
 CALL, CLAIM_LOOP = "services/reconnect-worker/call.c", "services/reconnect-worker/claim_loop.c"
 WEBHOOK, PACE = "common/bridge/webhook.c", "common/policy/pace.c"
 CHECKPOINT, ROWS_OF = "services/forwarder/checkpoint.c", "services/forwarder/queue_rows.c"
-READING, STORES = "services/forwarder/reading.c", "services/forwarder/stores.c"
+READING, STORES, DEAD = "services/forwarder/reading.c", "services/forwarder/stores.c", "services/forwarder/dead_letters.c"
 SINK_POLICY, SINK_TEXT, SINK_CHAT = "common/sink/sink_policy.c", "common/sink/sink_text.c", "common/sink/sink_chat.c"
 SINK_WEBHOOK, ALERTS = "common/sink/sink_webhook.c", "common/store/alerts.c"
 GUARD, LOGIN_LIMIT, WEB_PATH = "services/console/guard.c", "services/console/login_limit.c", "services/console/web_path.c"
@@ -284,7 +284,8 @@ ROWS = [
         "a full disk: what could not be kept is forgotten"),
     Row("dead-before-done", BACKLOG, "    int r =\n        dead_letters_put(b->o.dead, &b->o.of, &ev->event, \"its tries are used up\", q->tries.counted, error);",
         "    int r = 0;", "an event whose tries are used up vanishes without a dead letter"),
-    Row("done-though-not-dead", BACKLOG, "    return r == 0 ? finish(b, q, ev) : r;", "    return finish(b, q, ev);",
+    Row("done-though-not-dead", DEAD, "    if (r != 0)\n        return group_commit_fail(d->commit, r);\n    d->n++;",
+        "    if (r != 0)\n        return 0;\n    d->n++;",
         "a full disk: an event that could not become a dead letter is gone"),
     Row("in-flight-not-kept", MEMORY, "        if (!in_flight)\n            queue_memory_forget(m, q, ev);",
         "        queue_memory_forget(m, q, ev);",

@@ -58,6 +58,8 @@ int64_t __wrap_consumer_head(const struct consumer *c);
 int __wrap_http_call(struct http_client *client, const struct http_request *req,
                      void (*done)(void *ctx, const struct http_answer *answer), void *ctx,
                      struct http_call **ret_call);
+void __real_http_client_close(struct http_client *client);
+void __wrap_http_client_close(struct http_client *client);
 
 bool __wrap_store_role_is_held(const struct store_role *role)
 {
@@ -112,6 +114,17 @@ int __wrap_http_call(struct http_client *client, const struct http_request *req,
     t.calls[t.n_calls].done = done;
     t.calls[t.n_calls++].ctx = ctx;
     return 0;
+}
+
+/* As the real one: requests under way end with it. */
+void __wrap_http_client_close(struct http_client *client)
+{
+    for (int i = 0; i < t.n_calls; i++) {
+        if (t.calls[i].done)
+            t.calls[i].done(t.calls[i].ctx, &(struct http_answer){ .error = HTTP_E_CANCELLED });
+        t.calls[i].done = NULL;
+    }
+    __real_http_client_close(client);
 }
 
 /* ---- the scene ------------------------------------------------------------------------------- */
@@ -192,9 +205,6 @@ static int teardown(void **state)
 {
     destination_close(t.destination);
     t.destination = NULL;
-    for (int i = 0; i < t.n_calls; i++) /* its requests end with it */
-        if (t.calls[i].done)
-            t.calls[i].done(t.calls[i].ctx, &(struct http_answer){ .error = HTTP_E_CANCELLED });
     group_commit_close(t.commit);
     stores_close(&t.stores);
     state_store_close(&t.state);

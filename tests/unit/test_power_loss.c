@@ -100,7 +100,8 @@ static void apply(const struct write *w, char **bytes, sqlite3_int64 *size)
     }
     if (w->at + w->n > *size)
         resize(bytes, size, w->at + w->n);
-    memcpy(*bytes + w->at, w->data, (size_t)w->n);
+    if (w->data)
+        memcpy(*bytes + w->at, w->data, (size_t)w->n);
 }
 
 /* Some of its sectors only. */
