@@ -23,7 +23,7 @@ install_packages() {
     { tail -5 build/apt.log >&2; die "the packages could not be installed (all of it: build/apt.log)"; }
 }
 
-# install_node: what builds the console's front end; node and npm of another source are as good as Debian's.
+# install_node: the tools that build the console's front end; node and npm of another source are as good as Debian's.
 install_node() {
   command -v node >/dev/null && command -v npm >/dev/null && return 0
   install_packages deploy/packages-web.txt

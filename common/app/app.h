@@ -30,7 +30,7 @@ int app_open(const struct app_spec *spec, const struct app_start *start, void *s
 int app_run(struct app *a);
 /* Stops the loop with this exit code, for faults that cannot be survived; logs nothing. */
 void app_fail(struct app *a, enum exit_code code);
-/* Closes what app_open() opened; NULL is nothing. @r is the last result: 0 (then the code of app_fail(), or
+/* Closes all that app_open() opened; NULL is nothing. @r is the last result: 0 (then the code of app_fail(), or
  * done), APP_EXIT(...), or a negative (one line with its text, EXIT_NEGATIVE). Returns the exit code for main.
  */
 int app_close(struct app *a, int r);

@@ -39,5 +39,5 @@ int bridge_set_find(const struct bridge_set *s, struct str name);
 void *bridge_set_take(struct bridge_set *s, int i);
 
 /* After the file was read anew into @next: a bridge whose section is as before gets the settings of @s, at the same
- * address, and with them whatever points to them stays valid. True: bridge @i of @next is such a one. */
+ * address, and pointers to them stay valid. True: bridge @i of @next is such a one. */
 bool bridge_set_keep(struct bridge_set *s, struct bridge_set *next, int i);

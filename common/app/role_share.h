@@ -21,7 +21,7 @@ struct role_share_options {
     /* The role with this number was taken, or lost: role_share_role() says which. After a loss nothing may be started
      * any more. */
     void (*changed)(void *ctx, int i);
-    /* Finish what is under way, then call role_share_leave(). NULL: roles are left at once, with changed(). */
+    /* Finish the work that is under way, then call role_share_leave(). NULL: roles are left at once, with changed(). */
     void (*give)(void *ctx, int i);
     void *ctx;
 };

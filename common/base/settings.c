@@ -320,7 +320,7 @@ int settings_defaults(const struct setting *table, void *ret)
     return r;
 }
 
-/* ---- changing what was read ------------------------------------------------------------------ */
+/* ---- changing values that were read ---------------------------------------------------------- */
 
 int settings_copy(const struct setting *table, const void *from, size_t bytes, void *ret)
 {

@@ -167,7 +167,7 @@ struct bridge_driver {
     const char *what; /* one line for --help and doctor */
     /* The source that it was written from, without a recording to hold it against; NULL: recorded. */
     const char *source;
-    const char *limits; /* what this bridge cannot tell or do; NULL: nothing */
+    const char *limits; /* a sentence on things that this bridge cannot tell or do; NULL: none */
     const char *advice; /* settings at the bridge that help; NULL: none */
     /* The call whose answer has the version of the bridge, without side effects, and the key there; { NULL }: none has. */
     struct bridge_path about;
@@ -207,7 +207,7 @@ struct bridge_driver {
      * procedure is one call. */
     int (*next)(const struct bridge_driver *d, const struct bridge_target *t, struct bridge_procedure *p,
                 struct bridge_request *ret);
-    /* The fields of the body of create. @hook: its webhook, with what it shall present; NULL: none. NULL: create has no
+    /* The fields of the body of create. @hook: its webhook, with the credential that it shall present; NULL: none. NULL: create has no
      * body. */
     void (*put_create)(struct json_out *j, const struct bridge_target *t, const char *id,
                        const struct subscription_want *hook);

@@ -80,7 +80,7 @@ static void put_create(struct json_out *j, const struct bridge_target *t, const 
     json_bool(j, "waitQrCode", false);
 }
 
-/* A start without a body keeps what the session was created with, its webhook included; a body would replace all of that.
+/* A start without a body keeps the options that the session was created with, its webhook included; a body would replace all of that.
  * start-session answers with the state before it, and does nothing unless that was CLOSED: a dead client (CONNECTED) or a
  * browser that did not start (INITIALIZING) is closed first, which may answer 500 and works all the same. */
 static bool did_nothing(const struct bridge_answer *a)

@@ -23,7 +23,7 @@
 
 #define USER_HEADER "token: "
 
-/* A user's token keeps its own header, whatever header the operator's key is sent in. */
+/* A user's token keeps its own header, in whichever header the operator's key is sent. */
 static struct bridge_target of_user(const struct bridge_target *t)
 {
     struct bridge_target user = *t;

@@ -35,7 +35,7 @@ struct hook_word {
     int meaning;
 };
 
-/* What makes two deliveries one event. */
+/* The parts by which two deliveries are one event. */
 enum hook_dedupe {
     HOOK_BY_BODY = 0, /* equal bytes */
     HOOK_BY_ID,       /* an equal id; without one, equal bytes */

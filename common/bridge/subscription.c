@@ -542,7 +542,7 @@ void subscription_put_url(struct json_out *j, const char *url, struct str *token
     json_texts(j, "url", buf_str(&plain));
 }
 
-/* As RFC 3986 has them, section 2.3: not every bridge decodes what is encoded. */
+/* As RFC 3986 has them, section 2.3: not every bridge decodes encoded letters. */
 static bool is_unreserved(struct str s)
 {
     for (size_t i = 0; i < s.n; i++) {

@@ -1,5 +1,5 @@
 /*
- * The webhook subscription of a session as the bridge shows it, held against what it should be. Pure: the answer of a
+ * The webhook subscription of a session as the bridge shows it, compared with the one that it should be. Pure: the answer of a
  * call in, a verdict in words out. No token and no secret is in these words.
  *
  * A bridge may write a URL in another way than it was given (a trailing slash, a port that is the default, another case
@@ -35,7 +35,7 @@ enum subscription_difference {
 struct subscription {
     enum subscription_state state;
     unsigned differs; /* subscription_difference */
-    /* for people: what differs, or why it is not known; "": all is right */
+    /* for people: the difference, or why it is not known; "": all is right */
     char detail[SUBSCRIPTION_TEXT_MAX];
     char found[SUBSCRIPTION_TEXT_MAX]; /* the URL that may be shown; "": none */
     /* Beside the one that is ours: the URL of a webhook that goes to the webhook-ingest of another host or port; "": none. */
@@ -73,7 +73,7 @@ struct subscription_form {
      * cannot be set in this way. */
     struct bridge_path set;
     void (*put_set)(struct json_out *j, const struct subscription_want *w, const struct bridge_answer *shown);
-    /* Where the call depends on what is shown: builds all of it. Returns as bridge_build(). NULL: .set is the call. */
+    /* Where the call depends on the shown subscription: builds all of it. Returns as bridge_build(). NULL: .set is the call. */
     int (*build_set)(const struct bridge_driver *d, const struct bridge_target *t,
                      const struct subscription_want *w, const char *id, const struct bridge_answer *shown,
                      struct bridge_request *ret);

@@ -19,7 +19,7 @@ enum subscription_repair {
     SUBSCRIPTION_NO_URL,     /* WEBHOOK_URL does not say where this bridge is to post */
     SUBSCRIPTION_REPAIR_N
 };
-/* The bridge was asked to set it, with whatever result. */
+/* The bridge was asked to set it, with any result. */
 bool subscription_repair_was_tried(enum subscription_repair r);
 const char *subscription_repair_text(enum subscription_repair r); /* for people; "" for NOT_SET */
 
@@ -48,4 +48,4 @@ struct subscription_check {
 bool subscription_check_begin(struct subscription_check *c);
 /* The answer to the call. Returns true: make the next one. False: done. */
 bool subscription_check_take(struct subscription_check *c, const struct bridge_answer *a);
-void subscription_check_fini(struct subscription_check *c); /* frees what was not taken */
+void subscription_check_fini(struct subscription_check *c); /* frees requests that were not taken */

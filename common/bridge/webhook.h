@@ -24,9 +24,9 @@
 /* Identity of an event for deduplication: same key = the same event sent again. */
 struct webhook_key {
     int64_t time_ms;    /* a time that is the same in every retry (so that keys cluster in time); 0: none */
-    bool is_unique;     /* no other delivery is this event, whatever its bytes */
+    bool is_unique;     /* no other delivery is this event, even with equal bytes */
     bool has_state;     /* it says a session's state, and `state` is equal while nothing changed */
-    uint8_t state[16];  /* of bridge, session and what is said, without the time */
+    uint8_t state[16];  /* of bridge, session and the statement, without the time */
     bool by_body;       /* the sender gave the event no id: the digest is of the whole body */
     uint8_t digest[16]; /* SHA-256 over the bridge's name and the whole body, or, when the sender gives the
                            event an id, over bridge, id, type, session and message; cut to 16 */

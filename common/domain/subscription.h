@@ -1,4 +1,4 @@
-/* Is a session's webhook subscription at the bridge what it should be? */
+/* Is a session's webhook subscription at the bridge as it should be? */
 #pragma once
 
 enum subscription_state {

@@ -1,4 +1,4 @@
-/* What a handler asks of its request, and the JSON error that it answers with. */
+/* A handler's questions about its request, and the JSON error that it answers with. */
 #include "common/io/http_req.h"
 
 #include <netdb.h>

@@ -97,7 +97,7 @@ static void end(struct http_req *r)
     r->over = true;
 }
 
-/* The peer sends no more, and nothing of what it has sent waits. */
+/* The peer sends no more, and none of its bytes waits. */
 static bool is_spent(const struct http_req *r)
 {
     return r->ended && !r->over && list_empty(&r->in_turns) && r->phase <= PHASE_BODY;
@@ -197,7 +197,7 @@ void http_respond(struct http_req *r, int status, const char *content_type, stru
 
 /* ---- streams --------------------------------------------------------------------------------- */
 
-/* Sends what waits, unless bytes are on the way. */
+/* Sends the bytes that wait, unless bytes are on the way. */
 static void send_stream(struct http_stream *s)
 {
     struct http_req *r = s->req;
@@ -634,7 +634,7 @@ static void on_sent(void *ctx, bool broken)
     (void)leave(r);
 }
 
-/* ---- beginning, sweeping, closing ------------------------------------------------------------- */
+/* ---- beginning, sweeping, closing ------------------------------------------------------------ */
 
 const struct wire_events http_req_events = { .on_bytes = on_bytes, .on_end = on_end, .on_sent = on_sent };
 

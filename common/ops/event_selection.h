@@ -1,5 +1,5 @@
 /*
- * A selection of events of the log, for a replay: a range, a type, a bridge, sessions. The CLI posts what is selected; it and
+ * A selection of events of the log, for a replay: a range, a type, a bridge, sessions. The CLI posts the selected events; it and
  * the console count it first.
  */
 #pragma once

@@ -1,5 +1,5 @@
 /*
- * Webhook subscriptions: what a check has found becomes a row, and the rows of a bridge one sentence. For the monitor, the
+ * Webhook subscriptions: the result of a check becomes a row, and the rows of a bridge one sentence. For the monitor, the
  * CLI and the console.
  */
 #pragma once
@@ -32,5 +32,5 @@ struct subscription_overview {
 };
 /* Returns 0 or -errno. */
 int subscription_overview(struct db *db, const char *bridge, struct subscription_overview *ret);
-/* "3 sessions: shop1: it posts to http://old:9/…": what an alert says; "" when none has drifted. Returns @ret. */
+/* "3 sessions: shop1: it posts to http://old:9/…": the text of an alert; "" when none has drifted. Returns @ret. */
 char *subscription_drift_text(const struct subscription_overview *o, char *ret, size_t n);

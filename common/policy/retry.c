@@ -157,9 +157,9 @@ static void end_attempt(const struct policy *p, struct retry *r, enum session_st
     }
 }
 
-/* ---- reports of the monitor ---------------------------------------------------------------- */
+/* ---- reports of the monitor ------------------------------------------------------------------ */
 
-/* Park means park until a person acts, whatever the bridge does. An unpark is such an act, and so is a new pairing, for
+/* Park means park until a person acts, even if the bridge recovers. An unpark is such an act, and so is a new pairing, for
  * all but a park by hand. Two reasons are facts about the bridge, which a connect disproves (a client that is too
  * old) or which nobody has decided on (no reconnect method): those end by themselves. */
 static bool is_park_over(enum retry_park park, enum session_state from)
@@ -317,7 +317,7 @@ struct retry retry_not_connected(const struct policy *p, const struct retry *r, 
     return n;
 }
 
-/* ---- steps of a worker ---------------------------------------------------------------------- */
+/* ---- steps of a worker ----------------------------------------------------------------------- */
 
 struct retry retry_put_off(const struct retry *r, struct retry_verdict v, int64_t now)
 {
@@ -431,7 +431,7 @@ struct retry retry_repair(const struct policy *p, const struct retry *r, enum se
     return n;
 }
 
-/* ---- steps of an operator ------------------------------------------------------------------- */
+/* ---- steps of an operator -------------------------------------------------------------------- */
 
 struct retry retry_ask(const struct retry *r, bool force, int64_t now)
 {

@@ -13,7 +13,7 @@ struct share {
     int least;   /* roles of the other program that has the fewest; of no meaning when members is 1 */
     int mine;
     int free;    /* roles that nobody has */
-    bool waited; /* they were free the last time, too: whoever should take them does not */
+    bool waited; /* they were free the last time, too: the program that should take them does not */
 };
 
 /* How many free roles to take now. */

@@ -1,7 +1,7 @@
 /*
  * QR codes for a terminal: a PNG or the text itself in, half blocks out. Pure.
  *
- * A PNG is not decoded as a QR code: its grid of modules is found and drawn again, so what is shown is what
+ * A PNG is not decoded as a QR code: its grid of modules is found and drawn again, so the code that is shown is the one that
  * the bridge made.
  */
 #pragma once

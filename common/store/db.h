@@ -51,7 +51,7 @@ void db_end_reads(struct db *db);
  * cheap way to see whether the rows in memory are still current. Returns 0 or -errno. */
 int db_data_version(struct db *db, int64_t *ret);
 
-/* Commits of others as they come, for a loop. A hint and no more, as the bus: what is lost is found by a sweep.
+/* Commits of others as they come, for a loop. A hint and no more, as the bus: a commit whose hint is lost is found by a sweep.
  *
  * @who (kept by reference): the commits of this connection are announced so; db_notify_take() does not count those of
  * connections with the same one. */

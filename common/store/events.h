@@ -56,7 +56,7 @@ struct event_rows {
     int n;
     int64_t next_seq; /* where the next read starts: one past the last row looked at, matching or not */
     int64_t head_seq; /* newest seq in the log at that time, 0: empty */
-    struct buf bytes; /* what the rows point into */
+    struct buf bytes; /* the rows point into it */
     int cap;
 };
 #define EVENT_ROWS_NULL ((struct event_rows){ 0 })

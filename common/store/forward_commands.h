@@ -34,7 +34,7 @@ int forward_command_put(struct db *state, const struct forward_command *c, int64
 int forward_command_first(struct db *state, int64_t after_n, struct forward_command *ret, struct buf *texts);
 int forward_command_remove(struct db *state, int64_t n);
 
-/* What became of it: one line, in JSON where the verb has more to say. */
+/* Its result: one line, in JSON where the verb has more to say. */
 #define FORWARD_RESULT_MAX 2048
 int forward_command_done(struct db *state, int64_t n, bool failed, const char *result, int64_t at_ms);
 /* Returns 0 (it is done), FORWARD_NO_COMMAND (not yet), or negative. @ret gets the result. */

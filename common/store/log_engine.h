@@ -1,5 +1,5 @@
 /*
- * The engine of an event log that is written: the functions that differ between SQLite and PostgreSQL, as a table, and what both have.
+ * The engine of an event log that is written: the functions that differ between SQLite and PostgreSQL, as a table, and the parts that both have.
  * Used inside common/store only.
  */
 #pragma once

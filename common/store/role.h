@@ -1,6 +1,6 @@
 /*
  * Roles: work that one program of a stack does at a time, as delivering to a destination. The programs that may have the
- * roles of a kind are its crew; each of them knows how many there are and who has what, so that they can share (common/policy/share.h).
+ * roles of a kind are its crew; each of them knows how many there are and which member has which role, so that they can share (common/policy/share.h).
  *
  * In a folder the crew is one program: all roles of a kind are one lock file, which ends with its holder. In a database
  * a role is a row with a lease and a fence: a number that grows with each change of the holder.

@@ -47,7 +47,7 @@ int sql_run(struct db *db, const char *sql, const char *fmt, ...);
 /* First column of the first row; *ret is untouched when there is no row (SQL_NO_ROW). */
 #define SQL_NO_ROW 2
 int sql_get_int(struct db *db, const char *sql, int64_t *ret, const char *fmt, ...);
-/* Runs an INSERT … RETURNING to its end; *ret_id is what it returned. -EPROTO when that was nothing. */
+/* Runs an INSERT … RETURNING to its end; *ret_id is the number that it returned. -EPROTO when it returned none. */
 int sql_insert(struct db *db, const char *sql, int64_t *ret_id, const char *fmt, ...);
 /* Any text, not kept: PRAGMA, CREATE, several statements in a row. */
 int sql_exec(struct db *db, const char *sql);

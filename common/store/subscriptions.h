@@ -15,7 +15,7 @@ struct subscription_row {
     char session[SESSIONS_ID_MAX]; /* "": the bridge as a whole */
     enum subscription_state state;
     unsigned differs; /* a set of enum subscription_difference (common/bridge/subscription.h) */
-    char detail[BRIDGES_DETAIL_MAX];  /* what differs, for people; "": nothing */
+    char detail[BRIDGES_DETAIL_MAX];  /* the difference, for people; "": none */
     char found[BRIDGES_DETAIL_MAX];   /* where it posts, as it may be shown; "": not known */
     char problem[BRIDGES_DETAIL_MAX]; /* why the newest check found nothing; "": it found something */
     int64_t checked_at;               /* wall ms of the newest check that found something, 0: none did */

@@ -8,7 +8,7 @@
 #include "common/ops/open_state.h"
 #include "common/store/audit.h"
 
-/* sudo says who is really there. */
+/* sudo names the person behind root. */
 static const char *user_name(void)
 {
     const char *sudo = getenv("SUDO_USER");

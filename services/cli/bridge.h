@@ -40,7 +40,7 @@ void cli_reply_fini(struct cli_reply *r); /* also for CLEANUP */
 int cli_bridge_call(struct cli_bridge *b, struct bridge_request *req, int64_t timeout_ms,
                     struct cli_reply *ret);
 /* Makes the calls of the driver's procedure that follow a first one, whose answer is in @reply and was read as @kind; each
- * takes @timeout_ms at most. Returns what came of all of it: 0, a bridge_answer_kind (the last answer in @reply), or a
+ * takes @timeout_ms at most. Returns the result of all of it: 0, a bridge_answer_kind (the last answer in @reply), or a
  * negative. */
 int cli_bridge_go_on(struct cli_bridge *b, enum bridge_op op, const char *id,
                      const struct subscription_want *hook, int kind, int64_t timeout_ms,

@@ -1,5 +1,5 @@
 /*
- * zapkeep bridge check [NAME...]: reads the webhook subscription of each session at the bridge, says what is not as it should
+ * zapkeep bridge check [NAME...]: reads the webhook subscription of each session at the bridge, reports each that is not as it should
  * be, and with --repair sets it again. The result is kept in state.db, where the monitor finds it.
  */
 #include <errno.h>

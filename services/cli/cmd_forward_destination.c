@@ -1,6 +1,6 @@
 /*
- * zapkeep forward on|off|pause|resume|test|forget NAME, forward retry, forward skip: what an operator orders of
- * destinations and of events that wait. Each is a command to the forwarder, and says what became of it.
+ * zapkeep forward on|off|pause|resume|test|forget NAME, forward retry, forward skip: commands of an operator about
+ * destinations and of events that wait. Each is a command to the forwarder, and its result is shown.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -75,7 +75,7 @@ static int fill_skip(const struct forward_cli *f, const struct forward_cli_setti
     return forward_cli_check_destination(f, s->destination);
 }
 
-/* ---- what came of a test --------------------------------------------------------------------- */
+/* ---- the result of a test -------------------------------------------------------------------- */
 
 static void print_test(bool failed, const char *result, bool json)
 {

@@ -205,7 +205,7 @@ static void add_clean(struct buf *out, const char *before, const char *text)
     (void)clean_add(out, str_from(text));
 }
 
-/* ---- what the bridge said last, and by which way -------------------------------------------- */
+/* ---- the bridge's last statement, and its way ------------------------------------------------ */
 
 /* The last good sweep asked for all sessions, so its answer is as new as the sweep. 0: it was never polled. */
 static int64_t polled_at(const struct shown *s)

@@ -3,7 +3,7 @@
 
 #include "services/cli/cli.h"
 
-/* EXIT_GO_ON: the store is a folder. Else says how a database is copied, with what its server shows of its archive, and returns
+/* EXIT_GO_ON: the store is a folder. Else says how a database is copied, with its server's statement about its archive, and returns
  * the exit code: never "done", for nothing was copied. */
 int database_backup(const struct cli_settings *s);
 /* The same for putting a copy back. */

@@ -1,4 +1,4 @@
-/* The database server of a stack on several machines: what it promises, and which program has which role. */
+/* The database server of a stack on several machines: its promises, and which program has which role. */
 #include <stdio.h>
 #include <string.h>
 

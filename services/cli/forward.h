@@ -39,7 +39,7 @@ int forward_cli_filter(const struct forward_cli *f, const struct forward_cli_set
 int forward_cli_id(const char *arg, int64_t *ret);
 int forward_cli_problem(const struct forward_cli *f, int r);
 /*
- * Puts the commands into state.db, all or none, and waits for what became of each. The results are printed: one line
+ * Puts the commands into state.db, all or none, and waits for the result of each. The results are printed: one line
  * each, or as JSON with @json (NULL: the line in {"result": …}). Returns the exit code: EXIT_NEGATIVE when one failed, or
  * when no forwarder took them in time.
  */

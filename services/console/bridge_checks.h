@@ -14,7 +14,7 @@ struct bridge_checks;
 int bridge_checks_new(const struct console_context *c, struct bridge_checks **ret);
 void bridge_checks_free(struct bridge_checks *all); /* ends those that run; NULL is nothing */
 /*
- * Checks @bridge, and sets again what is not as it should be with @repair. Answers a copy of @e later, and @e is over then.
+ * Checks @bridge, and sets again each subscription that is not as it should be with @repair. Answers a copy of @e later, and @e is over then.
  * Returns 0, -EALREADY (this bridge is being checked), -EBUSY (so many are), or another -errno (the program cannot be run): then
  * @e is still to be answered.
  */

@@ -52,7 +52,7 @@ static const struct http_limits limits = {
     .unverified_peer_max = 2 * 1024 * 1024,
     /* Streams and the requests of their pages. */
     .connections_max = 1024,
-    /* A proxy has all browsers behind one address; the rest is for others, whatever one address opens. */
+    /* A proxy has all browsers behind one address; one address may not take the rest, which is for others. */
     .connections_peer_max = 768,
     .header_ms = 10 * 1000,
     .body_ms = 20 * 1000,

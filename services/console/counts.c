@@ -19,7 +19,7 @@
 #define FLUSH_MS  MINUTE_MS
 /* Sessions with events that are not written yet; more are written sooner. 220 bytes each. */
 #define PENDING_MAX 4096
-/* The history is measured once an hour, and what is too old or too much goes in slices of a few ms, with time for requests
+/* The history is measured once an hour, and rows that are too old or too many go in slices of a few ms, with time for requests
  * between them. */
 #define MEASURE_MS     (60 * MINUTE_MS)
 #define SLICE_ROWS     500
@@ -165,7 +165,7 @@ static void flush(struct counts *x)
     x->failing = r != 0;
 }
 
-/* ---- what is too old or too much ------------------------------------------------------------- */
+/* ---- rows that are too old or too many ------------------------------------------------------- */
 
 static int measure(struct counts *x, struct db *db)
 {

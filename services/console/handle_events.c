@@ -60,7 +60,7 @@ static int read_forwards(struct page *p, int64_t seq)
             }
         }
         seq = r == 0 ? rows.next_seq : seq;
-        p->scanned += seq > from ? seq - from : SCAN_MAX; /* it ends, whatever the log answers */
+        p->scanned += seq > from ? seq - from : SCAN_MAX; /* it ends with any answer of the log */
     }
     p->next_from = seq;
     event_rows_fini(&rows);

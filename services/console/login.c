@@ -28,7 +28,7 @@ struct login {
     char password[PASSWORD_HASH_MAX], viewer_password[PASSWORD_HASH_MAX]; /* hashes, "": none */
     char prefix
         [16 +
-         PASSWORD_FINGERPRINT_MAX]; /* of what is hashed for a login: it ends when a password is changed */
+         PASSWORD_FINGERPRINT_MAX]; /* of the text that is hashed for a login: it ends when a password is changed */
     char ticket[LOGIN_SECRET_MAX];
     int64_t ticket_until; /* loop time */
     struct login_limit limit;

@@ -90,7 +90,7 @@ static void on_exit_status(void *ctx, int status, const char *last_error)
         (void)child_cli_problem(status, last_error, r->detail, sizeof r->detail);
 }
 
-/* Room for the words that say what is replayed, and where to. */
+/* Room for the words that name the replayed events and their target. */
 struct command {
     char from[40], to[40], bridge[100], session[300], type[100], to_url[600];
     const char *words[CHILD_CLI_WORDS_MAX];

@@ -1,5 +1,5 @@
 /*
- * What is said about a destination: each change of its state is a log line, a notification on the bus, and an alert in
+ * Reports about a destination: each change of its state is a log line, a notification on the bus, and an alert in
  * state.db, which the monitor sends. Keeps the last failure with the session and the beginning of the answer.
  */
 #pragma once

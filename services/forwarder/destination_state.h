@@ -26,5 +26,5 @@ enum dest_state dest_state_of(const struct dest_facts *f);
 const char *dest_state_text(enum dest_state s);
 /* A change between these two is nothing to speak of: it happens with every event. */
 bool dest_state_is_well(enum dest_state s);
-/* Somebody should know. A pause is what an operator wanted. */
+/* Somebody should know. A pause is the wish of an operator. */
 bool dest_state_is_alert(enum dest_state s);

@@ -1,5 +1,5 @@
 /*
- * The events of the log that one destination is done with: the window of their bits, and what of it is stored in
+ * The events of the log that one destination is done with: the window of their bits, and the part of it that is stored in
  * forward.db. Above the stored floor forward.acks has the newest.
  */
 #pragma once

@@ -17,7 +17,7 @@ struct engine_options {
     struct bus_sub *sub;
     const struct config *config; /* all destinations of the stack … */
     int first, n;                /* … and those that this engine delivers to: from first on, n may be 0 */
-    bool lead;                   /* one engine of the stack: it keeps what belongs to no destination */
+    bool lead; /* one engine of the stack: it keeps the things that belong to no destination */
     struct state_store *state;
     int64_t started_at; /* wall ms when the program started */
     /* A store failed. The engine may be closed from here. */

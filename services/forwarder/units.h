@@ -1,7 +1,7 @@
 /*
  * This forwarder's part of the stack's destinations. With a store in a folder that is one unit, all of them. With
  * a database each destination is a unit of its own, which the forwarders of the stack share; one more, the lead, keeps
- * what belongs to no destination: the cursor that retention respects, and commands of operators about all destinations.
+ * the things that belong to no destination: the cursor that retention respects, and commands of operators about all destinations.
  */
 #pragma once
 

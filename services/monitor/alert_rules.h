@@ -45,7 +45,7 @@ struct alert_bridge_facts {
     bool rival;              /* another stack watches it, too */
     int changed;             /* 1, -1: another bridge answers (or does not) in its place; 0: not known */
     bool two_owners;         /* one of its sessions has the phone of another session */
-    bool drifted;            /* webhook subscriptions of its sessions are not what they should be */
+    bool drifted;            /* webhook subscriptions of its sessions are not as they should be */
     bool unknown_word;       /* it calls a session by a word that its driver does not know */
     bool dead[ALERT_KIND_N]; /* programs that give no sign of life: *_DEAD */
 };

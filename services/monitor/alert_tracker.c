@@ -96,7 +96,7 @@ static int add_news(struct alert_tracker *t, const struct alert_event *event)
     return 0;
 }
 
-/* For the sinks, and for whoever speaks of it after the commit. */
+/* For the sinks, and for the log line and the message after the commit. */
 static int announce(struct alert_tracker *t, struct db *db, const struct alert_event *event, int64_t at)
 {
     int r = add_news(t, event);
@@ -339,7 +339,7 @@ int alert_tracker_forget(struct alert_tracker *t, struct db *db, const struct tr
     return s->alert == ALERT_NONE ? 0 : end_alert(t, db, s, s->alert, ALERT_NONE, now_wall);
 }
 
-/* ---- after the commit -------------------------------------------------------------------------------- */
+/* ---- after the commit ------------------------------------------------------------------------ */
 
 static void publish(struct app *app, const struct alert_event *event)
 {

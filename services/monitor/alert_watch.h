@@ -15,7 +15,7 @@ struct alert_watch_options {
     struct bridge_status *status;
     struct change_batch *batch;
     struct attempt_watch *attempts;
-    /* A poll denied what is known of this session, and it is time for the second one. */
+    /* A poll denied the known state of this session, and it is time for the second one. */
     void (*on_doubt)(void *ctx, const char *id);
     void (*on_stopped)(void *ctx); /* this process stood still: all sessions must be polled again */
     void *ctx;

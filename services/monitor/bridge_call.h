@@ -24,5 +24,5 @@ int bridge_call_send(struct http_client *client, int built, struct bridge_reques
                      bridge_call_fn done, void *ctx);
 
 struct bridge_answer bridge_call_answer(const struct http_answer *a);
-/* @kind: what the driver's reader made of the answer. */
+/* @kind: the answer as the driver's reader understood it. */
 struct bridge_call bridge_call_result(const struct http_answer *a, int kind);

@@ -13,7 +13,7 @@
 #include "services/monitor/health.h"
 #include "services/monitor/incident.h"
 
-/* What a transaction writes beside the changes of sessions; zeros: nothing. */
+/* The rows that a transaction writes beside the changes of sessions; zeros: none. */
 struct bridge_update {
     int64_t cursor; /* the event feed's position, 0: leave it */
     int64_t feed_after,
@@ -76,7 +76,7 @@ bool bridge_status_programs_live(const struct bridge_status *s);
 /* The sweep that has just ended was one of the good ones in a row that end the trouble. */
 bool bridge_status_is_recovering(const struct bridge_status *s);
 
-/* @detail: what is wrong; @http_status 0: no answer came. */
+/* @detail: the problem; @http_status 0: no answer came. */
 void bridge_status_set_detail(struct bridge_status *s, const char *detail, int http_status);
 /* A health check ended; set the detail before. Returns true when the bridge went up or down with it. */
 bool bridge_status_health(const struct rules *rules, struct bridge_status *s, bool good, int64_t asked_ms,
@@ -102,5 +102,5 @@ bool bridge_status_hold_over(const struct rules *rules, struct bridge_status *s,
 void bridge_status_fill(const struct bridge_status *s, struct bridge_update *u);
 void bridge_status_committed(struct bridge_status *s);
 
-/* Words for /health: what is wrong, NULL: nothing. */
+/* For /health: the problem in words, NULL: none. */
 const char *bridge_status_problem(const struct bridge_status *s);

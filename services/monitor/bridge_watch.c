@@ -51,7 +51,7 @@ static int load_bridge(struct bridge_watch *w, const struct bridge_driver *drive
     return r == 0 && driver ? bridges_set_driver(w->context.db, bridge, driver->name) : r;
 }
 
-/* What state.db knows. */
+/* The rows of state.db. */
 static int load(struct bridge_watch *w, const struct bridge_driver *driver)
 {
     int r = load_bridge(w, driver);

@@ -62,7 +62,7 @@ static void give_back_one(const struct rules *rules, struct change *c, int64_t n
     c->follow = c->relieved = damped && c->s->flap.suppressed_ms == 0 && c->to == SESSION_DISCONNECTED;
 }
 
-/* The bridge has dropped them, not they themselves: what the flap damping has counted for that is given back. */
+/* The bridge has dropped them, not they themselves: the points that the flap damping has counted for that are given back. */
 static void give_back(struct change_batch *b)
 {
     const struct rules *rules = &b->m->settings->rules;

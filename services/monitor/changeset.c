@@ -181,7 +181,7 @@ static void take_shape(struct change *c, const struct bridge_session *seen)
     (void)snprintf(c->name, sizeof c->name, "%s", seen->name);
 }
 
-/* What nearly all sessions of nearly all sweeps are: a hash lookup and a comparison. */
+/* The case of nearly all sessions in nearly all sweeps: a hash lookup and a comparison. */
 static bool is_unchanged(struct tracked_session *s, const struct bridge_session *seen)
 {
     return s && s->known.state == SESSION_CONNECTED && seen->state == SESSION_CONNECTED &&

@@ -19,7 +19,7 @@ static int code_of(const struct change *c)
     return c->code ? c->code : c->cause->code;
 }
 
-/* What the change says goes into the row; the rest of the row stays. */
+/* The change goes into the row; the rest of the row stays. */
 static void fill_row(const struct change *c, const struct now *now, struct session_row *row)
 {
     const struct tracked_session *s = c->s;
@@ -118,7 +118,7 @@ static int save(const struct commit_context *x, const struct now *now, struct ch
     return r == 0 && (c->moved || c->follow) ? follow(x, now, changeset, c, from) : r;
 }
 
-/* ---- the changeset ------------------------------------------------------------------------------- */
+/* ---- the changeset --------------------------------------------------------------------------- */
 
 /* A restart that WhatsApp asks for is no instability, nor is a drop that many sessions share. */
 static void score_drops(const struct commit_context *x, struct changeset *changeset, bool shared)

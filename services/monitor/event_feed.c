@@ -3,7 +3,7 @@
  *   on_batch   reads the webhooks
  *   take       compares and commits them, one transaction a bridge: the last one holds the feed's position, the others their
  *              bridge's, so that after a crash none is taken twice
- * With a database each bridge's transaction holds its own position, and its sweeps move that over what is not its own.
+ * With a database each bridge's transaction holds its own position, and its sweeps move that over the events of others.
  * When it does not: state.db is busy or full -> the consumer is paused, the same batch is tried again.
  */
 #include "services/monitor/event_feed.h"
@@ -180,7 +180,7 @@ static int commit_target(const struct event_feed *f, struct feed_target *t, int6
 static int take_target(struct event_feed *f, struct feed_target *t, int64_t cursor)
 {
     int64_t seq = 0;
-    int r = change_batch_commit(t->batch, 0); /* what is staged already is not to fail with this */
+    int r = change_batch_commit(t->batch, 0); /* changes that are staged already are not to fail with this */
 
     if (r == 0)
         r = take_all(f, t, &seq);
@@ -226,7 +226,7 @@ static void took_all(struct event_feed *f)
         forget_done(f);
 }
 
-/* Returns 0, or -errno: what was not taken is still pending. */
+/* Returns 0, or -errno: events that were not taken are still pending. */
 static int take(struct event_feed *f)
 {
     struct feed_target *last = NULL;

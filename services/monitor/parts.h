@@ -30,10 +30,10 @@ void parts_free(struct parts *p); /* closes them; NULL is nothing */
 /* Opens state.db and those parts that this monitor has the roles of and that are not open yet. Returns 0; STORE_ROLE_TAKEN:
  * other monitors have all; or -errno: close them. */
 int parts_open(struct parts *p);
-void parts_close(struct parts *p); /* what is staged is lost: commit first */
+void parts_close(struct parts *p); /* staged changes are lost: commit first */
 bool parts_are_open(const struct parts *p);
 void parts_commit(struct parts *p);
-/* The bridge is watched no more. With @commit what is staged is kept; without, another monitor has the bridge. */
+/* The bridge is watched no more. With @commit staged changes are kept; without, another monitor has the bridge. */
 void parts_end_bridge(struct parts *p, const char *name, bool commit);
 void parts_end_duties(struct parts *p);
 

@@ -96,7 +96,7 @@ static void recheck_all(struct poll_schedule *p)
     int64_t at_ms = now_ms(p) + rules_of(p)->recheck_ms;
 
     if (poller_is_sweeping(p->poller))
-        p->recheck = true; /* what it asks may have been asked before */
+        p->recheck = true; /* it may ask for sessions that were asked for before */
     else if (at_ms < p->next_ms)
         plan(p, rules_of(p)->recheck_ms);
 }
@@ -122,7 +122,7 @@ void poll_schedule_ask(struct poll_schedule *p, const char *id, int64_t gap_ms)
         plan(p, 0);
 }
 
-/* ---- calls -------------------------------------------------------------------- */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 static void on_health(void *ctx, bool good, const struct bridge_call *c)
 {
@@ -166,7 +166,7 @@ static void on_driver(void *ctx, const struct bridge_driver *driver)
     save_driver(p);
 }
 
-/* ---- the answers about sessions --------------------------------------------------------------- */
+/* ---- the answers about sessions -------------------------------------------------------------- */
 
 static int on_list(void *ctx, const struct bridge_driver *driver, const struct bridge_answer *answer,
                    int64_t asked)

@@ -176,7 +176,7 @@ static bool has_slot(const struct poller *s)
     return s->in_flight < SWEEP_SHARE(s->rules->in_flight) && s->in_flight + s->extra < s->rules->in_flight;
 }
 
-/* Starts what may be started, ends the sweep when nothing is left. */
+/* Starts the calls that may be started, ends the sweep when nothing is left. */
 static void pump(struct poller *s)
 {
     int64_t may = quota(s);
@@ -246,7 +246,7 @@ static void on_list(void *ctx, const struct http_answer *a)
         take_list(s, a);
 }
 
-/* Names without states: sessions that nobody has told of become known; then each is asked for, whatever came of the list. */
+/* Names without states: sessions that nobody has told of become known; then each is asked for, even if the list failed. */
 static void on_names(void *ctx, const struct http_answer *a)
 {
     struct poller *s = ctx;
@@ -462,7 +462,7 @@ void poller_close(struct poller *s)
     s->closing = true;
     if (s->detect)
         driver_detect_cancel(s->detect);
-    http_client_close(s->client); /* what is in flight is cancelled, and calls back now */
+    http_client_close(s->client); /* calls in flight are cancelled, and call back now */
     driver_detect_close(s->detect);
     timer_close(s->pace);
     mem_free(s);

@@ -21,7 +21,7 @@ struct session_known {
     int64_t webhook_ms;          /* when the newest webhook was received */
     int64_t webhook_occurred_ms; /* when the newest webhook that was taken had occurred */
     int64_t received_ms;         /* when the newest message was received */
-    int64_t doubt_ms;    /* a poll asked then denied what is known, and no second one has said so yet */
+    int64_t doubt_ms;    /* a poll asked then denied the known state, and no second one has said so yet */
     bool doubt_missing;  /* … by not listing it; false: by calling it disconnected */
     int64_t starting_ms; /* since when the bridge has called it starting; 0: it does not */
     int64_t attempt_ms;  /* start of the last attempt: a session may take its time from there */
@@ -52,7 +52,7 @@ struct session_verdict {
     enum session_state state;
     const struct cause *cause;
     int64_t starting_ms;
-    bool changed; /* state or cause differ from what is held */
+    bool changed; /* state or cause differ from the table's */
     bool drop;    /* it was connected and is no longer */
 };
 

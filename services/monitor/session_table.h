@@ -29,7 +29,7 @@ struct tracked_session {
     enum session_state webhook_state;
     int webhook_code;
     char listed_phone[32];        /* from a list of names, where single answers tell no phone; "": none */
-    uint64_t shape;               /* shape_of() what the store has; 0: nothing yet */
+    uint64_t shape;               /* shape_of() the store's row; 0: nothing yet */
     uint32_t phone, phone_before; /* hashes of its phone number, and of the one before; 0: none was shown */
     uint32_t lists; /* a bit for each good list, the newest lowest: it was in it, with this phone */
     bool named;     /* by the list under way, where lists have names alone */
@@ -77,5 +77,5 @@ void session_table_states(const struct session_table *b, int64_t ret[SESSION_STA
 /* The session has this phone number, "": it shows none. With another one than before it is another session to s->lists. */
 void session_table_note_phone(struct tracked_session *s, const char *phone);
 
-/* What a bridge shows of a session beside its state, as one number. */
+/* The things that a bridge shows of a session beside its state, as one number. */
 uint64_t shape_of(const char *raw_status, const char *phone, const char *name);

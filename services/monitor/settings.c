@@ -30,7 +30,7 @@ const struct setting monitor_settings_table[] = {
     SETTINGS_OF(sink_settings_table, struct monitor_settings, sinks),
     { .name = "HEARTBEAT_URL", .kind = SETTING_URL, .at = AT(heartbeat_url), .secret = true,
       .help = "fetched while all is well, so that somebody notices when the monitor itself is gone" },
-    /* Half of what such services allow at least, and not before a full sweep has said that all is well. */
+    /* Half of the time that such services allow at least, and not before a full sweep has said that all is well. */
     { .name = "HEARTBEAT_INTERVAL", MS(heartbeat_ms, 1000, DAY_MS), .def = "60s",
       .help = "between two of them, each after a full sweep" },
 

@@ -45,7 +45,7 @@ bool silence_message(const struct rules *rules, struct silence *d, int64_t now_m
  * while it does. Returns true when the session becomes silent with it. */
 bool silence_tick(const struct rules *rules, struct silence *d, bool listening, int64_t now_ms);
 
-/* What is learned, as bytes to keep. @ret is appended to. */
+/* The learned profile, as bytes to keep. @ret is appended to. */
 int silence_pack(const struct silence *d, struct buf *ret);
 /* False: no such bytes, @ret is untouched. It listens afresh. */
 bool silence_unpack(struct str bytes, struct silence *ret);

@@ -16,7 +16,7 @@ int silence_watch_open(const struct monitor_context *m, struct change_batch *bat
                        struct received_feed *received, struct silence_watch **ret);
 /* Loads the profiles; the table must be filled. Returns 0 or -errno. */
 int silence_watch_load(struct silence_watch *w);
-/* Saves what was learned. NULL is nothing. */
+/* Saves the learned profiles. NULL is nothing. */
 void silence_watch_close(struct silence_watch *w);
 
 /* Before a sweep: reads from the log who has received something. False: the log cannot be read now. */

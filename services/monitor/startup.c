@@ -128,7 +128,7 @@ static void add_checks(struct monitor *m)
     app_check_add(m->app, &(struct app_check){ "programs", check_programs, m, false });
 }
 
-/* ---- the store fails --------------------------------------------------------------------------- */
+/* ---- the store fails ------------------------------------------------------------------------- */
 
 /* After a failed sync the content of disk and page cache is unknown: only reading it again tells. */
 static void on_sync_failed(void *ctx)
@@ -153,7 +153,7 @@ static void on_owners(void *ctx)
         parts_read_owners(m->parts);
 }
 
-/* ---- roles that come and go ------------------------------------------------------------------- */
+/* ---- roles that come and go ------------------------------------------------------------------ */
 
 static void name_roles(struct monitor *m)
 {
@@ -252,7 +252,7 @@ static void reload_sinks(struct monitor *m)
                   KS("error", r == -EINVAL ? buf_str(&problem) : err_text(r)));
 }
 
-/* SIGHUP: what is in a file is taken whole, or nothing of it is changed. */
+/* SIGHUP: a file is taken whole, or nothing of it is changed. */
 static void on_reload(void *ctx, int signum)
 {
     CLEANUP(buf_fini) struct buf problem = BUF_INIT(SETTINGS_VALUE_MAX * 2);

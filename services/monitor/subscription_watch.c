@@ -441,7 +441,7 @@ void subscription_watch_close(struct subscription_watch *w)
         return;
     w->closing = true;
     change_batch_on_connected(w->o.batch, NULL, NULL);
-    http_client_close(w->client); /* what is in flight is cancelled, and calls back now */
+    http_client_close(w->client); /* calls in flight are cancelled, and call back now */
     timer_close(w->timer);
     subscription_check_fini(&w->check);
     mem_free(w);

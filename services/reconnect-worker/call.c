@@ -257,7 +257,7 @@ static void on_paused(void *ctx)
         end(c, ATTEMPT_NOT_SENT, -1, "the next call of the procedure could not be made");
 }
 
-/* @taken: what came of the last call; the driver may change it. True when another call follows. */
+/* @taken: the result of the last call; the driver may change it. True when another call follows. */
 static bool call_next(struct call *c, const struct bridge_answer *answer, int *taken)
 {
     struct bridge_target target = bridge_settings_target(&c->bridge->settings->bridge);

@@ -174,6 +174,6 @@ void worker_bridges_reload(struct worker *w)
     w->set = next;
     next = old;
     log_info("reloaded", "the file of bridges was read anew", KI("bridges", w->set.n));
-    if (r != 0) /* memory: a start makes what is missing */
+    if (r != 0) /* memory: a start makes the missing parts */
         app_fail(w->app, EXIT_UNREACHABLE);
 }

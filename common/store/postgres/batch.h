@@ -36,7 +36,7 @@ int batch_find_keys(struct batch *b, struct pg_pipeline *p);
 /* By that result: gives seqs from *head + 1 on, and moves *head on. The results of the events are set; they hold when the
  * transaction is committed. */
 void batch_number(struct batch *b, const PGresult *known, int64_t *head);
-/* Writes the rows of what was numbered. Returns 0 or -errno. */
+/* Writes the rows of the events that were numbered. Returns 0 or -errno. */
 int batch_add_rows(struct batch *b, struct pg_pipeline *p);
 
 /* The same in one statement outside of a transaction, for a batch whose events are all new, which most are. */

@@ -145,7 +145,7 @@ int pg_defer_commit(struct pg_db *d)
     return r == 0 && !d->committed ? -EPROTO : r;
 }
 
-/* Declared in connection.h, which knows nothing of what is deferred. */
+/* Declared in connection.h, which knows nothing of deferred statements. */
 int pg_exec(struct db *db, const char *sql)
 {
     struct pg_db *d = pg_db(db);

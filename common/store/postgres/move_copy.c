@@ -50,7 +50,7 @@ int move_run(struct pg_db *d, const char *sql, int64_t *ret)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* Texts by their bytes, as SQLite orders them, whatever the order of the database is. */
+/* Texts by their bytes, as SQLite orders them, in a database of any order. */
 static void add_order(struct buf *sql, const struct move_table *t)
 {
     for (int i = 0; i < t->n_keys; i++) {

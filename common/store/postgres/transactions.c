@@ -32,7 +32,7 @@ void pg_set_fence(struct db *db, const char *role, int64_t fence)
     d->fence = fence;
 }
 
-/* The rows of a destination are its holder's alone, who has one connection for them: what the fence says is lock enough.
+/* The rows of a destination are its holder's alone; the holder has one connection for them, so the fence is lock enough.
  * A forwarder has several destinations' transactions open at once; with a lock of the part it would wait for itself. */
 static bool has_rows_of_its_own(const struct pg_db *d)
 {

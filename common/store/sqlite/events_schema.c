@@ -6,7 +6,7 @@
  *           retry, so that inserts land at the end of the table: a random key costs 2.7 times the throughput.
  * mark      "everything up to seq was received by this time", one row each ten minutes: how old a seq is,
  *           also when its event is gone already.
- * rejected  what was refused of senders that are known: its headers without credentials, the size of its body
+ * rejected  refused requests of senders that are known: its headers without credentials, the size of its body
  *           and the beginning of it.
  * meta      id: the log's id; id@<seq>: see events_ids.c; probe: a row to write when somebody asks whether it
  *           can be written.

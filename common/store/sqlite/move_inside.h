@@ -42,7 +42,7 @@ int sqlite_side_fold_acks(struct sqlite_side *s, const struct move_table *t, str
 
 /* move_files.c */
 
-/* Opens what @role needs, marks a target. Returns as sqlite_move_open(). */
+/* Opens the files that @role needs, marks a target. Returns as sqlite_move_open(). */
 int sqlite_side_open(struct sqlite_side *s, enum move_role role);
 int sqlite_side_reopen(struct move_side *side);
 int sqlite_side_finish(struct move_side *side);

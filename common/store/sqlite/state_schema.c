@@ -89,7 +89,7 @@ static const char *const steps[] = {
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX session_deleted_by_age ON session_deleted (steady);",
 
-    /* Who changed what (audit.h), who may use the console (access.h), messages minute by minute (message_counts.h). */
+    /* Changes and their authors (audit.h), users of the console (access.h), messages minute by minute (message_counts.h). */
     "CREATE TABLE audit ("
     "  n INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, actor TEXT NOT NULL, address TEXT NOT NULL,"
     "  action TEXT NOT NULL, bridge TEXT NOT NULL, session TEXT NOT NULL, detail TEXT NOT NULL, ok INTEGER "
