@@ -166,7 +166,7 @@ def test_nothing_acknowledged_is_lost_and_no_attempt_is_early_while_containers_d
     calls = compose.control("GET", "/calls")
     for session in {c["session"] for c in calls}:
         times = [c["at_ms"] / 1000 for c in calls if c["session"] == session]
-        assert all(b - a >= INTERVAL - 0.1 for a, b in zip(times, times[1:])), (session, times)
+        assert all(b - a >= INTERVAL - zk.ARRIVAL_S for a, b in zip(times, times[1:])), (session, times)
 
 
 def test_events_and_sessions_survive_down_and_up(compose):

@@ -229,16 +229,19 @@ def test_heartbeats_follow_full_sweeps(make_stack):
 
 
 def test_flapping_is_told_and_left_alone(make_stack):
-    """Four drops in a row: an alert, and no attempt until it has calmed down."""
+    """Drops in a row (four, where the machine is no slower than its penalty fades): an alert, and no attempt until it has calmed down."""
     sink = Sink()
     s = stack_with_sink(make_stack, sink, RECONNECT_INTERVAL="1s", FLAP_HALF_LIFE="5s")
     s.all("contract", "--sessions", "2", "--reconnect-delay", "50ms", workers=1)
     wait_settled(s, 2)
-    for n in range(4):
-        zk.wait_until("it is connected", lambda: states(s)["demo-1"] == "connected")
+    flaps = lambda: ("session-flapping", "demo-1", "firing") in sink.alerts()
+    n = 0
+    while not flaps():
+        n += 1
+        assert n < 12
         s.control("POST", "/drop?session=demo-1&code=428")
-        zk.wait_until("it is down", lambda: len(drops(s)) > n)
-    zk.wait_until("the alert arrives", lambda: ("session-flapping", "demo-1", "firing") in sink.alerts())
+        zk.wait_until("it is back, or left alone", lambda: flaps() or len(drops(s)) >= n and states(s)["demo-1"] == "connected")
+    assert n >= 3
     show = s.cli_json("session", "show", "demo-1")[0]
     assert show["suppressed_until"] > time.time() * 1000
     assert show["state"] == "disconnected" and show["next"]["why_not_sooner"] == "flapping"

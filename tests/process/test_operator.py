@@ -136,7 +136,8 @@ def test_force_overrides_the_spacing_and_nothing_else(make_stack):
 
 def test_show_tells_the_story(make_stack):
     """Twenty changes at most, the newest first, each with when, from, to, cause and source; attempts with outcomes."""
-    s = start(make_stack, 1, RECONNECT_INTERVAL="1s", FLAP_PENALTY="0", RECONNECT_RATE="100/s", INCIDENT_MIN="5")
+    s = start(make_stack, 1, RECONNECT_INTERVAL="1s", FLAP_PENALTY="0", RECONNECT_RATE="100/s", INCIDENT_MIN="5",
+              CHECK_INTERVAL="5s")
     for n in range(1, 12):
         s.control("POST", "/drop?session=demo-1&code=428")
         zk.wait_until("it is back", lambda: states(s)["demo-1"] == "connected" and len(s.calls("demo-1")) >= n, step=0.1)
