@@ -48,7 +48,7 @@ struct app {
     int64_t trim_next_ms;
     void (*on_stop)(void *ctx);
     void *on_stop_ctx;
-    bool stopping;
+    bool stopping, store_away;
     enum exit_code code;
 };
 
@@ -364,6 +364,16 @@ void app_stopped(struct app *a)
 bool app_stopping(const struct app *a)
 {
     return a->stopping;
+}
+
+void app_set_store_away(struct app *a, bool away)
+{
+    a->store_away = away;
+}
+
+bool app_store_is_away(const struct app *a)
+{
+    return a->store_away;
 }
 
 bool app_is_own_host(const struct app *a, struct str host)

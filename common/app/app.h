@@ -44,6 +44,10 @@ void app_check_add(struct app *a, const struct app_check *check); /* copied; at 
 void app_on_stop(struct app *a, void (*fn)(void *ctx), void *ctx);
 void app_stopped(struct app *a);
 bool app_stopping(const struct app *a);
+/* The store is in a database that does not answer, and a line of the log says so: parts that find the same have nothing to
+ * add. role_share.h sets it, for programs that have roles. */
+void app_set_store_away(struct app *a, bool away);
+bool app_store_is_away(const struct app *a);
 /* Handles GET /health, /ready, /metrics; returns false for another path. For services with an HTTP server of
  * their own. */
 bool app_admin_serve(struct app *a, struct http_req *r);

@@ -26,6 +26,8 @@
 /* Looks for commits are so far apart: one that stands alone is seen at once, and in a crowd, also of events
  * of other types, not each costs a look. */
 #define COMMIT_REST_MS 5
+/* The program's roles are renewed within these, and find out whether it is the log alone that cannot be read: some 15 s. */
+#define OUTAGE_TRIES 7
 
 struct consumer {
     struct app *app;
@@ -47,7 +49,8 @@ struct consumer {
     int64_t commit_look_ms; /* when the last look for a commit is or was due, of the loop */
     char log_id[16];        /* of the log the position belongs to, "" unknown */
     char prefix[PREFIX_MAX];
-    bool failing; /* on_error was called */
+    bool failing; /* on_error was called, or is to be */
+    bool is_said; /* … was called */
     bool paused, stopped;
     bool at_once; /* the timer is set to fire at once */
 };
@@ -124,10 +127,19 @@ static void stop(struct consumer *c, int r)
     report(c, r, err_text(r));
 }
 
+/* A database that does not answer is away for the whole program, which says so itself. After some tries it is the log alone. */
+static bool is_outage(const struct consumer *c, int r)
+{
+    return r == -ENOTCONN && store_is_server(c->dir) &&
+           (app_store_is_away(c->app) || c->backoff.tries < OUTAGE_TRIES);
+}
+
 static void fail(struct consumer *c, int r, const char *detail)
 {
-    if (!c->failing)
+    if (!c->is_said && !is_outage(c, r)) {
         report(c, r, detail);
+        c->is_said = true;
+    }
     c->failing = true;
     close_reader(c);
     schedule(c, backoff_next_ms(&c->backoff));
@@ -136,9 +148,10 @@ static void fail(struct consumer *c, int r, const char *detail)
 static void recovered(struct consumer *c)
 {
     backoff_reset(&c->backoff);
-    if (c->failing)
+    if (c->is_said)
         report(c, 0, "reading the event log");
     c->failing = false;
+    c->is_said = false;
 }
 
 static void start_over(struct consumer *c)

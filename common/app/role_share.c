@@ -17,7 +17,8 @@ struct unit {
     const char *name;
     struct store_role *role; /* NULL: not held */
     bool giving, was_free;
-    int keep; /* turns */
+    bool lost; /* while the database did not answer: who has it now is not known yet */
+    int keep;  /* turns */
 };
 
 struct role_share {
@@ -27,7 +28,7 @@ struct role_share {
     struct unit at[SHARE_ROLES_MAX];
     int n;
     int problem; /* of the last turn: -errno, or 0 */
-    bool looked;
+    bool looked, outage_said;
 };
 
 bool role_share_has_looked(const struct role_share *s)
@@ -60,16 +61,46 @@ static void drop(struct role_share *s, int i)
     store_role_release(role);
 }
 
+static void say_lost(const struct role_share *s, int i)
+{
+    log_warn("role-lost", "another program may have taken over; this one waits until the role is free again",
+             KS("kind", s->o.kind), KS("name", s->at[i].name));
+}
+
+/* In an outage the database's own line says enough; what has become of the role is said when it answers. */
 static void drop_lost(struct role_share *s)
 {
     for (int i = 0; i < s->n; i++) {
         if (!s->at[i].role || store_role_is_held(s->at[i].role))
             continue;
-        log_warn("role-lost",
-                 "another program may have taken over; this one waits until the role is free again",
-                 KS("kind", s->o.kind), KS("name", s->at[i].name));
+        s->at[i].lost = s->problem < 0;
+        if (!s->at[i].lost)
+            say_lost(s, i);
         drop(s, i);
     }
+}
+
+/* The database has answered: the roles that did not come back have another holder. */
+static void say_taken_over(struct role_share *s)
+{
+    for (int i = 0; i < s->n; i++) {
+        if (s->at[i].lost && !s->at[i].role)
+            say_lost(s, i);
+        s->at[i].lost = false;
+    }
+}
+
+bool role_share_outage_is_news(struct role_share *s)
+{
+    bool news = !s->outage_said;
+
+    s->outage_said = true;
+    return news;
+}
+
+void role_share_outage_ended(struct role_share *s)
+{
+    s->outage_said = false;
 }
 
 void role_share_leave(struct role_share *s, int i)
@@ -203,9 +234,12 @@ void role_share_look(struct role_share *s)
     s->looked = true;
     drop_lost(s);
     s->problem = store_crew_renew(s->crew, &view);
+    app_set_store_away(s->o.app, s->problem == -ENOTCONN);
     drop_lost(s);
-    if (s->problem == 0)
+    if (s->problem == 0) {
         s->problem = share_out(s, &view);
+        say_taken_over(s);
+    }
     for (int i = 0; i < s->n; i++)
         s->at[i].keep -= s->at[i].keep > 0;
     timer_start(s->timer, next_ms(s));
@@ -253,7 +287,7 @@ int role_share_open(const struct role_share_options *o, struct role_share **ret)
     if (r == 0)
         s->o = *o;
     if (r == 0)
-        r = timer_open(o->loop, on_timer, s, &s->timer);
+        r = timer_open(app_loop(o->app), on_timer, s, &s->timer);
     if (r != 0) {
         if (s)
             store_crew_close(s->crew);

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "common/io/loop.h"
+#include "common/app/app.h"
 #include "common/store/role.h"
 
 /* Each bridge is a role, and the stack one more. */
@@ -16,7 +16,7 @@
 struct role_share;
 
 struct role_share_options {
-    struct loop *loop;
+    struct app *app;
     const char *where, *kind; /* borrowed */
     /* The role with this number was taken, or lost: role_share_role() says which. After a loss nothing may be started
      * any more. */
@@ -38,5 +38,9 @@ struct store_role *role_share_role(const struct role_share *s, int i);
 int role_share_problem(const struct role_share *s, int i);
 bool role_share_has_looked(const struct role_share *s); /* once at least */
 void role_share_leave(struct role_share *s, int i);
+/* The database does not answer, as a role's work has found. True for the first that finds it since role_share_outage_ended():
+ * one line a program is enough, however many roles it has. */
+bool role_share_outage_is_news(struct role_share *s);
+void role_share_outage_ended(struct role_share *s);
 /* Looks at once, not at the next turn. */
 void role_share_look(struct role_share *s);

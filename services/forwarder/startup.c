@@ -113,12 +113,25 @@ static const char *advice(int r)
     return "cannot start to deliver; trying again";
 }
 
+/* The database is away for all destinations alike: said by one of them. */
+static bool is_outage(const struct startup *s, int r)
+{
+    return r == -ENOTCONN && store_is_server(s->o.engine.dir);
+}
+
+static bool is_news(struct startup *s, int r)
+{
+    if (r > 0)
+        return s->backoff.tries == 1 && !startup_is_elsewhere(s);
+    return is_outage(s, r) ? role_share_outage_is_news(s->o.share) : backoff_is_news(&s->backoff);
+}
+
 static void wait_more(struct startup *s, int r)
 {
     char name[STORE_DISPLAY_MAX];
     int64_t wait = backoff_next_ms(&s->backoff);
 
-    if (r > 0 ? s->backoff.tries == 1 && !startup_is_elsewhere(s) : backoff_is_news(&s->backoff))
+    if (is_news(s, r))
         log_warn("waiting", advice(r), KS("dir", store_display(s->o.engine.dir, name, sizeof name)),
                  KS("error", s->problem));
     if (!startup_is_elsewhere(s)) /* else the role says when */
@@ -142,8 +155,10 @@ static void on_timer(void *ctx)
     if (r == 0)
         r = engine_open(&s->o.engine, &s->engine, &file, detail);
     s->waiting_r = r;
-    if (r == 0)
+    if (r == 0) {
+        role_share_outage_ended(s->o.share);
         return;
+    }
     describe(s, r, file, detail);
     wait_more(s, r);
 }
@@ -172,6 +187,9 @@ static void on_failed(void *ctx, int r, const char *detail)
     describe(s, r, FORWARD_DB_FILE, detail);
     if (r == -ESTALE && engine_is_replaced(s->engine))
         leave_replaced(s);
+    else if (is_outage(s, r)) /* if it lasts, the next try says so */
+        log_info("store-lost", "the connection to the database has ended; it is opened anew",
+                 KS("detail", detail));
     else if (r != -ESTALE && backoff_is_news(&s->backoff))
         log_error("store-failed", "forward.db failed; it is opened and read anew", KS("error", err_text(r)),
                   KS("detail", detail), KI("tries", s->backoff.tries));

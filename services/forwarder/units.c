@@ -191,7 +191,7 @@ int units_open(const struct units_options *o, struct units **ret)
 
     if (r == 0) {
         u->o = *o;
-        r = role_share_open(&(struct role_share_options){ .loop = app_loop(o->engine.app),
+        r = role_share_open(&(struct role_share_options){ .app = o->engine.app,
                                                           .where = o->engine.dir,
                                                           .kind = FORWARD_ROLE,
                                                           .changed = on_changed,

@@ -398,7 +398,7 @@ int monitor_open(const struct app_start *start, struct monitor **ret)
     if (r == 0)
         r = timer_open(app_loop(m->app), on_start, m, &m->start);
     if (r == 0)
-        r = role_share_open(&(struct role_share_options){ .loop = app_loop(m->app),
+        r = role_share_open(&(struct role_share_options){ .app = m->app,
                                                           .where = app_store(&m->settings.app),
                                                           .kind = MONITOR_ROLE,
                                                           .changed = on_role,
