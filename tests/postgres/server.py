@@ -26,7 +26,8 @@ SETTINGS = {
 
 
 class Server:
-    def __init__(self, fsync=False, **settings):
+    def __init__(self, fsync=False, primary=None, **settings):
+        """With @primary: a standby, which streams from it when it is started."""
         if not os.path.exists(f"{BIN}/postgres"):
             raise RuntimeError(f"{BIN}/postgres is not there: apt-get install {PACKAGE} (tests/packages.txt)")
         self.user = pwd.getpwnam("nobody") if os.getuid() == 0 else None
@@ -40,6 +41,9 @@ class Server:
             os.chmod(self.top, 0o755)
             os.chown(self.top, self.user.pw_uid, self.user.pw_gid)
             os.chown(self.data, self.user.pw_uid, self.user.pw_gid)
+        if primary:
+            self.run(f"{BIN}/pg_basebackup", "-D", self.data, "-h", primary.top, "-U", "zapkeep", "-R", "-X", "stream", "-c", "fast")
+            return
         self.run(f"{BIN}/initdb", "-D", self.data, "-U", "zapkeep", "-A", "trust", "-E", "UTF8", "--no-locale", "-N", "--no-instructions")
 
     def as_user(self):

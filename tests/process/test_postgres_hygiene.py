@@ -176,24 +176,6 @@ def test_the_whole_stack_works_through_pgbouncer(server, pooled, make_backend):
                       " AND client_addr IS NOT NULL", stack.database) == "0"  # pgbouncer comes by the socket
 
 
-def test_a_weaker_synchronous_commit_is_said_at_start_and_a_strong_one_is_not(server, stack):
-    for value, standbys, said in (("off", "", True), ("local", "", False), ("on", "", False), ("local", "somebody", True)):
-        server.sql(f"ALTER DATABASE {stack.database} SET synchronous_commit = {value}", stack.database)
-        server.sql(f"ALTER SYSTEM SET synchronous_standby_names = '{standbys}'", stack.database)
-        server.sql("SELECT pg_reload_conf()", stack.database)
-        wait_until("the server has it", lambda: server.sql("SHOW synchronous_standby_names", stack.database) == standbys)  # noqa: B023
-        status = stack.cli("store", "status").stdout
-        line = next(line for line in status.splitlines() if "synchronous_commit" in line)
-        assert ("set synchronous_commit = on" in status) == said, (value, status)
-        assert value in line
-    server.sql("ALTER SYSTEM RESET synchronous_standby_names", stack.database)
-    server.sql("SELECT pg_reload_conf()", stack.database)
-    wait_until("the server has it", lambda: server.sql("SHOW synchronous_standby_names", stack.database) == "")
-    server.sql(f"ALTER DATABASE {stack.database} SET synchronous_commit = off", stack.database)
-    p = stack.ingest()
-    wait_until("ingest says so", lambda: any("store-promise" in line and "synchronous_commit" in line for line in p.text().splitlines()), needs=p)
-
-
 def test_a_store_that_several_make_at_once_is_made_once(server, make_stack):
     stack = make_stack(ZAPKEEP_STORE=server.create("zk_at_once"))
     argv = [os.path.join(zk.BIN, "zapkeep"), "store", "init"]

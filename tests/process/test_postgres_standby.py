@@ -1,0 +1,95 @@
+"""A server with a streaming standby: what a commit promises is said for each setting, and a standby that dies blocks commits until it is back."""
+
+import json
+
+import pytest
+
+from on_postgres import Server, init, use
+from test_postgres import Sender, check_stored, post_timed
+from zk import wait_until, webhook
+
+
+@pytest.fixture(scope="module")
+def server():
+    s = Server(fsync=True).start()
+    yield s
+    s.close()
+
+
+@pytest.fixture(scope="module")
+def standby(server):
+    s = Server(primary=server).start()
+    wait_until("it streams", lambda: streams(server))
+    yield s
+    s.close()
+
+
+@pytest.fixture
+def stack(server, make_stack, request):
+    return init(use(server, make_stack, request))
+
+
+def streams(server):
+    return server.sql("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'", "postgres") == "1"
+
+
+def set_standbys(server, names):
+    """And waits until the server waits for the one that is there, if it is to."""
+    server.sql(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'", "postgres")
+    server.sql("SELECT pg_reload_conf()", "postgres")
+    wait_until("the server has it", lambda: server.sql("SELECT sync_state FROM pg_stat_replication", "postgres") == ("sync" if names else "async"))
+
+
+def promises(stack):
+    """{name: line} of zapkeep store status."""
+    return {row["name"]: row for row in map(json.loads, stack.cli("store", "status", "--json").stdout.splitlines()) if "name" in row}
+
+
+def doctors(stack):
+    return next(f for f in map(json.loads, stack.cli("doctor", "--no-probe", "--json").stdout.splitlines()) if f["check"] == "database")
+
+
+CRASH, FAILOVER = "a crash takes events", "a failover takes events"
+ASYNC = "a failover to it takes the newest events"
+
+
+def test_each_synchronous_commit_has_its_words_with_a_standby_and_without(server, standby, stack):
+    for names, words in (("", {"off": CRASH, "local": "", "remote_write": "", "on": "", "remote_apply": ""}),
+                         ("*", {"off": CRASH, "local": FAILOVER, "remote_write": "", "on": "", "remote_apply": ""})):
+        set_standbys(server, names)
+        for value, problem in words.items():
+            server.sql(f"ALTER DATABASE {stack.database} SET synchronous_commit = {value}", "postgres")
+            lines = promises(stack)
+            line = lines["synchronous_commit"]
+            assert line["value"] == value and line.get("problem", "").startswith(problem) and bool(line.get("problem")) == bool(problem), line
+            assert ASYNC in lines["standby walreceiver"].get("problem", "") or names, lines
+            if problem:
+                p = stack.ingest()
+                wait_until("ingest says so", lambda: [text for text in p.text().splitlines() if "store-promise" in text and  # noqa: B023
+                                                      "setting=synchronous_commit" in text and problem in text], needs=p)  # noqa: B023
+                p.stop()
+        found = doctors(stack)  # of the last one
+        assert f"synchronous_commit: {value}" in found["message"] and "standby walreceiver: streaming" in found["message"], found
+        assert (found["level"] == "ok") if names else (ASYNC in found["advice"]), found
+    server.sql(f"ALTER DATABASE {stack.database} SET synchronous_commit = local", "postgres")
+    assert FAILOVER in doctors(stack)["advice"]
+
+
+def test_a_standby_that_dies_blocks_commits_until_it_is_back(server, standby, stack):
+    set_standbys(server, "*")
+    p = stack.ingest()
+    sender = Sender(stack, "s")
+    sender.start()
+    wait_until("webhooks are taken", lambda: len(sender.taken) > 5)
+    standby.kill()
+    status, headers, _ = post_timed(stack, webhook(message_id="meanwhile"))
+    assert status == 503 and "Retry-After" in headers
+    assert p.text().count(" event-log-failed ") == 1, p.text()
+    assert "none of them is connected" in promises(stack)["synchronous standbys"]["problem"]
+    taken = list(sender.taken)
+    standby.start()
+    wait_until("webhooks are taken again", lambda: len(sender.taken) > len(taken) + 5)
+    assert stack.post(webhook(message_id="meanwhile"))[0] == 200
+    sender.end()
+    check_stored(stack, [sender])
+    assert sum(e["message_id"] == "meanwhile" for e in stack.events()) == 1
