@@ -16,6 +16,10 @@
 #include "common/store/store.h"
 #include "services/cli/commands.h"
 #include "services/cli/doctor.h"
+#include "services/cli/terminal.h"
+
+/* Behind the level and the name of a check. */
+#define TEXT_COLUMN 20
 
 static const struct setting table[] = {
     WEBHOOK_URL_ROW(struct doctor_settings, webhook_url),
@@ -103,9 +107,12 @@ static void print_json(const char *name, const char *bridge, const struct findin
 
 static void print_text(const char *name, const struct finding *f)
 {
-    printf("%-4s  %-9s  %s\n", finding_level_text(f->level), name, f->message);
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(sizeof *f + 256);
+
+    (void)buf_addf(&out, "%-4s  %-12s  %s\n", finding_level_text(f->level), name, f->message);
     if (f->advice[0])
-        printf("                 -> %s\n", f->advice);
+        (void)buf_addf(&out, "%*s-> %s\n", TEXT_COLUMN, "", f->advice);
+    terminal_print(buf_str(&out), TEXT_COLUMN);
 }
 
 /* Some checks are of files alone, others of a database alone. */

@@ -12,9 +12,12 @@
 #include "services/cli/commands.h"
 #include "services/cli/forward.h"
 #include "services/cli/output.h"
+#include "services/cli/terminal.h"
 
 /* Rows of one read: no snapshot is held while they are printed into a pipe that nobody empties. */
 #define PAGE 100
+/* Behind the id of a letter. */
+#define TEXT_COLUMN 8
 
 /* clang-format off */
 static const struct setting list_table[] = {
@@ -107,6 +110,16 @@ static int on_dead(void *ctx, const struct forward_dead *d)
 
 /* ---- list and show --------------------------------------------------------------------------- */
 
+/* A list is for people; a body is whole, for whatever reads it. */
+static int flush(struct printing *p)
+{
+    if (p->json || p->whole)
+        return output_flush(p->out);
+    terminal_print(buf_str(p->out), TEXT_COLUMN);
+    buf_reset(p->out);
+    return fflush(stdout) == 0 ? 0 : -EPIPE;
+}
+
 static int print_all(const struct forward_cli *f, const struct forward_dead_filter *filter, int64_t limit,
                      struct printing *p)
 {
@@ -121,7 +134,7 @@ static int print_all(const struct forward_cli *f, const struct forward_dead_filt
         if (!p->json)
             clean_lines(p->out); /* texts of a sender or a backend cannot steer a terminal */
         if (r == 0)
-            r = output_flush(p->out);
+            r = flush(p);
     } while (r == 0 && p->n > n);
     return r;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/clean.h"
 #include "common/base/json_out.h"
 #include "common/base/mem.h"
 #include "common/ops/destination.h"
@@ -12,6 +13,10 @@
 #include "common/store/store.h"
 #include "services/cli/commands.h"
 #include "services/cli/forward.h"
+#include "services/cli/terminal.h"
+
+/* Behind the name of a destination. */
+#define TEXT_COLUMN 17
 
 struct show {
     const struct forward_cli *f;
@@ -58,20 +63,24 @@ static void print_json(const struct show *s, const struct forward_destination *d
 static void print_line(const struct show *s, const struct forward_destination *d,
                        const struct forward_counts *c)
 {
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(16384);
     char ago[32] = "";
 
     if (s->n == 1)
-        printf("%-16s %-9s %9s %8s %7s %5s %9s %9s\n", "DESTINATION", "STATE", "LAG", "RETRYING", "BLOCKED",
-               "DEAD", "MATCHED", "FILTERED");
-    printf("%-16s %-9s %9" PRId64 " %8" PRId64 " %7" PRId64 " %5" PRId64 " %9" PRId64 " %9" PRId64
-           "\n%-16s %s\n",
-           d->name, destination_state(d, c, s->head, s->runs), destination_lag(d, c, s->head), c->retrying,
-           c->blocked, c->dead, d->matched, d->filtered, "", d->url);
+        (void)buf_addf(&out, "%-16s %-9s %9s %8s %7s %5s %9s %9s\n", "DESTINATION", "STATE", "LAG",
+                       "RETRYING", "BLOCKED", "DEAD", "MATCHED", "FILTERED");
+    (void)buf_addf(&out,
+                   "%-16s %-9s %9" PRId64 " %8" PRId64 " %7" PRId64 " %5" PRId64 " %9" PRId64 " %9" PRId64
+                   "\n%-16s %s\n",
+                   d->name, destination_state(d, c, s->head, s->runs), destination_lag(d, c, s->head),
+                   c->retrying, c->blocked, c->dead, d->matched, d->filtered, "", d->url);
     if (d->last_error[0])
-        printf("%-16s last error %s ago: %s%s%s%s%s\n", "",
-               text_age(s->f->wall_ms - d->last_error_at, ago, sizeof ago), d->last_error,
-               d->last_session[0] ? ", session " : "", d->last_session, d->last_answer[0] ? ", answer: " : "",
-               d->last_answer);
+        (void)buf_addf(&out, "%-16s last error %s ago: %s%s%s%s%s\n", "",
+                       text_age(s->f->wall_ms - d->last_error_at, ago, sizeof ago), d->last_error,
+                       d->last_session[0] ? ", session " : "", d->last_session,
+                       d->last_answer[0] ? ", answer: " : "", d->last_answer);
+    clean_lines(&out); /* words of a backend cannot steer a terminal */
+    terminal_print(buf_str(&out), TEXT_COLUMN);
 }
 
 static int on_destination(void *ctx, const struct forward_destination *d)

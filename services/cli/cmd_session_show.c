@@ -11,12 +11,15 @@
 #include "common/ops/session_next.h"
 #include "services/cli/commands.h"
 #include "services/cli/state.h"
+#include "services/cli/terminal.h"
 #include "services/cli/which_bridge.h"
 
 #define CHANGES_SHOWN  20
 #define ATTEMPTS_SHOWN 20
 /* A few hundred bytes a row. */
 #define OUT_MAX (64 * 1024)
+/* Behind the names of the lines ("session", "state", …). */
+#define TEXT_COLUMN 10
 
 struct shown {
     struct cli_state *state;
@@ -393,7 +396,10 @@ static int show(struct cli_state *state, const char *id)
     if (r != 0)
         return cli_state_problem(state, r);
     clean_lines(&text);
-    (void)fputs(buf_str(&text), stdout);
+    if (state->settings->json)
+        (void)fputs(buf_str(&text), stdout);
+    else
+        terminal_print(buf_str(&text), TEXT_COLUMN);
     return EXIT_DONE;
 }
 

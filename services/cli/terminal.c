@@ -1,9 +1,13 @@
 #include "services/cli/terminal.h"
 
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+#include "common/base/mem.h"
 
 bool terminal_is_one(void)
 {
@@ -65,6 +69,27 @@ void terminal_wrap(struct buf *out, const char *text, int columns, int at, int i
         text += n + (text[n] == ' ');
     }
     (void)buf_adds(out, "\n");
+}
+
+void terminal_print(const char *text, int indent)
+{
+    CLEANUP(buf_fini) struct buf line = BUF_INIT(SIZE_MAX / 2);
+    CLEANUP(buf_fini) struct buf out = BUF_INIT(SIZE_MAX / 2);
+    int columns = terminal_columns();
+
+    if (!terminal_is_one()) {
+        (void)fputs(text, stdout);
+        return;
+    }
+    while (*text) {
+        size_t n = strcspn(text, "\n");
+
+        buf_reset(&line);
+        (void)buf_add(&line, text, n);
+        terminal_wrap(&out, buf_str(&line), columns, 0, indent);
+        text += n + (text[n] == '\n');
+    }
+    (void)fputs(buf_str(&out), stdout);
 }
 
 void terminal_cut(struct buf *out, int columns)

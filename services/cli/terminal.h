@@ -22,5 +22,8 @@ void terminal_paint(struct buf *out, bool on, enum terminal_colour c, const char
 /* Appends @text and a line break, broken between words at @columns; further lines begin with @indent blanks.
  * The first begins @at columns from the left. A word that is too long for a line is kept whole. */
 void terminal_wrap(struct buf *out, const char *text, int columns, int at, int indent);
+/* Prints @text, which is whole lines. On a terminal each is broken between words at its width, and its further
+ * lines begin with @indent blanks. */
+void terminal_print(const char *text, int indent);
 /* Cuts the last line of @out (after its last line break) to @columns, "…" at its end. @columns 0: not. */
 void terminal_cut(struct buf *out, int columns);

@@ -69,8 +69,9 @@ def test_sessions_lists_the_worst_first_in_eighty_columns(make_stack):
     s.wait_session("demo-3", "logged_out")
     listed = s.cli("sessions").stdout.splitlines()
     assert [line.split()[0] for line in listed[1:4]] == ["demo-3", "demo-1", "demo-2"]
-    for command in (["sessions"], ["bridges"], ["status"]):
+    for command in (["sessions"], ["bridges"], ["status"], ["session", "show", "demo-3"], ["doctor", "--no-probe"]):
         shown = re.sub("\x1b\\[[0-9;]*m", "", on_terminal(s, *command))
+        shown = re.sub(r"\S*/\S*", "", shown)  # a path or a URL is one word, and kept whole
         assert shown and max(map(len, shown.splitlines())) <= 80, shown
 
 
