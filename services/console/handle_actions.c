@@ -29,6 +29,7 @@ struct target {
 struct result {
     const struct target *t;
     const char *answer;
+    const char *why; /* the key of the reason of a refusal, as the page translates it; "": none */
     char detail[240];
 };
 
@@ -69,9 +70,9 @@ static int policy_of(const struct work *w, const struct target *t, struct bridge
     return r < 0 ? r : 0;
 }
 
-/* Returns 0, RECONNECTS_NONE, RECONNECT_REFUSED with the reason, or a negative. */
+/* Returns 0, RECONNECTS_NONE, RECONNECT_REFUSED with the reason and its key, or a negative. */
 static int act(const struct work *w, const struct target *t, const struct now *now, char *ret_reason,
-               size_t n)
+               size_t n, const char **ret_why)
 {
     struct retry_verdict v = { 0 };
     struct bridge_row bridge;
@@ -86,21 +87,25 @@ static int act(const struct work *w, const struct target *t, const struct now *n
     case ACTION_UNPARK:
         r = reconnect_unpark(w->db, &policy, now, t->bridge, t->session);
         (void)snprintf(ret_reason, n, "it is not parked");
+        *ret_why = "not-parked";
         return r;
     case ACTION_DELETE:
         r = deletions_add(w->e->c->deletions, t->bridge, t->session, w->e->who.actor, w->e->address);
         (void)snprintf(ret_reason, n, "too much is being deleted; try again in a minute");
+        *ret_why = "busy";
         return r == -EBUSY ? RECONNECT_REFUSED : r;
     default:
         r = reconnect_ask(w->db, &policy, now, t->bridge, t->session, w->force, &v);
         (void)snprintf(ret_reason, n, "%s",
                        why_is_of_method(v.why) && bridge.no_reconnect_method[0] ? bridge.no_reconnect_method
                                                                                 : why_message(v.why));
+        *ret_why = why_key(v.why);
         return r;
     }
 }
 
-static void note(struct work *w, const struct target *t, const char *answer, const char *detail)
+static void note(struct work *w, const struct target *t, const char *answer, const char *why,
+                 const char *detail)
 {
     struct result *x;
 
@@ -109,17 +114,19 @@ static void note(struct work *w, const struct target *t, const char *answer, con
     x = &w->result[w->results++];
     x->t = t;
     x->answer = answer;
+    x->why = why;
     (void)snprintf(x->detail, sizeof x->detail, "%s", detail);
 }
 
 static int act_on(struct work *w, const struct target *t)
 {
     char action[AUDIT_ACTION_MAX], reason[240] = "";
+    const char *why = "";
     struct now now;
     int r = stores_now(w->e->c->stores, &now);
 
     if (r == 0)
-        r = act(w, t, &now, reason, sizeof reason);
+        r = act(w, t, &now, reason, sizeof reason, &why);
     if (r < 0)
         return r;
     if (r == 0 && (w->action == ACTION_RECONNECT || w->action == ACTION_UNPARK))
@@ -127,10 +134,10 @@ static int act_on(struct work *w, const struct target *t)
     w->done += r == 0;
     w->refused += r != 0;
     if (r != 0)
-        note(w, t, r == RECONNECTS_NONE ? "not_found" : "refused",
+        note(w, t, r == RECONNECTS_NONE ? "not_found" : "refused", r == RECONNECTS_NONE ? "" : why,
              r == RECONNECTS_NONE ? "there is no such session" : reason);
     else if (w->n <= RESULTS_MAX)
-        note(w, t, w->action == ACTION_DELETE ? "running" : "done", "");
+        note(w, t, w->action == ACTION_DELETE ? "running" : "done", "", "");
     (void)snprintf(action, sizeof action, "session.%s", names[w->action]);
     if (r != RECONNECTS_NONE)
         exchange_audit(w->e, action, t->bridge, t->session, r == 0, "%s",
@@ -240,6 +247,7 @@ static void answer(struct work *w)
         json_texts(&j, "session", w->result[i].t->session);
         json_bool(&j, "ok", w->result[i].answer[0] == 'd' || w->result[i].answer[1] == 'u');
         json_texts(&j, "answer", w->result[i].answer);
+        json_texts(&j, "why", w->result[i].why);
         json_texts(&j, "detail", w->result[i].detail);
         json_close(&j, '}');
     }

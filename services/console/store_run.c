@@ -68,7 +68,8 @@ static void refuse(struct exchange *e, int status, const char *last_error)
 {
     char text[400];
 
-    exchange_error(e, 503, "store", "%s", child_cli_problem(status, last_error, text, sizeof text));
+    exchange_error(e, 503, "store_unavailable", "%s",
+                   child_cli_problem(status, last_error, text, sizeof text));
 }
 
 /* 1: the report has problems. */

@@ -326,6 +326,8 @@ def test_a_viewer_and_a_token_have_their_rights(world):
     assert audit[0]["actor"].startswith("cli:")
     actions = [r["action"] for r in console.get("/audit")[2]["rows"]]
     assert {"token.create", "token.remove", "login"} <= set(actions)
+    twice = console.post("/sessions/actions", {"action": "unpark", "sessions": [{"bridge": "main", "session": "demo-3"}]})[2]
+    assert (twice["refused"], twice["results"][0]["why"]) == (1, "not-parked")
     assert viewer.post("/logout")[0] == 204
     assert viewer.get("/me")[0] == 401
 

@@ -8,7 +8,7 @@ import { gzipSync } from 'node:zlib';
 import { World, findings, makeEvent } from './world.mjs';
 
 export const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
-const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.json': 'application/json', '.svg': 'image/svg+xml' };
+const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.txt': 'text/plain; charset=utf-8', '.svg': 'image/svg+xml' };
 const PASSWORD = 'secret';
 
 const QR = { side: 21, modules: Array.from({ length: 441 }, (_, i) => ((i * 7 + (i >> 3)) % 3 ? '0' : '1')).join(''), svg: '' };

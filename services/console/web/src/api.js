@@ -1,15 +1,23 @@
 // Calls of the console's API. Addresses are relative to the page, so that they work under any base path.
-import { t } from './lib/i18n.js';
+import { t, translated } from './lib/i18n.js';
 import { learnNow, me } from './store.js';
 
 export const base = new URL('.', document.baseURI);
 
+// The message is in the reader's language; @own, the console's English sentence, may say more.
 export class ApiError extends Error {
-  constructor(status, code, detail) {
-    super(detail);
+  constructor(status, code, message, own = '') {
+    super(message);
     this.status = status; // 0: no answer
     this.code = code;
+    this.own = own;
   }
+}
+
+function errorOf(status, { error: code = `http_${status}`, detail = '' }) {
+  const said = detail || t('error.status', { status });
+  const message = translated(`error.${code}`, said);
+  return new ApiError(status, code, message, message === said ? '' : said);
 }
 
 const ids = (parts) => parts.map((part) => encodeURIComponent(part)).join('/');
@@ -47,7 +55,7 @@ export async function call(method, path, body, signal) {
     return json;
   }
   if (answer.status === 401 && path !== '/login') me.set(null);
-  throw new ApiError(answer.status, json?.error ?? `http_${answer.status}`, json?.detail || t('error.status', { status: answer.status }));
+  throw errorOf(answer.status, json ?? {});
 }
 
 export const get = (path, signal) => call('GET', path, undefined, signal);

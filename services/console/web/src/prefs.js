@@ -28,7 +28,7 @@ async function applyLanguage() {
   let catalogue = en;
   if (lang !== 'en') {
     try {
-      const texts = await (await fetch(new URL(`lang-${lang}.json`, base))).json();
+      const texts = (await (await fetch(new URL(`lang-${lang}.txt`, base))).text()).split('\n');
       catalogue = Object.fromEntries(Object.keys(en).map((key, i) => [key, texts[i]]));
     } catch {
       return; // English stays; the next choice tries again

@@ -1,6 +1,6 @@
 // Reconnect, park, unpark, delete: of one session, of some, or of all that match a filter.
 import { post } from './api.js';
-import { number, t } from './lib/i18n.js';
+import { number, t, translated } from './lib/i18n.js';
 import { ask, attempt } from './ui/dialog.js';
 import { toast } from './store.js';
 
@@ -9,10 +9,12 @@ export const NAMED_MAX = 200;
 
 const send = (body) => post('/sessions/actions', body);
 
+const reasonOf = (r) => (r ? translated(r.answer === 'not_found' ? 'error.not_found' : `why.${r.why}`, r.detail) : '');
+
 function report(answer) {
   const first = answer.results.find((r) => !r.ok);
   if (answer.refused === 0) toast(t(`done.${answer.action}`, { n: answer.done }));
-  else toast(t('done.refused', { done: number(answer.done), refused: number(answer.refused), detail: first?.detail ?? '' }), answer.done > 0 ? 'warn' : 'bad');
+  else toast(t('done.refused', { done: number(answer.done), refused: number(answer.refused), detail: reasonOf(first) }), answer.done > 0 ? 'warn' : 'bad');
   return answer;
 }
 

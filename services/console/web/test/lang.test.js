@@ -27,8 +27,8 @@ for (const [name, texts] of Object.entries(others)) {
   });
 }
 
-test('no text is empty or has space around it', () => {
-  for (const [name, texts] of Object.entries(catalogues)) for (const [key, text] of Object.entries(texts)) assert.ok(text && text === text.trim(), `${name} ${key}`);
+test('no text is empty, has space around it or has two lines', () => {
+  for (const [name, texts] of Object.entries(catalogues)) for (const [key, text] of Object.entries(texts)) assert.ok(text && text === text.trim() && !text.includes('\n'), `${name} ${key}`);
 });
 
 test('a plural has its forms', () => {
@@ -58,6 +58,14 @@ test('every outcome and reason of an attempt has a text', () => {
   const retry = read('common/policy/retry.h');
   const part = (after) => [...retry.slice(retry.indexOf(after)).split('#define X(')[0].matchAll(/X\([A-Z_]+, "([a-z-]+)"/g)].map((m) => m[1]);
   has([...part('/* The outcome of an attempt.').map((o) => `outcome.${o}`), ...part('/* Why the next').map((r) => `reason.${r}`)]);
+});
+test('every error that the console answers a person has a text', () => {
+  const files = readdirSync(join(root, 'services/console')).filter((f) => f.endsWith('.c'));
+  const codes = files.flatMap((f) => words(`services/console/${f}`, /(?:exchange_error|refuse)\([\w>-]+, [^"]*"([a-z_]+)"/g));
+  // The page shows the login or its own text for these, or makes no such request.
+  const others = ['not_logged_in', 'wrong_password', 'method_not_allowed', 'csrf', 'locked'];
+  assert.ok(new Set(codes).size > 8);
+  has([...new Set(codes)].filter((c) => !others.includes(c)).map((c) => `error.${c}`));
 });
 test('every next step of the page has a text', () => has(['scan', 'link_again', 'pair_when_accepted', 'create_again', 'update_bridge', 'unpark'].map((s) => `step.${s}`)));
 

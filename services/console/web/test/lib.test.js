@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { curl } from '../src/lib/curl.js';
-import { choose, fill, number, t, tOr, use } from '../src/lib/i18n.js';
+import { choose, fill, number, t, tOr, translated, use } from '../src/lib/i18n.js';
 import { LIVE_START, WAITING_MAX, retryDelay, step as live } from '../src/lib/live.js';
 import { problemLink, problemText } from '../src/lib/problems.js';
 import { build, parse } from '../src/lib/route.js';
@@ -114,6 +114,15 @@ test('10,000 sessions are filtered and sorted within a keystroke', () => {
   cost(10000, 3);
   const [large, small] = [cost(10000, 5), cost(1000, 50)];
   assert.ok(large < 5 * small, `as many rows take ${(large / small).toFixed(1)} times as long in lists of ten times the length`);
+});
+
+test("another language shows the text of an error's key, English the console's own sentence", () => {
+  const said = 'there is no event 12 in the log, or retention has removed it';
+  assert.equal(translated('error.not_found', said), said);
+  use('es', { 'error.not_found': 'Ya no existe.' });
+  assert.equal(translated('error.not_found', said), 'Ya no existe.');
+  assert.equal(translated('error.of_a_later_version', said), said);
+  use('en');
 });
 
 test('counts by state and mark', () => {

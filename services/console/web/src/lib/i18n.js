@@ -49,4 +49,7 @@ export function tOr(key, fallback, values) {
   return text === undefined ? (fallback ?? '') : fill(text, values);
 }
 
+// A sentence of the server, which is in English and may name more than the text of its key: another language shows that text.
+export const translated = (key, said) => (name === 'en' ? said : tOr(key, said));
+
 export const number = (n) => (n == null ? '–' : new Intl.NumberFormat(name).format(n));

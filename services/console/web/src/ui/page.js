@@ -21,7 +21,7 @@ export const Empty = ({ title, text, children }) =>
   <div class="empty"><p class="empty-title">{title}</p>{text && <p>{text}</p>}{children}</div>;
 
 export const Problem = ({ error, reload }) =>
-  <div class="notice t-bad" role="alert"><Icon name="bad" /><div>{error.message}</div>
+  <div class="notice t-bad" role="alert"><Icon name="bad" /><div>{error.message}{error.own && <p class="faint">{error.own}</p>}</div>
     {reload && <button onClick={reload}>{t('action.try_again')}</button>}</div>;
 
 export const Loading = () => <div class="loading" role="status">{t('page.loading')}</div>;
