@@ -324,10 +324,12 @@ static int walk_value(struct walk *w, uint64_t here, struct json_value *ret)
     return 0;
 }
 
+_Static_assert(JSON_IN_ABSENT == 0, "a cleared value is absent");
+
 static void clear(struct json_value *ret, int n)
 {
-    for (int i = 0; i < n; i++)
-        ret[i] = (struct json_value){ 0 };
+    if (n > 0)
+        memset(ret, 0, (size_t)n * sizeof *ret);
 }
 
 static uint64_t all_paths(int n)

@@ -97,19 +97,20 @@ bool answer_says_error(const struct bridge_answer *a)
     return answer_error(a, true);
 }
 
-bool answer_error(const struct bridge_answer *a, bool by_status)
+/* Where a body says an error, and how. */
+enum { ERROR, FINE, STATUS };
+static const struct json_path error_paths[] = {
+    { ERROR, { "error" } },  { FINE, { "success" } },  { FINE, { "ok" } },
+    { FINE, { "healthy" } }, { STATUS, { "status" } },
+};
+#define ERROR_PATHS ((int)ARRAY_LEN(error_paths))
+
+/* @v: the values at error_paths. */
+static bool is_error(const struct json_value v[ERROR_PATHS], bool by_status)
 {
-    enum { ERROR, FINE, STATUS };
-    static const struct json_path paths[] = {
-        { ERROR, { "error" } },  { FINE, { "success" } },  { FINE, { "ok" } },
-        { FINE, { "healthy" } }, { STATUS, { "status" } },
-    };
     static const char *const bad[] = { "error", "failed", "fail", "down", "unhealthy" };
-    struct json_value v[ARRAY_LEN(paths)];
     char word[16];
 
-    if (json_in_find(a->body, paths, ARRAY_LEN(paths), v))
-        return false;
     if (v[0].kind == JSON_IN_TRUE || v[0].kind == JSON_IN_OBJECT || (v[0].kind == JSON_IN_TEXT && v[0].raw.n))
         return true;
     if (v[1].kind == JSON_IN_FALSE || v[2].kind == JSON_IN_FALSE || v[3].kind == JSON_IN_FALSE)
@@ -120,6 +121,13 @@ bool answer_error(const struct bridge_answer *a, bool by_status)
             return true;
     }
     return false;
+}
+
+bool answer_error(const struct bridge_answer *a, bool by_status)
+{
+    struct json_value v[ERROR_PATHS];
+
+    return json_in_find(a->body, error_paths, ERROR_PATHS, v) == 0 && is_error(v, by_status);
 }
 
 /* -- a session -- */
@@ -134,20 +142,36 @@ int answer_state_of(const struct bridge_word *words, const char *word)
     return -1;
 }
 
-static struct json_value first(const struct answer_form *f, const struct json_value *v,
-                               enum answer_field field, enum json_in_kind kind)
+/* The first value of each field that is of the field's kind, in one pass: a list has a session 10,000 times. */
+static void read_fields(const struct answer_form *f, const struct json_value *v,
+                        struct json_value ret[ANSWER_FIELDS])
 {
-    return json_in_first(f->paths, v, f->n_paths, (int)field, kind);
+    static const enum json_in_kind kinds[ANSWER_FIELDS] = {
+        [ANSWER_TOP] = JSON_IN_OBJECT,     [ANSWER_ID] = JSON_IN_TEXT,    [ANSWER_STATUS] = JSON_IN_TEXT,
+        [ANSWER_PHONE] = JSON_IN_TEXT,     [ANSWER_NAME] = JSON_IN_TEXT,  [ANSWER_AGAIN] = JSON_IN_TRUE,
+        [ANSWER_QR] = JSON_IN_TEXT,        [ANSWER_ERROR] = JSON_IN_TEXT, [ANSWER_CONNECTED] = JSON_IN_TRUE,
+        [ANSWER_LOGGED_IN] = JSON_IN_TRUE,
+    };
+
+    memset(ret, 0, ANSWER_FIELDS * sizeof ret[0]);
+    for (int i = 0; i < f->n_paths; i++) {
+        int field = f->paths[i].field;
+        enum json_in_kind kind = v[i].kind == JSON_IN_FALSE ? JSON_IN_TRUE : v[i].kind;
+
+        if (kind == kinds[field] && ret[field].kind == JSON_IN_ABSENT)
+            ret[field] = v[i];
+    }
 }
 
 /* The first status whose word is known: {"status":"success","data":{"status":"connected"}} has two. Without one
  * raw_status is the innermost word there is. */
-static void read_state(const struct answer_form *f, const struct json_value *v, struct bridge_session *s)
+static void read_state(const struct answer_form *f, const struct json_value *v, struct json_value innermost,
+                       struct bridge_session *s)
 {
     for (int i = 0; i < f->n_paths; i++) {
         int state;
 
-        if (f->paths[i].field != ANSWER_STATUS)
+        if (f->paths[i].field != ANSWER_STATUS || v[i].kind != JSON_IN_TEXT)
             continue;
         state = answer_state_of(f->words, json_in_text(v[i], s->raw_status, sizeof s->raw_status));
         if (state < 0)
@@ -155,7 +179,7 @@ static void read_state(const struct answer_form *f, const struct json_value *v, 
         s->state = (enum session_state)state;
         return;
     }
-    json_in_text(first(f, v, ANSWER_STATUS, JSON_IN_TEXT), s->raw_status, sizeof s->raw_status);
+    json_in_text(innermost, s->raw_status, sizeof s->raw_status);
 }
 
 /* "5511988887777@c.us" and "5511988887777:7@s.whatsapp.net" are numbers with WhatsApp's address behind them. */
@@ -178,39 +202,41 @@ static int read_qr(struct json_value text, struct buf *ret)
 }
 
 static int read_session(const struct answer_form *f, const struct json_value *v, enum session_state otherwise,
-                        struct bridge_session *ret)
+                        struct bridge_session *ret, struct json_value *ret_qr)
 {
     struct bridge_session s = { .state = otherwise };
-    struct json_value id;
+    struct json_value got[ANSWER_FIELDS];
 
-    if (first(f, v, ANSWER_TOP, JSON_IN_OBJECT).kind != JSON_IN_OBJECT)
+    read_fields(f, v, got);
+    if (got[ANSWER_TOP].kind == JSON_IN_ABSENT)
         return BRIDGE_GARBAGE;
-    read_state(f, v, &s);
+    read_state(f, v, got[ANSWER_STATUS], &s);
     if (f->settle)
-        f->settle(f, v, &s);
-    id = first(f, v, ANSWER_ID, JSON_IN_TEXT);
-    webhook_read_session(id.kind == JSON_IN_TEXT ? id : first(f, v, ANSWER_ID, JSON_IN_NUMBER), s.id);
+        f->settle(got, &s);
+    if (got[ANSWER_ID].kind == JSON_IN_ABSENT)
+        got[ANSWER_ID] = json_in_first(f->paths, v, f->n_paths, ANSWER_ID, JSON_IN_NUMBER);
+    webhook_read_session(got[ANSWER_ID], s.id);
     if (s.state == SESSION_STATE_N || (s.state == SESSION_UNKNOWN && !s.raw_status[0] && !s.id[0]))
         return BRIDGE_GARBAGE; /* nothing of a session is in it */
-    read_phone(first(f, v, ANSWER_PHONE, JSON_IN_TEXT), s.phone, sizeof s.phone);
-    json_in_text(first(f, v, ANSWER_NAME, JSON_IN_TEXT), s.name, sizeof s.name);
-    s.code = s.state == SESSION_CONNECTED ? 0 : drop_code_in(first(f, v, ANSWER_ERROR, JSON_IN_TEXT));
-    s.reconnectable =
-        s.state != SESSION_LOGGED_OUT && first(f, v, ANSWER_AGAIN, JSON_IN_TRUE).kind != JSON_IN_FALSE;
+    read_phone(got[ANSWER_PHONE], s.phone, sizeof s.phone);
+    json_in_text(got[ANSWER_NAME], s.name, sizeof s.name);
+    s.code = s.state == SESSION_CONNECTED ? 0 : drop_code_in(got[ANSWER_ERROR]);
+    s.reconnectable = s.state != SESSION_LOGGED_OUT && got[ANSWER_AGAIN].kind != JSON_IN_FALSE;
     *ret = s;
+    *ret_qr = got[ANSWER_QR];
     return 0;
 }
 
 int answer_session(const struct answer_form *f, struct str json, enum session_state otherwise,
                    struct bridge_session *ret, struct buf *ret_qr)
 {
-    struct json_value v[ANSWER_PATHS_MAX];
+    struct json_value v[ANSWER_PATHS_MAX], qr;
     struct bridge_session s;
     int r = json_in_find(json, f->paths, f->n_paths, v);
 
-    r = r ? BRIDGE_GARBAGE : read_session(f, v, otherwise, &s);
+    r = r ? BRIDGE_GARBAGE : read_session(f, v, otherwise, &s, &qr);
     if (r == 0 && ret_qr)
-        r = read_qr(first(f, v, ANSWER_QR, JSON_IN_TEXT), ret_qr);
+        r = read_qr(qr, ret_qr);
     if (r == 0)
         *ret = s;
     return r;
@@ -239,8 +265,9 @@ static int on_item(void *ctx, struct json_value item)
 {
     struct each *e = ctx;
     struct bridge_session s;
+    struct json_value qr;
 
-    if (read_session(e->form, e->v, SESSION_UNKNOWN, &s) || !s.id[0]) {
+    if (read_session(e->form, e->v, SESSION_UNKNOWN, &s, &qr) || !s.id[0]) {
         e->skipped++;
         return 0;
     }
@@ -274,6 +301,8 @@ static const struct json_path page_paths[] = {
     { 2, { "meta", "total" } },
 };
 #define PAGE_PATHS ((int)ARRAY_LEN(page_paths))
+_Static_assert(ARRAY_LEN(error_paths) + ARRAY_LEN(page_paths) + ANSWER_LIST_PATHS_MAX <= JSON_IN_PATHS_MAX,
+               "answer_find_list() looks for all of them in one walk");
 
 static int count_item(void *ctx, struct json_value item)
 {
@@ -283,13 +312,12 @@ static int count_item(void *ctx, struct json_value item)
     return 0;
 }
 
-static bool is_page(struct str body, struct json_value list)
+/* @v: the values at page_paths. */
+static bool is_page(const struct json_value v[PAGE_PATHS], struct json_value list)
 {
-    struct json_value v[PAGE_PATHS], next;
+    struct json_value next;
     int64_t total = 0, n = 0;
 
-    if (json_in_find(body, page_paths, PAGE_PATHS, v))
-        return false;
     if (json_in_first(page_paths, v, PAGE_PATHS, 0, JSON_IN_TRUE).kind == JSON_IN_TRUE)
         return true;
     next = json_in_first(page_paths, v, PAGE_PATHS, 1, JSON_IN_TEXT);
@@ -301,11 +329,23 @@ static bool is_page(struct str body, struct json_value list)
     return total > n;
 }
 
-int answer_check_list(const struct bridge_answer *a, struct json_value list)
+int answer_find_list(const struct bridge_answer *a, const struct json_path *at, int n, struct json_value *ret)
 {
-    if (answer_says_error(a))
+    struct json_path paths[JSON_IN_PATHS_MAX];
+    struct json_value v[JSON_IN_PATHS_MAX];
+    const struct json_value *page = v + ERROR_PATHS, *list = page + PAGE_PATHS;
+    int r;
+
+    memcpy(paths, error_paths, sizeof error_paths);
+    memcpy(paths + ERROR_PATHS, page_paths, sizeof page_paths);
+    memcpy(paths + ERROR_PATHS + PAGE_PATHS, at, (size_t)n * sizeof *at);
+    r = json_in_find(a->body, paths, ERROR_PATHS + PAGE_PATHS + n, v);
+    *ret = json_in_first(at, list, n, 0, JSON_IN_ARRAY);
+    if (r)
+        return BRIDGE_GARBAGE;
+    if (is_error(v, true))
         return BRIDGE_REFUSED;
-    return is_page(a->body, list) ? BRIDGE_PAGED : 0;
+    return is_page(page, *ret) ? BRIDGE_PAGED : 0;
 }
 
 /* -- health -- */

@@ -47,14 +47,15 @@ enum answer_field {
     ANSWER_ERROR,     /* why it is down: a text that may name a code */
     ANSWER_CONNECTED, /* flags, for answer_form.settle */
     ANSWER_LOGGED_IN,
+    ANSWER_FIELDS
 };
 #define ANSWER_PATHS_MAX 48
 struct answer_form {
     const struct json_path *paths;
     int n_paths; /* at most ANSWER_PATHS_MAX */
     const struct bridge_word *words;
-    /* The state where it is no word but flags, with all values at the paths; NULL: none. */
-    void (*settle)(const struct answer_form *f, const struct json_value *v, struct bridge_session *s);
+    /* The state where it is no word but flags, with the session's value of each field; NULL: none. */
+    void (*settle)(const struct json_value v[ANSWER_FIELDS], struct bridge_session *s);
     bool status_is_state; /* "status" at the top is the session's state: "FAILED" there is no refusal */
 };
 /* The state of a word, -1: none of them. */
@@ -73,9 +74,12 @@ void answer_move_qr(const struct bridge_session *s, struct buf *qr, struct buf *
 int answer_each(const struct answer_form *f, struct json_value list,
                 int (*on_session)(void *ctx, const struct bridge_session *s), void *ctx, int *ret_skipped);
 
-/* May this list of an answer with a good status be taken as all sessions? Returns 0, BRIDGE_REFUSED (the body says error all
- * the same) or BRIDGE_PAGED (hasMore, next, or a total above the number of entries). */
-int answer_check_list(const struct bridge_answer *a, struct json_value list);
+#define ANSWER_LIST_PATHS_MAX 8
+/* In one walk: the list of an answer with a good status, the first array at the paths @at (n of them, at most ANSWER_LIST_PATHS_MAX,
+ * of field 0), and may it be taken as all sessions? @ret is JSON_IN_ABSENT where there is no array. Returns 0, BRIDGE_GARBAGE (no
+ * JSON), BRIDGE_REFUSED (the body says error all the same) or BRIDGE_PAGED (hasMore, next, or a total above the number of entries). */
+int answer_find_list(const struct bridge_answer *a, const struct json_path *at, int n,
+                     struct json_value *ret);
 
 /* The body of a good health answer says no error. Returns 0 or a bridge_answer_kind. */
 int answer_read_health(const struct bridge_answer *a);

@@ -48,17 +48,14 @@ static int read_list(const struct bridge_answer *a,
         { 0, { "data", "sessions" } },
         { 0, { NULL } },
     };
-    struct json_value v[ARRAY_LEN(paths)], list;
+    struct json_value list;
     int r = answer_status(a);
 
     if (r)
         return r == BRIDGE_REFUSED ? BRIDGE_NO_ROUTE : r;
-    if (json_in_find(a->body, paths, ARRAY_LEN(paths), v))
-        return BRIDGE_GARBAGE;
-    list = json_in_first(paths, v, ARRAY_LEN(paths), 0, JSON_IN_ARRAY);
-    if (list.kind != JSON_IN_ARRAY)
+    r = answer_find_list(a, paths, ARRAY_LEN(paths), &list);
+    if (r != BRIDGE_GARBAGE && list.kind != JSON_IN_ARRAY)
         return BRIDGE_NO_ROUTE;
-    r = answer_check_list(a, list);
     return r ? r : answer_each(&sessions_form, list, on_session, ctx, ret_skipped);
 }
 

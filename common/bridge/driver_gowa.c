@@ -96,15 +96,15 @@ static int read_list(const struct bridge_answer *a,
                      int (*on_session)(void *ctx, const struct bridge_session *s), void *ctx,
                      int *ret_skipped)
 {
-    static const struct json_path path = { 0, { "results" } };
-    struct json_value list;
+    static const struct json_path at[] = { { 0, { "code" } }, { 0, { "results" } } };
+    struct json_value v[ARRAY_LEN(at)];
     int r = answer_status(a);
 
     if (r)
         return r;
-    if (!is_success(a) || json_in_find(a->body, &path, 1, &list))
+    if (json_in_find(a->body, at, ARRAY_LEN(at), v) || !json_in_is(v[0], "SUCCESS"))
         return BRIDGE_GARBAGE;
-    return answer_each(&form, list, on_session, ctx, ret_skipped);
+    return answer_each(&form, v[1], on_session, ctx, ret_skipped);
 }
 
 /* Its list, and the plain "OK" of its health, which needs no key. */

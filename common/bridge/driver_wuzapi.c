@@ -48,7 +48,7 @@ static const struct json_path paths[] = {
     { ANSWER_CONNECTED, { "connected" } },
     { ANSWER_LOGGED_IN, { "loggedIn" } },
 };
-static void settle(const struct answer_form *f, const struct json_value *v, struct bridge_session *s);
+static void settle(const struct json_value v[ANSWER_FIELDS], struct bridge_session *s);
 
 static const struct answer_form form = {
     .paths = paths, .n_paths = ARRAY_LEN(paths), .words = words, .settle = settle
@@ -213,10 +213,9 @@ static int kind(enum bridge_op op, const struct bridge_answer *a)
     return of_user && a->status == 500 && answer_is_json(a) ? BRIDGE_REFUSED : 0;
 }
 
-static void settle(const struct answer_form *f, const struct json_value *v, struct bridge_session *s)
+static void settle(const struct json_value v[ANSWER_FIELDS], struct bridge_session *s)
 {
-    struct json_value up = json_in_first(f->paths, v, f->n_paths, ANSWER_CONNECTED, JSON_IN_TRUE);
-    struct json_value in = json_in_first(f->paths, v, f->n_paths, ANSWER_LOGGED_IN, JSON_IN_TRUE);
+    struct json_value up = v[ANSWER_CONNECTED], in = v[ANSWER_LOGGED_IN];
 
     if (up.kind == JSON_IN_ABSENT)
         return;

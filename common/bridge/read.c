@@ -35,16 +35,13 @@ static int find_list(const struct bridge_driver *d, const struct bridge_answer *
     static const struct json_path whole[] = { { 0, { NULL } } };
     const struct json_path *paths = d->list_at ? d->list_at : whole;
     int n = d->list_at ? d->list_paths : 1, r = status_of_bridge(d, op, a);
-    struct json_value v[JSON_IN_PATHS_MAX];
 
     if (r)
         return r;
-    if (json_in_find(a->body, paths, n, v))
-        return BRIDGE_GARBAGE;
-    *ret = json_in_first(paths, v, n, 0, JSON_IN_ARRAY);
+    r = answer_find_list(a, paths, n, ret);
     if (ret->kind != JSON_IN_ARRAY)
-        return answer_says_error(a) ? BRIDGE_REFUSED : BRIDGE_GARBAGE;
-    return answer_check_list(a, *ret);
+        return r == BRIDGE_REFUSED ? BRIDGE_REFUSED : BRIDGE_GARBAGE;
+    return r;
 }
 
 struct wanted {

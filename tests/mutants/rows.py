@@ -195,7 +195,7 @@ ROWS = [
     Row("two-hundred-is-a-cause", "common/bridge/drop.c", "return n >= CODE_MIN &&", "return n > 0 &&",
         "statusReason 200 hides the code that stands behind it"),
     Row("page-taken-as-whole", "common/bridge/answer.c", "return total > n;", "return false;", "all sessions of the other pages are lost"),
-    Row("error-in-a-200", "common/bridge/answer.c", "    if (answer_says_error(a))\n        return BRIDGE_REFUSED;\n    return is_page",
+    Row("error-in-a-200", "common/bridge/answer.c", "    if (is_error(v, true))\n        return BRIDGE_REFUSED;\n    return is_page",
         "    return is_page", "one bad answer with an empty list: every session is lost"),
     Row("id-not-encoded", "common/bridge/request.c", "        if (plain)", "        if (plain || c)", "the id a/b calls another route"),
     Row("id-with-a-line-break", "common/domain/session.c", "if (bytes == 0 || is_control(p, bytes))", "if (bytes == 0)",

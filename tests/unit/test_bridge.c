@@ -483,6 +483,8 @@ static void the_contract_s_creation_is_read_generously(void **state)
         { 201, "{\"success\":true,\"data\":{\"id\":\"a\",\"qr_code\":\"2@x\"}}", 0, "a", "2@x",
           SESSION_STARTING },
         { 201, "{\"session\":{\"id\":\"a\",\"status\":\"connected\"}}", 0, "a", "", SESSION_CONNECTED },
+        { 201, "{\"data\":{\"id\":\"a\",\"qr\":\"2@x\"},\"id\":\"b\",\"qr\":\"2@y\"}", 0, "a", "2@x",
+          SESSION_STARTING }, /* the most telling path counts */
         { 201, "", 0, "", "", SESSION_STARTING },
         { 200, "{\"id\":\"../evil\"}", 0, "../evil", "", SESSION_STARTING },
         { 200, "{\"success\":false}", BRIDGE_REFUSED, "", "", 0 },
