@@ -44,8 +44,10 @@ static void note_unknown(struct sweep_compare *c, const struct bridge_session *s
     size_t n = strlen(c->unknown_word);
     char word[sizeof seen->raw_status + 2];
 
+    if (seen->state != SESSION_UNKNOWN)
+        return;
     (void)snprintf(word, sizeof word, "'%s'", seen->raw_status);
-    if (seen->state != SESSION_UNKNOWN || strstr(c->unknown_word, word))
+    if (strstr(c->unknown_word, word))
         return;
     if (n + sizeof word + 2 >= sizeof c->unknown_word) /* there is no room to name it */
         return;
