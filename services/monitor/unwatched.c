@@ -46,7 +46,8 @@ static int resolve_one(struct marking *k, struct alert_row *row, int64_t now_wal
         return r < 0 ? r : 0;
     (void)buf_addf(&detail, "bridge %s is not configured any more", row->bridge);
     str_copy(str_from(buf_str(&detail)), row->detail, sizeof row->detail);
-    return alerts_post(k->m->db, ALERTS_SINK_ALL, row, false, now_wall, &dropped);
+    r = alerts_note_change(k->m->db, row, false, now_wall);
+    return r == 0 ? alerts_post(k->m->db, ALERTS_SINK_ALL, row, false, now_wall, &dropped) : r;
 }
 
 static int resolve_alerts(struct marking *k, const char *bridge, int64_t now_wall)

@@ -14,8 +14,9 @@
 #include "common/store/store.h"
 #include "services/webhook-ingest/alert_write.h"
 
-/* Names that are kept apart. A sender may invent any number of them. */
-#define ARRIVALS_MAX 32
+/* Names that no setting has and that are kept apart: a sender may invent any number of them. Those of the settings all have
+ * their place. */
+#define STRANGERS_MAX 32
 /* One refused webhook is a test, and a retry of it comes within seconds. */
 #define REFUSED_MIN 3
 /* Nobody has sent anything for so long: the alert is over. */
@@ -40,6 +41,7 @@ struct recorded {
 
 struct arrival {
     char bridge[BRIDGES_NAME_MAX];
+    bool is_configured;
     int64_t refused; /* in a row */
     int64_t first_refused_ms, refused_ms;
     int64_t first_ours_ms, ours_ms; /* a sender that presented a token of ours, taken or not */
@@ -54,7 +56,8 @@ struct arrival_alert {
     int64_t alert_after_ms;
     int64_t again_ms; /* boot ms before which the state is left alone */
     pthread_mutex_t lock;
-    struct arrival of[ARRIVALS_MAX]; /* under the lock */
+    struct arrival *of; /* under the lock, as all below. An entry keeps its index */
+    int n, cap;
 };
 
 static int64_t now_ms(const struct arrival_alert *a)
@@ -76,27 +79,66 @@ static bool is_raised(const struct arrival *e)
     return e->recorded.raised[REFUSED] || e->recorded.raised[UNWATCHED];
 }
 
-/* The entry of that name; a new one takes the place of the one that has been quiet for the longest and is no alert. NULL:
- * there is no place. */
-static struct arrival *entry_of(struct arrival_alert *a, struct str bridge)
+/* A place for one more; NULL: there is no memory. */
+static struct arrival *add_entry(struct arrival_alert *a)
+{
+    if (a->n == a->cap) {
+        int cap = a->cap ? 2 * a->cap : STRANGERS_MAX;
+        struct arrival *of = mem_realloc(a->of, (size_t)cap * sizeof *of);
+
+        if (!of)
+            return NULL;
+        a->of = of;
+        a->cap = cap;
+    }
+    return &a->of[a->n++];
+}
+
+/* Whose place a stranger may have: one without a token before one with a token, and the quietest of them. */
+static bool goes_before(const struct arrival *e, const struct arrival *other)
+{
+    if ((e->ours_ms == 0) != (other->ours_ms == 0))
+        return e->ours_ms == 0;
+    return newest_ms(e) < newest_ms(other);
+}
+
+/* A place for a name that no setting has; @is_ours: its sender has a token. NULL: there is none. */
+static struct arrival *stranger_entry(struct arrival_alert *a, bool is_ours)
 {
     struct arrival *place = NULL;
+    int strangers = 0;
 
-    if (bridge.n == 0 || bridge.n >= sizeof place->bridge)
-        return NULL;
-    for (int i = 0; i < ARRIVALS_MAX; i++) {
+    for (int i = 0; i < a->n; i++) {
         struct arrival *e = &a->of[i];
 
-        if (str_eq(bridge, e->bridge))
-            return e;
-        if (!is_raised(e) && !e->busy && (!place || newest_ms(e) < newest_ms(place)))
+        strangers += !e->is_configured;
+        if (!e->is_configured && !is_raised(e) && !e->busy && (!place || goes_before(e, place)))
             place = e;
     }
-    if (!place)
+    if (strangers < STRANGERS_MAX)
+        return add_entry(a);
+    return place && (is_ours || place->ours_ms == 0) ? place : NULL;
+}
+
+/* The entry of that name, a new one where there is none. NULL: there is no place. */
+static struct arrival *entry_of(struct arrival_alert *a, struct str bridge, bool is_configured, bool is_ours)
+{
+    struct arrival *e;
+
+    if (bridge.n == 0 || bridge.n >= sizeof e->bridge)
         return NULL;
-    *place = (struct arrival){ 0 };
-    str_copy(bridge, place->bridge, sizeof place->bridge);
-    return place;
+    for (int i = 0; i < a->n; i++) {
+        if (str_eq(bridge, a->of[i].bridge)) {
+            a->of[i].is_configured = is_configured;
+            return &a->of[i];
+        }
+    }
+    e = is_configured ? add_entry(a) : stranger_entry(a, is_ours);
+    if (!e)
+        return NULL;
+    *e = (struct arrival){ .is_configured = is_configured };
+    str_copy(bridge, e->bridge, sizeof e->bridge);
+    return e;
 }
 
 static void note_refused(struct arrival *e, int64_t now, int status, const char *detail, struct str peer)
@@ -108,26 +150,26 @@ static void note_refused(struct arrival *e, int64_t now, int status, const char 
                    peer.p ? peer.p : "");
 }
 
-void arrival_alert_refused(struct arrival_alert *a, struct str bridge, int status, const char *detail,
-                           struct str peer)
+void arrival_alert_refused(struct arrival_alert *a, struct str bridge, bool is_configured, int status,
+                           const char *detail, struct str peer)
 {
     struct arrival *e;
 
     if (status < 400 || status >= 500)
         return;
     (void)pthread_mutex_lock(&a->lock);
-    e = entry_of(a, bridge);
+    e = entry_of(a, bridge, is_configured, false);
     if (e)
         note_refused(e, now_ms(a), status, detail, peer);
     (void)pthread_mutex_unlock(&a->lock);
 }
 
-static void note_ours(struct arrival_alert *a, struct str bridge, bool taken)
+static void note_ours(struct arrival_alert *a, struct str bridge, bool is_configured, bool taken)
 {
     struct arrival *e;
 
     (void)pthread_mutex_lock(&a->lock);
-    e = entry_of(a, bridge);
+    e = entry_of(a, bridge, is_configured, true);
     if (e) {
         e->ours_ms = now_ms(a);
         e->first_ours_ms = e->first_ours_ms == 0 ? e->ours_ms : e->first_ours_ms;
@@ -136,14 +178,14 @@ static void note_ours(struct arrival_alert *a, struct str bridge, bool taken)
     (void)pthread_mutex_unlock(&a->lock);
 }
 
-void arrival_alert_accepted(struct arrival_alert *a, struct str bridge)
+void arrival_alert_accepted(struct arrival_alert *a, struct str bridge, bool is_configured)
 {
-    note_ours(a, bridge, true);
+    note_ours(a, bridge, is_configured, true);
 }
 
 void arrival_alert_astray(struct arrival_alert *a, struct str bridge)
 {
-    note_ours(a, bridge, false);
+    note_ours(a, bridge, false, false);
 }
 
 /* ---- deciding -------------------------------------------------------------------------------- */
@@ -274,7 +316,7 @@ static bool take_entry(struct arrival_alert *a, int i, int64_t now, struct arriv
     bool busy;
 
     (void)pthread_mutex_lock(&a->lock);
-    busy = a->of[i].bridge[0] && !is_idle(&a->of[i], now);
+    busy = !is_idle(&a->of[i], now);
     a->of[i].busy = busy;
     *ret = a->of[i];
     (void)pthread_mutex_unlock(&a->lock);
@@ -292,14 +334,25 @@ static void put_back(struct arrival_alert *a, int i, const struct arrival *e)
     (void)pthread_mutex_unlock(&a->lock);
 }
 
+static int entries(struct arrival_alert *a)
+{
+    int n;
+
+    (void)pthread_mutex_lock(&a->lock);
+    n = a->n;
+    (void)pthread_mutex_unlock(&a->lock);
+    return n;
+}
+
 void arrival_alert_second(struct arrival_alert *a)
 {
     int64_t now = now_ms(a), wait_ms;
-    int r = 0;
+    int r = 0, n;
 
     if (now < a->again_ms)
         return;
-    for (int i = 0; r == 0 && i < ARRIVALS_MAX; i++) {
+    n = entries(a);
+    for (int i = 0; r == 0 && i < n; i++) {
         struct arrival e;
 
         if (!take_entry(a, i, now, &e))
@@ -321,8 +374,9 @@ static int on_row(void *ctx, const struct alert_row *row)
     int64_t now = now_ms(a);
 
     for (int k = 0; k < ALERT_N; k++) {
-        struct arrival *e =
-            strcmp(row->name, alert_kind_text(kinds[k])) == 0 ? entry_of(a, str_from(row->bridge)) : NULL;
+        struct arrival *e = strcmp(row->name, alert_kind_text(kinds[k])) == 0
+                                ? entry_of(a, str_from(row->bridge), false, true)
+                                : NULL;
 
         if (!e)
             continue;
@@ -365,5 +419,6 @@ void arrival_alert_close(struct arrival_alert *a)
         return;
     state_store_close(&a->state);
     (void)pthread_mutex_destroy(&a->lock);
+    mem_free(a->of);
     mem_free(a);
 }

@@ -15,11 +15,12 @@ struct arrival_alert;
 int arrival_alert_open(struct app *app, const char *store, int64_t alert_after_ms,
                        struct arrival_alert **ret);
 void arrival_alert_close(struct arrival_alert *a); /* NULL is nothing */
-/* A webhook of that bridge was answered with a status from 400 on, for @detail. An empty bridge is none. */
-void arrival_alert_refused(struct arrival_alert *a, struct str bridge, int status, const char *detail,
-                           struct str peer);
+/* A webhook of that bridge was answered with a status from 400 on, for @detail. An empty bridge is none. Bridges that the
+ * settings name (@is_configured) are all kept; of other names some, and those without a token first give way. */
+void arrival_alert_refused(struct arrival_alert *a, struct str bridge, bool is_configured, int status,
+                           const char *detail, struct str peer);
 /* … was stored, or had been before. */
-void arrival_alert_accepted(struct arrival_alert *a, struct str bridge);
+void arrival_alert_accepted(struct arrival_alert *a, struct str bridge, bool is_configured);
 /* … was refused because no bridge of that name is configured, and its sender presented the token of another one. */
 void arrival_alert_astray(struct arrival_alert *a, struct str bridge);
 /* Each second: raises and resolves. While the state cannot take it, it is tried again. May wait for the store; any thread, one at a time. */

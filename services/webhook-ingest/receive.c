@@ -59,7 +59,8 @@ static void note_arrival(struct receiver *r, struct http_req *http, const struct
     if (f->status == 404 && f->bridge.p && sources_know(r->o.sources, &headers, http_req_query(http)))
         arrival_alert_astray(r->o.arrivals, f->bridge);
     else
-        arrival_alert_refused(r->o.arrivals, f->bridge, f->status, f->detail, f->peer);
+        arrival_alert_refused(r->o.arrivals, f->bridge, sources_name(r->o.sources, f->bridge), f->status,
+                              f->detail, f->peer);
 }
 
 static void note(struct receiver *r, struct http_req *http, enum refusal_reason reason, int status,
@@ -130,7 +131,8 @@ static void on_refused(void *ctx, const struct http_refused *why)
         f.bridge = bridge_of(r, why->req);
     }
     ingest_metrics_answered(why->status);
-    arrival_alert_refused(r->o.arrivals, f.bridge, why->status, why->detail, f.peer);
+    arrival_alert_refused(r->o.arrivals, f.bridge, sources_name(r->o.sources, f.bridge), why->status,
+                          why->detail, f.peer);
     refusals_note(&r->refusals, &f, loop_now_ms(app_loop(r->o.app)));
 }
 
@@ -364,7 +366,7 @@ static void note_taken(const struct receiver *r, const struct request *q)
     const struct source *s = sources_find(r->o.sources, str_from(q->bridge));
 
     if (!s || !s->bridge || !s->driver || !s->driver->webhooks_only)
-        arrival_alert_accepted(r->o.arrivals, str_from(q->bridge));
+        arrival_alert_accepted(r->o.arrivals, str_from(q->bridge), s && s->bridge);
 }
 
 static void answer(struct receiver *r, const struct request *q)

@@ -108,6 +108,13 @@ const struct source *sources_find(const struct sources *s, struct str bridge)
     return s->set.config.n == 0 && bridge.p ? &s->other : NULL;
 }
 
+bool sources_name(const struct sources *s, struct str bridge)
+{
+    const struct source *source = sources_find(s, bridge);
+
+    return source && source->bridge;
+}
+
 bool sources_know(const struct sources *s, const struct webhook_request *headers, struct str query)
 {
     for (int i = 0; i < s->set.n; i++) {

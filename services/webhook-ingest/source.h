@@ -32,6 +32,8 @@ void sources_reload(struct sources *s);
 
 /* NULL: no webhooks of such a bridge are taken. Valid until the next sources_reload(). */
 const struct source *sources_find(const struct sources *s, struct str bridge);
+/* Do the settings name this bridge? */
+bool sources_name(const struct sources *s, struct str bridge);
 /* The bridge of the path without a name: the first one. */
 struct str sources_default(const struct sources *s);
 /* Has this request a token of some bridge? With no token configured none has. */

@@ -1,7 +1,9 @@
 """One stack with several bridges (ZAPKEEP_BRIDGES): each with its own settings; one that hangs delays no other."""
 
+import contextlib
 import json
 import signal
+import sqlite3
 
 import pytest
 import secrets_watch
@@ -90,9 +92,12 @@ def test_the_file_is_read_anew(stack, two):
     two.write()
     two.reload(monitor)
     zk.wait_until("support is watched", lambda: two.connected("support") == 2)
+    two.control("sales", "POST", "/drop?session=demo-2&code=401")
+    zk.wait_until("its alert is on", lambda: alert_changes(stack, "sales") == [1])
     two.write(["support"])
     two.reload(monitor)
     zk.wait_until("sales is not watched", lambda: two.connected("sales") is None)
+    assert alert_changes(stack, "sales") == [1, 0]  # it has ended, for the sinks and in the list of before
     assert two.connected("support") == 2 and sweeps >= 1
     assert "reload-refused" in monitor.text() and monitor.running()
 
@@ -139,6 +144,11 @@ def test_webhooks_of_each_bridge(stack, two):
     assert [e["bridge"] for e in stack.events("--bridge", "support")] == ["support"]
     tapped = stack.cli_json("tap", "--from", "1", "--count", "1", "--timeout", "10s", "--bridge", "support")
     assert [e["bridge"] for e in tapped] == ["support"]
+
+
+def alert_changes(stack, bridge):
+    with contextlib.closing(sqlite3.connect(f"file:{stack.data}/state.db?mode=ro", uri=True)) as db:
+        return [row[0] for row in db.execute("SELECT firing FROM alert_change WHERE bridge = ? ORDER BY n", (bridge,))]
 
 
 def test_the_cli_names_a_bridge(stack, two):
@@ -235,6 +245,26 @@ def test_webhooks_that_reach_nobody_name_their_bridge(stack, two):
     zk.wait_until("support is watched again", lambda: two.connected("support") == 1)
     assert post("support", two.token("support")) == 200
     zk.wait_until("it is over", lambda: "alert webhooks-unwatched: bridge support" not in shown() and "webhooks-refused" not in shown())
+
+
+def test_neither_many_bridges_nor_strangers_hide_one_whose_webhooks_are_refused(stack):
+    """Others have webhooks taken, and somebody without a token invents names, all the time."""
+    many = Bridges(stack, [f"b{i}" for i in range(40)])
+    stack.ingest(WEBHOOKS_ALERT_AFTER="500ms")
+    stack.monitor()  # its bridges do not answer, and are known
+    zk.wait_until("all are known", lambda: len(stack.cli_json("bridges")) == 40)
+
+    def post(name, token):
+        return stack.post(zk.webhook(), f"/webhook/{name}", {"Authorization": f"Bearer {token}"}, token=False)[0]
+
+    def a_pass():
+        assert post("b0", "wrong") == 401
+        assert {post(name, many.token(name)) for name in many.names[1:]} == {200}
+        assert {post(f"invented-{i}", "wrong") for i in range(40)} == {404}
+        return "webhooks-refused" in stack.processes["ingest"].text()
+
+    zk.wait_until("b0 is an alert", a_pass)
+    assert [row["bridge"] for row in stack.cli_json("status") for alert in row["alerts"] if alert["alert"] == "webhooks-refused"] == ["b0"]
 
 
 def test_the_console_tells_sessions_of_one_id_apart(stack, two):
