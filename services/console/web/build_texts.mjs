@@ -15,7 +15,7 @@ export function orderOf(web) {
   const found = (pattern, of = sources) => new Set(of.flatMap((s) => [...s.matchAll(pattern)].map((m) => m[1])));
   const called = found(CALL);
   const otherwise = found(/'([a-z_.-]+)'/g, sources.map((s) => s.replace(CALL, '')));
-  const prefixes = [...found(/`([a-z_.]+\.)\$\{/g)];
+  const prefixes = [...found(/`([a-z_]+\.[a-z_.]*)\$\{/g)];
   const numbered = (key) => called.has(key) && !otherwise.has(key) && !prefixes.some((prefix) => key.startsWith(prefix));
   const sorted = Object.keys(en).sort((a, b) => (en[a] < en[b] ? -1 : 1));
   const named = sorted.filter((key) => !numbered(key));
