@@ -163,7 +163,7 @@ static void start_over(struct consumer *c)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static const char *open_words(int r)
+static const char *open_problem(int r)
 {
     return r == -ENOENT ? "there is no events.db yet, waiting for webhook-ingest to make it" : err_text(r);
 }
@@ -234,7 +234,7 @@ static void look(struct consumer *c)
     int r = open_reader(c);
 
     if (r != 0) {
-        fail(c, r, open_words(r));
+        fail(c, r, open_problem(r));
         return;
     }
     (void)store_watch_came(c->store_watch); /* this look is for them */

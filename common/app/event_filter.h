@@ -16,7 +16,7 @@ struct event_filter_list {
     struct str item[EVENT_FILTER_ITEMS_MAX];
     int n;
 };
-/* Reads @value, which is at @at in the line, as a list of at most @max items. @check (NULL: none) judges an item, which is at
+/* Reads @value, which is at @at in the line, as a list of at most @max items. @check (NULL: none) checks an item, which is at
  * @item_at in the line, and returns 0 or a negative. Returns 0, -ENOMEM, -EINVAL with a problem of @ini, or a negative of
  * @check. */
 int event_filter_list_read(struct event_filter_list *list, struct ini *ini, const char *at, const char *value,

@@ -67,8 +67,7 @@ struct json_value json_in_first(const struct json_path *paths, const struct json
 int json_in_each(struct json_value array, int (*on_item)(void *ctx, struct json_value item), void *ctx);
 
 /* The same with json_in_find() for each element in one walk: @ret (n of them) holds the values at @paths
- * below
- * @item when on_item is called. */
+ * below @item when on_item is called. */
 int json_in_each_find(struct json_value array, const struct json_path *paths, int n, struct json_value *ret,
                       int (*on_item)(void *ctx, struct json_value item), void *ctx);
 

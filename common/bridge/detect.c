@@ -1,5 +1,5 @@
 /*
- * Each driver judges the answers to its own probes alone. The first driver of the table that is sure is taken as soon
+ * Each driver classifies the answers to its own probes alone. The first driver of the table that is sure is taken as soon
  * as those before it have their answers; at the end a fallback counts, then the reasons for finding none.
  */
 #include "common/bridge/detect.h"

@@ -22,7 +22,7 @@ struct bridge_target {
     const char *ca_file;    /* PEM: https certificates are held against those alone; for the HTTP client */
 };
 
-/* One call, ready for the HTTP client. Texts are owned; request_fini() frees. Empty is legal. */
+/* One call, ready for the HTTP client. Texts are owned; bridge_request_fini() frees. Empty is legal. */
 struct bridge_request {
     const char *method; /* static: "GET", "POST", "DELETE" */
     struct buf url;

@@ -95,7 +95,7 @@ static void take_type(const struct hook_form *f, const struct json_value *v, str
             (enum event_type)(meaning == HOOK_IS_ACK ? meaning_of(f->acks, scalar(f, v, HOOK_ACK)) : meaning);
 }
 
-/* Some bridges say a state again and again; equal ones are told by this. */
+/* Some bridges repeat a state again and again; this recognizes the equal ones. */
 static int take_state_digest(const struct hook_form *f, const struct json_value *v, struct str bridge,
                              struct webhook *w)
 {

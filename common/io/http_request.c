@@ -1,7 +1,7 @@
 /*
  * One request, when all goes well:
  *   take_header   bytes are kept until the header is complete, then it is read
- *   begin         the handler's on_begin judges it by its header
+ *   begin         the handler's on_begin decides by its header
  *   take_body     bytes of the body
  *   hand_over     on_request; it answers at once or later, bytes of a next request wait meanwhile
  *   send_answer   the bytes of the answer go out

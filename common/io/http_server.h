@@ -2,7 +2,7 @@
  * Serving HTTP/1.1 on the loop: strict framing, limits for all and for each peer, time-outs, JSON errors,
  * answers given at once or later.
  *
- * One request: the header is read and held against the limits → on_begin judges it → the body is read (only
+ * One request: the header is read and held against the limits → on_begin decides → the body is read (only
  * now there is memory for it) → on_request → the handler answers with http_respond(), at once or from a later
  * callback. When a peer goes away first, the request stays valid until it is answered; the answer is dropped.
  */

@@ -1,5 +1,5 @@
 /*
- * Two pipes and a process; the memory goes with the last handle. The exit is told when both pipes are at their end too, so
+ * Two pipes and a process; the memory goes with the last handle. The exit is reported when both pipes are at their end too, so
  * that no line comes after it.
  */
 #include "common/io/proc_lines.h"

@@ -7,8 +7,7 @@
  *   worker    reconnect_claim()          takes sessions that are due
  *             reconnect_called()         the call is over
  *             reconnect_collect()        attempts that ended and sessions that were parked, each for one
- * publisher (R6:
- *                                        an attempt succeeds when the monitor saw the session connected)
+ *                                        publisher (R6: an attempt succeeds when the monitor saw the session connected)
  *   operator  reconnect_ask(), reconnect_park(), reconnect_unpark(), reconnect_outlook()
  *
  * Functions that change rows run inside the caller's transaction if there is one, else in their own;

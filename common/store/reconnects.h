@@ -1,7 +1,6 @@
 /*
  * The reconnection of each session, one row in state.db: a struct retry with its worker, park and place in
- * the queue. The transactions that
- * change it are in common/reconnect; these functions read and write rows.
+ * the queue. The transactions that change it are in common/reconnect; these functions read and write rows.
  *
  * Every function runs inside the caller's transaction if there is one, else in its own. An @on_row must not
  * write.

@@ -65,8 +65,7 @@ struct session_deletion {
     int64_t steady;
 };
 /* Call this before the bridge is asked to delete the session: webhooks that arrive from now on belong to the
- * deletion. Then either
- * sessions_remove() or, when the bridge refused, sessions_keep(). Each returns 0 or -errno. */
+ * deletion. Then either sessions_remove() or, when the bridge refused, sessions_keep(). Each returns 0 or -errno. */
 int sessions_begin_removal(struct db *db, const struct now *now, const char *bridge, const char *id);
 int sessions_keep(struct db *db, const char *bridge, const char *id);
 /* Longer than any call to a bridge. */

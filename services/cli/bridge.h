@@ -49,7 +49,7 @@ int cli_bridge_go_on(struct cli_bridge *b, enum bridge_op op, const char *id,
 int cli_bridge_sleep(struct cli_bridge *b, int64_t ms);
 
 /* The message for the result of a call, with the next step: a bridge_answer_kind or a negative. Prints one
- * line "<what>: …" and returns the exit code (unreachable for transport and a refused key, else not so). */
+ * line "<what>: …" and returns the exit code (unreachable for transport and a refused key, else condition not met). */
 int cli_bridge_problem(const struct cli_bridge *b, const char *what, int kind, const struct cli_reply *reply);
 /* "http://host:3000", without user and password. */
 char *cli_bridge_address(const struct cli_bridge *b, char *ret, size_t n);

@@ -104,7 +104,7 @@ void doctor_ingest(struct doctor *d, struct finding *f)
                     reply.body.data ? clean_text(reply.body.data) : "");
 }
 
-/* A body that is not JSON is refused after its signature was judged, and nothing is kept. */
+/* A body that is not JSON is refused after its signature was checked, and nothing is kept. */
 static void try_secret(struct doctor *d, struct finding *f)
 {
     CLEANUP(cli_reply_fini) struct cli_reply with = CLI_REPLY_NULL, without = CLI_REPLY_NULL;
@@ -134,7 +134,7 @@ static void try_secret(struct doctor *d, struct finding *f)
                     "webhooks signed with WEBHOOK_SECRET are accepted; others are refused");
 }
 
-/* A body that is not JSON by its Content-Type is refused after the token was judged, and nothing is kept. */
+/* A body that is not JSON by its Content-Type is refused after the token was checked, and nothing is kept. */
 static void try_token(struct doctor *d, struct finding *f)
 {
     CLEANUP(cli_reply_fini) struct cli_reply with = CLI_REPLY_NULL, without = CLI_REPLY_NULL;

@@ -6,7 +6,7 @@
 #include "common/ops/subscription.h"
 #include "services/cli/doctor.h"
 
-static void judge(const struct doctor *d, const struct subscription_overview *o, struct finding *f)
+static void decide(const struct doctor *d, const struct subscription_overview *o, struct finding *f)
 {
     char text[BRIDGES_DETAIL_MAX], age[32];
 
@@ -55,5 +55,5 @@ void doctor_webhooks(struct doctor *d, struct finding *f)
     else if (r != 0 || is_empty(&all))
         finding_set(f, FINDING_SKIP, "", "not read yet: `zapkeep bridge check` does it at once");
     else
-        judge(d, &all, f);
+        decide(d, &all, f);
 }

@@ -16,7 +16,7 @@ void child_cli_export(const struct console_settings *s);
  * never taken for a flag: bridges and operators choose names. The spec's argv is ignored. Returns 0 or -errno. */
 int child_cli_start(const struct console_context *c, const char *const *words, const char *const *arguments,
                     const struct proc_lines_spec *spec, struct proc_lines **ret);
-/* The way in which the CLI is told a session: "BRIDGE/ID". Returns @ret. */
+/* A session as an argument of the CLI: "BRIDGE/ID". Returns @ret. */
 const char *child_cli_session(const char *bridge, const char *session, char *ret, size_t n);
 /* A sentence about a child that ended so. @last_error: its last line. Returns @ret. */
 const char *child_cli_problem(int status, const char *last_error, char *ret, size_t n);

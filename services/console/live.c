@@ -287,7 +287,7 @@ static bool is_same_alert(const struct alert_row *a, const struct alert_row *b)
            strcmp(a->session, b->session) == 0;
 }
 
-/* Grouped ones are told by their group. */
+/* Their group publishes the grouped ones. */
 static int on_alert(void *ctx, const struct alert_row *row)
 {
     struct live *l = ctx;

@@ -1,7 +1,7 @@
 /*
  * Server-sent events: the changes, for everybody who watches. Every second, and sooner when the kernel says that state.db
  * was written, the rows are compared with those of before; the bus is not needed. A watcher whose connection is full misses
- * what does not fit, and is told to load everything anew ("hello" with "resync").
+ * what does not fit, and gets a request to load everything anew ("hello" with "resync").
  */
 #pragma once
 

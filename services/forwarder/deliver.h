@@ -46,8 +46,7 @@ const struct dest_breaker *deliver_breaker(const struct deliver *d);
 /* An operator wants it tried now. */
 void deliver_retry_now(struct deliver *d);
 /* Sends one test event, which is not of the log. @done fires once; @t is NULL when the
- * deliver is closed before there is an answer. Returns 0 or
- * -errno. */
+ * deliver is closed before there is an answer. Returns 0 or -errno. */
 struct deliver_test {
     int64_t took_ms;
     struct delivery_error error; /* status and detail also of a good answer */

@@ -68,7 +68,7 @@ struct bridge_status {
 /* Takes over @row, so that a restart in an incident goes on with it. */
 void bridge_status_load(struct bridge_status *s, const struct bridge_row *row, int64_t now_ms);
 
-/* In trouble: its sessions are not judged one by one. */
+/* In trouble: its sessions are not decided one by one. */
 bool bridge_status_is_quiet(const struct bridge_status *s);
 bool bridge_status_is_up(const struct bridge_status *s);
 /* No program of this data folder is dead, as far as this bridge shows them. */

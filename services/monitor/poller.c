@@ -246,7 +246,7 @@ static void on_list(void *ctx, const struct http_answer *a)
         take_list(s, a);
 }
 
-/* Names without states: sessions that nobody has told of become known; then each is asked for, even if the list failed. */
+/* Names without states: sessions that were not known become known; then each is asked for, even if the list failed. */
 static void on_names(void *ctx, const struct http_answer *a)
 {
     struct poller *s = ctx;

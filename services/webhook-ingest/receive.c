@@ -141,7 +141,7 @@ static void on_refused(void *ctx, const struct http_refused *why)
 static struct check_result check(struct receiver *r, struct http_req *http)
 {
     static const struct tokens none;
-    /* A path that is none of a webhook is judged by the default bridge's token: its sender may be known, and is kept. */
+    /* A path that is none of a webhook is checked with the default bridge's token: its sender may be known, and is kept. */
     struct str bridge = bridge_of(r, http);
     const struct source *s = sources_find(r->o.sources, bridge.p ? bridge : sources_default(r->o.sources));
     const struct check_input input = { .method = http_req_method(http),
