@@ -2,7 +2,8 @@
  * Whether state.db accepts the monitor's writes: logged when it changes, counted, shown in /health. After a failed
  * sync the content of the disk is unknown, so the owner must open it anew.
  * The other services have common/app/state_store.h for that. The monitor's parts are made from the store's rows, so
- * they are opened and closed with it (parts.h), and an outage of it is an alert (store_outage.h).
+ * they are opened and closed with it (parts.h): that kit closes the store by itself, and the parts still hold it then. An outage
+ * of the store is an alert here (store_outage.h), where the kit logs a line.
  */
 #pragma once
 
