@@ -41,6 +41,8 @@ static void a_peer_has_its_part(void **state)
     }
     assert_int_equal(http_quota_used(q, HTTP_USE_HEADERS), 801);
     http_quota_give(q, p[0], HTTP_USE_HEADERS, 400);
+    assert_int_equal(http_quota_take(q, p[0], HTTP_USE_HEADERS, 200),
+                     0); /* its own part is free again, too */
     assert_int_equal(http_quota_take(q, p[2], HTTP_USE_HEADERS, 399), 0);
     assert_int_equal(http_quota_take(q, p[2], HTTP_USE_UNVERIFIED, 100), 0); /* uses are apart */
     assert_int_equal(http_quota_take(q, p[1], HTTP_USE_UNVERIFIED, 1), HTTP_QUOTA_ALL);
