@@ -30,6 +30,7 @@ target_compile_options(zk_flags INTERFACE
   -fno-common -fstack-protector-strong -fstack-clash-protection -fPIE
   $<$<STREQUAL:${CMAKE_SYSTEM_PROCESSOR},x86_64>:-fcf-protection>)
 target_link_options(zk_flags INTERFACE -pie -Wl,-z,relro,-z,now)
+target_link_libraries(zk_flags INTERFACE m) # without optimisation trunc() is a call
 if(ZK_SANITIZE OR ZK_FUZZ)
   target_compile_options(zk_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(zk_flags INTERFACE -fsanitize=address,undefined)

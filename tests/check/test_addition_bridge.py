@@ -112,7 +112,7 @@ def add_driver(tree):
 
 def build(tree):
     build_dir = os.path.join(tree, "build")
-    run("cmake", "-S", tree, "-B", build_dir, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DZK_TESTS=OFF",
+    run("cmake", "-S", tree, "-B", build_dir, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_C_FLAGS_DEBUG=-O0", "-DZK_TESTS=OFF",
         stdout=subprocess.DEVNULL)
     run("ninja", "-C", build_dir, "bin/zapkeep", "bin/zapkeep-monitor", "bin/zapkeep-reconnect", stdout=subprocess.DEVNULL)
     return os.path.join(build_dir, "bin")

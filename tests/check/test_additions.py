@@ -158,7 +158,8 @@ def add_line(tree, name, anchor, line):
 
 def build(tree, programs):
     folder = os.path.join(tree, "build")
-    subprocess.run(["cmake", "-S", tree, "-B", folder, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DZK_TESTS=OFF"],
+    subprocess.run(["cmake", "-S", tree, "-B", folder, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_C_FLAGS_DEBUG=-O0",
+                    "-DZK_TESTS=OFF"],
                    check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["ninja", "-C", folder, *(f"bin/{p}" for p in programs)], check=True, stdout=subprocess.DEVNULL)
     return os.path.join(folder, "bin")
