@@ -118,7 +118,7 @@ def build(tree):
     return os.path.join(build_dir, "bin")
 
 
-def wait_for(what, condition, patience=40):
+def wait_for(what, condition, patience=60):
     end = time.monotonic() + patience
     while not condition():
         assert time.monotonic() < end, what

@@ -8,6 +8,7 @@ Run it as   /usr/bin/python3 tests/check/test_additions.py   (takes a build: abo
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -21,9 +22,12 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Below the ports that the kernel gives to outgoing connections: what is free now is free when the program wants it."""
+    while True:
+        port = random.randrange(30000, 32700)
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            return port
 
 
 class Program:
@@ -38,7 +42,7 @@ class Program:
     def __enter__(self):
         self.file = open(os.path.join(self.data, "log"), "w+")
         self.process = subprocess.Popen(self.argv, env=self.env, stdout=self.file, stderr=self.file)
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         while "listening" not in self.log():
             assert self.process.poll() is None and time.monotonic() < end, self.log()
             time.sleep(0.1)
@@ -83,7 +87,7 @@ def use_metric(bin_dir):
 
 def use_column(bin_dir):
     with Program(bin_dir, "zapkeep-monitor", WHATSAPP_API_URL="http://127.0.0.1:1") as monitor:
-        end = time.monotonic() + 30
+        end = time.monotonic() + 60
         columns = {}
         while "dummy" not in columns and time.monotonic() < end:
             with contextlib.closing(sqlite3.connect(os.path.join(monitor.data, "state.db"))) as db:
