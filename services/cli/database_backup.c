@@ -29,11 +29,11 @@ int database_backup(const struct cli_settings *s)
         return cli_store_problem(where, STATE_DB_FILE, r);
     return cli_problem(
         EXIT_USAGE,
-        "nothing was copied: the store is a PostgreSQL database, which is copied by its own tools: pg_dump "
-        "--format=custom --file=FILE (all parts at one instant, while everything runs), or pg_basebackup "
-        "with "
-        "archived WAL (archive_mode, archive_command), which also keeps the minutes since; restore it with "
-        "pg_restore, then look at zapkeep store status");
+        "nothing was copied: the store is a PostgreSQL database, which is copied by its own tools, while "
+        "everything runs and all parts at one instant:\n\n"
+        "    pg_dump --format=custom --schema='zapkeep*' --file=zapkeep.dump \"$ZAPKEEP_STORE\"\n\n"
+        "or pg_basebackup with archived WAL (archive_mode, archive_command), which also keeps the minutes "
+        "since. zapkeep restore says how it is put back");
 }
 
 int database_restore(const struct cli_settings *s)
@@ -42,8 +42,11 @@ int database_restore(const struct cli_settings *s)
         return EXIT_GO_ON;
     return cli_problem(
         EXIT_USAGE,
-        "nothing was changed: the store is a PostgreSQL database. Stop zapkeep on all machines, pg_restore "
-        "--clean --if-exists --dbname=… FILE of pg_dump into it (or start the server from a base backup), "
-        "look at zapkeep "
-        "store status, then start zapkeep");
+        "nothing was changed: the store is a PostgreSQL database. Stop zapkeep on all machines, put the dump "
+        "into it in place of what is there (the first line; an empty database needs it not) or start the "
+        "server from a base backup, look at it, then start zapkeep:\n\n"
+        "    psql \"$ZAPKEEP_STORE\" -c 'DROP SCHEMA IF EXISTS zapkeep, zapkeep_state, zapkeep_events, "
+        "zapkeep_forward CASCADE'\n"
+        "    pg_restore --single-transaction --dbname=\"$ZAPKEEP_STORE\" zapkeep.dump\n"
+        "    zapkeep store status");
 }

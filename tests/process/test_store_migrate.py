@@ -17,7 +17,7 @@ from forwarding import post_events
 from zk import wait_until, webhook
 
 PARTS = ("state", "events", "forward")
-# Of an engine alone: its clock, and whether it can write.
+# Of an engine alone: its clock, and whether it can write. (And the place of a database, a row of meta.)
 OWN = {("state", "steady")}
 # Of a move that is killed in its middle.
 EVENTS = 6000
@@ -47,7 +47,7 @@ def rows_of(folder):
         for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             if (part, table) in OWN:
                 continue
-            rows = [r for r in db.execute(f"SELECT * FROM \"{table}\"") if "store.migrate" not in r and r[0] != "audit"]
+            rows = [r for r in db.execute(f"SELECT * FROM \"{table}\"") if "store.migrate" not in r and r[0] not in ("audit", "place")]
             if (part, table) == ("forward", "destination"):
                 names = [c[1] for c in db.execute("PRAGMA table_info(destination)")]
                 at, bits = names.index("floor"), names.index("done")

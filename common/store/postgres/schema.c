@@ -17,6 +17,7 @@
 #include "common/store/postgres/connection.h"
 #include "common/store/postgres/in_use.h"
 #include "common/store/postgres/move_copy.h"
+#include "common/store/postgres/place.h"
 
 #define DECLS                          DECL_KEY, DECL_1, DECL
 #define DECL_KEY(kind, column, member) #column " " DECL_##kind ", "
@@ -363,8 +364,10 @@ int pg_schema_check(struct pg_db *d)
 
     if (r != 0)
         return r;
-    if (version == pg_schema_known())
-        return pg_in_use_share(d);
+    if (version == pg_schema_known()) {
+        r = pg_place_check(d);
+        return r == 0 ? pg_in_use_share(d) : r;
+    }
     if (version <= 0)
         return version == 0 ? -ENOENT : -EINPROGRESS;
     return version > pg_schema_known() ? -EPROTONOSUPPORT : -EPROTOTYPE;
