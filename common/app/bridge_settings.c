@@ -58,5 +58,5 @@ struct bridge_target bridge_settings_target(const struct bridge_settings *s)
 void bridge_target_prepare(const struct bridge_target *t, struct http_client *client)
 {
     if (t->ca_file && *t->ca_file)
-        http_client_set_peer(client, &(struct http_peer){ .ca_file = t->ca_file });
+        http_client_set_peer(client, &(struct http_client_peer){ .ca_file = t->ca_file });
 }

@@ -423,7 +423,7 @@ int destination_config_settle(struct destination_config *d, struct buf *problem)
     if (r == 0)
         r = delivery_secrets(d->secret, &d->target.secrets, problem);
     d->filter.bridge = d->bridge;
-    d->peer = (struct http_peer){ d->ca, d->client_cert, d->client_key, d->proxy };
+    d->peer = (struct http_client_peer){ d->ca, d->client_cert, d->client_key, d->proxy };
     d->target.headers = d->headers.len ? buf_str(&d->headers) : NULL;
     d->target.url = d->url;
     d->target.token = d->token;

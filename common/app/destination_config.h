@@ -25,7 +25,7 @@ struct destination_config {
     char name[FORWARD_NAME_MAX];
     char *client_cert, *client_key, *proxy; /* owned, may be NULL, as the next */
     struct buf headers;                     /* "Name: value\n" lines */
-    struct http_peer peer;                  /* points into these and ca */
+    struct http_client_peer peer;           /* points into these and ca */
     char *url, *token, *secret, *ca;        /* owned; url is complete, the others may be "" */
     char *bridge;                           /* owned, may be NULL */
     struct destination_filter filter;

@@ -32,7 +32,7 @@
 struct http_client {
     struct http_driver *driver;
     struct list calls; /* in flight */
-    struct http_peer peer;
+    struct http_client_peer peer;
     /* That of the first call: a destination has one URL, and to parse it for each delivery takes 12,000 instructions (callgrind). */
     char *url;
     CURLU *parsed; /* NULL: curl makes no sense of it */
@@ -337,12 +337,12 @@ static const char *or_null(const char *s)
     return s && *s ? s : NULL;
 }
 
-void http_client_set_peer(struct http_client *c, const struct http_peer *peer)
+void http_client_set_peer(struct http_client *c, const struct http_client_peer *peer)
 {
-    c->peer = (struct http_peer){ .ca_file = or_null(peer->ca_file),
-                                  .cert_file = or_null(peer->cert_file),
-                                  .key_file = or_null(peer->key_file),
-                                  .proxy = or_null(peer->proxy) };
+    c->peer = (struct http_client_peer){ .ca_file = or_null(peer->ca_file),
+                                         .cert_file = or_null(peer->cert_file),
+                                         .key_file = or_null(peer->key_file),
+                                         .proxy = or_null(peer->proxy) };
 }
 
 void http_client_close(struct http_client *c)

@@ -14,7 +14,7 @@ struct http_call;
 int http_client_open(struct loop *l, int max_connections, struct http_client **ret);
 /* Before the first call; once. Texts are borrowed. A file that is no PEM makes every https call fail with
  * HTTP_E_CONNECT. */
-void http_client_set_peer(struct http_client *c, const struct http_peer *peer);
+void http_client_set_peer(struct http_client *c, const struct http_client_peer *peer);
 /* Cancels the calls in flight (callbacks fire with HTTP_E_CANCELLED before this returns), then frees. NULL is
  * nothing. */
 void http_client_close(struct http_client *c);

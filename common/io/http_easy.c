@@ -10,7 +10,7 @@
 #define SMALL_ANSWER     ((int64_t)64 * 1024)
 #define BUFFER_BYTES_MIN 1024
 
-CURL *http_easy_new(const struct http_peer *peer)
+CURL *http_easy_new(const struct http_client_peer *peer)
 {
     CURL *e = curl_easy_init();
 

@@ -58,7 +58,7 @@ struct http_answer {
 };
 
 /* How the peer is reached and known. NULL or "": as by default. */
-struct http_peer {
+struct http_client_peer {
     const char *ca_file;   /* PEM: https certificates are held against those alone, not the system's */
     const char *cert_file; /* PEM: our certificate for a server that asks for one */
     const char *key_file;  /* its key; NULL: in the same file */

@@ -25,7 +25,7 @@ struct status_session {
     int64_t due_at; /* wall ms of the next attempt, 0: none is due */
 };
 
-struct bridge_status {
+struct bridge_summary {
     struct bridge_row row;
     bool monitor_dead;      /* it was started here, and gives no sign of life … */
     int64_t monitor_age_ms; /* … since so long; 0: not known */
@@ -51,7 +51,7 @@ struct status_source {
 /* The folder whose signs of life tell which program is dead; "": none does, for with a database another machine's may be at work. */
 const char *status_alive_dir(const struct app_settings *app);
 /* Returns 0 or a negative. */
-int status_read(const struct status_source *source, const struct bridge_row *row, struct bridge_status *ret);
+int status_read(const struct status_source *source, const struct bridge_row *row, struct bridge_summary *ret);
 
 /* ---- problems ------------------------------------------------------------------------------------ */
 
@@ -98,7 +98,7 @@ struct problems {
 /* How grave it is that a session is in this state: the lower, the graver; 0: it is not down. */
 int status_gravity(enum session_state state);
 /* Adds those of one bridge. */
-void status_problems(const struct bridge_status *b, struct problems *ret);
+void status_problems(const struct bridge_summary *b, struct problems *ret);
 /* Adds the alerts that status_problems() shows for no bridge: of the disk, of a destination, of a bridge that nobody watches.
  * @with_destinations: those of destinations, too, for a caller that does not show the destinations by themselves. Returns 0
  * or a negative. */

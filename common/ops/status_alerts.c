@@ -36,7 +36,7 @@ static void add(const struct alert_row *a, struct problems *ret)
     str_copy(str_from(a->session), item->session, sizeof item->session);
 }
 
-void status_add_alerts(const struct bridge_status *b, struct problems *ret)
+void status_add_alerts(const struct bridge_summary *b, struct problems *ret)
 {
     int shown = b->n_alerts < STATUS_ALERTS_MAX ? (int)b->n_alerts : STATUS_ALERTS_MAX;
 

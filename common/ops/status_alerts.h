@@ -4,4 +4,4 @@
 #include "common/ops/status.h"
 
 /* Adds the alerts of one bridge. */
-void status_add_alerts(const struct bridge_status *b, struct problems *ret);
+void status_add_alerts(const struct bridge_summary *b, struct problems *ret);

@@ -66,14 +66,14 @@ int status_gravity(enum session_state state)
     return (size_t)state < ARRAY_LEN(gravity) ? gravity[state] : 0;
 }
 
-static const char *for_how_long(const struct bridge_status *b, int64_t since, char *ret, size_t n)
+static const char *for_how_long(const struct bridge_summary *b, int64_t since, char *ret, size_t n)
 {
     int64_t ms = since > 0 && b->now.wall_ms > since ? b->now.wall_ms - since : 0;
 
     return text_age(ms, ret, n);
 }
 
-static void add_bridge(const struct bridge_status *b, struct problems *p)
+static void add_bridge(const struct bridge_summary *b, struct problems *p)
 {
     const struct bridge_row *row = &b->row;
     char ago[32];
@@ -96,7 +96,7 @@ static void add_bridge(const struct bridge_status *b, struct problems *p)
             row->name);
 }
 
-static void add_services(const struct bridge_status *b, struct problems *p)
+static void add_services(const struct bridge_summary *b, struct problems *p)
 {
     const struct bridge_row *row = &b->row;
     char ago[32];
@@ -125,7 +125,7 @@ static void add_services(const struct bridge_status *b, struct problems *p)
 }
 
 /* Only while a session waits for an attempt; a bridge that is down, or stale, has been named. */
-static void add_attempts(const struct bridge_status *b, struct problems *p)
+static void add_attempts(const struct bridge_summary *b, struct problems *p)
 {
     enum why why = b->verdict.why;
 
@@ -138,7 +138,7 @@ static void add_attempts(const struct bridge_status *b, struct problems *p)
                    0, b->row.no_reconnect_method);
 }
 
-static void add_sessions(const struct bridge_status *b, struct problems *p)
+static void add_sessions(const struct bridge_summary *b, struct problems *p)
 {
     int64_t all = 0;
     int shown = b->n_down < STATUS_DOWN_MAX ? (int)b->n_down : STATUS_DOWN_MAX;
@@ -160,7 +160,7 @@ static void add_sessions(const struct bridge_status *b, struct problems *p)
     str_copy(str_from(names), down->names, sizeof down->names);
 }
 
-static void add_unwatched(const struct bridge_status *b, struct problems *p)
+static void add_unwatched(const struct bridge_summary *b, struct problems *p)
 {
     int64_t all = 0;
 
@@ -172,7 +172,7 @@ static void add_unwatched(const struct bridge_status *b, struct problems *p)
         b->row.name, (long long)all);
 }
 
-void status_problems(const struct bridge_status *b, struct problems *ret)
+void status_problems(const struct bridge_summary *b, struct problems *ret)
 {
     if (b->row.unwatched_since > 0) {
         add_unwatched(b, ret);

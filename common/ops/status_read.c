@@ -8,7 +8,7 @@
 
 struct reading {
     const struct status_source *source;
-    struct bridge_status *status;
+    struct bridge_summary *status;
     int r;
 };
 
@@ -20,7 +20,7 @@ static bool is_worse(const struct status_session *a, const struct status_session
 }
 
 /* Keeps the worst, in order. */
-static void keep(struct bridge_status *b, const struct status_session *s)
+static void keep(struct bridge_summary *b, const struct status_session *s)
 {
     int n = b->n_down < STATUS_DOWN_MAX ? (int)b->n_down : STATUS_DOWN_MAX, at = n;
 
@@ -62,7 +62,7 @@ static int on_session(void *ctx, const struct session_row *row)
 static int on_alert(void *ctx, const struct alert_row *a)
 {
     struct reading *reading = ctx;
-    struct bridge_status *b = reading->status;
+    struct bridge_summary *b = reading->status;
 
     if (!a->grouped && b->n_alerts++ < STATUS_ALERTS_MAX)
         b->alerts[b->n_alerts - 1] = *a;
@@ -74,13 +74,13 @@ const char *status_alive_dir(const struct app_settings *app)
     return store_is_server(app_store(app)) ? "" : app->data_dir;
 }
 
-int status_read(const struct status_source *source, const struct bridge_row *row, struct bridge_status *ret)
+int status_read(const struct status_source *source, const struct bridge_row *row, struct bridge_summary *ret)
 {
     struct reading reading = { .source = source, .status = ret };
     struct retry_bridge view;
     int r;
 
-    *ret = (struct bridge_status){ .row = *row, .policy = reconnect_policy_of(row), .now = source->now };
+    *ret = (struct bridge_summary){ .row = *row, .policy = reconnect_policy_of(row), .now = source->now };
     ret->monitor_dead =
         heartbeat_find(source->data_dir, "monitor", source->clock, &ret->monitor_age_ms) == HEARTBEAT_DEAD;
     r = sessions_count(source->db, row->name, ret->sessions);

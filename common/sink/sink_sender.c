@@ -169,7 +169,7 @@ int sink_sender_open(struct loop *l, const struct sink_config *config, struct si
         return r;
     }
     if (s->http)
-        http_client_set_peer(s->http, &(struct http_peer){ .ca_file = config->ca });
+        http_client_set_peer(s->http, &(struct http_client_peer){ .ca_file = config->ca });
     *ret = s;
     return 0;
 }

@@ -14,7 +14,7 @@
 #include "common/base/url.h"
 #include "common/bridge/drivers.h"
 
-struct bridge_call {
+struct awaited_call {
     struct cli_bridge *bridge;
     struct cli_reply *reply;
     int result;
@@ -30,7 +30,7 @@ void cli_reply_fini(struct cli_reply *r)
 
 static void on_answer(void *ctx, const struct http_answer *a)
 {
-    struct bridge_call *c = ctx;
+    struct awaited_call *c = ctx;
     struct cli_reply *r = c->reply;
 
     cli_reply_fini(r);
@@ -54,7 +54,7 @@ int cli_bridge_call(struct cli_bridge *b, struct bridge_request *req, int64_t ti
                                        .headers = buf_str(&owned.headers),
                                        .body = { owned.body.data, owned.body.len },
                                        .timeout_ms = timeout_ms };
-    struct bridge_call c = { .bridge = b, .reply = ret };
+    struct awaited_call c = { .bridge = b, .reply = ret };
     int r;
 
     *req = BRIDGE_REQUEST_NULL;

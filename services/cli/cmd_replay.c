@@ -70,7 +70,7 @@ struct replay {
     struct delivery_target target;
     struct config config;                         /* of --destination and --public-only */
     const struct destination_config *destination; /* NULL: BACKEND_URL or --to-url */
-    struct http_peer peer;
+    struct http_client_peer peer;
     int64_t timeout_ms;
     bool public_only; /* no connection to an address of the own machine or network */
     struct event_selection selection;

@@ -41,7 +41,7 @@ struct status {
     struct cli_state *state;
     bool json;
     int bridges;
-    struct bridge_status bridge, first;
+    struct bridge_summary bridge, first;
     struct problems problems; /* of all bridges; with --json of the one under way */
     bool wrong;
     struct buf body;

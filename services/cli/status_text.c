@@ -16,7 +16,7 @@ void status_line(struct buf *out, const char *label, const char *text)
     terminal_wrap(out, text, TERMINAL_COLUMNS, INDENT, INDENT);
 }
 
-static const char *age(const struct bridge_status *b, int64_t wall_ms, char *ret, size_t n)
+static const char *age(const struct bridge_summary *b, int64_t wall_ms, char *ret, size_t n)
 {
     int64_t ms = wall_ms > 0 && b->now.wall_ms > wall_ms ? b->now.wall_ms - wall_ms : 0;
 
@@ -34,7 +34,7 @@ static void add_problem(const struct problem *p, bool colours, struct buf *out)
     terminal_wrap(out, p->text, TERMINAL_COLUMNS, INDENT, INDENT);
 }
 
-void status_headline(const struct problems *p, const struct bridge_status *first, int bridges, bool colours,
+void status_headline(const struct problems *p, const struct bridge_summary *first, int bridges, bool colours,
                      struct buf *out)
 {
     char text[200];
@@ -53,7 +53,7 @@ void status_headline(const struct problems *p, const struct bridge_status *first
 
 /* ---- a bridge -------------------------------------------------------------------------------- */
 
-static void add_bridge(const struct bridge_status *b, struct buf *out)
+static void add_bridge(const struct bridge_summary *b, struct buf *out)
 {
     const struct bridge_row *row = &b->row;
     char text[600], since[32], swept[32];
@@ -68,7 +68,7 @@ static void add_bridge(const struct bridge_status *b, struct buf *out)
 }
 
 /* "0.412/s", and during a slow start its end and the full rate. */
-static const char *rate_text(const struct bridge_status *b, char *ret, size_t n)
+static const char *rate_text(const struct bridge_summary *b, char *ret, size_t n)
 {
     int64_t now = b->now.steady_ms, milli = bucket_rate_milli(&b->policy, &b->row.bucket, now);
     int64_t until = bucket_slow_until(&b->policy, &b->row.bucket, now), full = b->policy.rate_milli;
@@ -83,7 +83,7 @@ static const char *rate_text(const struct bridge_status *b, char *ret, size_t n)
     return ret;
 }
 
-static void add_attempts(const struct bridge_status *b, struct buf *out)
+static void add_attempts(const struct bridge_summary *b, struct buf *out)
 {
     const struct reconnect_queue *q = &b->queue;
     char text[600], wait[64] = "", oldest[32], rate[128];
@@ -109,7 +109,7 @@ static void add_attempts(const struct bridge_status *b, struct buf *out)
     }
 }
 
-static void add_counts(const struct bridge_status *b, struct buf *out)
+static void add_counts(const struct bridge_summary *b, struct buf *out)
 {
     char text[300] = "";
     size_t n = 0;
@@ -122,7 +122,7 @@ static void add_counts(const struct bridge_status *b, struct buf *out)
     status_line(out, "sessions", n ? text : "none");
 }
 
-static void add_down(const struct cli_settings *settings, const struct bridge_status *b, struct buf *out)
+static void add_down(const struct cli_settings *settings, const struct bridge_summary *b, struct buf *out)
 {
     int shown = b->n_down < STATUS_DOWN_MAX ? (int)b->n_down : STATUS_DOWN_MAX;
     char text[600], since[32], step[400], due[64], name[SESSION_ARGUMENT_MAX];
@@ -148,7 +148,7 @@ static void add_down(const struct cli_settings *settings, const struct bridge_st
     }
 }
 
-void status_text(const struct cli_settings *s, const struct bridge_status *b, struct buf *out)
+void status_text(const struct cli_settings *s, const struct bridge_summary *b, struct buf *out)
 {
     char text[80];
 

@@ -5,9 +5,9 @@
 #include "services/cli/cli.h"
 
 /* The first line and the rest of the problems. @bridges: how many were read. */
-void status_headline(const struct problems *p, const struct bridge_status *first, int bridges, bool colours,
+void status_headline(const struct problems *p, const struct bridge_summary *first, int bridges, bool colours,
                      struct buf *out);
 /* @s: whether commands take BRIDGE/ID. */
-void status_text(const struct cli_settings *s, const struct bridge_status *b, struct buf *out);
+void status_text(const struct cli_settings *s, const struct bridge_summary *b, struct buf *out);
 /* A line of its own. */
 void status_line(struct buf *out, const char *label, const char *text);

@@ -117,7 +117,7 @@ static int on_bridge(void *ctx, const struct bridge_row *row)
 {
     struct reading *r = ctx;
     struct overview *o = r->o;
-    struct bridge_status *more = o->bridge;
+    struct bridge_summary *more = o->bridge;
     int result;
 
     if (o->bridges == OVERVIEW_BRIDGES_MAX)

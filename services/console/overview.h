@@ -25,7 +25,7 @@ struct overview {
     int64_t head_seq, last_event_at;
     int64_t delivered_seq; /* -1: no destination */
     int bridges;
-    struct bridge_status *bridge;
+    struct bridge_summary *bridge;
 };
 
 /* Returns 0 or a negative of state.db; a log or forward.db that is not there leaves zeros. End with overview_free(). */

@@ -66,7 +66,7 @@ static void add_capabilities(struct json_out *j, const char *driver_name)
     json_close(j, ']');
 }
 
-void state_json_bridge(struct json_out *j, const struct bridge_status *b)
+void state_json_bridge(struct json_out *j, const struct bridge_summary *b)
 {
     const struct bridge_row *row = &b->row;
 

@@ -12,9 +12,9 @@
 #define NOW 1000000000
 
 /* A bridge that is well, with ten connected sessions. */
-static struct bridge_status well(void)
+static struct bridge_summary well(void)
 {
-    struct bridge_status b = { .now = { .steady_ms = 500000, .wall_ms = NOW }, .policy = policy_default };
+    struct bridge_summary b = { .now = { .steady_ms = 500000, .wall_ms = NOW }, .policy = policy_default };
 
     str_copy(STR_LIT("main"), b.row.name, sizeof b.row.name);
     b.row.health = BRIDGE_HEALTH_UP;
@@ -25,7 +25,7 @@ static struct bridge_status well(void)
     return b;
 }
 
-static void add_down(struct bridge_status *b, const char *id, enum session_state state, bool parked)
+static void add_down(struct bridge_summary *b, const char *id, enum session_state state, bool parked)
 {
     struct status_session *s = &b->down[b->n_down++];
 
@@ -36,7 +36,7 @@ static void add_down(struct bridge_status *b, const char *id, enum session_state
     b->sessions[state]++;
 }
 
-static const char *headline(const struct bridge_status *b)
+static const char *headline(const struct bridge_summary *b)
 {
     static struct problems p;
     static char line[2000];
@@ -53,7 +53,7 @@ static const char *headline(const struct bridge_status *b)
 
 static void test_the_first_line_says_the_worst(void **state)
 {
-    struct bridge_status b = well();
+    struct bridge_summary b = well();
 
     (void)state;
     assert_string_equal(headline(&b), "ok        bridge main is up, 10 sessions are connected");
@@ -82,7 +82,7 @@ static void test_the_first_line_says_the_worst(void **state)
 
 static void test_an_alert_alone_is_wrong(void **state)
 {
-    struct bridge_status b = well();
+    struct bridge_summary b = well();
 
     (void)state;
     b.n_alerts = 1;
@@ -109,7 +109,7 @@ static void test_no_line_is_wider_than_eighty(void **state)
 {
     CLEANUP(buf_fini) struct buf out = BUF_INIT(100000);
     static struct problems p;
-    struct bridge_status b = well();
+    struct bridge_summary b = well();
     char id[64];
 
     (void)state;

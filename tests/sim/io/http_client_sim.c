@@ -338,7 +338,7 @@ int http_client_open(struct loop *l, int max_connections, struct http_client **r
     return 0;
 }
 
-void http_client_set_peer(struct http_client *c, const struct http_peer *peer)
+void http_client_set_peer(struct http_client *c, const struct http_client_peer *peer)
 {
 }
 
