@@ -92,12 +92,12 @@ def test_the_file_is_read_anew(stack, two):
     two.write()
     two.reload(monitor)
     zk.wait_until("support is watched", lambda: two.connected("support") == 2)
-    two.control("sales", "POST", "/drop?session=demo-2&code=401")
-    zk.wait_until("its alert is on", lambda: alert_changes(stack, "sales") == [1])
+    stack.processes["sim-sales"].kill()
+    zk.wait_until("sales is down", lambda: alert_changes(stack, "bridge-down", "sales") == [1])
     two.write(["support"])
     two.reload(monitor)
     zk.wait_until("sales is not watched", lambda: two.connected("sales") is None)
-    assert alert_changes(stack, "sales") == [1, 0]  # it has ended, for the sinks and in the list of before
+    zk.wait_until("its alert has ended in the list of before, too", lambda: alert_changes(stack, "bridge-down", "sales") == [1, 0])
     assert two.connected("support") == 2 and sweeps >= 1
     assert "reload-refused" in monitor.text() and monitor.running()
 
@@ -146,9 +146,9 @@ def test_webhooks_of_each_bridge(stack, two):
     assert [e["bridge"] for e in tapped] == ["support"]
 
 
-def alert_changes(stack, bridge):
+def alert_changes(stack, name, bridge):
     with contextlib.closing(sqlite3.connect(f"file:{stack.data}/state.db?mode=ro", uri=True)) as db:
-        return [row[0] for row in db.execute("SELECT firing FROM alert_change WHERE bridge = ? ORDER BY n", (bridge,))]
+        return [row[0] for row in db.execute("SELECT firing FROM alert_change WHERE name = ? AND bridge = ? ORDER BY n", (name, bridge))]
 
 
 def test_the_cli_names_a_bridge(stack, two):
