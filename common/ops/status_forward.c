@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/base/mem.h"
+#include "common/ops/destination.h"
 #include "common/store/role.h"
 #include "common/store/store.h"
 
@@ -62,6 +63,20 @@ static bool is_one_of(const char *state, const char *const *states, size_t n)
             return true;
     }
     return false;
+}
+
+int64_t status_forward_delivered(const struct forward_status *s)
+{
+    int64_t least = -1;
+
+    for (int i = 0; i < s->n; i++) {
+        const struct destination_status *d = &s->destination[i];
+        int64_t seq = destination_delivered(&d->row, &d->counts);
+
+        if (!d->row.off_since && (least < 0 || seq < least))
+            least = seq;
+    }
+    return least;
 }
 
 const char *status_destination_text(const struct forward_status *s, const struct destination_status *d,

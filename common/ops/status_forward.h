@@ -21,6 +21,8 @@ struct forward_status {
 int status_forward_read(const char *data_dir, struct forward_status *ret);
 /* Some forwarder works on this data folder. */
 bool status_forward_runs(const char *data_dir);
+/* Every event up to this seq is delivered to each destination that is on, or a dead letter; -1: none is on. */
+int64_t status_forward_delivered(const struct forward_status *s);
 /* "crm: failing; 3 events retrying, …". Returns @ret. */
 const char *status_destination_text(const struct forward_status *s, const struct destination_status *d,
                                     char *ret, size_t n);

@@ -220,6 +220,13 @@ int forward_counts(struct db *db, const struct forward_destination *d, struct fo
     int r = sql_get_int(db, "SELECT count(*) FROM retry WHERE destination = ?1", &c.retrying, "i", d->id);
 
     if (r == 0)
+        r = sql_get_int(
+            db,
+            "SELECT coalesce(min(first), 0) FROM (SELECT min(seq) AS first FROM retry WHERE destination = ?1"
+            " UNION ALL SELECT min(seq) FROM blocked WHERE destination = ?1"
+            " UNION ALL SELECT min(from_seq) FROM spilled WHERE destination = ?1) AS waiting",
+            &c.oldest, "i", d->id);
+    if (r == 0)
         r = sql_get_int(db,
                         "SELECT (SELECT count(*) FROM blocked WHERE destination = ?1)"
                         " + (SELECT coalesce(sum(n), 0) FROM spilled WHERE destination = ?1)",

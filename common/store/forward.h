@@ -79,6 +79,7 @@ int forward_save_off(struct db *db, int64_t destination, int64_t off_since, int6
 int forward_save_status(struct db *db, const struct forward_destination *row);
 struct forward_counts {
     int64_t retrying, blocked, dead;
+    int64_t oldest; /* the first seq that waits for a try, its own or one before it; 0: none */
 };
 int forward_counts(struct db *db, const struct forward_destination *d, struct forward_counts *ret);
 /* The log is another one: floors go back to "not begun", rows of events that are gone go. Returns how many

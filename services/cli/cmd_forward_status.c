@@ -40,7 +40,7 @@ static void print_json(const struct show *s, const struct forward_destination *d
     json_bool(&j, "paused", d->paused_since > 0);
     json_bool(&j, "running", s->runs);
     json_texts(&j, "breaker", d->breaker[0] ? d->breaker : "closed");
-    json_int(&j, "floor", d->floor > 0 ? d->floor : 0);
+    json_int(&j, "floor", destination_delivered(d, c));
     json_int(&j, "head", s->head);
     json_int(&j, "lag", destination_lag(d, c, s->head));
     json_int(&j, "in_flight", s->runs ? d->in_flight : 0);

@@ -21,19 +21,6 @@ static int64_t head_of(const struct exchange *e)
     return head;
 }
 
-static int64_t delivered_of(const struct forward_status *f)
-{
-    int64_t least = -1;
-
-    for (int i = 0; i < f->n; i++) {
-        int64_t floor = f->destination[i].row.floor > 0 ? f->destination[i].row.floor : 0;
-
-        if (!f->destination[i].row.off_since && (least < 0 || floor < least))
-            least = floor;
-    }
-    return least;
-}
-
 void handle_delivery(struct exchange *e)
 {
     CLEANUP(buf_fini) struct buf json = BUF_INIT(EXCHANGE_ANSWER_MAX);
@@ -55,7 +42,7 @@ void handle_delivery(struct exchange *e)
     for (int i = 0; i < f->n; i++)
         state_json_destination(&j, &f->destination[i], head, f->runs);
     json_close(&j, ']');
-    json_int(&j, "delivered_seq", delivered_of(f));
+    json_int(&j, "delivered_seq", status_forward_delivered(f));
     json_int(&j, "head_seq", head);
     json_int(&j, "now", stores_wall_ms(e->c->stores));
     json_close(&j, '}');

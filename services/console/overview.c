@@ -82,14 +82,12 @@ static void add_destinations(struct overview *o)
 {
     char text[900], sentence[1000];
 
-    o->delivered_seq = o->forward.n > 0 ? INT64_MAX : -1;
+    o->delivered_seq = status_forward_delivered(&o->forward);
     for (int i = 0; i < o->forward.n; i++) {
         const struct destination_status *d = &o->forward.destination[i];
         enum problem_level level = status_destination_level(&o->forward, d);
         struct problem *p;
 
-        if (!d->row.off_since && d->row.floor < o->delivered_seq)
-            o->delivered_seq = d->row.floor > 0 ? d->row.floor : 0;
         if (level == PROBLEM_NONE || !o->forward.runs)
             continue;
         (void)status_destination_text(&o->forward, d, text, sizeof text);
@@ -102,8 +100,6 @@ static void add_destinations(struct overview *o)
         str_copy(str_from(d->row.last_error), p->detail, sizeof p->detail);
         str_copy(str_from(d->row.state), p->names, sizeof p->names);
     }
-    if (o->delivered_seq == INT64_MAX)
-        o->delivered_seq = -1;
 }
 
 /* ---- bridges --------------------------------------------------------------------------------- */
@@ -132,8 +128,16 @@ static int on_bridge(void *ctx, const struct bridge_row *row)
     status_problems(&more[o->bridges], &o->problems);
     for (int i = 0; i < SESSION_STATE_N; i++)
         o->sessions[i] += more[o->bridges].sessions[i];
-    o->alerts += more[o->bridges].n_alerts;
     o->bridges++;
+    return 0;
+}
+
+/* As the page Alerts counts them: those of destinations and of the whole stack too. */
+static int count_alert(void *ctx, const struct alert_row *row)
+{
+    struct overview *o = ctx;
+
+    o->alerts += !row->grouped;
     return 0;
 }
 
@@ -162,6 +166,8 @@ static int read_all(const struct console_context *c, struct overview *o)
     reading.source =
         (struct status_source){ db, status_alive_dir(&c->settings->app), app_clock(c->app), o->now };
     r = bridges_each(db, on_bridge, &reading);
+    if (r == 0)
+        r = alerts_each(db, NULL, count_alert, o);
     if (r == 0)
         r = status_alert_problems(db, false, &o->problems);
     if (r == 0)

@@ -109,7 +109,7 @@ void state_json_destination(struct json_out *j, const struct destination_status 
     json_bool(j, "paused", d->paused_since > 0);
     json_bool(j, "running", runs);
     json_texts(j, "breaker", d->breaker[0] ? d->breaker : "closed");
-    json_int(j, "floor", d->floor > 0 ? d->floor : 0);
+    json_int(j, "floor", destination_delivered(d, c));
     json_int(j, "head", head);
     json_int(j, "lag", destination_lag(d, c, head));
     json_int(j, "in_flight", runs ? d->in_flight : 0);

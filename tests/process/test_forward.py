@@ -455,3 +455,4 @@ def test_the_numbers_of_trouble(stack, make_backend):
                                                         metrics(stack)['zapkeep_forward_blocked{destination="backend"}']) == (1, 2))
     row = stack.cli_json("forward", "status")[0]
     assert (row["retrying"], row["blocked"], row["dead"]) == (1, 2, 0) and "500" in row["last_error"]
+    assert row["floor"] == 0 and row["head"] == 8, "nothing before the first one that waits, which is the oldest"

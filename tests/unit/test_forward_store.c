@@ -90,6 +90,7 @@ static void a_reader_sees_what_is_committed_and_needs_no_forwarder(void **state)
     assert_int_equal(db_commit(db), 0);
     assert_int_equal(forward_counts(reader, &d, &c), 0);
     assert_int_equal(c.blocked, 1);
+    assert_int_equal(c.oldest, 7);
     assert_int_equal(forward_checkpoint(db, &all), 0);
     assert_true(all);
     assert_true(forward_blocked_put(reader, d.id, STR_LIT("main"), STR_LIT("a"), 8) < 0);

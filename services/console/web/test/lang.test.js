@@ -59,6 +59,11 @@ test('every outcome and reason of an attempt has a text', () => {
   const part = (after) => [...retry.slice(retry.indexOf(after)).split('#define X(')[0].matchAll(/X\([A-Z_]+, "([a-z-]+)"/g)].map((m) => m[1]);
   has([...part('/* The outcome of an attempt.').map((o) => `outcome.${o}`), ...part('/* Why the next').map((r) => `reason.${r}`)]);
 });
+test('every check of the doctor has a name', () => {
+  const checks = words('services/cli/cmd_doctor.c', /\{ "([a-z]+)", doctor_/g);
+  assert.ok(checks.length > 20);
+  has(checks.map((c) => `check.${c}`));
+});
 test('every error that the console answers a person has a text', () => {
   const files = readdirSync(join(root, 'services/console')).filter((f) => f.endsWith('.c'));
   const codes = files.flatMap((f) => words(`services/console/${f}`, /(?:exchange_error|refuse)\([\w>-]+, [^"]*"([a-z_]+)"/g));

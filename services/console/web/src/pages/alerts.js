@@ -51,7 +51,7 @@ export function Alerts() {
   const operator = isOperator(useStore(me));
   const alerts = useResource('/alerts', { every: 15000 });
   useReloadOn(['alert', 'overview'], alerts.reload);
-  const n = alerts.data?.active.length ?? 0;
+  const n = alerts.data?.active.filter((a) => !a.grouped).length ?? 0; // those that stand for many, once
   return <Page title={t('nav.alerts')} sub={n > 0 ? t('alerts.n', { n }) : ''}>
     <Loaded resource={alerts}>{(d) => <><Active list={d.active} /><Panel title={t('alerts.sinks')}><Sinks list={d.sinks} operator={operator} /></Panel></>}</Loaded>
     <Panel title={t('alerts.history')}><History /></Panel>

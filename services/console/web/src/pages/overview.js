@@ -59,7 +59,8 @@ const Destinations = ({ list }) => <table class="plain"><tbody>{list.map((d) => 
 
 function Proof({ o }) {
   if (o.delivered_seq < 0) return <p class="faint">{t('delivery.no_destination')}</p>;
-  return <p class="proof">{t('delivery.proof', { seq: number(o.delivered_seq) })}{o.head_seq > o.delivered_seq ? <>{' '}<span class="faint">{t('delivery.of', { seq: number(o.head_seq) })}</span></> : ''}</p>;
+  const dead = o.delivery.reduce((n, d) => n + d.dead, 0);
+  return <p class="proof">{t('delivery.proof', { seq: number(o.delivered_seq) })}{o.head_seq > o.delivered_seq ? <>{' '}<span class="faint">{t('delivery.of', { seq: number(o.head_seq) })}</span></> : ''}{dead > 0 && <>{' '}<span class="faint">({t('delivery.dead')}: {number(dead)})</span></>}</p>;
 }
 
 // The newest minute is not over yet: the one before it is the rate.
