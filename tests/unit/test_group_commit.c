@@ -90,9 +90,10 @@ static void on_patience(void *ctx)
     fail_msg("the pass does not end");
 }
 
+static const struct group_commit_hooks hooks = { on_save, on_committed, on_failed, NULL };
+
 static void open_stores(void)
 {
-    static const struct group_commit_hooks hooks = { on_save, on_committed, on_failed, NULL };
     char detail[STORES_DETAIL_MAX];
     const char *file;
 
@@ -257,6 +258,66 @@ static void without_its_file_acknowledgements_go_into_a_commit(void **state)
     assert_true(group_commit_is_done(t.commit));
 }
 
+/* ---- acknowledgements in a database, which has no such file ------------------------------------ */
+
+static void as_in_a_database(void)
+{
+    commit_once();
+    acks_close(t.stores.acks);
+    t.stores.acks = NULL;
+    group_commit_close(t.commit);
+    assert_int_equal(group_commit_open(t.loop, &t.stores, &hooks, &t.commit), 0);
+    t.commits = 0;
+}
+
+static void take_crowd(int64_t first, int64_t last)
+{
+    for (int64_t seq = first; seq <= last; seq++)
+        take(seq);
+}
+
+static void acknowledgements_of_one_pass_are_one_commit(void **state)
+{
+    as_in_a_database();
+    take_crowd(1, 50);
+    assert_int_equal(t.commits, 0);
+    run_pass();
+    assert_int_equal(t.commits, 1);
+    assert_true(group_commit_is_done(t.commit));
+}
+
+static void on_rest(void *ctx)
+{
+    take_crowd(102, 120);
+}
+
+static void a_few_acknowledgements_wait_for_the_rest_of_a_crowd(void **state)
+{
+    struct timer *rest;
+
+    as_in_a_database();
+    take_crowd(1, 50);
+    run_pass();
+    assert_int_equal(timer_open(t.loop, on_rest, NULL, &rest), 0);
+    take(101); /* ahead of the others by one turn of the loop */
+    timer_start(rest, 0);
+    run_pass();
+    timer_close(rest);
+    assert_int_equal(t.commits, 2);
+    assert_true(group_commit_is_done(t.commit)); /* the rest is in the same commit */
+}
+
+static void an_acknowledgement_that_stays_alone_is_committed(void **state)
+{
+    as_in_a_database();
+    take_crowd(1, 50);
+    run_pass();
+    take(101);
+    run_pass();
+    assert_int_equal(t.commits, 2);
+    assert_true(group_commit_is_done(t.commit));
+}
+
 /* ---- checkpoints ----------------------------------------------------------------------------- */
 
 static int64_t cursor(struct state_store *state)
@@ -314,6 +375,9 @@ int main(void)
         TEST(a_commit_that_fails_forgets_no_acknowledgement),
         TEST(what_cannot_be_saved_is_not_committed),
         TEST(without_its_file_acknowledgements_go_into_a_commit),
+        TEST(acknowledgements_of_one_pass_are_one_commit),
+        TEST(a_few_acknowledgements_wait_for_the_rest_of_a_crowd),
+        TEST(an_acknowledgement_that_stays_alone_is_committed),
         TEST(a_checkpoint_that_fails_moves_no_cursor),
         TEST(a_cursor_that_was_not_saved_is_saved_the_next_time),
     };
