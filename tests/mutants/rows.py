@@ -30,6 +30,7 @@ SINK_WEBHOOK, ALERTS = "common/sink/sink_webhook.c", "common/store/alerts.c"
 GUARD, LOGIN_LIMIT, WEB_PATH = "services/console/guard.c", "services/console/login_limit.c", "services/console/web_path.c"
 PG_TXN, PG_ROLE, PG_LOG = "common/store/postgres/transactions.c", "common/store/postgres/role.c", "common/store/postgres/event_log.c"
 INCIDENT, FLAP = "services/monitor/incident.c", "services/monitor/flap.c"
+CHANGES, SINK_QUEUE, QUOTA = "services/monitor/commit.c", "services/monitor/sink_queue.c", "common/io/http_quota.c"
 
 ROWS = [
     # ---- reconnection: when, how often, for whom ----
@@ -334,6 +335,31 @@ ROWS = [
         "a flapping session is left alone for ever"),
     Row("flap-never-relaxes", FLAP, "    f->suppressed_ms = 0;\n    return true;", "    return true;",
         "the alert of a flapping session never resolves"),
+    Row("alerts-of-a-failed-commit", CHANGES, "        alert_tracker_undo(x->alerts, &mark);\n",
+        "        (void)mark;\n", "a full disk: an alert counts as raised, is not in state.db, and no sink hears of it"),
+    Row("changes-of-a-failed-commit", CHANGES, "        changeset_undo(changeset);\n        return r;",
+        "        return r;", "a full disk: a drop counts as recorded, is not, and nobody reconnects the session"),
+    Row("lost-code-of-a-commit", CHANGES, "    db_rollback(x->db);\n    return r;",
+        "    db_rollback(x->db);\n    return 0;", "a full disk: the monitor believes that all was written, and a drop is nowhere"),
+    Row("restarts-are-flapping", CHANGES, "if (c->drop && !(cause && cause->plan == PLAN_AT_ONCE))",
+        "if (c->drop && (cause || !cause))", "sessions that WhatsApp restarts are left alone as flapping"),
+    Row("ban-forgotten", CHANGES, "    return now->steady_ms + (left_ms > 0 ? left_ms : 0);",
+        "    return now->steady_ms + 0 * left_ms;", "a banned session is called while its ban lasts"),
+    Row("sink-s-wish-ignored", SINK_QUEUE, "    if (a->retry_after_s * 1000 > wait_ms && a->retry_after_s <= RETRY_AFTER_MAX_S)",
+        "    if (a->retry_after_s * 1000 > wait_ms && a->retry_after_s <= 0)", "a sink that limits its rate is asked again and again"),
+    Row("alert-sent-for-ever", SINK_QUEUE, "    q->sent = q->last;\n",
+        "    q->sent = 0;\n", "each alert is sent again and again"),
+    # ---- io and the reading of the log ----
+    Row("bodies-stay-counted", "common/io/http_body.c", "    http_quota_give(b->quota, b->peer, b->use, (int64_t)b->cap);\n",
+        "", "after 64 MiB of bodies every webhook is answered 503 until ingest is restarted"),
+    Row("peers-stay-counted", QUOTA, "    p->used[use] -= bytes;\n",
+        "", "after some thousand webhooks of one bridge all are answered 503"),
+    Row("connections-stay-counted", QUOTA, "if (--p->connections > 0)",
+        "if (p->connections > 0)", "after some thousand connections a bridge is refused until ingest is restarted"),
+    Row("slow-reader-kept", "common/io/bus_outbox.c", "        if (!slowest || r->behind > slowest->behind)",
+        "        if (!slowest || r->behind < slowest->behind)", "a reader of the bus that does not read: the others are cut off for it"),
+    Row("replaced-log-not-read", "common/app/consumer.c", "    c->position = 0;\n    c->head = 0;",
+        "    c->head = 0;", "events.db was replaced: nothing of it is read until it is as long as the one before"),
     # ---- console ----
     Row("csrf-absent-is-fine", GUARD, "if (csrf && !guard_is_same(r->csrf, csrf))", "if (csrf && r->csrf.p && !guard_is_same(r->csrf, csrf))",
         "a page of another site changes something in the browser of an operator"),

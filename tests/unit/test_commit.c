@@ -253,6 +253,27 @@ static void test_a_failure_undoes_all(void **state)
     close_bench(&b);
 }
 
+/* WhatsApp says when it ends; before that a call would make it longer. */
+static void test_a_banned_session_waits_for_the_end_of_its_ban(void **state)
+{
+    const int64_t ban_ms = 3600 * INT64_C(1000);
+    struct session_webhook h = { .id = "s0", .state = SESSION_FAILED, .code = 402 };
+    struct reconnect_row row;
+    struct bench b;
+
+    open_bench(&b);
+    connect(&b, 1);
+    begin(&b);
+    h.at = h.occurred_at = b.changeset.now_wall;
+    h.ban_until = b.changeset.now_wall + ban_ms;
+    assert_int_equal(changeset_webhook(&b.changeset, &h, false), 0);
+    assert_int_equal(commit(&b), 0);
+    assert_int_equal(reconnects_find(b.db, "main", "s0", &row), 0);
+    assert_int_equal(row.retry.reason, RETRY_FOR_BAN_OVER);
+    assert_true(row.retry.due_at >= b.changeset.now + ban_ms);
+    close_bench(&b);
+}
+
 /* A disk that is full at the commit, or in the middle of it. */
 static void test_an_alert_of_a_failed_commit_is_raised_by_the_next(void **state)
 {
@@ -607,6 +628,7 @@ int main(void)
         cmocka_unit_test(test_a_drop_is_recorded_and_put_up),
         cmocka_unit_test(test_two_changes_in_one_round),
         cmocka_unit_test(test_a_failure_undoes_all),
+        cmocka_unit_test(test_a_banned_session_waits_for_the_end_of_its_ban),
         cmocka_unit_test(test_an_alert_of_a_failed_commit_is_raised_by_the_next),
         cmocka_unit_test(test_a_deleted_session_is_forgotten),
         cmocka_unit_test(test_a_session_created_again_is_another_one),
