@@ -641,7 +641,7 @@ static void the_memory_of_events_is_free_again(void **state)
 }
 
 /* Those in flight are still needed by their requests. */
-static void what_is_in_flight_stays_in_memory_when_it_runs_short(void **state)
+static void an_event_in_flight_stays_in_memory_when_it_runs_short(void **state)
 {
     struct backlog_counts c;
     struct backlog_entry e;
@@ -702,7 +702,7 @@ int main(void)
         TEST(an_event_that_cannot_become_a_dead_letter_is_still_there),
         TEST(a_log_that_cannot_be_read_for_a_moment_is_read_again),
         TEST(the_memory_of_events_is_free_again),
-        TEST(what_is_in_flight_stays_in_memory_when_it_runs_short),
+        TEST(an_event_in_flight_stays_in_memory_when_it_runs_short),
         TEST(of_two_sessions_that_wait_the_first_wakes_it),
         TEST(very_many_events_behind_a_failed_one_are_found_in_the_log),
     };

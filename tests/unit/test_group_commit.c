@@ -237,7 +237,7 @@ static void a_commit_that_fails_forgets_no_acknowledgement(void **state)
     assert_int_equal(acknowledged_after_a_restart(), 1 + 2 + 3 + 10);
 }
 
-static void what_cannot_be_saved_is_not_committed(void **state)
+static void a_pass_that_cannot_be_saved_is_not_committed(void **state)
 {
     commit_once();
     t.fail_save = -ENOSPC;
@@ -373,7 +373,7 @@ int main(void)
         TEST(the_first_failure_stays_until_all_is_read_anew),
         TEST(a_commit_that_fails_ends_the_work),
         TEST(a_commit_that_fails_forgets_no_acknowledgement),
-        TEST(what_cannot_be_saved_is_not_committed),
+        TEST(a_pass_that_cannot_be_saved_is_not_committed),
         TEST(without_its_file_acknowledgements_go_into_a_commit),
         TEST(acknowledgements_of_one_pass_are_one_commit),
         TEST(a_few_acknowledgements_wait_for_the_rest_of_a_crowd),

@@ -103,7 +103,7 @@ static int64_t waiting(void)
     return n;
 }
 
-static void what_was_taken_is_sent_once(void **state)
+static void a_message_that_was_taken_is_sent_once(void **state)
 {
     raise_alert("one");
     raise_alert("two");
@@ -119,7 +119,7 @@ static void what_was_taken_is_sent_once(void **state)
     assert_int_equal(waiting(), 0);
 }
 
-static void what_is_refused_for_good_holds_nothing_up(void **state)
+static void a_message_that_is_refused_for_good_holds_nothing_up(void **state)
 {
     raise_alert("one");
     raise_alert("two");
@@ -151,8 +151,8 @@ static void a_sink_that_is_away_is_tried_when_it_says(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(what_was_taken_is_sent_once),
-        TEST(what_is_refused_for_good_holds_nothing_up),
+        TEST(a_message_that_was_taken_is_sent_once),
+        TEST(a_message_that_is_refused_for_good_holds_nothing_up),
         TEST(a_sink_that_is_away_is_tried_when_it_says),
     };
 
