@@ -339,6 +339,16 @@ struct clock *app_clock(struct app *a)
     return a->clock;
 }
 
+int64_t app_wall_ms(struct app *a)
+{
+    return a->clock->wall_ms(a->clock);
+}
+
+int64_t app_boot_ms(struct app *a)
+{
+    return a->clock->boot_ms(a->clock);
+}
+
 struct rng *app_rng(struct app *a)
 {
     return a->rng;

@@ -37,6 +37,8 @@ int app_close(struct app *a, int r);
 
 struct loop *app_loop(struct app *a);
 struct clock *app_clock(struct app *a);
+int64_t app_wall_ms(struct app *a); /* of its clock: the time now, for people */
+int64_t app_boot_ms(struct app *a); /* … and for intervals */
 struct rng *app_rng(struct app *a);
 void app_check_add(struct app *a, const struct app_check *check); /* copied; at most 8 */
 /* Called once at SIGTERM, before the loop ends: the service stops accepting, finishes within 10 s and calls

@@ -30,12 +30,12 @@ struct backlog {
 
 static int64_t boot_ms(const struct backlog *b)
 {
-    return app_clock(b->o.app)->boot_ms(app_clock(b->o.app));
+    return app_boot_ms(b->o.app);
 }
 
 static int64_t wall_ms(const struct backlog *b)
 {
-    return app_clock(b->o.app)->wall_ms(app_clock(b->o.app));
+    return app_wall_ms(b->o.app);
 }
 
 /* ---- in -------------------------------------------------------------------------------------- */

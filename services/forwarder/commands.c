@@ -172,8 +172,7 @@ static void finish(struct commands *c, int64_t n, const struct outcome *o)
     int r = state_store_open(c->state);
 
     if (r == 0)
-        r = forward_command_done(c->state->db, n, o->failed, o->text,
-                                 app_clock(c->app)->wall_ms(app_clock(c->app)));
+        r = forward_command_done(c->state->db, n, o->failed, o->text, app_wall_ms(c->app));
     (void)state_store_result(c->state, r);
 }
 
@@ -232,7 +231,7 @@ static bool must_be_split(const struct commands *c, const struct forward_command
 static int split(struct commands *c, const struct forward_command *cmd)
 {
     const struct config *config = units_config(c->units);
-    int64_t now = app_clock(c->app)->wall_ms(app_clock(c->app)), n;
+    int64_t now = app_wall_ms(c->app), n;
     struct forward_command one = *cmd;
     struct outcome o = { 0 };
     int r = db_begin(c->state->db);
@@ -332,8 +331,7 @@ static int take_one(struct commands *c, int64_t *n, int *ret_taken)
 static void prune(struct commands *c)
 {
     if (state_store_open(c->state) == 0)
-        (void)forward_command_prune(c->state->db,
-                                    app_clock(c->app)->wall_ms(app_clock(c->app)) - RESULT_KEEP_MS);
+        (void)forward_command_prune(c->state->db, app_wall_ms(c->app) - RESULT_KEEP_MS);
 }
 
 static bool is_at_work(const struct commands *c)
@@ -351,8 +349,8 @@ static bool is_quiet(const struct commands *c)
     int64_t version = 0;
 
     return !c->woken && c->looked_ms > 0 && c->state->db && store_is_server(c->state->dir) &&
-           app_clock(c->app)->boot_ms(app_clock(c->app)) < c->looked_ms + QUIET_MS &&
-           db_data_version(c->state->db, &version) == 0 && version == c->version;
+           app_boot_ms(c->app) < c->looked_ms + QUIET_MS && db_data_version(c->state->db, &version) == 0 &&
+           version == c->version;
 }
 
 static void look(struct commands *c)
@@ -370,7 +368,7 @@ static void look(struct commands *c)
     if (taken > 0)
         prune(c);
     if (r > 0 && at == 0)
-        c->looked_ms = app_clock(c->app)->boot_ms(app_clock(c->app));
+        c->looked_ms = app_boot_ms(c->app);
 }
 
 static void on_timer(void *ctx)

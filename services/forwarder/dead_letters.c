@@ -15,7 +15,7 @@ bool dead_letters_have_room(const struct dead_letters *d)
 
 static int64_t wall_ms(const struct dead_letters *d)
 {
-    return app_clock(d->app)->wall_ms(app_clock(d->app));
+    return app_wall_ms(d->app);
 }
 
 static void publish(const struct dead_letters *d, const struct forward_dead *dead)

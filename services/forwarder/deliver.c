@@ -40,7 +40,7 @@ struct call {
 
 static int64_t boot_ms(const struct deliver *d)
 {
-    return app_clock(d->o.app)->boot_ms(app_clock(d->o.app));
+    return app_boot_ms(d->o.app);
 }
 
 static unsigned jitter_permille(const struct deliver *d)

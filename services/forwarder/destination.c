@@ -25,7 +25,7 @@ struct destination {
 
 static int64_t wall_ms(const struct destination *d)
 {
-    return app_clock(d->o.app)->wall_ms(app_clock(d->o.app));
+    return app_wall_ms(d->o.app);
 }
 
 const char *destination_name(const struct destination *d)

@@ -20,7 +20,7 @@ void destination_report_init(struct destination_report *r, struct app *app, stru
 
 static int64_t wall_ms(const struct destination_report *r)
 {
-    return app_clock(r->app)->wall_ms(app_clock(r->app));
+    return app_wall_ms(r->app);
 }
 
 /* ---- the last failure ------------------------------------------------------------------------ */

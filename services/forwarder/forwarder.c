@@ -220,7 +220,7 @@ static int start(struct forwarder *f)
                                       .bus = app_bus(&f->settings.app),
                                       .sub = f->sub,
                                       .state = &f->state,
-                                      .started_at = app_clock(f->app)->wall_ms(app_clock(f->app)) };
+                                      .started_at = app_wall_ms(f->app) };
     int r = units_open(
         &(struct units_options){ .engine = o, .config = &f->config, .stopped = on_stopped, .ctx = f },
         &f->units);

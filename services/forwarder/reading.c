@@ -29,8 +29,7 @@ static bool looks_for_another(const struct reading *r)
         return false;
     if (dest_breaker_wants_new(breaker))
         return backlog_rows(r->o.backlog) < OPEN_BLOCKED_MAX || r->read_once;
-    return !backlog_has_retry(r->o.backlog) &&
-           !dest_breaker_is_open(breaker, app_clock(r->o.app)->boot_ms(app_clock(r->o.app)));
+    return !backlog_has_retry(r->o.backlog) && !dest_breaker_is_open(breaker, app_boot_ms(r->o.app));
 }
 
 static bool may_read(const struct reading *r)

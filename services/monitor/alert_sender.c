@@ -34,7 +34,7 @@ struct alert_sender {
 
 static int64_t wall_ms(const struct alert_sender *p)
 {
-    return app_clock(p->m->app)->wall_ms(app_clock(p->m->app));
+    return app_wall_ms(p->m->app);
 }
 
 /* ---- from the notes for all to those of each sink --------------------------------------------- */

@@ -37,7 +37,7 @@ struct sink_queue {
 
 static int64_t wall_ms(const struct sink_queue *q)
 {
-    return app_clock(q->m->app)->wall_ms(app_clock(q->m->app));
+    return app_wall_ms(q->m->app);
 }
 
 static int minute_of_day(const struct sink_queue *q)

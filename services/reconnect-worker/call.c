@@ -72,9 +72,7 @@ static void move_to(struct call *c, enum call_step step)
 
 static int64_t boot_ms(const struct worker_bridge *b)
 {
-    struct clock *clock = app_clock(b->worker->app);
-
-    return clock->boot_ms(clock);
+    return app_boot_ms(b->worker->app);
 }
 
 static void call_free(struct call *c)

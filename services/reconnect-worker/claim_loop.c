@@ -45,7 +45,7 @@ static int claim(struct worker_bridge *b, struct claims *ret)
                                .max = b->by_hook ? 1 : free_slots(b),
                                .by_hook = b->by_hook,
                                .hook_spacing_ms = b->settings->hook.spacing_ms };
-    int64_t began = app_clock(b->worker->app)->boot_ms(app_clock(b->worker->app));
+    int64_t began = app_boot_ms(b->worker->app);
     int r = reconnect_claim(b->worker->state.db, app_clock(b->worker->app), app_rng(b->worker->app), &o, ret);
 
     if (r != 0)

@@ -62,9 +62,7 @@ struct arrival_alert {
 
 static int64_t now_ms(const struct arrival_alert *a)
 {
-    struct clock *clock = app_clock(a->app);
-
-    return clock->boot_ms(clock);
+    return app_boot_ms(a->app);
 }
 
 /* ---- observing ------------------------------------------------------------------------------- */
