@@ -1,6 +1,7 @@
 #include "common/sink/sink_policy.h"
 
 #include <string.h>
+#include <time.h>
 
 #define RETRY_MIN_MS 1000
 /* An hour's outage of a sink costs a dozen calls, and at most five minutes after its end. */
@@ -27,6 +28,15 @@ bool sink_wants(const struct sink_config *c, enum alert_kind kind, const char *b
 
     return level_of(kind) >= c->level && is_in(&c->alerts, alert_kind_text(kind)) &&
            (!bridge[0] || is_in(&c->bridges, bridge)) && (!of_session || is_in(&c->sessions, session));
+}
+
+int sink_minute_of_day(int64_t wall_ms)
+{
+    time_t now = (time_t)(wall_ms / 1000);
+    struct tm t = { 0 };
+
+    (void)localtime_r(&now, &t);
+    return t.tm_hour * 60 + t.tm_min;
 }
 
 bool sink_is_quiet(const struct sink_config *c, int minute)

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -40,15 +39,6 @@ static int64_t wall_ms(const struct sink_queue *q)
     return app_wall_ms(q->m->app);
 }
 
-static int minute_of_day(const struct sink_queue *q)
-{
-    time_t now = (time_t)(wall_ms(q) / 1000);
-    struct tm t = { 0 };
-
-    (void)localtime_r(&now, &t);
-    return t.tm_hour * 60 + t.tm_min;
-}
-
 /* ---- notes that come in ---------------------------------------------------------------------- */
 
 static bool wants(const struct sink_queue *q, const struct alert_row *row)
@@ -58,7 +48,7 @@ static bool wants(const struct sink_queue *q, const struct alert_row *row)
 
 static bool is_held(const struct sink_queue *q, const struct alert_row *row)
 {
-    return sink_holds_back(q->config, alert_kind_find(row->name), minute_of_day(q));
+    return sink_holds_back(q->config, alert_kind_find(row->name), sink_minute_of_day(wall_ms(q)));
 }
 
 int sink_queue_take(struct sink_queue *q, const struct alert_note *note, int64_t *ret_dropped)
@@ -86,7 +76,7 @@ int sink_queue_release(struct sink_queue *q)
     int64_t n = 0;
     int r;
 
-    if (sink_is_quiet(q->config, minute_of_day(q)))
+    if (sink_is_quiet(q->config, sink_minute_of_day(wall_ms(q))))
         return 0;
     r = alerts_waiting(q->m->db, q->held, &n);
     if (r != 0 || n == 0)

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
@@ -37,28 +36,14 @@ struct store_outage {
     struct outage_sink sink[SINKS_MAX];
 };
 
-static struct clock *clock_of(const struct store_outage *o)
-{
-    return app_clock(o->app);
-}
-
 static int64_t boot_ms(const struct store_outage *o)
 {
-    return clock_of(o)->boot_ms(clock_of(o));
+    return app_boot_ms(o->app);
 }
 
 static int64_t wall_ms(const struct store_outage *o)
 {
-    return clock_of(o)->wall_ms(clock_of(o));
-}
-
-static int minute_of_day(const struct store_outage *o)
-{
-    time_t now = (time_t)(wall_ms(o) / 1000);
-    struct tm t = { 0 };
-
-    (void)localtime_r(&now, &t);
-    return t.tm_hour * 60 + t.tm_min;
+    return app_wall_ms(o->app);
 }
 
 /* ---- one sink -------------------------------------------------------------------------------- */
@@ -106,7 +91,7 @@ static bool serve_sink(struct outage_sink *s, bool firing)
     if (!s->busy && s->informed == firing)
         return false;
     if (s->busy || boot_ms(o) < s->again_ms ||
-        (firing && sink_holds_back(s->config, ALERT_STORE_DOWN, minute_of_day(o))))
+        (firing && sink_holds_back(s->config, ALERT_STORE_DOWN, sink_minute_of_day(wall_ms(o)))))
         return true;
     s->sending = firing;
     s->busy = send_change(s, firing) == 0;
