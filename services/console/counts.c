@@ -19,6 +19,8 @@
 #define FLUSH_MS  MINUTE_MS
 /* Sessions with events that are not written yet; more are written sooner. 220 bytes each. */
 #define PENDING_MAX 4096
+/* Events before the start that are read again for the minutes of all sessions: three minutes of a hundred a second. */
+#define RECENT_MAX 20000
 /* The history is measured once an hour, and rows that are too old or too many go in slices of a few ms, with time for requests
  * between them. */
 #define MEASURE_MS     (60 * MINUTE_MS)
@@ -45,6 +47,8 @@ struct counts {
     bool failing;
     int64_t measured_at; /* loop ms */
     int64_t changes_until, counts_below;
+    int64_t
+        counted; /* up to here another run has counted for sessions; the minutes of all are counted again */
 };
 
 /* ---- in memory ------------------------------------------------------------------------------- */
@@ -219,15 +223,25 @@ static int on_batch(void *ctx, const struct event_rows *rows)
 {
     struct counts *x = ctx;
 
-    for (int i = 0; i < rows->n; i++)
-        count_event(x, &rows->rows[i]);
-    x->position = rows->next_seq - 1;
-    live_events(x->c->live, rows);
+    struct event_rows news = *rows;
+
+    while (news.n > 0 && news.rows[0].seq <= x->counted) {
+        count_minute(x, news.rows[0].at, str_eq(news.rows[0].type, "message.received"));
+        news.rows++;
+        news.n--;
+    }
+    for (int i = 0; i < news.n; i++)
+        count_event(x, &news.rows[i]);
+    if (rows->next_seq - 1 > x->position)
+        x->position = rows->next_seq - 1;
+    if (news.n > 0 || rows->n == 0)
+        live_events(x->c->live, &news);
     return CONSUMER_MORE;
 }
 
-/* Where to begin: behind the events that are counted. An hour at most, so that a start after weeks reads no weeks. */
-static int64_t find_start(const struct console_context *c, int64_t *ret_counted)
+/* Where to begin: behind the events that are counted. An hour at most, so that a start after weeks reads no weeks.
+ * *ret_recent: where the minutes of all sessions begin, which are in memory alone. */
+static int64_t find_start(const struct console_context *c, int64_t *ret_counted, int64_t *ret_recent)
 {
     struct event_reader *log;
     struct db *db;
@@ -240,7 +254,10 @@ static int64_t find_start(const struct console_context *c, int64_t *ret_counted)
     *ret_counted = counted;
     if (counted > head) /* of another log */
         counted = 0;
-    return counted > hour_ago - 1 ? counted : hour_ago - 1;
+    if (counted < hour_ago - 1)
+        counted = hour_ago - 1;
+    *ret_recent = counted - RECENT_MAX > hour_ago - 1 ? counted - RECENT_MAX : hour_ago - 1;
+    return counted;
 }
 
 static bool may_read(void *ctx)
@@ -253,16 +270,16 @@ static bool may_read(void *ctx)
 int counts_open(const struct console_context *c, struct counts **ret)
 {
     struct counts *x = mem_zalloc(sizeof *x);
-    int64_t known = 0;
+    int64_t known = 0, recent = 0, counted = find_start(c, &known, &recent);
     const struct consumer_options o = { .dir = app_store(&c->settings->app),
-                                        .after_seq = find_start(c, &known),
+                                        .after_seq = recent,
                                         .bus_out = app_bus(&c->settings->app),
                                         .may_read = may_read };
     int r = x ? 0 : -ENOMEM;
 
     if (r == 0) {
         x->c = c;
-        x->position = x->written = o.after_seq;
+        x->position = x->written = x->counted = counted;
         x->known = known;
         x->pending = mem_alloc(PENDING_MAX * sizeof *x->pending);
         r = x->pending ? 0 : -ENOMEM;

@@ -353,6 +353,19 @@ def test_a_login_ends_and_outlives_a_restart(stack):
     zk.wait_until("the login has ended", lambda: time.sleep(1.1) or again.get("/overview")[0] == 401)  # each request renews it
 
 
+def test_messages_a_minute_outlive_a_restart(stack):
+    stack.ingest()
+    assert all(stack.post(zk.webhook(message_id=f"M{i}"))[0] == 200 for i in range(5))
+    console = Console(stack)
+    assert console.login()[0] == 200
+    received = lambda: sum(m["received"] for m in console.get("/overview")[2]["rate"])
+    zk.wait_until("they are counted", lambda: received() == 5)
+    assert console.process.stop() == 0
+    cookie, console = console.cookie, Console(stack)
+    console.cookie = cookie
+    zk.wait_until("they are known again", lambda: received() == 5)
+
+
 def test_the_one_time_url_works_once(stack):
     console = Console(stack, ZAPKEEP_CONSOLE_PASSWORD="", ZAPKEEP_CONSOLE_VIEWER_PASSWORD="")
     path = os.path.join(stack.data, "console-url")
