@@ -187,3 +187,20 @@ def test_a_store_that_several_make_at_once_is_made_once(server, make_stack):
     assert server.sql("SELECT count(*) FROM zapkeep_events.meta WHERE key = 'id'", "zk_at_once") == "1"
     stack.ingest()
     assert stack.post(webhook())[0] == 200
+
+
+def test_an_idle_monitor_leaves_out_reads_while_the_database_notifies_of_no_commit(server, stack):
+    """Counted against the renewals of its roles, which run on the same loop: each 0.3 of a lease."""
+    stack.env.update(ZAPKEEP_ROLE_LEASE="2s", CHECK_INTERVAL="60s")
+    stack.sim("contract", "--sessions", "1")
+    stack.ingest()
+    stack.monitor()
+    stack.wait_session("demo-1", "connected")
+    begin = len(log_of(server))
+
+    def count(words):
+        return len(re.findall(rf"^zapkeep-monitor[^|\n]*\|\d+\|LOG:  [^\n]*{words}", log_of(server)[begin:], re.M))
+
+    wait_until("it has renewed its roles 20 times", lambda: count("UPDATE zapkeep.role") >= 20, step=0.3)
+    renewals, reads = count("UPDATE zapkeep.role"), count("FROM reconnect")
+    assert 1 <= reads <= 0.7 * renewals, (renewals, reads)  # two statements each 5 s, and each second without that
