@@ -92,12 +92,13 @@ struct engine {
 
     int (*open_state)(const char *where, struct db **ret);
     int (*open_state_reader)(const char *where, struct db **ret);
-    int (*open_forward)(const char *where, struct db **ret);
+    int (*open_forward)(const char *where, bool alone, struct db **ret);
     int (*open_forward_reader)(const char *where, struct db **ret);
     int (*forward_checkpoint)(struct db *db, bool *ret_all);
     int (*open_log)(const char *where, struct event_log **ret, int64_t *ret_pid);
     int (*open_log_reader)(const char *where, struct db **ret);
     /* store_upgrade(), store_schema() */
+    void (*share_connection)(bool on);          /* NULL: there is no connection to share */
     void (*set_password)(const char *password); /* NULL: there are no passwords */
     bool (*has_password)(const char *where);    /* likewise */
     int (*upgrade)(const char *where);

@@ -46,6 +46,11 @@ void store_set_password(const char *password)
     postgres_engine.set_password(password);
 }
 
+void store_share_connection(bool on)
+{
+    postgres_engine.share_connection(on);
+}
+
 int db_open_state(const char *where, struct db **ret)
 {
     return engine_of(where)->open_state(where, ret);
@@ -69,9 +74,9 @@ int event_reader_open(const char *where, struct event_reader **ret)
     return r == 0 ? event_reader_new(db, ret) : r;
 }
 
-int forward_open(const char *where, struct db **ret)
+int forward_open(const char *where, bool alone, struct db **ret)
 {
-    return engine_of(where)->open_forward(where, ret);
+    return engine_of(where)->open_forward(where, alone, ret);
 }
 
 int forward_open_reader(const char *where, struct db **ret)

@@ -44,8 +44,13 @@ int event_log_open(const char *where, struct event_log **ret, int64_t *ret_pid);
 /* Returns 0, -ENOENT (no log yet), -EACCES, -EBADMSG, -EPROTONOSUPPORT. */
 int event_reader_open(const char *where, struct event_reader **ret);
 
-/* The state of the deliveries, for its owner. */
-int forward_open(const char *where, struct db **ret);
+/* From now on all that this thread opens uses one connection to a database server, as long as it is open; but not the log of
+ * events, and what is opened alone. A statement while a transaction of another of them is open is refused (-EPROTO): each transaction
+ * has to end in the function that began it. A folder knows no such connection. */
+void store_share_connection(bool on);
+
+/* The state of the deliveries, for its owner. @alone: with a connection of its own, for transactions that stay open. */
+int forward_open(const char *where, bool alone, struct db **ret);
 /* -ENOENT: no forwarder has run here yet. */
 int forward_open_reader(const char *where, struct db **ret);
 

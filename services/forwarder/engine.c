@@ -279,7 +279,9 @@ int engine_open(const struct engine_options *o, struct engine **ret, const char 
     if (!e)
         return r;
     e->o = *o;
-    r = stores_open(o->dir, o->role, &e->stores, ret_file, ret_detail);
+    /* A transaction of deliveries stays open for a pass of the loop, in which other engines read and write; the lead's of a server has
+     * none of them, and its commands are committed at once. */
+    r = stores_open(o->dir, o->role, o->n > 0, &e->stores, ret_file, ret_detail);
     if (r == 0) {
         *ret_file = FORWARD_DB_FILE;
         r = start(e);

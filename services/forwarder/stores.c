@@ -81,11 +81,11 @@ static int open_acks(const char *dir, struct stores *s)
     return r == 0 ? acks_open(dir, key, &s->acks) : r;
 }
 
-int stores_open(const char *dir, const struct store_role *role, struct stores *ret, const char **ret_file,
-                char ret_detail[STORES_DETAIL_MAX])
+int stores_open(const char *dir, const struct store_role *role, bool alone, struct stores *ret,
+                const char **ret_file, char ret_detail[STORES_DETAIL_MAX])
 {
     struct stores s = STORES_NULL;
-    int r = forward_open(dir, &s.db);
+    int r = forward_open(dir, alone, &s.db);
 
     *ret_file = FORWARD_DB_FILE;
     ret_detail[0] = '\0';

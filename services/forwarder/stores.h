@@ -19,9 +19,9 @@ struct stores {
 
 /*
  * Opens all three, or none. Returns 0, -ENOENT (there is no events.db yet), or -errno; *ret_file then names the file
- * that is at fault, and ret_detail the store's own text, "" when it has none.
+ * that is at fault, and ret_detail the store's own text, "" when it has none. @alone: forward_open().
  */
 #define STORES_DETAIL_MAX 160
-int stores_open(const char *dir, const struct store_role *role, struct stores *ret, const char **ret_file,
-                char ret_detail[STORES_DETAIL_MAX]);
+int stores_open(const char *dir, const struct store_role *role, bool alone, struct stores *ret,
+                const char **ret_file, char ret_detail[STORES_DETAIL_MAX]);
 void stores_close(struct stores *s); /* also half-open */

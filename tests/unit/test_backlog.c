@@ -103,7 +103,7 @@ static void open_backlog(void)
     const char *file;
     bool is_new;
 
-    assert_int_equal(stores_open(t.dir, NULL, &t.stores, &file, detail), 0);
+    assert_int_equal(stores_open(t.dir, NULL, false, &t.stores, &file, detail), 0);
     assert_int_equal(group_commit_open(app_loop(t.app), &t.stores, &hooks, &t.commit), 0);
     assert_int_equal(dead_letters_init(&t.dead, t.app, t.stores.db, t.commit), 0);
     assert_int_equal(forward_destination_open(t.stores.db, "one", "http://x", &row, &is_new, &done), 0);

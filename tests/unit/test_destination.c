@@ -183,7 +183,7 @@ static void open_destination(int concurrency, int batch)
     const char *file;
 
     assert_int_equal(destination_config_backend(&s, &problem, &t.config), 0);
-    assert_int_equal(stores_open(t.dir, NULL, &t.stores, &file, detail), 0);
+    assert_int_equal(stores_open(t.dir, NULL, false, &t.stores, &file, detail), 0);
     assert_int_equal(group_commit_open(app_loop(t.app), &t.stores, &hooks, &t.commit), 0);
     assert_int_equal(dead_letters_init(&t.dead, t.app, t.stores.db, t.commit), 0);
     assert_int_equal(destination_open(&(struct destination_options){ .app = t.app,

@@ -95,10 +95,12 @@ static void test_texts_are_translated(void **state)
         { "SELECT '?1' || ?1", "SELECT '?1' || $1" },
         { "SELECT a FROM t INDEXED BY t_by_a WHERE a = ?1", "SELECT a FROM t WHERE a = $1" },
         { "EXISTS (SELECT 1 FROM t INDEXED BY t_by_a)", "EXISTS (SELECT 1 FROM t)" },
+        { "SELECT 'meta', a_meta, metas FROM meta", "SELECT 'meta', a_meta, metas FROM x.meta" },
+        { "INSERT INTO meta(a) SELECT 1 FROM y.meta", "INSERT INTO x.meta(a) SELECT 1 FROM y.meta" },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        CLEANUP(mem_freep) char *sql = pg_dialect(cases[i].from);
+        CLEANUP(mem_freep) char *sql = pg_dialect(cases[i].from, "x");
 
         assert_string_equal(sql, cases[i].to);
     }

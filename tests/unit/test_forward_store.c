@@ -23,7 +23,7 @@ static int setup(void **state)
     (void)snprintf(dir, sizeof dir, "/tmp/zk-test-XXXXXX");
     assert_non_null(test_folder(dir));
     where = test_store(dir);
-    assert_int_equal(forward_open(where, &db), 0);
+    assert_int_equal(forward_open(where, false, &db), 0);
     return 0;
 }
 
@@ -62,7 +62,7 @@ static void a_destination_keeps_how_far_it_is(void **state)
     assert_int_equal(forward_save_window(db, id, 41, STR_LIT("\x05\x80")), 0);
     assert_int_equal(forward_save_off(db, id, 77, 78), 0);
     db_close(db);
-    assert_int_equal(forward_open(where, &db), 0);
+    assert_int_equal(forward_open(where, false, &db), 0);
     assert_int_equal(forward_destination_open(db, "crm", "http://x/z", &d, &is_new, &done), 0);
     assert_int_equal(d.id, id);
     assert_int_equal(d.floor, 41);

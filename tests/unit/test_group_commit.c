@@ -97,7 +97,7 @@ static void open_stores(void)
     char detail[STORES_DETAIL_MAX];
     const char *file;
 
-    assert_int_equal(stores_open(t.dir, NULL, &t.stores, &file, detail), 0);
+    assert_int_equal(stores_open(t.dir, NULL, false, &t.stores, &file, detail), 0);
     assert_int_equal(group_commit_open(t.loop, &t.stores, &hooks, &t.commit), 0);
     t.commits = 0; /* of the opening */
 }

@@ -326,7 +326,7 @@ static void test_a_commit_behind_a_failed_statement_is_none(void **state)
     const char *where = server();
     struct db *db = NULL;
 
-    assert_int_equal(forward_open(where, &db), 0);
+    assert_int_equal(forward_open(where, false, &db), 0);
     assert_int_equal(db_begin(db), 0);
     assert_true(sql_run(db, "SELECT nobody_has_made_this()", "") < 0);
     assert_true(db_commit(db) < 0);

@@ -14,7 +14,6 @@
 #include <string.h>
 
 #include "common/base/clock.h"
-#include "common/base/mem.h"
 #include "common/store/waiting.h"
 
 #define HOSTS_MAX 8
@@ -71,8 +70,7 @@ static int code_of(const char *state)
     return -EPROTO;
 }
 
-/* One line, without the words "ERROR:" and "FATAL:". */
-static void keep_error(struct pg_db *d, const char *text)
+void pg_keep_error(struct pg_db *d, const char *text)
 {
     size_t n;
 
@@ -80,19 +78,6 @@ static void keep_error(struct pg_db *d, const char *text)
         text += *text == ' ' ? 1 : 6;
     n = strcspn(text, "\n");
     (void)snprintf(d->db.error, sizeof d->db.error, "%.*s", (int)n, text);
-}
-
-int pg_lost(struct pg_db *d, const char *why)
-{
-    d->db.broken = true;
-    d->in_transaction = d->snapshot = false;
-    keep_error(d, why);
-    return -ENOTCONN;
-}
-
-bool pg_is_usable(const struct pg_db *d)
-{
-    return !d->db.broken && d->conn && PQstatus(d->conn) == CONNECTION_OK;
 }
 
 int pg_check(struct pg_db *d, const PGresult *res)
@@ -114,7 +99,7 @@ int pg_check(struct pg_db *d, const PGresult *res)
     if (PQstatus(d->conn) != CONNECTION_OK && !state)
         return pg_lost(d, PQerrorMessage(d->conn));
     r = code_of(state);
-    keep_error(d, PQresultErrorMessage(res));
+    pg_keep_error(d, PQresultErrorMessage(res));
     if (r == -ENOTCONN || r == -EROFS || PQstatus(d->conn) != CONNECTION_OK)
         (void)pg_lost(d, PQresultErrorMessage(res));
     return r;
@@ -199,20 +184,6 @@ int pg_next_result(struct pg_db *d, int limit_ms, PGresult **ret)
     return 0;
 }
 
-/* libpq keeps them until somebody asks; they come with every answer. */
-void pg_take_notifications(struct pg_db *d)
-{
-    PGnotify *n;
-
-    while ((n = PQnotifies(d->conn)) != NULL) {
-        if (n->be_pid != PQbackendPID(d->conn)) {
-            d->n_notified++;
-            d->others = d->others || !d->who || strcmp(n->extra, d->who) != 0;
-        }
-        PQfreemem(n);
-    }
-}
-
 int pg_result(struct pg_db *d, int limit_ms, PGresult **ret)
 {
     PGresult *res = NULL;
@@ -234,6 +205,18 @@ int pg_result(struct pg_db *d, int limit_ms, PGresult **ret)
         return pg_lost(d, PQerrorMessage(d->conn));
     pg_take_notifications(d);
     return r;
+}
+
+int pg_ask(struct pg_db *d, const char *sql, PGresult **ret)
+{
+    int r = pg_may_send(d);
+
+    *ret = NULL;
+    if (r != 0)
+        return r;
+    if (PQsendQuery(d->conn, sql) == 0)
+        return pg_lost(d, PQerrorMessage(d->conn));
+    return pg_result(d, PG_ANSWER_MS, ret);
 }
 
 /* ---- connecting ------------------------------------------------------------------------------ */
@@ -294,14 +277,11 @@ static int targets_of(const char *where, struct target ret[HOSTS_MAX], char *ret
 }
 
 /* "zapkeep-ingest events", for people who look into pg_stat_activity. */
-static const char *application_of(enum pg_part part)
+static const char *application_of(const char *part)
 {
     static _Thread_local char name[64];
-    static const char *const names[PG_PART_N] = {
-        [PG_STATE] = " state", [PG_EVENTS] = " events", [PG_FORWARD] = " forward", [PG_CONTROL] = ""
-    };
 
-    (void)snprintf(name, sizeof name, "%.40s%s", program_invocation_short_name, names[part]);
+    (void)snprintf(name, sizeof name, "%.40s%s", program_invocation_short_name, part);
     return name;
 }
 
@@ -312,7 +292,7 @@ static const char *default_port(void)
     return port && *port ? port : DEFAULT_PORT;
 }
 
-static PGconn *start(const char *where, const struct target *t, enum pg_part part)
+static PGconn *start(const char *where, const struct target *t, const char *part)
 {
     const char *keys[16], *values[16];
     int n = 0;
@@ -367,7 +347,7 @@ static int refusal_of(const char *text)
     return -ENOTCONN;
 }
 
-static int try_target(const char *where, const struct target *t, enum pg_part part, PGconn **ret,
+static int try_target(const char *where, const struct target *t, const char *part, PGconn **ret,
                       char *ret_error, size_t n)
 {
     PGconn *conn = start(where, t, part);
@@ -388,7 +368,7 @@ static int try_target(const char *where, const struct target *t, enum pg_part pa
 /* The host that answered last; a hint alone. */
 static _Thread_local int first_target;
 
-static int connect_any(const char *where, enum pg_part part, PGconn **ret, char *ret_error, size_t n)
+int pg_connect_any(const char *where, const char *part, PGconn **ret, char *ret_error, size_t n)
 {
     struct target targets[HOSTS_MAX] = { 0 };
     int count = targets_of(where, targets, ret_error, n);
@@ -405,40 +385,4 @@ static int connect_any(const char *where, enum pg_part part, PGconn **ret, char 
             first_target = at;
     }
     return r;
-}
-
-static void drop_notice(void *ctx, const PGresult *res)
-{
-    (void)ctx;
-    (void)res;
-}
-
-int pg_connect(const char *where, enum pg_part part, struct pg_db **ret, char *ret_error, size_t n)
-{
-    struct pg_db *d = serving ? NULL : mem_zalloc(sizeof *d);
-    char error[256] = "";
-    int r;
-
-    if (!d)
-        return serving ? -EAGAIN : -ENOMEM;
-    d->db.engine = &postgres_engine;
-    d->part = part;
-    r = connect_any(where, part, &d->conn, error, sizeof error);
-    if (r == 0)
-        (void)PQsetNoticeReceiver(d->conn, drop_notice, NULL);
-    if (ret_error)
-        (void)snprintf(ret_error, n, "%s", error);
-    if (r == 0)
-        *ret = d;
-    else
-        mem_free(d);
-    return r;
-}
-
-void pg_close(struct db *db)
-{
-    struct pg_db *d = pg_db(db);
-
-    PQfinish(d->conn);
-    mem_free(d);
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/store/postgres/wire.h"
+
 /* Answers that are waited for at once. */
 #define DEFERRED_MAX 256
 
@@ -27,7 +29,10 @@ void pg_defer_begin(struct pg_db *d)
 
 int pg_defer_prepare(struct pg_db *d)
 {
-    return pg_exec(&d->db, FENCE_SQL);
+    int r = d->wire->has_fence ? 0 : pg_exec(&d->db, FENCE_SQL);
+
+    d->wire->has_fence = r == 0;
+    return r;
 }
 
 static int send(struct pg_db *d, const char *sql)
@@ -60,12 +65,13 @@ static int send_begin(struct pg_db *d)
 
 static int start(struct pg_db *d)
 {
-    if (pg_is_serving())
-        return -EAGAIN;
-    if (!pg_is_usable(d))
-        return pg_lost(d, "the connection is closed");
+    int r = pg_may_send(d);
+
+    if (r != 0)
+        return r;
     if (PQpipelineStatus(d->conn) == PQ_PIPELINE_OFF && PQenterPipelineMode(d->conn) == 0)
         return pg_lost(d, PQerrorMessage(d->conn));
+    pg_wire_own(d);
     return d->begin_deferred ? send_begin(d) : 0;
 }
 
@@ -112,6 +118,9 @@ int pg_settle(struct pg_db *d)
 
     if (!d->begin_deferred && d->n_deferred == 0)
         return 0;
+    r = pg_may_send(d);
+    if (r != 0)
+        return r;
     r = start(d);
     if (r == 0 && PQpipelineSync(d->conn) == 0)
         r = pg_lost(d, PQerrorMessage(d->conn));
@@ -123,8 +132,7 @@ int pg_settle(struct pg_db *d)
     d->begin_deferred = false;
     if (pg_is_usable(d) && PQexitPipelineMode(d->conn) == 0)
         r = pg_lost(d, PQerrorMessage(d->conn));
-    if (r == -EPERM)
-        (void)pg_lost(d, "another program has taken over this role");
+    d->role_lost = d->role_lost || r == -EPERM;
     return r;
 }
 
@@ -150,18 +158,12 @@ int pg_exec(struct db *db, const char *sql)
 {
     struct pg_db *d = pg_db(db);
     PGresult *res = NULL;
-    int r;
+    int r = pg_may_send(d);
 
-    if (pg_is_serving())
-        return -EAGAIN;
-    if (!pg_is_usable(d))
-        return pg_lost(d, "the connection is closed");
-    r = pg_settle(d);
-    if (r != 0)
-        return r;
-    if (PQsendQuery(d->conn, sql) == 0)
-        return pg_lost(d, PQerrorMessage(d->conn));
-    r = pg_result(d, PG_ANSWER_MS, &res);
+    if (r == 0)
+        r = pg_settle(d);
+    if (r == 0)
+        r = pg_ask(d, sql, &res);
     PQclear(res);
     return r;
 }

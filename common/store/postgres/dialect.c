@@ -8,6 +8,8 @@
 #include "common/base/utf8.h"
 
 #define INDEXED_BY " INDEXED BY "
+/* The only table whose name several parts have; all others are found by the path (schema.c). */
+#define OF_SEVERAL "meta"
 
 /* Copies a quoted text with its quotes. Returns its bytes. */
 static size_t copy_quoted(const char *p, char *ret)
@@ -21,10 +23,31 @@ static size_t copy_quoted(const char *p, char *ret)
     return n;
 }
 
-char *pg_dialect(const char *sql)
+static bool is_letter(char c)
 {
-    size_t n = strlen(sql);
-    char *out = mem_alloc(n * 2 + 16); /* "?" becomes "$48" at most, beside a comma and a space */
+    return isalnum((unsigned char)c) || c == '_' || c == '.';
+}
+
+static bool is_of_several(const char *sql, const char *p)
+{
+    size_t n = sizeof OF_SEVERAL - 1;
+
+    return strncmp(p, OF_SEVERAL, n) == 0 && !is_letter(p[n]) && (p == sql || !is_letter(p[-1]));
+}
+
+/* What the text grows by, at most: "?" becomes "$48", beside a comma and a space. */
+static size_t room_for(const char *sql, const char *schema)
+{
+    size_t n = strlen(sql) * 2 + 16;
+
+    for (const char *p = sql; *p; p++)
+        n += is_of_several(sql, p) ? strlen(schema) + 1 : 0;
+    return n;
+}
+
+char *pg_dialect(const char *sql, const char *schema)
+{
+    char *out = mem_alloc(room_for(sql, schema));
     char *w = out;
     int next = 1;
 
@@ -45,6 +68,9 @@ char *pg_dialect(const char *sql)
         } else if (strncmp(p, INDEXED_BY, sizeof INDEXED_BY - 1) == 0) {
             p += sizeof INDEXED_BY - 1;
             p += strcspn(p, " ,)");
+        } else if (is_of_several(sql, p)) {
+            w += sprintf(w, "%s." OF_SEVERAL, schema);
+            p += sizeof OF_SEVERAL - 1;
         } else {
             *w++ = *p++;
         }

@@ -16,6 +16,7 @@
 #include "common/store/postgres/statements.h"
 #include "common/store/postgres/steady.h"
 #include "common/store/postgres/transactions.h"
+#include "common/store/postgres/wire.h"
 
 static int enter(struct pg_db *d, bool reader)
 {
@@ -25,22 +26,26 @@ static int enter(struct pg_db *d, bool reader)
         r = pg_schema_enter(d);
     if (r == 0 && d->part == PG_STATE)
         r = pg_exec(&d->db, "LISTEN zapkeep_state");
-    if (r == 0 &&
-        d->part == PG_FORWARD) /* a crash of the server repeats deliveries of the last half second */
-        r = pg_exec(&d->db, "SET synchronous_commit = off");
     if (r == 0 && d->part == PG_FORWARD && !reader)
         r = pg_defer_prepare(d);
+    if (r != 0 || pg_wire_is_shared(d))
+        return r;
+    if (d->part == PG_FORWARD) /* a crash of the server repeats deliveries of the last half second */
+        r = pg_exec(&d->db, "SET synchronous_commit = off");
     if (r == 0 && reader)
         r = pg_exec(&d->db, "SET default_transaction_read_only = on");
     return r;
 }
 
-static int open_part(const char *where, enum pg_part part, bool reader, struct db **ret)
+/* @alone: on a connection of its own. */
+static int open_part(const char *where, enum pg_part part, bool reader, bool alone, struct db **ret)
 {
     struct pg_db *d = NULL;
     char error[256] = "";
-    int r = pg_connect(where, part, &d, error, sizeof error);
+    int r = (alone ? pg_connect : pg_join)(where, part, &d, error, sizeof error);
 
+    if (r == 0)
+        d->reader = reader;
     if (r == 0 && (r = enter(d, reader)) != 0) {
         (void)snprintf(error, sizeof error, "%s", d->db.error);
         pg_close(&d->db);
@@ -84,27 +89,27 @@ static int schema(const char *where, int *ret_is, int *ret_known)
 
 static int open_state(const char *where, struct db **ret)
 {
-    return open_part(where, PG_STATE, false, ret);
+    return open_part(where, PG_STATE, false, false, ret);
 }
 
 static int open_state_reader(const char *where, struct db **ret)
 {
-    return open_part(where, PG_STATE, true, ret);
+    return open_part(where, PG_STATE, true, false, ret);
 }
 
 static int open_forward_reader(const char *where, struct db **ret)
 {
-    return open_part(where, PG_FORWARD, true, ret);
+    return open_part(where, PG_FORWARD, true, false, ret);
 }
 
 static int open_events(const char *where, struct db **ret)
 {
-    return open_part(where, PG_EVENTS, true, ret);
+    return open_part(where, PG_EVENTS, true, false, ret);
 }
 
-static int open_forward(const char *where, struct db **ret)
+static int open_forward(const char *where, bool alone, struct db **ret)
 {
-    return open_part(where, PG_FORWARD, false, ret);
+    return open_part(where, PG_FORWARD, false, alone, ret);
 }
 
 /* Every commit is in the server's hands. */
@@ -168,6 +173,7 @@ const struct engine postgres_engine = {
     .forward_checkpoint = forward_checkpoint_of,
     .open_log = pg_log_open,
     .open_log_reader = open_events,
+    .share_connection = pg_share_connection,
     .set_password = pg_set_password,
     .has_password = pg_has_password,
     .upgrade = upgrade,

@@ -61,11 +61,8 @@ static int fail(struct pg_log *l, int r)
 static int query_int(struct pg_log *l, const char *sql, int64_t *ret)
 {
     PGresult *res = NULL;
-    int r;
+    int r = pg_ask(l->d, sql, &res);
 
-    if (PQsendQuery(l->d->conn, sql) == 0)
-        return pg_lost(l->d, PQerrorMessage(l->d->conn));
-    r = pg_result(l->d, PG_ANSWER_MS, &res);
     if (r == 0 && PQntuples(res) > 0)
         *ret = strtoll(PQgetvalue(res, 0, 0), NULL, 10);
     PQclear(res);
@@ -326,9 +323,7 @@ static int read_batch(struct pg_log *l, int64_t *ret_id, int64_t *ret_head)
     int r;
 
     (void)snprintf(sql, sizeof sql, "SELECT id, head FROM batch WHERE ingest = '%s' FOR UPDATE", l->ingest);
-    if (PQsendQuery(l->d->conn, sql) == 0)
-        return pg_lost(l->d, PQerrorMessage(l->d->conn));
-    r = pg_result(l->d, PG_ANSWER_MS, &res);
+    r = pg_ask(l->d, sql, &res);
     if (r == 0 && PQntuples(res) > 0) {
         *ret_id = strtoll(PQgetvalue(res, 0, 0), NULL, 10);
         *ret_head = strtoll(PQgetvalue(res, 0, 1), NULL, 10);

@@ -12,11 +12,8 @@
 static int ask(struct pg_db *d, const char *sql, char *ret, size_t n)
 {
     PGresult *res = NULL;
-    int r;
+    int r = pg_ask(d, sql, &res);
 
-    if (PQsendQuery(d->conn, sql) == 0)
-        return pg_lost(d, PQerrorMessage(d->conn));
-    r = pg_result(d, PG_ANSWER_MS, &res);
     if (r == 0)
         (void)snprintf(ret, n, "%s", PQntuples(res) > 0 ? PQgetvalue(res, 0, 0) : "");
     PQclear(res);

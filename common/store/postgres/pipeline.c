@@ -5,11 +5,9 @@
 
 void pg_pipeline_begin(struct pg_pipeline *p, struct pg_db *d)
 {
-    *p = (struct pg_pipeline){ .d = d };
-    if (pg_is_serving())
-        p->r = -EAGAIN;
-    else if (!pg_is_usable(d) || PQenterPipelineMode(d->conn) == 0)
-        p->r = pg_lost(d, "the connection is closed");
+    *p = (struct pg_pipeline){ .d = d, .r = pg_may_send(d) };
+    if (p->r == 0 && PQenterPipelineMode(d->conn) == 0)
+        p->r = pg_lost(d, PQerrorMessage(d->conn));
 }
 
 void pg_pipeline_prepare(struct pg_pipeline *p, const char *name, const char *sql)

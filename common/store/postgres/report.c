@@ -81,11 +81,8 @@ static const char roles_sql[] =
 static int rows_of(struct pg_db *d, const char *text, store_report_fn on_line, void *ctx)
 {
     PGresult *res = NULL;
-    int r;
+    int r = pg_ask(d, text, &res);
 
-    if (PQsendQuery(d->conn, text) == 0)
-        return pg_lost(d, PQerrorMessage(d->conn));
-    r = pg_result(d, PG_ANSWER_MS, &res);
     for (int i = 0; r == 0 && i < PQntuples(res); i++)
         r = on_line(ctx, PQgetvalue(res, i, 0), PQgetvalue(res, i, 1), PQgetvalue(res, i, 2));
     PQclear(res);
@@ -160,10 +157,8 @@ static int each_role(struct pg_db *d, int (*on_row)(void *ctx, const struct stor
     PGresult *res = NULL;
     int r = pg_schema_check(d);
 
-    if (r == 0 && PQsendQuery(d->conn, each_role_sql) == 0)
-        r = pg_lost(d, PQerrorMessage(d->conn));
     if (r == 0)
-        r = pg_result(d, PG_ANSWER_MS, &res);
+        r = pg_ask(d, each_role_sql, &res);
     for (int i = 0; r == 0 && i < PQntuples(res); i++)
         r = give_role(res, i, on_row, ctx);
     PQclear(res);

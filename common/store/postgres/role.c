@@ -72,7 +72,7 @@ static int connect_to(struct crew *c)
     if (c->d && pg_is_usable(c->d))
         return 0;
     disconnect(c);
-    r = pg_connect(c->where, PG_CONTROL, &c->d, error, sizeof error);
+    r = pg_join(c->where, PG_CONTROL, &c->d, error, sizeof error);
     if (r == 0)
         r = pg_schema_check(c->d);
     if (r == 0)
@@ -86,11 +86,7 @@ static int connect_to(struct crew *c)
 /* Runs @sql; *ret is to be cleared, also on failure. */
 static int ask(struct crew *c, const char *sql, PGresult **ret)
 {
-    if (pg_is_serving())
-        return -EAGAIN;
-    if (PQsendQuery(c->d->conn, sql) == 0)
-        return pg_lost(c->d, PQerrorMessage(c->d->conn));
-    return pg_result(c->d, PG_ANSWER_MS, ret);
+    return pg_ask(c->d, sql, ret);
 }
 
 /* ---- a role ---------------------------------------------------------------------------------- */

@@ -18,6 +18,7 @@
 #include "common/store/postgres/in_use.h"
 #include "common/store/postgres/move_copy.h"
 #include "common/store/postgres/place.h"
+#include "common/store/postgres/wire.h"
 
 #define DECLS                          DECL_KEY, DECL_1, DECL
 #define DECL_KEY(kind, column, member) #column " " DECL_##kind ", "
@@ -256,20 +257,15 @@ int pg_schema_known(void)
 int pg_schema_version(struct pg_db *d, int *ret)
 {
     PGresult *res = NULL;
-    int r;
+    int r = pg_ask(d, "SELECT to_regclass('zapkeep.version') IS NOT NULL", &res);
 
-    if (PQsendQuery(d->conn, "SELECT to_regclass('zapkeep.version') IS NOT NULL") == 0)
-        return pg_lost(d, PQerrorMessage(d->conn));
-    r = pg_result(d, PG_ANSWER_MS, &res);
     *ret = 0;
     if (r != 0 || PQgetvalue(res, 0, 0)[0] != 't') {
         PQclear(res);
         return r;
     }
     PQclear(res);
-    if (PQsendQuery(d->conn, "SELECT max(version) FROM zapkeep.version") == 0)
-        return pg_lost(d, PQerrorMessage(d->conn));
-    r = pg_result(d, PG_ANSWER_MS, &res);
+    r = pg_ask(d, "SELECT max(version) FROM zapkeep.version", &res);
     if (r == 0)
         *ret = (int)strtol(PQgetvalue(res, 0, 0), NULL, 10);
     PQclear(res);
@@ -345,16 +341,18 @@ int pg_schema_upgrade(struct pg_db *d)
 
 int pg_schema_enter(struct pg_db *d)
 {
-    char sql[640];
+    int r = 0;
 
-    /* A statement waits for a lock for less than we wait for the statement; a process that was paused inside a
+    /* Parts may share a connection, so it has one path for all; dialect.c gives tables that two parts have their schema. A statement waits for a lock for less than we wait for the statement; a process that was paused inside a
      * transaction loses it, so that the others go on. */
-    (void)snprintf(sql, sizeof sql,
-                   "SET search_path = %s; " PG_LOCK_TIMEOUT "; SET statement_timeout = '4s';"
-                   " SET idle_in_transaction_session_timeout = '5s'; SET timezone = 'UTC';"
-                   " SET standard_conforming_strings = on; SET plan_cache_mode = 'force_generic_plan'",
-                   pg_schema_of(d->part));
-    return pg_exec(&d->db, sql);
+    if (!d->wire->entered)
+        r = pg_exec(&d->db,
+                    "SET search_path = zapkeep_state, zapkeep_events, zapkeep_forward; " PG_LOCK_TIMEOUT
+                    "; SET statement_timeout = '4s'; SET idle_in_transaction_session_timeout = '5s';"
+                    " SET timezone = 'UTC'; SET standard_conforming_strings = on;"
+                    " SET plan_cache_mode = 'force_generic_plan'");
+    d->wire->entered = r == 0;
+    return r;
 }
 
 int pg_schema_check(struct pg_db *d)

@@ -19,6 +19,7 @@
 #include "common/store/postgres/deferred.h"
 #include "common/store/postgres/dialect.h"
 #include "common/store/postgres/transactions.h"
+#include "common/store/postgres/wire.h"
 #include "common/store/sql.h"
 
 #define VALUES_MAX  48
@@ -68,17 +69,16 @@ static Oid oid_of(char letter)
 
 static int send_prepare(struct pg_db *d, struct statement *s, const char *text, const char *fmt)
 {
-    CLEANUP(mem_freep) char *sql = pg_dialect(text);
+    CLEANUP(mem_freep) char *sql = pg_dialect(text, pg_schema_of(d->part));
     Oid types[VALUES_MAX];
     PGresult *res = NULL;
     int n = (int)strlen(fmt);
-    int r;
+    int r = sql ? pg_may_send(d) : -ENOMEM;
 
-    if (!sql)
-        return -ENOMEM;
     for (int i = 0; i < n; i++)
         types[i] = oid_of(fmt[i]);
-    r = pg_settle(d);
+    if (r == 0)
+        r = pg_settle(d);
     if (r != 0)
         return r;
     if (PQsendPrepare(d->conn, s->name, sql, n, types) == 0)
@@ -96,13 +96,11 @@ int pg_prepare(struct db *db, const char *text, const char *fmt, struct sql **re
 
     if (!s)
         return -ENOMEM;
-    if (!pg_is_usable(d))
-        return pg_lost(d, "the connection is closed");
     if (strlen(fmt) > VALUES_MAX)
         return -EPROTO;
     s->n = (int)strlen(fmt);
     s->writes = strncasecmp(text, "SELECT", 6) != 0;
-    (void)snprintf(s->name, sizeof s->name, "q%d", d->n_statements++);
+    (void)snprintf(s->name, sizeof s->name, "q%d", d->wire->n_statements++);
     r = send_prepare(d, s, text, fmt);
     if (r == 0)
         *ret = &TAKE(s)->sql;
@@ -111,7 +109,12 @@ int pg_prepare(struct db *db, const char *text, const char *fmt, struct sql **re
 
 void pg_finalize(struct sql *q)
 {
-    pg_reset(q); /* the server forgets it with the connection */
+    struct statement *s = statement(q);
+    struct pg_db *d = pg_db(q->db);
+
+    pg_reset(q);
+    if (pg_wire_is_shared(d)) /* else the server forgets it with the connection */
+        (void)buf_addf(&d->forgotten, "DEALLOCATE %s;", s->name);
     mem_free(q);
 }
 
@@ -171,12 +174,10 @@ int pg_bind_text(struct sql *q, int at, struct str v)
 static int execute(struct statement *s)
 {
     struct pg_db *d = pg_db(s->sql.db);
-    int r = 0;
+    int r = pg_may_send(d);
 
-    if (pg_is_serving())
-        return -EAGAIN;
-    if (!pg_is_usable(d))
-        return pg_lost(d, "the connection is closed");
+    if (r != 0)
+        return r;
     if (s->writes && !d->in_transaction) {
         r = pg_begin(&d->db);
         s->own_transaction = r == 0;

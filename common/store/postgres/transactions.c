@@ -19,6 +19,7 @@
 
 #include "common/store/postgres/connection.h"
 #include "common/store/postgres/deferred.h"
+#include "common/store/postgres/wire.h"
 
 /* Any two numbers that no other program uses with pg_advisory_lock(): "zapk", and the part. */
 #define LOCK_CLASS 0x7a61706b
@@ -51,9 +52,7 @@ static int send_begin(struct pg_db *d, PGresult **ret)
     if (d->role)
         (void)snprintf(sql + n, sizeof sql - (size_t)n,
                        "; SELECT fence FROM zapkeep.role WHERE name = '%s' FOR KEY SHARE", d->role);
-    if (PQsendQuery(d->conn, sql) == 0)
-        return pg_lost(d, PQerrorMessage(d->conn));
-    return pg_result(d, PG_ANSWER_MS, ret);
+    return pg_ask(d, sql, ret);
 }
 
 /* A process that was paused, or cut off, comes back and is not the holder any more. */
@@ -67,7 +66,7 @@ static int check_fence(struct pg_db *d, const PGresult *res)
         fence = strtoll(PQgetvalue(res, 0, 0), NULL, 10);
     if (fence == d->fence)
         return 0;
-    (void)pg_lost(d, "another program has taken over this role");
+    d->role_lost = true;
     return -EPERM;
 }
 
@@ -75,14 +74,14 @@ int pg_begin(struct db *db)
 {
     struct pg_db *d = pg_db(db);
     PGresult *res = NULL;
-    int r;
+    int r = pg_may_send(d);
 
-    if (!pg_is_usable(d))
-        return pg_lost(d, "the connection is closed");
-    if (pg_is_serving())
-        return -EAGAIN;
+    if (r != 0)
+        return r;
     if (d->in_transaction)
         return -EPROTO;
+    if (d->reader)
+        return -EROFS;
     d->wrote = false;
     if (pg_defers(d)) {
         pg_defer_begin(d);
@@ -90,6 +89,8 @@ int pg_begin(struct db *db)
     }
     r = send_begin(d, &res);
     d->in_transaction = pg_is_usable(d);
+    if (d->in_transaction)
+        pg_wire_own(d);
     if (r == 0)
         r = check_fence(d, res);
     PQclear(res);
@@ -112,25 +113,19 @@ int pg_commit(struct db *db)
     struct pg_db *d = pg_db(db);
     PGresult *res = NULL;
     char sql[96];
-    int r = pg_is_usable(d) ? 0 : pg_lost(d, "the connection is closed");
+    int r = pg_may_send(d);
 
-    if (r == 0 && pg_defers(d)) {
+    if (r == 0 && pg_defers(d))
         r = pg_defer_commit(d);
-        if (r != 0)
-            pg_rollback(db);
-        d->in_transaction = false;
-        return r;
-    }
-    if (r == 0 && PQsendQuery(d->conn, commit_of(d, sql, sizeof sql)) == 0)
-        r = pg_lost(d, PQerrorMessage(d->conn));
-    if (r == 0)
-        r = pg_result(d, PG_ANSWER_MS, &res);
-    if (r == 0 && strcmp(PQcmdStatus(res), "COMMIT") != 0)
+    else if (r == 0)
+        r = pg_ask(d, commit_of(d, sql, sizeof sql), &res);
+    if (r == 0 && res && strcmp(PQcmdStatus(res), "COMMIT") != 0)
         r = -EPROTO; /* a statement had failed: the server rolls back and calls that done */
     PQclear(res);
     if (r != 0)
         pg_rollback(db);
     d->in_transaction = false;
+    pg_wire_disown(d);
     return r;
 }
 
@@ -150,7 +145,12 @@ void pg_rollback(struct db *db)
     (void)pg_settle(d); /* its answers come first; a failure among them is rolled back, too */
     if (pg_is_usable(d))
         (void)pg_exec(db, "ROLLBACK");
+    pg_wire_disown(d);
     (void)snprintf(db->error, sizeof db->error, "%s", error); /* of the failure before it */
+    if (d->role_lost) {
+        db->broken = true;
+        pg_keep_error(d, "another program has taken over this role");
+    }
 }
 
 bool pg_in_transaction(const struct db *db)
@@ -164,6 +164,8 @@ int pg_begin_reads(struct db *db)
 {
     int r = pg_exec(db, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
 
+    if (r == 0)
+        pg_wire_own(pg_db(db));
     pg_db(db)->snapshot = r == 0;
     db->reading = r == 0;
     return r;
@@ -180,8 +182,10 @@ int pg_data_version(struct db *db, int64_t *ret)
 {
     struct pg_db *d = pg_db(db);
 
+    if (d->db.broken)
+        return -ENOTCONN;
     if (!pg_is_usable(d) || PQconsumeInput(d->conn) == 0)
-        return pg_lost(d, d->conn ? PQerrorMessage(d->conn) : "the connection is closed");
+        return pg_lost(d, PQerrorMessage(d->conn));
     pg_take_notifications(d);
     *ret = d->n_notified;
     return 0;
@@ -195,9 +199,14 @@ void pg_notify_as(struct db *db, const char *who)
 /* A connection to the state listens already, for pg_data_version(). */
 int pg_notify_fd(struct db *db, int *ret)
 {
-    int r = pg_db(db)->part == PG_EVENTS ? pg_exec(db, "LISTEN zapkeep_events") : 0;
+    struct pg_db *d = pg_db(db);
+    int r = d->part == PG_EVENTS ? pg_exec(db, "LISTEN zapkeep_events") : 0;
 
-    *ret = r == 0 ? PQsocket(pg_db(db)->conn) : -1;
+    *ret = -1;
+    if (r == 0 && pg_wire_is_shared(d))
+        return pg_wire_watch(d, ret);
+    if (r == 0)
+        *ret = PQsocket(d->conn);
     return r;
 }
 
@@ -205,9 +214,12 @@ int pg_notify_take(struct db *db)
 {
     struct pg_db *d = pg_db(db);
     int64_t version;
-    int r = pg_data_version(db, &version);
-    bool others = d->others;
+    int r;
+    bool others;
 
+    pg_wire_woken(d);
+    r = pg_data_version(db, &version);
+    others = d->others;
     d->others = false;
     return r == 0 ? others : r;
 }

@@ -89,8 +89,9 @@ static int open_log_reader(const char *dir, struct db **ret)
     return open_in(dir, EVENTS_DB_FILE, RULES_LOG_READER, &events_schema, ret);
 }
 
-static int open_forward(const char *dir, struct db **ret)
+static int open_forward(const char *dir, bool alone, struct db **ret)
 {
+    (void)alone; /* every connection is to one file */
     char path[PATH_BYTES];
     int r = open_in(dir, FORWARD_DB_FILE, RULES_OWNED, &forward_schema, ret);
 
