@@ -70,10 +70,11 @@ struct app_spec {
     const char *args; /* of a command, "[PREFIX...]": with the program the first line of --help; NULL: none */
     const char *what; /* … and what it does */
     const struct setting *table; /* includes app_settings_table as its first row */
-    bool admin_any_port; /* a free port when the default one is taken (workers: several on one machine) */
-    bool needs_data_dir; /* make sure it is there and can be written */
-    bool no_publisher;   /* the service publishes nothing on the bus */
-    bool is_service;     /* it writes heartbeats (heartbeat.h) */
+    bool admin_any_port;    /* a free port when the default one is taken (workers: several on one machine) */
+    bool needs_data_dir;    /* make sure it is there and can be written */
+    bool shares_connection; /* store_share_connection() for its loop */
+    bool no_publisher;      /* the service publishes nothing on the bus */
+    bool is_service;        /* it writes heartbeats (heartbeat.h) */
 };
 
 /* One start of a program. A simulation starts several in one process, on a clock and random numbers of its own. */

@@ -211,6 +211,7 @@ static const struct app_spec forwarder_spec = {
     .what = "delivers the events of the log to your backends",
     .table = forwarder_settings_table,
     .needs_data_dir = true,
+    .shares_connection = true,
 };
 
 static int start(struct forwarder *f)
