@@ -83,6 +83,7 @@ static const struct app_spec spec = {
     .admin_any_port = true,
     .needs_data_dir = true,
     .is_service = true,
+    .shares_connection = true,
 };
 
 /* ---- one request ----------------------------------------------------------------------------- */

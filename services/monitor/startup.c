@@ -363,6 +363,7 @@ static void wire(struct monitor *m)
 static const struct app_spec monitor_spec = {
     .service = "monitor",
     .is_service = true,
+    .shares_connection = true,
     .program = "zapkeep-monitor",
     .what = "watches the bridge's sessions and plans the reconnections",
     .table = monitor_settings_table,

@@ -50,7 +50,7 @@ def at_work(stack, drops=2):
 
 
 # Connections of one program with one bridge and one destination: pages and pools are made for these.
-CONNECTIONS = {"zapkeep-ingest": 2, "zapkeep-monitor": 4, "zapkeep-reconnect": 1, "zapkeep-forward": 2, "zapkeep-console": 3}
+CONNECTIONS = {"zapkeep-ingest": 2, "zapkeep-monitor": 1, "zapkeep-reconnect": 1, "zapkeep-forward": 2, "zapkeep-console": 1}
 
 
 def test_a_stack_at_work_keeps_to_its_connections_limits_and_indexes(server, stack, make_backend):

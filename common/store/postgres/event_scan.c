@@ -13,8 +13,8 @@
 
 bool pg_log_is_stale(const struct db *db)
 {
-    (void)db; /* another database is another address; after a failover the connection is a new one */
-    return false;
+    return db
+        ->broken; /* another database is another address; the connection may be one that another part has lost */
 }
 
 int pg_begin_snapshot(struct db *db)

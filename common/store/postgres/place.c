@@ -41,13 +41,8 @@ static int take_place(struct pg_db *d)
 int pg_place_check(struct pg_db *d)
 {
     PGresult *res = NULL;
-    bool same;
-    int r;
-
-    if (PQsendQuery(d->conn, "SELECT coalesce(" KNOWN " = " PLACE ", false)") == 0)
-        return pg_lost(d, PQerrorMessage(d->conn));
-    r = pg_result(d, PG_ANSWER_MS, &res);
-    same = r == 0 && PQntuples(res) > 0 && PQgetvalue(res, 0, 0)[0] == 't';
+    int r = pg_ask(d, "SELECT coalesce(" KNOWN " = " PLACE ", false)", &res);
+    bool same = r == 0 && PQntuples(res) > 0 && PQgetvalue(res, 0, 0)[0] == 't';
     PQclear(res);
     return r != 0 || same ? r : take_place(d);
 }

@@ -343,8 +343,9 @@ int pg_schema_enter(struct pg_db *d)
 {
     int r = 0;
 
-    /* Parts may share a connection, so it has one path for all; dialect.c gives tables that two parts have their schema. A statement waits for a lock for less than we wait for the statement; a process that was paused inside a
-     * transaction loses it, so that the others go on. */
+    /* Parts may share a connection, so it has one path for all; dialect.c gives a table that two parts have its schema. A
+     * statement waits for a lock for less than we wait for the statement; a process that was paused inside a transaction loses
+     * it, so that the others go on. */
     if (!d->wire->entered)
         r = pg_exec(&d->db,
                     "SET search_path = zapkeep_state, zapkeep_events, zapkeep_forward; " PG_LOCK_TIMEOUT
