@@ -83,7 +83,8 @@ static bool may_start(const struct sim_session *x)
     return x->removed && world_now() - x->known_t < 2 * SIM_CHECK_MS;
 }
 
-/* It counts from when nothing excuses it: a bridge with an alert, a disk that fails, a monitor that is away. */
+/* It counts from when nothing excuses it: a bridge with an alert, a disk that fails, a monitor that is away, a machine that
+ * is off (the time of that is not known afterwards: its clock may have been set meanwhile). */
 static void check_down(struct sim_session *x, const struct seen *seen)
 {
     bool may = may_raise(x, seen->has[x - sim.sessions]);
@@ -91,7 +92,7 @@ static void check_down(struct sim_session *x, const struct seen *seen)
                    x->word || is_long_removed(x) || may_start(x) || sim.is_away || !disk_sim_is_well() ||
                    seen->of_bridge || seen->has[x - sim.sessions];
 
-    if (excused || x->unalerted_t < x->since)
+    if (excused || x->unalerted_t < x->since || x->unalerted_t < sim.powered_at)
         x->unalerted_t = world_now();
     else if (may && world_now() - x->unalerted_t > DOWN_ALERT_AFTER_MS + LATE_MS)
         world_fail("T1: %s has been down for %.0f s, and no alert says so", x->id,
