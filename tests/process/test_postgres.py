@@ -324,11 +324,12 @@ def test_a_password_is_in_no_log(server, stack):
     assert PASSWORD not in done.stdout + done.stderr + monitor.text()
 
 
-@pytest.mark.parametrize("suite", ["alerts", "console_rows", "events", "forward_store", "postgres_store", "postgres_shared"])
+@pytest.mark.parametrize("suite", ["reconnects", "commit", "sink_queue", "alerts", "console_rows", "events", "forward_store", "postgres_store",
+                                   "postgres_shared"])
 def test_the_unit_tests_of_the_store_hold_for_both_engines(server, request, suite):
     uri = server.create_for(request.node.name)[1]
     top = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
     binary = os.path.join(os.path.dirname(zk.BIN.rstrip("/")), "tests", f"test_{suite}")
     done = subprocess.run([binary], cwd=top, env={**os.environ, "ZK_TEST_POSTGRES": uri}, capture_output=True,
-                          text=True, timeout=120)
+                          text=True, timeout=600)  # of a run that hangs
     assert done.returncode == 0, done.stdout + done.stderr
