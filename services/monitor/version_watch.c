@@ -4,6 +4,7 @@
 
 #include "common/app/bridge_settings.h"
 #include "common/base/clean.h"
+#include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/store/bridges.h"
 #include "services/monitor/bridge_call.h"
@@ -38,6 +39,9 @@ static void store(struct version_watch *w, const struct bridge_driver *d, const 
         r = bridges_set_version(m->db, m->settings->bridge.name, version);
     if (r != BRIDGES_SAME) /* which says nothing of a disk that is full */
         store_status_written(m->store, r);
+    if (r == 0 && version[0])
+        log_info("bridge-version", "the bridge's program has this version now",
+                 KS("bridge", m->settings->bridge.name), KS("version", version));
     w->asked = d;
     w->due_ms = now_ms(w) + (r >= 0 ? ASK_AGAIN_MS : RETRY_MS);
 }

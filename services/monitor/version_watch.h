@@ -1,6 +1,7 @@
 /*
  * The version of the bridge's program, for people: the page Bridges and `zapkeep bridges`. Asked by the driver's call for it
- * after the start, after each outage (an update is one) and from time to time; nothing is decided by it.
+ * after the start, after each outage (an update is one) and from time to time; nothing is decided by it. Another version is a
+ * line in the log.
  */
 #pragma once
 

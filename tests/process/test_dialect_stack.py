@@ -3,6 +3,7 @@ are held against recordings (test_dialects.py) and share no line with them."""
 
 import base64
 import json
+import re
 
 import pytest
 import zk
@@ -100,6 +101,8 @@ def test_a_bridge_of_each_dialect_is_found_followed_and_brought_back(fleet):
     versions = {"waha": "2025.10.1", "evolution": "2.3.7"}  # the others have no call for it
     zk.wait_until("their versions are stored",
                   lambda: {row["bridge"]: row["version"] for row in fleet.stack.cli_json("bridges")} == {name: versions.get(name, "") for name in DROPS})
+    zk.wait_until("each version has a line in the log", lambda: sorted(re.findall(
+        r"bridge-version .* bridge=(\S+) version=(\S+)", fleet.stack.processes["monitor"].text())) == sorted(versions.items()))
     console = Console(fleet.stack)
     console.login()
     assert {b["bridge"]: b["version"] for b in console.get("/bridges")[2]["bridges"]} == {name: versions.get(name, "") for name in DROPS}
