@@ -6,6 +6,7 @@
 #include "common/base/json_in.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
+#include "common/base/percent.h"
 #include "services/console/audit_json.h"
 #include "services/console/live.h"
 #include "services/console/stores.h"
@@ -15,13 +16,23 @@
 
 /* ---- of the request -------------------------------------------------------------------------- */
 
-void exchange_query(const struct exchange *e, const char *key, char *ret, size_t n)
+void exchange_query(struct exchange *e, const char *key, char *ret, size_t n)
 {
-    (void)web_path_query(http_req_query(e->http), key, ret, n);
+    struct str query = http_req_query(e->http);
+
+    if (!web_path_query(query, key, ret, n) && percent_field(query, key).p)
+        e->misfit = key;
 }
 
-int64_t exchange_query_int(const struct exchange *e, const char *key, int64_t fallback, int64_t min,
-                           int64_t max)
+bool exchange_fits(struct exchange *e)
+{
+    if (!e->misfit)
+        return true;
+    exchange_error(e, 400, "bad_request", "the value of \"%s\" is of another kind, or too long", e->misfit);
+    return false;
+}
+
+int64_t exchange_query_int(struct exchange *e, const char *key, int64_t fallback, int64_t min, int64_t max)
 {
     char text[32];
     int64_t v;
@@ -42,9 +53,15 @@ static struct json_value value_of(const struct exchange *e, const char *part, co
     return v;
 }
 
-void exchange_text(const struct exchange *e, const char *part, const char *key, char *ret, size_t n)
+void exchange_text(struct exchange *e, const char *part, const char *key, char *ret, size_t n)
 {
-    (void)json_in_text(value_of(e, part, key), ret, n);
+    CLEANUP(buf_fini) struct buf text = BUF_INIT(n);
+    struct json_value v = value_of(e, part, key);
+
+    if (v.kind != JSON_IN_TEXT ? v.kind != JSON_IN_ABSENT && v.kind != JSON_IN_NULL
+                               : json_in_text_add(v, &text) != 0 || text.len >= n)
+        e->misfit = key;
+    (void)json_in_text(v, ret, n);
 }
 
 bool exchange_bool(const struct exchange *e, const char *key)
@@ -69,11 +86,15 @@ void exchange_each(const struct exchange *e, const char *key,
         (void)json_in_each(list, on_item, ctx);
 }
 
-bool exchange_has(const struct exchange *e, const char *key)
+bool exchange_has(struct exchange *e, const char *key, enum json_in_kind kind)
 {
-    enum json_in_kind kind = value_of(e, NULL, key).kind;
+    enum json_in_kind is = value_of(e, NULL, key).kind;
 
-    return kind != JSON_IN_ABSENT && kind != JSON_IN_NULL;
+    if (is == JSON_IN_ABSENT || is == JSON_IN_NULL)
+        return false;
+    if (is != kind)
+        e->misfit = key;
+    return true;
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */

@@ -19,23 +19,27 @@ struct exchange {
     char param[WEB_PATH_PARAMS_MAX][WEB_PATH_PARAM_MAX]; /* of the path, decoded */
     struct identity who;
     char address[AUDIT_ADDRESS_MAX];
+    const char *misfit; /* exchange_fits() */
 };
 
 /* ---- of the request -------------------------------------------------------------------------- */
 
-/* "" when it is absent. */
-void exchange_query(const struct exchange *e, const char *key, char *ret, size_t n);
+/* "" when it is absent. A value that is longer than n - 1 bytes or no text is a misfit: a filter that was cut, or left out, would
+ * match what nobody asked for. */
+void exchange_query(struct exchange *e, const char *key, char *ret, size_t n);
+/* False: one of the values read so far was a misfit, and that is answered with 400. Before anything is done. */
+bool exchange_fits(struct exchange *e);
 /* @fallback when it is absent or no number; brought between @min and @max. */
-int64_t exchange_query_int(const struct exchange *e, const char *key, int64_t fallback, int64_t min,
-                           int64_t max);
-/* Of the JSON body. @part NULL: at the top, else inside that object. "" or false or 0 when it is absent. */
-void exchange_text(const struct exchange *e, const char *part, const char *key, char *ret, size_t n);
+int64_t exchange_query_int(struct exchange *e, const char *key, int64_t fallback, int64_t min, int64_t max);
+/* Of the JSON body. @part NULL: at the top, else inside that object. "" or false or 0 when it is absent. A text may be a misfit, as above. */
+void exchange_text(struct exchange *e, const char *part, const char *key, char *ret, size_t n);
 bool exchange_bool(const struct exchange *e, const char *key);
 int64_t exchange_int(const struct exchange *e, const char *part, const char *key);
 /* Calls @on_item for each element of a list of the body; its non-zero return ends it. */
 void exchange_each(const struct exchange *e, const char *key,
                    int (*on_item)(void *ctx, struct json_value item), void *ctx);
-bool exchange_has(const struct exchange *e, const char *key);
+/* Another kind is a misfit. */
+bool exchange_has(struct exchange *e, const char *key, enum json_in_kind kind);
 
 /* ---- answers; the request is over after each ------------------------------------------------- */
 

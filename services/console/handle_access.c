@@ -56,6 +56,8 @@ void handle_token_create(struct exchange *e)
 
     exchange_text(e, NULL, "name", name, sizeof name);
     exchange_text(e, NULL, "role", role, sizeof role);
+    if (!exchange_fits(e))
+        return;
     if (!text_is_id(str_from(name)) || (strcmp(role, "viewer") != 0 && strcmp(role, "operator") != 0)) {
         exchange_error(e, 400, "bad_request",
                        "a token has a name of letters, digits, '-' and '_', and the role viewer or operator");
@@ -126,6 +128,8 @@ void handle_audit(struct exchange *e)
 
     exchange_query(e, "bridge", bridge, sizeof bridge);
     exchange_query(e, "session", session, sizeof session);
+    if (!exchange_fits(e))
+        return;
     json_open(&p.j, NULL, '{');
     json_open(&p.j, "rows", '[');
     if (r == 0)

@@ -210,7 +210,7 @@ static bool take_matching(struct work *w)
 static bool take_targets(struct work *w)
 {
     int max = w->action == ACTION_DELETE ? DELETE_MAX : SESSIONS_AT_ONCE;
-    bool by_filter = exchange_has(w->e, "filter");
+    bool by_filter = exchange_has(w->e, "filter", JSON_IN_OBJECT);
 
     if (by_filter ? !take_matching(w) : !take_listed(w))
         return false;
@@ -274,7 +274,7 @@ static void work(struct work *w)
 {
     int r = stores_state(w->e->c->stores, &w->db);
 
-    if (!take_targets(w))
+    if (!exchange_fits(w->e) || !take_targets(w))
         return;
     for (int i = 0; r == 0 && !w->dry_run && i < w->n; i++)
         r = act_on(w, &w->target[i]);

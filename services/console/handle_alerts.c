@@ -176,6 +176,10 @@ void handle_alert_test(struct exchange *e)
     if (t) {
         t->e = *e;
         exchange_text(e, NULL, "sink", t->sink, sizeof t->sink);
+        if (!exchange_fits(e)) {
+            mem_free(t);
+            return;
+        }
         if (!text_is_id(str_from(t->sink)) || t->sink[0] == '-') {
             mem_free(t);
             exchange_error(e, 400, "bad_request", "name a sink");

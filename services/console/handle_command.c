@@ -144,8 +144,9 @@ static bool take_ids(struct command *c)
 /* The rows of the request; false: it was answered. */
 static bool read_request(struct command *c, size_t action)
 {
-    bool by_ids = exchange_has(&c->e, "ids");
-    const char *part = actions[action].of_dead && exchange_has(&c->e, "filter") ? "filter" : NULL;
+    bool by_ids = exchange_has(&c->e, "ids", JSON_IN_ARRAY);
+    const char *part =
+        actions[action].of_dead && exchange_has(&c->e, "filter", JSON_IN_OBJECT) ? "filter" : NULL;
     char event[EVENT_ID_MAX];
     struct forward_dead_filter filter = {
         .destination = c->destination, .bridge = c->bridge, .session = c->session, .type_prefix = c->type
@@ -156,6 +157,8 @@ static bool read_request(struct command *c, size_t action)
     exchange_text(&c->e, part, "session", c->session, sizeof c->session);
     exchange_text(&c->e, part, "type", c->type, sizeof c->type);
     exchange_text(&c->e, NULL, "event", event, sizeof event);
+    if (!exchange_fits(&c->e))
+        return false;
     filter.since_at = exchange_int(&c->e, part, "since");
     filter.until_at = exchange_int(&c->e, part, "until");
     if (actions[action].of_destination && !c->destination[0]) {

@@ -125,6 +125,8 @@ void handle_waiting(struct exchange *e)
 
     (void)stores_log(e->c->stores, &w.log);
     exchange_query(e, "destination", w.only, sizeof w.only);
+    if (!exchange_fits(e))
+        return;
     json_open(&w.j, NULL, '{');
     json_open(&w.j, "rows", '[');
     if (r == 0)
@@ -195,6 +197,8 @@ void handle_dead_letters(struct exchange *e)
     exchange_query(e, "bridge", bridge, sizeof bridge);
     exchange_query(e, "session", session, sizeof session);
     exchange_query(e, "type", type, sizeof type);
+    if (!exchange_fits(e))
+        return;
     json_open(&x.j, NULL, '{');
     json_open(&x.j, "rows", '[');
     if (r == 0)

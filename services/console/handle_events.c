@@ -127,6 +127,8 @@ static bool read_filter(struct exchange *e, struct page *p)
     exchange_query(e, "session", p->session, sizeof p->session);
     exchange_query(e, "type", p->type, sizeof p->type);
     exchange_query(e, "text", p->text, sizeof p->text);
+    if (!exchange_fits(e))
+        return false;
     p->limit = (int)exchange_query_int(e, "limit", 100, 1, EXCHANGE_LIMIT_MAX);
     if (p->bridge[0])
         p->filter.bridge = str_from(p->bridge);
@@ -151,7 +153,7 @@ static int begin_at(struct page *p)
     return r;
 }
 
-static int read_page(const struct exchange *e, struct page *p)
+static int read_page(struct exchange *e, struct page *p)
 {
     int64_t from = exchange_query_int(e, "from", 0, 0, INT64_MAX);
     int64_t before = exchange_query_int(e, "before", 0, 0, INT64_MAX);

@@ -28,6 +28,8 @@ void handle_pairing_start(struct exchange *e)
     exchange_text(e, NULL, "bridge", bridge, sizeof bridge);
     exchange_text(e, NULL, "session", session, sizeof session);
     exchange_text(e, NULL, "phone", phone, sizeof phone);
+    if (!exchange_fits(e))
+        return;
     if (!text_is_id(str_from(bridge)) || !session_id_is_valid(str_from(session))) {
         exchange_error(e, 400, "bad_request", "a pairing needs bridge and session");
         return;

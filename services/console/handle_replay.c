@@ -32,7 +32,7 @@ static int on_session(void *ctx, struct json_value item)
     return 0;
 }
 
-static void read_texts(const struct exchange *e, struct request *q)
+static void read_texts(struct exchange *e, struct request *q)
 {
     exchange_text(e, NULL, "bridge", q->bridge, sizeof q->bridge);
     exchange_text(e, NULL, "session", q->session, sizeof q->session);
@@ -118,7 +118,7 @@ void handle_replay_start(struct exchange *e)
     int r = stores_log(e->c->stores, &log);
 
     read_texts(e, &q);
-    if (!is_allowed(e, &q))
+    if (!exchange_fits(e) || !is_allowed(e, &q))
         return;
     if (r == 0)
         r = read_bounds(e, log, &q.what);

@@ -235,7 +235,7 @@ static int newest_first(const void *a, const void *b)
     return x->order - y->order;
 }
 
-static int read_timeline(const struct exchange *e, struct db *db, struct timeline *t)
+static int read_timeline(struct exchange *e, struct db *db, struct timeline *t)
 {
     const struct forward_dead_filter dead = { .session = e->param[1] };
     char events[4];

@@ -26,7 +26,7 @@ static void write_counts(const struct session_list *l, const struct session_quer
     json_int(j, "silent", silent);
 }
 
-static int write_rows(const struct exchange *e, const int *found, int n, struct json_out *j)
+static int write_rows(struct exchange *e, const int *found, int n, struct json_out *j)
 {
     int64_t offset = exchange_query_int(e, "offset", 0, 0, INT32_MAX);
     int64_t limit = exchange_query_int(e, "limit", 100, 1, EXCHANGE_LIMIT_MAX);

@@ -17,6 +17,8 @@ void handle_stream(struct exchange *e)
     exchange_query(e, "bridge", want.bridge, sizeof want.bridge);
     exchange_query(e, "session", want.session, sizeof want.session);
     exchange_query(e, "type", want.type, sizeof want.type);
+    if (!exchange_fits(e))
+        return;
     want.again = last.p != NULL;
     str_copy(last, text, sizeof text);
     (void)text_to_i64(text, &want.last_event);

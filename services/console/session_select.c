@@ -4,7 +4,7 @@
 
 #include "common/base/mem.h"
 
-static void text_of(const struct exchange *e, const char *part, const char *key, char *ret, size_t n)
+static void text_of(struct exchange *e, const char *part, const char *key, char *ret, size_t n)
 {
     if (part)
         exchange_text(e, part, key, ret, n);
@@ -23,6 +23,8 @@ bool session_select_query(struct exchange *e, const char *part, struct session_q
     text_of(e, part, "state", states, sizeof states);
     text_of(e, part, "sort", sort, sizeof sort);
     text_of(e, part, "order", order, sizeof order);
+    if (!exchange_fits(e))
+        return false;
     if (!session_query_set_states(&q, states)) {
         exchange_error(e, 400, "bad_request",
                        "state is \"%s\"; it takes starting, qr_pending, connected, disconnected, logged_out, "

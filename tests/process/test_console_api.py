@@ -208,6 +208,14 @@ def test_answers_are_as_the_openapi_file_says(world):
         ("/sessions/actions", {"action": "sing", "sessions": []}, 400),
         ("/sessions/actions", {"action": "park", "filter": {"state": "asleep"}}, 400),
         ("/sessions/actions", {"action": "park", "filter": {}, "expect": 1}, 409),
+        # A filter that is cut or left out would match what nobody asked for.
+        ("/sessions/actions", {"action": "park", "filter": {"q": "demo" * 100}, "expect": 4}, 400),
+        ("/sessions/actions", {"action": "park", "filter": {"bridge": 5}, "expect": 4}, 400),
+        ("/sessions/actions", {"action": "park", "filter": "demo-1", "expect": 4}, 400),
+        ("/delivery/actions", {"action": "dead_drop", "filter": {"session": 5}}, 400),
+        ("/delivery/actions", {"action": "dead_drop", "filter": "demo-1"}, 400),
+        ("/delivery/actions", {"action": "dead_drop", "filter": {"type": "x" * 300}}, 400),
+        ("/delivery/replay", {"type": ["message."], "dry_run": True}, 400),
         ("/delivery/actions", {"action": "pause", "destination": "default"}, 200),
         ("/delivery/actions", {"action": "resume", "destination": "default"}, 200),
         ("/delivery/actions", {"action": "pause"}, 400),
@@ -234,6 +242,7 @@ def test_the_table_is_filtered_sorted_and_paged(world):
     assert console.get("/sessions?q=MO-1")[2]["total"] == 1
     assert console.get("/sessions?state=logged_out")[2]["total"] == 0
     assert console.get("/sessions?sort=size")[0] == 400
+    assert console.get("/sessions?q=" + "x" * 300)[0] == 400 and console.get("/sessions?bridge=%zz")[0] == 400
 
 
 def test_the_log_is_paged_backwards_and_searched(world):
