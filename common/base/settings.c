@@ -182,6 +182,16 @@ const char *settings_secret_in_flags(const struct setting *table, int argc, char
 
 /* ---- one row --------------------------------------------------------------------------------- */
 
+/* Of a flag that chooses: `--session "$ID"` with an ID that is not set would choose everything. */
+static int is_empty(const struct setting *row, struct buf *problem)
+{
+    char flag[SETTINGS_FLAG_MAX];
+
+    settings_flag_of(row, flag);
+    (void)buf_addf(problem, "%s is empty: give it a value, or leave it out", flag);
+    return -EINVAL;
+}
+
 static int read_row(const struct settings_rows *rows, const struct settings_row *at, int argc,
                     char *const argv[], struct buf *problem, void *settings)
 {
@@ -190,6 +200,8 @@ static int read_row(const struct settings_rows *rows, const struct settings_row 
     const char *text = from_flags(rows, row, argc, argv);
     const char *path = text ? NULL : file_of(row);
 
+    if (row->flag_only && text && !*text)
+        return is_empty(row, problem);
     if (path) {
         if (from_file(row, path, from, problem) != 0)
             return -EINVAL;

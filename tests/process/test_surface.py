@@ -139,6 +139,15 @@ def test_a_flag_that_makes_no_sense_is_named_as_it_was_given():
     assert done.stderr.startswith('zapkeep: events: --limit is "many", but must be') and done.stderr.count("\n") == 1
 
 
+def test_a_flag_that_chooses_is_not_empty(make_stack):
+    stack = make_stack()
+    stack.ingest()
+    for command in (["replay", "--session", ""], ["forward", "dead", "drop", "--destination", "d", "--session="], ["events", "--type", ""]):
+        done = stack.cli(*command)
+        flag = command[-2] if not command[-1] else "--session"
+        assert done.returncode == 2 and f"{flag} is empty: give it a value, or leave it out" in done.stderr, done
+
+
 def test_the_page_of_settings_names_each_one_with_its_default():
     sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../check"))
     import settings_page
