@@ -436,6 +436,24 @@ static void test_parks_after_failures(void **state)
     assert_int_equal(l.r.reason, RETRY_FOR_DROP);
 }
 
+static void test_ten_minutes_connected_start_the_counters_again(void **state)
+{
+    struct life l = { .state = SESSION_CONNECTED };
+    const struct policy *p = &policy_default;
+
+    drop(&l, p, 428, 0, T0);
+    l.r = retry_claim(p, &l.r, 1, T0);
+    called(&l, p, ATTEMPT_REFUSED, 0, T0);
+    change(&l, p, SESSION_CONNECTED, NULL, 0, false, T0 + S);
+    drop(&l, p, 408, p->stable_ms - 1, T0 + 600 * S);
+    assert_int_equal(l.r.failures, 1);
+    assert_int_equal(l.r.attempts, 1);
+    change(&l, p, SESSION_CONNECTED, NULL, 0, false, T0 + 601 * S);
+    drop(&l, p, 408, p->stable_ms, T0 + 1201 * S);
+    assert_int_equal(l.r.failures, 0);
+    assert_int_equal(l.r.attempts, 0);
+}
+
 static void test_outdated(void **state)
 {
     struct life l = { .state = SESSION_CONNECTED };
@@ -600,11 +618,17 @@ static void test_short_interval(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stories),   cmocka_unit_test(test_parks_after_failures),
-        cmocka_unit_test(test_outdated),  cmocka_unit_test(test_outcomes),
-        cmocka_unit_test(test_backoff),   cmocka_unit_test(test_short_interval),
-        cmocka_unit_test(test_put_off),   cmocka_unit_test(test_relieved),
-        cmocka_unit_test(test_throttled), cmocka_unit_test(test_guard),
+        cmocka_unit_test(test_stories),
+        cmocka_unit_test(test_parks_after_failures),
+        cmocka_unit_test(test_ten_minutes_connected_start_the_counters_again),
+        cmocka_unit_test(test_outdated),
+        cmocka_unit_test(test_outcomes),
+        cmocka_unit_test(test_backoff),
+        cmocka_unit_test(test_short_interval),
+        cmocka_unit_test(test_put_off),
+        cmocka_unit_test(test_relieved),
+        cmocka_unit_test(test_throttled),
+        cmocka_unit_test(test_guard),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
