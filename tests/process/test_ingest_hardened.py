@@ -207,7 +207,7 @@ def rate(stack, n, headers, **how):
     return n / (time.monotonic() - began)
 
 
-ROUNDS, ROUNDS_MAX, BATCH = 40, 200, 10
+ROUNDS, ROUNDS_MAX, BATCH = 40, 400, 10
 KEPT = 0.9  # of the throughput, and of the webhooks that a second of ingest's processor time gives
 
 
