@@ -75,6 +75,7 @@ struct sim_session {
     bool parked;
     enum alert_kind alert;
     int64_t raised_t;    /* its alert was raised last then */
+    bool unread;         /* its last request was seen before its claim could be read */
     int64_t unalerted_t; /* T1: it is down, and no alert has said so since */
     const char *word;    /* the bridge's other word for it, NULL: as usual */
     int64_t word_t;      /* it was called so last then */
