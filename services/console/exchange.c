@@ -53,48 +53,71 @@ static struct json_value value_of(const struct exchange *e, const char *part, co
     return v;
 }
 
+static bool is_there(struct json_value v)
+{
+    return v.kind != JSON_IN_ABSENT && v.kind != JSON_IN_NULL;
+}
+
+/* False: it is no text, or was cut. */
+static bool text_of(struct json_value v, char *ret, size_t n)
+{
+    CLEANUP(buf_fini) struct buf whole = BUF_INIT(n - 1);
+
+    (void)json_in_text(v, ret, n);
+    return v.kind == JSON_IN_TEXT && json_in_text_add(v, &whole) == 0;
+}
+
 void exchange_text(struct exchange *e, const char *part, const char *key, char *ret, size_t n)
 {
-    CLEANUP(buf_fini) struct buf text = BUF_INIT(n);
     struct json_value v = value_of(e, part, key);
 
-    if (v.kind != JSON_IN_TEXT ? v.kind != JSON_IN_ABSENT && v.kind != JSON_IN_NULL
-                               : json_in_text_add(v, &text) != 0 || text.len >= n)
+    if (!text_of(v, ret, n) && is_there(v))
         e->misfit = key;
-    (void)json_in_text(v, ret, n);
 }
 
-bool exchange_bool(const struct exchange *e, const char *key)
+void exchange_item_text(struct exchange *e, const char *key, struct json_value item, char *ret, size_t n)
 {
-    return value_of(e, NULL, key).kind == JSON_IN_TRUE;
+    if (!text_of(item, ret, n) || !*ret)
+        e->misfit = key;
 }
 
-int64_t exchange_int(const struct exchange *e, const char *part, const char *key)
+bool exchange_bool(struct exchange *e, const char *key)
 {
-    int64_t v = 0;
+    struct json_value v = value_of(e, NULL, key);
 
-    (void)json_in_i64(value_of(e, part, key), &v);
-    return v;
+    if (is_there(v) && v.kind != JSON_IN_TRUE && v.kind != JSON_IN_FALSE)
+        e->misfit = key;
+    return v.kind == JSON_IN_TRUE;
 }
 
-void exchange_each(const struct exchange *e, const char *key,
-                   int (*on_item)(void *ctx, struct json_value item), void *ctx)
+int64_t exchange_int(struct exchange *e, const char *part, const char *key)
+{
+    struct json_value v = value_of(e, part, key);
+    int64_t n = 0;
+
+    if (json_in_i64(v, &n) != 0 && is_there(v))
+        e->misfit = key;
+    return n;
+}
+
+void exchange_each(struct exchange *e, const char *key, int (*on_item)(void *ctx, struct json_value item),
+                   void *ctx)
 {
     struct json_value list = value_of(e, NULL, key);
 
     if (list.kind == JSON_IN_ARRAY)
         (void)json_in_each(list, on_item, ctx);
+    else if (is_there(list))
+        e->misfit = key;
 }
 
 bool exchange_has(struct exchange *e, const char *key, enum json_in_kind kind)
 {
-    enum json_in_kind is = value_of(e, NULL, key).kind;
+    struct json_value v = value_of(e, NULL, key);
 
-    if (is == JSON_IN_ABSENT || is == JSON_IN_NULL)
-        return false;
-    if (is != kind)
+    if (is_there(v) && v.kind != kind)
         e->misfit = key;
-    return true;
+    return is_there(v);
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */

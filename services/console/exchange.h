@@ -31,14 +31,16 @@ void exchange_query(struct exchange *e, const char *key, char *ret, size_t n);
 bool exchange_fits(struct exchange *e);
 /* @fallback when it is absent or no number; brought between @min and @max. */
 int64_t exchange_query_int(struct exchange *e, const char *key, int64_t fallback, int64_t min, int64_t max);
-/* Of the JSON body. @part NULL: at the top, else inside that object. "" or false or 0 when it is absent. A text may be a misfit, as above. */
+/* Of the JSON body. @part NULL: at the top, else inside that object. "" or false or 0 when it is absent or null. A value of
+ * another kind is a misfit, and so is a text that is too long. */
 void exchange_text(struct exchange *e, const char *part, const char *key, char *ret, size_t n);
-bool exchange_bool(const struct exchange *e, const char *key);
-int64_t exchange_int(const struct exchange *e, const char *part, const char *key);
+bool exchange_bool(struct exchange *e, const char *key);
+int64_t exchange_int(struct exchange *e, const char *part, const char *key);
 /* Calls @on_item for each element of a list of the body; its non-zero return ends it. */
-void exchange_each(const struct exchange *e, const char *key,
-                   int (*on_item)(void *ctx, struct json_value item), void *ctx);
-/* Another kind is a misfit. */
+void exchange_each(struct exchange *e, const char *key, int (*on_item)(void *ctx, struct json_value item),
+                   void *ctx);
+/* An item of the list @key; one without a text is a misfit, too. */
+void exchange_item_text(struct exchange *e, const char *key, struct json_value item, char *ret, size_t n);
 bool exchange_has(struct exchange *e, const char *key, enum json_in_kind kind);
 
 /* ---- answers; the request is over after each ------------------------------------------------- */

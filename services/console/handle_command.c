@@ -157,10 +157,10 @@ static bool read_request(struct command *c, size_t action)
     exchange_text(&c->e, part, "session", c->session, sizeof c->session);
     exchange_text(&c->e, part, "type", c->type, sizeof c->type);
     exchange_text(&c->e, NULL, "event", event, sizeof event);
-    if (!exchange_fits(&c->e))
-        return false;
     filter.since_at = exchange_int(&c->e, part, "since");
     filter.until_at = exchange_int(&c->e, part, "until");
+    if (!exchange_fits(&c->e))
+        return false;
     if (actions[action].of_destination && !c->destination[0]) {
         exchange_error(&c->e, 400, "bad_request", "%s needs a destination", c->name);
         return false;

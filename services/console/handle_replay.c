@@ -11,6 +11,7 @@
 #define COUNT_MAX 500000
 
 struct request {
+    struct exchange *e;
     struct event_selection what;
     char bridge[SESSIONS_ID_MAX], session[SESSIONS_ID_MAX], type[64], to_url[512];
     char sessions[EVENT_SELECTION_SESSIONS_MAX][2 * SESSIONS_ID_MAX]; /* ID, or BRIDGE/ID */
@@ -26,14 +27,15 @@ static int on_session(void *ctx, struct json_value item)
     if (q->too_many)
         return 0;
     text = q->sessions[q->what.sessions];
-    (void)json_in_text(item, text, sizeof q->sessions[0]);
-    if (*text)
-        q->what.session[q->what.sessions++] = text;
+    exchange_item_text(q->e, "sessions", item, text, sizeof q->sessions[0]);
+    q->what.session[q->what.sessions++] = text;
     return 0;
 }
 
-static void read_texts(struct exchange *e, struct request *q)
+static void read_texts(struct request *q)
 {
+    struct exchange *e = q->e;
+
     exchange_text(e, NULL, "bridge", q->bridge, sizeof q->bridge);
     exchange_text(e, NULL, "session", q->session, sizeof q->session);
     exchange_text(e, NULL, "type", q->type, sizeof q->type);
@@ -45,7 +47,7 @@ static void read_texts(struct exchange *e, struct request *q)
 }
 
 /* The bounds of the request, inside those of the log. */
-static int read_bounds(const struct exchange *e, struct event_reader *log, struct event_selection *x)
+static int read_bounds(struct exchange *e, struct event_reader *log, struct event_selection *x)
 {
     int64_t since = exchange_int(e, NULL, "since"), until = exchange_int(e, NULL, "until");
     int64_t oldest = 0, head = 0;
@@ -65,7 +67,7 @@ static int read_bounds(const struct exchange *e, struct event_reader *log, struc
     return r;
 }
 
-static void start(struct exchange *e, const struct replay_order *o)
+static void start(struct exchange *e, const struct replay_order *o, bool dry_run)
 {
     CLEANUP(buf_fini) struct buf json = BUF_INIT(EXCHANGE_ANSWER_MAX);
     const struct event_selection_count *n = &o->counted;
@@ -73,7 +75,7 @@ static void start(struct exchange *e, const struct replay_order *o)
     int64_t id = 0;
     int r;
 
-    if (exchange_bool(e, "dry_run")) {
+    if (dry_run) {
         replays_json_counted(o, &j);
         exchange_answer(e, 200, &json);
         return;
@@ -112,16 +114,18 @@ static bool is_allowed(struct exchange *e, const struct request *q)
 
 void handle_replay_start(struct exchange *e)
 {
-    struct request q = { 0 };
+    struct request q = { .e = e };
     struct replay_order o = { .what = &q.what, .to_url = q.to_url };
     struct event_reader *log;
     int r = stores_log(e->c->stores, &log);
+    bool dry_run;
 
-    read_texts(e, &q);
-    if (!exchange_fits(e) || !is_allowed(e, &q))
-        return;
+    read_texts(&q);
     if (r == 0)
         r = read_bounds(e, log, &q.what);
+    dry_run = exchange_bool(e, "dry_run");
+    if (!exchange_fits(e) || !is_allowed(e, &q))
+        return;
     if (r == 0 && q.what.to - q.what.from > COUNT_MAX) {
         exchange_error(e, 400, "too_many",
                        "%lld events to look at, and %d are the most here; use `zapkeep replay`",
@@ -133,7 +137,7 @@ void handle_replay_start(struct exchange *e)
     if (r != 0 && r != -ENOENT) /* without a log nothing matches */
         exchange_store_error(e, EVENTS_DB_FILE, r);
     else
-        start(e, &o);
+        start(e, &o, dry_run);
 }
 
 void handle_replay(struct exchange *e)
