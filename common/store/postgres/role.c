@@ -83,12 +83,6 @@ static int connect_to(struct crew *c)
     return r;
 }
 
-/* Runs @sql; *ret is to be cleared, also on failure. */
-static int ask(struct crew *c, const char *sql, PGresult **ret)
-{
-    return pg_ask(c->d, sql, ret);
-}
-
 /* ---- a role ---------------------------------------------------------------------------------- */
 
 static int64_t left_ms(const struct store_role *role)
@@ -123,7 +117,7 @@ static void release(struct store_role *role)
                    r->name, r->fence);
     if (left_ms(role) > 0 && r->crew->d &&
         pg_is_usable(r->crew->d)) /* one that is lost is nobody's to give */
-        (void)ask(r->crew, sql, &res);
+        (void)pg_ask(r->crew->d, sql, &res);
     PQclear(res);
     unlink_role(r);
     mem_free(r);
@@ -251,7 +245,7 @@ static int renew(struct store_crew *crew, struct store_crew_view *ret)
     if (r != 0)
         return r;
     sent_ms = clock_machine_boot_ms();
-    r = ask(c, buf_str(&sql), &res);
+    r = pg_ask(c->d, buf_str(&sql), &res);
     if (r == 0) {
         keep_rows(c, res, clock_machine_boot_ms());
         keep_leases(c, res, sent_ms);
@@ -306,7 +300,7 @@ static int try_take(struct crew *c, const char *name, int64_t *ret_fence)
 
     (void)snprintf(sql, sizeof sql, TAKE_SQL, name, c->holder, name, stale ? stale->fence : -1,
                    stale ? stale->until : "", c->holder, store_role_lease_ms());
-    r = ask(c, sql, &res);
+    r = pg_ask(c->d, sql, &res);
     *ret_fence = r == 0 && PQntuples(res) > 0 ? strtoll(PQgetvalue(res, 0, 0), NULL, 10) : 0;
     PQclear(res);
     return r != 0 || *ret_fence > 0 ? r : STORE_ROLE_TAKEN;
@@ -347,7 +341,7 @@ static void crew_close(struct store_crew *crew)
 
     (void)snprintf(sql, sizeof sql, "DELETE FROM zapkeep.role WHERE name = '%s'", c->member);
     if (c->d && pg_is_usable(c->d))
-        (void)ask(c, sql, &res);
+        (void)pg_ask(c->d, sql, &res);
     PQclear(res);
     disconnect(c);
     mem_free(c->where);
@@ -398,7 +392,7 @@ bool pg_role_is_taken(const char *where, const char *kind)
     (void)snprintf(sql, sizeof sql,
                    "SELECT 1 FROM zapkeep.role WHERE name = '%s' AND until > clock_timestamp()", kind);
     if (c && (c->where = mem_strdup(where)) && connect_to(c) == 0)
-        taken = ask(c, sql, &res) == 0 && PQntuples(res) > 0;
+        taken = pg_ask(c->d, sql, &res) == 0 && PQntuples(res) > 0;
     PQclear(res);
     if (c) {
         disconnect(c);
