@@ -21,21 +21,6 @@
 
 #define SESSIONS "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
 
-static const char *server(void)
-{
-    if (!test_store_is_server())
-        skip();
-    return test_store("");
-}
-
-static void psql(const char *where, const char *sql)
-{
-    char command[600];
-
-    (void)snprintf(command, sizeof command, "psql -q -X '%s' -c \"%s\"", where, sql);
-    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): a database of our own */
-}
-
 /* One that was closed ends soon. */
 static void assert_sessions(const char *where, int n)
 {
@@ -46,7 +31,7 @@ static void assert_sessions(const char *where, int n)
                    " PERFORM pg_sleep(0.01); PERFORM pg_stat_clear_snapshot(); END LOOP;"
                    " ASSERT (SELECT count(*) = %d " SESSIONS "); END'",
                    n, n);
-    psql(where, sql);
+    test_store_psql(where, sql);
 }
 
 /* What a program opens on its loop. */
@@ -62,7 +47,7 @@ static void open_parts(struct parts *p)
 {
     struct store_crew_view view;
 
-    *p = (struct parts){ .where = server() };
+    *p = (struct parts){ .where = test_store_of_server() };
     store_share_connection(true);
     assert_int_equal(db_open_state(p->where, &p->state), 0);
     assert_int_equal(forward_open(p->where, false, &p->forward), 0);
@@ -184,7 +169,7 @@ static void test_a_lost_role_breaks_its_part_alone(void **state)
     store_role_fence(p.role, p.state);
     store_role_fence(p.role, p.forward);
     assert_int_equal(cursor_save(p.state, "a", 1, 1), 0);
-    psql(p.where, "UPDATE zapkeep.role SET fence = fence + 1");
+    test_store_psql(p.where, "UPDATE zapkeep.role SET fence = fence + 1");
     assert_int_equal(cursor_save(p.state, "a", 2, 1), -EPERM);
     assert_true(db_sync_failed(p.state));
     assert_int_equal(cursor_save(p.state, "a", 2, 1), -ENOTCONN);
@@ -207,7 +192,7 @@ static void test_all_parts_are_lost_with_the_connection_and_opened_on_a_new_one(
     int64_t oldest, head, n = 0;
 
     open_parts(&p);
-    psql(p.where, "SELECT pg_terminate_backend(pid) " SESSIONS);
+    test_store_psql(p.where, "SELECT pg_terminate_backend(pid) " SESSIONS);
     assert_int_equal(event_bounds(p.log, &oldest, &head), -ENOTCONN);
     assert_true(db_sync_failed(p.state) && db_sync_failed(p.forward));
     assert_true(db_notify_take(p.state) < 0);
@@ -238,7 +223,7 @@ static void test_a_notification_wakes_the_part_that_it_is_for_also_when_another_
     assert_int_equal(db_notify_fd(p.state, &state_fd), 0);
     assert_true(log_fd >= 0 && state_fd >= 0 && log_fd != state_fd);
     assert_false(is_readable(log_fd) || is_readable(state_fd));
-    psql(p.where, "NOTIFY zapkeep_events");
+    test_store_psql(p.where, "NOTIFY zapkeep_events");
     assert_int_equal(poll(&(struct pollfd){ .fd = state_fd, .events = POLLIN }, 1, 60000), 1);
     assert_int_equal(cursor_save(p.state, "a", 1, 1),
                      0); /* its answer takes the notification from the socket */
@@ -247,11 +232,11 @@ static void test_a_notification_wakes_the_part_that_it_is_for_also_when_another_
     assert_int_equal(db_notify_take(p.state), 0);
     assert_int_equal(db_notify_take(event_reader_db(p.log)), 1);
     assert_false(is_readable(log_fd));
-    psql(p.where, "NOTIFY zapkeep_state");
+    test_store_psql(p.where, "NOTIFY zapkeep_state");
     assert_int_equal(poll(&(struct pollfd){ .fd = state_fd, .events = POLLIN }, 1, 60000), 1);
     assert_int_equal(db_notify_take(event_reader_db(p.log)), 0);
     assert_int_equal(db_notify_take(p.state), 1);
-    psql(p.where, "SELECT pg_terminate_backend(pid) " SESSIONS);
+    test_store_psql(p.where, "SELECT pg_terminate_backend(pid) " SESSIONS);
     assert_true(cursor_save(p.state, "a", 1, 1) < 0);
     assert_true(is_readable(log_fd));
     close_parts(&p);

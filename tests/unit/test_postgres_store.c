@@ -19,21 +19,6 @@
 #include "common/store/store.h"
 #include "tests/unit/test_store.h"
 
-static const char *server(void)
-{
-    if (!test_store_is_server())
-        skip();
-    return test_store("");
-}
-
-static void psql(const char *where, const char *sql)
-{
-    char command[600];
-
-    (void)snprintf(command, sizeof command, "psql -q -X '%s' -c \"%s\"", where, sql);
-    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): a database of our own */
-}
-
 static struct store_crew *crew(const char *where, const char *kind)
 {
     struct store_crew *c = NULL;
@@ -52,7 +37,7 @@ static struct store_crew_view look(struct store_crew *c)
 
 static void test_a_role_has_one_holder(void **state)
 {
-    const char *where = server();
+    const char *where = test_store_of_server();
     struct store_crew *a = crew(where, "alpha"), *b = crew(where, "alpha");
     struct store_role *first = NULL, *second = NULL;
 
@@ -80,7 +65,7 @@ static void test_a_role_has_one_holder(void **state)
 
 static void test_a_crew_knows_who_has_the_fewest_roles(void **state)
 {
-    const char *where = server();
+    const char *where = test_store_of_server();
     struct store_crew *a = crew(where, "beta"), *b = crew(where, "beta"), *c = crew(where, "beta");
     struct store_role *roles[3] = { NULL };
 
@@ -103,7 +88,7 @@ static void test_a_crew_knows_who_has_the_fewest_roles(void **state)
 static void test_a_lease_that_ended_is_taken_over_and_the_old_holder_writes_nothing(void **state)
 {
     static const struct alert_row row = { .name = "bridge-down", .bridge = "main" };
-    const char *where = server();
+    const char *where = test_store_of_server();
     struct store_crew *a = crew(where, "gamma"), *b = crew(where, "gamma");
     struct store_role *first = NULL, *second = NULL;
     struct db *db = NULL;
@@ -112,7 +97,7 @@ static void test_a_lease_that_ended_is_taken_over_and_the_old_holder_writes_noth
     assert_int_equal(db_open_state(where, &db), 0);
     store_role_fence(first, db);
     assert_int_equal(alerts_raise(db, &row), 0);
-    psql(where, "UPDATE zapkeep.role SET until = now() - interval '1 s'"); /* it was paused */
+    test_store_psql(where, "UPDATE zapkeep.role SET until = now() - interval '1 s'"); /* it was paused */
     (void)look(b);
     assert_int_equal(store_crew_take(b, "x", &second), 0);
     assert_int_equal(alerts_clear(db, row.name, row.bridge, ""), -EPERM);
@@ -134,7 +119,7 @@ static void test_a_lease_that_ended_is_taken_over_and_the_old_holder_writes_noth
 /* The taker waits for a transaction that has checked the fence already: nothing is written after a take-over. */
 static void test_a_role_is_not_taken_in_the_middle_of_a_transaction_of_its_holder(void **state)
 {
-    const char *where = server();
+    const char *where = test_store_of_server();
     struct store_crew *a = crew(where, "delta"), *b = crew(where, "delta");
     struct store_role *first = NULL, *second = NULL;
     struct db *db = NULL;
@@ -144,7 +129,7 @@ static void test_a_role_is_not_taken_in_the_middle_of_a_transaction_of_its_holde
     store_role_fence(first, db);
     assert_int_equal(db_begin(db), 0);
     (void)look(a); /* a renewal does not wait for it */
-    psql(where, "UPDATE zapkeep.role SET until = now() - interval '1 s'");
+    test_store_psql(where, "UPDATE zapkeep.role SET until = now() - interval '1 s'");
     (void)look(b);
     assert_true(store_crew_is_free(b, "x"));
     assert_int_equal(store_crew_take(b, "x", &second), STORE_ROLE_TAKEN);
@@ -161,13 +146,13 @@ static void test_a_role_is_not_taken_in_the_middle_of_a_transaction_of_its_holde
 /* A server that took over with a clock behind: the lease of a dead holder would last for an hour by it. */
 static void test_a_lease_in_the_far_future_ends_by_the_clock_of_the_taker(void **state)
 {
-    const char *where = server();
+    const char *where = test_store_of_server();
     struct store_crew *a = crew(where, "epsilon"), *b = crew(where, "epsilon");
     struct store_role *first = NULL, *second = NULL;
 
     store_role_set_lease(300);
     assert_int_equal(store_crew_take(a, "x", &first), 0);
-    psql(where, "UPDATE zapkeep.role SET until = now() + interval '1 h'");
+    test_store_psql(where, "UPDATE zapkeep.role SET until = now() + interval '1 h'");
     (void)look(b);
     assert_false(store_crew_is_free(b, "x"));
     assert_int_equal(store_crew_take(b, "x", &second), STORE_ROLE_TAKEN);
@@ -198,30 +183,33 @@ static int64_t steady(struct db *db)
 /* The server's clock, as somebody sets it, or as that of another server after a failover. */
 static void test_time_follows_no_jump_of_the_servers_clock(void **state)
 {
-    const char *where = server();
+    const char *where = test_store_of_server();
     struct db *db = NULL;
     int64_t first, now;
 
     pg_steady_by_caller(false);
-    psql(where,
-         "CREATE OR REPLACE FUNCTION zapkeep_state.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS"
-         " 'SELECT pg_catalog.clock_timestamp() + coalesce((SELECT value FROM zapkeep_events.meta WHERE key"
-         " = ''jump''), ''0'')::interval'");
+    test_store_psql(
+        where,
+        "CREATE OR REPLACE FUNCTION zapkeep_state.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS"
+        " 'SELECT pg_catalog.clock_timestamp() + coalesce((SELECT value FROM zapkeep_events.meta WHERE key"
+        " = ''jump''), ''0'')::interval'");
     assert_int_equal(db_open_state(where, &db), 0);
     assert_int_equal(sql_run(db, "SET search_path = zapkeep_state, pg_catalog", ""), 0);
     first = steady(db);
-    psql(where,
-         "INSERT INTO zapkeep_events.meta VALUES ('jump', '-1 h') ON CONFLICT (key) DO UPDATE SET value = "
-         "excluded.value");
+    test_store_psql(
+        where,
+        "INSERT INTO zapkeep_events.meta VALUES ('jump', '-1 h') ON CONFLICT (key) DO UPDATE SET value = "
+        "excluded.value");
     now = steady(db);
     assert_in_range(now - first, 0, 60 * 1000); /* it goes on as it really passed */
     pg_steady_by_caller(false);                 /* a program that has just started knows nothing */
     assert_in_range(steady(db) - now, 0, 60 * 1000);
-    psql(where, "UPDATE zapkeep_events.meta SET value = '1 h' WHERE key = 'jump'");
+    test_store_psql(where, "UPDATE zapkeep_events.meta SET value = '1 h' WHERE key = 'jump'");
     assert_in_range(steady(db) - now, 0, 60 * 1000); /* ahead, and nothing is due sooner */
     db_close(db);
-    psql(where,
-         "DROP FUNCTION zapkeep_state.clock_timestamp; DELETE FROM zapkeep_events.meta WHERE key = 'jump'");
+    test_store_psql(
+        where,
+        "DROP FUNCTION zapkeep_state.clock_timestamp; DELETE FROM zapkeep_events.meta WHERE key = 'jump'");
 }
 
 static int append(struct event_log *l, int n, int64_t *ret_seq)
@@ -245,7 +233,7 @@ static int append(struct event_log *l, int n, int64_t *ret_seq)
 
 static void test_two_writers_number_without_a_gap_and_know_each_others_events(void **state)
 {
-    const char *where = server();
+    const char *where = test_store_of_server();
     struct event_log *log[2] = { NULL, NULL };
     int64_t seq = 0, pid = 0;
 
@@ -296,7 +284,7 @@ static void commit_range(struct event_log *l, int from, int to, int64_t *ret_seq
 
 static void test_a_batch_of_new_events_is_one_statement_and_one_with_a_known_event_has_no_gap(void **state)
 {
-    const char *where = server();
+    const char *where = test_store_of_server();
     struct event_log *log = NULL;
     int64_t seq[64], pid = 0, head;
 
@@ -307,7 +295,7 @@ static void test_a_batch_of_new_events_is_one_statement_and_one_with_a_known_eve
     commit_range(log, 1005, 1009, seq + 5);
     for (int i = 0; i < 10; i++)
         assert_int_equal(seq[i], head + 1 + i);
-    psql(where, "DO 'BEGIN ASSERT (SELECT max(head) > 0 FROM zapkeep_events.batch); END'");
+    test_store_psql(where, "DO 'BEGIN ASSERT (SELECT max(head) > 0 FROM zapkeep_events.batch); END'");
     commit_range(log, 1008, 1012, seq); /* two are known */
     assert_int_equal(seq[0], -(head + 9));
     assert_int_equal(seq[1], -(head + 10));
@@ -316,14 +304,14 @@ static void test_a_batch_of_new_events_is_one_statement_and_one_with_a_known_eve
     commit_range(log, 1013, 1015, seq); /* by the way of two trips */
     assert_int_equal(seq[0], head + 14);
     assert_int_equal(event_log_head(log), head + 16);
-    psql(where, "DO 'BEGIN ASSERT (SELECT count(*) = max(seq) FROM zapkeep_events.event); END'");
+    test_store_psql(where, "DO 'BEGIN ASSERT (SELECT count(*) = max(seq) FROM zapkeep_events.event); END'");
     event_log_close(log);
 }
 
 /* The server rolls it back and answers COMMIT with ROLLBACK, which is no error to libpq. */
 static void test_a_commit_behind_a_failed_statement_is_none(void **state)
 {
-    const char *where = server();
+    const char *where = test_store_of_server();
     struct db *db = NULL;
 
     assert_int_equal(forward_open(where, false, &db), 0);
@@ -338,7 +326,7 @@ static void test_a_commit_behind_a_failed_statement_is_none(void **state)
 /* The connection breaks before the commit has arrived: no sender may get a 2xx for it, and the next try stores it once. */
 static void test_a_commit_that_did_not_arrive_is_a_no(void **state)
 {
-    const char *where = server();
+    const char *where = test_store_of_server();
     uint8_t digest[EVENT_DIGEST_BYTES];
     struct event_new e = event_of(1101, digest);
     struct event_log *log = NULL;
@@ -350,9 +338,10 @@ static void test_a_commit_that_did_not_arrive_is_a_no(void **state)
     head = event_log_head(log);
     assert_int_equal(event_log_begin(log), 0);
     assert_int_equal(event_log_add(log, &e, &result, &seq), 0);
-    psql(where,
-         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = "
-         "current_database()");
+    test_store_psql(
+        where,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = "
+        "current_database()");
     assert_true(event_log_commit(log) < 0);
     commit_range(log, 1101, 1101, &seq);
     assert_int_equal(seq, head + 1);

@@ -32,6 +32,22 @@ static inline const char *test_store(const char *dir)
     return uri;
 }
 
+/* The same for a test of the database alone, which is skipped without one. */
+static inline const char *test_store_of_server(void)
+{
+    if (!test_store_is_server())
+        skip();
+    return test_store("");
+}
+
+static inline void test_store_psql(const char *uri, const char *sql)
+{
+    char command[600];
+
+    (void)snprintf(command, sizeof command, "psql -q -X '%s' -c \"%s\"", uri, sql);
+    assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): a database of our own */
+}
+
 /* The state of a new store. */
 static inline struct db *test_state(void)
 {
