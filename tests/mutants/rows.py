@@ -336,7 +336,7 @@ ROWS = [
     Row("flap-never-relaxes", FLAP, "    f->suppressed_ms = 0;\n    return true;", "    return true;",
         "the alert of a flapping session never resolves"),
     Row("alerts-of-a-failed-commit", CHANGES, "        alert_tracker_undo(x->alerts, &mark);\n",
-        "        (void)mark;\n", "a full disk: an alert counts as raised, is not in state.db, and no sink hears of it"),
+        "        (void)mark;\n", "a full disk: an alert counts as raised, is not in state.db, and no sink gets it"),
     Row("changes-of-a-failed-commit", CHANGES, "        changeset_undo(changeset);\n        return r;",
         "        return r;", "a full disk: a drop counts as recorded, is not, and nobody reconnects the session"),
     Row("lost-code-of-a-commit", CHANGES, "    db_rollback(x->db);\n    return r;",

@@ -412,7 +412,7 @@ static void test_password_of_the_url(void **state)
     }
 }
 
-/* An operator is told what a repair does beside it, before it is made. */
+/* A drift says the other effects of a repair, before it is made. */
 static void test_effect_of_setting(void **state)
 {
     struct subscription_check c = begin("waha", false);
@@ -468,7 +468,7 @@ static void test_create(void **state)
     }
 }
 
-/* OpenWA is told in a second call. */
+/* OpenWA gets the webhook in a second call. */
 static void test_create_in_two_calls(void **state)
 {
     const struct bridge_answer a = { .status = 201, .body = str_from("{}") };

@@ -35,7 +35,7 @@ static bool is_of_several(const char *sql, const char *p)
     return strncmp(p, OF_SEVERAL, n) == 0 && !is_letter(p[n]) && (p == sql || !is_letter(p[-1]));
 }
 
-/* What the text grows by, at most: "?" becomes "$48", beside a comma and a space. */
+/* The text grows by so much at most: "?" becomes "$48", beside a comma and a space. */
 static size_t room_for(const char *sql, const char *schema)
 {
     size_t n = strlen(sql) * 2 + 16;

@@ -1,7 +1,7 @@
 /*
  * The place of a database is the identifier of its server's files, its own number, and the number of a table of ours: restoring a dump
  * makes at least that anew, also into the same database. It stands in meta, which a dump has with it. A server that was copied
- * as a whole (a base backup, a standby) has the same place: what it lacks is noticed by the seqs themselves (event_log.c).
+ * as a whole (a base backup, a standby) has the same place: the seqs themselves show the events that it lacks (event_log.c).
  */
 #include "common/store/postgres/place.h"
 
