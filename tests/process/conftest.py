@@ -11,6 +11,20 @@ import on_postgres  # noqa: E402
 import zk  # noqa: E402
 
 
+def pytest_addoption(parser):
+    parser.addoption("--store", choices=("files", "postgresql"), default="files",
+                     help="where the stacks keep their store: each in a folder, or each in a database of its own")
+
+
+def pytest_collection_modifyitems(config, items):
+    """On PostgreSQL: not the tests that are about the files of a store, or that make a database themselves."""
+    if config.getoption("--store") == "files":
+        return
+    out = [item for item in items if item.get_closest_marker("files") or {"server", "servers"} & set(item.fixturenames)]
+    config.hook.pytest_deselected(items=out)
+    items[:] = [item for item in items if item not in out]
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
@@ -24,8 +38,11 @@ def pytest_runtest_makereport(item, call):
 def make_stack(request):
     """Makes stacks; at the end all their processes are gone. The report of a test that failed shows their logs."""
     stacks = request.node.stacks = []
+    servers = request.getfixturevalue("servers") if request.config.getoption("--store") == "postgresql" else None
 
     def make(**settings):
+        if servers:
+            settings.setdefault("ZAPKEEP_STORE", servers.new_store())
         stacks.append(zk.Stack(**settings))
         return stacks[-1]
 

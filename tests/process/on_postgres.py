@@ -3,12 +3,14 @@ loss, which no test makes; a server that is killed with SIGKILL loses nothing by
 
 import os
 import signal
+import subprocess
 import sys
 
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "postgres"))
 from server import Server  # noqa: E402
+import zk  # noqa: E402
 
 
 def use(server, make_stack, request, **settings):
@@ -34,12 +36,24 @@ class Servers:
 
     def __init__(self):
         self.server = None
+        self.n_stores = 0
 
     def get(self):
         self.server = self.server or Server()
         if self.server.process is None or self.server.process.poll() is not None:
             self.server.start()
         return self.server
+
+    def new_store(self):
+        """The address of a new database with zapkeep's tables."""
+        server = self.get()
+        if self.n_stores == 0:
+            subprocess.run([os.path.join(zk.BIN, "zapkeep"), "store", "init"], check=True, capture_output=True,
+                           env={**os.environ, "ZAPKEEP_STORE": server.create("zk_template")})
+        self.n_stores += 1
+        name = f"zk_stack{self.n_stores}"
+        server.sql(f"CREATE DATABASE {name} TEMPLATE zk_template", "postgres")
+        return server.uri(name)
 
     def rest(self):
         """After a test: none is left stopped."""
