@@ -72,12 +72,20 @@ static int code_of(const char *state)
 
 void pg_keep_error(struct pg_db *d, const char *text)
 {
-    size_t n;
+    (void)snprintf(d->db.error, sizeof d->db.error, "%.*s", (int)strcspn(text, "\n"), text);
+}
 
-    while (strncmp(text, "ERROR:", 6) == 0 || strncmp(text, "FATAL:", 6) == 0 || *text == ' ')
-        text += *text == ' ' ? 1 : 6;
-    n = strcspn(text, "\n");
-    (void)snprintf(d->db.error, sizeof d->db.error, "%.*s", (int)n, text);
+/* The code first: a server speaks the language of its lc_messages, and problem.c knows codes alone. */
+static void keep_server_error(struct pg_db *d, const PGresult *res, const char *state)
+{
+    const char *text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+
+    text = text ? text : PQresultErrorMessage(res);
+    if (state)
+        (void)snprintf(d->db.error, sizeof d->db.error, PG_SQLSTATE "%s: %.*s", state,
+                       (int)strcspn(text, "\n"), text);
+    else
+        pg_keep_error(d, text);
 }
 
 int pg_check(struct pg_db *d, const PGresult *res)
@@ -99,9 +107,9 @@ int pg_check(struct pg_db *d, const PGresult *res)
     if (PQstatus(d->conn) != CONNECTION_OK && !state)
         return pg_lost(d, PQerrorMessage(d->conn));
     r = code_of(state);
-    pg_keep_error(d, PQresultErrorMessage(res));
+    keep_server_error(d, res, state);
     if (r == -ENOTCONN || r == -EROFS || PQstatus(d->conn) != CONNECTION_OK)
-        (void)pg_lost(d, PQresultErrorMessage(res));
+        (void)pg_lost(d, d->db.error);
     return r;
 }
 
@@ -326,8 +334,9 @@ static int finish(PGconn *conn)
     int64_t until_ms = now_ms() + PG_CONNECT_MS;
     PostgresPollingStatusType s = PGRES_POLLING_WRITING;
 
-    if (!conn || PQstatus(conn) == CONNECTION_BAD)
+    if (PQstatus(conn) == CONNECTION_BAD)
         return -ENOTCONN;
+    (void)PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
     while (s != PGRES_POLLING_OK && s != PGRES_POLLING_FAILED) {
         if (wait_for(PQsocket(conn), s == PGRES_POLLING_READING ? POLLIN : POLLOUT, until_ms) != 0)
             return -ETIMEDOUT;
@@ -336,15 +345,44 @@ static int finish(PGconn *conn)
     return s == PGRES_POLLING_OK ? 0 : -ENOTCONN;
 }
 
-/* libpq gives no SQLSTATE for a connection that failed. */
-static int refusal_of(const char *text)
+#define STATE_BYTES 5
+
+/* libpq gives the SQLSTATE of a refused connection within its verbose text alone, "…: FATAL:  28P01: …"; the word before it is in
+ * the server's language. Returns where the severity begins, NULL: it has none, as a text of libpq's own. */
+static const char *find_state(const char *text, const char **ret_state)
 {
-    if (strstr(text, "does not exist") && strstr(text, "database"))
-        return -ENOENT;
-    if (strstr(text, "authentication") || strstr(text, "no password supplied") ||
-        strstr(text, "pg_hba.conf") || strstr(text, "role \""))
-        return -EACCES;
-    return -ENOTCONN;
+    static const char letters[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+    for (const char *p = text; (p = strstr(p, ":  ")) != NULL; p++) {
+        const char *severity = p;
+
+        if (strspn(p + 3, letters) < STATE_BYTES || p[3 + STATE_BYTES] != ':')
+            continue;
+        while (severity > text && severity[-1] != ' ')
+            severity--;
+        *ret_state = p + 3;
+        return severity;
+    }
+    return NULL;
+}
+
+/* Keeps why a connection failed. Returns -EACCES, -ENOENT (no such database) or -ENOTCONN. */
+static int keep_refusal(const char *text, char *ret_error, size_t n)
+{
+    const char *state;
+    const char *severity = find_state(text, &state);
+    const char *rest;
+    int r;
+
+    if (!severity) {
+        (void)snprintf(ret_error, n, "%.*s", (int)strcspn(text, "\n"), text);
+        return strstr(text, "no password supplied") ? -EACCES : -ENOTCONN;
+    }
+    rest = state + STATE_BYTES;
+    (void)snprintf(ret_error, n, "%.*s" PG_SQLSTATE "%.*s%.*s", (int)(severity - text), text, STATE_BYTES,
+                   state, (int)strcspn(rest, "\n"), rest);
+    r = code_of(state);
+    return r == -EACCES || r == -ENOENT ? r : -ENOTCONN;
 }
 
 static int try_target(const char *where, const struct target *t, const char *part, PGconn **ret,
@@ -354,15 +392,16 @@ static int try_target(const char *where, const struct target *t, const char *par
     int r = conn ? finish(conn) : -ENOMEM;
 
     if (r == 0 && PQsetnonblocking(conn, 1) == 0) {
+        (void)PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
         *ret = conn;
         return 0;
     }
     if (r == -ETIMEDOUT)
         (void)snprintf(ret_error, n, "%s does not answer", *t->host ? t->host : "the server");
     else if (conn)
-        (void)snprintf(ret_error, n, "%.*s", (int)strcspn(PQerrorMessage(conn), "\n"), PQerrorMessage(conn));
+        r = keep_refusal(PQerrorMessage(conn), ret_error, n);
     PQfinish(conn);
-    return r == -ENOMEM ? r : refusal_of(ret_error);
+    return r == -ETIMEDOUT ? -ENOTCONN : r;
 }
 
 /* The host that answered last; a hint alone. */

@@ -16,6 +16,9 @@
 /* Of one host, with its TLS and password. */
 #define PG_CONNECT_MS 2000
 
+/* Stands before the code of an error that the server has sent, in every text that is kept of it. */
+#define PG_SQLSTATE "SQLSTATE "
+
 /* The parts of a store; each has a PostgreSQL schema of its own, in which the tables have the names they have in SQLite. */
 enum pg_part { PG_STATE, PG_EVENTS, PG_FORWARD, PG_CONTROL, PG_PART_N };
 
@@ -86,7 +89,7 @@ int pg_next_result(struct pg_db *d, int limit_ms, PGresult **ret);
 int pg_check(struct pg_db *d, const PGresult *res);
 /* The connection is of no use any more, for none of its parts. Returns -ENOTCONN. */
 int pg_lost(struct pg_db *d, const char *why);
-/* One line, without the words "ERROR:" and "FATAL:". */
+/* Keeps the first line. */
 void pg_keep_error(struct pg_db *d, const char *text);
 /* For wire.c; @part: of the session's name. Returns as pg_connect(). */
 int pg_connect_any(const char *where, const char *part, PGconn **ret, char *ret_error, size_t n);

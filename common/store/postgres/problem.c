@@ -48,7 +48,8 @@ bool pg_has_password(const char *where)
     return found;
 }
 
-/* The server's or libpq's own words say more than the code does; the first that matches holds. */
+/* Says more than the return; the first that matches holds. Texts of the server are in any language, so of those only the codes
+ * stand here; the others are libpq's own. */
 static const struct {
     const char *words, *text;
 } hints[] = {
@@ -64,6 +65,21 @@ static const struct {
     { "session is read-only",
       "is read-only: a standby, or default_transaction_read_only is on; list all its servers in "
       "ZAPKEEP_STORE, or turn that off" },
+    { PG_SQLSTATE "3D000",
+      "has no database of this name: CREATE DATABASE, or correct the name in ZAPKEEP_STORE" },
+    { PG_SQLSTATE "42501", "gives this user too few rights: ALTER DATABASE … OWNER TO the user of "
+                           "ZAPKEEP_STORE, or GRANT CONNECT, CREATE ON DATABASE … TO it" },
+    { PG_SQLSTATE "28000",
+      "refuses this user from this machine: check the user's name, and pg_hba.conf there "
+      "for its address, database and TLS (sslmode of ZAPKEEP_STORE)" },
+    { PG_SQLSTATE "53300", "has no connection left: raise max_connections there, or the CONNECTION LIMIT of "
+                           "the user or the database" },
+    { PG_SQLSTATE "57P03", "is starting, recovering or stopping: wait until it is ready" },
+    { PG_SQLSTATE "53200", "is out of memory or of locks: see its log, and raise max_locks_per_transaction "
+                           "there if the log asks for it" },
+    { PG_SQLSTATE "57014",
+      "ended a statement that took too long, or somebody cancelled it: look for load and "
+      "for locks (pg_stat_activity, pg_locks)" },
 };
 
 static const char *hint_of(const char *detail)
@@ -72,8 +88,6 @@ static const char *hint_of(const char *detail)
         if (strstr(detail, hints[i].words))
             return hints[i].text;
     }
-    if (strstr(detail, "database \"") && strstr(detail, "does not exist"))
-        return "has no database of this name: CREATE DATABASE, or correct the name in ZAPKEEP_STORE";
     return NULL;
 }
 
@@ -116,6 +130,6 @@ const char *pg_problem(const char *where, const char *part, int r, char *ret, si
             return ret;
         }
     }
-    (void)snprintf(ret, n, "%s cannot be used: %s", name, err_text(r));
+    (void)snprintf(ret, n, "%s cannot be used: %s", name, *detail ? detail : err_text(r));
     return ret;
 }
