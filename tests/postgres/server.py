@@ -25,6 +25,11 @@ SETTINGS = {
 }
 
 
+def uri(top, database):
+    """The address of a database in the server of that folder."""
+    return f"postgresql://zapkeep@/{database}?host={top}"
+
+
 class Server:
     def __init__(self, fsync=False, primary=None, **settings):
         """With @primary: a standby, which streams from it when it is started."""
@@ -72,7 +77,7 @@ class Server:
         return self
 
     def uri(self, database="zapkeep"):
-        return f"postgresql://zapkeep@/{database}?host={self.top}"
+        return uri(self.top, database)
 
     def sql(self, text, database="zapkeep"):
         done = subprocess.run(["psql", "-q", "-X", "-At", "-v", "ON_ERROR_STOP=1", self.uri(database), "-c", text], capture_output=True,

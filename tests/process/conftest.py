@@ -1,5 +1,4 @@
 import os
-import shutil
 import subprocess
 import sys
 
@@ -14,6 +13,23 @@ import zk  # noqa: E402
 def pytest_addoption(parser):
     parser.addoption("--store", choices=("files", "postgresql"), default="files",
                      help="where the stacks keep their store: each in a folder, or each in a database of its own")
+
+
+def pytest_configure(config):
+    """On PostgreSQL: one server for the processes of pytest-xdist, started by the first."""
+    if config.getoption("--store") == "postgresql" and not config.getoption("--collect-only"):
+        zk.Stack.stores = on_postgres.Stores(getattr(config, "workerinput", {}).get("stores"))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    if zk.Stack.stores:
+        node.workerinput["stores"] = zk.Stack.stores.top
+
+
+def pytest_unconfigure(config):
+    if zk.Stack.stores:
+        zk.Stack.stores.close()
 
 
 def pytest_collection_modifyitems(config, items):
@@ -38,11 +54,8 @@ def pytest_runtest_makereport(item, call):
 def make_stack(request):
     """Makes stacks; at the end all their processes are gone. The report of a test that failed shows their logs."""
     stacks = request.node.stacks = []
-    servers = request.getfixturevalue("servers") if request.config.getoption("--store") == "postgresql" else None
 
     def make(**settings):
-        if servers:
-            settings.setdefault("ZAPKEEP_STORE", servers.new_store())
         stacks.append(zk.Stack(**settings))
         return stacks[-1]
 
@@ -52,7 +65,7 @@ def make_stack(request):
         stack.kill_all()
         if not failed:
             stack.check_sanitizers()
-        shutil.rmtree(stack.dir, ignore_errors=True)
+        stack.remove()
 
 
 @pytest.fixture

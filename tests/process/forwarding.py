@@ -6,7 +6,6 @@ import hmac
 import json
 import os
 import socket
-import sqlite3
 import struct
 import threading
 import time
@@ -193,13 +192,9 @@ class Records:
                     return rows
 
 
-def events_of(data_dir):
+def events_of(stack):
     """Events that the forwarder has to deliver: (seq, session, CRC-32 of the body) of the whole log."""
-    db = sqlite3.connect(f"file:{data_dir}/events.db?mode=ro", uri=True)
-    try:
-        return [(seq, session, zlib.crc32(body)) for seq, session, body in db.execute("SELECT seq, session, body FROM event")]
-    finally:
-        db.close()
+    return [(seq, session, zlib.crc32(body)) for seq, session, body in stack.sql("events", "SELECT seq, session, body FROM event")]
 
 
 class Verdict:

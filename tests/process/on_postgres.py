@@ -9,14 +9,14 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "postgres"))
-from server import Server  # noqa: E402
+from server import Server, uri  # noqa: E402
 import zk  # noqa: E402
 
 
 def use(server, make_stack, request, **settings):
     """A stack that has a database of this test, without tables."""
-    name, uri = server.create_for(request.node.name)
-    stack = make_stack(ZAPKEEP_STORE=uri, **settings)
+    name, address = server.create_for(request.node.name)
+    stack = make_stack(ZAPKEEP_STORE=address, **settings)
     stack.database = name
     return stack
 
@@ -36,7 +36,6 @@ class Servers:
 
     def __init__(self):
         self.server = None
-        self.n_stores = 0
 
     def get(self):
         self.server = self.server or Server()
@@ -44,21 +43,39 @@ class Servers:
             self.server.start()
         return self.server
 
-    def new_store(self):
-        """The address of a new database with zapkeep's tables."""
-        server = self.get()
-        if self.n_stores == 0:
-            subprocess.run([os.path.join(zk.BIN, "zapkeep"), "store", "init"], check=True, capture_output=True,
-                           env={**os.environ, "ZAPKEEP_STORE": server.create("zk_template")})
-        self.n_stores += 1
-        name = f"zk_stack{self.n_stores}"
-        server.sql(f"CREATE DATABASE {name} TEMPLATE zk_template", "postgres")
-        return server.uri(name)
-
     def rest(self):
         """After a test: none is left stopped."""
         if self.server.process:
             self.server.signal(signal.SIGCONT)
+
+    def close(self):
+        if self.server:
+            self.server.close()
+
+
+class Stores:
+    """The databases of all stacks of --store=postgresql, in one server: each process of pytest-xdist has its own Stores, and the
+    first one, which has started the server, ends it."""
+
+    def __init__(self, top=None):
+        self.server = Server(max_connections="200").start() if top is None else None
+        self.top, self.n = top or self.server.top, 0
+        if self.server:
+            subprocess.run([os.path.join(zk.BIN, "zapkeep"), "store", "init"], check=True, capture_output=True,
+                           env={**os.environ, "ZAPKEEP_STORE": self.server.create("zk_template")})
+
+    def sql(self, text):
+        subprocess.run(["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", uri(self.top, "postgres"), "-c", text], check=True)
+
+    def new(self):
+        """The address of a new database with zapkeep's tables."""
+        self.n += 1
+        name = f"zk_{os.getpid()}_{self.n}"
+        self.sql(f"CREATE DATABASE {name} TEMPLATE zk_template")
+        return uri(self.top, name)
+
+    def drop(self, store):
+        self.sql(f"DROP DATABASE {store.split('/')[3].split('?')[0]} WITH (FORCE)")
 
     def close(self):
         if self.server:

@@ -5,7 +5,6 @@ import json
 import os
 import re
 import socket
-import sqlite3
 import time
 import urllib.parse
 
@@ -108,28 +107,14 @@ class Stream:
 # ---- one stack for all tests of the file ---------------------------------------------------------------------------
 
 
-class Store:
-    """SQL of the operator of a store, who looks into the tables or makes a row."""
-
-    def __init__(self, stack, server=None):
-        self.stack, self.server = stack, server
-        if server:
-            stack.env["ZAPKEEP_STORE"] = server.create("console")
-            stack.cli("store", "init", check=True)
-
-    def run(self, sql):
-        if self.server:
-            return self.server.sql(f"SET search_path = zapkeep_state; {sql}", "console")
-        with contextlib.closing(sqlite3.connect(os.path.join(self.stack.data, "state.db"), timeout=10)) as db, db:
-            return str(db.execute(sql).fetchall())
-
-
 @contextlib.contextmanager
 def a_world(server=None):
     stack = zk.Stack()
     backend = Backend()
     try:
-        stack.store = Store(stack, server)
+        if server:
+            stack.env["ZAPKEEP_STORE"] = server.create("console")
+            stack.cli("store", "init", check=True)
         stack.env["BACKEND_URL"] = backend.url
         stack.all("contract", "--sessions", "3")
         stack.forward()
@@ -328,7 +313,7 @@ def test_a_viewer_and_a_token_have_their_rights(world):
     bearer = {"Authorization": f"Bearer {token['token']}", "Cookie": None, "Origin": None, "X-CSRF-Token": None}
     assert console.get("/me", headers=bearer)[2]["actor"] == "token:script"
     assert console.post("/sessions/actions", {"action": "park", "sessions": [], "dry_run": True}, headers=bearer)[0] == 200
-    rows = stack.store.run("SELECT * FROM access")
+    rows = str(stack.sql("state", "SELECT * FROM access"))
     assert "script" in rows and token["token"] not in rows and console.cookie not in rows
     assert console.ask("DELETE", f"/tokens/{token['id']}")[0] == 204
     assert console.get("/me", headers=bearer)[0] == 401
@@ -526,7 +511,7 @@ def test_each_command_that_changes_something_is_in_the_audit_list(world):
     with open(os.path.join(zk.ROOT, "services", "cli", "commands.h")) as f:
         commands = re.findall(r'X\(cmd_\w+, "([^"]+)"', f.read())
     assert set(commands) == READS | set(CHANGES), "a new command is either one that only reads, or one that is audited"
-    stack.store.run("INSERT INTO cursor (consumer, seq, at) VALUES ('old-consumer', 1, 0)")
+    stack.sql("state", "INSERT INTO cursor (consumer, seq, at) VALUES ('old-consumer', 1, 0)")
     before = console.get("/audit")[2]["rows"][0]["n"]
     for command, (_, args) in ((c, x) for c, x in CHANGES.items() if x):
         stack.cli(*command.split(), *args, ALERT_NTFY_URL="http://127.0.0.1:1/topic")

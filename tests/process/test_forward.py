@@ -3,7 +3,6 @@
 import json
 import random
 import socket
-import sqlite3
 import statistics
 import threading
 import time
@@ -200,9 +199,8 @@ def test_a_destination_that_is_off_keeps_nothing_in_the_log(stack, make_backend)
     backend.wait(20)
 
     def cursor():
-        with sqlite3.connect(f"file:{stack.data}/state.db?mode=ro", uri=True) as db:
-            row = db.execute("select seq from cursor where consumer = 'forwarder'").fetchone()
-        return row[0] if row else 0
+        rows = stack.sql("state", "SELECT seq FROM cursor WHERE consumer = 'forwarder'")
+        return rows[0][0] if rows else 0
 
     wait_until("the cursor is at the head", lambda: cursor() == seqs[-1], step=0.2)
 

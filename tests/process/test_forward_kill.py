@@ -62,7 +62,7 @@ def test_20_kills_of_the_forwarder_and_the_backend_lose_nothing(stack):
             backend.start()
         stack.forward(ready=False)
     load.stop()
-    events = events_of(stack.data)
+    events = events_of(stack)
     wait_until("all are taken", lambda: backend.distinct() >= len(events), step=0.2)
     assert stack.processes["forward"].stop() == 0
     verdict = Verdict(backend.records.read(), events)
@@ -93,7 +93,7 @@ def test_phases_of_wrong_answers_limits_and_redirects_with_kills_between_lose_no
             stack.forward(ready=False)
         backend.faults(fail=5, cut=1)
     load.stop()
-    events = events_of(stack.data)
+    events = events_of(stack)
     wait_until("all are taken", lambda: backend.distinct() >= len(events), step=0.2)
     assert stack.processes["forward"].stop() == 0
     Verdict(backend.records.read(), events).check(in_flight=CONCURRENCY * 3)
@@ -114,7 +114,7 @@ def test_of_a_healthy_backend_a_kill_repeats_only_what_was_in_flight(stack):
         stack.processes["forward"].kill()
         stack.forward(ready=False)
     load.stop()
-    events = events_of(stack.data)
+    events = events_of(stack)
     wait_until("all are taken", lambda: backend.distinct() >= len(events), step=0.2)
     Verdict(backend.records.read(), events).check(in_flight=CONCURRENCY * 10)
 
@@ -132,7 +132,7 @@ def test_the_backend_alone_is_killed(stack):
         backend.kill()
         backend.start()
     load.stop()
-    events = events_of(stack.data)
+    events = events_of(stack)
     wait_until("all are taken", lambda: backend.distinct() >= len(events), step=0.2)
     Verdict(backend.records.read(), events).check(in_flight=CONCURRENCY * 5)
 
@@ -151,7 +151,7 @@ def test_sigterm_finishes_what_is_in_flight(stack):
         assert stack.processes["forward"].stop() == 0
         stack.forward(ready=False)
     load.stop()
-    events = events_of(stack.data)
+    events = events_of(stack)
     wait_until("all are taken", lambda: backend.distinct() >= len(events), step=0.2)
     assert stack.processes["forward"].stop() == 0
     Verdict(backend.records.read(), events).check(in_flight=0)

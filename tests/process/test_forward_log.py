@@ -2,23 +2,20 @@
 
 import os
 import shutil
-import sqlite3
 
 from forwarding import post_events
 from zk import wait_until
 
 
 def cursor(stack):
-    with sqlite3.connect(f"file:{stack.data}/state.db?mode=ro", uri=True) as db:
-        row = db.execute("SELECT seq FROM cursor WHERE consumer = 'forwarder'").fetchone()
-    return row[0] if row else None
+    rows = stack.sql("state", "SELECT seq FROM cursor WHERE consumer = 'forwarder'")
+    return rows[0][0] if rows else None
 
 
 def cut_log(stack, seq):
     """As retention at its hard limit: the oldest events are gone, delivered or not."""
     assert stack.processes["ingest"].stop() == 0
-    with sqlite3.connect(os.path.join(stack.data, "events.db")) as db:
-        db.execute("DELETE FROM event WHERE seq <= ?", (seq,))
+    stack.sql("events", f"DELETE FROM event WHERE seq <= {seq}")
     stack.ingest()
 
 

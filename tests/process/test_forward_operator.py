@@ -3,7 +3,6 @@ destination starts that is new."""
 
 import json
 import re
-import sqlite3
 import time
 
 import pytest
@@ -62,11 +61,7 @@ def test_the_first_failure_is_a_line_with_status_session_and_excerpt_also_of_a_l
 
 
 def alerts(stack):
-    db = sqlite3.connect(f"file:{stack.data}/state.db?mode=ro", uri=True, timeout=5)
-    try:
-        return db.execute("select session, cause, detail from alert where name = 'destination-failing'").fetchall()
-    finally:
-        db.close()
+    return stack.sql("state", "SELECT session, cause, detail FROM alert WHERE name = 'destination-failing'")
 
 
 def test_a_destination_that_fails_is_an_alert_until_it_is_well(stack, make_backend):

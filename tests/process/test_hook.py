@@ -4,7 +4,6 @@ import http.server
 import os
 import re
 import socketserver
-import sqlite3
 import stat
 import threading
 import time
@@ -56,11 +55,9 @@ def start(stack, sessions, **env):
 def step(stack, session, seconds=63):
     """As if this session had been due for so long: a minute is how long one without any method stays unparked."""
     due = 1
-    with sqlite3.connect(os.path.join(stack.data, "state.db"), timeout=20) as db:
-        changed = db.execute("UPDATE reconnect SET due_at = due_at - ? WHERE session = ? AND phase = ?",
-                             (seconds * 1000, session, due)).rowcount
-    db.close()
-    assert changed == 1
+    changed = stack.sql("state", f"UPDATE reconnect SET due_at = due_at - {seconds * 1000}"
+                                 f" WHERE session = '{session}' AND phase = {due} RETURNING 1")
+    assert len(changed) == 1
 
 
 def drop_all(stack):
@@ -156,13 +153,10 @@ def test_after_a_restart_an_attempt_has_a_minute(stack):
     """A bridge loads for a while before its sessions log in: 20 s, the time after a call, would be too short."""
     start(stack, 1, RECONNECT_INTERVAL="300s", RECONNECT_HOOK=f"exec:{program(stack, 'nothing', '#!/bin/sh' + chr(10))}")
     drop_all(stack)
-    path = os.path.join(stack.data, "state.db")
 
     def watched():
-        with sqlite3.connect(path, timeout=20) as db:
-            row = db.execute("SELECT phase, called_at, verify_until FROM reconnect WHERE session = 'demo-1'").fetchone()
-        db.close()
-        return row if row and row[0] == 3 else None
+        rows = stack.sql("state", "SELECT phase, called_at, verify_until FROM reconnect WHERE session = 'demo-1'")
+        return rows[0] if rows and rows[0][0] == 3 else None
 
     phase, called_at, verify_until = zk.wait_until("the attempt is watched", watched)
     assert verify_until - called_at >= 59_000

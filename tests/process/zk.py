@@ -20,6 +20,7 @@ import urllib.request
 from http.client import HTTPException
 
 import secrets_watch
+import store_sql
 from secrets_watch import KEY, TOKEN
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -139,6 +140,7 @@ class Stack:
     """A zapkeep of its own. Nothing is started until asked for: hub(), ingest(), monitor(), worker(), forward(), sim()."""
 
     our_ports = set()  # of all stacks; the simulated bridge's are not among them
+    stores = None  # on_postgres.Stores with --store=postgresql; else a stack keeps its store in its folder
 
     def __init__(self, **settings):
         self.dir = tempfile.mkdtemp(prefix="zk-test-")
@@ -169,6 +171,9 @@ class Stack:
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
             if name in os.environ:
                 self.env[name] = os.environ[name]
+        self.store = Stack.stores.new() if Stack.stores and "ZAPKEEP_STORE" not in settings else None
+        if self.store:
+            self.env["ZAPKEEP_STORE"] = self.store
         self.env.update(settings)
 
     # ---- starting ---------------------------------------------------------------------------------------------
@@ -254,6 +259,10 @@ class Stack:
         done = self.cli(*args, "--json", check=args[0] != "status", **env)
         assert done.returncode <= 1, done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def sql(self, part, statement):
+        """Looks into the store: store_sql.rows()."""
+        return store_sql.rows(self.env.get("ZAPKEEP_STORE", ""), self.data, part, statement)
 
     def events(self, *args):
         return self.cli_json("events", "--limit", "0", *args)
@@ -359,6 +368,12 @@ urllib.request.urlopen(urllib.request.Request("http://127.0.0.1:{self.ports['con
         """SIGTERM to all, those who feed the others first; the exit codes by name."""
         order = sorted(self.processes.values(), key=lambda p: (p.name != "sim", p.name == "hub"))
         return {p.name: p.stop() for p in order}
+
+    def remove(self):
+        """Its folder, and the database that it was given."""
+        shutil.rmtree(self.dir, ignore_errors=True)
+        if self.store:
+            Stack.stores.drop(self.store)
 
     def check_leftovers(self):
         """Nothing that we started is still there: no process (also none that a process of ours started), no socket."""
