@@ -163,9 +163,12 @@ static void start_over(struct consumer *c)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-static const char *open_problem(int r)
+static const char *open_problem(const struct consumer *c, int r)
 {
-    return r == -ENOENT ? "there is no events.db yet, waiting for webhook-ingest to make it" : err_text(r);
+    if (r != -ENOENT)
+        return err_text(r);
+    return store_is_server(c->dir) ? "there are no tables of zapkeep yet, waiting for zapkeep store init"
+                                   : "there is no events.db yet, waiting for webhook-ingest to make it";
 }
 
 /* A commit is seen before its notification has come through the hub. */
@@ -234,7 +237,7 @@ static void look(struct consumer *c)
     int r = open_reader(c);
 
     if (r != 0) {
-        fail(c, r, open_problem(r));
+        fail(c, r, open_problem(c, r));
         return;
     }
     (void)store_watch_came(c->store_watch); /* this look is for them */

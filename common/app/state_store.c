@@ -42,7 +42,7 @@ void state_store_watch(struct state_store *s, struct loop *loop, const char *who
 static void works(struct state_store *s)
 {
     if (s->backoff.tries > 0)
-        log_info("state-works", "state.db can be used again", KI("tries", s->backoff.tries));
+        log_info("state-works", "the state can be used again", KI("tries", s->backoff.tries));
     backoff_reset(&s->backoff);
 }
 
@@ -57,7 +57,7 @@ int64_t state_store_result(struct state_store *s, int r)
     }
     wait_ms = backoff_next_ms(&s->backoff);
     if (backoff_is_news(&s->backoff))
-        log_error("state-failed", "state.db cannot be used", KS("effect", s->effect),
+        log_error("state-failed", "the state cannot be used", KS("effect", s->effect),
                   KS("error", db_problem(s->dir, STATE_DB_FILE, r, problem, sizeof problem)),
                   KS("detail", s->db ? db_error(s->db) : ""), KI("tries", s->backoff.tries));
     if (s->db && db_sync_failed(s->db))
@@ -69,6 +69,6 @@ int state_store_check(void *ctx, char *ret_why, size_t n)
 {
     const struct state_store *s = ctx;
 
-    (void)snprintf(ret_why, n, "state.db cannot be used");
+    (void)snprintf(ret_why, n, "%s cannot be used", store_part(s->dir, STATE_DB_FILE));
     return s->db && s->backoff.tries == 0 ? 0 : -1;
 }

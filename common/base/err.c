@@ -12,6 +12,7 @@ static const struct {
     { -EBADMSG, "not a zapkeep database, or damaged: restore a backup" },
     { -EPROTONOSUPPORT, "written by a newer zapkeep: use that version" },
     { -EPROTO, "the database does not understand a statement: a mistake in zapkeep, please report it" },
+    { -ENOTCONN, "the database does not answer" },
     { -ESTALE, "the file was replaced or removed while it was in use" },
     { -ENOSPC, "disk full" },
     { -EDQUOT, "disk full (quota)" },

@@ -105,6 +105,7 @@ struct engine {
     int (*schema)(const char *where, int *ret_is, int *ret_known);
     const char *(*display)(const char *where, char *ret, size_t n);
     int (*report)(const char *where, unsigned parts, store_report_fn on_line, void *ctx);
+    const char *(*part)(const char *file); /* store_part() */
     const char *(*problem)(const char *where, const char *part, int r, char *ret, size_t n);
     int64_t (*other_bytes)(const char *where);
 

@@ -99,6 +99,11 @@ bool store_role_is_taken(const char *where, const char *kind)
     return engine_of(where)->role_is_taken(where, kind);
 }
 
+const char *store_part(const char *where, const char *part)
+{
+    return engine_of(where)->part(part);
+}
+
 const char *db_problem(const char *where, const char *part, int r, char *ret, size_t n)
 {
     return engine_of(where)->problem(where, part, r, ret, n);

@@ -54,6 +54,8 @@ int forward_open(const char *where, bool alone, struct db **ret);
 /* -ENOENT: no forwarder has run here yet. */
 int forward_open_reader(const char *where, struct db **ret);
 
+/* @part of the store (STATE_DB_FILE …) for people: the file's name, or "schema zapkeep_state" of a database. */
+const char *store_part(const char *where, const char *part);
 /* One sentence that says why @part of the store (STATE_DB_FILE …) could not be opened or written with the negative @r,
  * and names the next step: "…/state.db was written by a newer zapkeep (schema 99, this one knows 7): start that
  * version". Returns @ret. */

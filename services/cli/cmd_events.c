@@ -205,7 +205,7 @@ static int accept_one(const struct events_settings *s)
     if (search.code >= 0)
         return search.code;
     if (rc != 0 && rc != -EPIPE)
-        return cli_problem(EXIT_UNREACHABLE, "cannot read %s/events.db: %s", dir, err_text(rc));
+        return cli_store_problem(dir, EVENTS_DB_FILE, rc);
     return cli_problem(EXIT_NEGATIVE,
                        "there is no rejected webhook %" PRId64 "; zapkeep events --rejected lists them",
                        s->accept);
@@ -228,7 +228,7 @@ static int show(struct events_settings *s)
     if (rc == -EINVAL)
         return cli_problem(EXIT_USAGE, "--since is \"%s\"; it takes a duration as 10m or a time as %s",
                            s->range.since, "2026-11-22T10:04:35Z");
-    return cli_problem(EXIT_UNREACHABLE, "cannot read %s/events.db: %s", dir, err_text(rc));
+    return cli_store_problem(dir, EVENTS_DB_FILE, rc);
 }
 
 int cmd_events(int argc, char *argv[])

@@ -285,7 +285,7 @@ static int seq_of(struct replay *p, const char *flag, const char *text, bool end
                            flag, text, "2026-11-22T10:04:35Z");
     r = event_seq_at(p->reader, at, ret);
     if (r != 0)
-        return cli_problem(EXIT_UNREACHABLE, "cannot read events.db: %s", err_text(r));
+        return cli_store_problem(app_store(&p->s->cli.app), EVENTS_DB_FILE, r);
     *ret -= end_of;
     return EXIT_GO_ON;
 }
@@ -293,13 +293,14 @@ static int seq_of(struct replay *p, const char *flag, const char *text, bool end
 static int find_range(struct replay *p)
 {
     int64_t oldest = 0;
-    int code = EXIT_GO_ON;
+    int code = EXIT_GO_ON, r;
 
     if (!p->s->from[0])
         return cli_problem(
             EXIT_USAGE, "--from is missing: a seq, a duration ago as 10m, or a time as 2026-11-22T10:04:35Z");
-    if (event_bounds(p->reader, &oldest, &p->selection.to) != 0)
-        return cli_problem(EXIT_UNREACHABLE, "cannot read events.db");
+    r = event_bounds(p->reader, &oldest, &p->selection.to);
+    if (r != 0)
+        return cli_store_problem(app_store(&p->s->cli.app), EVENTS_DB_FILE, r);
     code = seq_of(p, "--from", p->s->from, false, &p->next_seq);
     if (code == EXIT_GO_ON && p->s->to[0]) {
         int64_t to = 0;
@@ -328,7 +329,7 @@ static int say_count(const struct replay *p)
     int r = event_selection_count(p->reader, &p->selection, &n);
 
     if (r != 0)
-        return cli_problem(EXIT_UNREACHABLE, "cannot read events.db: %s", err_text(r));
+        return cli_store_problem(app_store(&p->s->cli.app), EVENTS_DB_FILE, r);
     if (p->s->cli.json)
         printf("{\"events\":%" PRId64 ",\"first_seq\":%" PRId64 ",\"last_seq\":%" PRId64 "}\n", n.events,
                n.first_seq, n.last_seq);

@@ -265,13 +265,15 @@ static int open_log(struct tap *t)
 {
     const char *dir = app_store(&t->settings.cli.app);
     struct event_reader *reader = NULL;
+    char name[STORE_DISPLAY_MAX];
     int64_t seq = 0;
     int r = event_reader_open(dir, &reader);
 
     if (r != 0 && wants_history(t))
         return APP_EXIT(cli_store_problem(dir, "events.db", r));
     if (r != 0) {
-        (void)cli_problem(EXIT_DONE, "no events.db to read in %s: showing what the bus carries", dir);
+        (void)cli_problem(EXIT_DONE, "no event log to read in %s: showing what the bus carries",
+                          store_display(dir, name, sizeof name));
         return 0;
     }
     r = find_start(t, reader, &seq);

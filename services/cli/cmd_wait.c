@@ -15,6 +15,7 @@
 #include "common/ops/open_state.h"
 #include "common/ops/status.h"
 #include "common/store/bridges.h"
+#include "common/store/store.h"
 #include "services/cli/cli.h"
 #include "services/cli/commands.h"
 
@@ -84,21 +85,23 @@ static void on_message(void *ctx, struct str message)
 /* The obstacle on the side of the monitor and the bridge; "" when there is none. */
 static void look_at_bridge(struct wait *w, const char *name, char *ret, size_t n)
 {
+    const char *store = app_store(&w->settings.cli.app);
+    char display[STORE_DISPLAY_MAX];
     struct bridge_row row = { 0 };
     struct now now = { 0 };
     const char *dead = heartbeat_first_dead(status_alive_dir(&w->settings.cli.app), &w->clock);
-    int r = w->state ? 0 : ops_open_state(app_store(&w->settings.cli.app), &w->state);
+    int r = w->state ? 0 : ops_open_state(store, &w->state);
 
     if (r == 0)
         r = bridges_find(w->state, name, &row);
     if (r == 0)
         r = steady_now(w->state, &w->clock, &now);
     if (r == -ENOENT)
-        (void)snprintf(ret, n, "there is no state.db in %s yet (is zapkeep-monitor running?)",
-                       w->settings.cli.app.data_dir);
+        (void)snprintf(ret, n, "there is no %s in %s yet (is zapkeep-monitor running?)",
+                       store_part(store, STATE_DB_FILE), store_display(store, display, sizeof display));
     else if (r < 0)
-        (void)snprintf(ret, n, "state.db in %s cannot be read: %s", w->settings.cli.app.data_dir,
-                       err_text(r));
+        (void)snprintf(ret, n, "%s in %s cannot be read: %s", store_part(store, STATE_DB_FILE),
+                       store_display(store, display, sizeof display), err_text(r));
     else if (r == BRIDGES_NONE)
         (void)snprintf(ret, n, "no monitor has looked at the bridge \"%s\" yet", name);
     else if (row.health != BRIDGE_HEALTH_UP)

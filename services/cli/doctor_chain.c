@@ -304,6 +304,8 @@ static int look_into_log(const struct doctor *d, int64_t seq)
 void doctor_probe(struct doctor *d, struct finding *f)
 {
     CLEANUP(cli_reply_fini) struct cli_reply reply = CLI_REPLY_NULL;
+    const char *store = app_store(&d->settings.cli.app);
+    char name[STORE_DISPLAY_MAX];
     int r, log;
 
     if (d->settings.no_probe || !d->token_good) {
@@ -321,9 +323,11 @@ void doctor_probe(struct doctor *d, struct finding *f)
     log = look_into_log(d, d->probe_seq);
     if (log == 1)
         finding_set(f, FINDING_BAD,
-                    "set ZAPKEEP_DATA_DIR (--data-dir) to the folder that zapkeep-ingest uses",
+                    store_is_server(store)
+                        ? "set ZAPKEEP_STORE (--store) to the database that zapkeep-ingest uses"
+                        : "set ZAPKEEP_DATA_DIR (--data-dir) to the folder that zapkeep-ingest uses",
                     "a webhook was stored as seq %lld, but not in %s", (long long)d->probe_seq,
-                    d->settings.cli.app.data_dir);
+                    store_display(store, name, sizeof name));
     else if (d->sub && bus_sub_connected(d->sub) && !wait_for_notification(d, d->probe_seq))
         finding_set(f, FINDING_BAD,
                     "let ZAPKEEP_BUS_IN of zapkeep-ingest and ZAPKEEP_BUS_OUT here point to one hub",

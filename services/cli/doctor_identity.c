@@ -31,5 +31,5 @@ void doctor_identity(struct doctor *d, struct finding *f)
         r = alerts_each(db, d->settings.cli.bridge.name, on_alert, f);
     db_close(db);
     if (r < 0)
-        finding_set(f, FINDING_SKIP, "", "state.db cannot be read: the check \"state\" says why");
+        finding_set(f, FINDING_SKIP, "", "the state cannot be read: the check \"state\" says why");
 }

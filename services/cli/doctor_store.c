@@ -20,6 +20,9 @@
 /* The header of a SQLite file. */
 #define HEAD_BYTES 100
 
+static const char restore_advice[] =
+    "look at permissions and disk; `zapkeep restore DIR` puts a backup in place";
+
 static const char *dir_of(const struct doctor *d)
 {
     return d->settings.cli.app.data_dir;
@@ -55,7 +58,7 @@ void doctor_folder(struct doctor *d, struct finding *f)
     if (statfs(dir_of(d), &fs) != 0)
         finding_set(f, FINDING_BAD, "start zapkeep, or set ZAPKEEP_DATA_DIR (--data-dir) to its folder",
                     "%s: %s", dir_of(d), err_text(-errno));
-    else if (network_name(fs.f_type))
+    else if (network_name(fs.f_type) && !store_is_server(store_of(d)))
         finding_set(f, FINDING_BAD, "put the data directory on a disk of this machine",
                     "%s is on %s: SQLite's locks and shared memory do not hold there", dir_of(d),
                     network_name(fs.f_type));
@@ -64,6 +67,13 @@ void doctor_folder(struct doctor *d, struct finding *f)
                     "%s: %s", dir_of(d), err_text(-errno));
     else
         finding_set(f, FINDING_OK, "", "%s can be written", dir_of(d));
+}
+
+/* With a database it holds sockets and signs of life alone. */
+static const char *full_disk_text(const struct doctor *d)
+{
+    return store_is_server(store_of(d)) ? "make room: with a full disk no program gives a sign of life"
+                                        : "make room: with a full disk webhooks are answered 503";
 }
 
 void doctor_disk(struct doctor *d, struct finding *f)
@@ -80,8 +90,8 @@ void doctor_disk(struct doctor *d, struct finding *f)
     free_bytes = (int64_t)fs.f_bavail * fs.f_bsize;
     total = (int64_t)fs.f_blocks * fs.f_bsize;
     level = doctor_disk_level(free_bytes, total);
-    finding_set(f, level, level == FINDING_OK ? "" : "make room: with a full disk webhooks are answered 503",
-                "%s of %s free", text_bytes(free_bytes, free_text, sizeof free_text),
+    finding_set(f, level, level == FINDING_OK ? "" : full_disk_text(d), "%s of %s free",
+                text_bytes(free_bytes, free_text, sizeof free_text),
                 text_bytes(total, total_text, sizeof total_text));
 }
 
@@ -119,6 +129,23 @@ void doctor_sqlite(struct doctor *d, struct finding *f)
         finding_set(f, FINDING_OK, "", "SQLite %s is without the WAL-reset race", version);
 }
 
+static const char *part_of(const struct doctor *d, const char *part)
+{
+    return store_part(store_of(d), part);
+}
+
+/* @verb: "read" or "written"; @in_folder: the next step for files. */
+static void set_unusable(const struct doctor *d, struct finding *f, const char *part, const char *verb, int r,
+                         const char *in_folder)
+{
+    bool is_server = store_is_server(store_of(d));
+    char problem[512];
+
+    finding_set(f, FINDING_BAD, is_server ? "zapkeep store status; look at the server" : in_folder,
+                "%s cannot be %s: %s", part_of(d, part), verb,
+                is_server ? db_problem(store_of(d), part, r, problem, sizeof problem) : err_text(r));
+}
+
 void doctor_state(struct doctor *d, struct finding *f)
 {
     struct db *db = NULL;
@@ -126,14 +153,14 @@ void doctor_state(struct doctor *d, struct finding *f)
 
     if (r == 0)
         r = db_check_writable(db);
-    if (r == -ENOENT)
+    if (r == -ENOENT && !store_is_server(store_of(d)))
         finding_set(f, FINDING_BAD, "start zapkeep-monitor and zapkeep-reconnect: they make it",
                     "there is no state.db yet");
     else if (r)
-        finding_set(f, FINDING_BAD, "run doctor as the user of the services; look at permissions and disk",
-                    "state.db cannot be written: %s", err_text(r));
+        set_unusable(d, f, STATE_DB_FILE, "written", r,
+                     "run doctor as the user of the services; look at permissions and disk");
     else
-        finding_set(f, FINDING_OK, "", "state.db takes a row and keeps it");
+        finding_set(f, FINDING_OK, "", "%s takes a row and keeps it", part_of(d, STATE_DB_FILE));
     db_close(db);
 }
 
@@ -158,14 +185,13 @@ void doctor_log(struct doctor *d, struct finding *f)
     int64_t head = 0;
     int r = read_log(d, &head);
 
-    if (r == -ENOENT)
+    if (r == -ENOENT && !store_is_server(store_of(d)))
         finding_set(f, FINDING_BAD, "start zapkeep-ingest: it makes it", "there is no events.db yet");
     else if (r)
-        finding_set(f, FINDING_BAD,
-                    "look at permissions and disk; `zapkeep restore DIR` puts a backup in place",
-                    "events.db cannot be read: %s", err_text(r));
+        set_unusable(d, f, EVENTS_DB_FILE, "read", r, restore_advice);
     else
-        finding_set(f, FINDING_OK, "", "events.db can be read up to event %lld", (long long)head);
+        finding_set(f, FINDING_OK, "", "%s can be read up to event %lld", part_of(d, EVENTS_DB_FILE),
+                    (long long)head);
 }
 
 void doctor_forward(struct doctor *d, struct finding *f)
@@ -175,13 +201,11 @@ void doctor_forward(struct doctor *d, struct finding *f)
     char text[380];
 
     if (r)
-        finding_set(f, FINDING_BAD,
-                    "look at permissions and disk; `zapkeep restore DIR` puts a backup in place",
-                    "forward.db cannot be read: %s", err_text(r));
+        set_unusable(d, f, FORWARD_DB_FILE, "read", r, restore_advice);
     else if (s->n == 0)
         finding_set(f, FINDING_NOTE, "", "no forwarder has run here: events stay in the log");
     else
-        finding_set(f, FINDING_OK, "", "forward.db can be read; %d destination%s", s->n,
+        finding_set(f, FINDING_OK, "", "%s can be read; %d destination%s", part_of(d, FORWARD_DB_FILE), s->n,
                     s->n == 1 ? "" : "s");
     for (int i = 0; r == 0 && i < s->n && f->level != FINDING_BAD; i++) {
         enum problem_level level = status_destination_level(s, &s->destination[i]);
@@ -226,7 +250,7 @@ void doctor_monitor(struct doctor *d, struct finding *f)
     if (beat_of(d, "monitor") == HEARTBEAT_DEAD)
         finding_set(f, FINDING_BAD, "start zapkeep-monitor", "the monitor is dead: it gives no sign of life");
     else if (r < 0)
-        finding_set(f, FINDING_SKIP, "", "state.db cannot be read: %s", err_text(r));
+        finding_set(f, FINDING_SKIP, "", "the state cannot be read: the check \"state\" says why");
     else if (r == BRIDGES_NONE || row.swept_at == 0)
         finding_set(f, FINDING_BAD,
                     "start zapkeep-monitor, with this WHATSAPP_BRIDGE_NAME; its log says what it waits for",
@@ -251,7 +275,7 @@ void doctor_workers(struct doctor *d, struct finding *f)
     int r = read_row(d, &row, &now);
 
     if (r < 0)
-        finding_set(f, FINDING_SKIP, "", "state.db cannot be read: %s", err_text(r));
+        finding_set(f, FINDING_SKIP, "", "the state cannot be read: the check \"state\" says why");
     else if (r == BRIDGES_NONE || row.interval_ms == 0)
         finding_set(f, FINDING_BAD, "start zapkeep-reconnect: nobody brings dropped sessions back",
                     "no reconnect-worker has ever started for bridge \"%s\"", d->settings.cli.bridge.name);

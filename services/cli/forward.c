@@ -29,7 +29,7 @@ int forward_cli_open(const struct cli_settings *settings, struct forward_cli *re
 
     clock_init(&clock);
     f.wall_ms = clock.wall_ms(&clock);
-    if (r == -ENOENT)
+    if (r == -ENOENT && !store_is_server(app_store(&settings->app)))
         return cli_problem(EXIT_UNREACHABLE,
                            "there is no " FORWARD_DB_FILE
                            " in %s: no zapkeep-forward has run there; set BACKEND_URL"
@@ -131,8 +131,8 @@ static int wait_for_all(const struct forward_cli *f, struct db *state, const int
             return cli_store_problem(app_store(&f->settings->app), STATE_DB_FILE, r);
         if (r > 0)
             return cli_problem(EXIT_NEGATIVE,
-                               "zapkeep-forward did not take the command in time; it is still in"
-                               " state.db and will be taken");
+                               "zapkeep-forward did not take the command in time; it stays in the"
+                               " store and will be taken");
         (print ? print : print_result)(failed, result, f->settings->json);
         code = failed ? EXIT_NEGATIVE : code;
     }

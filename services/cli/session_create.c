@@ -17,6 +17,7 @@
 #include "common/bridge/subscription.h"
 #include "common/ops/open_state.h"
 #include "common/store/sessions.h"
+#include "common/store/store.h"
 #include "services/cli/audit.h"
 #include "services/cli/which_bridge.h"
 
@@ -145,8 +146,10 @@ static int insert(struct db *db, struct clock *clock, const char *bridge, const 
 static void record(const struct session_create_settings *s, struct clock *clock, const char *id,
                    const struct bridge_session *session)
 {
+    const char *store = app_store(&s->cli->app);
+    char problem[512];
     struct db *db = NULL;
-    int r = ops_open_state(app_store(&s->cli->app), &db);
+    int r = ops_open_state(store, &db);
 
     if (r == 0)
         r = db_begin(db);
@@ -155,12 +158,17 @@ static void record(const struct session_create_settings *s, struct clock *clock,
     if (r == 0)
         r = db_commit(db);
     db_close(db);
-    if (r)
+    if (r == -ENOENT && !store_is_server(store))
         (void)cli_problem(
             EXIT_UNREACHABLE,
-            "the session was created, but could not be written into %s/state.db (%s); the monitor finds it "
-            "if the bridge lists its sessions",
-            s->cli->app.data_dir, r == -ENOENT ? "zapkeep has not been started there" : err_text(r));
+            "the session was created, but could not be written into %s/%s (zapkeep has not been "
+            "started there); the monitor finds it if the bridge lists its sessions",
+            store, STATE_DB_FILE);
+    else if (r)
+        (void)cli_problem(EXIT_UNREACHABLE,
+                          "the session was created, but could not be written down (%s); the monitor finds it "
+                          "if the bridge lists its sessions",
+                          db_problem(store, STATE_DB_FILE, r, problem, sizeof problem));
 }
 
 int session_create(const struct session_create_settings *s, struct cli_bridge *b, const char *id,

@@ -103,7 +103,7 @@ static int find_bridge(struct cli_settings *s, const struct setting *table, cons
 
     found = f.found;
     if (r < 0 && r != -ENOENT)
-        return cli_store_problem(s->app.data_dir, "state.db", r);
+        return cli_store_problem(app_store(&s->app), STATE_DB_FILE, r);
     if (f.n == 1)
         return which_bridge_take(s, table, f.bridge);
     if (f.n > 1)

@@ -163,7 +163,7 @@ static void flush(struct counts *x)
         x->n = 0;
         x->written = x->position;
     } else if (!x->failing) {
-        log_warn("counts-not-written", "messages could not be counted in state.db; trying again",
+        log_warn("counts-not-written", "messages could not be counted in the state; trying again",
                  KS("error", err_text(r)));
     }
     x->failing = r != 0;

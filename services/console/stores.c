@@ -100,7 +100,8 @@ static int check_state(void *ctx, char *ret_why, size_t n)
 {
     const struct stores *s = ctx;
 
-    (void)snprintf(ret_why, n, "state.db cannot be used: %s", err_text(s->state_r));
+    (void)snprintf(ret_why, n, "%s cannot be used: %s", store_part(app_store(s->settings), STATE_DB_FILE),
+                   err_text(s->state_r));
     return s->state_r == 0 ? 0 : 1;
 }
 

@@ -112,7 +112,7 @@ static int check_log(void *ctx, char *ret_why, size_t n)
 {
     struct forwarder *f = ctx;
 
-    (void)snprintf(ret_why, n, "no events.db yet");
+    (void)snprintf(ret_why, n, "there is no event log yet");
     return units_wait_for_log(f->units) ? 1 : 0;
 }
 

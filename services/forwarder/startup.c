@@ -96,7 +96,7 @@ static void describe(struct startup *s, int r, const char *file, const char *det
         (void)snprintf(s->problem, sizeof s->problem, "another forwarder delivers to it");
     else if (r == STORE_ROLE_TAKEN)
         (void)snprintf(s->problem, sizeof s->problem, "another forwarder holds " FORWARD_LOCK_FILE);
-    else if (r == -ENOENT)
+    else if (r == -ENOENT && !store_is_server(s->o.engine.dir))
         (void)snprintf(s->problem, sizeof s->problem, "there is no events.db yet");
     else if (detail[0])
         (void)snprintf(s->problem, sizeof s->problem, "cannot use %s: %s", file, detail);
@@ -104,12 +104,13 @@ static void describe(struct startup *s, int r, const char *file, const char *det
         (void)db_problem(s->o.engine.dir, file, r, s->problem, sizeof s->problem);
 }
 
-static const char *advice(int r)
+static const char *advice(const struct startup *s, int r)
 {
     if (r == STORE_ROLE_TAKEN)
-        return "another forwarder works on this data directory; waiting to take over";
+        return "another forwarder works on this store; waiting to take over";
     if (r == -ENOENT)
-        return "waiting for webhook-ingest to make events.db";
+        return store_is_server(s->o.engine.dir) ? "waiting for the tables, which zapkeep store init makes"
+                                                : "waiting for webhook-ingest to make events.db";
     return "cannot start to deliver; trying again";
 }
 
@@ -132,7 +133,7 @@ static void wait_more(struct startup *s, int r)
     int64_t wait = backoff_next_ms(&s->backoff);
 
     if (is_news(s, r))
-        log_warn("waiting", advice(r), KS("dir", store_display(s->o.engine.dir, name, sizeof name)),
+        log_warn("waiting", advice(s, r), KS("dir", store_display(s->o.engine.dir, name, sizeof name)),
                  KS("error", s->problem));
     if (!startup_is_elsewhere(s)) /* else the role says when */
         timer_start(s->timer, r > 0 ? LOCK_AGAIN_MS : wait);
@@ -191,8 +192,8 @@ static void on_failed(void *ctx, int r, const char *detail)
         log_info("store-lost", "the connection to the database has ended; it is opened anew",
                  KS("detail", detail));
     else if (r != -ESTALE && backoff_is_news(&s->backoff))
-        log_error("store-failed", "forward.db failed; it is opened and read anew", KS("error", err_text(r)),
-                  KS("detail", detail), KI("tries", s->backoff.tries));
+        log_error("store-failed", "the state of the deliveries failed; it is opened and read anew",
+                  KS("error", err_text(r)), KS("detail", detail), KI("tries", s->backoff.tries));
     close_engine(s);
     s->waiting_r = r;
     timer_start(s->timer, wait);

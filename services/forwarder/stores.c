@@ -52,7 +52,7 @@ static int adopt_log(const struct stores *s)
         r = db_commit(s->db);
     db_rollback(s->db);
     if (r == 0 && other)
-        log_error("other-log", "events.db is another log than before; it is delivered from its start",
+        log_error("other-log", "the event log is another one than before; it is delivered from its start",
                   KI("lost_retries", lost));
     return r;
 }

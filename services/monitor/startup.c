@@ -86,10 +86,11 @@ static int check_store(void *ctx, char *ret_why, size_t n)
 
     if (parts_are_working(m->parts) && !m->store.failing)
         return 0;
-    (void)snprintf(ret_why, n, "%s",
-                   role_share_problem(m->share, PARTS_STACK_ROLE) == STORE_ROLE_TAKEN
-                       ? "another monitor is at work"
-                       : "state.db cannot be opened or written");
+    if (role_share_problem(m->share, PARTS_STACK_ROLE) == STORE_ROLE_TAKEN)
+        (void)snprintf(ret_why, n, "another monitor is at work");
+    else
+        (void)snprintf(ret_why, n, "%s cannot be opened or written",
+                       store_part(app_store(&m->settings.app), STATE_DB_FILE));
     return 1;
 }
 
@@ -304,7 +305,7 @@ static void log_waiting(struct monitor *m, int r)
     store_outage_ended(m->outage, true);
     (void)backoff_next_ms(&m->waiting);
     if (m->waiting.tries == 1)
-        log_warn("second-monitor", "another monitor works on this data directory; waiting to take over",
+        log_warn("second-monitor", "another monitor works on this store; waiting to take over",
                  KS("dir", store_display(app_store(&m->settings.app), name, sizeof name)));
 }
 
@@ -332,7 +333,7 @@ static void on_start(void *ctx)
     parts_close(m->parts);
     if (r < 0 && is_fatal(r)) {
         log_error(
-            "state-unusable", "cannot work with state.db",
+            "state-unusable", "cannot work with the state",
             KS("error", db_problem(app_store(&m->settings.app), STATE_DB_FILE, r, problem, sizeof problem)));
         app_fail(m->app, EXIT_UNREACHABLE);
         return;

@@ -22,8 +22,8 @@ void store_status_written(struct store_status *s, int r)
     if (r == -ENOTCONN) /* store_outage.c says it when it cannot be opened anew */
         return;
     if (failing)
-        log_error("state-write-failed", "cannot write to state.db; will retry on the next sweep",
+        log_error("state-write-failed", "cannot write to the state; will retry on the next sweep",
                   KS("error", err_text(r)), KS("detail", db_error(s->db)));
     else
-        log_info("state-writable", "state.db can be written again");
+        log_info("state-writable", "the state can be written again");
 }

@@ -145,7 +145,7 @@ static void record(void *ctx)
                  KS("session", c->claim.session), KI("token", c->claim.token));
     else if (r < 0)
         log_error("reconnect-unrecorded",
-                  "state.db stayed unavailable until the lease expired; the attempt was not recorded",
+                  "the state stayed unavailable until the lease expired; the attempt was not recorded",
                   KS("session", c->claim.session), KS("error", err_text(r)));
     on_recorded(c);
 }

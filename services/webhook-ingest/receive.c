@@ -99,7 +99,7 @@ static const char *why_not(int error)
     case -ENOSPC:
         return "the disk of the event log is full";
     case -EROFS:
-        return "the disk of the event log is read-only";
+        return "the event log is read-only";
     case -EBUSY:
         return "a reader keeps the event log's write-ahead log from being used again";
     case -ESTALE:

@@ -5,7 +5,9 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
+import on_postgres
 from zk import BIN, ROOT, wait_until, webhook
 
 COMMON = {"v", "id", "at", "type", "bridge", "session", "src"}
@@ -185,6 +187,36 @@ def test_each_command_that_a_message_names_is_one():
         flags = set(re.findall(r"--[a-z-]+", text))
         usage = subprocess.run([f"{BIN}/zapkeep", *command.split(), "--help"], capture_output=True, text=True).stdout if flags else ""
         assert all(flag in usage for flag in flags), f"{path}: `zapkeep {text}`"
+
+
+# What each command is about; one that is not here takes nothing.
+ABOUT = {"wait": "--timeout 100ms", "tap": "--last 2 --timeout 100ms", "events": "--rejected", "session show": "s1", "session reconnect": "s1",
+         "session park": "s1", "session unpark": "s1", "session pair": "s1", "session create": "s2", "session qr": "s1", "session delete": "s1 --yes",
+         "forward dead show": "1", "forward dead retry": "--all", "forward dead drop": "--all", "forward skip": "1", "forward pause": "b",
+         "forward resume": "b", "forward test": "b", "forward on": "b", "forward off": "b", "forward forget": "b", "replay": "--from 1h --dry-run",
+         "doctor": "--no-probe", "cursor remove": "monitor", "backup": "copy", "restore": "copy"}
+
+
+def test_no_command_names_a_file_where_the_store_is_a_database(server, make_stack, request):
+    """Its server is away, or it has no tables: the answer names the server and the next step, and neither a file nor the password."""
+    listed = subprocess.run([f"{BIN}/zapkeep", "--help"], capture_output=True, text=True).stdout
+    commands = set(re.findall(r"^  ([a-z]+(?: [a-z]+)*)(?= |$)", listed, re.M)) - {"store init", "store upgrade", "store migrate", "probe"}
+    assert ABOUT.keys() <= commands
+    away = make_stack(ZAPKEEP_STORE="postgresql://zapkeep:not-to-be-shown@127.0.0.1:1/zapkeep", BACKEND_URL="http://127.0.0.1:1")
+    empty = on_postgres.use(server, make_stack, request, BACKEND_URL="http://127.0.0.1:1")
+
+    def run(stack, command):
+        done = stack.cli(*command.split(), *ABOUT.get(command, "").split())
+        return command, done.returncode, done.stdout + done.stderr
+
+    for stack in (away, empty):
+        stack.sim("contract", "--sessions", "1")
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(lambda c, of=stack: run(of, c), sorted(commands)))
+        for command, code, text in answers:
+            assert not re.search(r"(state|events|forward)\.db|ZAPKEEP_DATA_DIR|No such file|not-to-be-shown", text), (command, text)
+            assert code != 3 or re.search("does not answer: check|run zapkeep store init", text), (command, text)
+        assert sum(code == 3 for _, code, _ in answers) > 15
 
 
 def test_half_a_command_is_told_its_other_half():

@@ -180,6 +180,7 @@ const struct engine postgres_engine = {
     .schema = schema,
     .display = pg_display,
     .report = pg_report,
+    .part = pg_part_name,
     .problem = pg_problem,
     .other_bytes = other_bytes,
     .move_open = pg_move_open,

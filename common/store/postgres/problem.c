@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "common/base/err.h"
+#include "common/store/db.h"
+#include "common/store/forward.h"
 #include "common/store/postgres/connection.h"
 
 static _Thread_local struct {
@@ -46,6 +48,23 @@ bool pg_has_password(const char *where)
         found = found || (strcmp(o->keyword, "password") == 0 && o->val && *o->val);
     PQconninfoFree(options);
     return found;
+}
+
+const char *pg_part_name(const char *file)
+{
+    static const struct {
+        const char *file, *name;
+    } rows[] = {
+        { STATE_DB_FILE, "schema zapkeep_state" },
+        { EVENTS_DB_FILE, "schema zapkeep_events" },
+        { FORWARD_DB_FILE, "schema zapkeep_forward" },
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (strcmp(rows[i].file, file) == 0)
+            return rows[i].name;
+    }
+    return "the database";
 }
 
 /* Says more than the return; the first that matches holds. Texts of the server are in any language, so of those only the codes

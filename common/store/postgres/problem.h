@@ -10,4 +10,6 @@ void pg_problem_keep(int r, const char *detail);
 const char *pg_display(const char *where, char *ret, size_t n);
 /* Is there a password in it? */
 bool pg_has_password(const char *where);
+/* The schema that holds what a store in a folder has in @file. */
+const char *pg_part_name(const char *file);
 const char *pg_problem(const char *where, const char *part, int r, char *ret, size_t n);

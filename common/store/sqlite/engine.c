@@ -58,6 +58,11 @@ static int schema(const char *dir, int *ret_is, int *ret_known)
     return r == -ENOENT ? 0 : r;
 }
 
+static const char *part_is_file(const char *file)
+{
+    return file;
+}
+
 static const char *display(const char *dir, char *ret, size_t n)
 {
     (void)snprintf(ret, n, "%s", dir);
@@ -157,6 +162,7 @@ const struct engine sqlite_engine = {
     .schema = schema,
     .display = display,
     .report = report,
+    .part = part_is_file,
     .problem = sqlite_problem,
     .other_bytes = sqlite_other_bytes,
     .move_open = sqlite_move_open,
