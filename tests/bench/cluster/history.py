@@ -1,6 +1,7 @@
 """The view of the world outside: every webhook and its answers, every reconnect call at the bridge, every delivery at the backend.
 The judgement needs nothing of the stores."""
 
+import bisect
 import threading
 from collections import Counter, defaultdict
 
@@ -10,6 +11,7 @@ class History:
         self.lock = threading.Lock()
         self.destinations, self.interval_s = destinations, interval_s
         self.acked = {}                       # message id: (session, when)
+        self.ack_times = []                   # in order
         self.sent = defaultdict(list)         # session: message ids in the order in which they were sent
         self.answers = Counter()              # status: how many
         self.slowest = {}                     # status: s
@@ -27,8 +29,9 @@ class History:
         with self.lock:
             self.answers[status] += 1
             self.slowest[status] = max(self.slowest.get(status, 0), took)
-            if status == 200:
-                self.acked.setdefault(message_id, (session, at))
+            if status == 200 and message_id not in self.acked:
+                self.acked[message_id] = (session, at)
+                self.ack_times.append(at)
 
     def note_delivery(self, destination, at, session, message_id, event_id, seq):
         with self.lock:
@@ -43,12 +46,13 @@ class History:
 
     def acked_since(self, at):
         with self.lock:
-            return min((t for _, t in self.acked.values() if t > at), default=None)
+            return min((t for t in self.ack_times[bisect.bisect(self.ack_times, at - 1):] if t > at), default=None)
 
     def delivered_since(self, destination, at):
         """The first delivery of a message that was acknowledged after @at."""
         with self.lock:
-            for when, _, message_id, _, _ in self.deliveries[destination]:
+            rows = self.deliveries[destination]
+            for when, _, message_id, _, _ in rows[bisect.bisect(rows, at - 1, key=lambda row: row[0]):]:  # threads append, nearly in order
                 if when > at and message_id in self.acked and self.acked[message_id][1] > at:
                     return when
         return None
