@@ -6,8 +6,8 @@
 struct db;
 
 #define LOG_ID_MAX 9 /* 8 hex digits and a NUL */
-/* Copies of copies whose ids are told apart; events before the oldest of them have the log's digits again. */
-#define EVENT_IDS_MAX 16
+/* Copies of copies, and failovers, whose ids are told apart; events before the oldest of them have the log's digits again. */
+#define EVENT_IDS_MAX 64
 
 /* Which digits stand in the ids of events; see there. */
 struct event_ids {

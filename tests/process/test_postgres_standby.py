@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from forwarding import post_events
 from on_postgres import Server, init, use
 from test_postgres import Sender, check_stored, post_timed
 from zk import wait_until, webhook
@@ -93,3 +94,33 @@ def test_a_standby_that_dies_blocks_commits_until_it_is_back(server, standby, st
     sender.end()
     check_stored(stack, [sender])
     assert sum(e["message_id"] == "meanwhile" for e in stack.events()) == 1
+
+
+def test_a_failover_that_loses_events_gives_no_id_twice(server, standby, stack, make_backend):
+    """The last test of this file: the standby is the primary then."""
+    set_standbys(server, "")
+    backend = make_backend()
+    stack.env["BACKEND_URL"] = backend.url
+    stack.env["ZAPKEEP_STORE"] = f"postgresql://zapkeep@/{stack.database}?host={server.top},{standby.top}"
+    p = stack.ingest()
+    stack.forward()
+    kept = post_events(stack, 6, ("a", "b"))
+    backend.wait(6)
+    wait_until("the standby has them", lambda: standby.sql("SELECT seq FROM zapkeep_events.log_head", stack.database) == str(kept[-1]))
+    standby.sql("ALTER SYSTEM SET primary_conninfo = ''", "postgres")
+    standby.sql("SELECT pg_reload_conf()", "postgres")
+    wait_until("nothing more comes to it", lambda: not streams(server))
+    lost = post_events(stack, 6, ("a", "b"), prefix="L")
+    wait_until("they are delivered", lambda: {f"L{n}" for n in range(6)} <= {d.message_id for d in backend.taken()})
+    p.kill()  # nobody is left who knows the newest seq
+    server.kill()
+    standby.sql("SELECT pg_promote()", "postgres")
+    stack.ingest()
+    new = post_events(stack, 6, ("a", "b"), prefix="N")
+    assert new == lost, "their seqs come again"
+    wait_until("the new ones are delivered", lambda: {f"N{n}" for n in range(6)} <= {d.message_id for d in backend.taken()})
+    by_id = {}
+    for d in backend.taken():
+        by_id.setdefault(d.id, set()).add(d.message_id)
+    assert all(len(messages) == 1 for messages in by_id.values()), by_id
+    assert {e["seq"]: e["id"] for e in stack.events()} == {d.seq: d.id for d in backend.taken() if d.message_id[0] in "MN"}

@@ -47,7 +47,7 @@ def rows_of(folder):
         for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             if (part, table) in OWN:
                 continue
-            rows = [r for r in db.execute(f"SELECT * FROM \"{table}\"") if "store.migrate" not in r and r[0] not in ("audit", "place")]
+            rows = [r for r in db.execute(f"SELECT * FROM \"{table}\"") if "store.migrate" not in r and r[0] not in ("audit", "place", "timeline")]
             if (part, table) == ("forward", "destination"):
                 names = [c[1] for c in db.execute("PRAGMA table_info(destination)")]
                 at, bits = names.index("floor"), names.index("done")

@@ -47,6 +47,7 @@ struct pg_db {
     bool role_lost;   /* another program has it: the part is broken when the transaction is rolled back */
     char role_name[STORE_ROLE_NAME_MAX];
     int64_t fence;
+    char timeline[16];     /* of the server (place.h); "": it has none */
     int wake_fd, watch_fd; /* pg_notify_fd() of a wire with several users; -1: not asked for */
     struct buf forgotten;  /* statements that nobody needs any more, on a wire that stays */
 };

@@ -112,13 +112,13 @@ static int load(struct pg_log *l)
         r = query_int(l, "SELECT coalesce(min(seq), 0) FROM event", &l->log.oldest);
     if (r != 0)
         return r;
-    if (head <
-        l->log
-            .head) { /* a failover lost commits of this process: their seqs must not come again with one id */
-        r = event_ids_fork(&l->d->db, l->log.head);
+    /* The files of the server were put back under its programs. (After a failover place.c has seen to it.) */
+    if (head < l->log.head && strcmp(l->d->timeline, l->timeline) == 0) {
+        r = event_ids_fork(&l->d->db, head);
         if (r == 0)
             r = event_ids_load(&l->d->db, &l->log.ids);
     }
+    (void)snprintf(l->timeline, sizeof l->timeline, "%s", l->d->timeline);
     l->log.head = head;
     return r;
 }

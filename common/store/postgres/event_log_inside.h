@@ -20,9 +20,10 @@ struct pg_log {
     int careful; /* so many batches more are not taken for new */
     bool begun;  /* the head is locked */
     int64_t new_head;
-    int64_t row_head; /* the row of the head, as this transaction has it */
-    char ingest[17];  /* this process, in the table of batches */
-    int64_t batch_id; /* of the newest commit that was tried */
+    char timeline[16]; /* of the server that log.head is of */
+    int64_t row_head;  /* the row of the head, as this transaction has it */
+    char ingest[17];   /* this process, in the table of batches */
+    int64_t batch_id;  /* of the newest commit that was tried */
     char error[256];
     bool prune_more, prune_held, prune_over; /* of the last step */
     int64_t pruned_at_ms, used_at_ms, used_bytes, mark_at_ms, leftover_at_ms;
