@@ -1,5 +1,9 @@
 #include "common/store/forward_commands.h"
 
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "common/base/mem.h"
 #include "common/store/sql.h"
 
@@ -73,11 +77,27 @@ int forward_command_done(struct db *state, int64_t n, bool failed, const char *r
                    "iiis", n, at_ms, (int64_t)failed, result);
 }
 
-int forward_command_result(struct db *state, int64_t n, bool *ret_failed, char ret[FORWARD_RESULT_MAX])
+/* In the place of a result: the numbers of the commands whose results it waits for. No result begins so. */
+#define PARTS "\x1f"
+
+int forward_command_split(struct db *state, int64_t n, const int64_t *parts, int n_parts, int64_t at_ms)
+{
+    CLEANUP(buf_fini) struct buf text = BUF_INIT(FORWARD_RESULT_MAX - 1);
+
+    for (int i = 0; i < n_parts; i++)
+        (void)buf_addf(&text, PARTS "%" PRId64, parts[i]);
+    return buf_error(&text) != 0 ? buf_error(&text)
+                                 : forward_command_done(state, n, false, buf_str(&text), at_ms);
+}
+
+/* Returns 0, FORWARD_NO_COMMAND, or negative; @ret_destination may be NULL. */
+static int own_result(struct db *state, int64_t n, bool *ret_failed, char ret[FORWARD_RESULT_MAX],
+                      struct buf *ret_destination)
 {
     CLEANUP(sql_done) struct sql *q = NULL;
-    int r = sql_query(state, "SELECT failed, result FROM forward_command WHERE n = ?1 AND done_at > 0", &q,
-                      "i", n);
+    int r = sql_query(state,
+                      "SELECT failed, result, destination FROM forward_command WHERE n = ?1 AND done_at > 0",
+                      &q, "i", n);
 
     if (r == 0)
         r = sql_next(q);
@@ -85,7 +105,52 @@ int forward_command_result(struct db *state, int64_t n, bool *ret_failed, char r
         return r < 0 ? r : FORWARD_NO_COMMAND;
     *ret_failed = sql_int(q, 0) != 0;
     str_copy(sql_text(q, 1), ret, FORWARD_RESULT_MAX);
+    if (ret_destination) {
+        buf_reset(ret_destination);
+        (void)buf_add(ret_destination, sql_text(q, 2).p, sql_text(q, 2).n);
+    }
     return 0;
+}
+
+/* The texts of the parts that did what they were to; without any, that of the first. */
+static int result_of_parts(struct db *state, const char *parts, bool *ret_failed,
+                           char ret[FORWARD_RESULT_MAX])
+{
+    CLEANUP(buf_fini) struct buf all = BUF_INIT(FORWARD_PARTS_MAX * FORWARD_RESULT_MAX);
+    CLEANUP(buf_fini) struct buf destination = BUF_INIT(FORWARD_RESULT_MAX);
+    char text[FORWARD_RESULT_MAX], first[FORWARD_RESULT_MAX] = "";
+    bool several = strrchr(parts, PARTS[0]) != parts;
+    int r = 0;
+
+    for (const char *p = parts; *p && r == 0; p += 1 + strcspn(p + 1, PARTS)) {
+        bool failed = false;
+
+        r = own_result(state, strtoll(p + 1, NULL, 10), &failed, text, &destination);
+        if (r != 0)
+            break;
+        if (!first[0])
+            str_copy(str_from(text), first, sizeof first);
+        if (!failed)
+            (void)buf_addf(&all, "%s%s%s%s", all.len > 0 ? "; " : "", several ? buf_str(&destination) : "",
+                           several ? ": " : "", text);
+    }
+    if (r != 0)
+        return r;
+    *ret_failed = all.len == 0;
+    str_copy(str_from(all.len > 0 ? buf_str(&all) : first), ret, FORWARD_RESULT_MAX);
+    return buf_error(&all);
+}
+
+int forward_command_result(struct db *state, int64_t n, bool *ret_failed, char ret[FORWARD_RESULT_MAX])
+{
+    char text[FORWARD_RESULT_MAX];
+    int r = own_result(state, n, ret_failed, text, NULL);
+
+    if (r == 0 && text[0] == PARTS[0])
+        return result_of_parts(state, text, ret_failed, ret);
+    if (r == 0)
+        str_copy(str_from(text), ret, FORWARD_RESULT_MAX);
+    return r;
 }
 
 int forward_command_prune(struct db *state, int64_t before_ms)

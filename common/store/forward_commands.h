@@ -37,6 +37,13 @@ int forward_command_remove(struct db *state, int64_t n);
 /* Its result: one line, in JSON where the verb has more to say. */
 #define FORWARD_RESULT_MAX 2048
 int forward_command_done(struct db *state, int64_t n, bool failed, const char *result, int64_t at_ms);
+/*
+ * It became these commands, which were put in the same transaction: one for each destination, when several forwarders deliver. Its result is
+ * theirs as soon as each has one: it failed when all of them failed, and @ret has the texts of those that did not. At most
+ * FORWARD_PARTS_MAX.
+ */
+#define FORWARD_PARTS_MAX 64
+int forward_command_split(struct db *state, int64_t n, const int64_t *parts, int n_parts, int64_t at_ms);
 /* Returns 0 (it is done), FORWARD_NO_COMMAND (not yet), or negative. @ret gets the result. */
 int forward_command_result(struct db *state, int64_t n, bool *ret_failed, char ret[FORWARD_RESULT_MAX]);
 /* Rows that were done before this time: nobody has come for them. */

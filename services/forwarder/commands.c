@@ -222,27 +222,25 @@ static int test_destination(struct commands *c, struct engine *e, const struct f
 /* Each destination is changed by the engine that delivers to it. */
 static bool must_be_split(const struct commands *c, const struct forward_command *cmd)
 {
-    return units_are_shared(c->units) && !cmd->filter.destination[0] &&
+    return units_are_shared(c->units) && units_config(c->units)->n > 0 && !cmd->filter.destination[0] &&
            (cmd->verb == FORWARD_DEAD_RETRY || cmd->verb == FORWARD_DEAD_DROP || cmd->verb == FORWARD_RETRY ||
             cmd->verb == FORWARD_SKIP);
 }
 
-/* A command of each destination's own, and the result of this one, in one transaction: a crash does not double them. */
+/* A command of each destination's own, in one transaction with the note that they stand for this one: a crash does not double them. */
 static int split(struct commands *c, const struct forward_command *cmd)
 {
     const struct config *config = units_config(c->units);
-    int64_t now = app_wall_ms(c->app), n;
+    int64_t now = app_wall_ms(c->app), parts[DESTINATIONS_MAX];
     struct forward_command one = *cmd;
-    struct outcome o = { 0 };
     int r = db_begin(c->state->db);
 
     for (int i = 0; r == 0 && i < config->n; i++) {
         one.filter.destination = config->at[i]->name;
-        r = forward_command_put(c->state->db, &one, now, &n);
+        r = forward_command_put(c->state->db, &one, now, &parts[i]);
     }
-    say(&o, false, "ordered for each of %d destination%s", config->n, config->n == 1 ? "" : "s");
     if (r == 0)
-        r = forward_command_done(c->state->db, cmd->n, o.failed, o.text, now);
+        r = forward_command_split(c->state->db, cmd->n, parts, config->n, now);
     if (r == 0)
         r = db_commit(c->state->db);
     if (r != 0)

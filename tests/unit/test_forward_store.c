@@ -376,6 +376,39 @@ static void commands_are_taken_in_turn(void **state)
     db_close(orders);
 }
 
+static void a_split_command_has_the_results_of_its_parts(void **state)
+{
+    const struct forward_command retry = { .verb = FORWARD_RETRY };
+    char result[FORWARD_RESULT_MAX];
+    struct db *orders = test_state();
+    int64_t n, parts[3];
+    bool failed = false;
+
+    (void)state;
+    assert_int_equal(forward_command_put(orders, &retry, 1, &n), 0);
+    for (int i = 0; i < 3; i++) {
+        static const char *const names[] = { "a", "b", "c" };
+        const struct forward_command part = { .verb = FORWARD_RETRY, .filter = { .destination = names[i] } };
+
+        assert_int_equal(forward_command_put(orders, &part, 1, &parts[i]), 0);
+    }
+    assert_int_equal(forward_command_split(orders, n, parts, 3, 2), 0);
+    assert_int_equal(forward_command_result(orders, n, &failed, result), FORWARD_NO_COMMAND);
+    assert_int_equal(forward_command_done(orders, parts[0], true, "none waits", 3), 0);
+    assert_int_equal(forward_command_done(orders, parts[1], true, "none", 3), 0);
+    assert_int_equal(forward_command_result(orders, n, &failed, result), FORWARD_NO_COMMAND);
+    assert_int_equal(forward_command_done(orders, parts[2], true, "none", 3), 0);
+    assert_int_equal(forward_command_result(orders, n, &failed, result), 0);
+    assert_true(failed);
+    assert_string_equal(result, "none waits");
+    assert_int_equal(forward_command_done(orders, parts[0], false, "1 is tried", 3), 0);
+    assert_int_equal(forward_command_done(orders, parts[2], false, "2 are tried", 3), 0);
+    assert_int_equal(forward_command_result(orders, n, &failed, result), 0);
+    assert_false(failed);
+    assert_string_equal(result, "a: 1 is tried; c: 2 are tried");
+    db_close(orders);
+}
+
 static void a_destination_is_renamed_and_forgotten_with_all_its_rows(void **state)
 {
     const struct forward_dead dead = { .destination = "crm", .event = { .seq = 4 }, .detail = STR_LIT("") };
@@ -416,6 +449,7 @@ int main(void)
         TEST(a_dead_letter_has_all_of_its_event),
         TEST(letters_are_tried_again_and_go_back),
         cmocka_unit_test(commands_are_taken_in_turn),
+        cmocka_unit_test(a_split_command_has_the_results_of_its_parts),
         TEST(a_destination_is_renamed_and_forgotten_with_all_its_rows),
     };
 
