@@ -1,9 +1,7 @@
 """One stack with several bridges (ZAPKEEP_BRIDGES): each with its own settings; one that hangs delays no other."""
 
-import contextlib
 import json
 import signal
-import sqlite3
 
 import pytest
 import secrets_watch
@@ -147,8 +145,7 @@ def test_webhooks_of_each_bridge(stack, two):
 
 
 def alert_changes(stack, name, bridge):
-    with contextlib.closing(sqlite3.connect(f"file:{stack.data}/state.db?mode=ro", uri=True)) as db:
-        return [row[0] for row in db.execute("SELECT firing FROM alert_change WHERE name = ? AND bridge = ? ORDER BY n", (name, bridge))]
+    return [row[0] for row in stack.sql("state", f"SELECT firing FROM alert_change WHERE name = '{name}' AND bridge = '{bridge}' ORDER BY n")]
 
 
 def test_the_cli_names_a_bridge(stack, two):

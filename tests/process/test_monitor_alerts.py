@@ -7,6 +7,7 @@ import threading
 import time
 
 import zk
+from full_disk import full_disk  # noqa: F401
 from test_monitor import FAST, metrics, sessions, states, status, wait_settled
 
 
@@ -62,12 +63,12 @@ def stack_with_sink(make_stack, sink, **env):
                          "HEARTBEAT_URL": sink.url + "/beat", "HEARTBEAT_INTERVAL": "1s", **env})
 
 
-def test_a_full_disk_is_no_flood_of_alerts(stack, faults):
+def test_a_full_disk_is_no_flood_of_alerts(stack, full_disk):
     """A delivery cannot be noted: it comes again, as slowly as one that was not taken."""
     sink = Sink()
     stack.env.update(FAST, ALERT_URL=sink.url + "/alerts")
     stack.sim("contract", "--sessions", "2", "--list")
-    stack.monitor(**faults.env)
+    stack.monitor(**full_disk.env)
     wait_settled(stack, 2)
     sink.hang = True
     stack.control("POST", "/drop?session=demo-1")
@@ -75,12 +76,12 @@ def test_a_full_disk_is_no_flood_of_alerts(stack, faults):
     zk.wait_until("it is recorded", lambda: states(stack)["demo-1"] != "connected")
     stack.cli("session", "park", "demo-1", check=True)
     zk.wait_until("an alert is on its way", lambda: sink.begun)
-    faults("write 28 state.db-journal", "write 28 state.db")
+    full_disk("row")
     sink.hang = False
     zk.wait_until("it is taken", sink.alerts)
     time.sleep(2)
     assert len(sink.alerts()) <= 3
-    faults()
+    full_disk(None)
     zk.wait_until("all is quiet in the end", lambda: is_quiet(sink))
     sink.close()
 
@@ -306,19 +307,19 @@ def test_a_sink_says_when_to_try_again(make_stack):
     sink.close()
 
 
-def test_a_commit_that_fails_raises_nothing(stack, faults):
-    """The bridge goes down while state.db refuses the commit itself: afterwards the alert is there, and was sent once."""
+def test_a_commit_that_fails_raises_nothing(stack, full_disk):
+    """The bridge goes down while the state refuses the commit itself: afterwards the alert is there, and was sent once."""
     sink = Sink()
     stack.env.update(FAST, ALERT_URL=sink.url + "/alerts")
     stack.sim("contract", "--sessions", "2", "--list")
-    stack.monitor(**faults.env)
+    stack.monitor(**full_disk.env)
     wait_settled(stack, 2)
-    faults("write 28 state.db")
+    full_disk("commit")
     stack.control("POST", "/refuse")
     zk.wait_until("a write has failed", lambda: "state-write-failed" in stack.processes["monitor"].text())
     time.sleep(1)
     assert sink.alerts() == [] and "alert=bridge-down" not in stack.processes["monitor"].text()
-    faults()
+    full_disk(None)
     zk.wait_until("it is raised", lambda: [a["alert"] for a in status(stack)["alerts"]] == ["bridge-down"])
     zk.wait_until("and sent", lambda: sink.alerts() == [("bridge-down", "", "firing")])
     assert stack.processes["monitor"].text().count("alert=bridge-down") == 1

@@ -3,7 +3,10 @@
 import re
 import time
 
+import pytest
+
 import zk
+from full_disk import full_disk  # noqa: F401
 from test_monitor import FAST, sessions, show, states, status, wait_settled
 
 
@@ -17,9 +20,9 @@ def start(stack, preload, n=3):
     return monitor
 
 
-def test_a_full_disk_is_waited_for(stack, faults):
-    m = start(stack, faults.env)
-    faults("write 28 state.db-journal", "write 28 state.db")
+def test_a_full_disk_is_waited_for(stack, full_disk):
+    m = start(stack, full_disk.env)
+    full_disk("row")
     zk.wait_until("it says so", lambda: re.search(r"error monitor state-write-failed ", m.text()))
     stack.control("POST", "/drop?session=demo-1&code=401")
     stack.control("POST", "/drop?session=demo-2&code=428")
@@ -28,7 +31,7 @@ def test_a_full_disk_is_waited_for(stack, faults):
     assert set(states(stack).values()) == {"connected"}  # as recorded
     assert len(re.findall(r"error monitor state-write-failed ", m.text())) == 1 and m.running()
     assert zk.http("GET", f"http://127.0.0.1:{stack.ports['monitor']}/ready")[0] == 503
-    faults()
+    full_disk(None)
     zk.wait_until("all of it is recorded", lambda: states(stack)["demo-1"] == "logged_out" and
                   states(stack)["demo-2"] == "disconnected")
     assert sessions(stack)["demo-2"]["code"] == 428
@@ -37,21 +40,22 @@ def test_a_full_disk_is_waited_for(stack, faults):
     assert m.text().count("session-logged-out") == 1
 
 
-def test_what_the_bridge_speaks_is_kept_when_the_disk_has_room_again(stack, faults):
+def test_what_the_bridge_speaks_is_kept_when_the_disk_has_room_again(stack, full_disk):
     stack.env.update(FAST)
     stack.hub()
     stack.ingest()
-    m = stack.monitor(**faults.env)
-    zk.wait_until("state.db is there", lambda: "waiting for the bridge" in m.text())
-    faults("write 28 state.db-journal", "write 28 state.db")
+    m = stack.monitor(**full_disk.env)
+    zk.wait_until("it can write the state", lambda: "waiting for the bridge" in m.text())
+    full_disk("row")
     stack.sim("contract", "--sessions", "1")
     zk.wait_until("it knows what it cannot write down", lambda: "found out what the bridge speaks" in m.text())
     time.sleep(1)
-    faults()
+    full_disk(None)
     zk.wait_until("the sweep is recorded", lambda: '"health":"up"' in stack.cli("status", "--json").stdout)
     zk.wait_until("workers can read it", lambda: status(stack)["driver"] == "contract")
 
 
+@pytest.mark.files
 def test_a_sync_that_fails_opens_the_file_anew(stack, faults):
     m = start(stack, faults.env)
     faults("sync 5 state.db-journal", "sync 5 state.db")

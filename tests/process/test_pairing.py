@@ -51,12 +51,12 @@ def is_qr(grid):
     return side % 4 == 1 and corner(0, 0) == finder and corner(0, side - 7) == finder and corner(side - 7, 0) == finder
 
 
-def state_db(stack):
-    """The services that make and follow state.db."""
+def services(stack):
+    """Those that make and follow the state."""
     stack.hub()
     stack.ingest()
     stack.monitor()
-    zk.wait_until("state.db is there", lambda: os.path.exists(os.path.join(stack.data, "state.db")))
+    zk.wait_until("the state can be read", lambda: stack.cli("bridges").returncode == 0)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -72,7 +72,7 @@ def test_create_gives_id_status_and_qr(stack, dialect):
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_lifecycle(stack, dialect):
     stack.sim(dialect)
-    state_db(stack)
+    services(stack)
     stack.cli("session", "create", "alpha", check=True)
     assert stack.session("alpha")["state"] in ("qr_pending", "starting")
     again = stack.cli("session", "create", "alpha")

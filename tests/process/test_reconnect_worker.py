@@ -1,8 +1,7 @@
-"""zapkeep-reconnect by itself: rows put up in state.db as the monitor does, the simulated bridge, no hub."""
+"""zapkeep-reconnect by itself: rows put into the state as the monitor does, the simulated bridge, no hub."""
 
 import http.server
 import os
-import sqlite3
 import threading
 import time
 
@@ -10,44 +9,35 @@ import pytest
 
 import zk
 
-CONNECTED, DISCONNECTED = 2, 3
+DISCONNECTED = 3
 DUE, CALLING, VERIFYING = 1, 2, 3
+FAR = 1 << 60
 
 
 class Rows:
     """Stands in for the monitor."""
 
     def __init__(self, stack, driver="contract"):
-        self.path = os.path.join(stack.data, "state.db")
+        self.stack = stack
         # a worker makes the tables
         probe = stack.worker("maker")
-        zk.wait_until("state.db is there", lambda: self.find("SELECT count(*) FROM sqlite_master")[0][0] > 5)
+        zk.wait_until("the state can be read", lambda: stack.cli("bridges").returncode == 0, needs=probe)
         probe.stop()
-        self.run("INSERT OR REPLACE INTO bridge (name, driver, health, swept_at, fresh_until)"
-                 " VALUES ('main', ?, 1, 1 << 60, 1 << 60)", driver)
+        self.find(f"INSERT INTO bridge (name, driver, health, swept_at, fresh_until) VALUES ('main', '{driver}', 1, {FAR}, {FAR}) ON CONFLICT (name)"
+                  f" DO UPDATE SET driver = '{driver}', health = 1, swept_at = {FAR}, fresh_until = {FAR}")
 
-    def run(self, sql, *args):
-        with sqlite3.connect(self.path, timeout=20) as db:
-            db.execute(sql, args)
-        db.close()
+    def find(self, sql):
+        return self.stack.sql("state", sql)
 
-    def find(self, sql, *args):
-        try:
-            with sqlite3.connect(self.path, timeout=20) as db:
-                rows = db.execute(sql, args).fetchall()
-            db.close()
-            return rows
-        except sqlite3.OperationalError:
-            return [(0,)]
-
-    def drop(self, session):
-        self.run("INSERT OR REPLACE INTO session (bridge, id, state, since, since_steady, first_seen)"
-                 " VALUES ('main', ?, ?, 0, 0, 0)", session, DISCONNECTED)
-        self.run("INSERT OR REPLACE INTO reconnect (bridge, session, phase, reason, due_at)"
-                 " VALUES ('main', ?, ?, 1, 2)", session, DUE)
+    def drop(self, session, notifies=True):
+        self.find("INSERT INTO session (bridge, id, state, since, since_steady, first_seen)"
+                  f" VALUES ('main', '{session}', {DISCONNECTED}, 0, 0, 0)")
+        self.find(f"INSERT INTO reconnect (bridge, session, phase, reason, due_at) VALUES ('main', '{session}', {DUE}, 1, 2)")
+        if self.stack.store and notifies:
+            self.find("SELECT pg_notify('zapkeep_state', 'a test')")  # as a commit of the monitor does
 
     def phase(self, session):
-        return self.find("SELECT phase FROM reconnect WHERE session = ?", session)[0][0]
+        return self.find(f"SELECT phase FROM reconnect WHERE session = '{session}'")[0][0]
 
     def outcomes(self):
         return [row[0] for row in self.find("SELECT outcome FROM attempt ORDER BY token")]
@@ -83,7 +73,7 @@ def test_the_sweep_finds_what_nothing_told_of(stack, faults):
     zk.wait_until("it has begun", lambda: "started" in worker.text())
     time.sleep(1)  # its first look is over
     for s in make_sessions(stack, 2):
-        rows.drop(s)
+        rows.drop(s, notifies=False)
     zk.wait_until("both were called", lambda: stack.calls("s1") and stack.calls("s2"))
 
 

@@ -144,6 +144,7 @@ def test_a_destination_that_fails_is_wrong_and_so_is_a_dead_forwarder(make_stack
     zk.wait_until("it is missed", lambda: re.match("wrong +(a forwarder has run here, and none runs|alert forwarder-dead)", first(s)))
 
 
+@pytest.mark.files
 def test_doctor_reads_every_store_as_its_consumers_do(make_stack):
     s = make_stack(**FAST)
     s.all("contract", "--sessions", "1")

@@ -10,6 +10,9 @@ from forwarding import post_events
 from zk import wait_until, webhook
 
 
+pytestmark = pytest.mark.files
+
+
 def replace(data):
     """Another file stands at its place, as after a restore by hand or a mount."""
     remove(data)
