@@ -87,6 +87,7 @@ def test_a_port_in_use(stack, name, port, args):
         ends_with(p, 3, PROGRAMS[name], str(stack.ports[port]))
 
 
+@pytest.mark.files
 def test_a_second_ingest_on_the_same_log(stack):
     stack.ingest()
     p = stack.start("second", "zapkeep-ingest", ZAPKEEP_INGEST_LISTEN=f"127.0.0.1:{zk.free_port()}")

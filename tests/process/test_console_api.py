@@ -379,6 +379,7 @@ def test_the_one_time_url_works_once(stack):
     assert console.login(ticket=ticket)[0] == 401
 
 
+@pytest.mark.files
 def test_the_one_time_url_survives_a_store_that_fails(stack):
     state = stack.file("data/state.db", "no database")
     console = Console(stack, ZAPKEEP_CONSOLE_PASSWORD="", ZAPKEEP_CONSOLE_VIEWER_PASSWORD="")

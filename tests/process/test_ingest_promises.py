@@ -188,7 +188,7 @@ def test_every_event_and_the_head_are_published(stack):
     done = {}
 
     def tap(name, *args):
-        done[name] = stack.cli("tap", "--json", *args, ZAPKEEP_DATA_DIR="/nowhere", ZAPKEEP_BUS_OUT=f"ipc://{stack.data}/bus-out.sock",
+        done[name] = stack.cli("tap", "--json", *args, ZAPKEEP_DATA_DIR="/nowhere", ZAPKEEP_STORE="", ZAPKEEP_BUS_OUT=f"ipc://{stack.data}/bus-out.sock",
                                ZAPKEEP_BUS_FEED=f"ipc://{stack.data}/bus-feed.sock")
 
     threads = [threading.Thread(target=tap, args=("event", "message.received/main/alpha", "--count", "1")),
