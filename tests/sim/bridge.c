@@ -142,6 +142,14 @@ static int64_t soon(void)
     return 1 + world_draw(300);
 }
 
+/* The bridge shows now that it has no such session. */
+static void show_missing(struct sim_session *x)
+{
+    x->shown = world_now();
+    if (x->missing_t == 0)
+        x->missing_t = world_now();
+}
+
 /* The bridge tells of this session now. */
 static void put_session(struct buf *out, int session)
 {
@@ -150,6 +158,7 @@ static void put_session(struct buf *out, int session)
     (void)buf_addf(out, "{\"id\":\"%s\",\"status\":\"%s\",\"phone\":\"5511%d\"}", x->id,
                    x->word ? x->word : word_of(x->state), session);
     x->shown = world_now();
+    x->missing_t = 0;
     if (x->word)
         x->word_t = world_now();
     if (x->state == SESSION_CONNECTED)
@@ -195,7 +204,7 @@ static void answer_list(struct net_request *r)
     (void)buf_adds(&body, "{\"sessions\":[");
     for (int i = 0, n = 0; i < sim.n_sessions; i++) {
         if (sim.sessions[i].removed) {
-            sim.sessions[i].shown = world_now();
+            show_missing(&sim.sessions[i]);
             continue;
         }
         if (n++ > 0)
@@ -210,7 +219,7 @@ static void answer_list(struct net_request *r)
 
 static void say_no_session(struct net_request *r, int session)
 {
-    sim.sessions[session].shown = world_now();
+    show_missing(&sim.sessions[session]);
     say(r, soon(), 404, "{\"error\":\"Session not found\"}");
 }
 

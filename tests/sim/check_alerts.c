@@ -58,10 +58,11 @@ static int on_alert(void *ctx, const struct alert_row *row)
     return 0;
 }
 
-/* Its alert is over after REMOVED_AFTER: nobody is called for it any more. */
+/* Its alert is over when the bridge has shown for REMOVED_AFTER that it is gone: nobody is called for it any more. That counts
+ * from the first removal if it was there again for a moment, and no answer and no webhook has told the monitor of that. */
 static bool is_long_removed(const struct sim_session *x)
 {
-    return x->removed && world_now() - x->since > SIM_REMOVED_MS;
+    return x->removed && x->missing_t > 0 && world_now() - x->missing_t > SIM_REMOVED_MS;
 }
 
 /* A session that stays failed after a 405 has no alert of its own, also when the bridge's has ended with an unpark: the

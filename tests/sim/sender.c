@@ -25,7 +25,8 @@ struct webhook_sent {
     int session;
     char body[BODY_MAX];
     int tries, tries_max;
-    bool expected; /* sent in the calm */
+    bool expected;  /* sent in the calm */
+    bool connected; /* it tells that its session has connected */
     bool acknowledged;
     int64_t seq, found; /* answered; how often the log has it */
 };
@@ -46,20 +47,27 @@ static int64_t seq_of(struct str body)
     return seq;
 }
 
+static void on_accepted(struct webhook_sent *w, int64_t seq)
+{
+    struct sim_session *x = &sim.sessions[w->session];
+
+    if (seq < 1)
+        world_fail("E1: webhook %lld is answered 200 without a seq", (long long)w->number);
+    if (w->acknowledged && w->seq != seq)
+        world_fail("E2: webhook %lld is seq %lld, and seq %lld when it comes again", (long long)w->number,
+                   (long long)w->seq, (long long)seq);
+    w->acknowledged = true;
+    w->seq = seq;
+    if (w->connected && !x->removed) /* one that comes after the next removal may be taken for old */
+        x->missing_t = 0;
+}
+
 static void on_done(void *ctx, int status, struct str body, const char *headers)
 {
     struct webhook_sent *w = ctx;
-    int64_t seq;
 
     if (status == 200) {
-        seq = seq_of(body);
-        if (seq < 1)
-            world_fail("E1: webhook %lld is answered 200 without a seq", (long long)w->number);
-        if (w->acknowledged && w->seq != seq)
-            world_fail("E2: webhook %lld is seq %lld, and seq %lld when it comes again", (long long)w->number,
-                       (long long)w->seq, (long long)seq);
-        w->acknowledged = true;
-        w->seq = seq;
+        on_accepted(w, seq_of(body));
         return;
     }
     if (status >= 400 && status < 500)
@@ -138,6 +146,7 @@ void sender_event(int session, enum session_state state, int code)
     if (world_chance(sim.hook_loss))
         return;
     w = new_webhook(session);
+    w->connected = connected;
     w->tries_max = sim.options.world ? TRIES_MAX : TRIES_EVENT_MAX;
     x->shown = world_now();
     if (connected)

@@ -81,8 +81,10 @@ struct sim_session {
     int64_t word_t;      /* it was called so last then */
     int64_t known_t;     /* recorded for the first time then, or again after it was forgotten */
     bool removed;        /* at the bridge, by its own API; its state is SESSION_LOST then */
-    int64_t returned_t;  /* it was created there again then, 0: never */
-    int64_t reset_t;     /* the counters began again: ten good minutes, or an unpark */
+    int64_t
+        missing_t; /* the bridge has shown since then that it is not there; 0: it is there, as far as it has shown */
+    int64_t returned_t; /* it was created there again then, 0: never */
+    int64_t reset_t;    /* the counters began again: ten good minutes, or an unpark */
     /* observed in the store */
     int64_t claimed_t[SIM_WORKERS_MAX]; /* the newest claim of each worker */
     int64_t leased_until;               /* 0: no claim */
