@@ -76,6 +76,21 @@ def test_each_synchronous_commit_has_its_words_with_a_standby_and_without(server
     assert FAILOVER in doctors(stack)["advice"]
 
 
+def test_an_owner_who_may_not_see_the_standbys_learns_of_their_promise_too(server, standby, make_stack, request):
+    stack = use(server, make_stack, request)
+    server.sql("CREATE ROLE plain LOGIN", "postgres")
+    server.sql(f"ALTER DATABASE {stack.database} OWNER TO plain", "postgres")
+    stack.env["ZAPKEEP_STORE"] = stack.env["ZAPKEEP_STORE"].replace("zapkeep@", "plain@")
+    init(stack)
+    for names, problem in (("", ASYNC), ("*", "")):
+        set_standbys(server, names)
+        line = promises(stack)["standby walreceiver"]
+        assert "GRANT pg_monitor TO plain" in line["value"], line
+        assert line.get("problem", "").startswith(problem) and bool(line.get("problem")) == bool(problem), line
+    server.sql("GRANT pg_monitor TO plain", "postgres")
+    assert promises(stack)["standby walreceiver"]["value"].startswith("streaming, sync"), "as the line said"
+
+
 def test_a_standby_that_dies_blocks_commits_until_it_is_back(server, standby, stack):
     set_standbys(server, "*")
     p = stack.ingest()

@@ -10,6 +10,11 @@
 #include "common/store/postgres/schema.h"
 #include "common/store/role.h"
 
+/* A base backup and what receives rows by logical replication are in the view, too; nothing fails over to them. */
+#define IS_STANDBY                                                              \
+    "application_name NOT IN ('pg_basebackup', 'pg_receivewal') AND NOT EXISTS" \
+    " (SELECT 1 FROM pg_replication_slots l WHERE l.active_pid = s.pid AND l.slot_type = 'logical')"
+
 /* name, value, problem ('': none). A 2xx promises that the event survives the death of the server's machine; a weaker
  * setting is a problem. */
 static const char promises_sql[] =
@@ -26,11 +31,12 @@ static const char promises_sql[] =
     "   THEN 'a failover takes events that were answered 2xx: set synchronous_commit = on' ELSE '' END"
     " UNION ALL SELECT 'standby ' || application_name, coalesce(state || ', ' || sync_state ||"
     "   ', behind by ' || pg_size_pretty(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)),"
-    "   'shown to members of pg_monitor alone'),"
-    "  CASE WHEN sync_state = 'async' AND current_setting('synchronous_standby_names') = ''"
+    "   'the server shows more of it after GRANT pg_monitor TO ' || current_user),"
+    "  CASE WHEN coalesce(sync_state, 'async') = 'async' AND current_setting('synchronous_standby_names') = "
+    "''"
     "   THEN 'a failover to it takes the newest events, also ones answered 2xx: set "
     "synchronous_standby_names' ELSE '' END"
-    "  FROM pg_stat_replication"
+    "  FROM pg_stat_replication s WHERE " IS_STANDBY
     " UNION ALL SELECT 'synchronous standbys', current_setting('synchronous_standby_names'),"
     "  'none of them is connected: every commit waits, webhooks are answered 503; start one, or empty the "
     "setting'"

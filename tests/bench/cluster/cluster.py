@@ -52,7 +52,7 @@ class Database:
             raise RuntimeError(f"{argv[0]}: {self.m.text('tool')[-800:]}")
 
     def init(self):
-        self.as_user(f"{PG}/initdb", "-D", self.data, "-U", "zapkeep", "-A", "trust", "-E", "UTF8", "--no-locale", "-N", "--no-instructions")
+        self.as_user(f"{PG}/initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N", "--no-instructions")
         with open(f"{self.data}/postgresql.conf", "a") as f:
             f.write(PG_CONF)
         with open(f"{self.data}/pg_hba.conf", "a") as f:
@@ -84,7 +84,7 @@ class Database:
 
     def sql(self, text, database="zapkeep", limit=20):
         try:
-            done = subprocess.run(["psql", "-qXAt", "-v", "ON_ERROR_STOP=1", f"postgresql://zapkeep@/{database}?host={self.m.dir}", "-c", text],
+            done = subprocess.run(["psql", "-qXAt", "-v", "ON_ERROR_STOP=1", f"postgresql://postgres@/{database}?host={self.m.dir}", "-c", text],
                                   capture_output=True, text=True, timeout=limit)
         except subprocess.TimeoutExpired as e:
             raise RuntimeError("psql has no answer") from e
@@ -95,7 +95,7 @@ class Database:
     def clone(self, primary):
         self.m.kill()
         shutil.rmtree(self.data, ignore_errors=True)
-        self.as_user(f"{PG}/pg_basebackup", "-h", primary.m.address, "-U", "zapkeep", "-D", self.data, "-R", "-X", "stream", "-c", "fast")
+        self.as_user(f"{PG}/pg_basebackup", "-h", primary.m.address, "-U", "postgres", "-D", self.data, "-R", "-X", "stream", "-c", "fast")
         with open(f"{self.data}/sync.conf", "w") as f:
             f.write("synchronous_standby_names = ''\n")
         self.start()
@@ -245,7 +245,8 @@ class Cluster:
         self.start_world()
         self.db[0].init()
         self.db[0].start()
-        self.db[0].sql("CREATE DATABASE zapkeep", "postgres")
+        for line in ("CREATE ROLE zapkeep LOGIN", "CREATE DATABASE zapkeep OWNER zapkeep"):  # a user without rights on the server
+            self.db[0].sql(line, "postgres")
         self.db[1].clone(self.db[0])
         self.db[0].wait_for_standby()
         self.cli("store", "init")
