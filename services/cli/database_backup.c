@@ -45,8 +45,11 @@ int database_restore(const struct cli_settings *s)
         "nothing was changed: the store is a PostgreSQL database. Stop zapkeep on all machines, put the dump "
         "into it in place of what is there (the first line; an empty database needs it not) or start the "
         "server from a base backup, look at it, then start zapkeep:\n\n"
-        "    psql \"$ZAPKEEP_STORE\" -c 'DROP SCHEMA IF EXISTS zapkeep, zapkeep_state, zapkeep_events, "
+        "    PGTARGETSESSIONATTRS=read-write psql \"$ZAPKEEP_STORE\" -c 'DROP SCHEMA IF EXISTS zapkeep, "
+        "zapkeep_state, zapkeep_events, "
         "zapkeep_forward CASCADE'\n"
-        "    pg_restore --single-transaction --dbname=\"$ZAPKEEP_STORE\" zapkeep.dump\n"
-        "    zapkeep store status");
+        "    PGTARGETSESSIONATTRS=read-write pg_restore --single-transaction --dbname=\"$ZAPKEEP_STORE\" "
+        "zapkeep.dump\n"
+        "    zapkeep store status\n\n"
+        "The tools take the password from .pgpass or PGPASSWORD, not from ZAPKEEP_STORE_PASSWORD_FILE");
 }
