@@ -133,3 +133,18 @@ int status_roles(const char *where, struct db *state, struct problems *problems,
     mem_free(roles);
     return r;
 }
+
+int status_monitor_gone(const char *where, struct db *state, const char *bridge, char *ret, size_t n)
+{
+    CLEANUP(mem_freep) struct problems *problems = mem_zalloc(sizeof *problems);
+    int r = problems ? status_roles(where, state, problems, NULL) : -ENOMEM;
+
+    ret[0] = '\0';
+    for (int i = 0; r == 0 && i < problems->n && !ret[0]; i++) {
+        const struct problem *p = &problems->item[i];
+
+        if (strcmp(p->key, "monitors-gone") == 0 || strcmp(p->bridge, bridge) == 0)
+            (void)snprintf(ret, n, "%s", p->text);
+    }
+    return r;
+}

@@ -9,3 +9,7 @@
  * destinations (status_forward.h). @state is the state of @where: a role of a bridge that is not configured any more is
  * nobody's. In @text, one line for people, "" for a folder; may be NULL. Returns 0 or a negative. */
 int status_roles(const char *where, struct db *state, struct problems *problems, struct buf *text);
+
+/* Why no monitor works on @bridge, as status_roles() says it: its role is nobody's, or no monitor is there. "": one does, or the
+ * store is a folder. Returns 0 or a negative. */
+int status_monitor_gone(const char *where, struct db *state, const char *bridge, char *ret, size_t n);

@@ -14,6 +14,7 @@
 #include "common/base/mem.h"
 #include "common/ops/open_state.h"
 #include "common/ops/status.h"
+#include "common/ops/status_roles.h"
 #include "common/store/bridges.h"
 #include "common/store/store.h"
 #include "services/cli/cli.h"
@@ -111,8 +112,8 @@ static void look_at_bridge(struct wait *w, const char *name, char *ret, size_t n
         (void)snprintf(ret, n, "the monitor has not seen the sessions of bridge \"%s\" lately", name);
     else if (dead)
         (void)snprintf(ret, n, "%s is dead: it was started, and gives no sign of life", dead);
-    else
-        ret[0] = '\0';
+    else if ((r = status_monitor_gone(store, w->state, name, ret, n)) < 0)
+        (void)snprintf(ret, n, "the roles cannot be read: %s", err_text(r));
 }
 
 static void on_look(void *ctx)

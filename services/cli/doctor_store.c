@@ -13,6 +13,7 @@
 #include "common/ops/open_state.h"
 #include "common/ops/status.h"
 #include "common/ops/status_forward.h"
+#include "common/ops/status_roles.h"
 #include "common/store/events.h"
 #include "common/store/store.h"
 #include "services/cli/doctor.h"
@@ -221,8 +222,8 @@ void doctor_forward(struct doctor *d, struct finding *f)
 
 /* -- the services that write -- */
 
-/* Returns 0, BRIDGES_NONE, or a negative. */
-static int read_row(struct doctor *d, struct bridge_row *ret, struct now *ret_now)
+/* Returns 0, BRIDGES_NONE, or a negative; @ret_gone of status_monitor_gone() may be NULL. */
+static int read_row(struct doctor *d, struct bridge_row *ret, struct now *ret_now, char *ret_gone, size_t n)
 {
     struct db *db = NULL;
     int r = ops_open_state(store_of(d), &db);
@@ -231,24 +232,24 @@ static int read_row(struct doctor *d, struct bridge_row *ret, struct now *ret_no
         r = steady_now(db, &d->clock, ret_now);
     if (r == 0)
         r = bridges_find(db, d->settings.cli.bridge.name, ret);
+    if (r == 0 && ret_gone)
+        r = status_monitor_gone(store_of(d), db, d->settings.cli.bridge.name, ret_gone, n);
     db_close(db);
     return r;
-}
-
-static enum heartbeat_state beat_of(struct doctor *d, const char *service)
-{
-    return heartbeat_find(status_alive_dir(&d->settings.cli.app), service, &d->clock, NULL);
 }
 
 void doctor_monitor(struct doctor *d, struct finding *f)
 {
     struct bridge_row row = { 0 };
     char when[40];
+    char gone[400] = "";
     struct now now;
-    int r = read_row(d, &row, &now);
+    int r = read_row(d, &row, &now, gone, sizeof gone);
 
-    if (beat_of(d, "monitor") == HEARTBEAT_DEAD)
+    if (heartbeat_find(status_alive_dir(&d->settings.cli.app), "monitor", &d->clock, NULL) == HEARTBEAT_DEAD)
         finding_set(f, FINDING_BAD, "start zapkeep-monitor", "the monitor is dead: it gives no sign of life");
+    else if (gone[0])
+        finding_set(f, FINDING_BAD, "start zapkeep-monitor, or look at its log", "%s", gone);
     else if (r < 0)
         finding_set(f, FINDING_SKIP, "", "the state cannot be read: the check \"state\" says why");
     else if (r == BRIDGES_NONE || row.swept_at == 0)
@@ -272,17 +273,19 @@ void doctor_workers(struct doctor *d, struct finding *f)
 {
     struct bridge_row row = { 0 };
     struct now now;
-    int r = read_row(d, &row, &now);
+    int r = read_row(d, &row, &now, NULL, 0);
+    /* Of this machine, also with a database: one that died there was to work. */
+    enum heartbeat_state beat = heartbeat_find(dir_of(d), "reconnect-worker", &d->clock, NULL);
 
     if (r < 0)
         finding_set(f, FINDING_SKIP, "", "the state cannot be read: the check \"state\" says why");
     else if (r == BRIDGES_NONE || row.interval_ms == 0)
         finding_set(f, FINDING_BAD, "start zapkeep-reconnect: nobody brings dropped sessions back",
                     "no reconnect-worker has ever started for bridge \"%s\"", d->settings.cli.bridge.name);
-    else if (beat_of(d, "reconnect-worker") == HEARTBEAT_DEAD)
+    else if (beat == HEARTBEAT_DEAD)
         finding_set(f, FINDING_BAD, "start zapkeep-reconnect: nobody brings dropped sessions back",
                     "all reconnect-workers are dead: none gives a sign of life");
-    else if (beat_of(d, "reconnect-worker") == HEARTBEAT_NONE && !*d->settings.cli.app.store)
+    else if (beat == HEARTBEAT_NONE && !*d->settings.cli.app.store)
         finding_set(f, FINDING_BAD, "start zapkeep-reconnect: nobody brings dropped sessions back",
                     "no reconnect-worker runs: the last one was stopped");
     else if (row.breaker.state != BREAKER_CLOSED)
