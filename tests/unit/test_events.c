@@ -42,13 +42,6 @@ static void remove_dir(const char *dir)
     (void)rmdir(dir);
 }
 
-/* Of the files of a folder, or of the sizes of their slices; test_postgres_store.c has the server's. */
-static void files_only(void)
-{
-    if (test_store_is_server())
-        skip();
-}
-
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
@@ -187,7 +180,6 @@ static void test_second_writer_is_refused(void **state)
     struct event_log *second = NULL;
     int64_t pid = 0;
 
-    files_only();
     assert_int_equal(event_log_open(f->where, &second, &pid), EVENT_LOG_TAKEN);
     assert_null(second);
     assert_int_equal(pid, getpid());
@@ -210,7 +202,6 @@ static void test_rejected_is_capped(void **state)
     static char body[40000];
     int n = 0;
 
-    files_only();
     memset(body, 'x', sizeof body);
     for (int i = 0; i < 500; i++) {
         assert_int_equal(event_log_begin(f->log), 0);
@@ -335,7 +326,6 @@ static void test_reader_sees_a_replaced_log(void **state)
     struct fixture *f = *state;
     char path[128];
 
-    files_only();
     assert_false(event_reader_is_stale(f->reader));
     (void)snprintf(path, sizeof path, "%s/events.db", f->dir);
     assert_int_equal(unlink(path), 0);
@@ -350,7 +340,6 @@ static void test_checkpoints_keep_the_wal_small(void **state)
     struct event_wal wal;
     int64_t highest = 0;
 
-    files_only();
     for (int i = 0; i < 200; i++) {
         append_many(f, 100 * i, 100);
         event_log_wal(f->log, &wal);
@@ -371,7 +360,6 @@ static void test_retention_by_age(void **state)
     struct event_rows rows = EVENT_ROWS_NULL;
     struct event_pruned t;
 
-    files_only();
     append_many(f, 0, 50);
     f->now += DAY_MS;
     append_many(f, 50, 50);
@@ -413,7 +401,6 @@ static void test_retention_waits_for_a_consumer(void **state)
     struct event_retention rule = { .age_ms = DAY_MS, .cursor_min = 4 };
     struct event_pruned t;
 
-    files_only();
     append_many(f, 0, 10);
     f->now += 30 * DAY_MS;
     t = prune(f, &rule, 100);
@@ -436,7 +423,6 @@ static void test_retention_by_size_uses_pages_again(void **state)
     struct event_retention rule = { .size_bytes = 256 * 1024, .cursor_min = INT64_MAX };
     int64_t used = 0;
 
-    files_only();
     for (int i = 0; i < 400; i++) {
         append_many(f, 100 * i, 100);
         (void)prune(f, &rule, 200);
@@ -494,7 +480,6 @@ static void test_the_disk_has_one_limit(void **state)
     struct event_pruned t, sum = { 0 };
     int64_t used = 0, seq = 0;
 
-    files_only();
     for (int i = 0; i < 800; i++) { /* 80,000 events in 13 h */
         append_many(f, 100 * i, 100);
         t = prune(f, &rule, 400);
@@ -564,22 +549,26 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_seq_is_dense_over_a_rollback, setup, teardown),
         cmocka_unit_test_setup_teardown(test_duplicate_has_the_first_seq, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rolled_back_key_is_no_duplicate, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_second_writer_is_refused, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_rejected_is_capped, setup, teardown),
         cmocka_unit_test_setup_teardown(test_read_in_order_with_bounds, setup, teardown),
         cmocka_unit_test_setup_teardown(test_filters, setup, teardown),
         cmocka_unit_test_setup_teardown(test_seq_at, setup, teardown),
         cmocka_unit_test(test_reader_without_a_log),
+        cmocka_unit_test_setup_teardown(test_a_read_is_bounded_in_bytes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_newest_event_stays, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_keys_expire_after_the_horizon_only, setup, teardown),
+    };
+    /* Of the files of a folder, or of the sizes of their slices; test_postgres_store.c has the server's. */
+    const struct CMUnitTest of_files[] = {
+        cmocka_unit_test_setup_teardown(test_second_writer_is_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rejected_is_capped, setup, teardown),
         cmocka_unit_test_setup_teardown(test_reader_sees_a_replaced_log, setup, teardown),
         cmocka_unit_test_setup_teardown(test_checkpoints_keep_the_wal_small, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_disk_has_one_limit, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_a_read_is_bounded_in_bytes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_retention_by_age, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_the_newest_event_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(test_retention_waits_for_a_consumer, setup, teardown),
         cmocka_unit_test_setup_teardown(test_retention_by_size_uses_pages_again, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_keys_expire_after_the_horizon_only, setup, teardown),
     };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return failed + (test_store_is_server() ? 0 : cmocka_run_group_tests(of_files, NULL, NULL));
 }

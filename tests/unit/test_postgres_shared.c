@@ -1,5 +1,4 @@
-/* Parts of the store that share one connection to PostgreSQL. Needs a server (tests/postgres/server.py); without one each test is
- * skipped. */
+/* Parts of the store that share one connection to PostgreSQL. Needs a server (tests/postgres/server.py). */
 #include <errno.h>
 #include <poll.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* What the engine for PostgreSQL adds: roles with a fence, several writers of one log. Needs a server
- * (tests/postgres/server.py); without one each test is skipped. */
+ * (tests/postgres/server.py). */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
