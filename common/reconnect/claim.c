@@ -207,22 +207,26 @@ static int is_worth_it(struct claiming *c, struct clock *clock, bool *ret)
     return r;
 }
 
+/* Another worker may have taken what the survey saw: then there is nothing to write, and nothing to sync. */
+static int save_bridge(struct claiming *c)
+{
+    return c->out->n > 0 || c->out->repaired > 0 ? bridges_save(c->db, &c->bridge) : 0;
+}
+
 static int claim_in_txn(struct claiming *c, struct clock *clock)
 {
     bool waiting, lapsed;
     int r = steady_now(c->db, clock, &c->now);
 
     if (r == 0)
-        r = read_bridge(c);
+        r = read_bridge(c); /* calls that have lapsed are not in flight for it */
     if (r == 0)
         r = repair_lapsed(c);
-    if (r == 0)
-        r = reconnects_count_in_flight(c->db, &c->now, c->o->bridge, &c->in_flight);
     c->bridge.bucket = bucket_hold(c->o->policy, &c->bridge.bucket, c->in_flight, c->now.steady_ms);
     if (r == 0)
         r = take_due(c);
     if (r == 0)
-        r = bridges_save(c->db, &c->bridge);
+        r = save_bridge(c);
     return r == 0 ? find_next_at(c, &waiting, &lapsed) : r;
 }
 

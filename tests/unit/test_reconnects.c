@@ -175,12 +175,30 @@ static struct heard take_ends(struct fx *f, struct db *db)
 /* ---- a store that fails in the middle of a transaction ----------------------------------------- */
 
 static bool save_fails;
+static int n_saves;
 int __real_bridges_save(struct db *db, const struct bridge_row *row);
 int __wrap_bridges_save(struct db *db, const struct bridge_row *row);
 
 int __wrap_bridges_save(struct db *db, const struct bridge_row *row)
 {
+    n_saves++;
     return save_fails ? -EIO : __real_bridges_save(db, row);
+}
+
+/* Another worker, between the survey of the queue and the claim: takes what is due. */
+static struct fx *racing;
+static int n_raced;
+int __real_db_begin(struct db *db);
+int __wrap_db_begin(struct db *db);
+
+int __wrap_db_begin(struct db *db)
+{
+    struct fx *f = racing;
+
+    racing = NULL;
+    if (f)
+        n_raced = claim(f, f->other, 16).n;
+    return __real_db_begin(db);
 }
 
 /* ---- tests ----------------------------------------------------------------------------------- */
@@ -265,6 +283,20 @@ static void test_claimed_once(void **state)
     assert_int_equal(claim(f, f->other, 16).n, 0);
     clock_step(&f->clock, 1);
     assert_int_equal(claim(f, f->other, 16).n, 1);
+}
+
+/* All workers are woken for one session that is due; a sync for each of them would be the limit of all. */
+static void test_a_worker_that_lost_the_race_writes_nothing(void **state)
+{
+    struct fx *f = *state;
+
+    (void)see(f, "s1", SESSION_DISCONNECTED, 428);
+    racing = f;
+    n_saves = 0;
+    assert_int_equal(claim(f, f->db, 16).n, 0);
+    assert_null(racing);
+    assert_int_equal(n_raced, 1);
+    assert_int_equal(n_saves, 1);
 }
 
 /* A worker that died: repaired after its lease; coming back late it records nothing. */
@@ -921,6 +953,7 @@ int main(void)
         T(test_a_claim_that_fails_leaves_nothing),
         T(test_all_ends_are_published_at_once),
         T(test_claimed_once),
+        T(test_a_worker_that_lost_the_race_writes_nothing),
         T(test_fence),
         T(test_late_but_first),
         T(test_limits),
