@@ -36,7 +36,8 @@ void db_close(struct db *db); /* NULL is nothing; an open transaction is rolled 
 /* Does this error pass by itself (a full disk, a server that is away, a lock, a role that another program took)? */
 bool db_error_passes(int r);
 
-/* One transaction at a time. db_begin takes the write lock (BEGIN IMMEDIATE). Return 0 or -errno. */
+/* One transaction at a time. db_begin takes the write lock (BEGIN IMMEDIATE); with a database server the first statement does, and
+ * writes are sent with a later one: a failure comes at the latest from db_commit. Return 0 or -errno. */
 int db_begin(struct db *db);
 int db_commit(struct db *db);                /* on failure the transaction is rolled back */
 void db_rollback(struct db *db);             /* nothing without a transaction */

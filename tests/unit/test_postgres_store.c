@@ -123,11 +123,13 @@ static void test_a_role_is_not_taken_in_the_middle_of_a_transaction_of_its_holde
     struct store_crew *a = crew(where, "delta"), *b = crew(where, "delta");
     struct store_role *first = NULL, *second = NULL;
     struct db *db = NULL;
+    int64_t n = 0;
 
     assert_int_equal(store_crew_take(a, "x", &first), 0);
     assert_int_equal(db_open_state(where, &db), 0);
     store_role_fence(first, db);
     assert_int_equal(db_begin(db), 0);
+    assert_int_equal(sql_get_int(db, "SELECT count(*) FROM cursor", &n, ""), 0);
     (void)look(a); /* a renewal does not wait for it */
     test_store_psql(where, "UPDATE zapkeep.role SET until = now() - interval '1 s'");
     (void)look(b);
@@ -135,7 +137,8 @@ static void test_a_role_is_not_taken_in_the_middle_of_a_transaction_of_its_holde
     assert_int_equal(store_crew_take(b, "x", &second), STORE_ROLE_TAKEN);
     assert_int_equal(db_commit(db), 0);
     assert_int_equal(store_crew_take(b, "x", &second), 0);
-    assert_int_equal(db_begin(db), -EPERM);
+    assert_int_equal(db_begin(db), 0);
+    assert_int_equal(sql_get_int(db, "SELECT count(*) FROM cursor", &n, ""), -EPERM);
     db_close(db);
     store_role_release(first);
     store_role_release(second);
@@ -288,7 +291,6 @@ static void test_a_batch_of_new_events_is_one_statement_and_one_with_a_known_eve
     struct event_log *log = NULL;
     int64_t seq[64], pid = 0, head;
 
-    (void)state;
     assert_int_equal(event_log_open(where, &log, &pid), 0);
     head = event_log_head(log);
     commit_range(log, 1000, 1004, seq);
@@ -321,6 +323,28 @@ static void test_a_commit_behind_a_failed_statement_is_none(void **state)
     assert_int_equal(db_begin(db), 0); /* the connection is as good as before */
     assert_int_equal(db_commit(db), 0);
     db_close(db);
+}
+
+/* Its writes may be sent with the commit: whether one changed a row has to be known before. */
+static void test_a_transaction_notifies_when_it_changed_a_row(void **state)
+{
+    const char *where = test_store_of_server();
+    struct db *db = NULL, *other = NULL;
+
+    assert_int_equal(db_open_state(where, &db), 0);
+    assert_int_equal(db_open_state(where, &other), 0);
+    for (int changes = 0; changes < 2; changes++) {
+        assert_int_equal(db_begin(db), 0);
+        assert_int_equal(sql_run(db, "DELETE FROM cursor WHERE consumer = 'nobody'", ""), 0);
+        if (changes)
+            assert_int_equal(sql_run(db, "UPDATE steady SET high_ms = high_ms", ""), 0);
+        assert_int_equal(db_commit(db), 0);
+        /* Its answer comes after the notification of what was committed before it. */
+        assert_int_equal(sql_run(other, "DELETE FROM cursor WHERE consumer = 'nobody'", ""), 0);
+        assert_int_equal(db_notify_take(other), changes);
+    }
+    db_close(db);
+    db_close(other);
 }
 
 /* The connection breaks before the commit has arrived: no sender may get a 2xx for it, and the next try stores it once. */
@@ -359,6 +383,7 @@ int main(void)
         cmocka_unit_test(test_a_lease_that_ended_is_taken_over_and_the_old_holder_writes_nothing),
         cmocka_unit_test(test_a_batch_of_new_events_is_one_statement_and_one_with_a_known_event_has_no_gap),
         cmocka_unit_test(test_a_commit_behind_a_failed_statement_is_none),
+        cmocka_unit_test(test_a_transaction_notifies_when_it_changed_a_row),
         cmocka_unit_test(test_a_commit_that_did_not_arrive_is_a_no),
         cmocka_unit_test(test_two_writers_number_without_a_gap_and_know_each_others_events),
     };

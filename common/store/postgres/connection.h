@@ -39,7 +39,8 @@ struct pg_db {
     const char *who;     /* db_notify_as(), NULL: nobody in particular */
     bool others;         /* others than those have committed since db_notify_take() */
     bool wrote;          /* the transaction has changed rows */
-    bool begin_deferred; /* deferred.h: BEGIN is not sent yet */
+    bool defers;         /* the transaction is one of db_begin(): deferred.h */
+    bool begin_deferred; /* BEGIN is not sent yet */
     int n_deferred;      /* statements whose answers are not read yet */
     bool committed;      /* the last of them was a COMMIT that happened */
     /* A role that this part acts for: every transaction checks its fence. */

@@ -11,29 +11,27 @@
 /* Answers that are waited for at once. */
 #define DEFERRED_MAX 256
 
-bool pg_defers(const struct pg_db *d)
-{
-    return d->part == PG_FORWARD && d->role && !d->reader;
-}
+/* Any two numbers that no other program uses with pg_advisory_lock(): "zapk", and the part. */
+#define LOCK_CLASS "2053206123"
 
-void pg_defer_begin(struct pg_db *d)
-{
-    d->in_transaction = d->begin_deferred = true;
-}
-
-/* Fails, with all after it, when the role is another program's: only then is there a division by zero. Planned once, and
- * not for each transaction: that costs the server more than running it. */
-#define FENCE_SQL                                                                                     \
+/* Planned once, and not for each transaction: that costs the server more than running them. The fence fails, with all after it,
+ * when the role is another program's: only then is there a division by zero. */
+#define BEGIN_SQL                                                                                     \
+    "PREPARE zk_lock (int) AS SELECT pg_advisory_xact_lock(" LOCK_CLASS ", $1);"                      \
     "PREPARE zk_fence (text, bigint) AS SELECT 1 / (SELECT count(*) FROM (SELECT 1 FROM zapkeep.role" \
     " WHERE name = $1 AND fence = $2 FOR KEY SHARE) held)"
 
-int pg_defer_prepare(struct pg_db *d)
+int pg_defer_begin(struct pg_db *d)
 {
-    int r = d->wire->has_fence ? 0 : pg_exec(&d->db, FENCE_SQL);
+    int r = d->wire->has_begin ? 0 : pg_exec(&d->db, BEGIN_SQL);
 
-    d->wire->has_fence = r == 0;
+    d->wire->has_begin = r == 0;
+    if (r == 0)
+        d->in_transaction = d->defers = d->begin_deferred = true;
     return r;
 }
+
+/* ---- sending --------------------------------------------------------------------------------- */
 
 static int send(struct pg_db *d, const char *sql)
 {
@@ -43,23 +41,50 @@ static int send(struct pg_db *d, const char *sql)
     return 0;
 }
 
+static int send_prepared(struct pg_db *d, const char *name, int n, const char *const *values,
+                         const int *lengths, const int *formats)
+{
+    if (PQsendQueryPrepared(d->conn, name, n, values, lengths, formats, 1) == 0)
+        return pg_lost(d, PQerrorMessage(d->conn));
+    d->n_deferred++;
+    return 0;
+}
+
+/* The rows of a destination are its holder's alone; the holder has one connection for them, so the fence is lock enough.
+ * A forwarder has several destinations' transactions open at once; with a lock of the part it would wait for itself. */
+static bool has_rows_of_its_own(const struct pg_db *d)
+{
+    return d->part == PG_FORWARD && d->role;
+}
+
+static int send_lock(struct pg_db *d)
+{
+    char part[8];
+    const char *const values[] = { part };
+
+    (void)snprintf(part, sizeof part, "%d", (int)d->part);
+    return has_rows_of_its_own(d) ? 0 : send_prepared(d, "zk_lock", 1, values, NULL, NULL);
+}
+
 static int send_fence(struct pg_db *d)
 {
     char fence[24];
     const char *const values[] = { d->role, fence };
 
     (void)snprintf(fence, sizeof fence, "%" PRId64, d->fence);
-    if (PQsendQueryPrepared(d->conn, "zk_fence", 2, values, NULL, NULL, 0) == 0)
-        return pg_lost(d, PQerrorMessage(d->conn));
-    d->n_deferred++;
-    return 0;
+    return d->role ? send_prepared(d, "zk_fence", 2, values, NULL, NULL) : 0;
 }
 
 static int send_begin(struct pg_db *d)
 {
-    int r = send(d, "BEGIN");
+    int r;
 
     d->begin_deferred = false;
+    if (d->snapshot)
+        return send(d, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+    r = send(d, "BEGIN");
+    if (r == 0)
+        r = send_lock(d);
     return r == 0 ? send_fence(d) : r;
 }
 
@@ -75,65 +100,111 @@ static int start(struct pg_db *d)
     return d->begin_deferred ? send_begin(d) : 0;
 }
 
-int pg_defer(struct pg_db *d, const char *name, int n, const char *const *values, const int *lengths,
-             const int *formats)
-{
-    int r = start(d);
+/* ---- answers --------------------------------------------------------------------------------- */
 
-    if (r == 0 && PQsendQueryPrepared(d->conn, name, n, values, lengths, formats, 1) == 0)
-        r = pg_lost(d, PQerrorMessage(d->conn));
-    if (r != 0)
-        return r;
-    return ++d->n_deferred >= DEFERRED_MAX ? pg_settle(d) : 0;
+static void note(struct pg_db *d, PGresult *res)
+{
+    const char *rows = PQcmdTuples(res);
+
+    d->committed = strcmp(PQcmdStatus(res), "COMMIT") == 0;
+    if (PQresultStatus(res) != PGRES_COMMAND_OK || !*rows) /* it has not written */
+        return;
+    d->changes = strtoll(rows, NULL, 10);
+    d->wrote = d->wrote || d->changes > 0;
 }
 
-/* Up to the one of the end, which comes also after a failure. */
-static int read_answers(struct pg_db *d)
+/* Up to the one of the end, which comes also after a failure. *ret_last: the last before it. */
+static int read_answers(struct pg_db *d, PGresult **ret_last)
 {
     int r = 0;
 
     while (pg_is_usable(d)) {
         PGresult *res = NULL;
-        bool end;
 
         if (pg_next_result(d, PG_ANSWER_MS, &res) != 0)
             break;
-        end = res && PQresultStatus(res) == PGRES_PIPELINE_SYNC;
-        if (res && !end && r == 0)
-            r = pg_check(d, res);
-        if (res && !end) {
-            d->changes = strtoll(PQcmdTuples(res), NULL, 10);
-            d->committed = strcmp(PQcmdStatus(res), "COMMIT") == 0;
-        }
-        PQclear(res);
-        if (end)
+        if (!res)
+            continue;
+        if (PQresultStatus(res) == PGRES_PIPELINE_SYNC) {
+            PQclear(res);
             return r;
+        }
+        if (r == 0)
+            r = pg_check(d, res);
+        note(d, res);
+        PQclear(*ret_last);
+        *ret_last = res;
     }
     return -ENOTCONN;
 }
 
-int pg_settle(struct pg_db *d)
+static int settle(struct pg_db *d, PGresult **ret_last)
 {
-    int r = 0;
+    int r = start(d);
 
-    if (!d->begin_deferred && d->n_deferred == 0)
-        return 0;
-    r = pg_may_send(d);
-    if (r != 0)
-        return r;
-    r = start(d);
     if (r == 0 && PQpipelineSync(d->conn) == 0)
         r = pg_lost(d, PQerrorMessage(d->conn));
     if (r == 0)
         r = pg_flush(d, PG_ANSWER_MS);
     if (r == 0)
-        r = read_answers(d);
+        r = read_answers(d, ret_last);
     d->n_deferred = 0;
     d->begin_deferred = false;
-    if (pg_is_usable(d) && PQexitPipelineMode(d->conn) == 0)
-        r = pg_lost(d, PQerrorMessage(d->conn));
+    if (pg_is_usable(d)) {
+        if (PQexitPipelineMode(d->conn) == 0)
+            return pg_lost(d, PQerrorMessage(d->conn));
+        pg_take_notifications(d);
+    }
     d->role_lost = d->role_lost || r == -EPERM;
     return r;
+}
+
+/* ---- for the others -------------------------------------------------------------------------- */
+
+int pg_settle(struct pg_db *d)
+{
+    PGresult *last = NULL;
+    int r = pg_has_deferred(d) ? settle(d, &last) : 0;
+
+    PQclear(last);
+    return r;
+}
+
+int pg_defer(struct pg_db *d, const char *name, int n, const char *const *values, const int *lengths,
+             const int *formats)
+{
+    int r = start(d);
+
+    if (r == 0)
+        r = send_prepared(d, name, n, values, lengths, formats);
+    return r == 0 && d->n_deferred >= DEFERRED_MAX ? pg_settle(d) : r;
+}
+
+int pg_defer_query(struct pg_db *d, const char *name, int n, const char *const *values, const int *lengths,
+                   const int *formats, PGresult **ret)
+{
+    int r = start(d);
+
+    *ret = NULL;
+    if (r == 0)
+        r = send_prepared(d, name, n, values, lengths, formats);
+    return r == 0 ? settle(d, ret) : r;
+}
+
+static int send_notify(struct pg_db *d)
+{
+    char sql[96];
+
+    if (d->part != PG_STATE || !d->wrote)
+        return 0;
+    (void)snprintf(sql, sizeof sql, "NOTIFY zapkeep_state, '%s'", d->who ? d->who : "");
+    return send(d, sql);
+}
+
+/* A transaction without changes wakes nobody, so whether there are any has to be known before its end is sent. */
+static int settle_unknown(struct pg_db *d)
+{
+    return d->part == PG_STATE && !d->wrote ? pg_settle(d) : 0;
 }
 
 int pg_defer_commit(struct pg_db *d)
@@ -144,13 +215,19 @@ int pg_defer_commit(struct pg_db *d)
         d->begin_deferred = false;
         return 0;
     }
-    r = start(d);
+    r = settle_unknown(d);
+    if (r == 0)
+        r = start(d);
+    if (r == 0)
+        r = send_notify(d);
     if (r == 0)
         r = send(d, "COMMIT");
     d->committed = false;
     if (r == 0)
         r = pg_settle(d);
-    return r == 0 && !d->committed ? -EPROTO : r;
+    return r == 0 && !d->committed
+               ? -EPROTO
+               : r; /* a statement had failed: the server rolls back and calls that done */
 }
 
 /* Declared in connection.h, which knows nothing of deferred statements. */

@@ -5,7 +5,6 @@
 #include "common/base/err.h"
 #include "common/store/engine.h"
 #include "common/store/postgres/connection.h"
-#include "common/store/postgres/deferred.h"
 #include "common/store/postgres/event_log.h"
 #include "common/store/postgres/event_scan.h"
 #include "common/store/postgres/move.h"
@@ -26,8 +25,6 @@ static int enter(struct pg_db *d, bool reader)
         r = pg_schema_enter(d);
     if (r == 0 && d->part == PG_STATE)
         r = pg_exec(&d->db, "LISTEN zapkeep_state");
-    if (r == 0 && d->part == PG_FORWARD && !reader)
-        r = pg_defer_prepare(d);
     if (r != 0 || pg_wire_is_shared(d))
         return r;
     if (d->part == PG_FORWARD) /* a crash of the server repeats deliveries of the last half second */

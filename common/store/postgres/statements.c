@@ -171,23 +171,37 @@ int pg_bind_text(struct sql *q, int at, struct str v)
 
 /* ---- running --------------------------------------------------------------------------------- */
 
-static int execute(struct statement *s)
+static int send(struct statement *s)
 {
     struct pg_db *d = pg_db(s->sql.db);
     int r = pg_may_send(d);
 
-    if (r != 0)
-        return r;
-    if (s->writes && !d->in_transaction) {
-        r = pg_begin(&d->db);
-        s->own_transaction = r == 0;
-    }
-    if (r == 0)
-        r = pg_settle(d);
+    if (r == 0 && pg_has_deferred(d))
+        return pg_defer_query(d, s->name, s->n, s->values, s->lengths, s->formats, &s->res);
     if (r == 0 && PQsendQueryPrepared(d->conn, s->name, s->n, s->values, s->lengths, s->formats, 1) == 0)
         r = pg_lost(d, PQerrorMessage(d->conn));
+    return r == 0 ? pg_result(d, PG_ANSWER_MS, &s->res) : r;
+}
+
+static int begin_own(struct statement *s)
+{
+    struct pg_db *d = pg_db(s->sql.db);
+    int r;
+
+    if (!s->writes || d->in_transaction)
+        return 0;
+    r = pg_begin(&d->db);
+    s->own_transaction = r == 0;
+    return r;
+}
+
+static int execute(struct statement *s)
+{
+    struct pg_db *d = pg_db(s->sql.db);
+    int r = begin_own(s);
+
     if (r == 0)
-        r = pg_result(d, PG_ANSWER_MS, &s->res);
+        r = send(s);
     if (r != 0)
         return r;
     s->row = -1;
@@ -212,23 +226,21 @@ int pg_next(struct sql *q)
     return SQL_ROW;
 }
 
-static int defer(struct statement *s)
+/* A write whose answer nobody waits for. */
+static int run(struct statement *s)
 {
     struct pg_db *d = pg_db(s->sql.db);
-    int r = 0;
+    int r = begin_own(s);
 
-    if (!d->in_transaction) {
-        r = pg_begin(&d->db);
-        s->own_transaction = r == 0;
-    }
-    return r == 0 ? pg_defer(d, s->name, s->n, s->values, s->lengths, s->formats) : r;
+    if (r != 0 || !s->writes || !d->defers)
+        return r == 0 ? execute(s) : r;
+    return pg_defer(d, s->name, s->n, s->values, s->lengths, s->formats);
 }
 
 int pg_run_to_end(struct sql *q)
 {
     struct statement *s = statement(q);
-    bool defers = s->writes && !s->res && pg_defers(pg_db(q->db));
-    int r = s->res ? 0 : defers ? defer(s) : execute(s);
+    int r = s->res ? 0 : run(s);
 
     if (r != 0 || !s->own_transaction)
         return r;

@@ -15,6 +15,7 @@
 #include "common/base/mem.h"
 #include "common/store/db.h"
 #include "common/store/postgres/connection.h"
+#include "common/store/postgres/deferred.h"
 #include "common/store/sql.h"
 
 /* A query takes less; more is a jump. */
@@ -88,6 +89,8 @@ static int write_high(struct db *db, const struct reading *r, int64_t steady_ms)
         return 0;
     rc = sql_run(db, "UPDATE zapkeep_state.steady SET high_ms = ?1 WHERE id = 1 AND high_ms < ?1", "i",
                  steady_ms);
+    if (rc == 0)
+        rc = pg_settle(pg_db(db));
     pg_db(db)->wrote = wrote; /* nobody waits for this row */
     return rc;
 }

@@ -21,9 +21,6 @@
 #include "common/store/postgres/deferred.h"
 #include "common/store/postgres/wire.h"
 
-/* Any two numbers that no other program uses with pg_advisory_lock(): "zapk", and the part. */
-#define LOCK_CLASS 0x7a61706b
-
 void pg_set_fence(struct db *db, const char *role, int64_t fence)
 {
     struct pg_db *d = pg_db(db);
@@ -33,47 +30,9 @@ void pg_set_fence(struct db *db, const char *role, int64_t fence)
     d->fence = fence;
 }
 
-/* The rows of a destination are its holder's alone; the holder has one connection for them, so the fence is lock enough.
- * A forwarder has several destinations' transactions open at once; with a lock of the part it would wait for itself. */
-static bool has_rows_of_its_own(const struct pg_db *d)
-{
-    return d->part == PG_FORWARD && d->role;
-}
-
-/* One trip: BEGIN, the lock of the part, the fence. */
-static int send_begin(struct pg_db *d, PGresult **ret)
-{
-    char sql[400];
-    int n = snprintf(sql, sizeof sql, "BEGIN");
-
-    if (!has_rows_of_its_own(d))
-        n += snprintf(sql + n, sizeof sql - (size_t)n, "; SELECT pg_advisory_xact_lock(%d, %d)", LOCK_CLASS,
-                      (int)d->part);
-    if (d->role)
-        (void)snprintf(sql + n, sizeof sql - (size_t)n,
-                       "; SELECT fence FROM zapkeep.role WHERE name = '%s' FOR KEY SHARE", d->role);
-    return pg_ask(d, sql, ret);
-}
-
-/* A process that was paused, or cut off, comes back and is not the holder any more. */
-static int check_fence(struct pg_db *d, const PGresult *res)
-{
-    int64_t fence = 0;
-
-    if (!d->role)
-        return 0;
-    if (PQntuples(res) > 0)
-        fence = strtoll(PQgetvalue(res, 0, 0), NULL, 10);
-    if (fence == d->fence)
-        return 0;
-    d->role_lost = true;
-    return -EPERM;
-}
-
 int pg_begin(struct db *db)
 {
     struct pg_db *d = pg_db(db);
-    PGresult *res = NULL;
     int r = pg_may_send(d);
 
     if (r != 0)
@@ -83,48 +42,19 @@ int pg_begin(struct db *db)
     if (d->reader)
         return -EROFS;
     d->wrote = false;
-    if (pg_defers(d)) {
-        pg_defer_begin(d);
-        return 0;
-    }
-    r = send_begin(d, &res);
-    d->in_transaction = pg_is_usable(d);
-    if (d->in_transaction)
-        pg_wire_own(d);
-    if (r == 0)
-        r = check_fence(d, res);
-    PQclear(res);
-    if (r != 0)
-        pg_rollback(db);
-    return r;
-}
-
-/* A transaction without changes wakes nobody. */
-static const char *commit_of(const struct pg_db *d, char *ret, size_t n)
-{
-    if (d->part != PG_STATE || !d->wrote)
-        return "COMMIT";
-    (void)snprintf(ret, n, "NOTIFY zapkeep_state, '%s'; COMMIT", d->who ? d->who : "");
-    return ret;
+    return pg_defer_begin(d);
 }
 
 int pg_commit(struct db *db)
 {
     struct pg_db *d = pg_db(db);
-    PGresult *res = NULL;
-    char sql[96];
     int r = pg_may_send(d);
 
-    if (r == 0 && pg_defers(d))
+    if (r == 0)
         r = pg_defer_commit(d);
-    else if (r == 0)
-        r = pg_ask(d, commit_of(d, sql, sizeof sql), &res);
-    if (r == 0 && res && strcmp(PQcmdStatus(res), "COMMIT") != 0)
-        r = -EPROTO; /* a statement had failed: the server rolls back and calls that done */
-    PQclear(res);
     if (r != 0)
         pg_rollback(db);
-    d->in_transaction = false;
+    d->in_transaction = d->defers = false;
     pg_wire_disown(d);
     return r;
 }
@@ -136,7 +66,7 @@ void pg_rollback(struct db *db)
 
     if (!d->in_transaction && !d->snapshot)
         return;
-    d->in_transaction = d->snapshot = false;
+    d->in_transaction = d->snapshot = d->defers = false;
     if (d->begin_deferred) { /* nothing was sent */
         d->begin_deferred = false;
         return;
@@ -160,14 +90,13 @@ bool pg_in_transaction(const struct db *db)
 
 /* ---- reads ----------------------------------------------------------------------------------- */
 
+/* The snapshot is the first statement's, with which BEGIN is sent. */
 int pg_begin_reads(struct db *db)
 {
-    int r = pg_exec(db, "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY");
+    struct pg_db *d = pg_db(db);
+    int r = pg_may_send(d);
 
-    if (r == 0)
-        pg_wire_own(pg_db(db));
-    pg_db(db)->snapshot = r == 0;
-    db->reading = r == 0;
+    d->snapshot = d->begin_deferred = db->reading = r == 0;
     return r;
 }
 

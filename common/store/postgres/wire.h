@@ -19,7 +19,7 @@ struct pg_wire {
     const struct pg_db *owner; /* whose transaction is open, NULL: nobody's */
     int n_statements;          /* for their names */
     bool entered;              /* pg_schema_enter() was done */
-    bool has_fence;            /* pg_defer_prepare() likewise */
+    bool has_begin;            /* the statements of pg_defer_begin() are prepared */
     bool lost;
     struct pg_wire *next; /* of those of this thread that others can join */
 };
