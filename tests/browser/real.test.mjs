@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { join } from 'node:path';
 import { close, expectAccessible, expectClean, go, newPage, open, shot, until } from './harness.mjs';
-import { BIN, PASSWORD, Stack } from './stack.mjs';
+import { BIN, Stack, logIn as logInTo } from './stack.mjs';
 
 const skip = existsSync(join(BIN, 'zapkeep-console')) ? false : 'zapkeep-console is not built (ZK_CONSOLE=OFF)';
 const real = (name, run) => test(name, { skip }, run);
@@ -36,14 +36,7 @@ const shows = (name, text, ms = 60000) => until(async () => (await row(name).cou
 // A drop is followed by an attempt at once: then the session is starting.
 const DOWN = 'disconnected|starting';
 
-async function logIn(hash = '') {
-  await go(page, stack.url, hash);
-  await page.fill('input[type=password]', PASSWORD);
-  await page.click('button.primary');
-  await page.waitForSelector('nav');
-  // Away from the lists: the pointer would hold them.
-  await page.mouse.move(5, 500);
-}
+const logIn = (hash) => logInTo(page, stack.url, hash);
 
 real('a session drops and comes back on the page, without reloading', async () => {
   await logIn('#/sessions');
@@ -171,11 +164,7 @@ real('forged Host, Origin and CSRF token are refused', async () => {
 
 real('under a base path: the page, its login, its live updates and its links', async () => {
   const url = await stack.consoleAt('/zapkeep');
-  await go(page, url, '#/sessions');
-  await page.fill('input[type=password]', PASSWORD);
-  await page.click('button.primary');
-  await page.waitForSelector('nav');
-  await page.mouse.move(5, 500);
+  await logInTo(page, url, '#/sessions');
   await shows('demo-5', '\\bconnected');
   await stack.control('POST', '/drop?session=demo-5&code=428');
   await shows('demo-5', DOWN);

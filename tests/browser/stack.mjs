@@ -4,7 +4,7 @@ import { mkdtempSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { here, until } from './harness.mjs';
+import { go, here, until } from './harness.mjs';
 
 export const BIN = process.env.ZK_BIN ?? join(here, '../../build/bin');
 export const PASSWORD = 'correct-horse-battery';
@@ -82,6 +82,7 @@ export class Stack {
 
   async all(...simArgs) {
     await this.prepare();
+    if (this.env.ZAPKEEP_STORE) this.cli('store', 'init');
     this.hub();
     this.ingest();
     this.start('sim', 'zapkeep-bridge-sim', ['--dialect', 'contract', '--port', `${this.ports.api}`, '--control-port', `${this.ports.control}`, ...simArgs], { WEBHOOK_URL: this.hook, API_KEY: this.env.WHATSAPP_API_KEY });
@@ -113,7 +114,35 @@ export class Stack {
   }
 
   async close() {
-    for (const name of ['console', 'worker', 'monitor', 'sim', 'ingest', 'hub', ...this.processes.keys()]) await this.stop(name, 'SIGKILL');
+    for (const name of ['console', 'forward', 'worker', 'monitor', 'sim', 'ingest', 'hub', ...this.processes.keys()]) await this.stop(name, 'SIGKILL');
     rmSync(this.dir, { recursive: true, force: true });
   }
+}
+
+// A PostgreSQL server of a test's own, with a database without tables: ZAPKEEP_STORE of a Stack.
+export class Database {
+  async start() {
+    this.process = spawn('/usr/bin/python3', [join(here, '../postgres/server.py'), '--', 'sh', '-c', 'echo "$ZK_TEST_POSTGRES"; cat'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    this.uri = await new Promise((done, fail) => {
+      this.process.stdout.once('data', (line) => done(`${line}`.trim()));
+      this.process.once('exit', (code) => fail(new Error(`the server did not start: ${code}`)));
+    });
+    return this;
+  }
+
+  // It ends with its command, which reads to the end.
+  async stop() {
+    const gone = new Promise((done) => this.process.once('exit', done));
+    this.process.stdin.end();
+    await gone;
+  }
+}
+
+export async function logIn(page, url, hash = '') {
+  await go(page, url, hash);
+  await page.fill('input[type=password]', PASSWORD);
+  await page.click('button.primary');
+  await page.waitForSelector('nav');
+  // Away from the lists: the pointer would hold them.
+  await page.mouse.move(5, 500);
 }
