@@ -6,6 +6,9 @@ import threading
 
 import pytest
 
+from on_postgres import init, use
+from zk import wait_until, webhook
+
 
 class Refuser(threading.Thread):
     """A server that answers each connection with one error of `fields`, or with `raw` bytes."""
@@ -29,10 +32,12 @@ class Refuser(threading.Thread):
                 self.answer(client)
 
     def answer(self, client):
+        asks_for_tls = client.recv(8)[4:] == struct.pack("!I", 80877103)
         if self.raw:
             client.sendall(self.raw)
+            client.recv(4096)
             return
-        if client.recv(8)[4:] == struct.pack("!I", 80877103):  # asks for TLS
+        if asks_for_tls:
             client.sendall(b"N")
         client.recv(4096)
         body = b"".join(k.encode() + v.encode() + b"\0" for k, v in self.fields.items()) + b"\0"
@@ -73,3 +78,69 @@ def test_another_kind_of_server_is_no_database(make_stack, refuser):
         refuser.raw = raw
         done = stack.cli("sessions")
         assert done.returncode == 3 and "does not answer" in done.stderr, done.stderr
+
+
+# ---- databases ------------------------------------------------------------------------------------------------------
+
+def strange(server, make_stack, request, kind="", **settings):
+    """A stack, not yet made, whose database is of another kind and has settings of its own."""
+    stack = use(server, make_stack, request)
+    server.sql(f"DROP DATABASE {stack.database}", "postgres")
+    server.sql(f"CREATE DATABASE {stack.database} TEMPLATE template0 {kind}", "postgres")
+    server.sql("; ".join(f"ALTER DATABASE {stack.database} SET {name} = {value}" for name, value in settings.items()), "postgres")
+    return stack
+
+
+SETTINGS = {
+    "default_transaction_isolation": "serializable", "default_transaction_deferrable": "on", "statement_timeout": "500", "lock_timeout": "100",
+    "idle_in_transaction_session_timeout": "500", "idle_session_timeout": "500", "TimeZone": "'Asia/Kathmandu'", "DateStyle": "'SQL, DMY'",
+    "IntervalStyle": "sql_standard", "bytea_output": "escape", "standard_conforming_strings": "off", "backslash_quote": "off",
+    "escape_string_warning": "on", "client_encoding": "LATIN1", "search_path": "strange, public", "row_security": "off", "transform_null_equals": "on",
+    "session_replication_role": "replica", "array_nulls": "off", "plan_cache_mode": "force_custom_plan", "enable_indexscan": "off",
+    "enable_bitmapscan": "off", "work_mem": "64", "max_parallel_workers_per_gather": "4", "quote_all_identifiers": "on",
+    "extra_float_digits": "-15", "client_min_messages": "debug1", "default_toast_compression": "pglz", "check_function_bodies": "off",
+}
+# Names of ours, in a schema that the path names first.
+NAMESAKES = """CREATE SCHEMA strange; CREATE TABLE strange.session (id int); CREATE TABLE strange.event (seq int); CREATE TABLE strange.meta (key int);
+CREATE TABLE strange.version (version int); INSERT INTO strange.version VALUES (99);
+CREATE FUNCTION strange.to_regclass(text) RETURNS regclass LANGUAGE sql AS 'SELECT NULL::regclass'; REVOKE ALL ON SCHEMA public FROM PUBLIC"""
+
+
+def test_settings_of_a_database_change_nothing(server, make_stack, make_backend, request, monkeypatch):
+    stack = strange(server, make_stack, request, "ENCODING 'SQL_ASCII' LOCALE 'C'", **SETTINGS)
+    server.sql(NAMESAKES, stack.database)
+    for name, value in (("PGCLIENTENCODING", "LATIN1"), ("PGDATESTYLE", "German"), ("PGTZ", "Asia/Tokyo"), ("PGOPTIONS", "-c search_path=strange"),
+                        ("PGAPPNAME", "it's"), ("PGUSER", "nobody"), ("PGDATABASE", "nowhere"), ("PGHOST", "/nowhere")):
+        stack.env[name] = value
+    init(stack)
+    backend = make_backend()
+    stack.env.update(BACKEND_URL=backend.url, FLAP_PENALTY="0", CHECK_INTERVAL="500ms")
+    stack.all("contract", "--sessions", "2")
+    stack.forward()
+    stack.control("POST", "/drop?share=1&code=428")
+    names = ["Ärger \U0001f4a3", "it's", "\\", "%s", "$1"]
+    for name in names:
+        assert stack.post(webhook("alpha", message_id=name))[0] == 200
+    backend.wait(len(names), lambda d: d.session == "alpha")
+    assert [e["message_id"] for e in stack.events() if e["session"] == "alpha"] == names
+    assert [d.message_id for d in backend.taken(lambda d: d.session == "alpha")] == names
+    wait_until("both are connected again", lambda: set(stack.state()["sessions"].values()) == {"connected"} and len(stack.control("GET", "/calls")) >= 2)
+    began = "SELECT string_agg(pid::text, ' ' ORDER BY pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'zapkeep-%'"
+    pids = server.sql(began, stack.database).split()
+    wait_until("a connection has rested for long", lambda: float(server.sql(
+        f"SELECT max(extract(epoch FROM clock_timestamp() - state_change)) FROM pg_stat_activity WHERE pid IN ({','.join(pids)})", stack.database)) > 0.8)
+    said = [line for p in stack.processes.values() for line in p.text().splitlines() if " error " in line or "store-down" in line]
+    assert set(pids) <= set(server.sql(began, stack.database).split()) and not said, said
+    assert "role monitor.main" in stack.cli("store", "status").stdout
+
+
+def test_a_database_that_has_not_all_letters_is_refused_and_one_without_a_server_of_today_too(server, make_stack, request, refuser):
+    stack = strange(server, make_stack, request, "ENCODING 'LATIN1' LOCALE 'C'")
+    for command in (["store", "init"], ["store", "status"], ["sessions"]):
+        done = stack.cli(*command)
+        assert done.returncode == 3 and "encoding LATIN1" in done.stderr and "ENCODING 'UTF8'" in done.stderr, done
+    refuser.raw = b"".join(kind + struct.pack("!I", len(body) + 4) + body for kind, body in (
+        (b"R", b"\0\0\0\0"), (b"S", b"server_version\x0013.4\0"), (b"S", b"server_encoding\0UTF8\0"), (b"S", b"in_hot_standby\0off\0"),
+        (b"S", b"default_transaction_read_only\0off\0"), (b"Z", b"I")))
+    done = stack.cli("sessions", ZAPKEEP_STORE=refuser.uri() + "&sslmode=disable")
+    assert done.returncode == 3 and "version 13" in done.stderr and "PostgreSQL 15" in done.stderr, done

@@ -21,8 +21,6 @@ static int enter(struct pg_db *d, bool reader)
 {
     int r = pg_schema_check(d);
 
-    if (r == 0)
-        r = pg_schema_enter(d);
     if (r == 0 && d->part == PG_STATE)
         r = pg_exec(&d->db, "LISTEN zapkeep_state");
     if (r != 0 || pg_wire_is_shared(d))

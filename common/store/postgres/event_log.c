@@ -127,8 +127,6 @@ static int set_up(struct pg_log *l)
 {
     int r = pg_schema_check(l->d);
 
-    if (r == 0)
-        r = pg_schema_enter(l->d);
     if (r ==
         0) /* the keys are looked up by their index, also while the table is small and not analysed yet */
         r = pg_exec(&l->d->db,

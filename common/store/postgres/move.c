@@ -264,8 +264,8 @@ static int open_role(struct side *s, enum move_role role)
 {
     int version = 0;
     int r = move_run(s->d,
-                     "SET statement_timeout = 0; SET lock_timeout = '10s'; SET timezone = 'UTC';"
-                     " SET idle_in_transaction_session_timeout = 0; SET standard_conforming_strings = on",
+                     "SET statement_timeout = 0; SET lock_timeout = '10s';"
+                     " SET idle_in_transaction_session_timeout = 0",
                      NULL);
 
     if (r == 0)

@@ -75,8 +75,6 @@ static int connect_to(struct crew *c)
     r = pg_join(c->where, PG_CONTROL, &c->d, error, sizeof error);
     if (r == 0)
         r = pg_schema_check(c->d);
-    if (r == 0)
-        r = pg_schema_enter(c->d);
     if (r != 0 && c->d)
         disconnect(c);
     pg_problem_keep(r, error);

@@ -341,19 +341,17 @@ int pg_schema_upgrade(struct pg_db *d)
 
 int pg_schema_enter(struct pg_db *d)
 {
-    int r = 0;
-
     /* Parts may share a connection, so it has one path for all; dialect.c gives a table that two parts have its schema. A
      * statement waits for a lock for less than we wait for the statement; a process that was paused inside a transaction loses
-     * it, so that the others go on. */
-    if (!d->wire->entered)
-        r = pg_exec(&d->db,
-                    "SET search_path = zapkeep_state, zapkeep_events, zapkeep_forward; " PG_LOCK_TIMEOUT
-                    "; SET statement_timeout = '4s'; SET idle_in_transaction_session_timeout = '5s';"
-                    " SET timezone = 'UTC'; SET standard_conforming_strings = on;"
-                    " SET plan_cache_mode = 'force_generic_plan'");
-    d->wire->entered = r == 0;
-    return r;
+     * it, so that the others go on. A transaction takes its lock by its first statement and has to see what was committed before it got
+     * that. The rest are settings of a role or a database that would end a connection, or change a text that is read again. */
+    return pg_exec(&d->db,
+                   "SET search_path = zapkeep_state, zapkeep_events, zapkeep_forward; " PG_LOCK_TIMEOUT
+                   "; SET statement_timeout = '4s'; SET idle_in_transaction_session_timeout = '5s';"
+                   " SET idle_session_timeout = 0; SET default_transaction_isolation = 'read committed';"
+                   " SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'postgres';"
+                   " SET standard_conforming_strings = on; SET transform_null_equals = off;"
+                   " SET plan_cache_mode = 'force_generic_plan'");
 }
 
 int pg_schema_check(struct pg_db *d)

@@ -19,7 +19,8 @@ int pg_schema_make_unfinished(struct pg_db *d);
 int pg_schema_upgrade(struct pg_db *d);
 /* How long a statement waits for a lock, unless something sets it for itself. */
 #define PG_LOCK_TIMEOUT "SET lock_timeout = '3s'"
-/* Settings of this connection: where its tables are, and the server's limits. */
+/* Settings of a new connection (wire.c calls this): where its tables are, the server's limits, and what a role or a database may have
+ * been given by ALTER … SET. */
 int pg_schema_enter(struct pg_db *d);
 /* 0, -ENOENT (no schema: zapkeep store init), -EPROTONOSUPPORT (newer), -EPROTOTYPE (older: zapkeep store upgrade),
  * -EINPROGRESS (a move of the store runs, or did not end). The connection counts as in use from then on (in_use.h). */

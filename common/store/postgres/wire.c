@@ -9,6 +9,7 @@
 
 #include "common/base/mem.h"
 #include "common/store/db.h"
+#include "common/store/postgres/schema.h"
 
 /* Of the text that makes the server forget statements; more of them stay until the connection is closed. */
 #define FORGOTTEN_MAX 65536
@@ -221,6 +222,20 @@ static struct pg_db *attach(struct pg_db *d, struct pg_wire *w, enum pg_part par
     return d;
 }
 
+/* The first part of a new connection. */
+static int enter(struct pg_db **d, char *ret_error, size_t n)
+{
+    int r = pg_schema_enter(*d);
+
+    if (r == 0)
+        return 0;
+    if (ret_error)
+        (void)snprintf(ret_error, n, "%s", (*d)->db.error);
+    pg_close(&(*d)->db);
+    *d = NULL;
+    return r;
+}
+
 static int open_part(const char *where, enum pg_part part, bool alone, struct pg_db **ret, char *ret_error,
                      size_t n)
 {
@@ -229,16 +244,19 @@ static int open_part(const char *where, enum pg_part part, bool alone, struct pg
     };
     struct pg_db *d = pg_is_serving() ? NULL : mem_zalloc(sizeof *d);
     struct pg_wire *w = NULL;
+    bool is_new;
     int r;
 
     if (!d)
         return pg_is_serving() ? -EAGAIN : -ENOMEM;
     r = alone ? wire_open(where, names[part], &w, ret_error, n) : open_shared(where, &w, ret_error, n);
-    if (r == 0)
-        *ret = attach(d, w, part);
-    else
+    if (r != 0) {
         mem_free(d);
-    return r;
+        return r;
+    }
+    is_new = !w->users;
+    *ret = attach(d, w, part);
+    return is_new ? enter(ret, ret_error, n) : 0;
 }
 
 int pg_connect(const char *where, enum pg_part part, struct pg_db **ret, char *ret_error, size_t n)

@@ -18,7 +18,6 @@ struct pg_wire {
     struct pg_db *users;
     const struct pg_db *owner; /* whose transaction is open, NULL: nobody's */
     int n_statements;          /* for their names */
-    bool entered;              /* pg_schema_enter() was done */
     bool has_begin;            /* the statements of pg_defer_begin() are prepared */
     bool lost;
     struct pg_wire *next; /* of those of this thread that others can join */
