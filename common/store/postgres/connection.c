@@ -385,12 +385,29 @@ static int keep_refusal(const char *text, char *ret_error, size_t n)
     return r == -EACCES || r == -ENOENT ? r : -ENOTCONN;
 }
 
+#define OLDEST_SERVER 150000 /* 15 */
+
+/* Texts come from bridges, in any script; in another encoding one of them would stop a commit for ever. SQL_ASCII takes all bytes. */
+static int check_kind(const PGconn *conn, char *ret_error, size_t n)
+{
+    const char *encoding = PQparameterStatus(conn, "server_encoding");
+    int version = PQserverVersion(conn);
+
+    if (version >= OLDEST_SERVER && encoding &&
+        (strcmp(encoding, "UTF8") == 0 || strcmp(encoding, "SQL_ASCII") == 0))
+        return 0;
+    (void)snprintf(ret_error, n, "version %d, encoding %s", version / 10000, encoding ? encoding : "unknown");
+    return -ENOTSUP;
+}
+
 static int try_target(const char *where, const struct target *t, const char *part, PGconn **ret,
                       char *ret_error, size_t n)
 {
     PGconn *conn = start(where, t, part);
     int r = conn ? finish(conn) : -ENOMEM;
 
+    if (r == 0)
+        r = check_kind(conn, ret_error, n);
     if (r == 0 && PQsetnonblocking(conn, 1) == 0) {
         (void)PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
         *ret = conn;
@@ -398,7 +415,7 @@ static int try_target(const char *where, const struct target *t, const char *par
     }
     if (r == -ETIMEDOUT)
         (void)snprintf(ret_error, n, "%s does not answer", *t->host ? t->host : "the server");
-    else if (conn)
+    else if (conn && r != -ENOTSUP)
         r = keep_refusal(PQerrorMessage(conn), ret_error, n);
     PQfinish(conn);
     return r == -ETIMEDOUT ? -ENOTCONN : r;

@@ -61,7 +61,8 @@ static inline struct pg_db *pg_db(const struct db *db)
 const char *pg_schema_of(enum pg_part part);
 
 /* A connection of its own. @where: a URI. Returns 0, -ENOTCONN (no server answers), -EACCES (it refuses the user), -ENOENT (no
- * such database), or another negative; the detail is in *ret_error when that is not NULL. */
+ * such database), -ENOTSUP (too old a server, or an encoding that has not all letters), or another negative; the detail is in
+ * *ret_error when that is not NULL. */
 int pg_connect(const char *where, enum pg_part part, struct pg_db **ret, char *ret_error, size_t n);
 /* The same, on the wire that this thread's parts share when it has called store_share_connection(). */
 int pg_join(const char *where, enum pg_part part, struct pg_db **ret, char *ret_error, size_t n);

@@ -130,6 +130,9 @@ const char *pg_problem(const char *where, const char *part, int r, char *ret, si
           "has an address that is not understood: ZAPKEEP_STORE is postgresql://user@host/database" },
         { -EINPROGRESS, "is the target of a move that did not end, or is being moved now: run zapkeep store "
                         "migrate again (it starts anew), or wait until it ends" },
+        { -ENOTSUP, "is not of a kind that zapkeep can use, which is PostgreSQL 15 or newer with a database "
+                    "in UTF8: CREATE DATABASE … "
+                    "ENCODING 'UTF8' TEMPLATE template0" },
         { -EPERM, "gave this program's role to another one" },
     };
     char name[200];
