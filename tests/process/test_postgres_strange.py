@@ -144,3 +144,28 @@ def test_a_database_that_has_not_all_letters_is_refused_and_one_without_a_server
         (b"S", b"default_transaction_read_only\0off\0"), (b"Z", b"I")))
     done = stack.cli("sessions", ZAPKEEP_STORE=refuser.uri() + "&sslmode=disable")
     assert done.returncode == 3 and "version 13" in done.stderr and "PostgreSQL 15" in done.stderr, done
+
+
+def test_a_user_who_may_make_no_schema_is_told_so_and_works_in_those_that_he_is_given(server, make_stack, request):
+    stack = strange(server, make_stack, request, "LOCALE_PROVIDER icu ICU_LOCALE 'de-DE'")
+    user, owner = f"{stack.database}_user", stack.env["ZAPKEEP_STORE"]
+    server.sql(f"CREATE ROLE {user} LOGIN; REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC; REVOKE ALL ON SCHEMA public FROM PUBLIC",
+               stack.database)
+    stack.env["ZAPKEEP_STORE"] = owner.replace("zapkeep@", f"{user}@")
+    server.sql(f"REVOKE CONNECT ON DATABASE {stack.database} FROM PUBLIC", "postgres")
+    done = stack.cli("store", "init")
+    assert done.returncode == 3 and "GRANT CONNECT" in done.stderr, done
+    server.sql(f"GRANT CONNECT ON DATABASE {stack.database} TO {user}", "postgres")
+    done = stack.cli("store", "init")
+    assert done.returncode == 3 and "CREATE SCHEMA … AUTHORIZATION" in done.stderr, done
+    for schema in ("zapkeep", "zapkeep_state", "zapkeep_events", "zapkeep_forward"):
+        server.sql(f"CREATE SCHEMA {schema} AUTHORIZATION {user}", stack.database)
+    init(stack)
+    assert "already" in stack.cli("store", "init", check=True).stdout
+    assert server.sql("SELECT count(*) FROM pg_attribute JOIN pg_class c ON c.oid = attrelid WHERE relnamespace::regnamespace::text LIKE 'zapkeep%'"
+                      " AND relkind IN ('r', 'p') AND attcollation NOT IN (0, '\"C\"'::regcollation)", stack.database) == "0"
+    stack.ingest()
+    for name in ("b", "A", "a", "Ä", "_", "B"):
+        assert stack.post(webhook(name, message_id=name))[0] == 200
+    assert stack.cli("store", "status").returncode in (0, 1)
+    assert [e["session"] for e in stack.events("--session", "Ä")] == ["Ä"]

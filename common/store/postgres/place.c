@@ -7,38 +7,43 @@
  */
 #include "common/store/postgres/place.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "common/store/events_ids.h"
 #include "common/store/postgres/connection.h"
 
-#define PLACE                                                                     \
-    "(SELECT system_identifier FROM pg_control_system()) || '/' ||"               \
-    " (SELECT oid FROM pg_database WHERE datname = current_database()) || '/' ||" \
-    " 'zapkeep_events.meta'::regclass::oid"
+#define PLACE_IN(server)                                                                 \
+    server " || '/' ||"                                                                  \
+           " (SELECT oid FROM pg_database WHERE datname = current_database()) || '/' ||" \
+           " 'zapkeep_events.meta'::regclass::oid"
 #define KNOWN          "(SELECT value FROM zapkeep_events.meta WHERE key = 'place')"
 #define KNOWN_TIMELINE "(SELECT value FROM zapkeep_events.meta WHERE key = 'timeline')"
 
+/* The second one for a user who may not ask for the server's identifier. */
+static const char *const places[] = { PLACE_IN("(SELECT system_identifier FROM pg_control_system())"),
+                                      PLACE_IN("0") };
+
 /* One that has no place yet is new, or was moved here; one without a timeline is new, or was written by a program that kept none. The
  * head's lock lets no event in meanwhile, and one program alone do this. */
-static int take_place(struct pg_db *d)
+static int take_place(struct pg_db *d, const char *place)
 {
-    char sql[1600], digits[LOG_ID_MAX];
+    char sql[2000], digits[LOG_ID_MAX];
 
     event_ids_random(digits);
     (void)snprintf(sql, sizeof sql,
                    "DO $$ DECLARE head bigint; known text; timeline text; BEGIN"
                    " SELECT seq INTO head FROM zapkeep_events.log_head WHERE id = 1 FOR UPDATE;"
                    " known := " KNOWN "; timeline := " KNOWN_TIMELINE ";"
-                   " IF known <> " PLACE " OR timeline <> '%s' THEN"
+                   " IF known <> %s OR timeline <> '%s' THEN"
                    "  INSERT INTO zapkeep_events.meta VALUES ('id@' || lpad((head + 1)::text, 20, '0'), '%s')"
                    "   ON CONFLICT (key) DO UPDATE SET value = excluded.value;"
                    " END IF;"
-                   " IF known IS DISTINCT FROM " PLACE " OR timeline IS DISTINCT FROM '%s' THEN"
-                   "  INSERT INTO zapkeep_events.meta VALUES ('place', " PLACE "), ('timeline', '%s')"
+                   " IF known IS DISTINCT FROM %s OR timeline IS DISTINCT FROM '%s' THEN"
+                   "  INSERT INTO zapkeep_events.meta VALUES ('place', %s), ('timeline', '%s')"
                    "   ON CONFLICT (key) DO UPDATE SET value = excluded.value;"
                    " END IF; END $$",
-                   d->timeline, digits, d->timeline, d->timeline);
+                   place, d->timeline, digits, place, d->timeline, place, d->timeline);
     return pg_exec(&d->db, sql);
 }
 
@@ -57,20 +62,27 @@ static int ask_timeline(struct pg_db *d)
     return pg_is_usable(d) ? 0 : r;
 }
 
-int pg_place_check(struct pg_db *d)
+static int check_place(struct pg_db *d, const char *place)
 {
     char sql[640];
     PGresult *res = NULL;
     bool same;
-    int r = ask_timeline(d);
+    int r;
 
-    if (r != 0)
-        return r;
     (void)snprintf(sql, sizeof sql,
-                   "SELECT coalesce(" KNOWN " = " PLACE " AND '%s' IN ('', " KNOWN_TIMELINE "), false)",
+                   "SELECT coalesce(" KNOWN " = %s AND '%s' IN ('', " KNOWN_TIMELINE "), false)", place,
                    d->timeline);
     r = pg_ask(d, sql, &res);
     same = r == 0 && PQntuples(res) > 0 && PQgetvalue(res, 0, 0)[0] == 't';
     PQclear(res);
-    return r != 0 || same ? r : take_place(d);
+    return r != 0 || same ? r : take_place(d, place);
+}
+
+int pg_place_check(struct pg_db *d)
+{
+    int r = ask_timeline(d);
+
+    if (r == 0)
+        r = check_place(d, places[0]);
+    return r == -EACCES ? check_place(d, places[1]) : r;
 }

@@ -18,7 +18,6 @@
 #include "common/store/postgres/in_use.h"
 #include "common/store/postgres/move_copy.h"
 #include "common/store/postgres/place.h"
-#include "common/store/postgres/wire.h"
 
 #define DECLS                          DECL_KEY, DECL_1, DECL
 #define DECL_KEY(kind, column, member) #column " " DECL_##kind ", "
@@ -32,11 +31,30 @@
 #define HOT  " WITH (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200)"
 #define WARM " WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02)"
 
+/* A user who may not make schemas may have been given them: CREATE SCHEMA IF NOT EXISTS asks for the right first. */
+#define SCHEMAS                                                                                            \
+    "DO $$ DECLARE name text; BEGIN"                                                                       \
+    " FOREACH name IN ARRAY CAST('{zapkeep,zapkeep_state,zapkeep_events,zapkeep_forward}' AS text[]) LOOP" \
+    "  IF to_regnamespace(name) IS NULL THEN EXECUTE 'CREATE SCHEMA ' || name; END IF;"                    \
+    " END LOOP; END $$;"
+
+/* Texts are ordered by their bytes, as in SQLite, whatever the database's own order is; and an index on them does not break when a
+ * new version of the system's library orders letters otherwise. */
+static const char order_by_bytes[] =
+    "DO $$ DECLARE change text; BEGIN"
+    " FOR change IN SELECT format('ALTER TABLE %s %s', attrelid::regclass,"
+    "   string_agg(format('ALTER %I TYPE text COLLATE \"C\"', attname), ', '))"
+    "  FROM pg_attribute JOIN pg_class c ON c.oid = attrelid JOIN pg_namespace n ON n.oid = relnamespace"
+    "  WHERE nspname IN ('zapkeep', 'zapkeep_state', 'zapkeep_events', 'zapkeep_forward')"
+    "   AND relkind IN ('r', 'p') AND NOT relispartition AND attnum > 0 AND NOT attisdropped"
+    "   AND atttypid = 'text'::regtype AND attcollation <> 'pg_catalog.\"C\"'::regcollation"
+    "  GROUP BY attrelid LOOP EXECUTE change; END LOOP; END $$";
+
 /* clang-format cannot lay out texts between which macros stand. */
 /* clang-format off */
 static const char *const steps[] = {
     /* Of the stack: the roles, and a row that is written to see whether it can be. */
-    "CREATE SCHEMA IF NOT EXISTS zapkeep;"
+    SCHEMAS
     "CREATE TABLE zapkeep.version (version int NOT NULL);"
     "INSERT INTO zapkeep.version VALUES (0);"
     "CREATE TABLE zapkeep.probe (at timestamptz NOT NULL)" HOT ";"
@@ -45,8 +63,6 @@ static const char *const steps[] = {
     "  name text PRIMARY KEY, holder text NOT NULL, fence bigint NOT NULL, until timestamptz NOT NULL,"
     "  since timestamptz NOT NULL"
     ")" HOT ";"
-
-    "CREATE SCHEMA zapkeep_state;"
     "SET LOCAL search_path = zapkeep_state;"
     /* steady = the server's clock in ms + shift; never below high (steady.c). */
     "CREATE TABLE steady (id int PRIMARY KEY, shift_ms bigint NOT NULL, high_ms bigint NOT NULL)" HOT ";"
@@ -138,9 +154,6 @@ static const char *const steps[] = {
                                                 "  cause text NOT NULL, detail text NOT NULL);"
                                                 "CREATE TABLE subscription (" SUBSCRIPTION_COLUMNS(
                                                     DECLS) ", PRIMARY KEY (bridge, session))" WARM ";"
-
-
-                                                "CREATE SCHEMA zapkeep_events;"
                                                 "SET LOCAL search_path = zapkeep_events;"
                                                 /* The newest seq. An appending transaction holds this row until the commit is visible. */
                                                 "CREATE TABLE log_head (id int PRIMARY KEY, seq bigint NOT "
@@ -184,8 +197,6 @@ static const char *const steps[] = {
     "   WHERE ingest = $2;"
     "  RETURN was;"
     " EXCEPTION WHEN unique_violation THEN RETURN -1; END $$;"
-
-                                                "CREATE SCHEMA zapkeep_forward;"
                                                 "SET LOCAL search_path = zapkeep_forward;"
                                                 "CREATE TABLE meta (key text PRIMARY KEY, value text NOT "
                                                 "NULL);"
@@ -299,6 +310,9 @@ static int run_steps(struct pg_db *d)
     for (int i = version; r == 0 && steps[i]; i++)
         r = pg_exec(&d->db, steps[i]);
     if (r != 0 || version == pg_schema_known())
+        return r;
+    r = pg_exec(&d->db, order_by_bytes);
+    if (r != 0)
         return r;
     (void)snprintf(sql, sizeof sql, "UPDATE zapkeep.version SET version = %d", pg_schema_known());
     r = pg_exec(&d->db, sql);
