@@ -43,6 +43,9 @@ static const struct {
 } codes[] = {
     { "08", -ENOTCONN },    /* connection */
     { "57P", -ENOTCONN },   /* the server stops, crashed, starts, or ended this session */
+    { "26000", -ENOTCONN }, /* the session has forgotten a statement: a pooler, DISCARD ALL */
+    { "42P05", -ENOTCONN }, /* … or another one's is in its place */
+    { "0A000", -ENOTCONN }, /* a table was altered under a statement: a new connection prepares it anew */
     { "25P03", -ENOTCONN }, /* it was idle inside a transaction for too long */
     { "25006", -EROFS },    /* read-only: a standby */
     { "28", -EACCES },      /* password, user */

@@ -101,11 +101,29 @@ static int prepare(struct pg_db *d)
     return r;
 }
 
+/* Somebody has deleted the row of the head: the log goes on behind all that anybody knows of it, with new ids. */
+static int put_back_head(struct pg_log *l)
+{
+    int64_t head = -1;
+    int r = query_int(l,
+                      "INSERT INTO log_head SELECT 1, greatest("
+                      "(SELECT coalesce(max(seq), 0) FROM zapkeep_events.event),"
+                      " (SELECT coalesce(max(seq), 0) FROM zapkeep_events.dedupe),"
+                      " (SELECT coalesce(max(seq), 0) FROM zapkeep_state.cursor),"
+                      " (SELECT coalesce(max(floor), 0) FROM zapkeep_forward.destination))"
+                      " WHERE NOT EXISTS (SELECT FROM log_head) ON CONFLICT DO NOTHING RETURNING seq",
+                      &head);
+
+    return r == 0 && head >= 0 ? event_ids_fork(&l->d->db, head) : r;
+}
+
 static int load(struct pg_log *l)
 {
     int64_t head = 0;
-    int r = event_ids_load(&l->d->db, &l->log.ids);
+    int r = put_back_head(l);
 
+    if (r == 0)
+        r = event_ids_load(&l->d->db, &l->log.ids);
     if (r == 0)
         r = query_int(l, "SELECT seq FROM log_head WHERE id = 1", &head);
     if (r == 0)
@@ -378,6 +396,7 @@ static int commit_new(struct pg_log *l)
         r = resolve(l, &head);
     if ((r == 0 && head < 0) || r == -ERANGE) { /* a key is known; or another ingest is a partition ahead */
         l->careful = CAREFUL_BATCHES;
+        l->partitions_end = 0; /* or somebody has taken one away */
         return 1;
     }
     l->new_head = head;
@@ -413,6 +432,8 @@ static int log_commit(struct event_log *log)
     if (r == 1)
         r = commit_any(l);
     batch_clear(&l->batch);
+    if (r == -EPROTO) /* somebody has changed the tables: a new connection sees what is there */
+        (void)pg_lost(l->d, l->d->db.error);
     if (r != 0) {
         log_rollback(log);
         return fail(l, r);

@@ -21,21 +21,29 @@
 
 /* ---- making ---------------------------------------------------------------------------------- */
 
-/* Attached and not created as a partition: that needs no lock that readers or writers would wait for. */
+/* Attached and not created as a partition: that needs no lock that readers or writers would wait for. One that somebody has detached
+ * comes back with its events. */
 int pg_make_partition(struct pg_db *d, int64_t number)
 {
-    char sql[768];
+    char sql[1024];
 
-    (void)snprintf(sql, sizeof sql,
-                   "SELECT pg_advisory_xact_lock(2053206123, 101); DO $$ BEGIN"
-                   " IF to_regclass('zapkeep_events.event_p%" PRId64 "') IS NULL THEN"
-                   "  CREATE TABLE zapkeep_events.event_p%" PRId64 " (LIKE zapkeep_events.event);"
-                   "  ALTER TABLE zapkeep_events.event_p%" PRId64 " ALTER COLUMN body SET COMPRESSION lz4;"
-                   "  ALTER TABLE zapkeep_events.event ATTACH PARTITION zapkeep_events.event_p%" PRId64
-                   "   FOR VALUES FROM (%" PRId64 ") TO (%" PRId64 ");"
-                   " END IF; END $$",
-                   number, number, number, number, number * PG_PARTITION_EVENTS,
-                   (number + 1) * PG_PARTITION_EVENTS);
+    (void)snprintf(
+        sql, sizeof sql,
+        "SELECT pg_advisory_xact_lock(2053206123, 101); DO $$ BEGIN"
+        " IF to_regclass('zapkeep_events.event_p%" PRId64 "') IS NULL THEN"
+        "  CREATE TABLE zapkeep_events.event_p%" PRId64 " (LIKE zapkeep_events.event);"
+        "  IF EXISTS (SELECT FROM pg_settings WHERE name = 'default_toast_compression' AND 'lz4' = ANY "
+        "(enumvals)) THEN"
+        "   ALTER TABLE zapkeep_events.event_p%" PRId64 " ALTER COLUMN body SET COMPRESSION lz4;"
+        "  END IF;"
+        " END IF;"
+        " IF NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = CAST('zapkeep_events.event_p%" PRId64
+        "' AS regclass)) THEN"
+        "  ALTER TABLE zapkeep_events.event ATTACH PARTITION zapkeep_events.event_p%" PRId64
+        "   FOR VALUES FROM (%" PRId64 ") TO (%" PRId64 ");"
+        " END IF; END $$",
+        number, number, number, number, number, number * PG_PARTITION_EVENTS,
+        (number + 1) * PG_PARTITION_EVENTS);
     return pg_exec(&d->db, sql);
 }
 
@@ -68,7 +76,10 @@ static int exec_briefly(struct pg_log *l, const char *before, int64_t number, co
     return r == 0 ? back : r;
 }
 
-/* The first one that is pending or detached, -1: none is. */
+/* Stands at a table that retention drops; one that somebody else has detached, to keep it, is not touched. */
+#define MARK "zapkeep drops this table"
+
+/* The first one that is pending, or that retention has detached; -1: none is. */
 static int leftover(struct pg_log *l, int64_t *ret_number)
 {
     return sql_get_int(
@@ -76,25 +87,31 @@ static int leftover(struct pg_log *l, int64_t *ret_number)
         "SELECT coalesce(min(CAST(substr(c.relname, 8) AS bigint)), -1) FROM pg_class c"
         " LEFT JOIN pg_inherits i ON i.inhrelid = c.oid"
         " WHERE c.relnamespace = CAST('zapkeep_events' AS regnamespace) AND c.relkind = 'r'"
-        " AND starts_with(c.relname, 'event_p') AND (i.inhrelid IS NULL OR i.inhdetachpending)",
+        " AND starts_with(c.relname, 'event_p')"
+        " AND (i.inhdetachpending OR (i.inhrelid IS NULL AND obj_description(c.oid, 'pg_class') = '" MARK
+        "'))",
         ret_number, "");
 }
 
 /* From pending or detached on. */
 static int finish_drop(struct pg_log *l, int64_t number)
 {
+    int64_t left = -1;
     int r = exec_briefly(l, "ALTER TABLE event DETACH PARTITION event_p", number, " FINALIZE");
 
     if (r != 0 && r != -EPROTO) /* it is detached already */
         return r;
-    return exec_briefly(l, "DROP TABLE IF EXISTS event_p", number, "");
+    r = leftover(l, &left); /* without the mark it is none any more */
+    return r == 0 && left == number ? exec_briefly(l, "DROP TABLE IF EXISTS event_p", number, "") : r;
 }
 
 int pg_log_drop_partition(struct pg_log *l, int64_t number)
 {
     int64_t left = -1;
-    int r = exec_briefly(l, "ALTER TABLE event DETACH PARTITION event_p", number, " CONCURRENTLY");
+    int r = exec_briefly(l, "COMMENT ON TABLE event_p", number, " IS '" MARK "'");
 
+    if (r == 0)
+        r = exec_briefly(l, "ALTER TABLE event DETACH PARTITION event_p", number, " CONCURRENTLY");
     if (r == 0)
         r = exec_briefly(l, "DROP TABLE IF EXISTS event_p", number, "");
     if (r == 0 || (r != -EAGAIN && r != -EPROTO))

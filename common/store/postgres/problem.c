@@ -67,6 +67,10 @@ const char *pg_part_name(const char *file)
     return "the database";
 }
 
+#define POOLED                                                                                             \
+    "is behind a pooler that gives one session to several: set pool_mode = session in pgbouncer, or name " \
+    "the server itself"
+
 /* Says more than the return; the first that matches holds. Texts of the server are in any language, so of those only the codes
  * stand here; the others are libpq's own. */
 static const struct {
@@ -87,7 +91,9 @@ static const struct {
     { PG_SQLSTATE "3D000",
       "has no database of this name: CREATE DATABASE, or correct the name in ZAPKEEP_STORE" },
     { PG_SQLSTATE "42501", "gives this user too few rights: ALTER DATABASE … OWNER TO the user of "
-                           "ZAPKEEP_STORE, or GRANT CONNECT, CREATE ON DATABASE … TO it" },
+                           "ZAPKEEP_STORE, or GRANT CONNECT, CREATE ON DATABASE … TO it, "
+                           "or make the schemas zapkeep, zapkeep_state, zapkeep_events and zapkeep_forward "
+                           "for it (CREATE SCHEMA … AUTHORIZATION)" },
     { PG_SQLSTATE "28000",
       "refuses this user from this machine: check the user's name, and pg_hba.conf there "
       "for its address, database and TLS (sslmode of ZAPKEEP_STORE)" },
@@ -96,6 +102,8 @@ static const struct {
     { PG_SQLSTATE "57P03", "is starting, recovering or stopping: wait until it is ready" },
     { PG_SQLSTATE "53200", "is out of memory or of locks: see its log, and raise max_locks_per_transaction "
                            "there if the log asks for it" },
+    { PG_SQLSTATE "26000", POOLED },
+    { PG_SQLSTATE "42P05", POOLED },
     { PG_SQLSTATE "57014",
       "ended a statement that took too long, or somebody cancelled it: look for load and "
       "for locks (pg_stat_activity, pg_locks)" },
@@ -130,6 +138,7 @@ const char *pg_problem(const char *where, const char *part, int r, char *ret, si
           "has an address that is not understood: ZAPKEEP_STORE is postgresql://user@host/database" },
         { -EINPROGRESS, "is the target of a move that did not end, or is being moved now: run zapkeep store "
                         "migrate again (it starts anew), or wait until it ends" },
+        { -EBADMSG, "lacks rows that zapkeep has made, or has damaged ones: put a backup back" },
         { -ENOTSUP, "is not of a kind that zapkeep can use, which is PostgreSQL 15 or newer with a database "
                     "in UTF8: CREATE DATABASE … "
                     "ENCODING 'UTF8' TEMPLATE template0" },
