@@ -33,10 +33,11 @@ def pytest_unconfigure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """On PostgreSQL: not the tests that are about the files of a store, or that make a database themselves."""
+    """On PostgreSQL: not the tests that are about the files of a store, that open none, or that make their databases themselves."""
     if config.getoption("--store") == "files":
         return
-    out = [item for item in items if item.get_closest_marker("files") or {"server", "servers"} & set(item.fixturenames)]
+    out = [item for item in items if item.get_closest_marker("files") or item.get_closest_marker("no_store") or
+           {"server", "servers"} & set(item.fixturenames) or item.path.name.startswith("test_postgres")]
     config.hook.pytest_deselected(items=out)
     items[:] = [item for item in items if item not in out]
 
