@@ -163,8 +163,12 @@ test('live events wait while one reads, and all come when one goes on', async ()
   await go(page, mock.url, '#/events');
   await page.waitForSelector('.event-line');
   await until(() => [...mock.streams].some((s) => s.wantsEvents), 'the page listens to events');
-  mock.addEvent({ text: 'first live one' });
+  const { seq } = mock.addEvent({ text: 'first live one' });
   await sees('first live one');
+  mock.publish('event', mock.world.events[0].event, seq); // the list had it, and the stream brings it
+  mock.addEvent({ text: 'second live one' });
+  await sees('second live one');
+  assert.equal(await page.locator(`[data-seq="${seq}"]`).count(), 1);
   await page.hover('.event-line >> nth=3');
   await sees('Paused while you read.');
   for (let i = 0; i < 3; i++) mock.addEvent({ text: `held ${i}` });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { curl } from '../src/lib/curl.js';
 import { choose, fill, number, t, tOr, translated, use } from '../src/lib/i18n.js';
-import { LIVE_START, WAITING_MAX, retryDelay, step as live } from '../src/lib/live.js';
+import { LIVE_START, WAITING_MAX, newer, retryDelay, step as live } from '../src/lib/live.js';
 import { problemLink, problemText } from '../src/lib/problems.js';
 import { build, parse } from '../src/lib/route.js';
 import { area, bucket, ceiling, hours } from '../src/lib/series.js';
@@ -171,6 +171,12 @@ test('a tree has a limit, and closed branches', () => {
   assert.deepEqual(rows.map((r) => r.open), [true, true, false, false, false]);
   assert.equal(flatten(Array.from({ length: 5000 }, () => 1), () => true, 100).length, 100);
   assert.equal(parseBody('not json'), 'not json');
+});
+
+test('of a list and a stream that overlap each event is there once', () => {
+  const list = [{ seq: 7 }, { seq: 5 }];
+  assert.deepEqual(newer([{ seq: 6 }, { seq: 7 }, { seq: 8 }, { seq: 9 }], list), [{ seq: 8 }, { seq: 9 }]);
+  assert.deepEqual(newer([{ seq: 1 }], []), [{ seq: 1 }]);
 });
 
 test('a paused page loses no message, and reads anew when too many waited', () => {

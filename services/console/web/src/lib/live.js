@@ -29,5 +29,8 @@ export function step(state, action) {
   }
 }
 
+// The events that are newer than a list that is newest first: what was read and what the stream brings overlap.
+export const newer = (events, list) => events.filter((e) => e.seq > (list[0]?.seq ?? 0));
+
 // Waits between attempts to reach the server again, ms: short at first, never longer than 10 s.
 export const retryDelay = (failures, jitter) => Math.min(10000, 500 * 2 ** Math.min(failures, 5)) * (0.75 + jitter / 2);

@@ -2,7 +2,7 @@
 import { get, withQuery } from '../api.js';
 import { useKeys } from '../keys.js';
 import { number, t } from '../lib/i18n.js';
-import { LIVE_START, step } from '../lib/live.js';
+import { LIVE_START, newer, step } from '../lib/live.js';
 import { build } from '../lib/route.js';
 import { useResource } from '../resource.js';
 import { on, want } from '../stream.js';
@@ -34,7 +34,7 @@ function useLog(query) {
   const read = async () => {
     try {
       const answer = await get(withQuery('/events', { ...filter, limit: 100 }));
-      setRows(answer.rows);
+      setRows((list) => [...newer(list ?? [], answer.rows), ...answer.rows]); // some came while it was read
       setPage(answer);
       setError(null);
     } catch (e) {
@@ -46,7 +46,7 @@ function useLog(query) {
     state.current = next;
     setLive(next);
     if (deliver.some((m) => m.kind === 'reload')) read();
-    else if (deliver.length > 0) setRows((list) => [...deliver.slice().reverse(), ...(list ?? [])].slice(0, ROWS_MAX));
+    else if (deliver.length > 0) setRows((list) => [...newer(deliver, list ?? []).reverse(), ...(list ?? [])].slice(0, ROWS_MAX));
   };
   const older = () =>
     attempt(async () => {
