@@ -5,6 +5,7 @@
 #include "common/app/store_watch.h"
 #include "common/base/log.h"
 #include "common/store/store.h"
+#include "common/store/waiting.h"
 
 void state_store_close(struct state_store *s)
 {
@@ -65,10 +66,21 @@ int64_t state_store_result(struct state_store *s, int r)
     return wait_ms;
 }
 
+/* After a failure the next try of the work tells. */
+int64_t state_store_ping(struct state_store *s)
+{
+    int r = s->db && s->backoff.tries == 0 ? db_ping(s->db) : 0;
+
+    return r < 0 ? state_store_result(s, r) : 0;
+}
+
 int state_store_check(void *ctx, char *ret_why, size_t n)
 {
     const struct state_store *s = ctx;
 
-    (void)snprintf(ret_why, n, "%s cannot be used", store_part(s->dir, STATE_DB_FILE));
-    return s->db && s->backoff.tries == 0 ? 0 : -1;
+    if (store_hangs())
+        (void)snprintf(ret_why, n, "the database does not answer");
+    else
+        (void)snprintf(ret_why, n, "%s cannot be used", store_part(s->dir, STATE_DB_FILE));
+    return s->db && s->backoff.tries == 0 && !store_hangs() ? 0 : -1;
 }

@@ -40,5 +40,10 @@ int state_store_open(struct state_store *s);
  * Returns the ms to wait before the next try, 0 when @r is no failure. */
 int64_t state_store_result(struct state_store *s, int r);
 void state_store_close(struct state_store *s);
+/* Each STATE_STORE_PING_MS, for a program that has nothing to ask for longer: a server that hangs is found, as by work that failed.
+ * Returns as state_store_result(). */
+int64_t state_store_ping(struct state_store *s);
+/* state_store_check() is false so long after the server hangs, and the 2 s after which a call seems to hang: half a lease. */
+#define STATE_STORE_PING_MS 3000
 /* An app_check, ctx is the struct state_store. */
 int state_store_check(void *ctx, char *ret_why, size_t n);

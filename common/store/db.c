@@ -73,6 +73,11 @@ int db_check_writable(struct db *db)
     return db->engine->check_writable(db);
 }
 
+int db_ping(struct db *db)
+{
+    return db->engine->ping ? db->engine->ping(db) : 0;
+}
+
 bool db_error_passes(int r)
 {
     return r == -ENOSPC || r == -EAGAIN || r == -EIO || r == -ENOTCONN || r == -EROFS || r == -EPERM;

@@ -72,6 +72,9 @@ const char *db_error(const struct db *db);
 bool db_sync_failed(const struct db *db);
 /* For tests and doctor: 0 when it can write and sync a row now. */
 int db_check_writable(struct db *db);
+/* Does the server answer? One round trip and no transaction, so that it may be asked every few seconds. A file always does, and
+ * nothing is asked within a transaction. Returns 0 or -ENOTCONN. */
+int db_ping(struct db *db);
 
 /*
  * Steady time: ms that never run backwards nor jump forward when somebody sets the clock, the same in every

@@ -86,6 +86,7 @@ struct engine {
     int (*notify_fd)(struct db *db, int *ret);
     int (*notify_take)(struct db *db);
     int (*check_writable)(struct db *db);
+    int (*ping)(struct db *db); /* NULL: there is no server to ask */
     int (*steady_now)(struct db *db, struct clock *clock, struct now *ret);
 
     /* ---- a store (store.h); @where: as it was configured ---- */

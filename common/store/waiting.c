@@ -2,8 +2,11 @@
 
 #include <stddef.h>
 
+#include "common/base/clock.h"
+
 static _Thread_local struct store_waiting waiting;
 static _Thread_local bool is_set;
+static _Thread_local int64_t waits_since_ms;
 
 #define HURRY_MS 2000
 
@@ -24,6 +27,16 @@ int64_t store_wait_ms(int64_t limit_ms)
 void store_waited(void)
 {
     in_vain = hurry;
+}
+
+void store_waits_since(int64_t ms)
+{
+    waits_since_ms = ms;
+}
+
+bool store_hangs(void)
+{
+    return waits_since_ms != 0 && clock_mono_us() / 1000 - waits_since_ms > STORE_HANGS_MS;
 }
 
 void store_set_waiting(const struct store_waiting *w)

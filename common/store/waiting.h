@@ -21,6 +21,13 @@ void store_hurry(void);
 int64_t store_wait_ms(int64_t limit_ms);
 void store_waited(void);
 
+/* A call of this thread waits since then (monotonic ms), 0: none does. */
+void store_waits_since(int64_t ms);
+/* For what is served meanwhile: has the call waited for so long that the server seems to hang? The call itself gives up later. */
+bool store_hangs(void);
+/* An answer takes milliseconds; one that waits for a lock is given up by the server after this. */
+#define STORE_HANGS_MS 2000
+
 /* Of the calling thread; NULL: nothing is served. Copied. */
 void store_set_waiting(const struct store_waiting *w);
 /* False: this thread serves nothing, or is at it already. */

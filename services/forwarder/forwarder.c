@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/store/store.h"
+#include "common/store/waiting.h"
 #include "services/forwarder/commands.h"
 #include "services/forwarder/forward_metrics.h"
 #include "services/forwarder/settings.h"
@@ -100,9 +101,10 @@ static void on_stopped(void *ctx)
 static int check_store(void *ctx, char *ret_why, size_t n)
 {
     const struct forwarder *f = ctx;
-    const char *problem = units_problem(f->units);
+    bool away = app_store_is_away(f->app) || store_hangs();
+    const char *problem = away ? "the database does not answer" : units_problem(f->units);
 
-    if (!problem || units_wait_for_log(f->units))
+    if (!problem || (units_wait_for_log(f->units) && !away))
         return 0;
     (void)snprintf(ret_why, n, "%s", problem);
     return 1;

@@ -22,6 +22,7 @@
 #include "common/base/mem.h"
 #include "common/base/metrics.h"
 #include "common/store/store.h"
+#include "common/store/waiting.h"
 #include "services/monitor/metrics.h"
 #include "services/monitor/parts.h"
 #include "services/monitor/store_outage.h"
@@ -83,10 +84,13 @@ static int check_settings(struct monitor *m)
 static int check_store(void *ctx, char *ret_why, size_t n)
 {
     const struct monitor *m = ctx;
+    bool away = app_store_is_away(m->app) || store_hangs();
 
-    if (parts_are_working(m->parts) && !m->store.failing)
+    if (parts_are_working(m->parts) && !m->store.failing && !away)
         return 0;
-    if (role_share_problem(m->share, PARTS_STACK_ROLE) == STORE_ROLE_TAKEN)
+    if (away)
+        (void)snprintf(ret_why, n, "the database does not answer");
+    else if (role_share_problem(m->share, PARTS_STACK_ROLE) == STORE_ROLE_TAKEN)
         (void)snprintf(ret_why, n, "another monitor is at work");
     else
         (void)snprintf(ret_why, n, "%s cannot be opened or written",

@@ -150,6 +150,12 @@ void claim_loop_on_notification(void *ctx, struct str message)
     }
 }
 
+void claim_loop_retry(struct worker *w, int64_t after_ms)
+{
+    LIST_FOR(it, &w->bridges)
+    claim_loop_wake(container_of(it, struct worker_bridge, link), after_ms);
+}
+
 void claim_loop_on_commit(void *ctx)
 {
     struct worker *w = ctx;

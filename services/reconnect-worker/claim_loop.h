@@ -24,3 +24,5 @@ void claim_loop_on_timer(void *ctx);
 /* Callbacks, with the worker as ctx: they wake the bridges that it may be about. */
 void claim_loop_on_notification(void *ctx, struct str message);
 void claim_loop_on_commit(void *ctx);
+/* The store has failed: all bridges try again after this time. */
+void claim_loop_retry(struct worker *w, int64_t after_ms);

@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "common/app/store_watch.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/base/url.h"
 #include "common/io/file_watch.h"
+#include "common/store/store.h"
 #include "services/reconnect-worker/call.h"
 #include "services/reconnect-worker/claim_loop.h"
 #include "services/reconnect-worker/worker_bridge.h"
@@ -104,6 +106,28 @@ static void add_checks(struct worker *w)
         app_check_add(w->app, &checks[i]);
 }
 
+/* Between two sweeps, which are far apart while the database notifies of commits. */
+static void on_ping(void *ctx)
+{
+    struct worker *w = ctx;
+    int64_t wait_ms = state_store_ping(&w->state);
+
+    timer_start(w->ping, STATE_STORE_PING_MS);
+    if (wait_ms > 0)
+        claim_loop_retry(w, wait_ms);
+    if (store_watch_came(w->state.watch))
+        claim_loop_on_commit(w);
+}
+
+static int start_ping(struct worker *w)
+{
+    int r = store_is_server(w->state.dir) ? timer_open(app_loop(w->app), on_ping, w, &w->ping) : 0;
+
+    if (r == 0 && w->ping)
+        timer_start(w->ping, STATE_STORE_PING_MS);
+    return r;
+}
+
 static void watch_store(struct worker *w)
 {
     (void)file_watch_open(app_loop(w->app), w->settings.app.data_dir, STATE_JOURNAL_FILE, FILE_WATCH_CLOSED,
@@ -124,6 +148,8 @@ static int start_worker(struct worker *w)
         r = worker_bridges_open(w);
     if (r == 0)
         r = subscribe(w);
+    if (r == 0)
+        r = start_ping(w);
     if (r == 0)
         r = loop_on_signal(app_loop(w->app), SIGHUP, on_reload, w);
     if (r != 0)
@@ -157,6 +183,8 @@ void worker_close(struct worker *w)
     file_watch_close(w->watch);
     if (w->stop)
         timer_close(w->stop);
+    if (w->ping)
+        timer_close(w->ping);
     worker_bridges_close(w);
     state_store_close(&w->state);
 }

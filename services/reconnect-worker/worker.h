@@ -47,6 +47,7 @@ struct worker {
     struct bus_sub *sub;
     struct file_watch *watch; /* commits of state.db; NULL: notifications and the sweep do without */
     struct timer *stop;       /* calls that outlast a stop are let go */
+    struct timer *ping;       /* does the database answer? NULL: it is a file */
     int n_calls;              /* of all bridges */
     bool closing;             /* nothing is recorded any more */
 };

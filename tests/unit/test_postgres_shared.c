@@ -273,6 +273,63 @@ static void test_a_reader_writes_nothing(void **state)
     close_parts(&p);
 }
 
+#define PINGS 200
+
+/* Of the database, once all sessions but this one have ended and are counted. */
+static int64_t transactions(const char *where)
+{
+    struct db *db = NULL;
+    int64_t n = 0;
+
+    assert_sessions(where, 0);
+    assert_int_equal(db_open_state(where, &db), 0);
+    assert_int_equal(
+        sql_get_int(db, "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()", &n,
+                    ""),
+        0);
+    db_close(db);
+    return n;
+}
+
+/* Programs ask every few seconds whether the server answers: it must not count as work of the database. */
+static void test_a_ping_is_no_transaction(void **state)
+{
+    const char *where = test_store_of_server();
+    int64_t before, after_pings, one, seq = 0;
+    struct db *db = NULL;
+
+    before = transactions(where);
+    one = transactions(where) - before;
+    assert_int_equal(db_open_state(where, &db), 0);
+    for (int i = 0; i < PINGS; i++)
+        assert_int_equal(db_ping(db), 0);
+    assert_int_equal(cursor_find(db, "x", &seq), 0); /* the session is as usable as before */
+    db_close(db);
+    after_pings = transactions(where);
+    assert_true(after_pings - before < 4 * one + PINGS / 2);
+    assert_int_equal(db_open_state(where, &db), 0);
+    for (int i = 0; i < PINGS; i++)
+        (void)cursor_find(db, "x", &seq);
+    db_close(db);
+    assert_true(transactions(where) - after_pings >= PINGS); /* it would have been seen */
+}
+
+static void test_a_ping_finds_a_session_that_has_ended(void **state)
+{
+    const char *where = test_store_of_server();
+    struct db *db = NULL;
+
+    assert_int_equal(db_open_state(where, &db), 0);
+    assert_int_equal(db_begin(db), 0);
+    assert_int_equal(db_ping(db), 0); /* nothing is sent within a transaction */
+    db_rollback(db);
+    test_store_psql(where, "SELECT pg_terminate_backend(pid) " SESSIONS);
+    assert_sessions(where, 0);
+    assert_int_equal(db_ping(db), -ENOTCONN);
+    assert_true(db_sync_failed(db));
+    db_close(db);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +341,8 @@ int main(void)
         cmocka_unit_test(test_a_notification_wakes_the_part_that_it_is_for_also_when_another_read_it),
         cmocka_unit_test(test_the_server_forgets_the_statements_of_a_part_that_is_closed),
         cmocka_unit_test(test_a_reader_writes_nothing),
+        cmocka_unit_test(test_a_ping_is_no_transaction),
+        cmocka_unit_test(test_a_ping_finds_a_session_that_has_ended),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -133,8 +133,7 @@ bool pg_is_serving(void)
 /* How soon a thread that serves nothing while it waits learns of store_hurry(). */
 #define LOOK_MS 200
 
-/* Returns 0: something happened, or -ETIMEDOUT. */
-static int wait_for(int fd, short events, int64_t until_ms)
+static int wait_until(int fd, short events, int64_t until_ms)
 {
     struct store_waiting waiting;
     struct pollfd fds[2] = { { .fd = fd, .events = events } };
@@ -164,6 +163,17 @@ static int wait_for(int fd, short events, int64_t until_ms)
             return -ETIMEDOUT;
         }
     }
+}
+
+/* Returns 0: something happened, or -ETIMEDOUT. */
+static int wait_for(int fd, short events, int64_t until_ms)
+{
+    int r;
+
+    store_waits_since(now_ms());
+    r = wait_until(fd, events, until_ms);
+    store_waits_since(0);
+    return r;
 }
 
 int pg_flush(struct pg_db *d, int limit_ms)

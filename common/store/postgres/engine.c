@@ -8,6 +8,7 @@
 #include "common/store/postgres/event_log.h"
 #include "common/store/postgres/event_scan.h"
 #include "common/store/postgres/move.h"
+#include "common/store/postgres/pipeline.h"
 #include "common/store/postgres/problem.h"
 #include "common/store/postgres/report.h"
 #include "common/store/postgres/role.h"
@@ -160,6 +161,7 @@ const struct engine postgres_engine = {
     .notify_fd = pg_notify_fd,
     .notify_take = pg_notify_take,
     .check_writable = pg_check_writable,
+    .ping = pg_ping,
     .steady_now = pg_steady_now,
     .open_state = open_state,
     .open_state_reader = open_state_reader,
