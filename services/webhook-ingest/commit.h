@@ -27,6 +27,7 @@ struct commit_item {
     struct event_rejected rejected; /* COMMIT_REJECTED */
     int result;                     /* 0, EVENT_DUPLICATE, or -errno: it is not in the log */
     int64_t seq;                    /* with 0 and EVENT_DUPLICATE */
+    int64_t added_us;               /* the committer's */
 };
 
 struct commit_done {

@@ -10,6 +10,9 @@
  *   an fsync failed                                 nothing is tried any more, the process ends
  *   a reader's snapshot keeps the WAL over its cap  items come back at once until it is gone
  *   the log could not be opened (full disk)         tried each second
+ *   the database does not answer                    items that were not begun come back: each after options.wait_max_ms, all
+ *                                                   when a commit has run for so long, and before each new connection
+ *                                                   has been made
  */
 #include "services/webhook-ingest/committer.h"
 
@@ -33,6 +36,8 @@
 /* So many go to the thread without waiting for the end of the loop's iteration: enough for an fsync to be worth it, and
  * the loop goes on reading while they are written. */
 #define HAND_OVER_ITEMS 32
+/* How often items that have waited for too long are looked for, while any wait: a small part of the time that they may. */
+#define LATE_LOOK_MS 200
 /* How often the cursors of the consumers are looked up. */
 #define CURSORS_EVERY_US (5 * 1000 * 1000)
 /* … in a database server while nothing is written: it costs a connection. */
@@ -52,8 +57,10 @@ struct committer {
     struct timer *hand_over;
     struct list staged; /* added in this iteration of the loop */
     int n_staged;
-    int items;     /* added and not given back */
-    int64_t bytes; /* of those */
+    struct timer *late; /* NULL: items may wait for ever */
+    bool looks;         /* it is started */
+    int items;          /* added and not given back */
+    int64_t bytes;      /* of those */
     bool shedding;
 
     pthread_mutex_t lock; /* of all below */
@@ -92,12 +99,22 @@ static void on_hand_over(void *ctx)
     (void)pthread_mutex_unlock(&c->lock);
 }
 
+static void look_for_late(struct committer *c)
+{
+    if (!c->late || c->looks || c->items == 0)
+        return;
+    timer_start(c->late, LATE_LOOK_MS);
+    c->looks = true;
+}
+
 void committer_add(struct committer *c, struct commit_item *item)
 {
+    item->added_us = clock_mono_us();
     list_append(&c->staged, &item->link);
     c->items++;
     c->bytes += item_bytes(item);
     c->n_staged++;
+    look_for_late(c);
     if (c->n_staged == 1)
         timer_start(c->hand_over, 0);
     if (c->n_staged >= HAND_OVER_ITEMS)
@@ -124,6 +141,16 @@ int committer_waiting(const struct committer *c)
     return c->items;
 }
 
+static void pass_on(struct committer *c, struct list *done)
+{
+    LIST_FOR(it, done)
+    {
+        c->items--;
+        c->bytes -= item_bytes(container_of(it, struct commit_item, link));
+    }
+    c->o.on_done(c->o.ctx, done);
+}
+
 static void on_wakeup(void *ctx)
 {
     struct committer *c = ctx;
@@ -132,13 +159,48 @@ static void on_wakeup(void *ctx)
     list_init(&done);
     (void)pthread_mutex_lock(&c->lock);
     list_splice(&done, &c->done);
-    LIST_FOR(it, &done)
-    {
-        c->items--;
-        c->bytes -= item_bytes(container_of(it, struct commit_item, link));
-    }
     (void)pthread_mutex_unlock(&c->lock);
-    c->o.on_done(c->o.ctx, &done);
+    pass_on(c, &done);
+}
+
+/* ---- items that waited for too long ---------------------------------------------------------- */
+
+static bool is_late(const struct committer *c, int64_t since_us, int64_t now_us)
+{
+    return since_us != 0 && now_us - since_us >= c->o.wait_max_ms * 1000;
+}
+
+/* The thread has not taken these, so nobody can find them in the log later. */
+static void take_late(struct committer *c, struct list *ret)
+{
+    int64_t now_us = clock_mono_us();
+    bool all = is_late(c, c->status.busy_since_us, now_us);
+    bool bound = false;
+
+    while (!list_empty(&c->queue)) {
+        struct commit_item *item = container_of(c->queue.next, struct commit_item, link);
+
+        if (!all && !bound && !is_late(c, item->added_us, now_us))
+            return;
+        bound = item->with_next;
+        item->result = -ETIMEDOUT;
+        list_append(ret, list_pop(&c->queue));
+    }
+}
+
+static void on_late(void *ctx)
+{
+    struct committer *c = ctx;
+    struct list late;
+
+    list_init(&late);
+    (void)pthread_mutex_lock(&c->lock);
+    take_late(c, &late);
+    (void)pthread_mutex_unlock(&c->lock);
+    c->looks = false;
+    if (!list_empty(&late))
+        pass_on(c, &late);
+    look_for_late(c);
 }
 
 /* ---- the thread's side: status --------------------------------------------------------------- */
@@ -360,6 +422,23 @@ static void batch(struct committer *c, struct list *items, bool probe_wanted)
         note(c, -EIO, event_log_error(c->log));
 }
 
+/* A database that was away: items wait in the queue until there is a connection, for as long as they may. */
+static bool is_back(struct committer *c)
+{
+    int r;
+
+    if (c->status.result != -ENOTCONN || !c->log)
+        return true;
+    set_busy(c);
+    r = event_log_begin(c->log);
+    if (r == 0)
+        event_log_rollback(c->log);
+    (void)set_idle(c, false);
+    if (r != 0)
+        note(c, r, event_log_error(c->log));
+    return r == 0;
+}
+
 /* Retention goes on without traffic, and a failed log is tried until it works again. */
 static void idle_batch(struct committer *c)
 {
@@ -406,6 +485,24 @@ static void take(struct committer *c, struct list *items)
     }
 }
 
+/* What is to be done now; with the lock. Returns false: the database is still away, and all of @items are to be refused. */
+static bool next_items(struct committer *c, struct list *items)
+{
+    bool back;
+
+    wait_for_work(c);
+    if (list_empty(&c->queue))
+        return true;
+    (void)pthread_mutex_unlock(&c->lock);
+    back = is_back(c);
+    (void)pthread_mutex_lock(&c->lock);
+    if (back)
+        take(c, items);
+    else
+        list_splice(items, &c->queue);
+    return back;
+}
+
 static void run(void *ctx)
 {
     struct committer *c = ctx;
@@ -413,17 +510,19 @@ static void run(void *ctx)
 
     while (!stop) {
         struct list items;
-        bool probe_wanted;
+        bool probe_wanted, back;
 
         list_init(&items);
         (void)pthread_mutex_lock(&c->lock);
-        wait_for_work(c);
-        take(c, &items);
+        back = next_items(c, &items);
         probe_wanted = c->probe;
         c->probe = false;
         stop = c->stop && list_empty(&items);
         (void)pthread_mutex_unlock(&c->lock);
-        if (list_empty(&items) && !probe_wanted && c->touch_in_ms > 0)
+        if (!back) {
+            refuse(&items, c->status.result);
+            give_back(c, &items);
+        } else if (list_empty(&items) && !probe_wanted && c->touch_in_ms > 0)
             c->touch_in_ms = event_log_touch(c->log);
         else if (list_empty(&items) && !probe_wanted)
             idle_batch(c);
@@ -471,6 +570,8 @@ int committer_open(struct loop *l, const struct committer_options *o, struct com
         r = wakeup_open(l, on_wakeup, c, &c->wakeup);
     if (r == 0)
         r = timer_open(l, on_hand_over, c, &c->hand_over);
+    if (r == 0 && o->wait_max_ms > 0)
+        r = timer_open(l, on_late, c, &c->late);
     if (r == 0)
         r = thread_start(run, c, &c->thread);
     if (r == 0)
@@ -494,6 +595,8 @@ void committer_close(struct committer *c)
         on_wakeup(c); /* items of the loop's last iteration */
     wakeup_close(c->wakeup);
     timer_close(c->hand_over);
+    if (c->late)
+        timer_close(c->late);
     event_log_close(c->log);
     (void)pthread_cond_destroy(&c->more);
     (void)pthread_mutex_destroy(&c->lock);

@@ -47,6 +47,7 @@ struct committer_options {
     struct clock *clock;
     struct event_retention retention; /* cursor_min is looked up in state.db */
     int64_t wal_cap_bytes;
+    int64_t wait_max_ms; /* an item that was not begun comes back with -ETIMEDOUT after this; 0: it waits */
     /* In the loop's thread: items that came back (the list may be empty), and the status may have changed. */
     void (*on_done)(void *ctx, struct list *items);
     void *ctx;

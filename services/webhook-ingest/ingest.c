@@ -17,6 +17,9 @@
 #include "services/webhook-ingest/request.h"
 
 #define SECOND_MS 1000
+/* A database that does not answer: a webhook that waits behind a commit is answered 503 after the time that this commit's answer may
+ * take. It was not begun, so it cannot be found in the log later. A disk has no such limit: the answer is a late 200. */
+#define WAIT_MAX_MS 5000
 /* How often the end checks whether the last answer went out. */
 #define STOP_LOOK_MS 20
 
@@ -92,6 +95,7 @@ static int open_log(struct ingest *in)
                                                         .hard_bytes = s->retention_hard_bytes,
                                                         .disk_bytes = s->disk_bytes },
                                          .wal_cap_bytes = s->wal_bytes,
+                                         .wait_max_ms = store_is_server(app_store(&s->app)) ? WAIT_MAX_MS : 0,
                                          .on_done = on_done,
                                          .ctx = in };
     char message[512];

@@ -201,7 +201,9 @@ def test_a_database_that_stops_answering_leaves_every_service_responsive(server,
     wait_until("the worker has tried both sessions in vain, and is to try again", lambda: len(stack.control("GET", "/calls")) >= 2)
     stall.stalled = True
     with ThreadPoolExecutor() as beside:
-        asked = beside.submit(post_timed, stack, webhook(message_id="meanwhile")), beside.submit(stack.cli, "sessions")
+        asked = [beside.submit(post_timed, stack, webhook(message_id="meanwhile")), beside.submit(stack.cli, "sessions")]
+        wait_until("a commit hangs", lambda: ask_all({"ingest": ports["ingest"]}, "/ready")[0]["ingest"] == 503)
+        asked.append(beside.submit(post_timed, stack, webhook(message_id="behind")))
         waits, not_ready, calls = [], set(), []
 
         def all_answer():
@@ -215,9 +217,9 @@ def test_a_database_that_stops_answering_leaves_every_service_responsive(server,
             return all(f.done() for f in asked) and not_ready == set(ports)
 
         wait_until("both have ended and no service is ready", all_answer)
-    (status, headers, held), done = (f.result() for f in asked)
+    (status, headers, held), done, behind = (f.result() for f in asked)
     assert status == 503 and "Retry-After" in headers
-    assert max(waits) < held / 3, (max(waits), held)  # 5 s for the commit, and 6 s to find out what came of it: none waits for the store
+    assert max(waits) < held / 3, (max(waits), held)  # none waits for the store
     assert done.returncode == 3 and "does not answer" in done.stderr, done
     assert calls[-1] == calls[0]  # nothing is started that could not be recorded
 
@@ -229,17 +231,22 @@ def test_a_database_that_stops_answering_leaves_every_service_responsive(server,
     before = len(sender.taken)
     wait_until("the sender's are taken again", lambda: len(sender.taken) > before + 5)
     sender.end()
+    commit = max(held, sender.slowest)  # 5 s for the commit, and 6 s to find out what came of it
+    assert behind[0] == 503 and "Retry-After" in behind[1] and behind[2] < 2 * commit / 3, (behind, commit)  # it did not wait for that
     check_stored(stack, [sender])
     wait_until("both are delivered", lambda: {"before", "meanwhile"} <= {d.message_id for d in backend.taken(lambda d: d.type == "message.received")})
 
     stall.stalled = True
-    time.sleep(1)  # calls are under way
+    stalled = time.monotonic()
+    wait_until("no service is ready", lambda: set(ask_all({n: p for n, p in ports.items() if n != "ingest"}, "/ready")[0].values()) == {503})
+    idle = time.monotonic() - stalled  # nothing is due, and a worker's next sweep is 16 to 20 s away
+    assert idle < commit, (idle, commit)
     for name in ports:
         stack.processes[name].popen.send_signal(signal.SIGTERM)
     stopping = time.monotonic()
     codes = {name: stack.processes[name].popen.wait(30) for name in ports}
     stopped = time.monotonic() - stopping  # a call of each is under way, and several would follow
-    assert set(codes.values()) == {0} and stopped < 3 * held / 4, (codes, stopped, held)
+    assert set(codes.values()) == {0} and stopped < 3 * commit / 4, (codes, stopped, commit)
     backend.close()
 
 

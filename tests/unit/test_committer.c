@@ -24,12 +24,13 @@ int64_t __real_clock_mono_us(void);
 int64_t __wrap_clock_mono_us(void);
 int __wrap_db_open_state_reader(const char *dir, struct db **ret);
 int __wrap_cursor_min(struct db *state, int64_t *ret_seq);
-static _Atomic int64_t ahead_us, cursor;
+static _Atomic int64_t ahead_us, cursor,
+    frozen_us; /* frozen_us: the clock goes by ahead_us alone, 0: by itself */
 static atomic_int state_error, looked_up;
 
 int64_t __wrap_clock_mono_us(void)
 {
-    return __real_clock_mono_us() + ahead_us;
+    return (frozen_us ? frozen_us : __real_clock_mono_us()) + ahead_us;
 }
 
 /* Only a file that is not there has no consumers. */
@@ -67,17 +68,38 @@ bool __wrap_event_log_sync_failed(const struct event_log *l)
     return sync_failed || __real_event_log_sync_failed(l);
 }
 
+/* A commit of webhooks, not one of an idle second, hangs until the end of it. */
+void __real_commit_batch(struct event_log *l, struct list *items, const struct event_retention *prune,
+                         int64_t now_ms, struct commit_done *ret);
+void __wrap_commit_batch(struct event_log *l, struct list *items, const struct event_retention *prune,
+                         int64_t now_ms, struct commit_done *ret);
+static atomic_bool hangs;
+static atomic_int hung, let_go; /* commits that hung so far, and how many of them may end */
+
+void __wrap_commit_batch(struct event_log *l, struct list *items, const struct event_retention *prune,
+                         int64_t now_ms, struct commit_done *ret)
+{
+    int n = hangs && !list_empty(items) ? ++hung : 0;
+
+    while (hangs && let_go < n)
+        (void)usleep(1000);
+    __real_commit_batch(l, items, prune, now_ms, ret);
+}
+
 static void open_gate(void)
 {
-    gate = false;
+    gate = hangs = false;
     (void)sem_post(&permits);
 }
+
+static int64_t wait_max_ms;
 
 struct world {
     char dir[64];
     struct loop *loop;
     struct committer *committer;
-    struct timer *patience;
+    struct timer *patience, *until_hung;
+    int n_hung; /* … so many commits hang */
     struct commit_item item;
     uint8_t digest[EVENT_DIGEST_BYTES];
     int n;
@@ -101,6 +123,16 @@ static void on_patience(void *ctx)
     fail_msg("the commit thread gives nothing back");
 }
 
+static void on_until_hung(void *ctx)
+{
+    struct world *w = ctx;
+
+    if (hung == w->n_hung)
+        loop_stop(w->loop);
+    else
+        timer_start(w->until_hung, 1);
+}
+
 static int open_world(void **state)
 {
     static struct clock clock;
@@ -109,6 +141,7 @@ static int open_world(void **state)
                                    .clock = &clock,
                                    .retention = { .age_ms = 60000 },
                                    .wal_cap_bytes = 1 << 30,
+                                   .wait_max_ms = wait_max_ms,
                                    .on_done = on_done,
                                    .ctx = w };
     int64_t pid;
@@ -122,6 +155,8 @@ static int open_world(void **state)
     assert_int_equal(sem_init(&permits, 0, 0), 0);
     assert_int_equal(loop_open(&w->loop), 0);
     assert_int_equal(timer_open(w->loop, on_patience, w, &w->patience), 0);
+    assert_int_equal(timer_open(w->loop, on_until_hung, w, &w->until_hung), 0);
+    wait_max_ms = 0;
     assert_int_equal(committer_open(w->loop, &o, &w->committer, &pid), 0);
     *state = w;
     return 0;
@@ -136,6 +171,7 @@ static int close_world(void **state)
     open_gate();
     committer_close(w->committer);
     timer_close(w->patience);
+    timer_close(w->until_hung);
     assert_int_equal(loop_close(w->loop), 0);
     for (size_t i = 0; i < ARRAY_LEN(files); i++) {
         (void)snprintf(path, sizeof path, "%s/%s", w->dir, files[i]);
@@ -335,7 +371,117 @@ static void a_log_that_failed_is_tried_again_without_a_webhook(void **state)
     assert_int_equal(s.result, 0);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, open_world, close_world)
+/* ---- a database that does not answer ----------------------------------------------------------- */
+
+#define WAIT_MAX_MS 5000
+
+static int open_world_with_limit(void **state)
+{
+    wait_max_ms = WAIT_MAX_MS;
+    hung = let_go = 0;
+    frozen_us = __real_clock_mono_us();
+    return open_world(state);
+}
+
+static int close_world_with_limit(void **state)
+{
+    frozen_us = 0;
+    return close_world(state);
+}
+
+/* Until the thread is in a commit that does not end, the @n-th. */
+static void wait_hung(struct world *w, int n)
+{
+    w->n_hung = n;
+    timer_start(w->until_hung, 1);
+    run_loop(w);
+    assert_int_equal(hung, n);
+}
+
+static void hang(struct world *w, struct commit_item *first)
+{
+    hangs = true;
+    committer_add(w->committer, event(w, first));
+    wait_hung(w, 1);
+}
+
+/* A sender behind a commit that hangs has its answer before that one has. */
+static void items_behind_a_commit_that_hangs_come_back_first(void **state)
+{
+    struct commit_item first, second, third;
+    struct world *w = *state;
+
+    hang(w, &first);
+    committer_add(w->committer, event(w, &second));
+    w->max_waiting = 1;
+    ahead_us += WAIT_MAX_MS * 1000;
+    run_loop(w);
+    assert_int_equal(second.result, -ETIMEDOUT);
+    committer_add(w->committer,
+                  event(w, &third)); /* it does not wait as long: the commit hangs, as is known */
+    run_loop(w);
+    assert_int_equal(third.result, -ETIMEDOUT);
+    w->max_waiting = 0;
+    open_gate();
+    run_loop(w);
+    assert_int_equal(first.result, 0); /* the one that was begun is answered by what came of it */
+}
+
+/* Two of one transaction come back together. */
+static void bound_items_are_late_together(void **state)
+{
+    static struct commit_item first, between[COMMIT_EVENTS_MAX], second, third, fourth;
+    struct world *w = *state;
+
+    hang(w, &first);
+    for (int i = 0; i < COMMIT_EVENTS_MAX; i++)
+        committer_add(w->committer, event(w, &between[i]));
+    committer_add(w->committer, event(w, &second));
+    second.with_next = true;
+    ahead_us += WAIT_MAX_MS * 1000 / 2;
+    committer_add(w->committer, event(w, &third));
+    committer_add(w->committer, event(w, &fourth));
+    fourth.result = 77;
+    w->max_waiting = 0;
+    let_go = 1;
+    wait_hung(w, 2);
+    ahead_us += WAIT_MAX_MS * 1000 / 2;
+    w->max_waiting = COMMIT_EVENTS_MAX + 1;
+    run_loop(w);
+    assert_int_equal(second.result, -ETIMEDOUT);
+    assert_int_equal(third.result, -ETIMEDOUT);
+    assert_int_equal(fourth.result, 77); /* it has waited for half as long, behind a commit that began then */
+    w->max_waiting = 0;
+    open_gate();
+    run_loop(w);
+    assert_true(fourth.result >= 0); /* as all that share the digest of this world */
+}
+
+/* While a new connection is tried nobody's item is taken along into the try. */
+static void items_do_not_wait_for_a_connection_that_hangs(void **state)
+{
+    struct commit_item items[2 * COMMIT_EVENTS_MAX];
+    struct world *w = *state;
+
+    begin_error = -ENOTCONN;
+    assert_int_equal(try_one(w), -ENOTCONN);
+    gate = true;
+    committer_add(w->committer, event(w, &w->item));
+    ahead_us += WAIT_MAX_MS * 1000;
+    run_loop(w);
+    assert_int_equal(w->item.result, -ETIMEDOUT);
+    open_gate();
+    for (size_t i = 0; i < ARRAY_LEN(items); i++)
+        committer_add(w->committer, event(w, &items[i]));
+    run_loop(w);
+    for (size_t i = 0; i < ARRAY_LEN(items); i++)
+        assert_int_equal(items[i].result, -ENOTCONN);
+    begin_error = 0;
+    commit_one(w);
+}
+
+#define TEST(f)            cmocka_unit_test_setup_teardown(f, open_world, close_world)
+#define TEST_WITH_LIMIT(f) cmocka_unit_test_setup_teardown(f, open_world_with_limit, close_world_with_limit)
 
 int main(void)
 {
@@ -347,6 +493,9 @@ int main(void)
         TEST(it_accepts_again_while_some_still_wait),
         TEST(after_a_failed_fsync_nothing_is_tried_any_more),
         TEST(a_log_that_failed_is_tried_again_without_a_webhook),
+        TEST_WITH_LIMIT(items_behind_a_commit_that_hangs_come_back_first),
+        TEST_WITH_LIMIT(bound_items_are_late_together),
+        TEST_WITH_LIMIT(items_do_not_wait_for_a_connection_that_hangs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
