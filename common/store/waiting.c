@@ -8,8 +8,6 @@ static _Thread_local struct store_waiting waiting;
 static _Thread_local bool is_set;
 static _Thread_local int64_t waits_since_ms;
 
-#define HURRY_MS 2000
-
 static _Atomic bool hurry, in_vain;
 
 void store_hurry(void)
@@ -21,7 +19,7 @@ int64_t store_wait_ms(int64_t limit_ms)
 {
     if (hurry && in_vain)
         return 0;
-    return hurry && limit_ms > HURRY_MS ? HURRY_MS : limit_ms;
+    return hurry && limit_ms > STORE_HURRY_MS ? STORE_HURRY_MS : limit_ms;
 }
 
 void store_waited(void)

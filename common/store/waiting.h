@@ -17,6 +17,7 @@ struct store_waiting {
 /* At a stop, for all threads: a call waits for a server for 2 s at most, and after one that waited in vain the others fail at
  * once. A stop has to end within 10 s. */
 void store_hurry(void);
+#define STORE_HURRY_MS 2000
 /* How long a call may wait for the server from now on, of @limit_ms; store_waited(): it waited in vain. */
 int64_t store_wait_ms(int64_t limit_ms);
 void store_waited(void);

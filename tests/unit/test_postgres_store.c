@@ -215,6 +215,39 @@ static void test_time_follows_no_jump_of_the_servers_clock(void **state)
         "DROP FUNCTION zapkeep_state.clock_timestamp; DELETE FROM zapkeep_events.meta WHERE key = 'jump'");
 }
 
+/* The machine's clock, of a process that was paused for 5 s before the reading number @pause_at. */
+static int pause_at;
+static int64_t paused_ms;
+
+static int64_t paused_boot_ms(struct clock *c)
+{
+    (void)c;
+    if (pause_at > 0 && --pause_at == 0)
+        paused_ms += 5000;
+    return clock_machine_boot_ms() + paused_ms;
+}
+
+/* The answer of the server is as old as the pause. Taken for a jump it would set the time of all programs forward. */
+static void test_a_pause_while_the_server_answers_is_no_jump_of_its_clock(void **state)
+{
+    const char *where = test_store_of_server();
+    struct db *db = NULL;
+    struct clock clock;
+    struct now first = { 0 }, now = { 0 };
+
+    pg_steady_by_caller(false);
+    clock_init(&clock);
+    clock.boot_ms = paused_boot_ms;
+    assert_int_equal(db_open_state(where, &db), 0);
+    assert_int_equal(steady_now(db, &clock, &first), 0);
+    pause_at = 2;
+    assert_int_equal(steady_now(db, &clock, &now), 0);
+    assert_int_equal(pause_at, 0);
+    pg_steady_by_caller(false); /* another program, which has just started */
+    assert_in_range(steady(db) - first.steady_ms, 0, 4000);
+    db_close(db);
+}
+
 static int append(struct event_log *l, int n, int64_t *ret_seq)
 {
     uint8_t digest[EVENT_DIGEST_BYTES] = { 0 };
@@ -377,6 +410,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_role_has_one_holder),
         cmocka_unit_test(test_time_follows_no_jump_of_the_servers_clock),
+        cmocka_unit_test(test_a_pause_while_the_server_answers_is_no_jump_of_its_clock),
         cmocka_unit_test(test_a_crew_knows_who_has_the_fewest_roles),
         cmocka_unit_test(test_a_role_is_not_taken_in_the_middle_of_a_transaction_of_its_holder),
         cmocka_unit_test(test_a_lease_in_the_far_future_ends_by_the_clock_of_the_taker),

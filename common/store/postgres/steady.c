@@ -16,9 +16,10 @@
 #include "common/store/db.h"
 #include "common/store/postgres/connection.h"
 #include "common/store/postgres/deferred.h"
+#include "common/store/postgres/thread.h"
 #include "common/store/sql.h"
 
-/* A query takes less; more is a jump. */
+/* Two clocks that run drift apart by less between two readings; more is a jump. */
 #define JUMP_MS 1000
 /* The high-water mark is written at most so often, in a transaction that writes anyway. */
 #define HIGH_EVERY_MS 1000
@@ -29,15 +30,10 @@ struct reading {
 
 static bool by_caller;
 
-/* The last reading of this process; it outlives a connection, for a failover is when it matters. */
-static _Thread_local struct {
-    int64_t steady_ms, boot_ms; /* 0: there was none */
-} seen;
-
 void pg_steady_by_caller(bool on)
 {
     by_caller = on;
-    seen.boot_ms = 0;
+    pg_thread()->after_ms = 0;
 }
 
 static int ask_server(struct db *db, struct clock *clock, struct reading *ret)
@@ -69,15 +65,17 @@ static int read_server(struct db *db, struct clock *clock, struct reading *ret)
     return r == 0 ? ask_server(db, clock, ret) : r;
 }
 
-/* The error of the server's time, as far as this process can tell; 0: it is right. */
-static int64_t jump_of(int64_t steady_ms, int64_t boot_ms)
+/* The error of the server's time, as far as this process can tell; 0: it may be right. The server read its clock at some time
+ * between the question and its answer, which a slow network, or a pause of this process, keeps apart. */
+static int64_t jump_of(int64_t steady_ms, int64_t before_ms, int64_t after_ms)
 {
-    int64_t expected = seen.steady_ms + (boot_ms - seen.boot_ms);
-    int64_t jump = steady_ms - expected;
+    const struct pg_thread *seen = pg_thread();
+    int64_t least = seen->steady_ms + (before_ms - seen->after_ms);
+    int64_t most = seen->steady_ms + (after_ms - seen->before_ms);
 
-    if (seen.boot_ms == 0 || (jump <= JUMP_MS && jump >= -JUMP_MS))
+    if (seen->after_ms == 0 || (steady_ms <= most + JUMP_MS && steady_ms >= least - JUMP_MS))
         return 0;
-    return jump;
+    return steady_ms - least;
 }
 
 /* Unless another process has done it meanwhile: then its shift is read next time. Returns 0 or -errno. */
@@ -109,16 +107,17 @@ static int write_high(struct db *db, const struct reading *r, int64_t steady_ms)
 int pg_steady_now(struct db *db, struct clock *clock, struct now *ret)
 {
     struct reading now = { 0 };
-    int64_t boot_ms, steady_ms, jump;
+    int64_t before_ms = clock->boot_ms(clock);
+    int64_t after_ms, steady_ms, jump;
     int r = read_server(db, clock, &now);
 
     if (r != 0)
         return r;
-    boot_ms = clock->boot_ms(clock);
+    after_ms = clock->boot_ms(clock);
     steady_ms = now.server_ms + now.shift_ms;
     if (steady_ms < now.high_ms) /* a failover to a server whose clock is behind */
         steady_ms = now.high_ms;
-    jump = jump_of(steady_ms, boot_ms);
+    jump = jump_of(steady_ms, before_ms, after_ms);
     if (jump != 0) {
         r = shift(db, &now, -jump);
         steady_ms -= jump;
@@ -127,8 +126,9 @@ int pg_steady_now(struct db *db, struct clock *clock, struct now *ret)
         r = write_high(db, &now, steady_ms);
     if (r != 0)
         return r;
-    seen.steady_ms = steady_ms;
-    seen.boot_ms = boot_ms;
+    pg_thread()->steady_ms = steady_ms;
+    pg_thread()->before_ms = before_ms;
+    pg_thread()->after_ms = after_ms;
     *ret = (struct now){ .wall_ms = now.server_ms, .steady_ms = steady_ms };
     return 0;
 }

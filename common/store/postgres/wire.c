@@ -10,17 +10,14 @@
 #include "common/base/mem.h"
 #include "common/store/db.h"
 #include "common/store/postgres/schema.h"
+#include "common/store/postgres/thread.h"
 
 /* Of the text that makes the server forget statements; more of them stay until the connection is closed. */
 #define FORGOTTEN_MAX 65536
 
-/* Of this thread. */
-static _Thread_local bool shares;
-static _Thread_local struct pg_wire *wires;
-
 void pg_share_connection(bool on)
 {
-    shares = on;
+    pg_thread()->shares = on;
 }
 
 /* ---- who may send ---------------------------------------------------------------------------- */
@@ -154,7 +151,7 @@ static void drop_notice(void *ctx, const PGresult *res)
 
 static void wire_free(struct pg_wire *w)
 {
-    for (struct pg_wire **at = &wires; *at; at = &(*at)->next) {
+    for (struct pg_wire **at = &pg_thread()->wires; *at; at = &(*at)->next) {
         if (*at == w) {
             *at = w->next;
             break;
@@ -184,7 +181,7 @@ static int wire_open(const char *where, const char *part, struct pg_wire **ret, 
 
 static struct pg_wire *find(const char *where)
 {
-    struct pg_wire *w = wires;
+    struct pg_wire *w = pg_thread()->wires;
 
     while (w && (w->lost || strcmp(w->where, where) != 0 || PQstatus(w->conn) != CONNECTION_OK))
         w = w->next;
@@ -204,8 +201,8 @@ static int open_shared(const char *where, struct pg_wire **ret, char *ret_error,
     if (r != 0)
         return r;
     (*ret)->where = TAKE(copy);
-    (*ret)->next = wires;
-    wires = *ret;
+    (*ret)->next = pg_thread()->wires;
+    pg_thread()->wires = *ret;
     return 0;
 }
 
@@ -266,7 +263,7 @@ int pg_connect(const char *where, enum pg_part part, struct pg_db **ret, char *r
 
 int pg_join(const char *where, enum pg_part part, struct pg_db **ret, char *ret_error, size_t n)
 {
-    return open_part(where, part, !shares, ret, ret_error, n);
+    return open_part(where, part, !pg_thread()->shares, ret, ret_error, n);
 }
 
 /* ---- closing --------------------------------------------------------------------------------- */
