@@ -337,8 +337,10 @@ static int call_now(struct call *c)
                      &c->hook);
     else
         r = call_bridge(c, spent_ms);
-    /* Not before: the process may have been stopped in between. */
+    /* Not before: the process may have been stopped in between, and then the lease may be over. */
     c->sent_after_ms = boot_ms(b) - c->began_ms;
+    if (r == 0 && c->http && b->settings->policy.policy.sent_ms - c->sent_after_ms < CONNECT_LEAST_MS)
+        http_call_cancel(c->http);
     return r;
 }
 

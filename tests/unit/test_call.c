@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -73,11 +74,11 @@ static void test_a_claim_that_took_too_long_is_not_called_for(void **state)
 
 #define STOPPED_MS 1000
 
-/* The machine's clock, of a process that is stopped for STOPPED_MS just before the reading number @until. */
+/* The machine's clock, of a process that is stopped for stop_ms just before the reading number @until. */
 static struct jumping {
     struct clock clock, real; /* the first is handed out */
     int until;
-    int64_t ahead_ms;
+    int64_t stop_ms, ahead_ms;
 } jumping;
 
 static int64_t jumping_wall_ms(struct clock *c)
@@ -88,7 +89,7 @@ static int64_t jumping_wall_ms(struct clock *c)
 static int64_t jumping_boot_ms(struct clock *c)
 {
     if (jumping.until > 0 && --jumping.until == 0)
-        jumping.ahead_ms += STOPPED_MS;
+        jumping.ahead_ms += jumping.stop_ms;
     return jumping.real.boot_ms(&jumping.real) + jumping.ahead_ms;
 }
 
@@ -162,7 +163,7 @@ static void open_scene(struct scene *s, uint16_t port, char *hook)
     char *argv[] = { program, quiet, no_admin, s->url, driver, s->data_dir, hook, NULL };
 
     *s = (struct scene){ .w = WORKER_NULL };
-    jumping = (struct jumping){ .until = 0 };
+    jumping = (struct jumping){ .stop_ms = STOPPED_MS };
     clock_init(&jumping.real);
     jumping.clock = jumping.real;
     jumping.clock.wall_ms = jumping_wall_ms;
@@ -221,6 +222,26 @@ static void test_a_worker_that_is_stopped_while_it_sends_records_the_later_time(
     (void)close(listener);
 }
 
+/* … and one that is stopped there for so long that its claim may be over lets the request go before it has left. */
+static void test_a_worker_that_is_stopped_for_long_before_it_sends_does_not_send(void **state)
+{
+    static struct scene s;
+    struct pollfd asked = { .events = POLLIN };
+    struct reconnect_row row;
+    uint16_t port;
+    int listener = listen_on_loopback(&port);
+
+    open_scene(&s, port, NULL);
+    jumping.stop_ms = s.bridge->settings->policy.policy.sent_ms;
+    jumping.until = 2;
+    row = call_to_its_end(&s);
+    assert_int_equal(row.retry.last_sent, s.claim.claimed_at); /* as of an attempt that never left */
+    asked.fd = listener;
+    assert_int_equal(poll(&asked, 1, 0), 0); /* the bridge was not even connected to */
+    close_scene(&s);
+    (void)close(listener);
+}
+
 /* A bridge that was restarted takes a minute to log its sessions in; until then another restart would be one too many. */
 static void test_a_restarted_bridge_has_longer_than_a_called_one(void **state)
 {
@@ -242,6 +263,7 @@ int main(void)
         cmocka_unit_test(test_an_answer_counts_against_the_session_only_when_it_is_about_it),
         cmocka_unit_test(test_a_claim_that_took_too_long_is_not_called_for),
         cmocka_unit_test(test_a_worker_that_is_stopped_while_it_sends_records_the_later_time),
+        cmocka_unit_test(test_a_worker_that_is_stopped_for_long_before_it_sends_does_not_send),
         cmocka_unit_test(test_a_restarted_bridge_has_longer_than_a_called_one),
     };
 
