@@ -8,6 +8,7 @@
 #include "tests/sim/io/bus_sim.h"
 #include "tests/sim/io/disk_sim.h"
 #include "tests/sim/io/file_watch_sim.h"
+#include "tests/sim/io/postgres_sim.h"
 #include "tests/sim/sim.h"
 
 #define MINUTE ((int64_t)60 * 1000)
@@ -253,8 +254,18 @@ void chaos_on_claim(struct process *worker)
 
 static void disk_back(void *ctx, int64_t a)
 {
-    disk_sim_heal();
+    sim_store_heal();
     sim.disk_bad_t = world_now();
+}
+
+/* For some seconds nobody can record anything. */
+static void store_away(void)
+{
+    if (sim.store)
+        postgres_sim_fail(world_chance(500) ? POSTGRES_HANGS : POSTGRES_DOWN, 0);
+    else
+        disk_sim_fail("/state.db-journal", DISK_FULL, 1000);
+    world_at(world_now() + 1000 + world_draw(15 * 1000), disk_back, NULL, 0);
 }
 
 void chaos_on_request(struct process *worker)
@@ -269,10 +280,8 @@ void chaos_on_request(struct process *worker)
         process_die_after(worker, world_draw(STEPS_MAX));
         break;
     default:
-        if (sim.disk_every == 0 || !disk_sim_is_well())
-            break;
-        disk_sim_fail("/state.db-journal", DISK_FULL, 1000);
-        world_at(world_now() + 1000 + world_draw(15 * 1000), disk_back, NULL, 0);
+        if (sim.disk_every > 0 && sim_store_is_well())
+            store_away();
         break;
     }
 }
@@ -330,7 +339,7 @@ static void go_blind(void *ctx, int64_t a)
 
 static void heal_disk(void *ctx, int64_t a)
 {
-    disk_sim_heal();
+    sim_store_heal();
     sim.disk_bad_t = world_now();
     world_log("chaos: the disk is well again");
 }
@@ -339,12 +348,30 @@ static void heal_disk(void *ctx, int64_t a)
  * again. The disk fails for a minute at most. */
 #define REOPENINGS_MAX 20
 
+/* Its forwarder opens its part anew, and what was in flight may come again. */
+static void hurt_database(void)
+{
+    enum postgres_fault fault = (enum postgres_fault)(1 + world_draw(POSTGRES_FAULT_N - 1));
+    int64_t ms = fault == POSTGRES_SLOW ? PICK(20, 200, 2000) : PICK(5, 50, 300);
+
+    postgres_sim_fail(fault, ms);
+    world_log("chaos: the database has fault %d (%lld)", (int)fault, (long long)ms);
+    for (int i = 0; i < REOPENINGS_MAX; i++)
+        backend_forwarder_died();
+    world_at(world_now() + 100 + world_draw(world_chance(500) ? 5000 : MINUTE), heal_disk, NULL, 0);
+}
+
 static void hurt_disk(void *ctx, int64_t a)
 {
     static const char *const files[] = { "/state.db",      "/state.db-journal", "/events.db",
                                          "/events.db-wal", "/forward.db",       "/forward.db-wal" };
     const char *file = files[world_draw(6)];
 
+    if (sim.store) {
+        hurt_database();
+        again(sim.disk_every, hurt_disk);
+        return;
+    }
     if (world_chance(300)) {
         disk_sim_slow(file, PICK(20, 200, 2000));
         world_log("chaos: syncs of %s are slow", file);
@@ -420,7 +447,7 @@ static void operator_acts(void *ctx, int64_t a)
     struct sim_session *x = &sim.sessions[world_draw(sim.n_sessions)];
 
     again(sim.operator_every, operator_acts);
-    if (world_now() < sim.powered_at || !disk_sim_may_write("/state.db"))
+    if (world_now() < sim.powered_at || !sim_store_may_write())
         return;
     if (db_begin(sim.db) == 0) {
         struct now now = sim_steady();
@@ -500,7 +527,7 @@ static void calm(void *ctx, int64_t a)
 {
     world_log("chaos: calm from here on");
     bus_sim_set_down(false);
-    disk_sim_heal();
+    sim_store_heal();
     backend_set(0);
     sim.lie = 0;
     services_let_live();

@@ -6,7 +6,6 @@
 
 #include "common/base/mem.h"
 #include "common/domain/cause.h"
-#include "tests/sim/io/disk_sim.h"
 #include "tests/sim/sim.h"
 
 /* An attempt may be made for a session that has really been connected for less than this: nobody may have heard of
@@ -235,7 +234,7 @@ void check_sent(int session, struct net_request *r)
 
     world_log("the bridge is asked to reconnect %s by %s", x->id, process_name(r->from));
     /* With slow syncs one writer after the other has state.db: the claim is committed, and was not read here yet. */
-    if (w >= 0 && late && sim.seen_commit != disk_sim_commits("/state.db"))
+    if (w >= 0 && late && sim.seen_commit != sim_store_commits())
         claimed_t = r->sent_t, x->unread = true;
     else if (late)
         world_fail("R1: a request for %s leaves after its lease", x->id);

@@ -1,5 +1,4 @@
 /* R5: an eligible session does not wait longer than its place in the queue explains; and at the end nothing hangs. */
-#include "tests/sim/io/disk_sim.h"
 #include "tests/sim/sim.h"
 
 /* R5 allows 15 s; a tick at either end is not counted exactly. */
@@ -39,7 +38,7 @@ static bool is_breaker_open(const struct now *now, struct bridge_row *row)
     int64_t in_flight = 0;
 
     /* The disk fails, or somebody was stopped in the middle of a transaction. */
-    if (!disk_sim_is_well() || !disk_sim_may_write("/state.db"))
+    if (!sim_store_is_well() || !sim_store_may_write())
         return false;
     if (bridges_find(sim.db, SIM_BRIDGE, row) != 0 || !is_worker_ready())
         return false;
@@ -139,7 +138,7 @@ static void tick(void *ctx, int64_t a)
 
     world_at(world_now() + SIM_TICK_MS, tick, NULL, 0);
     watch_monitor();
-    if (!disk_sim_is_well())
+    if (!sim_store_is_well())
         sim.disk_bad_t = world_now();
     if (world_now() < sim.powered_at || !sim_store_is_free())
         return;

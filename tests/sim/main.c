@@ -5,6 +5,8 @@
  *                                              --world: with flappers, lying lists, foreign clocks, spools, unknown
  *                                              words, sessions that are removed at the bridge; T1 and T2 are held, too
  *                                              --all: goes on after a seed that breaks one
+ *                                              --store URI: with the store in a PostgreSQL server, in databases of its own
+ *                                              (tests/postgres/server.py gives a server)
  *   zk-sim --month [--days N]                  30 days of a fleet of 1,000 sessions: its alerts a day, and the share of
  *                                              them that a person could act upon
  *   zk-sim --scale N                           the cost of N sessions: time and memory
@@ -17,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/sim/io/postgres_sim.h"
 #include "tests/sim/sim.h"
 
 #define JOBS_MAX 64
@@ -47,6 +50,7 @@ static void dir_of(int64_t seed, int pid, char *ret, size_t n)
 
 static bool the_world;
 static int64_t the_days;
+static bool on_server; /* --store */
 
 static int run_seed(int64_t seed)
 {
@@ -88,6 +92,12 @@ static pid_t start_seed(int64_t seed)
     if (pid != 0)
         return pid;
     dir_of(seed, getppid(), sim.dir, sizeof sim.dir);
+    if (on_server) {
+        static char uri[POSTGRES_SIM_URI_MAX];
+
+        postgres_sim_open(seed, getppid(), uri);
+        sim.store = uri;
+    }
     if (!world_verbose && !freopen("/dev/null", "w", stderr))
         abort();
     failed = run_seed(seed);
@@ -112,6 +122,8 @@ static int wait_for_one(struct job *jobs, int n, bool *ret_bad)
             continue;
         dir_of(jobs[i].seed, getpid(), dir, sizeof dir);
         remove_dir(dir);
+        if (on_server)
+            postgres_sim_drop(jobs[i].seed, getpid());
         *ret_bad = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
         if (WIFSIGNALED(status))
             printf("BROKEN seed %lld: ended by signal %d\n", (long long)jobs[i].seed, WTERMSIG(status));
@@ -177,6 +189,8 @@ int main(int argc, char *argv[])
 {
     int64_t from = 0, seeds = 1000, jobs = 2;
     bool keep_going = false;
+    const char *store = NULL;
+    int r;
 
     for (int i = 1; i < argc; i++) {
         const char *value = argv[i + 1];
@@ -198,6 +212,8 @@ int main(int argc, char *argv[])
             the_days = number(argv[i++], value, 1);
         } else if (strcmp(argv[i], "--all") == 0) {
             keep_going = true;
+        } else if (strcmp(argv[i], "--store") == 0 && value) {
+            store = argv[++i];
         } else if (strcmp(argv[i], "--jobs") == 0) {
             jobs = number(argv[i++], value, 1);
         } else if (strcmp(argv[i], "--scale") == 0) {
@@ -210,5 +226,11 @@ int main(int argc, char *argv[])
         }
     }
     (void)clearenv(); /* nothing of ours is a setting */
-    return run_seeds(from, seeds, jobs > JOBS_MAX ? JOBS_MAX : (int)jobs, keep_going);
+    if (store && postgres_sim_make_template(store) != 0)
+        return 2;
+    on_server = store != NULL;
+    r = run_seeds(from, seeds, jobs > JOBS_MAX ? JOBS_MAX : (int)jobs, keep_going);
+    if (on_server)
+        postgres_sim_drop_template();
+    return r;
 }

@@ -13,7 +13,7 @@
 
 /* A program's arguments. */
 struct flags {
-    char text[FLAGS_MAX][160];
+    char text[FLAGS_MAX][320];
     char *argv[FLAGS_MAX + 1];
     int argc;
 };
@@ -41,6 +41,8 @@ static struct flags *common_flags(const char *program)
         abort();
     add(f, "%s", program);
     add(f, "--data-dir=%s", sim.dir);
+    if (sim.store)
+        add(f, "--store=%s", sim.store);
     return f;
 }
 

@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include "common/base/err.h"
+#include "common/store/postgres/steady.h"
 #include "common/store/store.h"
 #include "tests/sim/io/disk_sim.h"
+#include "tests/sim/io/postgres_sim.h"
 
 struct sim sim;
 
@@ -34,6 +36,8 @@ struct now sim_steady(void)
     struct now now = { 0 };
 
     sim_clock(&clock);
+    pg_steady_by_caller(
+        false); /* as a program that has just started: it corrects nobody, and waits for nobody */
     sim_must(steady_now(sim.db, &clock, &now), "steady_now");
     return now;
 }
@@ -44,9 +48,31 @@ void sim_must(int r, const char *what)
         world_fail("%s: %s (%s)", what, err_text(r), sim.db ? db_error(sim.db) : "");
 }
 
+int64_t sim_store_commits(void)
+{
+    return sim.store ? postgres_sim_commits() : disk_sim_commits("/state.db");
+}
+
+/* A reader of a database waits for nobody. */
 bool sim_store_is_free(void)
 {
-    return disk_sim_is_free("/state.db");
+    return sim.store || disk_sim_is_free("/state.db");
+}
+
+bool sim_store_may_write(void)
+{
+    return sim.store ? postgres_sim_may_write() : disk_sim_may_write("/state.db");
+}
+
+bool sim_store_is_well(void)
+{
+    return sim.store ? postgres_sim_is_well() : disk_sim_is_well();
+}
+
+void sim_store_heal(void)
+{
+    disk_sim_heal();
+    postgres_sim_heal();
 }
 
 int sim_find(const char *id)
@@ -61,5 +87,7 @@ int sim_open(const struct sim_options *o)
     world_seed(o->seed);
     disk_sim_open();
     (void)mkdir(sim.dir, 0750);
-    return db_open_state(sim.dir, &sim.db);
+    if (sim.store)
+        postgres_sim_begin();
+    return db_open_state(sim.store ? sim.store : sim.dir, &sim.db);
 }

@@ -13,6 +13,11 @@
  *   month.c     the faults of a fleet in a month, and its alerts
  *   observe.c   reads the store after each commit
  *   check*.c    R1 to R6, E1, E2 and F1, each held against the truth and not against the code's belief
+ *
+ * With --store the store is in a real PostgreSQL server (io/postgres_sim.h); the same checks hold. The faults of the disk are those
+ * of the database then: it is slow, hangs, crashes, breaks connections. A restart of the machine is not one of the database's.
+ * In a folder a seed is the same story each time. With a server it is nearly so: pipelined answers and notifications arrive when
+ * the server has sent them, and a session whose client was killed ends by itself.
  */
 #pragma once
 
@@ -116,7 +121,8 @@ struct sim_options {
 struct sim {
     struct sim_options options;
     char dir[128];
-    struct db *db; /* our own connection to state.db */
+    const char *store; /* postgresql://…, of this seed alone; NULL: dir */
+    struct db *db;     /* our own connection to the state */
     struct policy policy;
     struct sim_session *sessions;
     int n_sessions;
@@ -168,7 +174,12 @@ struct now sim_steady(void);       /* as a process would read it now */
 int sim_find(const char *id);
 /* A function of the store failed: that is a bug of the simulation or of the store. */
 void sim_must(int r, const char *what);
-bool sim_store_is_free(void); /* nobody is in the middle of a commit */
+/* The state, on either engine. */
+int64_t sim_store_commits(void); /* a number that changes with each commit, maybe more often */
+bool sim_store_is_free(void);    /* nobody is in the middle of a commit */
+bool sim_store_may_write(void);  /* nor in a transaction that writes: the world may */
+bool sim_store_is_well(void);    /* no fault of the disk, or of the database, is under way */
+void sim_store_heal(void);
 
 /* ---- services.c ------------------------------------------------------------------------------ */
 

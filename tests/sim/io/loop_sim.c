@@ -5,6 +5,7 @@
 #include "common/base/mem.h"
 #include "common/io/inner_loop.h"
 #include "tests/sim/io/loop_sim.h"
+#include "tests/sim/io/postgres_sim.h"
 
 struct loop {
     struct process *process;
@@ -306,15 +307,39 @@ void wakeup_close(struct wakeup *w)
     loop_sim_count(w->ready.loop, -1);
 }
 
-/* ---- descriptors: there are none ------------------------------------------------------------- */
+/* ---- descriptors: those of a database's notifications alone ---------------------------------- */
+
+struct poll_fd {
+    struct ready ready;
+    void (*fn)(void *ctx);
+    void *ctx;
+};
+
+static void on_fd_ready(struct ready *r)
+{
+    struct poll_fd *p = container_of(r, struct poll_fd, ready);
+
+    p->fn(p->ctx);
+}
 
 int poll_fd_open(struct loop *l, int fd, void (*fn)(void *ctx), void *ctx, struct poll_fd **ret)
 {
-    return -ENOTSUP;
+    struct poll_fd *p = new_handle(sizeof *p);
+
+    ready_init(&p->ready, l, on_fd_ready);
+    p->fn = fn;
+    p->ctx = ctx;
+    loop_sim_count(l, 1);
+    postgres_sim_watch(fd, &p->ready);
+    *ret = p;
+    return 0;
 }
 
 void poll_fd_close(struct poll_fd *p)
 {
+    ready_cancel(&p->ready);
+    postgres_sim_unwatch(&p->ready);
+    loop_sim_count(p->ready.loop, -1);
 }
 
 /* ---- a thread -------------------------------------------------------------------------------- */
@@ -349,7 +374,7 @@ void thread_join(struct thread *t)
     }
 }
 
-/* ---- a loop inside the loop: only with a database server, which the simulation has not ------------ */
+/* ---- a loop inside the loop: only with an admin port, which the simulation has not ----------------- */
 
 int inner_loop_open(struct loop *outer, struct inner_loop **ret)
 {

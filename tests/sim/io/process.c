@@ -39,6 +39,7 @@ struct fiber {
     int64_t wait_no; /* a wake that is planned for an earlier wait is void */
     bool waiting, woken, ended;
     void *fake_stack; /* ASan's */
+    void *local;
 };
 
 struct process {
@@ -198,6 +199,13 @@ bool fiber_ended(const struct fiber *f)
 struct fiber *fiber_current(void)
 {
     return running;
+}
+
+void **fiber_local(void)
+{
+    static void *of_the_world;
+
+    return running ? &running->local : &of_the_world;
 }
 
 struct process *process_current(void)

@@ -109,6 +109,7 @@ int __wrap_pthread_mutex_unlock(pthread_mutex_t *m);
 int __wrap_pthread_mutex_destroy(pthread_mutex_t *m);
 int __wrap_pthread_cond_init(pthread_cond_t *c, const pthread_condattr_t *attr);
 int __wrap_pthread_cond_signal(pthread_cond_t *c);
+int __wrap_pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m);
 int __wrap_pthread_cond_timedwait(pthread_cond_t *c, pthread_mutex_t *m, const struct timespec *until);
 int __wrap_pthread_cond_destroy(pthread_cond_t *c);
 
@@ -154,17 +155,29 @@ int __wrap_pthread_cond_signal(pthread_cond_t *c)
     return 0;
 }
 
+static bool wait_until(struct condition *c, pthread_mutex_t *m, int64_t until)
+{
+    bool woken;
+
+    c->waits = fiber_current();
+    (void)__wrap_pthread_mutex_unlock(m);
+    woken = fiber_wait(until);
+    c->waits = NULL;
+    (void)__wrap_pthread_mutex_lock(m);
+    return woken;
+}
+
+int __wrap_pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m)
+{
+    (void)wait_until((struct condition *)c, m, INT64_MAX);
+    return 0;
+}
+
 int __wrap_pthread_cond_timedwait(pthread_cond_t *c, pthread_mutex_t *m, const struct timespec *until)
 {
     int64_t ms = until->tv_sec * 1000 + until->tv_nsec / 1000000;
-    bool woken;
 
-    ((struct condition *)c)->waits = fiber_current();
-    (void)__wrap_pthread_mutex_unlock(m);
-    woken = fiber_wait(world_now() + (ms - world_boot()));
-    ((struct condition *)c)->waits = NULL;
-    (void)__wrap_pthread_mutex_lock(m);
-    return woken ? 0 : ETIMEDOUT;
+    return wait_until((struct condition *)c, m, world_now() + (ms - world_boot())) ? 0 : ETIMEDOUT;
 }
 
 int __wrap_pthread_cond_destroy(pthread_cond_t *c)

@@ -105,6 +105,11 @@ int64_t world_wall(void)
     return world.t + world.wall_offset;
 }
 
+int64_t world_true_wall(void)
+{
+    return world.t + WALL_OFFSET;
+}
+
 int64_t world_boot(void)
 {
     return world.t - world.boot_offset;

@@ -12,6 +12,7 @@
  *   file_watch_sim.c    common/io/file_watch.h
  *   proc_sim.c          common/io/proc.h: programs are functions of the world
  *   disk_sim.c          SQLite's file layer in memory: locks, failing disks, power cuts
+ *   postgres_sim.c      a real PostgreSQL server: its answers come in the world's time, connections break
  *   system_sim.c        clocks, random numbers, sleeping, locks of the services
  *
  * There is one world in a program. Handles of the simulated io are never freed: a run ends with its program.
@@ -39,8 +40,9 @@ void world_run(int64_t until);
 
 /* ---- the machine's clocks -------------------------------------------------------------------- */
 
-int64_t world_wall(void); /* as the machine's wall clock reads now */
-int64_t world_boot(void); /* ms since the machine started */
+int64_t world_wall(void);      /* as the machine's wall clock reads now */
+int64_t world_true_wall(void); /* as another machine's does, which nobody sets */
+int64_t world_boot(void);      /* ms since the machine started */
 const char *world_boot_id(void);
 void world_step_wall(int64_t ms);
 /* The machine starts anew at the true time @t. Its processes are not touched. */
@@ -103,6 +105,8 @@ void fiber_wake(struct fiber *f);
 /* A thread of the process that runs. */
 struct fiber *fiber_start(void (*fn)(void *ctx), void *ctx);
 bool fiber_ended(const struct fiber *f);
+/* A pointer of its own, NULL at first, for each fiber and for the world. */
+void **fiber_local(void);
 /* The loop of the process; set by loop_sim.c. */
 void process_set_loop(struct process *p, struct loop *l);
 struct loop *process_loop(const struct process *p);
