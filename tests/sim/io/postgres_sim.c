@@ -236,6 +236,7 @@ static void serve(struct link *l)
     n_commits += l->wrote;
     if (l->notifies)
         look_soon();
+    l->notifies = l->wrote = false;
     maybe_cut(l);
     l->arrives_at = l->broken ? world_now() : comes_at();
     if (l->waits)
@@ -271,14 +272,25 @@ static void hold_limits(void *ctx, int64_t a)
 
 /* ---- libpq: sending -------------------------------------------------------------------------- */
 
-/* In a pipeline the statements leave together, with its end. @sql: NULL, or the text. */
+/* @sql: NULL, or the text. */
+static void note(struct link *l, bool is_end, const char *sql)
+{
+    l->ends = l->ends || is_end || (sql && (strstr(sql, "COMMIT") || strstr(sql, "ROLLBACK")));
+    l->notifies = l->notifies || (sql && strstr(sql, "NOTIFY"));
+    l->wrote = l->wrote || (sql && strstr(sql, "NOTIFY zapkeep_state")); /* postgres/transactions.c */
+}
+
+/* In a pipeline the statements leave together, with its end. */
 static void travel(PGconn *conn, bool is_end, const char *sql)
 {
     struct link *l = link_of(conn);
     int64_t ms;
 
     postgres_server_set_clock();
-    if (!l || (PQpipelineStatus(conn) != PQ_PIPELINE_OFF && !is_end))
+    if (!l)
+        return;
+    note(l, is_end, sql);
+    if (PQpipelineStatus(conn) != PQ_PIPELINE_OFF && !is_end)
         return;
     process_step();
     maybe_cut(l);
@@ -287,9 +299,6 @@ static void travel(PGconn *conn, bool is_end, const char *sql)
         (void)fiber_wait(world_now() + ms);
     postgres_server_set_clock();
     l->state = LINK_SENT;
-    l->ends = is_end || (sql && (strstr(sql, "COMMIT") || strstr(sql, "ROLLBACK")));
-    l->notifies = sql && strstr(sql, "NOTIFY");
-    l->wrote = sql && strstr(sql, "NOTIFY zapkeep_state"); /* postgres/transactions.c */
 }
 
 int __real_PQsendQuery(PGconn *conn, const char *sql);
@@ -318,7 +327,7 @@ int __wrap_PQsendQuery(PGconn *conn, const char *sql)
 int __wrap_PQsendQueryParams(PGconn *conn, const char *sql, int n, const Oid *types,
                              const char *const *values, const int *lengths, const int *formats, int format)
 {
-    travel(conn, false, NULL);
+    travel(conn, false, sql);
     return __real_PQsendQueryParams(conn, sql, n, types, values, lengths, formats, format);
 }
 
@@ -346,6 +355,7 @@ int __wrap_PQflush(PGconn *conn)
 {
     struct link *l = link_of(conn);
     int r = __real_PQflush(conn);
+    bool ends;
 
     while (l && r > 0 && poll_one(PQsocket(conn), POLLIN | POLLOUT, REAL_LIMIT_MS) > 0 &&
            PQconsumeInput(conn) != 0)
@@ -353,7 +363,9 @@ int __wrap_PQflush(PGconn *conn)
     if (!l || r != 0 || l->state != LINK_SENT || l->broken)
         return r;
     serve(l);
-    if (l->ends)
+    ends = l->ends;
+    l->ends = false;
+    if (ends)
         serve_blocked();
     return r;
 }
