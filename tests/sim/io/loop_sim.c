@@ -1,11 +1,11 @@
 /* common/io/loop.h on the stepped clock. Callbacks run in the order in which they became ready. */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 
 #include "common/base/mem.h"
 #include "common/io/inner_loop.h"
 #include "tests/sim/io/loop_sim.h"
-#include "tests/sim/io/postgres_sim.h"
 
 struct loop {
     struct process *process;
@@ -311,9 +311,23 @@ void wakeup_close(struct wakeup *w)
 
 struct poll_fd {
     struct ready ready;
+    int fd;
     void (*fn)(void *ctx);
     void *ctx;
+    struct poll_fd *next;
 };
+
+static struct poll_fd *fds;
+
+void loop_sim_look_at_fds(void)
+{
+    for (struct poll_fd *p = fds; p; p = p->next) {
+        struct pollfd look = { .fd = p->fd, .events = POLLIN };
+
+        if (loop_sim_lives(p->ready.loop) && poll(&look, 1, 0) > 0)
+            ready_post(&p->ready);
+    }
+}
 
 static void on_fd_ready(struct ready *r)
 {
@@ -330,15 +344,21 @@ int poll_fd_open(struct loop *l, int fd, void (*fn)(void *ctx), void *ctx, struc
     p->fn = fn;
     p->ctx = ctx;
     loop_sim_count(l, 1);
-    postgres_sim_watch(fd, &p->ready);
+    p->fd = fd;
+    p->next = fds;
+    fds = p;
     *ret = p;
     return 0;
 }
 
 void poll_fd_close(struct poll_fd *p)
 {
+    struct poll_fd **at = &fds;
+
+    while (*at != p)
+        at = &(*at)->next;
+    *at = p->next;
     ready_cancel(&p->ready);
-    postgres_sim_unwatch(&p->ready);
     loop_sim_count(p->ready.loop, -1);
 }
 

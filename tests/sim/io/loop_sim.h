@@ -23,3 +23,5 @@ bool loop_sim_lives(const struct loop *l);
 void loop_sim_signal(struct loop *l, int signum);
 /* Handles that must be closed before the loop is. */
 void loop_sim_count(struct loop *l, int n);
+/* Called by the world: descriptors that are readable now have their turn. */
+void loop_sim_look_at_fds(void);

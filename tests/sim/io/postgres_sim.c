@@ -64,13 +64,6 @@ static int64_t n_commits;
 static enum postgres_fault fault;
 static int64_t fault_ms;
 
-struct watch {
-    int fd;
-    struct ready *ready;
-    struct watch *next;
-};
-static struct watch *watches;
-
 /* Of a process, as its memory would have it (common/store/waiting.c). */
 struct hurry {
     const struct process *process;
@@ -156,45 +149,17 @@ static void maybe_cut(struct link *l)
 
 /* ---- notifications --------------------------------------------------------------------------- */
 
-void postgres_sim_watch(int fd, struct ready *r)
+static void look_at_fds(void *ctx, int64_t a)
 {
-    struct watch *w = new_thing(sizeof *w);
-
-    *w = (struct watch){ .fd = fd, .ready = r, .next = watches };
-    watches = w;
-}
-
-void postgres_sim_unwatch(const struct ready *r)
-{
-    for (struct watch **at = &watches; *at; at = &(*at)->next) {
-        struct watch *w = *at;
-
-        if (w->ready != r)
-            continue;
-        *at = w->next;
-        free(w);
-        return;
-    }
-}
-
-/* Returns 1, 0 (nothing after @real_ms), or -1. */
-static int poll_one(int fd, short events, int real_ms);
-
-static void look_at_watches(void *ctx, int64_t a)
-{
-    for (const struct watch *w = watches, *next; w; w = next) {
-        next = w->next;
-        if (loop_sim_lives(w->ready->loop) && poll_one(w->fd, POLLIN, 0) > 0)
-            ready_post(w->ready);
-    }
+    loop_sim_look_at_fds();
 }
 
 static void look_soon(void)
 {
     if (file_watch_sim_silent)
         return;
-    world_at(world_now() + 1 + world_draw(3), look_at_watches, NULL, 0);
-    world_at(world_now() + 20, look_at_watches, NULL, 0);
+    world_at(world_now() + 1 + world_draw(3), look_at_fds, NULL, 0);
+    world_at(world_now() + 20, look_at_fds, NULL, 0);
 }
 
 /* ---- the server's side ----------------------------------------------------------------------- */
@@ -204,6 +169,7 @@ int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
 int __real_PQisBusy(PGconn *conn);
 int __wrap_PQisBusy(PGconn *conn);
 
+/* Returns 1, 0 (nothing after @real_ms), or -1. */
 static int poll_one(int fd, short events, int real_ms)
 {
     struct pollfd p = { .fd = fd, .events = events };

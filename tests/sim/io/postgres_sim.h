@@ -51,12 +51,6 @@ enum postgres_fault {
 void postgres_sim_fail(enum postgres_fault fault, int64_t ms);
 void postgres_sim_heal(void);
 
-/* ---- for loop_sim.c: descriptors of notifications -------------------------------------------- */
-
-struct ready;
-void postgres_sim_watch(int fd, struct ready *r);
-void postgres_sim_unwatch(const struct ready *r);
-
 /* ---- between the two files ------------------------------------------------------------------- */
 
 /* The server's clock is the world's now. */
