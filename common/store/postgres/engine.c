@@ -8,7 +8,6 @@
 #include "common/store/postgres/event_log.h"
 #include "common/store/postgres/event_scan.h"
 #include "common/store/postgres/move.h"
-#include "common/store/postgres/pipeline.h"
 #include "common/store/postgres/problem.h"
 #include "common/store/postgres/report.h"
 #include "common/store/postgres/role.h"

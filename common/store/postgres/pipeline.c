@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "common/store/postgres/wire.h"
-
 void pg_pipeline_begin(struct pg_pipeline *p, struct pg_db *d)
 {
     *p = (struct pg_pipeline){ .d = d, .r = pg_may_send(d) };
@@ -85,19 +83,4 @@ void pg_pipeline_fini(struct pg_pipeline *p)
     for (int i = 0; i < PG_PIPELINE_MAX; i++)
         PQclear(p->results[i]);
     p->n = 0;
-}
-
-/* A pipeline of nothing: the server answers its end, and begins no transaction for it. */
-int pg_ping(struct db *db)
-{
-    struct pg_db *d = pg_db(db);
-    struct pg_pipeline p;
-    int r;
-
-    if (d->wire->owner)
-        return 0;
-    pg_pipeline_begin(&p, d);
-    r = pg_pipeline_run(&p, PG_ANSWER_MS);
-    pg_pipeline_fini(&p);
-    return r == -EAGAIN ? 0 : r;
 }

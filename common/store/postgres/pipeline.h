@@ -28,5 +28,3 @@ int pg_pipeline_run(struct pg_pipeline *p, int limit_ms);
 /* Number in the first row of result @i, 0: there is none. */
 int64_t pg_pipeline_int(const struct pg_pipeline *p, int i);
 void pg_pipeline_fini(struct pg_pipeline *p);
-/* db_ping() */
-int pg_ping(struct db *db);

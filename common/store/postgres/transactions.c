@@ -19,6 +19,7 @@
 
 #include "common/store/postgres/connection.h"
 #include "common/store/postgres/deferred.h"
+#include "common/store/postgres/pipeline.h"
 #include "common/store/postgres/wire.h"
 
 void pg_set_fence(struct db *db, const char *role, int64_t fence)
@@ -163,4 +164,19 @@ int pg_check_writable(struct db *db)
         return pg_commit(db);
     pg_rollback(db);
     return r;
+}
+
+/* A pipeline of nothing: the server answers its end, and begins no transaction for it. */
+int pg_ping(struct db *db)
+{
+    struct pg_db *d = pg_db(db);
+    struct pg_pipeline p;
+    int r;
+
+    if (d->wire->owner)
+        return 0;
+    pg_pipeline_begin(&p, d);
+    r = pg_pipeline_run(&p, PG_ANSWER_MS);
+    pg_pipeline_fini(&p);
+    return r == -EAGAIN ? 0 : r;
 }

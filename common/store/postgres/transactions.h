@@ -14,6 +14,7 @@ void pg_notify_as(struct db *db, const char *who);
 int pg_notify_fd(struct db *db, int *ret);
 int pg_notify_take(struct db *db);
 int pg_check_writable(struct db *db);
+int pg_ping(struct db *db);
 
 /* From now on every transaction of @db holds the row of @role, and fails with -EPERM unless its fence is @fence. */
 void pg_set_fence(struct db *db, const char *role, int64_t fence);
