@@ -227,20 +227,54 @@ static bool must_be_split(const struct commands *c, const struct forward_command
             cmd->verb == FORWARD_SKIP);
 }
 
-/* A command of each destination's own, in one transaction with the note that they stand for this one: a crash does not double them. */
-static int split(struct commands *c, const struct forward_command *cmd)
+struct names {
+    char at[FORWARD_PARTS_MAX][FORWARD_NAME_MAX];
+    int n;
+    const struct units *units;
+};
+
+/* Of more than fit, the next command drops the letters. */
+static int add_unconfigured(void *ctx, const struct forward_destination *row)
+{
+    struct names *names = ctx;
+
+    if (names->n < FORWARD_PARTS_MAX && !units_is_configured(names->units, row->name))
+        str_copy(str_from(row->name), names->at[names->n++], FORWARD_NAME_MAX);
+    return 0;
+}
+
+/* The destinations that a command is about: those of the configuration; letters that are to be dropped may be of another one. */
+static int names_for(struct commands *c, struct engine *e, const struct forward_command *cmd,
+                     struct names *ret)
 {
     const struct config *config = units_config(c->units);
-    int64_t now = app_wall_ms(c->app), parts[DESTINATIONS_MAX];
-    struct forward_command one = *cmd;
-    int r = db_begin(c->state->db);
 
-    for (int i = 0; r == 0 && i < config->n; i++) {
-        one.filter.destination = config->at[i]->name;
+    *ret = (struct names){ .n = config->n, .units = c->units };
+    for (int i = 0; i < config->n; i++)
+        str_copy(str_from(config->at[i]->name), ret->at[i], FORWARD_NAME_MAX);
+    return cmd->verb == FORWARD_DEAD_DROP
+               ? forward_destinations_each(engine_dead_letters(e)->db, add_unconfigured, ret)
+               : 0;
+}
+
+/* A command of each destination's own, in one transaction with the note that they stand for this one: a crash does not double them. */
+static int split(struct commands *c, struct engine *e, const struct forward_command *cmd)
+{
+    int64_t now = app_wall_ms(c->app), parts[FORWARD_PARTS_MAX];
+    struct forward_command one = *cmd;
+    struct names names;
+    int r = names_for(c, e, cmd, &names);
+
+    if (r == 0)
+        r = db_begin(c->state->db);
+    if (r != 0)
+        return r;
+    for (int i = 0; r == 0 && i < names.n; i++) {
+        one.filter.destination = names.at[i];
         r = forward_command_put(c->state->db, &one, now, &parts[i]);
     }
     if (r == 0)
-        r = forward_command_split(c->state->db, cmd->n, parts, config->n, now);
+        r = forward_command_split(c->state->db, cmd->n, parts, names.n, now);
     if (r == 0)
         r = db_commit(c->state->db);
     if (r != 0)
@@ -292,7 +326,7 @@ static int take(struct commands *c, struct engine *e, const struct forward_comma
 {
     struct outcome o = { 0 };
     bool splits = must_be_split(c, cmd);
-    int r = splits ? split(c, cmd) : apply(c, e, cmd, &o);
+    int r = splits ? split(c, e, cmd) : apply(c, e, cmd, &o);
 
     if (r == 0)
         r = engine_commit(e);

@@ -200,6 +200,17 @@ def test_forget_removes_a_destination_that_is_not_configured_any_more(stack, mak
     assert [r["destination"] for r in stack.cli_json("forward", "status")] == ["a"]
 
 
+def test_dead_letters_of_a_destination_that_is_not_configured_any_more_are_dropped_with_all(stack, make_backend):
+    gone, new = make_backend(lambda d: 422), make_backend(lambda d: 422)
+    start(stack, config=config(gone=gone), FORWARD_RETRY_SCHEDULE="0s")
+    post_events(stack, 2, ["a"])
+    wait_until("two are given up", lambda: len(dead(stack)) == 2)
+    restart(stack, config(new=new))
+    wait_until("the new one gives them up, too", lambda: len(dead(stack)) == 4)
+    stack.cli("forward", "dead", "drop", "--all", check=True)
+    assert dead(stack) == []
+
+
 # ---- where a destination starts ------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("since, want", [(None, range(11, 16)), ("beginning", range(1, 16)), ("8", range(8, 16)),
