@@ -18,7 +18,10 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     """On PostgreSQL: one server for the processes of pytest-xdist, started by the first."""
     if config.getoption("--store") == "postgresql" and not config.getoption("--collect-only"):
-        zk.Stack.stores = on_postgres.Stores(getattr(config, "workerinput", {}).get("stores"))
+        try:
+            zk.Stack.stores = on_postgres.Stores(getattr(config, "workerinput", {}).get("stores"))
+        except RuntimeError as e:
+            raise pytest.UsageError(str(e)) from e
 
 
 @pytest.hookimpl(optionalhook=True)
