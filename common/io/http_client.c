@@ -48,7 +48,8 @@ struct http_call {
     char error[CURL_ERROR_SIZE];
     struct buf answer;
     int64_t started_us;
-    bool too_big, cancelled;
+    int64_t leaves_by_us; /* 0: whenever it can */
+    bool too_big, cancelled, late;
     bool public_only, refused_private;
     void (*done)(void *ctx, const struct http_answer *answer);
     void *ctx;
@@ -103,6 +104,8 @@ static enum http_error error_of(const struct http_call *call, CURLcode code)
         return HTTP_E_TOO_BIG;
     if (call->refused_private && code != CURLE_OK)
         return HTTP_E_PRIVATE;
+    if (call->late)
+        return HTTP_E_TIMEOUT;
     switch (code) {
     case CURLE_OK:
         return is_http_status(status_of(call)) ? HTTP_OK : HTTP_E_BROKEN;
@@ -146,17 +149,26 @@ static int64_t retry_after_s(const char *value)
     return s < 0 ? -1 : clamp_retry_after(s);
 }
 
+/* curl counts from when the loop came to it, which may have waited for a database first. */
+static int64_t sent_ms(const struct http_call *call, int64_t took_ms)
+{
+    curl_off_t pretransfer = 0, total = 0;
+
+    (void)curl_easy_getinfo(call->easy, CURLINFO_PRETRANSFER_TIME_T, &pretransfer);
+    (void)curl_easy_getinfo(call->easy, CURLINFO_TOTAL_TIME_T, &total);
+    if (pretransfer <= 0 || call->late)
+        return -1;
+    return total > pretransfer ? took_ms - (total - pretransfer) / 1000 : took_ms;
+}
+
 static void read_answer(struct http_call *call, CURLcode code, struct http_answer *ret)
 {
     char *type = NULL;
-    curl_off_t pretransfer = 0;
     struct curl_header *header;
 
-    *ret = (struct http_answer){ .error = error_of(call, code), .retry_after_s = -1, .sent_ms = -1 };
-    (void)curl_easy_getinfo(call->easy, CURLINFO_PRETRANSFER_TIME_T, &pretransfer);
-    if (pretransfer > 0)
-        ret->sent_ms = pretransfer / 1000;
+    *ret = (struct http_answer){ .error = error_of(call, code), .retry_after_s = -1 };
     ret->took_ms = (clock_mono_us() - call->started_us) / 1000;
+    ret->sent_ms = sent_ms(call, ret->took_ms);
     if ((ret->error == HTTP_OK || ret->error == HTTP_E_TOO_BIG) && is_http_status(status_of(call)))
         ret->status = status_of(call);
     if (ret->error != HTTP_OK)
@@ -239,6 +251,20 @@ static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockad
     return call->refused_private ? CURL_SOCKET_BAD : http_driver_socket(call->client->driver, address);
 }
 
+/* The connection stands, and the request would leave now. */
+// NOLINTNEXTLINE(readability-non-const-parameter): curl's type has it so
+static int on_connected(void *ctx, char *ip, char *local_ip, int port, int local_port)
+{
+    struct http_call *call = ctx;
+
+    (void)ip;
+    (void)local_ip;
+    (void)port;
+    (void)local_port;
+    call->late = call->leaves_by_us > 0 && clock_mono_us() > call->leaves_by_us;
+    return call->late ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
 static struct http_call *new_call(struct http_client *c)
 {
     struct http_call *call = mem_zalloc(sizeof *call);
@@ -259,6 +285,8 @@ static struct http_call *new_call(struct http_client *c)
     (void)curl_easy_setopt(e, CURLOPT_WRITEDATA, call);
     (void)curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, on_open);
     (void)curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, call);
+    (void)curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, on_connected);
+    (void)curl_easy_setopt(e, CURLOPT_PREREQDATA, call);
     (void)curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, http_driver_close_socket);
     (void)curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, c->driver);
     return call;
@@ -291,6 +319,8 @@ int http_call(struct http_client *c, const struct http_request *req,
     call->ctx = ctx;
     call->public_only = req->public_only;
     call->started_us = clock_mono_us();
+    call->leaves_by_us =
+        req->once && req->connect_timeout_ms > 0 ? call->started_us + req->connect_timeout_ms * 1000 : 0;
     call->answer.max = (size_t)(req->answer_bytes_max ? req->answer_bytes_max : HTTP_ANSWER_BYTES_MAX);
     r = buf_add(&call->body, req->body.p, req->body.n);
     if (r == 0)

@@ -21,7 +21,8 @@ struct http_request {
     int64_t answer_bytes_max;               /* 0: the default above */
     const char *unix_socket; /* path of a Unix socket to connect to instead, or NULL (docker) */
     bool once; /* it asks for something to be done: never sent again by itself, as libcurl does with a request
-                  for which a kept connection has died; so it has a connection of its own */
+                  for which a kept connection has died; so it has a connection of its own. It has left within
+                  connect_timeout_ms of http_call(), or never does, however long the loop was busy */
     bool http2;       /* try HTTP/2: ALPN over https, prior knowledge never */
     bool public_only; /* no connection to an address that is private, loopback, link-local, multicast …: for a
                          target that no operator wrote. Checked on the resolved address. All calls of one

@@ -495,6 +495,33 @@ static void an_answer_that_is_not_http_is_no_fault_of_the_url(void **state)
     }
 }
 
+/* The loop waits for a database between the call and its own next turn. */
+static void call_late(struct world *w, struct http_request req)
+{
+    char url[64];
+
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%d/", http_server_port(w->server));
+    req.url = url;
+    req.method = "POST";
+    w->seen_path[0] = '\0';
+    assert_int_equal(http_call(w->client, &req, on_answer, w, NULL), 0);
+    (void)usleep(100 * 1000);
+    (void)loop_run(w->loop);
+}
+
+static void a_request_of_a_loop_that_was_busy_left_later_or_never(void **state)
+{
+    struct world *w = *state;
+
+    call_late(w, (struct http_request){ .once = true });
+    assert_int_equal(w->answer.error, HTTP_OK);
+    assert_true(w->answer.sent_ms >= 100 && w->answer.sent_ms <= w->answer.took_ms);
+    call_late(w, (struct http_request){ .once = true, .connect_timeout_ms = 50 });
+    assert_int_equal(w->answer.error, HTTP_E_TIMEOUT);
+    assert_int_equal(w->answer.sent_ms, -1);
+    assert_string_equal(w->seen_path, ""); /* the server saw nothing of it */
+}
+
 static void each_failure_has_its_name(void **state)
 {
     struct world *w = *state;
@@ -607,6 +634,7 @@ int main(void)
         TEST(what_must_go_out_once_goes_out_once),
         TEST(an_answer_that_is_not_http_is_no_fault_of_the_url),
         TEST(each_failure_has_its_name),
+        TEST(a_request_of_a_loop_that_was_busy_left_later_or_never),
         TEST(a_url_or_header_with_a_line_break_is_refused),
         TEST(cancelling_is_told_once),
         TEST(a_port_in_use_is_said),
