@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -228,7 +229,7 @@ int app_open(const struct app_spec *spec, const struct app_start *start, void *s
     (void)umask(0027); /* stores, journals, locks and logs hold people's messages, names and phones */
     boot_log(spec, settings);
     store_share_connection(spec->shares_connection);
-    store_set_password(((const struct app_settings *)settings)->store_password);
+    store_set_password(((const struct app_settings *)settings)->store_password, getenv(STORE_PASSWORD_FILE));
     store_role_set_lease(((const struct app_settings *)settings)->role_lease_ms);
     a = mem_zalloc(sizeof *a);
     if (!a) {

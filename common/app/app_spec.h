@@ -13,12 +13,14 @@
 #include "common/base/rng.h"
 #include "common/base/settings.h"
 
+#define STORE_PASSWORD_FILE "ZAPKEEP_STORE_PASSWORD_FILE" /* in the environment */
+
 /* Settings every program has (table app_settings): ZAPKEEP_DATA_DIR, ZAPKEEP_BUS_IN, ZAPKEEP_BUS_OUT,
  * ZAPKEEP_BUS_FEED, ZAPKEEP_LOG, ZAPKEEP_LOG_FORMAT. */
 struct app_settings {
     const char *data_dir;
     const char *store;          /* ZAPKEEP_STORE; "": data_dir */
-    const char *store_password; /* ZAPKEEP_STORE_PASSWORD, or _FILE */
+    const char *store_password; /* ZAPKEEP_STORE_PASSWORD, or STORE_PASSWORD_FILE */
     int64_t role_lease_ms;      /* ZAPKEEP_ROLE_LEASE */
     const char *bus_in, *bus_out, *bus_feed;
     const char *bus_cert, *bus_ca; /* for tls+tcp:// */

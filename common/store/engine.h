@@ -99,14 +99,15 @@ struct engine {
     int (*open_log)(const char *where, struct event_log **ret, int64_t *ret_pid);
     int (*open_log_reader)(const char *where, struct db **ret);
     /* store_upgrade(), store_schema() */
-    void (*share_connection)(bool on);          /* NULL: there is no connection to share */
-    void (*set_password)(const char *password); /* NULL: there are no passwords */
-    bool (*has_password)(const char *where);    /* likewise */
+    void (*share_connection)(bool on);                            /* NULL: there is no connection to share */
+    void (*set_password)(const char *password, const char *file); /* NULL: there are no passwords */
+    bool (*has_password)(const char *where);                      /* likewise */
     int (*upgrade)(const char *where);
     int (*schema)(const char *where, int *ret_is, int *ret_known);
     const char *(*display)(const char *where, char *ret, size_t n);
     int (*report)(const char *where, unsigned parts, store_report_fn on_line, void *ctx);
-    const char *(*part)(const char *file); /* store_part() */
+    const char *(*part)(const char *file);             /* store_part() */
+    void (*problem_detail)(int r, const char *detail); /* NULL: it has none */
     const char *(*problem)(const char *where, const char *part, int r, char *ret, size_t n);
     int64_t (*other_bytes)(const char *where);
 

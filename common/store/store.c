@@ -41,9 +41,9 @@ bool store_has_password(const char *where)
     return store_is_server(where) && postgres_engine.has_password(where);
 }
 
-void store_set_password(const char *password)
+void store_set_password(const char *password, const char *file)
 {
-    postgres_engine.set_password(password);
+    postgres_engine.set_password(password, file);
 }
 
 void store_share_connection(bool on)
@@ -107,6 +107,11 @@ const char *store_part(const char *where, const char *part)
 const char *db_problem(const char *where, const char *part, int r, char *ret, size_t n)
 {
     return engine_of(where)->problem(where, part, r, ret, n);
+}
+
+void db_problem_detail(int r, const char *detail)
+{
+    postgres_engine.problem_detail(r, detail);
 }
 
 int64_t db_other_bytes(const char *where)

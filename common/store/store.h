@@ -29,8 +29,9 @@ int store_schema(const char *where, int *ret_is, int *ret_known);
 int store_report(const char *where, unsigned parts, store_report_fn on_line, void *ctx);
 /* Does the address itself hold a password? */
 bool store_has_password(const char *where);
-/* The password of a database server, kept by reference; "": libpq's own ways (.pgpass). For all connections. */
-void store_set_password(const char *password);
+/* The password of a database server; "": libpq's own ways (.pgpass). @file: NULL, or where it was read from, which is read anew for each
+ * connection. For all connections; both are kept by reference. */
+void store_set_password(const char *password, const char *file);
 
 /* Opens or creates the state with its schema. Returns 0, or a negative: -EACCES, -ENOENT (no such folder), -EROFS,
  * -ENOSPC, -EBADMSG (not a database), -EPROTONOSUPPORT (written by a newer zapkeep). */
@@ -60,6 +61,8 @@ const char *store_part(const char *where, const char *part);
  * and names the next step: "…/state.db was written by a newer zapkeep (schema 99, this one knows 7): start that
  * version". Returns @ret. */
 const char *db_problem(const char *where, const char *part, int r, char *ret, size_t n);
+/* For a failure of a database that another thread had: @detail is what its db_error() said. Then db_problem() in this thread. */
+void db_problem_detail(int r, const char *detail);
 /* Bytes of the store besides the events themselves, as far as they stand on a disk of this machine. */
 int64_t db_other_bytes(const char *where);
 /* "3.40.1": the SQLite that is linked. */

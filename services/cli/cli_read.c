@@ -1,6 +1,7 @@
 /* Reading the settings of a command. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/base/mem.h"
@@ -68,7 +69,7 @@ int cli_read(const struct cli_command *cmd, const struct setting *own, int argc,
         s->config = NULL;
         s->own = own;
         r = bus_settings_complete(&s->app, &problem);
-        store_set_password(s->app.store_password);
+        store_set_password(s->app.store_password, getenv(STORE_PASSWORD_FILE));
         if (r == 0)
             code = which_bridge(s, table, ret_args, strncmp(cmd->name, "session ", strlen("session ")) == 0);
         if (r == 0 && code == EXIT_GO_ON)

@@ -29,8 +29,10 @@ struct status_report {
 static void report_writable(const struct status_report *r, const struct committer_status *was,
                             const struct committer_status *s)
 {
+    bool of_server = store_is_server(r->store);
     char problem[512];
 
+    db_problem_detail(s->result, s->detail); /* the commit thread had it */
     if (s->fatal && !was->fatal && s->result == -ESTALE)
         log_error(
             "event-log-replaced",
@@ -45,12 +47,11 @@ static void report_writable(const struct status_report *r, const struct committe
                   "log at the next start",
                   KS("error", s->detail));
     else if (s->result != 0 && was->result != s->result)
-        log_error("event-log-failed",
-                  "the event log cannot be written; webhooks are answered 503 until it can",
-                  KS("error", store_is_server(r->store)
-                                  ? db_problem(r->store, EVENTS_DB_FILE, s->result, problem, sizeof problem)
+        log_error(
+            "event-log-failed", "the event log cannot be written; webhooks are answered 503 until it can",
+            KS("error", of_server ? db_problem(r->store, EVENTS_DB_FILE, s->result, problem, sizeof problem)
                                   : err_text(s->result)),
-                  KS("detail", s->detail));
+            KS("detail", of_server ? "" : s->detail)); /* db_problem() has it at its end */
     else if (s->result == 0 && was->result != 0)
         log_info("event-log-works", "the event log can be written again", KI("head", s->head));
 }

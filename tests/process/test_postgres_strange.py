@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+import secrets_watch
 from on_postgres import init, use
 from zk import wait_until, webhook
 
@@ -169,3 +170,43 @@ def test_a_user_who_may_make_no_schema_is_told_so_and_works_in_those_that_he_is_
         assert stack.post(webhook(name, message_id=name))[0] == 200
     assert stack.cli("store", "status").returncode in (0, 1)
     assert [e["session"] for e in stack.events("--session", "Ä")] == ["Ä"]
+
+
+# ---- while the programs run -----------------------------------------------------------------------------------------
+
+OLD, NEW = secrets_watch.mark("an old password", "pg-old-5c1e77"), secrets_watch.mark("a new password", "pg-new-90af21")
+
+
+@pytest.fixture
+def with_password(server, make_stack, request):
+    """A stack whose user has a password, in a file."""
+    stack = use(server, make_stack, request)
+    stack.user, path = f"{stack.database}_user", f"{server.data}/pg_hba.conf"
+    with open(path) as f:
+        rules = f.read()
+    with open(path, "w") as f:
+        f.write(f"local all {stack.user} scram-sha-256\n" + rules)
+    server.sql(f"CREATE ROLE {stack.user} LOGIN PASSWORD '{OLD}'; ALTER DATABASE {stack.database} OWNER TO {stack.user}; SELECT pg_reload_conf()", "postgres")
+    stack.env.update(ZAPKEEP_STORE=stack.env["ZAPKEEP_STORE"].replace("zapkeep@", f"{stack.user}@"), ZAPKEEP_STORE_PASSWORD_FILE=stack.file("pw", OLD))
+    wait_until("the server has the rule", lambda: stack.cli("store", "init").returncode == 0 and
+               stack.cli("store", "status", ZAPKEEP_STORE_PASSWORD_FILE=stack.file("wrong", NEW)).returncode == 3)
+    yield stack
+    with open(path, "w") as f:
+        f.write(rules)
+
+
+def test_a_password_that_is_changed_while_programs_run(server, with_password):
+    stack = with_password
+    stack.sim("contract", "--sessions", "1")
+    stack.ingest()
+    monitor = stack.monitor(CHECK_INTERVAL="500ms")
+    stack.wait_session("demo-1", "connected")
+    assert stack.post(webhook(message_id="first"))[0] == 200
+    server.sql(f"ALTER ROLE {stack.user} PASSWORD '{NEW}';"
+               f" SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{stack.user}'", "postgres")
+    wait_until("the monitor says why", lambda: "refuses this user" in monitor.text() and "ZAPKEEP_STORE_PASSWORD_FILE" in monitor.text())
+    stack.file("pw", NEW + "\n")
+    wait_until("webhooks are taken", lambda: stack.post(webhook(message_id="second"))[0] == 200)
+    stack.control("POST", "/drop?share=1&code=428")
+    wait_until("the monitor sees it", lambda: stack.session("demo-1")["state"] == "disconnected")
+    assert monitor.running() and [e["message_id"] for e in stack.events() if e["message_id"]] == ["first", "second"]

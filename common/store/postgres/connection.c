@@ -9,21 +9,16 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/store/postgres/password.h"
 #include "common/store/waiting.h"
 
 #define HOSTS_MAX 8
-
-static const char *password = "";
-
-void pg_set_password(const char *value)
-{
-    password = value;
-}
 
 const char *pg_schema_of(enum pg_part part)
 {
@@ -316,6 +311,7 @@ static const char *default_port(void)
 static PGconn *start(const char *where, const struct target *t, const char *part)
 {
     const char *keys[16], *values[16];
+    char password[PG_PASSWORD_MAX];
     int n = 0;
 
 #define SET(key, value) (keys[n] = (key), values[n++] = (value))
@@ -333,7 +329,7 @@ static PGconn *start(const char *where, const struct target *t, const char *part
     }
     if (*t->port || *t->host || *t->hostaddr) /* else a list of the URI's ports would stand beside one host */
         SET("port", *t->port ? t->port : default_port());
-    if (*password)
+    if (*pg_password(password))
         SET("password", password);
     SET("client_encoding", "UTF8");
     SET(NULL, NULL);
@@ -379,6 +375,9 @@ static const char *find_state(const char *text, const char **ret_state)
     return NULL;
 }
 
+/* A connection of this process was made once. Then a refusal passes as an absence does: a password is changed, a database is put back. */
+static atomic_bool was_connected;
+
 /* Keeps why a connection failed. Returns -EACCES, -ENOENT (no such database) or -ENOTCONN. */
 static int keep_refusal(const char *text, char *ret_error, size_t n)
 {
@@ -389,13 +388,13 @@ static int keep_refusal(const char *text, char *ret_error, size_t n)
 
     if (!severity) {
         (void)snprintf(ret_error, n, "%.*s", (int)strcspn(text, "\n"), text);
-        return strstr(text, "no password supplied") ? -EACCES : -ENOTCONN;
+        return !was_connected && strstr(text, "no password supplied") ? -EACCES : -ENOTCONN;
     }
     rest = state + STATE_BYTES;
     (void)snprintf(ret_error, n, "%.*s" PG_SQLSTATE "%.*s%.*s", (int)(severity - text), text, STATE_BYTES,
                    state, (int)strcspn(rest, "\n"), rest);
     r = code_of(state);
-    return r == -EACCES || r == -ENOENT ? r : -ENOTCONN;
+    return !was_connected && (r == -EACCES || r == -ENOENT) ? r : -ENOTCONN;
 }
 
 #define OLDEST_SERVER 150000 /* 15 */
@@ -423,6 +422,7 @@ static int try_target(const char *where, const struct target *t, const char *par
         r = check_kind(conn, ret_error, n);
     if (r == 0 && PQsetnonblocking(conn, 1) == 0) {
         (void)PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
+        was_connected = true;
         *ret = conn;
         return 0;
     }

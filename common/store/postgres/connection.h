@@ -96,6 +96,3 @@ int pg_lost(struct pg_db *d, const char *why);
 void pg_keep_error(struct pg_db *d, const char *text);
 /* For wire.c; @part: of the session's name. Returns as pg_connect(). */
 int pg_connect_any(const char *where, const char *part, PGconn **ret, char *ret_error, size_t n);
-
-/* Kept by reference; "": libpq's own ways (.pgpass). */
-void pg_set_password(const char *value);

@@ -8,6 +8,7 @@
 #include "common/store/postgres/event_log.h"
 #include "common/store/postgres/event_scan.h"
 #include "common/store/postgres/move.h"
+#include "common/store/postgres/password.h"
 #include "common/store/postgres/problem.h"
 #include "common/store/postgres/report.h"
 #include "common/store/postgres/role.h"
@@ -177,6 +178,7 @@ const struct engine postgres_engine = {
     .display = pg_display,
     .report = pg_report,
     .part = pg_part_name,
+    .problem_detail = pg_problem_keep,
     .problem = pg_problem,
     .other_bytes = other_bytes,
     .move_open = pg_move_open,

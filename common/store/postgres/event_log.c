@@ -354,6 +354,7 @@ static int resolve(struct pg_log *l, int64_t *ret_head)
 {
     int64_t until_ms = mono_ms() + RESOLVE_MS;
     int64_t wanted = l->batch_id;
+    char why[sizeof l->error];
 
     (void)fail(l, -ENOTCONN);
     while (mono_ms() < until_ms && store_wait_ms(1) > 0) {
@@ -371,7 +372,9 @@ static int resolve(struct pg_log *l, int64_t *ret_head)
             break;
         (void)fail(l, -ENOTCONN);
     }
-    (void)snprintf(l->error, sizeof l->error, "the connection broke during a commit that did not happen");
+    (void)snprintf(why, sizeof why, "the connection broke during a commit that did not happen; %.170s",
+                   l->error);
+    (void)snprintf(l->error, sizeof l->error, "%s", why);
     return -ENOTCONN;
 }
 

@@ -67,6 +67,9 @@ const char *pg_part_name(const char *file)
     return "the database";
 }
 
+#define REFUSED                                                                                            \
+    "refuses this user: check the user's name, its password (.pgpass or ZAPKEEP_STORE_PASSWORD_FILE) and " \
+    "its rights"
 #define POOLED                                                                                             \
     "is behind a pooler that gives one session to several: set pool_mode = session in pgbouncer, or name " \
     "the server itself"
@@ -88,6 +91,8 @@ static const struct {
     { "session is read-only",
       "is read-only: a standby, or default_transaction_read_only is on; list all its servers in "
       "ZAPKEEP_STORE, or turn that off" },
+    { "no password supplied", REFUSED },
+    { PG_SQLSTATE "28P01", REFUSED },
     { PG_SQLSTATE "3D000",
       "has no database of this name: CREATE DATABASE, or correct the name in ZAPKEEP_STORE" },
     { PG_SQLSTATE "42501", "gives this user too few rights: ALTER DATABASE … OWNER TO the user of "
@@ -125,9 +130,7 @@ const char *pg_problem(const char *where, const char *part, int r, char *ret, si
         const char *text;
     } rows[] = {
         { -ENOTCONN, "does not answer: check that the server runs and can be reached from here" },
-        { -EACCES, "refuses this user: check the user's name, its password (.pgpass or "
-                   "ZAPKEEP_STORE_PASSWORD_FILE) and "
-                   "its rights" },
+        { -EACCES, REFUSED },
         { -ENOENT, "has no tables of zapkeep: run zapkeep store init" },
         { -EPROTOTYPE, "was written by an older zapkeep: run zapkeep store upgrade" },
         { -EPROTONOSUPPORT, "was written by a newer zapkeep: start that version" },
