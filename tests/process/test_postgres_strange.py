@@ -81,6 +81,22 @@ def test_another_kind_of_server_is_no_database(make_stack, refuser):
         assert done.returncode == 3 and "does not answer" in done.stderr, done.stderr
 
 
+def test_an_address_that_is_not_understood_shows_no_password(make_stack):
+    stack = make_stack()
+    secret = secrets_watch.mark("a password in an address", "pg5ecret")
+    tails = ("%zz", "/x", "@x", "@/x", "/?x", "/x?y&z", "/@x", "[/", "%", "&%")
+    uris = [f"postgresql://zapkeep:{secret}{tail}@127.0.0.1:1/db" for tail in tails]
+    uris += [f"postgresql://zapkeep:x{tail}{secret}@127.0.0.1:1/db" for tail in ("/", "@", "@/", "%2", "/?", "/y?")]
+    uris += [f"postgresql://zapkeep:{secret}", f"postgresql://zapkeep@127.0.0.1:1/db?password={secret}%zz", f"postgresql://zapkeep@127.0.0.1:1/db?password=x&{secret}"]
+    for uri in uris:
+        done = stack.cli("sessions", ZAPKEEP_STORE=uri)
+        assert done.returncode == 3 and "not understood" in done.stderr and secret not in done.stderr, (uri, done.stderr)
+    for uri in ("postgresql://zapkeep@[::1]:1/db", f"postgresql://zapkeep:%40{secret}?#@127.0.0.1:1/db", "postgresql://127.0.0.1:1/db?user=zapkeep@server",
+                "postgresql://zapkeep@127.0.0.1:1,[::1]:1/db", "postgresql://%2Fnowhere/db", "postgresql://?host=127.0.0.1&port=1"):
+        done = stack.cli("sessions", ZAPKEEP_STORE=uri)
+        assert done.returncode == 3 and "does not answer" in done.stderr and secret not in done.stderr, (uri, done.stderr)
+
+
 # ---- databases ------------------------------------------------------------------------------------------------------
 
 def strange(server, make_stack, request, kind="", **settings):

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "common/base/clock.h"
+#include "common/store/postgres/address.h"
 #include "common/store/postgres/password.h"
 #include "common/store/waiting.h"
 
@@ -259,20 +260,16 @@ struct target {
     char host[256], hostaddr[64], port[16];
 };
 
-/* The hosts of the URI; one without a name when it names none (libpq's default). Returns how many, or 0: not a URI. */
+/* The hosts of the URI; one without a name when it names none (libpq's default). Returns how many, or -EINVAL. */
 static int targets_of(const char *where, struct target ret[HOSTS_MAX], char *ret_error, size_t n)
 {
-    char *problem = NULL;
-    PQconninfoOption *options = PQconninfoParse(where, &problem);
+    int r = pg_address_check(where, ret_error, n);
+    PQconninfoOption *options = r == 0 ? PQconninfoParse(where, NULL) : NULL;
     const char *host = NULL, *hostaddr = NULL, *port = NULL;
     int count = 0;
 
-    if (!options) {
-        (void)snprintf(ret_error, n, "%.*s", problem ? (int)strcspn(problem, "\n") : 0,
-                       problem ? problem : "");
-        PQfreemem(problem);
-        return 0;
-    }
+    if (!options)
+        return r != 0 ? r : -ENOMEM;
     for (PQconninfoOption *o = options; o->keyword; o++) {
         host = strcmp(o->keyword, "host") == 0 ? o->val : host;
         hostaddr = strcmp(o->keyword, "hostaddr") == 0 ? o->val : hostaddr;
@@ -441,11 +438,10 @@ int pg_connect_any(const char *where, const char *part, PGconn **ret, char *ret_
 {
     struct target targets[HOSTS_MAX] = { 0 };
     int count = targets_of(where, targets, ret_error, n);
-    int r = count > 0 ? 0 : -EINVAL;
+    int r = -ENOTCONN;
 
-    if (r != 0)
-        return r;
-    r = -ENOTCONN;
+    if (count < 0)
+        return count;
     for (int i = 0; r != 0 && i < count; i++) {
         int at = (first_target + i) % count;
 

@@ -7,6 +7,7 @@
 #include "common/base/err.h"
 #include "common/store/db.h"
 #include "common/store/forward.h"
+#include "common/store/postgres/address.h"
 #include "common/store/postgres/connection.h"
 
 static _Thread_local struct {
@@ -22,7 +23,9 @@ void pg_problem_keep(int r, const char *detail)
 
 const char *pg_display(const char *where, char *ret, size_t n)
 {
-    PQconninfoOption *options = PQconninfoParse(where, NULL);
+    char why[256];
+    PQconninfoOption *options =
+        pg_address_check(where, why, sizeof why) == 0 ? PQconninfoParse(where, NULL) : NULL;
     const char *host = NULL, *database = NULL, *service = NULL;
 
     for (PQconninfoOption *o = options; o && o->keyword; o++) {
