@@ -3,6 +3,7 @@
 import socket
 import struct
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -226,3 +227,39 @@ def test_a_password_that_is_changed_while_programs_run(server, with_password):
     stack.control("POST", "/drop?share=1&code=428")
     wait_until("the monitor sees it", lambda: stack.session("demo-1")["state"] == "disconnected")
     assert monitor.running() and [e["message_id"] for e in stack.events() if e["message_id"]] == ["first", "second"]
+
+
+# ---- what senders send ----------------------------------------------------------------------------------------------
+
+TEXTS = [r'"\u0000"', r'"a\u0000b"', r'"\ud800"', r'"\udc00x"', r'"\ud83d\ude00"', r'"\ufffe\uffff\ufdd0"', r'"\u0085\u200b\u202e"', r'"a\nb"', '"it\'s"',
+         r'"\\"', '"%"', '" "', '""', "null", "5", "[]", '"%s"' % ("x" * 129), '"%s"' % ("é" * 64), '"%s"' % ("x" * 5000)]
+BYTES = [b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\x00", b"\xe2\x82", b"\xf0\x9f\x92\xa9"]
+TIMES = ["0", "-1", "-5000000000000", "9223372036854775807", "9223372036854775808", "-9223372036854775808", "-9223372036854775809", "292277026596000",
+         "1e400", "-1e400", "1e18", "1.5", '"292277026596-12-04T15:30:07Z"', '"0001-01-01T00:00:00Z"', "null", "[]", "1700000000", '"1700000000000"']
+
+
+def strange_webhooks():
+    fields = ("sessionId", "eventType", "messageId", "error")
+
+    def body(n, at="1700000000000", **values):
+        text = {"sessionId": '"alpha"', "eventType": '"message.received"', "messageId": f'"M{n}"', "error": '""', **values}
+        return ('{"sessionId":%(sessionId)s,"eventType":%(eventType)s,"timestamp":' % text + at +
+                ',"data":{"messageId":%(messageId)s,"error":%(error)s}}' % text).encode()
+
+    bodies = [(field, text) for text in TEXTS for field in fields]
+    bodies = [body(n, **{field: text}) for n, (field, text) in enumerate(bodies)]
+    bodies += [body(n, **{field: '"z@"'}).replace(b"@", b) for n, (b, field) in enumerate((b, f) for b in BYTES for f in fields)]
+    return bodies + [body(n, at) for n, at in enumerate(TIMES)] + [body(0, error='"%s"' % ("A" * 900000))]
+
+
+def test_both_engines_answer_and_keep_the_same_whatever_is_sent(server, make_stack, request):
+    stacks = [make_stack(), init(use(server, make_stack, request))]
+    for stack in stacks:
+        stack.ingest()
+    bodies = strange_webhooks()
+    with ThreadPoolExecutor() as both:
+        answers = both.map(lambda stack: [stack.post(body)[0] for body in bodies], stacks)
+    for body, files, database in zip(bodies, *answers):
+        assert files == database and files in (200, 400), (files, database, body[:300])
+    files, database = ([{k: e[k] for k in e if k not in ("id", "at")} for e in stack.events()] for stack in stacks)
+    assert len(files) > 80 and files == database
