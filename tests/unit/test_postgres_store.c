@@ -285,20 +285,6 @@ static void test_two_writers_number_without_a_gap_and_know_each_others_events(vo
         event_log_close(log[i]);
 }
 
-static struct event_new event_of(int n, uint8_t digest[EVENT_DIGEST_BYTES])
-{
-    memset(digest, 0, EVENT_DIGEST_BYTES);
-    memcpy(digest, &n, sizeof n);
-    return (struct event_new){ .at = 1000,
-                               .type = STR_LIT("message.received"),
-                               .bridge = STR_LIT("main"),
-                               .session = STR_LIT("alpha"),
-                               .message_id = STR_LIT("M"),
-                               .body = STR_LIT("{}"),
-                               .key_time_ms = 2000,
-                               .key_digest = digest };
-}
-
 /* Adds events @from to @to as one commit; ret_seq[i] < 0: a duplicate of that seq. */
 static void commit_range(struct event_log *l, int from, int to, int64_t *ret_seq)
 {
@@ -308,7 +294,7 @@ static void commit_range(struct event_log *l, int from, int to, int64_t *ret_seq
 
     assert_int_equal(event_log_begin(l), 0);
     for (int i = 0; i <= to - from; i++) {
-        events[i] = event_of(from + i, digests[i]);
+        events[i] = test_store_event(from + i, digests[i]);
         assert_int_equal(event_log_add(l, &events[i], &results[i], &ret_seq[i]), 0);
     }
     assert_int_equal(event_log_commit(l), 0);
@@ -385,7 +371,7 @@ static void test_a_commit_that_did_not_arrive_is_a_no(void **state)
 {
     const char *where = test_store_of_server();
     uint8_t digest[EVENT_DIGEST_BYTES];
-    struct event_new e = event_of(1101, digest);
+    struct event_new e = test_store_event(1101, digest);
     struct event_log *log = NULL;
     int64_t seq = 0, head, pid = 0;
     int result = 0;

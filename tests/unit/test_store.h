@@ -42,10 +42,25 @@ static inline const char *test_store_of_server(void)
 
 static inline void test_store_psql(const char *uri, const char *sql)
 {
-    char command[600];
+    char command[1200];
 
     (void)snprintf(command, sizeof command, "psql -q -X '%s' -c \"%s\"", uri, sql);
     assert_int_equal(system(command), 0); /* NOLINT(cert-env33-c): a database of our own */
+}
+
+/* Event @n, whose key is in @digest. */
+static inline struct event_new test_store_event(int n, uint8_t digest[EVENT_DIGEST_BYTES])
+{
+    memset(digest, 0, EVENT_DIGEST_BYTES);
+    memcpy(digest, &n, sizeof n);
+    return (struct event_new){ .at = 1000,
+                               .type = STR_LIT("message.received"),
+                               .bridge = STR_LIT("main"),
+                               .session = STR_LIT("alpha"),
+                               .message_id = STR_LIT("M"),
+                               .body = STR_LIT("{}"),
+                               .key_time_ms = 2000,
+                               .key_digest = digest };
 }
 
 /* The state of a new store. */
