@@ -42,7 +42,7 @@ int alerts_clear(struct db *db, const char *name, const char *bridge, const char
 int alerts_each(struct db *db, const char *bridge, int (*on_row)(void *ctx, const struct alert_row *row),
                 void *ctx);
 
-/* One thing to tell one sink. */
+/* One change of an alert, for one sink. */
 struct alert_note {
     int64_t n; /* its place in the outbox: ascending */
     struct alert_row row;

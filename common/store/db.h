@@ -11,6 +11,11 @@
  *               SQLite 3.40.1 has the WAL-reset race, which needs a second writing connection. Busy
  *               timeout 10 s.
  *   forward.db  WAL, synchronous=NORMAL, one owner (forward.h).
+ *
+ * In a database each part is a schema: zapkeep_state, zapkeep_events, zapkeep_forward.
+ *
+ * A connection, and all that was opened with it, belongs to one thread at a time. A call may wait: for a disk or a lock up to
+ * 10 s, for a server up to 5 s, during which the things of waiting.h are served.
  */
 #pragma once
 
@@ -21,10 +26,21 @@
 
 struct db;
 
-/* Answers of this folder besides 0 and -errno. SQLite's codes become: BUSY/LOCKED -EAGAIN, FULL -ENOSPC,
- * READONLY -EROFS, IOERR -EIO (or -ENOSPC when the system says so; a failed fsync: db_sync_failed()),
- * CANTOPEN -ENOENT or -EACCES, CORRUPT/NOTADB -EBADMSG, NOMEM -ENOMEM, anything else -EPROTO (our mistake).
- * db_problem() (store.h) makes a sentence for an operator of each.
+/*
+ * Negatives of this folder; db_problem() (store.h) makes a sentence for an operator of each:
+ *
+ *              SQLite                            PostgreSQL
+ *   -EAGAIN    BUSY, LOCKED                      a lock, a deadlock or a statement took too long
+ *   -ENOSPC    FULL, or an IOERR of that cause   disk_full
+ *   -EROFS     READONLY                          a standby
+ *   -EIO       IOERR (a failed fsync:            io_error
+ *              db_sync_failed())
+ *   -EBADMSG   CORRUPT, NOTADB                   data_corrupted
+ *   -ENOTCONN  –                                 the connection is lost, or no server answers
+ *   -EPERM     –                                 another program has the role (role.h)
+ *   -EPROTO    anything else: our mistake
+ *
+ * The parts, for db_problem() and as the names of their files.
  */
 #define STATE_DB_FILE  "state.db"
 #define EVENTS_DB_FILE "events.db"
@@ -64,7 +80,7 @@ int db_notify_fd(struct db *db, int *ret);
  * connection is lost. */
 int db_notify_take(struct db *db);
 
-/* Words of the last failure, for a log line. */
+/* The text of the last failure, for a log line; until the next call with @db. */
 const char *db_error(const struct db *db);
 /* True from the first fsync that failed on, or since another file (or none) stands at the path: the
  * connection is of no use any more, open the file again. A commit into a file that is not in its place

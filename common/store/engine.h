@@ -61,9 +61,9 @@ struct engine {
     int (*bind_blob)(struct sql *q, int at, struct str s);
     int (*bind_null)(struct sql *q, int at);
     int (*next)(struct sql *q); /* SQL_ROW, 0 or -errno */
-    int (*run_to_end)(
-        struct sql *q); /* next() until it is not SQL_ROW; outside a transaction a write is committed */
-    void (*reset)(struct sql *q);
+    /* next() until it is not SQL_ROW; outside a transaction a write is committed. Returns 0 or -errno. */
+    int (*run_to_end)(struct sql *q);
+    void (*reset)(struct sql *q); /* it can be bound and run again */
     int64_t (*column_int)(const struct sql *q, int column);
     struct str (*column_text)(const struct sql *q, int column);
     struct str (*column_blob)(const struct sql *q, int column);
@@ -98,10 +98,11 @@ struct engine {
     int (*forward_checkpoint)(struct db *db, bool *ret_all);
     int (*open_log)(const char *where, struct event_log **ret, int64_t *ret_pid);
     int (*open_log_reader)(const char *where, struct db **ret);
-    /* store_upgrade(), store_schema() */
-    void (*share_connection)(bool on);                            /* NULL: there is no connection to share */
-    void (*set_password)(const char *password, const char *file); /* NULL: there are no passwords */
-    bool (*has_password)(const char *where);                      /* likewise */
+    /* NULL in SQLite's, which has neither a connection to share nor passwords. */
+    void (*share_connection)(bool on);
+    void (*set_password)(const char *password, const char *file);
+    bool (*has_password)(const char *where);
+
     int (*upgrade)(const char *where);
     int (*schema)(const char *where, int *ret_is, int *ret_known);
     const char *(*display)(const char *where, char *ret, size_t n);
@@ -111,9 +112,11 @@ struct engine {
     const char *(*problem)(const char *where, const char *part, int r, char *ret, size_t n);
     int64_t (*other_bytes)(const char *where);
 
+    /* Returns 0, MOVE_IN_USE or MOVE_NOT_EMPTY and its detail, or a negative of db_open_state() (move_side.h). */
     int (*move_open)(const char *where, enum move_role role, struct move_side **ret, char *ret_detail,
                      size_t n);
 
+    /* role.h */
     int (*crew_open)(const char *where, const char *kind, struct store_crew **ret);
     bool (*role_is_taken)(const char *where, const char *kind);
     int (*roles_each)(const char *where, int (*on_row)(void *ctx, const struct store_role_row *row),

@@ -1,8 +1,8 @@
 /*
- * The event log, events.db: append-only, dense seq from 1. Rows only.
+ * The event log: append-only, dense seq from 1. Rows only.
  *
- * The writer (struct event_log) belongs to webhook-ingest alone and is used from its commit thread. Readers
- * (struct event_reader) are anybody's; a read never holds a snapshot longer than one call.
+ * The writer (struct event_log) belongs to webhook-ingest alone and is used from its commit thread; several ingests write one log
+ * in a database. Readers (struct event_reader) are anybody's; a read never holds a snapshot longer than one call.
  */
 #pragma once
 
@@ -39,9 +39,9 @@ struct event_filter {
 };
 
 void event_reader_close(struct event_reader *r);
-/* Words of the last failure. */
+/* The text of the last failure, until the next call with @r. */
 const char *event_reader_error(const struct event_reader *r);
-/* True when events.db was removed or replaced since: open again. */
+/* True when the log was removed or replaced since, or the connection to it is lost: open again. */
 bool event_reader_is_stale(const struct event_reader *r);
 /* Its connection, for db_notify_fd(). */
 struct db *event_reader_db(struct event_reader *r);
@@ -86,10 +86,12 @@ int event_bounds(struct event_reader *r, int64_t *ret_oldest, int64_t *ret_head)
  * clock back. */
 int event_seq_at(struct event_reader *r, int64_t at_ms, int64_t *ret_seq);
 
-/* Authenticated but not decodable, newest first: kept, capped. */
+/* A webhook that was authenticated and could not be read: kept for a person, capped (events_log.h). */
 struct rejected {
     int64_t id, at, size;                     /* size: of the whole body */
     struct str bridge, reason, headers, body; /* body: or its beginning */
 };
+/* Newest first, at most @limit. A non-zero return of @on_row stops and is passed up; its texts live until it returns. Returns 0
+ * or -errno. */
 int event_read_rejected(struct event_reader *r, int limit,
                         int (*on_row)(void *ctx, const struct rejected *row), void *ctx);

@@ -1,9 +1,11 @@
 /*
- * Writing the event log. One process, one connection, one thread at a time: webhook-ingest's commit thread.
+ * Writing the event log, from one thread at a time: webhook-ingest's commit thread. A folder has one such process, a database any
+ * number.
  *
- *   event_log_begin → event_log_append × n, event_log_reject × n, event_log_prune → event_log_commit
+ *   event_log_begin → event_log_add × n, event_log_reject × n, event_log_prune → event_log_commit
  *
- * Nothing is in the log before event_log_commit() has returned 0; then it is on disk (WAL, synchronous=FULL).
+ * Nothing is in the log before event_log_commit() has returned 0; then it is on disk (WAL, synchronous=FULL; or as the server
+ * promises it, store_report()). Functions that return int return 0 or -errno unless a line says otherwise.
  */
 #pragma once
 
@@ -32,30 +34,31 @@ struct event_log;
 #define EVENT_REJECTED_BODY_MAX (64 * 1024)
 
 enum event_log_answer {
-    EVENT_LOG_TAKEN = 1, /* another process writes this log */
+    EVENT_LOG_TAKEN = 1, /* another process writes this log, which is in a folder */
     EVENT_DUPLICATE = 2, /* this event is in the log already */
 };
 
 /* Rolls an open transaction back, moves the WAL into the file if no reader is in the way. NULL is nothing. */
 void event_log_close(struct event_log *l);
 
-/* Words of the last failure, and whether an fsync failed: then stop: the state on disk is unknown. */
+/* The text of the last failure, until the next call with @l. */
 const char *event_log_error(const struct event_log *l);
+/* An fsync failed: what is on the disk is unknown, so the process has to end. Never with a database, whose server sees to that. */
 bool event_log_sync_failed(const struct event_log *l);
-/* Newest seq committed, 0: none. Oldest kept, 0: none. */
+/* Newest seq committed, 0: none. Oldest kept, 0: none. As far as this process knows: other ingests may have gone on. */
 int64_t event_log_head(const struct event_log *l);
 int64_t event_log_oldest(const struct event_log *l);
-/* The 8 hex digits in the ids of events appended now; another's after a backup was put back (events_ids.c).
- */
+/* The 8 hex digits in the ids of events appended now; others after a backup was put back (events_ids.c). */
 const char *event_log_id(const struct event_log *l);
 /* "evt_<digits>_<seq>" */
 void event_id_format(const char *digits, int64_t seq, char ret[EVENT_ID_MAX]);
 
+/* Its columns are those of struct event. */
 struct event_new {
     int64_t at, occurred_at;
     struct str type, bridge, session, message_id, body;
-    int64_t key_time_ms; /* a time that is the same in every retry: keys cluster by it */
-    const uint8_t *key_digest;
+    int64_t key_time_ms;       /* a time that is the same in every retry: keys cluster by it */
+    const uint8_t *key_digest; /* EVENT_DIGEST_BYTES; with the time it is the key of deduplication */
     /* The key says only that the bodies are the same: an event that comes later than this behind the first is
      * another one. 0: the key is the event's identity. */
     int64_t merge_ms;
@@ -71,23 +74,27 @@ struct event_rejected {
     int64_t size;       /* of the whole body, as far as it is known */
 };
 
+/* -ENOTCONN: there is no server now. After a negative of any of these the caller rolls back. */
 int event_log_begin(struct event_log *l);
-/* The same for many: *ret_result (0 or EVENT_DUPLICATE) and *ret_seq are set at the latest when event_log_commit() has
- * returned 0; @e, its texts and both results live until then. Returns 0 or -errno: roll back. */
+/* An event of the transaction. *ret_result (0, or EVENT_DUPLICATE: *ret_seq is that of the first, maybe of this transaction) and
+ * *ret_seq are set at the latest when event_log_commit() has returned 0; @e, its texts and both results live until then. */
 int event_log_add(struct event_log *l, const struct event_new *e, int *ret_result, int64_t *ret_seq);
-/* Returns 0 and the new seq, EVENT_DUPLICATE and the seq the event has already (maybe of this transaction),
- * or -errno: roll back. */
+/* The same at once, for one event: returns 0, EVENT_DUPLICATE or -errno. In a database each is a trip to the server, which
+ * event_log_add() makes for all of a transaction together. */
 int event_log_append(struct event_log *l, const struct event_new *e, int64_t *ret_seq);
+/* The newest EVENT_REJECTED_ROWS_MAX of them stay, and of a body its beginning. */
 int event_log_reject(struct event_log *l, const struct event_rejected *e);
 /* Writes a row that means nothing, for "can it commit?". */
 int event_log_probe(struct event_log *l, int64_t now_ms);
-int event_log_commit(struct event_log *l); /* on failure everything since begin is rolled back */
+/* On failure everything since event_log_begin() is rolled back. When the connection broke during a commit this asks the server for as
+ * long as 6 s whether it happened. */
+int event_log_commit(struct event_log *l);
 /* Notifies those who follow the log (common/app/consumer.h): sets the times of the lock file, or sends a NOTIFY. After a
  * commit, when its senders were answered. Returns the ms after which it wants to be called again, 0: it is done. */
 int64_t event_log_touch(struct event_log *l);
 void event_log_rollback(struct event_log *l);
 
-/* ---- the write-ahead log --------------------------------------------------------------------- */
+/* ---- the write-ahead log: of a folder; with a database these do nothing and return 0 ---------- */
 
 struct event_wal {
     int64_t frames;     /* pages in the WAL */
@@ -111,10 +118,10 @@ struct event_retention {
     int64_t age_ms;     /* older rows go; 0: never */
     int64_t size_bytes; /* of the events, without their keys: beyond this the oldest rows go; 0: never */
     int64_t hard_bytes; /* beyond this they go although a consumer has not read them; 0: never */
-    /* of all stores together, other_bytes included: beyond this the oldest keys go, down to
-                            EVENT_DEDUPE_KEEP_MS, and then events, also unread ones; 0: no limit */
+    /* Of all stores together, other_bytes included: beyond this the oldest keys go, down to EVENT_DEDUPE_KEEP_MS, and then events,
+     * also unread ones; 0: no limit. */
     int64_t disk_bytes;
-    int64_t other_bytes; /* files beside events.db: its WAL, state.db, forward.db */
+    int64_t other_bytes; /* db_other_bytes() */
     int64_t cursor_min;  /* newest seq that every registered consumer is done with; INT64_MAX: no consumer */
 };
 
@@ -128,7 +135,8 @@ struct event_pruned {
     bool more;          /* there is more to remove: call again */
 };
 
-/* Removes a slice (at most @rows_max events and keys), inside a transaction. The newest event always stays,
- * so that seq goes on after it. Pages freed are used again, the file does not shrink. */
+/* Removes a slice. The newest event always stays, so that seq goes on after it. In a folder: at most @rows_max events and keys, inside
+ * a transaction; pages freed are used again, the file does not shrink. In a database: outside of one, once a second at most, whole
+ * partitions where they are due (event_retain.c). */
 int event_log_prune(struct event_log *l, const struct event_retention *rule, int64_t now_ms, int rows_max,
                     struct event_pruned *ret);

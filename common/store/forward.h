@@ -1,8 +1,10 @@
 /*
- * forward.db: the state of all deliveries. One owner writes and checkpoints it
- * (zapkeep-forward holds forward.lock); WAL with synchronous=NORMAL, so a commit costs no fsync: after kill
- * -9 it is whole; a power loss takes the newest acknowledgements (their events are delivered once
- * more). Everybody else reads, by forward_open_reader().
+ * The state of all deliveries. Everybody but zapkeep-forward reads it only, by forward_open_reader(). Functions return 0 or -errno
+ * unless a line says otherwise; a non-zero return of a callback stops and is passed up, and its texts live until it returns.
+ *
+ * In a folder it is forward.db, which one owner writes and checkpoints (zapkeep-forward holds forward.lock); WAL with
+ * synchronous=NORMAL, so a commit costs no fsync: after kill -9 it is whole; a power loss takes the newest acknowledgements (their
+ * events are delivered once more). In a database several forwarders write it: the rows of a destination are its holder's (role.h).
  *
  * Of a destination every event up to the floor is done, or has a row in retry (the first of its session, it
  * failed) or in blocked (behind one that failed; the body stays in events.db). Above the floor the done ones
@@ -26,12 +28,13 @@
 #define FORWARD_DETAIL_MAX 160
 /* Kept of a backend's last answer in a dead letter. */
 #define FORWARD_ANSWER_MAX 1024
-/* Dead letters at most; with a full shelf nothing more is given up, it is tried on. */
+/* Dead letters at most; beyond that no event becomes one: it is tried on. */
 #define FORWARD_DEAD_MAX 100000
-/* Held events of a destination at most: then it waits. Some 60 bytes each. */
+/* Blocked events of a destination at most: then it waits. Some 60 bytes each. */
 #define FORWARD_BLOCKED_MAX 1000000
 
-/* Moves all commits into the file, with its fsyncs. *ret_all: all of it is on disk now. */
+/* Moves all commits into the file, with its fsyncs. *ret_all: all of it is on disk now. With a database
+ * there is nothing to do; -ENOTCONN: the connection is lost. */
 int forward_checkpoint(struct db *db, bool *ret_all);
 
 /* The log that the seqs are of; "" before the first. @log_id has 8 hex digits. */
@@ -158,5 +161,5 @@ int forward_dead_redeliver_each(struct db *db, const char *destination, int64_t 
 int forward_dead_remove_one(struct db *db, int64_t id, bool *ret_found);
 int forward_dead_remove(struct db *db, const struct forward_dead_filter *filter, int64_t *ret_n);
 int forward_dead_redeliver(struct db *db, const struct forward_dead_filter *filter, int64_t *ret_n);
-/* The try that was ordered failed: back on the shelf. */
+/* The try that was ordered failed: it is an ordinary dead letter again. */
 int forward_dead_returned(struct db *db, const struct forward_dead *row);

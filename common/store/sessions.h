@@ -77,7 +77,6 @@ int sessions_find_deletion(struct db *db, const char *bridge, const char *id, st
  * @on_row must not write to the same db. */
 int sessions_each(struct db *db, const char *bridge, int (*on_row)(void *ctx, const struct session_row *row),
                   void *ctx);
-/* How many are in each state; @bridge NULL: all. */
 /* Sessions that hold a phone (connected, starting or disconnected), of bridges that are configured: in order of phone,
  * bridge, id. */
 struct session_phone {
@@ -85,6 +84,7 @@ struct session_phone {
     enum session_state state;
 };
 int sessions_each_phone(struct db *db, int (*on_row)(void *ctx, const struct session_phone *row), void *ctx);
+/* How many are in each state; @bridge NULL: all. */
 int sessions_count(struct db *db, const char *bridge, int64_t ret[SESSION_STATE_N]);
 
 /* One step of the history. */

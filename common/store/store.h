@@ -22,7 +22,7 @@ const char *store_display(const char *where, char *ret, size_t n);
 /* Makes the tables of a database, or brings them to the schema of this zapkeep; safe to run twice. A store in a folder
  * does that by itself when it is opened. Returns 0 or a negative of db_open_state(). */
 int store_upgrade(const char *where);
-/* The schema that a database has (0: none) and the one that this zapkeep knows. */
+/* The schema that a database has (0: none) and the one that this zapkeep knows. Returns 0 or a negative of db_open_state(). */
 int store_schema(const char *where, int *ret_is, int *ret_known);
 /* A line for each thing that an operator should know of a database; @parts of enum store_report_part. A folder has no
  * promises, no archive and no roles to report. Returns 0, the return of @on_line, or a negative of db_open_state(). */
@@ -33,8 +33,20 @@ bool store_has_password(const char *where);
  * connection. For all connections; both are kept by reference. */
 void store_set_password(const char *password, const char *file);
 
-/* Opens or creates the state with its schema. Returns 0, or a negative: -EACCES, -ENOENT (no such folder), -EROFS,
- * -ENOSPC, -EBADMSG (not a database), -EPROTONOSUPPORT (written by a newer zapkeep). */
+/*
+ * Opens the state; in a folder it is created with its schema. Returns 0, or a negative:
+ *
+ *   -ENOENT           no such folder; no such database, or no schema in it (zapkeep store init)
+ *   -EACCES           the files, or the server, refuse this user
+ *   -EPROTONOSUPPORT  written by a newer zapkeep
+ *   -EPROTOTYPE       by an older one (zapkeep store upgrade)
+ *   -EINPROGRESS      a move of the store runs, or did not end (move.h)
+ *   -EBADMSG          not a database
+ *   -EUCLEAN          a file beside it belongs to another database
+ *   -ENOTSUP          a server before PostgreSQL 15, or a database in another encoding than UTF-8
+ *   -ENOTCONN         no server answers
+ *   -EROFS, -ENOSPC, …: as in db.h
+ */
 int db_open_state(const char *where, struct db **ret);
 /* Read-only, for a reader that must not wait: -EAGAIN after 100 ms. -ENOENT: not there yet. */
 int db_open_state_reader(const char *where, struct db **ret);
@@ -42,7 +54,7 @@ int db_open_state_reader(const char *where, struct db **ret);
 /* Writing the log. Returns 0, EVENT_LOG_TAKEN (another process writes it; *ret_pid: whose it is, 0 unknown), or a
  * negative of db_open_state(). */
 int event_log_open(const char *where, struct event_log **ret, int64_t *ret_pid);
-/* Returns 0, -ENOENT (no log yet), -EACCES, -EBADMSG, -EPROTONOSUPPORT. */
+/* Returns 0 or a negative of db_open_state(); -ENOENT: there is no log yet. */
 int event_reader_open(const char *where, struct event_reader **ret);
 
 /* From now on all that this thread opens uses one connection to a database server, as long as it is open; but not the log of
@@ -50,7 +62,8 @@ int event_reader_open(const char *where, struct event_reader **ret);
  * has to end in the function that began it. A folder knows no such connection. */
 void store_share_connection(bool on);
 
-/* The state of the deliveries, for its owner. @alone: with a connection of its own, for transactions that stay open. */
+/* The state of the deliveries, for its owner. @alone: with a connection of its own, for transactions that stay open. Returns 0 or a
+ * negative of db_open_state(). */
 int forward_open(const char *where, bool alone, struct db **ret);
 /* -ENOENT: no forwarder has run here yet. */
 int forward_open_reader(const char *where, struct db **ret);

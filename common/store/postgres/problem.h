@@ -4,7 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The server's own words about the last failure to open a part, in this thread; for pg_problem(). */
+/* The server's own text of the last failure to open a part, in this thread; for pg_problem(). */
 void pg_problem_keep(int r, const char *detail);
 /* Host and database: never the user's name or a password. */
 const char *pg_display(const char *where, char *ret, size_t n);
