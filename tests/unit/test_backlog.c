@@ -17,6 +17,7 @@
 #include "services/forwarder/backlog.h"
 #include "services/forwarder/checkpoint.h"
 #include "services/forwarder/queue_rows.h"
+#include "tests/unit/test_app.h"
 #include "tests/unit/test_folder.h"
 
 #define WALL INT64_C(1800000000000)
@@ -168,20 +169,12 @@ static void write_log(int n, int sessions)
 
 static int setup(void **state)
 {
-    static const struct app_spec spec = {
-        .service = "test", .program = "test", .what = "x", .table = app_settings_table
-    };
-    static char name[] = "test", flag[] = "--log", level[] = "error", bus[] = "--bus-in",
-                nowhere[] = "tcp://127.0.0.1:1";
-    static char *argv[] = { name, flag, level, bus, nowhere, NULL };
-    const struct app_start start = { .argc = 5, .argv = argv, .clock = &t.clock.clock };
-
     memset(&t, 0, sizeof t);
     t.log_starts = WALL;
     clock_stepped_init(&t.clock, WALL, 1000000, "boot");
     (void)snprintf(t.dir, sizeof t.dir, "/tmp/zk_backlog_XXXXXX");
     assert_non_null(test_folder(t.dir));
-    assert_int_equal(app_open(&spec, &start, &t.settings, &t.app), 0);
+    t.app = test_app(&t.clock, &t.settings);
     return 0;
 }
 

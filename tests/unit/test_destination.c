@@ -12,6 +12,7 @@
 #include "common/store/events_log.h"
 #include "common/store/store.h"
 #include "services/forwarder/destination.h"
+#include "tests/unit/test_app.h"
 #include "tests/unit/test_folder.h"
 
 #define WALL          INT64_C(1800000000000)
@@ -145,20 +146,13 @@ static void on_failed(void *ctx, int r, const char *detail)
 
 static int setup(void **state)
 {
-    static const struct app_spec spec = {
-        .service = "test", .program = "test", .what = "x", .table = app_settings_table
-    };
-    static char name[] = "test", flag[] = "--log", level[] = "error", bus[] = "--bus-in",
-                nowhere[] = "tcp://127.0.0.1:1";
-    static char *argv[] = { name, flag, level, bus, nowhere, NULL };
-    const struct app_start start = { .argc = 5, .argv = argv, .clock = &t.clock.clock };
     int64_t pid;
 
     memset(&t, 0, sizeof t);
     clock_stepped_init(&t.clock, WALL, 1000000, "boot");
     (void)snprintf(t.dir, sizeof t.dir, "/tmp/zk_destination_XXXXXX");
     assert_non_null(test_folder(t.dir));
-    assert_int_equal(app_open(&spec, &start, &t.settings, &t.app), 0);
+    t.app = test_app(&t.clock, &t.settings);
     assert_int_equal(event_log_open(t.dir, &t.log, &pid), 0);
     t.state = STATE_STORE(t.dir, "trying again");
     return 0;
