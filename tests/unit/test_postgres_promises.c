@@ -257,6 +257,43 @@ static struct db *state_with_a_clock(const char *where)
     return db;
 }
 
+static void set_jump(const char *where, const char *jump)
+{
+    char sql[200];
+
+    (void)snprintf(sql, sizeof sql,
+                   "INSERT INTO zapkeep_events.meta VALUES ('jump', '%s') ON CONFLICT (key) DO UPDATE SET"
+                   " value = excluded.value",
+                   jump);
+    test_store_psql(where, sql);
+}
+
+static void remove_clock(const char *where)
+{
+    test_store_psql(
+        where,
+        "DROP FUNCTION zapkeep_state.clock_timestamp; DELETE FROM zapkeep_events.meta WHERE key = 'jump'");
+}
+
+/* All programs were away while another server took over, whose clock is behind. */
+static void test_time_goes_on_from_where_it_was_also_when_nobody_remembers(void **state)
+{
+    const char *where = test_store_of_server();
+    struct db *db = state_with_a_clock(where);
+    int64_t first, now;
+
+    pg_steady_by_caller(false);
+    assert_int_equal(db_begin(db), 0);
+    assert_int_equal(read_steady(db, &first), 0);
+    assert_int_equal(db_commit(db), 0);
+    set_jump(where, "-1 h");
+    pg_steady_by_caller(false);
+    assert_int_equal(read_steady(db, &now), 0);
+    assert_in_range(now - first, 0, 60 * 1000);
+    db_close(db);
+    remove_clock(where);
+}
+
 /* Two programs see the jump, and the second has read the shift before the first has changed it. */
 static void test_a_jump_of_the_clock_is_corrected_once(void **state)
 {
@@ -271,7 +308,7 @@ static void test_a_jump_of_the_clock_is_corrected_once(void **state)
     assert_int_equal(sem_init(&other.go, 0, 0) + sem_init(&other.done, 0, 0), 0);
     assert_int_equal(pthread_create(&thread, NULL, run_program, &other), 0);
     (void)sem_wait(&other.done);
-    test_store_psql(where, "INSERT INTO zapkeep_events.meta VALUES ('jump', '1 h')");
+    set_jump(where, "1 h");
     assert_int_equal(db_begin(db), 0);
     assert_int_equal(read_steady(db, &now), 0);
     (void)sem_post(&other.go);
@@ -290,9 +327,7 @@ static void test_a_jump_of_the_clock_is_corrected_once(void **state)
         where, "DO 'BEGIN ASSERT (SELECT abs(shift_ms + 3600000) < 60000 FROM zapkeep_state.steady); END'");
     db_close(db);
     db_close(other.db);
-    test_store_psql(
-        where,
-        "DROP FUNCTION zapkeep_state.clock_timestamp; DELETE FROM zapkeep_events.meta WHERE key = 'jump'");
+    remove_clock(where);
 }
 
 /* ---- notifications --------------------------------------------------------------------------- */
@@ -424,6 +459,7 @@ int main(void)
         cmocka_unit_test(test_retention_drops_the_partition_that_is_due_and_no_other),
         cmocka_unit_test(test_a_lease_is_counted_from_when_it_was_asked_for),
         cmocka_unit_test(test_two_transactions_of_a_part_are_not_open_at_once),
+        cmocka_unit_test(test_time_goes_on_from_where_it_was_also_when_nobody_remembers),
         cmocka_unit_test(test_a_jump_of_the_clock_is_corrected_once),
         cmocka_unit_test(test_a_commit_notifies_the_other_programs_and_not_those_of_its_name),
         cmocka_unit_test(test_a_log_that_is_touched_notifies_its_readers),
