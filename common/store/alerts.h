@@ -24,9 +24,9 @@
 
 struct alert_row {
     char name[ALERTS_NAME_MAX];
-    char bridge[SESSIONS_ID_MAX],
-        session[SESSIONS_ID_MAX]; /* session "": of the bridge, or of many sessions */
-    int64_t since;                /* wall ms */
+    char bridge[SESSIONS_ID_MAX];
+    char session[SESSIONS_ID_MAX]; /* "": of the bridge, or of many sessions */
+    int64_t since;                 /* wall ms */
     char cause[32];
     char detail[ALERTS_DETAIL_MAX];
     bool grouped; /* one of many: the row of the same name without a session stands for it */

@@ -225,9 +225,8 @@ int pg_defer_commit(struct pg_db *d)
     d->committed = false;
     if (r == 0)
         r = pg_settle(d);
-    return r == 0 && !d->committed
-               ? -EPROTO
-               : r; /* a statement had failed: the server rolls back and calls that done */
+    /* Without it a statement had failed: the server rolls back and calls that done. */
+    return r == 0 && !d->committed ? -EPROTO : r;
 }
 
 /* Declared in connection.h, which knows nothing of deferred statements. */

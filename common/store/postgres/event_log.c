@@ -145,8 +145,8 @@ static int set_up(struct pg_log *l)
 {
     int r = pg_schema_check(l->d);
 
-    if (r ==
-        0) /* the keys are looked up by their index, also while the table is small and not analysed yet */
+    /* The keys are looked up by their index, also while the table is small and not analysed yet. */
+    if (r == 0)
         r = pg_exec(&l->d->db,
                     "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off");
     if (r == 0)
@@ -312,9 +312,8 @@ static int log_reject(struct event_log *log, const struct event_rejected *e)
     struct pg_log *l = pg_log(log);
     int r = pg_log_hold(l);
 
-    if (r == 0)
-        r = event_rejected_insert(&l->d->db, e,
-                                  "itsbib"); /* headers are bytes: a sender may put anything into them */
+    if (r == 0) /* headers are bytes: a sender may put anything into them */
+        r = event_rejected_insert(&l->d->db, e, "itsbib");
     return r == 0 ? 0 : fail(l, r);
 }
 

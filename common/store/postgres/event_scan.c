@@ -13,8 +13,8 @@
 
 bool pg_log_is_stale(const struct db *db)
 {
-    return db
-        ->broken; /* another database is another address; the connection may be one that another part has lost */
+    /* Another database is another address; but the connection may be one that another part has lost. */
+    return db->broken;
 }
 
 int pg_begin_snapshot(struct db *db)

@@ -113,8 +113,8 @@ static void release(struct store_role *role)
     (void)snprintf(sql, sizeof sql,
                    "UPDATE zapkeep.role SET until = '-infinity' WHERE name = '%s' AND fence = %" PRId64,
                    r->name, r->fence);
-    if (left_ms(role) > 0 && r->crew->d &&
-        pg_is_usable(r->crew->d)) /* one that is lost is nobody's to give */
+    /* One that is lost is nobody's to give. */
+    if (left_ms(role) > 0 && r->crew->d && pg_is_usable(r->crew->d))
         (void)pg_ask(r->crew->d, sql, &res);
     PQclear(res);
     unlink_role(r);
