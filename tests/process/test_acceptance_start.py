@@ -35,6 +35,7 @@ def listen(port):
 # ---- faults at the start --------------------------------------------------------------------------------------
 
 
+@pytest.mark.no_store
 @pytest.mark.parametrize("name, setting, value", [
     ("hub", "ZAPKEEP_ADMIN_LISTEN", "nowhere:port"),
     ("hub", "ZAPKEEP_LOG", "loud"),
@@ -61,6 +62,7 @@ def test_a_setting_that_makes_no_sense(stack, name, setting, value):
     ends_with(p, 2, PROGRAMS[name], setting, value)
 
 
+@pytest.mark.no_store
 def test_a_setting_of_the_cli_that_makes_no_sense(stack):
     done = stack.cli("events", "--limit", "many")
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "many" in done.stderr
@@ -68,6 +70,7 @@ def test_a_setting_of_the_cli_that_makes_no_sense(stack):
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "ZAPKEEP_BUS_OUT" in done.stderr
 
 
+@pytest.mark.no_store
 @pytest.mark.parametrize("name", ["ingest", "monitor", "worker"])
 def test_a_data_directory_that_cannot_be_written(stack, name):
     path = os.path.join(stack.logs, "a-file", "data")  # also root cannot make a folder in a file

@@ -14,6 +14,8 @@ import pytest
 
 import zk
 
+pytestmark = pytest.mark.no_store
+
 FIXTURES = os.path.join(zk.ROOT, "tests", "fixtures", "zapw")
 # The HTTP library's own: the date, and no word about keeping the connection, which HTTP/1.1 does anyway.
 NOT_COMPARED = {"date", "connection"}

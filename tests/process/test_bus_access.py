@@ -33,6 +33,7 @@ def test_by_default_the_bus_is_sockets_of_the_service_and_its_group(stack):
     assert "plain" not in stack.processes["hub"].text() and "bus-open" not in stack.processes["hub"].text()
 
 
+@pytest.mark.no_store
 @pytest.mark.skipif(os.getuid() != 0, reason="needs another user")
 def test_another_user_cannot_read_the_bus(stack):
     stack.hub()
@@ -114,6 +115,7 @@ def test_tls_lets_in_who_has_a_certificate_and_nobody_else(stack):
     cat.wait()
 
 
+@pytest.mark.no_store
 @pytest.mark.parametrize("program", ["zapkeep-hub", "zapkeep-monitor", "zapkeep"])
 def test_a_path_too_long_for_a_socket_is_an_error_that_says_so(stack, program):
     folder = os.path.join(stack.dir, "a" * 90)

@@ -71,6 +71,7 @@ def test_a_stalled_tap_is_cut_and_the_hub_stays_small(stack):
     publisher.close()
 
 
+@pytest.mark.no_store
 def test_a_publisher_of_nonsense_is_closed_and_counted(stack):
     hub = stack.hub()
     zk.wait_until("the hub listens", lambda: metric(stack, "zapkeep_hub_waiting_bytes") is not None, needs=hub)
@@ -86,6 +87,7 @@ def test_a_publisher_of_nonsense_is_closed_and_counted(stack):
     nonsense.close()
 
 
+@pytest.mark.no_store
 def test_ten_mebibytes_of_empty_messages_hold_nobody_up(stack):
     """Each was a message of nng to every subscriber: four bytes in held the hub's loop for a second and more."""
     hub = stack.hub()

@@ -12,6 +12,8 @@ import pytest
 import zk
 from test_bridge_sim import Receiver
 
+pytestmark = pytest.mark.no_store
+
 FIXTURES = os.path.join(zk.ROOT, "tests", "fixtures")
 # Of the connection, and of the body, which is compared itself.
 NOT_COMPARED = {"date", "connection", "keep-alive", "transfer-encoding", "content-length", "etag", "host", "accept-encoding"}
