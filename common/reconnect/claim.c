@@ -239,7 +239,7 @@ int reconnect_claim(struct db *db, struct clock *clock, struct rng *rng, const s
     int r = is_worth_it(&c, clock, &worth_it);
 
     if (r == 0 && worth_it) {
-        r = db_begin(db);
+        r = db_begin_bridge(db, o->bridge);
         if (r == 0)
             r = claim_in_txn(&c, clock);
         if (r == 0)

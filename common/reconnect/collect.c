@@ -51,7 +51,7 @@ static int mark_published(struct db *db, const char *bridge, const struct collec
 static int collect(struct db *db, const char *bridge, struct collected *c)
 {
     struct txn t;
-    int r = txn_begin(&t, db);
+    int r = txn_begin_bridge(&t, db, bridge);
 
     if (r != 0)
         return r;

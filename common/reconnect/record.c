@@ -128,7 +128,7 @@ int reconnect_called(struct db *db, struct clock *clock, struct rng *rng, const 
 {
     struct calling c = { .db = db, .rng = rng, .policy = p, .result = result };
     struct txn t;
-    int r = txn_begin(&t, db);
+    int r = txn_begin_bridge(&t, db, bridge);
 
     return r == 0 ? txn_end(&t, called_in_txn(&c, clock, bridge, session, token)) : r;
 }

@@ -21,6 +21,11 @@ int db_begin(struct db *db)
     return db->engine->begin(db);
 }
 
+int db_begin_bridge(struct db *db, const char *bridge)
+{
+    return db->engine->begin_bridge ? db->engine->begin_bridge(db, bridge) : db_begin(db);
+}
+
 int db_commit(struct db *db)
 {
     return db->engine->commit(db);

@@ -55,6 +55,8 @@ bool db_error_passes(int r);
 /* One transaction at a time. db_begin takes the write lock (BEGIN IMMEDIATE); with a database server the first statement does, and
  * writes are sent with a later one: a failure comes at the latest from db_commit. Return 0 or -errno. */
 int db_begin(struct db *db);
+/* For a transaction that reads and writes rows of this bridge alone: with a database server those of other bridges go on beside it. */
+int db_begin_bridge(struct db *db, const char *bridge);
 int db_commit(struct db *db);                /* on failure the transaction is rolled back */
 void db_rollback(struct db *db);             /* nothing without a transaction */
 bool db_in_transaction(const struct db *db); /* of db_begin() */

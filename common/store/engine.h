@@ -75,6 +75,7 @@ struct engine {
 
     void (*close)(struct db *db); /* its statements are finalized already */
     int (*begin)(struct db *db);
+    int (*begin_bridge)(struct db *db, const char *bridge); /* NULL: there is one lock */
     int (*commit)(struct db *db);
     void (*rollback)(struct db *db);
     bool (*in_transaction)(const struct db *db);

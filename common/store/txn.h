@@ -18,6 +18,8 @@ struct txn {
     bool own;
 };
 int txn_begin(struct txn *t, struct db *db);
+/* Of its own: db_begin_bridge(). */
+int txn_begin_bridge(struct txn *t, struct db *db, const char *bridge);
 /* Commits for @r >= 0, rolls back for @r < 0; a transaction of the caller's is left to the caller. Returns @r, or the
  * error of the commit. */
 int txn_end(const struct txn *t, int r);

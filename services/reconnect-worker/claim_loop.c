@@ -136,6 +136,13 @@ void claim_loop_wake(struct worker_bridge *b, int64_t after_ms)
     timer_start(b->wake, after_ms);
 }
 
+static void wake_after_rest(struct worker_bridge *b)
+{
+    int64_t rest_ms = b->woken_at_ms + WORKER_REST_MS - loop_now_ms(app_loop(b->worker->app));
+
+    claim_loop_wake(b, rest_ms > 0 ? rest_ms : 0);
+}
+
 void claim_loop_on_notification(void *ctx, struct str message)
 {
     struct worker *w = ctx;
@@ -146,7 +153,7 @@ void claim_loop_on_notification(void *ctx, struct str message)
         struct worker_bridge *b = container_of(it, struct worker_bridge, link);
 
         if (str_eq(bridge, b->settings->bridge.name))
-            claim_loop_wake(b, 0);
+            wake_after_rest(b);
     }
 }
 
@@ -163,9 +170,8 @@ void claim_loop_on_commit(void *ctx)
     LIST_FOR(it, &w->bridges)
     {
         struct worker_bridge *b = container_of(it, struct worker_bridge, link);
-        int64_t rest_ms = b->woken_at_ms + WORKER_COMMIT_REST_MS - loop_now_ms(app_loop(w->app));
 
         if (w->state.backoff.tries == 0)
-            claim_loop_wake(b, rest_ms > 0 ? rest_ms : 0);
+            wake_after_rest(b);
     }
 }

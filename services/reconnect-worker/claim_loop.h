@@ -12,9 +12,9 @@
 /* While a database server notifies of commits. */
 #define WORKER_WATCHED_SWEEP_MS 20000
 
-/* A commit into state.db wakes the loop, too, this long after it last ran at the earliest: a session that falls due is seen
- * without the way over the hub, and in a crowd not each commit costs a reading of the queue. */
-#define WORKER_COMMIT_REST_MS 5
+/* A notification and a commit into state.db wake the loop this long after it last ran at the earliest: one session that falls due is
+ * seen at once, and in a crowd not each of them costs each worker a reading of the queue. */
+#define WORKER_REST_MS 5
 
 /* Reads the queue now, or @after_ms from now if that is sooner than planned. */
 void claim_loop_wake(struct worker_bridge *b, int64_t after_ms);

@@ -65,7 +65,7 @@ def test_a_stack_at_work_keeps_to_its_connections_limits_and_indexes(server, sta
 
     log = log_of(server)
     by_pid = {}
-    for app, pid, statement in re.findall(r"^(zapkeep-\w+)[^|\n]*\|(\d+)\|LOG:  statement: (.*)$", log, re.M):
+    for app, pid, statement in re.findall(r"^(zapkeep-\w+)[^|\n]*\|(\d+)\|LOG:  (?:statement|execute <unnamed>): (.*)$", log, re.M):
         by_pid.setdefault((app, pid), []).append(statement)
     unlimited = [key for key, statements in by_pid.items() if any(s.startswith("BEGIN") for s in statements) and
                  not any("SET lock_timeout" in s and "SET statement_timeout" in s for s in statements)]

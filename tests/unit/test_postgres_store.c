@@ -366,6 +366,36 @@ static void test_a_transaction_notifies_when_it_changed_a_row(void **state)
     db_close(other);
 }
 
+/* Claims of one bridge do not wait for those of another; a transaction that may touch all of them waits for each. */
+static void test_transactions_of_two_bridges_run_beside_each_other(void **state)
+{
+    const char *where = test_store_of_server();
+    struct db *one = NULL, *other = NULL;
+    int64_t n;
+
+    assert_int_equal(db_open_state(where, &one), 0);
+    assert_int_equal(db_open_state(where, &other), 0);
+    assert_int_equal(sql_exec(other, "SET lock_timeout = '200ms'"), 0);
+    assert_int_equal(db_begin_bridge(one, "a"), 0);
+    assert_int_equal(sql_get_int(one, "SELECT count(*) FROM cursor", &n, ""), 0);
+    assert_int_equal(db_begin_bridge(other, "b"), 0);
+    assert_int_equal(sql_get_int(other, "SELECT count(*) FROM cursor", &n, ""), 0);
+    assert_int_equal(db_commit(other), 0);
+    assert_int_equal(db_begin_bridge(other, "a"), 0);
+    assert_int_equal(sql_get_int(other, "SELECT count(*) FROM cursor", &n, ""), -EAGAIN);
+    db_rollback(other);
+    assert_int_equal(db_begin(other), 0);
+    assert_int_equal(sql_get_int(other, "SELECT count(*) FROM cursor", &n, ""), -EAGAIN);
+    db_rollback(other);
+    assert_int_equal(db_commit(one), 0);
+    assert_int_equal(db_begin(one), 0);
+    assert_int_equal(sql_get_int(one, "SELECT count(*) FROM cursor", &n, ""), 0);
+    assert_int_equal(db_begin_bridge(other, "b"), 0);
+    assert_int_equal(sql_get_int(other, "SELECT count(*) FROM cursor", &n, ""), -EAGAIN);
+    db_close(other);
+    db_close(one);
+}
+
 /* The connection breaks before the commit has arrived: no sender may get a 2xx for it, and the next try stores it once. */
 static void test_a_commit_that_did_not_arrive_is_a_no(void **state)
 {
@@ -404,6 +434,7 @@ int main(void)
         cmocka_unit_test(test_a_batch_of_new_events_is_one_statement_and_one_with_a_known_event_has_no_gap),
         cmocka_unit_test(test_a_commit_behind_a_failed_statement_is_none),
         cmocka_unit_test(test_a_transaction_notifies_when_it_changed_a_row),
+        cmocka_unit_test(test_transactions_of_two_bridges_run_beside_each_other),
         cmocka_unit_test(test_a_commit_that_did_not_arrive_is_a_no),
         cmocka_unit_test(test_two_writers_number_without_a_gap_and_know_each_others_events),
     };

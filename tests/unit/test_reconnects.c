@@ -188,17 +188,17 @@ int __wrap_bridges_save(struct db *db, const struct bridge_row *row)
 /* Another worker, between the survey of the queue and the claim: takes what is due. */
 static struct fx *racing;
 static int n_raced;
-int __real_db_begin(struct db *db);
-int __wrap_db_begin(struct db *db);
+int __real_db_begin_bridge(struct db *db, const char *bridge);
+int __wrap_db_begin_bridge(struct db *db, const char *bridge);
 
-int __wrap_db_begin(struct db *db)
+int __wrap_db_begin_bridge(struct db *db, const char *bridge)
 {
     struct fx *f = racing;
 
     racing = NULL;
     if (f)
         n_raced = claim(f, f->other, 16).n;
-    return __real_db_begin(db);
+    return __real_db_begin_bridge(db, bridge);
 }
 
 /* ---- tests ----------------------------------------------------------------------------------- */

@@ -35,14 +35,15 @@ struct pg_db {
     bool in_transaction; /* of db_begin() */
     bool snapshot;       /* BEGIN was sent for reads */
     int64_t changes;
-    int64_t n_notified;  /* commits of others */
-    const char *who;     /* db_notify_as(), NULL: nobody in particular */
-    bool others;         /* others than those have committed since db_notify_take() */
-    bool wrote;          /* the transaction has changed rows */
-    bool defers;         /* the transaction is one of db_begin(): deferred.h */
-    bool begin_deferred; /* BEGIN is not sent yet */
-    int n_deferred;      /* statements whose answers are not read yet */
-    bool committed;      /* the last of them was a COMMIT that happened */
+    int64_t n_notified;               /* commits of others */
+    const char *who;                  /* db_notify_as(), NULL: nobody in particular */
+    bool others;                      /* others than those have committed since db_notify_take() */
+    bool wrote;                       /* the transaction has changed rows */
+    bool defers;                      /* the transaction is one of db_begin(): deferred.h */
+    char bridge[STORE_ROLE_NAME_MAX]; /* whose rows it locks, "": all of the part */
+    bool begin_deferred;              /* BEGIN is not sent yet */
+    int n_deferred;                   /* statements whose answers are not read yet */
+    bool committed;                   /* the last of them was a COMMIT that happened */
     /* A role that this part acts for: every transaction checks its fence. */
     const char *role; /* NULL: none; else role_name */
     bool role_lost;   /* another program has it: the part is broken when the transaction is rolled back */

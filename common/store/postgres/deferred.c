@@ -13,11 +13,15 @@
 
 /* Any two numbers that no other program uses with pg_advisory_lock(): "zapk", and the part. */
 #define LOCK_CLASS "2053206123"
+/* … and the bridge. Two bridges with one number wait for each other, no more. */
+#define BRIDGE_CLASS "2053206124"
 
 /* Planned once, and not for each transaction: that costs the server more than running them. The fence fails, with all after it,
  * when the role is another program's: only then is there a division by zero. */
 #define BEGIN_SQL                                                                                     \
     "PREPARE zk_lock (int) AS SELECT pg_advisory_xact_lock(" LOCK_CLASS ", $1);"                      \
+    "PREPARE zk_lock_bridge (int, text) AS SELECT pg_advisory_xact_lock_shared(" LOCK_CLASS ", $1),"  \
+    " pg_advisory_xact_lock(" BRIDGE_CLASS ", hashtext($2));"                                         \
     "PREPARE zk_fence (text, bigint) AS SELECT 1 / (SELECT count(*) FROM (SELECT 1 FROM zapkeep.role" \
     " WHERE name = $1 AND fence = $2 FOR KEY SHARE) held)"
 
@@ -60,10 +64,13 @@ static bool has_rows_of_its_own(const struct pg_db *d)
 static int send_lock(struct pg_db *d)
 {
     char part[8];
-    const char *const values[] = { part };
+    const char *const values[] = { part, d->bridge };
 
     (void)snprintf(part, sizeof part, "%d", (int)d->part);
-    return has_rows_of_its_own(d) ? 0 : send_prepared(d, "zk_lock", 1, values, NULL, NULL);
+    if (has_rows_of_its_own(d))
+        return 0;
+    return *d->bridge ? send_prepared(d, "zk_lock_bridge", 2, values, NULL, NULL)
+                      : send_prepared(d, "zk_lock", 1, values, NULL, NULL);
 }
 
 static int send_fence(struct pg_db *d)

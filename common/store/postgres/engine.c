@@ -151,6 +151,7 @@ const struct engine postgres_engine = {
     .changes = pg_changes,
     .close = pg_close,
     .begin = pg_begin,
+    .begin_bridge = pg_begin_bridge,
     .commit = pg_commit,
     .rollback = pg_rollback,
     .in_transaction = pg_in_transaction,

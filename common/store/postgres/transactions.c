@@ -3,6 +3,8 @@
  *
  * One that may write takes the lock of its part first, so that transactions of a part run one after the other, as in
  * SQLite: the rows that a claim has read (the bucket, the breaker, calls in flight, the spacing) are still true when it writes.
+ * One of a single bridge shares the lock of the part and takes that of the bridge: those of other bridges run beside it, and none
+ * that takes the lock of the part alone.
  * The lock is the server's and ends with the commit; a process that stops in the middle loses its session after
  * idle_in_transaction_session_timeout (schema.c), and with it the lock.
  *
@@ -33,6 +35,11 @@ void pg_set_fence(struct db *db, const char *role, int64_t fence)
 
 int pg_begin(struct db *db)
 {
+    return pg_begin_bridge(db, "");
+}
+
+int pg_begin_bridge(struct db *db, const char *bridge)
+{
     struct pg_db *d = pg_db(db);
     int r = pg_may_send(d);
 
@@ -43,6 +50,7 @@ int pg_begin(struct db *db)
     if (d->reader)
         return -EROFS;
     d->wrote = false;
+    str_copy(str_from(bridge), d->bridge, sizeof d->bridge);
     return pg_defer_begin(d);
 }
 

@@ -4,6 +4,7 @@
 #include "common/store/engine.h"
 
 int pg_begin(struct db *db);
+int pg_begin_bridge(struct db *db, const char *bridge);
 int pg_commit(struct db *db);
 void pg_rollback(struct db *db);
 bool pg_in_transaction(const struct db *db);
