@@ -85,6 +85,17 @@ def test_a_stack_at_work_keeps_to_its_connections_limits_and_indexes(server, sta
     assert often <= set(hot) and all(hot[name] > 0.8 for name in often), hot
 
 
+def test_every_statement_in_the_build_finds_its_rows_in_a_big_table_by_an_index(server, stack):
+    """Also those of a stack that is four days old, or of an operator: for any values, as a statement that was prepared is run."""
+    plans.fill(server, stack.database, 20000, 5000)
+    texts = plans.texts_of(os.path.dirname(zk.BIN))
+    found = plans.generic_plans(server, stack.database, texts)
+    untried = [text for text in texts if text not in found and "%" not in text and "pragma" not in text]
+    assert len(found) > 200 and not untried, untried
+    bad = plans.unguided(found)
+    assert not bad, bad
+
+
 class Reader:
     """A transaction that has read the log and stays open, as a backup does."""
 
