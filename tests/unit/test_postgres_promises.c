@@ -51,6 +51,19 @@ int __wrap_pg_ask(struct pg_db *d, const char *sql, PGresult **ret)
     return r;
 }
 
+/* It may be idle in a transaction for long, and waits for a lock as long as its caller waits for an answer: this test has to hold
+ * on a slow machine, too. */
+static void be_patient(struct db *db)
+{
+    assert_int_equal(sql_exec(db, "SET idle_in_transaction_session_timeout = 0; SET lock_timeout = 0"), 0);
+}
+
+/* It waits for a lock for a moment alone. */
+static void be_impatient(struct db *db)
+{
+    assert_int_equal(sql_exec(db, "SET lock_timeout = '200ms'"), 0);
+}
+
 /* ---- the log --------------------------------------------------------------------------------- */
 
 /* Commits event @n alone. */
@@ -110,10 +123,11 @@ static void test_nobody_commits_while_another_holds_the_head(void **state)
     int result = -1;
     int64_t first = 0, second = 0;
 
+    be_patient(&pg_log(a)->d->db);
+    be_impatient(&pg_log(b)->d->db);
     assert_int_equal(event_log_begin(a), 0);
     assert_int_equal(event_log_append(a, &e, &first), 0);
-    assert_true(commit_one(b, 2, &result, &second) <
-                0); /* after it has waited for a lock as long as it may */
+    assert_true(commit_one(b, 2, &result, &second) < 0);
     assert_int_equal(event_log_commit(a), 0);
     assert_int_equal(commit_one(b, 2, &result, &second), 0);
     assert_int_equal(first, 1);
@@ -194,10 +208,12 @@ static void test_two_transactions_of_a_part_are_not_open_at_once(void **state)
 
     assert_int_equal(db_open_state(where, &a), 0);
     assert_int_equal(db_open_state(where, &b), 0);
+    be_patient(a);
+    be_impatient(b);
     assert_int_equal(db_begin(a), 0);
     assert_int_equal(cursor_find(a, "a", &seq), 0); /* a transaction begins with its first statement */
     assert_int_equal(db_begin(b), 0);
-    assert_int_equal(cursor_find(b, "a", &seq), -EAGAIN); /* after it has waited as long as it may */
+    assert_int_equal(cursor_find(b, "a", &seq), -EAGAIN);
     db_rollback(b);
     assert_int_equal(db_commit(a), 0);
     assert_int_equal(db_begin(b), 0);
@@ -254,6 +270,7 @@ static struct db *state_with_a_clock(const char *where)
         " key = ''jump''), ''0'')::interval'");
     assert_int_equal(db_open_state(where, &db), 0);
     assert_int_equal(sql_run(db, "SET search_path = zapkeep_state, pg_catalog", ""), 0);
+    be_patient(db);
     return db;
 }
 
