@@ -191,7 +191,7 @@ void backend_check_end(int64_t head)
 
     if (!is_dead)
         abort();
-    if (forward_open_reader(sim.dir, &db) == 0)
+    if (forward_open_reader(sim_where(), &db) == 0)
         sim_must(forward_dead_each(db, &(struct forward_dead_filter){ 0 }, 0, SEQ_MAX, on_dead, is_dead),
                  "forward_dead_each");
     for (int64_t seq = 1; seq <= head && !world_failed(); seq++)

@@ -224,7 +224,7 @@ void sender_check_end(void)
     struct event_reader *r = NULL;
     int64_t last_seq = 0;
 
-    if (event_reader_open(sim.dir, &r) != 0)
+    if (event_reader_open(sim_where(), &r) != 0)
         return; /* nothing ever got there */
     do {
         sim_must(event_read(r, last_seq + 1, NULL, EVENT_READ_ROWS_MAX, &rows), "event_read");

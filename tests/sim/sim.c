@@ -80,6 +80,11 @@ int sim_find(const char *id)
     return (int)strtol(id + 1, NULL, 10);
 }
 
+const char *sim_where(void)
+{
+    return sim.store ? sim.store : sim.dir;
+}
+
 int sim_open(const struct sim_options *o)
 {
     sim.options = *o;
@@ -89,5 +94,5 @@ int sim_open(const struct sim_options *o)
     (void)mkdir(sim.dir, 0750);
     if (sim.store)
         postgres_sim_begin();
-    return db_open_state(sim.store ? sim.store : sim.dir, &sim.db);
+    return db_open_state(sim_where(), &sim.db);
 }

@@ -169,6 +169,7 @@ extern struct sim sim; /* there is one in a program */
 /* ---- sim.c ----------------------------------------------------------------------------------- */
 
 int sim_open(const struct sim_options *o);
+const char *sim_where(void);       /* the store: sim.store, or sim.dir */
 void sim_clock(struct clock *ret); /* the machine's, as it is now */
 struct now sim_steady(void);       /* as a process would read it now */
 int sim_find(const char *id);
