@@ -216,7 +216,7 @@ static void on_process_end(struct process *p)
                        : 100 + world_draw(p == sim.monitor && world_chance(200) ? 900 * 1000 : MINUTE);
 
     check_trouble(p);
-    if (p == sim.forwarder)
+    if (services_is_forwarder(p))
         backend_forwarder_died();
     world_at(world_now() + wait, start_again, p, process_life(p));
 }
@@ -226,6 +226,8 @@ static struct process *any_process(void)
     struct process *const others[] = { sim.monitor, sim.ingest, sim.forwarder };
     int64_t i = world_draw(sim.n_workers * 2 + 3);
 
+    if (sim.store && world_chance(300))
+        return sim.second[world_draw(SIM_SECOND_N)];
     return i < sim.n_workers * 2 ? sim.workers[i / 2] : others[i - sim.n_workers * 2];
 }
 
@@ -242,7 +244,12 @@ static void kill_one(void *ctx, int64_t a)
 
 static void stall_one(void *ctx, int64_t a)
 {
-    process_stall_after(any_process(), world_draw(STEPS_MAX), world_draw(world_chance(800) ? 8000 : MINUTE));
+    int64_t ms = world_draw(world_chance(800) ? 8000 : MINUTE), steps = world_draw(STEPS_MAX);
+    struct process *p = any_process();
+
+    process_stall_after(p, steps, ms);
+    if (sim.store && services_is_forwarder(p)) /* another takes over, and what was in flight may come again */
+        backend_forwarder_died();
     again(sim.stall_every, stall_one);
 }
 

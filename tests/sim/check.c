@@ -13,6 +13,8 @@
 #define STALE_MAX_MS ((int64_t)4 * SIM_CHECK_MS + 10 * 1000)
 /* A report is on its way for so long at most: a webhook that was late, or tried a second time. */
 #define REPORT_MAX_MS (8 * 1000)
+/* … and with a second monitor, which takes over after the lease of the first, it waits for that. */
+#define TAKE_OVER_MAX_MS (15 * 1000)
 /* A worker tries again to record an answer at least this often. */
 #define RECORD_MAX_MS (12 * 1000)
 /* A request that waited for the breaker's row, or for the disk, was decided on by then. */
@@ -262,6 +264,9 @@ static bool one_stalled_since(int64_t t)
     for (int w = 0; w < sim.n_workers; w++)
         if (process_stalled_until(sim.workers[w]) >= t)
             return true;
+    for (int i = 0; i < SIM_SECOND_N && sim.second[i]; i++)
+        if (process_stalled_until(sim.second[i]) >= t)
+            return true;
     return process_stalled_until(sim.monitor) >= t || process_stalled_until(sim.forwarder) >= t;
 }
 
@@ -284,7 +289,7 @@ static int64_t oldest_news(int64_t claimed_t)
     bool was_away = sim.is_away || world_now() - sim.back_t < SIM_CHECK_MS;
     int64_t t = was_away && sim.away_t < claimed_t ? sim.away_t : claimed_t;
 
-    return t - REPORT_MAX_MS;
+    return t - REPORT_MAX_MS - (sim.store ? TAKE_OVER_MAX_MS : 0);
 }
 
 void check_ended(struct sim_attempt *a, const struct attempt_row *row)

@@ -120,9 +120,15 @@ static void check_half_open(const struct ticking *k)
         world_fail("R5: the breaker stays half open");
 }
 
+static bool is_away(const struct process *p)
+{
+    return !process_alive(p) || process_stalled(p);
+}
+
 static void watch_monitor(void)
 {
-    bool away = !process_alive(sim.monitor) || process_stalled(sim.monitor);
+    bool away =
+        is_away(sim.monitor) && (!sim.second[SIM_SECOND_MONITOR] || is_away(sim.second[SIM_SECOND_MONITOR]));
 
     if (away && !sim.is_away)
         sim.away_t = world_now() - SIM_TICK_MS;
@@ -208,6 +214,9 @@ static void check_alive(void)
     for (int w = 0; w < sim.n_workers; w++)
         if (!process_alive(sim.workers[w]))
             world_fail("S1: %s does not run any more", process_name(sim.workers[w]));
+    for (int i = 0; i < SIM_SECOND_N && sim.second[i]; i++)
+        if (!process_alive(sim.second[i]))
+            world_fail("S1: %s does not run any more", process_name(sim.second[i]));
 }
 
 void check_end(void)

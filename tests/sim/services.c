@@ -185,6 +185,10 @@ void services_make(void)
     sim.forwarder = make("forwarder", run_forwarder);
     for (int w = 0; w < sim.n_workers; w++)
         sim.workers[w] = make(worker_names[w], run_worker);
+    if (!sim.store)
+        return;
+    sim.second[SIM_SECOND_MONITOR] = make("monitor-2", run_monitor);
+    sim.second[SIM_SECOND_FORWARDER] = make("forwarder-2", run_forwarder);
 }
 
 void services_start_all(void)
@@ -194,6 +198,8 @@ void services_start_all(void)
     process_start(sim.forwarder);
     for (int w = 0; w < sim.n_workers; w++)
         process_start(sim.workers[w]);
+    for (int i = 0; i < SIM_SECOND_N && sim.second[i]; i++)
+        process_start(sim.second[i]);
 }
 
 void services_kill_all(void)
@@ -203,6 +209,8 @@ void services_kill_all(void)
     process_kill(sim.forwarder);
     for (int w = 0; w < sim.n_workers; w++)
         process_kill(sim.workers[w]);
+    for (int i = 0; i < SIM_SECOND_N && sim.second[i]; i++)
+        process_kill(sim.second[i]);
 }
 
 static void let_live(struct process *p)
@@ -218,6 +226,13 @@ void services_let_live(void)
     let_live(sim.forwarder);
     for (int w = 0; w < sim.n_workers; w++)
         let_live(sim.workers[w]);
+    for (int i = 0; i < SIM_SECOND_N && sim.second[i]; i++)
+        let_live(sim.second[i]);
+}
+
+bool services_is_forwarder(const struct process *p)
+{
+    return p == sim.forwarder || p == sim.second[SIM_SECOND_FORWARDER];
 }
 
 int services_worker(const char *name)

@@ -32,6 +32,7 @@
 
 #define SIM_BRIDGE      "main"
 #define SIM_WORKERS_MAX 4
+enum { SIM_SECOND_MONITOR, SIM_SECOND_FORWARDER, SIM_SECOND_N };
 #define SIM_TICK_MS     5000        /* between two checks of R5 */
 #define SIM_CHECK_MS    (60 * 1000) /* CHECK_INTERVAL */
 #define SIM_INGEST_PORT 8000
@@ -137,6 +138,8 @@ struct sim {
     int64_t powered_at;   /* before that the machine is off */
 
     struct process *monitor, *ingest, *forwarder, *workers[SIM_WORKERS_MAX];
+    struct process
+        *second[SIM_SECOND_N]; /* with a database: a monitor and a forwarder that share the roles */
     int n_workers;
 
     /* chaos, permille and ms */
@@ -189,6 +192,7 @@ void services_start_all(void);
 void services_kill_all(void);
 void services_let_live(void);          /* none dies or stops any more */
 int services_worker(const char *name); /* the number of the worker of that name; -1 */
+bool services_is_forwarder(const struct process *p);
 
 /* ---- bridge.c -------------------------------------------------------------------------------- */
 
