@@ -159,23 +159,24 @@ def test_a_worker_without_a_hub_learns_of_a_drop_before_it_looks_by_itself(serve
 
 
 @pytest.fixture
-def pooled(server, stack):
-    """Through pgbouncer with session pooling."""
+def pooled(server, stack, pool_mode):
+    """Through pgbouncer."""
     assert os.path.exists(PGBOUNCER), "apt-get install pgbouncer (tests/packages.txt)"
     port = zk.free_port()
     path = f"{server.top}/pgbouncer.ini"
     with open(path, "w") as f:
         f.write(f"[databases]\n* = host={server.top} port=5432 user=zapkeep\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n"
-                f"unix_socket_dir =\nauth_type = any\npool_mode = session\ndefault_pool_size = 40\nlogfile = {server.top}/pgbouncer.log\n")
+                f"unix_socket_dir =\nauth_type = any\npool_mode = {pool_mode}\ndefault_pool_size = 40\nlogfile = {server.top}/pgbouncer.log\n")
     os.chmod(path, 0o644)
     p = subprocess.Popen([PGBOUNCER, "-q", path], preexec_fn=server.as_user, cwd="/", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     stack.env["ZAPKEEP_STORE"] = f"postgresql://zapkeep@127.0.0.1:{port}/{stack.database}"
-    wait_until("pgbouncer answers", lambda: stack.cli("store", "status").returncode in (0, 1))
+    wait_until("pgbouncer answers", lambda: "does not answer" not in stack.cli("store", "status").stderr)
     yield stack
     p.terminate()
     p.wait()
 
 
+@pytest.mark.parametrize("pool_mode", ["session"])
 def test_the_whole_stack_works_through_pgbouncer(server, pooled, make_backend):
     stack, backend = pooled, make_backend()
     all_services(stack, backend)
@@ -185,6 +186,17 @@ def test_the_whole_stack_works_through_pgbouncer(server, pooled, make_backend):
     wait_until("they are delivered", lambda: [d.message_id for d in backend.taken(lambda d: d.type == "message.received")] == stored)
     assert server.sql(f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{stack.database}' AND application_name LIKE 'zapkeep-%'"
                       " AND client_addr IS NOT NULL", stack.database) == "0"  # pgbouncer comes by the socket
+
+
+@pytest.mark.parametrize("pool_mode", ["transaction"])
+def test_a_pooler_that_shares_sessions_is_refused_by_every_program(pooled):
+    for program in ("zapkeep-ingest", "zapkeep-monitor", "zapkeep-reconnect", "zapkeep-forward"):
+        p = pooled.start(program, program, ZAPKEEP_ADMIN_LISTEN="off", BACKEND_URL="http://127.0.0.1:9")
+        wait_until(f"{program} says so", lambda: "pool_mode = session" in p.text())  # noqa: B023
+        p.kill()
+    for command in (["store", "status"], ["sessions"], ["store", "init"]):
+        done = pooled.cli(*command)
+        assert done.returncode == 3 and "pool_mode = session" in done.stderr, done
 
 
 def test_a_store_that_several_make_at_once_is_made_once(server, make_stack):

@@ -18,6 +18,8 @@
 
 /* Stands before the code of an error that the server has sent, in every text that is kept of it. */
 #define PG_SQLSTATE "SQLSTATE "
+/* The error of pg_pooling_check(). */
+#define PG_SHARED_SESSION "one connection's transactions came in several sessions"
 
 /* The parts of a store; each has a PostgreSQL schema of its own, in which the tables have the names they have in SQLite. */
 enum pg_part { PG_STATE, PG_EVENTS, PG_FORWARD, PG_CONTROL, PG_PART_N };

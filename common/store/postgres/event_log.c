@@ -27,6 +27,7 @@
 #include "common/base/rng.h"
 #include "common/store/events.h"
 #include "common/store/postgres/event_log_inside.h"
+#include "common/store/postgres/problem.h"
 #include "common/store/postgres/schema.h"
 #include "common/store/sql.h"
 #include "common/store/waiting.h"
@@ -169,10 +170,11 @@ int pg_log_connect(struct pg_log *l)
     r = pg_connect(l->where, PG_EVENTS, &l->d, l->error, sizeof l->error);
     if (r == 0 && (r = set_up(l)) != 0) {
         (void)pg_lost(l->d, l->d->db.error);
-        return fail(l, r);
-    }
-    if (r != 0)
+        (void)fail(l, r);
+    } else if (r != 0) {
         l->retry_at_ms = mono_ms() + RETRY_MS;
+    }
+    pg_problem_keep(r, l->error);
     return r;
 }
 

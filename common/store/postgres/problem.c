@@ -96,6 +96,7 @@ static const struct {
       "ZAPKEEP_STORE, or turn that off" },
     { "no password supplied", REFUSED },
     { PG_SQLSTATE "28P01", REFUSED },
+    { PG_SHARED_SESSION, POOLED },
     { PG_SQLSTATE "3D000",
       "has no database of this name: CREATE DATABASE, or correct the name in ZAPKEEP_STORE" },
     { PG_SQLSTATE "42501", "gives this user too few rights: ALTER DATABASE … OWNER TO the user of "

@@ -9,6 +9,7 @@
 
 #include "common/base/mem.h"
 #include "common/store/db.h"
+#include "common/store/postgres/pooling.h"
 #include "common/store/postgres/schema.h"
 #include "common/store/postgres/thread.h"
 
@@ -220,10 +221,12 @@ static struct pg_db *attach(struct pg_db *d, struct pg_wire *w, enum pg_part par
 }
 
 /* The first part of a new connection. */
-static int enter(struct pg_db **d, char *ret_error, size_t n)
+static int enter(struct pg_db **d, const char *where, char *ret_error, size_t n)
 {
-    int r = pg_schema_enter(*d);
+    int r = pg_pooling_check(*d, where);
 
+    if (r == 0)
+        r = pg_schema_enter(*d);
     if (r == 0)
         return 0;
     if (ret_error)
@@ -253,7 +256,20 @@ static int open_part(const char *where, enum pg_part part, bool alone, struct pg
     }
     is_new = !w->users;
     *ret = attach(d, w, part);
-    return is_new ? enter(ret, ret_error, n) : 0;
+    return is_new ? enter(ret, where, ret_error, n) : 0;
+}
+
+int pg_connect_unchecked(const char *where, struct pg_db **ret)
+{
+    struct pg_db *d = mem_zalloc(sizeof *d);
+    struct pg_wire *w = NULL;
+    int r = d ? wire_open(where, "", &w, NULL, 0) : -ENOMEM;
+
+    if (r == 0)
+        *ret = attach(d, w, PG_CONTROL);
+    else
+        mem_free(d);
+    return r;
 }
 
 int pg_connect(const char *where, enum pg_part part, struct pg_db **ret, char *ret_error, size_t n)

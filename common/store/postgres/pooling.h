@@ -1,0 +1,12 @@
+/* A pooler between the programs and the server. */
+#pragma once
+
+struct pg_db;
+
+/* zapkeep's sessions have settings, statements and locks of their own, so a pooler has to give each connection one session until it is
+ * closed (pgbouncer: pool_mode = session). With another pool_mode a setting of one program holds for the commits of another: one of
+ * the forwarder would weaken the 2xx of webhook-ingest.
+ *
+ * To be called on a connection before anything is set. Returns 0, -EPROTO (transactions have sessions of their own, see d's error), or
+ * another negative of the query. */
+int pg_pooling_check(struct pg_db *d, const char *where);
