@@ -303,6 +303,15 @@ class Cluster:
         self.primary = 1 - self.primary
         return time.monotonic()
 
+    def detach_standby(self):
+        """Commits wait for it no more, and it gets none of them, as an asynchronous one that is behind."""
+        old, new = self.db[self.primary], self.db[1 - self.primary]
+        old.sync(False)
+        new.sql("ALTER SYSTEM SET primary_conninfo = ''", "postgres")
+        new.sql("SELECT pg_reload_conf()", "postgres")
+        while old.sql("SELECT count(*) FROM pg_stat_replication", "postgres") != "0":
+            time.sleep(0.05)
+
     def make_standby(self):
         """The other server follows the primary again, from a new copy."""
         other, primary = self.db[1 - self.primary], self.db[self.primary]
