@@ -6,12 +6,9 @@
 #include "common/store/postgres/pooling.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 
 #include "common/store/postgres/connection.h"
-#include "common/store/postgres/problem.h"
-#include "common/store/postgres/wire.h"
 
 #define TRIES 3
 /* A pool with session pooling may have no session left for the second connection, which then waits in vain. */
@@ -49,26 +46,23 @@ static int try_once(struct pg_db *d, struct pg_db *second)
     return r != 0 ? r : before != now;
 }
 
-static int check_pooler(struct pg_db *d, const char *where)
-{
-    struct pg_db *second = NULL;
-    int r = 0;
-
-    if (pg_connect_unchecked(where, &second) != 0)
-        return 0;
-    for (int i = 0; r == 0 && i < TRIES && pg_is_usable(second); i++)
-        r = try_once(d, second);
-    pg_close(&second->db);
-    if (r <= 0)
-        return r;
-    pg_keep_error(d, PG_SHARED_SESSION);
-    return -EPROTO;
-}
-
-int pg_pooling_check(struct pg_db *d, const char *where)
+int pg_pooling_ask(struct pg_db *d, bool *ret_pooled)
 {
     int pid = 0;
     int r = ask_session(d, &pid);
 
-    return r != 0 || pid == PQbackendPID(d->conn) ? r : check_pooler(d, where);
+    *ret_pooled = r == 0 && pid != PQbackendPID(d->conn);
+    return r;
+}
+
+int pg_pooling_check(struct pg_db *d, struct pg_db *second)
+{
+    int r = 0;
+
+    for (int i = 0; r == 0 && i < TRIES && pg_is_usable(second); i++)
+        r = try_once(d, second);
+    if (r <= 0)
+        return r;
+    pg_keep_error(d, PG_SHARED_SESSION);
+    return -EPROTO;
 }

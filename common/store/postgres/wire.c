@@ -220,10 +220,30 @@ static struct pg_db *attach(struct pg_db *d, struct pg_wire *w, enum pg_part par
     return d;
 }
 
+/* Without a second connection nothing is known: a pool may be full. */
+static int check_pooling(struct pg_db *d, const char *where)
+{
+    struct pg_db *second = NULL;
+    struct pg_wire *w = NULL;
+    bool pooled = false;
+    int r = pg_pooling_ask(d, &pooled);
+
+    if (r != 0 || !pooled || wire_open(where, "", &w, NULL, 0) != 0)
+        return r;
+    second = mem_zalloc(sizeof *second);
+    if (!second) {
+        wire_free(w);
+        return -ENOMEM;
+    }
+    r = pg_pooling_check(d, attach(second, w, PG_CONTROL));
+    pg_close(&second->db);
+    return r;
+}
+
 /* The first part of a new connection. */
 static int enter(struct pg_db **d, const char *where, char *ret_error, size_t n)
 {
-    int r = pg_pooling_check(*d, where);
+    int r = check_pooling(*d, where);
 
     if (r == 0)
         r = pg_schema_enter(*d);
@@ -257,19 +277,6 @@ static int open_part(const char *where, enum pg_part part, bool alone, struct pg
     is_new = !w->users;
     *ret = attach(d, w, part);
     return is_new ? enter(ret, where, ret_error, n) : 0;
-}
-
-int pg_connect_unchecked(const char *where, struct pg_db **ret)
-{
-    struct pg_db *d = mem_zalloc(sizeof *d);
-    struct pg_wire *w = NULL;
-    int r = d ? wire_open(where, "", &w, NULL, 0) : -ENOMEM;
-
-    if (r == 0)
-        *ret = attach(d, w, PG_CONTROL);
-    else
-        mem_free(d);
-    return r;
 }
 
 int pg_connect(const char *where, enum pg_part part, struct pg_db **ret, char *ret_error, size_t n)

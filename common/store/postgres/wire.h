@@ -32,8 +32,6 @@ static inline bool pg_wire_is_shared(const struct pg_db *d)
 void pg_wire_own(const struct pg_db *d);
 /* Its end was answered; a session that is in a transaction all the same is lost. */
 void pg_wire_disown(struct pg_db *d);
-/* pg_connect() without pg_pooling_check() and pg_schema_enter(). */
-int pg_connect_unchecked(const char *where, struct pg_db **ret);
 /* store_share_connection() */
 void pg_share_connection(bool on);
 /* db_notify_fd(): one for each part. Returns 0 or -errno. */
