@@ -234,6 +234,7 @@ def test_webhooks_that_reach_nobody_name_their_bridge(stack, two):
     assert "invented" not in shown() and shown().count("alert webhooks-") == 2, shown()
     assert [a["alert"] for row in stack.cli_json("status") for a in row["alerts"] if row["bridge"] == "sales"] == []
 
+    assert post("support", two.token("support")) == 200  # it sends webhooks with a token of ours, and goes on when nobody watches it
     two.write(["sales"])
     two.reload(ingest, monitor)
     zk.wait_until("support is nobody's", lambda: "alert webhooks-unwatched: bridge support" in shown())
