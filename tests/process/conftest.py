@@ -36,11 +36,12 @@ def pytest_unconfigure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """On PostgreSQL: not the tests that are about the files of a store, that open none, or that make their databases themselves."""
+    """On PostgreSQL: not the tests that are about the files of a store, that open none, whose rows are alike for any store, or that make their databases themselves."""
     if config.getoption("--store") == "files":
         return
     out = [item for item in items if item.get_closest_marker("files") or item.get_closest_marker("no_store") or
-           {"server", "servers"} & set(item.fixturenames) or item.path.name.startswith("test_postgres")]
+           item.get_closest_marker("any_store") or {"server", "servers"} & set(item.fixturenames) or
+           item.path.name.startswith(("test_postgres", "test_cluster"))]
     config.hook.pytest_deselected(items=out)
     items[:] = [item for item in items if item not in out]
 

@@ -9,6 +9,8 @@ import pytest
 import zk
 from test_console_api import Console
 
+pytestmark = pytest.mark.any_store
+
 # A drop that the bridge does not mend by itself: its code for the simulated WhatsApp.
 DROPS = {"waha": 0, "evolution": 0, "openwa": 0, "wppconnect": 428, "wuzapi": 428, "gowa": 428}
 # GOWA's code is shown by its own web page, because the call that makes one disconnects first.

@@ -15,6 +15,8 @@ import pytest
 
 import zk
 
+pytestmark = pytest.mark.any_store
+
 
 class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self, status, body, **headers):

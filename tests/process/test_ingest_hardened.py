@@ -239,6 +239,7 @@ def kept(quiet, attacked):
         statistics.median(cpu for _, cpu in quiet) / statistics.median(cpu for _, cpu in attacked)
 
 
+@pytest.mark.any_store
 @pytest.mark.parametrize("what,data", ATTACKS, ids=[row[0] for row in ATTACKS])
 def test_half_sent_requests_stop_nobody(make_stack, what, data):
     """A sender with a token keeps nine tenths of the throughput that it has at the same time at an ingest that nobody attacks,

@@ -172,8 +172,8 @@ class Stack:
             if name in os.environ:
                 self.env[name] = os.environ[name]
         self.store = Stack.stores.new() if Stack.stores and "ZAPKEEP_STORE" not in settings else None
-        if self.store:
-            self.env["ZAPKEEP_STORE"] = self.store
+        if self.store:  # after a kill -9 the next one of its kind waits for the end of the lease
+            self.env.update(ZAPKEEP_STORE=self.store, ZAPKEEP_ROLE_LEASE="4s")
         self.env.update(settings)
 
     # ---- starting ---------------------------------------------------------------------------------------------
