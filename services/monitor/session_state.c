@@ -47,14 +47,17 @@ static bool is_overtaken(const struct session_known *known, const struct session
  * meanwhile. For less the moment of its receipt does: two clocks never agree exactly. */
 #define LATE_MS 10000
 
+static bool is_late(const struct session_report *report)
+{
+    return report->at_ms - report->occurred_ms > LATE_MS;
+}
+
 /* A webhook from before the last poll: its state is history, but its cause may explain the poll. */
 static bool is_before_poll(const struct session_known *known, const struct session_report *report)
 {
-    bool late = report->at_ms - report->occurred_ms > LATE_MS;
-
     if (report->source != REPORT_WEBHOOK || is_terminal(report) || known->polled_ms == 0)
         return false;
-    return (late ? report->occurred_ms : report->at_ms) < known->polled_ms;
+    return (is_late(report) ? report->occurred_ms : report->at_ms) < known->polled_ms;
 }
 
 /* One bad answer is asked again: before a session is lost, and before it is down because only a poll says so. */
@@ -81,8 +84,18 @@ static int64_t doubt(const struct session_known *known, const struct session_rep
     return report->at_ms - known->doubt_ms < rules->recheck_ms ? known->doubt_ms : 0;
 }
 
+/* A poll has called it disconnected once, and was answered before this webhook was read: the two agree, and this one has the cause. */
+static bool confirms_doubt(const struct session_known *known, const struct session_report *report)
+{
+    return report->state == SESSION_DISCONNECTED && known->state == SESSION_CONNECTED &&
+           known->doubt_ms > 0 && !known->doubt_missing && known->received_ms <= known->doubt_ms &&
+           !is_late(report);
+}
+
 static bool explains(const struct session_known *known, const struct session_report *report)
 {
+    if (confirms_doubt(known, report))
+        return true;
     return report->state == SESSION_DISCONNECTED && known->state == SESSION_DISCONNECTED && report->cause &&
            (!known->cause || known->cause->code == 0);
 }
