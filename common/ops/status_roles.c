@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/base/mem.h"
+#include "common/store/programs.h"
 
 /* Of a monitor with more bridges the rest is counted. */
 #define NAMES_MAX 6
@@ -14,6 +15,8 @@
 struct roles {
     struct store_role_row row[STORE_CREW_ROLES];
     int n;
+    struct program_row program[STORE_CREW_ROLES]; /* without roles */
+    int n_programs;
 };
 
 static int on_role(void *ctx, const struct store_role_row *row)
@@ -80,6 +83,86 @@ static void add_problems(const struct roles *roles, struct db *state, struct pro
     }
 }
 
+/* ---- programs that are gone ------------------------------------------------------------------ */
+
+static const struct {
+    const char *kind, *service, *program;
+    enum problem_area area;
+    bool alone; /* nobody else says that none is alive */
+} programs[] = {
+    { "monitor", "monitor", "zapkeep-monitor", PROBLEM_AREA_MONITOR, false },
+    { "forward", "forwarder", "zapkeep-forward", PROBLEM_AREA_DELIVERY, false },
+    { "ingest", "webhook-ingest", "zapkeep-ingest", PROBLEM_AREA_INGEST, true },
+    { "worker", "reconnect-worker", "zapkeep-reconnect", PROBLEM_AREA_WORKERS, true },
+};
+
+static int on_program(void *ctx, const struct program_row *row)
+{
+    struct roles *roles = ctx;
+
+    if (!*row->role && roles->n_programs < STORE_CREW_ROLES)
+        roles->program[roles->n_programs++] = *row;
+    return 0;
+}
+
+/* One that started after its death stands for it, under another name, as containers do; also one that was stopped since. Each stands for one. */
+static bool is_replaced(const struct roles *roles, const struct program_row *dead, bool *taken)
+{
+    for (int i = 0; i < roles->n_programs; i++) {
+        const struct program_row *p = &roles->program[i];
+
+        if (taken[i] || p->life == PROGRAM_DEAD || strcmp(p->kind, dead->kind) != 0 ||
+            p->since < dead->signed_at)
+            continue;
+        taken[i] = true;
+        return true;
+    }
+    return false;
+}
+
+static int n_alive(const struct roles *roles, const char *kind)
+{
+    int n = 0;
+
+    for (int i = 0; i < roles->n_programs; i++)
+        n += roles->program[i].life == PROGRAM_ALIVE && strcmp(roles->program[i].kind, kind) == 0;
+    return n;
+}
+
+static void add_dead(const struct program_row *row, size_t k, int alive, struct problems *ret)
+{
+    struct problem *p;
+    char text[400], ago[32];
+
+    (void)snprintf(text, sizeof text,
+                   "%s on %.95s has given no sign of life for %s, %d other%s alive: start %s there again; "
+                   "one that does not come "
+                   "back is forgotten after a day",
+                   programs[k].service, row->holder, text_age(row->gone_ms, ago, sizeof ago), alive,
+                   alive == 1 ? " is" : "s are", programs[k].program);
+    p = status_add_problem(ret, alive == 0 ? PROBLEM_BAD : PROBLEM_WARN, programs[k].area, "program-dead",
+                           text);
+    p->since = row->until;
+    str_copy(str_from(programs[k].service), p->name, sizeof p->name);
+    str_copy(str_from(row->holder), p->detail, sizeof p->detail);
+}
+
+static void add_programs(const struct roles *roles, struct problems *ret)
+{
+    bool taken[STORE_CREW_ROLES] = { false };
+
+    for (int i = 0; i < roles->n_programs; i++) {
+        const struct program_row *row = &roles->program[i];
+        int alive = n_alive(roles, row->kind);
+
+        for (size_t k = 0; k < ARRAY_LEN(programs); k++) {
+            if (row->life == PROGRAM_DEAD && strcmp(row->kind, programs[k].kind) == 0 &&
+                (alive > 0 || programs[k].alone) && !is_replaced(roles, row, taken))
+                add_dead(row, k, alive, ret);
+        }
+    }
+}
+
 /* ---- the line -------------------------------------------------------------------------------- */
 
 static bool is_first_of_holder(const struct roles *roles, int i)
@@ -127,7 +210,11 @@ int status_roles(const char *where, struct db *state, struct problems *problems,
     int r = roles ? store_roles_each(where, on_role, roles) : -ENOMEM;
 
     if (r == 0)
+        r = programs_each(state, on_program, roles);
+    if (r == 0) {
         add_problems(roles, state, problems);
+        add_programs(roles, problems);
+    }
     if (r == 0 && text && roles->n > 0)
         describe(roles, text);
     mem_free(roles);

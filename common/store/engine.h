@@ -24,6 +24,8 @@ struct event_log;
 struct event_reader;
 struct event_rows;
 struct now;
+struct program_row;
+struct program_sign;
 struct store_crew;
 struct store_crew_view;
 struct store_role;
@@ -122,6 +124,10 @@ struct engine {
     bool (*role_is_taken)(const char *where, const char *kind);
     int (*roles_each)(const char *where, int (*on_row)(void *ctx, const struct store_role_row *row),
                       void *ctx);
+
+    /* programs.h; NULL: the engine has no such rows */
+    int (*sign_program)(struct db *db, const struct program_sign *s, bool alive);
+    int (*programs_each)(struct db *db, int (*on_row)(void *ctx, const struct program_row *row), void *ctx);
 
     /* ---- reading the log (events_read.c) ---- */
 

@@ -21,6 +21,8 @@ struct event_wal;
 struct event_log_engine {
     void (*close)(struct event_log *l);
     const char *(*error)(const struct event_log *l);
+    struct db *(*connection)(
+        struct event_log *l); /* for rows beside the log's; NULL: it has none, or none now */
     bool (*sync_failed)(const struct event_log *l);
     int (*begin)(struct event_log *l);
     int (*add)(struct event_log *l, const struct event_new *e, int *ret_result, int64_t *ret_seq);

@@ -113,6 +113,8 @@ static void on_ping(void *ctx)
     int64_t wait_ms = state_store_ping(&w->state);
 
     timer_start(w->ping, STATE_STORE_PING_MS);
+    if (wait_ms == 0 && w->state.db && w->state.backoff.tries == 0)
+        (void)program_sign_give(&w->sign, w->state.db); /* a failure is found by the next ping */
     if (wait_ms > 0)
         claim_loop_retry(w, wait_ms);
     if (store_watch_came(w->state.watch))
@@ -123,6 +125,7 @@ static int start_ping(struct worker *w)
 {
     int r = store_is_server(w->state.dir) ? timer_open(app_loop(w->app), on_ping, w, &w->ping) : 0;
 
+    program_sign_init(&w->sign, "worker");
     if (r == 0 && w->ping)
         timer_start(w->ping, STATE_STORE_PING_MS);
     return r;
@@ -186,5 +189,6 @@ void worker_close(struct worker *w)
     if (w->ping)
         timer_close(w->ping);
     worker_bridges_close(w);
+    program_sign_stop(&w->sign, w->state.db);
     state_store_close(&w->state);
 }

@@ -11,6 +11,7 @@
 #include "common/base/list.h"
 #include "common/bridge/driver.h"
 #include "common/reconnect/reconnect.h"
+#include "common/store/programs.h"
 #include "services/reconnect-worker/settings.h"
 
 struct worker;
@@ -48,7 +49,8 @@ struct worker {
     struct file_watch *watch; /* commits of state.db; NULL: notifications and the sweep do without */
     struct timer *stop;       /* calls that outlast a stop are let go */
     struct timer *ping;       /* does the database answer? NULL: it is a file */
-    int n_calls;              /* of all bridges */
-    bool closing;             /* nothing is recorded any more */
+    struct program_sign sign;
+    int n_calls;  /* of all bridges */
+    bool closing; /* nothing is recorded any more */
 };
 #define WORKER_NULL ((struct worker){ 0 })

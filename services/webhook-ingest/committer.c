@@ -25,6 +25,7 @@
 #include "common/base/err.h"
 #include "common/base/mem.h"
 #include "common/store/cursors.h"
+#include "common/store/programs.h"
 #include "common/store/store.h"
 #include "services/webhook-ingest/age_clock.h"
 #include "services/webhook-ingest/ingest_metrics.h"
@@ -52,6 +53,7 @@ struct committer {
     struct age_clock age;
     int64_t checkpoint_at; /* frames at which the next one is due */
     int64_t touch_in_ms;   /* the notification of a commit is due then, 0: none is */
+    struct program_sign sign;
 
     /* The loop's thread only. */
     struct timer *hand_over;
@@ -418,6 +420,8 @@ static void batch(struct committer *c, struct list *items, bool probe_wanted)
         c->touch_in_ms = event_log_touch(c->log);
         look_up_cursors(c, false);
     }
+    if (c->log && c->status.result == 0) /* one that fails is found by the next commit */
+        (void)event_log_sign(c->log, &c->sign);
     if (c->log && !c->status.fatal && tidy(c, idle) != 0)
         note(c, -EIO, event_log_error(c->log));
 }
@@ -560,6 +564,7 @@ int committer_open(struct loop *l, const struct committer_options *o, struct com
     list_init(&c->queue);
     list_init(&c->done);
     c->checkpoint_at = COMMIT_CHECKPOINT_FRAMES;
+    program_sign_init(&c->sign, "ingest");
     r = init_lock(c);
     if (r == 0)
         r = event_log_open(o->dir, &c->log, ret_pid);
@@ -594,6 +599,7 @@ void committer_close(struct committer *c)
     if (!list_empty(&c->done))
         on_wakeup(c); /* items of the loop's last iteration */
     wakeup_close(c->wakeup);
+    event_log_sign_stop(c->log, &c->sign);
     timer_close(c->hand_over);
     if (c->late)
         timer_close(c->late);

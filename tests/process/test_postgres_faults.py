@@ -104,3 +104,37 @@ def test_a_server_that_refuses_is_said_once_by_each_program_and_is_an_alert(serv
     wait_until("the sessions are connected again", lambda: set(stack.state()["sessions"].values()) == {"connected"})
     assert [a[2] for a in sink.alerts() if a[0] == "store-down"] == ["firing", "resolved"]
     assert stack.processes["monitor"].text().count("store-works") == 1
+
+
+# ---- a program of another machine ------------------------------------------------------------------------------------
+
+def test_a_program_that_died_on_another_machine_does_not_look_alive(server, stack, tmp_path):
+    stack.env.update(ZAPKEEP_ROLE_LEASE="1s")
+    stack.sim("contract", "--sessions", "1")
+    stack.ingest()
+    stack.monitor()
+    stack.wait_session("demo-1", "connected")
+    port = zk.free_port()
+
+    def start():
+        p = stack.start("ingest-2", "zapkeep-ingest", ZAPKEEP_DATA_DIR=str(tmp_path), ZAPKEEP_INGEST_LISTEN=f"127.0.0.1:{port}")
+        wait_until("the other one is ready", lambda: zk.http("GET", f"http://127.0.0.1:{port}/ready")[0] == 200)
+        return p
+
+    def said(command):
+        return stack.cli(command, "--json").stdout
+
+    def ingests():
+        return server.sql("SELECT count(*) FROM zapkeep.role WHERE name LIKE 'ingest@%' AND until > clock_timestamp()", stack.database)
+
+    p = start()
+    wait_until("both have given a sign of life", lambda: ingests() == "2")
+    assert "no sign of life" not in said("status") + said("doctor")
+    p.kill()
+    wait_until("status and doctor say so", lambda: "webhook-ingest on" in said("status") and "no sign of life since" in said("doctor"), step=0.5)
+    assert "1 other is alive" in said("status")
+    start()  # another process, as a restart is
+    wait_until("it stands for the dead one", lambda: "no sign of life" not in said("status") + said("doctor"), step=0.5)
+    stack.processes["ingest-2"].stop()
+    wait_until("it has gone", lambda: ingests() == "1")
+    assert "no sign of life" not in said("status") + said("doctor"), "an orderly stop is no death"

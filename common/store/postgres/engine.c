@@ -10,6 +10,7 @@
 #include "common/store/postgres/move.h"
 #include "common/store/postgres/password.h"
 #include "common/store/postgres/problem.h"
+#include "common/store/postgres/programs.h"
 #include "common/store/postgres/report.h"
 #include "common/store/postgres/role.h"
 #include "common/store/postgres/schema.h"
@@ -186,6 +187,8 @@ const struct engine postgres_engine = {
     .crew_open = pg_crew_open,
     .role_is_taken = pg_role_is_taken,
     .roles_each = pg_roles_each,
+    .sign_program = pg_sign_program,
+    .programs_each = pg_programs_each,
     .log_is_stale = pg_log_is_stale,
     .begin_snapshot = pg_begin_snapshot,
     .end_snapshot = pg_end_snapshot,

@@ -464,6 +464,13 @@ static const char *log_error(const struct event_log *log)
     return pg_log(log)->error;
 }
 
+static struct db *log_connection(struct event_log *log)
+{
+    struct pg_log *l = pg_log(log);
+
+    return l->d && !l->begun && pg_is_usable(l->d) ? &l->d->db : NULL;
+}
+
 static bool log_sync_failed(const struct event_log *log)
 {
     (void)log; /* a commit is on the server's disk; a connection that broke is opened again */
@@ -509,6 +516,7 @@ static void log_close(struct event_log *log)
 static const struct event_log_engine log_engine = {
     .close = log_close,
     .error = log_error,
+    .connection = log_connection,
     .sync_failed = log_sync_failed,
     .begin = log_begin,
     .add = log_add,

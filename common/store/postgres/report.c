@@ -82,7 +82,14 @@ static const char roles_sql[] =
     "   THEN 'no program of this kind is at work: start it' ELSE '' END"
     " FROM zapkeep.role r WHERE name NOT LIKE '%@%'"
     " UNION ALL SELECT 'programs ' || split_part(name, '@', 1), string_agg(holder, ', ' ORDER BY holder), ''"
-    " FROM zapkeep.role WHERE name LIKE '%@%' AND until >= clock_timestamp() GROUP BY 1 ORDER BY 1";
+    " FROM zapkeep.role WHERE name LIKE '%@%' AND fence > 0 AND until >= clock_timestamp() GROUP BY 1"
+    " UNION ALL SELECT 'program ' || split_part(name, '@', 1) || ' on ' || holder,"
+    "  'no sign of life since ' || to_char(until AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'),"
+    "  'start it there again; one that does not come back is forgotten after a day'"
+    " FROM zapkeep.role d WHERE name LIKE '%@%' AND fence > 0 AND until < clock_timestamp() AND NOT EXISTS"
+    "  (SELECT 1 FROM zapkeep.role m WHERE m.name LIKE split_part(d.name, '@', 1) || '@%' "
+    "    AND (m.fence = 0 OR m.until >= clock_timestamp()) AND m.since >= d.until - d.fence * interval '1 "
+    "ms') ORDER BY 1";
 
 static int rows_of(struct pg_db *d, const char *text, store_report_fn on_line, void *ctx)
 {

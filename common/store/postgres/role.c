@@ -209,11 +209,12 @@ static void view_of(const struct crew *c, struct store_crew_view *ret)
     ret->least = least > 0 ? least : 0;
 }
 
+/* The fence of a member is the time for which its sign holds (programs.c). */
 /* clang-format off */
 #define RENEW_SQL \
     "WITH mine AS (UPDATE zapkeep.role SET until = clock_timestamp() + interval '%" PRId64 " ms' WHERE (name, fence) IN (VALUES ('', 0::bigint)"
 #define LOOK_SQL \
-    ") RETURNING name), me AS (INSERT INTO zapkeep.role VALUES ('%s', '%s', 1, clock_timestamp() + interval '%" PRId64 " ms', clock_timestamp())" \
+    ") RETURNING name), me AS (INSERT INTO zapkeep.role VALUES ('%s', '%s', %" PRId64 ", clock_timestamp() + interval '%" PRId64 " ms', clock_timestamp())" \
     " ON CONFLICT (name) DO UPDATE SET until = excluded.until)," \
     " gone AS (DELETE FROM zapkeep.role WHERE name LIKE '%s@%%' AND until < clock_timestamp() - interval '1 day')" \
     " SELECT r.name, r.holder, r.fence, r.until::text, r.until < clock_timestamp(), m.name IS NOT NULL FROM zapkeep.role r" \
@@ -225,8 +226,8 @@ static int renew_sql(const struct crew *c, struct buf *sql)
     (void)buf_addf(sql, RENEW_SQL, store_role_lease_ms());
     for (const struct role *role = c->roles; role; role = role->next)
         (void)buf_addf(sql, ", ('%s', %" PRId64 ")", role->name, role->fence);
-    (void)buf_addf(sql, LOOK_SQL, c->member, c->holder, store_role_lease_ms(), c->kind, c->kind, c->kind,
-                   c->kind);
+    (void)buf_addf(sql, LOOK_SQL, c->member, c->holder, store_role_lease_ms(), store_role_lease_ms(), c->kind,
+                   c->kind, c->kind, c->kind);
     return buf_error(sql);
 }
 
