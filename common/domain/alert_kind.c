@@ -48,3 +48,17 @@ enum alert_scope alert_kind_scope(enum alert_kind k)
 {
     return kinds[k].scope;
 }
+
+enum alert_raiser alert_kind_raiser(enum alert_kind k)
+{
+    switch (k) {
+    case ALERT_DISK_LIMIT:
+    case ALERT_WEBHOOKS_REFUSED:
+    case ALERT_WEBHOOKS_UNWATCHED:
+        return ALERT_BY_INGEST;
+    case ALERT_DESTINATION_FAILING:
+        return ALERT_BY_FORWARDER;
+    default:
+        return ALERT_BY_MONITOR;
+    }
+}

@@ -86,3 +86,7 @@ const char *alert_severity(enum alert_kind k);     /* "critical", "warning" */
 const char *alert_kind_state(enum alert_kind k);   /* "logged out": the session (bridge) is … */
 const char *alert_kind_detail(enum alert_kind k);  /* "`zapkeep session pair` shows a new code" */
 enum alert_scope alert_kind_scope(enum alert_kind k);
+
+/* The program that raises and resolves alerts of a kind. */
+enum alert_raiser { ALERT_BY_MONITOR, ALERT_BY_INGEST, ALERT_BY_FORWARDER, ALERT_RAISER_N };
+enum alert_raiser alert_kind_raiser(enum alert_kind k);

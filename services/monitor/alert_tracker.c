@@ -39,8 +39,8 @@ static int on_alert(void *ctx, const struct alert_row *row)
     enum alert_kind kind = alert_kind_find(row->name);
     struct tracked_session *s = row->session[0] ? session_table_find(l->table, row->session) : NULL;
 
-    if (kind == ALERT_WEBHOOKS_REFUSED || kind == ALERT_WEBHOOKS_UNWATCHED)
-        return 0; /* webhook-ingest raises and resolves them */
+    if (alert_kind_raiser(kind) != ALERT_BY_MONITOR)
+        return 0;
     if (!row->session[0]) {
         l->t->active[kind] = true;
         l->t->since[kind] = row->since;

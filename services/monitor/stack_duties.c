@@ -8,6 +8,7 @@
 #include "common/store/bridges.h"
 #include "common/store/cursors.h"
 #include "common/store/store.h"
+#include "services/monitor/orphaned_alerts.h"
 #include "services/monitor/unwatched.h"
 
 /* The rows of bridges that other monitors watch are read so often: as often as a position without events is saved. */
@@ -16,6 +17,7 @@
 struct stack_duties {
     struct stack_duties_options o;
     struct alert_sender *sender;
+    struct orphaned_alerts *orphaned;
     struct timer *look; /* NULL: no other monitor has a part of the bridges */
 };
 
@@ -155,6 +157,8 @@ int stack_duties_open(const struct stack_duties_options *o, struct stack_duties 
     if (r == 0)
         r = stack_duties_mark(d, o->bridges);
     if (r == 0)
+        r = orphaned_alerts_open(o->m, &d->orphaned);
+    if (r == 0)
         r = open_look(d);
     if (r != 0) {
         stack_duties_close(d);
@@ -170,6 +174,7 @@ void stack_duties_close(struct stack_duties *d)
         return;
     if (d->look)
         timer_close(d->look);
+    orphaned_alerts_close(d->orphaned);
     alert_sender_close(d->sender);
     mem_free(d);
 }

@@ -1,5 +1,5 @@
 /*
- * The duties that belong to the stack and not to one of its bridges: it sends alerts, notes bridges that are not configured any more, and
+ * The duties that belong to the stack and not to one of its bridges: it sends alerts, notes bridges that are not configured any more, resolves alerts whose raiser is gone, and
  * fetches HEARTBEAT_URL while all is well. Of the monitors that share a stack's bridges one has these duties; it also keeps
  * the position in the log that retention respects, which is that of the bridge that is furthest behind.
  */

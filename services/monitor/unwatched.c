@@ -1,12 +1,14 @@
 #include "services/monitor/unwatched.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/store/alerts.h"
 #include "common/store/bridges.h"
+#include "services/monitor/alert_end.h"
 #include "services/monitor/alert_rules.h"
 
 struct marking {
@@ -29,25 +31,18 @@ static int on_row(void *ctx, const struct bridge_row *row)
 static int on_alert(void *ctx, const struct alert_row *row)
 {
     struct marking *k = ctx;
-    enum alert_kind kind = alert_kind_find(row->name);
 
-    if (kind == ALERT_WEBHOOKS_REFUSED || kind == ALERT_WEBHOOKS_UNWATCHED)
-        return 0; /* they are webhook-ingest's, and as true as before */
+    if (alert_kind_raiser(alert_kind_find(row->name)) == ALERT_BY_INGEST)
+        return 0; /* as true as before */
     return buf_add(&k->alerts, row, sizeof *row);
 }
 
-static int resolve_one(struct marking *k, struct alert_row *row, int64_t now_wall)
+static int resolve_one(struct marking *k, const struct alert_row *row, int64_t now_wall)
 {
-    CLEANUP(buf_fini) struct buf detail = BUF_INIT(ALERTS_DETAIL_MAX - 1);
-    int64_t dropped = 0;
-    int r = alerts_clear(k->m->db, row->name, row->bridge, row->session);
+    char detail[ALERTS_DETAIL_MAX];
 
-    if (r != 0 || row->grouped)
-        return r < 0 ? r : 0;
-    (void)buf_addf(&detail, "bridge %s is not configured any more", row->bridge);
-    str_copy(str_from(buf_str(&detail)), row->detail, sizeof row->detail);
-    r = alerts_note_change(k->m->db, row, false, now_wall);
-    return r == 0 ? alerts_post(k->m->db, ALERTS_SINK_ALL, row, false, now_wall, &dropped) : r;
+    (void)snprintf(detail, sizeof detail, "bridge %s is not configured any more", row->bridge);
+    return alert_end(k->m->db, row, detail, now_wall);
 }
 
 static int resolve_alerts(struct marking *k, const char *bridge, int64_t now_wall)

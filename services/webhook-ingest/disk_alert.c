@@ -14,6 +14,8 @@
 
 /* Files shrink and grow around the limit: it has ended when nothing gave way for so long. */
 #define ENDS_AFTER_MS (10 * 60 * 1000)
+/* Is the row still there? Another program may have resolved it while this one was paused. */
+#define LOOK_MS (60 * 1000)
 
 struct disk_alert {
     struct app *app;
@@ -23,6 +25,7 @@ struct disk_alert {
     bool logged;
     int64_t over_ms;  /* boot ms when it was over last, 0: never */
     int64_t again_ms; /* boot ms before which the state is left alone */
+    int64_t look_ms;  /* boot ms of the next look whether the row is there */
     int64_t since;    /* wall ms */
 };
 
@@ -58,28 +61,7 @@ void disk_alert_note(struct disk_alert *d, bool over)
     d->over = over;
 }
 
-void disk_alert_second(struct disk_alert *d)
-{
-    struct clock *clock = app_clock(d->app);
-    int64_t now = clock->boot_ms(clock);
-    int64_t wait;
-    bool wanted;
-
-    if (d->over)
-        d->over_ms = now;
-    wanted = d->over_ms > 0 && now - d->over_ms < ENDS_AFTER_MS;
-    log_change(d, wanted);
-    if (wanted == d->raised || now < d->again_ms)
-        return;
-    d->since = wanted ? clock->wall_ms(clock) : d->since;
-    wait = state_store_result(&d->state, write_alert(d, wanted, clock->wall_ms(clock)));
-    alert_write_done(&d->state);
-    d->again_ms = wait > 0 ? now + wait : 0;
-    if (wait == 0)
-        d->raised = wanted;
-}
-
-/* ---- opening --------------------------------------------------------------------------------- */
+/* ---- the row --------------------------------------------------------------------------------- */
 
 static int on_row(void *ctx, const struct alert_row *row)
 {
@@ -92,15 +74,54 @@ static int on_row(void *ctx, const struct alert_row *row)
     return 0;
 }
 
-/* An earlier run may have raised it: the limit was made larger since. A state that cannot be read has none. */
-static void load(struct disk_alert *d)
+/* An earlier run may have raised it: the limit was made larger since. Returns false: the state cannot be read. */
+static bool load(struct disk_alert *d)
 {
     struct db *db = NULL;
+    int r = db_open_state_reader(d->state.dir, &db);
 
-    if (db_open_state_reader(d->state.dir, &db) == 0)
-        (void)alerts_each(db, "", on_row, d);
+    if (r == 0)
+        r = alerts_each(db, "", on_row, d);
     db_close(db);
+    return r == 0;
 }
+
+/* An alert that should be on and has no row any more is raised again. */
+static void look(struct disk_alert *d, int64_t now)
+{
+    struct disk_alert there = { .state = d->state };
+
+    if (!d->raised || now < d->look_ms)
+        return;
+    d->look_ms = now + LOOK_MS;
+    d->raised = !load(&there) || there.raised;
+}
+
+void disk_alert_second(struct disk_alert *d)
+{
+    struct clock *clock = app_clock(d->app);
+    int64_t now = clock->boot_ms(clock);
+    int64_t wait;
+    bool wanted;
+
+    if (d->over)
+        d->over_ms = now;
+    wanted = d->over_ms > 0 && now - d->over_ms < ENDS_AFTER_MS;
+    log_change(d, wanted);
+    look(d, now);
+    if (wanted == d->raised || now < d->again_ms)
+        return;
+    d->since = wanted ? clock->wall_ms(clock) : d->since;
+    wait = state_store_result(&d->state, write_alert(d, wanted, clock->wall_ms(clock)));
+    alert_write_done(&d->state);
+    d->again_ms = wait > 0 ? now + wait : 0;
+    if (wait == 0) {
+        d->raised = wanted;
+        d->look_ms = now + LOOK_MS;
+    }
+}
+
+/* ---- opening --------------------------------------------------------------------------------- */
 
 int disk_alert_open(struct app *app, const char *store, struct disk_alert **ret)
 {
@@ -110,7 +131,7 @@ int disk_alert_open(struct app *app, const char *store, struct disk_alert **ret)
         return -ENOMEM;
     d->app = app;
     d->state = STATE_STORE(store, "an alert about the disk limit is raised later");
-    load(d);
+    (void)load(d);
     *ret = d;
     return 0;
 }

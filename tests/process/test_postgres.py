@@ -331,7 +331,7 @@ def test_a_password_is_in_no_log(server, stack):
     assert PASSWORD not in done.stdout + done.stderr + monitor.text()
 
 
-@pytest.mark.parametrize("suite", ["reconnects", "commit", "sink_queue", "alerts", "console_rows", "events", "forward_store", "postgres_store",
+@pytest.mark.parametrize("suite", ["reconnects", "commit", "sink_queue", "orphaned_alerts", "alerts", "console_rows", "events", "forward_store", "postgres_store",
                                    "postgres_shared", "postgres_strange", "postgres_promises"])
 def test_the_unit_tests_of_the_store_hold_for_both_engines(server, request, suite):
     uri = server.create_for(request.node.name)[1]
