@@ -1,6 +1,6 @@
 /*
- * The other programs of this data folder: does each one that was started here give a sign of life? The alerts of those that
- * do not stand on one bridge.
+ * The other programs of this data folder and, with a database, those of other machines: does one of each kind that was started give a
+ * sign of life? The alerts of those that do not stand on one bridge.
  */
 #pragma once
 

@@ -138,3 +138,30 @@ def test_a_program_that_died_on_another_machine_does_not_look_alive(server, stac
     stack.processes["ingest-2"].stop()
     wait_until("it has gone", lambda: ingests() == "1")
     assert "no sign of life" not in said("status") + said("doctor"), "an orderly stop is no death"
+
+
+def test_programs_of_other_machines_are_dead_when_the_last_one_is(server, stack, tmp_path):
+    """Each machine has the signs of life of its own programs alone; the rows of the database have those of all."""
+    stack.env.update(ZAPKEEP_ROLE_LEASE="1s")
+    stack.sim("contract", "--sessions", "1")
+    stack.worker("worker-here")
+    for n in (1, 2):
+        stack.worker(f"worker-{n}", ZAPKEEP_DATA_DIR=str(tmp_path))
+    stack.ingest()
+    stack.monitor()
+
+    def alerts():
+        return {a["alert"] for row in stack.cli_json("status") for a in row["alerts"]}
+
+    def workers(life):
+        return int(server.sql(f"SELECT count(*) FROM zapkeep.role WHERE name LIKE 'worker@%' AND until {life} clock_timestamp()", stack.database))
+
+    wait_until("all have given a sign of life", lambda: workers(">") == 3)
+    stack.processes["worker-here"].kill()
+    stack.processes["worker-1"].kill()
+    wait_until("two of them are dead", lambda: workers("<") == 2, step=0.5)
+    assert alerts() == set(), "one is alive"
+    stack.processes["worker-2"].kill()
+    wait_until("none is alive", lambda: alerts() == {"reconnect-workers-dead"}, step=0.5)
+    stack.worker("worker-3", ZAPKEEP_DATA_DIR=str(tmp_path))
+    wait_until("one is back", lambda: alerts() == set(), step=0.5)
