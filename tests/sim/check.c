@@ -13,6 +13,8 @@
 #define STALE_MAX_MS ((int64_t)4 * SIM_CHECK_MS + 10 * 1000)
 /* A report is on its way for so long at most: a webhook that was late, or tried a second time. */
 #define REPORT_MAX_MS (8 * 1000)
+/* … and in the world it is tried eight times (sender.c), after at most 3, 5, 9, 17 and three times 33 s. */
+#define WORLD_REPORT_MAX_MS (133 * 1000 + REPORT_MAX_MS)
 /* … and with a second monitor, which takes over after the lease of the first, it waits for that. */
 #define TAKE_OVER_MAX_MS (15 * 1000)
 /* A worker tries again to record an answer at least this often. */
@@ -289,7 +291,7 @@ static int64_t oldest_news(int64_t claimed_t)
     bool was_away = sim.is_away || world_now() - sim.back_t < SIM_CHECK_MS;
     int64_t t = was_away && sim.away_t < claimed_t ? sim.away_t : claimed_t;
 
-    return t - REPORT_MAX_MS - (sim.store ? TAKE_OVER_MAX_MS : 0);
+    return t - (sim.options.world ? WORLD_REPORT_MAX_MS : REPORT_MAX_MS) - (sim.store ? TAKE_OVER_MAX_MS : 0);
 }
 
 void check_ended(struct sim_attempt *a, const struct attempt_row *row)
