@@ -46,10 +46,11 @@ struct poll_schedule {
     int64_t began_ms, began_us;                 /* of the sweep under way; steady, and for measuring */
     int64_t next_ms;                            /* steady: when the next sweep begins */
     bool recheck;                               /* something changed while a sweep is under way */
-    bool by_list;                               /* the last sweep was answered by one list */
-    bool list_failed;                           /* … and it could not be taken in */
-    int list_kind;                              /* … and the driver's reading of it */
-    bool well;                                  /* the last sweep was good, and nothing is wrong */
+    bool interrupted; /* … this process stood still meanwhile: some answers are old */
+    bool by_list;     /* the last sweep was answered by one list */
+    bool list_failed; /* … and it could not be taken in */
+    int list_kind;    /* … and the driver's reading of it */
+    bool well;        /* the last sweep was good, and nothing is wrong */
     enum sweep_end last_end;
 };
 
@@ -84,6 +85,8 @@ static int64_t pause_ms(struct poll_schedule *p, enum sweep_end end)
         return health_watch_wait_ms(p->health);
     if (p->list_failed)
         return STORE_AGAIN_MS;
+    if (p->interrupted)
+        return 0;
     if (end == SWEEP_GOOD && bridge_status_is_recovering(status) && r->confirm_ms < r->incident_check_ms)
         return r->confirm_ms;
     if (bridge_status_is_quiet(status) || bad)
@@ -287,7 +290,8 @@ static void on_end(void *ctx, enum sweep_end end, bool by_list)
     }
     if (end == SWEEP_GOOD || end == SWEEP_REFUSED)
         p->o.status->key_refused = end == SWEEP_REFUSED;
-    r = end == SWEEP_GOOD && !p->list_failed ? commit_good(p) : change_batch_commit(p->o.batch, 0);
+    r = end == SWEEP_GOOD && !p->list_failed && !p->interrupted ? commit_good(p)
+                                                                : change_batch_commit(p->o.batch, 0);
     p->list_failed = p->list_failed || r != 0;
     good = end == SWEEP_GOOD && !p->list_failed;
     save_driver(p);
@@ -326,6 +330,7 @@ static void on_sweep(void *ctx)
     p->began_ms = now_ms(p);
     p->began_us = clock_mono_us();
     p->list_failed = false;
+    p->interrupted = false;
     p->list_kind = 0;
     (void)silence_watch_read(p->o.silence);
     if (!poller_start(p->poller, session_table_count(p->o.m->table), spread_ms(p)))
@@ -344,7 +349,8 @@ static void on_stopped(void *ctx)
 {
     struct poll_schedule *p = ctx;
 
-    if (!poller_is_sweeping(p->poller))
+    p->interrupted = poller_is_sweeping(p->poller);
+    if (!p->interrupted)
         plan(p, 0);
 }
 
