@@ -386,7 +386,7 @@ static void on_ack(void *ctx, const struct ack *e)
 
     if (done_events_has(&b->done, e->seq) || !done_events_fits(&b->done, e->seq))
         return;
-    if (event_read(b->o.stores->reader, e->seq, NULL, 1, &b->read) != 0 || b->read.n == 0 ||
+    if (stores_read(b->o.stores, e->seq, NULL, 1, &b->read) != 0 || b->read.n == 0 ||
         !acks_match(b->o.stores->acks, e, b->read.rows[0].seq, b->read.rows[0].at))
         return;
     done_events_mark(&b->done, e->seq);

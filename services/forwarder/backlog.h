@@ -20,7 +20,7 @@ struct session_queue;
 
 struct backlog_options {
     struct app *app; /* borrowed, as all of these */
-    const struct stores *stores;
+    struct stores *stores;
     struct group_commit *commit;
     struct dead_letters *dead;
     const struct delivery_schedule *schedule;

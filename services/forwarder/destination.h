@@ -15,7 +15,7 @@ struct destination_options {
     struct bus_sub *sub;
     const struct destination_config *config;
     int index; /* in the metrics */
-    const struct stores *stores;
+    struct stores *stores;
     struct group_commit *commit;
     struct dead_letters *dead;
     struct state_store *state;

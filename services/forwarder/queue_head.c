@@ -19,7 +19,7 @@ static int give_up_removed(struct queue_head *h, struct session_queue *q, int64_
 /* Returns 0 (*ret is the event of the log), 1: it is gone, or negative. */
 static int read_event(struct queue_head *h, int64_t seq, int64_t position, struct queued_event **ret)
 {
-    int r = seq <= position ? event_read(h->stores->reader, seq, NULL, 1, &h->read) : -EAGAIN;
+    int r = seq <= position ? stores_read(h->stores, seq, NULL, 1, &h->read) : -EAGAIN;
 
     if (r != 0)
         return r;
@@ -34,7 +34,7 @@ static int unspill(struct queue_head *h, struct session_queue *q)
 {
     const struct event_filter filter = { .session = q->session, .bridge = q->bridge };
     int64_t missing;
-    int r = event_read(h->stores->reader, q->spill_from, &filter, EVENT_READ_ROWS_MAX, &h->read);
+    int r = stores_read(h->stores, q->spill_from, &filter, EVENT_READ_ROWS_MAX, &h->read);
 
     for (int i = 0; r == 0 && i < h->read.n && h->read.rows[i].seq <= q->spill_to; i++) {
         const struct event *e = &h->read.rows[i];

@@ -11,7 +11,7 @@
 
 struct queue_head {
     struct clock *clock; /* borrowed, as all up to lost */
-    const struct stores *stores;
+    struct stores *stores;
     const struct destination_filter *filter;
     struct queue_rows *rows;
     struct queue_memory *memory;

@@ -49,7 +49,7 @@ static int skip(struct queue_skip *k, struct session_queue *q, int64_t seq)
 {
     struct event gone = { .seq = seq, .bridge = q->bridge, .session = q->session };
     bool head = q->head_has_row && q->head_seq == seq;
-    int r = event_read(k->stores->reader, seq, NULL, 1, &k->read);
+    int r = stores_read(k->stores, seq, NULL, 1, &k->read);
     bool there = r == 0 && k->read.n > 0 && k->read.rows[0].seq == seq;
 
     event_reader_event_id(k->stores->reader, seq, gone.id);

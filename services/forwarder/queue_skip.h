@@ -6,7 +6,7 @@
 #include "services/forwarder/queue_schedule.h"
 
 struct queue_skip {
-    const struct stores *stores; /* borrowed, as all up to dead */
+    struct stores *stores; /* borrowed, as all up to dead */
     struct queue_table *table;
     struct queue_schedule *schedule;
     struct queue_rows *rows;

@@ -4,12 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/mem.h"
 #include "common/store/role.h"
 #include "common/store/store.h"
 
 #define EVENTS_FILE "events.db"
+/* However many sessions wait for an event: a server that does not answer would take the loop's time for each of them. */
+#define REOPEN_MS 1000
 
 /* ---- is the log the one that we know? -------------------------------------------------------- */
 
@@ -84,7 +87,7 @@ static int open_acks(const char *dir, struct stores *s)
 int stores_open(const char *dir, const struct store_role *role, bool alone, struct stores *ret,
                 const char **ret_file, char ret_detail[STORES_DETAIL_MAX])
 {
-    struct stores s = STORES_NULL;
+    struct stores s = { .dir = dir };
     int r = forward_open(dir, alone, &s.db);
 
     *ret_file = FORWARD_DB_FILE;
@@ -118,4 +121,42 @@ void stores_close(struct stores *s)
     acks_close(s->acks);
     db_close(s->db);
     *s = STORES_NULL;
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static int open_same_log(const struct stores *s, struct event_reader **ret)
+{
+    int r = event_reader_open(s->dir, ret);
+
+    if (r == 0 && strcmp(event_reader_log_id(*ret), event_reader_log_id(s->reader)) != 0)
+        r = -ESTALE;
+    return r;
+}
+
+static int reopen(struct stores *s)
+{
+    struct event_reader *reader = NULL;
+    int r;
+
+    if (clock_mono_us() / 1000 < s->reopen_at_ms)
+        return -ENOTCONN;
+    r = open_same_log(s, &reader);
+    if (r != 0) {
+        event_reader_close(reader);
+        s->reopen_at_ms = clock_mono_us() / 1000 + REOPEN_MS;
+        return r;
+    }
+    event_reader_close(s->reader);
+    s->reader = reader;
+    return 0;
+}
+
+int stores_read(struct stores *s, int64_t from_seq, const struct event_filter *filter, int limit,
+                struct event_rows *ret)
+{
+    bool is_lost = store_is_server(s->dir) && event_reader_is_stale(s->reader);
+    int r = is_lost ? reopen(s) : 0;
+
+    return r == 0 ? event_read(s->reader, from_seq, filter, limit, ret) : r;
 }

@@ -332,7 +332,7 @@ def test_a_password_is_in_no_log(server, stack):
 
 
 @pytest.mark.parametrize("suite", ["reconnects", "commit", "sink_queue", "orphaned_alerts", "alerts", "console_rows", "events", "forward_store", "postgres_store",
-                                   "postgres_shared", "postgres_strange", "postgres_promises"])
+                                   "postgres_shared", "postgres_stores", "postgres_strange", "postgres_promises"])
 def test_the_unit_tests_of_the_store_hold_for_both_engines(server, request, suite):
     uri = server.create_for(request.node.name)[1]
     top = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
