@@ -2,6 +2,7 @@
 
 import base64
 import os
+import threading
 
 import pytest
 
@@ -165,3 +166,19 @@ def test_programs_of_other_machines_are_dead_when_the_last_one_is(server, stack,
     wait_until("none is alive", lambda: alerts() == {"reconnect-workers-dead"}, step=0.5)
     stack.worker("worker-3", ZAPKEEP_DATA_DIR=str(tmp_path))
     wait_until("one is back", lambda: alerts() == set(), step=0.5)
+
+
+def test_an_event_that_waits_is_delivered_when_only_the_connection_of_the_log_was_lost(server, stack, make_backend):
+    well = threading.Event()
+    backend = make_backend(lambda d: 200 if well.is_set() else 500)
+    stack.env.update(BACKEND_URL=backend.url, FORWARD_RETRY_SCHEDULE="0s," + ",".join(["500ms"] * 31))
+    stack.ingest()
+    stack.forward()
+    assert stack.post(webhook(message_id="M"))[0] == 200
+    wait_until("it is refused", lambda: backend.all(lambda d: d.message_id == "M"))
+    # The forwarder reads the log with the program's connection, and delivers with one of its own.
+    ended = server.sql("SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity"
+                       f" WHERE datname = '{stack.database}' AND application_name = 'zapkeep-forward'", "postgres")
+    assert int(ended) > 0
+    well.set()
+    wait_until("it is delivered", lambda: any(d.answer == 200 for d in backend.all(lambda d: d.message_id == "M")))
