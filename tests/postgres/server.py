@@ -18,6 +18,8 @@ import time
 
 PACKAGE = "postgresql-15"
 BIN = "/usr/lib/postgresql/15/bin"
+START_MAX_S = 60  # on a busy machine; it takes one
+SQL_MAX_S = 120  # a statement that waits for ever is a failure of its test, and not of the whole run
 SETTINGS = {
     "listen_addresses": "''", "shared_buffers": "32MB", "max_connections": "60", "logging_collector": "off",
     "autovacuum_naptime": "10s", "max_wal_size": "256MB",
@@ -68,7 +70,7 @@ class Server:
         self.process = subprocess.Popen([f"{BIN}/postgres", "-D", self.data, "-k", self.top, *options], preexec_fn=self.as_user,
                                         cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         log.close()
-        until = time.monotonic() + 20
+        until = time.monotonic() + START_MAX_S
         while subprocess.run(["psql", "-q", "-X", self.uri("postgres"), "-c", "SELECT 1"], capture_output=True).returncode != 0:
             if self.process.poll() is not None or time.monotonic() > until:
                 with open(f"{self.top}/log", encoding="utf-8") as f:
@@ -81,7 +83,7 @@ class Server:
 
     def sql(self, text, database="zapkeep"):
         done = subprocess.run(["psql", "-q", "-X", "-At", "-v", "ON_ERROR_STOP=1", self.uri(database), "-c", text], capture_output=True,
-                              text=True)
+                              text=True, timeout=SQL_MAX_S)
         if done.returncode != 0:
             raise RuntimeError(done.stderr)
         return done.stdout.strip()

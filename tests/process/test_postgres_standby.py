@@ -25,6 +25,19 @@ def standby(server):
     s.close()
 
 
+@pytest.fixture(autouse=True)
+def nobody_is_waited_for(server, request):
+    """After each test, also one that failed: a server that waits for a standby which is dead makes no database."""
+    standby = request.getfixturevalue("standby")
+    yield
+    if server.process is None:
+        return  # the last test has killed it
+    server.sql("ALTER SYSTEM RESET synchronous_standby_names", "postgres")
+    server.sql("SELECT pg_reload_conf()", "postgres")
+    if standby.process is None:
+        standby.start()
+
+
 @pytest.fixture
 def stack(server, make_stack, request):
     return init(use(server, make_stack, request))
