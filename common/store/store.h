@@ -30,7 +30,7 @@ int store_report(const char *where, unsigned parts, store_report_fn on_line, voi
 /* Does the address itself hold a password? */
 bool store_has_password(const char *where);
 /* The password of a database server; "": libpq's own ways (.pgpass). @file: NULL, or where it was read from, which is read anew for each
- * connection. For all connections; both are kept by reference. */
+ * connection. For all connections; @password is copied, @file is kept by reference. */
 void store_set_password(const char *password, const char *file);
 
 /*

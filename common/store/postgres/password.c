@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *given = "", *from;
+static char given[PG_PASSWORD_MAX]; /* a copy: the settings may go first */
+static const char *from;
 
 /* The one line of the file; false when it cannot be read, or is empty, as while somebody writes it. */
 static bool read_line(const char *path, char ret[PG_PASSWORD_MAX])
@@ -23,7 +24,7 @@ void pg_set_password(const char *value, const char *file)
 {
     char line[PG_PASSWORD_MAX];
 
-    given = value;
+    (void)snprintf(given, sizeof given, "%s", value);
     /* A flag comes before the file. */
     from = file && read_line(file, line) && strcmp(line, value) == 0 ? file : NULL;
 }

@@ -3,8 +3,8 @@
 
 #define PG_PASSWORD_MAX 1024
 
-/* Both are kept by reference. @value "": libpq's own ways (.pgpass). @file: NULL, or the file that @value was read from, which is read
- * anew for each connection, as libpq does with .pgpass: a password that is changed needs no restart. */
+/* @value is copied, @file is kept by reference. @value "": libpq's own ways (.pgpass). @file: NULL, or the file that @value was
+ * read from, which is read anew for each connection, as libpq does with .pgpass: a password that is changed needs no restart. */
 void pg_set_password(const char *value, const char *file);
 /* The password of a connection that is made now; "" as above. */
 const char *pg_password(char ret[PG_PASSWORD_MAX]);
