@@ -115,7 +115,7 @@ def test_of_a_healthy_backend_a_kill_repeats_only_what_was_in_flight(stack):
     backend = BackendSim(stack).start()
     stack.env.update(BACKEND_URL=backend.url, FORWARD_CONCURRENCY=str(CONCURRENCY))
     stack.forward(ready=False)
-    load = Load(stack, threads=6).start()
+    load = Load(stack, threads=1 if stack.store else 6).start()  # a lease without a forwarder is a backlog of tens of thousands
     for i in range(kills(stack) // 2):
         want = backend.distinct() + random.randrange(200, 400)
         wait_until(f"round {i}: deliveries are taken", lambda: backend.distinct() >= want, step=0.02)
